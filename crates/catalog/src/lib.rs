@@ -1,0 +1,92 @@
+//! Resources (groups, alarms, trails, dashboards) in SQLite: one file per resource, and all SQL text of the project.
+//!
+//! SQL here is written for SQLite and PostgreSQL alike: `$1` placeholders, `ON CONFLICT`, `RETURNING`, TEXT and BIGINT
+//! columns, booleans as 0/1 BIGINT, times as milliseconds. Documents that AWS treats as one value are one TEXT column of JSON.
+
+mod error;
+mod tags;
+
+pub use error::Error;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use std::path::Path;
+use std::time::Duration;
+
+/// Answer of every catalog call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The resources of one installation. Cheap to clone; all clones share one pool.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    pool: SqlitePool,
+}
+
+impl Catalog {
+    /// Opens or creates the catalog at `path` and brings its tables up to date. Writes are durable when they return
+    /// (`synchronous=FULL`).
+    pub async fn open(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(10))
+            .foreign_keys(true);
+        // Few connections: SQLite has one writer, and readers are short.
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        Self::migrated(pool).await
+    }
+
+    /// A catalog that lives in memory and is gone with the last clone: for tests.
+    pub async fn in_memory() -> Result<Self> {
+        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+        // One connection that never closes, for each connection to `:memory:` is a database of its own.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await?;
+        Self::migrated(pool).await
+    }
+
+    async fn migrated(pool: SqlitePool) -> Result<Self> {
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Empties every table (development only: `POST /_trailwatch/reset`). Sequences go on, so ids are never reused.
+    pub async fn reset(&self) -> Result<()> {
+        let tables: Vec<(String,)> = sqlx::query_as(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx%' AND name <> 'sequences'",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *transaction).await?;
+        for (table,) in tables {
+            sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The next value of a named sequence, from 1; never given twice.
+    async fn next_id(&self, sequence: &str) -> Result<u64> {
+        let (next,): (i64,) = sqlx::query_as(
+            "INSERT INTO sequences (name, next_value) VALUES ($1, 1) \
+             ON CONFLICT (name) DO UPDATE SET next_value = sequences.next_value + 1 RETURNING next_value",
+        )
+        .bind(sequence)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(next as u64)
+    }
+
+    /// Closes all connections; pending writes are finished first.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,54 @@
+//! Tags of any resource, by ARN.
+
+use crate::{Catalog, Result};
+use std::collections::BTreeMap;
+
+impl Catalog {
+    /// The tags of a resource, by key.
+    pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT tag_key, tag_value FROM tags WHERE resource_arn = $1 ORDER BY tag_key")
+                .bind(arn)
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Adds tags, replacing the values of keys that exist. All or none.
+    pub async fn put_tags(&self, arn: &str, tags: &BTreeMap<String, String>) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        for (key, value) in tags {
+            sqlx::query(
+                "INSERT INTO tags (resource_arn, tag_key, tag_value) VALUES ($1, $2, $3) \
+                 ON CONFLICT (resource_arn, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
+            )
+            .bind(arn)
+            .bind(key)
+            .bind(value)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Takes tags away; keys that are absent are passed over.
+    pub async fn remove_tags(&self, arn: &str, keys: &[String]) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        for key in keys {
+            sqlx::query("DELETE FROM tags WHERE resource_arn = $1 AND tag_key = $2")
+                .bind(arn)
+                .bind(key)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Takes all tags away: the resource is being deleted.
+    pub async fn remove_all_tags(&self, arn: &str) -> Result<()> {
+        sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&self.pool).await?;
+        Ok(())
+    }
+}

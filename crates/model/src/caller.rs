@@ -1,0 +1,48 @@
+//! `Caller`: who makes an operation, and `Scope`: the account and region it works in.
+
+/// Account and region. Resources are unique within one scope.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Scope {
+    /// Twelve-digit account id.
+    pub account: String,
+    /// Region name, such as `us-east-1`.
+    pub region: String,
+}
+
+/// Who makes an operation, as the signature proved it (or, in open mode, as the client claimed it).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Caller {
+    /// Account and region (the region comes from the credential scope of the signature).
+    pub scope: Scope,
+    /// Access key id used to sign.
+    pub access_key_id: String,
+    /// CloudTrail `userIdentity.type`: `Root`, `IAMUser`, `AssumedRole`, `AWSService`...
+    pub identity_type: String,
+    /// Unique id of the principal; for Root, the account id.
+    pub principal_id: String,
+    /// ARN of the principal, such as `arn:aws:iam::123456789012:root`.
+    pub arn: String,
+    /// Friendly name where there is one.
+    pub user_name: Option<String>,
+    /// Remote address, without port.
+    pub source_ip: String,
+    /// The request's User-Agent.
+    pub user_agent: String,
+}
+
+impl Caller {
+    /// The account's root user.
+    pub fn root(scope: Scope, access_key_id: impl Into<String>) -> Self {
+        let account = scope.account.clone();
+        Self {
+            arn: format!("arn:aws:iam::{account}:root"),
+            principal_id: account,
+            identity_type: "Root".into(),
+            access_key_id: access_key_id.into(),
+            user_name: None,
+            source_ip: "127.0.0.1".into(),
+            user_agent: String::new(),
+            scope,
+        }
+    }
+}

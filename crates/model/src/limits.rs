@@ -1,0 +1,73 @@
+//! Every limit in one place, each with its AWS source ("reference" is the service's API reference page).
+
+/// Largest request body on the wire, compressed or not. AWS: 1 MB for PutMetricData and PutLogEvents; JSON escaping may
+/// double a PutLogEvents batch, so the wire cap is wider than the batch cap below.
+pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Largest body after decompression.
+pub const INFLATED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Deepest nesting of a JSON or CBOR body; deeper ones are refused before they are read.
+pub const NESTING_MAX: usize = 64;
+/// Largest difference between the client's clock and ours, milliseconds (SigV4: 5 minutes).
+pub const CLOCK_SKEW_MS_MAX: i64 = 5 * 60 * 1000;
+
+/// PutLogEvents: largest batch, counting UTF-8 bytes plus `LOG_EVENT_OVERHEAD_BYTES` each (PutLogEvents reference).
+pub const LOG_BATCH_BYTES_MAX: usize = 1_048_576;
+/// PutLogEvents: bytes counted for each event besides its message.
+pub const LOG_EVENT_OVERHEAD_BYTES: usize = 26;
+/// PutLogEvents: most events in a batch.
+pub const LOG_BATCH_EVENTS_MAX: usize = 10_000;
+/// PutLogEvents: longest span of one batch, milliseconds.
+pub const LOG_BATCH_SPAN_MS_MAX: i64 = 24 * 60 * 60 * 1000;
+/// PutLogEvents: how far in the future an event may lie, milliseconds.
+pub const LOG_FUTURE_MS_MAX: i64 = 2 * 60 * 60 * 1000;
+/// PutLogEvents: how far in the past an event may lie, milliseconds.
+pub const LOG_PAST_MS_MAX: i64 = 14 * 24 * 60 * 60 * 1000;
+/// GetLogEvents and FilterLogEvents: most events in a page.
+pub const LOG_PAGE_EVENTS_MAX: usize = 10_000;
+/// GetLogEvents and FilterLogEvents: most bytes in a page.
+pub const LOG_PAGE_BYTES_MAX: usize = 1_048_576;
+/// FilterLogEvents: most bytes looked at for one page, so that a pattern that matches nothing cannot hold a request forever.
+pub const FILTER_SCAN_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Filter patterns: longest text (filter pattern syntax page).
+pub const FILTER_PATTERN_CHARS_MAX: usize = 1024;
+
+/// PutMetricData: largest uncompressed body (PutMetricData reference).
+pub const METRIC_BODY_BYTES_MAX: usize = 1_048_576;
+/// PutMetricData: most datums in a call.
+pub const METRIC_DATUMS_MAX: usize = 1_000;
+/// PutMetricData: most dimensions of a metric.
+pub const METRIC_DIMENSIONS_MAX: usize = 30;
+/// PutMetricData: most distinct values in a datum.
+pub const METRIC_VALUES_MAX: usize = 150;
+/// PutMetricData: largest magnitude of a value, 2^360.
+pub const METRIC_VALUE_MAX: f64 = f64::from_bits((1023 + 360) << 52);
+/// PutMetricData: how far in the past a datum may lie, milliseconds.
+pub const METRIC_PAST_MS_MAX: i64 = 14 * 24 * 60 * 60 * 1000;
+/// PutMetricData: how far in the future a datum may lie, milliseconds.
+pub const METRIC_FUTURE_MS_MAX: i64 = 2 * 60 * 60 * 1000;
+/// GetMetricStatistics: most datapoints answered (GetMetricStatistics reference).
+pub const STATISTICS_DATAPOINTS_MAX: i64 = 1_440;
+/// GetMetricData: most queries in a call.
+pub const METRIC_QUERIES_MAX: usize = 500;
+/// GetMetricData: most datapoints in a page.
+pub const METRIC_DATAPOINTS_MAX: usize = 100_800;
+/// ListMetrics: page size.
+pub const METRIC_LIST_PAGE: usize = 500;
+/// ListMetrics: a metric without data for this long is not listed, milliseconds.
+pub const METRIC_LISTED_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+/// Longest time that metric data are kept, milliseconds (455 days).
+pub const METRIC_RETENTION_MS: i64 = 455 * 24 * 60 * 60 * 1000;
+
+/// LookupEvents: how far back it sees, milliseconds (90 days).
+pub const LOOKUP_PAST_MS_MAX: i64 = 90 * 24 * 60 * 60 * 1000;
+/// LookupEvents: page size and its maximum.
+pub const LOOKUP_PAGE_MAX: usize = 50;
+/// Largest audit event, bytes (CloudTrail quotas: 256 KB; 1 MB in Large).
+pub const AUDIT_EVENT_BYTES_MAX: usize = 1_048_576;
+/// PutAuditEvents: most events in a call.
+pub const AUDIT_BATCH_EVENTS_MAX: usize = 100;
+
+/// Most tags on a resource.
+pub const TAGS_MAX: usize = 50;
+/// Alarm history is kept this long, milliseconds (30 days).
+pub const ALARM_HISTORY_MS: i64 = 30 * 24 * 60 * 60 * 1000;

@@ -1,0 +1,30 @@
+//! Operations plane: CloudWatch and CloudWatch Logs operations, filter patterns at work, alarms. Never imports `trail`.
+
+pub mod cloudwatch;
+pub mod logs;
+
+use catalog::Catalog;
+use model::{Clock, Ids};
+use std::sync::Arc;
+use store::Store;
+use wire::Operation;
+
+/// What every operation of this plane works with.
+#[derive(Clone)]
+pub struct Watch {
+    /// Records: log events and datapoints.
+    pub store: Store,
+    /// Resources: groups, streams, alarms, dashboards.
+    pub catalog: Catalog,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Identifiers.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.
+pub fn operations() -> Vec<Operation<Watch>> {
+    let mut operations = cloudwatch::operations();
+    operations.extend(logs::operations());
+    operations
+}

@@ -1,0 +1,241 @@
+//! The seam between shapes generated from the models and the codecs: `Shape`, `Reader`, `Writer`, and constraint `Violations`.
+//!
+//! A codec knows bytes, a shape knows members; neither knows the other. Reading checks the model's constraints
+//! (required, min, max, pattern, enum) in the same pass, so no half-checked value ever reaches an operation.
+
+use model::Timestamp;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+/// A type generated from a model: a structure, list, map or scalar that can be read from and written to any codec.
+pub trait Shape: Sized + Default + Send + Sync + 'static {
+    /// Reads one value. Constraint violations are collected in `violations`, not returned, so that all of them
+    /// reach the client at once; only bytes that are no value of this type at all are an error.
+    fn read<R: Reader>(reader: &mut R, at: &Path<'_>, violations: &mut Violations) -> Result<Self, DecodeError>;
+
+    /// Writes the value. Absent members are left out.
+    fn write<W: Writer>(&self, writer: &mut W);
+}
+
+/// Pulls values out of bytes. A reader keeps its own stack of open containers and refuses nesting deeper than
+/// `model::limits::NESTING_MAX`. Unknown fields are passed over with `skip`.
+pub trait Reader {
+    /// Consumes a null if one is next. Formats without null (query) answer false.
+    fn null(&mut self) -> Result<bool, DecodeError>;
+    /// A boolean.
+    fn boolean(&mut self) -> Result<bool, DecodeError>;
+    /// An integer; integral floats such as `5.0` are accepted, as AWS does.
+    fn integer(&mut self) -> Result<i64, DecodeError>;
+    /// A floating point number; the strings `NaN`, `Infinity` and `-Infinity` are accepted.
+    fn double(&mut self) -> Result<f64, DecodeError>;
+    /// A string.
+    fn string(&mut self) -> Result<Cow<'_, str>, DecodeError>;
+    /// Bytes (base64 text except in CBOR).
+    fn blob(&mut self) -> Result<Vec<u8>, DecodeError>;
+    /// An instant (epoch seconds as number, CBOR tag 1, or ISO 8601 text, whichever the protocol uses).
+    fn timestamp(&mut self) -> Result<Timestamp, DecodeError>;
+    /// Opens a structure.
+    fn begin_structure(&mut self) -> Result<(), DecodeError>;
+    /// The next member's name, or `None` at the end, which closes the structure.
+    fn next_field(&mut self) -> Result<Option<Cow<'_, str>>, DecodeError>;
+    /// Opens a map.
+    fn begin_map(&mut self) -> Result<(), DecodeError>;
+    /// The next key, or `None` at the end, which closes the map. The value is read next.
+    fn next_key(&mut self) -> Result<Option<Cow<'_, str>>, DecodeError>;
+    /// Opens a list.
+    fn begin_list(&mut self) -> Result<(), DecodeError>;
+    /// True when another item follows; false closes the list.
+    fn next_item(&mut self) -> Result<bool, DecodeError>;
+    /// Passes over one value of any type.
+    fn skip(&mut self) -> Result<(), DecodeError>;
+}
+
+/// Puts values into bytes. Calls are balanced by the generated code.
+pub trait Writer {
+    /// A boolean.
+    fn boolean(&mut self, value: bool);
+    /// An integer.
+    fn integer(&mut self, value: i64);
+    /// A floating point number.
+    fn double(&mut self, value: f64);
+    /// A string.
+    fn string(&mut self, value: &str);
+    /// A string that the model marks as sensitive; only the audit writer hides it.
+    fn sensitive(&mut self, value: &str) {
+        self.string(value);
+    }
+    /// Bytes.
+    fn blob(&mut self, value: &[u8]);
+    /// An instant.
+    fn timestamp(&mut self, value: Timestamp);
+    /// Opens a structure.
+    fn begin_structure(&mut self);
+    /// Names the member whose value follows.
+    fn field(&mut self, name: &'static str);
+    /// Closes the structure.
+    fn end_structure(&mut self);
+    /// Opens a map.
+    fn begin_map(&mut self);
+    /// Gives the key whose value follows.
+    fn key(&mut self, key: &str);
+    /// Closes the map.
+    fn end_map(&mut self);
+    /// Opens a list of `len` items.
+    fn begin_list(&mut self, len: usize);
+    /// Announces the next item.
+    fn item(&mut self);
+    /// Closes the list.
+    fn end_list(&mut self);
+}
+
+/// Bytes that are no value of the expected type: answered as SerializationException, never as a server fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DecodeError {
+    /// What was wrong, for the client.
+    pub message: String,
+}
+
+impl DecodeError {
+    /// An error with `message`.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+/// Where in the input a value stands, as a linked list on the stack; text is made only when a constraint fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Root,
+    Field(&'static str),
+    Item(usize),
+    Key(&'a str),
+}
+
+impl<'a> Path<'a> {
+    /// The input itself.
+    pub const ROOT: Path<'static> = Path { parent: None, step: Step::Root };
+
+    /// The member `name` of this structure.
+    pub fn field(&'a self, name: &'static str) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Field(name) }
+    }
+
+    /// The item at `index`, counted from 0; AWS prints it from 1.
+    pub fn item(&'a self, index: usize) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Item(index) }
+    }
+
+    /// The value at `key` of this map.
+    pub fn key(&'a self, key: &'a str) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Key(key) }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    /// `metricData.1.member.metricName`: first letters lower-cased and items counted from 1, as AWS prints them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            parent.fmt(f)?;
+            if !matches!(parent.step, Step::Root) {
+                f.write_char('.')?;
+            }
+        }
+        match self.step {
+            Step::Root => Ok(()),
+            Step::Field(name) => {
+                let mut chars = name.chars();
+                if let Some(first) = chars.next() {
+                    f.write_char(first.to_ascii_lowercase())?;
+                }
+                f.write_str(chars.as_str())
+            }
+            Step::Item(index) => write!(f, "{}.member", index + 1),
+            Step::Key(key) => write!(f, "{key}.member"),
+        }
+    }
+}
+
+/// Constraint violations of one request, in the words AWS uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Violations {
+    found: Vec<String>,
+    omitted: usize,
+}
+
+impl Violations {
+    /// How many violations are told in full; a hostile body cannot make the answer large.
+    const TOLD_MAX: usize = 10;
+    /// How many characters of an offending value are told.
+    const VALUE_CHARS_MAX: usize = 256;
+
+    /// Records that the value `value` at `at` fails `constraint`, such as
+    /// `Member must have length less than or equal to 255`.
+    pub fn add(&mut self, value: impl fmt::Display, at: &Path<'_>, constraint: impl fmt::Display) {
+        if self.found.len() == Self::TOLD_MAX {
+            self.omitted += 1;
+            return;
+        }
+        let mut value = value.to_string();
+        if let Some((cut, _)) = value.char_indices().nth(Self::VALUE_CHARS_MAX) {
+            value.truncate(cut);
+            value.push_str("...");
+        }
+        self.found.push(format!("Value '{value}' at '{at}' failed to satisfy constraint: {constraint}"));
+    }
+
+    /// Records that the required member at `at` is absent.
+    pub fn missing(&mut self, at: &Path<'_>) {
+        if self.found.len() == Self::TOLD_MAX {
+            self.omitted += 1;
+            return;
+        }
+        self.found.push(format!("Value null at '{at}' failed to satisfy constraint: Member must not be null"));
+    }
+
+    /// True when nothing was violated.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// `2 validation errors detected: …; …`, AWS's one-line form.
+    pub fn message(&self) -> String {
+        let count = self.found.len() + self.omitted;
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} validation error{plural} detected: {}", self.found.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reads_as_aws_prints_it() {
+        let data = Path::ROOT.field("MetricData");
+        let item = data.item(0);
+        assert_eq!(item.field("MetricName").to_string(), "metricData.1.member.metricName");
+        assert_eq!(Path::ROOT.field("logGroupName").to_string(), "logGroupName");
+    }
+
+    #[test]
+    fn violations_are_counted_and_bounded() {
+        let mut violations = Violations::default();
+        violations.missing(&Path::ROOT.field("logGroupName"));
+        assert_eq!(
+            violations.message(),
+            "1 validation error detected: Value null at 'logGroupName' failed to satisfy constraint: Member must not be null"
+        );
+        for _ in 0..50 {
+            violations.add("x".repeat(10_000), &Path::ROOT.field("a"), "Member must have length less than or equal to 1");
+        }
+        assert!(violations.message().starts_with("51 validation errors detected: "));
+        assert!(violations.message().len() < 5_000);
+    }
+}
