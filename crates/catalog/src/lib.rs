@@ -3,14 +3,31 @@
 //! SQL here is written for SQLite and PostgreSQL alike: `$1` placeholders, `ON CONFLICT`, `RETURNING`, TEXT and BIGINT
 //! columns, booleans as 0/1 BIGINT, times as milliseconds. Documents that AWS treats as one value are one TEXT column of JSON.
 
+mod alarm_history;
+mod alarms;
+mod channels;
+mod dashboards;
 mod error;
+mod log_groups;
+mod log_ids;
+mod log_streams;
 mod tags;
+mod trails;
 
+pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem};
+pub use alarms::{Alarm, AlarmConfiguration, AlarmFilter, AlarmState, StateChange};
+pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
+pub use dashboards::{Dashboard, DashboardEntry};
 pub use error::Error;
+pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};
+pub use log_ids::{LogTarget, LogTargetFound};
+pub use log_streams::{LogStream, StreamCreated};
+pub use trails::{TrailCreated, TrailRow, TrailSettings};
 
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqliteConnection, SqlitePool};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Answer of every catalog call.
@@ -20,6 +37,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     pool: SqlitePool,
+    log_ids: Arc<log_ids::LogIds>,
 }
 
 impl Catalog {
@@ -54,7 +72,7 @@ impl Catalog {
 
     async fn migrated(pool: SqlitePool) -> Result<Self> {
         sqlx::migrate!("./migrations").run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, log_ids: Arc::default() })
     }
 
     /// Empties every table (development only: `POST /_trailwatch/reset`). Sequences go on, so ids are never reused.
@@ -70,19 +88,21 @@ impl Catalog {
             sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
+        self.log_ids.forget_all();
         Ok(())
     }
 
-    /// The next value of a named sequence, from 1; never given twice.
-    async fn next_id(&self, sequence: &str) -> Result<u64> {
+    /// The next value of a named sequence, from 1; never given twice, unless the transaction is rolled back. It must be the
+    /// transaction's first statement: one that reads first and writes later is refused by SQLite when another wrote between.
+    async fn next_id(transaction: &mut SqliteConnection, sequence: &str) -> Result<i64> {
         let (next,): (i64,) = sqlx::query_as(
             "INSERT INTO sequences (name, next_value) VALUES ($1, 1) \
              ON CONFLICT (name) DO UPDATE SET next_value = sequences.next_value + 1 RETURNING next_value",
         )
         .bind(sequence)
-        .fetch_one(&self.pool)
+        .fetch_one(transaction)
         .await?;
-        Ok(next as u64)
+        Ok(next)
     }
 
     /// Closes all connections; pending writes are finished first.

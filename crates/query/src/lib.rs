@@ -1,1 +1,9 @@
-//! .
+//! Every question asked of records: filter patterns, statistics, metric buckets, lookups.
+
+pub mod error;
+pub mod events;
+pub mod filter_pattern;
+pub mod metrics;
+pub mod statistics;
+
+pub use error::Error;

@@ -1,5 +1,14 @@
 //! Governance plane: CloudTrail operations, selectors, self-audit, import. Never imports `watch`.
 
+pub mod audit;
+pub mod cloudtrail;
+pub mod cloudtrail_data;
+pub mod import;
+pub mod record;
+pub mod selectors;
+pub mod sts;
+
+use audit::DataAudit;
 use catalog::Catalog;
 use model::{Clock, Ids};
 use std::sync::Arc;
@@ -17,9 +26,58 @@ pub struct Trail {
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
     pub ids: Arc<dyn Ids>,
+    /// Limits and leniency.
+    pub settings: Settings,
+    /// Which data events trails ask for; refreshed by every operation that changes a trail.
+    pub data_audit: DataAudit,
+    /// One import at a time, so that two cannot both find an event missing.
+    import_turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What may differ from AWS by choice of the operator.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Most trails in one region of an account, shadows included (CloudTrail quotas: 5).
+    pub trails_per_region_max: usize,
+    /// Most channels in one region of an account (CloudTrail quotas: 25).
+    pub channels_per_region_max: usize,
+    /// LookupEvents as AWS has it is strict: 90 days, one attribute, management events. Lenient, it sees all of time,
+    /// takes several attributes (all must match) and finds every category.
+    pub lenient_lookup: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { trails_per_region_max: 5, channels_per_region_max: 25, lenient_lookup: false }
+    }
+}
+
+impl Trail {
+    /// The plane over its store and catalog; reads the trails that log, to know which data events they ask for.
+    pub async fn new(
+        store: Store,
+        catalog: Catalog,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        settings: Settings,
+    ) -> Result<Self, catalog::Error> {
+        let data_audit = DataAudit::default();
+        let trail = Self { store, catalog, clock, ids, settings, data_audit, import_turn: Arc::default() };
+        trail.refresh_data_audit().await?;
+        Ok(trail)
+    }
+
+    /// Reads again which data events trails ask for, after trails changed in a way that no operation of ours made.
+    pub async fn refresh_data_audit(&self) -> Result<(), catalog::Error> {
+        self.data_audit.set(&self.catalog.logging_trails().await?);
+        Ok(())
+    }
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.
 pub fn operations() -> Vec<Operation<Trail>> {
-    Vec::new()
+    let mut operations = cloudtrail::operations();
+    operations.extend(cloudtrail_data::operations());
+    operations.extend(sts::operations());
+    operations
 }

@@ -1,1 +1,144 @@
-fn main(){}
+//! The `trailwatch` command: parses the command line and runs one subcommand. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+mod auth;
+mod calls;
+mod config;
+mod dispatch;
+mod health;
+mod host;
+mod http;
+mod import;
+mod keys;
+mod operations;
+mod real;
+mod remote;
+mod serve;
+mod server;
+mod server_log;
+mod tasks;
+
+use clap::{Args, Parser, Subcommand};
+use config::{Config, Settings};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A self-hosted server that does the work of AWS CloudTrail and Amazon CloudWatch.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Start here:\n  trailwatch serve\nthen, in another shell, paste the export lines that it prints and use the aws cli as always:\n  aws logs create-log-group --log-group-name demo\n  aws cloudtrail lookup-events --max-results 5"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server.
+    Serve(ServeArgs),
+    /// Bring existing records in.
+    #[command(subcommand)]
+    Import(Import),
+}
+
+/// Everything is kept under --data-dir: copy that folder (while the server is stopped) and you have a backup.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute). Flags win.\nRUST_LOG sets how much is logged (default: info).")]
+struct ServeArgs {
+    /// Folder that holds everything; made when absent [default: trailwatch-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address to listen on; port 0 picks a free one and prints it [default: 127.0.0.1:8792]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Account id of the root access key, 12 digits [default: 123456789012]
+    #[arg(long, value_name = "ID")]
+    account_id: Option<String>,
+    /// Region of the server's own records, and of requests that name none [default: us-east-1]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// TOML file with the same keys
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Accept any access key, on loopback only: a 12-digit key is its own account id, any other means --account-id
+    #[arg(long)]
+    open: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Import {
+    /// Import CloudTrail files: .json, .json.gz, folders of them, LookupEvents answers, one record per line.
+    #[command(name = "cloudtrail")]
+    CloudTrail(ImportArgs),
+}
+
+/// Records are kept byte for byte; those that are there already (same eventID) are skipped, so an import can be repeated.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  trailwatch import cloudtrail ./AWSLogs/                       # into the running server (AWS_ENDPOINT_URL)\n  trailwatch import cloudtrail --data-dir trailwatch-data x.json.gz   # straight into a stopped server's data\n\nExit code 0: everything is in. 1: something was refused (each refusal is named) or the import failed.")]
+struct ImportArgs {
+    /// Files and folders
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
+    endpoint: Option<String>,
+    /// The data directory of a server that is not running
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Account of records that name none [default: 123456789012]
+    #[arg(long, value_name = "ID")]
+    account_id: Option<String>,
+    /// Region of records that name none [default: AWS_REGION, AWS_DEFAULT_REGION, else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Serve(args) => match config_of(args) {
+            Ok(config) => run(serve::serve(config)),
+            Err(error) => return complain(&error, ExitCode::from(2)),
+        },
+        Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => complain(&error, ExitCode::FAILURE),
+    }
+}
+
+fn config_of(args: ServeArgs) -> anyhow::Result<Config> {
+    let file = args.config.as_deref().map(Settings::from_file).transpose()?.unwrap_or_default();
+    let flags = Settings {
+        data_dir: args.data_dir,
+        listen: args.listen,
+        account_id: args.account_id,
+        region: args.region,
+        open: args.open.then_some(true),
+        ..Settings::default()
+    };
+    Config::resolve(flags, file)
+}
+
+fn run(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+fn complain(error: &anyhow::Error, code: ExitCode) -> ExitCode {
+    eprintln!("trailwatch: {error:#}");
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

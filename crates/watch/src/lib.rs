@@ -1,7 +1,11 @@
 //! Operations plane: CloudWatch and CloudWatch Logs operations, filter patterns at work, alarms. Never imports `trail`.
 
+pub mod alarms;
 pub mod cloudwatch;
 pub mod logs;
+mod maintain;
+
+pub use maintain::maintain;
 
 use catalog::Catalog;
 use model::{Clock, Ids};

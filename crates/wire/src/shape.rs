@@ -7,14 +7,37 @@ use model::Timestamp;
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-/// A type generated from a model: a structure, list, map or scalar that can be read from and written to any codec.
+/// A structure generated from a model, which can be read from and written to any codec.
 pub trait Shape: Sized + Default + Send + Sync + 'static {
     /// Reads one value. Constraint violations are collected in `violations`, not returned, so that all of them
     /// reach the client at once; only bytes that are no value of this type at all are an error.
     fn read<R: Reader>(reader: &mut R, at: &Path<'_>, violations: &mut Violations) -> Result<Self, DecodeError>;
 
-    /// Writes the value. Absent members are left out.
-    fn write<W: Writer>(&self, writer: &mut W);
+    /// Writes the members without opening or closing the structure. Absent members are left out.
+    fn write_members<W: Writer>(&self, writer: &mut W);
+
+    /// Writes the structure.
+    fn write<W: Writer>(&self, writer: &mut W) {
+        writer.begin_structure();
+        self.write_members(writer);
+        writer.end_structure();
+    }
+}
+
+/// The input or output of an operation that has none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Empty {}
+
+impl Shape for Empty {
+    fn read<R: Reader>(reader: &mut R, _: &Path<'_>, _: &mut Violations) -> Result<Self, DecodeError> {
+        reader.begin_structure()?;
+        while reader.next_field()?.is_some() {
+            reader.skip()?;
+        }
+        Ok(Self {})
+    }
+
+    fn write_members<W: Writer>(&self, _: &mut W) {}
 }
 
 /// Pulls values out of bytes. A reader keeps its own stack of open containers and refuses nesting deeper than
@@ -138,6 +161,24 @@ impl<'a> Path<'a> {
     }
 }
 
+impl Path<'_> {
+    /// `MetricData.member.1.MetricName`: as the client wrote it, which is how CloudWatch names a missing parameter.
+    pub fn as_written(&self) -> String {
+        let mut text = self.parent.map(Path::as_written).unwrap_or_default();
+        if !text.is_empty() && !matches!(self.step, Step::Root) {
+            text.push('.');
+        }
+        // Writing to a String cannot fail.
+        let _ = match self.step {
+            Step::Root => Ok(()),
+            Step::Field(name) => text.write_str(name),
+            Step::Item(index) => write!(text, "member.{}", index.saturating_add(1)),
+            Step::Key(key) => text.write_str(key),
+        };
+        text
+    }
+}
+
 impl fmt::Display for Path<'_> {
     /// `metricData.1.member.metricName`: first letters lower-cased and items counted from 1, as AWS prints them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,17 +197,19 @@ impl fmt::Display for Path<'_> {
                 }
                 f.write_str(chars.as_str())
             }
-            Step::Item(index) => write!(f, "{}.member", index + 1),
+            Step::Item(index) => write!(f, "{}.member", index.saturating_add(1)),
             Step::Key(key) => write!(f, "{key}.member"),
         }
     }
 }
 
-/// Constraint violations of one request, in the words AWS uses.
+/// Constraint violations of one request, in the words AWS uses, and the memory that its input may still take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Violations {
     found: Vec<String>,
     omitted: usize,
+    first_missing: Option<String>,
+    input_bytes: usize,
 }
 
 impl Violations {
@@ -175,11 +218,24 @@ impl Violations {
     /// How many characters of an offending value are told.
     const VALUE_CHARS_MAX: usize = 256;
 
+    /// How many bytes the items of all lists and maps of one input may take. The largest allowed PutMetricData takes
+    /// about 20 MB; a hostile body of empty objects would otherwise take a hundred times its size.
+    const INPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+    /// Counts `bytes` of memory for one more item; an error when the input as a whole takes too much.
+    pub fn claim(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        self.input_bytes = self.input_bytes.saturating_add(bytes);
+        if self.input_bytes > Self::INPUT_BYTES_MAX {
+            return Err(DecodeError::new("the request has too many list items"));
+        }
+        Ok(())
+    }
+
     /// Records that the value `value` at `at` fails `constraint`, such as
     /// `Member must have length less than or equal to 255`.
     pub fn add(&mut self, value: impl fmt::Display, at: &Path<'_>, constraint: impl fmt::Display) {
         if self.found.len() == Self::TOLD_MAX {
-            self.omitted += 1;
+            self.omitted = self.omitted.saturating_add(1);
             return;
         }
         let mut value = value.to_string();
@@ -192,11 +248,19 @@ impl Violations {
 
     /// Records that the required member at `at` is absent.
     pub fn missing(&mut self, at: &Path<'_>) {
+        if self.first_missing.is_none() {
+            self.first_missing = Some(at.as_written());
+        }
         if self.found.len() == Self::TOLD_MAX {
-            self.omitted += 1;
+            self.omitted = self.omitted.saturating_add(1);
             return;
         }
         self.found.push(format!("Value null at '{at}' failed to satisfy constraint: Member must not be null"));
+    }
+
+    /// The first absent required member, as the client would have written it.
+    pub fn first_missing(&self) -> Option<&str> {
+        self.first_missing.as_deref()
     }
 
     /// True when nothing was violated.
@@ -204,9 +268,14 @@ impl Violations {
         self.found.is_empty()
     }
 
+    /// How many constraints were violated.
+    pub fn count(&self) -> usize {
+        self.found.len().saturating_add(self.omitted)
+    }
+
     /// `2 validation errors detected: …; …`, AWS's one-line form.
     pub fn message(&self) -> String {
-        let count = self.found.len() + self.omitted;
+        let count = self.count();
         let plural = if count == 1 { "" } else { "s" };
         format!("{count} validation error{plural} detected: {}", self.found.join("; "))
     }
@@ -221,6 +290,7 @@ mod tests {
         let data = Path::ROOT.field("MetricData");
         let item = data.item(0);
         assert_eq!(item.field("MetricName").to_string(), "metricData.1.member.metricName");
+        assert_eq!(item.field("MetricName").as_written(), "MetricData.member.1.MetricName");
         assert_eq!(Path::ROOT.field("logGroupName").to_string(), "logGroupName");
     }
 
@@ -233,7 +303,11 @@ mod tests {
             "1 validation error detected: Value null at 'logGroupName' failed to satisfy constraint: Member must not be null"
         );
         for _ in 0..50 {
-            violations.add("x".repeat(10_000), &Path::ROOT.field("a"), "Member must have length less than or equal to 1");
+            violations.add(
+                "x".repeat(10_000),
+                &Path::ROOT.field("a"),
+                "Member must have length less than or equal to 1",
+            );
         }
         assert!(violations.message().starts_with("51 validation errors detected: "));
         assert!(violations.message().len() < 5_000);

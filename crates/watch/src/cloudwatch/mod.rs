@@ -1,9 +1,25 @@
 //! CloudWatch operations: one file per operation, named after the CLI command.
 
-use crate::Watch;
-use wire::Operation;
+mod alarm_actions;
+mod dashboard_body;
+mod dashboards;
+mod delete_alarms;
+mod describe_alarm_history;
+mod describe_alarms;
+mod describe_alarms_for_metric;
+mod get_metric_data;
+mod get_metric_statistics;
+mod list_metrics;
+mod metric_alarm;
+mod put_dashboard;
+mod put_metric_alarm;
+mod put_metric_data;
+mod refuse;
+mod series;
+mod set_alarm_state;
+mod table;
+mod tags;
+mod token;
 
-/// The implemented CloudWatch operations.
-pub fn operations() -> Vec<Operation<Watch>> {
-    Vec::new()
-}
+pub use put_metric_data::publish;
+pub use table::operations;

@@ -1,0 +1,39 @@
+# Two commands matter: `make run` and `make test`. Everything else is a part of them.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+DATA_DIR ?= trailwatch-data
+LISTEN ?= 127.0.0.1:8792
+
+.PHONY: help build run test lint docs bench clean
+
+help: ## Say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
+
+build: ## Build the server (first time: a few minutes; later: seconds)
+	@scripts/prerequisites.sh build
+	@scripts/build.sh
+
+run: build ## Build and start Trailwatch on $(LISTEN) with its data in $(DATA_DIR)
+	@exec "$$(scripts/target-dir.sh)/release/trailwatch" serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)"
+
+test: ## Run all tests: Rust, then real clients against the real server
+	@scripts/prerequisites.sh test
+	@scripts/test.sh
+
+lint: ## Formatting and clippy, as the tests check them
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+
+docs: ## Regenerate docs/operations.md from the table of operations
+	@UPDATE_DOCS=1 $(CARGO) test --release -p trailwatch --bin trailwatch operations_document
+
+bench: build ## Compare with moto_server in the same run; prints the table of docs/benchmarks.md
+	@$(CARGO) build --release -p bench
+	@bench/compare.sh
+
+clean: ## Remove what was built (data stay)
+	@$(CARGO) clean

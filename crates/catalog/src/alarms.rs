@@ -1,0 +1,425 @@
+//! Metric alarms: configuration, state, and the compare-and-set that changes either together with its history.
+
+use crate::alarm_history::{AlarmHistoryItem, insert_history};
+use crate::{Catalog, Result};
+use model::{Scope, Timestamp};
+use serde::{Deserialize, Serialize};
+use sqlx::{QueryBuilder, Sqlite};
+use std::collections::BTreeMap;
+
+/// The three states of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlarmState {
+    /// The metric is within the threshold.
+    Ok,
+    /// The metric breaches the threshold.
+    Alarm,
+    /// Too few data to say, or not evaluated yet.
+    InsufficientData,
+}
+
+impl AlarmState {
+    /// The state's name in the API: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlarmState::Ok => "OK",
+            AlarmState::Alarm => "ALARM",
+            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
+
+    /// The state with this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "OK" => Some(AlarmState::Ok),
+            "ALARM" => Some(AlarmState::Alarm),
+            "INSUFFICIENT_DATA" => Some(AlarmState::InsufficientData),
+            _ => None,
+        }
+    }
+}
+
+/// What PutMetricAlarm said about an alarm on one metric with a static threshold. Strings are AWS's words, checked by the
+/// operation; what the client left out stays out, so that DescribeAlarms answers as AWS does.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AlarmConfiguration {
+    /// Free text.
+    pub description: Option<String>,
+    /// ARNs to act on when the alarm goes to OK.
+    pub ok_actions: Vec<String>,
+    /// ARNs to act on when the alarm goes to ALARM.
+    pub alarm_actions: Vec<String>,
+    /// ARNs to act on when the alarm goes to INSUFFICIENT_DATA.
+    pub insufficient_data_actions: Vec<String>,
+    /// Namespace of the metric.
+    pub namespace: String,
+    /// Name of the metric.
+    pub metric_name: String,
+    /// Dimensions of the metric, in the client's order.
+    pub dimensions: Vec<(String, String)>,
+    /// One of the five simple statistics; exactly one of this and `extended_statistic` is given.
+    pub statistic: Option<String>,
+    /// A percentile or trimmed statistic.
+    pub extended_statistic: Option<String>,
+    /// Only data of this unit count; absent, data of any unit.
+    pub unit: Option<String>,
+    /// Length of a period, seconds.
+    pub period_secs: i64,
+    /// N: how many periods are looked at.
+    pub evaluation_periods: i64,
+    /// M: how many of them must breach; absent, all.
+    pub datapoints_to_alarm: Option<i64>,
+    /// The threshold.
+    pub threshold: f64,
+    /// `GreaterThanThreshold` and its three siblings.
+    pub comparison_operator: String,
+    /// `breaching`, `notBreaching`, `ignore` or `missing`; absent means `missing`.
+    pub treat_missing_data: Option<String>,
+    /// `evaluate` or `ignore`; absent means `evaluate`.
+    pub evaluate_low_sample_count_percentile: Option<String>,
+}
+
+/// An alarm as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarm {
+    /// Account and region.
+    pub scope: Scope,
+    /// Unique in the scope.
+    pub name: String,
+    /// Changes with every change of the alarm.
+    pub version: i64,
+    /// What it watches and when it fires.
+    pub configuration: AlarmConfiguration,
+    /// Whether a change of state runs actions.
+    pub actions_enabled: bool,
+    /// When the configuration was last put.
+    pub configuration_updated: Timestamp,
+    /// The present state.
+    pub state: AlarmState,
+    /// Why, for people.
+    pub state_reason: String,
+    /// Why, as JSON.
+    pub state_reason_data: Option<String>,
+    /// When state or reason were last set.
+    pub state_updated: Timestamp,
+    /// When the state last became another one.
+    pub state_transitioned: Timestamp,
+}
+
+/// Which alarms to list; absent fields do not filter.
+#[derive(Debug, Clone, Default)]
+pub struct AlarmFilter {
+    /// Exactly these names.
+    pub names: Option<Vec<String>>,
+    /// Names beginning with this.
+    pub name_prefix: Option<String>,
+    /// Alarms in this state.
+    pub state: Option<AlarmState>,
+    /// Alarms with an action ARN, of any state, beginning with this.
+    pub action_prefix: Option<String>,
+    /// Names after this one, in byte order: where the last page ended.
+    pub after: Option<String>,
+}
+
+/// A new state and its reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateChange {
+    /// The new state.
+    pub state: AlarmState,
+    /// Why, for people.
+    pub reason: String,
+    /// Why, as JSON.
+    pub reason_data: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct AlarmRow {
+    account: String,
+    region: String,
+    name: String,
+    version: i64,
+    configuration: String,
+    actions_enabled: i64,
+    configuration_updated_ms: i64,
+    state_value: String,
+    state_reason: String,
+    state_reason_data: Option<String>,
+    state_updated_ms: i64,
+    state_transitioned_ms: i64,
+}
+
+/// The columns of `AlarmRow`, as a literal for `concat!`.
+macro_rules! columns {
+    () => {
+        "account, region, name, version, configuration, actions_enabled, configuration_updated_ms, \
+         state_value, state_reason, state_reason_data, state_updated_ms, state_transitioned_ms"
+    };
+}
+
+impl TryFrom<AlarmRow> for Alarm {
+    type Error = crate::Error;
+
+    fn try_from(row: AlarmRow) -> Result<Self> {
+        Ok(Alarm {
+            scope: Scope { account: row.account, region: row.region },
+            name: row.name,
+            version: row.version,
+            configuration: serde_json::from_str(&row.configuration)?,
+            actions_enabled: row.actions_enabled != 0,
+            configuration_updated: Timestamp(row.configuration_updated_ms),
+            // Only `as_str` is ever written; an unknown word means "not evaluated yet" and heals at the next evaluation.
+            state: AlarmState::parse(&row.state_value).unwrap_or(AlarmState::InsufficientData),
+            state_reason: row.state_reason,
+            state_reason_data: row.state_reason_data,
+            state_updated: Timestamp(row.state_updated_ms),
+            state_transitioned: Timestamp(row.state_transitioned_ms),
+        })
+    }
+}
+
+impl Catalog {
+    /// The alarm of this name.
+    pub async fn alarm(&self, scope: &Scope, name: &str) -> Result<Option<Alarm>> {
+        let row: Option<AlarmRow> = sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM alarms WHERE account = $1 AND region = $2 AND name = $3"
+        ))
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(name)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(Alarm::try_from).transpose()
+    }
+
+    /// Up to `limit` alarms that pass `filter`, by name in byte order.
+    pub async fn alarms(&self, scope: &Scope, filter: &AlarmFilter, limit: usize) -> Result<Vec<Alarm>> {
+        let mut found = Vec::new();
+        let mut after = filter.after.clone();
+        loop {
+            let page = self.alarms_page(scope, filter, after.as_deref()).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(last.name.clone());
+            for alarm in page {
+                if filter.action_prefix.as_deref().is_none_or(|prefix| has_action(&alarm.configuration, prefix)) {
+                    found.push(alarm);
+                    if found.len() >= limit {
+                        return Ok(found);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn alarms_page(&self, scope: &Scope, filter: &AlarmFilter, after: Option<&str>) -> Result<Vec<Alarm>> {
+        let mut sql = QueryBuilder::<Sqlite>::new(concat!("SELECT ", columns!(), " FROM alarms WHERE account = "));
+        sql.push_bind(scope.account.clone()).push(" AND region = ").push_bind(scope.region.clone());
+        if let Some(names) = &filter.names {
+            sql.push(" AND name IN (");
+            let mut list = sql.separated(", ");
+            for name in names {
+                list.push_bind(name.clone());
+            }
+            sql.push(")");
+        }
+        if let Some(prefix) = &filter.name_prefix {
+            // Not LIKE: it would fold case in SQLite and give `%` a meaning.
+            let chars = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+            sql.push(" AND substr(name, 1, ").push_bind(chars).push(") = ").push_bind(prefix.clone());
+        }
+        if let Some(state) = filter.state {
+            sql.push(" AND state_value = ").push_bind(state.as_str());
+        }
+        if let Some(after) = after {
+            sql.push(" AND name > ").push_bind(after.to_owned());
+        }
+        sql.push(" ORDER BY name LIMIT 200");
+        let rows: Vec<AlarmRow> = sql.build_query_as().fetch_all(&self.pool).await?;
+        rows.into_iter().map(Alarm::try_from).collect()
+    }
+
+    /// All alarms on one metric, whatever its dimensions, by name.
+    pub async fn alarms_of_metric(&self, scope: &Scope, namespace: &str, metric_name: &str) -> Result<Vec<Alarm>> {
+        let rows: Vec<AlarmRow> = sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM alarms WHERE account = $1 AND region = $2 AND namespace = $3 AND metric_name = $4 ORDER BY name"
+        ))
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(namespace)
+        .bind(metric_name)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(Alarm::try_from).collect()
+    }
+
+    /// Makes a new alarm with its tags and first history items, due at once. False when the name is taken.
+    pub async fn create_alarm(
+        &self,
+        alarm: &Alarm,
+        interval_ms: i64,
+        history: &[AlarmHistoryItem],
+        arn: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<bool> {
+        let configuration = serde_json::to_string(&alarm.configuration)?;
+        let mut transaction = self.pool.begin().await?;
+        let made = sqlx::query(
+            "INSERT INTO alarms (account, region, name, version, configuration, namespace, metric_name, \
+             actions_enabled, configuration_updated_ms, state_value, state_reason, state_reason_data, \
+             state_updated_ms, state_transitioned_ms, interval_ms, due_ms) \
+             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+             ON CONFLICT (account, region, name) DO NOTHING",
+        )
+        .bind(&alarm.scope.account)
+        .bind(&alarm.scope.region)
+        .bind(&alarm.name)
+        .bind(configuration)
+        .bind(&alarm.configuration.namespace)
+        .bind(&alarm.configuration.metric_name)
+        .bind(i64::from(alarm.actions_enabled))
+        .bind(alarm.configuration_updated.0)
+        .bind(alarm.state.as_str())
+        .bind(&alarm.state_reason)
+        .bind(&alarm.state_reason_data)
+        .bind(alarm.state_updated.0)
+        .bind(alarm.state_transitioned.0)
+        .bind(interval_ms)
+        .bind(alarm.configuration_updated.0)
+        .execute(&mut *transaction)
+        .await?;
+        if made.rows_affected() == 0 {
+            return Ok(false);
+        }
+        insert_history(&mut transaction, &alarm.scope, history).await?;
+        for (key, value) in tags {
+            sqlx::query(
+                "INSERT INTO tags (resource_arn, tag_key, tag_value) VALUES ($1, $2, $3) \
+                 ON CONFLICT (resource_arn, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
+            )
+            .bind(arn)
+            .bind(key)
+            .bind(value)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Replaces configuration and `actions_enabled` of the alarm at `alarm.version`, leaving its state, and makes it due
+    /// at once. False when the alarm has changed since it was read, or is gone.
+    pub async fn update_alarm(&self, alarm: &Alarm, interval_ms: i64, history: &[AlarmHistoryItem]) -> Result<bool> {
+        let configuration = serde_json::to_string(&alarm.configuration)?;
+        let mut transaction = self.pool.begin().await?;
+        let updated = sqlx::query(
+            "UPDATE alarms SET version = version + 1, configuration = $5, namespace = $6, metric_name = $7, \
+             actions_enabled = $8, configuration_updated_ms = $9, interval_ms = $10, due_ms = $9 \
+             WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
+        )
+        .bind(&alarm.scope.account)
+        .bind(&alarm.scope.region)
+        .bind(&alarm.name)
+        .bind(alarm.version)
+        .bind(configuration)
+        .bind(&alarm.configuration.namespace)
+        .bind(&alarm.configuration.metric_name)
+        .bind(i64::from(alarm.actions_enabled))
+        .bind(alarm.configuration_updated.0)
+        .bind(interval_ms)
+        .execute(&mut *transaction)
+        .await?;
+        if updated.rows_affected() == 0 {
+            return Ok(false);
+        }
+        insert_history(&mut transaction, &alarm.scope, history).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Sets the state of the alarm at `alarm.version`, with its history, all or nothing. False when the alarm has changed
+    /// since it was read, or is gone: another evaluator was faster, or the alarm is another one now.
+    pub async fn change_alarm_state(
+        &self,
+        alarm: &Alarm,
+        change: &StateChange,
+        history: &[AlarmHistoryItem],
+    ) -> Result<bool> {
+        let transitioned = if change.state == alarm.state { alarm.state_transitioned } else { change.at };
+        let mut transaction = self.pool.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE alarms SET version = version + 1, state_value = $5, state_reason = $6, state_reason_data = $7, \
+             state_updated_ms = $8, state_transitioned_ms = $9 \
+             WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
+        )
+        .bind(&alarm.scope.account)
+        .bind(&alarm.scope.region)
+        .bind(&alarm.name)
+        .bind(alarm.version)
+        .bind(change.state.as_str())
+        .bind(&change.reason)
+        .bind(&change.reason_data)
+        .bind(change.at.0)
+        .bind(transitioned.0)
+        .execute(&mut *transaction)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        insert_history(&mut transaction, &alarm.scope, history).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Deletes an alarm and its tags, and writes its last history item. False when it was gone already.
+    pub async fn delete_alarm(&self, alarm: &Alarm, history: &[AlarmHistoryItem], arn: &str) -> Result<bool> {
+        let mut transaction = self.pool.begin().await?;
+        let deleted = sqlx::query("DELETE FROM alarms WHERE account = $1 AND region = $2 AND name = $3")
+            .bind(&alarm.scope.account)
+            .bind(&alarm.scope.region)
+            .bind(&alarm.name)
+            .execute(&mut *transaction)
+            .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        insert_history(&mut transaction, &alarm.scope, history).await?;
+        sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes up to `limit` alarms that are due at `now`, of all accounts, and sets when each is due next: the next
+    /// multiple of its interval. One statement, so that two nodes never take the same alarm. An alarm that cannot be
+    /// read is an error in its own place, so that it does not stop the others.
+    pub async fn claim_due_alarms(&self, now: Timestamp, limit: usize) -> Result<Vec<Result<Alarm>>> {
+        let rows: Vec<AlarmRow> = sqlx::query_as(concat!(
+            "UPDATE alarms SET due_ms = ($1 / interval_ms + 1) * interval_ms WHERE (account, region, name) IN \
+             (SELECT account, region, name FROM alarms WHERE due_ms <= $1 ORDER BY due_ms LIMIT $2) RETURNING ",
+            columns!()
+        ))
+        .bind(now.0)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(Alarm::try_from).collect())
+    }
+
+    /// When the next alarm is due; `None` without alarms. A read, so that an idle tick writes nothing.
+    pub async fn next_alarm_due(&self) -> Result<Option<Timestamp>> {
+        let (due,): (Option<i64>,) = sqlx::query_as("SELECT MIN(due_ms) FROM alarms").fetch_one(&self.pool).await?;
+        Ok(due.map(Timestamp))
+    }
+}
+
+fn has_action(configuration: &AlarmConfiguration, prefix: &str) -> bool {
+    [&configuration.ok_actions, &configuration.alarm_actions, &configuration.insufficient_data_actions]
+        .into_iter()
+        .flatten()
+        .any(|action| action.starts_with(prefix))
+}

@@ -1,0 +1,259 @@
+//! Log groups: their settings, and the memory of deleted ones until their bytes are freed.
+
+use crate::{Catalog, Result};
+use model::time::DAY;
+use model::{GroupId, Scope, StreamId, Timestamp};
+use sqlx::FromRow;
+use std::collections::{BTreeMap, HashMap};
+
+/// A log group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogGroup {
+    /// Its id in the store.
+    pub id: GroupId,
+    /// Name, unique in account and region.
+    pub name: String,
+    /// When CreateLogGroup accepted it.
+    pub created_at: Timestamp,
+    /// Days that events are kept; `None` keeps them forever.
+    pub retention_days: Option<i64>,
+    /// `STANDARD`, `INFREQUENT_ACCESS`, `DELIVERY` or `ESSENTIALS`.
+    pub class: String,
+    /// The KMS key that the owner associated with it.
+    pub kms_key_id: Option<String>,
+    /// True when deleting it is refused.
+    pub deletion_protected: bool,
+}
+
+impl LogGroup {
+    /// The earliest instant whose events are still kept at `now`.
+    pub fn kept_since(&self, now: Timestamp) -> Timestamp {
+        self.retention_days.map_or(Timestamp::MIN, |days| now - days.saturating_mul(DAY))
+    }
+}
+
+/// What a new log group is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct NewLogGroup<'a> {
+    /// Name, unique in account and region.
+    pub name: &'a str,
+    /// The time of the call.
+    pub created_at: Timestamp,
+    /// `STANDARD`, `INFREQUENT_ACCESS`, `DELIVERY` or `ESSENTIALS`.
+    pub class: &'a str,
+    /// The KMS key to associate with it.
+    pub kms_key_id: Option<&'a str>,
+    /// True when deleting it is to be refused.
+    pub deletion_protected: bool,
+}
+
+/// What became of a request to delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogDeletion {
+    /// It is gone.
+    Deleted,
+    /// There is no such group, or no such stream in the group.
+    Absent,
+    /// The group is protected against deletion.
+    Protected,
+}
+
+const COLUMNS: &str = "id, name, created_at, retention_days, class, kms_key_id, deletion_protected";
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    name: String,
+    created_at: i64,
+    retention_days: Option<i64>,
+    class: String,
+    kms_key_id: Option<String>,
+    deletion_protected: i64,
+}
+
+impl From<Row> for LogGroup {
+    fn from(row: Row) -> Self {
+        Self {
+            id: GroupId(row.id as u64),
+            name: row.name,
+            created_at: Timestamp(row.created_at),
+            retention_days: row.retention_days,
+            class: row.class,
+            kms_key_id: row.kms_key_id,
+            deletion_protected: row.deletion_protected != 0,
+        }
+    }
+}
+
+impl Catalog {
+    /// Creates a log group with its tags under the ARN `arn`. `None` when the name is taken.
+    pub async fn create_log_group(
+        &self,
+        scope: &Scope,
+        new: NewLogGroup<'_>,
+        arn: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Option<GroupId>> {
+        let mut transaction = self.pool.begin().await?;
+        let id = Self::next_id(&mut transaction, "log_groups").await?;
+        let inserted = sqlx::query(
+            "INSERT INTO log_groups (id, account, region, name, created_at, retention_days, class, kms_key_id, deletion_protected) \
+             VALUES ($1, $2, $3, $4, $5, NULL, $6, $7, $8) ON CONFLICT (account, region, name) DO NOTHING",
+        )
+        .bind(id)
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(new.name)
+        .bind(new.created_at.0)
+        .bind(new.class)
+        .bind(new.kms_key_id)
+        .bind(i64::from(new.deletion_protected))
+        .execute(&mut *transaction)
+        .await?;
+        if inserted.rows_affected() == 0 {
+            return Ok(None);
+        }
+        for (key, value) in tags {
+            sqlx::query("INSERT INTO tags (resource_arn, tag_key, tag_value) VALUES ($1, $2, $3)")
+                .bind(arn)
+                .bind(key)
+                .bind(value)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(GroupId(id as u64)))
+    }
+
+    /// The group of this name.
+    pub async fn log_group(&self, scope: &Scope, name: &str) -> Result<Option<LogGroup>> {
+        let sql = format!("SELECT {COLUMNS} FROM log_groups WHERE account = $1 AND region = $2 AND name = $3");
+        let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(&scope.account)
+            .bind(&scope.region)
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(LogGroup::from))
+    }
+
+    /// At most `limit` groups whose names begin with `prefix` and come after `after`, by name.
+    pub async fn list_log_groups(
+        &self,
+        scope: &Scope,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<LogGroup>> {
+        // `name >= prefix` lets the index begin at the right place; the substring decides.
+        let sql = format!(
+            "SELECT {COLUMNS} FROM log_groups WHERE account = $1 AND region = $2 AND name > $3 AND name >= $4 \
+             AND substr(name, 1, $5) = $4 ORDER BY name LIMIT $6"
+        );
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(&scope.account)
+            .bind(&scope.region)
+            .bind(after)
+            .bind(prefix)
+            .bind(prefix.chars().count() as i64)
+            .bind(limit as i64)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.into_iter().map(LogGroup::from).collect())
+    }
+
+    /// Sets how many days events are kept; `None` keeps them forever. False when there is no such group.
+    pub async fn set_log_retention(&self, scope: &Scope, name: &str, days: Option<i64>) -> Result<bool> {
+        let sql = "UPDATE log_groups SET retention_days = $4 WHERE account = $1 AND region = $2 AND name = $3";
+        self.change_log_group(scope, name, sqlx::query(sql), days).await
+    }
+
+    /// Protects a group against deletion, or ends the protection. False when there is no such group.
+    pub async fn set_log_group_protection(&self, scope: &Scope, name: &str, protected: bool) -> Result<bool> {
+        let sql = "UPDATE log_groups SET deletion_protected = $4 WHERE account = $1 AND region = $2 AND name = $3";
+        self.change_log_group(scope, name, sqlx::query(sql), i64::from(protected)).await
+    }
+
+    async fn change_log_group<'q, V>(
+        &self,
+        scope: &'q Scope,
+        name: &'q str,
+        update: sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+        value: V,
+    ) -> Result<bool>
+    where
+        V: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + 'q,
+    {
+        let update = update.bind(&scope.account).bind(&scope.region).bind(name).bind(value);
+        let changed = update.execute(&self.pool).await?.rows_affected() > 0;
+        self.log_ids.forget_group(scope, name);
+        Ok(changed)
+    }
+
+    /// Deletes a group with its streams and the tags under `arn`, and remembers its id until
+    /// [`Catalog::forget_deleted_logs`].
+    pub async fn delete_log_group(
+        &self,
+        scope: &Scope,
+        name: &str,
+        arn: &str,
+        deleted_at: Timestamp,
+    ) -> Result<LogDeletion> {
+        let mut transaction = self.pool.begin().await?;
+        let deleted: Option<(i64,)> = sqlx::query_as(
+            "DELETE FROM log_groups WHERE account = $1 AND region = $2 AND name = $3 AND deletion_protected = 0 RETURNING id",
+        )
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(name)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some((id,)) = deleted else {
+            transaction.rollback().await?;
+            let exists = self.log_group(scope, name).await?.is_some();
+            return Ok(if exists { LogDeletion::Protected } else { LogDeletion::Absent });
+        };
+        // Streams go with the group (ON DELETE CASCADE), and the group's mark stands for all of theirs.
+        sqlx::query("DELETE FROM deleted_logs WHERE group_id = $1").bind(id).execute(&mut *transaction).await?;
+        sqlx::query("INSERT INTO deleted_logs (group_id, stream_id, deleted_at) VALUES ($1, 0, $2)")
+            .bind(id)
+            .bind(deleted_at.0)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        self.log_ids.forget_group(scope, name);
+        Ok(LogDeletion::Deleted)
+    }
+
+    /// How long each group with a retention keeps its events, milliseconds.
+    pub async fn log_retention(&self) -> Result<HashMap<GroupId, i64>> {
+        let rows: Vec<(i64, i64)> =
+            sqlx::query_as("SELECT id, retention_days FROM log_groups WHERE retention_days IS NOT NULL")
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows.into_iter().map(|(id, days)| (GroupId(id as u64), days.saturating_mul(DAY))).collect())
+    }
+
+    /// Groups that were deleted and not yet forgotten.
+    pub async fn deleted_groups(&self) -> Result<Vec<GroupId>> {
+        let rows: Vec<(i64,)> =
+            sqlx::query_as("SELECT group_id FROM deleted_logs WHERE stream_id = 0").fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|(id,)| GroupId(id as u64)).collect())
+    }
+
+    /// Streams that were deleted from groups that still exist, and not yet forgotten.
+    pub async fn deleted_streams(&self) -> Result<Vec<(GroupId, StreamId)>> {
+        let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT group_id, stream_id FROM deleted_logs WHERE stream_id <> 0")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.into_iter().map(|(group, stream)| (GroupId(group as u64), StreamId(stream as u64))).collect())
+    }
+
+    /// Forgets groups and streams that were deleted before `before`: their bytes are freed, and no call that began
+    /// before the deletion can still be writing.
+    pub async fn forget_deleted_logs(&self, before: Timestamp) -> Result<()> {
+        sqlx::query("DELETE FROM deleted_logs WHERE deleted_at < $1").bind(before.0).execute(&self.pool).await?;
+        Ok(())
+    }
+}

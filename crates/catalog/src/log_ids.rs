@@ -1,0 +1,178 @@
+//! The ids behind the names of log groups and streams, kept in memory because PutLogEvents asks for them in every call.
+
+use crate::{Catalog, Result};
+use model::time::DAY;
+use model::{GroupId, Scope, StreamId};
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Streams remembered at most; when more are in use, all are forgotten and found again in the database.
+const STREAMS_MAX: usize = 100_000;
+
+/// Where PutLogEvents writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogTarget {
+    /// The group.
+    pub group: GroupId,
+    /// The stream.
+    pub stream: StreamId,
+    /// How long the group keeps events, milliseconds; `None` keeps them forever.
+    pub retention_ms: Option<i64>,
+}
+
+/// What a lookup of a group and a stream by name found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogTargetFound {
+    /// Both exist.
+    Found(LogTarget),
+    /// There is no such group.
+    NoGroup,
+    /// The group exists, the stream does not.
+    NoStream,
+}
+
+/// The cache. Only what exists is kept, so creating something never has to invalidate.
+#[derive(Debug, Default)]
+pub(crate) struct LogIds(RwLock<Cached>);
+
+#[derive(Debug, Default)]
+struct Cached {
+    /// By account, region and name.
+    groups: HashMap<String, CachedGroup>,
+    /// Streams over all groups.
+    streams: usize,
+    /// Counts invalidations: what was read from the database before one must not be put in after it.
+    generation: u64,
+}
+
+#[derive(Debug)]
+struct CachedGroup {
+    id: GroupId,
+    retention_ms: Option<i64>,
+    streams: HashMap<String, StreamId>,
+}
+
+impl LogIds {
+    /// Forgets a group and its streams: something about them changed.
+    pub(crate) fn forget_group(&self, scope: &Scope, name: &str) {
+        let mut cached = self.write();
+        cached.generation += 1;
+        if let Some(group) = cached.groups.remove(&key(scope, name)) {
+            cached.streams -= group.streams.len();
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn forget_all(&self) {
+        let mut cached = self.write();
+        let generation = cached.generation + 1;
+        *cached = Cached { generation, ..Cached::default() };
+    }
+
+    fn get(&self, group_key: &str, stream: &str) -> std::result::Result<LogTarget, u64> {
+        let cached = self.read();
+        let found = cached.groups.get(group_key).and_then(|group| {
+            let stream = *group.streams.get(stream)?;
+            Some(LogTarget { group: group.id, stream, retention_ms: group.retention_ms })
+        });
+        found.ok_or(cached.generation)
+    }
+
+    /// Keeps what was read from the database when the cache was at `generation`.
+    fn keep(&self, group_key: String, stream: &str, target: LogTarget, generation: u64) {
+        let mut cached = self.write();
+        if cached.generation != generation {
+            return;
+        }
+        if cached.streams >= STREAMS_MAX {
+            cached.groups.clear();
+            cached.streams = 0;
+        }
+        let LogTarget { group, stream: stream_id, retention_ms } = target;
+        let entry = cached.groups.entry(group_key);
+        let entry = entry.or_insert_with(|| CachedGroup { id: group, retention_ms, streams: HashMap::new() });
+        if entry.streams.insert(stream.to_owned(), stream_id).is_none() {
+            cached.streams += 1;
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Cached> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Cached> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Account, region and name in one text; none of the first two can hold the separator.
+fn key(scope: &Scope, name: &str) -> String {
+    format!("{}\n{}\n{name}", scope.account, scope.region)
+}
+
+impl Catalog {
+    /// The ids of a group and a stream by name, from memory if they were asked for before.
+    pub async fn log_target(&self, scope: &Scope, group: &str, stream: &str) -> Result<LogTargetFound> {
+        let group_key = key(scope, group);
+        let generation = match self.log_ids.get(&group_key, stream) {
+            Ok(target) => return Ok(LogTargetFound::Found(target)),
+            Err(generation) => generation,
+        };
+        let row: Option<(i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+            "SELECT g.id, g.retention_days, s.id FROM log_groups g \
+             LEFT JOIN log_streams s ON s.group_id = g.id AND s.name = $4 \
+             WHERE g.account = $1 AND g.region = $2 AND g.name = $3",
+        )
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(group)
+        .bind(stream)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((group_id, retention_days, stream_id)) = row else { return Ok(LogTargetFound::NoGroup) };
+        let Some(stream_id) = stream_id else { return Ok(LogTargetFound::NoStream) };
+        let target = LogTarget {
+            group: GroupId(group_id as u64),
+            stream: StreamId(stream_id as u64),
+            retention_ms: retention_days.map(|days| days.saturating_mul(DAY)),
+        };
+        self.log_ids.keep(group_key, stream, target, generation);
+        Ok(LogTargetFound::Found(target))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: LogTarget = LogTarget { group: GroupId(1), stream: StreamId(2), retention_ms: None };
+
+    fn scope() -> Scope {
+        Scope { account: "123456789012".into(), region: "us-east-1".into() }
+    }
+
+    #[test]
+    fn what_was_read_before_a_deletion_is_not_kept_after_it() {
+        let ids = LogIds::default();
+        let group_key = key(&scope(), "g");
+        let generation = ids.get(&group_key, "s").unwrap_err();
+        ids.forget_group(&scope(), "g");
+        ids.keep(group_key.clone(), "s", TARGET, generation);
+        let generation = ids.get(&group_key, "s").expect_err("the row may be gone");
+        ids.keep(group_key.clone(), "s", TARGET, generation);
+        assert_eq!(ids.get(&group_key, "s"), Ok(TARGET));
+        ids.forget_group(&scope(), "g");
+        assert!(ids.get(&group_key, "s").is_err());
+        assert_eq!(ids.read().streams, 0);
+    }
+
+    #[test]
+    fn it_stays_bounded() {
+        let ids = LogIds::default();
+        for n in 0..=STREAMS_MAX {
+            ids.keep("g".into(), &n.to_string(), TARGET, 0);
+        }
+        assert_eq!(ids.read().streams, 1);
+        assert_eq!(ids.read().groups["g"].streams.len(), 1);
+    }
+}

@@ -1,0 +1,111 @@
+//! Term patterns: `ERROR -"known issue"`, `?ERROR ?WARN`, `%regex%`.
+
+use super::PatternError;
+use super::cursor::Cursor;
+use super::prefilter::any_of;
+use super::regexes::Regex;
+use memchr::memmem::Finder;
+
+/// A pattern of terms.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    required: Vec<Term>,
+    excluded: Vec<Term>,
+    /// Empty unless there are neither required nor excluded terms.
+    optional: Vec<Term>,
+    /// The optional terms as one search, when all are plain text.
+    optional_text: Option<regex::bytes::Regex>,
+}
+
+#[derive(Debug, Clone)]
+enum Term {
+    Text(Box<Finder<'static>>, Box<str>),
+    Regex(Regex),
+}
+
+impl Terms {
+    /// Reads terms up to the end; `None` when they ask for nothing (`" "`).
+    pub fn parse(cursor: &mut Cursor<'_>) -> Result<Option<Self>, PatternError> {
+        let (mut required, mut excluded, mut optional) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            cursor.skip_spaces();
+            let list = match cursor.peek() {
+                None => break,
+                Some('-') => &mut excluded,
+                Some('?') => &mut optional,
+                Some(_) => &mut required,
+            };
+            if cursor.eat("-") || cursor.eat("?") {
+                cursor.skip_spaces(); // the guide itself writes `"ERROR" - "Exiting"`
+            }
+            list.push(Term::parse(cursor)?);
+        }
+        let is_blank = |term: &Term| matches!(term, Term::Text(_, text) if text.trim().is_empty());
+        if excluded.is_empty() && optional.is_empty() && matches!(&required[..], [only] if is_blank(only)) {
+            return Ok(None);
+        }
+        if !required.is_empty() || !excluded.is_empty() {
+            optional.clear();
+        }
+        let texts: Option<Vec<&str>> = optional.iter().map(Term::text).collect();
+        let optional_text = texts.filter(|texts| texts.len() > 1).and_then(|texts| any_of(&texts));
+        Ok(Some(Self { required, excluded, optional, optional_text }))
+    }
+
+    /// Whether the text of an event satisfies the terms.
+    pub fn matches(&self, message: &str) -> bool {
+        let has_optional = match &self.optional_text {
+            Some(any) => any.is_match(message.as_bytes()),
+            None => self.optional.is_empty() || self.optional.iter().any(|term| term.occurs(message)),
+        };
+        has_optional
+            && self.required.iter().all(|term| term.occurs(message))
+            && !self.excluded.iter().any(|term| term.occurs(message))
+    }
+
+    /// See `FilterPattern::required_literals`.
+    pub fn required_literals(&self) -> Vec<&str> {
+        let only_optional = if self.optional.len() == 1 { &self.optional[..] } else { &[] };
+        self.required.iter().chain(only_optional).filter_map(Term::literal).filter(|text| !text.is_empty()).collect()
+    }
+}
+
+impl Term {
+    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, PatternError> {
+        let text = match cursor.peek() {
+            Some('"') => cursor.quoted('"')?,
+            Some('%') => return Ok(Term::Regex(cursor.regex()?)),
+            _ => {
+                let place = cursor.error("");
+                let word = cursor.take_while(|c| !c.is_whitespace() && c != '"');
+                let is_plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+                if !is_plain {
+                    return Err(PatternError { message: format!("Invalid character(s) in term '{word}'"), ..place });
+                }
+                word.to_owned()
+            }
+        };
+        Ok(Term::Text(Box::new(Finder::new(&text).into_owned()), text.into()))
+    }
+
+    fn occurs(&self, message: &str) -> bool {
+        match self {
+            Term::Text(finder, _) => finder.find(message.as_bytes()).is_some(),
+            Term::Regex(regex) => regex.is_match(message),
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Term::Text(_, text) => Some(text),
+            Term::Regex(_) => None,
+        }
+    }
+
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Term::Text(_, text) => Some(text),
+            Term::Regex(regex) => regex.literal(),
+        }
+    }
+}

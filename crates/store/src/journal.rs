@@ -1,0 +1,378 @@
+//! The journal: appended batches, durable before they are acknowledged, replayed when the store is opened.
+//!
+//! # Promise
+//! A frame whose append was acknowledged is found again after kill -9 and power loss, once, in order. A frame that was
+//! being written when the machine stopped is found whole or not at all.
+//!
+//! # Format, version 1
+//! Files `journal/<number as 20 digits>.journal`, numbers without gaps. A new file begins when a memtable is cut; a file is
+//! removed when the manifest says that all its records are in segments. Integers are little-endian.
+//!
+//! File header, 40 bytes:
+//!
+//! | offset | size | content |
+//! | --- | --- | --- |
+//! | 0 | 8 | `TWJOURNL` |
+//! | 8 | 4 | version = 1 |
+//! | 12 | 4 | 0 |
+//! | 16 | 8 | number, as in the name |
+//! | 24 | 8 | salt |
+//! | 32 | 4 | CRC-32 of bytes 0..32 |
+//! | 36 | 4 | 0 |
+//!
+//! Then frames, one per append, each a 48 byte header and its payload:
+//!
+//! | offset | size | content |
+//! | --- | --- | --- |
+//! | 0 | 4 | `TWFR` |
+//! | 4 | 4 | length of the payload |
+//! | 8 | 4 | kind: 1 = batch (see `frame.rs`) |
+//! | 12 | 4 | CRC-32 of the payload |
+//! | 16 | 8 | sequence of the first log event |
+//! | 24 | 8 | sequence of the first audit event |
+//! | 32 | 8 | time of the append, ms |
+//! | 40 | 4 | length of the file that was durable before this frame's group was written |
+//! | 44 | 4 | CRC-32 of salt, number and bytes 0..44 |
+//!
+//! The frame of an empty batch (payload `0100000000`) of sequences 1 and 1 at time 0, first in its file, begins
+//! `54574652 05000000 01000000 fc66e0d3 0100000000000000 0100000000000000 0000000000000000 28000000`, then the CRC, then the payload.
+//!
+//! # Recovery
+//! Only the last file may end badly, because a file is begun after all frames of the one before are durable. Damage there is
+//! a *torn tail*, which is cut off, unless a later intact frame says that the damaged place was durable: then, and in every
+//! other file, damage is an error that names file and offset. The salt keeps clients from writing messages that look like
+//! such a frame. What cannot be told apart: a group of frames torn by a power loss, and damage to the very last group.
+
+use crate::codec::{Decoder, Encoder};
+use crate::disk::{Disk, DiskFile};
+use crate::error::{Error, Result};
+use crate::frame;
+use model::{Batch, Timestamp};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const FILE_MAGIC: &[u8; 8] = b"TWJOURNL";
+const FRAME_MAGIC: &[u8; 4] = b"TWFR";
+const VERSION: u32 = 1;
+const KIND_BATCH: u32 = 1;
+/// Length of a file's header.
+pub(crate) const FILE_HEADER_BYTES: usize = 40;
+/// Length of a frame's header.
+pub(crate) const FRAME_HEADER_BYTES: usize = 48;
+/// Longest payload of a frame.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// A journal is cut when it is this long, so that offsets fit four bytes with room for the largest group.
+pub(crate) const JOURNAL_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// What a frame says about its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameMeta {
+    pub first_log_sequence: u64,
+    pub first_event_sequence: u64,
+    pub written: Timestamp,
+}
+
+/// An encoded batch with room for its header.
+#[derive(Debug)]
+pub(crate) struct Frame(Vec<u8>);
+
+impl Frame {
+    /// Encodes a batch; the header waits for the sequences.
+    pub(crate) fn new(batch: &Batch) -> Result<Self> {
+        let mut encoder = Encoder(Vec::with_capacity(FRAME_HEADER_BYTES + frame::size_hint(batch)));
+        encoder.0.resize(FRAME_HEADER_BYTES, 0);
+        frame::encode(batch, &mut encoder);
+        let bytes = encoder.0.len() - FRAME_HEADER_BYTES;
+        if bytes > PAYLOAD_BYTES_MAX {
+            return Err(Error::TooLarge { bytes, bytes_max: PAYLOAD_BYTES_MAX });
+        }
+        let crc = crc32fast::hash(&encoder.0[FRAME_HEADER_BYTES..]);
+        encoder.0[12..16].copy_from_slice(&crc.to_le_bytes());
+        Ok(Self(encoder.0))
+    }
+
+    /// Length with its header.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn seal(&mut self, journal: &Journal, meta: FrameMeta) {
+        let mut header = Encoder(Vec::with_capacity(FRAME_HEADER_BYTES));
+        header.0.extend_from_slice(FRAME_MAGIC);
+        header.u32(u32::try_from(self.0.len() - FRAME_HEADER_BYTES).expect("checked against PAYLOAD_BYTES_MAX"));
+        header.u32(KIND_BATCH);
+        header.0.extend_from_slice(&self.0[12..16]);
+        header.u64(meta.first_log_sequence);
+        header.u64(meta.first_event_sequence);
+        header.i64(meta.written.0);
+        header.u32(u32::try_from(journal.durable).expect("journals are cut at JOURNAL_BYTES_MAX"));
+        header.u32(header_crc(journal.salt, journal.number, &header.0));
+        self.0[..FRAME_HEADER_BYTES].copy_from_slice(&header.0);
+    }
+}
+
+fn header_crc(salt: u64, number: u64, header: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&salt.to_le_bytes());
+    hasher.update(&number.to_le_bytes());
+    hasher.update(header);
+    hasher.finalize()
+}
+
+/// The journal that is being written.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    number: u64,
+    salt: u64,
+    /// Bytes written.
+    len: u64,
+    /// Bytes synced.
+    durable: u64,
+    buffer: Vec<u8>,
+}
+
+impl Journal {
+    /// Begins file `number`, durable with its header.
+    pub(crate) fn create(disk: &dyn Disk, folder: &Path, number: u64, salt: u64) -> Result<Self> {
+        let path = file_path(folder, number);
+        let mut header = Encoder::default();
+        header.0.extend_from_slice(FILE_MAGIC);
+        header.u32(VERSION);
+        header.u32(0);
+        header.u64(number);
+        header.u64(salt);
+        header.u32(crc32fast::hash(&header.0));
+        header.u32(0);
+        let mut file = disk.create(&path).map_err(Error::io("create", &path))?;
+        file.write(&header.0).map_err(Error::io("write", &path))?;
+        file.sync().map_err(Error::io("sync", &path))?;
+        let len = header.0.len() as u64;
+        Ok(Self { file, path, number, salt, len, durable: len, buffer: Vec::new() })
+    }
+
+    /// The number of the file.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Writes a group of frames with one sync. After an error the file's content is unknown: write no more to it.
+    pub(crate) fn append(&mut self, group: &mut [(FrameMeta, Frame)]) -> Result<()> {
+        // One large frame is written as it is; small ones are gathered, for a write costs more than a copy.
+        let total: usize = group.iter().map(|(_, frame)| frame.len()).sum();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let gather = group.len() > 1;
+        for (meta, frame) in group.iter_mut() {
+            frame.seal(self, *meta);
+            if gather {
+                buffer.extend_from_slice(&frame.0);
+            }
+        }
+        let bytes = match group {
+            [(_, frame)] => &frame.0,
+            _ => &buffer,
+        };
+        self.file.write(bytes).map_err(Error::io("write", &self.path))?;
+        self.file.sync().map_err(Error::io("sync", &self.path))?;
+        self.len += total as u64;
+        self.durable = self.len;
+        if buffer.capacity() <= 16 * 1024 * 1024 {
+            self.buffer = buffer;
+        }
+        Ok(())
+    }
+}
+
+/// Path of journal `number`.
+pub(crate) fn file_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:020}.journal"))
+}
+
+/// What recovery found.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    /// Number of the last file; `first - 1` when there is none.
+    pub last: u64,
+    /// Files replayed: number and length.
+    pub files: Vec<(u64, u64)>,
+}
+
+/// Replays all files from number `first` on, in order, removes older ones, and cuts a torn tail off.
+pub(crate) fn recover(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    first: u64,
+    apply: &mut dyn FnMut(FrameMeta, Batch),
+) -> Result<Recovered> {
+    let numbers = list_files(disk.as_ref(), folder)?;
+    let mut recovered = Recovered { last: first.saturating_sub(1), files: Vec::new() };
+    for &number in numbers.iter().filter(|number| **number < first) {
+        let path = file_path(folder, number);
+        disk.remove(&path).map_err(Error::io("remove", &path))?;
+    }
+    let live: Vec<u64> = numbers.into_iter().filter(|number| *number >= first).collect();
+    for (at, &number) in live.iter().enumerate() {
+        let path = file_path(folder, number);
+        if number != recovered.last + 1 {
+            let missing = file_path(folder, recovered.last + 1).display().to_string();
+            return Err(Error::corrupt(missing, 0, "the file is missing"));
+        }
+        let bytes = disk.read(&path).map_err(Error::io("read", &path))?;
+        let is_last = at + 1 == live.len();
+        let (good, torn) = replay(&path, number, &bytes, is_last, apply)?;
+        if let Some(reason) = torn {
+            let cut_bytes = bytes.len() - good;
+            tracing::warn!(file = %path.display(), offset = good, cut_bytes, reason, "cut a torn tail off the journal");
+            if good < FILE_HEADER_BYTES {
+                // Not even the header: nothing was ever acknowledged from this file.
+                disk.remove(&path).map_err(Error::io("remove", &path))?;
+                break;
+            }
+        }
+        if is_last {
+            // Also when nothing is torn: what was written and never synced becomes visible now, so it must become durable.
+            disk.truncate(&path, good as u64).map_err(Error::io("truncate", &path))?;
+        }
+        recovered.last = number;
+        recovered.files.push((number, good as u64));
+    }
+    Ok(recovered)
+}
+
+/// True when some journal file holds a frame.
+pub(crate) fn has_frames(disk: &dyn Disk, folder: &Path) -> Result<bool> {
+    for number in list_files(disk, folder)? {
+        let path = file_path(folder, number);
+        if disk.read(&path).map_err(Error::io("read", &path))?.len() > FILE_HEADER_BYTES {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn list_files(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>> {
+    let names = disk.list(folder).map_err(Error::io("list", folder))?;
+    let mut numbers: Vec<u64> =
+        names.iter().filter_map(|name| name.strip_suffix(".journal")?.parse().ok()).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Applies the frames of one file; answers the length of its intact part and, for a torn tail, why it is torn.
+fn replay(
+    path: &Path,
+    number: u64,
+    bytes: &[u8],
+    is_last: bool,
+    apply: &mut dyn FnMut(FrameMeta, Batch),
+) -> Result<(usize, Option<&'static str>)> {
+    let file = path.display().to_string();
+    let salt = match read_file_header(bytes, number) {
+        Ok(salt) => salt,
+        Err(reason) if is_last && bytes.len() <= FILE_HEADER_BYTES => return Ok((0, Some(reason))),
+        Err(reason) => return Err(Error::corrupt(file, 0, reason)),
+    };
+    let mut offset = FILE_HEADER_BYTES;
+    while offset < bytes.len() {
+        match read_frame(&bytes[offset..], salt, number) {
+            Ok((head, payload)) => {
+                // An intact checksum over a payload that does not decode is no torn write.
+                let batch = frame::decode(payload).map_err(|reason| Error::corrupt(&file, offset as u64, reason))?;
+                apply(head.meta, batch);
+                offset += FRAME_HEADER_BYTES + payload.len();
+            }
+            Err(reason) if is_last && !proven_durable(bytes, offset, salt, number) => {
+                return Ok((offset, Some(reason)));
+            }
+            Err(reason) => return Err(Error::corrupt(file, offset as u64, reason)),
+        }
+    }
+    Ok((offset, None))
+}
+
+fn read_file_header(bytes: &[u8], number: u64) -> std::result::Result<u64, &'static str> {
+    let header = bytes.get(..FILE_HEADER_BYTES).ok_or("the file header ends too early")?;
+    let mut decoder = Decoder(&header[8..]);
+    if &header[..8] != FILE_MAGIC {
+        return Err("the file does not begin as a journal");
+    }
+    let version = decoder.u32()?;
+    decoder.u32()?;
+    let written_number = decoder.u64()?;
+    let salt = decoder.u64()?;
+    if decoder.u32()? != crc32fast::hash(&header[..32]) {
+        return Err("the checksum of the file header is wrong");
+    }
+    if version != VERSION {
+        return Err("the journal is of an unknown version");
+    }
+    if written_number != number {
+        return Err("the file header has another number than the file name");
+    }
+    Ok(salt)
+}
+
+struct FrameHead {
+    meta: FrameMeta,
+    length: usize,
+    payload_crc: u32,
+    durable: usize,
+}
+
+fn read_frame_head(bytes: &[u8], salt: u64, number: u64) -> std::result::Result<FrameHead, &'static str> {
+    let header = bytes.get(..FRAME_HEADER_BYTES).ok_or("the frame header ends too early")?;
+    if &header[..4] != FRAME_MAGIC {
+        return Err("no frame begins here");
+    }
+    let mut decoder = Decoder(&header[4..]);
+    let length = decoder.u32()? as usize;
+    let kind = decoder.u32()?;
+    let payload_crc = decoder.u32()?;
+    let meta = FrameMeta {
+        first_log_sequence: decoder.u64()?,
+        first_event_sequence: decoder.u64()?,
+        written: Timestamp(decoder.i64()?),
+    };
+    let durable = decoder.u32()? as usize;
+    if decoder.u32()? != header_crc(salt, number, &header[..44]) {
+        return Err("the checksum of the frame header is wrong");
+    }
+    if kind != KIND_BATCH {
+        return Err("the frame is of an unknown kind");
+    }
+    Ok(FrameHead { meta, length, payload_crc, durable })
+}
+
+fn read_frame(bytes: &[u8], salt: u64, number: u64) -> std::result::Result<(FrameHead, &[u8]), &'static str> {
+    let head = read_frame_head(bytes, salt, number)?;
+    let end = FRAME_HEADER_BYTES.saturating_add(head.length);
+    let payload = bytes.get(FRAME_HEADER_BYTES..end).ok_or("the frame ends too early")?;
+    if crc32fast::hash(payload) != head.payload_crc {
+        return Err("the checksum of the frame is wrong");
+    }
+    Ok((head, payload))
+}
+
+/// True when an intact frame after `damaged` says that the file was durable beyond that place before it was written.
+fn proven_durable(bytes: &[u8], damaged: usize, salt: u64, number: u64) -> bool {
+    let mut at = damaged + 1;
+    while let Some(found) = bytes.get(at..).and_then(|rest| rest.windows(4).position(|w| w == FRAME_MAGIC)) {
+        at += found;
+        // The header alone proves it: its checksum covers what it says.
+        if read_frame_head(&bytes[at..], salt, number).is_ok_and(|head| head.durable > damaged && head.durable <= at) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

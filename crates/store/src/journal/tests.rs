@@ -1,0 +1,146 @@
+//! Every way in which a journal file may be damaged, and what recovery says.
+
+use super::*;
+use crate::disk::LocalDisk;
+use model::{GroupId, LogEvent, StreamId};
+
+fn batch(text: &str) -> Batch {
+    let log = LogEvent {
+        group: GroupId(1),
+        stream: StreamId(1),
+        timestamp: Timestamp(1),
+        ingestion_time: Timestamp(1),
+        message: text.into(),
+    };
+    Batch { logs: vec![log], ..Batch::default() }
+}
+
+fn meta(sequence: u64) -> FrameMeta {
+    FrameMeta { first_log_sequence: sequence, first_event_sequence: 1, written: Timestamp(0) }
+}
+
+/// Three groups of one frame each in journal 1; answers the folder and the offsets at which the frames begin.
+fn three_frames() -> (tempfile::TempDir, Vec<usize>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 99).unwrap();
+    let mut offsets = Vec::new();
+    for sequence in 1..=3 {
+        offsets.push(journal.len() as usize);
+        let frame = Frame::new(&batch(&format!("message {sequence}"))).unwrap();
+        journal.append(&mut [(meta(sequence), frame)]).unwrap();
+    }
+    (folder, offsets)
+}
+
+fn recovered(folder: &Path) -> Result<Vec<u64>> {
+    let disk: Arc<dyn Disk> = Arc::new(LocalDisk);
+    let mut sequences = Vec::new();
+    recover(&disk, folder, 1, &mut |meta, batch| {
+        assert_eq!(batch.logs[0].message, format!("message {}", meta.first_log_sequence));
+        sequences.push(meta.first_log_sequence);
+    })?;
+    Ok(sequences)
+}
+
+fn damage(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let path = file_path(folder, 1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    change(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn the_example_of_the_header_is_true() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0).unwrap();
+    journal.append(&mut [(meta(1), Frame::new(&Batch::default()).unwrap())]).unwrap();
+    let bytes = std::fs::read(file_path(folder.path(), 1)).unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let example = "54574652 05000000 01000000 fc66e0d3 0100000000000000 0100000000000000 0000000000000000 28000000";
+    assert_eq!(hex(&bytes[40..84]), example.replace(' ', ""));
+    assert_eq!(hex(&bytes[88..]), "0100000000");
+}
+
+#[test]
+fn all_frames_come_back_in_order() {
+    let (folder, _) = three_frames();
+    assert_eq!(recovered(folder.path()).unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn a_tail_cut_anywhere_is_torn_and_stays_cut() {
+    let (folder, offsets) = three_frames();
+    let whole = std::fs::read(file_path(folder.path(), 1)).unwrap();
+    for end in FILE_HEADER_BYTES..whole.len() {
+        std::fs::write(file_path(folder.path(), 1), &whole[..end]).unwrap();
+        let intact = offsets.iter().skip(1).chain([&whole.len()]).filter(|frame_end| **frame_end <= end).count();
+        assert_eq!(recovered(folder.path()).unwrap().len(), intact, "cut at {end}");
+        assert_eq!(recovered(folder.path()).unwrap().len(), intact, "again after the cut at {end}");
+    }
+}
+
+#[test]
+fn zeros_after_the_last_frame_are_torn() {
+    let (folder, _) = three_frames();
+    damage(folder.path(), |bytes| bytes.extend_from_slice(&[0; 4096]));
+    assert_eq!(recovered(folder.path()).unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn a_flipped_bit_before_a_later_group_is_an_error_with_file_and_offset() {
+    let (folder, offsets) = three_frames();
+    let whole = std::fs::read(file_path(folder.path(), 1)).unwrap();
+    for at in offsets[0]..offsets[2] {
+        std::fs::write(file_path(folder.path(), 1), &whole).unwrap();
+        damage(folder.path(), |bytes| bytes[at] ^= 0x10);
+        let frame_start = if at < offsets[1] { offsets[0] } else { offsets[1] };
+        match recovered(folder.path()) {
+            Err(Error::Corrupt { file, offset, .. }) => {
+                assert!(file.ends_with("00000000000000000001.journal"));
+                assert_eq!(offset, frame_start as u64, "bit flipped at {at}");
+            }
+            other => panic!("a flip at {at} gave {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn damage_in_any_file_but_the_last_is_an_error() {
+    let (folder, offsets) = three_frames();
+    Journal::create(&LocalDisk, folder.path(), 2, 99).unwrap();
+    damage(folder.path(), |bytes| bytes.truncate(offsets[2] + 5));
+    assert!(matches!(recovered(folder.path()), Err(Error::Corrupt { offset, .. }) if offset == offsets[2] as u64));
+}
+
+#[test]
+fn a_missing_file_is_an_error() {
+    let (folder, _) = three_frames();
+    Journal::create(&LocalDisk, folder.path(), 3, 99).unwrap();
+    assert!(matches!(recovered(folder.path()), Err(Error::Corrupt { file, .. }) if file.contains("0002.journal")));
+}
+
+#[test]
+fn a_half_written_header_of_a_new_file_is_torn() {
+    let (folder, _) = three_frames();
+    std::fs::write(file_path(folder.path(), 2), b"TWJOU").unwrap();
+    assert_eq!(recovered(folder.path()).unwrap(), [1, 2, 3]);
+    assert!(!file_path(folder.path(), 2).exists());
+}
+
+#[test]
+fn a_message_that_looks_like_a_frame_does_not_make_a_torn_tail_an_error() {
+    // The forger knows the format and all of the frame but the salt.
+    let folder = tempfile::tempdir().unwrap();
+    let forged_folder = tempfile::tempdir().unwrap();
+    let mut forger = Journal::create(&LocalDisk, forged_folder.path(), 1, 0).unwrap();
+    forger.durable = 41;
+    let mut forged = Frame::new(&Batch::default()).unwrap();
+    forged.seal(&forger, meta(7));
+    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0x5a17).unwrap();
+    let mut frame = Frame::new(&batch("x")).unwrap();
+    frame.0.extend_from_slice(&forged.0);
+    frame.0.extend_from_slice(&[1; 100]);
+    journal.append(&mut [(meta(1), frame)]).unwrap();
+    damage(folder.path(), |bytes| bytes.truncate(bytes.len() - 20));
+    assert!(recovered(folder.path()).unwrap().is_empty());
+}

@@ -1,0 +1,218 @@
+//! The manifest: the one list of what exists. Putting the next version is the only commit point of the store.
+//!
+//! # Format, version 1
+//! Objects `manifest/<number as 20 digits>.json`; the greatest number is the truth. Each is a whole state, so a number may
+//! be missing. A number is used for one put only: after a put of unknown outcome the next state takes the next number, and
+//! whichever of them a crash leaves behind is true. A put never replaces an object (`PutMode::Create`): if the object exists,
+//! another process writes to this store, and we stop.
+//!
+//! `{"crc32":C,"manifest":M}`, where `C` is the CRC-32 of the bytes of `M`, and `M` is for example
+//! `{"version":1,"number":7,"journal_first":3,"next_log_sequence":10,"next_event_sequence":1,"next_segment":5,`
+//! `"removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null,"events_before":null},"segments":[{"id":4,`
+//! `"kind":"logs","bytes":2048,"rows":9,"min_time":0,"max_time":8}]}`.
+//! - `journal_first`: the records of older journals are in segments; the records of this journal and later ones are not.
+//! - `next_…_sequence`: every sequence in a segment is less.
+//! - `removed`: records that no scan shows although segments still have them; times are in ms, `…_before` is exclusive.
+
+use crate::error::{Error, Result};
+use crate::segment::SegmentEntry;
+use futures::TryStreamExt;
+use model::{GroupId, StreamId, Timestamp};
+use object_store::path::Path;
+use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, BTreeSet};
+
+const VERSION: u32 = 1;
+
+/// Records that are gone for scans.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Removed {
+    groups: BTreeSet<u64>,
+    streams: BTreeSet<u64>,
+    logs_before: BTreeMap<u64, i64>,
+    metrics_before: Option<i64>,
+    events_before: Option<i64>,
+}
+
+impl Removed {
+    pub(crate) fn remove_group(&mut self, group: GroupId) {
+        self.groups.insert(group.0);
+    }
+
+    pub(crate) fn remove_stream(&mut self, stream: StreamId) {
+        self.streams.insert(stream.0);
+    }
+
+    /// Cutoffs only rise: what was gone stays gone when a retention is made longer.
+    pub(crate) fn remove_logs_before(&mut self, group: GroupId, time: Timestamp) {
+        let before = self.logs_before.entry(group.0).or_insert(time.0);
+        *before = (*before).max(time.0);
+    }
+
+    pub(crate) fn remove_metrics_before(&mut self, time: Timestamp) {
+        self.metrics_before = self.metrics_before.max(Some(time.0));
+    }
+
+    pub(crate) fn remove_events_before(&mut self, time: Timestamp) {
+        self.events_before = self.events_before.max(Some(time.0));
+    }
+
+    pub(crate) fn has_group(&self, group: GroupId) -> bool {
+        self.groups.contains(&group.0)
+    }
+
+    pub(crate) fn has_stream(&self, stream: StreamId) -> bool {
+        self.streams.contains(&stream.0)
+    }
+
+    /// First time of a group that is still there.
+    pub(crate) fn logs_from(&self, group: GroupId) -> Timestamp {
+        self.logs_before.get(&group.0).map_or(Timestamp::MIN, |time| Timestamp(*time))
+    }
+
+    pub(crate) fn metrics_from(&self) -> Timestamp {
+        self.metrics_before.map_or(Timestamp::MIN, Timestamp)
+    }
+
+    pub(crate) fn events_from(&self) -> Timestamp {
+        self.events_before.map_or(Timestamp::MIN, Timestamp)
+    }
+
+    pub(crate) fn has_log(&self, group: GroupId, stream: StreamId, time: Timestamp) -> bool {
+        self.has_group(group) || time < self.logs_from(group) || self.has_stream(stream)
+    }
+
+    /// Forgets groups and streams of which nothing is stored any more.
+    pub(crate) fn retain(&mut self, groups: &BTreeSet<GroupId>, streams: &BTreeSet<StreamId>) {
+        self.groups.retain(|group| groups.contains(&GroupId(*group)));
+        self.logs_before.retain(|group, _| groups.contains(&GroupId(*group)));
+        self.streams.retain(|stream| streams.contains(&StreamId(*stream)));
+    }
+}
+
+/// One state of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    version: u32,
+    pub number: u64,
+    pub journal_first: u64,
+    pub next_log_sequence: u64,
+    pub next_event_sequence: u64,
+    pub next_segment: u64,
+    pub removed: Removed,
+    pub segments: Vec<SegmentEntry>,
+}
+
+#[derive(Deserialize)]
+struct Stored<'a> {
+    crc32: u32,
+    #[serde(borrow)]
+    manifest: &'a RawValue,
+}
+
+impl Manifest {
+    /// The state of an empty store.
+    pub(crate) fn first() -> Self {
+        Self {
+            version: VERSION,
+            number: 1,
+            journal_first: 1,
+            next_log_sequence: 1,
+            next_event_sequence: 1,
+            next_segment: 1,
+            removed: Removed::default(),
+            segments: Vec::new(),
+        }
+    }
+
+    /// The object of version `number`.
+    pub(crate) fn path(number: u64) -> Path {
+        Path::from(format!("manifest/{number:020}.json"))
+    }
+
+    fn encode(&self) -> Result<String> {
+        let body = serde_json::to_string(self).map_err(|error| Error::Bug(format!("encode the manifest: {error}")))?;
+        Ok(format!("{{\"crc32\":{},\"manifest\":{body}}}", crc32fast::hash(body.as_bytes())))
+    }
+
+    fn decode(bytes: &[u8], number: u64) -> Result<Self> {
+        let corrupt = |reason: String| Error::corrupt(Self::path(number), 0, reason);
+        let stored: Stored<'_> = serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
+        if crc32fast::hash(stored.manifest.get().as_bytes()) != stored.crc32 {
+            return Err(corrupt("the checksum is wrong".into()));
+        }
+        let manifest: Self =
+            serde_json::from_str(stored.manifest.get()).map_err(|error| corrupt(error.to_string()))?;
+        if manifest.version != VERSION || manifest.number != number {
+            return Err(corrupt("the version or the number is not the expected one".into()));
+        }
+        Ok(manifest)
+    }
+
+    /// Puts this state. When it returns Ok, the state is durable and true.
+    pub(crate) async fn put(&self, objects: &dyn ObjectStore) -> Result<()> {
+        let path = Self::path(self.number);
+        let payload = PutPayload::from(self.encode()?);
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        objects.put_opts(&path, payload, options).await.map_err(Error::object("write", &path))?;
+        Ok(())
+    }
+
+    /// The true state, and the numbers of all states that are stored; `None` when there is none.
+    pub(crate) async fn load(objects: &dyn ObjectStore) -> Result<Option<(Self, Vec<u64>)>> {
+        let folder = Path::from("manifest");
+        let listed = objects.list(Some(&folder)).map_ok(|object| object.location);
+        let paths: Vec<Path> = listed.try_collect().await.map_err(Error::object("list", &folder))?;
+        let number = |path: &Path| path.filename()?.strip_suffix(".json")?.parse().ok();
+        let mut numbers: Vec<u64> = paths.iter().filter_map(number).collect();
+        numbers.sort_unstable();
+        let Some(&last) = numbers.last() else { return Ok(None) };
+        let path = Self::path(last);
+        let get = objects.get_opts(&path, Default::default()).await.map_err(Error::object("read", &path))?;
+        let bytes = get.bytes().await.map_err(Error::object("read", &path))?;
+        Ok(Some((Self::decode(&bytes, last)?, numbers)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Kind;
+
+    #[test]
+    fn the_example_of_the_header_is_true_and_damage_is_found() {
+        let example = concat!(
+            r#"{"version":1,"number":7,"journal_first":3,"next_log_sequence":10,"next_event_sequence":1,"next_segment":5,"#,
+            r#""removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null,"events_before":null},"segments":[{"id":4,"#,
+            r#""kind":"logs","bytes":2048,"rows":9,"min_time":0,"max_time":8}]}"#,
+        );
+        let segment = SegmentEntry { id: 4, kind: Kind::Logs, bytes: 2048, rows: 9, min_time: 0, max_time: 8 };
+        let manifest = Manifest {
+            number: 7,
+            journal_first: 3,
+            next_log_sequence: 10,
+            next_segment: 5,
+            segments: vec![segment],
+            ..Manifest::first()
+        };
+        let stored = manifest.encode().unwrap();
+        assert!(stored.ends_with(&format!("\"manifest\":{example}}}")), "{stored}");
+        assert_eq!(Manifest::decode(stored.as_bytes(), 7).unwrap(), manifest);
+        assert!(Manifest::decode(stored.replace("2048", "2049").as_bytes(), 7).is_err());
+        assert!(Manifest::decode(stored.as_bytes(), 8).is_err());
+    }
+
+    #[test]
+    fn cutoffs_only_rise() {
+        let mut removed = Removed::default();
+        removed.remove_logs_before(GroupId(1), Timestamp(10));
+        removed.remove_logs_before(GroupId(1), Timestamp(5));
+        removed.remove_events_before(Timestamp(3));
+        removed.remove_events_before(Timestamp(2));
+        assert_eq!((removed.logs_from(GroupId(1)), removed.events_from()), (Timestamp(10), Timestamp(3)));
+        assert!(removed.has_log(GroupId(1), StreamId(1), Timestamp(9)));
+        assert!(!removed.has_log(GroupId(1), StreamId(1), Timestamp(10)));
+    }
+}

@@ -1,0 +1,262 @@
+//! The memtable: records that are durable in the journal and not yet in segments, sorted for scans and for the flush.
+
+use crate::events_page::{EventPage, EventRow};
+use crate::logs_page::LogPage;
+use crate::position::{Direction, Position, Window};
+use crate::scan_metrics::SeriesPoint;
+use crate::series::SeriesNumber;
+use crate::streams::StreamStats;
+use model::{Event, GroupId, LogEvent, StreamId, Timestamp};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Memory that a log event takes besides its text: map entry, allocation, slack.
+const LOG_OVERHEAD_BYTES: usize = 120;
+/// The same for a datapoint besides its pairs of values.
+const POINT_OVERHEAD_BYTES: usize = 64;
+/// The same for an audit event besides its record; its fields repeat parts of the record.
+const EVENT_OVERHEAD_BYTES: usize = 700;
+
+/// One log event in memory; group, timestamp and sequence are the keys that lead to it.
+#[derive(Debug)]
+pub(crate) struct LogLine {
+    pub stream: StreamId,
+    pub ingestion_time: Timestamp,
+    pub message: String,
+}
+
+/// The lines of one group.
+#[derive(Debug, Default)]
+pub(crate) struct GroupLines {
+    pub lines: BTreeMap<Position, LogLine>,
+    pub streams: BTreeMap<StreamId, StreamStats>,
+}
+
+/// The points of one series, in the order of acceptance.
+#[derive(Debug)]
+pub(crate) struct SeriesLines {
+    pub points: Vec<SeriesPoint>,
+    pub last_written: Timestamp,
+}
+
+/// Audit events.
+#[derive(Debug, Default)]
+pub(crate) struct EventLines {
+    pub events: BTreeMap<Position, Arc<Event>>,
+    pub ids: HashSet<String>,
+}
+
+/// What begins after a memtable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// The first journal that is not needed once the memtable is in segments.
+    pub journal_first: u64,
+    pub next_log_sequence: u64,
+    pub next_event_sequence: u64,
+}
+
+/// Records of all kinds since the last cut. Only the writer adds; scans read beside it.
+#[derive(Debug)]
+pub(crate) struct Memtable {
+    /// Where the next memtable begins; set when this one is cut.
+    cut: OnceLock<Cut>,
+    // Readers are scans and the flush; they never wait for each other.
+    logs: RwLock<BTreeMap<GroupId, GroupLines>>,
+    metrics: RwLock<BTreeMap<SeriesNumber, SeriesLines>>,
+    events: RwLock<EventLines>,
+    bytes: AtomicUsize,
+    rows: AtomicUsize,
+    first_written: AtomicI64,
+}
+
+impl Default for Memtable {
+    fn default() -> Self {
+        Self {
+            cut: OnceLock::new(),
+            logs: RwLock::default(),
+            metrics: RwLock::default(),
+            events: RwLock::default(),
+            bytes: AtomicUsize::new(0),
+            rows: AtomicUsize::new(0),
+            first_written: AtomicI64::new(i64::MAX),
+        }
+    }
+}
+
+// No code panics while holding these locks; if it did, the records behind them would still be whole.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Memtable {
+    /// Adds log events of one batch, numbered from `sequence`.
+    pub(crate) fn add_logs(&self, logs: Vec<LogEvent>, mut sequence: u64, written: Timestamp) {
+        let (mut bytes, rows) = (0, logs.len());
+        let mut groups = write(&self.logs);
+        for log in logs {
+            let group = groups.entry(log.group).or_default();
+            let size = log.message.len();
+            group.streams.entry(log.stream).or_default().add(log.timestamp, log.ingestion_time, size);
+            bytes += size + LOG_OVERHEAD_BYTES;
+            let line = LogLine { stream: log.stream, ingestion_time: log.ingestion_time, message: log.message };
+            group.lines.insert((log.timestamp, sequence), line);
+            sequence += 1;
+        }
+        self.grown(bytes, rows, written);
+    }
+
+    /// Adds points of one batch.
+    pub(crate) fn add_points(&self, points: Vec<(SeriesNumber, SeriesPoint)>, written: Timestamp) {
+        let (mut bytes, rows) = (0, points.len());
+        let mut metrics = write(&self.metrics);
+        for (series, point) in points {
+            bytes += POINT_OVERHEAD_BYTES + point.pairs() * 16;
+            let lines =
+                metrics.entry(series).or_insert_with(|| SeriesLines { points: Vec::new(), last_written: written });
+            lines.last_written = lines.last_written.max(written);
+            lines.points.push(point);
+        }
+        self.grown(bytes, rows, written);
+    }
+
+    /// Adds audit events of one batch, numbered from `sequence`.
+    pub(crate) fn add_events(&self, events: Vec<Event>, mut sequence: u64, written: Timestamp) {
+        let (mut bytes, rows) = (0, events.len());
+        let mut lines = write(&self.events);
+        for event in events {
+            bytes += EVENT_OVERHEAD_BYTES + event.record.len();
+            lines.ids.insert(event.event_id.clone());
+            lines.events.insert((event.time, sequence), Arc::new(event));
+            sequence += 1;
+        }
+        self.grown(bytes, rows, written);
+    }
+
+    fn grown(&self, bytes: usize, rows: usize, written: Timestamp) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.first_written.fetch_min(written.0, Ordering::Relaxed);
+    }
+
+    /// Bytes of memory held, estimated.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// True when nothing was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.load(Ordering::Relaxed) == 0
+    }
+
+    /// When the oldest record was added.
+    pub(crate) fn first_written(&self) -> Timestamp {
+        Timestamp(self.first_written.load(Ordering::Relaxed))
+    }
+
+    /// Says what begins after this memtable; nothing is added to it from then on.
+    pub(crate) fn cut_at(&self, cut: Cut) {
+        assert!(self.cut.set(cut).is_ok(), "a memtable is cut once");
+    }
+
+    /// What begins after this memtable; `None` while it is active.
+    pub(crate) fn cut(&self) -> Option<Cut> {
+        self.cut.get().copied()
+    }
+
+    /// All groups with their lines, for the flush.
+    pub(crate) fn logs(&self) -> RwLockReadGuard<'_, BTreeMap<GroupId, GroupLines>> {
+        read(&self.logs)
+    }
+
+    /// All series with their points, for the flush.
+    pub(crate) fn metrics(&self) -> RwLockReadGuard<'_, BTreeMap<SeriesNumber, SeriesLines>> {
+        read(&self.metrics)
+    }
+
+    /// All events, for the flush.
+    pub(crate) fn events(&self) -> RwLockReadGuard<'_, EventLines> {
+        read(&self.events)
+    }
+
+    /// First and last time that one group has lines at.
+    pub(crate) fn group_times(&self, group: GroupId) -> Option<(Timestamp, Timestamp)> {
+        let logs = self.logs();
+        let lines = &logs.get(&group)?.lines;
+        Some((lines.first_key_value()?.0.0, lines.last_key_value()?.0.0))
+    }
+
+    /// First and last time that there are events at.
+    pub(crate) fn event_times(&self) -> Option<(Timestamp, Timestamp)> {
+        let lines = self.events();
+        Some((lines.events.first_key_value()?.0.0, lines.events.last_key_value()?.0.0))
+    }
+
+    /// Copies the next lines of a group: a few thousand looked at, about 1 MiB of text. Also answers the position of the
+    /// last line looked at, `None` at the end.
+    pub(crate) fn log_page(
+        &self,
+        group: GroupId,
+        admits: &dyn Fn(StreamId) -> bool,
+        window: Window,
+        direction: Direction,
+        sequence_end: u64,
+    ) -> (LogPage, Option<Position>) {
+        const ROWS_MAX: usize = 2048;
+        const BYTES_MAX: usize = 1024 * 1024;
+        let mut page = LogPage::default();
+        if window.is_empty() {
+            return (page, None);
+        }
+        let logs = self.logs();
+        let Some(lines) = logs.get(&group).map(|group| &group.lines) else { return (page, None) };
+        let mut last = None;
+        let mut visit = |(position, line): (&Position, &LogLine)| {
+            last = Some(*position);
+            if position.1 < sequence_end && admits(line.stream) {
+                page.push(*position, line.stream, line.ingestion_time, &line.message);
+            }
+            page.bytes() < BYTES_MAX
+        };
+        let range = lines.range(window.low..window.high);
+        // However it stops, `last` says where to go on; at the end of the range the next page is empty and has no `last`.
+        match direction {
+            Direction::Forward => range.take(ROWS_MAX).all(&mut visit),
+            Direction::Backward => range.rev().take(ROWS_MAX).all(&mut visit),
+        };
+        (page, last)
+    }
+
+    /// Clones the next events (they are shared, not copied); the same contract as `log_page`.
+    pub(crate) fn event_page(
+        &self,
+        window: Window,
+        direction: Direction,
+        sequence_end: u64,
+        admits: &dyn Fn(&Event) -> bool,
+    ) -> (EventPage, Option<Position>) {
+        const ROWS_MAX: usize = 2048;
+        let mut page = EventPage::default();
+        if window.is_empty() {
+            return (page, None);
+        }
+        let lines = self.events();
+        let mut last = None;
+        let mut visit = |(position, event): (&Position, &Arc<Event>)| {
+            last = Some(*position);
+            if position.1 < sequence_end && admits(event) {
+                page.rows.push(EventRow { sequence: position.1, event: Event::clone(event) });
+            }
+        };
+        let range = lines.events.range(window.low..window.high);
+        match direction {
+            Direction::Forward => range.take(ROWS_MAX).for_each(&mut visit),
+            Direction::Backward => range.rev().take(ROWS_MAX).for_each(&mut visit),
+        }
+        (page, last)
+    }
+}

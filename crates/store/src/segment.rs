@@ -1,0 +1,264 @@
+//! Segments: immutable Parquet objects of one kind of record, each with an index object beside it.
+//!
+//! # Objects
+//! `segments/<logs|metrics|events>/<id as 20 digits>.parquet` holds the records (schemas in `segment/logs.rs`, `metrics.rs`
+//! and `events.rs`); any Parquet reader can read it. The manifest decides which segments exist.
+//! `….index` beside it holds what scans need before they read, and a checksum of every part, for Parquet's own page
+//! checksums are neither written nor checked by its Rust implementation.
+//!
+//! # Index format, version 1
+//! Integers are little-endian; `varint` and `text` as in `frame.rs`.
+//!
+//! | offset | size | content |
+//! | --- | --- | --- |
+//! | 0 | 8 | `TWINDEX1` |
+//! | 8 | 4 | CRC-32 of bytes 12.. |
+//! | 12 | 4 | length of the body |
+//! | 16 | | the body, one zstd frame |
+//!
+//! Body: kind u8 (1 logs, 2 metrics, 3 events), id u64, then
+//! - tail u64: where Parquet's page indexes and footer begin;
+//! - varint extents (pages, Bloom filters, the tail; in order): varint gap since the last one, varint length, u32 CRC-32;
+//! - varint row groups: varint rows, i64 first time, i64 last time;
+//! - logs: varint groups in order of their rows: group u64, varint rows, i64 first time, i64 last time, varint streams: stream
+//!   u64, i64 first time, i64 last time, i64 last ingestion, varint events, varint bytes;
+//! - metrics: varint series in order of their rows: series key as in `frame.rs`, varint rows, i64 first time, i64 last time, i64
+//!   last written.
+//!
+//! The body of a segment of no rows of kind events with id 5 and its tail of 3 bytes at 4 begins
+//! `03 0500000000000000 0400000000000000 01 04 03`, then the CRC-32 of the three bytes, then `00`.
+
+pub(crate) mod events;
+mod index;
+pub(crate) mod logs;
+pub(crate) mod metrics;
+mod reader;
+mod writer;
+
+pub(crate) use reader::column;
+pub(crate) use writer::{EncodedSegment, SegmentWriter};
+
+use crate::error::{Error, Result};
+use crate::series::SeriesNumber;
+use crate::streams::StreamStats;
+use model::{GroupId, StreamId, Timestamp};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// A row group is closed when its messages or records reach this size, so that reading one takes bounded memory.
+pub(crate) const ROW_GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The kind of record that a segment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Logs,
+    Metrics,
+    Events,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 3] = [Kind::Logs, Kind::Metrics, Kind::Events];
+
+    fn folder(self) -> &'static str {
+        match self {
+            Kind::Logs => "logs",
+            Kind::Metrics => "metrics",
+            Kind::Events => "events",
+        }
+    }
+}
+
+/// What the manifest says of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SegmentEntry {
+    pub id: u64,
+    pub kind: Kind,
+    /// Length of the Parquet object.
+    pub bytes: u64,
+    pub rows: u64,
+    /// First and last time of its rows, ms.
+    pub min_time: i64,
+    pub max_time: i64,
+}
+
+impl SegmentEntry {
+    /// The Parquet object.
+    pub(crate) fn path(&self) -> Path {
+        Path::from(format!("segments/{}/{:020}.parquet", self.kind.folder(), self.id))
+    }
+
+    /// The index object.
+    pub(crate) fn index_path(&self) -> Path {
+        Path::from(format!("segments/{}/{:020}.index", self.kind.folder(), self.id))
+    }
+}
+
+/// A checksummed part of the Parquet object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub start: u64,
+    pub len: u32,
+    pub crc: u32,
+}
+
+/// Rows that are read together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowGroup {
+    pub first_row: u64,
+    pub rows: u64,
+    pub min_time: Timestamp,
+    pub max_time: Timestamp,
+}
+
+/// The rows of one log group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GroupRows {
+    pub group: GroupId,
+    pub first_row: u64,
+    pub rows: u64,
+    pub min_time: Timestamp,
+    pub max_time: Timestamp,
+    pub streams: BTreeMap<StreamId, StreamStats>,
+}
+
+impl GroupRows {
+    /// Bytes as AWS counts them.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.streams.values().map(|stats| stats.bytes).sum()
+    }
+}
+
+/// The rows of one series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SeriesRows {
+    pub series: SeriesNumber,
+    pub first_row: u64,
+    pub rows: u64,
+    pub min_time: Timestamp,
+    pub max_time: Timestamp,
+    pub last_written: Timestamp,
+}
+
+/// Where the records of a key are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Sorted by group.
+    Logs(Vec<GroupRows>),
+    /// In row order, which is series key order; and places in that list sorted by series number.
+    Metrics { rows: Vec<SeriesRows>, by_number: Vec<u32> },
+    /// Events are found by time alone.
+    Events,
+}
+
+impl Keys {
+    /// Of series in row order.
+    pub(crate) fn of_metrics(rows: Vec<SeriesRows>) -> Self {
+        let mut by_number: Vec<u32> = (0..rows.len() as u32).collect();
+        by_number.sort_unstable_by_key(|at| rows[*at as usize].series);
+        Keys::Metrics { rows, by_number }
+    }
+}
+
+/// A segment that can be read.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub entry: SegmentEntry,
+    pub row_groups: Vec<RowGroup>,
+    pub keys: Keys,
+    tail: u64,
+    extents: Vec<Extent>,
+    objects: Arc<dyn ObjectStore>,
+    // About 40 kB for 64 MB of logs; kept as long as the segment is listed.
+    footer: OnceCell<ArrowReaderMetadata>,
+}
+
+impl Segment {
+    /// Rows of a log group, if there are any.
+    pub(crate) fn group(&self, group: GroupId) -> Option<&GroupRows> {
+        let Keys::Logs(groups) = &self.keys else { return None };
+        groups.binary_search_by_key(&group, |rows| rows.group).ok().and_then(|at| groups.get(at))
+    }
+
+    /// Rows of a series, if there are any.
+    pub(crate) fn series(&self, series: SeriesNumber) -> Option<&SeriesRows> {
+        let Keys::Metrics { rows, by_number } = &self.keys else { return None };
+        let at = by_number.binary_search_by_key(&series, |at| rows[*at as usize].series).ok()?;
+        rows.get(*by_number.get(at)? as usize)
+    }
+
+    /// First time of the rows.
+    pub(crate) fn min_time(&self) -> Timestamp {
+        Timestamp(self.entry.min_time)
+    }
+
+    /// Last time of the rows.
+    pub(crate) fn max_time(&self) -> Timestamp {
+        Timestamp(self.entry.max_time)
+    }
+
+    /// The part of `rows` (counted over the segment) that lies in a row group, counted within it.
+    pub(crate) fn rows_within(&self, row_group: usize, rows: &Range<u64>) -> Range<usize> {
+        let Some(group) = self.row_groups.get(row_group) else { return 0..0 };
+        let start = rows.start.max(group.first_row);
+        let end = rows.end.min(group.first_row + group.rows);
+        if start >= end { 0..0 } else { (start - group.first_row) as usize..(end - group.first_row) as usize }
+    }
+
+    fn corrupt(&self, offset: u64, reason: &str) -> Error {
+        Error::corrupt(self.entry.path(), offset, reason)
+    }
+
+    /// Reads the index object of a segment that the manifest lists. Series are numbered by `number`, which is told their key
+    /// and when they were last written.
+    pub(crate) async fn open(entry: SegmentEntry, objects: Arc<dyn ObjectStore>) -> Result<UnnumberedSegment> {
+        let path = entry.index_path();
+        let get = objects.get_opts(&path, Default::default()).await.map_err(Error::object("read", &path))?;
+        let bytes = get.bytes().await.map_err(Error::object("read", &path))?;
+        let index = index::decode(&bytes, &entry)
+            .map_err(|reason| Error::corrupt(path, 0, format!("the index {reason}")))?;
+        Ok(UnnumberedSegment { entry, objects, index })
+    }
+}
+
+/// A segment whose series have keys but no numbers yet.
+pub(crate) struct UnnumberedSegment {
+    entry: SegmentEntry,
+    objects: Arc<dyn ObjectStore>,
+    index: index::Index,
+}
+
+impl UnnumberedSegment {
+    /// Numbers the series.
+    pub(crate) fn number(
+        self,
+        number: &mut dyn FnMut(&Arc<model::SeriesKey>, Timestamp) -> SeriesNumber,
+    ) -> Arc<Segment> {
+        let index::Index { tail, extents, row_groups, keys } = self.index;
+        let keys = match keys {
+            index::StoredKeys::Logs(groups) => Keys::Logs(groups),
+            index::StoredKeys::Events => Keys::Events,
+            index::StoredKeys::Metrics(series) => Keys::of_metrics(
+                series
+                    .into_iter()
+                    .map(|(key, rows)| SeriesRows { series: number(&key, rows.last_written), ..rows })
+                    .collect(),
+            ),
+        };
+        Arc::new(Segment {
+            entry: self.entry,
+            row_groups,
+            keys,
+            tail,
+            extents,
+            objects: self.objects,
+            footer: OnceCell::new(),
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! Reads parts of a segment through the object store and checks each against its checksum.
+
+use super::Segment;
+use crate::error::{Error, Result};
+use arrow_array::{Array, RecordBatch};
+use bytes::Bytes;
+use futures::TryStreamExt;
+use futures::future::{BoxFuture, FutureExt};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::bloom_filter::Sbbf;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use std::ops::Range;
+use std::sync::Arc;
+
+impl Segment {
+    /// Reads some columns of some rows of one row group. `ranges` are ascending, disjoint and count from the group's start.
+    pub(crate) async fn read(
+        self: &Arc<Self>,
+        row_group: usize,
+        ranges: Vec<Range<usize>>,
+        columns: &[&str],
+    ) -> Result<Vec<RecordBatch>> {
+        let path = self.entry.path();
+        let selected: usize = ranges.iter().map(|range| range.len()).sum();
+        let rows = self.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
+        if selected == 0 {
+            return Ok(Vec::new());
+        }
+        let builder = self.builder().await?;
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        let stream = builder
+            .with_row_groups(vec![row_group])
+            .with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), rows))
+            .with_projection(mask)
+            .with_batch_size(selected)
+            .build()
+            .map_err(Error::parquet("read", &path))?;
+        let batches: Vec<RecordBatch> = stream.try_collect().await.map_err(Error::parquet("read", &path))?;
+        if batches.iter().map(RecordBatch::num_rows).sum::<usize>() != selected {
+            return Err(self.corrupt(0, "a row group has fewer rows than its index says"));
+        }
+        Ok(batches)
+    }
+
+    /// The Bloom filter of a column in a row group, where there is one.
+    pub(crate) async fn bloom(self: &Arc<Self>, row_group: usize, column: &str) -> Result<Option<Sbbf>> {
+        let mut builder = self.builder().await?;
+        let columns = builder.parquet_schema().columns();
+        let Some(at) = columns.iter().position(|c| c.path().string() == column) else { return Ok(None) };
+        if row_group >= builder.metadata().num_row_groups() {
+            return Ok(None);
+        }
+        let bloom = builder.get_row_group_column_bloom_filter(row_group, at).await;
+        bloom.map_err(Error::parquet("read", &self.entry.path()))
+    }
+
+    async fn builder(self: &Arc<Self>) -> Result<ParquetRecordBatchStreamBuilder<SegmentFile>> {
+        let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
+        Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(SegmentFile(Arc::clone(self)), footer.clone()))
+    }
+
+    async fn read_footer(&self) -> Result<ArrowReaderMetadata> {
+        let path = self.entry.path();
+        let bytes = self.fetch(&[self.tail..self.entry.bytes]).await?.pop().unwrap_or_default();
+        let decode = || -> std::result::Result<ArrowReaderMetadata, ParquetError> {
+            let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
+            reader.try_parse_sized(&bytes, self.entry.bytes)?;
+            ArrowReaderMetadata::try_new(Arc::new(reader.finish()?), ArrowReaderOptions::new())
+        };
+        decode().map_err(Error::parquet("read", &path))
+    }
+
+    /// Fetches ranges of the Parquet object; whatever has a checksum is checked.
+    async fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let path = self.entry.path();
+        let parts = self.objects.get_ranges(&path, ranges).await.map_err(Error::object("read", &path))?;
+        for (range, part) in ranges.iter().zip(&parts) {
+            self.check(range.clone(), part)?;
+        }
+        Ok(parts)
+    }
+
+    fn check(&self, range: Range<u64>, part: &Bytes) -> Result<()> {
+        if part.len() as u64 != range.end - range.start {
+            return Err(self.corrupt(range.start, "the object ends too early"));
+        }
+        let first = self.extents.partition_point(|extent| extent.start < range.start);
+        for extent in &self.extents[first..] {
+            let end = extent.start + u64::from(extent.len);
+            if end > range.end {
+                break;
+            }
+            let bytes = &part[(extent.start - range.start) as usize..(end - range.start) as usize];
+            if crc32fast::hash(bytes) != extent.crc {
+                return Err(self.corrupt(extent.start, "the checksum is wrong"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A segment as Parquet's reader wants it.
+pub(crate) struct SegmentFile(Arc<Segment>);
+
+fn external(error: Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+impl AsyncFileReader for SegmentFile {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        async move {
+            let parts = self.0.fetch(std::slice::from_ref(&range)).await.map_err(external)?;
+            Ok(parts.into_iter().next().unwrap_or_default())
+        }
+        .boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
+        async move { self.0.fetch(&ranges).await.map_err(external) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
+        // Readers are made with the footer that `builder` keeps; this answers the same one.
+        async move {
+            let footer = self.0.footer.get_or_try_init(|| self.0.read_footer()).await.map_err(external)?;
+            Ok(Arc::clone(footer.metadata()))
+        }
+        .boxed()
+    }
+}
+
+/// A column by name and type; another type than we wrote is damage.
+pub(crate) fn column<'a, T: Array + 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a T> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_any().downcast_ref::<T>())
+        .ok_or_else(|| Error::corrupt("a segment", 0, format!("column {name} is missing or of another type")))
+}

@@ -1,0 +1,250 @@
+//! What all parts of an open store share: the snapshot that scans read, and the commit that replaces it.
+
+use crate::Options;
+use crate::disk::Disk;
+use crate::error::{Error, Result};
+use crate::flush::FlushCommand;
+use crate::journal;
+use crate::lock::DirLock;
+use crate::manifest::{Manifest, Removed};
+use crate::memtable::{Cut, Memtable};
+use crate::segment::{Segment, SegmentEntry};
+use crate::series::SeriesIndex;
+use model::Clock;
+use object_store::{ObjectStore, ObjectStoreExt};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
+
+/// Everything that a scan sees: each record is in exactly one memtable or segment. Replaced as a whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    /// Oldest first; the last one is active, the others are being flushed.
+    pub memtables: Vec<Arc<Memtable>>,
+    pub segments: Vec<Arc<Segment>>,
+    pub removed: Arc<Removed>,
+}
+
+/// The parts of the last manifest that are not in the snapshot.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    /// Last number that a put was tried with.
+    pub number: u64,
+    /// The manifest that is true, for its removal after the next commit.
+    pub stored: u64,
+    pub cut: Cut,
+}
+
+/// How the next manifest differs from this one.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    /// This memtable is in `add` now.
+    pub flushed: Option<Arc<Memtable>>,
+    pub add: Vec<Arc<Segment>>,
+    pub drop: BTreeSet<u64>,
+    pub removed: Option<Removed>,
+    /// Everything goes; this memtable becomes the only one.
+    pub reset: Option<(Arc<Memtable>, Cut)>,
+}
+
+/// Shared by all handles and by both threads.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub options: Options,
+    pub clock: ClockRef,
+    pub disk: Arc<dyn Disk>,
+    pub objects: Arc<dyn ObjectStore>,
+    pub journal_folder: PathBuf,
+    pub snapshot: Mutex<Arc<Snapshot>>,
+    pub series: RwLock<SeriesIndex>,
+    /// The next log sequence of all that scans may see.
+    pub visible_logs: AtomicU64,
+    /// The same for audit events.
+    pub visible_events: AtomicU64,
+    /// Bytes and batches that wait for the writer.
+    pub queued_bytes: AtomicUsize,
+    pub queued_batches: AtomicUsize,
+    /// Why the journal takes no more writes.
+    pub poisoned: OnceLock<String>,
+    pub flush_error: Mutex<Option<String>>,
+    pub flusher: mpsc::Sender<FlushCommand>,
+    pub flush_waiting: AtomicBool,
+    pub committed: tokio::sync::Mutex<Committed>,
+    pub next_segment: AtomicU64,
+    /// Length of each journal file.
+    pub journals: Mutex<BTreeMap<u64, u64>>,
+    /// Segments that no manifest lists any more; their objects go when no scan reads them.
+    pub graveyard: Mutex<Vec<Arc<Segment>>>,
+    /// Released by `close`.
+    pub lock: Mutex<Option<DirLock>>,
+}
+
+/// A clock that can be printed.
+pub(crate) struct ClockRef(pub Arc<dyn Clock>);
+
+impl std::fmt::Debug for ClockRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// Takes a lock. No code panics while holding one; if it did, what is behind it would still be whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    /// What scans see now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&lock(&self.snapshot))
+    }
+
+    /// The series index.
+    pub(crate) fn series(&self) -> RwLockReadGuard<'_, SeriesIndex> {
+        self.series.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The series index, to change it.
+    pub(crate) fn series_mut(&self) -> RwLockWriteGuard<'_, SeriesIndex> {
+        self.series.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of all memtables.
+    pub(crate) fn memtable_bytes(&self) -> usize {
+        self.snapshot().memtables.iter().map(|memtable| memtable.bytes()).sum()
+    }
+
+    /// Refuses writes from now on.
+    pub(crate) fn poison(&self, reason: &Error) -> Error {
+        let reason = self.poisoned.get_or_init(|| reason.to_string());
+        tracing::error!(%reason, "the journal is poisoned: writes are refused until a restart");
+        Error::Poisoned { reason: reason.clone() }
+    }
+
+    /// The error of every write after the journal was poisoned.
+    pub(crate) fn check_poison(&self) -> Result<()> {
+        match self.poisoned.get() {
+            Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// An id for a new segment.
+    pub(crate) fn next_segment(&self) -> u64 {
+        self.next_segment.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Makes a change true: first in the manifest, then for scans, then on the disk. Answers false, and does nothing, when
+    /// what the change is based on is gone (a reset came between).
+    pub(crate) async fn commit(&self, change: Change) -> Result<bool> {
+        let mut committed = self.committed.lock().await;
+        let Some((next, cut)) = self.apply(&change, committed.cut) else { return Ok(false) };
+        committed.number += 1;
+        let manifest = Manifest {
+            number: committed.number,
+            journal_first: cut.journal_first,
+            next_log_sequence: cut.next_log_sequence,
+            next_event_sequence: cut.next_event_sequence,
+            next_segment: self.next_segment.load(std::sync::atomic::Ordering::Relaxed),
+            removed: Removed::clone(&next.removed),
+            segments: next.segments.iter().map(|segment| segment.entry.clone()).collect(),
+            ..Manifest::first()
+        };
+        match manifest.put(self.objects.as_ref()).await {
+            Ok(()) => {}
+            Err(Error::ObjectStore { source: object_store::Error::AlreadyExists { .. }, path, .. }) => {
+                let error = Error::Bug(format!("{path} exists: another process writes to this store"));
+                return Err(self.poison(&error));
+            }
+            Err(error) => return Err(error),
+        }
+        let dropped = self.publish(&change, next);
+        lock(&self.graveyard).extend(dropped);
+        let old = std::mem::replace(&mut committed.stored, committed.number);
+        committed.cut = cut;
+        self.remove_journals(cut.journal_first);
+        self.remove_object(&Manifest::path(old)).await;
+        drop(committed);
+        self.sweep().await;
+        Ok(true)
+    }
+
+    /// The segments and removals after a change; memtables are seen to by `publish`, for the writer may cut meanwhile.
+    fn apply(&self, change: &Change, cut: Cut) -> Option<(Snapshot, Cut)> {
+        let mut next = Snapshot::clone(&self.snapshot());
+        if let Some((_, cut)) = &change.reset {
+            (next.segments, next.removed) = (Vec::new(), Arc::default());
+            return Some((next, *cut));
+        }
+        let listed = |id: &u64| next.segments.iter().any(|segment| segment.entry.id == *id);
+        let memtable_there =
+            change.flushed.as_ref().is_none_or(|flushed| next.memtables.iter().any(|m| Arc::ptr_eq(m, flushed)));
+        if !memtable_there || !change.drop.iter().all(listed) {
+            return None;
+        }
+        let cut = change.flushed.as_ref().and_then(|flushed| flushed.cut()).unwrap_or(cut);
+        next.segments.retain(|segment| !change.drop.contains(&segment.entry.id));
+        next.segments.extend(change.add.iter().cloned());
+        if let Some(removed) = &change.removed {
+            next.removed = Arc::new(removed.clone());
+        }
+        Some((next, cut))
+    }
+
+    /// Swaps the snapshot: a record moves from memtable to segment in this one step. Answers the segments that went.
+    fn publish(&self, change: &Change, next: Snapshot) -> Vec<Arc<Segment>> {
+        let mut snapshot = lock(&self.snapshot);
+        let memtables = match &change.reset {
+            Some((active, _)) => vec![Arc::clone(active)],
+            None => {
+                let stays = |m: &&Arc<Memtable>| !change.flushed.as_ref().is_some_and(|f| Arc::ptr_eq(m, f));
+                snapshot.memtables.iter().filter(stays).cloned().collect()
+            }
+        };
+        let gone = |segment: &&Arc<Segment>| !next.segments.iter().any(|n| Arc::ptr_eq(n, segment));
+        let dropped = snapshot.segments.iter().filter(gone).cloned().collect();
+        *snapshot = Arc::new(Snapshot { memtables, ..next });
+        dropped
+    }
+
+    fn remove_journals(&self, first: u64) {
+        let mut journals = lock(&self.journals);
+        let kept = journals.split_off(&first);
+        for number in std::mem::replace(&mut *journals, kept).into_keys() {
+            let path = journal::file_path(&self.journal_folder, number);
+            if let Err(error) = self.disk.remove(&path) {
+                // The next open removes it: the manifest says that it is not needed.
+                tracing::debug!(path = %path.display(), %error, "remove a journal");
+            }
+        }
+    }
+
+    async fn remove_object(&self, path: &object_store::path::Path) {
+        match self.objects.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            // An orphan; the next open removes it.
+            Err(error) => tracing::debug!(%path, %error, "remove an object"),
+        }
+    }
+
+    /// Removes the objects of dropped segments that no scan reads any more.
+    pub(crate) async fn sweep(&self) {
+        let dead: Vec<SegmentEntry> = {
+            let mut graveyard = lock(&self.graveyard);
+            let mut dead = Vec::new();
+            graveyard.retain(|segment| {
+                let unread = Arc::strong_count(segment) == 1;
+                if unread {
+                    dead.push(segment.entry.clone());
+                }
+                !unread
+            });
+            dead
+        };
+        for entry in dead {
+            self.remove_object(&entry.path()).await;
+            self.remove_object(&entry.index_path()).await;
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Trailwatch on its own trail: builds the CloudTrail record (version 1.11) of one of our own calls, and decides which
+//! data events are worth one.
+
+use crate::record::{self, Defaults};
+use crate::selectors::{Selectors, Subject};
+use catalog::TrailRow;
+use model::{Caller, Event, EventResource, Ids, Scope, Timestamp};
+use serde_json::value::RawValue;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use wire::{Access, Audit, Service};
+
+/// CloudTrail record contents: longest `userAgent` and `errorMessage`, bytes.
+const TEXT_BYTES_MAX: usize = 1024;
+/// CloudTrail record contents: largest `requestParameters` and `responseElements`, bytes.
+const ELEMENTS_BYTES_MAX: usize = 100 * 1024;
+
+/// One of our own calls, answered or refused.
+#[derive(Debug, Clone)]
+pub struct OwnCall<'a> {
+    /// Who called. For a key that could not be verified, `identity_type` is `Unknown` and `access_key_id` what was claimed.
+    pub caller: &'a Caller,
+    /// The service called.
+    pub service: Service,
+    /// The operation called.
+    pub operation: &'a str,
+    /// Its access level: reads and lists are `readOnly`.
+    pub access: Access,
+    /// Management or data event.
+    pub audit: Audit,
+    /// When it was received.
+    pub time: Timestamp,
+    /// The answer's request id.
+    pub request_id: &'a str,
+    /// The Host header.
+    pub host: Option<&'a str>,
+    /// Input as JSON text, lower-camel keys, sensitive members hidden.
+    pub request_parameters: Option<&'a str>,
+    /// Output as JSON text; ignored for reads and refused calls, as CloudTrail does.
+    pub response_elements: Option<&'a str>,
+    /// Error code and message of a refused call.
+    pub error: Option<(&'a str, &'a str)>,
+    /// Resources with ARNs that a data event concerns.
+    pub resources: &'a [EventResource],
+}
+
+/// The event that records a call.
+pub fn event(call: &OwnCall<'_>, ids: &dyn Ids) -> Event {
+    let scope = &call.caller.scope;
+    let defaults = Defaults { account: scope.account.clone(), region: scope.region.clone(), ingestion_time: call.time };
+    let record = record_of(call, &ids.uuid().to_string());
+    match record::parse(record, &defaults) {
+        Ok(event) => event,
+        // Our own record always reads back; if it should not, the call is still worth an event with its plain facts.
+        Err(reason) => {
+            tracing::error!(%reason, operation = call.operation, "read back own audit record");
+            Event {
+                event_id: ids.uuid().to_string(),
+                account: defaults.account,
+                region: defaults.region,
+                time: call.time,
+                ingestion_time: call.time,
+                name: call.operation.to_owned(),
+                source: call.service.event_source().to_owned(),
+                category: category(call.audit).to_owned(),
+                record: "{}".to_owned(),
+                ..Event::default()
+            }
+        }
+    }
+}
+
+fn category(audit: Audit) -> &'static str {
+    match audit {
+        Audit::Management => "Management",
+        Audit::Data(_) => "Data",
+    }
+}
+
+/// The record's text, members in the order in which CloudTrail writes them.
+fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
+    let read_only = matches!(call.access, Access::Read | Access::List);
+    let caller = call.caller;
+    let mut json = Object::begin();
+    json.text("eventVersion", "1.11");
+    json.raw("userIdentity", &identity(caller));
+    json.text("eventTime", &call.time.iso_seconds());
+    json.text("eventSource", call.service.event_source());
+    json.text("eventName", call.operation);
+    json.text("awsRegion", &caller.scope.region);
+    json.text("sourceIPAddress", &caller.source_ip);
+    json.text("userAgent", cut(&caller.user_agent));
+    if let Some((code, message)) = call.error {
+        json.text("errorCode", code);
+        json.text("errorMessage", cut(message));
+    }
+    json.raw("requestParameters", &elements("requestParameters", call.request_parameters));
+    let response = if read_only || call.error.is_some() { None } else { call.response_elements };
+    json.raw("responseElements", &elements("responseElements", response));
+    json.text("requestID", call.request_id);
+    json.text("eventID", event_id);
+    json.raw("readOnly", if read_only { "true" } else { "false" });
+    if !call.resources.is_empty() {
+        json.raw("resources", &resources(call.resources, &caller.scope.account));
+    }
+    json.text("eventType", "AwsApiCall");
+    if call.service == Service::Logs {
+        // CloudWatch Logs alone states its API version, without hyphens.
+        json.text("apiVersion", "20140328");
+    }
+    json.raw("managementEvent", if matches!(call.audit, Audit::Management) { "true" } else { "false" });
+    json.text("recipientAccountId", &caller.scope.account);
+    json.text("eventCategory", category(call.audit));
+    if let Some(host) = call.host {
+        let mut tls = Object::begin();
+        tls.text("clientProvidedHostHeader", cut(host));
+        json.raw("tlsDetails", &tls.end());
+    }
+    json.end()
+}
+
+fn identity(caller: &Caller) -> String {
+    let mut json = Object::begin();
+    json.text("type", &caller.identity_type);
+    if caller.identity_type != "Unknown" {
+        json.text("principalId", &caller.principal_id);
+        json.text("arn", &caller.arn);
+        json.text("accountId", &caller.scope.account);
+    }
+    if !caller.access_key_id.is_empty() {
+        json.text("accessKeyId", cut(&caller.access_key_id));
+    }
+    if let Some(name) = &caller.user_name {
+        json.text("userName", name);
+    }
+    json.end()
+}
+
+fn resources(resources: &[EventResource], account: &str) -> String {
+    let one = |resource: &EventResource| {
+        let mut json = Object::begin();
+        json.text("accountId", account);
+        json.text("type", &resource.resource_type);
+        json.text("ARN", &resource.name);
+        json.end()
+    };
+    format!("[{}]", resources.iter().map(one).collect::<Vec<_>>().join(","))
+}
+
+/// JSON text of request or response: `null` when absent, a marker when it is larger than CloudTrail keeps.
+fn elements(member: &str, json: Option<&str>) -> String {
+    let Some(text) = json else { return "null".to_owned() };
+    if text.len() > ELEMENTS_BYTES_MAX {
+        let mut marker = Object::begin();
+        marker.raw("omitted", "true");
+        marker.raw("originalSize", &text.len().to_string());
+        marker.text("reason", &format!("{member} too large"));
+        return marker.end();
+    }
+    if serde_json::from_str::<&RawValue>(text).is_ok() { text.to_owned() } else { "null".to_owned() }
+}
+
+/// At most `TEXT_BYTES_MAX` bytes, cut between characters.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or(text)
+}
+
+/// Writes a JSON object member by member.
+struct Object(String);
+
+impl Object {
+    fn begin() -> Self {
+        Self(String::from("{"))
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        let quoted = serde_json::Value::from(value).to_string();
+        self.raw(name, &quoted);
+    }
+
+    fn raw(&mut self, name: &str, json: &str) {
+        let comma = if self.0.len() > 1 { "," } else { "" };
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{comma}\"{name}\":{json}");
+    }
+
+    fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// Which data events some logging trail asks for. Reading it takes no await, and one relaxed load while no trail asks
+/// for any: PutLogEvents asks on every call.
+#[derive(Debug, Clone, Default)]
+pub struct DataAudit(Arc<Rules>);
+
+#[derive(Debug, Default)]
+struct Rules {
+    any: AtomicBool,
+    rules: RwLock<Arc<[Rule]>>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    home: Scope,
+    multi_region: bool,
+    selectors: Selectors,
+}
+
+impl DataAudit {
+    /// True when some trail asks for some data event; false is the usual case.
+    pub fn any(&self) -> bool {
+        self.0.any.load(Ordering::Relaxed)
+    }
+
+    /// True when a logging trail of the account that covers the region asks for this event.
+    pub fn wants(&self, scope: &Scope, subject: &Subject<'_>) -> bool {
+        if !self.any() {
+            return false;
+        }
+        let rules = Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner));
+        rules.iter().any(|rule| {
+            rule.home.account == scope.account
+                && (rule.multi_region || rule.home.region == scope.region)
+                && rule.selectors.matches(subject)
+        })
+    }
+
+    /// True when the call is to be recorded: management events always, data events where a trail asks.
+    pub fn should_record(&self, call: &OwnCall<'_>) -> bool {
+        let Audit::Data(resource_type) = call.audit else { return true };
+        if !self.any() {
+            return false;
+        }
+        let mut resources: Vec<_> =
+            call.resources.iter().map(|r| (r.resource_type.as_str().into(), r.name.as_str().into())).collect();
+        if resources.is_empty() {
+            resources.push((resource_type.into(), "".into()));
+        }
+        let subject = Subject {
+            category: "Data".into(),
+            source: call.service.event_source().into(),
+            name: call.operation.into(),
+            event_type: "AwsApiCall".into(),
+            read_only: Some(matches!(call.access, Access::Read | Access::List)),
+            error_code: call.error.map_or("", |(code, _)| code).into(),
+            user_arn: call.caller.arn.as_str().into(),
+            resources,
+            ..Subject::default()
+        };
+        self.wants(&call.caller.scope, &subject)
+    }
+
+    /// Takes over the trails that log now.
+    pub(crate) fn set(&self, trails: &[TrailRow]) {
+        let rules: Vec<Rule> = trails
+            .iter()
+            .filter_map(|trail| {
+                let selectors = crate::cloudtrail::trails::selectors_of(trail);
+                let multi_region = trail.settings.multi_region;
+                selectors.want_data().then(|| Rule { home: trail.scope.clone(), multi_region, selectors })
+            })
+            .collect();
+        let any = !rules.is_empty();
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.into();
+        self.0.any.store(any, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::clock::CountingIds;
+    use serde_json::Value;
+
+    fn scope() -> Scope {
+        Scope { account: "123456789012".into(), region: "us-east-1".into() }
+    }
+
+    fn call(caller: &Caller) -> OwnCall<'_> {
+        OwnCall {
+            caller,
+            service: Service::Logs,
+            operation: "CreateLogGroup",
+            access: Access::Write,
+            audit: Audit::Management,
+            time: Timestamp(1_700_000_000_123),
+            request_id: "r-1",
+            host: Some("127.0.0.1:8792"),
+            request_parameters: Some(r#"{"logGroupName":"/a"}"#),
+            response_elements: None,
+            error: None,
+            resources: &[],
+        }
+    }
+
+    #[test]
+    fn a_call_of_root_reads_as_cloudtrail_writes_it() {
+        let mut caller = Caller::root(scope(), "AKIA");
+        caller.user_agent = "aws-cli/2".into();
+        let event = event(&call(&caller), &CountingIds::from_seed(0));
+        assert_eq!(
+            event.record,
+            format!(
+                concat!(
+                    r#"{{"eventVersion":"1.11","userIdentity":{{"type":"Root","principalId":"123456789012","arn":"arn:aws:iam::123456789012:root","#,
+                    r#""accountId":"123456789012","accessKeyId":"AKIA"}},"eventTime":"2023-11-14T22:13:20Z","eventSource":"logs.amazonaws.com","#,
+                    r#""eventName":"CreateLogGroup","awsRegion":"us-east-1","sourceIPAddress":"127.0.0.1","userAgent":"aws-cli/2","#,
+                    r#""requestParameters":{{"logGroupName":"/a"}},"responseElements":null,"requestID":"r-1","eventID":"{}","#,
+                    r#""readOnly":false,"eventType":"AwsApiCall","apiVersion":"20140328","managementEvent":true,"#,
+                    r#""recipientAccountId":"123456789012","eventCategory":"Management","tlsDetails":{{"clientProvidedHostHeader":"127.0.0.1:8792"}}}}"#
+                ),
+                event.event_id
+            )
+        );
+        assert_eq!((event.username.as_str(), event.read_only), ("root", Some(false)));
+        assert_eq!(event.resources.first().map(|r| r.name.as_str()), Some("/a"));
+        assert_eq!(event.time, Timestamp(1_700_000_000_000), "the record's own precision");
+    }
+
+    #[test]
+    fn a_refused_unknown_key_is_recorded_as_unknown() {
+        let mut caller = Caller::root(scope(), "AKIAWRONG");
+        caller.identity_type = "Unknown".into();
+        let mut call = call(&caller);
+        call.error = Some(("UnrecognizedClientException", "The security token included in the request is invalid."));
+        call.response_elements = Some(r#"{"a":1}"#);
+        let event = event(&call, &CountingIds::from_seed(0));
+        let record: Value = serde_json::from_str(&event.record).unwrap();
+        assert_eq!(record["userIdentity"], serde_json::json!({"type": "Unknown", "accessKeyId": "AKIAWRONG"}));
+        assert_eq!(record["errorCode"], "UnrecognizedClientException");
+        assert_eq!(record["responseElements"], Value::Null);
+        assert_eq!((event.account.as_str(), event.access_key_id.as_str()), ("123456789012", "AKIAWRONG"));
+    }
+
+    #[test]
+    fn long_members_are_cut_between_characters_and_large_ones_omitted() {
+        let mut caller = Caller::root(scope(), "AKIA");
+        caller.user_agent = "é".repeat(1000);
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(200_000));
+        let mut call = call(&caller);
+        call.request_parameters = Some(&large);
+        let event = event(&call, &CountingIds::from_seed(0));
+        let record: Value = serde_json::from_str(&event.record).unwrap();
+        assert_eq!(record["userAgent"].as_str().unwrap().len(), 1024);
+        assert_eq!(record["requestParameters"]["omitted"], true);
+        assert_eq!(record["requestParameters"]["originalSize"], large.len());
+    }
+
+    #[test]
+    fn data_events_are_recorded_only_where_a_trail_asks() {
+        let audit = DataAudit::default();
+        let caller = Caller::root(scope(), "AKIA");
+        let mut call = call(&caller);
+        assert!(audit.should_record(&call));
+        call.audit = Audit::Data("AWS::Logs::LogGroup");
+        assert!(!audit.should_record(&call));
+        let selectors = r#"{"Advanced":[{"name":null,"fields":[
+            {"field":"eventCategory","equals":["Data"],"starts_with":[],"ends_with":[],"not_equals":[],"not_starts_with":[],"not_ends_with":[]},
+            {"field":"resources.type","equals":["AWS::Logs::LogGroup"],"starts_with":[],"ends_with":[],"not_equals":[],"not_starts_with":[],"not_ends_with":[]}]}]}"#;
+        let mut trail = TrailRow { scope: scope(), selectors: Some(selectors.into()), ..TrailRow::default() };
+        audit.set(std::slice::from_ref(&trail));
+        assert!(audit.should_record(&call));
+        trail.scope.region = "eu-west-1".into();
+        audit.set(std::slice::from_ref(&trail));
+        assert!(!audit.should_record(&call));
+        trail.settings.multi_region = true;
+        audit.set(&[trail]);
+        assert!(audit.should_record(&call));
+        audit.set(&[]);
+        assert!(!audit.any());
+    }
+}

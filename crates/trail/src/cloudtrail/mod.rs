@@ -1,0 +1,48 @@
+//! The operations of `aws cloudtrail`, one file per command; tags and channels have one file per family.
+
+pub mod channels;
+pub mod create_trail;
+pub mod delete_trail;
+pub mod describe_trails;
+pub mod get_event_selectors;
+pub mod get_trail;
+pub mod get_trail_status;
+pub mod list_trails;
+pub mod lookup_events;
+pub mod page_token;
+pub mod put_event_selectors;
+pub mod start_logging;
+pub mod stop_logging;
+pub mod tags;
+pub mod trail_name;
+pub mod trail_settings;
+pub mod trails;
+pub mod update_trail;
+
+use crate::Trail;
+use wire::{Access, Audit, Operation, cloudtrail as ct, operation};
+
+/// The rows of this service.
+pub fn operations() -> Vec<Operation<Trail>> {
+    use Access::{List, Read, Tagging, Write};
+    use Audit::Management;
+    let mut operations = vec![
+        operation!(Write, Management, ct::CreateTrail, create_trail::create_trail),
+        operation!(Write, Management, ct::UpdateTrail, update_trail::update_trail),
+        operation!(Write, Management, ct::DeleteTrail, delete_trail::delete_trail),
+        operation!(Read, Management, ct::GetTrail, get_trail::get_trail),
+        operation!(Read, Management, ct::DescribeTrails, describe_trails::describe_trails),
+        operation!(List, Management, ct::ListTrails, list_trails::list_trails),
+        operation!(Write, Management, ct::StartLogging, start_logging::start_logging),
+        operation!(Write, Management, ct::StopLogging, stop_logging::stop_logging),
+        operation!(Read, Management, ct::GetTrailStatus, get_trail_status::get_trail_status),
+        operation!(Write, Management, ct::PutEventSelectors, put_event_selectors::put_event_selectors),
+        operation!(Read, Management, ct::GetEventSelectors, get_event_selectors::get_event_selectors),
+        operation!(Read, Management, ct::LookupEvents, lookup_events::lookup_events),
+        operation!(Tagging, Management, ct::AddTags, tags::add_tags),
+        operation!(Tagging, Management, ct::RemoveTags, tags::remove_tags),
+        operation!(Read, Management, ct::ListTags, tags::list_tags),
+    ];
+    operations.extend(channels::operations());
+    operations
+}

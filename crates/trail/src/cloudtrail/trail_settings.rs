@@ -1,0 +1,129 @@
+//! What CreateTrail and UpdateTrail accept as settings of a trail.
+
+use catalog::TrailSettings;
+use model::{Scope, arn::Arn};
+use wire::cloudtrail::errors;
+use wire::{ApiError, ErrorShape};
+
+/// CreateTrail reference: longest key prefix, characters.
+const PREFIX_CHARS_MAX: usize = 200;
+/// CreateTrail reference: longest topic name, characters.
+const TOPIC_CHARS_MAX: usize = 256;
+
+/// An empty text means none: clients clear a setting with it.
+pub fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// Checks settings as a whole; key ids are completed to ARNs. Buckets, topics and keys live outside Trailwatch, so whether
+/// they exist shows at delivery, in GetTrailStatus.
+pub fn check(settings: &mut TrailSettings, scope: &Scope) -> Result<(), ApiError> {
+    check_bucket(&settings.s3_bucket)?;
+    if settings.s3_key_prefix.as_ref().is_some_and(|prefix| prefix.chars().count() > PREFIX_CHARS_MAX) {
+        let text = format!("S3 key prefix must not be longer than {PREFIX_CHARS_MAX} characters.");
+        return Err(ApiError::new(&errors::INVALID_S3_PREFIX_EXCEPTION, text));
+    }
+    if let Some(topic) = &settings.sns_topic {
+        check_topic(topic)?;
+    }
+    check_logs(settings, scope)?;
+    settings.kms_key_id = settings.kms_key_id.take().map(|key| key_arn(&key, scope)).transpose()?;
+    if settings.multi_region && !settings.global_events {
+        let text = "Multi-Region trail must include global service events.";
+        return Err(ApiError::new(&errors::INVALID_PARAMETER_COMBINATION_EXCEPTION, text));
+    }
+    if settings.organization {
+        let text = "The account is not a member of an organization: Trailwatch keeps no organizations.";
+        return Err(ApiError::new(&errors::ORGANIZATIONS_NOT_IN_USE_EXCEPTION, text));
+    }
+    Ok(())
+}
+
+fn check_bucket(name: &str) -> Result<(), ApiError> {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let refused = if name.trim().is_empty() {
+        Some("Bucket name cannot be blank!")
+    } else if name.len() < 3 || name.len() > 63 {
+        Some("Bucket name should be between 3 and 63 characters long")
+    } else if name.chars().any(|c| c.is_ascii_uppercase()) {
+        Some("Bucket name should not contain uppercase characters")
+    } else if !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-')) {
+        Some("Bucket name should only contain lowercase letters, numbers, periods (.) and hyphens (-)")
+    } else if !edge(name.chars().next()) || !edge(name.chars().next_back()) {
+        Some("Bucket name should begin and end with a letter or a number")
+    } else if name.contains("..") || name.contains(".-") || name.contains("-.") {
+        Some("Bucket name should not contain adjacent periods, or a period next to a hyphen")
+    } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
+        Some("Bucket name must not be formatted as an IP Address")
+    } else {
+        None
+    };
+    refused.map_or(Ok(()), |text| Err(ApiError::new(&errors::INVALID_S3_BUCKET_NAME_EXCEPTION, text)))
+}
+
+fn check_topic(topic: &str) -> Result<(), ApiError> {
+    let word = |name: &str| {
+        let name = name.strip_suffix(".fifo").unwrap_or(name);
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    };
+    let valid = match Arn::parse(topic) {
+        Some(arn) => arn.service == "sns" && !arn.region.is_empty() && !arn.account.is_empty() && word(arn.resource),
+        None => word(topic),
+    };
+    if valid && topic.chars().count() <= TOPIC_CHARS_MAX {
+        return Ok(());
+    }
+    let text = "SNS topic name must be a topic name of up to 256 letters, numbers, hyphens (-) and underscores (_), or a topic ARN.";
+    Err(ApiError::new(&errors::INVALID_SNS_TOPIC_NAME_EXCEPTION, text))
+}
+
+/// Log group and role go together; the group is named with `:*` and lies in the caller's account and region.
+fn check_logs(settings: &TrailSettings, scope: &Scope) -> Result<(), ApiError> {
+    let refuse = |shape: &'static ErrorShape, text: &'static str| Err(ApiError::new(shape, text));
+    let group = &errors::INVALID_CLOUD_WATCH_LOGS_LOG_GROUP_ARN_EXCEPTION;
+    let role = &errors::INVALID_CLOUD_WATCH_LOGS_ROLE_ARN_EXCEPTION;
+    match (&settings.logs_group_arn, &settings.logs_role_arn) {
+        (None, None) => Ok(()),
+        (Some(_), None) => refuse(role, "You must specify a role ARN as well as a log group."),
+        (None, Some(_)) => refuse(group, "You must specify a log group as well as a role ARN."),
+        (Some(group_arn), Some(role_arn)) => {
+            let in_scope = Arn::parse(group_arn).is_some_and(|arn| {
+                let name = arn.resource.strip_prefix("log-group:").and_then(|rest| rest.strip_suffix(":*"));
+                let named = name.is_some_and(|name| !name.is_empty() && name.len() <= 512);
+                arn.service == "logs" && arn.region == scope.region && arn.account == scope.account && named
+            });
+            let role_named = Arn::parse(role_arn).is_some_and(|arn| {
+                arn.service == "iam" && arn.resource.strip_prefix("role/").is_some_and(|name| !name.is_empty())
+            });
+            if !in_scope {
+                refuse(group, "CloudTrail cannot validate the specified log group ARN.")
+            } else if !role_named {
+                refuse(role, "CloudTrail cannot validate the specified role ARN.")
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A key ARN, alias ARN, alias or key id, as an ARN.
+fn key_arn(key: &str, scope: &Scope) -> Result<String, ApiError> {
+    let resource = |text: &str| {
+        text.strip_prefix("alias/").or_else(|| text.strip_prefix("key/")).is_some_and(|name| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/'))
+        })
+    };
+    if Arn::parse(key).is_some_and(|arn| arn.service == "kms" && !arn.region.is_empty() && resource(arn.resource)) {
+        return Ok(key.to_owned());
+    }
+    let prefix = format!("arn:aws:kms:{}:{}:", scope.region, scope.account);
+    if key.starts_with("alias/") && resource(key) {
+        return Ok(format!("{prefix}{key}"));
+    }
+    let id = key.strip_prefix("mrk-").unwrap_or(key);
+    if uuid::Uuid::try_parse(id).is_ok() {
+        return Ok(format!("{prefix}key/{key}"));
+    }
+    let text = "The KMS key must be a key ID, a key ARN, an alias name that begins with alias/, or an alias ARN.";
+    Err(ApiError::new(&errors::INVALID_KMS_KEY_ID_EXCEPTION, text))
+}

@@ -1,0 +1,337 @@
+//! From the JSON text of a CloudTrail record to an `Event`. Real records are odd: only what cannot be placed in time or
+//! does not say what happened is refused; a member of the wrong type counts as absent.
+
+use model::{Event, EventResource, Timestamp, limits};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What a record that does not say gets.
+#[derive(Debug, Clone, Default)]
+pub struct Defaults {
+    /// Twelve-digit account id.
+    pub account: String,
+    /// Region name.
+    pub region: String,
+    /// When the record reached us.
+    pub ingestion_time: Timestamp,
+}
+
+/// Why a text is no CloudTrail record, in words for whoever sent it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotARecord(pub String);
+
+/// Most resources kept of one record.
+const RESOURCES_MAX: usize = 200;
+
+/// Namespace of the ids derived for records that have none: a fixed random UUID, so that the same bytes get the same
+/// id on every machine.
+const DERIVED_IDS: Uuid = Uuid::from_u128(0x7f0c_61a4_9b1d_4c8e_a2d3_5e64_0b97_c1f2);
+
+/// Reads a record; its text is kept as it is.
+pub fn parse(text: String, defaults: &Defaults) -> Result<Event, NotARecord> {
+    if text.len() > limits::AUDIT_EVENT_BYTES_MAX {
+        let max = limits::AUDIT_EVENT_BYTES_MAX;
+        return Err(NotARecord(format!("the record has {} bytes, more than {max}", text.len())));
+    }
+    let members = Members::of(&text)?;
+    let event = event_of(&members, &text, defaults)?;
+    drop(members);
+    Ok(Event { record: text, ..event })
+}
+
+fn event_of(members: &Members<'_>, text: &str, defaults: &Defaults) -> Result<Event, NotARecord> {
+    // An Insights event names the operation in its details, an audit event of an application in its data.
+    let details = [members.value("insightDetails"), members.value("eventData")];
+    let inner = |key: &str| details.iter().find_map(|value| scalar(value.get(key)?));
+    let name = members.text("eventName").or_else(|| inner("eventName"));
+    if let Some(reason) = members.foreign(name.is_some()) {
+        return Err(NotARecord(reason));
+    }
+    let time = members.time("eventTime").ok_or_else(|| NotARecord("eventTime is absent or not a time".into()))?;
+    let identity = Identity(members.value("userIdentity"));
+    let source = members.text("eventSource").or_else(|| inner("eventSource")).unwrap_or_default();
+    let filled = |text: Option<String>| text.filter(|t| !t.is_empty());
+    Ok(Event {
+        event_id: filled(members.text("eventID"))
+            .unwrap_or_else(|| Uuid::new_v5(&DERIVED_IDS, text.as_bytes()).to_string()),
+        account: filled(members.text("recipientAccountId"))
+            .or_else(|| filled(identity.text(&["accountId", "accountid"])))
+            .unwrap_or_else(|| defaults.account.clone()),
+        region: filled(members.text("awsRegion")).unwrap_or_else(|| defaults.region.clone()),
+        time,
+        ingestion_time: defaults.ingestion_time,
+        name: name.unwrap_or_default(),
+        category: members.category(),
+        username: identity.username(),
+        access_key_id: identity.text(&["accessKeyId", "accesskeyid"]).unwrap_or_default(),
+        read_only: members.flag("readOnly"),
+        error_code: members.text("errorCode").or_else(|| inner("errorCode")).unwrap_or_default(),
+        source_ip: members.text("sourceIPAddress").or_else(|| inner("sourceIPAddress")).unwrap_or_default(),
+        user_arn: identity.text(&["arn", "ARN"]).unwrap_or_default(),
+        resources: resources(members, &source),
+        source,
+        record: String::new(),
+    })
+}
+
+/// Members of a record that selectors look at and `Event` does not keep.
+pub(crate) struct SelectorFields {
+    pub event_type: String,
+    pub vpc_endpoint_id: String,
+    pub from_console: bool,
+}
+
+pub(crate) fn selector_fields(text: &str) -> SelectorFields {
+    let members = Members::of(text).unwrap_or(Members(BTreeMap::new()));
+    SelectorFields {
+        event_type: members.text("eventType").unwrap_or_default(),
+        vpc_endpoint_id: members.text("vpcEndpointId").unwrap_or_default(),
+        from_console: members.flag("sessionCredentialFromConsole").unwrap_or(false),
+    }
+}
+
+/// The top-level members of a record, their values unread. Of a member given twice the last counts.
+struct Members<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'a> Members<'a> {
+    fn of(text: &'a str) -> Result<Self, NotARecord> {
+        match text.trim_start().as_bytes().first() {
+            Some(b'{') => serde_json::from_str(text).map(Self).map_err(|e| NotARecord(format!("not JSON: {e}"))),
+            _ => Err(NotARecord("not a JSON object".into())),
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    fn value(&self, key: &str) -> Value {
+        self.0.get(key).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(Value::Null)
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        let raw = self.0.get(key)?.get();
+        // Large objects are not read to find out that they are not text.
+        if raw.starts_with(['{', '[']) { None } else { scalar(&serde_json::from_str(raw).ok()?) }
+    }
+
+    fn flag(&self, key: &str) -> Option<bool> {
+        match self.text(key)?.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// A time as text, or as seconds or milliseconds since the epoch.
+    fn time(&self, key: &str) -> Option<Timestamp> {
+        let text = self.text(key)?;
+        if let Ok(number) = text.parse::<f64>() {
+            // Seconds stay below this until the year 5138; milliseconds passed it in 1973.
+            let millis = if number.abs() < 1e11 { number * 1000.0 } else { number };
+            return (number.is_finite() && millis.abs() < 1e16).then_some(Timestamp(millis as i64));
+        }
+        Timestamp::parse_iso(&text)
+    }
+
+    fn category(&self) -> String {
+        if let Some(category) = self.text("eventCategory").filter(|c| !c.is_empty()) {
+            return category;
+        }
+        if self.has("insightDetails") {
+            return "Insight".into();
+        }
+        // Version 1.06 said managementEvent and had no category yet; records before it are taken for management events.
+        if self.flag("managementEvent") == Some(false) { "Data".into() } else { "Management".into() }
+    }
+
+    /// Why this object is something else than an audit record, if it is.
+    fn foreign(&self, named: bool) -> Option<String> {
+        if self.has("digestStartTime") || self.has("digestS3Object") {
+            return Some("a CloudTrail digest file, not a record".into());
+        }
+        if !named && !self.has("eventTime") {
+            return Some("not a CloudTrail record: it has neither eventTime nor eventName".into());
+        }
+        (!named).then(|| "eventName is absent".into())
+    }
+}
+
+/// Text of a string, number or boolean.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+struct Identity(Value);
+
+impl Identity {
+    fn text(&self, spellings: &[&str]) -> Option<String> {
+        spellings.iter().find_map(|key| scalar(self.0.get(key)?))
+    }
+
+    /// LookupEvents' Username: `root`, the session name of an assumed role or federated user, else the user name.
+    fn username(&self) -> String {
+        let user_name = self.text(&["userName", "username"]).filter(|name| !name.is_empty());
+        match self.text(&["type"]).as_deref() {
+            Some("Root") => "root".into(),
+            Some("AssumedRole" | "FederatedUser") => self.session_name().or(user_name).unwrap_or_default(),
+            _ => user_name.or_else(|| self.session_name()).unwrap_or_default(),
+        }
+    }
+
+    /// `SESSION` of `arn:aws:sts::1:assumed-role/ROLE/SESSION` or of the principal id `AROA…:SESSION`.
+    fn session_name(&self) -> Option<String> {
+        let arn = self.text(&["arn", "ARN"]).unwrap_or_default();
+        if (arn.contains(":assumed-role/") || arn.contains(":federated-user/"))
+            && let Some((_, session)) = arn.rsplit_once('/')
+            && !session.is_empty()
+        {
+            return Some(session.to_owned());
+        }
+        let principal = self.text(&["principalId", "principalid"])?;
+        principal.split_once(':').map(|(_, session)| session.to_owned()).filter(|session| !session.is_empty())
+    }
+}
+
+/// Request parameters that name a resource: (event source or empty for any, parameter, resource type).
+const NAMED: [(&str, &str, &str); 22] = [
+    ("cloudtrail.amazonaws.com", "name", "AWS::CloudTrail::Trail"),
+    ("cloudtrail.amazonaws.com", "trailName", "AWS::CloudTrail::Trail"),
+    ("cloudtrail.amazonaws.com", "s3BucketName", "AWS::S3::Bucket"),
+    ("cloudtrail.amazonaws.com", "channel", "AWS::CloudTrail::Channel"),
+    ("logs.amazonaws.com", "logGroupName", "AWS::Logs::LogGroup"),
+    ("logs.amazonaws.com", "logStreamName", "AWS::Logs::LogStream"),
+    ("monitoring.amazonaws.com", "alarmName", "AWS::CloudWatch::Alarm"),
+    ("monitoring.amazonaws.com", "alarmNames", "AWS::CloudWatch::Alarm"),
+    ("monitoring.amazonaws.com", "dashboardName", "AWS::CloudWatch::Dashboard"),
+    ("monitoring.amazonaws.com", "dashboardNames", "AWS::CloudWatch::Dashboard"),
+    ("s3.amazonaws.com", "bucketName", "AWS::S3::Bucket"),
+    ("iam.amazonaws.com", "userName", "AWS::IAM::User"),
+    ("iam.amazonaws.com", "roleName", "AWS::IAM::Role"),
+    ("iam.amazonaws.com", "groupName", "AWS::IAM::Group"),
+    ("iam.amazonaws.com", "policyArn", "AWS::IAM::Policy"),
+    ("iam.amazonaws.com", "accessKeyId", "AWS::IAM::AccessKey"),
+    ("sts.amazonaws.com", "roleArn", "AWS::IAM::Role"),
+    ("lambda.amazonaws.com", "functionName", "AWS::Lambda::Function"),
+    ("dynamodb.amazonaws.com", "tableName", "AWS::DynamoDB::Table"),
+    ("kms.amazonaws.com", "keyId", "AWS::KMS::Key"),
+    ("ec2.amazonaws.com", "instanceId", "AWS::EC2::Instance"),
+    ("ec2.amazonaws.com", "groupId", "AWS::EC2::SecurityGroup"),
+];
+
+/// Resources that the record lists, and those that its request parameters name, as LookupEvents shows both.
+fn resources(members: &Members<'_>, source: &str) -> Vec<EventResource> {
+    let mut found: Vec<EventResource> = Vec::new();
+    let mut add = |resource_type: String, name: String| {
+        let resource = EventResource { resource_type, name };
+        if !resource.name.is_empty() && found.len() < RESOURCES_MAX && !found.contains(&resource) {
+            found.push(resource);
+        }
+    };
+    if let Value::Array(listed) = members.value("resources") {
+        for resource in &listed {
+            let get = |keys: [&str; 4]| keys.iter().find_map(|key| scalar(resource.get(key)?));
+            let name = get(["ARN", "arn", "ARNPrefix", "arnPrefix"]).or_else(|| scalar(resource)).unwrap_or_default();
+            add(get(["type", "Type", "resourceType", "ResourceType"]).unwrap_or_default(), name);
+        }
+    }
+    let known: Vec<_> = NAMED.iter().filter(|(of, _, _)| *of == source).collect();
+    if !known.is_empty() {
+        let parameters = members.value("requestParameters");
+        for (_, parameter, resource_type) in known {
+            match parameters.get(parameter) {
+                Some(Value::Array(names)) => {
+                    names.iter().filter_map(scalar).for_each(|name| add((*resource_type).into(), name));
+                }
+                Some(value) => {
+                    scalar(value).into_iter().for_each(|name| add((*resource_type).into(), name));
+                }
+                None => {}
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(text: &str) -> Event {
+        let defaults = Defaults { account: "000000000000".into(), region: "xx".into(), ingestion_time: Timestamp(9) };
+        parse(text.into(), &defaults).unwrap()
+    }
+
+    #[test]
+    fn wrong_types_do_not_refuse_a_record() {
+        let event = event(
+            r#"{"eventTime":"2022-09-30 15:11:25.000000000","eventName":"A","eventID":7,"readOnly":"false",
+            "userIdentity":"me","resources":{"a":1},"requestParameters":"x","recipientAccountId":null,"errorCode":{}}"#,
+        );
+        assert_eq!(event.time.iso_seconds(), "2022-09-30T15:11:25Z");
+        assert_eq!((event.event_id.as_str(), event.read_only), ("7", Some(false)));
+        assert_eq!((event.account.as_str(), event.region.as_str()), ("000000000000", "xx"));
+        assert_eq!((event.username.as_str(), event.error_code.as_str()), ("", ""));
+        assert_eq!(event.category, "Management");
+    }
+
+    #[test]
+    fn usernames_follow_the_identity_type() {
+        let username = |identity: &str| {
+            event(&format!(r#"{{"eventTime":"2022-09-30T15:11:25Z","eventName":"A","userIdentity":{identity}}}"#))
+                .username
+        };
+        let cases = [
+            (r#"{"type":"Root","userName":"alias"}"#, "root"),
+            (r#"{"type":"IAMUser","userName":"alice"}"#, "alice"),
+            (r#"{"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/R/sess","userName":"x"}"#, "sess"),
+            (r#"{"type":"AssumedRole","principalId":"AROA:sess"}"#, "sess"),
+            (r#"{"type":"AWSService","invokedBy":"x.amazonaws.com"}"#, ""),
+            (r#"{"type":"SAMLUser","userName":"bob","principalId":"p:q"}"#, "bob"),
+        ];
+        for (identity, expected) in cases {
+            assert_eq!(username(identity), expected, "{identity}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_id_gets_one_from_its_bytes() {
+        let text = r#"{"eventTime":"2022-09-30T15:11:25Z","eventName":"A"}"#;
+        assert_eq!(event(text).event_id, event(text).event_id);
+        assert_ne!(event(text).event_id, event(&text.replace('A', "B")).event_id);
+    }
+
+    #[test]
+    fn resources_come_from_the_list_and_from_the_parameters() {
+        let event = event(
+            r#"{"eventTime":1664550685,"eventName":"A","eventSource":"logs.amazonaws.com",
+            "requestParameters":{"logGroupName":"g"},"resources":[{"type":"T","ARN":"a"},{"type":"T","ARN":"a"},5]}"#,
+        );
+        let named: Vec<_> = event.resources.iter().map(|r| (r.resource_type.as_str(), r.name.as_str())).collect();
+        assert_eq!(named, [("T", "a"), ("", "5"), ("AWS::Logs::LogGroup", "g")]);
+        assert_eq!(event.time.iso_seconds(), "2022-09-30T15:11:25Z");
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_with_the_reason() {
+        let reason = |text: &str| parse(text.into(), &Defaults::default()).unwrap_err().0;
+        assert!(reason("[1]").contains("not a JSON object"));
+        assert!(reason(r#"{"digestStartTime":"x","logFiles":[]}"#).contains("digest"));
+        assert!(reason(r#"{"a":1}"#).contains("neither"));
+        assert!(reason(r#"{"eventName":"x","eventTime":"soon"}"#).contains("eventTime"));
+        assert!(reason(r#"{"eventTime":"2022-09-30T15:11:25Z"}"#).contains("eventName"));
+        assert!(reason(r#"{"eventTime":"#).contains("not JSON"));
+        let deep =
+            format!(r#"{{"eventTime":1,"eventName":"x","userIdentity":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+        assert_eq!(event(&deep).name, "x", "depth neither refuses nor overflows");
+    }
+}

@@ -1,0 +1,75 @@
+//! Who calls: verifies the signature against the root key, or, in open mode, takes the claimed key at its word.
+
+use crate::config::{Config, is_account_id, is_region};
+use crate::keys::AccessKey;
+use model::limits::CLOCK_SKEW_MS_MAX;
+use model::{Caller, Scope, Timestamp};
+use wire::request::HttpRequest;
+use wire::sigv4::{self, SignatureError};
+
+/// Decides who the caller is.
+#[derive(Debug)]
+pub struct Auth {
+    root: AccessKey,
+    account_id: String,
+    region: String,
+    open: bool,
+}
+
+impl Auth {
+    /// The rules of this server.
+    pub fn new(config: &Config, root: AccessKey) -> Self {
+        Self { root, account_id: config.account_id.clone(), region: config.region.clone(), open: config.open }
+    }
+
+    /// The caller of `request` as its signature proves it. What the signature was made for is for `check_service` to say.
+    pub fn caller(&self, request: &HttpRequest, source_ip: &str, now: Timestamp) -> Result<Caller, SignatureError> {
+        if self.open {
+            return Ok(self.claimed(request, source_ip));
+        }
+        let verified = sigv4::verify(request, now, CLOCK_SKEW_MS_MAX, |key| {
+            (key == self.root.access_key_id).then(|| self.root.secret_access_key.clone())
+        })?;
+        let scope = self.scope(&self.account_id, Some(&verified.region));
+        Ok(self.describe(Caller::root(scope, verified.access_key_id), request, source_ip))
+    }
+
+    /// Refuses a signature that was made for another service than `signing_name`, except in open mode.
+    pub fn check_service(&self, request: &HttpRequest, signing_name: &str) -> Result<(), SignatureError> {
+        match sigv4::claimed(request) {
+            Some(claim) if !self.open => claim.check_service(signing_name),
+            _ => Ok(()),
+        }
+    }
+
+    /// The caller as the request claims it: the truth in open mode, and a lead in the audit record of a refused call.
+    pub fn claimed(&self, request: &HttpRequest, source_ip: &str) -> Caller {
+        let claimed = sigv4::claimed(request);
+        let key = claimed.as_ref().map_or("", |c| c.access_key_id.as_str());
+        let account = if self.open && is_account_id(key) { key } else { &self.account_id };
+        let scope = self.scope(account, claimed.as_ref().map(|c| c.region.as_str()));
+        let mut caller = Caller::root(scope, key);
+        if !self.open {
+            caller.identity_type = "Unknown".into();
+            caller.arn.clear();
+            caller.principal_id.clear();
+        }
+        self.describe(caller, request, source_ip)
+    }
+
+    /// The key id and secret to paste: the root key, or in open mode any words.
+    pub fn credentials(&self) -> (&str, &str) {
+        if self.open { (&self.account_id, "any-secret-works") } else { (&self.root.access_key_id, &self.root.secret_access_key) }
+    }
+
+    fn scope(&self, account: &str, region: Option<&str>) -> Scope {
+        let region = region.filter(|r| is_region(r)).unwrap_or(&self.region);
+        Scope { account: account.to_owned(), region: region.to_owned() }
+    }
+
+    fn describe(&self, mut caller: Caller, request: &HttpRequest, source_ip: &str) -> Caller {
+        caller.source_ip = source_ip.to_owned();
+        caller.user_agent = request.header("user-agent").unwrap_or_default().to_owned();
+        caller
+    }
+}

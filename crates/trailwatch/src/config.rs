@@ -1,0 +1,162 @@
+//! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+/// The AWS services whose endpoints `[endpoints]` may name.
+const ENDPOINT_SERVICES: [&str; 7] = ["s3", "sns", "sqs", "lambda", "kinesis", "firehose", "kms"];
+
+/// What `trailwatch serve` was told, flags over file over defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Address to listen on; port 0 picks one.
+    pub listen: SocketAddr,
+    /// The account of the root access key.
+    pub account_id: String,
+    /// The region of requests that name none, and of the server's own records.
+    pub region: String,
+    /// Accept any access key without verifying signatures (loopback only).
+    pub open: bool,
+    /// Where other AWS services are, by service name.
+    pub endpoints: BTreeMap<String, String>,
+    /// How the governance plane behaves.
+    pub trail: TrailSettings,
+}
+
+/// `[trail]`: where the governance plane may differ from AWS.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrailSettings {
+    /// LookupEvents sees all of time, every category, and takes several attributes; AWS's sees 90 days of management events.
+    pub lenient_lookup: bool,
+}
+
+/// The same keys as the flags; every one optional.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// See [`Config::data_dir`].
+    pub data_dir: Option<PathBuf>,
+    /// See [`Config::listen`].
+    pub listen: Option<String>,
+    /// See [`Config::account_id`].
+    pub account_id: Option<String>,
+    /// See [`Config::region`].
+    pub region: Option<String>,
+    /// See [`Config::open`].
+    pub open: Option<bool>,
+    /// See [`Config::endpoints`].
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, String>,
+    /// See [`Config::trail`].
+    #[serde(default)]
+    pub trail: TrailSettings,
+}
+
+impl Settings {
+    /// Reads a TOML file; an unknown key is an error that names it.
+    pub fn from_file(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("read config file {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("read config file {}", path.display()))
+    }
+}
+
+impl Config {
+    /// Combines flags (which win) with the file's settings, and checks the result.
+    pub fn resolve(flags: Settings, file: Settings) -> anyhow::Result<Self> {
+        let listen = flags.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8792".into());
+        let config = Self {
+            data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
+            listen: resolve_listen(&listen)?,
+            account_id: flags.account_id.or(file.account_id).unwrap_or_else(|| "123456789012".into()),
+            region: flags.region.or(file.region).unwrap_or_else(|| "us-east-1".into()),
+            open: flags.open.or(file.open).unwrap_or(false),
+            endpoints: file.endpoints,
+            trail: file.trail,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if !is_account_id(&self.account_id) {
+            bail!("--account-id must be 12 digits, not '{}'", self.account_id);
+        }
+        if !is_region(&self.region) {
+            bail!("--region must look like us-east-1, not '{}'", self.region);
+        }
+        if self.open && !self.listen.ip().is_loopback() {
+            bail!(
+                "--open accepts any access key, so it works on loopback only; {} is not a loopback address",
+                self.listen
+            );
+        }
+        for (service, endpoint) in &self.endpoints {
+            if !ENDPOINT_SERVICES.contains(&service.as_str()) {
+                bail!("[endpoints] knows {}, not '{service}'", ENDPOINT_SERVICES.join(", "));
+            }
+            if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+                bail!("[endpoints] {service} must be an http:// or https:// URL, not '{endpoint}'");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True for twelve ASCII digits.
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// True for text that may stand as a region in ARNs and keys.
+pub fn is_region(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.as_bytes()[0].is_ascii_lowercase()
+}
+
+fn resolve_listen(text: &str) -> anyhow::Result<SocketAddr> {
+    text.to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .with_context(|| format!("--listen must be ADDRESS:PORT such as 127.0.0.1:8792, not '{text}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(listen: &str, open: bool) -> Settings {
+        Settings { listen: Some(listen.into()), open: Some(open), ..Settings::default() }
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let file: Settings = toml::from_str(
+            "listen = '127.0.0.1:1'\nregion = 'eu-west-1'\n[endpoints]\ns3 = 'http://127.0.0.1:9000'\n",
+        )
+        .unwrap();
+        let config = Config::resolve(flags("127.0.0.1:2", false), file).unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.region, "eu-west-1");
+        assert_eq!(config.account_id, "123456789012");
+        assert_eq!(config.endpoints["s3"], "http://127.0.0.1:9000");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_in_words() {
+        let error = |flags: Settings, file: &str| {
+            Config::resolve(flags, toml::from_str(file).unwrap()).unwrap_err().to_string()
+        };
+        assert!(error(flags("0.0.0.0:8792", true), "").contains("loopback only"));
+        assert!(error(flags("nowhere", false), "").contains("--listen"));
+        assert!(error(Settings { account_id: Some("12".into()), ..Settings::default() }, "").contains("12 digits"));
+        assert!(error(Settings::default(), "[endpoints]\nec2 = 'http://x'").contains("'ec2'"));
+        assert!(toml::from_str::<Settings>("lisen = 'x'").unwrap_err().to_string().contains("lisen"));
+    }
+}

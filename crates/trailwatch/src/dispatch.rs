@@ -1,0 +1,240 @@
+//! One AWS call from whole request to whole answer: route, verify, find the row, run, audit, count.
+
+use crate::calls::CallFacts;
+use crate::operations::Row;
+use crate::server::Server;
+use bytes::Bytes;
+use futures::FutureExt;
+use model::limits::{INFLATED_BYTES_MAX, METRIC_BODY_BYTES_MAX};
+use model::{Batch, Caller, EventResource, Timestamp, arn};
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+use trail::audit::OwnCall;
+use wire::error::common;
+use wire::routing::{self, Target};
+use wire::{Access, Answer, ApiError, Audit, Call, HttpRequest, Protocol, Response, Service, error_response};
+
+/// Answers one request to an AWS operation.
+pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> Response {
+    let began = Instant::now();
+    let request_id = server.ids.uuid().to_string();
+    let now = server.clock.now();
+    let verified = server.auth.caller(&request, source_ip, now);
+    // A body is opened only for a caller who is known, for opening costs memory and time.
+    let opened = if verified.is_ok() { open_body(&request) } else { Ok(request.body.clone()) };
+    let target = match routing::route(&request, opened.as_deref().unwrap_or(&request.body)) {
+        Ok(target) => target,
+        Err(misrouted) => {
+            let error = opened.err().unwrap_or(misrouted.error);
+            let response = error_response(misrouted.protocol, service_claimed(&request), &error, &request_id);
+            count(server, "unknown", "Unknown", began, request.body.len(), &response);
+            return response;
+        }
+    };
+    let service = target.service.signing_name();
+    let verified = verified.and_then(|caller| server.auth.check_service(&request, service).map(|()| caller));
+    let arrived = Arrived { request: &request, target: &target, request_id: &request_id, now };
+    let (caller, answer) = match verified {
+        Ok(caller) => {
+            let answer = arrived.run(server, &caller, opened).await;
+            (caller, answer)
+        }
+        Err(refused) => {
+            let answer = arrived.refuse(refused.to_api_error(target.protocol));
+            (server.auth.claimed(&request, source_ip), answer)
+        }
+    };
+    arrived.log(&answer);
+    let response = match arrived.audit(server, &caller, &answer).await {
+        Ok(()) => answer.response,
+        // A call whose audit record is not durable is not answered as done.
+        Err(error) => {
+            let refused = arrived.refuse(error.into());
+            arrived.log(&refused);
+            refused.response
+        }
+    };
+    count(server, target.service.cli_name(), target.operation, began, request.body.len(), &response);
+    response
+}
+
+fn open_body(request: &HttpRequest) -> Result<Bytes, ApiError> {
+    wire::inflate::inflate(request.header("content-encoding"), &request.body, INFLATED_BYTES_MAX)
+        .map_err(|error| error.to_api_error())
+}
+
+/// The service that the signature names: for answers to requests that name no operation.
+fn service_claimed(request: &HttpRequest) -> Service {
+    let claim = wire::sigv4::claimed(request);
+    let named = claim.and_then(|claim| Service::ALL.into_iter().find(|s| s.signing_name() == claim.service));
+    named.unwrap_or(Service::CloudTrail)
+}
+
+/// A request whose operation is known.
+struct Arrived<'a> {
+    request: &'a HttpRequest,
+    target: &'a Target,
+    request_id: &'a str,
+    now: Timestamp,
+}
+
+impl Arrived<'_> {
+    /// Runs the call of a verified caller.
+    async fn run(&self, server: &Server, caller: &Caller, opened: Result<Bytes, ApiError>) -> Answer {
+        let Target { service, operation, .. } = *self.target;
+        let body = match opened {
+            Ok(body) if service == Service::CloudWatch && body.len() > METRIC_BODY_BYTES_MAX => {
+                let message = format!("Request size exceeded {METRIC_BODY_BYTES_MAX} bytes");
+                return self.refuse(ApiError::new(&common::REQUEST_TOO_LARGE, message));
+            }
+            Ok(body) => body,
+            Err(error) => return self.refuse(error),
+        };
+        match server.operations.get(service, operation) {
+            Some(row) => self.call(server, caller, row, body).await,
+            None => self.refuse(ApiError::not_implemented(service, operation)),
+        }
+    }
+
+    fn log(&self, answer: &Answer) {
+        let Some(error) = &answer.error else { return };
+        let (operation, request_id) = (self.target.operation, self.request_id);
+        if error.status() >= 500 {
+            let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            tracing::error!(operation, request_id, %error, cause, "call failed");
+        } else {
+            tracing::debug!(operation, request_id, %error, "call refused");
+        }
+    }
+
+    async fn call(&self, server: &Server, caller: &Caller, row: &Row, body: Bytes) -> Answer {
+        let call = Call {
+            protocol: self.target.protocol,
+            path: &self.request.path,
+            query: &self.request.query,
+            body: &body,
+            request_id: self.request_id,
+            audited: may_be_recorded(server, row.audit()),
+        };
+        let running = match row {
+            Row::Trail(operation) => (operation.run)(&server.trail, caller, call),
+            Row::Watch(operation) => (operation.run)(&server.watch, caller, call),
+        };
+        // A panic is a defect of ours; it costs this one call and nothing else. The panic hook has logged where it was.
+        AssertUnwindSafe(running).catch_unwind().await.unwrap_or_else(|_| {
+            let message = "An internal error has occurred. See the server's log.";
+            self.refuse(ApiError::new(&common::INTERNAL_FAILURE, message))
+        })
+    }
+
+    fn refuse(&self, error: ApiError) -> Answer {
+        Answer {
+            response: error_response(self.target.protocol, self.target.service, &error, self.request_id),
+            error: Some(error),
+            request_parameters: None,
+            response_elements: None,
+        }
+    }
+
+    /// Appends the audit event of the call where one is due.
+    async fn audit(&self, server: &Server, caller: &Caller, answer: &Answer) -> Result<(), store::Error> {
+        let Target { service, operation, .. } = *self.target;
+        let (access, audit) = match server.operations.get(service, operation) {
+            Some(row) => (row.access(), row.audit()),
+            None => (access_of_missing(service, operation), Audit::Management),
+        };
+        if !may_be_recorded(server, audit) {
+            return Ok(());
+        }
+        let resources = data_resources(caller, audit, answer.request_parameters.as_deref());
+        let call = OwnCall {
+            caller,
+            service,
+            operation,
+            access,
+            audit,
+            time: self.now,
+            request_id: self.request_id,
+            host: self.request.header("host"),
+            request_parameters: answer.request_parameters.as_deref(),
+            response_elements: answer.response_elements.as_deref(),
+            error: answer.error.as_ref().map(|error| (error.code(), error.message())),
+            resources: &resources,
+        };
+        if !server.trail.data_audit.should_record(&call) {
+            return Ok(());
+        }
+        let event = trail::audit::event(&call, &*server.ids);
+        server.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await.map(|_| ())
+    }
+}
+
+/// Management calls always; data calls only while some trail asks for some data event. Cheap: every call asks.
+fn may_be_recorded(server: &Server, audit: Audit) -> bool {
+    matches!(audit, Audit::Management) || server.trail.data_audit.any()
+}
+
+/// The resource that a data event concerns, from the parameters of the call.
+fn data_resources(caller: &Caller, audit: Audit, parameters: Option<&str>) -> Vec<EventResource> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named {
+        log_group_name: Option<String>,
+        log_group_identifier: Option<String>,
+        channel_arn: Option<String>,
+    }
+    let (Audit::Data(resource_type), Some(parameters)) = (audit, parameters) else { return Vec::new() };
+    let Ok(named) = serde_json::from_str::<Named>(parameters) else { return Vec::new() };
+    let group = named.log_group_name.or(named.log_group_identifier);
+    let arn = named.channel_arn.or_else(|| {
+        group.map(|group| if group.starts_with("arn:") { group } else { arn::log_group(&caller.scope, &group) })
+    });
+    arn.map(|name| EventResource { resource_type: resource_type.to_owned(), name }).into_iter().collect()
+}
+
+impl Server {
+    /// Refuses a request before its body is read: too many bytes are being read at once.
+    pub fn overloaded(&self, request: &HttpRequest) -> Response {
+        self.refuse_early(request, ApiError::new(&common::THROTTLING, "Rate exceeded"))
+    }
+
+    /// Refuses a request whose body is larger than any call may be.
+    pub fn too_large(&self, request: &HttpRequest) -> Response {
+        let message = format!("Request size exceeded {} bytes", model::limits::BODY_BYTES_MAX);
+        self.refuse_early(request, ApiError::new(&common::REQUEST_TOO_LARGE, message))
+    }
+
+    /// Refuses a request whose body did not arrive whole or in time.
+    pub fn incomplete(&self, request: &HttpRequest) -> Response {
+        self.refuse_early(request, ApiError::new(&common::SERIALIZATION, "The request body did not arrive whole."))
+    }
+
+    fn refuse_early(&self, request: &HttpRequest, error: ApiError) -> Response {
+        let request_id = self.ids.uuid().to_string();
+        error_response(routing::protocol(request), service_claimed(request), &error, &request_id)
+    }
+}
+
+/// The access level of an operation without a row, from its name.
+fn access_of_missing(service: Service, operation: &str) -> Access {
+    let modelled = wire::modelled().iter().find(|m| m.service == service && m.name == operation);
+    if modelled.is_some_and(|m| m.read_only_guess) { Access::Read } else { Access::Write }
+}
+
+fn count(
+    server: &Server,
+    service: &'static str,
+    operation: &'static str,
+    began: Instant,
+    bytes_in: usize,
+    response: &Response,
+) {
+    server.calls.count(CallFacts {
+        service,
+        operation,
+        status: response.status,
+        latency: began.elapsed(),
+        bytes_in,
+        bytes_out: response.body.len(),
+    });
+}

@@ -1,0 +1,155 @@
+//! The listener: accepts connections, caps and reads requests, and hands whole ones to dispatch; bytes in, bytes out.
+
+use crate::server::Server;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use model::limits::BODY_BYTES_MAX;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wire::request::HttpRequest;
+
+/// Open connections; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 4096;
+/// Bytes of request bodies held at once, over all connections.
+const BODIES_KIB_MAX: u32 = 512 * 1024;
+/// How long a client may take to send its headers, and then its body.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long running requests may take to finish after a stop was asked for.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+type Answer = hyper::Response<Full<Bytes>>;
+
+/// Serves until `stop` resolves, then lets running requests finish.
+pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future<Output = ()>) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(256 * 1024);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(64 * 1024);
+    let graceful = GracefulShutdown::new();
+    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let bodies = Arc::new(Semaphore::new(BODIES_KIB_MAX as usize));
+    tokio::pin!(stop);
+    loop {
+        let (stream, peer, permit) = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = accept(&listener, &connections) => match accepted {
+                Some(accepted) => accepted,
+                None => continue,
+            },
+        };
+        let server = Arc::clone(&server);
+        let bodies = Arc::clone(&bodies);
+        let service = service_fn(move |request| respond(Arc::clone(&server), Arc::clone(&bodies), peer, request));
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A client that hangs up or sends nonsense ends its own connection and nothing else.
+            if let Err(error) = connection.await {
+                tracing::debug!(%peer, %error, "connection ended");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::info!("some requests did not finish in time and were cut off");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> Option<(tokio::net::TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(connections).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            // Answers are small and written whole: waiting to fill packets only adds latency.
+            let _ = stream.set_nodelay(true);
+            Some((stream, peer, permit))
+        }
+        Err(error) => {
+            // Out of file descriptors, or a client that left early: wait a moment instead of spinning.
+            tracing::debug!(%error, "accept connection");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            None
+        }
+    }
+}
+
+async fn respond(
+    server: Arc<Server>,
+    bodies: Arc<Semaphore>,
+    peer: SocketAddr,
+    request: hyper::Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let (parts, body) = request.into_parts();
+    // Chunked bodies say no length, so they are charged the most they may become.
+    let claimed = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let charge = claimed.unwrap_or(BODY_BYTES_MAX).min(BODY_BYTES_MAX) / 1024 + 1;
+    let mut request = HttpRequest {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: headers_of(&parts),
+        body: Bytes::new(),
+    };
+    let source_ip = peer.ip().to_string();
+    let Ok(_permit) = bodies.try_acquire_many(charge as u32) else {
+        return Ok(into_answer(server.overloaded(&request)));
+    };
+    let limited = Limited::new(body, BODY_BYTES_MAX);
+    request.body = match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            return Ok(into_answer(server.too_large(&request)));
+        }
+        Ok(Err(_)) | Err(_) => return Ok(into_answer(server.incomplete(&request))),
+    };
+    // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.
+    let answering = tokio::spawn(async move { server.answer(request, &source_ip).await });
+    Ok(match answering.await {
+        Ok(response) => into_answer(response),
+        Err(error) => {
+            tracing::error!(%error, "answer request");
+            into_answer(crate::server::json(500, &serde_json::json!({ "message": "An internal error has occurred." })))
+        }
+    })
+}
+
+/// Headers with lower-case names (hyper's) in arrival order; values that are not text are passed over, as no signature covers them.
+fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> = Vec::with_capacity(parts.headers.len() + 1);
+    for (name, value) in &parts.headers {
+        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
+            headers.push((name.as_str().to_owned(), value.to_owned()));
+        }
+    }
+    // HTTP/2 carries the host as a pseudo-header, but signatures cover `host`.
+    if let (false, Some(authority)) = (parts.headers.contains_key("host"), parts.uri.authority()) {
+        headers.push(("host".into(), authority.as_str().to_owned()));
+    }
+    headers
+}
+
+fn into_answer(response: wire::Response) -> Answer {
+    let mut answer = Answer::new(Full::new(response.body));
+    *answer.status_mut() = hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in response.headers {
+        // A header value made from input could hold a line break; such a header is left out.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            answer.headers_mut().append(name, value);
+        }
+    }
+    answer
+}

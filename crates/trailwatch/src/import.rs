@@ -1,0 +1,171 @@
+//! `trailwatch import cloudtrail`: reads files here, hands records in batches to a running server or to a data directory.
+
+use crate::ImportArgs;
+use crate::config::{is_account_id, is_region};
+use crate::real::{RandomIds, SystemClock};
+use crate::remote::Remote;
+use crate::serve::open_store;
+use anyhow::{Context, bail};
+use catalog::Catalog;
+use indicatif::{ProgressBar, ProgressStyle};
+use model::{Clock, Event, Ids};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use trail::import::{self, Imported, Refusal};
+use trail::record::Defaults;
+use trail::Trail;
+
+/// Most records, and bytes of records, handed over at once.
+const BATCH_EVENTS_MAX: usize = 2_000;
+const BATCH_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// How many refusals are named in full; the rest are counted.
+const REFUSALS_TOLD_MAX: usize = 1_000;
+
+/// Runs the import; exit code 1 when anything was refused.
+pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let defaults = defaults(&args, &*clock)?;
+    let target = match &args.data_dir {
+        Some(dir) => Target::Local(Box::new(open_trail(dir, clock).await?)),
+        None => Target::Remote(Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?),
+    };
+    let mut tally = Tally::new();
+    let files = import::files(&args.paths, &mut |refusal| tally.refuse(&refusal));
+    tally.bar.set_length(files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|about| about.len()).sum());
+    for file in &files {
+        import_file(file, &defaults, &target, &mut tally).await?;
+    }
+    if let Target::Local(trail) = target {
+        trail.store.close().await.context("close the store")?;
+        trail.catalog.close().await;
+    }
+    tally.bar.finish_and_clear();
+    println!(
+        "{} records imported, {} there already, {} refused, {} files",
+        tally.imported.stored,
+        tally.imported.duplicates,
+        tally.refused,
+        files.len()
+    );
+    Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn defaults(args: &ImportArgs, clock: &dyn Clock) -> anyhow::Result<Defaults> {
+    let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let account = args.account_id.clone().unwrap_or_else(|| "123456789012".into());
+    let region = args.region.clone();
+    let region = region.or_else(|| environment("AWS_REGION")).or_else(|| environment("AWS_DEFAULT_REGION"));
+    let region = region.unwrap_or_else(|| "us-east-1".into());
+    if !is_account_id(&account) {
+        bail!("--account-id must be 12 digits, not '{account}'");
+    }
+    if !is_region(&region) {
+        bail!("--region must look like us-east-1, not '{region}'");
+    }
+    Ok(Defaults { account, region, ingestion_time: clock.now() })
+}
+
+async fn open_trail(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Trail> {
+    if !dir.is_dir() {
+        bail!("{} is not a data directory", dir.display());
+    }
+    let store = open_store(dir, Arc::clone(&clock)).await?;
+    let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
+    let ids: Arc<dyn Ids> = Arc::new(RandomIds);
+    Trail::new(store, catalog, clock, ids, trail::Settings::default()).await.context("open the trail plane")
+}
+
+/// Where records go.
+enum Target {
+    Local(Box<Trail>),
+    Remote(Remote),
+}
+
+impl Target {
+    async fn store(&self, events: Vec<Event>) -> anyhow::Result<Imported> {
+        match self {
+            Target::Local(trail) => import::store(trail, events).await.context("store records"),
+            Target::Remote(remote) => remote.store(&events),
+        }
+    }
+}
+
+/// What the import came to so far.
+struct Tally {
+    imported: Imported,
+    refused: usize,
+    bar: ProgressBar,
+}
+
+impl Tally {
+    fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { imported: Imported::default(), refused: 0, bar }
+    }
+
+    fn refuse(&mut self, refusal: &Refusal) {
+        self.refused += 1;
+        if self.refused <= REFUSALS_TOLD_MAX {
+            self.bar.suspend(|| eprintln!("refused: {refusal}"));
+        } else if self.refused == REFUSALS_TOLD_MAX + 1 {
+            self.bar.suspend(|| eprintln!("refused: more; only the count follows"));
+        }
+    }
+
+    fn add(&mut self, imported: Imported) {
+        self.imported.stored += imported.stored;
+        self.imported.duplicates += imported.duplicates;
+        self.bar.set_message(format!("{} records", self.imported.stored + self.imported.duplicates));
+    }
+}
+
+/// Reads one file on a thread of its own, a few batches ahead of the store.
+async fn import_file(path: &Path, defaults: &Defaults, target: &Target, tally: &mut Tally) -> anyhow::Result<()> {
+    let (sender, mut batches) = tokio::sync::mpsc::channel::<Batch>(2);
+    let (path, defaults, bar) = (path.to_owned(), defaults.clone(), tally.bar.clone());
+    let reading = tokio::task::spawn_blocking(move || read_file(&path, &defaults, &bar, &sender));
+    while let Some(batch) = batches.recv().await {
+        for refusal in &batch.refusals {
+            tally.refuse(refusal);
+        }
+        if !batch.events.is_empty() {
+            tally.add(target.store(batch.events).await?);
+        }
+    }
+    reading.await.context("read file")
+}
+
+/// Records and refusals on their way from the reader.
+#[derive(Default)]
+struct Batch {
+    events: Vec<Event>,
+    refusals: Vec<Refusal>,
+    bytes: usize,
+}
+
+fn read_file(path: &PathBuf, defaults: &Defaults, bar: &ProgressBar, sender: &tokio::sync::mpsc::Sender<Batch>) {
+    let name = path.display().to_string();
+    let mut batch = Batch::default();
+    // A send fails only when the import has failed already; the error is told there.
+    let mut take = |taken: Result<Event, Refusal>| {
+        match taken {
+            Ok(event) => {
+                batch.bytes += event.record.len();
+                batch.events.push(event);
+            }
+            Err(refusal) => batch.refusals.push(refusal),
+        }
+        if batch.bytes >= BATCH_BYTES_MAX || batch.events.len() + batch.refusals.len() >= BATCH_EVENTS_MAX {
+            let _ = sender.blocking_send(std::mem::take(&mut batch));
+        }
+    };
+    match File::open(path) {
+        Ok(file) => import::read(bar.wrap_read(file), &name, defaults, &mut take),
+        Err(error) => take(Err(Refusal { file: name, record: None, reason: error.to_string() })),
+    }
+    let _ = sender.blocking_send(batch);
+}

@@ -1,0 +1,113 @@
+//! `trailwatch serve`: opens everything in order, listens, and closes everything in the opposite order.
+
+use crate::auth::Auth;
+use crate::calls::Calls;
+use crate::config::Config;
+use crate::keys::AccessKey;
+use crate::real::{RandomIds, SystemClock};
+use crate::server::Server;
+use crate::{http, operations, server_log, tasks};
+use anyhow::{Context, anyhow};
+use catalog::Catalog;
+use model::{Clock, Ids};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use trail::Trail;
+use watch::Watch;
+
+/// Runs the server until SIGTERM or SIGINT. A task that panics or a listener that breaks is exit code 1.
+pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
+    let lines = server_log::install(&filter, Arc::clone(&clock)).context("set up the log (RUST_LOG)")?;
+    let server = Arc::new(open(config, Arc::clone(&clock)).await?);
+    let listener = TcpListener::bind(server.config.listen)
+        .await
+        .with_context(|| format!("listen on {}", server.config.listen))?;
+    let address = listener.local_addr()?;
+    let tasks = tasks::Tasks::start(Arc::clone(&server), lines);
+    announce(&server, address)?;
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let listening = tokio::spawn(http::serve(listener, Arc::clone(&server), async move {
+        let _ = stopped.await;
+    }));
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut tasks = tasks;
+    let broken = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        name = tasks.broken() => Some(anyhow!("task '{name}' ended; see the log")),
+    };
+    tracing::info!("stopping");
+    let _ = stop.send(());
+    listening.await.context("serve connections")?;
+    tasks.stop().await;
+    server.trail.store.close().await.context("close the store")?;
+    server.trail.catalog.close().await;
+    broken.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// Opens the data directory and both planes on it.
+async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Server> {
+    let dir = &config.data_dir;
+    std::fs::create_dir_all(dir).with_context(|| format!("make data directory {}", dir.display()))?;
+    let store = open_store(dir, Arc::clone(&clock)).await?;
+    let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
+    let key = AccessKey::root(dir)?;
+    let ids: Arc<dyn Ids> = Arc::new(RandomIds);
+    let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
+    let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
+    Ok(Server {
+        auth: Auth::new(&config, key),
+        trail,
+        watch: Watch { store, catalog, clock: Arc::clone(&clock), ids: Arc::clone(&ids) },
+        operations: operations::Table::new(),
+        calls: Calls::default(),
+        started: clock.now(),
+        clock,
+        ids,
+        config,
+    })
+}
+
+/// Opens the store of a data directory; a directory in use is an error that says what to do.
+pub async fn open_store(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+    let options = store::Options { dir: dir.join("store"), ..store::Options::default() };
+    match Store::open(options, clock).await {
+        Err(store::Error::Locked { .. }) => Err(anyhow!(
+            "data directory {} is in use by another trailwatch process; stop it, or choose another --data-dir",
+            dir.display()
+        )),
+        opened => opened.with_context(|| format!("open the store in {}", dir.display())),
+    }
+}
+
+/// Prints the address and what to paste. Other programs read these lines, so they go to stdout and stay as they are.
+fn announce(server: &Server, address: SocketAddr) -> anyhow::Result<()> {
+    let (key, secret) = server.auth.credentials();
+    let config = &server.config;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "trailwatch {} is ready: listening on http://{address}\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "export AWS_ENDPOINT_URL=http://{address}")?;
+    writeln!(out, "export AWS_ACCESS_KEY_ID={key}")?;
+    writeln!(out, "export AWS_SECRET_ACCESS_KEY={secret}")?;
+    writeln!(out, "export AWS_DEFAULT_REGION={}\n", config.region)?;
+    if config.open {
+        writeln!(out, "open mode: any access key is accepted; POST /_trailwatch/reset empties everything")?;
+    }
+    writeln!(out, "Paste the export lines into another shell, then try:")?;
+    writeln!(out, "  aws cloudtrail lookup-events --max-results 5")?;
+    writeln!(out, "  aws cloudwatch list-metrics --namespace CWAgent")?;
+    out.flush()?;
+    tracing::info!(%address, data_dir = %config.data_dir.display(), open = config.open, "started");
+    Ok(())
+}

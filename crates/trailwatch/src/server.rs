@@ -1,0 +1,75 @@
+//! `Server`: the two planes and everything a request needs, and the few paths that are not AWS operations.
+
+use crate::auth::Auth;
+use crate::calls::Calls;
+use crate::config::Config;
+use crate::health;
+use bytes::Bytes;
+use model::{Clock, Ids, Timestamp};
+use std::sync::Arc;
+use trail::Trail;
+use watch::Watch;
+use wire::Response;
+use wire::request::HttpRequest;
+
+/// Everything a request needs. One for the life of the process.
+pub struct Server {
+    /// What the operator asked for.
+    pub config: Config,
+    /// Who may call.
+    pub auth: Auth,
+    /// The governance plane.
+    pub trail: Trail,
+    /// The operations plane.
+    pub watch: Watch,
+    /// The table of operations.
+    pub operations: crate::operations::Table,
+    /// Our own calls, as metrics.
+    pub calls: Calls,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Identifiers.
+    pub ids: Arc<dyn Ids>,
+    /// When the server started.
+    pub started: Timestamp,
+}
+
+impl Server {
+    /// Answers one whole request: our own few paths first, then AWS operations.
+    pub async fn answer(&self, request: HttpRequest, source_ip: &str) -> Response {
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET" | "HEAD", "/health") => self.health(),
+            ("POST", "/_trailwatch/reset") if self.config.open => self.reset().await,
+            ("POST", "/_trailwatch/import") => crate::remote::import(self, &request, source_ip).await,
+            _ => crate::dispatch::answer(self, request, source_ip).await,
+        }
+    }
+
+    fn health(&self) -> Response {
+        let (status, body) = health::report(&self.trail.store.health(), self.clock.now() - self.started);
+        json(status, &body)
+    }
+
+    /// Empties everything: test suites ask for it between tests.
+    async fn reset(&self) -> Response {
+        let store = self.trail.store.reset().await.map_err(|error| error.to_string());
+        let catalog = self.trail.catalog.reset().await.map_err(|error| error.to_string());
+        let audit = self.trail.refresh_data_audit().await.map_err(|error| error.to_string());
+        match store.and(catalog).and(audit) {
+            Ok(()) => json(200, &serde_json::json!({ "status": "empty" })),
+            Err(error) => {
+                tracing::error!(%error, "reset");
+                json(500, &serde_json::json!({ "message": "the reset did not finish; see the server's log" }))
+            }
+        }
+    }
+}
+
+/// A JSON answer of our own (not of an AWS protocol).
+pub fn json(status: u16, body: &serde_json::Value) -> Response {
+    Response {
+        status,
+        headers: vec![("content-type", "application/json".into())],
+        body: Bytes::from(format!("{body}\n")),
+    }
+}

@@ -1,0 +1,178 @@
+//! Work that the clock starts: alarms, host metrics, our own metrics and log, retention. Each task is a loop of its own, so
+//! that a slow one delays no other.
+
+use crate::host::Host;
+use crate::server::Server;
+use crate::server_log::Line;
+use model::time::{MINUTE, SECOND};
+use model::{Batch, Datapoint, Scope};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch as flag};
+use tokio::task::{Id, JoinSet};
+
+/// Log group and stream of the server's own log.
+const SERVER_LOG_GROUP: &str = "/trailwatch/server";
+/// How often queued lines of the server's own log are stored.
+const SERVER_LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// Most lines stored in one append.
+const SERVER_LOG_LINES_MAX: usize = 1000;
+
+/// The running tasks.
+pub struct Tasks {
+    running: JoinSet<()>,
+    names: HashMap<Id, &'static str>,
+    stop: flag::Sender<bool>,
+}
+
+impl Tasks {
+    /// Starts every task. `lines` is the server's own log.
+    pub fn start(server: Arc<Server>, lines: mpsc::Receiver<Line>) -> Self {
+        let (stop, stopped) = flag::channel(false);
+        let mut tasks = Self { running: JoinSet::new(), names: HashMap::new(), stop };
+        tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("server log", server_log(server, lines, stopped));
+        tasks
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let handle = self.running.spawn(task);
+        self.names.insert(handle.id(), name);
+    }
+
+    /// Resolves with the name of a task that ended although nobody asked it to: a defect, so the process should stop.
+    pub async fn broken(&mut self) -> &'static str {
+        let id = match self.running.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                tracing::error!(%error, "task panicked");
+                error.id()
+            }
+            None => return "all tasks",
+        };
+        self.names.get(&id).copied().unwrap_or("unknown")
+    }
+
+    /// Asks every task to finish what it holds, and waits for them.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+type Stopped = flag::Receiver<bool>;
+
+/// Waits until the next multiple of `step_ms` on the clock; false when the server is stopping.
+async fn next_tick(server: &Server, stopped: &mut Stopped, step_ms: i64) -> bool {
+    let now = server.clock.now();
+    let wait = (now.floor_to(step_ms) + step_ms) - now;
+    wait_for(stopped, Duration::from_millis(wait.max(1) as u64)).await
+}
+
+async fn wait_for(stopped: &mut Stopped, duration: Duration) -> bool {
+    tokio::select! {
+        biased;
+        _ = stopped.wait_for(|&stop| stop) => false,
+        () = tokio::time::sleep(duration) => true,
+    }
+}
+
+async fn alarms(server: Arc<Server>, mut stopped: Stopped) {
+    while next_tick(&server, &mut stopped, 10 * SECOND).await {
+        watch::alarms::evaluate_due(&server.watch).await;
+    }
+}
+
+async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {
+    let mut host = Host::new(&server.config.account_id, &server.config.region);
+    // CPU use needs two looks at the counters; the first sample comes early so that a new user sees data at once.
+    let mut first = true;
+    loop {
+        let go_on = if first {
+            wait_for(&mut stopped, Duration::from_secs(1)).await
+        } else {
+            next_tick(&server, &mut stopped, MINUTE).await
+        };
+        if !go_on {
+            return;
+        }
+        first = false;
+        let now = server.clock.now();
+        // Reading disks and interfaces asks the kernel and may block.
+        let sampled = tokio::task::spawn_blocking(move || {
+            let datapoints = host.sample(now);
+            (host, datapoints)
+        });
+        match sampled.await {
+            Ok((returned, datapoints)) => {
+                host = returned;
+                publish(&server, datapoints).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "sample host");
+                return;
+            }
+        }
+    }
+}
+
+async fn own_metrics(server: Arc<Server>, mut stopped: Stopped) {
+    loop {
+        let go_on = next_tick(&server, &mut stopped, MINUTE).await;
+        let config = &server.config;
+        // Calls of the minute that just ended are stamped inside it.
+        let (summary, datapoints) = server.calls.take(&config.account_id, &config.region, server.clock.now() - SECOND);
+        if summary.calls > 0 {
+            tracing::info!(calls = summary.calls, errors = summary.errors, faults = summary.faults, "calls in the last minute");
+        }
+        publish(&server, datapoints).await;
+        if !go_on {
+            return;
+        }
+    }
+}
+
+async fn publish(server: &Server, datapoints: Vec<Datapoint>) {
+    if datapoints.is_empty() {
+        return;
+    }
+    let batch = Batch { datapoints, ..Batch::default() };
+    if let Err(error) = server.watch.store.append(batch).await {
+        tracing::warn!(%error, "store own metrics");
+    }
+}
+
+async fn maintenance(server: Arc<Server>, mut stopped: Stopped) {
+    while next_tick(&server, &mut stopped, MINUTE).await {
+        watch::maintain(&server.watch).await;
+    }
+}
+
+async fn server_log(server: Arc<Server>, mut lines: mpsc::Receiver<Line>, mut stopped: Stopped) {
+    let scope = Scope { account: server.config.account_id.clone(), region: server.config.region.clone() };
+    // One stream per start, named like the CloudWatch agent names its own: by what runs and when it began.
+    let stream = format!("trailwatch-{}", server.started.iso_seconds().replace(':', "-"));
+    loop {
+        let go_on = wait_for(&mut stopped, SERVER_LOG_INTERVAL).await;
+        let mut waiting = Vec::new();
+        while waiting.len() < SERVER_LOG_LINES_MAX
+            && let Ok(line) = lines.try_recv()
+        {
+            waiting.push(line);
+        }
+        if !waiting.is_empty()
+            && let Err(error) =
+                watch::logs::append_internal(&server.watch, &scope, SERVER_LOG_GROUP, &stream, waiting).await
+        {
+            // Not through the log: that would come back here.
+            eprintln!("trailwatch: store own log: {error}");
+        }
+        if !go_on {
+            return;
+        }
+    }
+}

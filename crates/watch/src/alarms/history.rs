@@ -1,0 +1,116 @@
+//! History items in AWS's words: one summary sentence and a JSON document each.
+
+use crate::alarms::reason::{cut, json_time};
+use catalog::{Alarm, AlarmHistoryItem, AlarmState, StateChange};
+use model::{Timestamp, arn};
+use serde_json::{Map, Value, json};
+
+/// Longest HistorySummary, characters (the model's `HistorySummary`).
+const SUMMARY_CHARS_MAX: usize = 255;
+
+/// The alarm was created.
+pub fn created(alarm: &Alarm, at: Timestamp) -> AlarmHistoryItem {
+    let data = json!({ "version": "1.0", "type": "Create", "createdAlarm": document(alarm) });
+    item(alarm, "ConfigurationUpdate", at, format!("Alarm \"{}\" created", alarm.name), &data)
+}
+
+/// The alarm's configuration became that of `new`.
+pub fn updated(old: &Alarm, new: &Alarm, at: Timestamp) -> AlarmHistoryItem {
+    let (before, after) = (document(old), document(new));
+    let changed: Map<String, Value> =
+        before.iter().filter(|(key, value)| after.get(*key) != Some(*value)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let data = json!({
+        "version": "1.0", "type": "Update", "updatedAlarm": after, "originalUpdatedFields": changed
+    });
+    item(new, "ConfigurationUpdate", at, format!("Alarm \"{}\" updated", new.name), &data)
+}
+
+/// The alarm was deleted.
+pub fn deleted(alarm: &Alarm, at: Timestamp) -> AlarmHistoryItem {
+    let data = json!({ "version": "1.0", "type": "Delete", "deletedAlarm": document(alarm) });
+    item(alarm, "ConfigurationUpdate", at, format!("Alarm \"{}\" deleted", alarm.name), &data)
+}
+
+/// The alarm went to another state.
+pub fn state_updated(alarm: &Alarm, change: &StateChange) -> AlarmHistoryItem {
+    let data = json!({
+        "version": "1.0",
+        "oldState": state_document(alarm.state, &alarm.state_reason, alarm.state_reason_data.as_deref()),
+        "newState": state_document(change.state, &change.reason, change.reason_data.as_deref()),
+    });
+    let summary = format!("Alarm updated from {} to {}", alarm.state.as_str(), change.state.as_str());
+    item(alarm, "StateUpdate", change.at, summary, &data)
+}
+
+/// An action did not come off.
+pub fn action_failed(alarm: &Alarm, change: &StateChange, action: &str, error: &str) -> AlarmHistoryItem {
+    let data = json!({
+        "actionState": "Failed",
+        "stateUpdateTimestamp": change.at.0,
+        "notificationResource": action,
+        "publishedMessage": null,
+        "error": error,
+    });
+    // A long ARN must not push the error out of the summary.
+    let tail = format!(". Received error: \"{error}\"");
+    let room = SUMMARY_CHARS_MAX.saturating_sub(tail.chars().count());
+    let summary = cut(format!("Failed to execute action {action}"), room) + &tail;
+    item(alarm, "Action", change.at, summary, &data)
+}
+
+fn item(alarm: &Alarm, item_type: &str, at: Timestamp, summary: String, data: &Value) -> AlarmHistoryItem {
+    AlarmHistoryItem {
+        alarm_name: alarm.name.clone(),
+        item_type: item_type.to_owned(),
+        at,
+        summary: cut(summary, SUMMARY_CHARS_MAX),
+        data: data.to_string(),
+    }
+}
+
+fn state_document(state: AlarmState, reason: &str, reason_data: Option<&str>) -> Value {
+    let mut document = json!({ "stateValue": state.as_str(), "stateReason": reason });
+    if let Some(data) = reason_data.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+        document["stateReasonData"] = data;
+    }
+    document
+}
+
+/// The alarm as history spells it (note `okactions`, which is how AWS writes it).
+fn document(alarm: &Alarm) -> Map<String, Value> {
+    let configuration = &alarm.configuration;
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Value| {
+        if !value.is_null() {
+            document.insert(key.to_owned(), value);
+        }
+    };
+    put("alarmName", alarm.name.as_str().into());
+    put("alarmDescription", configuration.description.as_deref().into());
+    put("alarmArn", arn::alarm(&alarm.scope, &alarm.name).into());
+    put("alarmConfigurationUpdatedTimestamp", json_time(alarm.configuration_updated).into());
+    put("namespace", configuration.namespace.as_str().into());
+    put("metricName", configuration.metric_name.as_str().into());
+    put("statistic", configuration.statistic.as_deref().into());
+    put("extendedStatistic", configuration.extended_statistic.as_deref().into());
+    put("period", configuration.period_secs.into());
+    let dimensions = configuration.dimensions.iter().map(|(name, value)| json!({ "value": value, "name": name }));
+    put("dimensions", dimensions.collect());
+    put("unit", configuration.unit.as_deref().into());
+    put("threshold", configuration.threshold.into());
+    put("comparisonOperator", configuration.comparison_operator.as_str().into());
+    put("evaluationPeriods", configuration.evaluation_periods.into());
+    put("datapointsToAlarm", configuration.datapoints_to_alarm.into());
+    put("treatMissingData", configuration.treat_missing_data.as_deref().into());
+    put(
+        "evaluateLowSampleCountPercentile",
+        configuration.evaluate_low_sample_count_percentile.as_deref().into(),
+    );
+    put("stateValue", alarm.state.as_str().into());
+    put("stateUpdatedTimestamp", json_time(alarm.state_updated).into());
+    put("actionsEnabled", alarm.actions_enabled.into());
+    put("alarmActions", configuration.alarm_actions.clone().into());
+    put("insufficientDataActions", configuration.insufficient_data_actions.clone().into());
+    put("okactions", configuration.ok_actions.clone().into());
+    document
+}

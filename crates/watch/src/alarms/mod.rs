@@ -1,0 +1,10 @@
+//! Alarms: the pure rule (`state`), its words (`reason`, `history`), and the hub that the clock drives (`evaluate`).
+
+pub mod actions;
+pub mod evaluate;
+pub mod history;
+pub mod reason;
+pub mod state;
+pub mod transition;
+
+pub use evaluate::{Evaluated, evaluate_due};

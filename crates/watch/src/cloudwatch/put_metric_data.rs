@@ -1,0 +1,276 @@
+//! PutMetricData: takes up to 1000 datums, checks every one, and makes them durable in one append, all or none.
+//!
+//! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>. Exactly one of Value,
+//! Values (with Counts) and StatisticValues; numbers within ±2^360; timestamps from two weeks ago to two hours ahead; names
+//! and values of dimensions in printable ASCII.
+//!
+//! What differs: new metrics are listed and readable at once. Namespaces beginning `AWS/` are accepted, because proxies and
+//! importers write them. Entities are checked but not kept; a bad one is an error under StrictEntityValidation and
+//! otherwise passed over.
+
+use super::refuse;
+use super::series::{Metric, SeriesCache};
+use crate::Watch;
+use model::limits::{
+    METRIC_DATUMS_MAX, METRIC_DIMENSIONS_MAX, METRIC_FUTURE_MS_MAX, METRIC_PAST_MS_MAX, METRIC_VALUE_MAX,
+    METRIC_VALUES_MAX,
+};
+use model::time::SECOND;
+use model::{Batch, Caller, Datapoint, Observation, Scope, Timestamp};
+use std::fmt;
+use wire::ApiError;
+use wire::cloudwatch::{Dimension, Entity, MetricDatum, PutMetricDataInput, StatisticSet};
+use wire::shape::Empty;
+
+#[cfg(test)]
+mod tests;
+
+/// Most entities in a call.
+const ENTITIES_MAX: usize = 2;
+
+pub async fn put_metric_data(watch: &Watch, caller: &Caller, input: PutMetricDataInput) -> Result<Empty, ApiError> {
+    let datapoints = accept(&caller.scope, input, watch.clock.now())?;
+    watch.store.append(Batch { datapoints, ..Batch::default() }).await?;
+    Ok(Empty {})
+}
+
+/// Stores the server's own metrics by the same rules and the same append as a client's.
+///
+/// # Errors
+/// Whatever PutMetricData would answer.
+pub async fn publish(watch: &Watch, scope: &Scope, namespace: &str, data: Vec<MetricDatum>) -> Result<(), ApiError> {
+    let input =
+        PutMetricDataInput { namespace: namespace.to_owned(), metric_data: Some(data), ..PutMetricDataInput::default() };
+    let datapoints = accept(scope, input, watch.clock.now())?;
+    watch.store.append(Batch { datapoints, ..Batch::default() }).await?;
+    Ok(())
+}
+
+/// Where a datum stands in the request; text only when it is refused.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    entity: Option<usize>,
+    index: usize,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(entity) = self.entity {
+            write!(f, "EntityMetricData.member.{}.", entity + 1)?;
+        }
+        write!(f, "MetricData.member.{}", self.index + 1)
+    }
+}
+
+/// Checks the whole request and turns it into datapoints.
+fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Vec<Datapoint>, ApiError> {
+    let entities = input.entity_metric_data.unwrap_or_default();
+    let data = input.metric_data.unwrap_or_default();
+    let count = data.len() + entities.iter().map(|e| e.metric_data.as_ref().map_or(0, Vec::len)).sum::<usize>();
+    if count == 0 {
+        return Err(refuse::missing("MetricData"));
+    }
+    if count > METRIC_DATUMS_MAX {
+        return Err(refuse::value(refuse::too_many("MetricData", METRIC_DATUMS_MAX)));
+    }
+    if entities.len() > ENTITIES_MAX {
+        return Err(refuse::value(refuse::too_many("EntityMetricData", ENTITIES_MAX)));
+    }
+    let mut datapoints = Vec::with_capacity(count);
+    let context = Context { scope, namespace: &input.namespace, now };
+    for (index, datum) in data.into_iter().enumerate() {
+        datapoints.push(context.datapoint(datum, At { entity: None, index })?);
+    }
+    for (number, entity) in entities.into_iter().enumerate() {
+        if input.strict_entity_validation == Some(true) {
+            check_entity(entity.entity.as_ref(), number)?;
+        }
+        for (index, datum) in entity.metric_data.into_iter().flatten().enumerate() {
+            datapoints.push(context.datapoint(datum, At { entity: Some(number), index })?);
+        }
+    }
+    Ok(datapoints)
+}
+
+/// An entity needs the key attribute Type, and with it the attributes that tell it from others of its type.
+fn check_entity(entity: Option<&Entity>, number: usize) -> Result<(), ApiError> {
+    let at = number + 1;
+    let Some(keys) = entity.and_then(|entity| entity.key_attributes.as_ref()) else {
+        return Err(refuse::missing(format_args!("EntityMetricData.member.{at}.Entity.KeyAttributes")));
+    };
+    match keys.get("Type").map(String::as_str) {
+        None => Err(refuse::missing(format_args!("EntityMetricData.member.{at}.Entity.KeyAttributes.Type"))),
+        Some("Service" | "RemoteService" | "AWS::Service" | "Resource" | "AWS::Resource") => Ok(()),
+        Some(other) => {
+            Err(refuse::invalid(other, format_args!("EntityMetricData.member.{at}.Entity.KeyAttributes.Type")))
+        }
+    }
+}
+
+struct Context<'a> {
+    scope: &'a Scope,
+    namespace: &'a str,
+    now: Timestamp,
+}
+
+impl Context<'_> {
+    fn datapoint(&self, datum: MetricDatum, at: At) -> Result<Datapoint, ApiError> {
+        let MetricDatum { metric_name, dimensions, timestamp, unit, storage_resolution, .. } = &datum;
+        let timestamp = self.timestamp(*timestamp, at)?;
+        let resolution_secs = match storage_resolution {
+            None | Some(60) => 60,
+            Some(1) => 1,
+            Some(other) => return Err(refuse::invalid(other, format_args!("{at}.StorageResolution"))),
+        };
+        let unit = unit.as_deref().unwrap_or("None");
+        let name = metric_name.as_str();
+        let dimensions = dimensions.as_deref().unwrap_or_default();
+        check_dimensions(dimensions, at)?;
+        let metric = Metric { scope: self.scope, namespace: self.namespace, name, dimensions, unit };
+        let series = if dimensions.is_sorted_by(|a, b| a.name < b.name) {
+            SeriesCache::shared().key(&metric)
+        } else {
+            let mut sorted = dimensions.to_vec();
+            sorted.sort_by(|a, b| a.name.cmp(&b.name));
+            check_unique(&sorted, dimensions, at)?;
+            SeriesCache::shared().key(&Metric { dimensions: &sorted, ..metric })
+        };
+        Ok(Datapoint { series, timestamp, resolution_secs, observation: observation(datum, at)? })
+    }
+
+    fn timestamp(&self, timestamp: Option<Timestamp>, at: At) -> Result<Timestamp, ApiError> {
+        let timestamp = timestamp.unwrap_or(self.now);
+        let age = self.now - timestamp;
+        let limit = if age > METRIC_PAST_MS_MAX {
+            "no more than two weeks in the past"
+        } else if age < -METRIC_FUTURE_MS_MAX {
+            "no more than two hours in the future"
+        } else {
+            return Ok(timestamp.floor_to(SECOND));
+        };
+        Err(refuse::value(format!("The parameter {at}.Timestamp must specify a time {limit}.")))
+    }
+}
+
+fn check_dimensions(dimensions: &[Dimension], at: At) -> Result<(), ApiError> {
+    if dimensions.len() > METRIC_DIMENSIONS_MAX {
+        let collection = format!("{at}.Dimensions");
+        return Err(refuse::value(refuse::too_many(collection, METRIC_DIMENSIONS_MAX)));
+    }
+    for (index, dimension) in dimensions.iter().enumerate() {
+        let member = index + 1;
+        for (text, field) in [(&dimension.name, "Name"), (&dimension.value, "Value")] {
+            let parameter = format_args!("{at}.Dimensions.member.{member}.{field}");
+            if !text.is_ascii() {
+                return Err(refuse::value(format!(
+                    "The value {text} for parameter {parameter} contains non-ASCII characters."
+                )));
+            }
+            let is_blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
+            if is_blank || text.bytes().any(|byte| byte.is_ascii_control()) {
+                return Err(refuse::invalid(text, parameter));
+            }
+        }
+        if dimension.name.starts_with(':') {
+            return Err(refuse::invalid(&dimension.name, format_args!("{at}.Dimensions.member.{member}.Name")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a name that occurs twice, telling the place of the second.
+fn check_unique(sorted: &[Dimension], asked: &[Dimension], at: At) -> Result<(), ApiError> {
+    let Some(pair) = sorted.windows(2).find(|pair| pair.first().map(|d| &d.name) == pair.last().map(|d| &d.name))
+    else {
+        return Ok(());
+    };
+    let name = pair.first().map(|d| d.name.as_str()).unwrap_or_default();
+    let second = asked.iter().rposition(|d| d.name == name).unwrap_or_default() + 1;
+    Err(refuse::value(format!(
+        "The parameter {at}.Dimensions.member.{second}.Name must be unique: the dimension {name} is specified more than once."
+    )))
+}
+
+/// What the datum observed: exactly one of its three forms.
+fn observation(datum: MetricDatum, at: At) -> Result<Observation, ApiError> {
+    match (datum.value, datum.values, datum.statistic_values) {
+        (Some(_), Some(_), _) => Err(exclusive(at, "Value", "Values")),
+        (Some(_), _, Some(_)) => Err(exclusive(at, "Value", "StatisticValues")),
+        (_, Some(_), Some(_)) => Err(exclusive(at, "Values", "StatisticValues")),
+        (Some(value), None, None) => Ok(Observation::value(in_range(value, at, "Value")?)),
+        (None, Some(values), None) => values_observation(&values, datum.counts.as_deref(), at),
+        (None, None, Some(set)) => set_observation(&set, at),
+        (None, None, None) => Err(refuse::combination(format!(
+            "At least one of the parameters {at}.Value and {at}.StatisticValues must be specified."
+        ))),
+    }
+}
+
+fn exclusive(at: At, one: &str, other: &str) -> ApiError {
+    refuse::exclusive(format_args!("{at}.{one}"), format_args!("{at}.{other}"))
+}
+
+fn values_observation(values: &[f64], counts: Option<&[f64]>, at: At) -> Result<Observation, ApiError> {
+    if values.is_empty() {
+        return Err(refuse::missing(format_args!("{at}.Values")));
+    }
+    if values.len() > METRIC_VALUES_MAX {
+        return Err(refuse::value(refuse::too_many(format_args!("{at}.Values"), METRIC_VALUES_MAX)));
+    }
+    if counts.is_some_and(|counts| counts.len() != values.len()) {
+        return Err(refuse::value(format!(
+            "The parameters {at}.Values and {at}.Counts must have the same number of elements."
+        )));
+    }
+    let mut pairs = Vec::with_capacity(values.len());
+    for (index, &value) in values.iter().enumerate() {
+        let member = index + 1;
+        let value = in_range(value, at, format_args!("Values.member.{member}"))?;
+        let count = counts.and_then(|counts| counts.get(index)).copied().unwrap_or(1.0);
+        if !(count >= 0.0 && count <= METRIC_VALUE_MAX) {
+            return Err(refuse::invalid(
+                crate::alarms::reason::number(count),
+                format_args!("{at}.Counts.member.{member}"),
+            ));
+        }
+        // A value that occurred no times was not observed.
+        if count > 0.0 {
+            pairs.push((value, count));
+        }
+    }
+    if pairs.is_empty() {
+        return Err(refuse::invalid("0.0", format_args!("{at}.Counts.member.1")));
+    }
+    Ok(Observation::Values(pairs))
+}
+
+fn set_observation(set: &StatisticSet, at: At) -> Result<Observation, ApiError> {
+    let count = in_range(set.sample_count, at, "StatisticValues.SampleCount")?;
+    let sum = in_range(set.sum, at, "StatisticValues.Sum")?;
+    let min = in_range(set.minimum, at, "StatisticValues.Minimum")?;
+    let max = in_range(set.maximum, at, "StatisticValues.Maximum")?;
+    if count <= 0.0 {
+        let count = crate::alarms::reason::number(count);
+        return Err(refuse::invalid(count, format_args!("{at}.StatisticValues.SampleCount")));
+    }
+    if min > max {
+        return Err(refuse::value(format!(
+            "The parameter {at}.StatisticValues.Maximum must be greater than {at}.StatisticValues.Minimum."
+        )));
+    }
+    Ok(Observation::Set { count, sum, min, max })
+}
+
+/// Refuses NaN, the infinities, and magnitudes beyond 2^360.
+fn in_range(value: f64, at: At, field: impl fmt::Display) -> Result<f64, ApiError> {
+    if value.abs() <= METRIC_VALUE_MAX {
+        return Ok(value);
+    }
+    let shown = match value {
+        value if value.is_nan() => "NaN".to_owned(),
+        f64::INFINITY => "Infinity".to_owned(),
+        f64::NEG_INFINITY => "-Infinity".to_owned(),
+        value => crate::alarms::reason::number(value),
+    };
+    Err(refuse::invalid(shown, format_args!("{at}.{field}")))
+}

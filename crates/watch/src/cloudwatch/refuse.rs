@@ -1,0 +1,55 @@
+//! The refusals that several CloudWatch operations share, in AWS's words.
+
+use std::fmt::Display;
+use wire::ApiError;
+use wire::cloudwatch::errors;
+
+/// InvalidParameterValue.
+pub fn value(message: impl Into<String>) -> ApiError {
+    ApiError::new(&errors::INVALID_PARAMETER_VALUE_EXCEPTION, message.into())
+}
+
+/// InvalidParameterValue for a value that is none of the parameter's.
+pub fn invalid(value_text: impl Display, parameter: impl Display) -> ApiError {
+    value(format!("The value {} for parameter {parameter} is invalid.", shown(value_text)))
+}
+
+/// InvalidParameterCombination.
+pub fn combination(message: impl Into<String>) -> ApiError {
+    ApiError::new(&errors::INVALID_PARAMETER_COMBINATION_EXCEPTION, message.into())
+}
+
+/// InvalidParameterCombination for two parameters of which one may be given.
+pub fn exclusive(one: impl Display, other: impl Display) -> ApiError {
+    combination(exclusive_text(one, other))
+}
+
+/// The sentence of `exclusive`, for operations that answer ValidationError.
+pub fn exclusive_text(one: impl Display, other: impl Display) -> String {
+    format!("The parameters {one} and {other} are mutually exclusive and you have specified both.")
+}
+
+/// MissingParameter.
+pub fn missing(parameter: impl Display) -> ApiError {
+    ApiError::new(&errors::MISSING_REQUIRED_PARAMETER_EXCEPTION, format!("The parameter {parameter} is required."))
+}
+
+/// ValidationError.
+pub fn validation(message: impl Into<String>) -> ApiError {
+    ApiError::new(&errors::VALIDATION_EXCEPTION, message.into())
+}
+
+/// The sentence for a list that is too long.
+pub fn too_many(collection: impl Display, max: usize) -> String {
+    format!("The collection {collection} must not have a size greater than {max}.")
+}
+
+/// InvalidNextToken: it is not ours, or belongs to another request.
+pub fn next_token() -> ApiError {
+    ApiError::new(&errors::INVALID_NEXT_TOKEN, "Invalid nextToken")
+}
+
+/// A client's value as an error may repeat it: a hostile one cannot make the answer large.
+fn shown(value: impl Display) -> String {
+    crate::alarms::reason::cut(value.to_string(), 256)
+}

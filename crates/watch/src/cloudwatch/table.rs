@@ -1,0 +1,38 @@
+//! The rows of the CloudWatch operations: what each is named, who may call it, and the function that does it.
+
+use super::{
+    alarm_actions, dashboards, delete_alarms, describe_alarm_history, describe_alarms, describe_alarms_for_metric,
+    get_metric_data, get_metric_statistics, list_metrics, put_dashboard, put_metric_alarm, put_metric_data,
+    set_alarm_state, tags,
+};
+use crate::Watch;
+use wire::{Access, Audit, Operation, cloudwatch, operation};
+
+/// The implemented CloudWatch operations.
+#[rustfmt::skip]
+pub fn operations() -> Vec<Operation<Watch>> {
+    const MANAGEMENT: Audit = Audit::Management;
+    // The calls that come by the thousand are data events: recorded only where a selector asks for them.
+    const METRIC: Audit = Audit::Data("AWS::CloudWatch::Metric");
+    vec![
+        operation!(Access::Write, METRIC, cloudwatch::PutMetricData, put_metric_data::put_metric_data),
+        operation!(Access::Read, METRIC, cloudwatch::GetMetricData, get_metric_data::get_metric_data),
+        operation!(Access::Read, METRIC, cloudwatch::GetMetricStatistics, get_metric_statistics::get_metric_statistics),
+        operation!(Access::List, MANAGEMENT, cloudwatch::ListMetrics, list_metrics::list_metrics),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::PutMetricAlarm, put_metric_alarm::put_metric_alarm),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarms, describe_alarms::describe_alarms),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmsForMetric, describe_alarms_for_metric::describe_alarms_for_metric),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmHistory, describe_alarm_history::describe_alarm_history),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::SetAlarmState, set_alarm_state::set_alarm_state),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::EnableAlarmActions, alarm_actions::enable_alarm_actions),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::DisableAlarmActions, alarm_actions::disable_alarm_actions),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteAlarms, delete_alarms::delete_alarms),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::PutDashboard, put_dashboard::put_dashboard),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::GetDashboard, dashboards::get_dashboard),
+        operation!(Access::List, MANAGEMENT, cloudwatch::ListDashboards, dashboards::list_dashboards),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteDashboards, dashboards::delete_dashboards),
+        operation!(Access::Tagging, MANAGEMENT, cloudwatch::TagResource, tags::tag_resource),
+        operation!(Access::Tagging, MANAGEMENT, cloudwatch::UntagResource, tags::untag_resource),
+        operation!(Access::List, MANAGEMENT, cloudwatch::ListTagsForResource, tags::list_tags_for_resource),
+    ]
+}

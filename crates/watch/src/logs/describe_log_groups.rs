@@ -1,0 +1,98 @@
+//! DescribeLogGroups: groups with their settings and stored bytes, by name.
+//!
+//! A prefix excludes a pattern, and `logGroupIdentifiers` excludes both. The pattern is a case-sensitive part of the name.
+//! Other accounts are never linked, so `includeLinkedAccounts` adds none.
+
+use super::errors::{invalid, invalid_token};
+use super::group_page::{asks_for_own_account, group_page};
+use super::identifiers::group_name;
+use super::page_token::Fingerprint;
+use crate::Watch;
+use model::{Caller, Scope, arn};
+use std::collections::BTreeSet;
+use wire::ApiError;
+use wire::logs::{DescribeLogGroupsRequest, DescribeLogGroupsResponse, LogGroup};
+
+/// Page size, and its maximum by the model.
+const PAGE: usize = 50;
+
+pub(super) async fn describe_log_groups(
+    watch: &Watch,
+    caller: &Caller,
+    input: DescribeLogGroupsRequest,
+) -> Result<DescribeLogGroupsResponse, ApiError> {
+    check(&input)?;
+    let scope = &caller.scope;
+    let fingerprint = fingerprint(scope, &input);
+    let after = input.next_token.as_deref().map(|token| fingerprint.open(token)).transpose()?.unwrap_or_default();
+    let limit = input.limit.map_or(Ok(PAGE), usize::try_from).map_err(|_| invalid_token())?;
+    if !asks_for_own_account(scope, input.include_linked_accounts, input.account_identifiers.as_deref()) {
+        return Ok(DescribeLogGroupsResponse { log_groups: Some(Vec::new()), next_token: None });
+    }
+    let names = asked_names(scope, input.log_group_identifiers.as_deref())?;
+    let pattern = input.log_group_name_pattern.as_deref().unwrap_or_default();
+    let prefix = input.log_group_name_prefix.as_deref().unwrap_or_default();
+    let keep = |group: &catalog::LogGroup| {
+        group.name.contains(pattern)
+            && input.log_group_class.as_ref().is_none_or(|class| *class == group.class)
+            && names.as_ref().is_none_or(|names| names.contains(group.name.as_str()))
+    };
+    let page = group_page(watch, scope, prefix, after, limit, keep).await?;
+    let groups = page.groups.into_iter().map(|group| described(watch, scope, group)).collect();
+    let next_token = page.next.map(|after| fingerprint.seal(&after));
+    Ok(DescribeLogGroupsResponse { log_groups: Some(groups), next_token })
+}
+
+fn check(input: &DescribeLogGroupsRequest) -> Result<(), ApiError> {
+    let (prefix, pattern) = (input.log_group_name_prefix.is_some(), input.log_group_name_pattern.is_some());
+    if prefix && pattern {
+        return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
+    }
+    if input.log_group_identifiers.is_some() && (prefix || pattern || input.log_group_class.is_some()) {
+        return Err(invalid("logGroupIdentifiers can be combined with no other filter than includeLinkedAccounts."));
+    }
+    Ok(())
+}
+
+/// The names behind `logGroupIdentifiers`; groups that do not exist are left out of the answer.
+fn asked_names<'a>(scope: &Scope, identifiers: Option<&'a [String]>) -> Result<Option<BTreeSet<&'a str>>, ApiError> {
+    let Some(identifiers) = identifiers else { return Ok(None) };
+    let mut names = BTreeSet::new();
+    for identifier in identifiers {
+        match group_name(scope, identifier) {
+            Ok(name) => names.insert(name),
+            Err(error) if error.code() == "ResourceNotFoundException" => continue,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(Some(names))
+}
+
+fn fingerprint(scope: &Scope, input: &DescribeLogGroupsRequest) -> Fingerprint {
+    let identifiers = input.log_group_identifiers.iter().flatten().map(|name| Some(name.as_str()));
+    let fixed = [
+        Some(scope.account.as_str()),
+        Some(scope.region.as_str()),
+        input.log_group_name_prefix.as_deref(),
+        input.log_group_name_pattern.as_deref(),
+        input.log_group_class.as_deref(),
+    ];
+    Fingerprint::of("DescribeLogGroups", fixed.into_iter().chain(identifiers))
+}
+
+fn described(watch: &Watch, scope: &Scope, group: catalog::LogGroup) -> LogGroup {
+    let arn = arn::log_group(scope, &group.name);
+    LogGroup {
+        creation_time: Some(group.created_at.0),
+        retention_in_days: group.retention_days.and_then(|days| i32::try_from(days).ok()),
+        metric_filter_count: Some(0),
+        arn: Some(format!("{arn}:*")),
+        log_group_arn: Some(arn),
+        stored_bytes: Some(i64::try_from(watch.store.group_bytes(group.id)).unwrap_or(i64::MAX)),
+        kms_key_id: group.kms_key_id,
+        log_group_class: Some(group.class),
+        deletion_protection_enabled: Some(group.deletion_protected),
+        log_group_name: Some(group.name),
+        ..LogGroup::default()
+    }
+}

@@ -1,0 +1,82 @@
+//! Log groups by name or ARN: `logGroupName` or `logGroupIdentifier`, and the ARNs of the tag operations.
+
+use super::errors::{group_not_found, invalid, resource_not_found};
+use crate::Watch;
+use catalog::LogGroup;
+use model::arn::Arn;
+use model::{Caller, Scope};
+use wire::ApiError;
+
+/// The group that a request names by exactly one of `logGroupName` and `logGroupIdentifier`.
+pub(super) async fn named_group(
+    watch: &Watch,
+    caller: &Caller,
+    name: Option<&str>,
+    identifier: Option<&str>,
+) -> Result<LogGroup, ApiError> {
+    let name = match (name, identifier) {
+        (Some(name), None) => name,
+        (None, Some(identifier)) => group_name(&caller.scope, identifier)?,
+        (Some(_), Some(_)) => {
+            return Err(invalid("LogGroupName and LogGroupIdentifier cannot both be specified in the same request."));
+        }
+        (None, None) => return Err(invalid("Either logGroupName or logGroupIdentifier must be specified.")),
+    };
+    group(watch, &caller.scope, name).await
+}
+
+/// The group of this name.
+pub(super) async fn group(watch: &Watch, scope: &Scope, name: &str) -> Result<LogGroup, ApiError> {
+    watch.catalog.log_group(scope, name).await?.ok_or_else(group_not_found)
+}
+
+/// The name behind a `logGroupIdentifier`: a name, or an ARN with or without `:*`. An ARN of another account or region
+/// names no group that the caller can see.
+pub(super) fn group_name<'a>(scope: &Scope, identifier: &'a str) -> Result<&'a str, ApiError> {
+    // Names hold no colon, so an ARN cannot be mistaken for one.
+    if !identifier.contains(':') {
+        return Ok(identifier);
+    }
+    let arn = Arn::parse(identifier).filter(|arn| arn.service == "logs");
+    let arn = arn.ok_or_else(|| invalid("The specified logGroupIdentifier is not a valid log group name or ARN."))?;
+    match group_of(scope, &arn) {
+        Some(name) => Ok(name),
+        None => Err(group_not_found()),
+    }
+}
+
+/// The group that the ARN of a tag operation names. Other resources of Logs that AWS can tag do not exist here yet.
+pub(super) async fn tagged_group(watch: &Watch, caller: &Caller, arn: &str) -> Result<LogGroup, ApiError> {
+    let parsed = Arn::parse(arn).filter(|arn| arn.service == "logs");
+    let parsed = parsed.ok_or_else(|| invalid("The specified resourceArn is not a valid ARN of CloudWatch Logs."))?;
+    let name = group_of(&caller.scope, &parsed).ok_or_else(resource_not_found)?;
+    watch.catalog.log_group(&caller.scope, name).await?.ok_or_else(resource_not_found)
+}
+
+fn group_of<'a>(scope: &Scope, arn: &Arn<'a>) -> Option<&'a str> {
+    if arn.region != scope.region || arn.account != scope.account {
+        return None;
+    }
+    let name = arn.resource.strip_prefix("log-group:")?;
+    let name = name.strip_suffix(":*").unwrap_or(name);
+    (!name.is_empty() && !name.contains(':')).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_arns_of_the_same_group_are_the_same() {
+        let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
+        let name = |identifier| group_name(&scope, identifier).map_err(|e| e.code());
+        assert_eq!(name("/a/b"), Ok("/a/b"));
+        assert_eq!(name("arn:aws:logs:us-east-1:123456789012:log-group:/a/b"), Ok("/a/b"));
+        assert_eq!(name("arn:aws:logs:us-east-1:123456789012:log-group:/a/b:*"), Ok("/a/b"));
+        assert_eq!(name("arn:aws:logs:eu-west-1:123456789012:log-group:/a/b"), Err("ResourceNotFoundException"));
+        assert_eq!(name("arn:aws:logs:us-east-1:999999999999:log-group:/a/b"), Err("ResourceNotFoundException"));
+        assert_eq!(name("arn:aws:s3:us-east-1:123456789012:log-group:/a/b"), Err("InvalidParameterException"));
+        assert_eq!(name("a:b"), Err("InvalidParameterException"));
+        assert_eq!(name("arn:aws:logs:us-east-1:123456789012:log-group:"), Err("ResourceNotFoundException"));
+    }
+}

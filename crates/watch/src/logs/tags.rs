@@ -1,0 +1,102 @@
+//! TagResource, UntagResource, ListTagsForResource, and their deprecated forms TagLogGroup, UntagLogGroup and
+//! ListTagsLogGroup: tags of log groups. AWS can also tag destinations and anomaly detectors, which do not exist here yet.
+
+use super::errors::invalid;
+use super::identifiers::{group, tagged_group};
+use crate::Watch;
+use catalog::LogGroup;
+use model::limits::TAGS_MAX;
+use model::{Caller, arn};
+use std::collections::BTreeMap;
+use wire::ApiError;
+use wire::logs::errors::TOO_MANY_TAGS_EXCEPTION;
+use wire::logs::{
+    ListTagsForResourceRequest, ListTagsForResourceResponse, ListTagsLogGroupRequest, ListTagsLogGroupResponse,
+    TagLogGroupRequest, TagResourceRequest, TooManyTagsException, UntagLogGroupRequest, UntagResourceRequest,
+};
+use wire::shape::Empty;
+
+pub(super) async fn tag_resource(watch: &Watch, caller: &Caller, input: TagResourceRequest) -> Result<Empty, ApiError> {
+    let group = tagged_group(watch, caller, &input.resource_arn).await?;
+    put(watch, caller, &group, &input.tags).await
+}
+
+pub(super) async fn untag_resource(
+    watch: &Watch,
+    caller: &Caller,
+    input: UntagResourceRequest,
+) -> Result<Empty, ApiError> {
+    let group = tagged_group(watch, caller, &input.resource_arn).await?;
+    remove(watch, caller, &group, &input.tag_keys).await
+}
+
+pub(super) async fn list_tags_for_resource(
+    watch: &Watch,
+    caller: &Caller,
+    input: ListTagsForResourceRequest,
+) -> Result<ListTagsForResourceResponse, ApiError> {
+    let group = tagged_group(watch, caller, &input.resource_arn).await?;
+    let tags = watch.catalog.tags(&arn::log_group(&caller.scope, &group.name)).await?;
+    Ok(ListTagsForResourceResponse { tags: Some(tags) })
+}
+
+pub(super) async fn tag_log_group(
+    watch: &Watch,
+    caller: &Caller,
+    input: TagLogGroupRequest,
+) -> Result<Empty, ApiError> {
+    let group = group(watch, &caller.scope, &input.log_group_name).await?;
+    put(watch, caller, &group, &input.tags).await
+}
+
+pub(super) async fn untag_log_group(
+    watch: &Watch,
+    caller: &Caller,
+    input: UntagLogGroupRequest,
+) -> Result<Empty, ApiError> {
+    let group = group(watch, &caller.scope, &input.log_group_name).await?;
+    remove(watch, caller, &group, &input.tags).await
+}
+
+pub(super) async fn list_tags_log_group(
+    watch: &Watch,
+    caller: &Caller,
+    input: ListTagsLogGroupRequest,
+) -> Result<ListTagsLogGroupResponse, ApiError> {
+    let group = group(watch, &caller.scope, &input.log_group_name).await?;
+    let tags = watch.catalog.tags(&arn::log_group(&caller.scope, &group.name)).await?;
+    Ok(ListTagsLogGroupResponse { tags: Some(tags) })
+}
+
+/// Refuses keys that AWS keeps for itself.
+pub(super) fn check_keys<'a>(keys: impl IntoIterator<Item = &'a String>) -> Result<(), ApiError> {
+    let reserved = |key: &&String| key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+    match keys.into_iter().find(reserved) {
+        Some(key) => Err(invalid(format!("Tag keys that start with aws: are reserved for AWS: {key}"))),
+        None => Ok(()),
+    }
+}
+
+async fn put(
+    watch: &Watch,
+    caller: &Caller,
+    group: &LogGroup,
+    tags: &BTreeMap<String, String>,
+) -> Result<Empty, ApiError> {
+    check_keys(tags.keys())?;
+    let arn = arn::log_group(&caller.scope, &group.name);
+    let present = watch.catalog.tags(&arn).await?;
+    let added = tags.keys().filter(|key| !present.contains_key(*key)).count();
+    if present.len() + added > TAGS_MAX {
+        let message = format!("The resource can have no more than {TAGS_MAX} tags.");
+        let exception = TooManyTagsException { resource_name: Some(arn), ..TooManyTagsException::default() };
+        return Err(ApiError::new(&TOO_MANY_TAGS_EXCEPTION, message).with_members(exception));
+    }
+    watch.catalog.put_tags(&arn, tags).await?;
+    Ok(Empty {})
+}
+
+async fn remove(watch: &Watch, caller: &Caller, group: &LogGroup, keys: &[String]) -> Result<Empty, ApiError> {
+    watch.catalog.remove_tags(&arn::log_group(&caller.scope, &group.name), keys).await?;
+    Ok(Empty {})
+}

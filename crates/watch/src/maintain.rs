@@ -1,0 +1,32 @@
+//! What the clock does to this plane's records: retention, deleted groups, old alarm history.
+
+use crate::Watch;
+use crate::logs::{KeptLogs, forget_deleted_logs, kept_logs};
+use model::limits::{ALARM_HISTORY_MS, METRIC_RETENTION_MS};
+use store::Retention;
+
+/// One round of maintenance. What fails is logged and tried again in the next round.
+pub async fn maintain(watch: &Watch) {
+    if let Err(error) = maintain_records(watch).await {
+        tracing::warn!(%error, "maintain records");
+    }
+    let before = watch.clock.now() - ALARM_HISTORY_MS;
+    if let Err(error) = watch.catalog.expire_alarm_history(before).await {
+        tracing::warn!(%error, "forget alarm history");
+    }
+}
+
+/// Frees the bytes of expired and deleted records. Audit events have no retention: nobody may delete them.
+async fn maintain_records(watch: &Watch) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let KeptLogs { retention_ms, deleted_groups, deleted_streams } = kept_logs(watch).await?;
+    let retention = Retention {
+        logs: retention_ms,
+        deleted_groups,
+        deleted_streams,
+        metrics_ms: Some(METRIC_RETENTION_MS),
+        events_ms: None,
+    };
+    watch.store.maintain(&retention).await?;
+    forget_deleted_logs(watch).await?;
+    Ok(())
+}

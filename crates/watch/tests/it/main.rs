@@ -1,0 +1,5 @@
+//! The operations plane as a whole: calls in JSON through the table of operations, on a real store and catalog.
+
+mod cloudwatch;
+mod logs;
+mod plane;

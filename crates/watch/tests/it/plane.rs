@@ -1,0 +1,83 @@
+//! A `Watch` on a temporary directory with a clock that stands still, and calls to it as clients make them.
+
+use catalog::Catalog;
+use model::clock::{CountingIds, ManualClock};
+use model::{Caller, Scope, Timestamp};
+use serde_json::Value;
+use std::sync::Arc;
+use store::{Options, Store};
+use watch::Watch;
+use wire::{Call, Operation, Protocol};
+
+/// 2026-03-01T00:00:00Z.
+pub const NOW: i64 = 1_772_323_200_000;
+
+/// The plane under test.
+pub struct Plane {
+    pub watch: Watch,
+    pub clock: Arc<ManualClock>,
+    operations: Vec<Operation<Watch>>,
+    _dir: tempfile::TempDir,
+}
+
+/// Code and message of a refused call.
+pub type Refusal = (String, String);
+
+impl Plane {
+    /// An empty plane at `NOW`.
+    pub async fn new(operations: Vec<Operation<Watch>>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp(NOW)));
+        let options = Options { dir: dir.path().to_owned(), ..Options::default() };
+        let watch = Watch {
+            store: Store::open(options, clock.clone()).await.unwrap(),
+            catalog: Catalog::in_memory().await.unwrap(),
+            clock: clock.clone(),
+            ids: Arc::new(CountingIds::from_seed(1)),
+        };
+        Self { watch, clock, operations, _dir: dir }
+    }
+
+    /// A call of account 123456789012 in us-east-1.
+    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, Refusal> {
+        self.call_in("us-east-1", operation, input).await
+    }
+
+    /// A call in a region.
+    pub async fn call_in(&self, region: &str, operation: &str, input: Value) -> Result<Value, Refusal> {
+        let scope = Scope { account: "123456789012".into(), region: region.into() };
+        let caller = Caller::root(scope, "test");
+        let row = self.operations.iter().find(|row| row.name == operation).expect("the operation is in the table");
+        let body = input.to_string();
+        let call = Call {
+            protocol: Protocol::Json11,
+            path: "/",
+            query: "",
+            body: body.as_bytes(),
+            request_id: "request",
+            audited: false,
+        };
+        let answer = (row.run)(&self.watch, &caller, call).await;
+        match answer.error {
+            Some(error) => Err((error.code().to_owned(), error.message().to_owned())),
+            None if answer.response.body.is_empty() => Ok(Value::Null),
+            None => Ok(serde_json::from_slice(&answer.response.body).unwrap()),
+        }
+    }
+
+    /// A call that must succeed.
+    pub async fn ok(&self, operation: &str, input: Value) -> Value {
+        match self.call(operation, input.clone()).await {
+            Ok(output) => output,
+            Err(refusal) => panic!("{operation} {input}: {refusal:?}"),
+        }
+    }
+
+    /// A call that must be refused.
+    pub async fn refused(&self, operation: &str, input: Value) -> Refusal {
+        match self.call(operation, input.clone()).await {
+            Ok(output) => panic!("{operation} {input}: {output}"),
+            Err(refusal) => refusal,
+        }
+    }
+}

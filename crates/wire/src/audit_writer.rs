@@ -1,0 +1,210 @@
+//! `AuditWriter`: JSON text for `requestParameters` and `responseElements` of CloudTrail records.
+
+use crate::shape::{Shape, Writer};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::Timestamp;
+use std::fmt::Write as _;
+
+/// What CloudTrail writes in place of a secret.
+const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+/// What stands for a text that is too large; CloudTrail omits such fields (record contents: 100 KB per field).
+const OMITTED: &str = r#"{"omitted":"the content is larger than 100 KB"}"#;
+
+/// Writes JSON as CloudTrail does: first letters of member names in lower case, secrets hidden, times as ISO text.
+#[derive(Debug, Default)]
+pub struct AuditWriter {
+    out: String,
+    /// For each open container: true while it has no entry yet.
+    first: Vec<bool>,
+}
+
+impl AuditWriter {
+    /// Largest text, bytes.
+    pub const BYTES_MAX: usize = 100 * 1024;
+
+    /// The text of `value`, or a note when it would be larger than `BYTES_MAX`.
+    pub fn text_of(value: &impl Shape) -> String {
+        let mut writer = Self::default();
+        value.write(&mut writer);
+        if writer.out.len() > Self::BYTES_MAX { OMITTED.to_owned() } else { writer.out }
+    }
+
+    /// True once the text is too large; then nothing more is kept, so that memory stays bounded.
+    fn full(&self) -> bool {
+        self.out.len() > Self::BYTES_MAX
+    }
+
+    fn push(&mut self, text: &str) {
+        if !self.full() {
+            self.out.push_str(text);
+        }
+    }
+
+    fn open(&mut self, bracket: &str) {
+        self.push(bracket);
+        self.first.push(true);
+    }
+
+    fn close(&mut self, bracket: &str) {
+        self.first.pop();
+        self.push(bracket);
+    }
+
+    fn separate(&mut self) {
+        if let Some(first) = self.first.last_mut()
+            && !std::mem::replace(first, false)
+        {
+            self.push(",");
+        }
+    }
+
+    fn quoted(&mut self, text: &str) {
+        if self.full() {
+            return;
+        }
+        if text.len() > Self::BYTES_MAX {
+            // Already too large without escapes: remember only that.
+            self.out.push_str(&" ".repeat(Self::BYTES_MAX.saturating_add(1)));
+            return;
+        }
+        self.out.push('"');
+        for c in text.chars() {
+            match c {
+                '"' => self.out.push_str("\\\""),
+                '\\' => self.out.push_str("\\\\"),
+                '\n' => self.out.push_str("\\n"),
+                '\r' => self.out.push_str("\\r"),
+                '\t' => self.out.push_str("\\t"),
+                // Writing to a String cannot fail.
+                c if c < ' ' => drop(write!(self.out, "\\u{:04x}", u32::from(c))),
+                c => self.out.push(c),
+            }
+        }
+        self.out.push('"');
+    }
+}
+
+impl Writer for AuditWriter {
+    fn boolean(&mut self, value: bool) {
+        self.push(if value { "true" } else { "false" });
+    }
+    fn integer(&mut self, value: i64) {
+        self.push(&value.to_string());
+    }
+    fn double(&mut self, value: f64) {
+        if value.is_finite() {
+            self.push(&format!("{value:?}"));
+        } else if value.is_nan() {
+            self.quoted("NaN");
+        } else {
+            self.quoted(if value > 0.0 { "Infinity" } else { "-Infinity" });
+        }
+    }
+    fn string(&mut self, value: &str) {
+        self.quoted(value);
+    }
+    fn sensitive(&mut self, _: &str) {
+        self.quoted(HIDDEN);
+    }
+    fn blob(&mut self, value: &[u8]) {
+        self.quoted(&STANDARD.encode(value));
+    }
+    fn timestamp(&mut self, value: Timestamp) {
+        self.quoted(&if value.0.rem_euclid(1000) == 0 { value.iso_seconds() } else { value.iso_millis() });
+    }
+    fn begin_structure(&mut self) {
+        self.open("{");
+    }
+    fn field(&mut self, name: &'static str) {
+        self.separate();
+        let mut chars = name.chars();
+        let first = chars.next().map(|c| c.to_ascii_lowercase());
+        self.quoted(&first.into_iter().chain(chars).collect::<String>());
+        self.push(":");
+    }
+    fn end_structure(&mut self) {
+        self.close("}");
+    }
+    fn begin_map(&mut self) {
+        self.open("{");
+    }
+    fn key(&mut self, key: &str) {
+        self.separate();
+        self.quoted(key);
+        self.push(":");
+    }
+    fn end_map(&mut self) {
+        self.close("}");
+    }
+    fn begin_list(&mut self, _: usize) {
+        self.open("[");
+    }
+    fn item(&mut self) {
+        self.separate();
+    }
+    fn end_list(&mut self) {
+        self.close("]");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudtrail::{AddTagsRequest, Tag};
+    use crate::cloudwatch::{MetricAlarm, MetricDatum, PutMetricDataInput};
+    use crate::sts::Credentials;
+
+    #[test]
+    fn keys_begin_in_lower_case_and_absent_members_are_left_out() {
+        let request = AddTagsRequest {
+            resource_id: "arn:\"x\"\n\u{1}".into(),
+            tags_list: vec![Tag { key: "Team".into(), value: Some("ä".into()) }, Tag::default()],
+        };
+        assert_eq!(
+            AuditWriter::text_of(&request),
+            r#"{"resourceId":"arn:\"x\"\n\u0001","tagsList":[{"key":"Team","value":"ä"},{"key":""}]}"#
+        );
+    }
+
+    #[test]
+    fn secrets_are_hidden_and_times_are_text() {
+        let credentials = Credentials {
+            access_key_id: "AKIA".into(),
+            secret_access_key: "very secret".into(),
+            session_token: "token".into(),
+            expiration: Timestamp(1_767_323_045_000),
+        };
+        let text = AuditWriter::text_of(&credentials);
+        assert!(!text.contains("very secret"));
+        assert!(text.contains(r#""secretAccessKey":"HIDDEN_DUE_TO_SECURITY_REASONS""#), "{text}");
+        assert!(text.contains(r#""expiration":"2026-01-02T03:04:05Z""#), "{text}");
+    }
+
+    #[test]
+    fn numbers_are_json() {
+        let alarm = MetricAlarm {
+            threshold: Some(5.0),
+            period: Some(60),
+            actions_enabled: Some(true),
+            ..MetricAlarm::default()
+        };
+        let parsed: serde_json::Value = serde_json::from_str(&AuditWriter::text_of(&alarm)).unwrap();
+        assert_eq!(parsed, serde_json::json!({"threshold": 5.0, "period": 60, "actionsEnabled": true}));
+    }
+
+    #[test]
+    fn a_large_text_becomes_a_note() {
+        let many = PutMetricDataInput {
+            metric_data: Some(vec![MetricDatum { metric_name: "m".repeat(200), ..MetricDatum::default() }; 1000]),
+            ..PutMetricDataInput::default()
+        };
+        let one =
+            PutMetricDataInput { namespace: "x".repeat(AuditWriter::BYTES_MAX + 1), ..PutMetricDataInput::default() };
+        for request in [many, one] {
+            let text = AuditWriter::text_of(&request);
+            assert_eq!(text, OMITTED);
+            assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+        }
+    }
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Runs every test and closes with one line: "N passed, N failed, N skipped".
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+logs="$(mktemp -d)"
+trap 'rm -rf "$logs"' EXIT
+status=0
+
+step() { # step NAME COMMAND...: runs it, keeps its output for the count, goes on after a failure
+  local name=$1
+  shift
+  echo "== $name"
+  if ! "$@" 2>&1 | tee "$logs/$name.log"; then
+    echo "== $name FAILED"
+    status=1
+  fi
+}
+
+step format cargo fmt --all --check
+step build cargo build --release --locked --workspace
+step rust cargo test --release --locked --workspace --no-fail-fast
+step setup tests/setup.sh
+step clients tests/run.sh
+
+# cargo test closes each binary with "test result: ... 12 passed; 0 failed; 0 ignored"; pytest with "12 passed, 1 skipped in 3s".
+count() { # count WORD: sum of the numbers before WORD in the runners' summaries
+  {
+    grep -hE '^test result:' "$logs/rust.log" 2>/dev/null
+    grep -hE '^=+ .*(passed|failed|error|skipped).* in [0-9.]+s' "$logs/clients.log" 2>/dev/null
+  } | grep -oE "[0-9]+ $1" | awk '{ total += $1 } END { print total + 0 }'
+}
+passed=$(count passed)
+failed=$(($(count failed) + $(count errors?)))
+[ "$status" = 0 ] || [ "$failed" -gt 0 ] || failed=1
+echo
+echo "$passed passed, $failed failed, $(count skipped) skipped"
+[ "$status" = 0 ] && [ "$failed" = 0 ]
