@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the client tests against the server that is built. Arguments go to pytest: tests/run.sh -k alarm
+# Runs the client tests against the server that is built. Arguments go to pytest: tests/run.sh -k alarm, tests/run.sh clients/test_logs.py
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,5 +11,7 @@ fi
 if [ ! -x "$target/venv-newest/bin/pytest" ]; then
   tests/setup.sh
 fi
-# --target-dir tells the tests where the server and the second environment are; -rs names every skipped test.
-exec "$target/venv-newest/bin/pytest" -c tests/pytest.ini --target-dir "$target" -rs --durations 5 "$@"
+# -rs names every skipped test.
+export TRAILWATCH_TARGET="$target"
+cd tests
+exec "$target/venv-newest/bin/pytest" -c pytest.ini -rs --durations 5 "$@"

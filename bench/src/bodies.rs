@@ -47,19 +47,44 @@ pub fn log_line(random: &mut Random) -> String {
     match random.below(100) {
         0..50 => format!(
             "{}.{}.{}.{} - - [22/Nov/2026:10:{:02}:{:02} +0000] \"GET {}?id={:016x}&page={} HTTP/1.1\" {} {} \"https://shop.example/{}\" \"{}\" {:.3}",
-            random.below(223) + 1, random.below(256), random.below(256), random.below(256), random.below(60), random.below(60),
-            random.pick(&PATHS), id, random.below(50), [200, 200, 200, 304, 404, 500][random.below(6) as usize],
-            random.below(90_000), random.pick(&SERVICES), random.pick(&AGENTS), random.below(2_000) as f64 / 1000.0
+            random.below(223) + 1,
+            random.below(256),
+            random.below(256),
+            random.below(256),
+            random.below(60),
+            random.below(60),
+            random.pick(&PATHS),
+            id,
+            random.below(50),
+            [200, 200, 200, 304, 404, 500][random.below(6) as usize],
+            random.below(90_000),
+            random.pick(&SERVICES),
+            random.pick(&AGENTS),
+            random.below(2_000) as f64 / 1000.0
         ),
         50..85 => format!(
-            "{{\"level\":\"{}\",\"service\":\"{}\",\"request_id\":\"{id:016x}{:016x}\",\"path\":\"{}\",\"status\":{},\"latency_ms\":{},\"user\":\"user-{}\",\"message\":\"handled the request and wrote {} rows to the table\"}}",
-            random.pick(&LEVELS), random.pick(&SERVICES), random.next(), random.pick(&PATHS),
-            [200, 201, 400, 500][random.below(4) as usize], random.below(3_000), random.below(500), random.below(1_000)
+            "{{\"level\":\"{}\",\"service\":\"{}\",\"request_id\":\"{id:016x}{:016x}\",\"path\":\"{}\",\"status\":{},\"latency_ms\":{},\"user\":\"user-{}\",\"message\":\"handled the request, wrote {} rows to the orders table and published the change to the queue\"}}",
+            random.pick(&LEVELS),
+            random.pick(&SERVICES),
+            random.next(),
+            random.pick(&PATHS),
+            [200, 201, 400, 500][random.below(4) as usize],
+            random.below(3_000),
+            random.below(500),
+            random.below(1_000)
         ),
         _ => format!(
-            "Nov 22 10:{:02}:{:02} host-{:03} sshd[{}]: Accepted publickey for deploy{} from 10.{}.{}.{} port {} ssh2: ED25519 SHA256:{id:016x}{:016x}",
-            random.below(60), random.below(60), random.below(200), random.below(60_000), random.below(20), random.below(256),
-            random.below(256), random.below(256), random.below(60_000), random.next()
+            "Nov 22 10:{:02}:{:02} host-{:03} sshd[{}]: Accepted publickey for deploy{} from 10.{}.{}.{} port {} ssh2: ED25519 SHA256:{id:016x}{:016x}; session opened for the user by the daemon (uid=0), limits applied, environment read",
+            random.below(60),
+            random.below(60),
+            random.below(200),
+            random.below(60_000),
+            random.below(20),
+            random.below(256),
+            random.below(256),
+            random.below(256),
+            random.below(60_000),
+            random.next()
         ),
     }
 }
@@ -76,7 +101,14 @@ pub struct LogBody {
 
 /// A PutLogEvents body with at most `events_max` lines, within AWS's batch limit of 1,048,576 bytes (26 for each event).
 /// The lines are one millisecond apart and end at `end_ms`; `mark`, if any, is appended to the middle line.
-pub fn put_log_events(random: &mut Random, group: &str, stream: &str, end_ms: i64, events_max: usize, mark: Option<&str>) -> LogBody {
+pub fn put_log_events(
+    random: &mut Random,
+    group: &str,
+    stream: &str,
+    end_ms: i64,
+    events_max: usize,
+    mark: Option<&str>,
+) -> LogBody {
     const BATCH_BYTES_MAX: usize = 1_048_576 - 1024;
     let mut lines = Vec::new();
     let mut batch_bytes = 0;
@@ -152,7 +184,11 @@ pub fn put_metric_data_json(namespace: &str, datums: &[Datum]) -> Vec<u8> {
         let _ = write!(
             json,
             "{comma}{{\"MetricName\":\"{}\",\"Dimensions\":[{{\"Name\":\"Service\",\"Value\":\"{}\"}},{{\"Name\":\"InstanceId\",\"Value\":\"{}\"}}],\"Timestamp\":{},\"Value\":{:?},\"Unit\":\"Milliseconds\"}}",
-            datum.name, datum.service, datum.instance, datum.seconds, datum.value()
+            datum.name,
+            datum.service,
+            datum.instance,
+            datum.seconds,
+            datum.value()
         );
     }
     json.push_str("]}");
@@ -168,7 +204,11 @@ pub fn put_metric_data_query(namespace: &str, datums: &[Datum]) -> Vec<u8> {
         let _ = write!(
             form,
             "&{member}.MetricName={}&{member}.Dimensions.member.1.Name=Service&{member}.Dimensions.member.1.Value={}&{member}.Dimensions.member.2.Name=InstanceId&{member}.Dimensions.member.2.Value={}&{member}.Timestamp={}&{member}.Value={:?}&{member}.Unit=Milliseconds",
-            datum.name, datum.service, datum.instance, time.replace(':', "%3A"), datum.value()
+            datum.name,
+            datum.service,
+            datum.instance,
+            time.replace(':', "%3A"),
+            datum.value()
         );
     }
     form.into_bytes()

@@ -1,10 +1,10 @@
 //! Runs one workload against one server: load, one call to see that it is served and right, then the measured calls.
 
+use crate::bodies::Random;
 use crate::http::{Answer, Connection, Endpoint};
 use crate::process;
 use crate::report::{Measured, Outcome, WorkloadResult};
 use crate::sign::{self, Key};
-use crate::bodies::Random;
 use crate::workloads::{Call, Prepared, Workload};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
@@ -70,7 +70,10 @@ fn drive(target: &Target, prepared: &Prepared) -> anyhow::Result<Measured> {
         let threads: Vec<_> = (0..target.connections)
             .map(|_| scope.spawn(|| call_until_done(target, prepared, &requests, &next, started)))
             .collect();
-        threads.into_iter().map(|t| t.join().unwrap_or_else(|_| bail!("a client thread failed"))).collect::<anyhow::Result<_>>()
+        threads
+            .into_iter()
+            .map(|t| t.join().unwrap_or_else(|_| bail!("a client thread failed")))
+            .collect::<anyhow::Result<_>>()
     })?;
     let seconds = started.elapsed().as_secs_f64();
     let cpu = process::settle(target.pid, SETTLE_MAX)?.saturating_sub(cpu_before);

@@ -127,7 +127,12 @@ pub fn comparison(ours: &Report, peer: &Report) -> String {
             theirs[2],
         );
     }
-    let _ = writeln!(text, "\nPeak memory: {}. Data on disk: {}.", totals(&[ours, peer], memory), totals(&[ours, peer], disk));
+    let _ = writeln!(
+        text,
+        "\nPeak memory: {}. Data on disk: {}.",
+        totals(&[ours, peer], memory),
+        totals(&[ours, peer], disk)
+    );
     text
 }
 
@@ -217,7 +222,10 @@ mod tests {
     #[test]
     fn ratios_say_how_many_times_better_we_are() {
         let text = comparison(&report("a", measured(200, 0.1)), &report("b", measured(10, 1.0)));
-        assert!(text.contains("| put | 200 | 10.0 | 20.0x | 0.500 | 100 | 200x | 1.00 / 2.00 | 1.00 / 2.00 |"), "{text}");
+        assert!(
+            text.contains("| put | 200 | 10.0 | 20.0x | 0.500 | 100 | 200x | 1.00 / 2.00 | 1.00 / 2.00 |"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -228,6 +236,9 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits() {
-        assert_eq!([0.2137, 4.68, 313.2, 35_712.0, 1_234_567.0].map(number), ["0.214", "4.68", "313", "35,712", "1,234,567"]);
+        assert_eq!(
+            [0.2137, 4.68, 313.2, 35_712.0, 1_234_567.0].map(number),
+            ["0.214", "4.68", "313", "35,712", "1,234,567"]
+        );
     }
 }

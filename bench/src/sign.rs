@@ -26,10 +26,7 @@ pub fn authorization(key: &Key, service: &str, host: &str, path: &str, date: &st
     let secret = format!("AWS4{}", key.secret).into_bytes();
     let signing_key = [day, REGION, service, "aws4_request"].iter().fold(secret, |k, part| mac(&k, part));
     let signature = hex(&mac(&signing_key, &to_sign));
-    format!(
-        "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}",
-        key.id
-    )
+    format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}", key.id)
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {

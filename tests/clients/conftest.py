@@ -1,19 +1,10 @@
 """One real server per test module, on a free loopback port and a fresh data directory; its log must stay clean."""
 
-import pathlib
-
 import pytest
 from trailwatch import Paths, Peer, Server
 
 
-def pytest_addoption(parser):
-    parser.addoption("--target-dir", default=None, help="cargo's target folder, with the server and the environments")
-
-
 def pytest_configure(config):
-    given = config.getoption("--target-dir")
-    if given:
-        Paths.target = pathlib.Path(given).resolve()
     if not Paths.server().exists():
         pytest.exit(f"{Paths.server()} is not built; run 'make build'", returncode=4)
 

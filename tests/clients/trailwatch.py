@@ -30,10 +30,10 @@ TARGETS = {
 
 
 class Paths:
-    """Where things are; set once by conftest."""
+    """Where things are."""
 
     workspace = pathlib.Path(__file__).resolve().parents[2]
-    target = workspace / "target"
+    target = pathlib.Path(os.environ.get("TRAILWATCH_TARGET", workspace / "target"))
 
     @classmethod
     def server(cls):

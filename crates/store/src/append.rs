@@ -1,6 +1,7 @@
 //! The writer: one thread that makes batches durable, many with one sync, and then visible.
 
 use crate::Appended;
+use crate::Store;
 use crate::error::{Error, Result};
 use crate::flush::FlushCommand;
 use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
@@ -8,7 +9,6 @@ use crate::memtable::{Cut, Memtable};
 use crate::scan_metrics::SeriesPoint;
 use crate::series::SeriesIndex;
 use crate::state::{Change, Snapshot, State, lock};
-use crate::Store;
 use model::Batch;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

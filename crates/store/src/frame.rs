@@ -274,7 +274,10 @@ mod tests {
         batch.datapoints.clear();
         batch.events.clear();
         let hex: String = encoded(&batch).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "010101000000000000000200000000000000030000000000000001030000000000000002 6869000000".replace(' ', ""));
+        assert_eq!(
+            hex,
+            "010101000000000000000200000000000000030000000000000001030000000000000002 6869000000".replace(' ', "")
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `Health`: what an operator wants to know of the store.
 
 use crate::Store;
+use crate::state::lock;
+use std::sync::atomic::Ordering;
 
 /// The state of the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,7 +13,7 @@ pub struct Health {
     pub flush_error: Option<String>,
     /// Bytes of journals that a restart would replay.
     pub journal_bytes: u64,
-    /// Bytes of memory that records take before they are in segments.
+    /// Bytes of memory that records take before they are in segments, estimated.
     pub memtable_bytes: u64,
     /// Number of segments.
     pub segments: u64,
@@ -26,8 +28,20 @@ pub struct Health {
 }
 
 impl Store {
-    /// The present state.
+    /// The present state, from memory.
     pub fn health(&self) -> Health {
-        Health::default()
+        let state = self.state();
+        let snapshot = state.snapshot();
+        Health {
+            poisoned: state.poisoned.get().cloned(),
+            flush_error: lock(&state.flush_error).clone(),
+            journal_bytes: lock(&state.journals).values().sum(),
+            memtable_bytes: state.memtable_bytes() as u64,
+            segments: snapshot.segments.len() as u64,
+            segment_bytes: snapshot.segments.iter().map(|segment| segment.entry.bytes).sum(),
+            series: state.series().len() as u64,
+            next_log_sequence: state.visible_logs.load(Ordering::Acquire),
+            next_event_sequence: state.visible_events.load(Ordering::Acquire),
+        }
     }
 }

@@ -35,7 +35,7 @@
 //! | 44 | 4 | CRC-32 of salt, number and bytes 0..44 |
 //!
 //! The frame of an empty batch (payload `0100000000`) of sequences 1 and 1 at time 0, first in its file, begins
-//! `54574652 05000000 01000000 fc66e0d3 0100000000000000 0100000000000000 0000000000000000 28000000`, then the CRC, then the payload.
+//! `54574652 05000000 01000000 adde42fb 0100000000000000 0100000000000000 0000000000000000 28000000`, then the CRC, then the payload.
 //!
 //! # Recovery
 //! Only the last file may end badly, because a file is begun after all frames of the one before are durable. Damage there is
@@ -259,8 +259,7 @@ pub(crate) fn has_frames(disk: &dyn Disk, folder: &Path) -> Result<bool> {
 
 fn list_files(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>> {
     let names = disk.list(folder).map_err(Error::io("list", folder))?;
-    let mut numbers: Vec<u64> =
-        names.iter().filter_map(|name| name.strip_suffix(".journal")?.parse().ok()).collect();
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".journal")?.parse().ok()).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }

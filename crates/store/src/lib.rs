@@ -1,19 +1,41 @@
 //! The storage engine: append, scan, expire; a journal, memtables, Parquet segments and the manifest that lists them.
+//!
+//! **Promise.** An append that returned Ok survives kill -9 and power loss, is stored exactly once, and every scan that
+//! starts later sees it. How: `append.rs` writes a batch to the journal (`journal.rs`) and syncs, many batches with one sync;
+//! then it adds the records to the active memtable (`memtable.rs`) and answers. Large or old memtables are cut and turned into
+//! segments (`flush.rs`, `segment.rs`); the manifest (`manifest.rs`) commits that, and only then the journal behind it goes. Scans
+//! (`scan_*.rs`) read one snapshot (`state.rs`), in which a record is in exactly one memtable or segment.
+//!
+//! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
 
+mod append;
+mod codec;
+mod compact;
+mod disk;
 mod error;
 mod events_page;
+mod flush;
+mod folder;
+mod frame;
 mod health;
+mod journal;
+mod lock;
 mod logs_page;
 mod maintain;
+mod manifest;
 mod memtable;
 mod merge;
+mod open;
 mod position;
 mod scan_events;
 mod scan_logs;
 mod scan_metrics;
+mod segment;
 mod series;
+mod state;
 mod streams;
 
+pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use events_page::EventRow;
 pub use health::Health;
@@ -26,12 +48,16 @@ pub use scan_metrics::SeriesPoint;
 pub use series::SeriesFilter;
 pub use streams::StreamStats;
 
-use memtable::{Memtable, lock};
-use model::{Batch, Clock, GroupId, SeriesKey, StreamId};
-use series::SeriesIndex;
-use std::collections::BTreeMap;
+use append::Command;
+use flush::FlushCommand;
+use model::SeriesKey;
+use object_store::ObjectStore;
+use state::{State, lock};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -44,6 +70,13 @@ pub struct Options {
     pub memtable_age_ms_max: i64,
     /// Most rows in a row group of a segment.
     pub row_group_rows: usize,
+    /// A secret number, best a random one at each start: it keeps clients from writing messages that recovery would take for
+    /// frames of the journal.
+    pub salt: u64,
+    /// The disk of the journal.
+    pub disk: Arc<dyn Disk>,
+    /// Where segments and manifest are; `None` for the folder `objects` of the data directory.
+    pub objects: Option<Arc<dyn ObjectStore>>,
 }
 
 impl Default for Options {
@@ -53,6 +86,9 @@ impl Default for Options {
             memtable_bytes_max: 64 * 1024 * 1024,
             memtable_age_ms_max: 10 * 60 * 1000,
             row_group_rows: 32 * 1024,
+            salt: 0,
+            disk: Arc::new(LocalDisk),
+            objects: None,
         }
     }
 }
@@ -66,77 +102,50 @@ pub struct Appended {
     pub first_event_sequence: u64,
 }
 
-#[derive(Debug)]
-pub(crate) struct Snapshot {
-    pub memtables: Vec<Arc<Memtable>>,
-}
-
-/// The store. Cheap to clone; all clones are one.
-#[derive(Clone)]
+/// The store. Cheap to clone; all clones are one. When the last clone is dropped without `close`, all that was acknowledged
+/// stays in the journal for the next open.
+#[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    // Dropped before the state, so that the threads have gone and the lock on the directory goes with the state.
+    threads: Arc<Threads>,
+    state: Arc<State>,
 }
 
-struct Inner {
-    snapshot: Mutex<Arc<Snapshot>>,
-    series: RwLock<SeriesIndex>,
-    sequences: Mutex<(u64, u64)>,
-    clock: Arc<dyn Clock>,
+#[derive(Debug)]
+struct Threads {
+    commands: UnboundedSender<Command>,
+    flusher: mpsc::Sender<FlushCommand>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+    maintaining: tokio::sync::Mutex<()>,
+}
+
+impl Threads {
+    /// Stops both threads after what they were asked before. Blocks for as long as one group commit and one flush.
+    fn stop(&self) {
+        // A thread that has gone already needs no telling.
+        let _ = self.commands.send(Command::Stop);
+        let _ = self.flusher.send(FlushCommand::Stop);
+        for handle in std::mem::take(&mut *lock(&self.handles)) {
+            if handle.join().is_err() {
+                tracing::error!("a thread of the store had panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }
 
 impl Store {
-    /// Opens or makes the store in `options.dir`.
-    pub async fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Store> {
-        let _ = options;
-        let snapshot = Mutex::new(Arc::new(Snapshot { memtables: vec![Arc::default()] }));
-        Ok(Store { inner: Arc::new(Inner { snapshot, series: RwLock::default(), sequences: Mutex::new((1, 1)), clock }) })
-    }
-
-    /// Makes the batch durable, all of it or nothing, and visible to every scan that starts later.
-    pub async fn append(&self, batch: Batch) -> Result<Appended> {
-        let now = self.inner.clock.now();
-        let mut next = lock(&self.inner.sequences);
-        let (first_log_sequence, first_event_sequence) = *next;
-        next.0 += batch.logs.len() as u64;
-        next.1 += batch.events.len() as u64;
-        let snapshot = self.snapshot();
-        let memtable = snapshot.memtables.last().expect("one at least");
-        let mut series = self.inner.series.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let points = batch
-            .datapoints
-            .into_iter()
-            .map(|d| {
-                let point =
-                    SeriesPoint { timestamp: d.timestamp, resolution_secs: d.resolution_secs, observation: d.observation };
-                (series.touch(&d.series, now), point)
-            })
-            .collect();
-        memtable.add_points(points, now);
-        memtable.add_logs(batch.logs, first_log_sequence, now);
-        memtable.add_events(batch.events, first_event_sequence, now);
-        Ok(Appended { first_log_sequence, first_event_sequence })
-    }
-
-    /// Statistics of a group's streams.
-    pub fn stream_stats(&self, group: GroupId) -> BTreeMap<StreamId, StreamStats> {
-        let mut stats = BTreeMap::new();
-        for memtable in &self.snapshot().memtables {
-            memtable.add_stream_stats(group, &mut stats);
-        }
-        stats
-    }
-
-    /// Bytes stored of a group, as AWS counts them.
-    pub fn group_bytes(&self, group: GroupId) -> u64 {
-        self.snapshot().memtables.iter().map(|m| m.group_bytes(group)).sum()
-    }
-
-    /// Series that the filter admits, sorted.
+    /// Series that the filter admits, in key order, from memory.
     pub fn list_series(&self, filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
-        self.series().list(filter)
+        self.state.series().list(filter)
     }
 
-    /// The series of one metric with exactly these dimensions (sorted by name), one per unit.
+    /// The series of one metric with exactly these dimensions (sorted by name): one for each unit, or the one of `unit`.
     pub fn find_series(
         &self,
         account: &str,
@@ -154,38 +163,48 @@ impl Store {
             dimensions: dimensions.to_vec(),
             unit: String::new(),
         };
-        self.series().find(metric, unit)
+        self.state.series().find(metric, unit)
     }
 
-    /// Writes all that is in memory to segments.
+    /// Writes all that was appended before the call to segments.
     pub async fn flush(&self) -> Result<()> {
-        Ok(())
+        self.ask(Command::Cut).await?;
+        let (reply, answer) = oneshot::channel();
+        self.threads.flusher.send(FlushCommand::Flush(reply)).map_err(|_| Error::Closed)?;
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 
-    /// Flushes and stops; later appends are refused.
-    pub async fn close(&self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Removes every record; sequences go on.
+    /// Removes every record (development only); sequences go on.
     pub async fn reset(&self) -> Result<()> {
-        *lock(&self.inner.snapshot) = Arc::new(Snapshot { memtables: vec![Arc::default()] });
-        Ok(())
+        self.ask(Command::Reset).await
     }
 
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&lock(&self.inner.snapshot))
+    /// Flushes, stops and gives the directory free; later writes are refused, reads go on. Stops even when it answers an
+    /// error: then the records are still in the journal.
+    pub async fn close(&self) -> Result<()> {
+        let flushed = if self.state.poisoned.get().is_some() { Ok(()) } else { self.flush().await };
+        let threads = Arc::clone(&self.threads);
+        let stopped = tokio::task::spawn_blocking(move || threads.stop()).await;
+        drop(lock(&self.state.lock).take());
+        stopped.map_err(|error| Error::Bug(format!("stop the store: {error}")))?;
+        match flushed {
+            Err(Error::Closed) => Ok(()),
+            flushed => flushed,
+        }
     }
 
-    fn series(&self) -> RwLockReadGuard<'_, SeriesIndex> {
-        self.inner.series.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Sends the writer a command and waits for its answer.
+    async fn ask(&self, command: impl FnOnce(oneshot::Sender<Result<()>>) -> Command) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.command(command(reply))?;
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 
-    fn visible_log_sequence(&self) -> u64 {
-        lock(&self.inner.sequences).0
+    fn command(&self, command: Command) -> Result<()> {
+        self.threads.commands.send(command).map_err(|_| Error::Closed)
     }
 
-    fn visible_event_sequence(&self) -> u64 {
-        lock(&self.inner.sequences).1
+    fn state(&self) -> &Arc<State> {
+        &self.state
     }
 }

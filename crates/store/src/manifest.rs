@@ -95,7 +95,7 @@ impl Removed {
 /// One state of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    version: u32,
+    pub version: u32,
     pub number: u64,
     pub journal_first: u64,
     pub next_log_sequence: u64,
@@ -143,8 +143,7 @@ impl Manifest {
         if crc32fast::hash(stored.manifest.get().as_bytes()) != stored.crc32 {
             return Err(corrupt("the checksum is wrong".into()));
         }
-        let manifest: Self =
-            serde_json::from_str(stored.manifest.get()).map_err(|error| corrupt(error.to_string()))?;
+        let manifest: Self = serde_json::from_str(stored.manifest.get()).map_err(|error| corrupt(error.to_string()))?;
         if manifest.version != VERSION || manifest.number != number {
             return Err(corrupt("the version or the number is not the expected one".into()));
         }

@@ -1,15 +1,22 @@
 //! `scan_logs`: the events of one log group in (timestamp, sequence) order, either way, from memtables and segments.
+//!
+//! What is skipped: segments without the group, its streams or the time range; row groups outside the time range. Of a row
+//! group the key columns are read first; messages only of rows that are wanted, and only as far as the visitor goes.
 
 use crate::Store;
 use crate::error::Result;
 use crate::logs_page::{LogPage, LogRow};
+use crate::manifest::Removed;
 use crate::memtable::Memtable;
-use crate::merge::{Source, merge};
+use crate::merge::{Page, Source, merge};
 use crate::position::{Direction, Position, Window};
+use crate::segment::Segment;
+use crate::segment::logs::{KEY_COLUMNS, LogColumns, ROW_COLUMNS};
 use model::{GroupId, StreamId, TimeRange, Timestamp};
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What to scan of the logs.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +40,7 @@ pub struct ScanStats {
     pub rows_scanned: u64,
     /// Bytes of messages or records shown to the visitor.
     pub bytes_scanned: u64,
-    /// Segments of which something was read.
+    /// Segments that could not be skipped by their metadata.
     pub segments_read: u64,
     /// Segments skipped by their metadata.
     pub segments_skipped: u64,
@@ -41,33 +48,40 @@ pub struct ScanStats {
 
 impl Store {
     /// Shows the visitor each event in (timestamp, sequence) order until it breaks. Every append that was acknowledged
-    /// before the call is seen; memory is bounded by a few pages per segment that overlaps.
+    /// before the call is seen; memory is bounded by one page for each segment that the order has reached.
     pub async fn scan_logs(
         &self,
         scan: LogScan,
         visit: &mut (dyn FnMut(LogRow<'_>) -> ControlFlow<()> + Send),
     ) -> Result<ScanStats> {
-        let sequence_end = self.visible_log_sequence();
-        let snapshot = self.snapshot();
-        let window = Window::new(scan.range, scan.direction, scan.after);
-        let streams: Option<Arc<BTreeSet<StreamId>>> = scan.streams.map(|s| Arc::new(s.into_iter().collect()));
+        // First the sequence, then the snapshot: what is below the sequence is in the snapshot.
+        let sequence_end = self.state().visible_logs.load(Ordering::Acquire);
+        let snapshot = self.state().snapshot();
         let mut stats = ScanStats::default();
+        if snapshot.removed.has_group(scan.group) {
+            return Ok(stats);
+        }
+        let direction = scan.direction;
+        let wanted = Arc::new(Wanted {
+            group: scan.group,
+            streams: scan.streams.map(|streams| streams.into_iter().collect()),
+            removed: Arc::clone(&snapshot.removed),
+            direction,
+            sequence_end,
+        });
+        let window = Window::new(scan.range, direction, scan.after).not_before(snapshot.removed.logs_from(scan.group));
         let mut sources = Vec::new();
         for memtable in &snapshot.memtables {
-            let Some((min, max)) = memtable.group_times(scan.group) else { continue };
-            if window.overlaps(min, max) {
-                sources.push(LogSource::Memory(MemoryLogs {
-                    memtable: Arc::clone(memtable),
-                    group: scan.group,
-                    streams: streams.clone(),
-                    window,
-                    direction: scan.direction,
-                    sequence_end,
-                    bound: if scan.direction == Direction::Forward { min } else { max },
-                }));
+            sources.extend(MemoryLogs::open(memtable, &wanted, window).map(LogSource::Memory));
+        }
+        for segment in &snapshot.segments {
+            match SegmentLogs::open(segment, &wanted, window) {
+                Some(source) => sources.push(LogSource::Segment(source)),
+                None => stats.segments_skipped += 1,
             }
         }
-        merge(scan.direction, sources, &mut |page: &LogPage, at| {
+        stats.segments_read = snapshot.segments.len() as u64 - stats.segments_skipped;
+        merge(direction, sources, &mut |page: &LogPage, at| {
             let row = page.row(at);
             stats.rows_scanned += 1;
             stats.bytes_scanned += row.message.len() as u64;
@@ -78,37 +92,32 @@ impl Store {
     }
 }
 
+/// Which rows a scan wants, besides its window.
+struct Wanted {
+    group: GroupId,
+    streams: Option<BTreeSet<StreamId>>,
+    removed: Arc<Removed>,
+    direction: Direction,
+    sequence_end: u64,
+}
+
+impl Wanted {
+    fn admits(&self, stream: StreamId) -> bool {
+        self.streams.as_ref().is_none_or(|streams| streams.contains(&stream)) && !self.removed.has_stream(stream)
+    }
+
+    fn bound(&self, min: Timestamp, max: Timestamp) -> Timestamp {
+        match self.direction {
+            Direction::Forward => min,
+            Direction::Backward => max,
+        }
+    }
+}
+
 /// Pages of one memtable or one segment.
 enum LogSource {
     Memory(MemoryLogs),
-}
-
-struct MemoryLogs {
-    memtable: Arc<Memtable>,
-    group: GroupId,
-    streams: Option<Arc<BTreeSet<StreamId>>>,
-    window: Window,
-    direction: Direction,
-    sequence_end: u64,
-    bound: Timestamp,
-}
-
-impl MemoryLogs {
-    fn next_page(&mut self) -> Option<LogPage> {
-        loop {
-            let (page, last) = self.memtable.log_page(
-                self.group,
-                self.streams.as_deref(),
-                self.window,
-                self.direction,
-                self.sequence_end,
-            );
-            self.window = self.window.after(self.direction, last?);
-            if page.bytes() > 0 || crate::merge::Page::len(&page) > 0 {
-                return Some(page);
-            }
-        }
-    }
+    Segment(SegmentLogs),
 }
 
 impl Source for LogSource {
@@ -117,12 +126,164 @@ impl Source for LogSource {
     fn bound(&self) -> Timestamp {
         match self {
             LogSource::Memory(memory) => memory.bound,
+            LogSource::Segment(segment) => segment.bound,
         }
     }
 
     async fn next_page(&mut self) -> Result<Option<LogPage>> {
         match self {
             LogSource::Memory(memory) => Ok(memory.next_page()),
+            LogSource::Segment(segment) => segment.next_page().await,
         }
     }
+}
+
+struct MemoryLogs {
+    memtable: Arc<Memtable>,
+    wanted: Arc<Wanted>,
+    window: Window,
+    bound: Timestamp,
+}
+
+impl MemoryLogs {
+    fn open(memtable: &Arc<Memtable>, wanted: &Arc<Wanted>, window: Window) -> Option<Self> {
+        let (min, max) = memtable.group_times(wanted.group)?;
+        window.overlaps(min, max).then(|| Self {
+            memtable: Arc::clone(memtable),
+            wanted: Arc::clone(wanted),
+            window,
+            // Lines may still be added before the first or after the last one, but none that this scan may see.
+            bound: wanted.bound(min, max),
+        })
+    }
+
+    fn next_page(&mut self) -> Option<LogPage> {
+        let Wanted { group, direction, sequence_end, .. } = *self.wanted;
+        loop {
+            let admits = |stream| self.wanted.admits(stream);
+            let (page, last) = self.memtable.log_page(group, &admits, self.window, direction, sequence_end);
+            self.window = self.window.after(direction, last?);
+            if page.len() > 0 {
+                return Some(page);
+            }
+        }
+    }
+}
+
+/// First rows of a page read from a segment; pages grow, because most scans stop early.
+const PAGE_ROWS_MIN: usize = 256;
+/// Most rows of a page read from a segment.
+const PAGE_ROWS_MAX: usize = 4096;
+
+struct SegmentLogs {
+    segment: Arc<Segment>,
+    wanted: Arc<Wanted>,
+    window: Window,
+    bound: Timestamp,
+    /// The group's rows, counted over the segment.
+    rows: Range<u64>,
+    /// Row groups not looked at yet; taken from the front or the back.
+    row_groups: Range<usize>,
+    /// The row group in work, and its wanted rows, not read yet, ascending.
+    row_group: usize,
+    found: Range<usize>,
+    found_rows: Vec<u32>,
+    page_rows: usize,
+}
+
+impl SegmentLogs {
+    fn open(segment: &Arc<Segment>, wanted: &Arc<Wanted>, window: Window) -> Option<Self> {
+        let group = segment.group(wanted.group)?;
+        let has_stream = group
+            .streams
+            .iter()
+            .any(|(stream, s)| wanted.admits(*stream) && window.overlaps(s.first_timestamp, s.last_timestamp));
+        if !has_stream {
+            return None;
+        }
+        let rows = group.first_row..group.first_row + group.rows;
+        let first = segment.row_groups.partition_point(|g| g.first_row + g.rows <= rows.start);
+        let end = segment.row_groups.partition_point(|g| g.first_row < rows.end);
+        Some(Self {
+            segment: Arc::clone(segment),
+            wanted: Arc::clone(wanted),
+            window,
+            bound: wanted.bound(group.min_time, group.max_time),
+            rows,
+            row_groups: first..end,
+            row_group: 0,
+            found: 0..0,
+            found_rows: Vec::new(),
+            page_rows: PAGE_ROWS_MIN,
+        })
+    }
+
+    async fn next_page(&mut self) -> Result<Option<LogPage>> {
+        while self.found.is_empty() {
+            let next = match self.wanted.direction {
+                Direction::Forward => self.row_groups.next(),
+                Direction::Backward => self.row_groups.next_back(),
+            };
+            let Some(row_group) = next else { return Ok(None) };
+            self.find(row_group).await?;
+        }
+        let count = self.page_rows.min(self.found.len());
+        self.page_rows = (self.page_rows * 4).min(PAGE_ROWS_MAX);
+        let chunk = match self.wanted.direction {
+            Direction::Forward => {
+                let chunk = self.found.start..self.found.start + count;
+                self.found.start += count;
+                chunk
+            }
+            Direction::Backward => {
+                let chunk = self.found.end - count..self.found.end;
+                self.found.end -= count;
+                chunk
+            }
+        };
+        let ranges = runs(&self.found_rows[chunk]);
+        let mut page = LogPage::default();
+        for batch in self.segment.read(self.row_group, ranges, &ROW_COLUMNS).await? {
+            LogColumns::of(&batch)?.add_to(&mut page)?;
+        }
+        if self.wanted.direction == Direction::Backward {
+            page.reverse();
+        }
+        Ok(Some(page))
+    }
+
+    /// Reads the keys of a row group and notes the rows that are wanted.
+    async fn find(&mut self, row_group: usize) -> Result<()> {
+        let skipped = self
+            .segment
+            .row_groups
+            .get(row_group)
+            .is_none_or(|group| !self.window.overlaps(group.min_time, group.max_time));
+        if skipped {
+            return Ok(());
+        }
+        let rows = self.segment.rows_within(row_group, &self.rows);
+        let mut at = rows.start as u32;
+        self.found_rows.clear();
+        for batch in self.segment.read(row_group, vec![rows], &KEY_COLUMNS).await? {
+            let columns = LogColumns::of(&batch)?;
+            for row in 0..batch.num_rows() {
+                let position = columns.position(row);
+                let seen = position.1 < self.wanted.sequence_end && self.window.contains(position);
+                if seen && self.wanted.admits(StreamId(columns.stream.value(row))) {
+                    self.found_rows.push(at);
+                }
+                at += 1;
+            }
+        }
+        (self.row_group, self.found) = (row_group, 0..self.found_rows.len());
+        Ok(())
+    }
+}
+
+/// Ascending row numbers as ranges.
+pub(crate) fn runs(rows: &[u32]) -> Vec<Range<usize>> {
+    rows.chunk_by(|a, b| a + 1 == *b)
+        .filter_map(|run| Some(*run.first()? as usize..*run.last()? as usize + 1))
+        .collect()
 }

@@ -128,13 +128,6 @@ pub(crate) struct GroupRows {
     pub streams: BTreeMap<StreamId, StreamStats>,
 }
 
-impl GroupRows {
-    /// Bytes as AWS counts them.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.streams.values().map(|stats| stats.bytes).sum()
-    }
-}
-
 /// The rows of one series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SeriesRows {
@@ -221,8 +214,8 @@ impl Segment {
         let path = entry.index_path();
         let get = objects.get_opts(&path, Default::default()).await.map_err(Error::object("read", &path))?;
         let bytes = get.bytes().await.map_err(Error::object("read", &path))?;
-        let index = index::decode(&bytes, &entry)
-            .map_err(|reason| Error::corrupt(path, 0, format!("the index {reason}")))?;
+        let index =
+            index::decode(&bytes, &entry).map_err(|reason| Error::corrupt(path, 0, format!("the index {reason}")))?;
         Ok(UnnumberedSegment { entry, objects, index })
     }
 }

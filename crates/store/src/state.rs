@@ -161,7 +161,8 @@ impl State {
         }
         let dropped = self.publish(&change, next);
         lock(&self.graveyard).extend(dropped);
-        let old = std::mem::replace(&mut committed.stored, committed.number);
+        let old = committed.stored;
+        committed.stored = committed.number;
         committed.cut = cut;
         self.remove_journals(cut.journal_first);
         self.remove_object(&Manifest::path(old)).await;

@@ -1,7 +1,9 @@
 //! Statistics of log streams: kept by each memtable and each segment, added up when asked for.
 
-use model::Timestamp;
+use crate::Store;
 use model::limits::LOG_EVENT_OVERHEAD_BYTES;
+use model::{GroupId, StreamId, Timestamp};
+use std::collections::BTreeMap;
 
 /// What is known of a stream without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,5 +50,38 @@ impl StreamStats {
         self.last_ingestion_time = self.last_ingestion_time.max(other.last_ingestion_time);
         self.events += other.events;
         self.bytes += other.bytes;
+    }
+}
+
+impl Store {
+    /// Statistics of a group's streams that have events, from memory. What `maintain` expired may still be counted until its
+    /// segment is rewritten.
+    pub fn stream_stats(&self, group: GroupId) -> BTreeMap<StreamId, StreamStats> {
+        let snapshot = self.state().snapshot();
+        let mut total: BTreeMap<StreamId, StreamStats> = BTreeMap::new();
+        if snapshot.removed.has_group(group) {
+            return total;
+        }
+        let mut add = |streams: &BTreeMap<StreamId, StreamStats>| {
+            for (stream, stats) in streams.iter().filter(|(stream, _)| !snapshot.removed.has_stream(**stream)) {
+                total.entry(*stream).or_default().merge(stats);
+            }
+        };
+        for rows in snapshot.segments.iter().filter_map(|segment| segment.group(group)) {
+            add(&rows.streams);
+        }
+        for memtable in &snapshot.memtables {
+            if let Some(lines) = memtable.logs().get(&group) {
+                add(&lines.streams);
+            }
+        }
+        let from = snapshot.removed.logs_from(group);
+        total.retain(|_, stats| stats.last_timestamp >= from);
+        total
+    }
+
+    /// Bytes stored of a group as AWS counts them, from memory; see `stream_stats`.
+    pub fn group_bytes(&self, group: GroupId) -> u64 {
+        self.stream_stats(group).values().map(|stats| stats.bytes).sum()
     }
 }

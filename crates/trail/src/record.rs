@@ -1,5 +1,8 @@
-//! From the JSON text of a CloudTrail record to an `Event`. Real records are odd: only what cannot be placed in time or
-//! does not say what happened is refused; a member of the wrong type counts as absent.
+//! From the JSON text of a CloudTrail record to an `Event`. Real records are odd: only what neither says when nor what
+//! happened is refused; a member of the wrong type counts as absent.
+//!
+//! A record whose time cannot be read (redacted ones exist) is kept at the epoch, 1970-01-01: nothing is lost, it is
+//! found again by a second import, and it cannot be mistaken for something that happened lately.
 
 use model::{Event, EventResource, Timestamp, limits};
 use serde_json::Value;
@@ -48,10 +51,10 @@ fn event_of(members: &Members<'_>, text: &str, defaults: &Defaults) -> Result<Ev
     let details = [members.value("insightDetails"), members.value("eventData")];
     let inner = |key: &str| details.iter().find_map(|value| scalar(value.get(key)?));
     let name = members.text("eventName").or_else(|| inner("eventName"));
-    if let Some(reason) = members.foreign(name.is_some()) {
+    let time = members.time("eventTime");
+    if let Some(reason) = members.foreign(name.is_some() || time.is_some()) {
         return Err(NotARecord(reason));
     }
-    let time = members.time("eventTime").ok_or_else(|| NotARecord("eventTime is absent or not a time".into()))?;
     let identity = Identity(members.value("userIdentity"));
     let source = members.text("eventSource").or_else(|| inner("eventSource")).unwrap_or_default();
     let filled = |text: Option<String>| text.filter(|t| !t.is_empty());
@@ -62,7 +65,7 @@ fn event_of(members: &Members<'_>, text: &str, defaults: &Defaults) -> Result<Ev
             .or_else(|| filled(identity.text(&["accountId", "accountid"])))
             .unwrap_or_else(|| defaults.account.clone()),
         region: filled(members.text("awsRegion")).unwrap_or_else(|| defaults.region.clone()),
-        time,
+        time: time.unwrap_or_default(),
         ingestion_time: defaults.ingestion_time,
         name: name.unwrap_or_default(),
         category: members.category(),
@@ -150,14 +153,12 @@ impl<'a> Members<'a> {
     }
 
     /// Why this object is something else than an audit record, if it is.
-    fn foreign(&self, named: bool) -> Option<String> {
+    fn foreign(&self, says_something: bool) -> Option<String> {
         if self.has("digestStartTime") || self.has("digestS3Object") {
             return Some("a CloudTrail digest file, not a record".into());
         }
-        if !named && !self.has("eventTime") {
-            return Some("not a CloudTrail record: it has neither eventTime nor eventName".into());
-        }
-        (!named).then(|| "eventName is absent".into())
+        let neither = "not a CloudTrail record: it has neither eventTime nor eventName";
+        (!says_something).then(|| neither.into())
     }
 }
 
@@ -327,8 +328,7 @@ mod tests {
         assert!(reason("[1]").contains("not a JSON object"));
         assert!(reason(r#"{"digestStartTime":"x","logFiles":[]}"#).contains("digest"));
         assert!(reason(r#"{"a":1}"#).contains("neither"));
-        assert!(reason(r#"{"eventName":"x","eventTime":"soon"}"#).contains("eventTime"));
-        assert!(reason(r#"{"eventTime":"2022-09-30T15:11:25Z"}"#).contains("eventName"));
+        assert!(reason(r#"{"eventTime":"soon"}"#).contains("neither"));
         assert!(reason(r#"{"eventTime":"#).contains("not JSON"));
         let deep =
             format!(r#"{{"eventTime":1,"eventName":"x","userIdentity":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));

@@ -12,7 +12,7 @@ use std::time::Instant;
 use trail::audit::OwnCall;
 use wire::error::common;
 use wire::routing::{self, Target};
-use wire::{Access, Answer, ApiError, Audit, Call, HttpRequest, Protocol, Response, Service, error_response};
+use wire::{Access, Answer, ApiError, Audit, Call, HttpRequest, Response, Service, error_response};
 
 /// Answers one request to an AWS operation.
 pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> Response {

@@ -20,16 +20,20 @@ pub struct Host {
 
 impl Host {
     /// A first look at the machine. CPU use is known from the second sample on.
-    pub fn new(account: &str, region: &str) -> Self {
-        let kinds = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing().with_cpu_usage()).with_memory(MemoryRefreshKind::everything());
-        Self {
+    ///
+    /// # Errors
+    /// On a system whose counters cannot be read at all.
+    pub fn new(account: &str, region: &str) -> Result<Self, sysinfo::Error> {
+        let cpu = CpuRefreshKind::nothing().with_usage();
+        let kinds = RefreshKind::nothing().with_cpu(cpu).with_memory(MemoryRefreshKind::everything());
+        Ok(Self {
             account: account.into(),
             region: region.into(),
-            name: System::host_name().unwrap_or_else(|| "localhost".into()),
-            system: System::new_with_specifics(kinds),
-            disks: Disks::new_with_refreshed_list(),
-            networks: Networks::new_with_refreshed_list(),
-        }
+            name: System::host_name().unwrap_or_else(|_| "localhost".into()),
+            system: System::new_with_specifics(kinds)?,
+            disks: Disks::new_with_refreshed_list()?,
+            networks: Networks::new_with_refreshed_list()?,
+        })
     }
 
     /// One sample of everything, at `now`.
@@ -59,9 +63,10 @@ impl Sample<'_> {
         let total = [("cpu", "cpu-total")];
         self.push("cpu_usage_active", "Percent", &total, active);
         self.push("cpu_usage_idle", "Percent", &total, 100.0 - active);
-        let load = System::load_average();
-        self.push("system_load1", "None", &[], load.one);
-        self.push("system_load5", "None", &[], load.five);
+        if let Ok(load) = System::load_average() {
+            self.push("system_load1", "None", &[], load.one);
+            self.push("system_load5", "None", &[], load.five);
+        }
     }
 
     fn memory(&mut self) {
@@ -77,7 +82,7 @@ impl Sample<'_> {
     }
 
     fn disks(&mut self) {
-        for disk in self.host.disks.list() {
+        for disk in self.host.disks.iter() {
             let device = disk.name().to_string_lossy().trim_start_matches("/dev/").to_owned();
             let fstype = disk.file_system().to_string_lossy().into_owned();
             let path = disk.mount_point().to_string_lossy().into_owned();
@@ -94,8 +99,9 @@ impl Sample<'_> {
     }
 
     fn networks(&mut self) {
-        for (interface, data) in self.host.networks.list() {
-            let dimensions = [("interface", interface.as_str())];
+        for (interface, data) in self.host.networks.iter() {
+            let interface = interface.to_string_lossy();
+            let dimensions = [("interface", interface.as_ref())];
             self.push("net_bytes_recv", "Bytes", &dimensions, data.received() as f64);
             self.push("net_bytes_sent", "Bytes", &dimensions, data.transmitted() as f64);
             self.push("net_packets_recv", "Count", &dimensions, data.packets_received() as f64);
@@ -140,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_sample_has_cpu_memory_and_sorted_dimensions() {
-        let mut host = Host::new("123456789012", "us-east-1");
+        let mut host = Host::new("123456789012", "us-east-1").unwrap();
         let datapoints = host.sample(Timestamp(1_234));
         for name in ["cpu_usage_active", "mem_used_percent", "system_load1"] {
             assert!(datapoints.iter().any(|d| d.series.name == name), "{name} is missing");

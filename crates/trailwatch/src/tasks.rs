@@ -88,7 +88,15 @@ async fn alarms(server: Arc<Server>, mut stopped: Stopped) {
 }
 
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {
-    let mut host = Host::new(&server.config.account_id, &server.config.region);
+    let mut host = match Host::new(&server.config.account_id, &server.config.region) {
+        Ok(host) => host,
+        Err(error) => {
+            // A system without counters still has audit, logs and its clients' metrics.
+            tracing::info!(%error, "no host metrics: this system's counters cannot be read");
+            let _ = stopped.wait_for(|&stop| stop).await;
+            return;
+        }
+    };
     // CPU use needs two looks at the counters; the first sample comes early so that a new user sees data at once.
     let mut first = true;
     loop {

@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod cloudwatch;
+mod entity;
 pub mod logs;
 mod maintain;
 

@@ -56,7 +56,7 @@ fn the_example_of_the_header_is_true() {
     journal.append(&mut [(meta(1), Frame::new(&Batch::default()).unwrap())]).unwrap();
     let bytes = std::fs::read(file_path(folder.path(), 1)).unwrap();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let example = "54574652 05000000 01000000 fc66e0d3 0100000000000000 0100000000000000 0000000000000000 28000000";
+    let example = "54574652 05000000 01000000 adde42fb 0100000000000000 0100000000000000 0000000000000000 28000000";
     assert_eq!(hex(&bytes[40..84]), example.replace(' ', ""));
     assert_eq!(hex(&bytes[88..]), "0100000000");
 }

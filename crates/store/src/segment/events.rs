@@ -176,8 +176,7 @@ impl EventBatch {
         columns.extend(self.texts.iter_mut().map(|builder| Arc::new(builder.finish()) as _));
         columns.push(Arc::new(self.read_only.finish()));
         columns.extend(self.resources.iter_mut().map(|builder| Arc::new(builder.finish()) as _));
-        RecordBatch::try_new(schema(), columns)
-            .map_err(|error| Error::Bug(format!("build a batch of events: {error}")))
+        RecordBatch::try_new(schema(), columns).map_err(|error| Error::Bug(format!("build a batch of events: {error}")))
     }
 }
 

@@ -102,9 +102,7 @@ impl MetricBatch {
                 &[(value, count)] => ([Some(value), Some(count), None, None, None], None),
                 pairs => ([None; 5], Some(pairs)),
             },
-            &Observation::Set { count, sum, min, max } => {
-                ([None, Some(count), Some(sum), Some(min), Some(max)], None)
-            }
+            &Observation::Set { count, sum, min, max } => ([None, Some(count), Some(sum), Some(min), Some(max)], None),
         };
         for (builder, number) in self.numbers.iter_mut().zip(numbers) {
             builder.append_option(number);

@@ -57,11 +57,6 @@ impl SegmentWriter {
         self.rows
     }
 
-    /// Bytes encoded so far.
-    pub(crate) fn bytes(&self) -> usize {
-        self.writer.bytes_written()
-    }
-
     /// Writes one row group, which is not empty.
     pub(crate) fn write(&mut self, batch: &RecordBatch, min_time: Timestamp, max_time: Timestamp) -> Result<()> {
         let encode = || Error::parquet("encode", &Path::default());

@@ -64,8 +64,9 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
             return Ok(());
         }
         let claimed = watch.catalog.claim_due_alarms(now, CLAIM_MAX).await?;
-        let mut outcomes =
-            futures::stream::iter(claimed).map(|alarm| evaluate_one(watch, alarm, now)).buffer_unordered(CONCURRENT_MAX);
+        let mut outcomes = futures::stream::iter(claimed)
+            .map(|alarm| evaluate_one(watch, alarm, now))
+            .buffer_unordered(CONCURRENT_MAX);
         while let Some(outcome) = outcomes.next().await {
             evaluated.alarms += 1;
             match outcome {

@@ -17,8 +17,11 @@ pub fn created(alarm: &Alarm, at: Timestamp) -> AlarmHistoryItem {
 /// The alarm's configuration became that of `new`.
 pub fn updated(old: &Alarm, new: &Alarm, at: Timestamp) -> AlarmHistoryItem {
     let (before, after) = (document(old), document(new));
-    let changed: Map<String, Value> =
-        before.iter().filter(|(key, value)| after.get(*key) != Some(*value)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let changed: Map<String, Value> = before
+        .iter()
+        .filter(|(key, value)| after.get(*key) != Some(*value))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     let data = json!({
         "version": "1.0", "type": "Update", "updatedAlarm": after, "originalUpdatedFields": changed
     });
@@ -102,10 +105,7 @@ fn document(alarm: &Alarm) -> Map<String, Value> {
     put("evaluationPeriods", configuration.evaluation_periods.into());
     put("datapointsToAlarm", configuration.datapoints_to_alarm.into());
     put("treatMissingData", configuration.treat_missing_data.as_deref().into());
-    put(
-        "evaluateLowSampleCountPercentile",
-        configuration.evaluate_low_sample_count_percentile.as_deref().into(),
-    );
+    put("evaluateLowSampleCountPercentile", configuration.evaluate_low_sample_count_percentile.as_deref().into());
     put("stateValue", alarm.state.as_str().into());
     put("stateUpdatedTimestamp", json_time(alarm.state_updated).into());
     put("actionsEnabled", alarm.actions_enabled.into());

@@ -1,7 +1,7 @@
 //! `apply`: one change of an alarm's state, durable with its history before anything acts on it.
 
-use crate::alarms::{actions, history};
 use crate::Watch;
+use crate::alarms::{actions, history};
 use catalog::{Alarm, StateChange};
 
 /// Writes `change` if the alarm is still the one that was read. False when another evaluator or another request was

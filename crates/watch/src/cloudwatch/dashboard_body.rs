@@ -187,9 +187,11 @@ fn check_metric_widget(properties: &Value, at: &str, findings: &mut Findings) ->
     if properties.get("region").is_none() {
         findings.warning(at, "Should have property 'region'; the region of the request is used");
     }
-    let annotated = properties.pointer("/annotations/alarms").is_some_and(Value::is_array);
+    // An alarm's annotation or a Contributor Insights rule may stand in for metrics.
+    let shown = properties.pointer("/annotations/alarms").is_some_and(Value::is_array)
+        || properties.get("insightRule").is_some_and(Value::is_object);
     match properties.get("metrics") {
-        None if annotated => 0,
+        None if shown => 0,
         None => {
             findings.missing(at, "metrics");
             0
@@ -287,8 +289,16 @@ mod tests {
                 "/widgets/0/width",
                 "Should be <= 24",
             ),
-            (metrics(json!([["N", "m", { "a": 1 }, "b"]])), "/widgets/0/properties/metrics/0/2", "Invalid metric field type, only \"String\" type is allowed"),
-            (metrics(json!([["N", "m", "dimension"]])), "/widgets/0/properties/metrics/0", "Should NOT have more than 2 items"),
+            (
+                metrics(json!([["N", "m", { "a": 1 }, "b"]])),
+                "/widgets/0/properties/metrics/0/2",
+                "Invalid metric field type, only \"String\" type is allowed",
+            ),
+            (
+                metrics(json!([["N", "m", "dimension"]])),
+                "/widgets/0/properties/metrics/0",
+                "Should NOT have more than 2 items",
+            ),
             (metrics(json!([{ "expression": "m1" }])), "/widgets/0/properties/metrics/0", "Should be array"),
         ] {
             assert_eq!(errors(body.clone()), [(path.to_owned(), message.to_owned())], "{body}");

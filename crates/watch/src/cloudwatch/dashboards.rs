@@ -73,8 +73,13 @@ pub async fn delete_dashboards(
     if names.len() > DELETE_MAX {
         return Err(refuse::value(refuse::too_many("DashboardNames", DELETE_MAX)));
     }
-    let named: Vec<(String, String)> =
-        names.into_iter().map(|name| { let arn = arn::dashboard(account, &name); (name, arn) }).collect();
+    let named: Vec<(String, String)> = names
+        .into_iter()
+        .map(|name| {
+            let arn = arn::dashboard(account, &name);
+            (name, arn)
+        })
+        .collect();
     match watch.catalog.delete_dashboards(account, &named).await? {
         Some(unknown) => Err(not_found(&unknown)),
         None => Ok(DeleteDashboardsOutput {}),

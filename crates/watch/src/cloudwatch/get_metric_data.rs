@@ -116,6 +116,9 @@ fn plans(
             plans.push(plan);
         }
     }
+    if plans.is_empty() {
+        return Err(refuse::validation("At least one of the MetricDataQueries must return data."));
+    }
     Ok(plans)
 }
 
@@ -163,9 +166,7 @@ fn stat_query(
     now: Timestamp,
 ) -> Result<(Statistic, MetricQuery), ApiError> {
     let required = |value: Option<String>, name: &str| {
-        value.ok_or_else(|| {
-            refuse::validation(format!("The parameter {at}.MetricStat.Metric.{name} is required."))
-        })
+        value.ok_or_else(|| refuse::validation(format!("The parameter {at}.MetricStat.Metric.{name} is required.")))
     };
     let statistic = Statistic::parse(&stat.stat).map_err(|_| {
         refuse::validation(format!("The value {} for parameter {at}.MetricStat.Stat is not supported.", stat.stat))

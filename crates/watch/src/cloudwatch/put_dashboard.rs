@@ -36,8 +36,7 @@ pub async fn put_dashboard(
     if !findings.errors.is_empty() {
         return Err(invalid(findings.errors));
     }
-    let dashboard =
-        Dashboard { name: input.dashboard_name, body: input.dashboard_body, modified: watch.clock.now() };
+    let dashboard = Dashboard { name: input.dashboard_name, body: input.dashboard_body, modified: watch.clock.now() };
     let account = &caller.scope.account;
     watch.catalog.put_dashboard(account, &dashboard, &arn::dashboard(account, &dashboard.name), &tags).await?;
     Ok(PutDashboardOutput { dashboard_validation_messages: Some(messages(findings.warnings)) })
@@ -80,7 +79,6 @@ fn invalid(found: Vec<Finding>) -> ApiError {
 }
 
 fn messages(found: Vec<Finding>) -> Vec<DashboardValidationMessage> {
-    let message =
-        |f: Finding| DashboardValidationMessage { data_path: Some(f.path), message: Some(f.message) };
+    let message = |f: Finding| DashboardValidationMessage { data_path: Some(f.path), message: Some(f.message) };
     found.into_iter().map(message).collect()
 }

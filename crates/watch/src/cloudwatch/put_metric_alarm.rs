@@ -94,7 +94,7 @@ fn refuse_unsupported(input: &PutMetricAlarmInput) -> Result<(), ApiError> {
     }
     let window = input.evaluation_window.as_ref();
     let unsupported = [
-        (input.metrics.is_some(), "Metrics", "alarms on metric math"),
+        (input.metrics.as_ref().is_some_and(|metrics| !metrics.is_empty()), "Metrics", "alarms on metric math"),
         (input.evaluation_criteria.is_some(), "EvaluationCriteria", "PromQL alarms"),
         (input.evaluation_interval.is_some(), "EvaluationInterval", "PromQL alarms"),
         (input.threshold_metric_id.is_some(), "ThresholdMetricId", "alarms on an anomaly detection band"),
@@ -129,12 +129,11 @@ fn configuration(scope: &Scope, input: PutMetricAlarmInput) -> Result<AlarmConfi
     let datapoints_to_alarm = input.datapoints_to_alarm.map(i64::from);
     check_range(period_secs, evaluation_periods, datapoints_to_alarm)?;
     check_statistic(input.statistic.as_deref(), input.extended_statistic.as_deref())?;
-    check_word("TreatMissingData", input.treat_missing_data.as_deref(), &[
-        "breaching",
-        "notBreaching",
-        "ignore",
-        "missing",
-    ])?;
+    check_word(
+        "TreatMissingData",
+        input.treat_missing_data.as_deref(),
+        &["breaching", "notBreaching", "ignore", "missing"],
+    )?;
     check_low_samples(&input.evaluate_low_sample_count_percentile, input.extended_statistic.as_deref())?;
     let actions = |given: Option<Vec<String>>| {
         let given = given.unwrap_or_default();
@@ -245,9 +244,9 @@ fn dimensions(given: Option<Vec<wire::cloudwatch::Dimension>>) -> Result<Vec<(St
     }
     let mut names = HashSet::new();
     match dimensions.iter().find(|(name, _)| !names.insert(name.as_str())) {
-        Some((name, _)) => {
-            Err(refuse::validation(format!("The dimension {name} is specified more than once in parameter Dimensions.")))
-        }
+        Some((name, _)) => Err(refuse::validation(format!(
+            "The dimension {name} is specified more than once in parameter Dimensions."
+        ))),
         None => Ok(dimensions),
     }
 }

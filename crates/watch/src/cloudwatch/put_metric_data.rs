@@ -4,13 +4,15 @@
 //! Values (with Counts) and StatisticValues; numbers within ±2^360; timestamps from two weeks ago to two hours ahead; names
 //! and values of dimensions in printable ASCII.
 //!
+//! A bad entity is an error under StrictEntityValidation; otherwise the data are taken and the header
+//! `X-Amzn-Failure-Message` says what is wrong with it.
+//!
 //! What differs: new metrics are listed and readable at once. Namespaces beginning `AWS/` are accepted, because proxies and
-//! importers write them. Entities are checked but not kept; a bad one is an error under StrictEntityValidation and
-//! otherwise passed over.
+//! importers write them. Entities are checked but not kept.
 
 use super::refuse;
 use super::series::{Metric, SeriesCache};
-use crate::Watch;
+use crate::{Watch, entity};
 use model::limits::{
     METRIC_DATUMS_MAX, METRIC_DIMENSIONS_MAX, METRIC_FUTURE_MS_MAX, METRIC_PAST_MS_MAX, METRIC_VALUE_MAX,
     METRIC_VALUES_MAX,
@@ -18,9 +20,10 @@ use model::limits::{
 use model::time::SECOND;
 use model::{Batch, Caller, Datapoint, Observation, Scope, Timestamp};
 use std::fmt;
-use wire::ApiError;
-use wire::cloudwatch::{Dimension, Entity, MetricDatum, PutMetricDataInput, StatisticSet};
+use std::sync::{Arc, OnceLock};
+use wire::cloudwatch::{Dimension, MetricDatum, PutMetricData, PutMetricDataInput, StatisticSet};
 use wire::shape::Empty;
+use wire::{Access, Answer, ApiError, BoxFuture, Call};
 
 #[cfg(test)]
 mod tests;
@@ -28,9 +31,33 @@ mod tests;
 /// Most entities in a call.
 const ENTITIES_MAX: usize = 2;
 
-pub async fn put_metric_data(watch: &Watch, caller: &Caller, input: PutMetricDataInput) -> Result<Empty, ApiError> {
-    let datapoints = accept(&caller.scope, input, watch.clock.now())?;
-    watch.store.append(Batch { datapoints, ..Batch::default() }).await?;
+/// The call with its header: the one answer of this plane that is more than its body.
+pub fn call<'a>(watch: &'a Watch, caller: &'a Caller, call: Call<'a>) -> BoxFuture<'a, Answer> {
+    Box::pin(async move {
+        let mistake = Arc::new(OnceLock::new());
+        let told = Arc::clone(&mistake);
+        let put = move |input| put_metric_data(watch, caller, input, told);
+        let mut answer = wire::operation::run::<PutMetricData, _, _>(Access::Write, call, put).await;
+        if let (None, Some(mistake)) = (&answer.error, mistake.get()) {
+            let mistake: &&'static str = mistake;
+            answer.response.headers.push(("x-amzn-failure-message", (*mistake).to_owned()));
+        }
+        answer
+    })
+}
+
+async fn put_metric_data(
+    watch: &Watch,
+    caller: &Caller,
+    input: PutMetricDataInput,
+    told: Arc<OnceLock<&'static str>>,
+) -> Result<Empty, ApiError> {
+    let accepted = accept(&caller.scope, input, watch.clock.now())?;
+    watch.store.append(Batch { datapoints: accepted.datapoints, ..Batch::default() }).await?;
+    if let Some(mistake) = accepted.entity_mistake {
+        // Set once per call, so it cannot be set already.
+        let _ = told.set(mistake);
+    }
     Ok(Empty {})
 }
 
@@ -39,9 +66,12 @@ pub async fn put_metric_data(watch: &Watch, caller: &Caller, input: PutMetricDat
 /// # Errors
 /// Whatever PutMetricData would answer.
 pub async fn publish(watch: &Watch, scope: &Scope, namespace: &str, data: Vec<MetricDatum>) -> Result<(), ApiError> {
-    let input =
-        PutMetricDataInput { namespace: namespace.to_owned(), metric_data: Some(data), ..PutMetricDataInput::default() };
-    let datapoints = accept(scope, input, watch.clock.now())?;
+    let input = PutMetricDataInput {
+        namespace: namespace.to_owned(),
+        metric_data: Some(data),
+        ..PutMetricDataInput::default()
+    };
+    let datapoints = accept(scope, input, watch.clock.now())?.datapoints;
     watch.store.append(Batch { datapoints, ..Batch::default() }).await?;
     Ok(())
 }
@@ -62,8 +92,16 @@ impl fmt::Display for At {
     }
 }
 
+/// A request that passed.
+#[derive(Debug)]
+struct Accepted {
+    datapoints: Vec<Datapoint>,
+    /// What is wrong with an entity, in AWS's word, when that is no error.
+    entity_mistake: Option<&'static str>,
+}
+
 /// Checks the whole request and turns it into datapoints.
-fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Vec<Datapoint>, ApiError> {
+fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Accepted, ApiError> {
     let entities = input.entity_metric_data.unwrap_or_default();
     let data = input.metric_data.unwrap_or_default();
     let count = data.len() + entities.iter().map(|e| e.metric_data.as_ref().map_or(0, Vec::len)).sum::<usize>();
@@ -77,34 +115,27 @@ fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Ve
         return Err(refuse::value(refuse::too_many("EntityMetricData", ENTITIES_MAX)));
     }
     let mut datapoints = Vec::with_capacity(count);
+    let mut entity_mistake = None;
     let context = Context { scope, namespace: &input.namespace, now };
     for (index, datum) in data.into_iter().enumerate() {
         datapoints.push(context.datapoint(datum, At { entity: None, index })?);
     }
     for (number, entity) in entities.into_iter().enumerate() {
-        if input.strict_entity_validation == Some(true) {
-            check_entity(entity.entity.as_ref(), number)?;
+        let stated = entity.entity.unwrap_or_default();
+        if let Some(mistake) = entity::mistake(stated.key_attributes.as_ref(), stated.attributes.as_ref()) {
+            if input.strict_entity_validation == Some(true) {
+                return Err(refuse::value(format!(
+                    "The parameter EntityMetricData.member.{}.Entity is invalid: {mistake}.",
+                    number + 1
+                )));
+            }
+            entity_mistake.get_or_insert(mistake);
         }
         for (index, datum) in entity.metric_data.into_iter().flatten().enumerate() {
             datapoints.push(context.datapoint(datum, At { entity: Some(number), index })?);
         }
     }
-    Ok(datapoints)
-}
-
-/// An entity needs the key attribute Type, and with it the attributes that tell it from others of its type.
-fn check_entity(entity: Option<&Entity>, number: usize) -> Result<(), ApiError> {
-    let at = number + 1;
-    let Some(keys) = entity.and_then(|entity| entity.key_attributes.as_ref()) else {
-        return Err(refuse::missing(format_args!("EntityMetricData.member.{at}.Entity.KeyAttributes")));
-    };
-    match keys.get("Type").map(String::as_str) {
-        None => Err(refuse::missing(format_args!("EntityMetricData.member.{at}.Entity.KeyAttributes.Type"))),
-        Some("Service" | "RemoteService" | "AWS::Service" | "Resource" | "AWS::Resource") => Ok(()),
-        Some(other) => {
-            Err(refuse::invalid(other, format_args!("EntityMetricData.member.{at}.Entity.KeyAttributes.Type")))
-        }
-    }
+    Ok(Accepted { datapoints, entity_mistake })
 }
 
 struct Context<'a> {
@@ -227,7 +258,7 @@ fn values_observation(values: &[f64], counts: Option<&[f64]>, at: At) -> Result<
         let member = index + 1;
         let value = in_range(value, at, format_args!("Values.member.{member}"))?;
         let count = counts.and_then(|counts| counts.get(index)).copied().unwrap_or(1.0);
-        if !(count >= 0.0 && count <= METRIC_VALUE_MAX) {
+        if !(0.0..=METRIC_VALUE_MAX).contains(&count) {
             return Err(refuse::invalid(
                 crate::alarms::reason::number(count),
                 format_args!("{at}.Counts.member.{member}"),

@@ -6,7 +6,7 @@ use super::{
     set_alarm_state, tags,
 };
 use crate::Watch;
-use wire::{Access, Audit, Operation, cloudwatch, operation};
+use wire::{Access, Audit, Operation, OperationShape, Service, cloudwatch, operation};
 
 /// The implemented CloudWatch operations.
 #[rustfmt::skip]
@@ -15,7 +15,13 @@ pub fn operations() -> Vec<Operation<Watch>> {
     // The calls that come by the thousand are data events: recorded only where a selector asks for them.
     const METRIC: Audit = Audit::Data("AWS::CloudWatch::Metric");
     vec![
-        operation!(Access::Write, METRIC, cloudwatch::PutMetricData, put_metric_data::put_metric_data),
+        Operation {
+            service: Service::CloudWatch,
+            name: cloudwatch::PutMetricData::NAME,
+            access: Access::Write,
+            audit: METRIC,
+            run: put_metric_data::call,
+        },
         operation!(Access::Read, METRIC, cloudwatch::GetMetricData, get_metric_data::get_metric_data),
         operation!(Access::Read, METRIC, cloudwatch::GetMetricStatistics, get_metric_statistics::get_metric_statistics),
         operation!(Access::List, MANAGEMENT, cloudwatch::ListMetrics, list_metrics::list_metrics),

@@ -87,6 +87,5 @@ async fn check_resource(watch: &Watch, caller: &Caller, text: &str) -> Result<()
     }
     let members =
         ResourceNotFoundException { resource_type: Some(resource_type.to_owned()), resource_id: Some(text.to_owned()) };
-    Err(ApiError::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, format!("Unknown resource: {text}"))
-        .with_members(members))
+    Err(ApiError::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, format!("Unknown resource: {text}")).with_members(members))
 }

@@ -27,8 +27,9 @@ impl Binding {
 
     /// The token for the page after `cursor`.
     pub fn token(self, cursor: &impl Serialize) -> Result<String, ApiError> {
-        let text = serde_json::to_vec(&(self.0, cursor))
-            .map_err(|error| ApiError::new(&wire::error::common::INTERNAL_FAILURE, "encode token").with_source(error))?;
+        let text = serde_json::to_vec(&(self.0, cursor)).map_err(|error| {
+            ApiError::new(&wire::error::common::INTERNAL_FAILURE, "encode token").with_source(error)
+        })?;
         Ok(URL_SAFE_NO_PAD.encode(text))
     }
 

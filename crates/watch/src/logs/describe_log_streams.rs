@@ -122,6 +122,7 @@ fn described(
     let stats = stats.get(&stream.id).filter(|stats| stats.last_timestamp >= kept_since);
     LogStream {
         creation_time: Some(stream.created_at.0),
+        // The store knows the first event ever; once it has expired, the first one kept is no earlier than this.
         first_event_timestamp: stats.map(|stats| stats.first_timestamp.max(kept_since).0),
         last_event_timestamp: stats.map(|stats| stats.last_timestamp.0),
         last_ingestion_time: stats.map(|stats| stats.last_ingestion_time.0),

@@ -1,6 +1,6 @@
 //! CloudWatch: metrics in and out, alarms on the simulated clock, dashboards, tags.
 
-use crate::plane::{NOW, Plane, Refusal};
+use crate::plane::{NOW, Plane};
 use catalog::{Alarm, StateChange};
 use model::time::{DAY, HOUR, MINUTE, SECOND};
 use model::{Clock, Scope, Timestamp};
@@ -25,10 +25,6 @@ impl Deref for CloudWatch {
 impl CloudWatch {
     async fn new() -> Self {
         Self(Plane::new(watch::cloudwatch::operations()).await)
-    }
-
-    async fn refused(&self, name: &str, input: Value) -> Refusal {
-        self.call(name, input).await.expect_err(name)
     }
 
     /// The alarm as the catalog keeps it.
@@ -112,7 +108,8 @@ async fn an_alarm_walks_through_its_states_and_its_history_says_why() {
             "Alarm updated from ALARM to OK",
         ]
     );
-    let history = plane.ok("DescribeAlarmHistory", json!({ "AlarmName": "cpu", "HistoryItemType": "StateUpdate" })).await;
+    let history =
+        plane.ok("DescribeAlarmHistory", json!({ "AlarmName": "cpu", "HistoryItemType": "StateUpdate" })).await;
     let data: Value = serde_json::from_str(history["AlarmHistoryItems"][1]["HistoryData"].as_str().unwrap()).unwrap();
     assert_eq!(data["oldState"]["stateValue"], "OK");
     assert_eq!(
@@ -393,7 +390,8 @@ async fn statistics_refuse_what_aws_refuses() {
     };
     let unknown = ask(json!({ "Statistics": ["Sum"] })).await.unwrap();
     assert_eq!(unknown["Datapoints"], json!([]), "an unknown metric is no error");
-    let (code, message) = ask(json!({ "Statistics": ["Sum"], "EndTime": START.secs() + DAY / 1000 })).await.unwrap_err();
+    let (code, message) =
+        ask(json!({ "Statistics": ["Sum"], "EndTime": START.secs() + DAY / 1000 })).await.unwrap_err();
     assert_eq!(code, "InvalidParameterCombinationException");
     assert!(
         message.starts_with("You have requested up to 1,500 datapoints, which exceeds the limit of 1,440."),
@@ -437,7 +435,8 @@ async fn metric_data_comes_in_pages_that_continue_each_other() {
                 let page = plane.ok("GetMetricData", input.clone()).await;
                 let mut count = 0;
                 for result in page["MetricDataResults"].as_array().unwrap() {
-                    let values: Vec<f64> = result["Values"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+                    let values: Vec<f64> =
+                        result["Values"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
                     assert_eq!(result["Timestamps"].as_array().unwrap().len(), values.len());
                     count += values.len();
                     match result["Id"].as_str().unwrap() {
@@ -470,7 +469,7 @@ async fn metric_data_keeps_to_its_rules() {
     hidden["ReturnData"] = json!(false);
     let mut labelled = query("l", "m", "Sum");
     labelled["Label"] = json!("My label");
-    let answer = ask(json!([hidden, labelled, query("d", "m", "Sum")]), json!({})).await.unwrap();
+    let answer = ask(json!([hidden.clone(), labelled, query("d", "m", "Sum")]), json!({})).await.unwrap();
     let results = answer["MetricDataResults"].as_array().unwrap();
     assert_eq!(results.len(), 2);
     assert_eq!((&results[0]["Label"], &results[1]["Label"]), (&json!("My label"), &json!("m")));
@@ -484,6 +483,7 @@ async fn metric_data_keeps_to_its_rules() {
         (json!([query("a", "m", "Sum")]), json!({ "MaxDatapoints": 100_801 }), "MaxDatapoints"),
         (json!([query("a", "m", "Sum")]), json!({ "EndTime": 0 }), "StartTime"),
         (json!([]), json!({}), "MetricDataQueries"),
+        (json!([hidden]), json!({}), "must return data"),
     ] {
         let (code, message) = ask(queries, more).await.unwrap_err();
         assert_eq!(code, "ValidationException");
@@ -608,7 +608,10 @@ async fn tags_belong_to_what_exists() {
     let bad = json!({ "ResourceARN": "nonsense" });
     assert_eq!(plane.refused("ListTagsForResource", bad).await.0, "InvalidParameterValueException");
     let many: Vec<Value> = (0..50).map(|i| tag(&format!("k{i}"))).collect();
-    assert_eq!(plane.refused("TagResource", json!({ "ResourceARN": arn, "Tags": many })).await.0, "InvalidParameterValueException");
+    assert_eq!(
+        plane.refused("TagResource", json!({ "ResourceARN": arn, "Tags": many })).await.0,
+        "InvalidParameterValueException"
+    );
     let reserved = json!({ "ResourceARN": arn, "Tags": [tag("aws:x")] });
     assert_eq!(plane.refused("TagResource", reserved).await.0, "InvalidParameterValueException");
 }

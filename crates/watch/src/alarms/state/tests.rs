@@ -219,5 +219,7 @@ fn long_ranges_stay_within_the_lengths_of_the_model() {
     assert!(change.reason.chars().count() <= 1023);
     let data = change.reason_data.unwrap();
     assert!(data.len() <= 4000);
-    assert!(serde_json::from_str::<serde_json::Value>(&data).unwrap()["recentDatapoints"].as_array().unwrap().len() > 5);
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&data).unwrap()["recentDatapoints"].as_array().unwrap().len() > 5
+    );
 }

@@ -39,7 +39,9 @@ fn required_members_are_named() {
     check(|i| i.threshold = Some(f64::NAN), Err("Threshold must be a finite number"));
     check(
         |i| i.evaluation_periods = None,
-        Err("1 validation error detected: Value null at 'evaluationPeriods' failed to satisfy constraint: Member must not be null"),
+        Err(
+            "1 validation error detected: Value null at 'evaluationPeriods' failed to satisfy constraint: Member must not be null",
+        ),
     );
 }
 
@@ -54,14 +56,23 @@ fn periods_and_ranges_are_checked() {
     check(|i| (i.period, i.evaluation_periods) = (Some(60), Some(1440)), Ok(()));
     check(
         |i| (i.period, i.evaluation_periods) = (Some(60), Some(1441)),
-        Err("Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400) for alarms using period < 3600"),
+        Err(
+            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400) for alarms using period < 3600",
+        ),
     );
     check(|i| (i.period, i.evaluation_periods) = (Some(3600), Some(168)), Ok(()));
     check(
         |i| (i.period, i.evaluation_periods) = (Some(3600), Some(169)),
-        Err("Metrics cannot be checked across more than a week (EvaluationPeriods * Period must be <= 604800) for alarms using period >= 3600"),
+        Err(
+            "Metrics cannot be checked across more than a week (EvaluationPeriods * Period must be <= 604800) for alarms using period >= 3600",
+        ),
     );
-    check(|i| i.evaluation_periods = Some(i32::MAX), Err("Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400) for alarms using period < 3600"));
+    check(
+        |i| i.evaluation_periods = Some(i32::MAX),
+        Err(
+            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400) for alarms using period < 3600",
+        ),
+    );
     check(|i| i.datapoints_to_alarm = Some(3), Ok(()));
     check(
         |i| i.datapoints_to_alarm = Some(4),
@@ -71,10 +82,7 @@ fn periods_and_ranges_are_checked() {
 
 #[test]
 fn one_statistic_is_taken() {
-    check(
-        |i| i.extended_statistic = Some("p99".into()),
-        Err("Statistic and ExtendedStatistic cannot both be set"),
-    );
+    check(|i| i.extended_statistic = Some("p99".into()), Err("Statistic and ExtendedStatistic cannot both be set"));
     check(|i| i.statistic = None, Err("Exactly one of Statistic or ExtendedStatistic must be set"));
     let extended = |text: &'static str| {
         move |i: &mut PutMetricAlarmInput| {
@@ -94,7 +102,9 @@ fn words_and_actions_are_checked() {
     check(|i| i.treat_missing_data = Some("ignore".into()), Ok(()));
     check(
         |i| i.treat_missing_data = Some("Ignore".into()),
-        Err("The value Ignore for parameter TreatMissingData is invalid. Valid values are: breaching, notBreaching, ignore, missing."),
+        Err(
+            "The value Ignore for parameter TreatMissingData is invalid. Valid values are: breaching, notBreaching, ignore, missing.",
+        ),
     );
     check(
         |i| i.evaluate_low_sample_count_percentile = Some("ignore".into()),
@@ -106,11 +116,9 @@ fn words_and_actions_are_checked() {
         |i| i.ok_actions = Some(vec!["arn:aws:sns:eu-west-1:123456789012:t".into()]),
         Err("Invalid region eu-west-1 specified. Only us-east-1 is supported."),
     );
-    let twice = vec![Dimension { name: "d".into(), value: "1".into() }, Dimension { name: "d".into(), value: "2".into() }];
-    check(
-        |i| i.dimensions = Some(twice),
-        Err("The dimension d is specified more than once in parameter Dimensions."),
-    );
+    let twice =
+        vec![Dimension { name: "d".into(), value: "1".into() }, Dimension { name: "d".into(), value: "2".into() }];
+    check(|i| i.dimensions = Some(twice), Err("The dimension d is specified more than once in parameter Dimensions."));
 }
 
 #[test]
@@ -121,7 +129,9 @@ fn forms_that_are_not_implemented_are_refused_by_name() {
     );
     check(
         |i| (i.threshold, i.threshold_metric_id) = (None, Some("ad1".into())),
-        Err("The parameter ThresholdMetricId cannot be served: alarms on an anomaly detection band are not implemented yet."),
+        Err(
+            "The parameter ThresholdMetricId cannot be served: alarms on an anomaly detection band are not implemented yet.",
+        ),
     );
     check(
         |i| i.evaluation_criteria = Some(Default::default()),
@@ -132,6 +142,8 @@ fn forms_that_are_not_implemented_are_refused_by_name() {
     let wall = EvaluationWindow { sliding_window: None, wall_clock_window: Some(WallClockWindow::default()) };
     check(
         |i| i.evaluation_window = Some(wall),
-        Err("The parameter EvaluationWindow.WallClockWindow cannot be served: wall-clock windows are not implemented yet."),
+        Err(
+            "The parameter EvaluationWindow.WallClockWindow cannot be served: wall-clock windows are not implemented yet.",
+        ),
     );
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use model::time::{DAY, HOUR};
-use wire::cloudwatch::EntityMetricData;
+use wire::cloudwatch::{Entity, EntityMetricData};
 
 const NOW: Timestamp = Timestamp(1_767_323_045_678);
 
@@ -12,9 +12,8 @@ fn datum() -> MetricDatum {
 
 fn put(data: Vec<MetricDatum>) -> Result<Vec<Datapoint>, ApiError> {
     let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
-    let input =
-        PutMetricDataInput { namespace: "N".into(), metric_data: Some(data), ..PutMetricDataInput::default() };
-    accept(&scope, input, NOW)
+    let input = PutMetricDataInput { namespace: "N".into(), metric_data: Some(data), ..PutMetricDataInput::default() };
+    accept(&scope, input, NOW).map(|accepted| accepted.datapoints)
 }
 
 fn dimension(name: &str, value: &str) -> Dimension {
@@ -130,8 +129,16 @@ fn times_outside_the_window_are_refused() {
 fn bad_dimensions_are_refused() {
     let with = |name: &str, value: &str| MetricDatum { dimensions: Some(vec![dimension(name, value)]), ..datum() };
     let at = "MetricData.member.1.Dimensions.member.1";
-    check_refused(with("a", "  "), "InvalidParameterValue", &format!("The value    for parameter {at}.Value is invalid."));
-    check_refused(with(":a", "b"), "InvalidParameterValue", &format!("The value :a for parameter {at}.Name is invalid."));
+    check_refused(
+        with("a", "  "),
+        "InvalidParameterValue",
+        &format!("The value    for parameter {at}.Value is invalid."),
+    );
+    check_refused(
+        with(":a", "b"),
+        "InvalidParameterValue",
+        &format!("The value :a for parameter {at}.Name is invalid."),
+    );
     check_refused(
         with("a", "ä"),
         "InvalidParameterValue",
@@ -176,13 +183,14 @@ fn a_bad_entity_matters_only_when_asked_to_be_strict() {
         };
         accept(&scope, input, NOW)
     };
-    assert_eq!(put(None, false).unwrap().len(), 1);
+    let lenient = put(None, false).unwrap();
+    assert_eq!((lenient.datapoints.len(), lenient.entity_mistake), (1, Some("MissingRequiredFields")));
     assert!(put(None, true).is_err());
     let keys = |kind: &str| {
         let keys = [("Type".to_owned(), kind.to_owned()), ("Name".to_owned(), "n".to_owned())];
         Some(Entity { key_attributes: Some(keys.into()), attributes: None })
     };
-    assert!(put(keys("Service"), true).is_ok());
+    assert_eq!(put(keys("RemoteService"), true).unwrap().entity_mistake, None);
     assert!(put(keys("Nonsense"), true).is_err());
-    assert!(put(keys("Nonsense"), false).is_ok());
+    assert_eq!(put(keys("Nonsense"), false).unwrap().entity_mistake, Some("InvalidTypeValue"));
 }

@@ -1,0 +1,155 @@
+//! The flusher: one thread that turns cut memtables into segments, oldest first, and commits them.
+
+use crate::error::Result;
+use crate::manifest::Removed;
+use crate::memtable::Memtable;
+use crate::scan_metrics::SeriesPoint;
+use crate::segment::events::{EventBatch, EventWriter};
+use crate::segment::logs::{LogBatch, LogWriter};
+use crate::segment::metrics::MetricWriter;
+use crate::segment::{EncodedSegment, Kind, SegmentWriter};
+use crate::series::SeriesNumber;
+use crate::state::{Change, State, lock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
+
+/// What the flusher is asked to do.
+#[derive(Debug)]
+pub(crate) enum FlushCommand {
+    /// Flush what is cut.
+    Wake,
+    /// The same, and say how it went.
+    Flush(oneshot::Sender<Result<()>>),
+    Stop,
+}
+
+/// Works until it is told to stop.
+pub(crate) fn run(state: &Arc<State>, runtime: &tokio::runtime::Handle, commands: &Receiver<FlushCommand>) {
+    while let Ok(command) = commands.recv() {
+        let reply = match command {
+            FlushCommand::Stop => return,
+            FlushCommand::Wake => None,
+            FlushCommand::Flush(reply) => Some(reply),
+        };
+        state.flush_waiting.store(false, Ordering::Release);
+        let flushed = flush_all(state, runtime);
+        *lock(&state.flush_error) = flushed.as_ref().err().map(ToString::to_string);
+        if let Err(error) = &flushed {
+            // The records are safe in the journal; the next cut or `flush` tries again.
+            tracing::error!(%error, "flush a memtable");
+        }
+        if let Some(reply) = reply {
+            let _ = reply.send(flushed);
+        }
+    }
+}
+
+fn flush_all(state: &Arc<State>, runtime: &tokio::runtime::Handle) -> Result<()> {
+    loop {
+        let snapshot = state.snapshot();
+        let Some(memtable) = snapshot.memtables.first().filter(|memtable| memtable.cut().is_some()) else {
+            return Ok(());
+        };
+        let encoded = encode(state, memtable, &snapshot.removed)?;
+        runtime.block_on(async {
+            let mut add = Vec::with_capacity(encoded.len());
+            for segment in encoded {
+                add.push(segment.put(&state.objects).await?);
+            }
+            state.commit(Change { flushed: Some(Arc::clone(memtable)), add, ..Change::default() }).await
+        })?;
+    }
+}
+
+/// Segments of all that the memtable holds and that was not removed.
+fn encode(state: &State, memtable: &Memtable, removed: &Removed) -> Result<Vec<EncodedSegment>> {
+    let encoded = [
+        encode_logs(state, memtable, removed)?,
+        encode_metrics(state, memtable, removed)?,
+        encode_events(state, memtable, removed)?,
+    ];
+    Ok(encoded.into_iter().flatten().collect())
+}
+
+fn writer(state: &State, kind: Kind) -> Result<SegmentWriter> {
+    SegmentWriter::new(state.next_segment(), kind, state.options.row_group_rows)
+}
+
+fn encode_logs(state: &State, memtable: &Memtable, removed: &Removed) -> Result<Option<EncodedSegment>> {
+    let groups = memtable.logs();
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let mut segment = LogWriter::new(writer(state, Kind::Logs)?);
+    let mut batch = LogBatch::default();
+    for (group, lines) in groups.iter().filter(|(group, _)| !removed.has_group(**group)) {
+        for (position, line) in &lines.lines {
+            if removed.has_log(*group, line.stream, position.0) {
+                continue;
+            }
+            batch.push(*group, *position, line.stream, line.ingestion_time, &line.message);
+            if batch.is_full(state.options.row_group_rows) {
+                segment.write(&batch.take()?)?;
+            }
+        }
+    }
+    if !batch.is_empty() {
+        segment.write(&batch.take()?)?;
+    }
+    let (writer, keys) = segment.finish();
+    if writer.rows() == 0 {
+        return Ok(None);
+    }
+    writer.finish(keys, &state.series()).map(Some)
+}
+
+fn encode_metrics(state: &State, memtable: &Memtable, removed: &Removed) -> Result<Option<EncodedSegment>> {
+    let metrics = memtable.metrics();
+    if metrics.is_empty() {
+        return Ok(None);
+    }
+    let mut keys: Vec<_> = {
+        let series = state.series();
+        metrics.keys().filter_map(|number| Some((Arc::clone(series.key(*number)?), *number))).collect()
+    };
+    keys.sort_unstable();
+    let mut segment = MetricWriter::new(writer(state, Kind::Metrics)?, state.options.row_group_rows);
+    let from = removed.metrics_from();
+    for (key, number) in keys {
+        let points = metrics.get(&number).map(|lines| lines.points.as_slice()).unwrap_or_default();
+        let mut points: Vec<&SeriesPoint> = points.iter().filter(|point| point.timestamp >= from).collect();
+        points.sort_by_key(|point| point.timestamp);
+        segment.add(number as SeriesNumber, &key, points.into_iter())?;
+    }
+    let series = state.series();
+    let (writer, keys) = segment.finish(&series)?;
+    if writer.rows() == 0 {
+        return Ok(None);
+    }
+    writer.finish(keys, &series).map(Some)
+}
+
+fn encode_events(state: &State, memtable: &Memtable, removed: &Removed) -> Result<Option<EncodedSegment>> {
+    let lines = memtable.events();
+    if lines.events.is_empty() {
+        return Ok(None);
+    }
+    let mut segment = EventWriter { writer: writer(state, Kind::Events)? };
+    let mut batch = EventBatch::default();
+    for ((_, sequence), event) in lines.events.range((removed.events_from(), 0)..) {
+        batch.push(*sequence, event);
+        if batch.is_full(state.options.row_group_rows) {
+            segment.write(&batch.take()?)?;
+        }
+    }
+    if !batch.is_empty() {
+        segment.write(&batch.take()?)?;
+    }
+    let (writer, keys) = segment.finish();
+    if writer.rows() == 0 {
+        return Ok(None);
+    }
+    writer.finish(keys, &state.series()).map(Some)
+}

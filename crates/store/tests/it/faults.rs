@@ -1,0 +1,188 @@
+//! Locked directories, failed syncs, torn writes, flipped bits, and object stores that fail at every step of a flush.
+
+use crate::fixture::*;
+use model::{Batch, Classify, ErrorKind};
+use std::sync::Arc;
+use store::{Direction, Error, Options, Store};
+
+#[tokio::test]
+async fn a_second_open_is_refused_until_the_first_closes() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path()).await;
+    let second = Store::open(options(dir.path()), clock()).await;
+    let error = second.expect_err("the directory is locked");
+    assert!(matches!(error, Error::Locked { .. }));
+    assert!(error.to_string().contains("another trailwatch is using this data directory"));
+    first.close().await.unwrap();
+    // The handle lives on; the directory is free.
+    open(dir.path()).await;
+    assert!(matches!(first.append(logs(vec![log(1, 1, 1, "late")])).await, Err(Error::Closed)));
+}
+
+#[tokio::test]
+async fn a_failed_sync_poisons_writes_and_keeps_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(FaultyDisk::default());
+    let with_disk = || Options { disk: Arc::clone(&disk) as _, ..options(dir.path()) };
+    let store = Store::open(with_disk(), clock()).await.unwrap();
+    store.append(logs(vec![log(1, 1, 1, "kept")])).await.unwrap();
+    disk.fail_sync();
+    let error = store.append(logs(vec![log(1, 1, 2, "unknown")])).await.expect_err("the sync failed");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let error = store.append(logs(vec![log(1, 1, 3, "refused")])).await.expect_err("the journal is poisoned");
+    assert!(matches!(error, Error::Poisoned { .. }));
+    assert!(store.health().poisoned.is_some_and(|reason| reason.contains("the disk is gone")));
+    let seen = lines(&store, log_scan(1, Direction::Forward), usize::MAX).await;
+    assert_eq!(seen.len(), 1, "what was not acknowledged is not seen");
+    drop(store);
+    disk.lose_power(0.0);
+    let store = Store::open(with_disk(), clock()).await.unwrap();
+    assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await, seen);
+    store.append(logs(vec![log(1, 1, 4, "goes on")])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_torn_write_is_cut_off_at_every_length() {
+    for part in [0.0, 0.3, 0.9, 1.0] {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Arc::new(FaultyDisk::default());
+        let with_disk = || Options { disk: Arc::clone(&disk) as _, ..options(dir.path()) };
+        let store = Store::open(with_disk(), clock()).await.unwrap();
+        store.append(logs(vec![log(1, 1, 1, "kept")])).await.unwrap();
+        disk.fail_write();
+        store.append(logs(vec![log(1, 1, 2, "torn")])).await.expect_err("the write failed");
+        drop(store);
+        disk.lose_power(part);
+        let store = Store::open(with_disk(), clock()).await.unwrap();
+        assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 1, "part {part}");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_in_the_middle_of_the_journal_names_file_and_offset() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for n in 0..3 {
+        store.append(logs(vec![log(1, 1, n, "message")])).await.unwrap();
+    }
+    drop(store);
+    let journal = std::fs::read_dir(dir.path().join("journal")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    let error = Store::open(options(dir.path()), clock()).await.expect_err("the journal is damaged");
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let Error::Corrupt { file, offset, .. } = error else { panic!("{error}") };
+    assert_eq!(file, journal.display().to_string());
+    assert!(offset > 40 && offset <= middle as u64);
+}
+
+#[tokio::test]
+async fn a_lost_manifest_is_an_error_and_not_an_empty_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    store.append(logs(vec![log(1, 1, 1, "kept")])).await.unwrap();
+    drop(store);
+    std::fs::remove_dir_all(dir.path().join("objects/manifest")).unwrap();
+    assert!(matches!(Store::open(options(dir.path()), clock()).await, Err(Error::Corrupt { .. })));
+}
+
+/// Flips one bit in every 13th byte of every object of a small store: each is found, or changes nothing.
+#[tokio::test]
+async fn no_flipped_bit_in_a_segment_changes_an_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let batch = Batch {
+        logs: (0..40).map(|n| log(1, 1, n, &format!("message {n} {}", "é".repeat(n as usize)))).collect(),
+        ..Batch::default()
+    };
+    store.append(batch).await.unwrap();
+    store.flush().await.unwrap();
+    let expected = lines(&store, log_scan(1, Direction::Forward), usize::MAX).await;
+    drop(store);
+    let folder = dir.path().join("objects/segments/logs");
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let good = std::fs::read(&path).unwrap();
+        for at in (0..good.len()).step_by(13) {
+            let mut bad = good.clone();
+            bad[at] ^= 0x40;
+            std::fs::write(&path, bad).unwrap();
+            match Store::open(options(dir.path()), clock()).await {
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {at} of {}", path.display()),
+                Ok(store) => {
+                    let mut seen = Vec::new();
+                    let mut visit = |row: store::LogRow<'_>| {
+                        seen.push(row.message.to_owned());
+                        std::ops::ControlFlow::Continue(())
+                    };
+                    match store.scan_logs(log_scan(1, Direction::Forward), &mut visit).await {
+                        Ok(_) => assert!(seen.iter().eq(expected.iter().map(|line| &line.message)), "byte {at}"),
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {at}: {error}"),
+                    }
+                }
+            }
+        }
+        std::fs::write(&path, good).unwrap();
+    }
+}
+
+/// A flush of logs puts a segment, its index and a manifest. From each put on, puts fail, before or after they
+/// have their effect, until the fault is healed.
+#[tokio::test]
+async fn a_flush_that_fails_at_any_step_loses_and_doubles_nothing() {
+    for (step, after_effect, reopen) in
+        (0..3).flat_map(|step| [(step, false, false), (step, false, true), (step, true, false), (step, true, true)])
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = FaultyObjects::new();
+        let with_objects = || Options { objects: Some(Arc::clone(&objects) as _), ..options(dir.path()) };
+        let mut store = Store::open(with_objects(), clock()).await.unwrap();
+        for n in 0..30 {
+            store.append(logs(vec![log(1, 1, n, "message")])).await.unwrap();
+        }
+        objects.fail_puts(step, after_effect);
+        store.flush().await.expect_err("a put failed");
+        assert!(store.health().flush_error.is_some());
+        objects.heal();
+        store.append(logs(vec![log(1, 1, 99, "after the fault")])).await.unwrap();
+        let case = format!("step {step}, after effect {after_effect}, reopen {reopen}");
+        assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 31, "{case}");
+        if reopen {
+            drop(store);
+            store = Store::open(with_objects(), clock()).await.unwrap();
+            assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 31, "{case}");
+        }
+        store.flush().await.unwrap();
+        assert_eq!(store.health().flush_error, None);
+        assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 31, "{case}");
+        store.close().await.unwrap();
+        let store = Store::open(with_objects(), clock()).await.unwrap();
+        assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 31, "{case}");
+        assert!(store.health().segments <= 2, "orphans are gone: {case}");
+    }
+}
+
+#[tokio::test]
+async fn appends_are_throttled_and_not_held_when_flushes_fail() {
+    let dir = tempfile::tempdir().unwrap();
+    let objects = FaultyObjects::new();
+    let with_objects =
+        Options { objects: Some(Arc::clone(&objects) as _), memtable_bytes_max: 10_000, ..options(dir.path()) };
+    let store = Store::open(with_objects, clock()).await.unwrap();
+    let text = "x".repeat(1_000);
+    let mut accepted = 0;
+    objects.fail_puts(0, false);
+    let error = loop {
+        match store.append(logs(vec![log(1, 1, accepted, &text)])).await {
+            Ok(_) => accepted += 1,
+            Err(error) => break error,
+        }
+        assert!(accepted < 1_000, "memory grows without end");
+    };
+    assert_eq!(error.kind(), ErrorKind::Throttled);
+    objects.heal();
+    store.flush().await.unwrap();
+    store.append(logs(vec![log(1, 1, accepted, &text)])).await.unwrap();
+    assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len() as i64, accepted + 1);
+}

@@ -1,0 +1,7 @@
+//! The store as its callers see it: promises after crashes and faults, and scans compared with plain lists.
+
+mod faults;
+mod fixture;
+mod maintain;
+mod model_check;
+mod scans;

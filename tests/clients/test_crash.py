@@ -1,0 +1,164 @@
+"""kill -9 of the real process under load, at random moments: what was acknowledged is there afterwards, exactly once.
+
+The seed is fixed, so every run kills after the same number of acknowledgements; timing differs, the promise does not.
+"""
+
+import collections
+import json
+import random
+import threading
+import time
+
+ROUNDS = 6
+WRITERS = 3
+
+
+class Load:
+    """Writers that go on until the server dies. Everything acknowledged is in `acknowledged`, everything sent in `sent`."""
+
+    def __init__(self, server, round_number):
+        self.server, self.round = server, round_number
+        self.lock = threading.Lock()
+        self.acknowledged = collections.defaultdict(set)
+        self.sent = collections.defaultdict(set)
+        self.count, self.reached, self.goal = 0, threading.Event(), None
+        self.stopping = False
+        self.threads = [threading.Thread(target=self.write, args=(kind, n)) for n in range(WRITERS) for kind in (self.log, self.metric, self.audit)]
+
+    def run_until(self, acknowledgements):
+        """Starts the writers and returns as soon as that many calls were acknowledged."""
+        self.goal = acknowledgements
+        for thread in self.threads:
+            thread.start()
+        assert self.reached.wait(60), f"only {self.count} of {acknowledgements} calls were acknowledged"
+
+    def join(self):
+        self.stopping = True
+        for thread in self.threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+    def write(self, kind, writer):
+        for number in range(100_000):
+            records = [f"{self.round}-{writer}-{number}-{part}" for part in range(5)]
+            if self.stopping:
+                return
+            with self.lock:
+                self.sent[kind.__name__].update(records)
+            try:
+                answer = kind(writer, number, records)
+            except Exception:  # noqa: BLE001: the server was killed; the call was not acknowledged
+                return
+            assert answer.status == 200, answer
+            with self.lock:
+                self.acknowledged[kind.__name__].update(records)
+                self.count += 1
+                if self.count >= self.goal:
+                    self.reached.set()
+
+    def log(self, writer, number, records):
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now, "message": record + " " + "x" * 200} for record in records]
+        return self.server.json_call("logs", "PutLogEvents", {"logGroupName": "/crash", "logStreamName": f"w{writer}", "logEvents": events})
+
+    def metric(self, writer, number, records):
+        data = [{"MetricName": "M", "Value": 1, "Dimensions": [{"Name": "Record", "Value": record}]} for record in records]
+        return self.server.json_call("monitoring", "PutMetricData", {"Namespace": "T/Crash", "MetricData": data})
+
+    def audit(self, writer, number, records):
+        # Each call is a management event of its own; the records after the first stand for nothing.
+        del records[1:]
+        return self.server.json_call("logs", "CreateLogGroup", {"logGroupName": f"/crash/{records[0]}"})
+
+
+def stored_logs(logs):
+    messages, token = [], {}
+    while True:
+        page = logs.filter_log_events(logGroupName="/crash", **token)
+        messages += [event["message"].split(" ")[0] for event in page["events"]]
+        if "nextToken" not in page:
+            return collections.Counter(messages)
+        token = {"nextToken": page["nextToken"]}
+
+
+def stored_metrics(cloudwatch, since):
+    """How often each record's datapoint is there: its SampleCount."""
+    pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace="T/Crash")
+    records = [m["Dimensions"][0]["Value"] for page in pages for m in page["Metrics"]]
+    counts = collections.Counter()
+    for first in range(0, len(records), 500):
+        chunk = records[first : first + 500]
+        queries = [
+            {"Id": f"q{n}", "MetricStat": {"Metric": {"Namespace": "T/Crash", "MetricName": "M", "Dimensions": [{"Name": "Record", "Value": record}]},
+                                           "Period": 3600, "Stat": "SampleCount"}}
+            for n, record in enumerate(chunk)
+        ]
+        for page in cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries, StartTime=since - 7200, EndTime=time.time() + 7200
+        ):
+            for result in page["MetricDataResults"]:
+                counts[chunk[int(result["Id"][1:])]] += int(sum(result["Values"]))
+    return counts
+
+
+def stored_audit(cloudtrail):
+    pages = cloudtrail.get_paginator("lookup_events").paginate(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateLogGroup"}])
+    names = collections.Counter()
+    for page in pages:
+        for event in page["Events"]:
+            record = json.loads(event["CloudTrailEvent"])
+            name = (record.get("requestParameters") or {}).get("logGroupName", "")
+            if name.startswith("/crash/") and "errorCode" not in record:
+                names[name.removeprefix("/crash/")] += 1
+    return names
+
+
+def check(kind, stored, acknowledged, sent):
+    lost = [record for record in acknowledged if stored[record] == 0]
+    assert not lost, f"{kind}: {len(lost)} of {len(acknowledged)} acknowledged records are gone, such as {sorted(lost)[:5]}"
+    twice = [record for record, count in stored.items() if count > 1]
+    assert not twice, f"{kind}: {len(twice)} records are there more than once, such as {sorted(twice)[:5]}"
+    invented = set(stored) - sent
+    assert not invented, f"{kind}: never sent: {sorted(invented)[:5]}"
+
+
+def test_kill_9_under_load_loses_nothing_acknowledged(make_server):
+    moments = random.Random(20261122)
+    server = make_server("crash").start()
+    logs = server.client("logs")
+    logs.create_log_group(logGroupName="/crash")
+    for writer in range(WRITERS):
+        logs.create_log_stream(logGroupName="/crash", logStreamName=f"w{writer}")
+    began = time.time()
+    acknowledged, sent, restarts = collections.defaultdict(set), collections.defaultdict(set), []
+    for round_number in range(ROUNDS):
+        load = Load(server, round_number)
+        load.run_until(moments.randrange(5, 250))
+        time.sleep(moments.random() * 0.02)  # the moment within a call, not a wait for anything
+        server.kill()
+        load.join()
+        for kind in ("log", "metric", "audit"):
+            acknowledged[kind] |= load.acknowledged[kind]
+            sent[kind] |= load.sent[kind]
+        server.start()
+        restarts.append(server.ready_seconds)
+        print(f"round {round_number}: killed after {load.count} acknowledged calls; /health again after {server.ready_seconds:.2f} s")
+        check("logs", stored_logs(server.client("logs")), acknowledged["log"], sent["log"])
+        check("audit events", stored_audit(server.client("cloudtrail")), acknowledged["audit"], sent["audit"])
+    check("datapoints", stored_metrics(server.client("cloudwatch"), began), acknowledged["metric"], sent["metric"])
+    total = {kind: len(records) for kind, records in acknowledged.items()}
+    print(f"acknowledged and kept: {total}; slowest restart {max(restarts):.2f} s")
+    assert all(count > 50 for count in total.values()), f"too little load to mean anything: {total}"
+    assert max(restarts) < 10, "a restart with a small journal takes well under a second; this bound allows for a busy machine"
+    assert server.stop() == 0
+    server.start()
+    check("logs after a clean stop", stored_logs(server.client("logs")), acknowledged["log"], sent["log"])
+    check("datapoints after a clean stop", stored_metrics(server.client("cloudwatch"), began), acknowledged["metric"], sent["metric"])
+
+
+def test_a_killed_server_leaves_no_lock_behind(make_server):
+    server = make_server("lock").start()
+    server.kill()
+    server.start()
+    assert server.alive()
+    assert server.stop() == 0
