@@ -142,7 +142,8 @@ fn percentile(values: &[f64], share: f64) -> f64 {
 fn signed(target: &Target, call: &Call) -> Vec<u8> {
     let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let host = &target.endpoint.host;
-    let authorization = sign::authorization(&target.key, call.service, host, call.path, &date, &call.body);
+    let authorization =
+        sign::authorization(&target.key, call.service, host, call.path, &date, &call.headers, &call.body);
     let mut head = format!(
         "POST {} HTTP/1.1\r\nhost: {host}\r\nx-amz-date: {date}\r\nauthorization: {authorization}\r\ncontent-length: {}\r\n",
         call.path,

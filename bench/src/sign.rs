@@ -16,12 +16,27 @@ pub struct Key {
     pub secret: String,
 }
 
-/// The `Authorization` header of `POST path` with `body` at `date` (`YYYYMMDDTHHMMSSZ`); signs host and x-amz-date.
-pub fn authorization(key: &Key, service: &str, host: &str, path: &str, date: &str, body: &[u8]) -> String {
+/// The `Authorization` header of `POST path` with `body` at `date` (`YYYYMMDDTHHMMSSZ`). Signs host, x-amz-date and, as
+/// a server may demand, every other header that begins with `x-amz-`.
+pub fn authorization(
+    key: &Key,
+    service: &str,
+    host: &str,
+    path: &str,
+    date: &str,
+    headers: &[(&str, String)],
+    body: &[u8],
+) -> String {
     let day = date.get(..8).unwrap_or(date);
     let scope = format!("{day}/{REGION}/{service}/aws4_request");
-    let body_hash = hex(&Sha256::digest(body));
-    let canonical = format!("POST\n{path}\n\nhost:{host}\nx-amz-date:{date}\n\nhost;x-amz-date\n{body_hash}");
+    let mut signed = vec![("host", host), ("x-amz-date", date)];
+    signed.extend(
+        headers.iter().filter(|(name, _)| name.starts_with("x-amz-")).map(|(name, value)| (*name, value.as_str())),
+    );
+    signed.sort_unstable();
+    let names = signed.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+    let lines: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let canonical = format!("POST\n{path}\n\n{lines}\n{names}\n{}", hex(&Sha256::digest(body)));
     let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical.as_bytes())));
     let secret = format!("AWS4{}", key.secret).into_bytes();
     let signing_key = [day, REGION, service, "aws4_request"].iter().fold(secret, |k, part| mac(&k, part));
@@ -49,7 +64,7 @@ mod tests {
     #[test]
     fn signs_like_botocore() {
         let key = Key { id: "AKIDEXAMPLE".into(), secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into() };
-        let header = authorization(&key, "monitoring", "127.0.0.1:8792", "/", "20260102T030405Z", b"{}");
+        let header = authorization(&key, "monitoring", "127.0.0.1:8792", "/", "20260102T030405Z", &[], b"{}");
         assert_eq!(
             header,
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/us-east-1/monitoring/aws4_request, \

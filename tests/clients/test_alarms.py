@@ -28,7 +28,7 @@ def history(cloudwatch, name, kind="StateUpdate"):
 
 def test_the_clock_moves_an_alarm_through_all_states(cloudwatch):
     """INSUFFICIENT_DATA -> OK -> ALARM -> OK with a 10-second period; each step waits for the state, 90 s in all at most."""
-    cloudwatch.put_metric_alarm(**{**BASE, "AlarmName": "clock", "Namespace": "T/Clock", "Period": 10})
+    cloudwatch.put_metric_alarm(**{**BASE, "AlarmName": "clock", "Namespace": "T/Clock", "Period": 10, "DatapointsToAlarm": 1})
     deadline = time.monotonic() + 90
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=["clock"])["MetricAlarms"]
     assert (alarm["StateValue"], alarm["StateReason"]) == ("INSUFFICIENT_DATA", "Unchecked: Initial alarm creation")
@@ -39,7 +39,7 @@ def test_the_clock_moves_an_alarm_through_all_states(cloudwatch):
             time.sleep(0.5)
             (alarm,) = cloudwatch.describe_alarms(AlarmNames=["clock"])["MetricAlarms"]
         if wanted == "ALARM":
-            reason = r"Threshold Crossed: 1 out of the last 1 datapoints \[20\.0 \(\d\d/\d\d/\d\d \d\d:\d\d:\d\d\)\] was greater than the threshold \(10\.0\)"
+            reason = r"Threshold Crossed: 1 out of the last 1 datapoints \[20\.0 \(\d\d/\d\d/\d\d \d\d:\d\d:\d\d\)\] was greater than the threshold \(10\.0\) \(minimum 1 datapoint for OK -> ALARM transition\)"
             assert re.match(reason, alarm["StateReason"]), alarm["StateReason"]
             data = json.loads(alarm["StateReasonData"])
             assert (data["version"], data["period"], data["threshold"], data["recentDatapoints"][-1]) == ("1.0", 10, 10.0, 20.0)

@@ -22,17 +22,17 @@ def test_every_form_of_number_and_length(server, indefinite, number):
     namespace = f"Cbor/{number.__name__}/{indefinite}"
     at = minutes_ago(10)
     datums = [
-        {"MetricName": "M", "Dimensions": [{"Name": "Host", "Value": "ä"}], "Timestamp": cbor.Time(at + 1), "Value": number(3), "Unit": "Count"},
-        {"MetricName": "M", "Dimensions": [{"Name": "Host", "Value": "ä"}], "Timestamp": cbor.Time(float(at) + 1.5), "Unit": "Count",
+        {"MetricName": "M", "Dimensions": [{"Name": "Host", "Value": "a b"}], "Timestamp": cbor.Time(at + 1), "Value": number(3), "Unit": "Count"},
+        {"MetricName": "M", "Dimensions": [{"Name": "Host", "Value": "a b"}], "Timestamp": cbor.Time(float(at) + 1.5), "Unit": "Count",
          "Values": [number(1), number(8)], "Counts": [number(2), number(1)]},
-        {"MetricName": "M", "Dimensions": [{"Name": "Host", "Value": "ä"}], "Timestamp": cbor.Time(at + 2), "Unit": "Count",
+        {"MetricName": "M", "Dimensions": [{"Name": "Host", "Value": "a b"}], "Timestamp": cbor.Time(at + 2), "Unit": "Count",
          "StatisticValues": {"SampleCount": number(2), "Sum": number(4), "Minimum": number(2), "Maximum": number(2)}},
     ]
     put = call(server, "PutMetricData", {"Namespace": namespace, "MetricData": datums}, indefinite)
     assert put.status == 200, put
     read = call(
         server, "GetMetricStatistics",
-        {"Namespace": namespace, "MetricName": "M", "Dimensions": [{"Name": "Host", "Value": "ä"}], "StartTime": cbor.Time(at),
+        {"Namespace": namespace, "MetricName": "M", "Dimensions": [{"Name": "Host", "Value": "a b"}], "StartTime": cbor.Time(at),
          "EndTime": cbor.Time(at + 60), "Period": 60, "Statistics": ["Sum", "SampleCount", "Maximum", "Minimum"]},
         indefinite,
     )

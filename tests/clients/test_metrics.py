@@ -111,7 +111,7 @@ def test_1440_datapoints_are_the_limit(cloudwatch):
 @pytest.mark.parametrize(
     "change, code, text",
     [
-        ({"Statistics": []}, {"InvalidParameterCombination", "MissingParameter", "InvalidParameterValue", "ValidationError"}, ""),
+        ({}, {"InvalidParameterCombination", "MissingParameter", "InvalidParameterValue", "ValidationError"}, ""),
         ({"Statistics": ["Sum"], "ExtendedStatistics": ["p50"]}, {"InvalidParameterCombination"}, ""),
         ({"ExtendedStatistics": ["q50"]}, {"InvalidParameterValue", "ValidationError"}, "q50"),
         ({"Statistics": ["Sum"], "Period": 45}, {"InvalidParameterValue", "ValidationError"}, ""),
@@ -170,7 +170,7 @@ def test_entities(server, cloudwatch, namespace):
     body = {"Namespace": namespace, "EntityMetricData": [{"Entity": entity, "MetricData": [datum]}]}
     assert server.json_call("monitoring", "PutMetricData", body).status == 200
     assert [m["MetricName"] for m in cloudwatch.list_metrics(Namespace=namespace)["Metrics"]] == ["M"]
-    body = {"Namespace": namespace + "/2", "EntityMetricData": [{"Entity": {"KeyAttributes": {"Type": "Nonsense"}}, "MetricData": [datum]}]}
+    body = {"Namespace": namespace + "/2", "EntityMetricData": [{"Entity": {"KeyAttributes": {"Type": "Nonsense", "Name": "x"}}, "MetricData": [datum]}]}
     lenient = server.json_call("monitoring", "PutMetricData", body)
     assert lenient.status == 200 and lenient.headers["x-amzn-failure-message"], lenient
     assert server.json_call("monitoring", "PutMetricData", {**body, "StrictEntityValidation": True}).status == 400

@@ -25,7 +25,7 @@ def test_caller_identity(peer):
 def test_metrics_there_and_back(peer):
     namespace = f"Protocols/{peer.version}"
     at = minutes_ago(10)
-    dimensions = [{"Name": "Path", "Value": "/a b&c=d+ü"}, {"Name": "Zone", "Value": "1"}]
+    dimensions = [{"Name": "Path", "Value": "/a b&c=d+%41<\">"}, {"Name": "Zone", "Value": "1"}]
     peer(
         "cloudwatch", "put_metric_data", Namespace=namespace,
         MetricData=[

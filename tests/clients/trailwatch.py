@@ -196,7 +196,10 @@ class Server:
         """One HTTP request on its own connection, unsigned."""
         connection = http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=60)
         try:
-            connection.request(method, path, body=body, headers=headers or {})
+            try:
+                connection.request(method, path, body=body, headers=headers or {})
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # The server answered before it had read everything, and would not read on.
             answer = connection.getresponse()
             return Answer(answer.status, answer.getheaders(), answer.read())
         finally:
@@ -208,7 +211,8 @@ class Server:
         how.setdefault("key", self.exports["AWS_ACCESS_KEY_ID"])
         how.setdefault("secret", self.exports["AWS_SECRET_ACCESS_KEY"])
         how.setdefault("region", self.exports["AWS_DEFAULT_REGION"])
-        return self.http("POST", path, body, {**headers, "Host": host, **authorization(host, service, path, body, **how)})
+        signature = authorization(host, service, path, headers, body, **how)
+        return self.http("POST", path, body, {**headers, "Host": host, **signature})
 
     def json_call(self, service, operation, body, headers=None, **how):
         """One awsJson call; `body` is bytes, or a value to be written as JSON."""
@@ -248,14 +252,17 @@ def plain_environment(more):
     return {**base, **nowhere, "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "*", **more}
 
 
-def authorization(host, service, path, body, key, secret, region, date=None, signature=None):
-    """SigV4 headers. `date` is an aware datetime; `signature` replaces the true one."""
+def authorization(host, service, path, headers, body, key, secret, region, date=None, signature=None):
+    """SigV4 headers; signs host and every x-amz- header. `date` is an aware datetime; `signature` replaces the true one."""
     date = date or datetime.datetime.now(datetime.timezone.utc)
     stamp, day = date.strftime("%Y%m%dT%H%M%SZ"), date.strftime("%Y%m%d")
     scope = f"{day}/{region}/{service}/aws4_request"
-    names = "host;x-amz-date"
+    signed = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-amz-")}
+    signed = dict(sorted({**signed, "host": host, "x-amz-date": stamp}.items()))
+    names = ";".join(signed)
+    lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
     body_hash = hashlib.sha256(body).hexdigest()
-    canonical = f"POST\n{path}\n\nhost:{host}\nx-amz-date:{stamp}\n\n{names}\n{body_hash}"
+    canonical = f"POST\n{path}\n\n{lines}\n{names}\n{body_hash}"
     to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     derived = ("AWS4" + secret).encode()
     for part in (day, region, service, "aws4_request"):

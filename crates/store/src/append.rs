@@ -9,7 +9,7 @@ use crate::memtable::{Cut, Memtable};
 use crate::scan_metrics::SeriesPoint;
 use crate::series::SeriesIndex;
 use crate::state::{Change, Snapshot, State, lock};
-use model::Batch;
+use model::{Batch, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -149,21 +149,22 @@ impl Writer {
             }
         }
         let batches = group.len();
-        self.write_group(group);
+        // Read once: whether the memtable is due must not depend on how late after the answers we look.
+        let written = self.state.clock.0.now();
+        self.write_group(group, written);
         self.state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.state.queued_batches.fetch_sub(batches, Ordering::Relaxed);
-        if self.is_due() {
+        if self.is_due(written) {
             // A failure poisons the journal, which the next append reports.
             let _ = self.cut();
         }
         next
     }
 
-    fn write_group(&mut self, group: Vec<Pending>) {
+    fn write_group(&mut self, group: Vec<Pending>, written: Timestamp) {
         if let Err(error) = self.state.check_poison() {
             return refuse(group.into_iter().map(|pending| pending.reply), &error);
         }
-        let written = self.state.clock.0.now();
         let (mut logs, mut events) = (self.next_log_sequence, self.next_event_sequence);
         let mut frames = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
@@ -200,12 +201,11 @@ impl Writer {
         }
     }
 
-    fn is_due(&self) -> bool {
+    fn is_due(&self, now: Timestamp) -> bool {
         let options = &self.state.options;
         self.active.bytes() >= options.memtable_bytes_max
             || self.journal.len() >= JOURNAL_BYTES_MAX
-            || (!self.active.is_empty()
-                && self.state.clock.0.now() - self.active.first_written() >= options.memtable_age_ms_max)
+            || (!self.active.is_empty() && now - self.active.first_written() >= options.memtable_age_ms_max)
     }
 
     /// Begins a new journal, durable, for a new memtable.

@@ -238,3 +238,6 @@ fn count(
         bytes_out: response.body.len(),
     });
 }
+
+#[cfg(test)]
+mod tests;

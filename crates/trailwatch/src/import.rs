@@ -13,6 +13,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use trail::import::{self, Imported, Refusal};
 use trail::record::Defaults;
 use trail::Trail;
@@ -34,9 +35,8 @@ pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let mut tally = Tally::new();
     let files = import::files(&args.paths, &mut |refusal| tally.refuse(&refusal));
     tally.bar.set_length(files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|about| about.len()).sum());
-    for file in &files {
-        import_file(file, &defaults, &target, &mut tally).await?;
-    }
+    let file_count = files.len();
+    import_files(files, defaults, &target, &mut tally).await?;
     if let Target::Local(trail) = target {
         trail.store.close().await.context("close the store")?;
         trail.catalog.close().await;
@@ -47,7 +47,7 @@ pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
         tally.imported.stored,
         tally.imported.duplicates,
         tally.refused,
-        files.len()
+        file_count
     );
     Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -123,11 +123,23 @@ impl Tally {
     }
 }
 
-/// Reads one file on a thread of its own, a few batches ahead of the store.
-async fn import_file(path: &Path, defaults: &Defaults, target: &Target, tally: &mut Tally) -> anyhow::Result<()> {
-    let (sender, mut batches) = tokio::sync::mpsc::channel::<Batch>(2);
-    let (path, defaults, bar) = (path.to_owned(), defaults.clone(), tally.bar.clone());
-    let reading = tokio::task::spawn_blocking(move || read_file(&path, &defaults, &bar, &sender));
+/// Reads files on a thread of its own, a few batches ahead of the store.
+async fn import_files(
+    files: Vec<PathBuf>,
+    defaults: Defaults,
+    target: &Target,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let (sender, mut batches) = mpsc::channel::<Batch>(2);
+    let bar = tally.bar.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut batch = Batch::default();
+        for file in &files {
+            read_file(file, &defaults, &bar, &mut batch, &sender);
+        }
+        // A send fails only when the import has failed already; the error is told there.
+        let _ = sender.blocking_send(batch);
+    });
     while let Some(batch) = batches.recv().await {
         for refusal in &batch.refusals {
             tally.refuse(refusal);
@@ -136,7 +148,7 @@ async fn import_file(path: &Path, defaults: &Defaults, target: &Target, tally: &
             tally.add(target.store(batch.events).await?);
         }
     }
-    reading.await.context("read file")
+    reading.await.context("read files")
 }
 
 /// Records and refusals on their way from the reader.
@@ -147,10 +159,9 @@ struct Batch {
     bytes: usize,
 }
 
-fn read_file(path: &PathBuf, defaults: &Defaults, bar: &ProgressBar, sender: &tokio::sync::mpsc::Sender<Batch>) {
+/// Reads one file into `batch`, which is sent and begun anew whenever it is full.
+fn read_file(path: &Path, defaults: &Defaults, bar: &ProgressBar, batch: &mut Batch, sender: &mpsc::Sender<Batch>) {
     let name = path.display().to_string();
-    let mut batch = Batch::default();
-    // A send fails only when the import has failed already; the error is told there.
     let mut take = |taken: Result<Event, Refusal>| {
         match taken {
             Ok(event) => {
@@ -160,12 +171,11 @@ fn read_file(path: &PathBuf, defaults: &Defaults, bar: &ProgressBar, sender: &to
             Err(refusal) => batch.refusals.push(refusal),
         }
         if batch.bytes >= BATCH_BYTES_MAX || batch.events.len() + batch.refusals.len() >= BATCH_EVENTS_MAX {
-            let _ = sender.blocking_send(std::mem::take(&mut batch));
+            let _ = sender.blocking_send(std::mem::take(batch));
         }
     };
     match File::open(path) {
         Ok(file) => import::read(bar.wrap_read(file), &name, defaults, &mut take),
         Err(error) => take(Err(Refusal { file: name, record: None, reason: error.to_string() })),
     }
-    let _ = sender.blocking_send(batch);
 }

@@ -57,7 +57,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Opens the data directory and both planes on it.
-async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Server> {
+pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Server> {
     let dir = &config.data_dir;
     std::fs::create_dir_all(dir).with_context(|| format!("make data directory {}", dir.display()))?;
     let store = open_store(dir, Arc::clone(&clock)).await?;

@@ -13,7 +13,7 @@ pub fn emit(model: &Model, out: &mut String) -> Result<(), Box<dyn Error>> {
         out,
         "#[allow(unused_imports)]\npub(crate) mod rules {{\n    use crate::constraint::{{LengthRule, NumberRule, TextRule}};\n"
     )?;
-    for (name, shape) in model.shapes.iter().filter(|(_, shape)| constrained(shape)) {
+    for (name, shape) in model.shapes.iter().filter(|(name, shape)| constrained(name, shape)) {
         let constant = names::constant(name);
         let min = shape.min;
         let max = shape.max;
@@ -58,7 +58,7 @@ pub fn emit(model: &Model, out: &mut String) -> Result<(), Box<dyn Error>> {
 
 /// An expression for the rule of shape `name`.
 pub fn rule(name: &str, shape: &Shape) -> String {
-    if constrained(shape) {
+    if constrained(name, shape) {
         return format!("&rules::{}", names::constant(name));
     }
     let kind = match shape.kind.as_str() {
@@ -69,12 +69,20 @@ pub fn rule(name: &str, shape: &Shape) -> String {
     format!("&crate::constraint::{kind}::FREE")
 }
 
-fn constrained(shape: &Shape) -> bool {
+fn constrained(name: &str, shape: &Shape) -> bool {
+    if told_by_operation(name) {
+        return false;
+    }
     shape.min.is_some()
         || shape.max.is_some()
         || shape.pattern.is_some()
         || !shape.values.is_empty()
         || (shape.sensitive && shape.kind == "string")
+}
+
+/// Attributes of an entity: a wrong entity does not refuse the data it comes with, so the operation judges it.
+fn told_by_operation(name: &str) -> bool {
+    ["EntityAttributes", "EntityKeyAttributes"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn lengths(min: Option<i64>, max: Option<i64>) -> (String, String) {

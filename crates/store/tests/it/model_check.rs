@@ -147,6 +147,17 @@ impl Model {
     }
 }
 
+/// Appends; when the small memtables of this check are full, flushes first. Nothing else may go wrong.
+async fn append(store: &Store, batch: &Batch) -> store::Appended {
+    match store.append(batch.clone()).await {
+        Err(store::Error::Throttled { .. }) => {
+            store.flush().await.unwrap();
+            store.append(batch.clone()).await.expect("a flush makes room")
+        }
+        appended => appended.expect("an append fails only when it is throttled"),
+    }
+}
+
 async fn run(actions: Vec<Action>) {
     let dir = tempfile::tempdir().unwrap();
     let disk = Arc::new(FaultyDisk::default());
@@ -160,7 +171,7 @@ async fn run(actions: Vec<Action>) {
         match &action {
             Action::Append { .. } => {
                 let batch = model.batch(&action);
-                let appended = store.append(batch.clone()).await.unwrap();
+                let appended = append(&store, &batch).await;
                 model.add(&batch, appended.first_log_sequence, appended.first_event_sequence);
                 continue;
             }

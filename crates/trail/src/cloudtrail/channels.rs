@@ -185,7 +185,7 @@ fn destinations_of(shapes: Vec<ct::Destination>, scope: &Scope) -> Result<Vec<Ch
         }
         let store = Arn::parse(&shape.location).filter(|arn| arn.service == "cloudtrail");
         let id = store.and_then(|arn| arn.resource.strip_prefix("eventdatastore/"));
-        if !id.is_some_and(|id| uuid::Uuid::try_parse(id).is_ok()) {
+        if id.is_none_or(|id| uuid::Uuid::try_parse(id).is_err()) {
             let text = format!("The event data store ARN is not valid: {}", told(&shape.location));
             return Err(ApiError::new(&errors::EVENT_DATA_STORE_ARN_INVALID_EXCEPTION, text));
         }

@@ -31,6 +31,7 @@ pub(super) async fn create_trail(
         recursive_logging: input.recursive_logging,
     };
     trail_settings::check(&mut settings, &caller.scope)?;
+    trail_settings::check_log_group(trail, &settings, &caller.scope).await?;
     let row = TrailRow {
         scope: caller.scope.clone(),
         name: input.name,

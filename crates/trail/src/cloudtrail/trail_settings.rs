@@ -1,5 +1,6 @@
 //! What CreateTrail and UpdateTrail accept as settings of a trail.
 
+use crate::Trail;
 use catalog::TrailSettings;
 use model::{Scope, arn::Arn};
 use wire::cloudtrail::errors;
@@ -37,6 +38,17 @@ pub fn check(settings: &mut TrailSettings, scope: &Scope) -> Result<(), ApiError
         return Err(ApiError::new(&errors::ORGANIZATIONS_NOT_IN_USE_EXCEPTION, text));
     }
     Ok(())
+}
+
+/// Refuses a log group that does not exist: log groups, unlike buckets and topics, live here.
+pub async fn check_log_group(trail: &Trail, settings: &TrailSettings, scope: &Scope) -> Result<(), ApiError> {
+    let Some(arn) = settings.logs_group_arn.as_deref().and_then(Arn::parse) else { return Ok(()) };
+    let name = arn.resource.strip_prefix("log-group:").and_then(|rest| rest.strip_suffix(":*")).unwrap_or_default();
+    if trail.catalog.log_group(scope, name).await?.is_some() {
+        return Ok(());
+    }
+    let text = "CloudTrail cannot validate the specified log group ARN.";
+    Err(ApiError::new(&errors::INVALID_CLOUD_WATCH_LOGS_LOG_GROUP_ARN_EXCEPTION, text))
 }
 
 fn check_bucket(name: &str) -> Result<(), ApiError> {

@@ -41,7 +41,7 @@ enum End {
     /// A line break inside a string: JSON has none, so a quote is missing.
     TornString,
     /// The stream ended first.
-    EndOfFile,
+    CutOff,
     /// Larger than a record may be; passed over.
     TooLarge,
 }
@@ -156,7 +156,7 @@ impl<'a> Splitter<'a> {
                 self.place = Place::Tail;
                 return Ok(Element::Broken(TOO_LARGE));
             }
-            End::EndOfFile => self.place = Place::Done,
+            End::CutOff => self.place = Place::Done,
             End::Whole | End::TornString => self.skip_line()?,
         }
         Ok(self.record(bytes, end))
@@ -184,7 +184,7 @@ impl<'a> Splitter<'a> {
             Some(_) => {
                 let mut bytes = Vec::new();
                 let end = self.value_into(&mut bytes)?;
-                if matches!(end, End::EndOfFile) {
+                if matches!(end, End::CutOff) {
                     self.place = Place::Done;
                 }
                 Ok(Some(self.record(bytes, end)))
@@ -211,7 +211,7 @@ impl<'a> Splitter<'a> {
             Some(_) => {
                 // Keys and values alike: what is not asked for need not be understood.
                 let mut passed_over = Vec::new();
-                if matches!(self.value_into(&mut passed_over)?, End::EndOfFile) {
+                if matches!(self.value_into(&mut passed_over)?, End::CutOff) {
                     self.place = Place::Done;
                     return Ok(Some(Element::Broken("the file ends inside an object")));
                 }
@@ -224,7 +224,7 @@ impl<'a> Splitter<'a> {
         match end {
             End::TooLarge => Element::Broken(TOO_LARGE),
             End::TornString => Element::Broken("not JSON: a line ends inside the record's text or a part is missing"),
-            End::EndOfFile => Element::Broken("the file ends inside the record"),
+            End::CutOff => Element::Broken("the file ends inside the record"),
             End::Whole if bytes.len() > self.record_bytes_max => Element::Broken(TOO_LARGE),
             End::Whole => Element::Record(bytes),
         }
@@ -243,7 +243,7 @@ impl<'a> Splitter<'a> {
             };
             if buffer.is_empty() {
                 let scalar = state.depth == 0 && !state.in_string && state.started;
-                return Ok(if scalar { End::Whole } else { End::EndOfFile });
+                return Ok(if scalar { End::Whole } else { End::CutOff });
             }
             let (used, end) = state.scan(buffer);
             if kept {

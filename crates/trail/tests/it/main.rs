@@ -13,22 +13,22 @@ use trail::{Settings, Trail};
 use wire::{Call, Protocol, Service};
 
 /// 2026-01-02T03:04:05Z.
-pub const NOW: Timestamp = Timestamp(1_767_323_045_000);
-pub const ACCOUNT: &str = "123456789012";
+pub(crate) const NOW: Timestamp = Timestamp(1_767_323_045_000);
+pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// A plane over an empty store and catalog, on a clock that stands still.
-pub struct Plane {
-    pub trail: Trail,
-    pub clock: Arc<ManualClock>,
+pub(crate) struct Plane {
+    pub(crate) trail: Trail,
+    pub(crate) clock: Arc<ManualClock>,
     _dir: tempfile::TempDir,
 }
 
 impl Plane {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Settings::default()).await
     }
 
-    pub async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(NOW));
         let options = store::Options { dir: dir.path().to_owned(), ..store::Options::default() };
@@ -40,15 +40,15 @@ impl Plane {
     }
 
     /// Calls an operation in us-east-1; the error is `Code: message`.
-    pub async fn call(&self, operation: &str, input: Value) -> Result<Value, String> {
+    pub(crate) async fn call(&self, operation: &str, input: Value) -> Result<Value, String> {
         self.call_in("us-east-1", operation, input).await
     }
 
-    pub async fn call_in(&self, region: &str, operation: &str, input: Value) -> Result<Value, String> {
+    pub(crate) async fn call_in(&self, region: &str, operation: &str, input: Value) -> Result<Value, String> {
         self.call_with(&caller(region), operation, "", input).await
     }
 
-    pub async fn call_with(
+    pub(crate) async fn call_with(
         &self,
         caller: &Caller,
         operation: &str,
@@ -73,22 +73,22 @@ impl Plane {
     }
 
     /// Creates a trail with a bucket.
-    pub async fn create(&self, name: &str) -> Value {
+    pub(crate) async fn create(&self, name: &str) -> Value {
         self.call("CreateTrail", json!({"Name": name, "S3BucketName": "bucket"})).await.unwrap()
     }
 
-    pub async fn append(&self, events: Vec<Event>) {
+    pub(crate) async fn append(&self, events: Vec<Event>) {
         self.trail.store.append(Batch { events, ..Batch::default() }).await.unwrap();
     }
 }
 
-pub fn caller(region: &str) -> Caller {
+pub(crate) fn caller(region: &str) -> Caller {
     Caller::root(Scope { account: ACCOUNT.into(), region: region.into() }, "AKIAROOT")
 }
 
 /// Asserts that an answer is the error `code`.
 #[track_caller]
-pub fn refused(answer: Result<Value, String>, code: &str) -> String {
+pub(crate) fn refused(answer: Result<Value, String>, code: &str) -> String {
     let text = answer.expect_err(code);
     assert!(text.starts_with(&format!("{code}: ")), "wanted {code}, got {text}");
     text

@@ -92,6 +92,17 @@ async fn settings_are_validated() {
     }
     let good = json!({"Name": "good", "S3BucketName": "bucket", "CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": role,
         "KmsKeyId": "alias/k"});
+    let text = refused(plane.call("CreateTrail", good.clone()).await, "InvalidCloudWatchLogsLogGroupArnException");
+    assert!(text.ends_with("CloudTrail cannot validate the specified log group ARN."), "no such group: {text}");
+    let new = catalog::NewLogGroup {
+        name: "g",
+        created_at: NOW,
+        class: "STANDARD",
+        kms_key_id: None,
+        deletion_protected: false,
+    };
+    let scope = caller("us-east-1").scope;
+    plane.trail.catalog.create_log_group(&scope, new, "arn", &Default::default()).await.unwrap();
     let made = plane.call("CreateTrail", good).await.unwrap();
     assert_eq!(made["KmsKeyId"], "arn:aws:kms:us-east-1:123456789012:alias/k");
     assert_eq!(

@@ -4,10 +4,8 @@
 //! than 24 hours. Sequence tokens are accepted and ignored, as on AWS since 2023. A wrong entity is told, and the events
 //! are stored all the same; a right one is not kept.
 
-mod entity;
-
 use super::errors::{group_not_found, invalid, stream_not_found};
-use crate::Watch;
+use crate::{Watch, entity};
 use catalog::{LogTarget, LogTargetFound};
 use model::limits::{
     LOG_BATCH_BYTES_MAX, LOG_BATCH_SPAN_MS_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_FUTURE_MS_MAX, LOG_PAST_MS_MAX,
@@ -15,7 +13,9 @@ use model::limits::{
 use model::{Batch, Caller, LogEvent, Timestamp};
 use std::ops::Range;
 use wire::ApiError;
-use wire::logs::{InputLogEvent, PutLogEventsRequest, PutLogEventsResponse, RejectedLogEventsInfo};
+use wire::logs::{
+    Entity, InputLogEvent, PutLogEventsRequest, PutLogEventsResponse, RejectedEntityInfo, RejectedLogEventsInfo,
+};
 
 pub(super) async fn put_log_events(
     watch: &Watch,
@@ -41,8 +41,14 @@ pub(super) async fn put_log_events(
     Ok(PutLogEventsResponse {
         next_sequence_token: Some(token),
         rejected_log_events_info: rejected,
-        rejected_entity_info: input.entity.as_ref().and_then(entity::rejected),
+        rejected_entity_info: input.entity.as_ref().and_then(rejected_entity),
     })
+}
+
+/// Why the entity is not taken; `None` when it is right.
+fn rejected_entity(entity: &Entity) -> Option<RejectedEntityInfo> {
+    let mistake = entity::mistake(entity.key_attributes.as_ref(), entity.attributes.as_ref())?;
+    Some(RejectedEntityInfo { error_type: mistake.to_owned() })
 }
 
 /// A token of AWS's length; it means nothing.

@@ -1,0 +1,170 @@
+//! Walks the table of operations: what must hold for every call, whatever it does.
+
+use crate::config::{Config, Settings};
+use crate::operations::Row;
+use crate::serve;
+use crate::server::Server;
+use bytes::Bytes;
+use model::clock::ManualClock;
+use model::{TimeRange, Timestamp};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use store::{Direction, EventScan};
+use tempfile::TempDir;
+use wire::sigv4::{self, Credentials};
+use wire::{Audit, HttpRequest, Protocol, Response, Service};
+
+const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+struct Plane {
+    server: Server,
+    _dir: TempDir,
+}
+
+async fn plane() -> Plane {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = Settings { data_dir: Some(dir.path().to_owned()), ..Settings::default() };
+    let config = Config::resolve(flags, Settings::default()).unwrap();
+    let server = serve::open(config, Arc::new(ManualClock::at(NOW))).await.unwrap();
+    Plane { server, _dir: dir }
+}
+
+/// An empty call of an operation, signed with `credentials`.
+fn call(service: Service, operation: &str, protocol: Protocol, credentials: &Credentials) -> HttpRequest {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut request = HttpRequest { method: "POST".into(), path: "/".into(), ..HttpRequest::default() };
+    request.headers = vec![header("host", "127.0.0.1:8792")];
+    match protocol {
+        Protocol::Json10 | Protocol::Json11 => {
+            let prefix = match service {
+                Service::CloudWatch => "GraniteServiceVersion20100801",
+                Service::Logs => "Logs_20140328",
+                _ => "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+            };
+            request.headers.push(header("x-amz-target", &format!("{prefix}.{operation}")));
+            let version = if protocol == Protocol::Json10 { "1.0" } else { "1.1" };
+            request.headers.push(header("content-type", &format!("application/x-amz-json-{version}")));
+            request.body = Bytes::from_static(b"{}");
+        }
+        Protocol::Cbor => {
+            request.path = format!("/service/GraniteServiceVersion20100801/operation/{operation}");
+            request.headers.push(header("smithy-protocol", "rpc-v2-cbor"));
+            request.headers.push(header("content-type", "application/cbor"));
+            request.body = Bytes::from_static(&[0xbf, 0xff]);
+        }
+        Protocol::Query => {
+            request.headers.push(header("content-type", "application/x-www-form-urlencoded"));
+            request.body = format!("Action={operation}&Version={}", service.api_version()).into();
+        }
+        Protocol::RestJson => {
+            request.path = format!("/{operation}");
+            request.headers.push(header("content-type", "application/json"));
+            request.body = Bytes::from_static(b"{}");
+        }
+    }
+    sigv4::sign(&mut request, credentials, "us-east-1", service.signing_name(), NOW);
+    request
+}
+
+fn root(server: &Server) -> Credentials {
+    let (key, secret) = server.auth.credentials();
+    Credentials { access_key_id: key.into(), secret_access_key: secret.into(), session_token: None }
+}
+
+fn stranger() -> Credentials {
+    Credentials {
+        access_key_id: "AKIASTRANGERSTRANGER".into(),
+        secret_access_key: "not the secret".into(),
+        session_token: None,
+    }
+}
+
+/// Every (service, operation, audit class, protocol) of the table.
+fn walk(server: &Server) -> Vec<(Service, &'static str, Audit, Protocol)> {
+    let implemented = wire::modelled().iter().filter_map(|m| {
+        let row: &Row = server.operations.get(m.service, m.name)?;
+        Some((m.service, m.name, row.audit()))
+    });
+    implemented.flat_map(|(s, n, audit)| s.protocols().iter().map(move |&protocol| (s, n, audit, protocol))).collect()
+}
+
+/// (error code, access key) of every event of `operation`.
+async fn events_of(server: &Server, source: &str, operation: &str) -> Vec<(String, String)> {
+    let scan = EventScan {
+        account: None,
+        region: None,
+        range: TimeRange::ALL,
+        direction: Direction::Forward,
+        after: None,
+        filter: None,
+    };
+    let mut found = Vec::new();
+    let visit = &mut |row: &store::EventRow| {
+        if row.event.name == operation && row.event.source == source {
+            found.push((row.event.error_code.clone(), row.event.access_key_id.clone()));
+        }
+        ControlFlow::Continue(())
+    };
+    server.trail.store.scan_events(scan, visit).await.unwrap();
+    found
+}
+
+fn text(response: &Response) -> String {
+    String::from_utf8_lossy(&response.body).into_owned()
+}
+
+#[tokio::test]
+async fn every_operation_refuses_an_unknown_caller_and_records_it() {
+    let Plane { server, _dir } = plane().await;
+    for (service, operation, audit, protocol) in walk(&server) {
+        let before = events_of(&server, service.event_source(), operation).await.len();
+        let response = server.answer(call(service, operation, protocol, &stranger()), "127.0.0.1").await;
+        let code = if protocol == Protocol::Query { "InvalidClientTokenId" } else { "UnrecognizedClientException" };
+        assert!((400..500).contains(&response.status), "{service:?} {operation} {protocol:?}: {}", response.status);
+        assert!(text(&response).contains(code), "{service:?} {operation} {protocol:?}: {}", text(&response));
+        let events = events_of(&server, service.event_source(), operation).await;
+        let expected = usize::from(matches!(audit, Audit::Management));
+        assert_eq!(events.len() - before, expected, "{service:?} {operation} {protocol:?}");
+        if expected == 1 {
+            let last = events.last().unwrap();
+            assert_eq!(last, &("UnrecognizedClientException".to_owned(), "AKIASTRANGERSTRANGER".to_owned()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_management_call_leaves_exactly_one_event_and_none_is_a_fault() {
+    let Plane { server, _dir } = plane().await;
+    for (service, operation, audit, protocol) in walk(&server) {
+        let before = events_of(&server, service.event_source(), operation).await.len();
+        let response = server.answer(call(service, operation, protocol, &root(&server)), "127.0.0.1").await;
+        assert!(response.status < 500, "{service:?} {operation} {protocol:?}: {}", text(&response));
+        assert!(response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-amzn-requestid")));
+        let after = events_of(&server, service.event_source(), operation).await.len();
+        let expected = usize::from(matches!(audit, Audit::Management));
+        assert_eq!(after - before, expected, "{service:?} {operation} {protocol:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_modelled_operation_without_a_row_is_named_and_recorded() {
+    let Plane { server, _dir } = plane().await;
+    for modelled in wire::modelled().iter().filter(|m| server.operations.get(m.service, m.name).is_none()) {
+        let protocol = modelled.service.protocols()[0];
+        let request = call(modelled.service, modelled.name, protocol, &root(&server));
+        let response = server.answer(request, "127.0.0.1").await;
+        assert_eq!(response.status, 400, "{modelled:?}");
+        assert!(text(&response).contains(modelled.name), "{modelled:?}: {}", text(&response));
+        assert_eq!(events_of(&server, modelled.service.event_source(), modelled.name).await.len(), 1, "{modelled:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_for_another_service_is_refused() {
+    let Plane { server, _dir } = plane().await;
+    let mut request = call(Service::Logs, "DescribeLogGroups", Protocol::Json11, &root(&server));
+    sigv4::sign(&mut request, &root(&server), "us-east-1", "monitoring", NOW);
+    let response = server.answer(request, "127.0.0.1").await;
+    assert_eq!(response.status, 400);
+    assert!(text(&response).contains("InvalidSignatureException"), "{}", text(&response));
+}
