@@ -53,6 +53,8 @@ fn probe(target: &Target, prepared: &Prepared) -> anyhow::Result<Option<String>>
     let call = prepared.calls.first().context("a workload without calls")?;
     let answer = connection.call(&signed(target, call))?;
     if !(200..300).contains(&answer.status) {
+        let said: String = String::from_utf8_lossy(&answer.body).chars().take(300).collect();
+        eprintln!("  refused with HTTP {}: {said}", answer.status);
         return Ok(Some(format!("HTTP {}", answer.status)));
     }
     let Some((text, wanted)) = prepared.expected else { return Ok(None) };

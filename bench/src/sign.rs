@@ -41,7 +41,7 @@ pub fn authorization(
     let secret = format!("AWS4{}", key.secret).into_bytes();
     let signing_key = [day, REGION, service, "aws4_request"].iter().fold(secret, |k, part| mac(&k, part));
     let signature = hex(&mac(&signing_key, &to_sign));
-    format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}", key.id)
+    format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", key.id)
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
@@ -70,5 +70,13 @@ mod tests {
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/us-east-1/monitoring/aws4_request, \
              SignedHeaders=host;x-amz-date, Signature=1f25cf9cb124742fdbeb99f2303ec607da08eeb1bc64a670fb9e85723036aea6"
         );
+    }
+
+    #[test]
+    fn signs_the_headers_of_amazon_and_no_others() {
+        let key = Key { id: "A".into(), secret: "s".into() };
+        let headers = [("x-amz-target", "T.Op".to_owned()), ("content-type", "x".to_owned())];
+        let header = authorization(&key, "logs", "h", "/", "20260102T030405Z", &headers, b"");
+        assert!(header.contains("SignedHeaders=host;x-amz-date;x-amz-target, "), "{header}");
     }
 }

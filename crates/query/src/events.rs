@@ -29,10 +29,10 @@ impl Category {
 /// A lookup of audit events.
 #[derive(Debug, Clone)]
 pub struct EventLookup {
-    /// Only this account.
-    pub account: String,
-    /// Only this region.
-    pub region: String,
+    /// Only this account; `None` for all.
+    pub account: Option<String>,
+    /// Only this region; `None` for all.
+    pub region: Option<String>,
     /// Only these times.
     pub range: TimeRange,
     /// Only this category.
@@ -61,8 +61,8 @@ const LOOKED_AT_MAX: usize = 200_000;
 pub async fn lookup(store: &Store, lookup: &EventLookup) -> Result<EventPage, Error> {
     let mut filters = lookup.filters.iter();
     let scan = EventScan {
-        account: Some(lookup.account.clone()),
-        region: Some(lookup.region.clone()),
+        account: lookup.account.clone(),
+        region: lookup.region.clone(),
         range: lookup.range,
         direction: Direction::Backward,
         after: lookup.after,

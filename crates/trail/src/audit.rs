@@ -21,8 +21,8 @@ const ELEMENTS_BYTES_MAX: usize = 100 * 1024;
 pub struct OwnCall<'a> {
     /// Who called. For a key that could not be verified, `identity_type` is `Unknown` and `access_key_id` what was claimed.
     pub caller: &'a Caller,
-    /// The service called.
-    pub service: Service,
+    /// `eventSource` of the service called, such as `logs.amazonaws.com`.
+    pub source: &'a str,
     /// The operation called.
     pub operation: &'a str,
     /// Its access level: reads and lists are `readOnly`.
@@ -62,7 +62,7 @@ pub fn event(call: &OwnCall<'_>, ids: &dyn Ids) -> Event {
                 time: call.time,
                 ingestion_time: call.time,
                 name: call.operation.to_owned(),
-                source: call.service.event_source().to_owned(),
+                source: call.source.to_owned(),
                 category: category(call.audit).to_owned(),
                 record: "{}".to_owned(),
                 ..Event::default()
@@ -86,7 +86,7 @@ fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
     json.text("eventVersion", "1.11");
     json.raw("userIdentity", &identity(caller));
     json.text("eventTime", &call.time.iso_seconds());
-    json.text("eventSource", call.service.event_source());
+    json.text("eventSource", call.source);
     json.text("eventName", call.operation);
     json.text("awsRegion", &caller.scope.region);
     json.text("sourceIPAddress", &caller.source_ip);
@@ -105,7 +105,7 @@ fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
         json.raw("resources", &resources(call.resources, &caller.scope.account));
     }
     json.text("eventType", "AwsApiCall");
-    if call.service == Service::Logs {
+    if call.source == Service::Logs.event_source() {
         // CloudWatch Logs alone states its API version, without hyphens.
         json.text("apiVersion", "20140328");
     }
@@ -241,7 +241,7 @@ impl DataAudit {
         }
         let subject = Subject {
             category: "Data".into(),
-            source: call.service.event_source().into(),
+            source: call.source.into(),
             name: call.operation.into(),
             event_type: "AwsApiCall".into(),
             read_only: Some(matches!(call.access, Access::Read | Access::List)),
@@ -282,7 +282,7 @@ mod tests {
     fn call(caller: &Caller) -> OwnCall<'_> {
         OwnCall {
             caller,
-            service: Service::Logs,
+            source: Service::Logs.event_source(),
             operation: "CreateLogGroup",
             access: Access::Write,
             audit: Audit::Management,

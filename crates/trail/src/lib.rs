@@ -42,7 +42,7 @@ pub struct Settings {
     /// Most channels in one region of an account (CloudTrail quotas: 25).
     pub channels_per_region_max: usize,
     /// LookupEvents as AWS has it is strict: 90 days, one attribute, management events. Lenient, it sees all of time,
-    /// takes several attributes (all must match) and finds every category.
+    /// takes several attributes (all must match) and finds every category, account and region: for imported files.
     pub lenient_lookup: bool,
 }
 

@@ -149,7 +149,7 @@ impl Arrived<'_> {
         let resources = data_resources(caller, audit, answer.request_parameters.as_deref());
         let call = OwnCall {
             caller,
-            service,
+            source: service.event_source(),
             operation,
             access,
             audit,

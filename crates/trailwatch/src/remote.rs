@@ -3,17 +3,20 @@
 use crate::server::{Server, json};
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use model::{Clock, Event};
+use model::{Batch, Caller, Clock, Event};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
+use trail::audit::OwnCall;
 use trail::import::{self, Imported};
 use trail::record::Defaults;
 use wire::sigv4::{self, Credentials};
-use wire::{HttpRequest, Protocol, Response};
+use wire::{Access, Audit, HttpRequest, Protocol, Response};
 
 /// Service name in the signature of our own calls.
 const SIGNING_NAME: &str = "trailwatch";
+/// `eventSource` of our own calls that AWS does not have.
+const EVENT_SOURCE: &str = "trailwatch";
 /// Refusals repeated to the client.
 const REFUSALS_MAX: usize = 100;
 
@@ -52,9 +55,9 @@ pub async fn import(server: &Server, request: &HttpRequest, source_ip: &str) -> 
         Err(refusal) if refused.len() < REFUSALS_MAX => refused.push(refusal.to_string()),
         Err(_) => {}
     });
-    match import::store(&server.trail, events).await {
+    match store(server, &caller, request, events).await {
         Ok(Imported { stored, duplicates }) => {
-            tracing::info!(stored, duplicates, refused = refused.len(), access_key_id = caller.access_key_id, "imported audit events");
+            tracing::debug!(stored, duplicates, refused = refused.len(), "imported audit events");
             let outcome = Outcome { stored, duplicates, refused };
             json(200, &serde_json::json!(outcome))
         }
@@ -64,6 +67,34 @@ pub async fn import(server: &Server, request: &HttpRequest, source_ip: &str) -> 
             json(error.status(), &serde_json::json!({ "__type": error.code(), "message": error.message() }))
         }
     }
+}
+
+/// Stores the events, and an event of our own that says who brought them in.
+async fn store(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+    events: Vec<Event>,
+) -> Result<Imported, store::Error> {
+    let imported = import::store(&server.trail, events).await?;
+    let response = serde_json::json!({ "stored": imported.stored, "duplicates": imported.duplicates }).to_string();
+    let call = OwnCall {
+        caller,
+        source: EVENT_SOURCE,
+        operation: "ImportEvents",
+        access: Access::Write,
+        audit: Audit::Management,
+        time: server.clock.now(),
+        request_id: &server.ids.uuid().to_string(),
+        host: request.header("host"),
+        request_parameters: None,
+        response_elements: Some(&response),
+        error: None,
+        resources: &[],
+    };
+    let event = trail::audit::event(&call, &*server.ids);
+    server.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await?;
+    Ok(imported)
 }
 
 /// A running server, seen from the command line.

@@ -1,7 +1,8 @@
 //! LookupEvents: management (or Insights) events of the caller's account and region, newest first.
 //!
 //! Strict as AWS has it: 90 days, one attribute, pages of at most 50, tokens good only with the same parameters. The
-//! setting `lenient_lookup` lifts the first two and finds every category. AWS's two calls a second are not enforced.
+//! setting `lenient_lookup` lifts the first two and finds every category, account and region. AWS's two calls a second
+//! are not enforced.
 
 use super::page_token::PageToken;
 use crate::Trail;
@@ -27,8 +28,8 @@ pub(super) async fn lookup_events(
     let page = lookup(
         &trail.store,
         &EventLookup {
-            account: caller.scope.account.clone(),
-            region: caller.scope.region.clone(),
+            account: (!lenient).then(|| caller.scope.account.clone()),
+            region: (!lenient).then(|| caller.scope.region.clone()),
             range,
             category: match (insight, lenient) {
                 (true, _) => Category::Insight,

@@ -63,8 +63,8 @@ async fn each_event_succeeds_or_fails_by_itself() {
 
     assert_eq!(plane.call("LookupEvents", json!({})).await.unwrap()["Events"], json!([]), "not a management event");
     let question = EventLookup {
-        account: ACCOUNT.into(),
-        region: "us-east-1".into(),
+        account: Some(ACCOUNT.into()),
+        region: Some("us-east-1".into()),
         range: model::TimeRange::ALL,
         category: Category::Any,
         filters: vec![store::EventFilter::Username("alice".into())],
