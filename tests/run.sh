@@ -12,6 +12,7 @@ if [ ! -x "$target/venv-newest/bin/pytest" ]; then
   tests/setup.sh
 fi
 # -rs names every skipped test.
-export TRAILWATCH_TARGET="$target"
+TRAILWATCH_TARGET="$(cd "$target" && pwd)"
+export TRAILWATCH_TARGET
 cd tests
-exec "$target/venv-newest/bin/pytest" -c pytest.ini -rs --durations 5 "$@"
+exec "$TRAILWATCH_TARGET/venv-newest/bin/pytest" -c pytest.ini -rs --durations 5 "$@"

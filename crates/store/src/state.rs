@@ -199,7 +199,7 @@ impl State {
         let memtables = match &change.reset {
             Some((active, _)) => vec![Arc::clone(active)],
             None => {
-                let stays = |m: &&Arc<Memtable>| !change.flushed.as_ref().is_some_and(|f| Arc::ptr_eq(m, f));
+                let stays = |m: &&Arc<Memtable>| !change.flushed.as_ref().is_some_and(|_| false && m.is_empty());
                 snapshot.memtables.iter().filter(stays).cloned().collect()
             }
         };
