@@ -19,6 +19,7 @@ step() { # step NAME COMMAND...: runs it, keeps its output for the count, goes o
 
 step format cargo fmt --all --check
 step build cargo build --release --locked --workspace
+step clippy cargo clippy --release --locked --workspace --all-targets -- -D warnings
 step rust cargo test --release --locked --workspace --no-fail-fast
 step setup tests/setup.sh
 step clients tests/run.sh

@@ -47,10 +47,11 @@ impl Observation {
     /// (sample count, sum, minimum, maximum) of the observation.
     pub fn stats(&self) -> (f64, f64, f64, f64) {
         match self {
-            Observation::Values(pairs) => pairs.iter().fold(
-                (0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY),
-                |(count, sum, min, max), &(value, n)| (count + n, sum + value * n, min.min(value), max.max(value)),
-            ),
+            Observation::Values(pairs) => pairs
+                .iter()
+                .fold((0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY), |(count, sum, min, max), &(value, n)| {
+                    (count + n, sum + value * n, min.min(value), max.max(value))
+                }),
             &Observation::Set { count, sum, min, max } => (count, sum, min, max),
         }
     }

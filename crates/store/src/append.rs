@@ -12,6 +12,7 @@ use crate::state::{Change, Snapshot, State, lock};
 use model::{Batch, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
@@ -19,6 +20,9 @@ use tokio::sync::oneshot;
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most batches that may wait for the writer.
 const QUEUE_BATCHES_MAX: usize = 4096;
+
+/// How long an append waits for a flush to make room.
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(15);
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -42,12 +46,13 @@ pub(crate) struct Pending {
 impl Store {
     /// Makes the batch durable, all of it or nothing, and visible to every scan that starts after the return.
     ///
-    /// `Throttled` when records come faster than they can be written to segments. `Poisoned` after a failed write or sync; the
-    /// outcome of the append that met the failure is then unknown until the store is opened anew.
+    /// When records come faster than they can be written to segments, an append waits a little for room, so that clients
+    /// slow down to the speed of the disk; `Throttled` when that takes too long, or when flushes fail. `Poisoned` after a
+    /// failed write or sync; the outcome of the append that met the failure is then unknown until the store is opened anew.
     pub async fn append(&self, batch: Batch) -> Result<Appended> {
         let state = self.state();
         state.check_poison()?;
-        throttle(state)?;
+        wait_for_room(state).await?;
         let frame = Frame::new(&batch)?;
         let bytes = frame.len();
         let (reply, answer) = oneshot::channel();
@@ -59,6 +64,31 @@ impl Store {
             return Err(error);
         }
         answer.await.unwrap_or(Err(Error::Closed))
+    }
+}
+
+/// Waits until the memtables have room, as long as flushes go on to make it.
+async fn wait_for_room(state: &State) -> Result<()> {
+    if throttle(state).is_ok() {
+        return Ok(());
+    }
+    let waiting = async {
+        loop {
+            // Listens before it looks, so that no flush is missed in between.
+            let freed = state.room.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            state.check_poison()?;
+            match throttle(state) {
+                Ok(()) => return Ok(()),
+                Err(error) if lock(&state.flush_error).is_some() => return Err(error),
+                Err(_) => freed.await,
+            }
+        }
+    };
+    match tokio::time::timeout(ROOM_WAIT_MAX, waiting).await {
+        Ok(outcome) => outcome,
+        Err(_) => throttle(state),
     }
 }
 
@@ -116,6 +146,12 @@ pub(crate) struct Writer {
 impl Writer {
     /// Works until it is told to stop.
     pub(crate) fn run(mut self, mut commands: UnboundedReceiver<Command>) {
+        // A crash may have left more in the journal than memtables may hold: appends would be throttled for ever, for it is
+        // after an append that a memtable is cut.
+        if self.is_due(self.state.clock.0.now()) {
+            // A failure poisons the journal, which the next append reports.
+            let _ = self.cut();
+        }
         let mut next = commands.blocking_recv();
         while let Some(command) = next.take() {
             match command {

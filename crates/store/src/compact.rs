@@ -64,7 +64,8 @@ struct Input {
 
 enum Output {
     Logs(LogWriter),
-    Metrics(MetricWriter),
+    // Boxed: its column builders make it the largest by far.
+    Metrics(Box<MetricWriter>),
     Events(EventWriter),
 }
 
@@ -123,7 +124,7 @@ impl Rewrite {
             row_group_rows,
             output: match kind {
                 Kind::Logs => Output::Logs(LogWriter::new(writer)),
-                Kind::Metrics => Output::Metrics(MetricWriter::new(writer, row_group_rows)),
+                Kind::Metrics => Output::Metrics(Box::new(MetricWriter::new(writer, row_group_rows))),
                 Kind::Events => Output::Events(EventWriter { writer }),
             },
         }

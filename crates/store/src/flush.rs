@@ -40,6 +40,7 @@ pub(crate) fn run(state: &Arc<State>, runtime: &tokio::runtime::Handle, commands
             // The records are safe in the journal; the next cut or `flush` tries again.
             tracing::error!(%error, "flush a memtable");
         }
+        state.room.notify_waiters();
         if let Some(reply) = reply {
             let _ = reply.send(flushed);
         }
@@ -60,6 +61,7 @@ fn flush_all(state: &Arc<State>, runtime: &tokio::runtime::Handle) -> Result<()>
             }
             state.commit(Change { flushed: Some(Arc::clone(memtable)), add, ..Change::default() }).await
         })?;
+        state.room.notify_waiters();
     }
 }
 

@@ -61,6 +61,7 @@ impl Store {
             flush_error: Mutex::default(),
             flusher,
             flush_waiting: false.into(),
+            room: tokio::sync::Notify::new(),
             committed: tokio::sync::Mutex::new(Committed {
                 number: manifest.number,
                 stored: manifest.number,

@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub flush_error: Mutex<Option<String>>,
     pub flusher: mpsc::Sender<FlushCommand>,
     pub flush_waiting: AtomicBool,
+    /// Told after each flush: there may be room for appends that wait.
+    pub room: tokio::sync::Notify,
     pub committed: tokio::sync::Mutex<Committed>,
     pub next_segment: AtomicU64,
     /// Length of each journal file.
@@ -199,7 +201,7 @@ impl State {
         let memtables = match &change.reset {
             Some((active, _)) => vec![Arc::clone(active)],
             None => {
-                let stays = |m: &&Arc<Memtable>| !change.flushed.as_ref().is_some_and(|_| false && m.is_empty());
+                let stays = |m: &&Arc<Memtable>| !change.flushed.as_ref().is_some_and(|f| Arc::ptr_eq(m, f));
                 snapshot.memtables.iter().filter(stays).cloned().collect()
             }
         };

@@ -59,7 +59,11 @@ impl Auth {
 
     /// The key id and secret to paste: the root key, or in open mode any words.
     pub fn credentials(&self) -> (&str, &str) {
-        if self.open { (&self.account_id, "any-secret-works") } else { (&self.root.access_key_id, &self.root.secret_access_key) }
+        if self.open {
+            (&self.account_id, "any-secret-works")
+        } else {
+            (&self.root.access_key_id, &self.root.secret_access_key)
+        }
     }
 
     fn scope(&self, account: &str, region: Option<&str>) -> Scope {

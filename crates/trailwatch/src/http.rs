@@ -144,7 +144,8 @@ fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
 
 fn into_answer(response: wire::Response) -> Answer {
     let mut answer = Answer::new(Full::new(response.body));
-    *answer.status_mut() = hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    *answer.status_mut() =
+        hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers {
         // A header value made from input could hold a line break; such a header is left out.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use trail::Trail;
 use trail::import::{self, Imported, Refusal};
 use trail::record::Defaults;
-use trail::Trail;
 
 /// Most records, and bytes of records, handed over at once.
 const BATCH_EVENTS_MAX: usize = 2_000;
@@ -30,7 +30,7 @@ pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let defaults = defaults(&args, &*clock)?;
     let target = match &args.data_dir {
         Some(dir) => Target::Local(Box::new(open_trail(dir, clock).await?)),
-        None => Target::Remote(Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?),
+        None => Target::Remote(Box::new(Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?)),
     };
     let mut tally = Tally::new();
     let files = import::files(&args.paths, &mut |refusal| tally.refuse(&refusal));
@@ -44,10 +44,7 @@ pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
     tally.bar.finish_and_clear();
     println!(
         "{} records imported, {} there already, {} refused, {} files",
-        tally.imported.stored,
-        tally.imported.duplicates,
-        tally.refused,
-        file_count
+        tally.imported.stored, tally.imported.duplicates, tally.refused, file_count
     );
     Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -80,7 +77,7 @@ async fn open_trail(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Trail> 
 /// Where records go.
 enum Target {
     Local(Box<Trail>),
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 impl Target {

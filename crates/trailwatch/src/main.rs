@@ -50,7 +50,9 @@ enum Command {
 
 /// Everything is kept under --data-dir: copy that folder (while the server is stopped) and you have a backup.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute). Flags win.\nRUST_LOG sets how much is logged (default: info).")]
+#[command(
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+)]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
     #[arg(long, value_name = "DIR")]
@@ -81,7 +83,9 @@ enum Import {
 
 /// Records are kept byte for byte; those that are there already (same eventID) are skipped, so an import can be repeated.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  trailwatch import cloudtrail ./AWSLogs/                       # into the running server (AWS_ENDPOINT_URL)\n  trailwatch import cloudtrail --data-dir trailwatch-data x.json.gz   # straight into a stopped server's data\n\nExit code 0: everything is in. 1: something was refused (each refusal is named) or the import failed.")]
+#[command(
+    after_help = "Examples:\n  trailwatch import cloudtrail ./AWSLogs/                       # into the running server (AWS_ENDPOINT_URL)\n  trailwatch import cloudtrail --data-dir trailwatch-data x.json.gz   # straight into a stopped server's data\n\nExit code 0: everything is in. 1: something was refused (each refusal is named) or the import failed."
+)]
 struct ImportArgs {
     /// Files and folders
     #[arg(required = true, value_name = "PATH")]

@@ -110,14 +110,19 @@ pub struct Remote {
 
 impl Remote {
     /// The server that `endpoint` or the environment names, with the environment's keys.
-    pub fn from_environment(endpoint: Option<&str>, defaults: &Defaults, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub fn from_environment(
+        endpoint: Option<&str>,
+        defaults: &Defaults,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let base = endpoint.map(str::to_owned).or_else(|| environment("AWS_ENDPOINT_URL"));
         let base = base.unwrap_or_else(|| "http://127.0.0.1:8792".into()).trim_end_matches('/').to_owned();
         let uri: http::Uri = base.parse().with_context(|| format!("--endpoint '{base}' is not a URL"))?;
         let host = uri.authority().with_context(|| format!("--endpoint '{base}' names no host"))?.to_string();
         let key = |name| {
-            environment(name).with_context(|| format!("{name} is not set: paste the export lines that the server printed"))
+            environment(name)
+                .with_context(|| format!("{name} is not set: paste the export lines that the server printed"))
         };
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)

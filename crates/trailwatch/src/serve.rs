@@ -28,9 +28,8 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
     let lines = server_log::install(&filter, Arc::clone(&clock)).context("set up the log (RUST_LOG)")?;
     let server = Arc::new(open(config, Arc::clone(&clock)).await?);
-    let listener = TcpListener::bind(server.config.listen)
-        .await
-        .with_context(|| format!("listen on {}", server.config.listen))?;
+    let listener =
+        TcpListener::bind(server.config.listen).await.with_context(|| format!("listen on {}", server.config.listen))?;
     let address = listener.local_addr()?;
     let tasks = tasks::Tasks::start(Arc::clone(&server), lines);
     announce(&server, address)?;

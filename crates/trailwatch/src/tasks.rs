@@ -135,7 +135,12 @@ async fn own_metrics(server: Arc<Server>, mut stopped: Stopped) {
         // Calls of the minute that just ended are stamped inside it.
         let (summary, datapoints) = server.calls.take(&config.account_id, &config.region, server.clock.now() - SECOND);
         if summary.calls > 0 {
-            tracing::info!(calls = summary.calls, errors = summary.errors, faults = summary.faults, "calls in the last minute");
+            tracing::info!(
+                calls = summary.calls,
+                errors = summary.errors,
+                faults = summary.faults,
+                "calls in the last minute"
+            );
         }
         publish(&server, datapoints).await;
         if !go_on {

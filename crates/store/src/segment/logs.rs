@@ -14,7 +14,6 @@ use super::{GroupRows, Keys, ROW_GROUP_BYTES_MAX, SegmentWriter, column};
 use crate::error::{Error, Result};
 use crate::logs_page::LogPage;
 use crate::position::Position;
-use crate::streams::StreamStats;
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
@@ -194,7 +193,7 @@ impl LogWriter {
             rows.rows += 1;
             (rows.min_time, rows.max_time) = (rows.min_time.min(time), rows.max_time.max(time));
             let bytes = message.value_length(at) as usize;
-            let stats = rows.streams.entry(StreamId(columns.stream.value(at))).or_insert_with(StreamStats::default);
+            let stats = rows.streams.entry(StreamId(columns.stream.value(at))).or_default();
             stats.add(time, Timestamp(ingestion_time.value(at)), bytes);
         }
         self.writer.write(batch, min_time, max_time)

@@ -64,7 +64,7 @@ impl Segment {
 
     async fn read_footer(&self) -> Result<ArrowReaderMetadata> {
         let path = self.entry.path();
-        let bytes = self.fetch(&[self.tail..self.entry.bytes]).await?.pop().unwrap_or_default();
+        let bytes = self.fetch(std::slice::from_ref(&(self.tail..self.entry.bytes))).await?.pop().unwrap_or_default();
         let decode = || -> std::result::Result<ArrowReaderMetadata, ParquetError> {
             let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
             reader.try_parse_sized(&bytes, self.entry.bytes)?;

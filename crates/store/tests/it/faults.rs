@@ -186,3 +186,26 @@ async fn appends_are_throttled_and_not_held_when_flushes_fail() {
     store.append(logs(vec![log(1, 1, accepted, &text)])).await.unwrap();
     assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len() as i64, accepted + 1);
 }
+
+/// A crash may leave more in the journal than memtables may hold. Appends must come to work again without anybody's help.
+#[tokio::test]
+async fn a_journal_beyond_the_cap_does_not_throttle_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let text = "x".repeat(1_000);
+    for n in 0..50 {
+        store.append(logs(vec![log(1, 1, n, &text)])).await.unwrap();
+    }
+    drop(store);
+    let small = Options { memtable_bytes_max: 10_000, ..options(dir.path()) };
+    let store = Store::open(small, clock()).await.unwrap();
+    let accepted = async {
+        while let Err(error) = store.append(logs(vec![log(1, 1, 50, &text)])).await {
+            assert_eq!(error.kind(), ErrorKind::Throttled);
+            tokio::task::yield_now().await;
+        }
+    };
+    // The limit is only there so that a store that never recovers fails the test instead of hanging it.
+    tokio::time::timeout(std::time::Duration::from_secs(60), accepted).await.expect("the replayed records are flushed");
+    assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 51);
+}
