@@ -37,6 +37,10 @@ pub struct Server {
 impl Server {
     /// Answers one whole request: our own few paths first, then AWS operations.
     pub async fn answer(&self, request: HttpRequest, source_ip: &str) -> Response {
+        // Browsers say where a page came from; no page may drive our own paths, least of all a reset of an open server.
+        if request.path.starts_with("/_trailwatch/") && request.header("origin").is_some() {
+            return json(403, &serde_json::json!({ "message": "not from a web page" }));
+        }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET" | "HEAD", "/health") => self.health(),
             ("POST", "/_trailwatch/reset") if self.config.open => self.reset().await,

@@ -205,7 +205,7 @@ proptest! {
 
     #[test]
     fn the_store_is_a_list(actions in prop::collection::vec(action(), 1..40)) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
         runtime.block_on(run(actions));
     }
 }

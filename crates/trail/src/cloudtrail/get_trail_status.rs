@@ -1,7 +1,7 @@
 //! GetTrailStatus: whether the trail logs, since when, and how its deliveries fare.
 //!
-//! Trailwatch has no S3, SNS or KMS endpoint yet, and does not deliver to log groups: what a trail that has logged asks
-//! for is reported as failing, with the reason, and no delivery time is made up.
+//! Trailwatch delivers to no bucket, topic or log group yet: what a trail that has logged asks for is reported as failing,
+//! with the reason, and no delivery time is made up.
 
 use super::trails;
 use crate::Trail;
@@ -26,18 +26,18 @@ fn status(row: &TrailRow) -> GetTrailStatusResponse {
     // The old members are texts, empty where there is nothing to say.
     let text = |time: Option<Timestamp>| Some(time.map(Timestamp::iso_seconds).unwrap_or_default());
     let no_bucket =
-        format!("NoSuchBucket: no S3 endpoint is configured, bucket {} is out of reach", settings.s3_bucket);
+        format!("Delivery to S3 is not available yet, bucket {} gets nothing", settings.s3_bucket);
     let topic = settings.sns_topic.as_deref().unwrap_or_default();
     GetTrailStatusResponse {
         is_logging: Some(row.logging),
         latest_delivery_error: failing(true, no_bucket.clone()),
         latest_notification_error: failing(
             settings.sns_topic.is_some(),
-            format!("NotFound: no SNS endpoint is configured, topic {topic} is out of reach"),
+            format!("Delivery to SNS is not available yet, topic {topic} gets nothing"),
         ),
         latest_cloud_watch_logs_delivery_error: failing(
             settings.logs_group_arn.is_some(),
-            "Delivery of trails to log groups is not available".to_owned(),
+            "Delivery to log groups is not available yet".to_owned(),
         ),
         latest_digest_delivery_error: failing(settings.file_validation, no_bucket),
         start_logging_time: row.logging_started_at,

@@ -1,7 +1,7 @@
 //! Alarm actions: what a change of state sets off, and what came of it.
 //!
-//! No endpoint is configured for any service yet, so every action is reported as failed in the history, with the service
-//! it was meant for. Never dropped in silence.
+//! Trailwatch delivers to no service yet, so every action is reported as failed in the history, with the service it was
+//! meant for. Never dropped in silence.
 
 use crate::alarms::history;
 use catalog::{Alarm, AlarmHistoryItem, AlarmState, StateChange};
@@ -22,7 +22,7 @@ pub fn outcomes(alarm: &Alarm, change: &StateChange) -> Vec<AlarmHistoryItem> {
         .iter()
         .map(|action| {
             let service = Arn::parse(action).map_or("this action", |arn| arn.service);
-            history::action_failed(alarm, change, action, &format!("no endpoint is configured for {service}"))
+            history::action_failed(alarm, change, action, &format!("delivery to {service} is not available yet"))
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use catalog::{Alarm, StateChange};
 /// Writes `change` if the alarm is still the one that was read. False when another evaluator or another request was
 /// faster: the caller has nothing more to do.
 ///
-/// The same transaction tells what came of the actions: as long as no endpoint is configured none can run, and a crash
+/// The same transaction tells what came of the actions: as long as nothing is delivered none can run, and a crash
 /// must not lose the trace of one that should have.
 pub async fn apply(watch: &Watch, alarm: &Alarm, change: &StateChange) -> catalog::Result<bool> {
     let mut items = Vec::new();
