@@ -87,7 +87,7 @@ fn take_logs(decoder: &mut Decoder<'_>) -> Result<Vec<LogEvent>, Damage> {
 
 fn put_datapoints(datapoints: &[Datapoint], encoder: &mut Encoder) {
     // Clients repeat an Arc for a repeated series, so the address finds most repetitions; a missed one only costs bytes.
-    let mut places: HashMap<usize, u64> = HashMap::new();
+    let mut places: HashMap<usize, u64, foldhash::fast::RandomState> = HashMap::default();
     let mut series: Vec<&SeriesKey> = Vec::new();
     let mut of_point = Vec::with_capacity(datapoints.len());
     for point in datapoints {

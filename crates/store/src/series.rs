@@ -1,5 +1,6 @@
 //! The series index: every `SeriesKey` that has data, in memory, with the time it was last written to.
 
+use foldhash::quality::RandomState;
 use model::{SeriesKey, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -38,7 +39,8 @@ impl SeriesFilter {
 #[derive(Debug, Default)]
 pub(crate) struct SeriesIndex {
     // Lookup only; never iterated, for its order differs from run to run.
-    numbers: HashMap<Arc<SeriesKey>, SeriesNumber>,
+    // Clients choose the keys, and every datum is looked up: seeded, and fast.
+    numbers: HashMap<Arc<SeriesKey>, SeriesNumber, RandomState>,
     sorted: BTreeMap<Arc<SeriesKey>, SeriesNumber>,
     keys: Vec<Arc<SeriesKey>>,
     last_written: Vec<Timestamp>,

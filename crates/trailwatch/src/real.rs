@@ -26,6 +26,13 @@ impl Ids for RandomIds {
     }
 }
 
+/// A random number that nobody can guess.
+pub fn random_u64() -> Result<u64, getrandom::Error> {
+    let mut bytes = [0u8; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
 /// `length` random characters of `alphabet`, unbiased.
 pub fn random_text(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> {
     let limit = 256 - 256 % alphabet.len();

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::keys::AccessKey;
-use crate::real::{RandomIds, SystemClock};
+use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::server::Server;
 use crate::{http, operations, server_log, tasks};
 use anyhow::{Context, anyhow};
@@ -80,7 +80,8 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
 
 /// Opens the store of a data directory; a directory in use is an error that says what to do.
 pub async fn open_store(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
-    let options = store::Options { dir: dir.join("store"), ..store::Options::default() };
+    let salt = random_u64().context("draw random bytes")?;
+    let options = store::Options { dir: dir.join("store"), salt, ..store::Options::default() };
     match Store::open(options, clock).await {
         Err(store::Error::Locked { .. }) => Err(anyhow!(
             "data directory {} is in use by another trailwatch process; stop it, or choose another --data-dir",

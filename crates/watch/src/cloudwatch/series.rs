@@ -1,8 +1,9 @@
 //! `SeriesCache`: one shared `SeriesKey` per metric, found without allocating, because clients repeat the same few metrics.
 
+use foldhash::quality::RandomState;
 use model::{Scope, SeriesKey};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use wire::cloudwatch::Dimension;
 
@@ -38,7 +39,7 @@ impl SeriesCache {
     pub fn shared() -> &'static Self {
         static SHARED: LazyLock<SeriesCache> = LazyLock::new(|| SeriesCache {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         });
         &SHARED
     }
