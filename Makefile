@@ -17,7 +17,7 @@ build: ## Build the server (first time: a few minutes; later: seconds)
 	@scripts/prerequisites.sh build
 	@scripts/build.sh
 
-run: build ## Build and start Trailwatch on $(LISTEN) with its data in $(DATA_DIR)
+run: build ## Build and start Trailwatch (LISTEN=127.0.0.1:8792 DATA_DIR=trailwatch-data)
 	@exec "$$(scripts/target-dir.sh)/release/trailwatch" serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)"
 
 test: ## Run all tests: Rust, then real clients against the real server

@@ -90,6 +90,9 @@ def test_describing(cloudwatch):
     assert names(AlarmNamePrefix="list-", AlarmTypes=["CompositeAlarm"]) == []
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix="list-", PaginationConfig={"PageSize": 2})
     assert [len(p["MetricAlarms"]) for p in pages] == [2, 2, 1]
+    cloudwatch.get_waiter("alarm_exists").wait(AlarmNames=["list-0"], WaiterConfig={"Delay": 1, "MaxAttempts": 2})
+    first = cloudwatch.describe_alarms(AlarmNamePrefix="list-", MaxRecords=1)
+    assert refused(cloudwatch.describe_alarms, AlarmNamePrefix="x", NextToken=first["NextToken"])["Code"] == "InvalidNextToken"
     assert refused(cloudwatch.describe_alarms, AlarmNames=["a"], AlarmNamePrefix="b")["Code"] in ("InvalidParameterCombination", "ValidationError")
     cloudwatch.put_metric_alarm(**{**BASE, "MetricName": "Special"}, AlarmName="special", Dimensions=[{"Name": "D", "Value": "1"}])
     found = cloudwatch.describe_alarms_for_metric(Namespace="T/Alarm", MetricName="Special", Dimensions=[{"Name": "D", "Value": "1"}])

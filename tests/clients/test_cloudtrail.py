@@ -140,6 +140,21 @@ def test_failed_and_refused_calls_are_on_the_record(server, cloudtrail, logs):
     assert unknown["EventName"] == "DeleteTrail" and record(unknown)["errorCode"]
 
 
+def test_a_record_tells_what_was_sent_and_nothing_else(server, cloudtrail):
+    """AWS writes null where there is nothing to tell; a required parameter that was not sent does not appear as empty."""
+    server.client("sts").get_caller_identity()
+    assert record(lookup(cloudtrail, "EventName", "GetCallerIdentity")[0])["requestParameters"] is None
+    body = {"DashboardName": "no-body"}
+    assert server.json_call("monitoring", "PutDashboard", body).status == 400
+    refusal = record(lookup(cloudtrail, "EventName", "PutDashboard")[0])
+    assert (refusal["requestParameters"], refusal["responseElements"]) == ({"dashboardName": "no-body"}, None)
+    cloudtrail.create_trail(Name="nothing-to-tell", S3BucketName="bucket")
+    cloudtrail.start_logging(Name="nothing-to-tell")
+    started = record(lookup(cloudtrail, "EventName", "StartLogging")[0])
+    assert (started["requestParameters"], started["responseElements"]) == ({"name": "nothing-to-tell"}, None)
+    cloudtrail.delete_trail(Name="nothing-to-tell")
+
+
 def test_every_attribute_finds_the_call(server, cloudtrail, logs):
     logs.create_log_group(logGroupName="/audit/attributes")
     (event,) = [e for e in lookup(cloudtrail, "EventName", "CreateLogGroup") if "/audit/attributes" in e["CloudTrailEvent"]]

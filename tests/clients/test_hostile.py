@@ -3,7 +3,10 @@
 import datetime
 import gzip
 import json
+import random
 import socket
+import threading
+import time
 
 import pytest
 
@@ -255,3 +258,45 @@ def test_strange_paths_and_methods(server):
                          ("POST", "/_trailwatch/reset"), ("GET", "/../../etc/passwd"), ("POST", "/PutAuditEvents")):
         answer = server.http(method, path)
         assert 300 <= answer.status < 500, (method, path, answer)
+
+
+def test_bodies_that_do_not_come_take_no_room(server):
+    host, port = server.endpoint.removeprefix("http://").split(":")
+    begun = []
+    try:
+        for n in range(100):
+            length = "Transfer-Encoding: chunked" if n % 2 else "Content-Length: 8388608"
+            begun.append(socket.create_connection((host, int(port)), timeout=30))
+            begun[-1].sendall(f"POST / HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n1\r\na\r\n".encode())
+        time.sleep(0.5)
+        answer = server.http("POST", "/", b"2\r\n{}\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"})
+        assert answer.code == "UnknownOperationException", answer
+        assert server.json_call("logs", "DescribeLogGroups", {}).status == 200
+    finally:
+        for connection in begun:
+            connection.close()
+
+
+def test_a_costly_regex_holds_up_nobody(server, logs):
+    logs.create_log_group(logGroupName="/hostile/regex")
+    logs.create_log_stream(logGroupName="/hostile/regex", logStreamName="s")
+    letters = random.Random(2)
+    for _ in range(8):
+        now = int(time.time() * 1000)
+        messages = ["".join(letters.choices("ab", k=10_000)) + "c" for _ in range(100)]
+        events = [{"timestamp": now, "message": message} for message in messages]
+        logs.put_log_events(logGroupName="/hostile/regex", logStreamName="s", logEvents=events)
+    pattern = {"logGroupName": "/hostile/regex", "filterPattern": "%a[ab]{700}aaaaaaaaaaaaaaaac%"}
+    searches = [threading.Thread(target=server.json_call, args=("logs", "FilterLogEvents", pattern)) for _ in range(6)]
+    for search in searches:
+        search.start()
+    waits = []
+    while any(search.is_alive() for search in searches):
+        began = time.monotonic()
+        assert server.http("GET", "/health").status == 200
+        waits.append(time.monotonic() - began)
+    assert max(waits) < 2, "other requests waited for searches"
+    answer = server.json_call("logs", "FilterLogEvents", pattern)
+    assert answer.status == 200, answer
+    answer = server.json_call("logs", "TestMetricFilter", {"filterPattern": "%a[ab]{700}c%", "logEventMessages": ["ab" * 100_000] * 6})
+    assert (answer.status, answer.code) == (400, "InvalidParameterException"), answer

@@ -28,6 +28,10 @@ pub const LOG_PAGE_EVENTS_MAX: usize = 10_000;
 pub const LOG_PAGE_BYTES_MAX: usize = 1_048_576;
 /// FilterLogEvents: most bytes looked at for one page, so that a pattern that matches nothing cannot hold a request forever.
 pub const FILTER_SCAN_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// FilterLogEvents: longest search for one page, milliseconds: regular expressions cost far more than the bytes they read.
+pub const FILTER_SCAN_MS_MAX: i64 = 3_000;
+/// FilterLogEvents: most searches that run at once; further ones wait. Each keeps a thread busy.
+pub const FILTER_SEARCHES_MAX: usize = 16;
 /// Filter patterns: longest text (filter pattern syntax page).
 pub const FILTER_PATTERN_CHARS_MAX: usize = 1024;
 

@@ -194,24 +194,41 @@ fn data_resources(caller: &Caller, audit: Audit, parameters: Option<&str>) -> Ve
 
 impl Server {
     /// Refuses a request before its body is read: too many bytes are being read at once.
+    ///
+    /// The only refusal without an audit event: writing one would add to the overload.
     pub fn overloaded(&self, request: &HttpRequest) -> Response {
-        self.refuse_early(request, ApiError::new(&common::THROTTLING, "Rate exceeded"))
+        let request_id = self.ids.uuid().to_string();
+        let error = ApiError::new(&common::THROTTLING, "Rate exceeded");
+        error_response(routing::protocol(request), service_claimed(request), &error, &request_id)
     }
 
     /// Refuses a request whose body is larger than any call may be.
-    pub fn too_large(&self, request: &HttpRequest) -> Response {
+    pub async fn too_large(&self, request: &HttpRequest, source_ip: &str) -> Response {
         let message = format!("Request size exceeded {} bytes", model::limits::BODY_BYTES_MAX);
-        self.refuse_early(request, ApiError::new(&common::REQUEST_TOO_LARGE, message))
+        self.refuse_early(request, source_ip, ApiError::new(&common::REQUEST_TOO_LARGE, message)).await
     }
 
     /// Refuses a request whose body did not arrive whole or in time.
-    pub fn incomplete(&self, request: &HttpRequest) -> Response {
-        self.refuse_early(request, ApiError::new(&common::SERIALIZATION, "The request body did not arrive whole."))
+    pub async fn incomplete(&self, request: &HttpRequest, source_ip: &str) -> Response {
+        let error = ApiError::new(&common::SERIALIZATION, "The request body did not arrive whole.");
+        self.refuse_early(request, source_ip, error).await
     }
 
-    fn refuse_early(&self, request: &HttpRequest, error: ApiError) -> Response {
+    /// Refuses a request without its body, which the signature covers: who called stays a claim. The refusal is recorded
+    /// where the headers name the operation.
+    async fn refuse_early(&self, request: &HttpRequest, source_ip: &str, error: ApiError) -> Response {
         let request_id = self.ids.uuid().to_string();
-        error_response(routing::protocol(request), service_claimed(request), &error, &request_id)
+        let Ok(target) = routing::route(request, b"") else {
+            return error_response(routing::protocol(request), service_claimed(request), &error, &request_id);
+        };
+        let arrived = Arrived { request, target: &target, request_id: &request_id, now: self.clock.now() };
+        let mut caller = self.auth.claimed(request, source_ip);
+        caller.identity_type = "Unknown".into();
+        let answer = arrived.refuse(error);
+        match arrived.audit(self, &caller, &answer).await {
+            Ok(()) => answer.response,
+            Err(error) => arrived.refuse(error.into()).response,
+        }
     }
 }
 

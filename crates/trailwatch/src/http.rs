@@ -1,15 +1,20 @@
 //! The listener: accepts connections, caps and reads requests, and hands whole ones to dispatch; bytes in, bytes out.
 
+mod body;
+mod silence;
+
 use crate::server::Server;
+use body::Unread;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use model::limits::BODY_BYTES_MAX;
+use silence::Watched;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +30,8 @@ const BODIES_KIB_MAX: u32 = 512 * 1024;
 /// How long a client may take to send its headers, and then its body.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection may be without a byte either way; no call takes so long.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// How long running requests may take to finish after a stop was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -51,7 +58,8 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future
         let server = Arc::clone(&server);
         let bodies = Arc::clone(&bodies);
         let service = service_fn(move |request| respond(Arc::clone(&server), Arc::clone(&bodies), peer, request));
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection =
+            builder.serve_connection(TokioIo::new(Watched::new(stream, SILENCE_MAX)), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // A client that hangs up or sends nonsense ends its own connection and nothing else.
@@ -94,9 +102,6 @@ async fn respond(
     request: hyper::Request<Incoming>,
 ) -> Result<Answer, Infallible> {
     let (parts, body) = request.into_parts();
-    // Chunked bodies say no length, so they are charged the most they may become.
-    let claimed = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let charge = claimed.unwrap_or(BODY_BYTES_MAX).min(BODY_BYTES_MAX) / 1024 + 1;
     let mut request = HttpRequest {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
@@ -105,19 +110,21 @@ async fn respond(
         body: Bytes::new(),
     };
     let source_ip = peer.ip().to_string();
-    let Ok(_permit) = bodies.try_acquire_many(charge as u32) else {
-        return Ok(into_answer(server.overloaded(&request)));
+    let reading = body::read(body, BODY_BYTES_MAX, &bodies);
+    let whole = tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Unread::Broken));
+    let body::Whole { bytes, room } = match whole {
+        Ok(whole) => whole,
+        Err(Unread::NoRoom) => return Ok(into_answer(server.overloaded(&request))),
+        Err(Unread::TooLarge) => return Ok(into_answer(server.too_large(&request, &source_ip).await)),
+        Err(Unread::Broken) => return Ok(into_answer(server.incomplete(&request, &source_ip).await)),
     };
-    let limited = Limited::new(body, BODY_BYTES_MAX);
-    request.body = match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            return Ok(into_answer(server.too_large(&request)));
-        }
-        Ok(Err(_)) | Err(_) => return Ok(into_answer(server.incomplete(&request))),
-    };
+    request.body = bytes;
     // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.
-    let answering = tokio::spawn(async move { server.answer(request, &source_ip).await });
+    let answering = tokio::spawn(async move {
+        let response = server.answer(request, &source_ip).await;
+        drop(room);
+        response
+    });
     Ok(match answering.await {
         Ok(response) => into_answer(response),
         Err(error) => {

@@ -37,6 +37,10 @@ pub async fn import(server: &Server, request: &HttpRequest, source_ip: &str) -> 
         Ok(caller) => caller,
         Err(refused) => {
             let error = refused.to_api_error(Protocol::RestJson);
+            let caller = server.auth.claimed(request, source_ip);
+            if let Err(error) = record(server, &caller, request, Err(&error)).await {
+                tracing::error!(%error, "record a refused import");
+            }
             return json(error.status(), &serde_json::json!({ "__type": error.code(), "message": error.message() }));
         }
     };
@@ -77,7 +81,20 @@ async fn store(
     events: Vec<Event>,
 ) -> Result<Imported, store::Error> {
     let imported = import::store(&server.trail, events).await?;
-    let response = serde_json::json!({ "stored": imported.stored, "duplicates": imported.duplicates }).to_string();
+    record(server, caller, request, Ok(imported)).await?;
+    Ok(imported)
+}
+
+/// Records one import call on our own trail.
+async fn record(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+    outcome: Result<Imported, &wire::ApiError>,
+) -> Result<(), store::Error> {
+    let response = outcome.map(|imported| {
+        serde_json::json!({ "stored": imported.stored, "duplicates": imported.duplicates }).to_string()
+    });
     let call = OwnCall {
         caller,
         source: EVENT_SOURCE,
@@ -88,13 +105,12 @@ async fn store(
         request_id: &server.ids.uuid().to_string(),
         host: request.header("host"),
         request_parameters: None,
-        response_elements: Some(&response),
-        error: None,
+        response_elements: response.as_deref().ok(),
+        error: response.as_ref().err().map(|error| (error.code(), error.message())),
         resources: &[],
     };
     let event = trail::audit::event(&call, &*server.ids);
-    server.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await?;
-    Ok(imported)
+    server.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await.map(|_| ())
 }
 
 /// A running server, seen from the command line.

@@ -17,17 +17,30 @@ pub struct AuditWriter {
     out: String,
     /// For each open container: true while it has no entry yet.
     first: Vec<bool>,
+    /// Members of the outermost structure that the client did not send, although required.
+    absent: Vec<&'static str>,
+    /// While such a member is written: the length of the text before it, and whether it would have been the first.
+    absent_from: Option<(usize, bool)>,
 }
 
 impl AuditWriter {
     /// Largest text, bytes.
     pub const BYTES_MAX: usize = 100 * 1024;
 
-    /// The text of `value`, or a note when it would be larger than `BYTES_MAX`.
-    pub fn text_of(value: &impl Shape) -> String {
-        let mut writer = Self::default();
+    /// The text of `value`, or a note when it would be larger than `BYTES_MAX`. `None` when there is nothing to tell:
+    /// CloudTrail writes null for a call without parameters or elements.
+    pub fn text_of(value: &impl Shape) -> Option<String> {
+        Self::text_without(value, &[])
+    }
+
+    /// The same without the members `absent`, whose place a default holds because the client did not send them.
+    pub fn text_without(value: &impl Shape, absent: &[&'static str]) -> Option<String> {
+        let mut writer = Self { absent: absent.to_vec(), ..Self::default() };
         value.write(&mut writer);
-        if writer.out.len() > Self::BYTES_MAX { OMITTED.to_owned() } else { writer.out }
+        if writer.full() {
+            return Some(OMITTED.to_owned());
+        }
+        Some(writer.out).filter(|text| text != "{}")
     }
 
     /// True once the text is too large; then nothing more is kept, so that memory stays bounded.
@@ -56,6 +69,16 @@ impl AuditWriter {
             && !std::mem::replace(first, false)
         {
             self.push(",");
+        }
+    }
+
+    /// Takes back the absent member that was written last.
+    fn drop_absent(&mut self) {
+        if self.first.len() == 1
+            && let Some((length, was_first)) = self.absent_from.take()
+        {
+            self.out.truncate(length);
+            self.first = vec![was_first];
         }
     }
 
@@ -117,6 +140,10 @@ impl Writer for AuditWriter {
         self.open("{");
     }
     fn field(&mut self, name: &'static str) {
+        self.drop_absent();
+        if let ([first], true) = (self.first.as_slice(), self.absent.contains(&name)) {
+            self.absent_from = Some((self.out.len(), *first));
+        }
         self.separate();
         let mut chars = name.chars();
         let first = chars.next().map(|c| c.to_ascii_lowercase());
@@ -124,6 +151,7 @@ impl Writer for AuditWriter {
         self.push(":");
     }
     fn end_structure(&mut self) {
+        self.drop_absent();
         self.close("}");
     }
     fn begin_map(&mut self) {
@@ -162,9 +190,20 @@ mod tests {
             tags_list: vec![Tag { key: "Team".into(), value: Some("ä".into()) }, Tag::default()],
         };
         assert_eq!(
-            AuditWriter::text_of(&request),
+            AuditWriter::text_of(&request).unwrap(),
             r#"{"resourceId":"arn:\"x\"\n\u0001","tagsList":[{"key":"Team","value":"ä"},{"key":""}]}"#
         );
+    }
+
+    #[test]
+    fn what_the_client_did_not_send_is_not_told() {
+        let request = AddTagsRequest { resource_id: "x".into(), tags_list: vec![Tag::default()] };
+        let without = |absent: &[&'static str]| AuditWriter::text_without(&request, absent);
+        assert_eq!(without(&["TagsList"]).as_deref(), Some(r#"{"resourceId":"x"}"#));
+        assert_eq!(without(&["ResourceId"]).as_deref(), Some(r#"{"tagsList":[{"key":""}]}"#));
+        assert_eq!(without(&["ResourceId", "TagsList"]), None);
+        assert_eq!(without(&["Key"]), AuditWriter::text_of(&request), "a member of the same name further in is kept");
+        assert_eq!(AuditWriter::text_of(&MetricAlarm::default()), None, "CloudTrail writes null, not an empty object");
     }
 
     #[test]
@@ -175,7 +214,7 @@ mod tests {
             session_token: "token".into(),
             expiration: Timestamp(1_767_323_045_000),
         };
-        let text = AuditWriter::text_of(&credentials);
+        let text = AuditWriter::text_of(&credentials).unwrap();
         assert!(!text.contains("very secret"));
         assert!(text.contains(r#""secretAccessKey":"HIDDEN_DUE_TO_SECURITY_REASONS""#), "{text}");
         assert!(text.contains(r#""expiration":"2026-01-02T03:04:05Z""#), "{text}");
@@ -189,7 +228,7 @@ mod tests {
             actions_enabled: Some(true),
             ..MetricAlarm::default()
         };
-        let parsed: serde_json::Value = serde_json::from_str(&AuditWriter::text_of(&alarm)).unwrap();
+        let parsed: serde_json::Value = serde_json::from_str(&AuditWriter::text_of(&alarm).unwrap()).unwrap();
         assert_eq!(parsed, serde_json::json!({"threshold": 5.0, "period": 60, "actionsEnabled": true}));
     }
 
@@ -202,7 +241,7 @@ mod tests {
         let one =
             PutMetricDataInput { namespace: "x".repeat(AuditWriter::BYTES_MAX + 1), ..PutMetricDataInput::default() };
         for request in [many, one] {
-            let text = AuditWriter::text_of(&request);
+            let text = AuditWriter::text_of(&request).unwrap();
             assert_eq!(text, OMITTED);
             assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
         }

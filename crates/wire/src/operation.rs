@@ -99,9 +99,9 @@ pub struct Answer {
     pub response: Response,
     /// The error that the answer tells, for the log and the record.
     pub error: Option<ApiError>,
-    /// JSON for `requestParameters`; `None` when the call is not recorded or was not decoded.
+    /// JSON for `requestParameters`; `None` when the call is not recorded, was not decoded, or has no parameters.
     pub request_parameters: Option<String>,
-    /// JSON for `responseElements`; `None` for calls that only read.
+    /// JSON for `responseElements`; `None` for calls that only read or answer nothing.
     pub response_elements: Option<String>,
 }
 
@@ -146,7 +146,7 @@ where
             Err(error) => Err(error),
             Ok((input, violations)) => {
                 if call.audited {
-                    request_parameters = Some(AuditWriter::text_of(&input));
+                    request_parameters = AuditWriter::text_without(&input, violations.absent());
                 }
                 if violations.is_empty() {
                     function(input).await
@@ -158,7 +158,8 @@ where
         match result {
             Ok(output) => Answer {
                 response_elements: (call.audited && !access.is_read_only() && O::HAS_OUTPUT)
-                    .then(|| AuditWriter::text_of(&output)),
+                    .then(|| AuditWriter::text_of(&output))
+                    .flatten(),
                 response: encode::<O>(call.protocol, &output, call.request_id),
                 error: None,
                 request_parameters,

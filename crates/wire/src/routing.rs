@@ -126,7 +126,7 @@ fn route_query(request: &HttpRequest, body: &[u8]) -> Result<&'static Modelled, 
 fn route_rest(request: &HttpRequest) -> Result<&'static Modelled, ApiError> {
     match (request.method.as_str(), request.path.trim_end_matches('/')) {
         ("POST", "/PutAuditEvents") => find(Service::CloudTrailData, "PutAuditEvents"),
-        (method, path) => Err(unknown(format!("No operation answers {} {}", told(method), told(path)))),
+        (method, _) => Err(unknown(format!("No operation answers {} {}", told(method), told(&request.path)))),
     }
 }
 

@@ -209,6 +209,8 @@ pub struct Violations {
     found: Vec<String>,
     omitted: usize,
     first_missing: Option<String>,
+    /// Required members of the input itself that are absent; at most as many as the shape has.
+    absent: Vec<&'static str>,
     input_bytes: usize,
 }
 
@@ -251,6 +253,9 @@ impl Violations {
         if self.first_missing.is_none() {
             self.first_missing = Some(at.as_written());
         }
+        if let (Some(Path { step: Step::Root, .. }), Step::Field(name)) = (at.parent, at.step) {
+            self.absent.push(name);
+        }
         if self.found.len() == Self::TOLD_MAX {
             self.omitted = self.omitted.saturating_add(1);
             return;
@@ -261,6 +266,11 @@ impl Violations {
     /// The first absent required member, as the client would have written it.
     pub fn first_missing(&self) -> Option<&str> {
         self.first_missing.as_deref()
+    }
+
+    /// The required members of the input itself that are absent, as the model names them.
+    pub fn absent(&self) -> &[&'static str] {
+        &self.absent
     }
 
     /// True when nothing was violated.

@@ -5,8 +5,11 @@ use memchr::memmem::Finder;
 /// Most regexes in one pattern (user guide, "Supported regular expressions").
 pub const REGEXES_MAX: usize = 2;
 
-/// Largest compiled program and its cache, bytes: `[a-z]{1000}{1000}` must not eat the memory.
-const PROGRAM_BYTES_MAX: usize = 256 * 1024;
+/// Largest compiled program, bytes: `[a-z]{1000}{1000}` must not eat the memory, nor a long line the time, for the worst
+/// case is each state of the program at each byte.
+const PROGRAM_BYTES_MAX: usize = 128 * 1024;
+/// Largest cache of a program for each thread, bytes. With room for its states, most of a search costs little per byte.
+const CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A compiled regex; one without operators is a plain search.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ impl Regex {
         regex::bytes::RegexBuilder::new(source)
             .unicode(false)
             .size_limit(PROGRAM_BYTES_MAX)
-            .dfa_size_limit(PROGRAM_BYTES_MAX)
+            .dfa_size_limit(CACHE_BYTES_MAX)
             .build()
             .map(|program| Self(Engine::Program(program)))
             .map_err(|error| match error {

@@ -168,3 +168,30 @@ async fn a_signature_for_another_service_is_refused() {
     assert_eq!(response.status, 400);
     assert!(text(&response).contains("InvalidSignatureException"), "{}", text(&response));
 }
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_and_recorded() {
+    let Plane { server, _dir } = plane().await;
+    let mut request = call(Service::Logs, "CreateLogGroup", Protocol::Json11, &root(&server));
+    request.body = Bytes::new();
+    let response = server.too_large(&request, "127.0.0.1").await;
+    assert_eq!(response.status, 413);
+    let events = events_of(&server, "logs.amazonaws.com", "CreateLogGroup").await;
+    assert_eq!(events.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["RequestEntityTooLargeException"]);
+}
+
+#[tokio::test]
+async fn an_import_without_a_signature_is_refused_and_recorded() {
+    let Plane { server, _dir } = plane().await;
+    let request = HttpRequest {
+        method: "POST".into(),
+        path: "/_trailwatch/import".into(),
+        body: Bytes::from_static(br#"{"Records":[]}"#),
+        ..HttpRequest::default()
+    };
+    let response = server.answer(request, "127.0.0.1").await;
+    assert_eq!(response.status, 403);
+    let events = events_of(&server, "trailwatch", "ImportEvents").await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].0, "MissingAuthenticationTokenException");
+}

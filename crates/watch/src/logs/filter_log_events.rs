@@ -1,8 +1,8 @@
 //! FilterLogEvents: the events of a group, or of some of its streams, that match a pattern.
 //!
 //! Both ends of the time range are inside. Events come in order of time, then of acceptance; newest first with
-//! `startFromHead=false`. A page ends at its limit, at 1 MB, or after looking at a bounded number of bytes, so a page may
-//! be empty and still have a token. `searchedLogStreams` is always empty and `interleaved` is ignored, as on AWS.
+//! `startFromHead=false`. A page ends at its limit, at 1 MB, or after looking at a bounded number of bytes for a bounded
+//! time, so a page may be empty and still have a token. `searchedLogStreams` is always empty and `interleaved` is ignored, as on AWS.
 
 mod search;
 
@@ -11,12 +11,15 @@ use super::identifiers::named_group;
 use super::page_token::Fingerprint;
 use crate::Watch;
 use catalog::LogGroup;
-use model::limits::LOG_PAGE_EVENTS_MAX;
+use model::limits::{FILTER_SEARCHES_MAX, LOG_PAGE_EVENTS_MAX};
 use model::{Caller, StreamId, TimeRange, Timestamp};
 use query::filter_pattern::FilterPattern;
 use search::{Found, Search};
 use std::collections::HashMap;
+use std::sync::Arc;
 use store::{Direction, LogScan, Position};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use wire::ApiError;
 use wire::logs::{FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent};
 
@@ -48,14 +51,28 @@ pub(super) async fn filter_log_events(
     let range = TimeRange::new(start, Timestamp(input.end_time.unwrap_or(i64::MAX)) + 1);
     let limit = input.limit.map_or(Ok(LOG_PAGE_EVENTS_MAX), usize::try_from).map_err(|_| invalid_token())?;
     let hidden = watch.catalog.deleted_streams_of(group.id).await?;
-    let mut search = Search::new(&pattern, hidden, limit);
+    let mut search = Search::new(pattern, hidden, limit, Arc::clone(&watch.clock));
     if streams.as_ref().is_none_or(|streams| !streams.is_empty()) {
         let scan = LogScan { group: group.id, streams, range, direction, after: given.map(|(_, position)| position) };
-        watch.store.scan_logs(scan, &mut |row| search.visit(&row)).await?;
+        search = run(watch, scan, search).await?;
     }
     let next_token = search.resume_at().map(|position| fingerprint.seal(&position_text(direction, position)));
     let events = named_events(watch, &group, search.into_found()).await?;
     Ok(FilterLogEventsResponse { events: Some(events), searched_log_streams: Some(Vec::new()), next_token })
+}
+
+/// Runs the search on a thread of its own: patterns may take long, and other requests must not wait for them.
+async fn run(watch: &Watch, scan: LogScan, mut search: Search) -> Result<Search, ApiError> {
+    static SEARCHES: Semaphore = Semaphore::const_new(FILTER_SEARCHES_MAX);
+    // The semaphore is never closed.
+    let running = SEARCHES.acquire().await.ok();
+    search.begin();
+    let (store, runtime) = (watch.store.clone(), Handle::current());
+    let searched = tokio::task::spawn_blocking(move || {
+        let _running = running;
+        runtime.block_on(store.scan_logs(scan, &mut |row| search.visit(&row))).map(|_| search)
+    });
+    Ok(searched.await.map_err(|error| store::Error::Bug(format!("search: {error}")))??)
 }
 
 fn check(input: &FilterLogEventsRequest) -> Result<(), ApiError> {

@@ -151,6 +151,7 @@ fn violations_are_told_as_each_service_tells_them() {
         "{\"__type\":\"InvalidParameterException\",\"message\":\"1 validation error detected: Value null at \
          'logGroupName' failed to satisfy constraint: Member must not be null\"}"
     );
+    assert_eq!(logs.request_parameters, None, "the record tells nothing that the client did not send");
     let both = call("CreateLogGroup", Protocol::Json11, br#"{"logGroupName":"","logGroupClass":"GOLD"}"#);
     assert!(text(&both).contains("3 validation errors detected: "), "{}", text(&both));
     assert!(both.request_parameters.is_some());

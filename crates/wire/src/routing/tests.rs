@@ -94,6 +94,7 @@ fn what_is_unknown_is_refused_in_its_own_protocol() {
     let logs = request("POST", "/service/Logs_20140328/operation/PutLogEvents", "", &[CBOR]);
     assert_eq!(refused(&logs, "").0, Protocol::Cbor);
     assert_eq!(refused(&request("GET", "/elsewhere", "", &[]), "").0, Protocol::RestJson);
+    assert_eq!(refused(&request("GET", "/", "", &[]), "").1, "InvalidAction: No operation answers GET /");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! One page of a search: which events match, and where the next page begins.
 
-use model::limits::{FILTER_SCAN_BYTES_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_PAGE_BYTES_MAX};
-use model::{StreamId, Timestamp};
+use model::limits::{FILTER_SCAN_BYTES_MAX, FILTER_SCAN_MS_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_PAGE_BYTES_MAX};
+use model::{Clock, StreamId, Timestamp};
 use query::filter_pattern::FilterPattern;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use store::{LogRow, Position};
 
 /// An event that matched.
@@ -27,8 +28,10 @@ impl Found {
 }
 
 /// Visits events until the page is full or enough was looked at.
-pub(super) struct Search<'a> {
-    pattern: &'a FilterPattern,
+pub(super) struct Search {
+    pattern: FilterPattern,
+    clock: Arc<dyn Clock>,
+    began: Timestamp,
     hidden: HashSet<StreamId>,
     limit: usize,
     found: Vec<Found>,
@@ -38,11 +41,13 @@ pub(super) struct Search<'a> {
     stopped: bool,
 }
 
-impl<'a> Search<'a> {
-    /// A search for at most `limit` events; those of `hidden` streams never match.
-    pub(super) fn new(pattern: &'a FilterPattern, hidden: Vec<StreamId>, limit: usize) -> Self {
+impl Search {
+    /// A search for at most `limit` events, which begins now; those of `hidden` streams never match.
+    pub(super) fn new(pattern: FilterPattern, hidden: Vec<StreamId>, limit: usize, clock: Arc<dyn Clock>) -> Self {
         Self {
             pattern,
+            began: clock.now(),
+            clock,
             hidden: hidden.into_iter().collect(),
             limit,
             found: Vec::new(),
@@ -53,10 +58,15 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Begins anew to count its time: it may have waited for its turn.
+    pub(super) fn begin(&mut self) {
+        self.began = self.clock.now();
+    }
+
     /// Looks at the next event. Breaks before an event that belongs to the next page, so that a page that ends the search
     /// has no token.
     pub(super) fn visit(&mut self, row: &LogRow<'_>) -> ControlFlow<()> {
-        if self.found.len() >= self.limit || self.looked_at_bytes >= FILTER_SCAN_BYTES_MAX {
+        if self.found.len() >= self.limit || self.looked_at_bytes >= FILTER_SCAN_BYTES_MAX || self.is_late() {
             self.stopped = true;
             return ControlFlow::Break(());
         }
@@ -80,6 +90,11 @@ impl<'a> Search<'a> {
         ControlFlow::Continue(())
     }
 
+    /// True when the page has taken its time. Each page looks at one event at least, so that a search gets on.
+    fn is_late(&self) -> bool {
+        self.last_visited.is_some() && self.clock.now() - self.began >= FILTER_SCAN_MS_MAX
+    }
+
     /// The position after which the next page begins; `None` when everything was looked at.
     pub(super) fn resume_at(&self) -> Option<Position> {
         self.last_visited.filter(|_| self.stopped)
@@ -94,6 +109,11 @@ impl<'a> Search<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::clock::ManualClock;
+
+    fn search(pattern: &str, hidden: Vec<StreamId>, limit: usize) -> Search {
+        Search::new(FilterPattern::parse(pattern).unwrap(), hidden, limit, Arc::new(ManualClock::default()))
+    }
 
     fn row(sequence: u64, message: &str) -> LogRow<'_> {
         LogRow {
@@ -107,8 +127,7 @@ mod tests {
 
     #[test]
     fn a_page_stops_only_when_something_is_left() {
-        let pattern = FilterPattern::parse("").unwrap();
-        let mut search = Search::new(&pattern, Vec::new(), 2);
+        let mut search = search("", Vec::new(), 2);
         assert!(search.visit(&row(1, "a")).is_continue());
         assert!(search.visit(&row(2, "b")).is_continue());
         assert_eq!(search.resume_at(), None);
@@ -118,8 +137,7 @@ mod tests {
 
     #[test]
     fn looking_is_bounded_even_when_nothing_matches() {
-        let pattern = FilterPattern::parse("needle").unwrap();
-        let mut search = Search::new(&pattern, Vec::new(), 10);
+        let mut search = search("needle", Vec::new(), 10);
         let hay = "x".repeat(1024 * 1024);
         let visited = (0..).take_while(|&n| search.visit(&row(n, &hay)).is_continue()).count();
         assert_eq!(visited, FILTER_SCAN_BYTES_MAX / hay.len());
@@ -128,9 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_search_ends_its_page_and_goes_on_in_the_next() {
+        let clock = Arc::new(ManualClock::default());
+        let pattern = FilterPattern::parse("%a{1000}b%").unwrap();
+        let mut search = Search::new(pattern, Vec::new(), 10, clock.clone());
+        clock.advance(FILTER_SCAN_MS_MAX);
+        assert!(search.visit(&row(1, "a")).is_continue(), "a page looks at one event at least");
+        assert!(search.visit(&row(2, "a")).is_break());
+        assert_eq!(search.resume_at(), Some((Timestamp(1_750_000_000_000), 1)));
+    }
+
+    #[test]
     fn event_ids_have_56_digits() {
-        let pattern = FilterPattern::parse("").unwrap();
-        let mut search = Search::new(&pattern, vec![StreamId(9)], 10);
+        let mut search = search("", vec![StreamId(9)], 10);
         assert!(search.visit(&row(u64::MAX, "a")).is_continue());
         let found = search.into_found();
         assert_eq!(found[0].event_id().len(), 56);
