@@ -58,6 +58,11 @@ pub const ALL: &[Workload] = &[
         prepare: |r, now| put_log_events(r, now, usize::MAX, 16),
     },
     Workload {
+        name: "put-log-events-10",
+        about: "PutLogEvents: 10 lines, as an agent sends that does not wait",
+        prepare: |r, now| put_log_events(r, now, 10, 64),
+    },
+    Workload {
         name: "put-log-events-100",
         about: "PutLogEvents: 100 lines",
         prepare: |r, now| put_log_events(r, now, 100, 64),
