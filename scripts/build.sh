@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 binary="$(scripts/target-dir.sh)/release/trailwatch"
 if [ ! -x "$binary" ]; then
-  echo "First build: compiling Trailwatch and its dependencies. About 5 minutes on 2 cores; later builds take seconds."
+  echo "First build: compiling Trailwatch and its dependencies. About 7 minutes on 2 cores; later builds take seconds."
 fi
 started=$SECONDS
 cargo build --release --locked -p trailwatch

@@ -1,7 +1,6 @@
 //! `Clock` and `Ids`: time and identifiers as parameters, so that tests and simulations replay exactly.
 
 use crate::Timestamp;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use uuid::Uuid;
 
@@ -59,25 +58,5 @@ impl Ids for CountingIds {
     fn uuid(&self) -> Uuid {
         let n = self.0.fetch_add(1, Ordering::SeqCst) + 1;
         uuid::Builder::from_random_bytes(u128::from(n).to_be_bytes()).into_uuid()
-    }
-}
-
-/// A clock that answers from a list, then repeats its last entry: for tests of code that asks several times.
-#[derive(Debug)]
-pub struct ScriptedClock(Mutex<Vec<Timestamp>>);
-
-impl ScriptedClock {
-    /// Answers `times` in order; `times` must not be empty.
-    pub fn new(mut times: Vec<Timestamp>) -> Self {
-        assert!(!times.is_empty(), "a scripted clock needs at least one time");
-        times.reverse();
-        Self(Mutex::new(times))
-    }
-}
-
-impl Clock for ScriptedClock {
-    fn now(&self) -> Timestamp {
-        let mut times = self.0.lock().expect("the lock is never poisoned: no code panics while holding it");
-        if times.len() > 1 { times.pop().expect("longer than one") } else { times[0] }
     }
 }

@@ -1,4 +1,5 @@
-//! Every limit in one place, each with its AWS source ("reference" is the service's API reference page).
+//! Every limit in one place, each with its AWS source ("reference" is the service's API reference page). Limits that the
+//! service models state (lengths, list sizes, patterns) are not repeated here: generated code enforces them.
 
 /// Largest request body on the wire, compressed or not. AWS: 1 MB for PutMetricData and PutLogEvents; JSON escaping may
 /// double a PutLogEvents batch, so the wire cap is wider than the batch cap below.
@@ -14,8 +15,6 @@ pub const CLOCK_SKEW_MS_MAX: i64 = 5 * 60 * 1000;
 pub const LOG_BATCH_BYTES_MAX: usize = 1_048_576;
 /// PutLogEvents: bytes counted for each event besides its message.
 pub const LOG_EVENT_OVERHEAD_BYTES: usize = 26;
-/// PutLogEvents: most events in a batch.
-pub const LOG_BATCH_EVENTS_MAX: usize = 10_000;
 /// PutLogEvents: longest span of one batch, milliseconds.
 pub const LOG_BATCH_SPAN_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 /// PutLogEvents: how far in the future an event may lie, milliseconds.
@@ -68,8 +67,6 @@ pub const LOOKUP_PAST_MS_MAX: i64 = 90 * 24 * 60 * 60 * 1000;
 pub const LOOKUP_PAGE_MAX: usize = 50;
 /// Largest audit event, bytes (CloudTrail quotas: 256 KB; 1 MB in Large).
 pub const AUDIT_EVENT_BYTES_MAX: usize = 1_048_576;
-/// PutAuditEvents: most events in a call.
-pub const AUDIT_BATCH_EVENTS_MAX: usize = 100;
 
 /// Most tags on a resource.
 pub const TAGS_MAX: usize = 50;
