@@ -25,14 +25,15 @@ fn status(row: &TrailRow) -> GetTrailStatusResponse {
     let failing = |wanted: bool, text: String| (has_logged && wanted).then_some(text);
     // The old members are texts, empty where there is nothing to say.
     let text = |time: Option<Timestamp>| Some(time.map(Timestamp::iso_seconds).unwrap_or_default());
-    let no_bucket = format!("Delivery to S3 is not available yet, bucket {} gets nothing", settings.s3_bucket);
+    let no_bucket =
+        format!("NoSuchBucket: delivery to S3 is not available yet, bucket {} gets nothing", settings.s3_bucket);
     let topic = settings.sns_topic.as_deref().unwrap_or_default();
     GetTrailStatusResponse {
         is_logging: Some(row.logging),
         latest_delivery_error: failing(true, no_bucket.clone()),
         latest_notification_error: failing(
             settings.sns_topic.is_some(),
-            format!("Delivery to SNS is not available yet, topic {topic} gets nothing"),
+            format!("NotFound: delivery to SNS is not available yet, topic {topic} gets nothing"),
         ),
         latest_cloud_watch_logs_delivery_error: failing(
             settings.logs_group_arn.is_some(),
