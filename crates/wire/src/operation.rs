@@ -6,6 +6,7 @@ use crate::error::{ApiError, ErrorShape, common};
 use crate::json::{JsonReader, JsonWriter};
 use crate::query::QueryReader;
 use crate::rest_json::RestJsonReader;
+use crate::routing::query_parameters;
 use crate::service::{Protocol, Service};
 use crate::shape::{DecodeError, Path, Reader, Shape, Violations, Writer};
 use crate::xml::{XmlWriter, push_escaped};
@@ -179,7 +180,7 @@ fn decode<O: OperationShape>(call: &Call<'_>) -> Result<(O::Input, Violations), 
         Protocol::Json10 | Protocol::Json11 => read(&mut JsonReader::new(call.body)),
         Protocol::Cbor => read(&mut CborReader::new(call.body)),
         Protocol::RestJson => read(&mut RestJsonReader::new(call.body, call.query, O::QUERY_MEMBERS)),
-        Protocol::Query => form(call).and_then(|form| read(&mut QueryReader::new(form))),
+        Protocol::Query => read(&mut QueryReader::new(query_parameters(call.query, call.body)?)),
     };
     decoded.map_err(|error| ApiError::new(&common::SERIALIZATION, error.message))
 }
@@ -188,14 +189,6 @@ fn read<T: Shape, R: Reader>(reader: &mut R) -> Result<(T, Violations), DecodeEr
     let mut violations = Violations::default();
     let value = T::read(reader, &Path::ROOT, &mut violations)?;
     Ok((value, violations))
-}
-
-/// The parameters of a query call: the body, or the URL's query of a GET.
-fn form<'a>(call: &Call<'a>) -> Result<&'a str, DecodeError> {
-    if call.body.is_empty() {
-        return Ok(call.query);
-    }
-    std::str::from_utf8(call.body).map_err(|_| DecodeError::new("the form is not UTF-8"))
 }
 
 fn encode<O: OperationShape>(protocol: Protocol, output: &O::Output, request_id: &str) -> Response {

@@ -75,7 +75,7 @@ pub fn route(request: &HttpRequest, body: &[u8]) -> Result<Target, Misrouted> {
 }
 
 /// The parameters of a query-protocol call: the form in the body, or the URL's query where there is no body.
-fn query_parameters<'a>(query: &'a str, body: &'a [u8]) -> Result<&'a str, ApiError> {
+pub(crate) fn query_parameters<'a>(query: &'a str, body: &'a [u8]) -> Result<&'a str, ApiError> {
     if body.is_empty() {
         return Ok(query);
     }
