@@ -8,6 +8,7 @@ mod alarms;
 mod channels;
 mod dashboards;
 mod error;
+mod every_account;
 mod log_groups;
 mod log_ids;
 mod log_streams;

@@ -72,3 +72,22 @@ pub const AUDIT_EVENT_BYTES_MAX: usize = 1_048_576;
 pub const TAGS_MAX: usize = 50;
 /// Alarm history is kept this long, milliseconds (30 days).
 pub const ALARM_HISTORY_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// SQL (our own, no AWS source): longest statement, bytes.
+pub const SQL_STATEMENT_BYTES_MAX: usize = 64 * 1024;
+/// SQL: most tables that a statement may name, each time counted.
+pub const SQL_TABLES_MAX: usize = 32;
+/// SQL: most nodes of a plan, common table expressions counted at each use; planning time grows with them.
+pub const SQL_PLAN_NODES_MAX: usize = 1_000;
+/// SQL: deepest nesting of a statement.
+pub const SQL_NESTING_MAX: usize = 50;
+/// SQL: memory of one query for sorting, grouping and joining.
+pub const SQL_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// SQL: largest answer, bytes.
+pub const SQL_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// SQL: longest query, milliseconds, waiting included.
+pub const SQL_MS_MAX: u64 = 60_000;
+/// SQL: most queries that run at once; further ones wait.
+pub const SQL_QUERIES_MAX: usize = 2;
+/// SQL: most lines of alarm history that a query may look at.
+pub const SQL_ALARM_HISTORY_MAX: usize = 100_000;

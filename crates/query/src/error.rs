@@ -2,6 +2,7 @@
 
 use crate::filter_pattern::PatternError;
 use crate::metrics::PeriodError;
+use crate::sql::SqlError;
 use crate::statistics::StatisticError;
 use model::{Classify, ErrorKind};
 
@@ -17,6 +18,9 @@ pub enum Error {
     /// A period is not one of CloudWatch's.
     #[error(transparent)]
     Period(#[from] PeriodError),
+    /// A statement of SQL has no answer.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
     /// The store could not answer.
     #[error("read store: {0}")]
     Store(#[from] store::Error),
@@ -26,6 +30,7 @@ impl Classify for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Error::Pattern(_) | Error::Statistic(_) | Error::Period(_) => ErrorKind::Invalid,
+            Error::Sql(error) => error.kind(),
             Error::Store(error) => error.kind(),
         }
     }

@@ -1,9 +1,10 @@
-//! Every question asked of records: filter patterns, statistics, metric buckets, lookups.
+//! Every question asked of records: filter patterns, statistics, metric buckets, lookups, SQL.
 
 pub mod error;
 pub mod events;
 pub mod filter_pattern;
 pub mod metrics;
+pub mod sql;
 pub mod statistics;
 
 pub use error::Error;

@@ -34,6 +34,8 @@ mod segment;
 mod series;
 mod state;
 mod streams;
+mod table;
+mod table_read;
 
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
@@ -47,6 +49,8 @@ pub use scan_logs::{LogScan, ScanStats};
 pub use scan_metrics::SeriesPoint;
 pub use series::SeriesFilter;
 pub use streams::StreamStats;
+pub use table::{Part, Parts, Table, TableFilter, View};
+pub use table_read::{OpenPart, PartReader, ReadStats};
 
 use append::Command;
 use flush::FlushCommand;

@@ -101,6 +101,11 @@ impl SeriesIndex {
         self.sorted.clear();
     }
 
+    /// All series, in key order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<SeriesKey>> {
+        self.sorted.keys()
+    }
+
     /// Series that the filter admits, in key order.
     pub(crate) fn list(&self, filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
         let first = SeriesKey {

@@ -4,6 +4,7 @@ mod body;
 mod silence;
 
 use crate::server::Server;
+use crate::sql;
 use body::Unread;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -20,7 +21,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wire::request::HttpRequest;
 
 /// Open connections; further ones wait in the kernel's queue.
@@ -120,8 +121,13 @@ async fn respond(
     };
     request.body = bytes;
     // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.
+    // A query, which only reads, is told when this future is dropped: then the client hung up.
+    let (_waiting, hung_up) = oneshot::channel();
     let answering = tokio::spawn(async move {
-        let response = server.answer(request, &source_ip).await;
+        let response = match sql::is_asked(&request) {
+            true => sql::answer(&server, &request, &source_ip, hung_up).await,
+            false => server.answer(request, &source_ip).await,
+        };
         drop(room);
         response
     });

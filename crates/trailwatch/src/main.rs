@@ -15,6 +15,7 @@ mod remote;
 mod serve;
 mod server;
 mod server_log;
+mod sql;
 mod tasks;
 
 use clap::{Args, Parser, Subcommand};
@@ -46,6 +47,8 @@ enum Command {
     /// Bring existing records in.
     #[command(subcommand)]
     Import(Import),
+    /// Ask all records in SQL.
+    Sql(sql::command::SqlArgs),
 }
 
 /// Everything is kept under --data-dir: copy that folder (while the server is stopped) and you have a backup.
@@ -112,6 +115,7 @@ fn main() -> ExitCode {
             Err(error) => return complain(&error, ExitCode::from(2)),
         },
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),
+        Command::Sql(args) => run(sql::command::run(args)),
     };
     match outcome {
         Ok(code) => code,

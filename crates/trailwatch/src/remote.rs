@@ -17,6 +17,8 @@ use wire::{Access, Audit, HttpRequest, Protocol, Response};
 const SIGNING_NAME: &str = "trailwatch";
 /// `eventSource` of our own calls that AWS does not have.
 const EVENT_SOURCE: &str = "trailwatch";
+/// Largest answer that the command line reads.
+const ANSWER_BYTES_MAX: u64 = 2 * model::limits::SQL_ANSWER_BYTES_MAX as u64;
 /// Refusals repeated to the client.
 const REFUSALS_MAX: usize = 100;
 
@@ -157,6 +159,25 @@ impl Remote {
             clock,
             agent: config.into(),
         })
+    }
+
+    /// Posts a body, signed; answers the status and the body of the answer.
+    pub fn post(&self, path: &str, signing_name: &str, accept: &str, body: String) -> anyhow::Result<(u16, Vec<u8>)> {
+        let mut request = HttpRequest {
+            method: "POST".into(),
+            path: path.into(),
+            headers: vec![("host".into(), self.host.clone()), ("accept".into(), accept.into())],
+            body: Bytes::from(body),
+            ..HttpRequest::default()
+        };
+        sigv4::sign(&mut request, &self.credentials, &self.region, signing_name, self.clock.now());
+        let mut post = self.agent.post(format!("{}{path}", self.base));
+        for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
+            post = post.header(name, value);
+        }
+        let mut answer = post.send(&request.body[..]).with_context(|| format!("reach {}", self.base))?;
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().context("read the answer")?;
+        Ok((answer.status().as_u16(), body))
     }
 
     /// Hands over records that were read and checked here.

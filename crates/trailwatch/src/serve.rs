@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::keys::AccessKey;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::server::Server;
-use crate::{http, operations, server_log, tasks};
+use crate::{http, operations, server_log, sql, tasks};
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
 use model::{Clock, Ids};
@@ -65,10 +65,13 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
     let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
+    let names = Arc::new(sql::Names(catalog.clone()));
+    let sql = query::sql::Sql::new(store.clone(), names, query::sql::SqlOptions::default());
     Ok(Server {
         auth: Auth::new(&config, key),
         trail,
         watch: Watch { store, catalog, clock: Arc::clone(&clock), ids: Arc::clone(&ids) },
+        sql: sql.context("start the threads of SQL")?,
         operations: operations::Table::new(),
         calls: Calls::default(),
         started: clock.now(),

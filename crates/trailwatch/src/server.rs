@@ -22,6 +22,8 @@ pub struct Server {
     pub trail: Trail,
     /// The operations plane.
     pub watch: Watch,
+    /// SQL over all records.
+    pub sql: query::sql::Sql,
     /// The table of operations.
     pub operations: crate::operations::Table,
     /// Our own calls, as metrics.

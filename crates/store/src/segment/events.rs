@@ -83,6 +83,12 @@ fn texts(event: &Event) -> [&String; 12] {
     ]
 }
 
+/// The text column `name` of an event; `None` where it is none of them.
+pub(crate) fn text<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
+    let at = TEXTS.iter().position(|text| *text == name)?;
+    texts(event).get(at).map(|text| text.as_str())
+}
+
 /// The schema of the header.
 pub(crate) fn schema() -> Arc<Schema> {
     static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {

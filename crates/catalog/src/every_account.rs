@@ -1,0 +1,73 @@
+//! Names and histories over all accounts and regions: what a query over all records asks for.
+
+use crate::{AlarmHistoryItem, Catalog, Result};
+use model::{GroupId, Scope, StreamId, TimeRange, Timestamp};
+use sqlx::FromRow;
+
+/// More groups than this, and the streams of all groups are read at once instead of group by group.
+const GROUPS_ASKED_SINGLY: usize = 64;
+
+#[derive(FromRow)]
+struct HistoryRow {
+    sequence: i64,
+    account: String,
+    region: String,
+    alarm_name: String,
+    item_type: String,
+    at_ms: i64,
+    summary: String,
+    data: String,
+}
+
+impl Catalog {
+    /// Id, scope and name of every log group.
+    pub async fn every_log_group(&self) -> Result<Vec<(GroupId, Scope, String)>> {
+        let rows: Vec<(i64, String, String, String)> =
+            sqlx::query_as("SELECT id, account, region, name FROM log_groups").fetch_all(&self.pool).await?;
+        let named = |(id, account, region, name)| (GroupId(id as u64), Scope { account, region }, name);
+        Ok(rows.into_iter().map(named).collect())
+    }
+
+    /// Id and name of every stream of these groups; of further groups when they are many.
+    pub async fn every_log_stream(&self, groups: &[GroupId]) -> Result<Vec<(StreamId, String)>> {
+        let mut rows: Vec<(i64, String)> = Vec::new();
+        if groups.len() > GROUPS_ASKED_SINGLY {
+            rows = sqlx::query_as("SELECT id, name FROM log_streams").fetch_all(&self.pool).await?;
+        } else {
+            for group in groups {
+                let streams = sqlx::query_as("SELECT id, name FROM log_streams WHERE group_id = $1");
+                rows.extend(streams.bind(group.0 as i64).fetch_all(&self.pool).await?);
+            }
+        }
+        Ok(rows.into_iter().map(|(id, name)| (StreamId(id as u64), name)).collect())
+    }
+
+    /// Up to `limit` lines of alarm history of a time range with their sequence and scope, oldest first.
+    pub async fn every_alarm_history(
+        &self,
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Vec<(i64, Scope, AlarmHistoryItem)>> {
+        let rows: Vec<HistoryRow> = sqlx::query_as(
+            "SELECT sequence, account, region, alarm_name, item_type, at_ms, summary, data FROM alarm_history \
+             WHERE at_ms >= $1 AND at_ms < $2 ORDER BY at_ms, sequence LIMIT $3",
+        )
+        .bind(range.start.0)
+        .bind(range.end.0)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        let item = |row: HistoryRow| {
+            let scope = Scope { account: row.account, region: row.region };
+            let item = AlarmHistoryItem {
+                alarm_name: row.alarm_name,
+                item_type: row.item_type,
+                at: Timestamp(row.at_ms),
+                summary: row.summary,
+                data: row.data,
+            };
+            (row.sequence, scope, item)
+        };
+        Ok(rows.into_iter().map(item).collect())
+    }
+}

@@ -1,0 +1,208 @@
+//! SQL over all records: the tables `events`, `logs`, `metrics` and `alarm_history`, planned and run by DataFusion.
+//!
+//! A statement only reads. Each runs on one view of the store, on threads of its own so that calls do not wait behind it,
+//! and within bounds: of text, plan, memory, answer and time. Dropping the future of a query ends the query.
+
+mod alarm_history;
+mod error;
+mod events;
+mod guard;
+mod json;
+mod logs;
+mod metrics;
+mod output;
+mod predicate;
+mod records;
+mod resources;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+pub use error::{SqlError, SqlPosition};
+pub use output::Format;
+pub use resources::{AlarmHistoryRow, LogGroupName, ResourceError, Resources};
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use error::external;
+use futures::StreamExt;
+use model::limits::{SQL_ANSWER_BYTES_MAX, SQL_MEMORY_BYTES_MAX, SQL_MS_MAX, SQL_QUERIES_MAX};
+use model::{GroupId, StreamId};
+use output::Output;
+use predicate::Predicate;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, View};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::task::JoinHandle;
+
+/// Bounds of each query.
+#[derive(Debug, Clone, Copy)]
+pub struct SqlOptions {
+    /// Memory for sorting, grouping and joining.
+    pub memory_bytes_max: usize,
+    /// Size of the answer.
+    pub answer_bytes_max: usize,
+    /// How long it may take, waiting included.
+    pub ms_max: u64,
+    /// Threads that all queries share; as many parts of a table are read at once.
+    pub threads: usize,
+}
+
+impl Default for SqlOptions {
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: SQL_MEMORY_BYTES_MAX,
+            answer_bytes_max: SQL_ANSWER_BYTES_MAX,
+            ms_max: SQL_MS_MAX,
+            threads: 2,
+        }
+    }
+}
+
+/// Answers statements.
+#[derive(Debug)]
+pub struct Sql {
+    store: Store,
+    resources: Arc<dyn Resources>,
+    options: SqlOptions,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+    queries: Arc<Semaphore>,
+}
+
+impl Sql {
+    /// Starts the threads.
+    pub fn new(store: Store, resources: Arc<dyn Resources>, options: SqlOptions) -> std::io::Result<Self> {
+        let threads = options.threads.max(1);
+        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("sql").enable_all().build()?;
+        Ok(Self {
+            store,
+            resources,
+            options,
+            runtime: Some(runtime),
+            queries: Arc::new(Semaphore::new(SQL_QUERIES_MAX)),
+        })
+    }
+
+    /// Runs one statement and answers its rows.
+    pub async fn query(&self, statement: &str, format: Format) -> Result<Vec<u8>, SqlError> {
+        let Some(runtime) = &self.runtime else { return Err(SqlError::Failed("the threads are gone".into())) };
+        let statement = statement.to_owned();
+        let (store, resources, options) = (self.store.clone(), Arc::clone(&self.resources), self.options);
+        let queries = Arc::clone(&self.queries);
+        let mut running = AbortOnDrop(runtime.spawn(async move {
+            let _permit = queries.acquire_owned().await;
+            run(store, resources, options, &statement, format).await
+        }));
+        match tokio::time::timeout(Duration::from_millis(self.options.ms_max), &mut running.0).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(broken)) => Err(SqlError::Failed(broken.to_string())),
+            Err(_) => Err(SqlError::TimedOut(self.options.ms_max)),
+        }
+    }
+}
+
+impl Drop for Sql {
+    fn drop(&mut self) {
+        // A runtime may not wait for its threads where it is mostly dropped: on a thread of another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A task that ends when nobody waits for it any more.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn run(
+    store: Store,
+    resources: Arc<dyn Resources>,
+    options: SqlOptions,
+    statement: &str,
+    format: Format,
+) -> Result<Vec<u8>, SqlError> {
+    let session = session(store, resources, options)?;
+    let state = session.state();
+    let plan = guard::plan(&state, statement).await?;
+    let plan = state.create_physical_plan(&plan).await?;
+    let mut rows = execute_stream(plan, session.task_ctx())?;
+    let mut output = Output::new(format, &rows.schema(), options.answer_bytes_max)?;
+    while let Some(batch) = rows.next().await {
+        output.write(&batch?)?;
+    }
+    Ok(output.finish())
+}
+
+fn session(store: Store, resources: Arc<dyn Resources>, options: SqlOptions) -> Result<SessionContext> {
+    let config = SessionConfig::new()
+        .with_target_partitions(options.threads.max(1))
+        .with_default_catalog_and_schema("trailwatch", "records")
+        .with_information_schema(true)
+        .set_bool("datafusion.sql_parser.collect_spans", true);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(options.memory_bytes_max)))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .build_arc()?;
+    let session = SessionContext::new_with_config_rt(config, runtime);
+    guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udf(name));
+    guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
+    json::functions().into_iter().for_each(|function| session.register_udf(function));
+    let view = store.view();
+    let inputs = Arc::new(Inputs { store, view, resources, groups: OnceCell::new() });
+    session.register_table("events", Arc::new(events::Events(Arc::clone(&inputs))))?;
+    session.register_table("logs", Arc::new(logs::Logs(Arc::clone(&inputs))))?;
+    session.register_table("metrics", Arc::new(metrics::Metrics(Arc::clone(&inputs))))?;
+    session.register_table("alarm_history", Arc::new(alarm_history::AlarmHistory(inputs)))?;
+    Ok(session)
+}
+
+/// What the tables of one query read from.
+#[derive(Debug)]
+struct Inputs {
+    store: Store,
+    view: View,
+    resources: Arc<dyn Resources>,
+    groups: OnceCell<Vec<LogGroupName>>,
+}
+
+impl Inputs {
+    /// All log groups; asked once for each query, after the view was taken, so that a group with rows has a name.
+    async fn log_groups(&self) -> Result<&[LogGroupName]> {
+        let groups = self.groups.get_or_try_init(|| self.resources.log_groups()).await;
+        groups.map(Vec::as_slice).map_err(|error| failed("read log groups", &error))
+    }
+
+    /// Names of the streams of these groups.
+    async fn log_streams(&self, groups: Vec<GroupId>) -> Result<HashMap<StreamId, String>> {
+        let streams = self.resources.log_streams(groups).await;
+        streams.map(|streams| streams.into_iter().collect()).map_err(|error| failed("read log streams", &error))
+    }
+}
+
+fn failed(action: &str, error: &ResourceError) -> DataFusionError {
+    external(SqlError::Failed(format!("{action}: {error}")))
+}
+
+/// Filters are used to read less and checked again above.
+fn pushdown(filters: &[&Expr], time_column: &str) -> Vec<TableProviderFilterPushDown> {
+    let pushdown = |filter: &&Expr| match Predicate::uses(filter, time_column) {
+        true => TableProviderFilterPushDown::Inexact,
+        false => TableProviderFilterPushDown::Unsupported,
+    };
+    filters.iter().map(pushdown).collect()
+}

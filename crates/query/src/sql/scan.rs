@@ -1,0 +1,231 @@
+//! `ScanExec`: the leaf of a plan. Parts of a table, shared out to partitions, read where the rows that are wanted first lie.
+
+use super::wanted::Wanted;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr, expressions::Column};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, ReplaceChildrenOptions, apply_expression_roots,
+};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
+};
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SortOrderPushdownResult,
+};
+use futures::StreamExt;
+use futures::stream::{BoxStream, try_unfold};
+use model::Timestamp;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use store::Direction;
+
+/// Where the rows of a scan come from.
+pub(super) trait Source: fmt::Debug + Send + Sync {
+    /// The table and what was skipped of it, for EXPLAIN.
+    fn describe(&self) -> String;
+    /// First and last time of each part.
+    fn parts(&self) -> Vec<(Timestamp, Timestamp)>;
+    /// Reads one part.
+    fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>>;
+}
+
+/// What a partition read, for EXPLAIN ANALYZE.
+#[derive(Debug, Clone)]
+pub(super) struct Counts {
+    /// Parts that were read.
+    pub parts_read: Count,
+    /// Parts that the filters of the running query ruled out.
+    pub parts_skipped: Count,
+    /// Row groups that an index ruled out when they were to be read.
+    pub row_groups_skipped: Count,
+    /// Rows that were looked at.
+    pub rows_seen: Count,
+}
+
+/// A table's scan.
+#[derive(Debug, Clone)]
+pub(super) struct ScanExec {
+    source: Arc<dyn Source>,
+    wanted: Wanted,
+    /// Places of the parts, sorted by their last time.
+    order: Arc<Vec<(usize, Timestamp, Timestamp)>>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl ScanExec {
+    /// A scan that yields batches of `schema`, whose time is in the column `time`.
+    pub(super) fn new(source: Arc<dyn Source>, schema: SchemaRef, time: &'static str, partitions: usize) -> Self {
+        let mut order: Vec<(usize, Timestamp, Timestamp)> =
+            source.parts().into_iter().enumerate().map(|(at, (min, max))| (at, min, max)).collect();
+        order.sort_by_key(|(at, min, max)| (*max, *min, *at));
+        let partitioning = Partitioning::UnknownPartitioning(partitions.clamp(1, order.len().max(1)));
+        let equivalence = EquivalenceProperties::new(schema);
+        let properties =
+            PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded);
+        Self {
+            source,
+            wanted: Wanted { column: time, ..Wanted::default() },
+            order: Arc::new(order),
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    fn counts(&self, partition: usize) -> Counts {
+        let count = |name: &'static str| MetricBuilder::new(&self.metrics).counter(name, partition);
+        Counts {
+            parts_read: count("parts_read"),
+            parts_skipped: count("parts_skipped"),
+            row_groups_skipped: count("row_groups_skipped"),
+            rows_seen: count("rows_seen"),
+        }
+    }
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScanExec: {}", self.source.describe())?;
+        match self.wanted.order {
+            Some(Direction::Backward) => write!(f, ", newest first")?,
+            Some(Direction::Forward) => write!(f, ", oldest first")?,
+            None => {}
+        }
+        if !self.wanted.filters.is_empty() {
+            let filters: Vec<String> = self.wanted.filters.iter().map(ToString::to_string).collect();
+            write!(f, ", while={}", filters.join(" AND "))?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &str {
+        "ScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        apply_expression_roots(&self.wanted.filters, f)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
+    }
+
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let partitions = self.properties.partitioning.partition_count();
+        let reading = Reading {
+            source: Arc::clone(&self.source),
+            wanted: self.wanted.clone(),
+            // Neighbours in time go to different partitions, so that each has some of what is wanted first.
+            parts: self.order.iter().skip(partition).step_by(partitions).copied().collect(),
+            current: None,
+            counts: self.counts(partition),
+            baseline: BaselineMetrics::new(&self.metrics, partition),
+        };
+        let batches = try_unfold(reading, |mut reading| async move {
+            let batch = reading.next().await?;
+            Ok(batch.map(|batch| (batch, reading)))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    /// Takes the filters that narrow while the query runs. Rows are not checked against them here, so none is done with.
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        pushed: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let filters: Vec<Arc<dyn PhysicalExpr>> = pushed.parent_filters.into_iter().map(|f| f.filter).collect();
+        let done = FilterPushdownPropagation::with_parent_pushdown_result(vec![PushedDown::No; filters.len()]);
+        let taken: Vec<_> = filters.into_iter().filter(|filter| self.wanted.takes(filter)).collect();
+        if taken.is_empty() {
+            return Ok(done);
+        }
+        let mut scan = self.clone();
+        scan.wanted.filters.extend(taken);
+        Ok(done.with_updated_node(Arc::new(scan)))
+    }
+
+    /// Parts are read from the end of time that the order begins with; the sort above stays.
+    fn try_pushdown_sort(&self, order: &[PhysicalSortExpr]) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+        let by_time = order.first().filter(|first| {
+            first.expr.downcast_ref::<Column>().is_some_and(|column| column.name() == self.wanted.column)
+        });
+        let Some(first) = by_time else { return Ok(SortOrderPushdownResult::Unsupported) };
+        let mut scan = self.clone();
+        scan.wanted.order = Some(if first.options.descending { Direction::Backward } else { Direction::Forward });
+        Ok(SortOrderPushdownResult::Inexact { inner: Arc::new(scan) })
+    }
+}
+
+/// One partition at work.
+struct Reading {
+    source: Arc<dyn Source>,
+    wanted: Wanted,
+    parts: VecDeque<(usize, Timestamp, Timestamp)>,
+    current: Option<BoxStream<'static, Result<RecordBatch>>>,
+    counts: Counts,
+    baseline: BaselineMetrics,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                if let Some(batch) = current.next().await.transpose()? {
+                    self.baseline.record_output(batch.num_rows());
+                    return Ok(Some(batch));
+                }
+                self.current = None;
+            }
+            let next = match self.wanted.direction() {
+                Some(Direction::Backward) => self.parts.pop_back(),
+                Some(Direction::Forward) | None => self.parts.pop_front(),
+            };
+            let Some((part, min, max)) = next else {
+                self.baseline.done();
+                return Ok(None);
+            };
+            if self.wanted.range().overlaps(min, max) {
+                self.counts.parts_read.add(1);
+                let source = Arc::clone(&self.source);
+                self.current = Some(source.read(part, self.wanted.clone(), self.counts.clone()));
+            } else {
+                self.counts.parts_skipped.add(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Reads a `Part` page by page: first what decides, then the asked columns of the rows that are left.
+//!
+//! What is skipped: row groups whose Bloom filters have none of the asked values; of the others, rows that do not meet the
+//! conditions, of which only the columns of the conditions are read.
+
+use crate::error::{Error, Result};
+use crate::merge::Page;
+use crate::position::{Direction, Window};
+use crate::scan_logs::runs;
+use crate::segment::events::EventBatch;
+use crate::segment::logs::LogBatch;
+use crate::segment::{Segment, column};
+use crate::table::{Part, PartSource, Run, Table, TableFilter};
+use arrow_array::{RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array};
+use arrow_schema::Schema;
+use memchr::memmem::Finder;
+use model::{Event, StreamId, TimeRange, Timestamp};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Rows of the first page; pages grow, because many queries stop early.
+const PAGE_ROWS_MIN: usize = 1024;
+
+/// What reading came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadStats {
+    /// Row groups that a Bloom filter, a token filter or the narrowed time range ruled out without reading a column.
+    pub row_groups_skipped: u64,
+    /// Rows whose deciding columns were read, or that needed none.
+    pub rows_seen: u64,
+    /// Rows answered.
+    pub rows_read: u64,
+}
+
+/// Reads parts of one table one after the other.
+#[derive(Debug)]
+pub struct PartReader {
+    table: Table,
+    filter: Arc<TableFilter>,
+    columns: Vec<&'static str>,
+    order: Option<Direction>,
+    page_rows: usize,
+    stats: ReadStats,
+}
+
+/// A part in work.
+#[derive(Debug)]
+pub struct OpenPart {
+    part: Part,
+    /// Of a memtable: what is left of its window.
+    window: Window,
+    /// Of a row group: wanted rows that are not read yet, ascending, and their times where they were needed.
+    found: Option<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    rows: Vec<u32>,
+    times: Vec<i64>,
+    left: Range<usize>,
+}
+
+impl PartReader {
+    /// A reader of these columns. `order` is given when rows of one end of time are wanted first: then pages come from that end
+    /// of each part (rows within a page are in the order in which they are stored), and `next` is told what is still wanted.
+    pub fn new(table: Table, filter: Arc<TableFilter>, columns: Vec<&'static str>, order: Option<Direction>) -> Self {
+        Self { table, filter, columns, order, page_rows: PAGE_ROWS_MIN, stats: ReadStats::default() }
+    }
+
+    /// What reading came to so far.
+    pub fn stats(&self) -> ReadStats {
+        self.stats
+    }
+
+    /// Begins a part.
+    pub fn open(&self, part: Part) -> OpenPart {
+        let range = match &part.source {
+            PartSource::MemoryLogs { window, .. } | PartSource::MemoryEvents { window, .. } => *window,
+            PartSource::RowGroup { .. } => TimeRange::ALL,
+        };
+        OpenPart { part, window: Window::new(range, self.direction(), None), found: None }
+    }
+
+    /// The next page with the asked columns in the asked order; `None` at the end. Rows outside `narrowed`, which may become
+    /// narrower from page to page, may be left out.
+    pub async fn next(&mut self, open: &mut OpenPart, narrowed: TimeRange) -> Result<Option<RecordBatch>> {
+        if narrowed != TimeRange::ALL && !narrowed.overlaps(open.part.min_time, open.part.max_time) {
+            if open.found.is_none() && matches!(open.part.source, PartSource::RowGroup { .. }) {
+                self.stats.row_groups_skipped += 1;
+            }
+            return Ok(None);
+        }
+        let batch = match &open.part.source {
+            PartSource::RowGroup { segment, row_group, runs } => {
+                let (segment, row_group) = (Arc::clone(segment), *row_group);
+                let mut found = match open.found.take() {
+                    Some(found) => found,
+                    None => self.find(&open.part, &segment, row_group, runs).await?,
+                };
+                let rows = self.take_rows(&mut found, narrowed);
+                open.found = Some(found);
+                if rows.is_empty() { None } else { Some(self.read_rows(&segment, row_group, &rows).await?) }
+            }
+            _ => self.memory_page(open)?,
+        };
+        self.stats.rows_read += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        Ok(batch)
+    }
+
+    fn direction(&self) -> Direction {
+        self.order.unwrap_or_default()
+    }
+
+    /// Decides which rows of a row group are wanted.
+    async fn find(&mut self, part: &Part, segment: &Arc<Segment>, row_group: usize, wanted: &[Run]) -> Result<Found> {
+        if self.is_ruled_out(segment, row_group).await? {
+            self.stats.row_groups_skipped += 1;
+            return Ok(Found::default());
+        }
+        self.stats.rows_seen += wanted.iter().map(|run| run.rows.len() as u64).sum::<u64>();
+        let times = self.order.is_some() || wanted.iter().any(|run| run.check_times);
+        let streams = wanted.iter().any(|run| run.check_streams);
+        let mut deciding: BTreeSet<&str> = self.filter.one_of.iter().map(|(column, _)| *column).collect();
+        deciding.extend(self.filter.contains.iter().map(|(column, _)| *column));
+        deciding.extend(times.then(|| self.table.time_column()));
+        deciding.extend(streams.then_some("stream"));
+        let ranges: Vec<Range<usize>> = wanted.iter().map(|run| run.rows.clone()).collect();
+        let mut found = Found::default();
+        let mut rows = wanted.iter().flat_map(|run| run.rows.clone().map(move |row| (row, run)));
+        if deciding.is_empty() {
+            found.rows.extend(rows.map(|(row, _)| row as u32));
+        } else {
+            let deciding: Vec<&str> = deciding.into_iter().collect();
+            for batch in segment.read(row_group, ranges, &deciding).await? {
+                let decided = Decided::of(self, part, &batch, times, streams)?;
+                for ((row, run), at) in rows.by_ref().zip(0..batch.num_rows()) {
+                    if decided.admits(at, run) {
+                        found.rows.push(row as u32);
+                        found.times.extend(decided.times.map(|times| times.value(at)));
+                    }
+                }
+            }
+        }
+        found.left = 0..found.rows.len();
+        Ok(found)
+    }
+
+    /// True when an index of the row group says that it has no wanted row. Token filters over text belong here: a row group
+    /// without a token of a text in `filter.contains` is ruled out.
+    async fn is_ruled_out(&self, segment: &Arc<Segment>, row_group: usize) -> Result<bool> {
+        for (column, values) in &self.filter.one_of {
+            if let Some(bloom) = segment.bloom(row_group, column).await?
+                && !values.iter().any(|value| bloom.check(&value.as_str()))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next rows that are not ruled out meanwhile.
+    fn take_rows(&mut self, found: &mut Found, narrowed: TimeRange) -> Vec<u32> {
+        let Found { rows, times, left } = found;
+        let admitted = |at: &usize| times.get(*at).is_none_or(|time| narrowed.contains(Timestamp(*time)));
+        let count = self.page_rows;
+        self.page_rows = self.page_rows.saturating_mul(8);
+        let taken: Vec<u32> = if self.direction() == Direction::Backward {
+            let mut taken: Vec<u32> = left.by_ref().rev().filter(admitted).take(count).map(|at| rows[at]).collect();
+            taken.reverse();
+            taken
+        } else {
+            left.by_ref().filter(admitted).take(count).map(|at| rows[at]).collect()
+        };
+        taken
+    }
+
+    async fn read_rows(&self, segment: &Arc<Segment>, row_group: usize, rows: &[u32]) -> Result<RecordBatch> {
+        if self.columns.is_empty() {
+            return empty_rows(rows.len());
+        }
+        let batches = segment.read(row_group, runs(rows), &self.columns).await?;
+        let schema = batches.first().map(RecordBatch::schema).unwrap_or_else(|| Arc::new(Schema::empty()));
+        let whole = arrow_select::concat::concat_batches(&schema, &batches);
+        self.project(&whole.map_err(|error| Error::Bug(format!("join pages of a segment: {error}")))?)
+    }
+
+    fn memory_page(&self, open: &mut OpenPart) -> Result<Option<RecordBatch>> {
+        let (direction, sequence_end) = (self.direction(), open.part.sequence_end);
+        loop {
+            let (batch, last) = match &open.part.source {
+                PartSource::MemoryLogs { memtable, group, .. } => {
+                    let streams = &self.filter.streams;
+                    let admits = |stream: StreamId| {
+                        streams.as_ref().is_none_or(|wanted| wanted.contains(&stream))
+                            && !open.part.removed.has_stream(stream)
+                    };
+                    let (page, last) = memtable.log_page(*group, &admits, open.window, direction, sequence_end);
+                    let mut batch = LogBatch::default();
+                    for row in (0..page.len()).map(|at| page.row(at)) {
+                        let position = (row.timestamp, row.sequence);
+                        batch.push(*group, position, row.stream, row.ingestion_time, row.message);
+                    }
+                    (batch.take()?, last)
+                }
+                PartSource::MemoryEvents { memtable, .. } => {
+                    let admits = |event: &Event| self.admits_event(event);
+                    let (page, last) = memtable.event_page(open.window, direction, sequence_end, &admits);
+                    let mut batch = EventBatch::default();
+                    page.rows.iter().for_each(|row| batch.push(row.sequence, &row.event));
+                    (batch.take()?, last)
+                }
+                PartSource::RowGroup { .. } => return Ok(None),
+            };
+            let Some(last) = last else { return Ok(None) };
+            open.window = open.window.after(direction, last);
+            if batch.num_rows() > 0 {
+                return self.project(&batch).map(Some);
+            }
+        }
+    }
+
+    fn admits_event(&self, event: &Event) -> bool {
+        let text = |column: &str| crate::segment::events::text(event, column);
+        self.filter.one_of.iter().all(|(column, values)| text(column).is_none_or(|text| values.contains(text)))
+            && self.filter.contains.iter().all(|(column, part)| text(column).is_none_or(|text| text.contains(part)))
+    }
+
+    fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        if self.columns.is_empty() {
+            return empty_rows(batch.num_rows());
+        }
+        let missing = |name: &str| Error::Bug(format!("the table has no column {name}"));
+        let place = |name: &&'static str| batch.schema().index_of(name).map_err(|_| missing(name));
+        let places = self.columns.iter().map(place).collect::<Result<Vec<usize>>>()?;
+        batch.project(&places).map_err(|error| Error::Bug(format!("choose columns: {error}")))
+    }
+}
+
+/// Rows without columns: they only count.
+fn empty_rows(rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)
+        .map_err(|error| Error::Bug(format!("count rows: {error}")))
+}
+
+/// The deciding columns of a batch.
+struct Decided<'a> {
+    reader: &'a PartReader,
+    part: &'a Part,
+    times: Option<&'a TimestampMillisecondArray>,
+    streams: Option<&'a UInt64Array>,
+    one_of: Vec<(&'a StringArray, &'a BTreeSet<String>)>,
+    contains: Vec<(&'a StringArray, Finder<'a>)>,
+}
+
+impl<'a> Decided<'a> {
+    fn of(reader: &'a PartReader, part: &'a Part, batch: &'a RecordBatch, times: bool, streams: bool) -> Result<Self> {
+        let one_of = reader.filter.one_of.iter().map(|(name, values)| Ok((column(batch, name)?, values)));
+        let contains = reader.filter.contains.iter().map(|(name, text)| Ok((column(batch, name)?, Finder::new(text))));
+        Ok(Self {
+            reader,
+            part,
+            times: if times { Some(column(batch, reader.table.time_column())?) } else { None },
+            streams: if streams { Some(column(batch, "stream")?) } else { None },
+            one_of: one_of.collect::<Result<_>>()?,
+            contains: contains.collect::<Result<_>>()?,
+        })
+    }
+
+    fn admits(&self, at: usize, run: &Run) -> bool {
+        let wanted = |stream: StreamId| {
+            self.reader.filter.streams.as_ref().is_none_or(|streams| streams.contains(&stream))
+                && !self.part.removed.has_stream(stream)
+        };
+        self.times.is_none_or(|times| run.window.contains(Timestamp(times.value(at))))
+            && (!run.check_streams || self.streams.is_none_or(|streams| wanted(StreamId(streams.value(at)))))
+            && self.one_of.iter().all(|(texts, values)| values.contains(texts.value(at)))
+            && self.contains.iter().all(|(texts, part)| part.find(texts.value(at).as_bytes()).is_some())
+    }
+}
