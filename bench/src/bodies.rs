@@ -26,7 +26,8 @@ impl Random {
         self.next() % limit.max(1)
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    /// One of `from`.
+    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len() as u64) as usize]
     }
 }
@@ -169,6 +170,22 @@ impl Datum {
     pub fn fixed(metric: usize, seconds: i64, milli: i64) -> Self {
         let (service, instance) = ("orders".into(), "i-00000000".into());
         Self { name: format!("Metric{metric}"), service, instance, seconds, milli }
+    }
+
+    /// A given value.
+    pub fn new(name: &str, service: String, instance: String, seconds: i64, milli: i64) -> Self {
+        Self { name: name.into(), service, instance, seconds, milli }
+    }
+
+    /// Its time, seconds since the epoch.
+    #[cfg(test)]
+    pub fn seconds(&self) -> i64 {
+        self.seconds
+    }
+
+    /// As a line of CSV: name, service, instance, seconds, value.
+    pub fn write_csv(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        writeln!(out, "{},{},{},{},{:?}", self.name, self.service, self.instance, self.seconds, self.value())
     }
 
     fn value(&self) -> f64 {
