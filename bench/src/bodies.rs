@@ -178,7 +178,6 @@ impl Datum {
     }
 
     /// Its time, seconds since the epoch.
-    #[cfg(test)]
     pub fn seconds(&self) -> i64 {
         self.seconds
     }
@@ -188,7 +187,13 @@ impl Datum {
         writeln!(out, "{},{},{},{},{:?}", self.name, self.service, self.instance, self.seconds, self.value())
     }
 
-    fn value(&self) -> f64 {
+    /// Name and dimensions as labels, sorted by name.
+    pub fn labels(&self) -> [(&'static str, &str); 3] {
+        [("__name__", &self.name), ("instance", &self.instance), ("service", &self.service)]
+    }
+
+    /// Its value.
+    pub fn value(&self) -> f64 {
         self.milli as f64 / 1000.0
     }
 }

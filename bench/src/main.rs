@@ -20,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use data::files::Kind;
 use std::path::PathBuf;
 use std::time::Duration;
+use store::promql::Engine;
 
 /// Measures a server that speaks CloudWatch, CloudWatch Logs and CloudTrail.
 #[derive(Debug, Parser)]
@@ -46,6 +47,8 @@ enum Command {
     Generate(GenerateArgs),
     /// Run the store benchmark against a Trailwatch of its own; prints a table and writes JSON.
     Store(StoreArgs),
+    /// Load W2 into Prometheus or VictoriaMetrics and ask the same questions; writes JSON.
+    Promql(PromqlArgs),
     /// Print one table from the files of `bench store` and of the peers.
     StoreTable {
         /// Ours first.
@@ -129,6 +132,26 @@ struct RunArgs {
     save: Option<PathBuf>,
 }
 
+/// Starts and stops the program itself, on loopback.
+#[derive(Debug, Args)]
+struct PromqlArgs {
+    /// Which of them it is.
+    #[arg(long, value_enum)]
+    engine: Engine,
+    /// The program.
+    #[arg(long)]
+    program: PathBuf,
+    /// The folder that `bench generate` wrote.
+    #[arg(long)]
+    data: PathBuf,
+    /// Folder for its data and log; made when absent.
+    #[arg(long)]
+    work: PathBuf,
+    /// Where the JSON goes.
+    #[arg(long)]
+    save: PathBuf,
+}
+
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run(&args),
@@ -144,6 +167,11 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Generate(args) => generate(&args),
         Command::Store(args) => run_store(args),
+        Command::Promql(args) => {
+            let plan: data::Plan = read(&args.data.join("plan.json"))?;
+            let figures = store::promql::measure(args.engine, &args.program, &plan, &args.work)?;
+            std::fs::write(&args.save, serde_json::to_string(&figures)?).context("write the figures")
+        }
         Command::StoreTable { files } => {
             let saved = files.iter().map(|path| read::<figures::Saved>(path)).collect::<anyhow::Result<Vec<_>>>()?;
             print!("{}", figures::table(&saved.into_iter().map(Into::into).collect::<Vec<_>>()));

@@ -1,6 +1,6 @@
-//! A Trailwatch process of our own: started on a data directory, stopped cleanly, its whole CPU time known at the end.
+//! Processes of our own: Trailwatch on a data directory, stopped cleanly, its whole CPU time known at the end; and peers.
 
-use crate::http::Endpoint;
+use crate::http::{Connection, Endpoint};
 use crate::process;
 use crate::sign::Key;
 use anyhow::{Context, bail};
@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for a clean stop, which writes what is in memory to segments.
 const STOP_MAX: Duration = Duration::from_secs(180);
+
+/// Longest wait for a peer to answer.
+const READY_MAX: Duration = Duration::from_secs(60);
 
 /// A running server. Killed when it is dropped without `stop`.
 #[derive(Debug)]
@@ -82,6 +85,57 @@ impl Drop for Server {
     fn drop(&mut self) {
         end(&mut self.child);
     }
+}
+
+/// A peer that answers on a port of loopback. Killed when it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    /// Where it listens.
+    pub endpoint: Endpoint,
+}
+
+impl Running {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Starts `program` with the arguments for an address, and waits until `ready` answers with HTTP 200.
+pub fn run_on_free_port(
+    program: &Path,
+    log: &Path,
+    ready: &str,
+    arguments: impl Fn(&str) -> Vec<String>,
+) -> anyhow::Result<Running> {
+    // The port is free again when the listener is dropped; nobody else on this machine takes it so soon.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let (out, log) = (File::create(log)?, File::create(log.with_extension("err"))?);
+    let child = Command::new(program)
+        .args(arguments(&address))
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(log)
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))?;
+    let running = Running { child, endpoint: Endpoint::parse(&format!("http://{address}"))? };
+    let request = format!("GET {ready} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    let started = Instant::now();
+    while started.elapsed() < READY_MAX {
+        let answer = Connection::new(&running.endpoint).call(request.as_bytes());
+        if answer.is_ok_and(|answer| answer.status == 200) {
+            return Ok(running);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    bail!("{} did not answer within {} s", program.display(), READY_MAX.as_secs())
 }
 
 /// Runs a command to its end and says what it used; an exit code other than 0 is an error.

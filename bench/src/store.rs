@@ -8,6 +8,7 @@ mod events;
 mod load;
 mod logs;
 mod metrics;
+pub mod promql;
 
 use crate::data::Plan;
 use crate::data::files::Kind;

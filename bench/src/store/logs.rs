@@ -1,6 +1,6 @@
 //! W1: PutLogEvents in two sizes, then needle, phrase, status per minute, regex and the end of a stream.
 
-use super::ask::{Asked, Client, LogPage, counted, day};
+use super::ask::{Asked, Client, LogPage, counted, day, sql_between};
 use super::load::{self, Sent};
 use super::{Collected, Run, remove, start_loaded};
 use crate::data::logs::{self, App, LogBatch, NEEDLE, PHRASE};
@@ -81,8 +81,7 @@ fn put(batch: &LogBatch, lines: &[(i64, String)]) -> Call {
 
 fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Result<()> {
     let (from, to) = day(&run.plan);
-    let during =
-        format!("timestamp >= to_timestamp_millis({}) AND timestamp < to_timestamp_millis({})", from * 1000, to * 1000);
+    let during = sql_between(from, to);
     all.ask(client, "needle", &mut |client| filter(client, &format!("\"{NEEDLE}\"")))?;
     all.ask(client, "phrase", &mut |client| filter(client, &format!("\"{PHRASE}\"")))?;
     all.ask(client, "phrase-sql", &mut |client| {

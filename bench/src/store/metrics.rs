@@ -1,6 +1,6 @@
 //! W2: PutMetricData in each protocol, then a series, many series, and what SQL asks of a metric.
 
-use super::ask::{Asked, Client, counted, day};
+use super::ask::{Asked, Client, counted, day, sql_between};
 use super::load::{self, Sent};
 use super::{Collected, Run, SETTLE_MAX, remove, start_loaded};
 use crate::bodies::Datum;
@@ -70,10 +70,8 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
     all.ask(client, "series-1000", &mut |client| values(client, &many))?;
     let latest = get(&Samples::NAMES, &latencies, 60, (to - 60, to));
     all.ask(client, "latest", &mut |client| values(client, &latest))?;
-    let source = format!(
-        "FROM metrics WHERE namespace = '{NAMESPACE}' AND name = '{LATENCY}' \
-         AND timestamp >= to_timestamp_seconds({from}) AND timestamp < to_timestamp_seconds({to})"
-    );
+    let during = sql_between(from, to);
+    let source = format!("FROM metrics WHERE namespace = '{NAMESPACE}' AND name = '{LATENCY}' AND {during}");
     all.ask(client, "avg-by-service", &mut |client| {
         client.sql(&format!(
             "SELECT json_extract_scalar(dimensions, '$.Service') AS service, date_bin(INTERVAL '5 minutes', timestamp) AS t, avg(value) AS v {source} GROUP BY 1, 2"
