@@ -5,8 +5,8 @@
 #   --scale S      1.0 (default) is the full size: 2 M lines, 14.4 M samples, 1 M events; 0.1 is a quick look
 #   --out DIR      where the JSON of each engine and the table go [default: TARGET/bench-store]
 #   --keep-data    keep the generated data in DIR/data and use them again next time
-# chdb, DuckDB and moto are installed from PyPI into an environment of their own; prometheus and victoria-metrics are asked
-# when they are on PATH (or named in PROMETHEUS and VICTORIA_METRICS).
+# chdb, DuckDB and moto are installed from PyPI into an environment of their own. prometheus, victoria-metrics and
+# victoria-logs are asked when they are on PATH, or named in PROMETHEUS, VICTORIA_METRICS and VICTORIA_LOGS.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -82,6 +82,19 @@ json.dump({"server": reports[0]["server"], "results": [r for report in reports f
 PYTHON
 }
 
+run_server() { # run_server KIND NAME PROGRAM: a peer that is a server of its own, when it is here
+  local kind=$1 name=$2 program
+  if ! wanted "$kind"; then return; fi
+  if ! program="$(command -v "$3")"; then
+    absent+=("$name (not here)")
+  elif "$bench" peer --engine "$name" --program "$program" --data "$out/data" --work "$work/$name" --save "$out/$name.json"; then
+    files+=("$out/$name.json")
+  else
+    absent+=("$name (failed)")
+  fi
+  rm -rf "${work:?}/$name"
+}
+
 only_flags=()
 for kind in "${only[@]}"; do only_flags+=(--only "$kind"); done
 rm -f "$out"/*.json "$out/table.md"
@@ -111,24 +124,14 @@ if [ "$peers" = yes ]; then
     fi
     rm -rf "${work:?}/$peer"
   done
-  if wanted metrics; then
-    for peer in "prometheus ${PROMETHEUS:-prometheus}" "victoria-metrics ${VICTORIA_METRICS:-victoria-metrics}"; do
-      read -r name program <<<"$peer"
-      if ! program="$(command -v "$program")"; then
-        absent+=("$name (not here)")
-      elif "$bench" promql --engine "$name" --program "$program" --data "$out/data" --work "$work/$name" --save "$out/$name.json"; then
-        files+=("$out/$name.json")
-      else
-        absent+=("$name (failed)")
-      fi
-      rm -rf "${work:?}/$name"
-    done
-  fi
+  run_server logs victoria-logs "${VICTORIA_LOGS:-victoria-logs}"
+  run_server metrics prometheus "${PROMETHEUS:-prometheus}"
+  run_server metrics victoria-metrics "${VICTORIA_METRICS:-victoria-metrics}"
   if wanted logs || wanted metrics; then
     run_moto
     files+=("$out/moto.json")
   fi
-  for name in victoria-logs loki; do absent+=("$name (no driver)"); done
+  absent+=("loki (no driver)")
 fi
 
 {

@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use data::files::Kind;
 use std::path::PathBuf;
 use std::time::Duration;
-use store::promql::Engine;
+use store::{logsql, promql};
 
 /// Measures a server that speaks CloudWatch, CloudWatch Logs and CloudTrail.
 #[derive(Debug, Parser)]
@@ -47,8 +47,8 @@ enum Command {
     Generate(GenerateArgs),
     /// Run the store benchmark against a Trailwatch of its own; prints a table and writes JSON.
     Store(StoreArgs),
-    /// Load W2 into Prometheus or VictoriaMetrics and ask the same questions; writes JSON.
-    Promql(PromqlArgs),
+    /// Load W1 into VictoriaLogs, or W2 into Prometheus or VictoriaMetrics, and ask the same questions; writes JSON.
+    Peer(PeerArgs),
     /// Print one table from the files of `bench store` and of the peers.
     StoreTable {
         /// Ours first.
@@ -132,12 +132,20 @@ struct RunArgs {
     save: Option<PathBuf>,
 }
 
+/// A peer that is a server of its own.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Peer {
+    Prometheus,
+    VictoriaMetrics,
+    VictoriaLogs,
+}
+
 /// Starts and stops the program itself, on loopback.
 #[derive(Debug, Args)]
-struct PromqlArgs {
+struct PeerArgs {
     /// Which of them it is.
     #[arg(long, value_enum)]
-    engine: Engine,
+    engine: Peer,
     /// The program.
     #[arg(long)]
     program: PathBuf,
@@ -167,9 +175,15 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Generate(args) => generate(&args),
         Command::Store(args) => run_store(args),
-        Command::Promql(args) => {
+        Command::Peer(args) => {
             let plan: data::Plan = read(&args.data.join("plan.json"))?;
-            let figures = store::promql::measure(args.engine, &args.program, &plan, &args.work)?;
+            let figures = match args.engine {
+                Peer::Prometheus => promql::measure(promql::Engine::Prometheus, &args.program, &plan, &args.work)?,
+                Peer::VictoriaMetrics => {
+                    promql::measure(promql::Engine::VictoriaMetrics, &args.program, &plan, &args.work)?
+                }
+                Peer::VictoriaLogs => logsql::measure(&args.program, &plan, &args.work)?,
+            };
             std::fs::write(&args.save, serde_json::to_string(&figures)?).context("write the figures")
         }
         Command::StoreTable { files } => {

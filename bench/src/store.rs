@@ -7,6 +7,7 @@ mod ask;
 mod events;
 mod load;
 mod logs;
+pub mod logsql;
 mod metrics;
 pub mod promql;
 

@@ -182,3 +182,13 @@ pub fn sql_between(from: i64, to: i64) -> String {
     let text = |seconds| jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default();
     format!("timestamp >= '{}' AND timestamp < '{}'", text(from), text(to))
 }
+
+/// Percent-encodes a query for a path.
+pub fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -11,7 +11,7 @@ use serde::Serialize;
 const SMALL_PART: u64 = 5;
 const SMALL_LINES: usize = 100;
 /// Text of the full W1, by which the size on disk is brought to full scale.
-const FULL_BYTES: f64 = 499.1e6;
+pub(super) const FULL_BYTES: f64 = 499.1e6;
 
 pub(super) fn measure(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
     let batches = logs::batches(&run.plan);

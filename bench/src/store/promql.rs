@@ -2,7 +2,7 @@
 //!
 //! Remote write bodies are snappy blocks of literals: valid, and cheaper to unpack than compressed ones.
 
-use super::ask::{Asked, Client, day};
+use super::ask::{Asked, Client, day, percent};
 use super::load::Sent;
 use super::{Collected, SETTLE_MAX};
 use crate::bodies::Datum;
@@ -21,7 +21,7 @@ use std::time::Duration;
 const BODY_SAMPLES: usize = 5_000;
 
 /// Which of them, for their flags and their ways to write what is in memory to disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// Prometheus.
     Prometheus,
@@ -148,15 +148,6 @@ fn values(client: &mut Client, path: &str, unit: &str) -> anyhow::Result<Asked> 
     let answer: Answer = serde_json::from_slice(&answer.body)?;
     let count: usize = answer.data.result.iter().map(|s| s.values.len() + usize::from(s.value.is_some())).sum();
     Ok(Asked::Answer(format!("{count}{unit}")))
-}
-
-fn percent(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }
 
 /// A WriteRequest of one sample for each series, as a snappy block of one literal.
