@@ -95,7 +95,7 @@ impl From<Saved> for Figures {
     }
 }
 
-/// The first engine is ours. Says in a last column how many times better it is than the best peer of the run.
+/// The first engine is ours.
 pub fn table(all: &[Figures]) -> String {
     let Some((ours, peers)) = all.split_first() else { return String::new() };
     let names: Vec<&str> = all.iter().map(|figures| figures.engine.as_str()).collect();
@@ -151,14 +151,21 @@ fn met(bar: &Bar, own: Option<&Figure>) -> &'static str {
     }
 }
 
+/// How many times better than the best peer; in parentheses the same of the CPU time, which other programs disturb less.
 fn times(bar: &Bar, own: Option<&Figure>, peers: &[Figures]) -> String {
-    let Some(own) = own.and_then(|figure| figure.value).filter(|value| *value > 0.0) else { return String::new() };
-    let values = peers.iter().filter_map(|peer| peer.get(bar.name)?.value).filter(|value| *value > 0.0);
-    let best = match bar.better {
-        Better::More => values.max_by(f64::total_cmp).map(|best| own / best),
-        Better::Less => values.min_by(f64::total_cmp).map(|best| best / own),
+    let ratio = |value: fn(&Figure) -> Option<f64>| {
+        let own = own.and_then(value).filter(|value| *value > 0.0)?;
+        let peers = peers.iter().filter_map(|peer| value(peer.get(bar.name)?)).filter(|value| *value > 0.0);
+        match bar.better {
+            Better::More => peers.max_by(f64::total_cmp).map(|best| own / best),
+            Better::Less => peers.min_by(f64::total_cmp).map(|best| best / own),
+        }
     };
-    best.map_or(String::new(), |times| format!("{}x", number(times)))
+    match (ratio(|figure| figure.value), ratio(|figure| figure.cpu_ms)) {
+        (Some(wall), Some(cpu)) => format!("{}x ({}x)", number(wall), number(cpu)),
+        (Some(one), None) => format!("{}x", number(one)),
+        _ => String::new(),
+    }
 }
 
 /// Lines whose answers are not the same in every engine that gave one.
@@ -193,14 +200,17 @@ mod tests {
     fn a_row_has_ours_the_bar_the_peers_and_the_ratio() {
         let text = table(&[figures("ours", 10.0, "3"), figures("a", 40.0, "3"), figures("b", 20.0, "3")]);
         let row = row(&text);
-        assert!(row.contains("| 10.0 (2.00) | 15.0 / 5.00 | yes | 40.0 (2.00) | 20.0 (2.00) | 2.00x |"), "{row}");
+        assert!(
+            row.contains("| 10.0 (2.00) | 15.0 / 5.00 | yes | 40.0 (2.00) | 20.0 (2.00) | 2.00x (1.00x) |"),
+            "{row}"
+        );
         assert!(!text.contains("Answers differ"));
     }
 
     #[test]
     fn a_missed_bar_and_a_different_answer_are_said() {
         let text = table(&[figures("ours", 100.0, "3"), figures("a", 40.0, "4")]);
-        assert!(row(&text).contains("| **no** | 40.0 (2.00) | 0.400x |"), "{text}");
+        assert!(row(&text).contains("| **no** | 40.0 (2.00) | 0.400x (1.00x) |"), "{text}");
         assert!(text.contains("**Answers differ**"));
     }
 }

@@ -131,7 +131,7 @@ impl Client {
     pub fn sql(&mut self, text: &str) -> anyhow::Result<Asked> {
         let headers = vec![("content-type", "text/plain".to_owned())];
         let body = text.as_bytes().to_vec();
-        let call = Call { service: "logs", path: "/_trailwatch/sql", headers, body, records: 0, bytes: 0 };
+        let call = Call { service: "trailwatch", path: "/_trailwatch/sql", headers, body, records: 0, bytes: 0 };
         let answer = self.call(&call)?;
         if answer.status != 200 {
             return Ok(Asked::Refused(refusal(&answer)));
@@ -178,9 +178,9 @@ pub fn day(plan: &Plan) -> (i64, i64) {
 }
 
 /// The condition of SQL for a time range, seconds; the end is outside.
-pub fn sql_between(from: i64, to: i64) -> String {
+pub fn sql_between(column: &str, from: i64, to: i64) -> String {
     let text = |seconds| jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default();
-    format!("timestamp >= '{}' AND timestamp < '{}'", text(from), text(to))
+    format!("{column} >= '{}' AND {column} < '{}'", text(from), text(to))
 }
 
 /// Percent-encodes a query for a path.

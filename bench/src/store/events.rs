@@ -1,6 +1,6 @@
 //! W3: an import into a data directory, a start on it, then lookups and a search for text.
 
-use super::ask::{Asked, Client, counted};
+use super::ask::{Asked, Client, counted, sql_between};
 use super::{Collected, Run, SETTLE_MAX, remove};
 use crate::data::events::{self, FREE_TEXT, NAME, RARE_KEY, SPAN_MS, USER};
 use crate::process;
@@ -46,8 +46,10 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
     all.ask(client, "lookup-key", &mut |client| lookup(client, "AccessKeyId", RARE_KEY, week))?;
     all.ask(client, "lookup-user", &mut |client| lookup(client, "Username", USER, week))?;
     all.ask(client, "lookup-name", &mut |client| lookup(client, "EventName", NAME, (middle, middle + 7_199)))?;
+    // The query itself goes on the trail, with the text that it looks for: the time range leaves it out.
+    let during = sql_between("time", week.0, week.1);
     all.ask(client, "free-text", &mut |client| {
-        client.sql(&format!("SELECT count(*) AS n FROM events WHERE record LIKE '%{FREE_TEXT}%'"))
+        client.sql(&format!("SELECT count(*) AS n FROM events WHERE {during} AND record LIKE '%{FREE_TEXT}%'"))
     })
 }
 

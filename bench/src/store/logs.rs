@@ -81,7 +81,7 @@ fn put(batch: &LogBatch, lines: &[(i64, String)]) -> Call {
 
 fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Result<()> {
     let (from, to) = day(&run.plan);
-    let during = sql_between(from, to);
+    let during = sql_between("timestamp", from, to);
     all.ask(client, "needle", &mut |client| filter(client, &format!("\"{NEEDLE}\"")))?;
     all.ask(client, "phrase", &mut |client| filter(client, &format!("\"{PHRASE}\"")))?;
     all.ask(client, "phrase-sql", &mut |client| {

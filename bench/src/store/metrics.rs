@@ -70,7 +70,7 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
     all.ask(client, "series-1000", &mut |client| values(client, &many))?;
     let latest = get(&Samples::NAMES, &latencies, 60, (to - 60, to));
     all.ask(client, "latest", &mut |client| values(client, &latest))?;
-    let during = sql_between(from, to);
+    let during = sql_between("timestamp", from, to);
     let source = format!("FROM metrics WHERE namespace = '{NAMESPACE}' AND name = '{LATENCY}' AND {during}");
     all.ask(client, "avg-by-service", &mut |client| {
         client.sql(&format!(
