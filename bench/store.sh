@@ -37,13 +37,24 @@ done
 mkdir -p "$out"
 work="$(mktemp -d "$out/work.XXXXXX")"
 pids=()
-finish() { # ends what this script started, by process id, and waits for it
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+ours() { # pids of what this run started: the work folder, whose name is of this run only, is in their command lines
+  local line
+  for line in /proc/[0-9]*/cmdline; do
+    if grep -qaF "$work" "$line" 2>/dev/null; then basename "${line%/cmdline}"; fi
+  done
+}
+finish() { # ends what this run started, and waits for it; a run that was broken off leaves no server behind
+  for pid in "${pids[@]}" $(ours); do kill "$pid" 2>/dev/null || true; done
   for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  for _ in $(seq 100); do
+    if [ -z "$(ours)" ]; then break; fi
+    sleep 0.1
+  done
   rm -rf "$work"
   if [ "$keep" = no ]; then rm -rf "$out/data"; fi
 }
 trap finish EXIT
+trap 'exit 130' INT TERM
 
 wanted() { # wanted KIND: is it measured in this run?
   [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" $1 "* ]]
