@@ -14,6 +14,7 @@ mod compact;
 mod disk;
 mod error;
 mod events_page;
+mod filter_cache;
 mod flush;
 mod folder;
 mod frame;
@@ -34,6 +35,8 @@ mod segment;
 mod series;
 mod state;
 mod streams;
+#[allow(dead_code)] // segments use it from the next change on
+mod token_filter;
 
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
@@ -70,6 +73,10 @@ pub struct Options {
     pub memtable_age_ms_max: i64,
     /// Most rows in a row group of a segment.
     pub row_group_rows: usize,
+    /// Most memory for token filters that searches have read, bytes.
+    pub filter_cache_bytes_max: usize,
+    /// Most parts of searches that are worked on at the same time; each keeps a thread busy.
+    pub search_threads: usize,
     /// A secret number, best a random one at each start: it keeps clients from writing messages that recovery would take for
     /// frames of the journal.
     pub salt: u64,
@@ -85,7 +92,9 @@ impl Default for Options {
             dir: PathBuf::new(),
             memtable_bytes_max: 64 * 1024 * 1024,
             memtable_age_ms_max: 10 * 60 * 1000,
-            row_group_rows: 32 * 1024,
+            row_group_rows: 16 * 1024,
+            filter_cache_bytes_max: 32 * 1024 * 1024,
+            search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             salt: 0,
             disk: Arc::new(LocalDisk),
             objects: None,

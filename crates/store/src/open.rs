@@ -3,6 +3,7 @@
 use crate::append::{Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
+use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
 use crate::journal::{self, Journal, Recovered};
@@ -76,6 +77,7 @@ impl Store {
                 replayed.files.into_iter().chain([(replayed.journal.number(), replayed.journal.len())]).collect(),
             ),
             graveyard: Mutex::default(),
+            filter_cache: FilterCache::new(options.filter_cache_bytes_max),
             lock: Mutex::new(Some(lock)),
             journal_folder,
             options,
@@ -165,7 +167,7 @@ async fn open_segments(
 
 /// Removes objects that the manifest does not list: left by a crash between a put and its commit, or after a commit.
 async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn ObjectStore) -> Result<()> {
-    let paths = |entry: &SegmentEntry| [entry.path(), entry.index_path()];
+    let paths = |entry: &SegmentEntry| [entry.path(), entry.index_path(), entry.filter_path()];
     let listed: BTreeSet<Path> = manifest.segments.iter().flat_map(paths).collect();
     let folder = Path::from("segments");
     let stored = objects.list(Some(&folder)).map_ok(|object| object.location);

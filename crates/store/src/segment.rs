@@ -5,13 +5,15 @@
 //! and `events.rs`); any Parquet reader can read it. The manifest decides which segments exist.
 //! `….index` beside it holds what scans need before they read, and a checksum of every part, for Parquet's own page
 //! checksums are neither written nor checked by its Rust implementation.
+//! `….filter` beside them, where the kind has one, holds the token filters (`token_filter.rs`) of the row groups, one after the
+//! other. Scans read a filter when they first need it.
 //!
-//! # Index format, version 1
+//! # Index format, version 2
 //! Integers are little-endian; `varint` and `text` as in `frame.rs`.
 //!
 //! | offset | size | content |
 //! | --- | --- | --- |
-//! | 0 | 8 | `TWINDEX1` |
+//! | 0 | 8 | `TWINDEX2` |
 //! | 8 | 4 | CRC-32 of bytes 12.. |
 //! | 12 | 4 | length of the body |
 //! | 16 | | the body, one zstd frame |
@@ -20,15 +22,17 @@
 //! - tail u64: where Parquet's page indexes and footer begin;
 //! - varint extents (pages, Bloom filters, the tail; in order): varint gap since the last one, varint length, u32 CRC-32;
 //! - varint row groups: varint rows, i64 first time, i64 last time;
+//! - varint filters, 0 or as many as row groups: as extents, of the filter object;
 //! - logs: varint groups in order of their rows: group u64, varint rows, i64 first time, i64 last time, varint streams: stream
 //!   u64, i64 first time, i64 last time, i64 last ingestion, varint events, varint bytes;
 //! - metrics: varint series in order of their rows: series key as in `frame.rs`, varint rows, i64 first time, i64 last time, i64
 //!   last written.
 //!
 //! The body of a segment of no rows of kind events with id 5 and its tail of 3 bytes at 4 begins
-//! `03 0500000000000000 0400000000000000 01 04 03`, then the CRC-32 of the three bytes, then `00`.
+//! `03 0500000000000000 0400000000000000 01 04 03`, then the CRC-32 of the three bytes, then `00 00`.
 
 pub(crate) mod events;
+mod filters;
 mod index;
 pub(crate) mod logs;
 pub(crate) mod metrics;
@@ -94,13 +98,18 @@ impl SegmentEntry {
         Path::from(format!("segments/{}/{:020}.parquet", self.kind.folder(), self.id))
     }
 
+    /// The object of token filters, which not every segment has.
+    pub(crate) fn filter_path(&self) -> Path {
+        Path::from(format!("segments/{}/{:020}.filter", self.kind.folder(), self.id))
+    }
+
     /// The index object.
     pub(crate) fn index_path(&self) -> Path {
         Path::from(format!("segments/{}/{:020}.index", self.kind.folder(), self.id))
     }
 }
 
-/// A checksummed part of the Parquet object.
+/// A checksummed part of the Parquet object or of the filter object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
     pub start: u64,
@@ -167,6 +176,8 @@ pub(crate) struct Segment {
     pub keys: Keys,
     tail: u64,
     extents: Vec<Extent>,
+    /// One for each row group, or none.
+    filters: Vec<Extent>,
     objects: Arc<dyn ObjectStore>,
     // About 40 kB for 64 MB of logs; kept as long as the segment is listed.
     footer: OnceCell<ArrowReaderMetadata>,
@@ -233,7 +244,7 @@ impl UnnumberedSegment {
         self,
         number: &mut dyn FnMut(&Arc<model::SeriesKey>, Timestamp) -> SeriesNumber,
     ) -> Arc<Segment> {
-        let index::Index { tail, extents, row_groups, keys } = self.index;
+        let index::Index { tail, extents, row_groups, filters, keys } = self.index;
         let keys = match keys {
             index::StoredKeys::Logs(groups) => Keys::Logs(groups),
             index::StoredKeys::Events => Keys::Events,
@@ -250,6 +261,7 @@ impl UnnumberedSegment {
             keys,
             tail,
             extents,
+            filters,
             objects: self.objects,
             footer: OnceCell::new(),
         })

@@ -3,6 +3,7 @@
 use crate::Options;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
+use crate::filter_cache::FilterCache;
 use crate::flush::FlushCommand;
 use crate::journal;
 use crate::lock::DirLock;
@@ -78,6 +79,8 @@ pub(crate) struct State {
     pub journals: Mutex<BTreeMap<u64, u64>>,
     /// Segments that no manifest lists any more; their objects go when no scan reads them.
     pub graveyard: Mutex<Vec<Arc<Segment>>>,
+    /// Token filters that searches have read.
+    pub filter_cache: FilterCache,
     /// Released by `close`.
     pub lock: Mutex<Option<DirLock>>,
 }
@@ -248,6 +251,7 @@ impl State {
         for entry in dead {
             self.remove_object(&entry.path()).await;
             self.remove_object(&entry.index_path()).await;
+            self.remove_object(&entry.filter_path()).await;
         }
     }
 }

@@ -9,7 +9,8 @@ use model::{GroupId, SeriesKey, StreamId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const MAGIC: &[u8; 8] = b"TWINDEX1";
+/// The last byte is the version.
+const MAGIC: &[u8; 8] = b"TWINDEX2";
 /// A longer body is taken for damage.
 const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
@@ -18,6 +19,8 @@ pub(super) struct Index {
     pub tail: u64,
     pub extents: Vec<Extent>,
     pub row_groups: Vec<RowGroup>,
+    /// Of the filter object.
+    pub filters: Vec<Extent>,
     pub keys: StoredKeys,
 }
 
@@ -34,10 +37,11 @@ pub(super) fn encode(
     tail: u64,
     extents: &[Extent],
     row_groups: &[RowGroup],
+    filters: &[Extent],
     keys: &Keys,
     series: &SeriesIndex,
 ) -> std::io::Result<Vec<u8>> {
-    let body = encode_body(entry, tail, extents, row_groups, keys, series);
+    let body = encode_body(entry, tail, extents, row_groups, filters, keys, series);
     let compressed = zstd::bulk::compress(&body, 1)?;
     let mut rest = Encoder::default();
     rest.u32(u32::try_from(body.len()).unwrap_or(u32::MAX));
@@ -53,6 +57,7 @@ fn encode_body(
     tail: u64,
     extents: &[Extent],
     row_groups: &[RowGroup],
+    filters: &[Extent],
     keys: &Keys,
     series: &SeriesIndex,
 ) -> Vec<u8> {
@@ -60,18 +65,12 @@ fn encode_body(
     body.u8(kind_code(entry.kind));
     body.u64(entry.id);
     body.u64(tail);
-    body.varint(extents.len() as u64);
-    let mut end = 0;
-    for extent in extents {
-        body.varint(extent.start - end);
-        body.varint(u64::from(extent.len));
-        body.u32(extent.crc);
-        end = extent.start + u64::from(extent.len);
-    }
+    put_extents(&mut body, extents);
     body.varint(row_groups.len() as u64);
     for group in row_groups {
         put_rows(&mut body, group.rows, group.min_time, group.max_time);
     }
+    put_extents(&mut body, filters);
     match keys {
         Keys::Logs(groups) => {
             body.varint(groups.len() as u64);
@@ -98,6 +97,17 @@ fn kind_code(kind: Kind) -> u8 {
     }
 }
 
+fn put_extents(body: &mut Encoder, extents: &[Extent]) {
+    body.varint(extents.len() as u64);
+    let mut end = 0;
+    for extent in extents {
+        body.varint(extent.start - end);
+        body.varint(u64::from(extent.len));
+        body.u32(extent.crc);
+        end = extent.start + u64::from(extent.len);
+    }
+}
+
 fn put_rows(body: &mut Encoder, rows: u64, min_time: Timestamp, max_time: Timestamp) {
     body.varint(rows);
     body.i64(min_time.0);
@@ -120,7 +130,10 @@ fn put_group(body: &mut Encoder, group: &GroupRows) {
 
 /// The index in an object; `entry` says which segment it must be of.
 pub(super) fn decode(object: &[u8], entry: &SegmentEntry) -> Result<Index, Damage> {
-    let rest = object.strip_prefix(MAGIC).ok_or("does not begin as one")?;
+    let rest = object.strip_prefix(MAGIC).ok_or_else(|| {
+        let is_index = object.starts_with(&MAGIC[..7]);
+        if is_index { "is of a version that this program does not know" } else { "does not begin as one" }
+    })?;
     let mut decoder = Decoder(rest);
     let crc = decoder.u32()?;
     if crc32fast::hash(decoder.0) != crc {
@@ -152,13 +165,17 @@ fn decode_body(body: &[u8], entry: &SegmentEntry) -> Result<Index, Damage> {
     if first_row != entry.rows {
         return Err("has another number of rows than the manifest");
     }
+    let filters = take_extents(&mut body)?;
+    if !filters.is_empty() && filters.len() != row_groups.len() {
+        return Err("has another number of filters than of row groups");
+    }
     let keys = match entry.kind {
         Kind::Logs => StoredKeys::Logs(take_groups(&mut body)?),
         Kind::Metrics => StoredKeys::Metrics(take_all_series(&mut body)?),
         Kind::Events => StoredKeys::Events,
     };
     body.end()?;
-    Ok(Index { tail, extents, row_groups, keys })
+    Ok(Index { tail, extents, row_groups, filters, keys })
 }
 
 fn take_extents(body: &mut Decoder<'_>) -> Result<Vec<Extent>, Damage> {
@@ -228,9 +245,9 @@ mod tests {
     #[test]
     fn the_example_of_the_specification_is_true() {
         let extent = Extent { start: 4, len: 3, crc: 0x01020304 };
-        let body = encode_body(&entry(Kind::Events, 0), 4, &[extent], &[], &Keys::Events, &SeriesIndex::default());
+        let body = encode_body(&entry(Kind::Events, 0), 4, &[extent], &[], &[], &Keys::Events, &SeriesIndex::default());
         let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "03 0500000000000000 0400000000000000 01 04 03 04030201 00".replace(' ', ""));
+        assert_eq!(hex, "03 0500000000000000 0400000000000000 01 04 03 04030201 00 00".replace(' ', ""));
     }
 
     #[test]
@@ -247,9 +264,11 @@ mod tests {
         };
         let row_groups = [RowGroup { first_row: 0, rows: 2, min_time: Timestamp(1), max_time: Timestamp(2) }];
         let entry = entry(Kind::Metrics, 2);
-        let object = encode(&entry, 4, &[], &row_groups, &Keys::of_metrics(vec![rows]), &series).unwrap();
+        let extent = Extent { start: 0, len: 9, crc: 7 };
+        let object = encode(&entry, 4, &[], &row_groups, &[extent], &Keys::of_metrics(vec![rows]), &series).unwrap();
         let index = decode(&object, &entry).unwrap();
         assert_eq!(index.row_groups, row_groups);
+        assert_eq!(index.filters, [extent]);
         let StoredKeys::Metrics(stored) = index.keys else { panic!("metrics have series") };
         assert_eq!(stored, [(key, rows)]);
         for at in 0..object.len() {
@@ -257,5 +276,8 @@ mod tests {
             bad[at] ^= 1;
             assert!(decode(&bad, &entry).is_err(), "flip at {at}");
         }
+        let mut later = object;
+        later[7] = b'9';
+        assert_eq!(decode(&later, &entry).err(), Some("is of a version that this program does not know"));
     }
 }
