@@ -13,7 +13,9 @@ mod codec;
 mod compact;
 mod disk;
 mod error;
+mod event_tree;
 mod events_page;
+mod find_events;
 mod flush;
 mod folder;
 mod frame;
@@ -37,6 +39,7 @@ mod streams;
 
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
+pub use event_tree::{EventTree, EventTreeCheck};
 pub use events_page::EventRow;
 pub use health::Health;
 pub use logs_page::LogRow;
