@@ -3,6 +3,7 @@
 use crate::Appended;
 use crate::Store;
 use crate::error::{Error, Result};
+use crate::event_tree::{Hash, leaf_hash};
 use crate::flush::FlushCommand;
 use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
 use crate::memtable::{Cut, Memtable};
@@ -40,6 +41,8 @@ pub(crate) enum Command {
 pub(crate) struct Pending {
     frame: Frame,
     batch: Batch,
+    /// Of each audit event, for the hash tree.
+    leaves: Vec<Hash>,
     reply: oneshot::Sender<Result<Appended>>,
 }
 
@@ -55,10 +58,12 @@ impl Store {
         wait_for_room(state).await?;
         let frame = Frame::new(&batch)?;
         let bytes = frame.len();
+        // Here and not by the writer, which all appends wait for.
+        let leaves = batch.events.iter().map(|event| leaf_hash(event.record.as_bytes())).collect();
         let (reply, answer) = oneshot::channel();
         state.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         state.queued_batches.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = self.command(Command::Append(Pending { frame, batch, reply })) {
+        if let Err(error) = self.command(Command::Append(Pending { frame, batch, leaves, reply })) {
             state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             state.queued_batches.fetch_sub(1, Ordering::Relaxed);
             return Err(error);
@@ -204,11 +209,13 @@ impl Writer {
         let (mut logs, mut events) = (self.next_log_sequence, self.next_event_sequence);
         let mut frames = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
-        for Pending { frame, batch, reply } in group {
+        let mut new_leaves = Vec::new();
+        for Pending { frame, batch, leaves, reply } in group {
             let meta = FrameMeta { first_log_sequence: logs, first_event_sequence: events, written };
             logs += batch.logs.len() as u64;
             events += batch.events.len() as u64;
             frames.push((meta, frame));
+            new_leaves.extend(leaves);
             waiting.push((meta, batch, reply));
         }
         // This is the durability point: nothing below is reached, and nothing is answered, unless the sync succeeded.
@@ -218,6 +225,10 @@ impl Writer {
         }
         (self.next_log_sequence, self.next_event_sequence) = (logs, events);
         lock(&self.state.journals).insert(self.journal.number(), self.journal.len());
+        {
+            let mut tree = lock(&self.state.event_tree);
+            new_leaves.into_iter().for_each(|leaf| tree.push(leaf));
+        }
         let mut replies = Vec::with_capacity(waiting.len());
         {
             let mut series = self.state.series_mut();
@@ -256,6 +267,7 @@ impl Writer {
             journal_first: number,
             next_log_sequence: self.next_log_sequence,
             next_event_sequence: self.next_event_sequence,
+            event_tree: Arc::new(lock(&self.state.event_tree).clone()),
         };
         Ok((journal, cut))
     }

@@ -221,7 +221,7 @@ impl Rewrite {
         if let Some(Some((rank, ..))) = input.keys.get(row) {
             let text = match self.kind {
                 Kind::Logs => Some("message"),
-                Kind::Events => Some("record"),
+                Kind::Events => Some("record_values"),
                 Kind::Metrics => None,
             };
             if let Some(text) = text {

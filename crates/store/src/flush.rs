@@ -141,7 +141,7 @@ fn encode_events(state: &State, memtable: &Memtable, removed: &Removed) -> Resul
     let mut segment = EventWriter { writer: writer(state, Kind::Events)? };
     let mut batch = EventBatch::default();
     for ((_, sequence), event) in lines.events.range((removed.events_from(), 0)..) {
-        batch.push(*sequence, event);
+        batch.push(*sequence, event)?;
         if batch.is_full(state.options.row_group_rows) {
             segment.write(&batch.take()?)?;
         }

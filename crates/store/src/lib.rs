@@ -13,8 +13,10 @@ mod codec;
 mod compact;
 mod disk;
 mod error;
+mod event_tree;
 mod events_page;
 mod filter_cache;
+mod find_events;
 mod flush;
 mod folder;
 mod frame;
@@ -40,6 +42,7 @@ mod token_filter;
 
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
+pub use event_tree::{EventTree, EventTreeCheck};
 pub use events_page::EventRow;
 pub use health::Health;
 pub use logs_page::LogRow;

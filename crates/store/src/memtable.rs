@@ -1,5 +1,6 @@
 //! The memtable: records that are durable in the journal and not yet in segments, sorted for scans and for the flush.
 
+use crate::event_tree::Frontier;
 use crate::events_page::{EventPage, EventRow};
 use crate::logs_page::LogPage;
 use crate::position::{Direction, Position, Window};
@@ -44,16 +45,18 @@ pub(crate) struct SeriesLines {
 #[derive(Debug, Default)]
 pub(crate) struct EventLines {
     pub events: BTreeMap<Position, Arc<Event>>,
-    pub ids: HashSet<String>,
+    pub ids: HashSet<String, foldhash::fast::RandomState>,
 }
 
 /// What begins after a memtable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// The first journal that is not needed once the memtable is in segments.
     pub journal_first: u64,
     pub next_log_sequence: u64,
     pub next_event_sequence: u64,
+    /// The hash tree over all events before.
+    pub event_tree: Arc<Frontier>,
 }
 
 /// Records of all kinds since the last cut. Only the writer adds; scans read beside it.
@@ -165,7 +168,7 @@ impl Memtable {
 
     /// What begins after this memtable; `None` while it is active.
     pub(crate) fn cut(&self) -> Option<Cut> {
-        self.cut.get().copied()
+        self.cut.get().cloned()
     }
 
     /// All groups with their lines, for the flush.

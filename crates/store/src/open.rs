@@ -3,6 +3,7 @@
 use crate::append::{Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
+use crate::event_tree::{Frontier, leaf_hash};
 use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
@@ -42,7 +43,9 @@ impl Store {
         let mut series = SeriesIndex::default();
         let segments = open_segments(&manifest, &objects, &mut series).await?;
         remove_orphans(&manifest, &stale, objects.as_ref()).await?;
-        let replayed = replay(&options, &journal_folder, &manifest, series).await?;
+        let (event_tree, event_tree_base) = manifest.event_trees()?;
+        let committed_tree = Arc::new(event_tree.clone());
+        let replayed = replay(&options, &journal_folder, &manifest, series, event_tree).await?;
         let (flusher, flush_commands) = mpsc::channel();
         let state = Arc::new(State {
             clock: ClockRef(clock),
@@ -56,6 +59,7 @@ impl Store {
             series: RwLock::new(replayed.series),
             visible_logs: replayed.next_log_sequence.into(),
             visible_events: replayed.next_event_sequence.into(),
+            event_tree: Mutex::new(replayed.event_tree),
             queued_bytes: 0.into(),
             queued_batches: 0.into(),
             poisoned: Default::default(),
@@ -70,7 +74,9 @@ impl Store {
                     journal_first: manifest.journal_first,
                     next_log_sequence: manifest.next_log_sequence,
                     next_event_sequence: manifest.next_event_sequence,
+                    event_tree: committed_tree,
                 },
+                event_tree_base,
             }),
             next_segment: manifest.next_segment.into(),
             journals: Mutex::new(
@@ -189,6 +195,7 @@ struct Replayed {
     files: Vec<(u64, u64)>,
     next_log_sequence: u64,
     next_event_sequence: u64,
+    event_tree: Frontier,
 }
 
 /// Replays the journals into a memtable and begins a new journal behind them.
@@ -197,6 +204,7 @@ async fn replay(
     journal_folder: &std::path::Path,
     manifest: &Manifest,
     mut series: SeriesIndex,
+    mut event_tree: Frontier,
 ) -> Result<Replayed> {
     let (disk, salt) = (Arc::clone(&options.disk), options.salt);
     let (folder, first): (PathBuf, u64) = (journal_folder.to_owned(), manifest.journal_first);
@@ -207,10 +215,11 @@ async fn replay(
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =
                 next_event_sequence.max(meta.first_event_sequence.saturating_add(batch.events.len() as u64));
+            batch.events.iter().for_each(|event| event_tree.push(leaf_hash(event.record.as_bytes())));
             apply(&memtable, &mut series, meta, batch);
         })?;
         let journal = Journal::create(disk.as_ref(), &folder, last + 1, salt)?;
-        Ok(Replayed { memtable, series, journal, files, next_log_sequence, next_event_sequence })
+        Ok(Replayed { memtable, series, journal, files, next_log_sequence, next_event_sequence, event_tree })
     });
     replay.await.map_err(|error| Error::Bug(format!("replay the journal: {error}")))?
 }

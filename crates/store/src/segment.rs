@@ -31,15 +31,22 @@
 //! The body of a segment of no rows of kind events with id 5 and its tail of 3 bytes at 4 begins
 //! `03 0500000000000000 0400000000000000 01 04 03`, then the CRC-32 of the three bytes, then `00 00`.
 
+mod details;
+pub(crate) mod event_rows;
 pub(crate) mod events;
 mod filters;
 mod index;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 mod reader;
+mod skeleton;
+mod text_search;
+mod uuid;
 mod writer;
 
 pub(crate) use reader::column;
+pub(crate) use text_search::Needle;
+pub(crate) use uuid::parse as parse_uuid;
 pub(crate) use writer::{EncodedSegment, SegmentWriter};
 
 use crate::error::{Error, Result};
@@ -181,6 +188,8 @@ pub(crate) struct Segment {
     objects: Arc<dyn ObjectStore>,
     // About 40 kB for 64 MB of logs; kept as long as the segment is listed.
     footer: OnceCell<ArrowReaderMetadata>,
+    /// The same for readers that want the texts of events as dictionaries.
+    dictionary_footer: OnceCell<ArrowReaderMetadata>,
 }
 
 impl Segment {
@@ -264,6 +273,7 @@ impl UnnumberedSegment {
             filters,
             objects: self.objects,
             footer: OnceCell::new(),
+            dictionary_footer: OnceCell::new(),
         })
     }
 }

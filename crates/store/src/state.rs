@@ -3,6 +3,7 @@
 use crate::Options;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
+use crate::event_tree::{Frontier, StoredTree};
 use crate::filter_cache::FilterCache;
 use crate::flush::FlushCommand;
 use crate::journal;
@@ -35,6 +36,8 @@ pub(crate) struct Committed {
     /// The manifest that is true, for its removal after the next commit.
     pub stored: u64,
     pub cut: Cut,
+    /// The hash tree when events were last removed: verification begins there.
+    pub event_tree_base: Frontier,
 }
 
 /// How the next manifest differs from this one.
@@ -63,6 +66,8 @@ pub(crate) struct State {
     pub visible_logs: AtomicU64,
     /// The same for audit events.
     pub visible_events: AtomicU64,
+    /// The hash tree over all acknowledged events.
+    pub event_tree: Mutex<Frontier>,
     /// Bytes and batches that wait for the writer.
     pub queued_bytes: AtomicUsize,
     pub queued_batches: AtomicUsize,
@@ -144,7 +149,13 @@ impl State {
     /// what the change is based on is gone (a reset came between).
     pub(crate) async fn commit(&self, change: Change) -> Result<bool> {
         let mut committed = self.committed.lock().await;
-        let Some((next, cut)) = self.apply(&change, committed.cut) else { return Ok(false) };
+        let Some((next, cut)) = self.apply(&change, committed.cut.clone()) else { return Ok(false) };
+        let before = self.snapshot().removed.events_from();
+        let base = if change.reset.is_some() || next.removed.events_from() > before {
+            lock(&self.event_tree).clone()
+        } else {
+            committed.event_tree_base.clone()
+        };
         committed.number += 1;
         let manifest = Manifest {
             number: committed.number,
@@ -153,6 +164,8 @@ impl State {
             next_event_sequence: cut.next_event_sequence,
             next_segment: self.next_segment.load(std::sync::atomic::Ordering::Relaxed),
             removed: Removed::clone(&next.removed),
+            event_tree: StoredTree::from(&*cut.event_tree),
+            event_tree_base: StoredTree::from(&base),
             segments: next.segments.iter().map(|segment| segment.entry.clone()).collect(),
             ..Manifest::first()
         };
@@ -168,8 +181,8 @@ impl State {
         lock(&self.graveyard).extend(dropped);
         let old = committed.stored;
         committed.stored = committed.number;
-        committed.cut = cut;
         self.remove_journals(cut.journal_first);
+        (committed.cut, committed.event_tree_base) = (cut, base);
         self.remove_object(&Manifest::path(old)).await;
         drop(committed);
         self.sweep().await;
@@ -181,7 +194,7 @@ impl State {
         let mut next = Snapshot::clone(&self.snapshot());
         if let Some((_, cut)) = &change.reset {
             (next.segments, next.removed) = (Vec::new(), Arc::default());
-            return Some((next, *cut));
+            return Some((next, cut.clone()));
         }
         let listed = |id: &u64| next.segments.iter().any(|segment| segment.entry.id == *id);
         let memtable_there =

@@ -9,6 +9,7 @@ use model::Timestamp;
 use object_store::path::Path;
 use object_store::{ObjectStore, PutOptions, PutPayload};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -49,8 +50,12 @@ impl SegmentWriter {
             Kind::Metrics => (super::metrics::schema(), super::metrics::properties()),
             Kind::Events => (super::events::schema(), super::events::properties(row_group_rows)),
         };
-        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))
-            .map_err(Error::parquet("encode", &Path::default()))?;
+        let encode = || Error::parquet("encode", &Path::default());
+        let mut options = ArrowWriterOptions::new().with_properties(properties);
+        if kind == Kind::Events {
+            options = options.with_parquet_schema(super::events::parquet_schema().map_err(encode())?);
+        }
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(encode())?;
         Ok(Self { id, kind, writer, row_groups: Vec::new(), filters: Vec::new(), filter_object: Vec::new(), rows: 0 })
     }
 
@@ -176,6 +181,7 @@ impl EncodedSegment {
             filters: self.filters,
             objects: Arc::clone(objects),
             footer: OnceCell::new(),
+            dictionary_footer: OnceCell::new(),
         }))
     }
 }

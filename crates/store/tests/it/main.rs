@@ -1,5 +1,7 @@
 //! The store as its callers see it: promises after crashes and faults, and scans compared with plain lists.
 
+mod event_search;
+mod event_tree;
 mod faults;
 mod fixture;
 mod maintain;
