@@ -9,8 +9,10 @@
 //! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
 
 mod append;
+mod chunk;
 mod codec;
 mod compact;
+mod compact_metrics;
 mod disk;
 mod error;
 mod events_page;
@@ -25,15 +27,21 @@ mod maintain;
 mod manifest;
 mod memtable;
 mod merge;
+mod metric_lines;
+mod numbers;
 mod open;
+mod points;
 mod position;
+mod rollup;
 mod scan_events;
 mod scan_logs;
 mod scan_metrics;
 mod segment;
 mod series;
+mod sketch;
 mod state;
 mod streams;
+mod tiers;
 
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
@@ -41,16 +49,19 @@ pub use events_page::EventRow;
 pub use health::Health;
 pub use logs_page::LogRow;
 pub use maintain::Retention;
+pub use points::{PointSlice, Sample, Samples, Totals};
 pub use position::{Direction, Position};
 pub use scan_events::{EventFilter, EventScan};
 pub use scan_logs::{LogScan, ScanStats};
-pub use scan_metrics::SeriesPoint;
+pub use scan_metrics::{Gather, Part, SeriesPoint};
 pub use series::SeriesFilter;
+pub use sketch::Sketch;
 pub use streams::StreamStats;
+pub use tiers::{MetricTier, Tiers};
 
 use append::Command;
 use flush::FlushCommand;
-use model::SeriesKey;
+use model::{SeriesKey, Timestamp};
 use object_store::ObjectStore;
 use state::{State, lock};
 use std::path::PathBuf;
@@ -70,6 +81,8 @@ pub struct Options {
     pub memtable_age_ms_max: i64,
     /// Most rows in a row group of a segment.
     pub row_group_rows: usize,
+    /// How long metric points are kept in each resolution, finest first; empty to keep all as they come.
+    pub metric_tiers: Vec<MetricTier>,
     /// A secret number, best a random one at each start: it keeps clients from writing messages that recovery would take for
     /// frames of the journal.
     pub salt: u64,
@@ -86,6 +99,7 @@ impl Default for Options {
             memtable_bytes_max: 64 * 1024 * 1024,
             memtable_age_ms_max: 10 * 60 * 1000,
             row_group_rows: 32 * 1024,
+            metric_tiers: MetricTier::aws(),
             salt: 0,
             disk: Arc::new(LocalDisk),
             objects: None,
@@ -164,6 +178,20 @@ impl Store {
             unit: String::new(),
         };
         self.state.series().find(metric, unit)
+    }
+
+    /// Time and value (the average, where there is more than one sample) of the newest point of each series, from memory;
+    /// `None` for a series that is unknown or whose points are all gone.
+    pub fn latest_points(&self, series: &[Arc<SeriesKey>]) -> Vec<Option<(Timestamp, f64)>> {
+        let from = self.state.snapshot().removed.metrics_from();
+        let index = self.state.series();
+        let latest = |key: &Arc<SeriesKey>| index.latest(index.number(key)?).filter(|latest| latest.0 >= from);
+        series.iter().map(latest).collect()
+    }
+
+    /// Which resolutions metric points are kept in now.
+    pub fn metric_tiers(&self) -> Tiers {
+        Tiers::at(self.state.clock.0.now(), &self.state.options.metric_tiers)
     }
 
     /// Writes all that was appended before the call to segments.
