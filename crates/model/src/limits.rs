@@ -60,6 +60,14 @@ pub const METRIC_LIST_PAGE: usize = 500;
 pub const METRIC_LISTED_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 /// Longest time that metric data are kept, milliseconds (455 days).
 pub const METRIC_RETENTION_MS: i64 = 455 * 24 * 60 * 60 * 1000;
+/// How long metric data are kept in each resolution, (seconds, milliseconds), before they are rolled up to the next: 3 hours,
+/// 15 days, 63 days, 455 days (CloudWatch concepts, metrics retention).
+pub const METRIC_TIERS: [(u16, i64); 4] = [
+    (1, 3 * 60 * 60 * 1000),
+    (60, 15 * 24 * 60 * 60 * 1000),
+    (300, 63 * 24 * 60 * 60 * 1000),
+    (3600, METRIC_RETENTION_MS),
+];
 
 /// LookupEvents: how far back it sees, milliseconds (90 days).
 pub const LOOKUP_PAST_MS_MAX: i64 = 90 * 24 * 60 * 60 * 1000;

@@ -7,7 +7,6 @@ use crate::event_tree::{Hash, leaf_hash};
 use crate::flush::FlushCommand;
 use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
 use crate::memtable::{Cut, Memtable};
-use crate::scan_metrics::SeriesPoint;
 use crate::series::SeriesIndex;
 use crate::state::{Change, Snapshot, State, lock};
 use model::{Batch, Timestamp};
@@ -119,15 +118,11 @@ pub(crate) fn wake_flusher(state: &State) {
 /// Adds the records of a durable frame to a memtable.
 pub(crate) fn apply(memtable: &Memtable, series: &mut SeriesIndex, meta: FrameMeta, batch: Batch) {
     if !batch.datapoints.is_empty() {
-        let points = batch.datapoints.into_iter().map(|datapoint| {
-            let point = SeriesPoint {
-                timestamp: datapoint.timestamp,
-                resolution_secs: datapoint.resolution_secs,
-                observation: datapoint.observation,
-            };
-            (series.touch(&datapoint.series, meta.written), point)
+        memtable.add_points(batch.datapoints, meta.written, |datapoint| {
+            let (count, sum, ..) = datapoint.observation.stats();
+            let average = if count > 0.0 { sum / count } else { 0.0 };
+            series.touch(&datapoint.series, meta.written, (datapoint.timestamp, average))
         });
-        memtable.add_points(points.collect(), meta.written);
     }
     if !batch.logs.is_empty() {
         memtable.add_logs(batch.logs, meta.first_log_sequence, meta.written);

@@ -3,12 +3,10 @@
 use crate::error::Result;
 use crate::manifest::Removed;
 use crate::memtable::Memtable;
-use crate::scan_metrics::SeriesPoint;
 use crate::segment::events::{EventBatch, EventWriter};
 use crate::segment::logs::{LogBatch, LogWriter};
 use crate::segment::metrics::MetricWriter;
 use crate::segment::{EncodedSegment, Kind, SegmentWriter};
-use crate::series::SeriesNumber;
 use crate::state::{Change, State, lock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -114,16 +112,17 @@ fn encode_metrics(state: &State, memtable: &Memtable, removed: &Removed) -> Resu
     }
     let mut keys: Vec<_> = {
         let series = state.series();
-        metrics.keys().filter_map(|number| Some((Arc::clone(series.key(*number)?), *number))).collect()
+        metrics.iter().filter_map(|lines| Some((Arc::clone(series.key(lines.number)?), lines))).collect()
     };
-    keys.sort_unstable();
+    keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut segment = MetricWriter::new(writer(state, Kind::Metrics)?, state.options.row_group_rows);
     let from = removed.metrics_from();
-    for (key, number) in keys {
-        let points = metrics.get(&number).map(|lines| lines.points.as_slice()).unwrap_or_default();
-        let mut points: Vec<&SeriesPoint> = points.iter().filter(|point| point.timestamp >= from).collect();
-        points.sort_by_key(|point| point.timestamp);
-        segment.add(number as SeriesNumber, &key, points.into_iter())?;
+    for (key, lines) in keys {
+        let mut lanes: Vec<_> = lines.lanes.iter().collect();
+        lanes.sort_unstable_by_key(|lane| lane.resolution_secs);
+        for lane in lanes {
+            lane.ascending(|points| segment.add(lines.number, &key, lane.resolution_secs, points.all().since(from)))?;
+        }
     }
     let series = state.series();
     let (writer, keys) = segment.finish(&series)?;

@@ -9,8 +9,10 @@
 //! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
 
 mod append;
+mod chunk;
 mod codec;
 mod compact;
+mod compact_metrics;
 mod disk;
 mod error;
 mod event_tree;
@@ -28,15 +30,21 @@ mod maintain;
 mod manifest;
 mod memtable;
 mod merge;
+mod metric_lines;
+mod numbers;
 mod open;
+mod points;
 mod position;
+mod rollup;
 mod scan_events;
 mod scan_logs;
 mod scan_metrics;
 mod segment;
 mod series;
+mod sketch;
 mod state;
 mod streams;
+mod tiers;
 #[allow(dead_code)] // segments use it from the next change on
 mod token_filter;
 
@@ -47,16 +55,19 @@ pub use events_page::EventRow;
 pub use health::Health;
 pub use logs_page::LogRow;
 pub use maintain::Retention;
+pub use points::{PointSlice, Sample, Samples, Totals};
 pub use position::{Direction, Position};
 pub use scan_events::{EventFilter, EventScan};
 pub use scan_logs::{LogScan, ScanStats};
-pub use scan_metrics::SeriesPoint;
+pub use scan_metrics::{Gather, Part, SeriesPoint};
 pub use series::SeriesFilter;
+pub use sketch::Sketch;
 pub use streams::StreamStats;
+pub use tiers::{MetricTier, Tiers};
 
 use append::Command;
 use flush::FlushCommand;
-use model::SeriesKey;
+use model::{SeriesKey, Timestamp};
 use object_store::ObjectStore;
 use state::{State, lock};
 use std::path::PathBuf;
@@ -80,6 +91,8 @@ pub struct Options {
     pub filter_cache_bytes_max: usize,
     /// Most parts of searches that are worked on at the same time; each keeps a thread busy.
     pub search_threads: usize,
+    /// How long metric points are kept in each resolution, finest first; empty to keep all as they come.
+    pub metric_tiers: Vec<MetricTier>,
     /// A secret number, best a random one at each start: it keeps clients from writing messages that recovery would take for
     /// frames of the journal.
     pub salt: u64,
@@ -98,6 +111,7 @@ impl Default for Options {
             row_group_rows: 16 * 1024,
             filter_cache_bytes_max: 32 * 1024 * 1024,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            metric_tiers: MetricTier::aws(),
             salt: 0,
             disk: Arc::new(LocalDisk),
             objects: None,
@@ -176,6 +190,20 @@ impl Store {
             unit: String::new(),
         };
         self.state.series().find(metric, unit)
+    }
+
+    /// Time and value (the average, where there is more than one sample) of the newest point of each series, from memory;
+    /// `None` for a series that is unknown or whose points are all gone.
+    pub fn latest_points(&self, series: &[Arc<SeriesKey>]) -> Vec<Option<(Timestamp, f64)>> {
+        let from = self.state.snapshot().removed.metrics_from();
+        let index = self.state.series();
+        let latest = |key: &Arc<SeriesKey>| index.latest(index.number(key)?).filter(|latest| latest.0 >= from);
+        series.iter().map(latest).collect()
+    }
+
+    /// Which resolutions metric points are kept in now.
+    pub fn metric_tiers(&self) -> Tiers {
+        Tiers::at(self.state.clock.0.now(), &self.state.options.metric_tiers)
     }
 
     /// Writes all that was appended before the call to segments.

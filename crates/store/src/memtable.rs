@@ -3,19 +3,21 @@
 use crate::event_tree::Frontier;
 use crate::events_page::{EventPage, EventRow};
 use crate::logs_page::LogPage;
+use crate::metric_lines::MetricLines;
 use crate::position::{Direction, Position, Window};
-use crate::scan_metrics::SeriesPoint;
 use crate::series::SeriesNumber;
 use crate::streams::StreamStats;
-use model::{Event, GroupId, LogEvent, StreamId, Timestamp};
+use model::{Datapoint, Event, GroupId, LogEvent, Observation, StreamId, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Memory that a log event takes besides its text: map entry, allocation, slack.
 const LOG_OVERHEAD_BYTES: usize = 120;
-/// The same for a datapoint besides its pairs of values.
-const POINT_OVERHEAD_BYTES: usize = 64;
+/// The same for a datapoint of one value: time and value, with slack.
+const POINT_BYTES: usize = 24;
+/// The same for what a datapoint says more than one value, besides its pairs.
+const SAMPLES_BYTES: usize = 56;
 /// The same for an audit event besides its record; its fields repeat parts of the record.
 const EVENT_OVERHEAD_BYTES: usize = 700;
 
@@ -32,13 +34,6 @@ pub(crate) struct LogLine {
 pub(crate) struct GroupLines {
     pub lines: BTreeMap<Position, LogLine>,
     pub streams: BTreeMap<StreamId, StreamStats>,
-}
-
-/// The points of one series, in the order of acceptance.
-#[derive(Debug)]
-pub(crate) struct SeriesLines {
-    pub points: Vec<SeriesPoint>,
-    pub last_written: Timestamp,
 }
 
 /// Audit events.
@@ -66,7 +61,7 @@ pub(crate) struct Memtable {
     cut: OnceLock<Cut>,
     // Readers are scans and the flush; they never wait for each other.
     logs: RwLock<BTreeMap<GroupId, GroupLines>>,
-    metrics: RwLock<BTreeMap<SeriesNumber, SeriesLines>>,
+    metrics: RwLock<MetricLines>,
     events: RwLock<EventLines>,
     bytes: AtomicUsize,
     rows: AtomicUsize,
@@ -84,6 +79,14 @@ impl Default for Memtable {
             rows: AtomicUsize::new(0),
             first_written: AtomicI64::new(i64::MAX),
         }
+    }
+}
+
+fn point_bytes(observation: &Observation) -> usize {
+    match observation {
+        Observation::Values(pairs) if pairs.len() <= 1 => POINT_BYTES,
+        Observation::Values(pairs) => POINT_BYTES + SAMPLES_BYTES + pairs.len() * 16,
+        Observation::Set { .. } => POINT_BYTES + SAMPLES_BYTES,
     }
 }
 
@@ -113,16 +116,18 @@ impl Memtable {
         self.grown(bytes, rows, written);
     }
 
-    /// Adds points of one batch.
-    pub(crate) fn add_points(&self, points: Vec<(SeriesNumber, SeriesPoint)>, written: Timestamp) {
+    /// Adds points of one batch; `number` gives the number of each one's series.
+    pub(crate) fn add_points(
+        &self,
+        points: Vec<Datapoint>,
+        written: Timestamp,
+        mut number: impl FnMut(&Datapoint) -> SeriesNumber,
+    ) {
         let (mut bytes, rows) = (0, points.len());
         let mut metrics = write(&self.metrics);
-        for (series, point) in points {
-            bytes += POINT_OVERHEAD_BYTES + point.pairs() * 16;
-            let lines =
-                metrics.entry(series).or_insert_with(|| SeriesLines { points: Vec::new(), last_written: written });
-            lines.last_written = lines.last_written.max(written);
-            lines.points.push(point);
+        for point in points {
+            bytes += point_bytes(&point.observation);
+            metrics.add(number(&point), point.timestamp, u16::from(point.resolution_secs), point.observation);
         }
         self.grown(bytes, rows, written);
     }
@@ -176,8 +181,8 @@ impl Memtable {
         read(&self.logs)
     }
 
-    /// All series with their points, for the flush.
-    pub(crate) fn metrics(&self) -> RwLockReadGuard<'_, BTreeMap<SeriesNumber, SeriesLines>> {
+    /// All series with their points.
+    pub(crate) fn metrics(&self) -> RwLockReadGuard<'_, MetricLines> {
         read(&self.metrics)
     }
 

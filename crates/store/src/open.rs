@@ -166,7 +166,7 @@ async fn open_segments(
     let mut segments = Vec::with_capacity(manifest.segments.len());
     futures::pin_mut!(opened);
     while let Some(segment) = opened.try_next().await? {
-        segments.push(segment.number(&mut |key, written| series.touch(key, written)));
+        segments.push(segment.number(&mut |key, rows| series.touch(key, rows.last_written, rows.latest)));
     }
     Ok(segments)
 }

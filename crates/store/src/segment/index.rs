@@ -1,6 +1,6 @@
 //! Encodes and decodes the index object of a segment; `segment.rs` specifies the format.
 
-use super::{Extent, GroupRows, Keys, Kind, RowGroup, SegmentEntry, SeriesRows};
+use super::{Extent, GroupRows, Keys, Kind, LaneTimes, RowGroup, SegmentEntry, SeriesRows};
 use crate::codec::{Damage, Decoder, Encoder};
 use crate::frame::{put_series, take_series};
 use crate::series::SeriesIndex;
@@ -27,7 +27,7 @@ pub(super) struct Index {
 /// As `Keys`, with series named by their keys.
 pub(super) enum StoredKeys {
     Logs(Vec<GroupRows>),
-    Metrics(Vec<(Arc<SeriesKey>, SeriesRows)>),
+    Metrics(Vec<(Arc<SeriesKey>, SeriesRows)>, Vec<LaneTimes>),
     Events,
 }
 
@@ -76,12 +76,18 @@ fn encode_body(
             body.varint(groups.len() as u64);
             groups.iter().for_each(|group| put_group(&mut body, group));
         }
-        Keys::Metrics { rows, .. } => {
+        Keys::Metrics { rows, lanes, .. } => {
+            body.varint(lanes.len() as u64);
+            for lane in lanes {
+                put_rows(&mut body, u64::from(lane.resolution_secs), lane.min_time, lane.max_time);
+            }
             body.varint(rows.len() as u64);
             for rows in rows {
                 put_series(series.key(rows.series).map(Arc::as_ref).unwrap_or(&SeriesKey::default()), &mut body);
                 put_rows(&mut body, rows.rows, rows.min_time, rows.max_time);
                 body.i64(rows.last_written.0);
+                body.i64(rows.latest.0.0);
+                body.f64(rows.latest.1);
             }
         }
         Keys::Events => {}
@@ -171,7 +177,10 @@ fn decode_body(body: &[u8], entry: &SegmentEntry) -> Result<Index, Damage> {
     }
     let keys = match entry.kind {
         Kind::Logs => StoredKeys::Logs(take_groups(&mut body)?),
-        Kind::Metrics => StoredKeys::Metrics(take_all_series(&mut body)?),
+        Kind::Metrics => {
+            let lanes = take_lanes(&mut body)?;
+            StoredKeys::Metrics(take_all_series(&mut body)?, lanes)
+        }
         Kind::Events => StoredKeys::Events,
     };
     body.end()?;
@@ -220,15 +229,27 @@ fn take_groups(body: &mut Decoder<'_>) -> Result<Vec<GroupRows>, Damage> {
     Ok(groups)
 }
 
+fn take_lanes(body: &mut Decoder<'_>) -> Result<Vec<LaneTimes>, Damage> {
+    let count = body.count(17)?;
+    let mut lanes = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (resolution_secs, min_time, max_time) = take_rows(body)?;
+        let resolution_secs = u16::try_from(resolution_secs).map_err(|_| "has an unknown resolution")?;
+        lanes.push(LaneTimes { resolution_secs, min_time, max_time });
+    }
+    Ok(lanes)
+}
+
 fn take_all_series(body: &mut Decoder<'_>) -> Result<Vec<(Arc<SeriesKey>, SeriesRows)>, Damage> {
-    let count = body.count(31)?;
+    let count = body.count(47)?;
     let mut series = Vec::with_capacity(count);
     let mut first_row = 0u64;
     for _ in 0..count {
         let key = Arc::new(take_series(body)?);
         let (rows, min_time, max_time) = take_rows(body)?;
         let last_written = Timestamp(body.i64()?);
-        series.push((key, SeriesRows { series: 0, first_row, rows, min_time, max_time, last_written }));
+        let latest = (Timestamp(body.i64()?), body.f64()?);
+        series.push((key, SeriesRows { series: 0, first_row, rows, min_time, max_time, last_written, latest }));
         first_row = first_row.checked_add(rows).ok_or("has too many rows")?;
     }
     Ok(series)
@@ -255,22 +276,25 @@ mod tests {
         let mut series = SeriesIndex::default();
         let key = Arc::new(SeriesKey { name: "cpu".into(), ..SeriesKey::default() });
         let rows = SeriesRows {
-            series: series.touch(&key, Timestamp(9)),
+            series: series.touch(&key, Timestamp(9), (Timestamp(2), 0.5)),
             first_row: 0,
             rows: 2,
             min_time: Timestamp(1),
             max_time: Timestamp(2),
             last_written: Timestamp(9),
+            latest: (Timestamp(2), 0.5),
         };
+        let lanes = vec![LaneTimes { resolution_secs: 60, min_time: Timestamp(1), max_time: Timestamp(2) }];
         let row_groups = [RowGroup { first_row: 0, rows: 2, min_time: Timestamp(1), max_time: Timestamp(2) }];
         let entry = entry(Kind::Metrics, 2);
         let extent = Extent { start: 0, len: 9, crc: 7 };
-        let object = encode(&entry, 4, &[], &row_groups, &[extent], &Keys::of_metrics(vec![rows]), &series).unwrap();
+        let keys = Keys::of_metrics(vec![rows], lanes.clone());
+        let object = encode(&entry, 4, &[], &row_groups, &[extent], &keys, &series).unwrap();
         let index = decode(&object, &entry).unwrap();
         assert_eq!(index.row_groups, row_groups);
         assert_eq!(index.filters, [extent]);
-        let StoredKeys::Metrics(stored) = index.keys else { panic!("metrics have series") };
-        assert_eq!(stored, [(key, rows)]);
+        let StoredKeys::Metrics(stored, stored_lanes) = index.keys else { panic!("metrics have series") };
+        assert_eq!((stored, stored_lanes), (vec![(key, rows)], lanes));
         for at in 0..object.len() {
             let mut bad = object.clone();
             bad[at] ^= 1;

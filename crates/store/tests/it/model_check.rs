@@ -87,7 +87,7 @@ impl Model {
         for datapoint in &batch.datapoints {
             let point = SeriesPoint {
                 timestamp: datapoint.timestamp,
-                resolution_secs: datapoint.resolution_secs,
+                resolution_secs: datapoint.resolution_secs.into(),
                 observation: datapoint.observation.clone(),
             };
             let points = self.points.entry(SeriesKey::clone(&datapoint.series)).or_default();
