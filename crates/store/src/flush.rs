@@ -20,6 +20,8 @@ pub(crate) enum FlushCommand {
     Wake,
     /// The same, and say how it went.
     Flush(oneshot::Sender<Result<()>>),
+    /// Answer; all that was asked before is done then.
+    Settle(oneshot::Sender<Result<()>>),
     Stop,
 }
 
@@ -28,6 +30,10 @@ pub(crate) fn run(state: &Arc<State>, runtime: &tokio::runtime::Handle, commands
     while let Ok(command) = commands.recv() {
         let reply = match command {
             FlushCommand::Stop => return,
+            FlushCommand::Settle(reply) => {
+                let _ = reply.send(Ok(()));
+                continue;
+            }
             FlushCommand::Wake => None,
             FlushCommand::Flush(reply) => Some(reply),
         };

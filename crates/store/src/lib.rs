@@ -73,6 +73,7 @@ use state::{State, lock};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
@@ -85,6 +86,8 @@ pub struct Options {
     pub memtable_bytes_max: usize,
     /// A memtable is cut when its oldest record is this old, milliseconds (looked at by `append` and `maintain`).
     pub memtable_age_ms_max: i64,
+    /// How long an append waits for a flush to make room before it is throttled.
+    pub room_wait: Duration,
     /// Most rows in a row group of a segment.
     pub row_group_rows: usize,
     /// Most memory for token filters that searches have read, bytes.
@@ -96,7 +99,7 @@ pub struct Options {
     /// A secret number, best a random one at each start: it keeps clients from writing messages that recovery would take for
     /// frames of the journal.
     pub salt: u64,
-    /// The disk of the journal.
+    /// The disk of the journal and of the folder `objects`.
     pub disk: Arc<dyn Disk>,
     /// Where segments and manifest are; `None` for the folder `objects` of the data directory.
     pub objects: Option<Arc<dyn ObjectStore>>,
@@ -108,6 +111,7 @@ impl Default for Options {
             dir: PathBuf::new(),
             memtable_bytes_max: 64 * 1024 * 1024,
             memtable_age_ms_max: 10 * 60 * 1000,
+            room_wait: Duration::from_secs(15),
             row_group_rows: 16 * 1024,
             filter_cache_bytes_max: 32 * 1024 * 1024,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -217,6 +221,15 @@ impl Store {
     /// Removes every record (development only); sequences go on.
     pub async fn reset(&self) -> Result<()> {
         self.ask(Command::Reset).await
+    }
+
+    /// Waits until all work that earlier calls caused is done, flushes in the background included: simulations take their
+    /// steps one after the other.
+    pub async fn settle(&self) -> Result<()> {
+        self.ask(Command::Settle).await?;
+        let (reply, answer) = oneshot::channel();
+        self.threads.flusher.send(FlushCommand::Settle(reply)).map_err(|_| Error::Closed)?;
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Flushes, stops and gives the directory free; later writes are refused, reads go on. Stops even when it answers an

@@ -77,7 +77,11 @@ impl Store {
             active.is_some_and(|active| now - active.first_written() >= age_ms_max)
         };
         if state.poisoned.get().is_none() && (snapshot.memtables.len() > 1 || old(state.clock.0.now())) {
-            self.ask(Command::Cut).await?;
+            match self.ask(Command::Cut).await {
+                // What expires makes room.
+                Err(error @ Error::Full { .. }) => tracing::warn!(%error, "cut an old memtable"),
+                cut => cut?,
+            }
         }
         Ok(())
     }

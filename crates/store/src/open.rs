@@ -64,6 +64,7 @@ impl Store {
             queued_batches: 0.into(),
             poisoned: Default::default(),
             flush_error: Mutex::default(),
+            cut_error: Mutex::default(),
             flusher,
             flush_waiting: false.into(),
             room: tokio::sync::Notify::new(),
@@ -132,7 +133,7 @@ fn local_objects(options: &Options) -> Result<Arc<dyn ObjectStore>> {
     let folder = options.dir.join("objects");
     create_folder(&folder).map_err(Error::io("create", &folder))?;
     let path = Path::from("objects");
-    Ok(Arc::new(SyncedFolder::new(&folder).map_err(Error::object("open", &path))?))
+    Ok(Arc::new(SyncedFolder::new(&folder, Arc::clone(&options.disk)).map_err(Error::object("open", &path))?))
 }
 
 /// The manifest, made when the store is new, and the numbers of older ones.

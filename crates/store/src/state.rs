@@ -74,6 +74,8 @@ pub(crate) struct State {
     /// Why the journal takes no more writes.
     pub poisoned: OnceLock<String>,
     pub flush_error: Mutex<Option<String>>,
+    /// Why a memtable that is due could not be cut.
+    pub cut_error: Mutex<Option<String>>,
     pub flusher: mpsc::Sender<FlushCommand>,
     pub flush_waiting: AtomicBool,
     /// Told after each flush: there may be room for appends that wait.
@@ -130,6 +132,16 @@ impl State {
         let reason = self.poisoned.get_or_init(|| reason.to_string());
         tracing::error!(%reason, "the journal is poisoned: writes are refused until a restart");
         Error::Poisoned { reason: reason.clone() }
+    }
+
+    /// Refuses writes from now on, unless the write failed for want of room and left nothing.
+    pub(crate) fn poison_unless_full(&self, error: Error) -> Error {
+        if matches!(error, Error::Full { .. }) { error } else { self.poison(&error) }
+    }
+
+    /// Why records stay in memory: the last flush or the last cut failed.
+    pub(crate) fn flush_error(&self) -> Option<String> {
+        lock(&self.flush_error).clone().or_else(|| lock(&self.cut_error).clone())
     }
 
     /// The error of every write after the journal was poisoned.

@@ -231,6 +231,22 @@ impl Disk for FaultyDisk {
     fn remove(&self, path: &Path) -> io::Result<()> {
         LocalDisk.remove(path)
     }
+
+    fn stage(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+        LocalDisk.stage(path, parts)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        LocalDisk.rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        LocalDisk.link(from, to)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        LocalDisk.sync_folder(folder)
+    }
 }
 
 #[derive(Debug)]
