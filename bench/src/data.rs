@@ -17,7 +17,7 @@ pub struct Plan {
     pub seed: u64,
     /// 1.0 is the full size: 2 M lines, 14.4 M samples, 1 M events.
     pub scale: f64,
-    /// Where the data end, milliseconds since the epoch; a whole minute.
+    /// Where the data end, milliseconds since the epoch; a whole five minutes.
     pub end_ms: i64,
 }
 

@@ -200,8 +200,8 @@ fn kinds(only: &[Kind]) -> &[Kind] {
 
 fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
     anyhow::ensure!(args.scale > 0.0 && args.scale <= 10.0, "--scale must be a number above 0 and at most 10");
-    // The data end a minute ago, so that the last sample is complete and within what the API accepts.
-    let end_ms = jiff::Timestamp::now().as_millisecond() / 60_000 * 60_000 - 60_000;
+    // On a whole five minutes, so that every engine cuts the day into the same intervals.
+    let end_ms = jiff::Timestamp::now().as_millisecond() / 300_000 * 300_000;
     let plan = data::Plan { seed: args.seed, scale: args.scale, end_ms };
     for kind in kinds(&args.only) {
         eprintln!("writing {kind:?} ...");
