@@ -31,11 +31,11 @@ mod position;
 mod scan_events;
 mod scan_logs;
 mod scan_metrics;
+mod search_logs;
 mod segment;
 mod series;
 mod state;
 mod streams;
-#[allow(dead_code)] // segments use it from the next change on
 mod token_filter;
 
 pub use disk::{Disk, DiskFile, LocalDisk};
@@ -48,6 +48,7 @@ pub use position::{Direction, Position};
 pub use scan_events::{EventFilter, EventScan};
 pub use scan_logs::{LogScan, ScanStats};
 pub use scan_metrics::SeriesPoint;
+pub use search_logs::{LogSearch, Passed, SearchEnd, Searched, TextSearch};
 pub use series::SeriesFilter;
 pub use streams::StreamStats;
 

@@ -36,9 +36,11 @@ mod filters;
 mod index;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+mod pages;
 mod reader;
 mod writer;
 
+pub(crate) use pages::TextPage;
 pub(crate) use reader::column;
 pub(crate) use writer::{EncodedSegment, SegmentWriter};
 
@@ -215,7 +217,7 @@ impl Segment {
         if start >= end { 0..0 } else { (start - group.first_row) as usize..(end - group.first_row) as usize }
     }
 
-    fn corrupt(&self, offset: u64, reason: &str) -> Error {
+    pub(crate) fn corrupt(&self, offset: u64, reason: &str) -> Error {
         Error::corrupt(self.entry.path(), offset, reason)
     }
 

@@ -5,3 +5,4 @@ mod fixture;
 mod maintain;
 mod model_check;
 mod scans;
+mod search;
