@@ -39,13 +39,13 @@ mod rollup;
 mod scan_events;
 mod scan_logs;
 mod scan_metrics;
+mod search_logs;
 mod segment;
 mod series;
 mod sketch;
 mod state;
 mod streams;
 mod tiers;
-#[allow(dead_code)] // segments use it from the next change on
 mod token_filter;
 
 pub use disk::{Disk, DiskFile, LocalDisk};
@@ -60,6 +60,7 @@ pub use position::{Direction, Position};
 pub use scan_events::{EventFilter, EventScan};
 pub use scan_logs::{LogScan, ScanStats};
 pub use scan_metrics::{Gather, Part, SeriesPoint};
+pub use search_logs::{LogSearch, Passed, SearchEnd, Searched, TextSearch};
 pub use series::SeriesFilter;
 pub use sketch::Sketch;
 pub use streams::StreamStats;

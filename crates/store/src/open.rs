@@ -84,6 +84,7 @@ impl Store {
                 replayed.files.into_iter().chain([(replayed.journal.number(), replayed.journal.len())]).collect(),
             ),
             graveyard: Mutex::default(),
+            search_permits: Arc::new(tokio::sync::Semaphore::new(options.search_threads.max(1))),
             filter_cache: FilterCache::new(options.filter_cache_bytes_max),
             lock: Mutex::new(Some(lock)),
             journal_folder,

@@ -39,12 +39,14 @@ mod filters;
 mod index;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+mod pages;
 mod reader;
 mod skeleton;
 mod text_search;
 mod uuid;
 mod writer;
 
+pub(crate) use pages::TextPage;
 pub(crate) use reader::column;
 pub(crate) use text_search::Needle;
 pub(crate) use uuid::parse as parse_uuid;

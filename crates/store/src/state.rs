@@ -88,6 +88,8 @@ pub(crate) struct State {
     pub graveyard: Mutex<Vec<Arc<Segment>>>,
     /// Token filters that searches have read.
     pub filter_cache: FilterCache,
+    /// One for each part of a search that may be worked on.
+    pub search_permits: Arc<tokio::sync::Semaphore>,
     /// Released by `close`.
     pub lock: Mutex<Option<DirLock>>,
 }

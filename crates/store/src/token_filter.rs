@@ -12,7 +12,10 @@
 //! | 9 to 15 bytes | the token | it with the delimiters on both sides |
 //! | 20 bytes or more | of every 20 bytes in it, the **gram** of 6 bytes with the lowest hash | any 20 bytes of it |
 //!
-//! The last is the winnowing guarantee: which gram stands for 20 bytes depends on them alone, so whoever sees the same 20
+//! Besides, a text with `\u` in it, by which JSON writes any character, has a key that says so: a search for what a line says,
+//! however it is written, asks for the text or for that key.
+//!
+//! The last rule of the table is the winnowing guarantee: which gram stands for 20 bytes depends on them alone, so whoever sees the same 20
 //! bytes looks for the same gram, and neighbouring windows mostly share one, so that the grams of a token are an eighth of
 //! its bytes. Thus an identifier is found as a word, as the beginning of a word, and, from 20 bytes on, anywhere. Of other
 //! searches the filter says nothing, and the text is searched.
@@ -35,7 +38,7 @@
 //! `fuse.rs`, A = 0x9e3779b97f4a7c15, B = 0xe7037ed1a0b428db, and a, b are little-endian numbers. For a token of n < 8 bytes: a =
 //! the bytes, b = 0, kind = n. For the first 8 bytes: a = these, b = 0, kind = 8. For a token of 9 to 15 bytes: a = its first 8,
 //! b = its last 8 rotated left by 32 bits, kind = n. For a gram: a = its bytes, b = 0, kind = 16; the lowest gram of a window
-//! is that with the lowest `fold`. The checksum of a filter stands in the index of its segment.
+//! is that with the lowest `fold`. For `\u`: a = b = 0, kind = 17. The checksum of a filter stands in the index of its segment.
 
 mod fuse;
 
@@ -64,6 +67,9 @@ const KEYS_MAX: usize = 1 << 20;
 
 /// What a gram's key is mixed with; lengths of tokens are the other kinds.
 const GRAM_KIND: u64 = 16;
+/// The same for the key of texts with a JSON escape.
+const ESCAPE_KIND: u64 = 17;
+const ESCAPE: &str = "\\u";
 
 /// True for bytes of tokens.
 const IS_TOKEN: [bool; 256] = {
@@ -198,6 +204,9 @@ impl FilterBuilder {
             if len == 0 {
                 return;
             }
+            if text[start] == b'u' && start > 0 && text[start - 1] == b'\\' {
+                self.words.insert(key(0, 0, ESCAPE_KIND));
+            }
             if len < PREFIX {
                 self.words.insert(short_key(text, start, len));
                 continue;
@@ -309,6 +318,9 @@ impl LiteralKeys {
     fn of(literal: &str) -> Self {
         let text = literal.as_bytes();
         let mut keys = Self::default();
+        if literal.contains(ESCAPE) {
+            keys.words.push(key(0, 0, ESCAPE_KIND));
+        }
         let mut end = 0;
         while let Some(start) = (end..text.len()).find(|at| IS_TOKEN[text[*at] as usize]) {
             end = (start..text.len()).find(|at| !IS_TOKEN[text[*at] as usize]).unwrap_or(text.len());

@@ -16,8 +16,12 @@ impl Segment {
         }
         let path = self.entry.filter_path();
         let range = extent.start..extent.start + u64::from(extent.len);
-        let mut parts =
-            self.objects.get_ranges(&path, &[range]).await.map_err(Error::object("read a filter of", &path))?;
+        let mut parts = match self.objects.get_ranges(&path, &[range]).await {
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(Error::corrupt(path, 0, "the object of token filters is missing"));
+            }
+            parts => parts.map_err(Error::object("read", &path))?,
+        };
         let bytes = parts.pop().unwrap_or_default();
         if bytes.len() != extent.len as usize || crc32fast::hash(&bytes) != extent.crc {
             return Err(Error::corrupt(path, extent.start, "the checksum of a filter is wrong"));

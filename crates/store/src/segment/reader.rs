@@ -100,6 +100,12 @@ impl Segment {
         Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(SegmentFile(Arc::clone(self)), footer.clone()))
     }
 
+    /// Parquet's metadata with the index of pages.
+    pub(super) async fn metadata(&self) -> Result<Arc<ParquetMetaData>> {
+        let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
+        Ok(Arc::clone(footer.metadata()))
+    }
+
     async fn read_footer(&self) -> Result<ArrowReaderMetadata> {
         let path = self.entry.path();
         let bytes = self.fetch(std::slice::from_ref(&(self.tail..self.entry.bytes))).await?.pop().unwrap_or_default();
@@ -112,7 +118,7 @@ impl Segment {
     }
 
     /// Fetches ranges of the Parquet object; whatever has a checksum is checked.
-    async fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    pub(super) async fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let path = self.entry.path();
         let parts = self.objects.get_ranges(&path, ranges).await.map_err(Error::object("read", &path))?;
         for (range, part) in ranges.iter().zip(&parts) {

@@ -62,6 +62,13 @@ fn clauses_join_as_and_and_or() {
 }
 
 #[test]
+fn json_escapes_are_known_of() {
+    assert!(!admits(&filter_among_others(r#"{"a":"cafe"}"#), r"\u"));
+    let filter = filter_among_others(r#"{"a":"caf\u00e9"}"#);
+    assert!(admits(&filter, r"\u") && admits(&filter, r"f\u00e9"));
+}
+
+#[test]
 fn random_text_keeps_its_words_or_nothing() {
     let mut seed = 1u64;
     let mut random = move || {
@@ -119,7 +126,7 @@ fn damage_and_unknown_versions_are_refused() {
 proptest! {
     #[test]
     fn a_part_of_a_text_is_never_missed(
-        texts in prop::collection::vec("[a-cA-B0-1_é /-]{0,60}", 1..8),
+        texts in prop::collection::vec(r"[a-cA-Bu0-1_é /\\-]{0,60}", 1..8),
         which in any::<prop::sample::Index>(),
         from in any::<prop::sample::Index>(),
         len in 0usize..40,

@@ -7,3 +7,4 @@ mod fixture;
 mod maintain;
 mod model_check;
 mod scans;
+mod search;
