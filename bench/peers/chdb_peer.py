@@ -86,7 +86,7 @@ class ChDb(Peer):
         self.count("series-1000", f"SELECT service, instance, {five}, avg(value) {latency} GROUP BY service, instance, t")
         self.sql("avg-by-service", f"SELECT service, {five}, avg(value) {latency} GROUP BY service, t")
         self.sql("p95", f"SELECT {five}, quantileExact(0.95)(value) {latency} GROUP BY t")
-        self.count("latest", "SELECT name, service, instance, argMax(value, ts) FROM bench.metrics GROUP BY name, service, instance")
+        self.count("latest", f"SELECT name, service, instance, argMax(value, ts) FROM bench.metrics WHERE ts >= {self.end - 60} GROUP BY name, service, instance")
 
     def events(self, path):
         fields = {"name": "'eventName'", "user": "'userIdentity', 'userName'", "key": "'userIdentity', 'accessKeyId'",

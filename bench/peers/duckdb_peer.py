@@ -68,7 +68,7 @@ class DuckDb(Peer):
         self.ask("series-1000", lambda: [(len(self.rows(each)),)])
         self.sql("avg-by-service", f"SELECT service, {five}, avg(value) {latency} GROUP BY ALL")
         self.sql("p95", f"SELECT {five}, quantile_cont(value, 0.95) {latency} GROUP BY ALL")
-        latest = "SELECT name, service, instance, arg_max(value, ts) FROM metrics GROUP BY ALL"
+        latest = f"SELECT name, service, instance, arg_max(value, ts) FROM metrics WHERE ts >= to_timestamp({self.end - 60}) GROUP BY ALL"
         self.ask("latest", lambda: [(len(self.rows(latest)),)])
 
     def events(self, path):

@@ -106,7 +106,8 @@ pub fn table(all: &[Figures]) -> String {
     text.push_str(" ours to the best peer |\n| --- | --- | --: | --: | :-: |");
     text.push_str(&" --: |".repeat(names.len()));
     text.push('\n');
-    for bar in BARS {
+    // A run of some workloads only has no figures for the others.
+    for bar in BARS.iter().filter(|bar| all.iter().any(|figures| figures.get(bar.name).is_some())) {
         let own = ours.get(bar.name);
         let _ = write!(text, "| {} | {} | {} | {} | {} |", bar.what, bar.unit, cell(own), bars(bar), met(bar, own));
         for peer in peers {
