@@ -7,11 +7,12 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DATA_DIR ?= trailwatch-data
 LISTEN ?= 127.0.0.1:8792
+SCALE ?= 1.0
 
-.PHONY: help build run test lint docs bench clean
+.PHONY: help build run test lint docs bench bench-store clean
 
 help: ## Say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
 
 build: ## Build the server (first time: a few minutes; later: seconds)
 	@scripts/prerequisites.sh build
@@ -26,7 +27,8 @@ test: ## Run all tests: Rust, then real clients against the real server
 
 lint: ## Formatting and clippy, as the tests check them
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy --release --workspace --exclude sdk-client --all-targets -- -D warnings
+	@$(CARGO) clippy --release -p sdk-client -- -D warnings
 
 docs: ## Regenerate docs/operations.md from the table of operations
 	@UPDATE_DOCS=1 $(CARGO) test --release -p trailwatch --bin trailwatch operations_document
@@ -34,6 +36,10 @@ docs: ## Regenerate docs/operations.md from the table of operations
 bench: build ## Compare with moto_server in the same run; prints the table of docs/benchmarks.md
 	@$(CARGO) build --release -p bench
 	@bench/compare.sh
+
+bench-store: build ## Measure the store at full size, with its peers (25 minutes; SCALE=0.1 for a quick look)
+	@$(CARGO) build --release -p bench
+	@bench/store.sh --scale "$(SCALE)"
 
 clean: ## Remove what was built (data stay)
 	@$(CARGO) clean

@@ -26,7 +26,8 @@ impl Random {
         self.next() % limit.max(1)
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    /// One of `from`.
+    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len() as u64) as usize]
     }
 }
@@ -171,7 +172,28 @@ impl Datum {
         Self { name: format!("Metric{metric}"), service, instance, seconds, milli }
     }
 
-    fn value(&self) -> f64 {
+    /// A given value.
+    pub fn new(name: &str, service: String, instance: String, seconds: i64, milli: i64) -> Self {
+        Self { name: name.into(), service, instance, seconds, milli }
+    }
+
+    /// Its time, seconds since the epoch.
+    pub fn seconds(&self) -> i64 {
+        self.seconds
+    }
+
+    /// As a line of CSV: name, service, instance, seconds, value.
+    pub fn write_csv(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        writeln!(out, "{},{},{},{},{:?}", self.name, self.service, self.instance, self.seconds, self.value())
+    }
+
+    /// Name and dimensions as labels, sorted by name.
+    pub fn labels(&self) -> [(&'static str, &str); 3] {
+        [("__name__", &self.name), ("instance", &self.instance), ("service", &self.service)]
+    }
+
+    /// Its value.
+    pub fn value(&self) -> f64 {
         self.milli as f64 / 1000.0
     }
 }

@@ -2,18 +2,25 @@
 //!
 //! The client is blocking threads on raw keep-alive connections, so that on a small machine nearly all of the CPU is the server's.
 
+mod bars;
 mod bodies;
+mod data;
+mod figures;
 mod http;
 mod measure;
 mod process;
 mod report;
+mod server;
 mod sign;
+mod store;
 mod workloads;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use data::files::Kind;
 use std::path::PathBuf;
 use std::time::Duration;
+use store::{logsql, promql};
 
 /// Measures a server that speaks CloudWatch, CloudWatch Logs and CloudTrail.
 #[derive(Debug, Parser)]
@@ -36,6 +43,57 @@ enum Command {
     },
     /// List the workloads.
     List,
+    /// Write the store benchmark's data as files: for the peers, and for our import.
+    Generate(GenerateArgs),
+    /// Run the store benchmark against a Trailwatch of its own; prints a table and writes JSON.
+    Store(StoreArgs),
+    /// Load W1 into VictoriaLogs, or W2 into Prometheus or VictoriaMetrics, and ask the same questions; writes JSON.
+    Peer(PeerArgs),
+    /// Print one table from the files of `bench store` and of the peers.
+    StoreTable {
+        /// Ours first.
+        files: Vec<PathBuf>,
+    },
+}
+
+/// W1: 2 M log lines. W2: 14.4 M samples. W3: 1 M CloudTrail records.
+#[derive(Debug, Args)]
+struct GenerateArgs {
+    /// Folder to write to; made when absent.
+    #[arg(long)]
+    out: PathBuf,
+    /// 1.0 is the full size; 0.1 is good for a quick look.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Seed of the data.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only these.
+    #[arg(long, value_enum)]
+    only: Vec<Kind>,
+}
+
+/// Starts and stops the server itself, on loopback, and removes what it stored.
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// The folder that `bench generate` wrote.
+    #[arg(long)]
+    data: PathBuf,
+    /// The `trailwatch` program.
+    #[arg(long)]
+    server: PathBuf,
+    /// Folder for data directories and the server's log; made when absent.
+    #[arg(long)]
+    work: PathBuf,
+    /// Only these.
+    #[arg(long, value_enum)]
+    only: Vec<Kind>,
+    /// Connections of the loader.
+    #[arg(long, default_value_t = 2)]
+    connections: usize,
+    /// Where the JSON goes.
+    #[arg(long)]
+    save: PathBuf,
 }
 
 /// Calls are signed with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (a server that does not verify takes any).
@@ -74,6 +132,34 @@ struct RunArgs {
     save: Option<PathBuf>,
 }
 
+/// A peer that is a server of its own.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Peer {
+    Prometheus,
+    VictoriaMetrics,
+    VictoriaLogs,
+}
+
+/// Starts and stops the program itself, on loopback.
+#[derive(Debug, Args)]
+struct PeerArgs {
+    /// Which of them it is.
+    #[arg(long, value_enum)]
+    engine: Peer,
+    /// The program.
+    #[arg(long)]
+    program: PathBuf,
+    /// The folder that `bench generate` wrote.
+    #[arg(long)]
+    data: PathBuf,
+    /// Folder for its data and log; made when absent.
+    #[arg(long)]
+    work: PathBuf,
+    /// Where the JSON goes.
+    #[arg(long)]
+    save: PathBuf,
+}
+
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run(&args),
@@ -87,7 +173,57 @@ fn main() -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Command::Generate(args) => generate(&args),
+        Command::Store(args) => run_store(args),
+        Command::Peer(args) => {
+            let plan: data::Plan = read(&args.data.join("plan.json"))?;
+            let figures = match args.engine {
+                Peer::Prometheus => promql::measure(promql::Engine::Prometheus, &args.program, &plan, &args.work)?,
+                Peer::VictoriaMetrics => {
+                    promql::measure(promql::Engine::VictoriaMetrics, &args.program, &plan, &args.work)?
+                }
+                Peer::VictoriaLogs => logsql::measure(&args.program, &plan, &args.work)?,
+            };
+            std::fs::write(&args.save, serde_json::to_string(&figures)?).context("write the figures")
+        }
+        Command::StoreTable { files } => {
+            let saved = files.iter().map(|path| read::<figures::Saved>(path)).collect::<anyhow::Result<Vec<_>>>()?;
+            print!("{}", figures::table(&saved.into_iter().map(Into::into).collect::<Vec<_>>()));
+            Ok(())
+        }
     }
+}
+
+fn kinds(only: &[Kind]) -> &[Kind] {
+    if only.is_empty() { Kind::value_variants() } else { only }
+}
+
+fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
+    anyhow::ensure!(args.scale > 0.0 && args.scale <= 10.0, "--scale must be a number above 0 and at most 10");
+    // On a whole five minutes, so that every engine cuts the day into the same intervals.
+    let end_ms = jiff::Timestamp::now().as_millisecond() / 300_000 * 300_000;
+    let plan = data::Plan { seed: args.seed, scale: args.scale, end_ms };
+    for kind in kinds(&args.only) {
+        eprintln!("writing {kind:?} ...");
+        data::files::write(&plan, *kind, &args.out)?;
+    }
+    Ok(())
+}
+
+fn run_store(args: StoreArgs) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&args.work).with_context(|| format!("make {}", args.work.display()))?;
+    let run = store::Run {
+        plan: read(&args.data.join("plan.json"))?,
+        data: args.data,
+        binary: args.server,
+        work: args.work,
+        connections: args.connections.max(1),
+    };
+    let figures = store::measure(&run, kinds(&args.only))?;
+    let json = serde_json::to_string(&figures)?;
+    std::fs::write(&args.save, &json).with_context(|| format!("write {}", args.save.display()))?;
+    print!("{}", figures::table(&[figures]));
+    Ok(())
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
@@ -117,7 +253,7 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(path: &std::path::Path) -> anyhow::Result<report::Report> {
+fn read<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
 }

@@ -48,10 +48,10 @@ pub fn measure(target: &Target, workload: &Workload, seed: u64) -> anyhow::Resul
 fn probe(target: &Target, prepared: &Prepared) -> anyhow::Result<Option<String>> {
     let mut connection = Connection::new(&target.endpoint);
     for call in &prepared.load {
-        connection.call(&signed(target, call)).context("load")?;
+        connection.call(&signed(&target.endpoint, &target.key, call)).context("load")?;
     }
     let call = prepared.calls.first().context("a workload without calls")?;
-    let answer = connection.call(&signed(target, call))?;
+    let answer = connection.call(&signed(&target.endpoint, &target.key, call))?;
     if !(200..300).contains(&answer.status) {
         let said: String = String::from_utf8_lossy(&answer.body).chars().take(300).collect();
         eprintln!("  refused with HTTP {}: {said}", answer.status);
@@ -63,7 +63,8 @@ fn probe(target: &Target, prepared: &Prepared) -> anyhow::Result<Option<String>>
 }
 
 fn drive(target: &Target, prepared: &Prepared) -> anyhow::Result<Measured> {
-    let requests: Vec<Vec<u8>> = prepared.calls.iter().map(|call| signed(target, call)).collect();
+    let requests: Vec<Vec<u8>> =
+        prepared.calls.iter().map(|call| signed(&target.endpoint, &target.key, call)).collect();
     process::settle(target.pid, SETTLE_MAX)?;
     let cpu_before = process::cpu(target.pid)?;
     let next = AtomicU64::new(0);
@@ -141,11 +142,10 @@ fn percentile(values: &[f64], share: f64) -> f64 {
 }
 
 /// The whole request as bytes. A signature is good for five minutes, longer than a workload lasts.
-fn signed(target: &Target, call: &Call) -> Vec<u8> {
+pub fn signed(endpoint: &Endpoint, key: &Key, call: &Call) -> Vec<u8> {
     let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-    let host = &target.endpoint.host;
-    let authorization =
-        sign::authorization(&target.key, call.service, host, call.path, &date, &call.headers, &call.body);
+    let host = &endpoint.host;
+    let authorization = sign::authorization(key, call.service, host, call.path, &date, &call.headers, &call.body);
     let mut head = format!(
         "POST {} HTTP/1.1\r\nhost: {host}\r\nx-amz-date: {date}\r\nauthorization: {authorization}\r\ncontent-length: {}\r\n",
         call.path,

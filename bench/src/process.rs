@@ -16,11 +16,28 @@ pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
     Ok(TICK * ticks)
 }
 
+/// True for a process that ended and was not waited for.
+pub fn has_ended(pid: u32) -> anyhow::Result<bool> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the server's process is gone")?;
+    let after = text.rsplit_once(')').context("unexpected /proc stat")?.1;
+    Ok(after.trim_start().starts_with(['Z', 'X']))
+}
+
 /// Peak resident memory, bytes.
 pub fn memory_peak(pid: u32) -> anyhow::Result<u64> {
+    memory(pid, "VmHWM:")
+}
+
+/// Resident memory, bytes.
+pub fn memory_resident(pid: u32) -> anyhow::Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, key: &str) -> anyhow::Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the server's process is gone")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc status")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().context("unexpected VmHWM")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
+    let line = line.with_context(|| format!("no {key} in /proc status"))?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().context("unexpected /proc status")?;
     Ok(kib * 1024)
 }
 

@@ -177,7 +177,7 @@ fn per(a: f64, b: f64) -> f64 {
 }
 
 /// Three significant digits, thousands separated: 0.21, 4.68, 24.5, 313, 35,700.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
     }

@@ -107,13 +107,15 @@ pub const ALL: &[Workload] = &[
 const NEEDLE: &str = "needle-7f3a91c2";
 const NAMESPACE: &str = "Bench/App";
 
-fn logs(operation: &str, body: Vec<u8>) -> Call {
+/// A call of awsJson.
+pub fn logs(operation: &str, body: Vec<u8>) -> Call {
     let target = format!("Logs_20140328.{operation}");
     let headers = vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target)];
     Call { service: "logs", path: "/", headers, body, records: 0, bytes: 0 }
 }
 
-fn cloudwatch_json(operation: &str, body: Vec<u8>) -> Call {
+/// A call of awsJson.
+pub fn cloudwatch_json(operation: &str, body: Vec<u8>) -> Call {
     let target = format!("GraniteServiceVersion20100801.{operation}");
     let headers = vec![
         ("content-type", "application/x-amz-json-1.0".into()),
@@ -123,7 +125,8 @@ fn cloudwatch_json(operation: &str, body: Vec<u8>) -> Call {
     Call { service: "monitoring", path: "/", headers, body, records: 0, bytes: 0 }
 }
 
-fn group_and_stream(group: &str, stream: &str) -> [Call; 2] {
+/// Makes a log group and a stream in it.
+pub fn group_and_stream(group: &str, stream: &str) -> [Call; 2] {
     [
         logs("CreateLogGroup", format!(r#"{{"logGroupName":"{group}"}}"#).into_bytes()),
         logs("CreateLogStream", format!(r#"{{"logGroupName":"{group}","logStreamName":"{stream}"}}"#).into_bytes()),
@@ -168,12 +171,17 @@ fn get_metric_data(mut random: Random, now: i64) -> Prepared {
     }
 }
 
-fn lookup_events(_: Random, _: i64) -> Prepared {
+/// LookupEvents with this body.
+pub fn lookup(body: Vec<u8>) -> Call {
     let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents".into();
     let headers = vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target)];
+    Call { service: "cloudtrail", path: "/", headers, body, records: 0, bytes: 0 }
+}
+
+fn lookup_events(_: Random, _: i64) -> Prepared {
     let body =
         br#"{"LookupAttributes":[{"AttributeKey":"EventName","AttributeValue":"CreateLogGroup"}],"MaxResults":50}"#;
-    let call = Call { service: "cloudtrail", path: "/", headers, body: body.to_vec(), records: 0, bytes: 0 };
+    let call = lookup(body.to_vec());
     let load = (0..100)
         .map(|n| logs("CreateLogGroup", format!(r#"{{"logGroupName":"/bench/lookup/{n}"}}"#).into_bytes()))
         .collect();
@@ -194,13 +202,13 @@ fn put_log_events(mut random: Random, now: i64, events_max: usize, bodies_count:
     Prepared { load, calls, expected: None }
 }
 
-fn put_metric_data(mut random: Random, now: i64, datums: usize, encode: fn(&[Datum]) -> (Call, u64)) -> Prepared {
+fn put_metric_data(mut random: Random, now: i64, datums: usize, encode: fn(&str, &[Datum]) -> (Call, u64)) -> Prepared {
     let end = now / 60_000 * 60;
     let calls = (0..16)
         .map(|body| {
             let drawn: Vec<Datum> =
                 (0..datums).map(|n| Datum::draw(&mut random, n % 10, end - 60 * (body % 15))).collect();
-            let (mut call, bytes) = encode(&drawn);
+            let (mut call, bytes) = encode(NAMESPACE, &drawn);
             (call.records, call.bytes) = (datums as u64, bytes);
             call
         })
@@ -208,14 +216,15 @@ fn put_metric_data(mut random: Random, now: i64, datums: usize, encode: fn(&[Dat
     Prepared { load: Vec::new(), calls, expected: None }
 }
 
-fn json(datums: &[Datum]) -> (Call, u64) {
-    let body = bodies::put_metric_data_json(NAMESPACE, datums);
+/// PutMetricData as awsJson, and its bytes.
+pub fn json(namespace: &str, datums: &[Datum]) -> (Call, u64) {
+    let body = bodies::put_metric_data_json(namespace, datums);
     let bytes = body.len() as u64;
     (cloudwatch_json("PutMetricData", body), bytes)
 }
 
-fn json_gzip(datums: &[Datum]) -> (Call, u64) {
-    let (mut call, bytes) = json(datums);
+fn json_gzip(namespace: &str, datums: &[Datum]) -> (Call, u64) {
+    let (mut call, bytes) = json(namespace, datums);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to a Vec cannot fail.
     let _ = encoder.write_all(&call.body);
@@ -224,8 +233,9 @@ fn json_gzip(datums: &[Datum]) -> (Call, u64) {
     (call, bytes)
 }
 
-fn cbor(datums: &[Datum]) -> (Call, u64) {
-    let body = bodies::put_metric_data_cbor(NAMESPACE, datums);
+/// PutMetricData as RPC v2 CBOR, and its bytes.
+pub fn cbor(namespace: &str, datums: &[Datum]) -> (Call, u64) {
+    let body = bodies::put_metric_data_cbor(namespace, datums);
     let headers = vec![
         ("content-type", "application/cbor".into()),
         ("accept", "application/cbor".into()),
@@ -236,8 +246,9 @@ fn cbor(datums: &[Datum]) -> (Call, u64) {
     (Call { service: "monitoring", path, headers, body, records: 0, bytes: 0 }, bytes)
 }
 
-fn query(datums: &[Datum]) -> (Call, u64) {
-    let body = bodies::put_metric_data_query(NAMESPACE, datums);
+/// PutMetricData as a form, and its bytes.
+pub fn query(namespace: &str, datums: &[Datum]) -> (Call, u64) {
+    let body = bodies::put_metric_data_query(namespace, datums);
     let headers = vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".into())];
     let bytes = body.len() as u64;
     (Call { service: "monitoring", path: "/", headers, body, records: 0, bytes: 0 }, bytes)

@@ -40,6 +40,10 @@ class Paths:
         return cls.target / "release" / "trailwatch"
 
     @classmethod
+    def sdk_client(cls):
+        return cls.target / "release" / "sdk-client"
+
+    @classmethod
     def newest(cls, program):
         return cls.target / "venv-newest" / "bin" / program
 

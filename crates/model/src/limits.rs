@@ -26,10 +26,12 @@ pub const LOG_PAGE_EVENTS_MAX: usize = 10_000;
 /// GetLogEvents and FilterLogEvents: most bytes in a page.
 pub const LOG_PAGE_BYTES_MAX: usize = 1_048_576;
 /// FilterLogEvents: most bytes looked at for one page, so that a pattern that matches nothing cannot hold a request forever.
-pub const FILTER_SCAN_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What can be skipped without a look is not counted.
+pub const FILTER_SCAN_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// FilterLogEvents: longest search for one page, milliseconds: regular expressions cost far more than the bytes they read.
 pub const FILTER_SCAN_MS_MAX: i64 = 3_000;
-/// FilterLogEvents: most searches that run at once; further ones wait. Each keeps a thread busy.
+/// FilterLogEvents: most searches that run at once; further ones wait. They share the threads of the store, and each holds a few
+/// megabytes of what it has found.
 pub const FILTER_SEARCHES_MAX: usize = 16;
 /// Filter patterns: longest text (filter pattern syntax page).
 pub const FILTER_PATTERN_CHARS_MAX: usize = 1024;
@@ -60,6 +62,14 @@ pub const METRIC_LIST_PAGE: usize = 500;
 pub const METRIC_LISTED_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 /// Longest time that metric data are kept, milliseconds (455 days).
 pub const METRIC_RETENTION_MS: i64 = 455 * 24 * 60 * 60 * 1000;
+/// How long metric data are kept in each resolution, (seconds, milliseconds), before they are rolled up to the next: 3 hours,
+/// 15 days, 63 days, 455 days (CloudWatch concepts, metrics retention).
+pub const METRIC_TIERS: [(u16, i64); 4] = [
+    (1, 3 * 60 * 60 * 1000),
+    (60, 15 * 24 * 60 * 60 * 1000),
+    (300, 63 * 24 * 60 * 60 * 1000),
+    (3600, METRIC_RETENTION_MS),
+];
 
 /// LookupEvents: how far back it sees, milliseconds (90 days).
 pub const LOOKUP_PAST_MS_MAX: i64 = 90 * 24 * 60 * 60 * 1000;

@@ -17,11 +17,11 @@ pub enum Category {
 }
 
 impl Category {
-    fn admits(self, category: &str) -> bool {
+    fn filter(self) -> Option<EventFilter> {
         match self {
-            Category::Management => category == "Management",
-            Category::Insight => category == "Insight",
-            Category::Any => true,
+            Category::Management => Some(EventFilter::Category("Management".into())),
+            Category::Insight => Some(EventFilter::Category("Insight".into())),
+            Category::Any => None,
         }
     }
 }
@@ -37,7 +37,7 @@ pub struct EventLookup {
     pub range: TimeRange,
     /// Only this category.
     pub category: Category,
-    /// Conditions, all of which must hold. The first is pushed down into the store.
+    /// Conditions, all of which must hold.
     pub filters: Vec<EventFilter>,
     /// Resume strictly after this position, towards the past.
     pub after: Option<Position>,
@@ -54,37 +54,26 @@ pub struct EventPage {
     pub next: Option<Position>,
 }
 
-/// Most events looked at for one page: beyond them the page is short, or empty, and says where to go on.
-const LOOKED_AT_MAX: usize = 200_000;
-
 /// Answers one page.
 pub async fn lookup(store: &Store, lookup: &EventLookup) -> Result<EventPage, Error> {
-    let mut filters = lookup.filters.iter();
+    let filters = lookup.filters.iter().cloned().chain(lookup.category.filter());
     let scan = EventScan {
         account: lookup.account.clone(),
         region: lookup.region.clone(),
         range: lookup.range,
         direction: Direction::Backward,
         after: lookup.after,
-        filter: filters.next().cloned(),
+        filter: Some(EventFilter::All(filters.collect())),
     };
-    let rest: Vec<EventFilter> = filters.cloned().collect();
     let mut page = EventPage::default();
-    let mut looked_at = 0_usize;
-    let mut last = lookup.after;
     store
         .scan_events(scan, &mut |row| {
-            let admitted = lookup.category.admits(&row.event.category) && rest.iter().all(|f| f.matches(&row.event));
-            // One event beyond the page, or beyond what may be looked at, proves that there is more.
-            if (admitted && page.events.len() >= lookup.limit) || looked_at >= LOOKED_AT_MAX {
-                page.next = last;
+            // One event beyond the page proves that there is more.
+            if page.events.len() >= lookup.limit {
+                page.next = page.events.last().map(|last| (last.event.time, last.sequence)).or(lookup.after);
                 return ControlFlow::Break(());
             }
-            looked_at += 1;
-            last = Some((row.event.time, row.sequence));
-            if admitted {
-                page.events.push(row.clone());
-            }
+            page.events.push(row.clone());
             ControlFlow::Continue(())
         })
         .await?;

@@ -122,6 +122,16 @@ impl FilterPattern {
         }
     }
 
+    /// What every matching line satisfies: of each clause, at least one string occurs in it. Holds for all lines.
+    pub fn required_clauses(&self) -> Vec<Vec<String>> {
+        match &self.kind {
+            Kind::Everything => Vec::new(),
+            Kind::Terms(terms) => terms.required_clauses(),
+            Kind::Json(json) => json.required_clauses(),
+            Kind::Columns(columns) => columns.required_clauses(),
+        }
+    }
+
     /// True when `required_literals` hold for every line; false when they do not for lines that contain `\u` (JSON patterns).
     pub fn is_literal_exact(&self) -> bool {
         !matches!(self.kind, Kind::Json(_))

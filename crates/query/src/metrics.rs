@@ -7,17 +7,19 @@
 //!   StartTime. StartTime is inclusive, EndTime exclusive.
 //! - Data of standard resolution belong to their whole minute: a period of 10 seconds shows them at second 0 only.
 //!
-//! What differs: AWS forgets fine resolutions with age (3 hours, 15 days, 63 days) and returns nothing for a period
-//! finer than what is left; here everything is kept in the resolution it came in until it expires, so a fine
-//! period over old data still answers.
+//! - Fine resolutions go with age (`limits::METRIC_TIERS`): data older than 3 hours belong to their minute, older than 15
+//!   days to their 5 minutes, older than 63 days to their hour; a period finer than what is left has no data. Here this
+//!   goes by the time of the data alone, so an answer does not depend on when the store rolled them up.
 
 use model::time::{DAY, HOUR, MINUTE, SECOND};
-use model::{Observation, TimeRange, Timestamp};
-use std::collections::BTreeMap;
-use store::{SeriesPoint, Store};
+use model::{SeriesKey, TimeRange, Timestamp};
+use std::sync::Arc;
+use store::Store;
 
 use crate::Error;
-use crate::statistics::Statistic;
+use crate::statistics::{Samples, Statistic};
+
+mod gather;
 
 /// One metric, and how to cut its data.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,24 +40,25 @@ pub struct MetricQuery {
     pub period_ms: i64,
     /// What to read, rounded with `round_range`; buckets are counted from its start.
     pub range: TimeRange,
+    /// Whether statistics that need raw samples will be asked (those that are not plain): it costs memory and time.
+    pub raw: bool,
 }
 
-/// The observations of one unit in one period.
+/// The samples of one unit in one period.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bucket {
     /// First instant of the period.
     pub start: Timestamp,
     /// Unit of the data.
     pub unit: String,
-    /// What was observed, in order of time; never empty.
-    pub observations: Vec<Observation>,
+    /// What was observed; never empty.
+    pub samples: Samples,
 }
 
 impl Bucket {
     /// A statistic of this bucket; `None` when it is not available (see `Statistic::evaluate`).
     pub fn evaluate(&self, statistic: &Statistic) -> Option<f64> {
-        let observations: Vec<&Observation> = self.observations.iter().collect();
-        statistic.evaluate(&observations)
+        self.samples.evaluate(statistic)
     }
 }
 
@@ -96,17 +99,61 @@ pub fn datapoint_count(range: TimeRange, period_ms: i64) -> i64 {
 
 /// The buckets of a metric that have data, ascending by start, then by unit. An unknown metric has none.
 pub async fn buckets(store: &Store, query: &MetricQuery) -> Result<Vec<Bucket>, Error> {
-    let unit = query.unit.as_deref();
-    let series =
-        store.find_series(&query.account, &query.region, &query.namespace, &query.name, &query.dimensions, unit);
-    if series.is_empty() || query.range.is_empty() {
-        return Ok(Vec::new());
+    let series = series(store, query);
+    let groups = (0..series.len()).collect();
+    let found = grouped_periods(store, &series, groups, Cut::of(query)).await?;
+    let mut buckets = Vec::new();
+    for (key, periods) in series.iter().zip(found) {
+        buckets.extend(periods.into_iter().map(|(start, samples)| Bucket { start, unit: key.unit.clone(), samples }));
     }
-    // A point counts at the start of its minute, so all of the last minute is wanted.
-    let range = TimeRange::new(query.range.start.floor_to(MINUTE), query.range.end.ceil_to(MINUTE));
-    let points = store.scan_series(&series, range).await?;
-    let units = series.iter().map(|key| key.unit.as_str());
-    Ok(collect_buckets(query, units.zip(points)))
+    buckets.sort_by(|a, b| (a.start, &a.unit).cmp(&(b.start, &b.unit)));
+    Ok(buckets)
+}
+
+/// The periods of a metric that have data, ascending, with the samples of all units together.
+pub async fn periods(store: &Store, query: &MetricQuery) -> Result<Vec<(Timestamp, Samples)>, Error> {
+    let series = series(store, query);
+    let groups = vec![0; series.len()];
+    Ok(grouped_periods(store, &series, groups, Cut::of(query)).await?.pop().unwrap_or_default())
+}
+
+/// How to cut data into periods.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cut {
+    /// What to read; periods are counted from its start.
+    pub range: TimeRange,
+    /// Length of a period, milliseconds, positive.
+    pub period_ms: i64,
+    /// As in `MetricQuery`.
+    pub raw: bool,
+}
+
+impl Cut {
+    fn of(query: &MetricQuery) -> Self {
+        Self { range: query.range, period_ms: query.period_ms, raw: query.raw }
+    }
+}
+
+/// The periods of groups of series that have data, ascending: `groups` says, for each series, which group it belongs to.
+pub async fn grouped_periods(
+    store: &Store,
+    series: &[Arc<SeriesKey>],
+    groups: Vec<usize>,
+    cut: Cut,
+) -> Result<Vec<Vec<(Timestamp, Samples)>>, Error> {
+    if series.is_empty() || cut.range.is_empty() {
+        return Ok(vec![Vec::new(); groups.iter().max().map_or(0, |last| last + 1)]);
+    }
+    // A point counts at the start of its minute or hour, so all of the last one is wanted.
+    let tiers = store.metric_tiers();
+    let step_ms = i64::from(tiers.resolution_secs(cut.range.end - 1).max(60)) * SECOND;
+    let range = TimeRange::new(cut.range.start.floor_to(MINUTE), cut.range.end.ceil_to(step_ms));
+    Ok(store.gather_series(series, range, gather::Periods::new(cut, tiers, groups)).await?.into_lists())
+}
+
+fn series(store: &Store, query: &MetricQuery) -> Vec<Arc<SeriesKey>> {
+    let unit = query.unit.as_deref();
+    store.find_series(&query.account, &query.region, &query.namespace, &query.name, &query.dimensions, unit)
 }
 
 fn start_step_ms(now: Timestamp, start: Timestamp, period_ms: i64) -> i64 {
@@ -116,34 +163,6 @@ fn start_step_ms(now: Timestamp, start: Timestamp, period_ms: i64) -> i64 {
         age if age <= 63 * DAY => 5 * MINUTE,
         _ => HOUR,
     }
-}
-
-/// Puts the points of several series (with their units) into buckets, ascending by start, then by unit.
-fn collect_buckets<'a>(query: &MetricQuery, series: impl Iterator<Item = (&'a str, Vec<SeriesPoint>)>) -> Vec<Bucket> {
-    let mut buckets: BTreeMap<(Timestamp, &str), Vec<Observation>> = BTreeMap::new();
-    for (unit, points) in series {
-        for SeriesPoint { timestamp, resolution_secs, observation } in points {
-            let timestamp = point_time(timestamp, resolution_secs, query.period_ms);
-            if query.range.contains(timestamp) {
-                let start = bucket_start(query, timestamp);
-                buckets.entry((start, unit)).or_default().push(observation);
-            }
-        }
-    }
-    let bucket =
-        |((start, unit), observations): ((Timestamp, &str), _)| Bucket { start, unit: unit.into(), observations };
-    buckets.into_iter().map(bucket).collect()
-}
-
-/// The instant at which a point counts: its minute, unless both it and the period are finer than that.
-fn point_time(timestamp: Timestamp, resolution_secs: u8, period_ms: i64) -> Timestamp {
-    let is_fine = resolution_secs < 60 && period_ms < MINUTE;
-    if is_fine { timestamp } else { timestamp.floor_to(MINUTE) }
-}
-
-fn bucket_start(query: &MetricQuery, timestamp: Timestamp) -> Timestamp {
-    let into = timestamp - query.range.start;
-    query.range.start + (into - into.rem_euclid(query.period_ms.max(1)))
 }
 
 #[cfg(test)]

@@ -21,9 +21,11 @@
 //! replaces what lies outside by the percentile at the bound.
 
 use model::Observation;
+pub use samples::Samples;
 
 mod evaluate;
 mod parse;
+mod samples;
 #[cfg(test)]
 mod tests;
 
@@ -101,7 +103,7 @@ impl Statistic {
     /// The statistic over the observations of one period; `None` when it is not available: nothing was observed, or
     /// raw values are needed and are hidden in a statistic set or negative, or no sample lies within the bounds of a mean.
     pub fn evaluate(&self, observations: &[&Observation]) -> Option<f64> {
-        evaluate::evaluate(*self, observations)
+        Samples::of(observations).evaluate(self)
     }
 
     /// How many samples a period needs before an alarm with `EvaluateLowSampleCountPercentile = ignore` trusts this
@@ -114,5 +116,13 @@ impl Statistic {
             Statistic::Percentile(percent) => 1000.0 / percent,
             _ => 0.0,
         }
+    }
+}
+
+impl Samples {
+    /// A statistic of these samples; `None` when it is not available (see `Statistic::evaluate`), or when it is not plain and
+    /// raw samples were not wanted.
+    pub fn evaluate(&self, statistic: &Statistic) -> Option<f64> {
+        evaluate::evaluate(*statistic, self)
     }
 }

@@ -3,16 +3,15 @@
 use crate::Appended;
 use crate::Store;
 use crate::error::{Error, Result};
+use crate::event_tree::{Hash, leaf_hash};
 use crate::flush::FlushCommand;
 use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
 use crate::memtable::{Cut, Memtable};
-use crate::scan_metrics::SeriesPoint;
 use crate::series::SeriesIndex;
 use crate::state::{Change, Snapshot, State, lock};
 use model::{Batch, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
@@ -21,15 +20,16 @@ const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most batches that may wait for the writer.
 const QUEUE_BATCHES_MAX: usize = 4096;
 
-/// How long an append waits for a flush to make room.
-const ROOM_WAIT_MAX: Duration = Duration::from_secs(15);
-
 /// What the writer is asked to do.
 #[derive(Debug)]
 pub(crate) enum Command {
     Append(Pending),
     /// Cut the active memtable, if it has records.
     Cut(oneshot::Sender<Result<()>>),
+    /// The same if it is large or old: the cut that was due may have failed.
+    CutIfDue,
+    /// Answer; all that was asked before is done then.
+    Settle(oneshot::Sender<Result<()>>),
     /// Forget everything.
     Reset(oneshot::Sender<Result<()>>),
     Stop,
@@ -40,6 +40,8 @@ pub(crate) enum Command {
 pub(crate) struct Pending {
     frame: Frame,
     batch: Batch,
+    /// Of each audit event, for the hash tree.
+    leaves: Vec<Hash>,
     reply: oneshot::Sender<Result<Appended>>,
 }
 
@@ -47,48 +49,55 @@ impl Store {
     /// Makes the batch durable, all of it or nothing, and visible to every scan that starts after the return.
     ///
     /// When records come faster than they can be written to segments, an append waits a little for room, so that clients
-    /// slow down to the speed of the disk; `Throttled` when that takes too long, or when flushes fail. `Poisoned` after a
-    /// failed write or sync; the outcome of the append that met the failure is then unknown until the store is opened anew.
+    /// slow down to the speed of the disk; `Throttled` when that takes too long, or when flushes fail. `Full` when the disk
+    /// is: nothing of the batch is stored, and appends succeed again once there is room. `Poisoned` after a failed write or
+    /// sync; the outcome of the append that met the failure is then unknown until the store is opened anew.
     pub async fn append(&self, batch: Batch) -> Result<Appended> {
         let state = self.state();
         state.check_poison()?;
-        wait_for_room(state).await?;
+        self.wait_for_room().await?;
         let frame = Frame::new(&batch)?;
         let bytes = frame.len();
+        // Here and not by the writer, which all appends wait for.
+        let leaves = batch.events.iter().map(|event| leaf_hash(event.record.as_bytes())).collect();
         let (reply, answer) = oneshot::channel();
         state.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         state.queued_batches.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = self.command(Command::Append(Pending { frame, batch, reply })) {
+        if let Err(error) = self.command(Command::Append(Pending { frame, batch, leaves, reply })) {
             state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             state.queued_batches.fetch_sub(1, Ordering::Relaxed);
             return Err(error);
         }
         answer.await.unwrap_or(Err(Error::Closed))
     }
-}
 
-/// Waits until the memtables have room, as long as flushes go on to make it.
-async fn wait_for_room(state: &State) -> Result<()> {
-    if throttle(state).is_ok() {
-        return Ok(());
-    }
-    let waiting = async {
-        loop {
-            // Listens before it looks, so that no flush is missed in between.
-            let freed = state.room.notified();
-            tokio::pin!(freed);
-            freed.as_mut().enable();
-            state.check_poison()?;
-            match throttle(state) {
-                Ok(()) => return Ok(()),
-                Err(error) if lock(&state.flush_error).is_some() => return Err(error),
-                Err(_) => freed.await,
-            }
+    /// Waits until the memtables have room, as long as flushes go on to make it.
+    async fn wait_for_room(&self) -> Result<()> {
+        let state = self.state();
+        if throttle(state).is_ok() {
+            return Ok(());
         }
-    };
-    match tokio::time::timeout(ROOM_WAIT_MAX, waiting).await {
-        Ok(outcome) => outcome,
-        Err(_) => throttle(state),
+        if lock(&state.cut_error).is_some() {
+            self.command(Command::CutIfDue)?;
+        }
+        let waiting = async {
+            loop {
+                // Listens before it looks, so that no flush is missed in between.
+                let freed = state.room.notified();
+                tokio::pin!(freed);
+                freed.as_mut().enable();
+                state.check_poison()?;
+                match throttle(state) {
+                    Ok(()) => return Ok(()),
+                    Err(error) if state.flush_error().is_some() => return Err(error),
+                    Err(_) => freed.await,
+                }
+            }
+        };
+        match tokio::time::timeout(state.options.room_wait, waiting).await {
+            Ok(outcome) => outcome,
+            Err(_) => throttle(state),
+        }
     }
 }
 
@@ -114,15 +123,11 @@ pub(crate) fn wake_flusher(state: &State) {
 /// Adds the records of a durable frame to a memtable.
 pub(crate) fn apply(memtable: &Memtable, series: &mut SeriesIndex, meta: FrameMeta, batch: Batch) {
     if !batch.datapoints.is_empty() {
-        let points = batch.datapoints.into_iter().map(|datapoint| {
-            let point = SeriesPoint {
-                timestamp: datapoint.timestamp,
-                resolution_secs: datapoint.resolution_secs,
-                observation: datapoint.observation,
-            };
-            (series.touch(&datapoint.series, meta.written), point)
+        memtable.add_points(batch.datapoints, meta.written, |datapoint| {
+            let (count, sum, ..) = datapoint.observation.stats();
+            let average = if count > 0.0 { sum / count } else { 0.0 };
+            series.touch(&datapoint.series, meta.written, (datapoint.timestamp, average))
         });
-        memtable.add_points(points.collect(), meta.written);
     }
     if !batch.logs.is_empty() {
         memtable.add_logs(batch.logs, meta.first_log_sequence, meta.written);
@@ -149,8 +154,7 @@ impl Writer {
         // A crash may have left more in the journal than memtables may hold: appends would be throttled for ever, for it is
         // after an append that a memtable is cut.
         if self.is_due(self.state.clock.0.now()) {
-            // A failure poisons the journal, which the next append reports.
-            let _ = self.cut();
+            self.cut_due();
         }
         let mut next = commands.blocking_recv();
         while let Some(command) = next.take() {
@@ -159,6 +163,11 @@ impl Writer {
                 Command::Cut(reply) => {
                     // The caller may have gone away; then nobody wants the answer.
                     let _ = reply.send(self.cut());
+                }
+                Command::CutIfDue if self.is_due(self.state.clock.0.now()) => self.cut_due(),
+                Command::CutIfDue => {}
+                Command::Settle(reply) => {
+                    let _ = reply.send(Ok(()));
                 }
                 Command::Reset(reply) => {
                     let _ = reply.send(self.reset());
@@ -191,33 +200,38 @@ impl Writer {
         self.state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.state.queued_batches.fetch_sub(batches, Ordering::Relaxed);
         if self.is_due(written) {
-            // A failure poisons the journal, which the next append reports.
-            let _ = self.cut();
+            self.cut_due();
         }
         next
     }
 
     fn write_group(&mut self, group: Vec<Pending>, written: Timestamp) {
         if let Err(error) = self.state.check_poison() {
-            return refuse(group.into_iter().map(|pending| pending.reply), &error);
+            return refuse(group.into_iter().map(|pending| pending.reply), error);
         }
         let (mut logs, mut events) = (self.next_log_sequence, self.next_event_sequence);
         let mut frames = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
-        for Pending { frame, batch, reply } in group {
+        let mut new_leaves = Vec::new();
+        for Pending { frame, batch, leaves, reply } in group {
             let meta = FrameMeta { first_log_sequence: logs, first_event_sequence: events, written };
             logs += batch.logs.len() as u64;
             events += batch.events.len() as u64;
             frames.push((meta, frame));
+            new_leaves.extend(leaves);
             waiting.push((meta, batch, reply));
         }
         // This is the durability point: nothing below is reached, and nothing is answered, unless the sync succeeded.
-        if let Err(error) = self.journal.append(&mut frames) {
-            let error = self.state.poison(&error);
-            return refuse(waiting.into_iter().map(|(_, _, reply)| reply), &error);
+        if let Err(error) = self.journal.append(self.state.disk.as_ref(), &mut frames) {
+            let error = self.state.poison_unless_full(error);
+            return refuse(waiting.into_iter().map(|(_, _, reply)| reply), error);
         }
         (self.next_log_sequence, self.next_event_sequence) = (logs, events);
         lock(&self.state.journals).insert(self.journal.number(), self.journal.len());
+        {
+            let mut tree = lock(&self.state.event_tree);
+            new_leaves.into_iter().for_each(|leaf| tree.push(leaf));
+        }
         let mut replies = Vec::with_capacity(waiting.len());
         {
             let mut series = self.state.series_mut();
@@ -244,18 +258,30 @@ impl Writer {
             || (!self.active.is_empty() && now - self.active.first_written() >= options.memtable_age_ms_max)
     }
 
+    /// Cuts a memtable that is large or old. After a failure the memtable stays as it is: when the disk is full, the next
+    /// append tries again, and any other failure poisons the journal.
+    fn cut_due(&mut self) {
+        let cut = self.cut();
+        if let Err(error) = &cut {
+            tracing::error!(%error, "cut a memtable");
+        }
+        *lock(&self.state.cut_error) = cut.err().map(|error| error.to_string());
+        self.state.room.notify_waiters();
+    }
+
     /// Begins a new journal, durable, for a new memtable.
     fn next_journal(&mut self) -> Result<(Journal, Cut)> {
         self.state.check_poison()?;
         let number = self.journal.number() + 1;
         let salt = self.state.options.salt;
         let journal = Journal::create(self.state.disk.as_ref(), &self.state.journal_folder, number, salt)
-            .map_err(|error| self.state.poison(&error))?;
+            .map_err(|error| self.state.poison_unless_full(error))?;
         lock(&self.state.journals).insert(number, journal.len());
         let cut = Cut {
             journal_first: number,
             next_log_sequence: self.next_log_sequence,
             next_event_sequence: self.next_event_sequence,
+            event_tree: Arc::new(lock(&self.state.event_tree).clone()),
         };
         Ok((journal, cut))
     }
@@ -263,6 +289,8 @@ impl Writer {
     /// Ends the active memtable and hands it to the flusher.
     fn cut(&mut self) -> Result<()> {
         if self.active.is_empty() {
+            // Older ones may be waiting because their flush failed.
+            wake_flusher(&self.state);
             return Ok(());
         }
         let (journal, cut) = self.next_journal()?;
@@ -296,9 +324,15 @@ impl Writer {
     }
 }
 
-fn refuse(replies: impl Iterator<Item = oneshot::Sender<Result<Appended>>>, error: &Error) {
-    let reason = error.to_string();
+/// Answers all of a group with the error of its write.
+fn refuse(replies: impl Iterator<Item = oneshot::Sender<Result<Appended>>>, error: Error) {
     for reply in replies {
-        let _ = reply.send(Err(Error::Poisoned { reason: reason.clone() }));
+        let again = match &error {
+            Error::Full { path } => Error::Full { path: path.clone() },
+            Error::Poisoned { reason } => Error::Poisoned { reason: reason.clone() },
+            other => Error::Poisoned { reason: other.to_string() },
+        };
+        // The caller may have gone away; then nobody wants the answer.
+        let _ = reply.send(Err(again));
     }
 }

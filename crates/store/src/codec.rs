@@ -107,9 +107,14 @@ impl<'a> Decoder<'a> {
         Ok(count)
     }
 
-    pub(crate) fn text(&mut self) -> Result<&'a str, Damage> {
+    /// Number of bytes, then the bytes.
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
         let count = self.count(1)?;
-        std::str::from_utf8(self.take(count)?).map_err(|_| "has text that is not UTF-8")
+        self.take(count)
+    }
+
+    pub(crate) fn text(&mut self) -> Result<&'a str, Damage> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| "has text that is not UTF-8")
     }
 
     pub(crate) fn string(&mut self) -> Result<String, Damage> {

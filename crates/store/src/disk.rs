@@ -1,10 +1,10 @@
-//! `Disk`: the journal's input and output as a parameter, so that tests can fail a sync or tear a write.
+//! `Disk`: the local disk as a parameter, so that simulations can fail a sync, tear a write, lose a name or fill up.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// What the journal needs of a disk.
+/// What the journal and the folder of objects need of a disk.
 pub trait Disk: std::fmt::Debug + Send + Sync + 'static {
     /// Makes a new file; fails when it exists. The file's name is durable when `create` returns.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
@@ -14,8 +14,16 @@ pub trait Disk: std::fmt::Debug + Send + Sync + 'static {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
     /// Cuts a file to `len` bytes and makes what is left durable.
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
-    /// Removes a file.
+    /// Removes a file. A crash may bring it back.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Writes a file anew and makes its content durable, but not its name.
+    fn stage(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()>;
+    /// Gives a file another name, over a file that has it. Durable after `sync_folder`.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name; fails when a file has it. Durable after `sync_folder`.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 }
 
 /// A file that is only appended to.
@@ -54,6 +62,24 @@ impl Disk for LocalDisk {
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
     }
+
+    fn stage(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        parts.iter().try_for_each(|part| file.write_all(part))?;
+        file.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::hard_link(from, to)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        sync_folder(folder)
+    }
 }
 
 #[derive(Debug)]
@@ -68,6 +94,11 @@ impl DiskFile for LocalFile {
         // fdatasync also writes the new length, which is the only metadata that recovery needs.
         self.0.sync_data()
     }
+}
+
+/// True when a write failed for want of room, so that the same write may succeed later.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Makes the names in a folder durable.

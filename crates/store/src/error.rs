@@ -29,6 +29,12 @@ pub enum Error {
         /// The cap.
         bytes_max: usize,
     },
+    /// The disk is full. Nothing of the batch is stored; the same append succeeds once there is room.
+    #[error("write {path}: the disk is full")]
+    Full {
+        /// The file that could not grow.
+        path: String,
+    },
     /// The batch is larger than a journal frame may be.
     #[error("append: a batch of {bytes} bytes is larger than {bytes_max}")]
     TooLarge {
@@ -129,9 +135,11 @@ impl Classify for Error {
             Error::Throttled { .. } => ErrorKind::Throttled,
             Error::TooLarge { .. } => ErrorKind::Invalid,
             Error::Corrupt { .. } | Error::Parquet { .. } => ErrorKind::Corrupt,
-            Error::Poisoned { .. } | Error::Closed | Error::Io { .. } | Error::ObjectStore { .. } => {
-                ErrorKind::Unavailable
-            }
+            Error::Poisoned { .. }
+            | Error::Full { .. }
+            | Error::Closed
+            | Error::Io { .. }
+            | Error::ObjectStore { .. } => ErrorKind::Unavailable,
             Error::Bug(_) => ErrorKind::Bug,
         }
     }

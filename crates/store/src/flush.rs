@@ -3,12 +3,10 @@
 use crate::error::Result;
 use crate::manifest::Removed;
 use crate::memtable::Memtable;
-use crate::scan_metrics::SeriesPoint;
 use crate::segment::events::{EventBatch, EventWriter};
 use crate::segment::logs::{LogBatch, LogWriter};
 use crate::segment::metrics::MetricWriter;
 use crate::segment::{EncodedSegment, Kind, SegmentWriter};
-use crate::series::SeriesNumber;
 use crate::state::{Change, State, lock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +20,8 @@ pub(crate) enum FlushCommand {
     Wake,
     /// The same, and say how it went.
     Flush(oneshot::Sender<Result<()>>),
+    /// Answer; all that was asked before is done then.
+    Settle(oneshot::Sender<Result<()>>),
     Stop,
 }
 
@@ -30,6 +30,10 @@ pub(crate) fn run(state: &Arc<State>, runtime: &tokio::runtime::Handle, commands
     while let Ok(command) = commands.recv() {
         let reply = match command {
             FlushCommand::Stop => return,
+            FlushCommand::Settle(reply) => {
+                let _ = reply.send(Ok(()));
+                continue;
+            }
             FlushCommand::Wake => None,
             FlushCommand::Flush(reply) => Some(reply),
         };
@@ -114,16 +118,17 @@ fn encode_metrics(state: &State, memtable: &Memtable, removed: &Removed) -> Resu
     }
     let mut keys: Vec<_> = {
         let series = state.series();
-        metrics.keys().filter_map(|number| Some((Arc::clone(series.key(*number)?), *number))).collect()
+        metrics.iter().filter_map(|lines| Some((Arc::clone(series.key(lines.number)?), lines))).collect()
     };
-    keys.sort_unstable();
+    keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut segment = MetricWriter::new(writer(state, Kind::Metrics)?, state.options.row_group_rows);
     let from = removed.metrics_from();
-    for (key, number) in keys {
-        let points = metrics.get(&number).map(|lines| lines.points.as_slice()).unwrap_or_default();
-        let mut points: Vec<&SeriesPoint> = points.iter().filter(|point| point.timestamp >= from).collect();
-        points.sort_by_key(|point| point.timestamp);
-        segment.add(number as SeriesNumber, &key, points.into_iter())?;
+    for (key, lines) in keys {
+        let mut lanes: Vec<_> = lines.lanes.iter().collect();
+        lanes.sort_unstable_by_key(|lane| lane.resolution_secs);
+        for lane in lanes {
+            lane.ascending(|points| segment.add(lines.number, &key, lane.resolution_secs, points.all().since(from)))?;
+        }
     }
     let series = state.series();
     let (writer, keys) = segment.finish(&series)?;
@@ -141,7 +146,7 @@ fn encode_events(state: &State, memtable: &Memtable, removed: &Removed) -> Resul
     let mut segment = EventWriter { writer: writer(state, Kind::Events)? };
     let mut batch = EventBatch::default();
     for ((_, sequence), event) in lines.events.range((removed.events_from(), 0)..) {
-        batch.push(*sequence, event);
+        batch.push(*sequence, event)?;
         if batch.is_full(state.options.row_group_rows) {
             segment.write(&batch.take()?)?;
         }

@@ -3,9 +3,10 @@
 //! `object_store`'s own `LocalFileSystem` never syncs, so after a power loss an object may be there with other bytes
 //! or not at all. Here an object is staged under another name, synced, then named, and the names synced.
 
-use crate::disk::{create_folder, sync_folder};
+use crate::disk::{Disk, create_folder};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -13,21 +14,32 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-/// A local folder. Reads go straight to `LocalFileSystem`.
-#[derive(Debug)]
+/// A local folder. Reads go straight to `LocalFileSystem`, all that changes something to the disk.
+#[derive(Debug, Clone)]
 pub(crate) struct SyncedFolder {
-    inner: LocalFileSystem,
+    inner: Arc<LocalFileSystem>,
+    disk: Arc<dyn Disk>,
 }
 
 impl SyncedFolder {
     /// The folder at `path`, which exists.
-    pub(crate) fn new(path: &std::path::Path) -> Result<Self> {
-        Ok(Self { inner: LocalFileSystem::new_with_prefix(path)? })
+    pub(crate) fn new(path: &std::path::Path, disk: Arc<dyn Disk>) -> Result<Self> {
+        Ok(Self { inner: Arc::new(LocalFileSystem::new_with_prefix(path)?), disk })
+    }
+
+    async fn remove(&self, location: &Path) -> Result<()> {
+        let (path, disk) = (self.inner.path_to_filesystem(location)?, Arc::clone(&self.disk));
+        let removed = tokio::task::spawn_blocking(move || match disk.remove(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NotFound { path: path.display().to_string(), source: Box::new(error) })
+            }
+            removed => removed.map_err(refused),
+        });
+        removed.await.map_err(|error| Error::JoinError { source: error })?
     }
 }
 
@@ -46,7 +58,7 @@ fn not_offered(operation: &str) -> Error {
 }
 
 /// Writes and names one object; all of it is durable when this returns.
-fn put_synced(path: PathBuf, payload: PutPayload, mode: PutMode) -> Result<PutResult> {
+fn put_synced(disk: &dyn Disk, path: PathBuf, payload: PutPayload, mode: PutMode) -> Result<PutResult> {
     let folder = path.parent().ok_or_else(|| not_offered("put without a folder"))?;
     create_folder(folder).map_err(refused)?;
     // `#` and digits: the suffix that LocalFileSystem hides from lists. There is one writer, so one name is enough.
@@ -54,23 +66,22 @@ fn put_synced(path: PathBuf, payload: PutPayload, mode: PutMode) -> Result<PutRe
     staged.push("#0");
     let staged = PathBuf::from(staged);
     let write = || -> std::io::Result<()> {
-        let mut file: File = OpenOptions::new().write(true).create(true).truncate(true).open(&staged)?;
-        payload.iter().try_for_each(|part| file.write_all(part))?;
-        file.sync_all()?;
+        let parts: Vec<&[u8]> = payload.iter().map(|part| part.as_ref()).collect();
+        disk.stage(&staged, &parts)?;
         match mode {
             PutMode::Create => {
-                std::fs::hard_link(&staged, &path)?;
-                std::fs::remove_file(&staged)?;
+                disk.link(&staged, &path)?;
+                disk.remove(&staged)?;
             }
-            _ => std::fs::rename(&staged, &path)?,
+            _ => disk.rename(&staged, &path)?,
         }
-        sync_folder(folder)
+        disk.sync_folder(folder)
     };
     match write() {
         Ok(()) => Ok(PutResult { e_tag: None, version: None }),
         Err(error) => {
             // Best effort: a staged file that stays is hidden and overwritten by the next try.
-            let _ = std::fs::remove_file(&staged);
+            let _ = disk.remove(&staged);
             Err(match error.kind() {
                 std::io::ErrorKind::AlreadyExists => {
                     Error::AlreadyExists { path: path.display().to_string(), source: Box::new(error) }
@@ -88,7 +99,8 @@ impl ObjectStore for SyncedFolder {
             return Err(not_offered("put with mode Update or attributes"));
         }
         let path = self.inner.path_to_filesystem(location)?;
-        let put = tokio::task::spawn_blocking(move || put_synced(path, payload, options.mode));
+        let disk = Arc::clone(&self.disk);
+        let put = tokio::task::spawn_blocking(move || put_synced(disk.as_ref(), path, payload, options.mode));
         put.await.map_err(|error| Error::JoinError { source: error })?
     }
 
@@ -106,7 +118,15 @@ impl ObjectStore for SyncedFolder {
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         // A deletion that a power loss undoes leaves an orphan, which the next open removes.
-        self.inner.delete_stream(locations)
+        let folder = self.clone();
+        let remove = move |location: Result<Path>| {
+            let folder = folder.clone();
+            async move {
+                let location = location?;
+                folder.remove(&location).await.map(|()| location)
+            }
+        };
+        locations.then(remove).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

@@ -34,7 +34,7 @@ impl Store {
         let snapshot = state.snapshot();
         Health {
             poisoned: state.poisoned.get().cloned(),
-            flush_error: lock(&state.flush_error).clone(),
+            flush_error: state.flush_error(),
             journal_bytes: lock(&state.journals).values().sum(),
             memtable_bytes: state.memtable_bytes() as u64,
             segments: snapshot.segments.len() as u64,

@@ -42,9 +42,11 @@
 //! a *torn tail*, which is cut off, unless a later intact frame says that the damaged place was durable: then, and in every
 //! other file, damage is an error that names file and offset. The salt keeps clients from writing messages that look like
 //! such a frame. What cannot be told apart: a group of frames torn by a power loss, and damage to the very last group.
+//!
+//! A write that fails because the disk is full is cut off again, durably, before its appends are answered with an error.
 
 use crate::codec::{Decoder, Encoder};
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, is_full};
 use crate::error::{Error, Result};
 use crate::frame;
 use model::{Batch, Timestamp};
@@ -134,7 +136,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Begins file `number`, durable with its header.
+    /// Begins file `number`, durable with its header. After `Error::Full` there is no such file.
     pub(crate) fn create(disk: &dyn Disk, folder: &Path, number: u64, salt: u64) -> Result<Self> {
         let path = file_path(folder, number);
         let mut header = Encoder::default();
@@ -145,8 +147,17 @@ impl Journal {
         header.u64(salt);
         header.u32(crc32fast::hash(&header.0));
         header.u32(0);
-        let mut file = disk.create(&path).map_err(Error::io("create", &path))?;
-        file.write(&header.0).map_err(Error::io("write", &path))?;
+        // A file that could not be begun must not stay: its number is used again.
+        let undo = |error: std::io::Error| match disk.remove(&path) {
+            Err(kept) if kept.kind() != std::io::ErrorKind::NotFound => Error::io("remove", &path)(kept),
+            _ if is_full(&error) => Error::Full { path: path.display().to_string() },
+            _ => Error::io("create", &path)(error),
+        };
+        let begin = || {
+            let mut file = disk.create(&path)?;
+            file.write(&header.0).map(|()| file)
+        };
+        let mut file = begin().map_err(undo)?;
         file.sync().map_err(Error::io("sync", &path))?;
         let len = header.0.len() as u64;
         Ok(Self { file, path, number, salt, len, durable: len, buffer: Vec::new() })
@@ -162,8 +173,9 @@ impl Journal {
         self.len
     }
 
-    /// Writes a group of frames with one sync. After an error the file's content is unknown: write no more to it.
-    pub(crate) fn append(&mut self, group: &mut [(FrameMeta, Frame)]) -> Result<()> {
+    /// Writes a group of frames with one sync. After `Error::Full` nothing of them is in the file; after any other error the
+    /// file's content is unknown: write no more to it.
+    pub(crate) fn append(&mut self, disk: &dyn Disk, group: &mut [(FrameMeta, Frame)]) -> Result<()> {
         // One large frame is written as it is; small ones are gathered, for a write costs more than a copy.
         let total: usize = group.iter().map(|(_, frame)| frame.len()).sum();
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -179,7 +191,7 @@ impl Journal {
             [(_, frame)] => &frame.0,
             _ => &buffer,
         };
-        self.file.write(bytes).map_err(Error::io("write", &self.path))?;
+        self.file.write(bytes).map_err(|error| self.take_back(disk, error))?;
         self.file.sync().map_err(Error::io("sync", &self.path))?;
         self.len += total as u64;
         self.durable = self.len;
@@ -187,6 +199,18 @@ impl Journal {
             self.buffer = buffer;
         }
         Ok(())
+    }
+
+    /// Cuts off what a failed write left, when it failed because the disk is full: appends may go on once there is room. Only
+    /// a write may be taken back so; after a failed sync nobody knows which bytes the disk has.
+    fn take_back(&self, disk: &dyn Disk, error: std::io::Error) -> Error {
+        if !is_full(&error) {
+            return Error::io("write", &self.path)(error);
+        }
+        match disk.truncate(&self.path, self.len) {
+            Ok(()) => Error::Full { path: self.path.display().to_string() },
+            Err(error) => Error::io("truncate", &self.path)(error),
+        }
     }
 }
 
@@ -303,11 +327,14 @@ fn read_file_header(bytes: &[u8], number: u64) -> std::result::Result<u64, &'sta
         return Err("the file does not begin as a journal");
     }
     let version = decoder.u32()?;
-    decoder.u32()?;
+    let zero = decoder.u32()?;
     let written_number = decoder.u64()?;
     let salt = decoder.u64()?;
     if decoder.u32()? != crc32fast::hash(&header[..32]) {
         return Err("the checksum of the file header is wrong");
+    }
+    if (zero, decoder.u32()?) != (0, 0) {
+        return Err("the file header has bytes that should be zero");
     }
     if version != VERSION {
         return Err("the journal is of an unknown version");

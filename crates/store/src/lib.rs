@@ -9,11 +9,16 @@
 //! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
 
 mod append;
+mod chunk;
 mod codec;
 mod compact;
+mod compact_metrics;
 mod disk;
 mod error;
+mod event_tree;
 mod events_page;
+mod filter_cache;
+mod find_events;
 mod flush;
 mod folder;
 mod frame;
@@ -25,41 +30,56 @@ mod maintain;
 mod manifest;
 mod memtable;
 mod merge;
+mod metric_lines;
+mod numbers;
 mod open;
+mod points;
 mod position;
+mod rollup;
 mod scan_events;
 mod scan_logs;
 mod scan_metrics;
+mod search_logs;
 mod segment;
 mod series;
+mod sketch;
 mod state;
 mod streams;
 mod table;
+mod table_events;
 mod table_read;
+mod tiers;
+mod token_filter;
 
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
+pub use event_tree::{EventTree, EventTreeCheck};
 pub use events_page::EventRow;
 pub use health::Health;
 pub use logs_page::LogRow;
 pub use maintain::Retention;
+pub use points::{PointSlice, Sample, Samples, Totals};
 pub use position::{Direction, Position};
 pub use scan_events::{EventFilter, EventScan};
 pub use scan_logs::{LogScan, ScanStats};
-pub use scan_metrics::SeriesPoint;
+pub use scan_metrics::{Gather, Part, SeriesPoint};
+pub use search_logs::{LogSearch, Passed, SearchEnd, Searched, TextSearch};
 pub use series::SeriesFilter;
+pub use sketch::Sketch;
 pub use streams::StreamStats;
-pub use table::{Part, Parts, Table, TableFilter, View};
+pub use table::{Parts, Table, TableFilter, TablePart, View};
 pub use table_read::{OpenPart, PartReader, ReadStats};
+pub use tiers::{MetricTier, Tiers};
 
 use append::Command;
 use flush::FlushCommand;
-use model::SeriesKey;
+use model::{SeriesKey, Timestamp};
 use object_store::ObjectStore;
 use state::{State, lock};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
@@ -72,12 +92,20 @@ pub struct Options {
     pub memtable_bytes_max: usize,
     /// A memtable is cut when its oldest record is this old, milliseconds (looked at by `append` and `maintain`).
     pub memtable_age_ms_max: i64,
+    /// How long an append waits for a flush to make room before it is throttled.
+    pub room_wait: Duration,
     /// Most rows in a row group of a segment.
     pub row_group_rows: usize,
+    /// Most memory for token filters that searches have read, bytes.
+    pub filter_cache_bytes_max: usize,
+    /// Most parts of searches that are worked on at the same time; each keeps a thread busy.
+    pub search_threads: usize,
+    /// How long metric points are kept in each resolution, finest first; empty to keep all as they come.
+    pub metric_tiers: Vec<MetricTier>,
     /// A secret number, best a random one at each start: it keeps clients from writing messages that recovery would take for
     /// frames of the journal.
     pub salt: u64,
-    /// The disk of the journal.
+    /// The disk of the journal and of the folder `objects`.
     pub disk: Arc<dyn Disk>,
     /// Where segments and manifest are; `None` for the folder `objects` of the data directory.
     pub objects: Option<Arc<dyn ObjectStore>>,
@@ -89,7 +117,11 @@ impl Default for Options {
             dir: PathBuf::new(),
             memtable_bytes_max: 64 * 1024 * 1024,
             memtable_age_ms_max: 10 * 60 * 1000,
-            row_group_rows: 32 * 1024,
+            room_wait: Duration::from_secs(15),
+            row_group_rows: 16 * 1024,
+            filter_cache_bytes_max: 32 * 1024 * 1024,
+            search_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            metric_tiers: MetricTier::aws(),
             salt: 0,
             disk: Arc::new(LocalDisk),
             objects: None,
@@ -170,6 +202,20 @@ impl Store {
         self.state.series().find(metric, unit)
     }
 
+    /// Time and value (the average, where there is more than one sample) of the newest point of each series, from memory;
+    /// `None` for a series that is unknown or whose points are all gone.
+    pub fn latest_points(&self, series: &[Arc<SeriesKey>]) -> Vec<Option<(Timestamp, f64)>> {
+        let from = self.state.snapshot().removed.metrics_from();
+        let index = self.state.series();
+        let latest = |key: &Arc<SeriesKey>| index.latest(index.number(key)?).filter(|latest| latest.0 >= from);
+        series.iter().map(latest).collect()
+    }
+
+    /// Which resolutions metric points are kept in now.
+    pub fn metric_tiers(&self) -> Tiers {
+        Tiers::at(self.state.clock.0.now(), &self.state.options.metric_tiers)
+    }
+
     /// Writes all that was appended before the call to segments.
     pub async fn flush(&self) -> Result<()> {
         self.ask(Command::Cut).await?;
@@ -181,6 +227,15 @@ impl Store {
     /// Removes every record (development only); sequences go on.
     pub async fn reset(&self) -> Result<()> {
         self.ask(Command::Reset).await
+    }
+
+    /// Waits until all work that earlier calls caused is done, flushes in the background included: simulations take their
+    /// steps one after the other.
+    pub async fn settle(&self) -> Result<()> {
+        self.ask(Command::Settle).await?;
+        let (reply, answer) = oneshot::channel();
+        self.threads.flusher.send(FlushCommand::Settle(reply)).map_err(|_| Error::Closed)?;
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Flushes, stops and gives the directory free; later writes are refused, reads go on. Stops even when it answers an

@@ -1,4 +1,4 @@
-//! `maintain`: expires and deletes records, merges small segments, and cuts an old memtable.
+//! `maintain`: expires and deletes records, rolls metrics up, merges small segments, and cuts an old memtable.
 //!
 //! First the manifest says what is removed, which hides it from every later scan at once, also after a crash. Then segments are
 //! dropped or rewritten; each step is one commit, so a crash leaves the rest for the next call.
@@ -10,11 +10,12 @@ use crate::error::{Error, Result};
 use crate::manifest::Removed;
 use crate::segment::{Keys, Kind, Segment};
 use crate::state::{Change, Snapshot, State};
+use crate::tiers::Tiers;
 use model::{GroupId, StreamId, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// A segment is rewritten when this part of it, or more, was removed.
+/// A segment is rewritten when this part of it, or more, was removed, or is to be rolled up.
 const REMOVED_PART: f64 = 0.25;
 /// Segments of the same tier are merged when there are this many.
 const MERGE_COUNT: usize = 8;
@@ -52,14 +53,16 @@ impl Store {
             state.commit(Change { removed: Some(removed), ..Change::default() }).await?;
         }
         drop_removed(state).await?;
-        while let Some(inputs) = next_rewrite(&state.snapshot()) {
-            if !rewrite(state, inputs).await? {
+        // One instant for the whole call: what is rolled up under it is not chosen again.
+        let tiers = self.metric_tiers();
+        while let Some(inputs) = next_rewrite(&state.snapshot(), &tiers) {
+            if !rewrite(state, inputs, tiers.clone()).await? {
                 break;
             }
         }
         if let Some(metrics_ms) = policy.metrics_ms {
             let cutoff = state.clock.0.now() - metrics_ms.max(0) - SERIES_SLACK_MS;
-            state.series_mut().expire(cutoff);
+            expire_series(state, cutoff);
         }
         state.sweep().await;
         Ok(())
@@ -74,17 +77,39 @@ impl Store {
             active.is_some_and(|active| now - active.first_written() >= age_ms_max)
         };
         if state.poisoned.get().is_none() && (snapshot.memtables.len() > 1 || old(state.clock.0.now())) {
-            self.ask(Command::Cut).await?;
+            match self.ask(Command::Cut).await {
+                // What expires makes room.
+                Err(error @ Error::Full { .. }) => tracing::warn!(%error, "cut an old memtable"),
+                cut => cut?,
+            }
         }
         Ok(())
     }
 }
 
+/// Forgets series that have no points left and were not written to since `cutoff`.
+fn expire_series(state: &State, cutoff: Timestamp) {
+    if !state.series().has_expired(cutoff) {
+        return;
+    }
+    // Points come under a number that is not in this snapshot only by an append, which makes the series young.
+    let snapshot = state.snapshot();
+    let mut used = HashSet::new();
+    for segment in &snapshot.segments {
+        let Keys::Metrics { rows, .. } = &segment.keys else { continue };
+        used.extend(rows.iter().map(|rows| rows.series));
+    }
+    for memtable in &snapshot.memtables {
+        used.extend(memtable.metrics().iter().map(|lines| lines.number));
+    }
+    state.series_mut().expire(cutoff, &used);
+}
+
 /// Encoding is work for a thread of its own.
-async fn rewrite(state: &Arc<State>, inputs: Vec<Arc<Segment>>) -> Result<bool> {
+async fn rewrite(state: &Arc<State>, inputs: Vec<Arc<Segment>>, tiers: Tiers) -> Result<bool> {
     let (state, runtime) = (Arc::clone(state), tokio::runtime::Handle::current());
     let removed = Arc::clone(&state.snapshot().removed);
-    let work = move || runtime.block_on(compact::rewrite(&state, inputs, removed));
+    let work = move || runtime.block_on(compact::rewrite(&state, inputs, removed, &tiers));
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::Bug(format!("rewrite segments: {error}")))?
 }
 
@@ -108,10 +133,7 @@ fn removed_by(state: &State, policy: &Retention) -> Removed {
     }
     let oldest_of = |kind| snapshot.segments.iter().filter(move |s| s.entry.kind == kind).map(|s| s.min_time()).min();
     if let Some(cutoff) = policy.metrics_ms.map(|keep_ms| now - keep_ms.max(0)) {
-        let in_memory = snapshot
-            .memtables
-            .iter()
-            .any(|m| m.metrics().values().any(|lines| lines.points.iter().any(|point| point.timestamp < cutoff)));
+        let in_memory = snapshot.memtables.iter().any(|m| m.metrics().has_before(cutoff));
         if in_memory || oldest_of(Kind::Metrics).is_some_and(|oldest| oldest < cutoff) {
             removed.remove_metrics_before(cutoff);
         }
@@ -165,8 +187,10 @@ async fn drop_removed(state: &State) -> Result<()> {
 }
 
 /// Segments to rewrite next, as one.
-fn next_rewrite(snapshot: &Snapshot) -> Option<Vec<Arc<Segment>>> {
-    let thin = |segment: &&Arc<Segment>| removed_part(segment, &snapshot.removed) >= REMOVED_PART;
+fn next_rewrite(snapshot: &Snapshot, tiers: &Tiers) -> Option<Vec<Arc<Segment>>> {
+    let thin = |segment: &&Arc<Segment>| {
+        removed_part(segment, &snapshot.removed) >= REMOVED_PART || past_part(segment, tiers) >= REMOVED_PART
+    };
     if let Some(segment) = snapshot.segments.iter().find(thin) {
         return Some(vec![Arc::clone(segment)]);
     }
@@ -205,6 +229,13 @@ fn removed_part(segment: &Segment, removed: &Removed) -> f64 {
         (_, Kind::Metrics) => part_before(segment.min_time(), segment.max_time(), removed.metrics_from()),
         _ => part_before(segment.min_time(), segment.max_time(), removed.events_from()),
     }
+}
+
+/// Which part of one of a metric segment's resolutions is past its tier.
+fn past_part(segment: &Segment, tiers: &Tiers) -> f64 {
+    let Keys::Metrics { lanes, .. } = &segment.keys else { return 0.0 };
+    let past = lanes.iter().map(|lane| part_before(lane.min_time, lane.max_time, tiers.border(lane.resolution_secs)));
+    past.fold(0.0, f64::max)
 }
 
 fn removed_rows(group: &crate::segment::GroupRows, removed: &Removed) -> f64 {

@@ -1,20 +1,25 @@
 //! The manifest: the one list of what exists. Putting the next version is the only commit point of the store.
 //!
-//! # Format, version 1
+//! # Format, version 2
 //! Objects `manifest/<number as 20 digits>.json`; the greatest number is the truth. Each is a whole state, so a number may
 //! be missing. A number is used for one put only: after a put of unknown outcome the next state takes the next number, and
 //! whichever of them a crash leaves behind is true. A put never replaces an object (`PutMode::Create`): if the object exists,
 //! another process writes to this store, and we stop.
 //!
 //! `{"crc32":C,"manifest":M}`, where `C` is the CRC-32 of the bytes of `M`, and `M` is for example
-//! `{"version":1,"number":7,"journal_first":3,"next_log_sequence":10,"next_event_sequence":1,"next_segment":5,`
-//! `"removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null,"events_before":null},"segments":[{"id":4,`
-//! `"kind":"logs","bytes":2048,"rows":9,"min_time":0,"max_time":8}]}`.
+//! `{"version":2,"number":7,"journal_first":3,"next_log_sequence":10,"next_event_sequence":1,"next_segment":5,`
+//! `"removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null,"events_before":null},`
+//! `"event_tree":{"size":0,"root":"e3b0…b855","frontier":[]},"event_tree_base":{"size":0,"root":"e3b0…b855","frontier":[]},`
+//! `"segments":[{"id":4,"kind":"logs","bytes":2048,"rows":9,"min_time":0,"max_time":8}]}`.
 //! - `journal_first`: the records of older journals are in segments; the records of this journal and later ones are not.
 //! - `next_…_sequence`: every sequence in a segment is less.
+//! - `event_tree`: the hash tree of `event_tree.rs` over the audit events before `next_event_sequence`: how many, its root, and
+//!   the roots of its perfect subtrees from left to right, in hexadecimal. `event_tree_base`: as it was when events were last
+//!   removed.
 //! - `removed`: records that no scan shows although segments still have them; times are in ms, `…_before` is exclusive.
 
 use crate::error::{Error, Result};
+use crate::event_tree::{Frontier, StoredTree};
 use crate::segment::SegmentEntry;
 use futures::TryStreamExt;
 use model::{GroupId, StreamId, Timestamp};
@@ -24,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Records that are gone for scans.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +107,8 @@ pub(crate) struct Manifest {
     pub next_event_sequence: u64,
     pub next_segment: u64,
     pub removed: Removed,
+    pub event_tree: StoredTree,
+    pub event_tree_base: StoredTree,
     pub segments: Vec<SegmentEntry>,
 }
 
@@ -123,6 +130,8 @@ impl Manifest {
             next_event_sequence: 1,
             next_segment: 1,
             removed: Removed::default(),
+            event_tree: StoredTree::from(&Frontier::default()),
+            event_tree_base: StoredTree::from(&Frontier::default()),
             segments: Vec::new(),
         }
     }
@@ -148,6 +157,13 @@ impl Manifest {
             return Err(corrupt("the version or the number is not the expected one".into()));
         }
         Ok(manifest)
+    }
+
+    /// The hash tree, and the one that verification begins at.
+    pub(crate) fn event_trees(&self) -> Result<(Frontier, Frontier)> {
+        let corrupt = || Error::corrupt(Self::path(self.number), 0, "the event tree does not fit its root");
+        let tree = self.event_tree.frontier().filter(|tree| tree.size() + 1 == self.next_event_sequence);
+        Ok((tree.ok_or_else(corrupt)?, self.event_tree_base.frontier().ok_or_else(corrupt)?))
     }
 
     /// Puts this state. When it returns Ok, the state is durable and true.
@@ -183,9 +199,11 @@ mod tests {
     #[test]
     fn the_example_of_the_header_is_true_and_damage_is_found() {
         let example = concat!(
-            r#"{"version":1,"number":7,"journal_first":3,"next_log_sequence":10,"next_event_sequence":1,"next_segment":5,"#,
-            r#""removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null,"events_before":null},"segments":[{"id":4,"#,
-            r#""kind":"logs","bytes":2048,"rows":9,"min_time":0,"max_time":8}]}"#,
+            r#"{"version":2,"number":7,"journal_first":3,"next_log_sequence":10,"next_event_sequence":1,"next_segment":5,"#,
+            r#""removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null,"events_before":null},"#,
+            r#""event_tree":{"size":0,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","frontier":[]},"#,
+            r#""event_tree_base":{"size":0,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","frontier":[]},"#,
+            r#""segments":[{"id":4,"kind":"logs","bytes":2048,"rows":9,"min_time":0,"max_time":8}]}"#,
         );
         let segment = SegmentEntry { id: 4, kind: Kind::Logs, bytes: 2048, rows: 9, min_time: 0, max_time: 8 };
         let manifest = Manifest {

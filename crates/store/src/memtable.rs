@@ -1,20 +1,23 @@
 //! The memtable: records that are durable in the journal and not yet in segments, sorted for scans and for the flush.
 
+use crate::event_tree::Frontier;
 use crate::events_page::{EventPage, EventRow};
 use crate::logs_page::LogPage;
+use crate::metric_lines::MetricLines;
 use crate::position::{Direction, Position, Window};
-use crate::scan_metrics::SeriesPoint;
 use crate::series::SeriesNumber;
 use crate::streams::StreamStats;
-use model::{Event, GroupId, LogEvent, StreamId, Timestamp};
+use model::{Datapoint, Event, GroupId, LogEvent, Observation, StreamId, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Memory that a log event takes besides its text: map entry, allocation, slack.
 const LOG_OVERHEAD_BYTES: usize = 120;
-/// The same for a datapoint besides its pairs of values.
-const POINT_OVERHEAD_BYTES: usize = 64;
+/// The same for a datapoint of one value: time and value, with slack.
+const POINT_BYTES: usize = 24;
+/// The same for what a datapoint says more than one value, besides its pairs.
+const SAMPLES_BYTES: usize = 56;
 /// The same for an audit event besides its record; its fields repeat parts of the record.
 const EVENT_OVERHEAD_BYTES: usize = 700;
 
@@ -33,27 +36,22 @@ pub(crate) struct GroupLines {
     pub streams: BTreeMap<StreamId, StreamStats>,
 }
 
-/// The points of one series, in the order of acceptance.
-#[derive(Debug)]
-pub(crate) struct SeriesLines {
-    pub points: Vec<SeriesPoint>,
-    pub last_written: Timestamp,
-}
-
 /// Audit events.
 #[derive(Debug, Default)]
 pub(crate) struct EventLines {
     pub events: BTreeMap<Position, Arc<Event>>,
-    pub ids: HashSet<String>,
+    pub ids: HashSet<String, foldhash::fast::RandomState>,
 }
 
 /// What begins after a memtable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// The first journal that is not needed once the memtable is in segments.
     pub journal_first: u64,
     pub next_log_sequence: u64,
     pub next_event_sequence: u64,
+    /// The hash tree over all events before.
+    pub event_tree: Arc<Frontier>,
 }
 
 /// Records of all kinds since the last cut. Only the writer adds; scans read beside it.
@@ -63,7 +61,7 @@ pub(crate) struct Memtable {
     cut: OnceLock<Cut>,
     // Readers are scans and the flush; they never wait for each other.
     logs: RwLock<BTreeMap<GroupId, GroupLines>>,
-    metrics: RwLock<BTreeMap<SeriesNumber, SeriesLines>>,
+    metrics: RwLock<MetricLines>,
     events: RwLock<EventLines>,
     bytes: AtomicUsize,
     rows: AtomicUsize,
@@ -81,6 +79,14 @@ impl Default for Memtable {
             rows: AtomicUsize::new(0),
             first_written: AtomicI64::new(i64::MAX),
         }
+    }
+}
+
+fn point_bytes(observation: &Observation) -> usize {
+    match observation {
+        Observation::Values(pairs) if pairs.len() <= 1 => POINT_BYTES,
+        Observation::Values(pairs) => POINT_BYTES + SAMPLES_BYTES + pairs.len() * 16,
+        Observation::Set { .. } => POINT_BYTES + SAMPLES_BYTES,
     }
 }
 
@@ -110,16 +116,18 @@ impl Memtable {
         self.grown(bytes, rows, written);
     }
 
-    /// Adds points of one batch.
-    pub(crate) fn add_points(&self, points: Vec<(SeriesNumber, SeriesPoint)>, written: Timestamp) {
+    /// Adds points of one batch; `number` gives the number of each one's series.
+    pub(crate) fn add_points(
+        &self,
+        points: Vec<Datapoint>,
+        written: Timestamp,
+        mut number: impl FnMut(&Datapoint) -> SeriesNumber,
+    ) {
         let (mut bytes, rows) = (0, points.len());
         let mut metrics = write(&self.metrics);
-        for (series, point) in points {
-            bytes += POINT_OVERHEAD_BYTES + point.pairs() * 16;
-            let lines =
-                metrics.entry(series).or_insert_with(|| SeriesLines { points: Vec::new(), last_written: written });
-            lines.last_written = lines.last_written.max(written);
-            lines.points.push(point);
+        for point in points {
+            bytes += point_bytes(&point.observation);
+            metrics.add(number(&point), point.timestamp, u16::from(point.resolution_secs), point.observation);
         }
         self.grown(bytes, rows, written);
     }
@@ -165,7 +173,7 @@ impl Memtable {
 
     /// What begins after this memtable; `None` while it is active.
     pub(crate) fn cut(&self) -> Option<Cut> {
-        self.cut.get().copied()
+        self.cut.get().cloned()
     }
 
     /// All groups with their lines, for the flush.
@@ -173,8 +181,8 @@ impl Memtable {
         read(&self.logs)
     }
 
-    /// All series with their points, for the flush.
-    pub(crate) fn metrics(&self) -> RwLockReadGuard<'_, BTreeMap<SeriesNumber, SeriesLines>> {
+    /// All series with their points.
+    pub(crate) fn metrics(&self) -> RwLockReadGuard<'_, MetricLines> {
         read(&self.metrics)
     }
 
@@ -196,12 +204,13 @@ impl Memtable {
         Some((lines.events.first_key_value()?.0.0, lines.events.last_key_value()?.0.0))
     }
 
-    /// Copies the next lines of a group: a few thousand looked at, about 1 MiB of text. Also answers the position of the
-    /// last line looked at, `None` at the end.
+    /// Copies the next lines of a group whose text `keeps`: a few thousand looked at, about 1 MiB of text. Also answers the
+    /// position of the last line looked at, `None` at the end.
     pub(crate) fn log_page(
         &self,
         group: GroupId,
         admits: &dyn Fn(StreamId) -> bool,
+        keeps: &mut dyn FnMut(Position, &str) -> bool,
         window: Window,
         direction: Direction,
         sequence_end: u64,
@@ -217,7 +226,7 @@ impl Memtable {
         let mut last = None;
         let mut visit = |(position, line): (&Position, &LogLine)| {
             last = Some(*position);
-            if position.1 < sequence_end && admits(line.stream) {
+            if position.1 < sequence_end && admits(line.stream) && keeps(*position, &line.message) {
                 page.push(*position, line.stream, line.ingestion_time, &line.message);
             }
             page.bytes() < BYTES_MAX

@@ -3,6 +3,8 @@
 use crate::append::{Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
+use crate::event_tree::{Frontier, leaf_hash};
+use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
 use crate::journal::{self, Journal, Recovered};
@@ -41,7 +43,9 @@ impl Store {
         let mut series = SeriesIndex::default();
         let segments = open_segments(&manifest, &objects, &mut series).await?;
         remove_orphans(&manifest, &stale, objects.as_ref()).await?;
-        let replayed = replay(&options, &journal_folder, &manifest, series).await?;
+        let (event_tree, event_tree_base) = manifest.event_trees()?;
+        let committed_tree = Arc::new(event_tree.clone());
+        let replayed = replay(&options, &journal_folder, &manifest, series, event_tree).await?;
         let (flusher, flush_commands) = mpsc::channel();
         let state = Arc::new(State {
             clock: ClockRef(clock),
@@ -55,10 +59,12 @@ impl Store {
             series: RwLock::new(replayed.series),
             visible_logs: replayed.next_log_sequence.into(),
             visible_events: replayed.next_event_sequence.into(),
+            event_tree: Mutex::new(replayed.event_tree),
             queued_bytes: 0.into(),
             queued_batches: 0.into(),
             poisoned: Default::default(),
             flush_error: Mutex::default(),
+            cut_error: Mutex::default(),
             flusher,
             flush_waiting: false.into(),
             room: tokio::sync::Notify::new(),
@@ -69,13 +75,17 @@ impl Store {
                     journal_first: manifest.journal_first,
                     next_log_sequence: manifest.next_log_sequence,
                     next_event_sequence: manifest.next_event_sequence,
+                    event_tree: committed_tree,
                 },
+                event_tree_base,
             }),
             next_segment: manifest.next_segment.into(),
             journals: Mutex::new(
                 replayed.files.into_iter().chain([(replayed.journal.number(), replayed.journal.len())]).collect(),
             ),
             graveyard: Mutex::default(),
+            search_permits: Arc::new(tokio::sync::Semaphore::new(options.search_threads.max(1))),
+            filter_cache: FilterCache::new(options.filter_cache_bytes_max),
             lock: Mutex::new(Some(lock)),
             journal_folder,
             options,
@@ -124,7 +134,7 @@ fn local_objects(options: &Options) -> Result<Arc<dyn ObjectStore>> {
     let folder = options.dir.join("objects");
     create_folder(&folder).map_err(Error::io("create", &folder))?;
     let path = Path::from("objects");
-    Ok(Arc::new(SyncedFolder::new(&folder).map_err(Error::object("open", &path))?))
+    Ok(Arc::new(SyncedFolder::new(&folder, Arc::clone(&options.disk)).map_err(Error::object("open", &path))?))
 }
 
 /// The manifest, made when the store is new, and the numbers of older ones.
@@ -158,14 +168,14 @@ async fn open_segments(
     let mut segments = Vec::with_capacity(manifest.segments.len());
     futures::pin_mut!(opened);
     while let Some(segment) = opened.try_next().await? {
-        segments.push(segment.number(&mut |key, written| series.touch(key, written)));
+        segments.push(segment.number(&mut |key, rows| series.touch(key, rows.last_written, rows.latest)));
     }
     Ok(segments)
 }
 
 /// Removes objects that the manifest does not list: left by a crash between a put and its commit, or after a commit.
 async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn ObjectStore) -> Result<()> {
-    let paths = |entry: &SegmentEntry| [entry.path(), entry.index_path()];
+    let paths = |entry: &SegmentEntry| [entry.path(), entry.index_path(), entry.filter_path()];
     let listed: BTreeSet<Path> = manifest.segments.iter().flat_map(paths).collect();
     let folder = Path::from("segments");
     let stored = objects.list(Some(&folder)).map_ok(|object| object.location);
@@ -187,6 +197,7 @@ struct Replayed {
     files: Vec<(u64, u64)>,
     next_log_sequence: u64,
     next_event_sequence: u64,
+    event_tree: Frontier,
 }
 
 /// Replays the journals into a memtable and begins a new journal behind them.
@@ -195,6 +206,7 @@ async fn replay(
     journal_folder: &std::path::Path,
     manifest: &Manifest,
     mut series: SeriesIndex,
+    mut event_tree: Frontier,
 ) -> Result<Replayed> {
     let (disk, salt) = (Arc::clone(&options.disk), options.salt);
     let (folder, first): (PathBuf, u64) = (journal_folder.to_owned(), manifest.journal_first);
@@ -205,10 +217,11 @@ async fn replay(
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =
                 next_event_sequence.max(meta.first_event_sequence.saturating_add(batch.events.len() as u64));
+            batch.events.iter().for_each(|event| event_tree.push(leaf_hash(event.record.as_bytes())));
             apply(&memtable, &mut series, meta, batch);
         })?;
         let journal = Journal::create(disk.as_ref(), &folder, last + 1, salt)?;
-        Ok(Replayed { memtable, series, journal, files, next_log_sequence, next_event_sequence })
+        Ok(Replayed { memtable, series, journal, files, next_log_sequence, next_event_sequence, event_tree })
     });
     replay.await.map_err(|error| Error::Bug(format!("replay the journal: {error}")))?
 }

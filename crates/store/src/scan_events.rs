@@ -1,23 +1,27 @@
 //! `scan_events` and `existing_event_ids`: audit events in (time, sequence) order, from memtables and segments.
 //!
-//! What is skipped: segments and row groups outside the time range, or whose Bloom filter does not have the event id or access
-//! key. Of a row group only the columns of the conditions are read first; whole events only of rows that meet them.
+//! What is skipped: row groups outside the time range, or whose Bloom filter does not have the event id, access key or resource
+//! name. Of a row group only the columns of the conditions are read first (`find_events.rs`); whole events only of rows that
+//! meet them. Where looking is expensive, some row groups are looked through ahead of the order, in parallel.
 
 use crate::Store;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events_page::{EventPage, EventRow};
+use crate::find_events::{Wanted, existing_ids};
 use crate::memtable::Memtable;
 use crate::merge::{Page, Source, merge};
 use crate::position::{Direction, Position, Window};
 use crate::scan_logs::{ScanStats, runs};
-use crate::segment::events::{COLUMNS, positions, resource_is, rows};
-use crate::segment::{Kind, Segment, column};
-use arrow_array::{Array, BooleanArray, ListArray, RecordBatch, StringArray};
+use crate::segment::event_rows::rows;
+use crate::segment::events::COLUMNS;
+use crate::segment::{Kind, Segment};
+use crate::state::lock;
 use model::{Event, TimeRange, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::ops::{ControlFlow, Range};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use tokio::task::JoinHandle;
 
 /// What to scan of the audit events.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +40,7 @@ pub struct EventScan {
     pub filter: Option<EventFilter>,
 }
 
-/// One condition on audit events; all compare exactly.
+/// A condition on audit events; all compare exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventFilter {
     /// `event_id`.
@@ -55,6 +59,14 @@ pub enum EventFilter {
     EventSource(String),
     /// `access_key_id`.
     AccessKeyId(String),
+    /// `category`.
+    Category(String),
+    /// `error_code`.
+    ErrorCode(String),
+    /// A part of the record's text, as it is written there.
+    Text(String),
+    /// All of these hold.
+    All(Vec<EventFilter>),
 }
 
 impl EventFilter {
@@ -69,6 +81,10 @@ impl EventFilter {
             EventFilter::ResourceName(name) => event.resources.iter().any(|r| r.name == *name),
             EventFilter::EventSource(source) => event.source == *source,
             EventFilter::AccessKeyId(key) => event.access_key_id == *key,
+            EventFilter::Category(category) => event.category == *category,
+            EventFilter::ErrorCode(code) => event.error_code == *code,
+            EventFilter::Text(text) => memchr::memmem::find(event.record.as_bytes(), text.as_bytes()).is_some(),
+            EventFilter::All(filters) => filters.iter().all(|filter| filter.matches(event)),
         }
     }
 }
@@ -95,19 +111,27 @@ impl Store {
         let snapshot = self.state().snapshot();
         let direction = scan.direction;
         let window = Window::new(scan.range, direction, scan.after).not_before(snapshot.removed.events_from());
-        let wanted = Arc::new(Wanted { scan, sequence_end });
+        let wanted = Arc::new(Wanted::new(scan, sequence_end));
         let mut stats = ScanStats::default();
         let mut sources = Vec::new();
         for memtable in &snapshot.memtables {
             sources.extend(MemoryEvents::open(memtable, &wanted, window).map(EventSource::Memory));
         }
-        for segment in &snapshot.segments {
-            match SegmentEvents::open(segment, &wanted, window) {
-                Some(source) => sources.push(EventSource::Segment(source)),
-                None => stats.segments_skipped += 1,
-            }
+        let mut groups = Vec::new();
+        for segment in snapshot.segments.iter().filter(|segment| segment.entry.kind == Kind::Events) {
+            let within = segment.row_groups.iter().enumerate();
+            let within = within.filter(|(_, group)| window.overlaps(group.min_time, group.max_time));
+            let before = groups.len();
+            groups.extend(within.map(|(row_group, _)| Group { segment: Arc::clone(segment), row_group }));
+            stats.segments_read += u64::from(groups.len() > before);
         }
-        stats.segments_read = snapshot.segments.len() as u64 - stats.segments_skipped;
+        stats.segments_skipped = snapshot.segments.len() as u64 - stats.segments_read;
+        groups.sort_by_key(|group| group.bound(direction));
+        if direction == Direction::Backward {
+            groups.reverse();
+        }
+        let groups = Arc::new(Lookahead::new(groups, wanted, window));
+        sources.extend((0..groups.groups.len()).map(|at| EventSource::Segment(GroupEvents::new(&groups, at))));
         merge(direction, sources, &mut |page: &EventPage, at| {
             let row = &page.rows[at];
             stats.rows_scanned += 1;
@@ -133,122 +157,17 @@ impl Store {
         for segment in snapshot.segments.iter().filter(|segment| segment.entry.kind == Kind::Events) {
             for (row_group, group) in segment.row_groups.iter().enumerate() {
                 let asked = by_time.range(group.min_time..=group.max_time).flat_map(|(_, ids)| ids).copied();
-                find_ids(segment, row_group, asked.collect(), &mut found).await?;
+                existing_ids(segment, row_group, asked.collect(), &mut found).await?;
             }
         }
         Ok(found)
     }
 }
 
-async fn find_ids(
-    segment: &Arc<Segment>,
-    row_group: usize,
-    mut asked: HashSet<&str>,
-    found: &mut HashSet<String>,
-) -> Result<()> {
-    asked.retain(|id| !found.contains(*id));
-    if asked.is_empty() {
-        return Ok(());
-    }
-    if let Some(bloom) = segment.bloom(row_group, "event_id").await? {
-        asked.retain(|id| bloom.check(id));
-    }
-    if asked.is_empty() {
-        return Ok(());
-    }
-    let rows = segment.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
-    let all: Vec<Range<usize>> = std::iter::once(0..rows).collect();
-    for batch in segment.read(row_group, all, &["event_id"]).await? {
-        let ids: &StringArray = column(&batch, "event_id")?;
-        found.extend(ids.iter().flatten().filter(|id| asked.contains(id)).map(str::to_owned));
-    }
-    Ok(())
-}
-
-/// Which rows a scan wants, besides its window.
-struct Wanted {
-    scan: EventScan,
-    sequence_end: u64,
-}
-
-impl Wanted {
-    fn bound(&self, min: Timestamp, max: Timestamp) -> Timestamp {
-        match self.scan.direction {
-            Direction::Forward => min,
-            Direction::Backward => max,
-        }
-    }
-
-    /// The column that the filter compares.
-    fn filter_column(&self) -> Option<&'static str> {
-        self.scan.filter.as_ref().map(|filter| match filter {
-            EventFilter::EventId(_) => "event_id",
-            EventFilter::EventName(_) => "name",
-            EventFilter::ReadOnly(_) => "read_only",
-            EventFilter::Username(_) => "username",
-            EventFilter::ResourceType(_) => "resource_types",
-            EventFilter::ResourceName(_) => "resource_names",
-            EventFilter::EventSource(_) => "source",
-            EventFilter::AccessKeyId(_) => "access_key_id",
-        })
-    }
-
-    /// Columns that decide whether a row is wanted.
-    fn key_columns(&self) -> Vec<&'static str> {
-        let account = self.scan.account.is_some().then_some("account");
-        let region = self.scan.region.is_some().then_some("region");
-        ["time", "sequence"].into_iter().chain(account).chain(region).chain(self.filter_column()).collect()
-    }
-
-    /// For each row of a batch of key columns, whether account, region and filter admit it.
-    fn admitted(&self, batch: &RecordBatch) -> Result<Vec<bool>> {
-        let mut admitted = vec![true; batch.num_rows()];
-        for (name, value) in [("account", &self.scan.account), ("region", &self.scan.region)] {
-            if let Some(value) = value {
-                keep_equal(&mut admitted, column(batch, name)?, value);
-            }
-        }
-        let Some((filter, name)) = self.scan.filter.as_ref().zip(self.filter_column()) else { return Ok(admitted) };
-        match filter {
-            EventFilter::ReadOnly(wanted) => {
-                let values: &BooleanArray = column(batch, name)?;
-                let mut values = values.iter();
-                admitted.iter_mut().for_each(|keep| *keep &= values.next().flatten() == Some(*wanted));
-            }
-            EventFilter::ResourceType(wanted) | EventFilter::ResourceName(wanted) => {
-                let list: &ListArray = column(batch, name)?;
-                let matches = resource_is(list, wanted)?;
-                admitted.iter_mut().zip(matches).for_each(|(keep, matches)| *keep &= matches);
-            }
-            EventFilter::EventId(wanted)
-            | EventFilter::EventName(wanted)
-            | EventFilter::Username(wanted)
-            | EventFilter::EventSource(wanted)
-            | EventFilter::AccessKeyId(wanted) => keep_equal(&mut admitted, column(batch, name)?, wanted),
-        }
-        Ok(admitted)
-    }
-
-    /// A column with a Bloom filter, and the value that it must have.
-    fn bloom(&self) -> Option<(&'static str, &str)> {
-        match self.scan.filter.as_ref()? {
-            EventFilter::EventId(value) => Some(("event_id", value)),
-            EventFilter::AccessKeyId(value) => Some(("access_key_id", value)),
-            _ => None,
-        }
-    }
-}
-
-fn keep_equal(admitted: &mut [bool], values: &StringArray, wanted: &str) {
-    for (at, keep) in admitted.iter_mut().enumerate().take(values.len()) {
-        *keep &= values.value(at) == wanted;
-    }
-}
-
-/// Pages of one memtable or one segment.
+/// Pages of one memtable or one row group.
 enum EventSource {
     Memory(MemoryEvents),
-    Segment(SegmentEvents),
+    Segment(GroupEvents),
 }
 
 impl Source for EventSource {
@@ -257,14 +176,14 @@ impl Source for EventSource {
     fn bound(&self) -> Timestamp {
         match self {
             EventSource::Memory(memory) => memory.bound,
-            EventSource::Segment(segment) => segment.bound,
+            EventSource::Segment(group) => group.bound(),
         }
     }
 
     async fn next_page(&mut self) -> Result<Option<EventPage>> {
         match self {
             EventSource::Memory(memory) => Ok(memory.next_page()),
-            EventSource::Segment(segment) => segment.next_page().await,
+            EventSource::Segment(group) => group.next_page().await,
         }
     }
 }
@@ -284,7 +203,7 @@ impl MemoryEvents {
             wanted: Arc::clone(wanted),
             window,
             // Events may still be added before the first or after the last one, but none that this scan may see.
-            bound: wanted.bound(min, max),
+            bound: bound(wanted.scan.direction, min, max),
         })
     }
 
@@ -306,95 +225,132 @@ const PAGE_ROWS_MIN: usize = 64;
 /// Most rows of a page read from a segment.
 const PAGE_ROWS_MAX: usize = 1024;
 
-struct SegmentEvents {
+/// Where rows between two times begin.
+fn bound(direction: Direction, min: Timestamp, max: Timestamp) -> Timestamp {
+    match direction {
+        Direction::Forward => min,
+        Direction::Backward => max,
+    }
+}
+
+/// One row group of a segment.
+#[derive(Clone)]
+struct Group {
     segment: Arc<Segment>,
+    row_group: usize,
+}
+
+impl Group {
+    fn bound(&self, direction: Direction) -> Timestamp {
+        let group = self.segment.row_groups.get(self.row_group);
+        group.map_or(Timestamp::MIN, |group| bound(direction, group.min_time, group.max_time))
+    }
+}
+
+/// How many row groups are looked through at once when that is expensive. What they find is small: numbers of rows.
+const LOOKAHEAD: usize = 4;
+
+/// Row groups in the order of the scan. Looking through one begins when the order reaches it, or a little before.
+struct Lookahead {
+    groups: Vec<Group>,
     wanted: Arc<Wanted>,
     window: Window,
-    bound: Timestamp,
-    /// Row groups not looked at yet; taken from the front or the back.
-    row_groups: Range<usize>,
-    /// The row group in work, and its wanted rows, not read yet, ascending.
-    row_group: usize,
-    found: Range<usize>,
-    found_rows: Vec<u32>,
+    /// How many are begun, and those that are not asked for yet.
+    begun: Mutex<(usize, BTreeMap<usize, Task>)>,
+}
+
+/// Stops when nobody waits for it any more.
+struct Task(JoinHandle<Result<Vec<u32>>>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Lookahead {
+    fn new(groups: Vec<Group>, wanted: Arc<Wanted>, window: Window) -> Self {
+        Self { groups, wanted, window, begun: Mutex::default() }
+    }
+
+    /// The wanted rows of row group `at`, ascending.
+    async fn find(&self, at: usize) -> Result<Vec<u32>> {
+        let task = {
+            let mut begun = lock(&self.begun);
+            let ahead = if self.wanted.is_expensive() { LOOKAHEAD } else { 1 };
+            while begun.0 < (at + ahead).min(self.groups.len()) {
+                let place = begun.0;
+                begun.1.insert(place, self.begin(place));
+                begun.0 += 1;
+            }
+            begun.1.remove(&at)
+        };
+        let Some(mut task) = task else { return Err(Error::Bug("a row group is looked through once".into())) };
+        (&mut task.0).await.map_err(|error| Error::Bug(format!("look through a row group: {error}")))?
+    }
+
+    /// Searching text keeps a processor busy, which is work for a thread of its own.
+    fn begin(&self, at: usize) -> Task {
+        let (group, wanted, window) = (self.groups[at].clone(), Arc::clone(&self.wanted), self.window);
+        let find = async move { wanted.find(&group.segment, group.row_group, window).await };
+        if self.wanted.searches_text() {
+            let runtime = tokio::runtime::Handle::current();
+            Task(tokio::task::spawn_blocking(move || runtime.block_on(find)))
+        } else {
+            Task(tokio::spawn(find))
+        }
+    }
+}
+
+/// The wanted events of one row group.
+struct GroupEvents {
+    groups: Arc<Lookahead>,
+    at: usize,
+    /// The wanted rows, once they are found, and those of them that are not read yet.
+    found: Option<Vec<u32>>,
+    rest: Range<usize>,
     page_rows: usize,
 }
 
-impl SegmentEvents {
-    fn open(segment: &Arc<Segment>, wanted: &Arc<Wanted>, window: Window) -> Option<Self> {
-        let (min, max) = (segment.min_time(), segment.max_time());
-        (segment.entry.kind == Kind::Events && window.overlaps(min, max)).then(|| Self {
-            segment: Arc::clone(segment),
-            wanted: Arc::clone(wanted),
-            window,
-            bound: wanted.bound(min, max),
-            row_groups: 0..segment.row_groups.len(),
-            row_group: 0,
-            found: 0..0,
-            found_rows: Vec::new(),
-            page_rows: PAGE_ROWS_MIN,
-        })
+impl GroupEvents {
+    fn new(groups: &Arc<Lookahead>, at: usize) -> Self {
+        Self { groups: Arc::clone(groups), at, found: None, rest: 0..0, page_rows: PAGE_ROWS_MIN }
+    }
+
+    fn bound(&self) -> Timestamp {
+        self.groups.groups[self.at].bound(self.groups.wanted.scan.direction)
     }
 
     async fn next_page(&mut self) -> Result<Option<EventPage>> {
-        let direction = self.wanted.scan.direction;
-        while self.found.is_empty() {
-            let next = match direction {
-                Direction::Forward => self.row_groups.next(),
-                Direction::Backward => self.row_groups.next_back(),
-            };
-            let Some(row_group) = next else { return Ok(None) };
-            self.find(row_group).await?;
+        if self.found.is_none() {
+            let found = self.groups.find(self.at).await?;
+            self.rest = 0..found.len();
+            self.found = Some(found);
         }
-        let count = self.page_rows.min(self.found.len());
-        self.page_rows = (self.page_rows * 4).min(PAGE_ROWS_MAX);
-        let chunk = match direction {
-            Direction::Forward => {
-                let chunk = self.found.start..self.found.start + count;
-                self.found.start += count;
-                chunk
-            }
-            Direction::Backward => {
-                let chunk = self.found.end - count..self.found.end;
-                self.found.end -= count;
-                chunk
-            }
-        };
+        let found = self.found.as_deref().unwrap_or_default();
+        let Group { segment, row_group } = &self.groups.groups[self.at];
+        let direction = self.groups.wanted.scan.direction;
         let mut page = EventPage::default();
-        for batch in self.segment.read(self.row_group, runs(&self.found_rows[chunk]), &COLUMNS).await? {
-            page.rows.extend(rows(&batch)?);
+        while page.rows.is_empty() && !self.rest.is_empty() {
+            let count = self.page_rows.min(self.rest.len());
+            self.page_rows = (self.page_rows * 4).min(PAGE_ROWS_MAX);
+            let chunk = match direction {
+                Direction::Forward => self.rest.start..self.rest.start + count,
+                Direction::Backward => self.rest.end - count..self.rest.end,
+            };
+            match direction {
+                Direction::Forward => self.rest.start += count,
+                Direction::Backward => self.rest.end -= count,
+            }
+            let chunk = found.get(chunk).unwrap_or_default();
+            for batch in segment.read(*row_group, runs(chunk), &COLUMNS).await? {
+                page.rows.extend(rows(&batch)?);
+            }
+            page.rows.retain(|row| self.groups.wanted.confirms(&row.event));
         }
         if direction == Direction::Backward {
             page.rows.reverse();
         }
-        Ok(Some(page))
-    }
-
-    /// Reads the keys of a row group and notes the rows that are wanted.
-    async fn find(&mut self, row_group: usize) -> Result<()> {
-        let Some(group) = self.segment.row_groups.get(row_group).copied() else { return Ok(()) };
-        if !self.window.overlaps(group.min_time, group.max_time) {
-            return Ok(());
-        }
-        if let Some((column, value)) = self.wanted.bloom()
-            && let Some(bloom) = self.segment.bloom(row_group, column).await?
-            && !bloom.check(&value)
-        {
-            return Ok(());
-        }
-        let mut at = 0;
-        self.found_rows.clear();
-        let all: Vec<Range<usize>> = std::iter::once(0..group.rows as usize).collect();
-        for batch in self.segment.read(row_group, all, &self.wanted.key_columns()).await? {
-            let admitted = self.wanted.admitted(&batch)?;
-            for (position, admitted) in positions(&batch)?.into_iter().zip(admitted) {
-                if admitted && position.1 < self.wanted.sequence_end && self.window.contains(position) {
-                    self.found_rows.push(at);
-                }
-                at += 1;
-            }
-        }
-        (self.row_group, self.found) = (row_group, 0..self.found_rows.len());
-        Ok(())
+        Ok((page.len() > 0).then_some(page))
     }
 }

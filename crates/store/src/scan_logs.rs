@@ -62,13 +62,7 @@ impl Store {
             return Ok(stats);
         }
         let direction = scan.direction;
-        let wanted = Arc::new(Wanted {
-            group: scan.group,
-            streams: scan.streams.map(|streams| streams.into_iter().collect()),
-            removed: Arc::clone(&snapshot.removed),
-            direction,
-            sequence_end,
-        });
+        let wanted = Arc::new(Wanted::new(&scan, &snapshot.removed, sequence_end));
         let window = Window::new(scan.range, direction, scan.after).not_before(snapshot.removed.logs_from(scan.group));
         let mut sources = Vec::new();
         for memtable in &snapshot.memtables {
@@ -93,20 +87,30 @@ impl Store {
 }
 
 /// Which rows a scan wants, besides its window.
-struct Wanted {
-    group: GroupId,
+pub(crate) struct Wanted {
+    pub group: GroupId,
     streams: Option<BTreeSet<StreamId>>,
     removed: Arc<Removed>,
-    direction: Direction,
-    sequence_end: u64,
+    pub direction: Direction,
+    pub sequence_end: u64,
 }
 
 impl Wanted {
-    fn admits(&self, stream: StreamId) -> bool {
+    pub(crate) fn new(scan: &LogScan, removed: &Arc<Removed>, sequence_end: u64) -> Self {
+        Self {
+            group: scan.group,
+            streams: scan.streams.as_ref().map(|streams| streams.iter().copied().collect()),
+            removed: Arc::clone(removed),
+            direction: scan.direction,
+            sequence_end,
+        }
+    }
+
+    pub(crate) fn admits(&self, stream: StreamId) -> bool {
         self.streams.as_ref().is_none_or(|streams| streams.contains(&stream)) && !self.removed.has_stream(stream)
     }
 
-    fn bound(&self, min: Timestamp, max: Timestamp) -> Timestamp {
+    pub(crate) fn bound(&self, min: Timestamp, max: Timestamp) -> Timestamp {
         match self.direction {
             Direction::Forward => min,
             Direction::Backward => max,
@@ -161,7 +165,8 @@ impl MemoryLogs {
         let Wanted { group, direction, sequence_end, .. } = *self.wanted;
         loop {
             let admits = |stream| self.wanted.admits(stream);
-            let (page, last) = self.memtable.log_page(group, &admits, self.window, direction, sequence_end);
+            let (page, last) =
+                self.memtable.log_page(group, &admits, &mut |_, _| true, self.window, direction, sequence_end);
             self.window = self.window.after(direction, last?);
             if page.len() > 0 {
                 return Some(page);
@@ -193,24 +198,14 @@ struct SegmentLogs {
 
 impl SegmentLogs {
     fn open(segment: &Arc<Segment>, wanted: &Arc<Wanted>, window: Window) -> Option<Self> {
-        let group = segment.group(wanted.group)?;
-        let has_stream = group
-            .streams
-            .iter()
-            .any(|(stream, s)| wanted.admits(*stream) && window.overlaps(s.first_timestamp, s.last_timestamp));
-        if !has_stream {
-            return None;
-        }
-        let rows = group.first_row..group.first_row + group.rows;
-        let first = segment.row_groups.partition_point(|g| g.first_row + g.rows <= rows.start);
-        let end = segment.row_groups.partition_point(|g| g.first_row < rows.end);
+        let group = rows_of_group(segment, wanted, window)?;
         Some(Self {
             segment: Arc::clone(segment),
             wanted: Arc::clone(wanted),
             window,
-            bound: wanted.bound(group.min_time, group.max_time),
-            rows,
-            row_groups: first..end,
+            bound: group.bound,
+            rows: group.rows,
+            row_groups: group.row_groups,
             row_group: 0,
             found: 0..0,
             found_rows: Vec::new(),
@@ -279,6 +274,32 @@ impl SegmentLogs {
         (self.row_group, self.found) = (row_group, 0..self.found_rows.len());
         Ok(())
     }
+}
+
+/// The rows of a log group in a segment.
+pub(crate) struct GroupPlace {
+    /// No row comes before this time, in the direction of the scan.
+    pub bound: Timestamp,
+    /// Counted over the segment.
+    pub rows: Range<u64>,
+    /// Row groups that have some of them.
+    pub row_groups: Range<usize>,
+}
+
+/// Where a scan would find rows in a segment; `None` when it would find none.
+pub(crate) fn rows_of_group(segment: &Segment, wanted: &Wanted, window: Window) -> Option<GroupPlace> {
+    let group = segment.group(wanted.group)?;
+    let has_stream = group
+        .streams
+        .iter()
+        .any(|(stream, s)| wanted.admits(*stream) && window.overlaps(s.first_timestamp, s.last_timestamp));
+    if !has_stream {
+        return None;
+    }
+    let rows = group.first_row..group.first_row + group.rows;
+    let first = segment.row_groups.partition_point(|g| g.first_row + g.rows <= rows.start);
+    let end = segment.row_groups.partition_point(|g| g.first_row < rows.end);
+    Some(GroupPlace { bound: wanted.bound(group.min_time, group.max_time), rows, row_groups: first..end })
 }
 
 /// Ascending row numbers as ranges.

@@ -1,69 +1,142 @@
-//! `scan_series`: the points of some series within a time range, from memtables and segments.
+//! `gather_series` and `scan_series`: the points of some series within a time range, from memtables and segments.
 //!
-//! What is skipped: segments without the series or the time range; of the others only the rows of the series are read.
+//! What is skipped: segments without the series or the time range; of the others only chunks of the series that touch the
+//! range are read, and a chunk whose totals suffice is not decoded. Many series are read by several threads, each a row group
+//! and a chunk at a time, so that a scan holds little more than what its reader gathers.
 
 use crate::Store;
-use crate::error::Result;
+use crate::chunk;
+use crate::error::{Error, Result};
+use crate::points::{PointSlice, Points, Totals};
 use crate::segment::Segment;
-use crate::segment::metrics::{POINT_COLUMNS, PointColumns};
+use crate::segment::column;
+use crate::segment::metrics::{CHUNK_COLUMNS, ChunkColumns, ChunkRow, TIME_COLUMNS};
 use crate::series::SeriesNumber;
+use crate::state::Snapshot;
+use arrow_array::{RecordBatch, TimestampMillisecondArray};
 use model::{Observation, SeriesKey, TimeRange, Timestamp};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Fewer series than this for each thread are not worth one.
+const SERIES_PER_THREAD_MIN: usize = 64;
 
 /// One datapoint without its series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesPoint {
-    /// When it was observed.
+    /// When it was observed, or the start of the interval that it was rolled up to.
     pub timestamp: Timestamp,
-    /// Storage resolution in seconds: 1 or 60.
-    pub resolution_secs: u8,
-    /// What was observed.
+    /// Storage resolution in seconds: 1 or 60, or what it was rolled up to.
+    pub resolution_secs: u16,
+    /// What was observed; a roll-up is a statistic set.
     pub observation: Observation,
 }
 
-impl SeriesPoint {
-    /// Number of (value, count) pairs it takes memory for.
-    pub(crate) fn pairs(&self) -> usize {
-        match &self.observation {
-            Observation::Values(pairs) => pairs.len(),
-            Observation::Set { .. } => 2,
-        }
-    }
+/// What a scan found of one series.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'a> {
+    /// Some points, all within the range, ascending. Parts of a series come in any order and may overlap in time.
+    Points(PointSlice<'a>),
+    /// The totals of all points from the first to the last time.
+    Totals(Timestamp, Timestamp, Totals),
+}
+
+/// Gathers what a scan finds. Large scans clone an empty one for each thread and merge them at the end.
+pub trait Gather: Clone + Send + 'static {
+    /// Whether totals are enough of points of this resolution from the first to the last time.
+    fn totals_suffice(&self, resolution_secs: u16, first: Timestamp, last: Timestamp) -> bool;
+    /// A part of the series at this place of those asked for.
+    fn add(&mut self, place: usize, resolution_secs: u16, part: Part<'_>);
+    /// Takes over what another one gathered, of other series.
+    fn merge(&mut self, other: Self);
 }
 
 impl Store {
-    /// The points of each series within `range`, in the order of `series`, each list sorted by timestamp. The answer is as
-    /// large as the data: ask for what fits.
-    pub async fn scan_series(&self, series: &[Arc<SeriesKey>], range: TimeRange) -> Result<Vec<Vec<SeriesPoint>>> {
-        let (snapshot, numbers) = {
+    /// Shows all points of `series` within `range` to clones of `empty`, and answers them merged. Dropping the future stops
+    /// the scan.
+    pub async fn gather_series<G: Gather>(&self, series: &[Arc<SeriesKey>], range: TimeRange, empty: G) -> Result<G> {
+        let (snapshot, asked) = {
             let index = self.state().series();
-            let numbers: Vec<_> = series.iter().map(|key| index.number(key)).collect();
-            (self.state().snapshot(), numbers)
+            let numbered = series.iter().enumerate();
+            let asked: Vec<_> = numbered.filter_map(|(place, key)| Some((place, index.number(key)?))).collect();
+            (self.state().snapshot(), asked)
         };
         let range = TimeRange::new(range.start.max(snapshot.removed.metrics_from()), range.end);
-        let mut answer = vec![Vec::new(); series.len()];
-        if range.is_empty() {
-            return Ok(answer);
+        if range.is_empty() || asked.is_empty() {
+            return Ok(empty);
         }
-        for segment in &snapshot.segments {
-            if range.overlaps(segment.min_time(), segment.max_time()) {
-                read_segment(segment, &numbers, range, &mut answer).await?;
-            }
+        let stop = Arc::new(AtomicBool::new(false));
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        let threads = (asked.len() / SERIES_PER_THREAD_MIN).clamp(1, cores);
+        let _stopped = StopOnDrop(Arc::clone(&stop));
+        let scan = |gathered| Scan { snapshot: Arc::clone(&snapshot), range, stop: Arc::clone(&stop), gathered };
+        if threads == 1 {
+            return scan(empty).run(&asked).await;
         }
-        for memtable in &snapshot.memtables {
-            let metrics = memtable.metrics();
-            for (points, number) in answer.iter_mut().zip(&numbers) {
-                let lines = number.and_then(|number| metrics.get(&number));
-                let lines = lines.map(|lines| lines.points.as_slice()).unwrap_or_default();
-                points.extend(lines.iter().filter(|point| range.contains(point.timestamp)).cloned());
-            }
+        let mut parts = Vec::with_capacity(threads);
+        for part in asked.chunks(asked.len().div_ceil(threads)) {
+            let (scan, part) = (scan(empty.clone()), part.to_vec());
+            let runtime = tokio::runtime::Handle::current();
+            // Decoding is work for threads of its own: other requests go on.
+            parts.push(tokio::task::spawn_blocking(move || runtime.block_on(scan.run(&part))));
         }
-        for points in &mut answer {
+        let mut gathered = empty;
+        for part in parts {
+            gathered.merge(part.await.map_err(|error| Error::Bug(format!("scan metrics: {error}")))??);
+        }
+        Ok(gathered)
+    }
+
+    /// The points of each series within `range`, in the order of `series`, each list sorted by timestamp. The answer is as
+    /// large as the data, and slow to build: `gather_series` is for more than a few.
+    pub async fn scan_series(&self, series: &[Arc<SeriesKey>], range: TimeRange) -> Result<Vec<Vec<SeriesPoint>>> {
+        let mut lists = self.gather_series(series, range, Lists(vec![Vec::new(); series.len()])).await?.0;
+        for points in &mut lists {
             points.sort_by_key(|point: &SeriesPoint| point.timestamp);
         }
-        Ok(answer)
+        Ok(lists)
     }
+}
+
+/// Tells the threads of a scan that nobody waits for them any more.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Points as lists.
+#[derive(Clone)]
+struct Lists(Vec<Vec<SeriesPoint>>);
+
+impl Gather for Lists {
+    fn totals_suffice(&self, _: u16, _: Timestamp, _: Timestamp) -> bool {
+        false
+    }
+
+    fn add(&mut self, place: usize, resolution_secs: u16, part: Part<'_>) {
+        let (Some(list), Part::Points(points)) = (self.0.get_mut(place), part) else { return };
+        list.extend(points.iter().map(|(timestamp, sample)| SeriesPoint {
+            timestamp,
+            resolution_secs,
+            observation: sample.observation(),
+        }));
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(list, more)| list.extend(more));
+    }
+}
+
+/// A scan of some of the series, by one thread.
+struct Scan<G> {
+    snapshot: Arc<Snapshot>,
+    range: TimeRange,
+    stop: Arc<AtomicBool>,
+    gathered: G,
 }
 
 /// Rows of one asked series in a segment.
@@ -72,63 +145,141 @@ struct Asked {
     place: usize,
 }
 
-async fn read_segment(
-    segment: &Arc<Segment>,
-    numbers: &[Option<SeriesNumber>],
-    range: TimeRange,
-    answer: &mut [Vec<SeriesPoint>],
-) -> Result<()> {
-    let mut asked: Vec<Asked> = Vec::new();
-    for (place, number) in numbers.iter().enumerate() {
-        let rows = number.and_then(|number| segment.series(number));
-        if let Some(rows) = rows.filter(|rows| range.overlaps(rows.min_time, rows.max_time)) {
-            asked.push(Asked { rows: rows.first_row..rows.first_row + rows.rows, place });
-        }
-    }
-    asked.sort_by_key(|asked| asked.rows.start);
-    // A series that was asked twice is read once and copied.
-    let repeated: Vec<(usize, usize)> = asked
-        .windows(2)
-        .filter(|pair| pair[0].rows == pair[1].rows)
-        .map(|pair| (pair[0].place, pair[1].place))
-        .collect();
-    let lengths: Vec<usize> = answer.iter().map(Vec::len).collect();
-    asked.dedup_by(|b, a| a.rows == b.rows);
-    for row_group in 0..segment.row_groups.len() {
-        read_row_group(segment, row_group, &asked, range, answer).await?;
-    }
-    for (from, to) in repeated {
-        let copy = answer[from][lengths[from]..].to_vec();
-        answer[to].extend(copy);
-    }
-    Ok(())
-}
-
-async fn read_row_group(
-    segment: &Arc<Segment>,
-    row_group: usize,
-    asked: &[Asked],
-    range: TimeRange,
-    answer: &mut [Vec<SeriesPoint>],
-) -> Result<()> {
-    let Some(group) = segment.row_groups.get(row_group) else { return Ok(()) };
-    if !range.overlaps(group.min_time, group.max_time) {
-        return Ok(());
-    }
-    let first = asked.partition_point(|asked| asked.rows.end <= group.first_row);
-    let end = asked.partition_point(|asked| asked.rows.start < group.first_row + group.rows);
-    let asked = asked.get(first..end).unwrap_or_default();
-    let ranges: Vec<Range<usize>> = asked.iter().map(|asked| segment.rows_within(row_group, &asked.rows)).collect();
-    // The rows of each series follow each other in the order asked.
-    let mut places = asked.iter().zip(&ranges).flat_map(|(asked, rows)| std::iter::repeat_n(asked.place, rows.len()));
-    for batch in segment.read(row_group, ranges.clone(), &POINT_COLUMNS).await? {
-        let columns = PointColumns::of(&batch)?;
-        for at in 0..batch.num_rows() {
-            let Some(place) = places.next() else { break };
-            if range.contains(Timestamp(columns.timestamp.value(at))) {
-                answer[place].push(columns.point(at)?);
+impl<G: Gather> Scan<G> {
+    async fn run(mut self, asked: &[(usize, SeriesNumber)]) -> Result<G> {
+        let snapshot = Arc::clone(&self.snapshot);
+        for segment in &snapshot.segments {
+            if self.range.overlaps(segment.min_time(), segment.max_time()) {
+                self.read_segment(segment, asked).await?;
             }
         }
+        for memtable in &snapshot.memtables {
+            let metrics = memtable.metrics();
+            for &(place, number) in asked {
+                for lane in metrics.get(number).into_iter().flat_map(|lines| &lines.lanes) {
+                    lane.ascending(|points| self.add(place, lane.resolution_secs, points.all()));
+                }
+            }
+        }
+        Ok(self.gathered)
     }
-    Ok(())
+
+    fn add(&mut self, place: usize, resolution_secs: u16, points: PointSlice<'_>) {
+        let points = points.within(self.range);
+        if !points.is_empty() {
+            self.gathered.add(place, resolution_secs, Part::Points(points));
+        }
+    }
+
+    async fn read_segment(&mut self, segment: &Arc<Segment>, asked: &[(usize, SeriesNumber)]) -> Result<()> {
+        let mut rows: Vec<Asked> = Vec::new();
+        for &(place, number) in asked {
+            let of_series = segment.series(number).filter(|rows| self.range.overlaps(rows.min_time, rows.max_time));
+            rows.extend(of_series.map(|rows| Asked { rows: rows.first_row..rows.first_row + rows.rows, place }));
+        }
+        rows.sort_by_key(|asked| asked.rows.start);
+        for row_group in 0..segment.row_groups.len() {
+            // Nobody waits: what was gathered so far is dropped.
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            self.read_row_group(segment, row_group, &rows).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_row_group(&mut self, segment: &Arc<Segment>, row_group: usize, asked: &[Asked]) -> Result<()> {
+        let Some(group) = segment.row_groups.get(row_group) else { return Ok(()) };
+        let first = asked.partition_point(|asked| asked.rows.end <= group.first_row);
+        let end = asked.partition_point(|asked| asked.rows.start < group.first_row + group.rows);
+        let asked = asked.get(first..end).unwrap_or_default();
+        if asked.is_empty() || !self.range.overlaps(group.min_time, group.max_time) {
+            return Ok(());
+        }
+        // A series that was asked for twice is read once.
+        let series: Vec<&[Asked]> = asked.chunk_by(|a, b| a.rows == b.rows).collect();
+        let mut rows: Vec<(usize, usize)> = Vec::new();
+        for (at, asked) in series.iter().enumerate() {
+            let within = asked.first().map_or(0..0, |asked| segment.rows_within(row_group, &asked.rows));
+            rows.extend(within.map(|row| (row, at)));
+        }
+        if rows.len() > series.len() {
+            self.drop_unwanted(segment, row_group, &mut rows).await?;
+        }
+        let batches = segment.read(row_group, ranges(&rows), &CHUNK_COLUMNS).await?;
+        let (mut points, mut integers) = (Points::default(), Vec::new());
+        let mut rows = rows.into_iter();
+        for batch in &batches {
+            let columns = ChunkColumns::of(batch)?;
+            for (at, (_, of)) in (0..batch.num_rows()).zip(rows.by_ref()) {
+                self.add_row(&columns.row(at), series[of], &mut points, &mut integers)
+                    .map_err(|reason| segment.corrupt(0, reason))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the rows whose chunks touch the range.
+    async fn drop_unwanted(
+        &self,
+        segment: &Arc<Segment>,
+        row_group: usize,
+        rows: &mut Vec<(usize, usize)>,
+    ) -> Result<()> {
+        let batches = segment.read(row_group, ranges(rows), &TIME_COLUMNS).await?;
+        let mut wanted = Vec::with_capacity(rows.len());
+        for batch in &batches {
+            wanted.extend(touching(batch, self.range)?);
+        }
+        let mut wanted = wanted.into_iter();
+        rows.retain(|_| wanted.next().unwrap_or(true));
+        Ok(())
+    }
+
+    fn add_row(
+        &mut self,
+        row: &ChunkRow<'_>,
+        asked: &[Asked],
+        points: &mut Points,
+        integers: &mut Vec<i64>,
+    ) -> std::result::Result<(), crate::codec::Damage> {
+        let (first, last, resolution_secs) = (row.first_time, row.last_time, row.resolution_secs);
+        if !self.range.overlaps(first, last) {
+            return Ok(());
+        }
+        let inside = self.range.contains(first) && self.range.contains(last);
+        if inside && self.gathered.totals_suffice(resolution_secs, first, last) {
+            for asked in asked {
+                self.gathered.add(asked.place, resolution_secs, Part::Totals(first, last, row.totals));
+            }
+            return Ok(());
+        }
+        chunk::decode(row.chunk, points, integers)?;
+        if points.len() != row.points as usize {
+            return Err("has a chunk with another number of points than its row says");
+        }
+        for asked in asked {
+            self.add(asked.place, resolution_secs, points.all());
+        }
+        Ok(())
+    }
+}
+
+/// Ascending rows as ranges.
+fn ranges(rows: &[(usize, usize)]) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for &(row, _) in rows {
+        match ranges.last_mut() {
+            Some(last) if last.end == row => last.end += 1,
+            _ => ranges.push(row..row + 1),
+        }
+    }
+    ranges
+}
+
+fn touching(batch: &RecordBatch, range: TimeRange) -> Result<Vec<bool>> {
+    let first: &TimestampMillisecondArray = column(batch, "first_time")?;
+    let last: &TimestampMillisecondArray = column(batch, "last_time")?;
+    let times = first.values().iter().zip(last.values());
+    Ok(times.map(|(first, last)| range.overlaps(Timestamp(*first), Timestamp(*last))).collect())
 }

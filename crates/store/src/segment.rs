@@ -5,13 +5,15 @@
 //! and `events.rs`); any Parquet reader can read it. The manifest decides which segments exist.
 //! `….index` beside it holds what scans need before they read, and a checksum of every part, for Parquet's own page
 //! checksums are neither written nor checked by its Rust implementation.
+//! `….filter` beside them, where the kind has one, holds the token filters (`token_filter.rs`) of the row groups, one after the
+//! other. Scans read a filter when they first need it.
 //!
-//! # Index format, version 1
+//! # Index format, version 2
 //! Integers are little-endian; `varint` and `text` as in `frame.rs`.
 //!
 //! | offset | size | content |
 //! | --- | --- | --- |
-//! | 0 | 8 | `TWINDEX1` |
+//! | 0 | 8 | `TWINDEX2` |
 //! | 8 | 4 | CRC-32 of bytes 12.. |
 //! | 12 | 4 | length of the body |
 //! | 16 | | the body, one zstd frame |
@@ -20,22 +22,34 @@
 //! - tail u64: where Parquet's page indexes and footer begin;
 //! - varint extents (pages, Bloom filters, the tail; in order): varint gap since the last one, varint length, u32 CRC-32;
 //! - varint row groups: varint rows, i64 first time, i64 last time;
+//! - varint filters, 0 or as many as row groups: as extents, of the filter object;
 //! - logs: varint groups in order of their rows: group u64, varint rows, i64 first time, i64 last time, varint streams: stream
 //!   u64, i64 first time, i64 last time, i64 last ingestion, varint events, varint bytes;
-//! - metrics: varint series in order of their rows: series key as in `frame.rs`, varint rows, i64 first time, i64 last time, i64
-//!   last written.
+//! - metrics: varint resolutions: varint seconds, i64 first time, i64 last time; varint series in order of their rows: series
+//!   key as in `frame.rs`, varint rows, i64 first time, i64 last time, i64 last written, i64 and f64 time and value of its newest
+//!   point when the segment was written (which another segment may hold).
 //!
 //! The body of a segment of no rows of kind events with id 5 and its tail of 3 bytes at 4 begins
-//! `03 0500000000000000 0400000000000000 01 04 03`, then the CRC-32 of the three bytes, then `00`.
+//! `03 0500000000000000 0400000000000000 01 04 03`, then the CRC-32 of the three bytes, then `00 00`.
 
+pub(crate) mod details;
+pub(crate) mod event_rows;
 pub(crate) mod events;
+mod filters;
 mod index;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+mod pages;
 mod reader;
+mod skeleton;
+mod text_search;
+mod uuid;
 mod writer;
 
+pub(crate) use pages::TextPage;
 pub(crate) use reader::column;
+pub(crate) use text_search::Needle;
+pub(crate) use uuid::parse as parse_uuid;
 pub(crate) use writer::{EncodedSegment, SegmentWriter};
 
 use crate::error::{Error, Result};
@@ -94,13 +108,18 @@ impl SegmentEntry {
         Path::from(format!("segments/{}/{:020}.parquet", self.kind.folder(), self.id))
     }
 
+    /// The object of token filters, which not every segment has.
+    pub(crate) fn filter_path(&self) -> Path {
+        Path::from(format!("segments/{}/{:020}.filter", self.kind.folder(), self.id))
+    }
+
     /// The index object.
     pub(crate) fn index_path(&self) -> Path {
         Path::from(format!("segments/{}/{:020}.index", self.kind.folder(), self.id))
     }
 }
 
-/// A checksummed part of the Parquet object.
+/// A checksummed part of the Parquet object or of the filter object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
     pub start: u64,
@@ -129,7 +148,7 @@ pub(crate) struct GroupRows {
 }
 
 /// The rows of one series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SeriesRows {
     pub series: SeriesNumber,
     pub first_row: u64,
@@ -137,25 +156,35 @@ pub(crate) struct SeriesRows {
     pub min_time: Timestamp,
     pub max_time: Timestamp,
     pub last_written: Timestamp,
+    /// Time and average value of the newest point.
+    pub latest: (Timestamp, f64),
+}
+
+/// When the points of one resolution were, in a whole segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaneTimes {
+    pub resolution_secs: u16,
+    pub min_time: Timestamp,
+    pub max_time: Timestamp,
 }
 
 /// Where the records of a key are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Keys {
     /// Sorted by group.
     Logs(Vec<GroupRows>),
     /// In row order, which is series key order; and places in that list sorted by series number.
-    Metrics { rows: Vec<SeriesRows>, by_number: Vec<u32> },
+    Metrics { rows: Vec<SeriesRows>, by_number: Vec<u32>, lanes: Vec<LaneTimes> },
     /// Events are found by time alone.
     Events,
 }
 
 impl Keys {
     /// Of series in row order.
-    pub(crate) fn of_metrics(rows: Vec<SeriesRows>) -> Self {
+    pub(crate) fn of_metrics(rows: Vec<SeriesRows>, lanes: Vec<LaneTimes>) -> Self {
         let mut by_number: Vec<u32> = (0..rows.len() as u32).collect();
         by_number.sort_unstable_by_key(|at| rows[*at as usize].series);
-        Keys::Metrics { rows, by_number }
+        Keys::Metrics { rows, by_number, lanes }
     }
 }
 
@@ -167,9 +196,13 @@ pub(crate) struct Segment {
     pub keys: Keys,
     tail: u64,
     extents: Vec<Extent>,
+    /// One for each row group, or none.
+    filters: Vec<Extent>,
     objects: Arc<dyn ObjectStore>,
     // About 40 kB for 64 MB of logs; kept as long as the segment is listed.
     footer: OnceCell<ArrowReaderMetadata>,
+    /// The same for readers that want the texts of events as dictionaries.
+    dictionary_footer: OnceCell<ArrowReaderMetadata>,
 }
 
 impl Segment {
@@ -181,7 +214,7 @@ impl Segment {
 
     /// Rows of a series, if there are any.
     pub(crate) fn series(&self, series: SeriesNumber) -> Option<&SeriesRows> {
-        let Keys::Metrics { rows, by_number } = &self.keys else { return None };
+        let Keys::Metrics { rows, by_number, .. } = &self.keys else { return None };
         let at = by_number.binary_search_by_key(&series, |at| rows[*at as usize].series).ok()?;
         rows.get(*by_number.get(at)? as usize)
     }
@@ -204,12 +237,11 @@ impl Segment {
         if start >= end { 0..0 } else { (start - group.first_row) as usize..(end - group.first_row) as usize }
     }
 
-    fn corrupt(&self, offset: u64, reason: &str) -> Error {
+    pub(crate) fn corrupt(&self, offset: u64, reason: &str) -> Error {
         Error::corrupt(self.entry.path(), offset, reason)
     }
 
-    /// Reads the index object of a segment that the manifest lists. Series are numbered by `number`, which is told their key
-    /// and when they were last written.
+    /// Reads the index object of a segment that the manifest lists.
     pub(crate) async fn open(entry: SegmentEntry, objects: Arc<dyn ObjectStore>) -> Result<UnnumberedSegment> {
         let path = entry.index_path();
         let get = objects.get_opts(&path, Default::default()).await.map_err(Error::object("read", &path))?;
@@ -228,20 +260,18 @@ pub(crate) struct UnnumberedSegment {
 }
 
 impl UnnumberedSegment {
-    /// Numbers the series.
+    /// Numbers the series by `number`, which is told their keys and what the segment knows of them.
     pub(crate) fn number(
         self,
-        number: &mut dyn FnMut(&Arc<model::SeriesKey>, Timestamp) -> SeriesNumber,
+        number: &mut dyn FnMut(&Arc<model::SeriesKey>, &SeriesRows) -> SeriesNumber,
     ) -> Arc<Segment> {
-        let index::Index { tail, extents, row_groups, keys } = self.index;
+        let index::Index { tail, extents, row_groups, filters, keys } = self.index;
         let keys = match keys {
             index::StoredKeys::Logs(groups) => Keys::Logs(groups),
             index::StoredKeys::Events => Keys::Events,
-            index::StoredKeys::Metrics(series) => Keys::of_metrics(
-                series
-                    .into_iter()
-                    .map(|(key, rows)| SeriesRows { series: number(&key, rows.last_written), ..rows })
-                    .collect(),
+            index::StoredKeys::Metrics(series, lanes) => Keys::of_metrics(
+                series.into_iter().map(|(key, rows)| SeriesRows { series: number(&key, &rows), ..rows }).collect(),
+                lanes,
             ),
         };
         Arc::new(Segment {
@@ -250,8 +280,10 @@ impl UnnumberedSegment {
             keys,
             tail,
             extents,
+            filters,
             objects: self.objects,
             footer: OnceCell::new(),
+            dictionary_footer: OnceCell::new(),
         })
     }
 }

@@ -1,11 +1,16 @@
-//! The series index: every `SeriesKey` that has data, in memory, with the time it was last written to.
+//! The series index: every `SeriesKey` that has data, in memory, with the time it was last written to and its newest point.
+//!
+//! Series are found by key, by range of keys (account, region, namespace, name), and by postings: for each metric name,
+//! dimension name and dimension the numbers of the series that have it.
 
 use foldhash::quality::RandomState;
 use model::{SeriesKey, Timestamp};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// Number of a series in this process: given at open or first append, never reused, never stored.
+/// Number of a series in this process: given at open or first append, never stored. It is given again only after its series
+/// was forgotten and no memtable or segment has points under it.
 pub(crate) type SeriesNumber = u32;
 
 /// Which series to list.
@@ -27,7 +32,10 @@ pub struct SeriesFilter {
 
 impl SeriesFilter {
     fn admits(&self, key: &SeriesKey, last_written: Timestamp) -> bool {
-        self.name.as_ref().is_none_or(|name| *name == key.name)
+        self.account == key.account
+            && self.region == key.region
+            && self.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace)
+            && self.name.as_ref().is_none_or(|name| *name == key.name)
             && self.active_since.is_none_or(|since| last_written >= since)
             && self.dimensions.iter().all(|(name, value)| {
                 key.dimensions.iter().any(|(n, v)| n == name && value.as_ref().is_none_or(|value| v == value))
@@ -42,25 +50,65 @@ pub(crate) struct SeriesIndex {
     // Clients choose the keys, and every datum is looked up: seeded, and fast.
     numbers: HashMap<Arc<SeriesKey>, SeriesNumber, RandomState>,
     sorted: BTreeMap<Arc<SeriesKey>, SeriesNumber>,
-    keys: Vec<Arc<SeriesKey>>,
+    keys: Vec<Option<Arc<SeriesKey>>>,
+    /// Numbers without a series; those that became so last wait for a round, for a scan may still ask for them.
+    free: Vec<SeriesNumber>,
+    freed: Vec<SeriesNumber>,
+    /// Ascending numbers of the series that have a term, by the term's hash: what two terms share is told apart by the filter.
+    postings: HashMap<u64, Vec<SeriesNumber>, RandomState>,
     last_written: Vec<Timestamp>,
+    /// Time and value of the newest point of each series.
+    latest: Vec<(Timestamp, f64)>,
 }
 
 impl SeriesIndex {
-    /// The number of a series, new or known, which was written to at `written`.
-    pub(crate) fn touch(&mut self, key: &Arc<SeriesKey>, written: Timestamp) -> SeriesNumber {
+    /// The number of a series, new or known, which was written to at `written`; `point` is its newest point, or one of them.
+    pub(crate) fn touch(&mut self, key: &Arc<SeriesKey>, written: Timestamp, point: (Timestamp, f64)) -> SeriesNumber {
         if let Some(&number) = self.numbers.get(key) {
             if let Some(last) = self.last_written.get_mut(number as usize) {
                 *last = (*last).max(written);
             }
+            if let Some(latest) = self.latest.get_mut(number as usize)
+                && point.0 >= latest.0
+            {
+                *latest = point;
+            }
             return number;
         }
-        let number = SeriesNumber::try_from(self.keys.len()).expect("fewer than 2^32 series fit in memory");
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.keys.push(None);
+            self.last_written.push(written);
+            self.latest.push(point);
+            SeriesNumber::try_from(self.keys.len() - 1).expect("fewer than 2^32 series fit in memory")
+        });
+        let at = number as usize;
+        (self.keys[at], self.last_written[at], self.latest[at]) = (Some(Arc::clone(key)), written, point);
         self.numbers.insert(Arc::clone(key), number);
         self.sorted.insert(Arc::clone(key), number);
-        self.keys.push(Arc::clone(key));
-        self.last_written.push(written);
+        for term in self.terms(key) {
+            let posting = self.postings.entry(term).or_default();
+            if let Err(place) = posting.binary_search(&number) {
+                posting.insert(place, number);
+            }
+        }
         number
+    }
+
+    /// What a series can be found by.
+    fn terms(&self, key: &SeriesKey) -> Vec<u64> {
+        let mut terms = vec![self.name_term(&key.name)];
+        for (name, value) in &key.dimensions {
+            terms.extend([self.dimension_term(name, None), self.dimension_term(name, Some(value))]);
+        }
+        terms
+    }
+
+    fn name_term(&self, name: &str) -> u64 {
+        self.postings.hasher().hash_one((0u8, name))
+    }
+
+    fn dimension_term(&self, name: &str, value: Option<&str>) -> u64 {
+        self.postings.hasher().hash_one((1u8, name, value))
     }
 
     /// The number of a series, if it has data.
@@ -70,7 +118,7 @@ impl SeriesIndex {
 
     /// The key of a number that `touch` gave.
     pub(crate) fn key(&self, number: SeriesNumber) -> Option<&Arc<SeriesKey>> {
-        self.keys.get(number as usize)
+        self.keys.get(number as usize)?.as_ref()
     }
 
     /// When a series was last written to.
@@ -78,27 +126,48 @@ impl SeriesIndex {
         self.last_written.get(number as usize).copied().unwrap_or(Timestamp::MIN)
     }
 
+    /// Time and value of a series' newest point.
+    pub(crate) fn latest(&self, number: SeriesNumber) -> Option<(Timestamp, f64)> {
+        self.latest.get(number as usize).copied().filter(|latest| latest.0 > Timestamp::MIN)
+    }
+
     /// How many series are known.
     pub(crate) fn len(&self) -> usize {
         self.sorted.len()
     }
 
-    /// Forgets series last written to before `cutoff`.
-    pub(crate) fn expire(&mut self, cutoff: Timestamp) {
-        let Self { numbers, sorted, last_written, .. } = self;
+    /// True when there are series last written to before `cutoff`.
+    pub(crate) fn has_expired(&self, cutoff: Timestamp) -> bool {
+        self.sorted.values().any(|number| self.last_written(*number) < cutoff)
+    }
+
+    /// Forgets series last written to before `cutoff` that have no points left; `used` says which numbers have some.
+    pub(crate) fn expire(&mut self, cutoff: Timestamp, used: &HashSet<SeriesNumber>) {
+        let Self { numbers, sorted, last_written, keys, free, freed, postings, latest } = self;
+        free.append(freed);
         sorted.retain(|key, number| {
-            let keep = last_written.get(*number as usize).is_some_and(|last| *last >= cutoff);
+            let at = *number as usize;
+            let keep = last_written.get(at).is_some_and(|last| *last >= cutoff) || used.contains(number);
             if !keep {
                 numbers.remove(key);
+                (keys[at], latest[at]) = (None, (Timestamp::MIN, 0.0));
+                freed.push(*number);
             }
             keep
         });
+        if !freed.is_empty() {
+            postings.retain(|_, posting| {
+                posting.retain(|number| keys[*number as usize].is_some());
+                !posting.is_empty()
+            });
+        }
     }
 
     /// Forgets all series; numbers go on.
     pub(crate) fn clear(&mut self) {
         self.numbers.clear();
         self.sorted.clear();
+        self.postings.clear();
     }
 
     /// All series, in key order.
@@ -108,6 +177,25 @@ impl SeriesIndex {
 
     /// Series that the filter admits, in key order.
     pub(crate) fn list(&self, filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
+        let named = filter.name.iter().map(|name| self.name_term(name));
+        let having = filter.dimensions.iter().map(|(name, value)| self.dimension_term(name, value.as_deref()));
+        let postings = named.chain(having).map(|term| self.postings.get(&term).map(Vec::as_slice).unwrap_or_default());
+        // The shortest posting, unless it names so many series that to sort them costs more than to pass over the others.
+        match postings.min_by_key(|posting| posting.len()) {
+            Some(posting) if posting.len() <= self.sorted.len() / 8 => self.list_posting(posting, filter),
+            _ => self.list_range(filter),
+        }
+    }
+
+    fn list_posting(&self, posting: &[SeriesNumber], filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
+        let keys = posting.iter().filter_map(|number| Some((*number, self.key(*number)?)));
+        let admitted = keys.filter(|(number, key)| filter.admits(key, self.last_written(*number)));
+        let mut list: Vec<_> = admitted.map(|(_, key)| Arc::clone(key)).collect();
+        list.sort_unstable();
+        list
+    }
+
+    fn list_range(&self, filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
         let first = SeriesKey {
             account: filter.account.clone(),
             region: filter.region.clone(),
@@ -166,10 +254,10 @@ mod tests {
     #[test]
     fn lists_by_namespace_name_dimension_and_activity() {
         let mut index = SeriesIndex::default();
-        index.touch(&key("A", "cpu", &[("i", "1")], "None"), Timestamp(10));
-        index.touch(&key("A", "cpu", &[("i", "2"), ("z", "a")], "None"), Timestamp(20));
-        index.touch(&key("A", "mem", &[], "None"), Timestamp(30));
-        index.touch(&key("B", "cpu", &[], "None"), Timestamp(40));
+        index.touch(&key("A", "cpu", &[("i", "1")], "None"), Timestamp(10), (Timestamp(10), 1.0));
+        index.touch(&key("A", "cpu", &[("i", "2"), ("z", "a")], "None"), Timestamp(20), (Timestamp(20), 1.0));
+        index.touch(&key("A", "mem", &[], "None"), Timestamp(30), (Timestamp(30), 1.0));
+        index.touch(&key("B", "cpu", &[], "None"), Timestamp(40), (Timestamp(40), 1.0));
         let all = SeriesFilter { account: "1".into(), region: "r".into(), ..SeriesFilter::default() };
         assert_eq!(index.list(&all).len(), 4);
         let named = SeriesFilter { name: Some("cpu".into()), ..all.clone() };
@@ -182,17 +270,53 @@ mod tests {
         assert_eq!(index.list(&exact).len(), 1);
         let active = SeriesFilter { active_since: Some(Timestamp(30)), ..all };
         assert_eq!(index.list(&active).len(), 2);
-        index.expire(Timestamp(30));
-        assert_eq!(index.len(), 2);
+        index.expire(Timestamp(30), &HashSet::from([0]));
+        assert_eq!(index.len(), 3, "one of two old series still has points");
+        index.expire(Timestamp(30), &HashSet::from([0]));
+        let new = key("C", "cpu", &[("i", "9")], "None");
+        assert_eq!(index.touch(&new, Timestamp(50), (Timestamp(50), 1.0)), 1, "its number is given again");
+        assert_eq!(index.len(), 4);
+    }
+
+    #[test]
+    fn postings_and_ranges_find_the_same() {
+        let mut index = SeriesIndex::default();
+        for n in 0..400u32 {
+            let (service, instance) = ((n % 20).to_string(), (n / 7).to_string());
+            let name = ["cpu", "mem", "net"][n as usize % 3];
+            let key = key(["A", "B"][n as usize % 2], name, &[("i", &instance), ("s", &service)], "None");
+            index.touch(&key, Timestamp(i64::from(n)), (Timestamp(0), 1.0));
+        }
+        index.expire(Timestamp(40), &HashSet::new());
+        let all = SeriesFilter { account: "1".into(), region: "r".into(), ..SeriesFilter::default() };
+        let filters = [
+            SeriesFilter { dimensions: vec![("s".into(), Some("3".into()))], ..all.clone() },
+            SeriesFilter { dimensions: vec![("s".into(), Some("2".into())), ("i".into(), None)], ..all.clone() },
+            SeriesFilter { dimensions: vec![("i".into(), Some("1".into()))], ..all.clone() },
+            SeriesFilter { name: Some("none".into()), ..all.clone() },
+            SeriesFilter {
+                namespace: Some("B".into()),
+                dimensions: vec![("s".into(), Some("5".into()))],
+                ..all.clone()
+            },
+        ];
+        let lengths = filters.map(|filter| {
+            let list = index.list(&filter);
+            assert_eq!(list, index.list_range(&filter));
+            list.len()
+        });
+        assert_eq!(lengths, [18, 18, 0, 0, 18]);
+        let elsewhere = SeriesFilter { region: "x".into(), dimensions: vec![("s".into(), Some("3".into()))], ..all };
+        assert!(index.list(&elsewhere).is_empty());
     }
 
     #[test]
     fn finds_one_series_per_unit() {
         let mut index = SeriesIndex::default();
         for unit in ["Bytes", "Count", "None"] {
-            index.touch(&key("A", "cpu", &[("i", "1")], unit), Timestamp(10));
+            index.touch(&key("A", "cpu", &[("i", "1")], unit), Timestamp(10), (Timestamp(10), 1.0));
         }
-        index.touch(&key("A", "cpu", &[("i", "1"), ("j", "1")], "Count"), Timestamp(10));
+        index.touch(&key("A", "cpu", &[("i", "1"), ("j", "1")], "Count"), Timestamp(10), (Timestamp(10), 1.0));
         let metric = SeriesKey::clone(&key("A", "cpu", &[("i", "1")], ""));
         assert_eq!(index.find(metric.clone(), None).len(), 3);
         assert_eq!(index.find(metric, Some("Count")).len(), 1);

@@ -3,6 +3,8 @@
 use crate::Options;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
+use crate::event_tree::{Frontier, StoredTree};
+use crate::filter_cache::FilterCache;
 use crate::flush::FlushCommand;
 use crate::journal;
 use crate::lock::DirLock;
@@ -34,6 +36,8 @@ pub(crate) struct Committed {
     /// The manifest that is true, for its removal after the next commit.
     pub stored: u64,
     pub cut: Cut,
+    /// The hash tree when events were last removed: verification begins there.
+    pub event_tree_base: Frontier,
 }
 
 /// How the next manifest differs from this one.
@@ -62,12 +66,16 @@ pub(crate) struct State {
     pub visible_logs: AtomicU64,
     /// The same for audit events.
     pub visible_events: AtomicU64,
+    /// The hash tree over all acknowledged events.
+    pub event_tree: Mutex<Frontier>,
     /// Bytes and batches that wait for the writer.
     pub queued_bytes: AtomicUsize,
     pub queued_batches: AtomicUsize,
     /// Why the journal takes no more writes.
     pub poisoned: OnceLock<String>,
     pub flush_error: Mutex<Option<String>>,
+    /// Why a memtable that is due could not be cut.
+    pub cut_error: Mutex<Option<String>>,
     pub flusher: mpsc::Sender<FlushCommand>,
     pub flush_waiting: AtomicBool,
     /// Told after each flush: there may be room for appends that wait.
@@ -78,6 +86,10 @@ pub(crate) struct State {
     pub journals: Mutex<BTreeMap<u64, u64>>,
     /// Segments that no manifest lists any more; their objects go when no scan reads them.
     pub graveyard: Mutex<Vec<Arc<Segment>>>,
+    /// Token filters that searches have read.
+    pub filter_cache: FilterCache,
+    /// One for each part of a search that may be worked on.
+    pub search_permits: Arc<tokio::sync::Semaphore>,
     /// Released by `close`.
     pub lock: Mutex<Option<DirLock>>,
 }
@@ -124,6 +136,16 @@ impl State {
         Error::Poisoned { reason: reason.clone() }
     }
 
+    /// Refuses writes from now on, unless the write failed for want of room and left nothing.
+    pub(crate) fn poison_unless_full(&self, error: Error) -> Error {
+        if matches!(error, Error::Full { .. }) { error } else { self.poison(&error) }
+    }
+
+    /// Why records stay in memory: the last flush or the last cut failed.
+    pub(crate) fn flush_error(&self) -> Option<String> {
+        lock(&self.flush_error).clone().or_else(|| lock(&self.cut_error).clone())
+    }
+
     /// The error of every write after the journal was poisoned.
     pub(crate) fn check_poison(&self) -> Result<()> {
         match self.poisoned.get() {
@@ -141,7 +163,13 @@ impl State {
     /// what the change is based on is gone (a reset came between).
     pub(crate) async fn commit(&self, change: Change) -> Result<bool> {
         let mut committed = self.committed.lock().await;
-        let Some((next, cut)) = self.apply(&change, committed.cut) else { return Ok(false) };
+        let Some((next, cut)) = self.apply(&change, committed.cut.clone()) else { return Ok(false) };
+        let before = self.snapshot().removed.events_from();
+        let base = if change.reset.is_some() || next.removed.events_from() > before {
+            lock(&self.event_tree).clone()
+        } else {
+            committed.event_tree_base.clone()
+        };
         committed.number += 1;
         let manifest = Manifest {
             number: committed.number,
@@ -150,6 +178,8 @@ impl State {
             next_event_sequence: cut.next_event_sequence,
             next_segment: self.next_segment.load(std::sync::atomic::Ordering::Relaxed),
             removed: Removed::clone(&next.removed),
+            event_tree: StoredTree::from(&*cut.event_tree),
+            event_tree_base: StoredTree::from(&base),
             segments: next.segments.iter().map(|segment| segment.entry.clone()).collect(),
             ..Manifest::first()
         };
@@ -165,8 +195,8 @@ impl State {
         lock(&self.graveyard).extend(dropped);
         let old = committed.stored;
         committed.stored = committed.number;
-        committed.cut = cut;
         self.remove_journals(cut.journal_first);
+        (committed.cut, committed.event_tree_base) = (cut, base);
         self.remove_object(&Manifest::path(old)).await;
         drop(committed);
         self.sweep().await;
@@ -178,7 +208,7 @@ impl State {
         let mut next = Snapshot::clone(&self.snapshot());
         if let Some((_, cut)) = &change.reset {
             (next.segments, next.removed) = (Vec::new(), Arc::default());
-            return Some((next, *cut));
+            return Some((next, cut.clone()));
         }
         let listed = |id: &u64| next.segments.iter().any(|segment| segment.entry.id == *id);
         let memtable_there =
@@ -248,6 +278,7 @@ impl State {
         for entry in dead {
             self.remove_object(&entry.path()).await;
             self.remove_object(&entry.index_path()).await;
+            self.remove_object(&entry.filter_path()).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `View` and `Part`: the log and event tables cut into parts that can be read beside each other, for queries over columns.
+//! `View` and `TablePart`: the log and event tables cut into parts that can be read beside each other, for queries over columns.
 //!
 //! A view is one consistent state of the store: each record that was acknowledged before it was taken is in exactly one part.
 //! What is skipped: segments and row groups without the time range, the groups or the streams here, from memory alone;
@@ -7,8 +7,9 @@
 use crate::Store;
 use crate::manifest::Removed;
 use crate::memtable::Memtable;
-use crate::segment::{Keys, Kind, Segment, events, logs};
-use crate::state::Snapshot;
+use crate::segment::{Keys, Kind, Segment, logs};
+use crate::state::{Snapshot, State};
+use crate::table_events;
 use arrow_schema::{DataType, Schema};
 use model::{GroupId, SeriesKey, StreamId, TimeRange, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ use std::sync::atomic::Ordering;
 pub enum Table {
     /// Log events; columns as in log segments.
     Logs,
-    /// Audit events; columns as in event segments.
+    /// Audit events; columns as in `table_events.rs`.
     Events,
 }
 
@@ -38,7 +39,7 @@ impl Table {
     pub fn columns(self) -> &'static [&'static str] {
         match self {
             Table::Logs => &logs::COLUMNS,
-            Table::Events => &events::COLUMNS,
+            Table::Events => &table_events::COLUMNS,
         }
     }
 
@@ -51,7 +52,7 @@ impl Table {
     pub fn schema(self) -> Arc<Schema> {
         match self {
             Table::Logs => logs::schema(),
-            Table::Events => events::schema(),
+            Table::Events => table_events::schema(),
         }
     }
 
@@ -117,10 +118,11 @@ pub(crate) enum PartSource {
 
 /// A part of a table: the rows of one memtable (for logs, of one group in it) or of one row group.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct TablePart {
     pub(crate) source: PartSource,
     pub(crate) sequence_end: u64,
     pub(crate) removed: Arc<Removed>,
+    pub(crate) state: Arc<State>,
     /// No row is earlier.
     pub min_time: Timestamp,
     /// No row is later.
@@ -133,7 +135,7 @@ pub struct Part {
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     /// What is left, in no particular order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TablePart>,
     /// Segments of the table.
     pub segments: usize,
     /// Segments of which no row group is left.
@@ -147,6 +149,7 @@ pub struct Parts {
 /// One consistent state of the store. Segments stay readable while it is held.
 #[derive(Debug, Clone)]
 pub struct View {
+    state: Arc<State>,
     snapshot: Arc<Snapshot>,
     logs_end: u64,
     events_end: u64,
@@ -161,7 +164,7 @@ impl Store {
         let snapshot = self.state().snapshot();
         let logs_end = self.state().visible_logs.load(Ordering::Acquire);
         let events_end = self.state().visible_events.load(Ordering::Acquire);
-        View { snapshot, logs_end, events_end }
+        View { state: Arc::clone(self.state()), snapshot, logs_end, events_end }
     }
 
     /// Every series, over all accounts and regions, that `admits`, in key order.
@@ -176,11 +179,7 @@ impl Store {
         let stored = snapshot.segments.iter().filter(metric).map(|segment| (segment.min_time(), segment.max_time()));
         let mut times: Vec<(Timestamp, Timestamp)> = stored.collect();
         for memtable in &snapshot.memtables {
-            let metrics = memtable.metrics();
-            let points = metrics.values().flat_map(|lines| &lines.points).map(|point| point.timestamp);
-            times.extend(points.fold(None, |times: Option<(Timestamp, Timestamp)>, time| {
-                Some(times.map_or((time, time), |(min, max)| (min.min(time), max.max(time))))
-            }));
+            times.extend(memtable.metrics().times());
         }
         let min = times.iter().map(|(min, _)| *min).min()?;
         let max = times.iter().map(|(_, max)| *max).max()?;
@@ -227,12 +226,12 @@ impl View {
         found
     }
 
-    fn part(&self, source: PartSource, sequence_end: u64, times: (Timestamp, Timestamp), rows: u64) -> Part {
-        let removed = Arc::clone(&self.snapshot.removed);
-        Part { source, sequence_end, removed, min_time: times.0, max_time: times.1, rows }
+    fn part(&self, source: PartSource, sequence_end: u64, times: (Timestamp, Timestamp), rows: u64) -> TablePart {
+        let (removed, state) = (Arc::clone(&self.snapshot.removed), Arc::clone(&self.state));
+        TablePart { source, sequence_end, removed, state, min_time: times.0, max_time: times.1, rows }
     }
 
-    fn memory_logs(&self, memtable: &Arc<Memtable>, filter: &TableFilter, parts: &mut Vec<Part>) {
+    fn memory_logs(&self, memtable: &Arc<Memtable>, filter: &TableFilter, parts: &mut Vec<TablePart>) {
         let groups: Vec<GroupId> = memtable.logs().keys().copied().collect();
         for group in groups.into_iter().filter(|group| filter.has_group(*group)) {
             if self.snapshot.removed.has_group(group) {
@@ -247,7 +246,7 @@ impl View {
         }
     }
 
-    fn memory_events(&self, memtable: &Arc<Memtable>, filter: &TableFilter, parts: &mut Vec<Part>) {
+    fn memory_events(&self, memtable: &Arc<Memtable>, filter: &TableFilter, parts: &mut Vec<TablePart>) {
         let window = self.event_window(filter);
         if let Some((min, max)) = memtable.event_times().filter(|(min, max)| window.overlaps(*min, *max)) {
             let source = PartSource::MemoryEvents { memtable: Arc::clone(memtable), window };
@@ -304,7 +303,7 @@ impl View {
         runs
     }
 
-    fn row_group(&self, segment: &Arc<Segment>, row_group: usize, runs: Vec<Run>) -> Part {
+    fn row_group(&self, segment: &Arc<Segment>, row_group: usize, runs: Vec<Run>) -> TablePart {
         let about = &segment.row_groups[row_group];
         let times = (about.min_time, about.max_time);
         let rows = runs.iter().map(|run| run.rows.len() as u64).sum();

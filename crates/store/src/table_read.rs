@@ -1,4 +1,4 @@
-//! Reads a `Part` page by page: first what decides, then the asked columns of the rows that are left.
+//! Reads a `TablePart` page by page: first what decides, then the asked columns of the rows that are left.
 //!
 //! What is skipped: row groups whose Bloom filters have none of the asked values; of the others, rows that do not meet the
 //! conditions, of which only the columns of the conditions are read.
@@ -9,8 +9,10 @@ use crate::position::{Direction, Window};
 use crate::scan_logs::runs;
 use crate::segment::events::EventBatch;
 use crate::segment::logs::LogBatch;
-use crate::segment::{Segment, column};
-use crate::table::{Part, PartSource, Run, Table, TableFilter};
+use crate::segment::{Needle, Segment, column};
+use crate::table::{PartSource, Run, Table, TableFilter, TablePart};
+use crate::table_events::{self, RECORD};
+use crate::token_filter::Probe;
 use arrow_array::{RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::Schema;
 use memchr::memmem::Finder;
@@ -47,7 +49,7 @@ pub struct PartReader {
 /// A part in work.
 #[derive(Debug)]
 pub struct OpenPart {
-    part: Part,
+    part: TablePart,
     /// Of a memtable: what is left of its window.
     window: Window,
     /// Of a row group: wanted rows that are not read yet, ascending, and their times where they were needed.
@@ -74,7 +76,7 @@ impl PartReader {
     }
 
     /// Begins a part.
-    pub fn open(&self, part: Part) -> OpenPart {
+    pub fn open(&self, part: TablePart) -> OpenPart {
         let range = match &part.source {
             PartSource::MemoryLogs { window, .. } | PartSource::MemoryEvents { window, .. } => *window,
             PartSource::RowGroup { .. } => TimeRange::ALL,
@@ -113,16 +115,22 @@ impl PartReader {
     }
 
     /// Decides which rows of a row group are wanted.
-    async fn find(&mut self, part: &Part, segment: &Arc<Segment>, row_group: usize, wanted: &[Run]) -> Result<Found> {
-        if self.is_ruled_out(segment, row_group).await? {
+    async fn find(
+        &mut self,
+        part: &TablePart,
+        segment: &Arc<Segment>,
+        row_group: usize,
+        wanted: &[Run],
+    ) -> Result<Found> {
+        if self.is_ruled_out(part, segment, row_group).await? {
             self.stats.row_groups_skipped += 1;
             return Ok(Found::default());
         }
         self.stats.rows_seen += wanted.iter().map(|run| run.rows.len() as u64).sum::<u64>();
         let times = self.order.is_some() || wanted.iter().any(|run| run.check_times);
         let streams = wanted.iter().any(|run| run.check_streams);
-        let mut deciding: BTreeSet<&str> = self.filter.one_of.iter().map(|(column, _)| *column).collect();
-        deciding.extend(self.filter.contains.iter().map(|(column, _)| *column));
+        let mut deciding: BTreeSet<&'static str> = self.filter.one_of.iter().map(|(column, _)| *column).collect();
+        deciding.extend(self.filter.contains.iter().map(|(column, _)| *column).filter(|column| *column != RECORD));
         deciding.extend(times.then(|| self.table.time_column()));
         deciding.extend(streams.then_some("stream"));
         let ranges: Vec<Range<usize>> = wanted.iter().map(|run| run.rows.clone()).collect();
@@ -131,10 +139,11 @@ impl PartReader {
         if deciding.is_empty() {
             found.rows.extend(rows.map(|(row, _)| row as u32));
         } else {
-            let deciding: Vec<&str> = deciding.into_iter().collect();
-            for batch in segment.read(row_group, ranges, &deciding).await? {
+            let deciding: Vec<&'static str> = deciding.into_iter().collect();
+            for batch in self.read(segment, row_group, ranges, &deciding).await? {
                 let decided = Decided::of(self, part, &batch, times, streams)?;
-                for ((row, run), at) in rows.by_ref().zip(0..batch.num_rows()) {
+                // In this order, so that no row is taken without its answer.
+                for (at, (row, run)) in (0..batch.num_rows()).zip(rows.by_ref()) {
                     if decided.admits(at, run) {
                         found.rows.push(row as u32);
                         found.times.extend(decided.times.map(|times| times.value(at)));
@@ -142,21 +151,61 @@ impl PartReader {
                 }
             }
         }
+        self.keep_records(segment, row_group, &mut found).await?;
         found.left = 0..found.rows.len();
         Ok(found)
     }
 
-    /// True when an index of the row group says that it has no wanted row. Token filters over text belong here: a row group
-    /// without a token of a text in `filter.contains` is ruled out.
-    async fn is_ruled_out(&self, segment: &Arc<Segment>, row_group: usize) -> Result<bool> {
+    /// Of the rows found so far, keeps those whose record may have the texts that it must contain.
+    async fn keep_records(&self, segment: &Arc<Segment>, row_group: usize, found: &mut Found) -> Result<()> {
+        for (_, text) in self.filter.contains.iter().filter(|(column, _)| *column == RECORD) {
+            let needle = Needle::new(text);
+            let mut kept = Vec::with_capacity(found.rows.len());
+            for batch in segment.read_dictionaries(row_group, runs(&found.rows), &needle.columns()).await? {
+                kept.extend(needle.candidates(&batch)?);
+            }
+            let mut answers = kept.iter();
+            found.rows.retain(|_| answers.next().copied().unwrap_or(true));
+            let mut answers = kept.iter();
+            found.times.retain(|_| answers.next().copied().unwrap_or(true));
+        }
+        Ok(())
+    }
+
+    /// True when an index of the row group says that it has no wanted row.
+    async fn is_ruled_out(&self, part: &TablePart, segment: &Arc<Segment>, row_group: usize) -> Result<bool> {
         for (column, values) in &self.filter.one_of {
-            if let Some(bloom) = segment.bloom(row_group, column).await?
+            // Ids are stored as bytes; their filter is not asked for text.
+            if *column != "event_id"
+                && let Some(bloom) = segment.bloom(row_group, column).await?
                 && !values.iter().any(|value| bloom.check(&value.as_str()))
             {
                 return Ok(true);
             }
         }
-        Ok(false)
+        if self.table == Table::Events {
+            return Ok(false);
+        }
+        let texts = self.filter.contains.iter().filter(|(column, _)| *column == "message");
+        let probe = Probe::new(&texts.map(|(_, text)| vec![text.clone()]).collect::<Vec<_>>());
+        Ok(!probe.is_empty() && !segment.admits(row_group, &probe, &part.state.filter_cache).await?)
+    }
+
+    /// Reads columns of the table.
+    async fn read(
+        &self,
+        segment: &Arc<Segment>,
+        row_group: usize,
+        ranges: Vec<Range<usize>>,
+        columns: &[&'static str],
+    ) -> Result<Vec<RecordBatch>> {
+        match self.table {
+            Table::Logs => segment.read(row_group, ranges, columns).await,
+            Table::Events => {
+                let batches = segment.read(row_group, ranges, &table_events::stored(columns)).await?;
+                batches.iter().map(|batch| table_events::shape(batch, columns)).collect()
+            }
+        }
     }
 
     /// The next rows that are not ruled out meanwhile.
@@ -179,7 +228,7 @@ impl PartReader {
         if self.columns.is_empty() {
             return empty_rows(rows.len());
         }
-        let batches = segment.read(row_group, runs(rows), &self.columns).await?;
+        let batches = self.read(segment, row_group, runs(rows), &self.columns).await?;
         let schema = batches.first().map(RecordBatch::schema).unwrap_or_else(|| Arc::new(Schema::empty()));
         let whole = arrow_select::concat::concat_batches(&schema, &batches);
         self.project(&whole.map_err(|error| Error::Bug(format!("join pages of a segment: {error}")))?)
@@ -195,7 +244,8 @@ impl PartReader {
                         streams.as_ref().is_none_or(|wanted| wanted.contains(&stream))
                             && !open.part.removed.has_stream(stream)
                     };
-                    let (page, last) = memtable.log_page(*group, &admits, open.window, direction, sequence_end);
+                    let (page, last) =
+                        memtable.log_page(*group, &admits, &mut |_, _| true, open.window, direction, sequence_end);
                     let mut batch = LogBatch::default();
                     for row in (0..page.len()).map(|at| page.row(at)) {
                         let position = (row.timestamp, row.sequence);
@@ -207,8 +257,14 @@ impl PartReader {
                     let admits = |event: &Event| self.admits_event(event);
                     let (page, last) = memtable.event_page(open.window, direction, sequence_end, &admits);
                     let mut batch = EventBatch::default();
-                    page.rows.iter().for_each(|row| batch.push(row.sequence, &row.event));
-                    (batch.take()?, last)
+                    page.rows.iter().try_for_each(|row| batch.push(row.sequence, &row.event))?;
+                    let batch = batch.take()?;
+                    let shaped = if batch.num_rows() == 0 {
+                        batch
+                    } else {
+                        table_events::shape(&batch, &table_events::COLUMNS)?
+                    };
+                    (shaped, last)
                 }
                 PartSource::RowGroup { .. } => return Ok(None),
             };
@@ -221,7 +277,7 @@ impl PartReader {
     }
 
     fn admits_event(&self, event: &Event) -> bool {
-        let text = |column: &str| crate::segment::events::text(event, column);
+        let text = |column: &str| table_events::text(event, column);
         self.filter.one_of.iter().all(|(column, values)| text(column).is_none_or(|text| values.contains(text)))
             && self.filter.contains.iter().all(|(column, part)| text(column).is_none_or(|text| text.contains(part)))
     }
@@ -247,7 +303,7 @@ fn empty_rows(rows: usize) -> Result<RecordBatch> {
 /// The deciding columns of a batch.
 struct Decided<'a> {
     reader: &'a PartReader,
-    part: &'a Part,
+    part: &'a TablePart,
     times: Option<&'a TimestampMillisecondArray>,
     streams: Option<&'a UInt64Array>,
     one_of: Vec<(&'a StringArray, &'a BTreeSet<String>)>,
@@ -255,9 +311,16 @@ struct Decided<'a> {
 }
 
 impl<'a> Decided<'a> {
-    fn of(reader: &'a PartReader, part: &'a Part, batch: &'a RecordBatch, times: bool, streams: bool) -> Result<Self> {
+    fn of(
+        reader: &'a PartReader,
+        part: &'a TablePart,
+        batch: &'a RecordBatch,
+        times: bool,
+        streams: bool,
+    ) -> Result<Self> {
         let one_of = reader.filter.one_of.iter().map(|(name, values)| Ok((column(batch, name)?, values)));
-        let contains = reader.filter.contains.iter().map(|(name, text)| Ok((column(batch, name)?, Finder::new(text))));
+        let contains = reader.filter.contains.iter().filter(|(name, _)| *name != RECORD);
+        let contains = contains.map(|(name, text)| Ok((column(batch, name)?, Finder::new(text))));
         Ok(Self {
             reader,
             part,

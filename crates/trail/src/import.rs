@@ -209,13 +209,15 @@ pub struct Imported {
 pub async fn store(trail: &Trail, events: Vec<Event>) -> Result<Imported, store::Error> {
     let _turn = trail.import_turn.lock().await;
     let named: Vec<(Timestamp, &str)> = events.iter().map(|event| (event.time, event.event_id.as_str())).collect();
-    let mut seen: HashSet<String> = trail.store.existing_event_ids(&named).await?;
-    drop(named);
+    let stored = trail.store.existing_event_ids(&named).await?;
+    let mut seen: HashSet<&str> = HashSet::with_capacity(named.len());
+    let new: Vec<bool> = named.iter().map(|(_, id)| !stored.contains(*id) && seen.insert(id)).collect();
+    drop((named, seen));
     let mut imported = Imported::default();
     let mut batch = Batch::default();
     let mut bytes = 0_usize;
-    for event in events {
-        if !seen.insert(event.event_id.clone()) {
+    for (event, new) in events.into_iter().zip(new) {
+        if !new {
             imported.duplicates += 1;
             continue;
         }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod cloudtrail;
 pub mod cloudtrail_data;
 pub mod import;
+mod json;
 pub mod record;
 pub mod selectors;
 pub mod sts;

@@ -4,11 +4,9 @@
 //! A record whose time cannot be read (redacted ones exist) is kept at the epoch, 1970-01-01: nothing is lost, it is
 //! found again by a second import, and it cannot be mistaken for something that happened lately.
 
+use crate::json::{Json, Object};
 use model::{Event, EventResource, Timestamp, limits};
-use serde_json::Value;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What a record that does not say gets.
@@ -40,41 +38,47 @@ pub fn parse(text: String, defaults: &Defaults) -> Result<Event, NotARecord> {
         let max = limits::AUDIT_EVENT_BYTES_MAX;
         return Err(NotARecord(format!("the record has {} bytes, more than {max}", text.len())));
     }
-    let members = Members::of(&text)?;
-    let event = event_of(&members, &text, defaults)?;
-    drop(members);
+    let event = event_of(&members(&text)?, &text, defaults)?;
     Ok(Event { record: text, ..event })
 }
 
-fn event_of(members: &Members<'_>, text: &str, defaults: &Defaults) -> Result<Event, NotARecord> {
+/// The top-level members of a record.
+fn members(text: &str) -> Result<Object<'_>, NotARecord> {
+    match text.trim_start().as_bytes().first() {
+        Some(b'{') => Json::check(text).map(Json::object).map_err(|error| NotARecord(format!("not JSON: {error}"))),
+        _ => Err(NotARecord("not a JSON object".into())),
+    }
+}
+
+fn event_of(members: &Object<'_>, text: &str, defaults: &Defaults) -> Result<Event, NotARecord> {
     // An Insights event names the operation in its details, an audit event of an application in its data.
-    let details = [members.value("insightDetails"), members.value("eventData")];
-    let inner = |key: &str| details.iter().find_map(|value| scalar(value.get(key)?));
-    let name = members.text("eventName").or_else(|| inner("eventName"));
-    let time = members.time("eventTime");
-    if let Some(reason) = members.foreign(name.is_some() || time.is_some()) {
+    let details = ["insightDetails", "eventData"].map(|key| members.get(key).map(Json::object).unwrap_or_default());
+    let either = |key: &str| members.text(key).or_else(|| details.iter().find_map(|inner| inner.text(key)));
+    let owned = |text: Option<Cow<'_, str>>| text.unwrap_or_default().into_owned();
+    let (name, time) = (either("eventName"), time(members));
+    if let Some(reason) = foreign(members, name.is_some() || time.is_some()) {
         return Err(NotARecord(reason));
     }
-    let identity = Identity(members.value("userIdentity"));
-    let source = members.text("eventSource").or_else(|| inner("eventSource")).unwrap_or_default();
-    let filled = |text: Option<String>| text.filter(|t| !t.is_empty());
+    let identity = Identity(members.get("userIdentity").map(Json::object).unwrap_or_default());
+    let source = owned(either("eventSource"));
+    let filled = |text: Option<Cow<'_, str>>| text.filter(|t| !t.is_empty()).map(Cow::into_owned);
     Ok(Event {
         event_id: filled(members.text("eventID"))
             .unwrap_or_else(|| Uuid::new_v5(&DERIVED_IDS, text.as_bytes()).to_string()),
         account: filled(members.text("recipientAccountId"))
-            .or_else(|| filled(identity.text(&["accountId", "accountid"])))
+            .or_else(|| filled(identity.0.text_of(&["accountId", "accountid"])))
             .unwrap_or_else(|| defaults.account.clone()),
         region: filled(members.text("awsRegion")).unwrap_or_else(|| defaults.region.clone()),
         time: time.unwrap_or_default(),
         ingestion_time: defaults.ingestion_time,
-        name: name.unwrap_or_default(),
-        category: members.category(),
+        name: owned(name),
+        category: category(members),
         username: identity.username(),
-        access_key_id: identity.text(&["accessKeyId", "accesskeyid"]).unwrap_or_default(),
+        access_key_id: owned(identity.0.text_of(&["accessKeyId", "accesskeyid"])),
         read_only: members.flag("readOnly"),
-        error_code: members.text("errorCode").or_else(|| inner("errorCode")).unwrap_or_default(),
-        source_ip: members.text("sourceIPAddress").or_else(|| inner("sourceIPAddress")).unwrap_or_default(),
-        user_arn: identity.text(&["arn", "ARN"]).unwrap_or_default(),
+        error_code: owned(either("errorCode")),
+        source_ip: owned(either("sourceIPAddress")),
+        user_arn: owned(identity.arn()),
         resources: resources(members, &source),
         source,
         record: String::new(),
@@ -89,116 +93,76 @@ pub(crate) struct SelectorFields {
 }
 
 pub(crate) fn selector_fields(text: &str) -> SelectorFields {
-    let members = Members::of(text).unwrap_or(Members(BTreeMap::new()));
+    let members = members(text).unwrap_or_default();
+    let owned = |key| members.text(key).unwrap_or_default().into_owned();
     SelectorFields {
-        event_type: members.text("eventType").unwrap_or_default(),
-        vpc_endpoint_id: members.text("vpcEndpointId").unwrap_or_default(),
+        event_type: owned("eventType"),
+        vpc_endpoint_id: owned("vpcEndpointId"),
         from_console: members.flag("sessionCredentialFromConsole").unwrap_or(false),
     }
 }
 
-/// The top-level members of a record, their values unread. Of a member given twice the last counts.
-struct Members<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
-
-impl<'a> Members<'a> {
-    fn of(text: &'a str) -> Result<Self, NotARecord> {
-        match text.trim_start().as_bytes().first() {
-            Some(b'{') => serde_json::from_str(text).map(Self).map_err(|e| NotARecord(format!("not JSON: {e}"))),
-            _ => Err(NotARecord("not a JSON object".into())),
-        }
+/// `eventTime` as text, or as seconds or milliseconds since the epoch.
+fn time(members: &Object<'_>) -> Option<Timestamp> {
+    let text = members.text("eventTime")?;
+    if let Ok(number) = text.parse::<f64>() {
+        // Seconds stay below this until the year 5138; milliseconds passed it in 1973.
+        let millis = if number.abs() < 1e11 { number * 1000.0 } else { number };
+        return (number.is_finite() && millis.abs() < 1e16).then_some(Timestamp(millis as i64));
     }
-
-    fn has(&self, key: &str) -> bool {
-        self.0.contains_key(key)
-    }
-
-    fn value(&self, key: &str) -> Value {
-        self.0.get(key).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(Value::Null)
-    }
-
-    fn text(&self, key: &str) -> Option<String> {
-        let raw = self.0.get(key)?.get();
-        // Large objects are not read to find out that they are not text.
-        if raw.starts_with(['{', '[']) { None } else { scalar(&serde_json::from_str(raw).ok()?) }
-    }
-
-    fn flag(&self, key: &str) -> Option<bool> {
-        match self.text(key)?.to_ascii_lowercase().as_str() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
-    }
-
-    /// A time as text, or as seconds or milliseconds since the epoch.
-    fn time(&self, key: &str) -> Option<Timestamp> {
-        let text = self.text(key)?;
-        if let Ok(number) = text.parse::<f64>() {
-            // Seconds stay below this until the year 5138; milliseconds passed it in 1973.
-            let millis = if number.abs() < 1e11 { number * 1000.0 } else { number };
-            return (number.is_finite() && millis.abs() < 1e16).then_some(Timestamp(millis as i64));
-        }
-        Timestamp::parse_iso(&text)
-    }
-
-    fn category(&self) -> String {
-        if let Some(category) = self.text("eventCategory").filter(|c| !c.is_empty()) {
-            return category;
-        }
-        if self.has("insightDetails") {
-            return "Insight".into();
-        }
-        // Version 1.06 said managementEvent and had no category yet; records before it are taken for management events.
-        if self.flag("managementEvent") == Some(false) { "Data".into() } else { "Management".into() }
-    }
-
-    /// Why this object is something else than an audit record, if it is.
-    fn foreign(&self, says_something: bool) -> Option<String> {
-        if self.has("digestStartTime") || self.has("digestS3Object") {
-            return Some("a CloudTrail digest file, not a record".into());
-        }
-        let neither = "not a CloudTrail record: it has neither eventTime nor eventName";
-        (!says_something).then(|| neither.into())
-    }
+    Timestamp::parse_iso(&text)
 }
 
-/// Text of a string, number or boolean.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+fn category(members: &Object<'_>) -> String {
+    if let Some(category) = members.text("eventCategory").filter(|c| !c.is_empty()) {
+        return category.into_owned();
     }
+    if members.get("insightDetails").is_some() {
+        return "Insight".into();
+    }
+    // Version 1.06 said managementEvent and had no category yet; records before it are taken for management events.
+    if members.flag("managementEvent") == Some(false) { "Data".into() } else { "Management".into() }
 }
 
-struct Identity(Value);
+/// Why this object is something else than an audit record, if it is.
+fn foreign(members: &Object<'_>, says_something: bool) -> Option<String> {
+    if members.get("digestStartTime").is_some() || members.get("digestS3Object").is_some() {
+        return Some("a CloudTrail digest file, not a record".into());
+    }
+    let neither = "not a CloudTrail record: it has neither eventTime nor eventName";
+    (!says_something).then(|| neither.into())
+}
 
-impl Identity {
-    fn text(&self, spellings: &[&str]) -> Option<String> {
-        spellings.iter().find_map(|key| scalar(self.0.get(key)?))
+struct Identity<'a>(Object<'a>);
+
+impl<'a> Identity<'a> {
+    fn arn(&self) -> Option<Cow<'a, str>> {
+        self.0.text_of(&["arn", "ARN"])
     }
 
     /// LookupEvents' Username: `root`, the session name of an assumed role or federated user, else the user name.
     fn username(&self) -> String {
-        let user_name = self.text(&["userName", "username"]).filter(|name| !name.is_empty());
-        match self.text(&["type"]).as_deref() {
+        let user_name = || {
+            let name = self.0.text_of(&["userName", "username"]).filter(|name| !name.is_empty());
+            name.map(Cow::into_owned)
+        };
+        match self.0.text("type").as_deref() {
             Some("Root") => "root".into(),
-            Some("AssumedRole" | "FederatedUser") => self.session_name().or(user_name).unwrap_or_default(),
-            _ => user_name.or_else(|| self.session_name()).unwrap_or_default(),
+            Some("AssumedRole" | "FederatedUser") => self.session_name().or_else(user_name).unwrap_or_default(),
+            _ => user_name().or_else(|| self.session_name()).unwrap_or_default(),
         }
     }
 
     /// `SESSION` of `arn:aws:sts::1:assumed-role/ROLE/SESSION` or of the principal id `AROA…:SESSION`.
     fn session_name(&self) -> Option<String> {
-        let arn = self.text(&["arn", "ARN"]).unwrap_or_default();
+        let arn = self.arn().unwrap_or_default();
         if (arn.contains(":assumed-role/") || arn.contains(":federated-user/"))
             && let Some((_, session)) = arn.rsplit_once('/')
             && !session.is_empty()
         {
             return Some(session.to_owned());
         }
-        let principal = self.text(&["principalId", "principalid"])?;
+        let principal = self.0.text_of(&["principalId", "principalid"])?;
         principal.split_once(':').map(|(_, session)| session.to_owned()).filter(|session| !session.is_empty())
     }
 }
@@ -230,35 +194,31 @@ const NAMED: [(&str, &str, &str); 22] = [
 ];
 
 /// Resources that the record lists, and those that its request parameters name, as LookupEvents shows both.
-fn resources(members: &Members<'_>, source: &str) -> Vec<EventResource> {
+fn resources(members: &Object<'_>, source: &str) -> Vec<EventResource> {
     let mut found: Vec<EventResource> = Vec::new();
-    let mut add = |resource_type: String, name: String| {
-        let resource = EventResource { resource_type, name };
-        if !resource.name.is_empty() && found.len() < RESOURCES_MAX && !found.contains(&resource) {
-            found.push(resource);
+    let mut add = |resource_type: &str, name: &str| {
+        let known = |found: &EventResource| found.resource_type == resource_type && found.name == name;
+        if !name.is_empty() && found.len() < RESOURCES_MAX && !found.iter().any(known) {
+            found.push(EventResource { resource_type: resource_type.into(), name: name.into() });
         }
     };
-    if let Value::Array(listed) = members.value("resources") {
-        for resource in &listed {
-            let get = |keys: [&str; 4]| keys.iter().find_map(|key| scalar(resource.get(key)?));
-            let name = get(["ARN", "arn", "ARNPrefix", "arnPrefix"]).or_else(|| scalar(resource)).unwrap_or_default();
-            add(get(["type", "Type", "resourceType", "ResourceType"]).unwrap_or_default(), name);
-        }
+    for listed in members.get("resources").and_then(Json::elements).into_iter().flatten() {
+        let resource = listed.object();
+        let name = resource.text_of(&["ARN", "arn", "ARNPrefix", "arnPrefix"]).or_else(|| listed.scalar());
+        let resource_type = resource.text_of(&["type", "Type", "resourceType", "ResourceType"]);
+        add(&resource_type.unwrap_or_default(), &name.unwrap_or_default());
     }
-    let known: Vec<_> = NAMED.iter().filter(|(of, _, _)| *of == source).collect();
-    if !known.is_empty() {
-        let parameters = members.value("requestParameters");
-        for (_, parameter, resource_type) in known {
-            match parameters.get(parameter) {
-                Some(Value::Array(names)) => {
-                    names.iter().filter_map(scalar).for_each(|name| add((*resource_type).into(), name));
-                }
-                Some(value) => {
-                    scalar(value).into_iter().for_each(|name| add((*resource_type).into(), name));
-                }
-                None => {}
-            }
+    let mut known = NAMED.iter().filter(|(of, _, _)| *of == source).peekable();
+    if known.peek().is_none() {
+        return found;
+    }
+    let parameters = members.get("requestParameters").map(Json::object).unwrap_or_default();
+    for (_, parameter, resource_type) in known {
+        let Some(value) = parameters.get(parameter) else { continue };
+        if let Some(text) = value.scalar() {
+            add(resource_type, &text);
         }
+        value.elements().into_iter().flatten().filter_map(Json::scalar).for_each(|name| add(resource_type, &name));
     }
     found
 }

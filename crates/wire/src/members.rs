@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 
 /// Which members of a structure were there, by their index in the model.
 #[derive(Debug, Default)]
-pub struct Seen(u64);
+pub struct Seen {
+    present: u64,
+    /// Which member is looked for first: clients mostly send them in the order of the model.
+    expected: usize,
+}
 
 impl Seen {
     /// The index of the next member in `names`, or `None` at the end of the structure. Unknown members are passed
@@ -14,14 +18,16 @@ impl Seen {
     pub fn next<R: Reader>(&mut self, reader: &mut R, names: &[&str]) -> Result<Option<usize>, DecodeError> {
         loop {
             let Some(name) = reader.next_field()? else { return Ok(None) };
-            let found = names.iter().position(|known| *known == name);
+            let is_expected = names.get(self.expected).is_some_and(|expected| *expected == name);
+            let found = if is_expected { Some(self.expected) } else { names.iter().position(|known| *known == name) };
             drop(name);
             let Some(index) = found else {
                 reader.skip()?;
                 continue;
             };
+            self.expected = index + 1;
             if !reader.null()? {
-                self.0 |= 1 << (index & 63);
+                self.present |= 1 << (index & 63);
                 return Ok(Some(index));
             }
         }
@@ -36,7 +42,7 @@ impl Seen {
         violations: &mut Violations,
     ) {
         for &index in required {
-            if self.0 & (1 << (index & 63)) == 0
+            if self.present & (1 << (index & 63)) == 0
                 && let Some(name) = names.get(index)
             {
                 violations.missing(&at.field(name));

@@ -88,6 +88,11 @@ impl ColumnPattern {
         self.prefilter.literals()
     }
 
+    /// See `FilterPattern::required_clauses`.
+    pub fn required_clauses(&self) -> Clauses {
+        self.prefilter.clauses().clone()
+    }
+
     fn matching_words<'a>(&self, line: &'a str) -> Option<Vec<&'a str>> {
         if !self.prefilter.admits(line) {
             return None;

@@ -87,6 +87,13 @@ impl JsonPattern {
         self.prefilter.literals()
     }
 
+    /// See `FilterPattern::required_clauses`.
+    pub fn required_clauses(&self) -> Clauses {
+        let mut clauses = self.prefilter.clauses().clone();
+        clauses.iter_mut().for_each(|clause| clause.push("\\u".into()));
+        clauses
+    }
+
     fn matching_values<'a>(&self, line: &'a str) -> Option<Vec<(usize, Value<'a>)>> {
         // Any character can be written as \u0041: a line with such escapes is parsed whatever the prefilter says.
         if !self.prefilter.admits(line) && memchr::memmem::find(line.as_bytes(), b"\\u").is_none() {

@@ -20,6 +20,8 @@ pub type Clauses = Vec<Vec<String>>;
 #[derive(Debug, Clone, Default)]
 pub struct Prefilter {
     checks: Vec<Check>,
+    /// The clauses of the checks.
+    clauses: Clauses,
     literals: Vec<String>,
 }
 
@@ -42,8 +44,9 @@ impl Prefilter {
         clauses.sort_by_key(|clause| std::cmp::Reverse(shortest(clause)));
         clauses.dedup();
         let literals = clauses.iter().filter(|clause| clause.len() == 1).flatten().cloned().collect();
-        let checks = clauses.iter().take(CLAUSES_MAX).filter_map(|clause| Check::new(clause)).collect();
-        Self { checks, literals }
+        clauses.truncate(CLAUSES_MAX);
+        let checks = clauses.iter().filter_map(|clause| Check::new(clause)).collect();
+        Self { checks, clauses, literals }
     }
 
     /// False when no line like this one can match.
@@ -52,6 +55,11 @@ impl Prefilter {
             Check::One(finder) => finder.find(line.as_bytes()).is_some(),
             Check::AnyOf(strings) => strings.is_match(line.as_bytes()),
         })
+    }
+
+    /// Clauses that every admitted line satisfies.
+    pub fn clauses(&self) -> &Clauses {
+        &self.clauses
     }
 
     /// The strings that must all occur.

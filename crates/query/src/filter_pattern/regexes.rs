@@ -13,7 +13,7 @@ const CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A compiled regex; one without operators is a plain search.
 #[derive(Debug, Clone)]
-pub struct Regex(Engine);
+pub struct Regex(Engine, Option<Vec<String>>);
 
 #[derive(Debug, Clone)]
 enum Engine {
@@ -27,14 +27,15 @@ impl Regex {
         check(source)?;
         let is_literal = source.chars().all(|c| c.is_ascii_alphanumeric() || " :_#=@/;,-".contains(c));
         if is_literal {
-            return Ok(Self(Engine::Literal(Box::new(Finder::new(source).into_owned()), source.into())));
+            let finder = Box::new(Finder::new(source).into_owned());
+            return Ok(Self(Engine::Literal(finder, source.into()), Some(vec![source.to_owned()])));
         }
         regex::bytes::RegexBuilder::new(source)
             .unicode(false)
             .size_limit(PROGRAM_BYTES_MAX)
             .dfa_size_limit(CACHE_BYTES_MAX)
             .build()
-            .map(|program| Self(Engine::Program(program)))
+            .map(|program| Self(Engine::Program(program), required_strings(source)))
             .map_err(|error| match error {
                 regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
                 _ => "the regular expression cannot be read".to_owned(),
@@ -49,6 +50,11 @@ impl Regex {
         }
     }
 
+    /// Strings of which one occurs in every match, where that is known.
+    pub fn clause(&self) -> Option<Vec<String>> {
+        self.1.clone()
+    }
+
     /// The text that every match contains, where it is known.
     pub fn literal(&self) -> Option<&str> {
         match &self.0 {
@@ -56,6 +62,61 @@ impl Regex {
             Engine::Program(_) => None,
         }
     }
+}
+
+/// The longest string that every match of each alternative contains; `None` when one has none that is worth a search.
+/// There are no groups, so a `|` outside of brackets parts the whole.
+fn required_strings(source: &str) -> Option<Vec<String>> {
+    /// A shorter string occurs nearly everywhere.
+    const BYTES_MIN: usize = 3;
+    let mut longest = vec![String::new()];
+    let mut run = String::new();
+    let mut chars = source.chars().peekable();
+    let keep = |run: &mut String, longest: &mut Vec<String>| {
+        let run = std::mem::take(run);
+        if let Some(last) = longest.last_mut().filter(|last| last.len() < run.len()) {
+            *last = run;
+        }
+    };
+    while let Some(c) = chars.next() {
+        // A character that stands for itself joins the run; anything else ends it.
+        let plain = match c {
+            '\\' => match chars.next()? {
+                'x' => return None,
+                escaped => Some(escaped).filter(|c| !c.is_ascii_alphanumeric()),
+            },
+            '[' => {
+                chars.next_if_eq(&'^');
+                chars.next_if_eq(&']');
+                loop {
+                    match chars.next()? {
+                        '\\' => drop(chars.next()?),
+                        '[' => return None,
+                        ']' => break None,
+                        _ => {}
+                    }
+                }
+            }
+            '{' => {
+                chars.by_ref().take_while(|c| *c != '}').for_each(drop);
+                None
+            }
+            '|' => {
+                keep(&mut run, &mut longest);
+                longest.push(String::new());
+                continue;
+            }
+            '^' | '$' | '.' | '?' | '*' | '+' => None,
+            c => Some(c),
+        };
+        match (plain, chars.peek()) {
+            // May be there no time, or several times.
+            (Some(_), Some('?' | '*' | '{')) | (None, _) => keep(&mut run, &mut longest),
+            (Some(plain), _) => run.push(plain),
+        }
+    }
+    keep(&mut run, &mut longest);
+    longest.iter().all(|string| string.len() >= BYTES_MIN).then_some(longest)
 }
 
 fn check(source: &str) -> Result<(), String> {
@@ -76,4 +137,32 @@ fn check(source: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn required_strings_are_the_longest_sure_ones() {
+        let of = |source: &str| required_strings(source).map(|strings| strings.join(" | "));
+        for (source, expected) in [
+            (r"status=5\d\d", Some("status=5")),
+            (r"^ERR[O0]R+ in \w+ module$", Some(" module")),
+            (r"colou?rs", Some("colo")),
+            (r"abc{2}defg", Some("defg")),
+            (r"a\.b\.c", Some("a.b.c")),
+            (r"timeout|refused", Some("timeout | refused")),
+            (r"timeout|no", None),
+            (r"[^]x]abcd", Some("abcd")),
+            (r"[a\]b]abcd", Some("abcd")),
+            (r"[[:alpha:]]abcd", None),
+            (r"\x41bcd", None),
+            (r".*", None),
+            (r"abc*", None),
+            (r"abc+d", Some("abc")),
+        ] {
+            assert_eq!(of(source).as_deref(), expected, "{source}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::PatternError;
 use super::cursor::Cursor;
-use super::prefilter::any_of;
+use super::prefilter::{Clauses, any_of};
 use super::regexes::Regex;
 use memchr::memmem::Finder;
 
@@ -70,6 +70,15 @@ impl Terms {
     }
 }
 
+impl Terms {
+    /// See `FilterPattern::required_clauses`.
+    pub fn required_clauses(&self) -> Clauses {
+        let any: Option<Vec<Vec<String>>> = self.optional.iter().map(Term::clause).collect();
+        let any = any.map(|clauses| clauses.concat()).filter(|clause| !clause.is_empty());
+        self.required.iter().filter_map(Term::clause).chain(any).collect()
+    }
+}
+
 impl Term {
     fn parse(cursor: &mut Cursor<'_>) -> Result<Self, PatternError> {
         let text = match cursor.peek() {
@@ -99,6 +108,14 @@ impl Term {
         match self {
             Term::Text(_, text) => Some(text),
             Term::Regex(_) => None,
+        }
+    }
+
+    /// Strings of which one occurs in every line with the term, where that is known.
+    fn clause(&self) -> Option<Vec<String>> {
+        match self {
+            Term::Text(_, text) => (!text.is_empty()).then(|| vec![text.to_string()]),
+            Term::Regex(regex) => regex.clause(),
         }
     }
 

@@ -13,11 +13,20 @@ fn check(pattern: &str, matching: &[&str], others: &[&str]) {
         for literal in parsed.required_literals() {
             assert!(line.contains(literal) || line.contains("\\u"), "{pattern}: {line} lacks {literal:?}");
         }
+        check_clauses(&parsed, line);
         assert!(parsed.extract(line).is_some(), "{pattern} should extract from {line}");
     }
     for line in others {
         assert!(!parsed.matches(line), "{pattern} should not match {line}");
         assert_eq!(parsed.extract(line), None);
+    }
+}
+
+/// A line that matches satisfies every clause.
+#[track_caller]
+fn check_clauses(pattern: &FilterPattern, line: &str) {
+    for clause in pattern.required_clauses() {
+        assert!(clause.iter().any(|text| line.contains(text)), "{pattern:?}: {line} lacks each of {clause:?}");
     }
 }
 
@@ -491,6 +500,21 @@ fn literals_name_what_every_match_contains() {
 }
 
 #[test]
+fn clauses_name_alternatives_too() {
+    let clauses = |pattern: &str| {
+        let clauses = FilterPattern::parse(pattern).unwrap().required_clauses();
+        clauses.iter().map(|clause| clause.join(" | ")).collect::<Vec<_>>()
+    };
+    assert_eq!(clauses("ERROR -debug %id=[0-9]+%"), ["ERROR", "id="]);
+    assert_eq!(clauses("?ERROR ?%timeout|refused% ?WARN"), ["ERROR | timeout | refused | WARN"]);
+    assert_eq!(clauses("?ERROR ?%[a-z]%"), [""; 0]);
+    assert_eq!(clauses("{ $.level = ERROR }"), [r#""level" | \u"#, r"ERROR | \u"]);
+    assert_eq!(clauses("[..., status = 404 && status != 5*]"), [""; 0]);
+    assert_eq!(clauses("[..., status = x404]"), ["x404"]);
+    assert_eq!(clauses(""), [""; 0]);
+}
+
+#[test]
 fn mutated_patterns_and_lines_never_panic() {
     let seeds = [
         r#"{ ($.a.b[0] = "x*" || $["odd"] != 1e-3) && $.c[*].d NOT EXISTS && $.e IS NULL && $.f = %a+\d% }"#,
@@ -520,6 +544,9 @@ fn mutated_patterns_and_lines_never_panic() {
         let (pattern, text): (String, String) = (pattern.iter().collect(), text.iter().collect());
         if let Ok(parsed) = FilterPattern::parse(&pattern) {
             assert_eq!(parsed.matches(&text), parsed.extract(&text).is_some());
+            if parsed.matches(&text) {
+                check_clauses(&parsed, &text);
+            }
             if parsed.matches(&text) && !text.contains("\\u") {
                 assert!(parsed.required_literals().iter().all(|literal| text.contains(literal)), "{pattern} / {text}");
             }

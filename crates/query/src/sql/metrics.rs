@@ -11,7 +11,8 @@ use super::wanted::Wanted;
 use super::{Inputs, SqlError};
 use async_trait::async_trait;
 use datafusion::arrow::array::{
-    ArrayRef, Float64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMillisecondBuilder, UInt8Builder,
+    ArrayRef, Float64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMillisecondBuilder,
+    UInt16Builder,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{Session, TableProvider};
@@ -20,11 +21,11 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::{BoxStream, StreamExt, try_unfold};
 use model::time::DAY;
-use model::{Observation, SeriesKey, TimeRange, Timestamp};
+use model::{SeriesKey, TimeRange, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
-use store::{SeriesPoint, Store};
+use store::{Gather, Part, Sample, Samples, Store, Totals};
 
 const TIME: &str = "timestamp";
 /// Series of a part.
@@ -53,7 +54,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         text("dimensions"),
         text("unit"),
         Field::new(TIME, time, false),
-        Field::new("resolution_secs", DataType::UInt8, false),
+        Field::new("resolution_secs", DataType::UInt16, false),
         // Null where several distinct values, or a statistic set, were put at once.
         Field::new("value", DataType::Float64, true),
         number("count"),
@@ -200,7 +201,7 @@ struct Reading {
     /// How many to read next.
     step: usize,
     /// Points that were read and not answered yet.
-    read: VecDeque<(Arc<SeriesKey>, std::vec::IntoIter<SeriesPoint>)>,
+    read: VecDeque<(Arc<SeriesKey>, Vec<Point>)>,
 }
 
 impl Reading {
@@ -215,29 +216,63 @@ impl Reading {
             if range.is_empty() {
                 return Ok(None);
             }
-            let points = self.source.store.scan_series(series, range).await;
-            let points = points.map_err(|error| external(SqlError::Store(error)))?;
+            let points = self.source.store.gather_series(series, range, Lists(vec![Vec::new(); series.len()])).await;
+            let points = points.map_err(|error| external(SqlError::Store(error)))?.0;
             let count: usize = points.iter().map(Vec::len).sum();
             self.counts.rows_seen.add(count);
             let with_points = series.iter().zip(points).filter(|(_, points)| !points.is_empty());
-            self.read.extend(with_points.map(|(key, points)| (Arc::clone(key), points.into_iter())));
+            self.read.extend(with_points.map(|(key, points)| (Arc::clone(key), points)));
             self.step = (self.step * READ_POINTS / count.max(1)).clamp(1, self.step * 4);
             self.left.start = end;
         }
         let mut batch = MetricBatch::new(&self.source.schema);
         while let Some((key, points)) = self.read.front_mut() {
             let room = BATCH_ROWS - batch.rows;
-            batch.push(key, points.by_ref().take(room));
-            if batch.rows == BATCH_ROWS {
+            if points.len() > room {
+                let rest = points.split_off(room);
+                batch.push(key, points);
+                *points = rest;
                 break;
             }
-            self.read.pop_front();
-        }
-        // What is left may be a series at its end.
-        if self.read.front().is_some_and(|(_, points)| points.len() == 0) {
+            batch.push(key, points);
             self.read.pop_front();
         }
         batch.finish().map(Some)
+    }
+}
+
+/// A point as a row has it.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    time: i64,
+    resolution_secs: u16,
+    /// Where there is exactly one value.
+    value: Option<f64>,
+    totals: Totals,
+}
+
+/// The points of some series.
+#[derive(Debug, Clone)]
+struct Lists(Vec<Vec<Point>>);
+
+impl Gather for Lists {
+    fn totals_suffice(&self, _: u16, _: Timestamp, _: Timestamp) -> bool {
+        false
+    }
+
+    fn add(&mut self, place: usize, resolution_secs: u16, part: Part<'_>) {
+        let (Some(list), Part::Points(points)) = (self.0.get_mut(place), part) else { return };
+        list.extend(points.iter().map(|(time, sample)| {
+            let (value, totals) = match sample {
+                Sample::Value(value) => (Some(value), Totals { count: 1.0, sum: value, min: value, max: value }),
+                Sample::Many(samples) => (single_value(samples), samples.totals()),
+            };
+            Point { time: time.0, resolution_secs, value, totals }
+        }));
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(list, more)| list.extend(more));
     }
 }
 
@@ -246,8 +281,8 @@ enum Column {
     Text(fn(&SeriesKey) -> &str, StringBuilder),
     Dimensions(StringBuilder),
     Time(TimestampMillisecondBuilder),
-    Resolution(UInt8Builder),
-    Number(fn(&Observation) -> Option<f64>, Float64Builder),
+    Resolution(UInt16Builder),
+    Number(fn(&Point) -> Option<f64>, Float64Builder),
 }
 
 struct MetricBatch {
@@ -259,7 +294,7 @@ struct MetricBatch {
 impl MetricBatch {
     fn new(schema: &SchemaRef) -> Self {
         let text = |of: fn(&SeriesKey) -> &str| Column::Text(of, StringBuilder::new());
-        let number = |of: fn(&Observation) -> Option<f64>| Column::Number(of, Float64Builder::new());
+        let number = |of: fn(&Point) -> Option<f64>| Column::Number(of, Float64Builder::new());
         let column = |name: &str| match name {
             "account" => text(|key| &key.account),
             "region" => text(|key| &key.region),
@@ -267,20 +302,19 @@ impl MetricBatch {
             "name" => text(|key| &key.name),
             "unit" => text(|key| &key.unit),
             "dimensions" => Column::Dimensions(StringBuilder::new()),
-            "resolution_secs" => Column::Resolution(UInt8Builder::new()),
-            "value" => number(single_value),
-            "count" => number(|observation| Some(observation.stats().0)),
-            "sum" => number(|observation| Some(observation.stats().1)),
-            "min" => number(|observation| Some(observation.stats().2)),
-            "max" => number(|observation| Some(observation.stats().3)),
+            "resolution_secs" => Column::Resolution(UInt16Builder::new()),
+            "value" => number(|point| point.value),
+            "count" => number(|point| Some(point.totals.count)),
+            "sum" => number(|point| Some(point.totals.sum)),
+            "min" => number(|point| Some(point.totals.min)),
+            "max" => number(|point| Some(point.totals.max)),
             _ => Column::Time(TimestampMillisecondBuilder::new().with_timezone("UTC")),
         };
         let columns = schema.fields().iter().map(|field| column(field.name())).collect();
         Self { schema: Arc::clone(schema), columns, rows: 0 }
     }
 
-    fn push(&mut self, key: &SeriesKey, points: impl Iterator<Item = SeriesPoint>) {
-        let points: Vec<SeriesPoint> = points.collect();
+    fn push(&mut self, key: &SeriesKey, points: &[Point]) {
         for column in &mut self.columns {
             match column {
                 Column::Text(of, texts) => points.iter().for_each(|_| texts.append_value(of(key))),
@@ -288,12 +322,12 @@ impl MetricBatch {
                     let json = dimensions_json(key);
                     points.iter().for_each(|_| texts.append_value(&json));
                 }
-                Column::Time(times) => points.iter().for_each(|point| times.append_value(point.timestamp.0)),
+                Column::Time(times) => points.iter().for_each(|point| times.append_value(point.time)),
                 Column::Resolution(numbers) => {
                     points.iter().for_each(|point| numbers.append_value(point.resolution_secs));
                 }
                 Column::Number(of, numbers) => {
-                    points.iter().for_each(|point| numbers.append_option(of(&point.observation)));
+                    points.iter().for_each(|point| numbers.append_option(of(point)));
                 }
             }
         }
@@ -315,13 +349,13 @@ impl MetricBatch {
     }
 }
 
-fn single_value(observation: &Observation) -> Option<f64> {
-    match observation {
-        Observation::Values(pairs) => match pairs.as_slice() {
+fn single_value(samples: &Samples) -> Option<f64> {
+    match samples {
+        Samples::Pairs(pairs) => match pairs.as_slice() {
             [(value, _)] => Some(*value),
             _ => None,
         },
-        Observation::Set { .. } => None,
+        Samples::Set(_) | Samples::Summary(..) => None,
     }
 }
 

@@ -1,14 +1,18 @@
 //! The arithmetic of statistics over weighted samples. The rules are in the header of `statistics.rs`.
 
-use super::{Bounds, Statistic};
-use model::Observation;
+use super::{Bounds, Samples, Statistic};
+use store::Totals;
 
 /// See `Statistic::evaluate`.
-pub fn evaluate(statistic: Statistic, observations: &[&Observation]) -> Option<f64> {
+pub fn evaluate(statistic: Statistic, samples: &Samples) -> Option<f64> {
     if statistic.is_plain() {
-        return plain(statistic, observations);
+        return plain(statistic, samples);
     }
-    let samples = Samples::collect(observations)?;
+    let (ones, weighted) = samples.known()?;
+    if let (Statistic::Percentile(percent), []) = (statistic, weighted) {
+        return Some(percentile_of_ones(ones, percent)).filter(|value| value.is_finite());
+    }
+    let samples = Sorted::of(ones, weighted);
     let value = match statistic {
         Statistic::Percentile(percent) => samples.percentile(percent),
         Statistic::TrimmedCount(bounds) => samples.within(bounds).0,
@@ -26,15 +30,8 @@ pub fn evaluate(statistic: Statistic, observations: &[&Observation]) -> Option<f
     value.is_finite().then_some(value)
 }
 
-fn plain(statistic: Statistic, observations: &[&Observation]) -> Option<f64> {
-    let (mut count, mut sum, mut min, mut max) = (0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY);
-    for observation in observations {
-        let (n, s, low, high) = observation.stats();
-        count += n;
-        sum += s;
-        min = f64::min(min, low);
-        max = f64::max(max, high);
-    }
+fn plain(statistic: Statistic, samples: &Samples) -> Option<f64> {
+    let &Totals { count, sum, min, max } = samples.totals();
     if count <= 0.0 {
         return None;
     }
@@ -48,34 +45,25 @@ fn plain(statistic: Statistic, observations: &[&Observation]) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
+/// The percentile of samples of weight 1, without sorting them all.
+fn percentile_of_ones(ones: &[f64], percent: f64) -> f64 {
+    let mut ones = ones.to_vec();
+    let rank = (percent / 100.0 * (ones.len() - 1) as f64).clamp(0.0, (ones.len() - 1) as f64);
+    let (_, &mut low, above) = ones.select_nth_unstable_by(rank as usize, f64::total_cmp);
+    let high = above.iter().copied().reduce(f64::min).unwrap_or(low);
+    low + (high - low) * rank.fract()
+}
+
 /// Raw samples in ascending order with their weights, all positive.
-struct Samples {
+struct Sorted {
     pairs: Vec<(f64, f64)>,
     count: f64,
 }
 
-impl Samples {
-    /// `None` when a sample is hidden or negative, or when there is none.
-    fn collect(observations: &[&Observation]) -> Option<Self> {
-        let mut pairs = Vec::with_capacity(observations.len());
-        for &observation in observations {
-            match observation {
-                Observation::Values(values) => pairs.extend(values.iter().copied().filter(|&(_, n)| n > 0.0)),
-                &Observation::Set { count, sum, min, max } => {
-                    // A set of equal samples hides nothing. The sum is compared with a tolerance because clients add up floats.
-                    let is_uniform = min == max && (sum - min * count).abs() <= 1e-9 * sum.abs().max(1.0);
-                    if !is_uniform {
-                        return None;
-                    }
-                    if count > 0.0 {
-                        pairs.push((min, count));
-                    }
-                }
-            }
-        }
-        if pairs.is_empty() || pairs.iter().any(|&(value, _)| value < 0.0 || value.is_nan()) {
-            return None;
-        }
+impl Sorted {
+    /// Of samples of weight 1 and of weighted ones.
+    fn of(ones: &[f64], weighted: &[(f64, f64)]) -> Self {
+        let mut pairs: Vec<(f64, f64)> = ones.iter().map(|one| (*one, 1.0)).chain(weighted.iter().copied()).collect();
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         // Equal values become one, so that interpolation never depends on how the client split them.
         pairs.dedup_by(|next, kept| {
@@ -86,7 +74,7 @@ impl Samples {
             equal
         });
         let count = pairs.iter().map(|&(_, n)| n).sum();
-        Some(Self { pairs, count })
+        Self { pairs, count }
     }
 
     fn percentile(&self, percent: f64) -> f64 {

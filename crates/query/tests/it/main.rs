@@ -32,6 +32,7 @@ fn query(unit: Option<&str>) -> MetricQuery {
         unit: unit.map(str::to_owned),
         period_ms: 300_000,
         range: TimeRange::new(Timestamp::from_secs(1_800_000_000), Timestamp::from_secs(1_800_000_600)),
+        raw: true,
     }
 }
 

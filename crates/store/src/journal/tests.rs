@@ -27,7 +27,7 @@ fn three_frames() -> (tempfile::TempDir, Vec<usize>) {
     for sequence in 1..=3 {
         offsets.push(journal.len() as usize);
         let frame = Frame::new(&batch(&format!("message {sequence}"))).unwrap();
-        journal.append(&mut [(meta(sequence), frame)]).unwrap();
+        journal.append(&LocalDisk, &mut [(meta(sequence), frame)]).unwrap();
     }
     (folder, offsets)
 }
@@ -53,7 +53,7 @@ fn damage(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 fn the_example_of_the_header_is_true() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0).unwrap();
-    journal.append(&mut [(meta(1), Frame::new(&Batch::default()).unwrap())]).unwrap();
+    journal.append(&LocalDisk, &mut [(meta(1), Frame::new(&Batch::default()).unwrap())]).unwrap();
     let bytes = std::fs::read(file_path(folder.path(), 1)).unwrap();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let example = "54574652 05000000 01000000 adde42fb 0100000000000000 0100000000000000 0000000000000000 28000000";
@@ -140,7 +140,7 @@ fn a_message_that_looks_like_a_frame_does_not_make_a_torn_tail_an_error() {
     let mut frame = Frame::new(&batch("x")).unwrap();
     frame.0.extend_from_slice(&forged.0);
     frame.0.extend_from_slice(&[1; 100]);
-    journal.append(&mut [(meta(1), frame)]).unwrap();
+    journal.append(&LocalDisk, &mut [(meta(1), frame)]).unwrap();
     damage(folder.path(), |bytes| bytes.truncate(bytes.len() - 20));
     assert!(recovered(folder.path()).unwrap().is_empty());
 }

@@ -1,6 +1,6 @@
 //! Encodes and decodes the index object of a segment; `segment.rs` specifies the format.
 
-use super::{Extent, GroupRows, Keys, Kind, RowGroup, SegmentEntry, SeriesRows};
+use super::{Extent, GroupRows, Keys, Kind, LaneTimes, RowGroup, SegmentEntry, SeriesRows};
 use crate::codec::{Damage, Decoder, Encoder};
 use crate::frame::{put_series, take_series};
 use crate::series::SeriesIndex;
@@ -9,7 +9,8 @@ use model::{GroupId, SeriesKey, StreamId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const MAGIC: &[u8; 8] = b"TWINDEX1";
+/// The last byte is the version.
+const MAGIC: &[u8; 8] = b"TWINDEX2";
 /// A longer body is taken for damage.
 const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
@@ -18,13 +19,15 @@ pub(super) struct Index {
     pub tail: u64,
     pub extents: Vec<Extent>,
     pub row_groups: Vec<RowGroup>,
+    /// Of the filter object.
+    pub filters: Vec<Extent>,
     pub keys: StoredKeys,
 }
 
 /// As `Keys`, with series named by their keys.
 pub(super) enum StoredKeys {
     Logs(Vec<GroupRows>),
-    Metrics(Vec<(Arc<SeriesKey>, SeriesRows)>),
+    Metrics(Vec<(Arc<SeriesKey>, SeriesRows)>, Vec<LaneTimes>),
     Events,
 }
 
@@ -34,10 +37,11 @@ pub(super) fn encode(
     tail: u64,
     extents: &[Extent],
     row_groups: &[RowGroup],
+    filters: &[Extent],
     keys: &Keys,
     series: &SeriesIndex,
 ) -> std::io::Result<Vec<u8>> {
-    let body = encode_body(entry, tail, extents, row_groups, keys, series);
+    let body = encode_body(entry, tail, extents, row_groups, filters, keys, series);
     let compressed = zstd::bulk::compress(&body, 1)?;
     let mut rest = Encoder::default();
     rest.u32(u32::try_from(body.len()).unwrap_or(u32::MAX));
@@ -53,6 +57,7 @@ fn encode_body(
     tail: u64,
     extents: &[Extent],
     row_groups: &[RowGroup],
+    filters: &[Extent],
     keys: &Keys,
     series: &SeriesIndex,
 ) -> Vec<u8> {
@@ -60,29 +65,29 @@ fn encode_body(
     body.u8(kind_code(entry.kind));
     body.u64(entry.id);
     body.u64(tail);
-    body.varint(extents.len() as u64);
-    let mut end = 0;
-    for extent in extents {
-        body.varint(extent.start - end);
-        body.varint(u64::from(extent.len));
-        body.u32(extent.crc);
-        end = extent.start + u64::from(extent.len);
-    }
+    put_extents(&mut body, extents);
     body.varint(row_groups.len() as u64);
     for group in row_groups {
         put_rows(&mut body, group.rows, group.min_time, group.max_time);
     }
+    put_extents(&mut body, filters);
     match keys {
         Keys::Logs(groups) => {
             body.varint(groups.len() as u64);
             groups.iter().for_each(|group| put_group(&mut body, group));
         }
-        Keys::Metrics { rows, .. } => {
+        Keys::Metrics { rows, lanes, .. } => {
+            body.varint(lanes.len() as u64);
+            for lane in lanes {
+                put_rows(&mut body, u64::from(lane.resolution_secs), lane.min_time, lane.max_time);
+            }
             body.varint(rows.len() as u64);
             for rows in rows {
                 put_series(series.key(rows.series).map(Arc::as_ref).unwrap_or(&SeriesKey::default()), &mut body);
                 put_rows(&mut body, rows.rows, rows.min_time, rows.max_time);
                 body.i64(rows.last_written.0);
+                body.i64(rows.latest.0.0);
+                body.f64(rows.latest.1);
             }
         }
         Keys::Events => {}
@@ -95,6 +100,17 @@ fn kind_code(kind: Kind) -> u8 {
         Kind::Logs => 1,
         Kind::Metrics => 2,
         Kind::Events => 3,
+    }
+}
+
+fn put_extents(body: &mut Encoder, extents: &[Extent]) {
+    body.varint(extents.len() as u64);
+    let mut end = 0;
+    for extent in extents {
+        body.varint(extent.start - end);
+        body.varint(u64::from(extent.len));
+        body.u32(extent.crc);
+        end = extent.start + u64::from(extent.len);
     }
 }
 
@@ -120,7 +136,10 @@ fn put_group(body: &mut Encoder, group: &GroupRows) {
 
 /// The index in an object; `entry` says which segment it must be of.
 pub(super) fn decode(object: &[u8], entry: &SegmentEntry) -> Result<Index, Damage> {
-    let rest = object.strip_prefix(MAGIC).ok_or("does not begin as one")?;
+    let rest = object.strip_prefix(MAGIC).ok_or_else(|| {
+        let is_index = object.starts_with(&MAGIC[..7]);
+        if is_index { "is of a version that this program does not know" } else { "does not begin as one" }
+    })?;
     let mut decoder = Decoder(rest);
     let crc = decoder.u32()?;
     if crc32fast::hash(decoder.0) != crc {
@@ -152,13 +171,20 @@ fn decode_body(body: &[u8], entry: &SegmentEntry) -> Result<Index, Damage> {
     if first_row != entry.rows {
         return Err("has another number of rows than the manifest");
     }
+    let filters = take_extents(&mut body)?;
+    if !filters.is_empty() && filters.len() != row_groups.len() {
+        return Err("has another number of filters than of row groups");
+    }
     let keys = match entry.kind {
         Kind::Logs => StoredKeys::Logs(take_groups(&mut body)?),
-        Kind::Metrics => StoredKeys::Metrics(take_all_series(&mut body)?),
+        Kind::Metrics => {
+            let lanes = take_lanes(&mut body)?;
+            StoredKeys::Metrics(take_all_series(&mut body)?, lanes)
+        }
         Kind::Events => StoredKeys::Events,
     };
     body.end()?;
-    Ok(Index { tail, extents, row_groups, keys })
+    Ok(Index { tail, extents, row_groups, filters, keys })
 }
 
 fn take_extents(body: &mut Decoder<'_>) -> Result<Vec<Extent>, Damage> {
@@ -203,15 +229,27 @@ fn take_groups(body: &mut Decoder<'_>) -> Result<Vec<GroupRows>, Damage> {
     Ok(groups)
 }
 
+fn take_lanes(body: &mut Decoder<'_>) -> Result<Vec<LaneTimes>, Damage> {
+    let count = body.count(17)?;
+    let mut lanes = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (resolution_secs, min_time, max_time) = take_rows(body)?;
+        let resolution_secs = u16::try_from(resolution_secs).map_err(|_| "has an unknown resolution")?;
+        lanes.push(LaneTimes { resolution_secs, min_time, max_time });
+    }
+    Ok(lanes)
+}
+
 fn take_all_series(body: &mut Decoder<'_>) -> Result<Vec<(Arc<SeriesKey>, SeriesRows)>, Damage> {
-    let count = body.count(31)?;
+    let count = body.count(47)?;
     let mut series = Vec::with_capacity(count);
     let mut first_row = 0u64;
     for _ in 0..count {
         let key = Arc::new(take_series(body)?);
         let (rows, min_time, max_time) = take_rows(body)?;
         let last_written = Timestamp(body.i64()?);
-        series.push((key, SeriesRows { series: 0, first_row, rows, min_time, max_time, last_written }));
+        let latest = (Timestamp(body.i64()?), body.f64()?);
+        series.push((key, SeriesRows { series: 0, first_row, rows, min_time, max_time, last_written, latest }));
         first_row = first_row.checked_add(rows).ok_or("has too many rows")?;
     }
     Ok(series)
@@ -228,9 +266,9 @@ mod tests {
     #[test]
     fn the_example_of_the_specification_is_true() {
         let extent = Extent { start: 4, len: 3, crc: 0x01020304 };
-        let body = encode_body(&entry(Kind::Events, 0), 4, &[extent], &[], &Keys::Events, &SeriesIndex::default());
+        let body = encode_body(&entry(Kind::Events, 0), 4, &[extent], &[], &[], &Keys::Events, &SeriesIndex::default());
         let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "03 0500000000000000 0400000000000000 01 04 03 04030201 00".replace(' ', ""));
+        assert_eq!(hex, "03 0500000000000000 0400000000000000 01 04 03 04030201 00 00".replace(' ', ""));
     }
 
     #[test]
@@ -238,24 +276,32 @@ mod tests {
         let mut series = SeriesIndex::default();
         let key = Arc::new(SeriesKey { name: "cpu".into(), ..SeriesKey::default() });
         let rows = SeriesRows {
-            series: series.touch(&key, Timestamp(9)),
+            series: series.touch(&key, Timestamp(9), (Timestamp(2), 0.5)),
             first_row: 0,
             rows: 2,
             min_time: Timestamp(1),
             max_time: Timestamp(2),
             last_written: Timestamp(9),
+            latest: (Timestamp(2), 0.5),
         };
+        let lanes = vec![LaneTimes { resolution_secs: 60, min_time: Timestamp(1), max_time: Timestamp(2) }];
         let row_groups = [RowGroup { first_row: 0, rows: 2, min_time: Timestamp(1), max_time: Timestamp(2) }];
         let entry = entry(Kind::Metrics, 2);
-        let object = encode(&entry, 4, &[], &row_groups, &Keys::of_metrics(vec![rows]), &series).unwrap();
+        let extent = Extent { start: 0, len: 9, crc: 7 };
+        let keys = Keys::of_metrics(vec![rows], lanes.clone());
+        let object = encode(&entry, 4, &[], &row_groups, &[extent], &keys, &series).unwrap();
         let index = decode(&object, &entry).unwrap();
         assert_eq!(index.row_groups, row_groups);
-        let StoredKeys::Metrics(stored) = index.keys else { panic!("metrics have series") };
-        assert_eq!(stored, [(key, rows)]);
+        assert_eq!(index.filters, [extent]);
+        let StoredKeys::Metrics(stored, stored_lanes) = index.keys else { panic!("metrics have series") };
+        assert_eq!((stored, stored_lanes), (vec![(key, rows)], lanes));
         for at in 0..object.len() {
             let mut bad = object.clone();
             bad[at] ^= 1;
             assert!(decode(&bad, &entry).is_err(), "flip at {at}");
         }
+        let mut later = object;
+        later[7] = b'9';
+        assert_eq!(decode(&later, &entry).err(), Some("is of a version that this program does not know"));
     }
 }

@@ -14,6 +14,7 @@ use super::{GroupRows, Keys, ROW_GROUP_BYTES_MAX, SegmentWriter, column};
 use crate::error::{Error, Result};
 use crate::logs_page::LogPage;
 use crate::position::Position;
+use crate::token_filter::FilterBuilder;
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
@@ -169,12 +170,13 @@ impl<'a> LogColumns<'a> {
 pub(crate) struct LogWriter {
     pub writer: SegmentWriter,
     groups: Vec<GroupRows>,
+    filter: FilterBuilder,
 }
 
 impl LogWriter {
     /// Of an empty segment.
     pub(crate) fn new(writer: SegmentWriter) -> Self {
-        Self { writer, groups: Vec::new() }
+        Self { writer, groups: Vec::new(), filter: FilterBuilder::default() }
     }
 
     /// Writes one row group of rows that all come after those before.
@@ -189,13 +191,15 @@ impl LogWriter {
         for at in 0..batch.num_rows() {
             let time = Timestamp(columns.timestamp.value(at));
             (min_time, max_time) = (min_time.min(time), max_time.max(time));
+            let message = message.value(at);
+            self.filter.add(message);
             let rows = self.rows_of(GroupId(group.value(at)), first_row + at as u64);
             rows.rows += 1;
             (rows.min_time, rows.max_time) = (rows.min_time.min(time), rows.max_time.max(time));
-            let bytes = message.value_length(at) as usize;
             let stats = rows.streams.entry(StreamId(columns.stream.value(at))).or_default();
-            stats.add(time, Timestamp(ingestion_time.value(at)), bytes);
+            stats.add(time, Timestamp(ingestion_time.value(at)), message.len());
         }
+        self.writer.add_filter(&self.filter.finish())?;
         self.writer.write(batch, min_time, max_time)
     }
 

@@ -12,6 +12,7 @@ use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::statistics::Statistics;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,13 +24,41 @@ impl Segment {
         ranges: Vec<Range<usize>>,
         columns: &[&str],
     ) -> Result<Vec<RecordBatch>> {
+        self.read_with(self.builder().await?, row_group, ranges, columns).await
+    }
+
+    /// The same of an event segment, its texts as dictionaries, so that each distinct one is looked at once.
+    pub(crate) async fn read_dictionaries(
+        self: &Arc<Self>,
+        row_group: usize,
+        ranges: Vec<Range<usize>>,
+        columns: &[&str],
+    ) -> Result<Vec<RecordBatch>> {
+        let typed = || async {
+            let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
+            let options = ArrowReaderOptions::new().with_schema(super::events::dictionary_schema());
+            ArrowReaderMetadata::try_new(Arc::clone(footer.metadata()), options)
+                .map_err(Error::parquet("read", &self.entry.path()))
+        };
+        let footer = self.dictionary_footer.get_or_try_init(typed).await?;
+        let file = SegmentFile(Arc::clone(self));
+        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, footer.clone());
+        self.read_with(builder, row_group, ranges, columns).await
+    }
+
+    async fn read_with(
+        self: &Arc<Self>,
+        builder: ParquetRecordBatchStreamBuilder<SegmentFile>,
+        row_group: usize,
+        ranges: Vec<Range<usize>>,
+        columns: &[&str],
+    ) -> Result<Vec<RecordBatch>> {
         let path = self.entry.path();
         let selected: usize = ranges.iter().map(|range| range.len()).sum();
         let rows = self.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
         if selected == 0 {
             return Ok(Vec::new());
         }
-        let builder = self.builder().await?;
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         let stream = builder
             .with_row_groups(vec![row_group])
@@ -57,9 +86,24 @@ impl Segment {
         bloom.map_err(Error::parquet("read", &self.entry.path()))
     }
 
+    /// Lowest and highest sequence of a row group, where its statistics have them.
+    pub(crate) async fn sequences(self: &Arc<Self>, row_group: usize) -> Result<Option<(u64, u64)>> {
+        let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
+        let Some(group) = footer.metadata().row_groups().get(row_group) else { return Ok(None) };
+        let column = group.columns().iter().find(|column| column.column_path().string() == "sequence");
+        let Some(Statistics::Int64(range)) = column.and_then(|column| column.statistics()) else { return Ok(None) };
+        Ok(range.min_opt().zip(range.max_opt()).map(|(low, high)| (*low as u64, *high as u64)))
+    }
+
     async fn builder(self: &Arc<Self>) -> Result<ParquetRecordBatchStreamBuilder<SegmentFile>> {
         let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
         Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(SegmentFile(Arc::clone(self)), footer.clone()))
+    }
+
+    /// Parquet's metadata with the index of pages.
+    pub(super) async fn metadata(&self) -> Result<Arc<ParquetMetaData>> {
+        let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
+        Ok(Arc::clone(footer.metadata()))
     }
 
     async fn read_footer(&self) -> Result<ArrowReaderMetadata> {
@@ -74,7 +118,7 @@ impl Segment {
     }
 
     /// Fetches ranges of the Parquet object; whatever has a checksum is checked.
-    async fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    pub(super) async fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let path = self.entry.path();
         let parts = self.objects.get_ranges(&path, ranges).await.map_err(Error::object("read", &path))?;
         for (range, part) in ranges.iter().zip(&parts) {

@@ -9,6 +9,7 @@ use model::Timestamp;
 use object_store::path::Path;
 use object_store::{ObjectStore, PutOptions, PutPayload};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -36,6 +37,8 @@ pub(crate) struct SegmentWriter {
     kind: Kind,
     writer: ArrowWriter<Vec<u8>>,
     row_groups: Vec<RowGroup>,
+    filters: Vec<Extent>,
+    filter_object: Vec<u8>,
     rows: u64,
 }
 
@@ -47,9 +50,13 @@ impl SegmentWriter {
             Kind::Metrics => (super::metrics::schema(), super::metrics::properties()),
             Kind::Events => (super::events::schema(), super::events::properties(row_group_rows)),
         };
-        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))
-            .map_err(Error::parquet("encode", &Path::default()))?;
-        Ok(Self { id, kind, writer, row_groups: Vec::new(), rows: 0 })
+        let encode = || Error::parquet("encode", &Path::default());
+        let mut options = ArrowWriterOptions::new().with_properties(properties);
+        if kind == Kind::Events {
+            options = options.with_parquet_schema(super::events::parquet_schema().map_err(encode())?);
+        }
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(encode())?;
+        Ok(Self { id, kind, writer, row_groups: Vec::new(), filters: Vec::new(), filter_object: Vec::new(), rows: 0 })
     }
 
     /// Rows written so far.
@@ -68,6 +75,14 @@ impl SegmentWriter {
         Ok(())
     }
 
+    /// Adds the token filter of the next row group. A segment has a filter for each row group, or none.
+    pub(crate) fn add_filter(&mut self, filter: &[u8]) -> Result<()> {
+        let len = u32::try_from(filter.len()).map_err(|_| Error::Bug("a filter is longer than 4 GiB".into()))?;
+        self.filters.push(Extent { start: self.filter_object.len() as u64, len, crc: crc32fast::hash(filter) });
+        self.filter_object.extend_from_slice(filter);
+        Ok(())
+    }
+
     /// Ends the segment. `series` knows the keys of the numbers in `keys`.
     pub(crate) fn finish(mut self, keys: Keys, series: &SeriesIndex) -> Result<EncodedSegment> {
         let encode = || Error::parquet("encode", &Path::default());
@@ -82,9 +97,19 @@ impl SegmentWriter {
             min_time: self.row_groups.iter().map(|group| group.min_time.0).min().unwrap_or(0),
             max_time: self.row_groups.iter().map(|group| group.max_time.0).max().unwrap_or(0),
         };
-        let index = index::encode(&entry, tail, &extents, &self.row_groups, &keys, series)
+        let index = index::encode(&entry, tail, &extents, &self.row_groups, &self.filters, &keys, series)
             .map_err(|error| Error::Bug(format!("compress an index: {error}")))?;
-        Ok(EncodedSegment { entry, row_groups: self.row_groups, keys, tail, extents, parquet, index: index.into() })
+        Ok(EncodedSegment {
+            entry,
+            row_groups: self.row_groups,
+            keys,
+            tail,
+            extents,
+            filters: self.filters,
+            parquet,
+            filter_object: self.filter_object.into(),
+            index: index.into(),
+        })
     }
 }
 
@@ -130,14 +155,20 @@ pub(crate) struct EncodedSegment {
     keys: Keys,
     tail: u64,
     extents: Vec<Extent>,
+    filters: Vec<Extent>,
     parquet: Bytes,
+    filter_object: Bytes,
     index: Bytes,
 }
 
 impl EncodedSegment {
-    /// Puts both objects. They are orphans until a manifest lists them.
+    /// Puts the objects. They are orphans until a manifest lists them.
     pub(crate) async fn put(self, objects: &Arc<dyn ObjectStore>) -> Result<Arc<Segment>> {
-        for (path, bytes) in [(self.entry.path(), self.parquet), (self.entry.index_path(), self.index)] {
+        let mut parts = vec![(self.entry.path(), self.parquet), (self.entry.index_path(), self.index)];
+        if !self.filter_object.is_empty() {
+            parts.push((self.entry.filter_path(), self.filter_object));
+        }
+        for (path, bytes) in parts {
             let put = objects.put_opts(&path, PutPayload::from_bytes(bytes), PutOptions::default());
             put.await.map_err(Error::object("write", &path))?;
         }
@@ -147,8 +178,10 @@ impl EncodedSegment {
             keys: self.keys,
             tail: self.tail,
             extents: self.extents,
+            filters: self.filters,
             objects: Arc::clone(objects),
             footer: OnceCell::new(),
+            dictionary_footer: OnceCell::new(),
         }))
     }
 }

@@ -91,9 +91,9 @@ pub fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(NOW))
 }
 
-/// Small memtables and row groups, so that little data makes many of them.
+/// Small row groups, so that little data makes many of them; no roll-ups, for most times in these tests are long ago.
 pub fn options(dir: &Path) -> Options {
-    Options { dir: dir.into(), row_group_rows: 16, ..Options::default() }
+    Options { dir: dir.into(), row_group_rows: 16, metric_tiers: Vec::new(), ..Options::default() }
 }
 
 pub async fn open(dir: &Path) -> Store {
@@ -230,6 +230,22 @@ impl Disk for FaultyDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         LocalDisk.remove(path)
+    }
+
+    fn stage(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+        LocalDisk.stage(path, parts)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        LocalDisk.rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        LocalDisk.link(from, to)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        LocalDisk.sync_folder(folder)
     }
 }
 

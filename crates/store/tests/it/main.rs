@@ -1,8 +1,11 @@
 //! The store as its callers see it: promises after crashes and faults, and scans compared with plain lists.
 
+mod event_search;
+mod event_tree;
 mod faults;
 mod fixture;
 mod maintain;
 mod model_check;
 mod scans;
+mod search;
 mod table;

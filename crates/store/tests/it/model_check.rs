@@ -87,7 +87,7 @@ impl Model {
         for datapoint in &batch.datapoints {
             let point = SeriesPoint {
                 timestamp: datapoint.timestamp,
-                resolution_secs: datapoint.resolution_secs,
+                resolution_secs: datapoint.resolution_secs.into(),
                 observation: datapoint.observation.clone(),
             };
             let points = self.points.entry(SeriesKey::clone(&datapoint.series)).or_default();
@@ -126,6 +126,8 @@ impl Model {
         let known = store.existing_event_ids(&asked).await.unwrap();
         assert_eq!(known.len(), self.events.len());
         assert!(store.existing_event_ids(&[(Timestamp(0), "nobody")]).await.unwrap().is_empty());
+        let checked = store.verify_event_tree().await.unwrap();
+        assert_eq!((checked.tree.size, checked.from, checked.missing), (self.events.len() as u64, 0, 0));
     }
 
     /// One stream, a part of time, and a resumption in the middle.

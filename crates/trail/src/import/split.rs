@@ -334,19 +334,25 @@ struct Scan {
 impl Scan {
     /// How many bytes of `buffer` belong to the value, and how it ended if it did.
     fn scan(&mut self, buffer: &[u8]) -> (usize, Option<End>) {
-        for (at, &byte) in buffer.iter().enumerate() {
+        let mut at = 0;
+        while let Some(&byte) = buffer.get(at) {
             if self.in_string {
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'\n' => return (at, Some(End::TornString)),
-                    b'"' => {
+                if self.escaped {
+                    (self.escaped, at) = (false, at + 1);
+                    continue;
+                }
+                let rest = buffer.get(at..).unwrap_or_default();
+                let Some(found) = memchr::memchr3(b'"', b'\\', b'\n', rest) else { break };
+                at += found + 1;
+                match rest.get(found) {
+                    Some(b'\\') => self.escaped = true,
+                    Some(b'\n') => return (at - 1, Some(End::TornString)),
+                    _ => {
                         self.in_string = false;
                         if self.depth == 0 {
-                            return (at + 1, Some(End::Whole));
+                            return (at, Some(End::Whole));
                         }
                     }
-                    _ => {}
                 }
                 continue;
             }
@@ -365,6 +371,7 @@ impl Scan {
                 _ => {}
             }
             self.started = true;
+            at += 1;
         }
         (buffer.len(), None)
     }

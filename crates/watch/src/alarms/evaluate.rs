@@ -9,9 +9,9 @@ use crate::alarms::transition;
 use catalog::{Alarm, AlarmConfiguration};
 use futures::StreamExt;
 use model::time::{DAY, HOUR, MINUTE, SECOND};
-use model::{Observation, TimeRange, Timestamp};
+use model::{TimeRange, Timestamp};
 use query::metrics::{self, MetricQuery};
-use query::statistics::Statistic;
+use query::statistics::{Samples, Statistic};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -120,6 +120,9 @@ async fn fetch(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<Vec<Slot>
     let start = end - span;
     let mut dimensions = configuration.dimensions.clone();
     dimensions.sort();
+    let statistic = Statistic::parse(
+        configuration.statistic.as_deref().or(configuration.extended_statistic.as_deref()).unwrap_or("Average"),
+    )?;
     let query = MetricQuery {
         account: alarm.scope.account.clone(),
         region: alarm.scope.region.clone(),
@@ -129,24 +132,16 @@ async fn fetch(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<Vec<Slot>
         unit: configuration.unit.clone(),
         period_ms,
         range: TimeRange::new(start, end),
+        raw: !statistic.is_plain(),
     };
-    let statistic = Statistic::parse(
-        configuration.statistic.as_deref().or(configuration.extended_statistic.as_deref()).unwrap_or("Average"),
-    )?;
     // Without a unit, data of several units are taken together; AWS calls the outcome unpredictable.
-    let mut observed: BTreeMap<Timestamp, Vec<Observation>> = BTreeMap::new();
-    for bucket in metrics::buckets(&watch.store, &query).await? {
-        observed.entry(bucket.start).or_default().extend(bucket.observations);
-    }
+    let observed: BTreeMap<Timestamp, Samples> = metrics::periods(&watch.store, &query).await?.into_iter().collect();
     let starts = (0..count).map(|i| start + period_ms.saturating_mul(i64::try_from(i).unwrap_or(i64::MAX)));
     Ok(starts
         .map(|start| Slot { start, point: observed.get(&start).and_then(|found| point(&statistic, found)) })
         .collect())
 }
 
-fn point(statistic: &Statistic, observations: &[Observation]) -> Option<Point> {
-    let observations: Vec<&Observation> = observations.iter().collect();
-    let value = statistic.evaluate(&observations)?;
-    let sample_count = Statistic::SampleCount.evaluate(&observations)?;
-    Some(Point { value, sample_count })
+fn point(statistic: &Statistic, samples: &Samples) -> Option<Point> {
+    Some(Point { value: samples.evaluate(statistic)?, sample_count: samples.evaluate(&Statistic::SampleCount)? })
 }

@@ -11,11 +11,11 @@ use super::refuse;
 use super::token::Binding;
 use crate::Watch;
 use model::limits::{METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_QUERIES_MAX, METRIC_RETENTION_MS};
-use model::{Caller, Observation, TimeRange, Timestamp};
+use model::{Caller, TimeRange, Timestamp};
 use query::metrics::{self, MetricQuery};
 use query::statistics::Statistic;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use wire::ApiError;
 use wire::cloudwatch::{GetMetricDataInput, GetMetricDataOutput, MetricDataQuery, MetricDataResult, MetricStat};
 
@@ -185,6 +185,7 @@ fn stat_query(
         unit: stat.unit,
         period_ms,
         range: metrics::round_range(now, asked, period_ms),
+        raw: !statistic.is_plain(),
     };
     Ok((statistic, query))
 }
@@ -242,15 +243,8 @@ async fn read_periods(watch: &Watch, plan: &Plan, low: i64, high: i64) -> Result
     let at = |index: i64| range.start + index.saturating_mul(period_ms);
     let query = MetricQuery { range: TimeRange::new(at(low), at(high).min(range.end)), ..plan.query.clone() };
     // Without a unit, data of several units are taken together: a result has room for one value per period only.
-    let mut observed: BTreeMap<Timestamp, Vec<Observation>> = BTreeMap::new();
-    for bucket in metrics::buckets(&watch.store, &query).await? {
-        observed.entry(bucket.start).or_default().extend(bucket.observations);
-    }
-    let point = |(start, observations): (Timestamp, Vec<Observation>)| {
-        let observations: Vec<&Observation> = observations.iter().collect();
-        Some((start, plan.statistic.evaluate(&observations)?))
-    };
-    Ok(observed.into_iter().filter_map(point).collect())
+    let periods = metrics::periods(&watch.store, &query).await?;
+    Ok(periods.into_iter().filter_map(|(start, samples)| Some((start, samples.evaluate(&plan.statistic)?))).collect())
 }
 
 fn result(plan: &Plan, points: Vec<(Timestamp, f64)>, partial: bool) -> MetricDataResult {

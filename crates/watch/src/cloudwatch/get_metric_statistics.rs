@@ -47,6 +47,7 @@ pub async fn get_metric_statistics(
         unit: input.unit,
         period_ms,
         range,
+        raw: statistics.iter().any(|(_, statistic)| !statistic.is_plain()),
     };
     let buckets = metrics::buckets(&watch.store, &query).await?;
     let datapoints = buckets.into_iter().filter_map(|bucket| datapoint(bucket, &statistics)).collect();

@@ -11,7 +11,7 @@
 //! importers write them. Entities are checked but not kept.
 
 use super::refuse;
-use super::series::{Metric, SeriesCache};
+use super::series::Metrics;
 use crate::{Watch, entity};
 use model::limits::{
     METRIC_DATUMS_MAX, METRIC_DIMENSIONS_MAX, METRIC_FUTURE_MS_MAX, METRIC_PAST_MS_MAX, METRIC_VALUE_MAX,
@@ -116,7 +116,7 @@ fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Ac
     }
     let mut datapoints = Vec::with_capacity(count);
     let mut entity_mistake = None;
-    let context = Context { scope, namespace: &input.namespace, now };
+    let mut context = Context { metrics: Metrics::new(scope, &input.namespace), now };
     for (index, datum) in data.into_iter().enumerate() {
         datapoints.push(context.datapoint(datum, At { entity: None, index })?);
     }
@@ -139,13 +139,12 @@ fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Ac
 }
 
 struct Context<'a> {
-    scope: &'a Scope,
-    namespace: &'a str,
+    metrics: Metrics<'a>,
     now: Timestamp,
 }
 
 impl Context<'_> {
-    fn datapoint(&self, datum: MetricDatum, at: At) -> Result<Datapoint, ApiError> {
+    fn datapoint(&mut self, datum: MetricDatum, at: At) -> Result<Datapoint, ApiError> {
         let MetricDatum { metric_name, dimensions, timestamp, unit, storage_resolution, .. } = &datum;
         let timestamp = self.timestamp(*timestamp, at)?;
         let resolution_secs = match storage_resolution {
@@ -157,14 +156,13 @@ impl Context<'_> {
         let name = metric_name.as_str();
         let dimensions = dimensions.as_deref().unwrap_or_default();
         check_dimensions(dimensions, at)?;
-        let metric = Metric { scope: self.scope, namespace: self.namespace, name, dimensions, unit };
         let series = if dimensions.is_sorted_by(|a, b| a.name < b.name) {
-            SeriesCache::shared().key(&metric)
+            self.metrics.key(name, dimensions, unit)
         } else {
             let mut sorted = dimensions.to_vec();
             sorted.sort_by(|a, b| a.name.cmp(&b.name));
             check_unique(&sorted, dimensions, at)?;
-            SeriesCache::shared().key(&Metric { dimensions: &sorted, ..metric })
+            self.metrics.key(name, &sorted, unit)
         };
         Ok(Datapoint { series, timestamp, resolution_secs, observation: observation(datum, at)? })
     }
@@ -198,7 +196,7 @@ fn check_dimensions(dimensions: &[Dimension], at: At) -> Result<(), ApiError> {
                 )));
             }
             let is_blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
-            if is_blank || text.bytes().any(|byte| byte.is_ascii_control()) {
+            if is_blank || text.bytes().fold(false, |found, byte| found | byte.is_ascii_control()) {
                 return Err(refuse::invalid(text, parameter));
             }
         }

@@ -3,35 +3,39 @@
 use foldhash::quality::RandomState;
 use model::{Scope, SeriesKey};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use wire::cloudwatch::Dimension;
 
 /// Locks, so that concurrent calls seldom wait for each other. A power of two.
 const SHARDS: usize = 16;
-/// Most keys in a shard; a full shard starts over, which costs its metrics one allocation each.
-const SHARD_KEYS_MAX: usize = 8_192;
+/// Most bytes of spellings in a shard; a full shard starts over, which costs its metrics one allocation each.
+const SHARD_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// What an entry takes besides its text, so that short spellings are bounded too.
+const ENTRY_BYTES: usize = 64;
 
 /// Keys seen lately. It only saves work: what it forgets is made again.
 #[derive(Debug)]
 pub struct SeriesCache {
-    shards: Vec<Mutex<HashMap<u64, Arc<SeriesKey>>>>,
+    shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
 }
 
-/// A metric as a request spells it; `dimensions` are sorted by name.
+#[derive(Debug, Default)]
+struct Shard {
+    /// By the hash of the spelling; two metrics with one hash take turns.
+    keys: HashMap<u64, (Box<[u8]>, Arc<SeriesKey>), RandomState>,
+    bytes: usize,
+}
+
+/// The metrics of one request: what they share is spelled once.
 #[derive(Debug)]
-pub struct Metric<'a> {
-    /// Account and region.
-    pub scope: &'a Scope,
-    /// CloudWatch namespace.
-    pub namespace: &'a str,
-    /// Metric name.
-    pub name: &'a str,
-    /// Sorted by name, names unique.
-    pub dimensions: &'a [Dimension],
-    /// One of CloudWatch's units.
-    pub unit: &'a str,
+pub struct Metrics<'a> {
+    scope: &'a Scope,
+    namespace: &'a str,
+    /// The parts of a series, each with its length before it: first those that all metrics share, then those of the last one.
+    spelling: Vec<u8>,
+    shared_bytes: usize,
 }
 
 impl SeriesCache {
@@ -44,54 +48,60 @@ impl SeriesCache {
         &SHARED
     }
 
-    /// The key of `metric`.
-    pub fn key(&self, metric: &Metric<'_>) -> Arc<SeriesKey> {
-        let hash = metric.hash(&self.hasher);
-        let Some(shard) = self.shards.get(hash as usize % SHARDS) else { return Arc::new(metric.to_key()) };
+    fn key(&self, spelling: &[u8], make: impl FnOnce() -> SeriesKey) -> Arc<SeriesKey> {
+        let hash = self.hasher.hash_one(spelling);
+        let Some(shard) = self.shards.get(hash as usize % SHARDS) else { return Arc::new(make()) };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        match shard.get(&hash) {
-            Some(key) if metric.is(key) => return Arc::clone(key),
-            // Two metrics with one hash take turns in its place.
-            Some(_) => {}
-            None if shard.len() >= SHARD_KEYS_MAX => shard.clear(),
-            None => {}
+        if let Some((known, key)) = shard.keys.get(&hash)
+            && **known == *spelling
+        {
+            return Arc::clone(key);
         }
-        let key = Arc::new(metric.to_key());
-        shard.insert(hash, Arc::clone(&key));
+        let bytes = ENTRY_BYTES + spelling.len();
+        if shard.bytes + bytes > SHARD_BYTES_MAX {
+            *shard = Shard::default();
+        }
+        let key = Arc::new(make());
+        shard.bytes += bytes;
+        shard.keys.insert(hash, (spelling.into(), Arc::clone(&key)));
         key
     }
 }
 
-impl Metric<'_> {
-    fn hash(&self, hasher: &RandomState) -> u64 {
-        let mut state = hasher.build_hasher();
-        (&self.scope.account, &self.scope.region, self.namespace, self.name, self.unit).hash(&mut state);
-        for dimension in self.dimensions {
-            (&dimension.name, &dimension.value).hash(&mut state);
+impl<'a> Metrics<'a> {
+    /// The metrics of a namespace.
+    pub fn new(scope: &'a Scope, namespace: &'a str) -> Self {
+        let mut spelling = Vec::with_capacity(256);
+        for part in [&scope.account, &scope.region, namespace] {
+            spell(&mut spelling, part);
         }
-        state.finish()
+        Self { scope, namespace, shared_bytes: spelling.len(), spelling }
     }
 
-    fn is(&self, key: &SeriesKey) -> bool {
-        key.name == self.name
-            && key.unit == self.unit
-            && key.namespace == self.namespace
-            && key.account == self.scope.account
-            && key.region == self.scope.region
-            && key.dimensions.len() == self.dimensions.len()
-            && key.dimensions.iter().zip(self.dimensions).all(|((name, value), d)| *name == d.name && *value == d.value)
-    }
-
-    fn to_key(&self) -> SeriesKey {
-        SeriesKey {
+    /// The key of one metric; `dimensions` are sorted by name, names unique, `unit` is one of CloudWatch's.
+    pub fn key(&mut self, name: &str, dimensions: &[Dimension], unit: &str) -> Arc<SeriesKey> {
+        self.spelling.truncate(self.shared_bytes);
+        spell(&mut self.spelling, name);
+        spell(&mut self.spelling, unit);
+        for dimension in dimensions {
+            spell(&mut self.spelling, &dimension.name);
+            spell(&mut self.spelling, &dimension.value);
+        }
+        SeriesCache::shared().key(&self.spelling, || SeriesKey {
             account: self.scope.account.clone(),
             region: self.scope.region.clone(),
             namespace: self.namespace.to_owned(),
-            name: self.name.to_owned(),
-            dimensions: self.dimensions.iter().map(|d| (d.name.clone(), d.value.clone())).collect(),
-            unit: self.unit.to_owned(),
-        }
+            name: name.to_owned(),
+            dimensions: dimensions.iter().map(|d| (d.name.clone(), d.value.clone())).collect(),
+            unit: unit.to_owned(),
+        })
     }
+}
+
+/// Lengths go first, so that no two lists of parts are spelled alike.
+fn spell(spelling: &mut Vec<u8>, part: &str) {
+    spelling.extend_from_slice(&(part.len() as u32).to_le_bytes());
+    spelling.extend_from_slice(part.as_bytes());
 }
 
 #[cfg(test)]
@@ -102,12 +112,25 @@ mod tests {
     fn equal_metrics_share_one_key_and_others_do_not() {
         let scope = Scope { account: "1".into(), region: "r".into() };
         let dimensions = [Dimension { name: "a".into(), value: "b".into() }];
-        let metric = |name, unit| Metric { scope: &scope, namespace: "N", name, dimensions: &dimensions, unit };
-        let cache = SeriesCache::shared();
-        let key = cache.key(&metric("m", "None"));
-        assert!(Arc::ptr_eq(&key, &cache.key(&metric("m", "None"))));
-        assert_ne!(key, cache.key(&metric("m", "Count")));
-        assert_ne!(key, cache.key(&metric("n", "None")));
+        let mut metrics = Metrics::new(&scope, "N");
+        let key = metrics.key("m", &dimensions, "None");
+        assert!(Arc::ptr_eq(&key, &metrics.key("m", &dimensions, "None")));
+        assert_ne!(key, metrics.key("m", &dimensions, "Count"));
+        assert_ne!(key, metrics.key("n", &dimensions, "None"));
+        assert_ne!(key, metrics.key("m", &[], "None"));
+        assert_ne!(key, Metrics::new(&scope, "O").key("m", &dimensions, "None"));
         assert_eq!(key.dimensions, vec![("a".to_owned(), "b".to_owned())]);
+    }
+
+    #[test]
+    fn a_full_shard_starts_over_and_answers_all_the_same() {
+        let cache =
+            SeriesCache { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::default() };
+        for number in 0..40u32 {
+            let spelling = [number.to_le_bytes().as_slice(), &vec![b'x'; SHARD_BYTES_MAX / 2]].concat();
+            let key = cache.key(&spelling, || SeriesKey { name: number.to_string(), ..SeriesKey::default() });
+            assert_eq!(key.name, number.to_string());
+            assert!(cache.shards.iter().all(|shard| shard.lock().unwrap().bytes <= SHARD_BYTES_MAX));
+        }
     }
 }

@@ -18,7 +18,6 @@ use search::{Found, Search};
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::{Direction, LogScan, Position};
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wire::ApiError;
 use wire::logs::{FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent};
@@ -61,18 +60,17 @@ pub(super) async fn filter_log_events(
     Ok(FilterLogEventsResponse { events: Some(events), searched_log_streams: Some(Vec::new()), next_token })
 }
 
-/// Runs the search on a thread of its own: patterns may take long, and other requests must not wait for them.
+/// Runs the search. The store does the work on threads of its own, so other requests do not wait.
 async fn run(watch: &Watch, scan: LogScan, mut search: Search) -> Result<Search, ApiError> {
     static SEARCHES: Semaphore = Semaphore::const_new(FILTER_SEARCHES_MAX);
     // The semaphore is never closed.
-    let running = SEARCHES.acquire().await.ok();
-    search.begin();
-    let (store, runtime) = (watch.store.clone(), Handle::current());
-    let searched = tokio::task::spawn_blocking(move || {
-        let _running = running;
-        runtime.block_on(store.scan_logs(scan, &mut |row| search.visit(&row))).map(|_| search)
-    });
-    Ok(searched.await.map_err(|error| store::Error::Bug(format!("search: {error}")))??)
+    let _running = SEARCHES.acquire().await.ok();
+    let asked = search.begin(scan);
+    let end = watch.store.search_logs(asked, &mut |searched| search.visit(&searched)).await?;
+    if !end.is_complete {
+        search.stop();
+    }
+    Ok(search)
 }
 
 fn check(input: &FilterLogEventsRequest) -> Result<(), ApiError> {

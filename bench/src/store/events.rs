@@ -1,0 +1,70 @@
+//! W3: an import into a data directory, a start on it, then lookups and a search for text.
+
+use super::ask::{Asked, Client, counted, sql_between};
+use super::{Collected, Run, SETTLE_MAX, remove};
+use crate::data::events::{self, FREE_TEXT, NAME, RARE_KEY, SPAN_MS, USER};
+use crate::process;
+use crate::server;
+use crate::workloads;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::process::Command;
+use std::time::Duration;
+
+/// Longest import.
+const IMPORT_MAX: Duration = Duration::from_secs(900);
+/// Records of the full W3, by which the size on disk is brought to full scale.
+const FULL: f64 = 1e6;
+
+pub(super) fn measure(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
+    let dir = run.dir("events");
+    // A first start makes the data directory and says what an idle server without data needs.
+    let server = run.start("events")?;
+    process::settle(server.pid(), SETTLE_MAX)?;
+    all.add("rss-idle-empty", process::memory_resident(server.pid())? as f64 / 1e6);
+    all.ended(server.stop()?);
+    let mut import = Command::new(&run.binary);
+    import.args(["import", "cloudtrail", "--data-dir"]).arg(&dir).arg(run.data.join("cloudtrail"));
+    let ended = all.ended(server::run(import.env("RUST_LOG", "warn"), IMPORT_MAX)?);
+    let records = (events::pieces(&run.plan) * events::PIECE) as f64;
+    all.add("events-in", records / ended.cpu.as_secs_f64());
+    let server = run.start("events")?;
+    all.add("start", server.ready_after.as_secs_f64());
+    process::settle(server.pid(), SETTLE_MAX)?;
+    all.add("rss-idle", process::memory_resident(server.pid())? as f64 / 1e6);
+    all.add("events-disk", run.disk("events") / records * FULL / 1e6);
+    questions(run, all, &mut Client::new(&server))?;
+    all.ended(server.stop()?);
+    remove(&dir);
+    Ok(())
+}
+
+fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Result<()> {
+    let end = run.plan.end_ms / 1000;
+    let week = (end - SPAN_MS / 1000, end);
+    let middle = end - SPAN_MS / 2000;
+    all.ask(client, "lookup-key", &mut |client| lookup(client, "AccessKeyId", RARE_KEY, week))?;
+    all.ask(client, "lookup-user", &mut |client| lookup(client, "Username", USER, week))?;
+    all.ask(client, "lookup-name", &mut |client| lookup(client, "EventName", NAME, (middle, middle + 7_199)))?;
+    // The query itself goes on the trail, with the text that it looks for: the time range leaves it out.
+    let during = sql_between("time", week.0, week.1);
+    all.ask(client, "free-text", &mut |client| {
+        client.sql(&format!("SELECT count(*) AS n FROM events WHERE {during} AND record LIKE '%{FREE_TEXT}%'"))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EventPage {
+    events: Vec<IgnoredAny>,
+}
+
+/// The newest 50 events of one value between two times, both inside, seconds.
+fn lookup(client: &mut Client, key: &str, value: &str, (from, to): (i64, i64)) -> anyhow::Result<Asked> {
+    let body = serde_json::json!({
+        "LookupAttributes": [{"AttributeKey": key, "AttributeValue": value}],
+        "StartTime": from, "EndTime": to, "MaxResults": 50,
+    });
+    let call = workloads::lookup(body.to_string().into_bytes());
+    Ok(counted(client.pages(|_| call.clone(), |page: EventPage| (page.events.len() as u64, None))?))
+}

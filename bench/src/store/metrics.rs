@@ -1,0 +1,138 @@
+//! W2: PutMetricData in each protocol, then a series, many series, and what SQL asks of a metric.
+
+use super::ask::{Asked, Client, counted, day, sql_between};
+use super::load::{self, Sent};
+use super::{Collected, Run, SETTLE_MAX, remove, start_loaded};
+use crate::bodies::Datum;
+use crate::data::metrics::{LATENCY, MINUTES, NAMESPACE, SERVICES, Samples, instance, instances, service};
+use crate::process;
+use crate::server::Server;
+use crate::workloads::{self, Call};
+use serde::Deserialize;
+use std::sync::Mutex;
+
+/// Datums in a call, which is also AWS's limit.
+const DATUMS: usize = 1_000;
+/// Most queries in a GetMetricData.
+const QUERIES: usize = 500;
+
+type Encode = fn(&str, &[Datum]) -> (Call, u64);
+/// Protocols and the part of the day that each brings in; the last brings the rest.
+const PROTOCOLS: [(&str, Encode, u64); 3] = [
+    ("metrics-in-query", workloads::query, MINUTES / 20),
+    ("metrics-in-json", workloads::json, MINUTES / 10),
+    ("metrics-in-cbor", workloads::cbor, MINUTES - MINUTES / 20 - MINUTES / 10),
+];
+
+pub(super) fn measure(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
+    let server = run.start("metrics")?;
+    let mut samples = Samples::new(&run.plan);
+    let mut records = 0;
+    for (name, encode, minutes) in PROTOCOLS {
+        let before = process::settle(server.pid(), SETTLE_MAX)?;
+        let sent = load(run, &server, &mut samples, minutes, encode)?;
+        let cpu = process::settle(server.pid(), SETTLE_MAX)?.saturating_sub(before);
+        all.add(name, sent.records as f64 / DATUMS as f64 / cpu.as_secs_f64());
+        records += sent.records;
+    }
+    let ended = all.ended(server.stop()?);
+    all.add("metrics-load-cpu-s", ended.cpu.as_secs_f64());
+    let (server, mut client) = start_loaded(run, "metrics")?;
+    all.add("metrics-disk", run.disk("metrics") / records as f64);
+    questions(run, all, &mut client)?;
+    all.ended(server.stop()?);
+    remove(&run.dir("metrics"));
+    Ok(())
+}
+
+/// Sends the next `minutes`, made one at a time while the other connections send.
+fn load(run: &Run, server: &Server, samples: &mut Samples, minutes: u64, encode: Encode) -> anyhow::Result<Sent> {
+    let samples = Mutex::new(samples);
+    load::send(server, run.connections, minutes, |_| {
+        let minute = samples.lock().ok().and_then(|mut samples| samples.next()).unwrap_or_default();
+        let call = |datums: &[Datum]| {
+            let (mut call, bytes) = encode(NAMESPACE, datums);
+            (call.records, call.bytes) = (datums.len() as u64, bytes);
+            call
+        };
+        minute.chunks(DATUMS).map(call).collect()
+    })
+}
+
+fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Result<()> {
+    let plan = &run.plan;
+    let (from, to) = day(plan);
+    let latencies: Vec<(u64, u64)> =
+        (0..SERVICES).flat_map(|service| (0..instances(plan)).map(move |replica| (service, replica))).collect();
+    let one = get(&[LATENCY], &latencies[..1], 60, (from, to));
+    all.ask(client, "series-day", &mut |client| values(client, &one))?;
+    let many = get(&[LATENCY], &latencies, 300, (from, to));
+    all.ask(client, "series-1000", &mut |client| values(client, &many))?;
+    let latest = get(&Samples::NAMES, &latencies, 60, (to - 60, to));
+    all.ask(client, "latest", &mut |client| values(client, &latest))?;
+    let during = sql_between("timestamp", from, to);
+    let source = format!("FROM metrics WHERE namespace = '{NAMESPACE}' AND name = '{LATENCY}' AND {during}");
+    all.ask(client, "avg-by-service", &mut |client| {
+        client.sql(&format!(
+            "SELECT json_extract_scalar(dimensions, '$.Service') AS service, date_bin(INTERVAL '5 minutes', timestamp) AS t, avg(value) AS v {source} GROUP BY 1, 2"
+        ))
+    })?;
+    all.ask(client, "p95", &mut |client| {
+        client.sql(&format!(
+            "SELECT date_bin(INTERVAL '5 minutes', timestamp) AS t, approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY value) AS v {source} GROUP BY 1"
+        ))
+    })
+}
+
+/// GetMetricData calls for each of `names` of each instance.
+fn get(names: &[&str], of: &[(u64, u64)], period: u32, (from, to): (i64, i64)) -> Vec<serde_json::Value> {
+    let queries: Vec<serde_json::Value> = names
+        .iter()
+        .flat_map(|name| of.iter().map(move |(number, replica)| (name, service(*number), instance(*number, *replica))))
+        .enumerate()
+        .map(|(index, (name, service, instance))| {
+            let dimensions = [("Service", service), ("InstanceId", instance)]
+                .map(|(name, value)| serde_json::json!({"Name": name, "Value": value}));
+            let metric = serde_json::json!({"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions});
+            let stat = serde_json::json!({"Metric": metric, "Period": period, "Stat": "Average"});
+            serde_json::json!({"Id": format!("m{index}"), "MetricStat": stat})
+        })
+        .collect();
+    let call = |queries: &[serde_json::Value]| serde_json::json!({"StartTime": from, "EndTime": to, "MetricDataQueries": queries});
+    queries.chunks(QUERIES).map(call).collect()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricPage {
+    metric_data_results: Vec<MetricResult>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricResult {
+    values: Vec<f64>,
+}
+
+/// How many values all calls and their pages give.
+fn values(client: &mut Client, calls: &[serde_json::Value]) -> anyhow::Result<Asked> {
+    let mut total = 0;
+    for call in calls {
+        let page = |token: Option<&str>| {
+            let mut body = call.clone();
+            if let Some(token) = token {
+                body["NextToken"] = token.into();
+            }
+            workloads::cloudwatch_json("GetMetricData", body.to_string().into_bytes())
+        };
+        let read = |page: MetricPage| {
+            (page.metric_data_results.iter().map(|result| result.values.len() as u64).sum(), page.next_token)
+        };
+        match client.pages(page, read)? {
+            Ok(count) => total += count,
+            refused => return Ok(counted(refused)),
+        }
+    }
+    Ok(counted(Ok(total)))
+}

@@ -1,0 +1,117 @@
+//! `Samples`: what was observed in a period, gathered point by point, as far as statistics will need it.
+
+use model::Observation;
+use store::{Sample, Totals};
+
+/// The samples of one period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Samples {
+    totals: Totals,
+    raw: Raw,
+}
+
+/// The samples one by one.
+#[derive(Debug, Clone, PartialEq)]
+enum Raw {
+    /// Nobody will ask.
+    Unwanted,
+    /// Some are hidden in statistic sets.
+    Hidden,
+    /// All are here: samples of weight 1, and values with their weights, which are positive.
+    Known { ones: Vec<f64>, weighted: Vec<(f64, f64)> },
+}
+
+impl Samples {
+    /// No sample yet. `raw` says whether statistics that are not plain will be asked.
+    pub fn none(raw: bool) -> Self {
+        let raw = if raw { Raw::Known { ones: Vec::new(), weighted: Vec::new() } } else { Raw::Unwanted };
+        Self { totals: Totals::NONE, raw }
+    }
+
+    /// Of whole observations.
+    pub fn of(observations: &[&Observation]) -> Self {
+        let mut samples = Self::none(true);
+        for observation in observations {
+            match observation {
+                Observation::Values(pairs) => samples.add_pairs(pairs),
+                &&Observation::Set { count, sum, min, max } => samples.add_set(&Totals { count, sum, min, max }),
+            }
+        }
+        samples
+    }
+
+    /// Count, sum, minimum and maximum.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Adds samples of weight 1.
+    pub(crate) fn add_values(&mut self, values: &[f64]) {
+        values.iter().for_each(|value| self.totals.add(*value, 1.0));
+        if let Raw::Known { ones, .. } = &mut self.raw {
+            ones.extend_from_slice(values);
+        }
+    }
+
+    /// Adds what a point says.
+    pub(crate) fn add(&mut self, sample: Sample<'_>) {
+        match sample {
+            Sample::Value(value) => self.add_values(&[value]),
+            Sample::Many(store::Samples::Pairs(pairs)) => self.add_pairs(pairs),
+            Sample::Many(store::Samples::Set(totals)) => self.add_set(totals),
+            Sample::Many(store::Samples::Summary(totals, sketch)) => {
+                self.totals.merge(totals);
+                if let Raw::Known { weighted, .. } = &mut self.raw {
+                    weighted.extend(sketch.pairs(totals.min, totals.max).filter(|&(_, count)| count > 0.0));
+                }
+            }
+        }
+    }
+
+    /// Adds totals of points that nobody will ask more of.
+    pub(crate) fn add_totals(&mut self, totals: &Totals) {
+        self.totals.merge(totals);
+        if self.raw != Raw::Unwanted {
+            self.raw = Raw::Hidden;
+        }
+    }
+
+    fn add_pairs(&mut self, pairs: &[(f64, f64)]) {
+        pairs.iter().for_each(|&(value, count)| self.totals.add(value, count));
+        if let Raw::Known { weighted, .. } = &mut self.raw {
+            weighted.extend(pairs.iter().copied().filter(|&(_, count)| count > 0.0));
+        }
+    }
+
+    fn add_set(&mut self, set: &Totals) {
+        self.totals.merge(set);
+        let Raw::Known { weighted, .. } = &mut self.raw else { return };
+        if set.hides_samples() {
+            self.raw = Raw::Hidden;
+        } else if set.count > 0.0 {
+            weighted.push((set.min, set.count));
+        }
+    }
+
+    /// Adds all samples of another period.
+    pub fn merge(&mut self, other: Samples) {
+        self.totals.merge(&other.totals);
+        self.raw = match (std::mem::replace(&mut self.raw, Raw::Unwanted), other.raw) {
+            (Raw::Unwanted, _) | (_, Raw::Unwanted) => Raw::Unwanted,
+            (Raw::Hidden, _) | (_, Raw::Hidden) => Raw::Hidden,
+            (Raw::Known { mut ones, mut weighted }, Raw::Known { ones: more, weighted: more_weighted }) => {
+                ones.extend(more);
+                weighted.extend(more_weighted);
+                Raw::Known { ones, weighted }
+            }
+        };
+    }
+
+    /// All samples as (of weight 1, with their weights); `None` when some are hidden or negative, or there is none.
+    pub(super) fn known(&self) -> Option<(&[f64], &[(f64, f64)])> {
+        let Raw::Known { ones, weighted } = &self.raw else { return None };
+        let legal = |value: f64| value >= 0.0;
+        let is_legal = ones.iter().all(|one| legal(*one)) && weighted.iter().all(|pair| legal(pair.0));
+        (is_legal && !(ones.is_empty() && weighted.is_empty())).then_some((ones, weighted))
+    }
+}

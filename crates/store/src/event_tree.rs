@@ -1,0 +1,269 @@
+//! The hash tree over audit events: RFC 6962's Merkle tree, with one leaf for each event in order of its sequence.
+//!
+//! A leaf is SHA-256 of `00` and the bytes of the record; a node above is SHA-256 of `01`, its left and its right child. Event
+//! `n` is leaf `n - 1`. Leaf hashes are not stored, for 32 bytes an event would be a third of what the events take: what is kept
+//! is the *frontier*, the roots of the perfect subtrees from left to right, from which the tree grows and its root follows.
+
+use crate::Store;
+use crate::error::{Error, Result};
+use crate::segment::Kind;
+use crate::segment::event_rows::rows;
+use crate::segment::events::COLUMNS;
+use crate::state::{Snapshot, State, lock};
+use model::Event;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A hash of the tree.
+pub(crate) type Hash = [u8; 32];
+
+/// The tree as it stands after a number of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventTree {
+    /// How many events it covers: those with sequences 1 to `size`.
+    pub size: u64,
+    /// Its root, as in RFC 6962.
+    pub root: [u8; 32],
+}
+
+/// What `verify_event_tree` looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventTreeCheck {
+    /// The tree as the store has it.
+    pub tree: EventTree,
+    /// The events with sequences beyond this one were hashed again; it is 0 until retention or a reset removes something.
+    pub from: u64,
+    /// How many of those are gone, because they were older than retention when they came. If any is, no root can be compared:
+    /// the check then proves nothing about contents.
+    pub missing: u64,
+}
+
+/// The hash of a leaf.
+pub(crate) fn leaf_hash(record: &[u8]) -> Hash {
+    hash(0, &[record])
+}
+
+fn hash(prefix: u8, parts: &[&[u8]]) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update([prefix]);
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize().into()
+}
+
+/// A tree that can grow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Frontier {
+    size: u64,
+    /// Roots of perfect subtrees, the largest first; one for each bit of `size`.
+    peaks: Vec<Hash>,
+}
+
+impl Frontier {
+    /// How many leaves there are.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Adds a leaf.
+    pub(crate) fn push(&mut self, leaf: Hash) {
+        let (mut node, mut size) = (leaf, self.size);
+        while size & 1 == 1
+            && let Some(left) = self.peaks.pop()
+        {
+            node = hash(1, &[&left, &node]);
+            size >>= 1;
+        }
+        self.peaks.push(node);
+        self.size += 1;
+    }
+
+    /// The tree so far.
+    pub(crate) fn tree(&self) -> EventTree {
+        let above = |right: Option<Hash>, left: &Hash| Some(right.map_or(*left, |right| hash(1, &[left, &right])));
+        let root = self.peaks.iter().rev().fold(None, above);
+        EventTree { size: self.size, root: root.unwrap_or_else(|| Sha256::digest([]).into()) }
+    }
+}
+
+/// A frontier as the manifest has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredTree {
+    size: u64,
+    root: String,
+    frontier: Vec<String>,
+}
+
+impl From<&Frontier> for StoredTree {
+    fn from(frontier: &Frontier) -> Self {
+        let peaks = frontier.peaks.iter().map(|peak| hex(peak)).collect();
+        Self { size: frontier.size, root: hex(&frontier.tree().root), frontier: peaks }
+    }
+}
+
+impl StoredTree {
+    /// The frontier; `None` when its parts do not fit each other.
+    pub(crate) fn frontier(&self) -> Option<Frontier> {
+        let peaks = self.frontier.iter().map(|peak| unhex(peak)).collect::<Option<Vec<Hash>>>()?;
+        let frontier = Frontier { size: self.size, peaks };
+        let fits = frontier.peaks.len() == self.size.count_ones() as usize && hex(&frontier.tree().root) == self.root;
+        fits.then_some(frontier)
+    }
+}
+
+fn hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Hash> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes = pairs.iter().map(byte).collect::<Option<Vec<u8>>>()?;
+    bytes.try_into().ok().filter(|_| rest.is_empty())
+}
+
+/// How many events are looked for at once when a tree is verified: 32 bytes each.
+const WINDOW: u64 = 256 * 1024;
+/// Rows that are read at a time.
+const READ_ROWS: usize = 4096;
+
+impl Store {
+    /// The hash tree over all events that are acknowledged.
+    pub fn event_tree(&self) -> EventTree {
+        lock(&self.state().event_tree).tree()
+    }
+
+    /// Hashes all stored events again and compares the root with the one that was computed when they were accepted: a record
+    /// that was changed, swapped, added or lost since is `Corrupt`, even where every checksum is right.
+    ///
+    /// Once retention has removed events, the check begins at the tree as it was at the last removal, and so proves the
+    /// events accepted after it.
+    pub async fn verify_event_tree(&self) -> Result<EventTreeCheck> {
+        let (state, runtime) = (Arc::clone(self.state()), tokio::runtime::Handle::current());
+        let work = tokio::task::spawn_blocking(move || runtime.block_on(verify(&state)));
+        work.await.map_err(|error| Error::Bug(format!("verify the event tree: {error}")))?
+    }
+}
+
+async fn verify(state: &State) -> Result<EventTreeCheck> {
+    // The base before the snapshot: what is removed after it was read would only be missed, never passed over.
+    let mut grown = state.committed.lock().await.event_tree_base.clone();
+    // The tree before the snapshot: the events that it covers are in the snapshot.
+    let tree = lock(&state.event_tree).tree();
+    let snapshot = state.snapshot();
+    let mut check = EventTreeCheck { tree, from: grown.size(), missing: 0 };
+    let mut first = check.from + 1;
+    while first <= tree.size {
+        let sequences = first..(first + WINDOW).min(tree.size + 1);
+        first = sequences.end;
+        for leaf in leaves(&snapshot, sequences).await? {
+            match leaf {
+                Some(leaf) => grown.push(leaf),
+                None => check.missing += 1,
+            }
+        }
+    }
+    let may_miss = snapshot.removed.events_from() != model::Timestamp::MIN;
+    if check.missing > 0 && !may_miss {
+        return Err(Error::corrupt("the event tree", 0, format!("{} events are missing", check.missing)));
+    }
+    if check.missing == 0 && grown.tree() != tree {
+        return Err(Error::corrupt("the event tree", 0, "the stored events have another root than the accepted ones"));
+    }
+    Ok(check)
+}
+
+/// Leaf hashes of the events with these sequences, `None` for those that are not stored.
+async fn leaves(snapshot: &Snapshot, sequences: Range<u64>) -> Result<Vec<Option<Hash>>> {
+    let mut leaves = vec![None; (sequences.end - sequences.start) as usize];
+    let mut add = |sequence: u64, event: &Event| {
+        let place = sequence.checked_sub(sequences.start).and_then(|at| leaves.get_mut(at as usize));
+        let Some(place) = place else { return Ok(()) };
+        if place.replace(leaf_hash(event.record.as_bytes())).is_some() {
+            return Err(Error::corrupt("the event tree", 0, format!("event {sequence} is stored twice")));
+        }
+        Ok(())
+    };
+    for memtable in &snapshot.memtables {
+        memtable.events().events.iter().try_for_each(|((_, sequence), event)| add(*sequence, event))?;
+    }
+    for segment in snapshot.segments.iter().filter(|segment| segment.entry.kind == Kind::Events) {
+        for (row_group, group) in segment.row_groups.iter().enumerate() {
+            let stored = segment.sequences(row_group).await?;
+            if stored.is_some_and(|(low, high)| high < sequences.start || low >= sequences.end) {
+                continue;
+            }
+            for start in (0..group.rows as usize).step_by(READ_ROWS) {
+                let range = start..(start + READ_ROWS).min(group.rows as usize);
+                for batch in segment.read(row_group, std::iter::once(range).collect(), &COLUMNS).await? {
+                    rows(&batch)?.iter().try_for_each(|row| add(row.sequence, &row.event))?;
+                }
+            }
+        }
+    }
+    Ok(leaves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6962, 2.1: the largest power of two less than the number of leaves goes to the left.
+    fn naive_root(leaves: &[Hash]) -> Hash {
+        match leaves {
+            [] => Sha256::digest([]).into(),
+            [leaf] => *leaf,
+            _ => {
+                let left = 1 << (leaves.len() - 1).ilog2();
+                hash(1, &[&naive_root(&leaves[..left]), &naive_root(&leaves[left..])])
+            }
+        }
+    }
+
+    #[test]
+    fn the_published_test_vectors_hold() {
+        let leaves: [&[u8]; 8] = [
+            &[],
+            &[0x00],
+            &[0x10],
+            &[0x20, 0x21],
+            &[0x30, 0x31],
+            &[0x40, 0x41, 0x42, 0x43],
+            &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
+            &[0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f],
+        ];
+        let roots = [
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+            "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+            "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+            "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+            "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+        ];
+        let mut frontier = Frontier::default();
+        assert_eq!(hex(&frontier.tree().root), roots[0]);
+        for (leaf, root) in leaves.into_iter().zip(&roots[1..]) {
+            frontier.push(leaf_hash(leaf));
+            assert_eq!(hex(&frontier.tree().root), *root);
+        }
+    }
+
+    #[test]
+    fn a_growing_tree_is_the_naive_one_and_comes_back_from_the_manifest() {
+        let leaves: Vec<Hash> = (0..70_u8).map(|n| leaf_hash(&[n])).collect();
+        let mut frontier = Frontier::default();
+        for (at, leaf) in leaves.iter().enumerate() {
+            let stored = StoredTree::from(&frontier);
+            assert_eq!(stored.frontier().unwrap(), frontier);
+            assert_eq!(frontier.tree(), EventTree { size: at as u64, root: naive_root(&leaves[..at]) });
+            frontier.push(*leaf);
+        }
+        let mut damaged = StoredTree::from(&frontier);
+        damaged.size += 1;
+        assert_eq!(damaged.frontier(), None);
+    }
+}

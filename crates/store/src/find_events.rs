@@ -1,0 +1,200 @@
+//! Finds the rows of one row group that a scan of events wants, reading as few columns as that takes.
+
+use crate::error::{Error, Result};
+use crate::position::{Position, Window};
+use crate::scan_events::{EventFilter, EventScan};
+use crate::scan_logs::runs;
+use crate::segment::event_rows::Ids;
+use crate::segment::events::{positions, resource_is};
+use crate::segment::{Needle, Segment, column, parse_uuid};
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, BooleanArray, DictionaryArray, RecordBatch, StringArray};
+use model::Event;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One thing that must hold for a row.
+enum Condition {
+    /// A column of text has this value.
+    Equal(&'static str, String),
+    /// A list has this element.
+    Has(&'static str, String),
+    EventId(String),
+    ReadOnly(bool),
+    Text(Needle),
+}
+
+impl Condition {
+    /// Gathers the conditions of a filter.
+    fn gather(filter: &EventFilter, into: &mut Vec<Condition>) {
+        let equal = |name, value: &String| Condition::Equal(name, value.clone());
+        into.push(match filter {
+            EventFilter::All(filters) => return filters.iter().for_each(|filter| Self::gather(filter, into)),
+            EventFilter::EventId(id) => Condition::EventId(id.clone()),
+            EventFilter::EventName(name) => equal("name", name),
+            EventFilter::ReadOnly(read_only) => Condition::ReadOnly(*read_only),
+            EventFilter::Username(username) => equal("username", username),
+            EventFilter::ResourceType(kind) => Condition::Has("resource_types", kind.clone()),
+            EventFilter::ResourceName(name) => Condition::Has("resource_names", name.clone()),
+            EventFilter::EventSource(source) => equal("source", source),
+            EventFilter::AccessKeyId(key) => equal("access_key_id", key),
+            EventFilter::Category(category) => equal("category", category),
+            EventFilter::ErrorCode(code) => equal("error_code", code),
+            EventFilter::Text(text) => Condition::Text(Needle::new(text)),
+        });
+    }
+
+    fn columns(&self) -> Vec<&'static str> {
+        match self {
+            Condition::Equal(name, _) | Condition::Has(name, _) => vec![name],
+            Condition::EventId(_) => vec!["event_id", "event_id_text"],
+            Condition::ReadOnly(_) => vec!["read_only"],
+            Condition::Text(needle) => needle.columns(),
+        }
+    }
+
+    /// For each row of a batch, whether the condition may hold; certain except for text.
+    fn admits(&self, batch: &RecordBatch) -> Result<Vec<bool>> {
+        match self {
+            Condition::Equal(name, wanted) => is_equal(column(batch, name)?, wanted),
+            Condition::Has(name, wanted) => resource_is(column(batch, name)?, wanted),
+            Condition::EventId(wanted) => Ok(Ids::of(batch, "event_id", "event_id_text")?.is(wanted)),
+            Condition::ReadOnly(wanted) => {
+                let values: &BooleanArray = column(batch, "read_only")?;
+                Ok(values.iter().map(|value| value == Some(*wanted)).collect())
+            }
+            Condition::Text(needle) => needle.candidates(batch),
+        }
+    }
+
+    /// A column with a Bloom filter, and the bytes of the value that it must have.
+    fn bloom(&self) -> Option<(&'static str, Vec<u8>)> {
+        match self {
+            Condition::EventId(id) => Some(("event_id", parse_uuid(id.as_bytes())?.to_vec())),
+            Condition::Equal(name @ "access_key_id", value) => Some((name, value.clone().into_bytes())),
+            Condition::Has("resource_names", value) => Some((RESOURCE_NAMES, value.clone().into_bytes())),
+            _ => None,
+        }
+    }
+}
+
+/// The column of resource names as Parquet calls it.
+const RESOURCE_NAMES: &str = "resource_names.list.item";
+
+fn is_equal(column: &DictionaryArray<Int32Type>, wanted: &str) -> Result<Vec<bool>> {
+    let values = column.values().as_any().downcast_ref::<StringArray>();
+    let values = values.ok_or_else(|| Error::corrupt("an event segment", 0, "a dictionary is not text"))?;
+    let same: Vec<bool> = values.iter().map(|value| value == Some(wanted)).collect();
+    let is = |key: Option<i32>| key.is_some_and(|key| same.get(key as usize).copied().unwrap_or(false));
+    Ok(column.keys().iter().map(is).collect())
+}
+
+/// Which rows a scan wants, besides its window.
+pub(crate) struct Wanted {
+    pub scan: EventScan,
+    pub sequence_end: u64,
+    /// Those about text last.
+    conditions: Vec<Condition>,
+    texts: usize,
+}
+
+impl Wanted {
+    pub(crate) fn new(scan: EventScan, sequence_end: u64) -> Self {
+        let mut conditions = Vec::new();
+        let scope = [("account", &scan.account), ("region", &scan.region)];
+        conditions.extend(scope.into_iter().filter_map(|(name, value)| Some(Condition::Equal(name, value.clone()?))));
+        scan.filter.iter().for_each(|filter| Condition::gather(filter, &mut conditions));
+        conditions.sort_by_key(|condition| matches!(condition, Condition::Text(_)));
+        let texts = conditions.iter().filter(|condition| matches!(condition, Condition::Text(_))).count();
+        Self { scan, sequence_end, conditions, texts }
+    }
+
+    /// True when free text is asked for.
+    pub(crate) fn searches_text(&self) -> bool {
+        self.texts > 0
+    }
+
+    /// True when many row groups will be looked through for few rows.
+    pub(crate) fn is_expensive(&self) -> bool {
+        self.conditions.iter().any(|condition| matches!(condition, Condition::Text(_)) || condition.bloom().is_some())
+    }
+
+    /// What `find` cannot be sure of without the record.
+    pub(crate) fn confirms(&self, event: &Event) -> bool {
+        self.conditions.iter().all(|condition| match condition {
+            Condition::Text(needle) => needle.is_in(&event.record),
+            _ => true,
+        })
+    }
+
+    /// The wanted rows of a row group, ascending; those that `confirms` refuses may be among them.
+    pub(crate) async fn find(&self, segment: &Arc<Segment>, row_group: usize, window: Window) -> Result<Vec<u32>> {
+        for (column, value) in self.conditions.iter().filter_map(Condition::bloom) {
+            if let Some(bloom) = segment.bloom(row_group, column).await?
+                && !bloom.check(value.as_slice())
+            {
+                return Ok(Vec::new());
+            }
+        }
+        let rows = segment.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
+        let (sure, texts) = self.conditions.split_at(self.conditions.len() - self.texts);
+        let all: Vec<Range<usize>> = std::iter::once(0..rows).collect();
+        let inside = |position: Position| position.1 < self.sequence_end && window.contains(position);
+        let mut found = admitted(segment, row_group, all, sure, &inside).await?;
+        if !found.is_empty() && !texts.is_empty() {
+            found = admitted(segment, row_group, runs(&found), texts, &inside).await?;
+        }
+        Ok(found)
+    }
+}
+
+/// The rows of the ranges for which all conditions hold and whose position is inside.
+async fn admitted(
+    segment: &Arc<Segment>,
+    row_group: usize,
+    ranges: Vec<Range<usize>>,
+    conditions: &[Condition],
+    inside: &(dyn Fn(Position) -> bool + Sync),
+) -> Result<Vec<u32>> {
+    let columns = conditions.iter().flat_map(Condition::columns).chain(["time", "sequence"]);
+    let columns: Vec<&str> = columns.collect();
+    let mut rows = ranges.clone().into_iter().flatten();
+    let mut found = Vec::new();
+    for batch in segment.read_dictionaries(row_group, ranges, &columns).await? {
+        let mut admitted: Vec<bool> = positions(&batch)?.into_iter().map(inside).collect();
+        for condition in conditions {
+            admitted.iter_mut().zip(condition.admits(&batch)?).for_each(|(admitted, holds)| *admitted &= holds);
+        }
+        // In this order, so that no row is taken without its answer.
+        let answers = admitted.into_iter().zip(rows.by_ref());
+        found.extend(answers.filter(|(admitted, _)| *admitted).map(|(_, row)| row as u32));
+    }
+    Ok(found)
+}
+
+/// Adds those of the ids that a row group has to `found`.
+pub(crate) async fn existing_ids(
+    segment: &Arc<Segment>,
+    row_group: usize,
+    mut asked: HashSet<&str>,
+    found: &mut HashSet<String>,
+) -> Result<()> {
+    asked.retain(|id| !found.contains(*id));
+    if asked.is_empty() {
+        return Ok(());
+    }
+    if let Some(bloom) = segment.bloom(row_group, "event_id").await? {
+        asked.retain(|id| parse_uuid(id.as_bytes()).is_none_or(|bytes| bloom.check(bytes.as_slice())));
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let rows = segment.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
+    let all: Vec<Range<usize>> = std::iter::once(0..rows).collect();
+    for batch in segment.read(row_group, all, &["event_id", "event_id_text"]).await? {
+        let ids = Ids::of(&batch, "event_id", "event_id_text")?;
+        found.extend((0..batch.num_rows()).filter_map(|at| ids.id(at)).filter(|id| asked.contains(id.as_str())));
+    }
+    Ok(())
+}

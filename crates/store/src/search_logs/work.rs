@@ -1,0 +1,251 @@
+//! Works on one part of a search: which of its rows match.
+
+use super::Asked;
+use super::parts::{Part, Place};
+use crate::error::{Error, Result};
+use crate::logs_page::LogPage;
+use crate::memtable::Memtable;
+use crate::merge::Page;
+use crate::position::{Direction, Position, Window};
+use crate::scan_logs::runs;
+use crate::segment::logs::{KEY_COLUMNS, LogColumns};
+use crate::segment::{Segment, TextPage, column};
+use arrow_array::TimestampMillisecondArray;
+use model::limits::LOG_EVENT_OVERHEAD_BYTES;
+use model::{StreamId, Timestamp};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A part ends early when it has found so much, bytes of text or rows, so that results stay small; the rest is a new part.
+const FOUND_BYTES_MAX: usize = 1024 * 1024;
+const FOUND_ROWS_MAX: usize = 8 * 1024;
+/// Pages that are read and decompressed together.
+const PAGES_TOGETHER: usize = 4;
+
+/// What was found in a part.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Rows that match, in the direction of the search; none when they are only counted.
+    pub rows: LogPage,
+    pub matches: u64,
+    /// Rows, and bytes with overhead as AWS counts them, that were looked at.
+    pub looked_at_rows: u64,
+    pub looked_at_bytes: u64,
+    /// The last row that was looked at, in the direction.
+    pub passed: Option<Position>,
+    /// What was not looked at.
+    pub rest: Option<Window>,
+    /// True when the search was told to end.
+    pub ends: bool,
+}
+
+/// Looks at a part. Filters are asked first; what they leave waits for a thread.
+pub(super) async fn run(asked: Arc<Asked>, part: Part) -> Result<Found> {
+    if let Place::Segment(segment, row_group, _) = &part.place
+        && !segment.admits(*row_group, asked.text.probe(), &asked.state.filter_cache).await?
+    {
+        return Ok(Found::default());
+    }
+    // The semaphore is never closed.
+    let permit = Arc::clone(&asked.state.search_permits).acquire_owned().await.ok();
+    let runtime = tokio::runtime::Handle::current();
+    let work = move || {
+        let _permit = permit;
+        if asked.is_cancelled() {
+            return Ok(Found::default());
+        }
+        match &part.place {
+            Place::Memory(memtable) => Ok(search_memtable(&asked, memtable, part.window)),
+            Place::Segment(segment, row_group, rows) => {
+                let rows = segment.rows_within(*row_group, rows);
+                runtime.block_on(search_row_group(&asked, segment, *row_group, rows, part.window))
+            }
+        }
+    };
+    let worked = tokio::task::spawn_blocking(work).await;
+    worked.map_err(|error| Error::Bug(format!("search a part: {error}")))?
+}
+
+fn search_memtable(asked: &Asked, memtable: &Memtable, mut window: Window) -> Found {
+    let mut found = Found::default();
+    let mut rows = LogPage::default();
+    let (wanted, direction) = (&asked.wanted, asked.direction());
+    let admits = |stream: StreamId| wanted.admits(stream);
+    let mut looked_at = |position: Position, text: &str| {
+        found.passed = Some(position);
+        found.looked_at_rows += 1;
+        found.looked_at_bytes += (text.len() + LOG_EVENT_OVERHEAD_BYTES) as u64;
+        let matches = asked.text.matches(text);
+        found.matches += u64::from(matches);
+        matches && !asked.count_only
+    };
+    let (rest, ends) = loop {
+        let (page, last) =
+            memtable.log_page(wanted.group, &admits, &mut looked_at, window, direction, wanted.sequence_end);
+        let Some(last) = last else { break (None, false) };
+        window = window.after(direction, last);
+        rows.append(&page);
+        let ends = !asked.goes_on();
+        if ends || rows.bytes() >= FOUND_BYTES_MAX || rows.len() >= FOUND_ROWS_MAX {
+            break (Some(window), ends);
+        }
+    };
+    Found { rows, rest, ends, ..found }
+}
+
+/// A row that the search would see.
+struct Row {
+    /// Counted within the row group.
+    row: usize,
+    position: Position,
+    stream: StreamId,
+}
+
+async fn search_row_group(
+    asked: &Asked,
+    segment: &Arc<Segment>,
+    row_group: usize,
+    rows: Range<usize>,
+    window: Window,
+) -> Result<Found> {
+    let direction = asked.direction();
+    let rows = visible_rows(asked, segment, row_group, rows, window).await?;
+    if rows.is_empty() {
+        return Ok(Found::default());
+    }
+    let places = segment.page_places(row_group, "message").await?;
+    // Pages with rows to look at, and these rows as a range of `rows`.
+    let mut pages: Vec<(usize, Range<usize>)> = Vec::new();
+    for page in 0..places.len() {
+        let of_page = places.rows(page);
+        let start = rows.partition_point(|row| row.row < of_page.start);
+        let end = rows.partition_point(|row| row.row < of_page.end);
+        if start < end {
+            pages.push((page, start..end));
+        }
+    }
+    if direction == Direction::Backward {
+        pages.reverse();
+    }
+    let mut search = RowGroupSearch { asked, rows: &rows, found: Found::default(), texts: String::new(), hits: vec![] };
+    for together in pages.chunks(PAGES_TOGETHER) {
+        let numbers: Vec<usize> = together.iter().map(|(page, _)| *page).collect();
+        for (page, (_, of_page)) in segment.read_pages(&places, &numbers).await?.iter().zip(together) {
+            let looked = search.look_at(page, of_page.clone());
+            looked.ok_or_else(|| segment.corrupt(0, "a page of messages is damaged"))?;
+        }
+        let last = together.last().and_then(|(_, rows)| match direction {
+            Direction::Forward => rows.clone().next_back(),
+            Direction::Backward => rows.clone().next(),
+        });
+        search.found.passed = last.and_then(|at| rows.get(at)).map(|row| row.position);
+        let is_full = search.texts.len() >= FOUND_BYTES_MAX || search.hits.len() >= FOUND_ROWS_MAX;
+        let ends = !asked.goes_on();
+        if is_full || ends {
+            search.found.ends = ends;
+            search.found.rest = search.found.passed.map(|passed| window.after(direction, passed));
+            break;
+        }
+    }
+    search.finish(segment, row_group).await
+}
+
+/// Rows of a row group that lie in the window and that the search may see, ascending.
+async fn visible_rows(
+    asked: &Asked,
+    segment: &Arc<Segment>,
+    row_group: usize,
+    rows: Range<usize>,
+    window: Window,
+) -> Result<Vec<Row>> {
+    let mut row = rows.start;
+    let mut visible = Vec::with_capacity(rows.len());
+    let ranges = std::iter::once(rows).collect();
+    for batch in segment.read(row_group, ranges, &KEY_COLUMNS).await? {
+        let columns = LogColumns::of(&batch)?;
+        for at in 0..batch.num_rows() {
+            let (position, stream) = (columns.position(at), StreamId(columns.stream.value(at)));
+            if position.1 < asked.wanted.sequence_end && window.contains(position) && asked.wanted.admits(stream) {
+                visible.push(Row { row, position, stream });
+            }
+            row += 1;
+        }
+    }
+    Ok(visible)
+}
+
+/// A search of the pages of one row group, page after page.
+struct RowGroupSearch<'a> {
+    asked: &'a Asked,
+    rows: &'a [Row],
+    found: Found,
+    texts: String,
+    /// Matching rows in the direction: place in `rows`, and bytes of `texts`.
+    hits: Vec<(usize, Range<usize>)>,
+}
+
+impl RowGroupSearch<'_> {
+    /// Looks at `rows` of a page; `None` when the page is damaged.
+    fn look_at(&mut self, page: &TextPage, rows: Range<usize>) -> Option<()> {
+        let of_page = page.rows();
+        let text_bytes = page.text_bytes() * rows.len() / of_page.len().max(1);
+        self.found.looked_at_rows += rows.len() as u64;
+        self.found.looked_at_bytes += (text_bytes + rows.len() * LOG_EVENT_OVERHEAD_BYTES) as u64;
+        // Where few rows of the page are wanted, to look at these is less work than to look at all of its bytes.
+        let is_dense = rows.len() * 8 >= of_page.len();
+        let candidates = if is_dense { self.asked.text.candidates(page, &|| page.starts()) } else { None };
+        if candidates.as_ref().is_some_and(Vec::is_empty) {
+            return Some(());
+        }
+        let starts = page.starts()?;
+        let first_hit = self.hits.len();
+        let mut candidates = candidates.map(|candidates| candidates.into_iter().peekable());
+        for at in rows {
+            let within = self.rows.get(at)?.row - of_page.start;
+            if let Some(candidates) = &mut candidates {
+                while candidates.next_if(|candidate| *candidate < within).is_some() {}
+                if candidates.next_if_eq(&within).is_none() {
+                    continue;
+                }
+            }
+            let text = page.text(&starts, within)?;
+            if !self.asked.text.matches(text) {
+                continue;
+            }
+            self.found.matches += 1;
+            if !self.asked.count_only {
+                let start = self.texts.len();
+                self.texts.push_str(text);
+                self.hits.push((at, start..self.texts.len()));
+            }
+        }
+        if self.asked.direction() == Direction::Backward {
+            self.hits.get_mut(first_hit..)?.reverse();
+        }
+        Some(())
+    }
+
+    /// What was found, with the columns that only matching rows are read of.
+    async fn finish(self, segment: &Arc<Segment>, row_group: usize) -> Result<Found> {
+        let Self { asked, rows, mut found, texts, hits } = self;
+        let row_of = |(at, _): &(usize, Range<usize>)| rows.get(*at).map_or(0, |row| row.row as u32);
+        let mut numbers: Vec<u32> = hits.iter().map(row_of).collect();
+        let mut times = Vec::with_capacity(numbers.len());
+        if asked.direction() == Direction::Backward {
+            numbers.reverse();
+        }
+        for batch in segment.read(row_group, runs(&numbers), &["ingestion_time"]).await? {
+            let column: &TimestampMillisecondArray = column(&batch, "ingestion_time")?;
+            times.extend(column.values().iter().copied().map(Timestamp));
+        }
+        if asked.direction() == Direction::Backward {
+            times.reverse();
+        }
+        for ((at, text), ingestion_time) in hits.into_iter().zip(times) {
+            if let (Some(row), Some(text)) = (rows.get(at), texts.get(text)) {
+                found.rows.push(row.position, row.stream, ingestion_time, text);
+            }
+        }
+        Ok(found)
+    }
+}

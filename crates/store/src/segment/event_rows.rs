@@ -1,0 +1,200 @@
+//! Events out of the columns of an event segment.
+
+use super::column;
+use super::details::TEXTS as DETAILS;
+use super::events::{TEXTS, positions};
+use super::skeleton::{Days, Filling, RESOURCE_NAMES, marker, restore};
+use super::uuid;
+use crate::error::{Error, Result};
+use crate::events_page::EventRow;
+use crate::position::Position;
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    Array, BinaryArray, BooleanArray, DictionaryArray, FixedSizeBinaryArray, ListArray, RecordBatch, StringArray,
+    TimestampMillisecondArray,
+};
+use model::{Event, EventResource, Timestamp};
+
+/// An id that is a UUID or a text.
+pub(crate) struct Ids<'a> {
+    uuid: &'a FixedSizeBinaryArray,
+    text: &'a StringArray,
+}
+
+impl<'a> Ids<'a> {
+    /// The columns of the ids with this name.
+    pub(crate) fn of(batch: &'a RecordBatch, name: &str, text_name: &str) -> Result<Self> {
+        let uuid: &FixedSizeBinaryArray = column(batch, name)?;
+        if uuid.value_length() != 16 {
+            return Err(damaged("an id does not have 16 bytes"));
+        }
+        Ok(Self { uuid, text: column(batch, text_name)? })
+    }
+
+    /// The id of a row, if it is a UUID.
+    pub(super) fn uuid(&self, at: usize) -> Option<&'a [u8; 16]> {
+        if self.uuid.is_null(at) { None } else { self.uuid.value(at).first_chunk() }
+    }
+
+    fn text(&self, at: usize) -> Option<&'a str> {
+        (!self.text.is_null(at)).then(|| self.text.value(at))
+    }
+
+    /// The id of a row.
+    pub(crate) fn id(&self, at: usize) -> Option<String> {
+        self.uuid(at).map(uuid::string).or_else(|| self.text(at).map(str::to_owned))
+    }
+
+    /// Appends the id of a row; false when there is none.
+    fn append(&self, at: usize, into: &mut Vec<u8>) -> bool {
+        let (uuid, text) = (self.uuid(at).map(uuid::text), self.text(at));
+        into.extend_from_slice(uuid.as_ref().map(<[u8; 36]>::as_slice).or(text.map(str::as_bytes)).unwrap_or_default());
+        uuid.is_some() || text.is_some()
+    }
+
+    /// For each row, whether it has this id.
+    pub(crate) fn is(&self, wanted: &str) -> Vec<bool> {
+        let bytes = uuid::parse(wanted.as_bytes());
+        let same = |at| match &bytes {
+            Some(bytes) => self.uuid(at) == Some(bytes),
+            None => self.text(at) == Some(wanted),
+        };
+        (0..self.uuid.len()).map(same).collect()
+    }
+}
+
+fn damaged(reason: &str) -> Error {
+    Error::corrupt("an event segment", 0, reason)
+}
+
+/// All columns of a batch.
+struct Columns<'a> {
+    positions: Vec<Position>,
+    ingestion_time: &'a TimestampMillisecondArray,
+    event_id: Ids<'a>,
+    request_id: Ids<'a>,
+    texts: Vec<&'a StringArray>,
+    read_only: &'a BooleanArray,
+    resource_types: &'a ListArray,
+    resource_names: &'a ListArray,
+    details: Vec<&'a StringArray>,
+    skeleton: &'a DictionaryArray<Int32Type>,
+    skeletons: &'a StringArray,
+    values: &'a StringArray,
+    uuids: &'a BinaryArray,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self> {
+        let skeleton: &DictionaryArray<Int32Type> = column(batch, "record_skeleton")?;
+        let skeletons = skeleton.values().as_any().downcast_ref().ok_or_else(|| damaged("skeletons are not text"))?;
+        Ok(Self {
+            positions: positions(batch)?,
+            ingestion_time: column(batch, "ingestion_time")?,
+            event_id: Ids::of(batch, "event_id", "event_id_text")?,
+            request_id: Ids::of(batch, "request_id", "request_id_text")?,
+            texts: TEXTS.iter().map(|name| column(batch, name)).collect::<Result<_>>()?,
+            read_only: column(batch, "read_only")?,
+            resource_types: column(batch, "resource_types")?,
+            resource_names: column(batch, "resource_names")?,
+            details: DETAILS.iter().map(|(name, _)| column(batch, name)).collect::<Result<_>>()?,
+            skeleton,
+            skeletons,
+            values: column(batch, "record_values")?,
+            uuids: column(batch, "record_uuids")?,
+        })
+    }
+
+    /// The event of a row, its record still empty.
+    fn fields(&self, at: usize) -> Result<Event> {
+        let mut texts = self.texts.iter().map(|column| column.value(at).to_owned());
+        let mut text = || texts.next().unwrap_or_default();
+        // In the order of `TEXTS`.
+        Ok(Event {
+            account: text(),
+            region: text(),
+            name: text(),
+            source: text(),
+            category: text(),
+            username: text(),
+            access_key_id: text(),
+            error_code: text(),
+            source_ip: text(),
+            user_arn: text(),
+            event_id: self.event_id.id(at).ok_or_else(|| damaged("an event has no id"))?,
+            time: self.positions[at].0,
+            ingestion_time: Timestamp(self.ingestion_time.value(at)),
+            read_only: (!self.read_only.is_null(at)).then(|| self.read_only.value(at)),
+            resources: self.resources(at)?,
+            record: String::new(),
+        })
+    }
+
+    fn resources(&self, at: usize) -> Result<Vec<EventResource>> {
+        if self.resource_types.value_length(at) == 0 && self.resource_names.value_length(at) == 0 {
+            return Ok(Vec::new());
+        }
+        let (types, names) = (self.resource_types.value(at), self.resource_names.value(at));
+        let text = |list: &'_ dyn Array| list.as_any().downcast_ref::<StringArray>().cloned();
+        let (Some(types), Some(names)) = (text(&types), text(&names)) else {
+            return Err(damaged("resources are not text"));
+        };
+        if types.len() != names.len() {
+            return Err(damaged("resources are not two lists of the same length"));
+        }
+        let pairs = types.iter().flatten().zip(names.iter().flatten());
+        Ok(pairs.map(|(kind, name)| EventResource { resource_type: kind.into(), name: name.into() }).collect())
+    }
+
+    /// The exact text of a row's record.
+    fn record(&self, at: usize, event: &Event, days: &mut Days) -> Result<String> {
+        let mut column = |marker: u8, into: &mut Vec<u8>| {
+            let text = match marker {
+                marker::EVENT_ID => event.event_id.as_str(),
+                marker::TIME => return days.iso(event.time).map(|time| into.extend_from_slice(&time)).is_some(),
+                marker::NAME => &event.name,
+                marker::SOURCE => &event.source,
+                marker::ACCOUNT => &event.account,
+                marker::REGION => &event.region,
+                marker::USERNAME => &event.username,
+                marker::ACCESS_KEY_ID => &event.access_key_id,
+                marker::ERROR_CODE => &event.error_code,
+                marker::SOURCE_IP => &event.source_ip,
+                marker::USER_ARN => &event.user_arn,
+                marker::REQUEST_ID => return self.request_id.append(at, into),
+                _ => match self.other_text(marker, at, event) {
+                    Some(text) => text,
+                    None => return false,
+                },
+            };
+            into.extend_from_slice(text.as_bytes());
+            true
+        };
+        let skeleton = self.skeleton.key(at).filter(|key| *key < self.skeletons.len());
+        let skeleton = self.skeletons.value(skeleton.ok_or_else(|| damaged("a record has no skeleton"))?);
+        let filling = Filling { values: self.values.value(at), uuids: self.uuids.value(at), column: &mut column };
+        restore(skeleton, filling).map_err(damaged)
+    }
+
+    fn other_text<'e>(&'e self, marker: u8, at: usize, event: &'e Event) -> Option<&'e str> {
+        if let Some(place) = marker.checked_sub(marker::RESOURCE_NAME).map(usize::from) {
+            return event.resources.get(place).filter(|_| place < RESOURCE_NAMES).map(|r| r.name.as_str());
+        }
+        let place = DETAILS.iter().position(|(_, own)| *own == Some(marker))?;
+        let column = self.details.get(place)?;
+        (!column.is_null(at)).then(|| column.value(at))
+    }
+}
+
+/// The events of a batch that has all columns.
+pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<EventRow>> {
+    let columns = Columns::of(batch)?;
+    let mut days = Days::default();
+    let mut rows = Vec::with_capacity(batch.num_rows());
+    for at in 0..batch.num_rows() {
+        let mut event = columns.fields(at)?;
+        event.record = columns.record(at, &event, &mut days)?;
+        rows.push(EventRow { sequence: columns.positions[at].1, event });
+    }
+    Ok(rows)
+}

@@ -1,0 +1,76 @@
+//! The event table as queries see it: the columns of event segments, with ids as text and each record in one piece.
+
+use crate::error::{Error, Result};
+use crate::segment::event_rows::{Ids, rows};
+use crate::segment::events;
+use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use model::Event;
+use std::sync::{Arc, LazyLock};
+
+/// The record's exact text.
+pub(crate) const RECORD: &str = "record";
+/// Ids: the column, the one of segments that has those which are no UUIDs, and whether each event has one.
+const IDS: [(&str, &str, bool); 2] = [("event_id", "event_id_text", true), ("request_id", "request_id_text", false)];
+
+/// All columns, in order.
+pub(crate) static COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let of_segments = events::COLUMNS.iter().copied();
+    of_segments.filter(|name| !name.starts_with("record_") && !name.ends_with("_id_text")).chain([RECORD]).collect()
+});
+
+/// Their types.
+pub(crate) fn schema() -> Arc<Schema> {
+    static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
+        let stored = events::schema();
+        let field = |name: &&'static str| match IDS.iter().find(|(id, ..)| id == name) {
+            Some((_, _, always)) => Field::new(*name, DataType::Utf8, !always),
+            None if *name == RECORD => Field::new(RECORD, DataType::Utf8, false),
+            None => stored.field_with_name(name).cloned().unwrap_or_else(|_| Field::new(*name, DataType::Null, true)),
+        };
+        Arc::new(Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
+    });
+    Arc::clone(&SCHEMA)
+}
+
+/// The columns of segments that `shape` needs for these columns.
+pub(crate) fn stored(columns: &[&str]) -> Vec<&'static str> {
+    if columns.contains(&RECORD) {
+        return events::COLUMNS.clone();
+    }
+    let has = |name: &&'static str| {
+        columns.contains(name) || IDS.iter().any(|(id, text, _)| text == name && columns.contains(id))
+    };
+    events::COLUMNS.iter().copied().filter(has).collect()
+}
+
+/// These columns, from a batch with the columns of segments that they need.
+pub(crate) fn shape(batch: &RecordBatch, columns: &[&'static str]) -> Result<RecordBatch> {
+    let schema = schema();
+    let missing = |name: &str| Error::Bug(format!("the event table has no column {name}"));
+    let mut fields = Vec::with_capacity(columns.len());
+    let mut arrays: Vec<Arc<dyn Array>> = Vec::with_capacity(columns.len());
+    for name in columns {
+        fields.push(schema.field_with_name(name).map_err(|_| missing(name))?.clone());
+        arrays.push(if *name == RECORD {
+            let rows = rows(batch)?;
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.event.record.as_str())))
+        } else if let Some((id, text, _)) = IDS.iter().find(|(id, ..)| id == name) {
+            let ids = Ids::of(batch, id, text)?;
+            Arc::new((0..batch.num_rows()).map(|at| ids.id(at)).collect::<StringArray>())
+        } else {
+            Arc::clone(batch.column_by_name(name).ok_or_else(|| missing(name))?)
+        });
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|error| Error::corrupt("an event segment", 0, format!("a column does not fit the table: {error}")))
+}
+
+/// The text of a column of an event in memory; `None` where only the record has it.
+pub(crate) fn text<'a>(event: &'a Event, column: &str) -> Option<&'a str> {
+    match column {
+        "event_id" => Some(&event.event_id),
+        RECORD => Some(&event.record),
+        _ => events::text(event, column),
+    }
+}

@@ -1,0 +1,271 @@
+//! Searches of log texts: against a plain filter, by pages, after damage, and when they are stopped.
+
+use crate::fixture::*;
+use model::{Classify, ErrorKind, GroupId, StreamId, TimeRange, Timestamp};
+use proptest::prelude::*;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use store::{Direction, Error, LogScan, LogSearch, Position, Retention, SearchEnd, Searched, Store, TextSearch};
+
+/// A search for a literal, told to the store and checked on each text.
+fn search(scan: LogScan, literal: &str) -> LogSearch {
+    let text = literal.to_owned();
+    let text = TextSearch::new(&[vec![literal.to_owned()]], move |line| line.contains(&text));
+    LogSearch { scan, text, goes_on: Arc::new(|| true) }
+}
+
+/// At most `limit` lines that a search finds, the last position it passed, and how it ended.
+async fn found(store: &Store, search: LogSearch, limit: usize) -> (Vec<Line>, Option<Position>, SearchEnd) {
+    let (mut lines, mut last) = (Vec::new(), None);
+    let mut visit = |searched: Searched<'_>| {
+        if lines.len() == limit {
+            return ControlFlow::Break(());
+        }
+        match searched {
+            Searched::Match(row) => {
+                last = Some((row.timestamp, row.sequence));
+                lines.push(Line {
+                    stream: row.stream.0,
+                    timestamp: row.timestamp.0,
+                    ingestion_time: row.ingestion_time.0,
+                    sequence: row.sequence,
+                    message: row.message.into(),
+                });
+            }
+            Searched::Passed(passed) => last = Some(passed.position),
+        }
+        ControlFlow::Continue(())
+    };
+    let end = store.search_logs(search, &mut visit).await.expect("the search works");
+    (lines, last, end)
+}
+
+/// Forty lines of one group, half of them flushed, with a needle in one.
+async fn store_with_needles(dir: &Path) -> Store {
+    let store = open(dir).await;
+    for part in 0..6i64 {
+        let text =
+            |n: i64| if n == 17 { format!("{part} id=needle-7f3a91c2") } else { format!("{part} id=other-{n:08x}") };
+        let batch = (0..40).map(|n| log(1, n as u64 % 3, part * 100 + n, &text(n))).collect();
+        store.append(logs(batch)).await.unwrap();
+        if part < 5 {
+            store.flush().await.unwrap();
+        }
+    }
+    store
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_leave_only_the_parts_with_the_needle() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store_with_needles(dir.path()).await;
+    store.close().await.unwrap();
+    for segments in [6, 2] {
+        let store = open(dir.path()).await;
+        assert_eq!(store.health().segments, segments);
+        let (lines, _, end) = found(&store, search(log_scan(1, Direction::Forward), "needle-7f3a91c2"), 100).await;
+        assert_eq!((lines.len(), end.is_complete), (6, true));
+        // 240 lines are 15 row groups or more.
+        assert!(end.parts_searched <= 8 && end.parts_skipped >= 7, "{end:?}");
+        let (lines, _, end) = found(&store, search(log_scan(1, Direction::Forward), "-8f3a91c2"), 100).await;
+        assert_eq!((lines.len(), end.is_complete), (0, true));
+        assert!(end.parts_searched <= 3, "{end:?}");
+        for n in 0..3 {
+            store.append(logs(vec![log(2, 1, n, "of another group")])).await.unwrap();
+            store.flush().await.unwrap();
+        }
+        store.maintain(&Retention::default()).await.unwrap();
+        store.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_a_search_join_to_the_whole_in_both_directions() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store_with_needles(dir.path()).await;
+    for direction in [Direction::Forward, Direction::Backward] {
+        for literal in ["needle-7f3a91c2", "other", "00000005", ""] {
+            let mut expected = lines(&store, log_scan(1, direction), usize::MAX).await;
+            expected.retain(|line| line.message.contains(literal));
+            for limit in [1, 7, 1000] {
+                let mut joined = Vec::new();
+                let mut resume = None;
+                loop {
+                    let scan = LogScan { after: resume, ..log_scan(1, direction) };
+                    let (page, last, end) = found(&store, search(scan, literal), limit).await;
+                    joined.extend(page);
+                    if end.is_complete {
+                        break;
+                    }
+                    resume = last;
+                }
+                assert_eq!(joined, expected, "{direction:?} {literal:?} by {limit}");
+            }
+            let count = store.count_logs(search(log_scan(1, direction), literal)).await.unwrap();
+            assert_eq!(count, (expected.len() as u64, true));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_that_is_told_to_end_says_how_far_it_came() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store_with_needles(dir.path()).await;
+    let (mut joined, mut resume, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let scan = LogScan { after: resume, ..log_scan(1, Direction::Forward) };
+        let asked = LogSearch { goes_on: Arc::new(|| false), ..search(scan, "needle") };
+        let (page, last, end) = found(&store, asked, usize::MAX).await;
+        joined.extend(page);
+        if end.is_complete {
+            break;
+        }
+        assert!(last > resume, "each page gets on");
+        (resume, pages) = (last, pages + 1);
+    }
+    assert_eq!(joined.len(), 6);
+    assert!(pages > 10, "each page ends after a part: {pages}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_search_stops_its_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store_with_needles(dir.path()).await;
+    let looked_at = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&looked_at);
+    let text = TextSearch::new(&[], move |_| count.fetch_add(1, Ordering::SeqCst) == usize::MAX);
+    let asked = LogSearch { scan: log_scan(1, Direction::Forward), text, goes_on: Arc::new(|| true) };
+    let mut nothing = |_: Searched<'_>| ControlFlow::Break(());
+    let end = store.search_logs(asked.clone(), &mut nothing).await.unwrap();
+    assert!(!end.is_complete);
+    drop(store.search_logs(asked, &mut nothing));
+    // All permits come back: a search with every thread still works.
+    let (all, _, _) = found(&store, search(log_scan(1, Direction::Forward), ""), usize::MAX).await;
+    assert_eq!(all.len(), 240);
+    assert!(looked_at.load(Ordering::SeqCst) < 240, "the first part was enough, and few were begun ahead");
+}
+
+fn filter_objects(dir: &Path) -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(dir.join("objects/segments/logs")).unwrap();
+    folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "filter")).collect()
+}
+
+#[tokio::test]
+async fn a_damaged_or_missing_filter_is_an_error_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store_with_needles(dir.path()).await;
+    store.close().await.unwrap();
+    let path = filter_objects(dir.path()).pop().unwrap();
+    let good = std::fs::read(&path).unwrap();
+    let run = async || {
+        let store = open(dir.path()).await;
+        let asked = search(log_scan(1, Direction::Forward), "needle-7f3a91c2");
+        let end = store.search_logs(asked, &mut |_| ControlFlow::Continue(())).await;
+        store.close().await.unwrap();
+        end
+    };
+    for at in (0..good.len()).step_by(7) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x20;
+        std::fs::write(&path, bad).unwrap();
+        let Err(Error::Corrupt { file, offset, .. }) = run().await else { panic!("byte {at} is read") };
+        assert!(file.ends_with(".filter") && offset <= at as u64);
+    }
+    std::fs::write(&path, &good[..good.len() - 1]).unwrap();
+    assert!(run().await.is_err());
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(run().await.unwrap_err().kind(), ErrorKind::Corrupt);
+    std::fs::write(&path, &good).unwrap();
+    assert!(run().await.unwrap().is_complete);
+}
+
+#[tokio::test]
+async fn damaged_pages_are_found_by_a_search_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    store.append(logs((0..40).map(|n| log(1, 1, n, &format!("message {n}"))).collect())).await.unwrap();
+    store.close().await.unwrap();
+    let path = dir.path().join("objects/segments/logs/00000000000000000001.parquet");
+    let good = std::fs::read(&path).unwrap();
+    for at in (0..good.len()).step_by(13) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x40;
+        std::fs::write(&path, bad).unwrap();
+        let store = open(dir.path()).await;
+        let mut seen = 0;
+        let mut visit = |searched: Searched<'_>| {
+            seen += u64::from(matches!(searched, Searched::Match(_)));
+            ControlFlow::Continue(())
+        };
+        match store.search_logs(search(log_scan(1, Direction::Forward), ""), &mut visit).await {
+            Ok(_) => assert_eq!(seen, 40, "byte {at}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {at}"),
+        }
+        store.close().await.unwrap();
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    /// Group, stream, time and text of lines; a flush after each list.
+    batches: Vec<Vec<(u64, u64, i64, String)>>,
+    literal: String,
+    streams: Option<Vec<u64>>,
+    range: (i64, i64),
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let text = r"[a-c0-1_é \\u-]{0,24}|[0-9a-f]{20,48}|id=[a-f0-9]{8} [a-z]{9,12}";
+    let line = (1u64..3, 0u64..3, 0i64..60, text);
+    let batches = prop::collection::vec(prop::collection::vec(line, 0..50), 1..5);
+    (
+        batches,
+        any::<prop::sample::Index>(),
+        0usize..30,
+        0usize..30,
+        prop::option::of(Just(vec![0, 2])),
+        0i64..60,
+        1i64..60,
+    )
+        .prop_map(|(batches, which, from, len, streams, start, span)| {
+            let texts: Vec<&String> = batches.iter().flatten().map(|(.., text)| text).collect();
+            let chars: Vec<char> = if texts.is_empty() { vec!['x'] } else { which.get(&texts).chars().collect() };
+            let from = from.min(chars.len());
+            let literal = chars[from..(from + len).min(chars.len())].iter().collect();
+            Case { batches, literal, streams, range: (start, start + span) }
+        })
+}
+
+async fn check_against_a_plain_filter(case: &Case) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for (number, batch) in case.batches.iter().enumerate() {
+        let batch = batch.iter().map(|(group, stream, time, text)| log(*group, group * 10 + stream, *time, text));
+        store.append(logs(batch.collect())).await.unwrap();
+        if number + 1 < case.batches.len() {
+            store.flush().await.unwrap();
+        }
+    }
+    for direction in [Direction::Forward, Direction::Backward] {
+        let streams = case.streams.as_ref().map(|streams| streams.iter().map(|s| StreamId(10 + s)).collect());
+        let range = TimeRange::new(Timestamp(case.range.0), Timestamp(case.range.1));
+        for scan in [log_scan(1, direction), LogScan { group: GroupId(1), streams, range, direction, after: None }] {
+            let mut expected = lines(&store, scan.clone(), usize::MAX).await;
+            expected.retain(|line| line.message.contains(&case.literal));
+            let (found, _, end) = found(&store, search(scan, &case.literal), usize::MAX).await;
+            assert_eq!(found, expected, "{direction:?}");
+            assert!(end.is_complete);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #[test]
+    fn a_search_finds_what_a_plain_filter_finds(case in case()) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        runtime.block_on(check_against_a_plain_filter(&case));
+    }
+}
