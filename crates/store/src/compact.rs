@@ -98,7 +98,10 @@ struct Rewrite {
 
 impl Rewrite {
     fn new(state: &State, kind: Kind, writer: SegmentWriter, inputs: &[Arc<Segment>], removed: Arc<Removed>) -> Self {
-        let row_group_rows = state.options.row_group_rows;
+        let row_group_rows = match kind {
+            Kind::Logs => state.options.row_group_rows.min(logs::ROW_GROUP_ROWS_MAX),
+            Kind::Metrics | Kind::Events => state.options.row_group_rows,
+        };
         let mut keys: Vec<(Arc<SeriesKey>, SeriesNumber)> = Vec::new();
         if kind == Kind::Metrics {
             let series = state.series();

@@ -72,7 +72,7 @@ pub struct Options {
     pub memtable_bytes_max: usize,
     /// A memtable is cut when its oldest record is this old, milliseconds (looked at by `append` and `maintain`).
     pub memtable_age_ms_max: i64,
-    /// Most rows in a row group of a segment.
+    /// Most rows in a row group of a segment; those of logs have 8,192 at most.
     pub row_group_rows: usize,
     /// Most memory for token filters that searches have read, bytes.
     pub filter_cache_bytes_max: usize,
@@ -93,7 +93,7 @@ impl Default for Options {
             dir: PathBuf::new(),
             memtable_bytes_max: 64 * 1024 * 1024,
             memtable_age_ms_max: 10 * 60 * 1000,
-            row_group_rows: 16 * 1024,
+            row_group_rows: 32 * 1024,
             filter_cache_bytes_max: 32 * 1024 * 1024,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             salt: 0,
