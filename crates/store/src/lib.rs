@@ -32,6 +32,7 @@ mod scan_events;
 mod scan_logs;
 mod scan_metrics;
 mod search_logs;
+mod search_threads;
 mod segment;
 mod series;
 mod state;
@@ -76,7 +77,7 @@ pub struct Options {
     pub row_group_rows: usize,
     /// Most memory for token filters that searches have read, bytes.
     pub filter_cache_bytes_max: usize,
-    /// Most parts of searches that are worked on at the same time; each keeps a thread busy.
+    /// Threads that searches share.
     pub search_threads: usize,
     /// A secret number, best a random one at each start: it keeps clients from writing messages that recovery would take for
     /// frames of the journal.

@@ -2,12 +2,13 @@
 
 use super::Asked;
 use super::parts::{Part, Place};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::logs_page::LogPage;
 use crate::memtable::Memtable;
 use crate::merge::Page;
 use crate::position::{Direction, Position, Window};
 use crate::scan_logs::runs;
+use crate::search_threads::wait_for;
 use crate::segment::logs::{KEY_COLUMNS, LogColumns};
 use crate::segment::{Segment, TextPage, column};
 use arrow_array::TimestampMillisecondArray;
@@ -46,11 +47,8 @@ pub(super) async fn run(asked: Arc<Asked>, part: Part) -> Result<Found> {
     {
         return Ok(Found::default());
     }
-    // The semaphore is never closed.
-    let permit = Arc::clone(&asked.state.search_permits).acquire_owned().await.ok();
-    let runtime = tokio::runtime::Handle::current();
+    let state = Arc::clone(&asked.state);
     let work = move || {
-        let _permit = permit;
         if asked.is_cancelled() {
             return Ok(Found::default());
         }
@@ -58,12 +56,11 @@ pub(super) async fn run(asked: Arc<Asked>, part: Part) -> Result<Found> {
             Place::Memory(memtable) => Ok(search_memtable(&asked, memtable, part.window)),
             Place::Segment(segment, row_group, rows) => {
                 let rows = segment.rows_within(*row_group, rows);
-                runtime.block_on(search_row_group(&asked, segment, *row_group, rows, part.window))
+                wait_for(search_row_group(&asked, segment, *row_group, rows, part.window))
             }
         }
     };
-    let worked = tokio::task::spawn_blocking(work).await;
-    worked.map_err(|error| Error::Bug(format!("search a part: {error}")))?
+    state.search_threads.run(work).await?
 }
 
 fn search_memtable(asked: &Asked, memtable: &Memtable, mut window: Window) -> Found {
