@@ -106,6 +106,10 @@ struct Rewrite {
 
 impl Rewrite {
     fn new(state: &State, output: Output, removed: Arc<Removed>) -> Self {
+        let row_group_rows = match &output {
+            Output::Logs(_) => state.options.row_group_rows.min(logs::ROW_GROUP_ROWS_MAX),
+            Output::Events(_) => state.options.row_group_rows,
+        };
         Self {
             removed,
             inputs: Vec::new(),
@@ -113,7 +117,7 @@ impl Rewrite {
             batches: Vec::new(),
             chosen: Vec::new(),
             chosen_bytes: 0,
-            row_group_rows: state.options.row_group_rows,
+            row_group_rows,
             output,
         }
     }

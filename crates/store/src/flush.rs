@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::manifest::Removed;
 use crate::memtable::Memtable;
 use crate::segment::events::{EventBatch, EventWriter};
-use crate::segment::logs::{LogBatch, LogWriter};
+use crate::segment::logs::{self, LogBatch, LogWriter};
 use crate::segment::metrics::MetricWriter;
 use crate::segment::{EncodedSegment, Kind, SegmentWriter};
 use crate::state::{Change, State, lock};
@@ -96,7 +96,7 @@ fn encode_logs(state: &State, memtable: &Memtable, removed: &Removed) -> Result<
                 continue;
             }
             batch.push(*group, *position, line.stream, line.ingestion_time, &line.message);
-            if batch.is_full(state.options.row_group_rows) {
+            if batch.is_full(state.options.row_group_rows.min(logs::ROW_GROUP_ROWS_MAX)) {
                 segment.write(&batch.take()?)?;
             }
         }

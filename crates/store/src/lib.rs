@@ -40,6 +40,7 @@ mod scan_events;
 mod scan_logs;
 mod scan_metrics;
 mod search_logs;
+mod search_threads;
 mod segment;
 mod series;
 mod sketch;
@@ -94,11 +95,11 @@ pub struct Options {
     pub memtable_age_ms_max: i64,
     /// How long an append waits for a flush to make room before it is throttled.
     pub room_wait: Duration,
-    /// Most rows in a row group of a segment.
+    /// Most rows in a row group of a segment; those of logs have 8,192 at most.
     pub row_group_rows: usize,
     /// Most memory for token filters that searches have read, bytes.
     pub filter_cache_bytes_max: usize,
-    /// Most parts of searches that are worked on at the same time; each keeps a thread busy.
+    /// Threads that searches share.
     pub search_threads: usize,
     /// How long metric points are kept in each resolution, finest first; empty to keep all as they come.
     pub metric_tiers: Vec<MetricTier>,
@@ -118,7 +119,7 @@ impl Default for Options {
             memtable_bytes_max: 64 * 1024 * 1024,
             memtable_age_ms_max: 10 * 60 * 1000,
             room_wait: Duration::from_secs(15),
-            row_group_rows: 16 * 1024,
+            row_group_rows: 32 * 1024,
             filter_cache_bytes_max: 32 * 1024 * 1024,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             metric_tiers: MetricTier::aws(),

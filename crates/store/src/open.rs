@@ -11,6 +11,7 @@ use crate::journal::{self, Journal, Recovered};
 use crate::lock::DirLock;
 use crate::manifest::Manifest;
 use crate::memtable::{Cut, Memtable};
+use crate::search_threads::SearchThreads;
 use crate::segment::{Segment, SegmentEntry};
 use crate::series::SeriesIndex;
 use crate::state::{ClockRef, Committed, Snapshot, State};
@@ -84,7 +85,8 @@ impl Store {
                 replayed.files.into_iter().chain([(replayed.journal.number(), replayed.journal.len())]).collect(),
             ),
             graveyard: Mutex::default(),
-            search_permits: Arc::new(tokio::sync::Semaphore::new(options.search_threads.max(1))),
+            search_threads: SearchThreads::start(options.search_threads)
+                .map_err(Error::io("start a thread for", &options.dir))?,
             filter_cache: FilterCache::new(options.filter_cache_bytes_max),
             lock: Mutex::new(Some(lock)),
             journal_folder,

@@ -58,6 +58,12 @@ impl Window {
         }
     }
 
+    /// Leaves what lies in the closed interval of times `[min, max]`.
+    pub(crate) fn within(self, min: Timestamp, max: Timestamp) -> Self {
+        let end = Timestamp(max.0.saturating_add(1));
+        Self { low: self.low.max((min, 0)), high: self.high.min((end, 0)) }
+    }
+
     /// True when no position lies inside.
     pub(crate) fn is_empty(&self) -> bool {
         self.low >= self.high

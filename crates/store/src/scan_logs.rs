@@ -175,8 +175,8 @@ impl MemoryLogs {
     }
 }
 
-/// First rows of a page read from a segment; pages grow, because most scans stop early.
-const PAGE_ROWS_MIN: usize = 256;
+/// First rows of a page read from a segment; pages grow, because most scans stop early. A hundred lines are often asked for.
+const PAGE_ROWS_MIN: usize = 128;
 /// Most rows of a page read from a segment.
 const PAGE_ROWS_MAX: usize = 4096;
 
@@ -202,7 +202,7 @@ impl SegmentLogs {
         Some(Self {
             segment: Arc::clone(segment),
             wanted: Arc::clone(wanted),
-            window,
+            window: group.window,
             bound: group.bound,
             rows: group.rows,
             row_groups: group.row_groups,
@@ -284,22 +284,26 @@ pub(crate) struct GroupPlace {
     pub rows: Range<u64>,
     /// Row groups that have some of them.
     pub row_groups: Range<usize>,
+    /// The part of the scan's window in which the wanted streams have rows here.
+    pub window: Window,
 }
 
 /// Where a scan would find rows in a segment; `None` when it would find none.
 pub(crate) fn rows_of_group(segment: &Segment, wanted: &Wanted, window: Window) -> Option<GroupPlace> {
     let group = segment.group(wanted.group)?;
-    let has_stream = group
-        .streams
-        .iter()
-        .any(|(stream, s)| wanted.admits(*stream) && window.overlaps(s.first_timestamp, s.last_timestamp));
-    if !has_stream {
+    let streams = group.streams.iter().filter(|(stream, _)| wanted.admits(**stream)).map(|(_, stats)| stats);
+    let streams = streams.filter(|s| window.overlaps(s.first_timestamp, s.last_timestamp));
+    let (first, last) = streams.fold((Timestamp::MAX, Timestamp::MIN), |(first, last), s| {
+        (first.min(s.first_timestamp), last.max(s.last_timestamp))
+    });
+    if first > last {
         return None;
     }
+    let window = window.within(first, last);
     let rows = group.first_row..group.first_row + group.rows;
     let first = segment.row_groups.partition_point(|g| g.first_row + g.rows <= rows.start);
     let end = segment.row_groups.partition_point(|g| g.first_row < rows.end);
-    Some(GroupPlace { bound: wanted.bound(group.min_time, group.max_time), rows, row_groups: first..end })
+    Some(GroupPlace { bound: wanted.bound(group.min_time, group.max_time), rows, row_groups: first..end, window })
 }
 
 /// Ascending row numbers as ranges.

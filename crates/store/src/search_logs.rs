@@ -236,6 +236,7 @@ fn segment_parts(asked: &Asked, segment: &Arc<Segment>, window: Window) -> Tasks
     let mut tasks = VecDeque::new();
     for row_group in group.row_groups {
         let Some(times) = segment.row_groups.get(row_group) else { continue };
+        let window = group.window;
         if window.overlaps(times.min_time, times.max_time) {
             let place = Place::Segment(Arc::clone(segment), row_group, group.rows.clone());
             let bound = asked.wanted.bound(times.min_time, times.max_time);

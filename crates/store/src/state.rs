@@ -10,6 +10,7 @@ use crate::journal;
 use crate::lock::DirLock;
 use crate::manifest::{Manifest, Removed};
 use crate::memtable::{Cut, Memtable};
+use crate::search_threads::SearchThreads;
 use crate::segment::{Segment, SegmentEntry};
 use crate::series::SeriesIndex;
 use model::Clock;
@@ -88,8 +89,7 @@ pub(crate) struct State {
     pub graveyard: Mutex<Vec<Arc<Segment>>>,
     /// Token filters that searches have read.
     pub filter_cache: FilterCache,
-    /// One for each part of a search that may be worked on.
-    pub search_permits: Arc<tokio::sync::Semaphore>,
+    pub search_threads: SearchThreads,
     /// Released by `close`.
     pub lock: Mutex<Option<DirLock>>,
 }

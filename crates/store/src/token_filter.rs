@@ -21,7 +21,7 @@
 //! searches the filter says nothing, and the text is searched.
 //!
 //! The keys are a set, stored as a binary fuse filter (`fuse.rs`). On mixed web, JSON and system logs with 2.4 new identifiers
-//! and numbers a line that is 6.4 % of the compressed text, and costs 2.4 ms of CPU for a megabyte of text. Windows of 16 bytes
+//! and numbers a line that is 6.8 % of the compressed text, and costs 2.4 ms of CPU for a megabyte of text. Windows of 16 bytes
 //! would cost 1.3 % more, 8-bit fingerprints (0.4 % wrong yeses) 2.1 % more, and a Bloom filter of the same 1.6 % some 25 %
 //! more than ours. A row group of mostly random text would have a filter that is too large to pay: then it is stored without
 //! grams, or with no key at all, and admits more.

@@ -2,12 +2,13 @@
 
 use super::Asked;
 use super::parts::{Part, Place};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::logs_page::LogPage;
 use crate::memtable::Memtable;
 use crate::merge::Page;
 use crate::position::{Direction, Position, Window};
 use crate::scan_logs::runs;
+use crate::search_threads::wait_for;
 use crate::segment::logs::{KEY_COLUMNS, LogColumns};
 use crate::segment::{Segment, TextPage, column};
 use arrow_array::TimestampMillisecondArray;
@@ -46,11 +47,8 @@ pub(super) async fn run(asked: Arc<Asked>, part: Part) -> Result<Found> {
     {
         return Ok(Found::default());
     }
-    // The semaphore is never closed.
-    let permit = Arc::clone(&asked.state.search_permits).acquire_owned().await.ok();
-    let runtime = tokio::runtime::Handle::current();
+    let state = Arc::clone(&asked.state);
     let work = move || {
-        let _permit = permit;
         if asked.is_cancelled() {
             return Ok(Found::default());
         }
@@ -58,12 +56,11 @@ pub(super) async fn run(asked: Arc<Asked>, part: Part) -> Result<Found> {
             Place::Memory(memtable) => Ok(search_memtable(&asked, memtable, part.window)),
             Place::Segment(segment, row_group, rows) => {
                 let rows = segment.rows_within(*row_group, rows);
-                runtime.block_on(search_row_group(&asked, segment, *row_group, rows, part.window))
+                wait_for(search_row_group(&asked, segment, *row_group, rows, part.window))
             }
         }
     };
-    let worked = tokio::task::spawn_blocking(work).await;
-    worked.map_err(|error| Error::Bug(format!("search a part: {error}")))?
+    state.search_threads.run(work).await?
 }
 
 fn search_memtable(asked: &Asked, memtable: &Memtable, mut window: Window) -> Found {
@@ -124,21 +121,30 @@ async fn search_row_group(
             pages.push((page, start..end));
         }
     }
+    let neighbours = pages.chunk_by(|(a, _), (b, _)| a + 1 == *b);
+    let mut together: Vec<&[(usize, Range<usize>)]> =
+        neighbours.flat_map(|neighbours| neighbours.chunks(PAGES_TOGETHER)).collect();
     if direction == Direction::Backward {
-        pages.reverse();
+        together.reverse();
     }
     let mut search = RowGroupSearch { asked, rows: &rows, found: Found::default(), texts: String::new(), hits: vec![] };
-    for together in pages.chunks(PAGES_TOGETHER) {
-        let numbers: Vec<usize> = together.iter().map(|(page, _)| *page).collect();
-        for (page, (_, of_page)) in segment.read_pages(&places, &numbers).await?.iter().zip(together) {
-            let looked = search.look_at(page, of_page.clone());
+    for together in together {
+        let (Some((first, from)), Some((last, to))) = (together.first(), together.last()) else { continue };
+        let mut read: Vec<TextPage> = segment.read_pages(&places, *first..last + 1).await?;
+        let mut rows_of: Vec<&Range<usize>> = together.iter().map(|(_, rows)| rows).collect();
+        let passed = match direction {
+            Direction::Forward => to.end - 1,
+            Direction::Backward => {
+                read.reverse();
+                rows_of.reverse();
+                from.start
+            }
+        };
+        for (page, rows) in read.iter().zip(rows_of) {
+            let looked = search.look_at(page, rows.clone());
             looked.ok_or_else(|| segment.corrupt(0, "a page of messages is damaged"))?;
         }
-        let last = together.last().and_then(|(_, rows)| match direction {
-            Direction::Forward => rows.clone().next_back(),
-            Direction::Backward => rows.clone().next(),
-        });
-        search.found.passed = last.and_then(|at| rows.get(at)).map(|row| row.position);
+        search.found.passed = rows.get(passed).map(|row| row.position);
         let is_full = search.texts.len() >= FOUND_BYTES_MAX || search.hits.len() >= FOUND_ROWS_MAX;
         let ends = !asked.goes_on();
         if is_full || ends {

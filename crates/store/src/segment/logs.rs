@@ -25,6 +25,10 @@ use parquet::schema::types::ColumnPath;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+/// Most rows in a row group. Small ones, because a needle costs the row group that it is in, and each one that its filter lets
+/// through by mistake; half as many would make the filters a tenth larger, for numbers that repeat are in each.
+pub(crate) const ROW_GROUP_ROWS_MAX: usize = 8 * 1024;
+
 /// All columns.
 pub(crate) const COLUMNS: [&str; 6] = ["group", "stream", "timestamp", "ingestion_time", "sequence", "message"];
 /// Columns that decide whether a row is wanted.

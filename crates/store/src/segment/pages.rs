@@ -91,37 +91,39 @@ impl Segment {
         Ok(PagePlaces { chunk: chunk.clone(), pages: locations.iter().zip(ends).map(place).collect() })
     }
 
-    /// Reads, checks and decompresses pages.
-    pub(crate) async fn read_pages(&self, places: &PagePlaces, pages: &[usize]) -> Result<Vec<TextPage>> {
-        let chosen: Vec<_> = pages.iter().filter_map(|page| places.pages.get(*page)).collect();
-        let ranges: Vec<Range<u64>> = chosen.iter().map(|(bytes, _)| bytes.clone()).collect();
-        let parts = self.fetch(&ranges).await?;
-        let decode = |(part, (place, rows)): (Bytes, &&(Range<u64>, Range<usize>))| {
-            let decoded = decode(part, &places.chunk, rows.clone());
-            let page = decoded.map_err(Error::parquet("read", &self.entry.path()))?;
-            page.ok_or_else(|| self.corrupt(place.start, "a page is not one of plain texts"))
-        };
-        parts.into_iter().zip(&chosen).map(decode).collect()
+    /// Reads, checks and decompresses pages that lie one behind the other.
+    pub(crate) async fn read_pages(&self, places: &PagePlaces, pages: Range<usize>) -> Result<Vec<TextPage>> {
+        let chosen = places.pages.get(pages).unwrap_or_default();
+        let (Some((first, _)), Some((last, _))) = (chosen.first(), chosen.last()) else { return Ok(Vec::new()) };
+        let range = first.start..last.end;
+        let part = self.fetch(std::slice::from_ref(&range)).await?.pop().unwrap_or_default();
+        let pages = decode(part, &places.chunk, chosen).map_err(Error::parquet("read", &self.entry.path()))?;
+        pages.ok_or_else(|| self.corrupt(range.start, "a page is not one of plain texts"))
     }
 }
 
-/// The page in `part`; `None` when it is of another kind than we write.
+/// The pages in `part`; `None` when one is of another kind than we write.
 fn decode(
     part: Bytes,
     chunk: &ColumnChunkMetaData,
-    rows: Range<usize>,
-) -> std::result::Result<Option<TextPage>, ParquetError> {
-    // Parquet's reader goes through whole column chunks: this page is made one.
+    pages: &[(Range<u64>, Range<usize>)],
+) -> std::result::Result<Option<Vec<TextPage>>, ParquetError> {
+    // Parquet's reader goes through whole column chunks: these pages are made one. It keeps its decompressor from page to page.
     let chunk = chunk.clone().into_builder();
     let chunk = chunk.set_data_page_offset(0).set_dictionary_page_offset(None);
     let chunk = chunk.set_total_compressed_size(part.len() as i64).build()?;
-    let mut reader = SerializedPageReader::new(Arc::new(part), &chunk, rows.len(), None)?;
-    Ok(match reader.get_next_page()? {
-        Some(Page::DataPage { buf, num_values, encoding: Encoding::PLAIN, .. })
-            if num_values as usize == rows.len() =>
-        {
-            Some(TextPage { buffer: buf, rows })
+    let rows = pages.iter().map(|(_, rows)| rows.len()).sum();
+    let mut reader = SerializedPageReader::new(Arc::new(part), &chunk, rows, None)?;
+    let mut decoded = Vec::with_capacity(pages.len());
+    for (_, rows) in pages {
+        match reader.get_next_page()? {
+            Some(Page::DataPage { buf, num_values, encoding: Encoding::PLAIN, .. })
+                if num_values as usize == rows.len() =>
+            {
+                decoded.push(TextPage { buffer: buf, rows: rows.clone() });
+            }
+            _ => return Ok(None),
         }
-        _ => None,
-    })
+    }
+    Ok(Some(decoded))
 }

@@ -140,8 +140,10 @@ async fn a_dropped_search_stops_its_threads() {
     let mut nothing = |_: Searched<'_>| ControlFlow::Break(());
     let end = store.search_logs(asked.clone(), &mut nothing).await.unwrap();
     assert!(!end.is_complete);
-    drop(store.search_logs(asked, &mut nothing));
-    // All permits come back: a search with every thread still works.
+    let mut dropped = Box::pin(store.search_logs(asked, &mut nothing));
+    let _ = futures::poll!(&mut dropped);
+    drop(dropped);
+    // All threads come back: a search of everything still works.
     let (all, _, _) = found(&store, search(log_scan(1, Direction::Forward), ""), usize::MAX).await;
     assert_eq!(all.len(), 240);
     assert!(looked_at.load(Ordering::SeqCst) < 240, "the first part was enough, and few were begun ahead");
