@@ -3,7 +3,7 @@
 use crate::server::{Server, json};
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use model::{Batch, Caller, Clock, Event};
+use model::{Caller, Clock, Event};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,14 @@ use wire::{Access, Audit, HttpRequest, Protocol, Response};
 
 /// Service name in the signature of our own calls.
 const SIGNING_NAME: &str = "trailwatch";
-/// `eventSource` of our own calls that AWS does not have.
-const EVENT_SOURCE: &str = "trailwatch";
+/// How the paths begin that are ours and no AWS service's.
+pub const OWN_PATHS: &str = "/_trailwatch/";
+/// Where records are posted to.
+pub const IMPORT_PATH: &str = "/_trailwatch/import";
+/// `eventSource` of our own calls that AWS does not have, and of calls that name no service.
+pub const EVENT_SOURCE: &str = "trailwatch";
+/// `eventName` of an import.
+pub const IMPORT: &str = "ImportEvents";
 /// Refusals repeated to the client.
 const REFUSALS_MAX: usize = 100;
 
@@ -98,7 +104,7 @@ async fn record(
     let call = OwnCall {
         caller,
         source: EVENT_SOURCE,
-        operation: "ImportEvents",
+        operation: IMPORT,
         access: Access::Write,
         audit: Audit::Management,
         time: server.clock.now(),
@@ -109,8 +115,7 @@ async fn record(
         error: response.as_ref().err().map(|error| (error.code(), error.message())),
         resources: &[],
     };
-    let event = trail::audit::event(&call, &*server.ids);
-    server.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await.map(|_| ())
+    server.record(&call).await
 }
 
 /// A running server, seen from the command line.
@@ -165,7 +170,7 @@ impl Remote {
         let body = format!("{{\"Records\":[{}]}}", records.join(","));
         let mut request = HttpRequest {
             method: "POST".into(),
-            path: "/_trailwatch/import".into(),
+            path: IMPORT_PATH.into(),
             query: self.query.clone(),
             headers: vec![("host".into(), self.host.clone()), ("content-type".into(), "application/json".into())],
             body: Bytes::from(body),
