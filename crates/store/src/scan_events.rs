@@ -41,6 +41,8 @@ pub struct EventScan {
 pub enum EventFilter {
     /// `event_id`.
     EventId(String),
+    /// `event_id` is one of these.
+    EventIds(Arc<HashSet<String>>),
     /// `name`.
     EventName(String),
     /// `read_only`; an event that does not say matches neither.
@@ -62,6 +64,7 @@ impl EventFilter {
     pub fn matches(&self, event: &Event) -> bool {
         match self {
             EventFilter::EventId(id) => event.event_id == *id,
+            EventFilter::EventIds(ids) => ids.contains(&event.event_id),
             EventFilter::EventName(name) => event.name == *name,
             EventFilter::ReadOnly(read_only) => event.read_only == Some(*read_only),
             EventFilter::Username(username) => event.username == *username,
@@ -182,7 +185,7 @@ impl Wanted {
     /// The column that the filter compares.
     fn filter_column(&self) -> Option<&'static str> {
         self.scan.filter.as_ref().map(|filter| match filter {
-            EventFilter::EventId(_) => "event_id",
+            EventFilter::EventId(_) | EventFilter::EventIds(_) => "event_id",
             EventFilter::EventName(_) => "name",
             EventFilter::ReadOnly(_) => "read_only",
             EventFilter::Username(_) => "username",
@@ -219,6 +222,11 @@ impl Wanted {
                 let list: &ListArray = column(batch, name)?;
                 let matches = resource_is(list, wanted)?;
                 admitted.iter_mut().zip(matches).for_each(|(keep, matches)| *keep &= matches);
+            }
+            EventFilter::EventIds(wanted) => {
+                let ids: &StringArray = column(batch, name)?;
+                let is_wanted = ids.iter().map(|id| id.is_some_and(|id| wanted.contains(id)));
+                admitted.iter_mut().zip(is_wanted).for_each(|(keep, is_wanted)| *keep &= is_wanted);
             }
             EventFilter::EventId(wanted)
             | EventFilter::EventName(wanted)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use trail::audit::OwnCall;
-use trail::import::{self, Imported};
+use trail::import::{self, Differing, Imported};
 use trail::record::Defaults;
 use wire::sigv4::{self, Credentials};
 use wire::{Access, Audit, HttpRequest, Protocol, Response};
@@ -31,6 +31,9 @@ const REFUSALS_MAX: usize = 100;
 struct Outcome {
     stored: usize,
     duplicates: usize,
+    /// Which records of the body, counted from 0, are not what is kept under their ids.
+    #[serde(default)]
+    differing: Vec<Differing>,
     refused: Vec<String>,
 }
 
@@ -59,23 +62,49 @@ pub async fn import(server: &Server, request: &HttpRequest, source_ip: &str) -> 
             _ => {}
         }
     }
-    let (mut events, mut refused) = (Vec::new(), Vec::new());
-    import::read(&*request.body, "body", &defaults, &mut |taken| match taken {
-        Ok(event) => events.push(event),
-        Err(refusal) if refused.len() < REFUSALS_MAX => refused.push(refusal.to_string()),
-        Err(_) => {}
-    });
+    let Body { events, numbers, refused } = Body::read(&request.body, &defaults);
     match store(server, &caller, request, events).await {
-        Ok(Imported { stored, duplicates }) => {
-            tracing::debug!(stored, duplicates, refused = refused.len(), "imported audit events");
-            let outcome = Outcome { stored, duplicates, refused };
-            json(200, &serde_json::json!(outcome))
+        Ok(Imported { stored, duplicates, mut differing }) => {
+            let of_body = |at: u64| usize::try_from(at).ok().and_then(|at| numbers.get(at).copied()).unwrap_or(at);
+            differing.iter_mut().for_each(|differing| differing.at = of_body(differing.at));
+            let (differ, refusals) = (differing.len(), refused.len());
+            tracing::debug!(stored, duplicates, differ, refused = refusals, "imported audit events");
+            json(200, &serde_json::json!(Outcome { stored, duplicates, differing, refused }))
         }
         Err(error) => {
             tracing::error!(%error, "import");
             let error = wire::ApiError::from(error);
             json(error.status(), &serde_json::json!({ "__type": error.code(), "message": error.message() }))
         }
+    }
+}
+
+/// The body of an import.
+#[derive(Default)]
+struct Body {
+    events: Vec<Event>,
+    /// For each event, which record of the body it is.
+    numbers: Vec<u64>,
+    refused: Vec<String>,
+}
+
+impl Body {
+    fn read(bytes: &[u8], defaults: &Defaults) -> Self {
+        let (mut body, mut records) = (Self::default(), 0_u64);
+        import::read(bytes, "body", defaults, &mut |taken| match taken {
+            Ok(event) => {
+                body.events.push(event);
+                body.numbers.push(records);
+                records += 1;
+            }
+            Err(refusal) => {
+                records += u64::from(refusal.record.is_some());
+                if body.refused.len() < REFUSALS_MAX {
+                    body.refused.push(refusal.to_string());
+                }
+            }
+        });
+        body
     }
 }
 
@@ -87,7 +116,7 @@ async fn store(
     events: Vec<Event>,
 ) -> Result<Imported, store::Error> {
     let imported = import::store(&server.trail, events).await?;
-    record(server, caller, request, Ok(imported)).await?;
+    record(server, caller, request, Ok(&imported)).await?;
     Ok(imported)
 }
 
@@ -96,10 +125,11 @@ async fn record(
     server: &Server,
     caller: &Caller,
     request: &HttpRequest,
-    outcome: Result<Imported, &wire::ApiError>,
+    outcome: Result<&Imported, &wire::ApiError>,
 ) -> Result<(), store::Error> {
     let response = outcome.map(|imported| {
-        serde_json::json!({ "stored": imported.stored, "duplicates": imported.duplicates }).to_string()
+        let Imported { stored, duplicates, differing } = imported;
+        serde_json::json!({ "stored": stored, "duplicates": duplicates, "differing": differing.len() }).to_string()
     });
     let call = OwnCall {
         caller,
@@ -191,6 +221,7 @@ impl Remote {
         if let Some(refusal) = outcome.refused.first() {
             bail!("the server refused a record that was read here: {refusal}");
         }
-        Ok(Imported { stored: outcome.stored, duplicates: outcome.duplicates })
+        let Outcome { stored, duplicates, differing, .. } = outcome;
+        Ok(Imported { stored, duplicates, differing })
     }
 }
