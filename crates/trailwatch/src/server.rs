@@ -38,7 +38,7 @@ impl Server {
     /// Answers one whole request: our own few paths first, then AWS operations.
     pub async fn answer(&self, request: HttpRequest, source_ip: &str) -> Response {
         if request.path.starts_with(remote::OWN_PATHS) && request.header("origin").is_some() {
-            return self.from_web_page(&request, source_ip).await;
+            return self.refuse_web_page(&request, source_ip).await;
         }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET" | "HEAD", "/health") => self.health(),

@@ -99,7 +99,7 @@ impl Server {
 
     /// Refuses a request of a web page to one of our own paths: browsers say where a page came from, and no page may drive
     /// those, least of all a reset of an open server.
-    pub async fn from_web_page(&self, request: &HttpRequest, source_ip: &str) -> Response {
+    pub async fn refuse_web_page(&self, request: &HttpRequest, source_ip: &str) -> Response {
         self.refuse_early(request, source_ip, ApiError::new(&common::ACCESS_DENIED, "not from a web page")).await
     }
 
