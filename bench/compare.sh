@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the same calls against Trailwatch and moto_server in one run and prints the table of docs/benchmarks.md.
 # moto is installed from PyPI into its own environment and only ever run as another process.
-# Usage: bench/compare.sh [--seconds N] [--only NAME]      (arguments go to `bench run`)
+# Usage: bench/compare.sh [--connections N] [--seconds N] [--only NAME]      (arguments go to `bench run`)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

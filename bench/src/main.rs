@@ -121,8 +121,8 @@ struct RunArgs {
     /// Most calls per workload.
     #[arg(long, default_value_t = 20_000)]
     calls: u64,
-    /// Connections that call at once.
-    #[arg(long, default_value_t = 2)]
+    /// Connections that call at once: a fleet of agents, unless said otherwise.
+    #[arg(long, default_value_t = 16)]
     connections: usize,
     /// Seed of the bodies.
     #[arg(long, default_value_t = 1)]

@@ -4,10 +4,12 @@ import base64
 import datetime
 import hashlib
 import json
+import socket
 import time
 
 import pytest
 from botocore.exceptions import ClientError
+from trailwatch import wait_until
 
 
 def refused(function, **parameters):
@@ -138,6 +140,35 @@ def test_failed_and_refused_calls_are_on_the_record(server, cloudtrail, logs):
     assert server.json_call("cloudtrail", "DeleteTrail", {"Name": "xyz"}, key="AKIANOBODYKNOWSTHIS0").status in (400, 403)
     (unknown,) = lookup(cloudtrail, "AccessKeyId", "AKIANOBODYKNOWSTHIS0")
     assert unknown["EventName"] == "DeleteTrail" and record(unknown)["errorCode"]
+
+
+def test_calls_of_no_known_operation_are_on_the_record(server, cloudtrail):
+    """What names no operation of ours is recorded as what it calls itself; what is no call to AWS is not recorded."""
+    stranger = {"key": "AKIANOBODYKNOWSTHIS1", "secret": "wrong"}
+    assert server.json_call("logs", "BrewTea", {}).code == "UnknownOperationException"
+    assert server.query_call("Action=BrewCoffee&Version=2010-08-01", **stranger).status == 400
+    assert server.signed("s3", "/bucket", {}, b"", **stranger).status == 400
+    assert server.json_call("logs", "no\tname", {}, **stranger).status == 400
+    (tea,) = lookup(cloudtrail, "EventName", "BrewTea")
+    assert (tea["EventSource"], tea["AccessKeyId"], tea["Username"]) == ("logs.amazonaws.com", server.exports["AWS_ACCESS_KEY_ID"], "root")
+    assert record(tea)["errorCode"] == "UnknownOperationException" and "BrewTea" in record(tea)["errorMessage"]
+    by_stranger = lookup(cloudtrail, "AccessKeyId", "AKIANOBODYKNOWSTHIS1")
+    assert sorted((e["EventSource"], e["EventName"]) for e in by_stranger) == [
+        ("logs.amazonaws.com", "UnknownOperation"), ("monitoring.amazonaws.com", "BrewCoffee"), ("s3.amazonaws.com", "UnknownOperation")]
+    assert all(record(e)["userIdentity"] == {"type": "Unknown", "accessKeyId": "AKIANOBODYKNOWSTHIS1"} for e in by_stranger)
+    for path in ("/favicon.ico", "/", "/health", "/robots.txt"):
+        server.http("GET", path, headers={"User-Agent": "a browser"})
+    assert "a browser" not in str(lookup(cloudtrail, StartTime=datetime.datetime.now() - datetime.timedelta(minutes=5)))
+
+
+def test_a_body_that_does_not_come_whole_leaves_an_event(server, cloudtrail):
+    """The client hangs up in the middle: nobody reads the answer, and the call is on the record all the same."""
+    host, port = server.endpoint.removeprefix("http://").split(":")
+    head = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: Logs_20140328.CutOffInTheMiddle\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode() + b"{")
+    event = wait_until(lambda: lookup(cloudtrail, "EventName", "CutOffInTheMiddle"), 10, "the event")
+    assert [record(e)["errorCode"] for e in event] == ["SerializationException"]
 
 
 def test_a_record_tells_what_was_sent_and_nothing_else(server, cloudtrail):

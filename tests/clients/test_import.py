@@ -105,6 +105,49 @@ def counts(done):
     return tuple(int(number.replace(",", "")) for number in found.groups())
 
 
+def differing(done):
+    """What the summary line says of records that differ, and the lines that name them."""
+    found = re.search(r" files, (\d+) differ from the stored one$", done.stdout.strip())
+    assert found, done.stdout + done.stderr
+    return int(found[1]), [line for line in done.stderr.splitlines() if line.startswith("differs: ")]
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["into a running server", "into a data directory"])
+def test_what_differs_from_the_stored_record_is_named(make_server, tmp_path, running):
+    server = make_server("data").start()
+    target = ("--endpoint", server.endpoint) if running else ("--data-dir", server.data_dir)
+    if not running:
+        assert server.stop() == 0
+    files = tmp_path / "files"
+    files.mkdir()
+
+    def bring():
+        done = importing(files, *target, env=server.environment())
+        assert done.returncode == 0, done.stderr
+        return counts(done), differing(done)
+
+    (files / "a.json").write_text(json.dumps({"Records": [made_up(1), made_up(2)]}))
+    (files / "b.json").write_text(json.dumps({"Records": [made_up(3), made_up(2), made_up(1, userAgent="another")]}))
+    line = f"differs: {files}/b.json: record 2: eventID {made_up(1)['eventID']}: there already with other content"
+    assert bring() == ((3, 2, 0, 2), (1, [line])), "of one run, the first is kept"
+    assert bring() == ((0, 5, 0, 2), (1, [line])), "and compared again with what is stored"
+    (files / "b.json").unlink()
+    assert bring() == ((0, 2, 0, 1), (0, [])), "what is the same is passed over in silence"
+    spaced = json.dumps({"Records": [made_up(2), made_up(1)]}, separators=(", ", " : "))
+    (files / "a.json").write_text(spaced)
+    summary, (count, lines) = bring()
+    assert (summary, count) == ((0, 2, 0, 1), 2), "the comparison is of bytes"
+    assert lines == [f"differs: {files}/a.json: record {at}: eventID {made_up(n)['eventID']}: there already with other content" for at, n in ((0, 2), (1, 1))]
+    if not running:
+        server.start()
+    client = server.client("cloudtrail")
+    (kept,) = lookup(client, "EventId", made_up(1)["eventID"])
+    assert json.loads(kept["CloudTrailEvent"])["userAgent"] == "x"
+    if running:
+        told = [json.loads(e["CloudTrailEvent"])["responseElements"]["differing"] for e in lookup(client, "EventName", "ImportEvents")]
+        assert told == [2, 0, 1, 1], "the newest first"
+
+
 def account_and_region(one):
     """Where a record belongs, as the import decides it; None when no client can ask there."""
     identity = one.get("userIdentity")

@@ -21,6 +21,7 @@ enum Condition {
     /// A list has this element.
     Has(&'static str, String),
     EventId(String),
+    EventIds(Arc<HashSet<String>>),
     ReadOnly(bool),
     Text(Needle),
 }
@@ -32,6 +33,7 @@ impl Condition {
         into.push(match filter {
             EventFilter::All(filters) => return filters.iter().for_each(|filter| Self::gather(filter, into)),
             EventFilter::EventId(id) => Condition::EventId(id.clone()),
+            EventFilter::EventIds(ids) => Condition::EventIds(Arc::clone(ids)),
             EventFilter::EventName(name) => equal("name", name),
             EventFilter::ReadOnly(read_only) => Condition::ReadOnly(*read_only),
             EventFilter::Username(username) => equal("username", username),
@@ -48,7 +50,7 @@ impl Condition {
     fn columns(&self) -> Vec<&'static str> {
         match self {
             Condition::Equal(name, _) | Condition::Has(name, _) => vec![name],
-            Condition::EventId(_) => vec!["event_id", "event_id_text"],
+            Condition::EventId(_) | Condition::EventIds(_) => vec!["event_id", "event_id_text"],
             Condition::ReadOnly(_) => vec!["read_only"],
             Condition::Text(needle) => needle.columns(),
         }
@@ -60,6 +62,10 @@ impl Condition {
             Condition::Equal(name, wanted) => is_equal(column(batch, name)?, wanted),
             Condition::Has(name, wanted) => resource_is(column(batch, name)?, wanted),
             Condition::EventId(wanted) => Ok(Ids::of(batch, "event_id", "event_id_text")?.is(wanted)),
+            Condition::EventIds(wanted) => {
+                let ids = Ids::of(batch, "event_id", "event_id_text")?;
+                Ok((0..batch.num_rows()).map(|at| ids.id(at).is_some_and(|id| wanted.contains(&id))).collect())
+            }
             Condition::ReadOnly(wanted) => {
                 let values: &BooleanArray = column(batch, "read_only")?;
                 Ok(values.iter().map(|value| value == Some(*wanted)).collect())

@@ -45,6 +45,8 @@ pub struct EventScan {
 pub enum EventFilter {
     /// `event_id`.
     EventId(String),
+    /// `event_id` is one of these.
+    EventIds(Arc<HashSet<String>>),
     /// `name`.
     EventName(String),
     /// `read_only`; an event that does not say matches neither.
@@ -74,6 +76,7 @@ impl EventFilter {
     pub fn matches(&self, event: &Event) -> bool {
         match self {
             EventFilter::EventId(id) => event.event_id == *id,
+            EventFilter::EventIds(ids) => ids.contains(&event.event_id),
             EventFilter::EventName(name) => event.name == *name,
             EventFilter::ReadOnly(read_only) => event.read_only == Some(*read_only),
             EventFilter::Username(username) => event.username == *username,

@@ -3,13 +3,15 @@
 //! Forms: the delivered `{"Records":[…]}`, LookupEvents answers `{"Events":[{"CloudTrailEvent":"…"}]}`, a bare array, one
 //! record per line, several documents after each other; each plain or gzip. A file is streamed: memory holds one record.
 
+mod compare;
 mod split;
 
 use crate::Trail;
 use crate::record::{self, Defaults, NotARecord};
+use compare::{Compared, compare};
 use model::{Batch, Event, Timestamp, limits};
+use serde::{Deserialize, Serialize};
 use split::{Element, Splitter};
-use std::collections::HashSet;
 use std::fmt;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -182,7 +184,7 @@ impl Reading<'_> {
 
 /// The record inside an event of a LookupEvents answer; any other text is the record itself.
 fn looked_up(text: String) -> Result<String, NotARecord> {
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     struct Found {
         #[serde(rename = "CloudTrailEvent")]
         record: Option<String>,
@@ -197,12 +199,23 @@ fn looked_up(text: String) -> Result<String, NotARecord> {
 }
 
 /// What `store` did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Events that are new.
     pub stored: usize,
     /// Events passed over because one with the same id is there already.
     pub duplicates: usize,
+    /// Those of the duplicates whose record is not the kept one, byte for byte; in the order of the events given.
+    pub differing: Vec<Differing>,
+}
+
+/// An event that was passed over though its record is not the one that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differing {
+    /// Which of the events given, counted from 0.
+    pub at: u64,
+    /// Its `eventID`.
+    pub event_id: String,
 }
 
 /// Stores events whose ids are new, durably when it returns. Of events with one id, the first is kept.
@@ -210,15 +223,18 @@ pub async fn store(trail: &Trail, events: Vec<Event>) -> Result<Imported, store:
     let _turn = trail.import_turn.lock().await;
     let named: Vec<(Timestamp, &str)> = events.iter().map(|event| (event.time, event.event_id.as_str())).collect();
     let stored = trail.store.existing_event_ids(&named).await?;
-    let mut seen: HashSet<&str> = HashSet::with_capacity(named.len());
-    let new: Vec<bool> = named.iter().map(|(_, id)| !stored.contains(*id) && seen.insert(id)).collect();
-    drop((named, seen));
+    drop(named);
+    let Compared { new, differing } = compare(&trail.store, &events, &stored).await?;
+    let mut differing = differing.into_iter().peekable();
     let mut imported = Imported::default();
     let mut batch = Batch::default();
     let mut bytes = 0_usize;
-    for (event, new) in events.into_iter().zip(new) {
+    for (at, (event, new)) in events.into_iter().zip(new).enumerate() {
         if !new {
             imported.duplicates += 1;
+            if differing.next_if_eq(&at).is_some() {
+                imported.differing.push(Differing { at: at as u64, event_id: event.event_id });
+            }
             continue;
         }
         imported.stored += 1;

@@ -1,5 +1,7 @@
 //! One AWS call from whole request to whole answer: route, verify, find the row, run, audit, count.
 
+mod refused;
+
 use crate::calls::CallFacts;
 use crate::operations::Row;
 use crate::server::Server;
@@ -7,6 +9,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use model::limits::{INFLATED_BYTES_MAX, METRIC_BODY_BYTES_MAX};
 use model::{Batch, Caller, EventResource, Timestamp, arn};
+use refused::Unrouted;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 use trail::audit::OwnCall;
@@ -25,8 +28,13 @@ pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> R
     let target = match routing::route(&request, opened.as_deref().unwrap_or(&request.body)) {
         Ok(target) => target,
         Err(misrouted) => {
-            let error = opened.err().unwrap_or(misrouted.error);
-            let response = error_response(misrouted.protocol, service_claimed(&request), &error, &request_id);
+            let caller = verified.unwrap_or_else(|_| server.auth.claimed(&request, source_ip));
+            let (body, error) = match opened {
+                Ok(body) => (body, misrouted.error),
+                Err(error) => (request.body.clone(), error),
+            };
+            let unrouted = Unrouted { request: &request, body: &body, caller: &caller, request_id: &request_id, now };
+            let response = unrouted.refuse(server, misrouted.protocol, error).await;
             count(server, "unknown", "Unknown", began, request.body.len(), &response);
             return response;
         }
@@ -63,13 +71,6 @@ fn open_body(request: &HttpRequest) -> Result<Bytes, ApiError> {
         .map_err(|error| error.to_api_error())
 }
 
-/// The service that the signature names: for answers to requests that name no operation.
-fn service_claimed(request: &HttpRequest) -> Service {
-    let claim = wire::sigv4::claimed(request);
-    let named = claim.and_then(|claim| Service::ALL.into_iter().find(|s| s.signing_name() == claim.service));
-    named.unwrap_or(Service::CloudTrail)
-}
-
 /// A request whose operation is known.
 struct Arrived<'a> {
     request: &'a HttpRequest,
@@ -97,13 +98,8 @@ impl Arrived<'_> {
     }
 
     fn log(&self, answer: &Answer) {
-        let Some(error) = &answer.error else { return };
-        let (operation, request_id) = (self.target.operation, self.request_id);
-        if error.status() >= 500 {
-            let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-            tracing::error!(operation, request_id, %error, cause, "call failed");
-        } else {
-            tracing::debug!(operation, request_id, %error, "call refused");
+        if let Some(error) = &answer.error {
+            log(self.target.operation, self.request_id, error);
         }
     }
 
@@ -164,8 +160,24 @@ impl Arrived<'_> {
         if !server.trail.data_audit.should_record(&call) {
             return Ok(());
         }
-        let event = trail::audit::event(&call, &*server.ids);
-        server.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await.map(|_| ())
+        server.record(&call).await
+    }
+}
+
+impl Server {
+    /// Appends the audit event of a call; it is durable when this returns, or the call must not be answered as done.
+    pub async fn record(&self, call: &OwnCall<'_>) -> Result<(), store::Error> {
+        let event = trail::audit::event(call, &*self.ids);
+        self.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await.map(|_| ())
+    }
+}
+
+fn log(operation: &str, request_id: &str, error: &ApiError) {
+    if error.status() >= 500 {
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(operation, request_id, %error, cause, "call failed");
+    } else {
+        tracing::debug!(operation, request_id, %error, "call refused");
     }
 }
 
@@ -190,46 +202,6 @@ fn data_resources(caller: &Caller, audit: Audit, parameters: Option<&str>) -> Ve
         group.map(|group| if group.starts_with("arn:") { group } else { arn::log_group(&caller.scope, &group) })
     });
     arn.map(|name| EventResource { resource_type: resource_type.to_owned(), name }).into_iter().collect()
-}
-
-impl Server {
-    /// Refuses a request before its body is read: too many bytes are being read at once.
-    ///
-    /// The only refusal without an audit event: writing one would add to the overload.
-    pub fn overloaded(&self, request: &HttpRequest) -> Response {
-        let request_id = self.ids.uuid().to_string();
-        let error = ApiError::new(&common::THROTTLING, "Rate exceeded");
-        error_response(routing::protocol(request), service_claimed(request), &error, &request_id)
-    }
-
-    /// Refuses a request whose body is larger than any call may be.
-    pub async fn too_large(&self, request: &HttpRequest, source_ip: &str) -> Response {
-        let message = format!("Request size exceeded {} bytes", model::limits::BODY_BYTES_MAX);
-        self.refuse_early(request, source_ip, ApiError::new(&common::REQUEST_TOO_LARGE, message)).await
-    }
-
-    /// Refuses a request whose body did not arrive whole or in time.
-    pub async fn incomplete(&self, request: &HttpRequest, source_ip: &str) -> Response {
-        let error = ApiError::new(&common::SERIALIZATION, "The request body did not arrive whole.");
-        self.refuse_early(request, source_ip, error).await
-    }
-
-    /// Refuses a request without its body, which the signature covers: who called stays a claim. The refusal is recorded
-    /// where the headers name the operation.
-    async fn refuse_early(&self, request: &HttpRequest, source_ip: &str, error: ApiError) -> Response {
-        let request_id = self.ids.uuid().to_string();
-        let Ok(target) = routing::route(request, b"") else {
-            return error_response(routing::protocol(request), service_claimed(request), &error, &request_id);
-        };
-        let arrived = Arrived { request, target: &target, request_id: &request_id, now: self.clock.now() };
-        let mut caller = self.auth.claimed(request, source_ip);
-        caller.identity_type = "Unknown".into();
-        let answer = arrived.refuse(error);
-        match arrived.audit(self, &caller, &answer).await {
-            Ok(()) => answer.response,
-            Err(error) => arrived.refuse(error.into()).response,
-        }
-    }
 }
 
 /// The access level of an operation without a row, from its name.

@@ -113,23 +113,24 @@ async fn respond(
     let source_ip = peer.ip().to_string();
     let reading = body::read(body, BODY_BYTES_MAX, &bodies);
     let whole = tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Unread::Broken));
-    let body::Whole { bytes, room } = match whole {
-        Ok(whole) => whole,
-        Err(Unread::NoRoom) => return Ok(into_answer(server.overloaded(&request))),
-        Err(Unread::TooLarge) => return Ok(into_answer(server.too_large(&request, &source_ip).await)),
-        Err(Unread::Broken) => return Ok(into_answer(server.incomplete(&request, &source_ip).await)),
-    };
-    request.body = bytes;
     // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.
     // A query, which only reads, is told when this future is dropped: then the client hung up.
     let (_waiting, hung_up) = oneshot::channel();
     let answering = tokio::spawn(async move {
-        let response = match sql::is_asked(&request) {
-            true => sql::answer(&server, &request, &source_ip, hung_up).await,
-            false => server.answer(request, &source_ip).await,
-        };
-        drop(room);
-        response
+        match whole {
+            Ok(body::Whole { bytes, room }) => {
+                request.body = bytes;
+                let response = match sql::is_asked(&request) {
+                    true => sql::answer(&server, &request, &source_ip, hung_up).await,
+                    false => server.answer(request, &source_ip).await,
+                };
+                drop(room);
+                response
+            }
+            Err(Unread::NoRoom) => server.overloaded(&request, &source_ip).await,
+            Err(Unread::TooLarge) => server.too_large(&request, &source_ip).await,
+            Err(Unread::Broken) => server.incomplete(&request, &source_ip).await,
+        }
     });
     Ok(match answering.await {
         Ok(response) => into_answer(response),

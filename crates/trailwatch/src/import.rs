@@ -15,16 +15,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use trail::Trail;
-use trail::import::{self, Imported, Refusal};
+use trail::import::{self, Differing, Imported, Refusal};
 use trail::record::Defaults;
 
 /// Most records, and bytes of records, handed over at once.
 const BATCH_EVENTS_MAX: usize = 2_000;
 const BATCH_BYTES_MAX: usize = 3 * 1024 * 1024;
-/// How many refusals are named in full; the rest are counted.
-const REFUSALS_TOLD_MAX: usize = 1_000;
+/// How many refusals, and how many records that differ, are named in full; the rest are counted.
+const TOLD_MAX: usize = 1_000;
 
-/// Runs the import; exit code 1 when anything was refused.
+/// Runs the import; exit code 1 when anything was refused. A record that differs from the one stored under its id is named
+/// and counted among those that are there already.
 pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let defaults = defaults(&args, &*clock)?;
@@ -42,11 +43,12 @@ pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
         trail.catalog.close().await;
     }
     tally.bar.finish_and_clear();
+    let Tally { stored, duplicates, differing, refused, .. } = tally;
     println!(
-        "{} records imported, {} there already, {} refused, {} files",
-        tally.imported.stored, tally.imported.duplicates, tally.refused, file_count
+        "{stored} records imported, {duplicates} there already, {refused} refused, {file_count} files, \
+         {differing} differ from the stored one"
     );
-    Ok(if tally.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn defaults(args: &ImportArgs, clock: &dyn Clock) -> anyhow::Result<Defaults> {
@@ -91,7 +93,9 @@ impl Target {
 
 /// What the import came to so far.
 struct Tally {
-    imported: Imported,
+    stored: usize,
+    duplicates: usize,
+    differing: usize,
     refused: usize,
     bar: ProgressBar,
 }
@@ -101,22 +105,41 @@ impl Tally {
         let bar = ProgressBar::new(0);
         let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { imported: Imported::default(), refused: 0, bar }
+        Self { stored: 0, duplicates: 0, differing: 0, refused: 0, bar }
     }
 
     fn refuse(&mut self, refusal: &Refusal) {
         self.refused += 1;
-        if self.refused <= REFUSALS_TOLD_MAX {
-            self.bar.suspend(|| eprintln!("refused: {refusal}"));
-        } else if self.refused == REFUSALS_TOLD_MAX + 1 {
-            self.bar.suspend(|| eprintln!("refused: more; only the count follows"));
-        }
+        self.tell("refused", self.refused, refusal);
     }
 
-    fn add(&mut self, imported: Imported) {
-        self.imported.stored += imported.stored;
-        self.imported.duplicates += imported.duplicates;
-        self.bar.set_message(format!("{} records", self.imported.stored + self.imported.duplicates));
+    /// Counts what became of a batch whose events came from `origins`.
+    fn add(&mut self, imported: Imported, origins: &[Origin]) {
+        self.stored += imported.stored;
+        self.duplicates += imported.duplicates;
+        for Differing { at, event_id } in imported.differing {
+            self.differing += 1;
+            let origin = usize::try_from(at).ok().and_then(|at| origins.get(at));
+            self.tell(
+                "differs",
+                self.differing,
+                &Refusal {
+                    file: origin.map(|origin| origin.file.to_string()).unwrap_or_default(),
+                    record: origin.map(|origin| origin.record),
+                    reason: format!("eventID {}: there already with other content", event_id.escape_debug()),
+                },
+            );
+        }
+        self.bar.set_message(format!("{} records", self.stored + self.duplicates));
+    }
+
+    /// Names one thing of a kind, of which it is the `count`th.
+    fn tell(&self, kind: &str, count: usize, what: &Refusal) {
+        if count <= TOLD_MAX {
+            self.bar.suspend(|| eprintln!("{kind}: {what}"));
+        } else if count == TOLD_MAX + 1 {
+            self.bar.suspend(|| eprintln!("{kind}: more; only the count follows"));
+        }
     }
 }
 
@@ -142,7 +165,7 @@ async fn import_files(
             tally.refuse(refusal);
         }
         if !batch.events.is_empty() {
-            tally.add(target.store(batch.events).await?);
+            tally.add(target.store(batch.events).await?, &batch.origins);
         }
     }
     reading.await.context("read files")
@@ -152,20 +175,34 @@ async fn import_files(
 #[derive(Default)]
 struct Batch {
     events: Vec<Event>,
+    /// Where each event comes from.
+    origins: Vec<Origin>,
     refusals: Vec<Refusal>,
     bytes: usize,
 }
 
+/// Where an event comes from: file, and which record of it, counted from 0.
+struct Origin {
+    file: Arc<str>,
+    record: u64,
+}
+
 /// Reads one file into `batch`, which is sent and begun anew whenever it is full.
 fn read_file(path: &Path, defaults: &Defaults, bar: &ProgressBar, batch: &mut Batch, sender: &mpsc::Sender<Batch>) {
-    let name = path.display().to_string();
+    let name: Arc<str> = path.display().to_string().into();
+    let mut records = 0_u64;
     let mut take = |taken: Result<Event, Refusal>| {
         match taken {
             Ok(event) => {
                 batch.bytes += event.record.len();
                 batch.events.push(event);
+                batch.origins.push(Origin { file: Arc::clone(&name), record: records });
+                records += 1;
             }
-            Err(refusal) => batch.refusals.push(refusal),
+            Err(refusal) => {
+                records += u64::from(refusal.record.is_some());
+                batch.refusals.push(refusal);
+            }
         }
         if batch.bytes >= BATCH_BYTES_MAX || batch.events.len() + batch.refusals.len() >= BATCH_EVENTS_MAX {
             let _ = sender.blocking_send(std::mem::take(batch));
@@ -173,6 +210,6 @@ fn read_file(path: &Path, defaults: &Defaults, bar: &ProgressBar, batch: &mut Ba
     };
     match File::open(path) {
         Ok(file) => import::read(bar.wrap_read(file), &name, defaults, &mut take),
-        Err(error) => take(Err(Refusal { file: name, record: None, reason: error.to_string() })),
+        Err(error) => take(Err(Refusal { file: name.to_string(), record: None, reason: error.to_string() })),
     }
 }

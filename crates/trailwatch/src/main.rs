@@ -85,9 +85,10 @@ enum Import {
 }
 
 /// Records are kept byte for byte; those that are there already (same eventID) are skipped, so an import can be repeated.
+/// A record that is there already with other content is named and counted.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch import cloudtrail ./AWSLogs/                       # into the running server (AWS_ENDPOINT_URL)\n  trailwatch import cloudtrail --data-dir trailwatch-data x.json.gz   # straight into a stopped server's data\n\nExit code 0: everything is in. 1: something was refused (each refusal is named) or the import failed."
+    after_help = "Examples:\n  trailwatch import cloudtrail ./AWSLogs/                       # into the running server (AWS_ENDPOINT_URL)\n  trailwatch import cloudtrail --data-dir trailwatch-data x.json.gz   # straight into a stopped server's data\n\nExit code 0: everything is in, or was there already. 1: something was refused (each refusal is named) or the import failed."
 )]
 struct ImportArgs {
     /// Files and folders

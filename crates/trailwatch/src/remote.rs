@@ -3,20 +3,26 @@
 use crate::server::{Server, json};
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use model::{Batch, Caller, Clock, Event};
+use model::{Caller, Clock, Event};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use trail::audit::OwnCall;
-use trail::import::{self, Imported};
+use trail::import::{self, Differing, Imported};
 use trail::record::Defaults;
 use wire::sigv4::{self, Credentials};
 use wire::{Access, Audit, HttpRequest, Protocol, Response};
 
 /// Service name in the signature of our own calls.
 const SIGNING_NAME: &str = "trailwatch";
-/// `eventSource` of our own calls that AWS does not have.
-const EVENT_SOURCE: &str = "trailwatch";
+/// How the paths begin that are ours and no AWS service's.
+pub const OWN_PATHS: &str = "/_trailwatch/";
+/// Where records are posted to.
+pub const IMPORT_PATH: &str = "/_trailwatch/import";
+/// `eventSource` of our own calls that AWS does not have, and of calls that name no service.
+pub const EVENT_SOURCE: &str = "trailwatch";
+/// `eventName` of an import.
+pub const IMPORT: &str = "ImportEvents";
 /// Largest answer that the command line reads.
 const ANSWER_BYTES_MAX: u64 = 2 * model::limits::SQL_ANSWER_BYTES_MAX as u64;
 /// Refusals repeated to the client.
@@ -27,6 +33,9 @@ const REFUSALS_MAX: usize = 100;
 struct Outcome {
     stored: usize,
     duplicates: usize,
+    /// Which records of the body, counted from 0, are not what is kept under their ids.
+    #[serde(default)]
+    differing: Vec<Differing>,
     refused: Vec<String>,
 }
 
@@ -55,23 +64,49 @@ pub async fn import(server: &Server, request: &HttpRequest, source_ip: &str) -> 
             _ => {}
         }
     }
-    let (mut events, mut refused) = (Vec::new(), Vec::new());
-    import::read(&*request.body, "body", &defaults, &mut |taken| match taken {
-        Ok(event) => events.push(event),
-        Err(refusal) if refused.len() < REFUSALS_MAX => refused.push(refusal.to_string()),
-        Err(_) => {}
-    });
+    let Body { events, numbers, refused } = Body::read(&request.body, &defaults);
     match store(server, &caller, request, events).await {
-        Ok(Imported { stored, duplicates }) => {
-            tracing::debug!(stored, duplicates, refused = refused.len(), "imported audit events");
-            let outcome = Outcome { stored, duplicates, refused };
-            json(200, &serde_json::json!(outcome))
+        Ok(Imported { stored, duplicates, mut differing }) => {
+            let of_body = |at: u64| usize::try_from(at).ok().and_then(|at| numbers.get(at).copied()).unwrap_or(at);
+            differing.iter_mut().for_each(|differing| differing.at = of_body(differing.at));
+            let (differ, refusals) = (differing.len(), refused.len());
+            tracing::debug!(stored, duplicates, differ, refused = refusals, "imported audit events");
+            json(200, &serde_json::json!(Outcome { stored, duplicates, differing, refused }))
         }
         Err(error) => {
             tracing::error!(%error, "import");
             let error = wire::ApiError::from(error);
             json(error.status(), &serde_json::json!({ "__type": error.code(), "message": error.message() }))
         }
+    }
+}
+
+/// The body of an import.
+#[derive(Default)]
+struct Body {
+    events: Vec<Event>,
+    /// For each event, which record of the body it is.
+    numbers: Vec<u64>,
+    refused: Vec<String>,
+}
+
+impl Body {
+    fn read(bytes: &[u8], defaults: &Defaults) -> Self {
+        let (mut body, mut records) = (Self::default(), 0_u64);
+        import::read(bytes, "body", defaults, &mut |taken| match taken {
+            Ok(event) => {
+                body.events.push(event);
+                body.numbers.push(records);
+                records += 1;
+            }
+            Err(refusal) => {
+                records += u64::from(refusal.record.is_some());
+                if body.refused.len() < REFUSALS_MAX {
+                    body.refused.push(refusal.to_string());
+                }
+            }
+        });
+        body
     }
 }
 
@@ -83,7 +118,7 @@ async fn store(
     events: Vec<Event>,
 ) -> Result<Imported, store::Error> {
     let imported = import::store(&server.trail, events).await?;
-    record(server, caller, request, Ok(imported)).await?;
+    record(server, caller, request, Ok(&imported)).await?;
     Ok(imported)
 }
 
@@ -92,15 +127,16 @@ async fn record(
     server: &Server,
     caller: &Caller,
     request: &HttpRequest,
-    outcome: Result<Imported, &wire::ApiError>,
+    outcome: Result<&Imported, &wire::ApiError>,
 ) -> Result<(), store::Error> {
     let response = outcome.map(|imported| {
-        serde_json::json!({ "stored": imported.stored, "duplicates": imported.duplicates }).to_string()
+        let Imported { stored, duplicates, differing } = imported;
+        serde_json::json!({ "stored": stored, "duplicates": duplicates, "differing": differing.len() }).to_string()
     });
     let call = OwnCall {
         caller,
         source: EVENT_SOURCE,
-        operation: "ImportEvents",
+        operation: IMPORT,
         access: Access::Write,
         audit: Audit::Management,
         time: server.clock.now(),
@@ -111,8 +147,7 @@ async fn record(
         error: response.as_ref().err().map(|error| (error.code(), error.message())),
         resources: &[],
     };
-    let event = trail::audit::event(&call, &*server.ids);
-    server.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await.map(|_| ())
+    server.record(&call).await
 }
 
 /// A running server, seen from the command line.
@@ -186,7 +221,7 @@ impl Remote {
         let body = format!("{{\"Records\":[{}]}}", records.join(","));
         let mut request = HttpRequest {
             method: "POST".into(),
-            path: "/_trailwatch/import".into(),
+            path: IMPORT_PATH.into(),
             query: self.query.clone(),
             headers: vec![("host".into(), self.host.clone()), ("content-type".into(), "application/json".into())],
             body: Bytes::from(body),
@@ -207,6 +242,7 @@ impl Remote {
         if let Some(refusal) = outcome.refused.first() {
             bail!("the server refused a record that was read here: {refusal}");
         }
-        Ok(Imported { stored: outcome.stored, duplicates: outcome.duplicates })
+        let Outcome { stored, duplicates, differing, .. } = outcome;
+        Ok(Imported { stored, duplicates, differing })
     }
 }

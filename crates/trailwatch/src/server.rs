@@ -3,7 +3,7 @@
 use crate::auth::Auth;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::health;
+use crate::{health, remote};
 use bytes::Bytes;
 use model::{Clock, Ids, Timestamp};
 use std::sync::Arc;
@@ -39,14 +39,13 @@ pub struct Server {
 impl Server {
     /// Answers one whole request: our own few paths first, then AWS operations.
     pub async fn answer(&self, request: HttpRequest, source_ip: &str) -> Response {
-        // Browsers say where a page came from; no page may drive our own paths, least of all a reset of an open server.
-        if request.path.starts_with("/_trailwatch/") && request.header("origin").is_some() {
-            return json(403, &serde_json::json!({ "message": "not from a web page" }));
+        if request.path.starts_with(remote::OWN_PATHS) && request.header("origin").is_some() {
+            return self.refuse_web_page(&request, source_ip).await;
         }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET" | "HEAD", "/health") => self.health(),
             ("POST", "/_trailwatch/reset") if self.config.open => self.reset().await,
-            ("POST", "/_trailwatch/import") => crate::remote::import(self, &request, source_ip).await,
+            ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
             _ => crate::dispatch::answer(self, request, source_ip).await,
         }
     }

@@ -3,11 +3,12 @@
 pub mod command;
 mod text_table;
 
+use crate::remote::EVENT_SOURCE;
 use crate::server::{Server, json};
 use catalog::Catalog;
 use futures::future::{BoxFuture, FutureExt};
 use model::limits::SQL_STATEMENT_BYTES_MAX;
-use model::{Batch, Caller, Classify, ErrorKind, GroupId, StreamId, TimeRange};
+use model::{Caller, Classify, ErrorKind, GroupId, StreamId, TimeRange};
 use query::sql::{AlarmHistoryRow, Format, LogGroupName, ResourceError, Resources, SqlError};
 use serde_json::{Value, json as value};
 use tokio::sync::oneshot;
@@ -18,9 +19,8 @@ use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
 pub const PATH: &str = "/_trailwatch/sql";
 /// Service name in the signature.
 pub const SIGNING_NAME: &str = "trailwatch";
-/// `eventSource` and `eventName` of the audit record.
-const EVENT_SOURCE: &str = "trailwatch";
-const EVENT_NAME: &str = "ExecuteSql";
+/// `eventName` of the audit record.
+pub const EVENT_NAME: &str = "ExecuteSql";
 
 /// The catalog, as SQL asks it.
 #[derive(Debug)]
@@ -194,8 +194,7 @@ async fn record(
         error: refusal.map(|refusal| (refusal.code.as_str(), refusal.message.as_str())),
         resources: &[],
     };
-    let event = trail::audit::event(&call, &*server.ids);
-    server.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await.map(|_| ())
+    server.record(&call).await
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! The order is: the RPC v2 CBOR path, the header `X-Amz-Target` (JSON), the form's `Action` (query), the REST path.
 
+mod announced;
+
 use crate::error::{ApiError, common};
 use crate::generated::{Modelled, modelled};
 use crate::query::form_decode;
@@ -10,6 +12,8 @@ use crate::service::{Protocol, Service};
 use crate::sigv4;
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub use announced::{Announced, announced};
 
 /// Where a request goes. The operation is one of the models; whether it is implemented is for the table to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

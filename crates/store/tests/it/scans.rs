@@ -80,6 +80,7 @@ async fn each_event_filter_finds_what_a_plain_filter_finds() {
     assert_eq!(all.len(), 150);
     let filters = [
         EventFilter::EventId("id-1-7".into()),
+        EventFilter::EventIds(Arc::new(["id-1-7", "id-0-3", "id-2-49", "nobody"].map(str::to_owned).into())),
         EventFilter::EventName("Call1".into()),
         EventFilter::ReadOnly(true),
         EventFilter::ReadOnly(false),

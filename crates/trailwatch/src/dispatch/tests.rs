@@ -6,7 +6,7 @@ use crate::serve;
 use crate::server::Server;
 use bytes::Bytes;
 use model::clock::ManualClock;
-use model::{TimeRange, Timestamp};
+use model::{Event, TimeRange, Timestamp};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use store::{Direction, EventScan};
@@ -90,6 +90,11 @@ fn walk(server: &Server) -> Vec<(Service, &'static str, Audit, Protocol)> {
 
 /// (error code, access key) of every event of `operation`.
 async fn events_of(server: &Server, source: &str, operation: &str) -> Vec<(String, String)> {
+    let events = events(server).await.into_iter().filter(|event| event.name == operation && event.source == source);
+    events.map(|event| (event.error_code, event.access_key_id)).collect()
+}
+
+async fn events(server: &Server) -> Vec<Event> {
     let scan = EventScan {
         account: None,
         region: None,
@@ -100,9 +105,7 @@ async fn events_of(server: &Server, source: &str, operation: &str) -> Vec<(Strin
     };
     let mut found = Vec::new();
     let visit = &mut |row: &store::EventRow| {
-        if row.event.name == operation && row.event.source == source {
-            found.push((row.event.error_code.clone(), row.event.access_key_id.clone()));
-        }
+        found.push(row.event.clone());
         ControlFlow::Continue(())
     };
     server.trail.store.scan_events(scan, visit).await.unwrap();
@@ -194,4 +197,160 @@ async fn an_import_without_a_signature_is_refused_and_recorded() {
     let events = events_of(&server, "trailwatch", "ImportEvents").await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].0, "MissingAuthenticationTokenException");
+}
+
+/// What is told of one refused call: source, name, error, who and with which key.
+fn told(event: &Event) -> [String; 5] {
+    let record: serde_json::Value = serde_json::from_str(&event.record).unwrap();
+    assert_eq!((record["eventCategory"].as_str(), record["readOnly"].as_bool()), (Some("Management"), Some(false)));
+    assert!(!record["errorMessage"].as_str().unwrap().is_empty(), "{}", event.record);
+    let who = record["userIdentity"]["type"].as_str().unwrap().to_owned();
+    [event.source.clone(), event.name.clone(), event.error_code.clone(), who, event.access_key_id.clone()]
+}
+
+#[tokio::test]
+async fn a_call_of_no_known_operation_leaves_one_event_that_says_what_it_named() {
+    let Plane { server, _dir } = plane().await;
+    let key = server.auth.credentials().0.to_owned();
+    let unsigned = |mut request: HttpRequest| {
+        request.headers.retain(|(name, _)| name != "authorization");
+        request
+    };
+    let mut s3 = HttpRequest { method: "PUT".into(), path: "/bucket/key".into(), ..HttpRequest::default() };
+    s3.headers.push(("host".into(), "127.0.0.1:8792".into()));
+    sigv4::sign(&mut s3, &stranger(), "us-east-1", "s3", NOW);
+    let form = call(Service::CloudWatch, "", Protocol::Query, &stranger());
+    let cases = [
+        (
+            call(Service::Logs, "Brew", Protocol::Json11, &root(&server)),
+            "logs.amazonaws.com",
+            "Brew",
+            "Root",
+            key.as_str(),
+        ),
+        (
+            call(Service::CloudTrail, "Brew", Protocol::Json11, &stranger()),
+            "cloudtrail.amazonaws.com",
+            "Brew",
+            "Unknown",
+            "AKIASTRANGERSTRANGER",
+        ),
+        (
+            unsigned(call(Service::CloudWatch, "Brew", Protocol::Cbor, &stranger())),
+            "monitoring.amazonaws.com",
+            "Brew",
+            "Unknown",
+            "",
+        ),
+        (
+            call(Service::Sts, "Brew", Protocol::Query, &stranger()),
+            "sts.amazonaws.com",
+            "Brew",
+            "Unknown",
+            "AKIASTRANGERSTRANGER",
+        ),
+        (
+            call(Service::Logs, "no name", Protocol::Json11, &stranger()),
+            "logs.amazonaws.com",
+            "UnknownOperation",
+            "Unknown",
+            "AKIASTRANGERSTRANGER",
+        ),
+        (form, "monitoring.amazonaws.com", "UnknownOperation", "Unknown", "AKIASTRANGERSTRANGER"),
+        (s3, "s3.amazonaws.com", "UnknownOperation", "Unknown", "AKIASTRANGERSTRANGER"),
+    ];
+    for (request, source, name, who, key) in cases {
+        let before = events(&server).await.len();
+        let response = server.answer(request.clone(), "127.0.0.1").await;
+        assert_eq!(response.status, 400, "{request:?}: {}", text(&response));
+        let found = events(&server).await.split_off(before);
+        let expected = [source, name, "UnknownOperationException", who, key].map(str::to_owned);
+        assert_eq!(found.iter().map(told).collect::<Vec<_>>(), [expected], "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_under_overload_leaves_one_event() {
+    let Plane { server, _dir } = plane().await;
+    let import = HttpRequest { method: "POST".into(), path: "/_trailwatch/import".into(), ..HttpRequest::default() };
+    let cases = [
+        (
+            call(Service::Logs, "CreateLogGroup", Protocol::Json11, &root(&server)),
+            "logs.amazonaws.com",
+            "CreateLogGroup",
+        ),
+        (call(Service::Logs, "Brew", Protocol::Json11, &root(&server)), "logs.amazonaws.com", "Brew"),
+        (
+            call(Service::CloudWatch, "PutMetricAlarm", Protocol::Cbor, &root(&server)),
+            "monitoring.amazonaws.com",
+            "PutMetricAlarm",
+        ),
+        // The name stands in the body, which is not read.
+        (
+            call(Service::CloudWatch, "PutMetricAlarm", Protocol::Query, &root(&server)),
+            "monitoring.amazonaws.com",
+            "UnknownOperation",
+        ),
+        (import, "trailwatch", "ImportEvents"),
+    ];
+    for (mut request, source, name) in cases {
+        request.body = Bytes::new();
+        let before = events(&server).await.len();
+        let response = server.overloaded(&request, "127.0.0.1").await;
+        assert_eq!(response.status, 400, "{request:?}");
+        assert!(text(&response).contains("Throttling"), "{request:?}: {}", text(&response));
+        let found = events(&server).await.split_off(before);
+        let key = if source == "trailwatch" { "" } else { server.auth.credentials().0 };
+        let expected = [source, name, "ThrottlingException", "Unknown", key].map(str::to_owned);
+        assert_eq!(found.iter().map(told).collect::<Vec<_>>(), [expected], "who called is a claim: {request:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_call_leaves_no_event() {
+    let Plane { server, _dir } = plane().await;
+    let plain = |method: &str, path: &str, headers: &[(&str, &str)]| HttpRequest {
+        method: method.into(),
+        path: path.into(),
+        headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        ..HttpRequest::default()
+    };
+    let requests = [
+        plain("GET", "/favicon.ico", &[("accept", "image/*")]),
+        plain("GET", "/", &[]),
+        plain("GET", "/health", &[]),
+        plain("GET", "/_trailwatch/import", &[]),
+        plain("POST", "/_trailwatch/reset", &[]),
+        plain("POST", "/_trailwatch/reset", &[("origin", "http://a"), ("x-amz-date", "x")]),
+        plain("POST", "/login", &[("content-type", "application/x-www-form-urlencoded")]),
+    ];
+    for request in requests {
+        server.answer(request.clone(), "127.0.0.1").await;
+        assert!(server.overloaded(&request, "127.0.0.1").await.status >= 400);
+        assert_eq!(events(&server).await, [], "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_import_from_a_web_page_is_refused_and_recorded() {
+    let Plane { server, _dir } = plane().await;
+    let headers = vec![("origin".into(), "http://a".into())];
+    let request =
+        HttpRequest { method: "POST".into(), path: "/_trailwatch/import".into(), headers, ..HttpRequest::default() };
+    assert_eq!(server.answer(request, "127.0.0.1").await.status, 403);
+    let expected = ["trailwatch", "ImportEvents", "AccessDeniedException", "Unknown", ""].map(str::to_owned);
+    assert_eq!(events(&server).await.iter().map(told).collect::<Vec<_>>(), [expected]);
+}
+
+#[tokio::test]
+async fn a_refusal_that_cannot_be_recorded_is_an_error_too() {
+    let Plane { server, _dir } = plane().await;
+    let known = call(Service::Logs, "CreateLogGroup", Protocol::Json11, &root(&server));
+    let unknown = call(Service::Logs, "Brew", Protocol::Json11, &root(&server));
+    server.trail.store.close().await.unwrap();
+    for request in [&known, &unknown] {
+        let response = server.overloaded(request, "127.0.0.1").await;
+        assert_eq!(response.status, 503, "{}", text(&response));
+    }
+    assert_eq!(server.answer(unknown, "127.0.0.1").await.status, 503);
 }
