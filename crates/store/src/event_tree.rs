@@ -8,7 +8,7 @@ use crate::Store;
 use crate::error::{Error, Result};
 use crate::segment::Kind;
 use crate::segment::event_rows::rows;
-use crate::segment::events::COLUMNS;
+use crate::segment::events::ROW_COLUMNS;
 use crate::state::{Snapshot, State, lock};
 use model::Event;
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ pub(crate) struct StoredTree {
 
 impl From<&Frontier> for StoredTree {
     fn from(frontier: &Frontier) -> Self {
-        let peaks = frontier.peaks.iter().map(|peak| hex(peak)).collect();
+        let peaks = frontier.peaks.iter().map(hex).collect();
         Self { size: frontier.size, root: hex(&frontier.tree().root), frontier: peaks }
     }
 }
@@ -196,7 +196,7 @@ async fn leaves(snapshot: &Snapshot, sequences: Range<u64>) -> Result<Vec<Option
             }
             for start in (0..group.rows as usize).step_by(READ_ROWS) {
                 let range = start..(start + READ_ROWS).min(group.rows as usize);
-                for batch in segment.read(row_group, std::iter::once(range).collect(), &COLUMNS).await? {
+                for batch in segment.read(row_group, std::iter::once(range).collect(), &ROW_COLUMNS).await? {
                     rows(&batch)?.iter().try_for_each(|row| add(row.sequence, &row.event))?;
                 }
             }

@@ -23,7 +23,7 @@ enum Condition {
     EventId(String),
     EventIds(Arc<HashSet<String>>),
     ReadOnly(bool),
-    Text(Needle),
+    Text(Box<Needle>),
 }
 
 impl Condition {
@@ -43,7 +43,7 @@ impl Condition {
             EventFilter::AccessKeyId(key) => equal("access_key_id", key),
             EventFilter::Category(category) => equal("category", category),
             EventFilter::ErrorCode(code) => equal("error_code", code),
-            EventFilter::Text(text) => Condition::Text(Needle::new(text)),
+            EventFilter::Text(text) => Condition::Text(Box::new(Needle::new(text))),
         });
     }
 
@@ -78,7 +78,7 @@ impl Condition {
     fn bloom(&self) -> Option<(&'static str, Vec<u8>)> {
         match self {
             Condition::EventId(id) => Some(("event_id", parse_uuid(id.as_bytes())?.to_vec())),
-            Condition::Equal(name @ "access_key_id", value) => Some((name, value.clone().into_bytes())),
+            Condition::Equal(name @ ("username" | "access_key_id"), value) => Some((name, value.clone().into_bytes())),
             Condition::Has("resource_names", value) => Some((RESOURCE_NAMES, value.clone().into_bytes())),
             _ => None,
         }
@@ -121,9 +121,17 @@ impl Wanted {
         self.texts > 0
     }
 
-    /// True when many row groups will be looked through for few rows.
-    pub(crate) fn is_expensive(&self) -> bool {
-        self.conditions.iter().any(|condition| matches!(condition, Condition::Text(_)) || condition.bloom().is_some())
+    /// How many row groups are looked through at once: several where many will be for few rows. What they find is small:
+    /// numbers of rows.
+    pub(crate) fn lookahead(&self) -> usize {
+        let rare = self.conditions.iter().any(|condition| condition.bloom().is_some());
+        if self.searches_text() {
+            4
+        } else if rare {
+            2
+        } else {
+            1
+        }
     }
 
     /// What `find` cannot be sure of without the record.

@@ -145,9 +145,13 @@ fn encode_events(state: &State, memtable: &Memtable, removed: &Removed) -> Resul
     }
     let mut segment = EventWriter { writer: writer(state, Kind::Events)? };
     let mut batch = EventBatch::default();
-    for ((_, sequence), event) in lines.events.range((removed.events_from(), 0)..) {
+    let stored = || lines.events.range((removed.events_from(), 0)..);
+    // Row groups of one size, for a small last one would cost every scan as much as a large one.
+    let (rows, rows_max) = (stored().count(), state.options.row_group_rows.max(1));
+    let group_rows = rows.div_ceil(rows.div_ceil(rows_max).max(1));
+    for ((_, sequence), event) in stored() {
         batch.push(*sequence, event)?;
-        if batch.is_full(state.options.row_group_rows) {
+        if batch.is_full(group_rows) {
             segment.write(&batch.take()?)?;
         }
     }

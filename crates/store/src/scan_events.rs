@@ -1,7 +1,7 @@
 //! `scan_events` and `existing_event_ids`: audit events in (time, sequence) order, from memtables and segments.
 //!
-//! What is skipped: row groups outside the time range, or whose Bloom filter does not have the event id, access key or resource
-//! name. Of a row group only the columns of the conditions are read first (`find_events.rs`); whole events only of rows that
+//! What is skipped: row groups outside the time range, or whose Bloom filter does not have the event id, user, access key or
+//! resource name. Of a row group only the columns of the conditions are read first (`find_events.rs`); whole events only of rows that
 //! meet them. Where looking is expensive, some row groups are looked through ahead of the order, in parallel.
 
 use crate::Store;
@@ -13,7 +13,7 @@ use crate::merge::{Page, Source, merge};
 use crate::position::{Direction, Position, Window};
 use crate::scan_logs::{ScanStats, runs};
 use crate::segment::event_rows::rows;
-use crate::segment::events::COLUMNS;
+use crate::segment::events::ROW_COLUMNS;
 use crate::segment::{Kind, Segment};
 use crate::state::lock;
 use model::{Event, TimeRange, Timestamp};
@@ -250,9 +250,6 @@ impl Group {
     }
 }
 
-/// How many row groups are looked through at once when that is expensive. What they find is small: numbers of rows.
-const LOOKAHEAD: usize = 4;
-
 /// Row groups in the order of the scan. Looking through one begins when the order reaches it, or a little before.
 struct Lookahead {
     groups: Vec<Group>,
@@ -280,7 +277,7 @@ impl Lookahead {
     async fn find(&self, at: usize) -> Result<Vec<u32>> {
         let task = {
             let mut begun = lock(&self.begun);
-            let ahead = if self.wanted.is_expensive() { LOOKAHEAD } else { 1 };
+            let ahead = self.wanted.lookahead();
             while begun.0 < (at + ahead).min(self.groups.len()) {
                 let place = begun.0;
                 begun.1.insert(place, self.begin(place));
@@ -346,7 +343,7 @@ impl GroupEvents {
                 Direction::Backward => self.rest.end -= count,
             }
             let chunk = found.get(chunk).unwrap_or_default();
-            for batch in segment.read(*row_group, runs(chunk), &COLUMNS).await? {
+            for batch in segment.read(*row_group, runs(chunk), &ROW_COLUMNS).await? {
                 page.rows.extend(rows(&batch)?);
             }
             page.rows.retain(|row| self.groups.wanted.confirms(&row.event));

@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn scalars_are_written_as_serde_json_writes_them() {
-        let numbers = ["0", "7", "-7", "123456789012345678901234567890", "1.50", "1e3", "1664550685", "18446744073709551615"];
+        let numbers =
+            ["0", "7", "-7", "123456789012345678901234567890", "1.50", "1e3", "1664550685", "18446744073709551615"];
         for number in numbers {
             let value: serde_json::Value = serde_json::from_str(number).unwrap();
             assert_eq!(Json::check(number).unwrap().scalar().unwrap(), value.to_string());

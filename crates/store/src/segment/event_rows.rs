@@ -77,7 +77,8 @@ struct Columns<'a> {
     read_only: &'a BooleanArray,
     resource_types: &'a ListArray,
     resource_names: &'a ListArray,
-    details: Vec<&'a StringArray>,
+    /// Each with the byte that stands for it.
+    details: Vec<(u8, &'a StringArray)>,
     skeleton: &'a DictionaryArray<Int32Type>,
     skeletons: &'a StringArray,
     values: &'a StringArray,
@@ -97,7 +98,10 @@ impl<'a> Columns<'a> {
             read_only: column(batch, "read_only")?,
             resource_types: column(batch, "resource_types")?,
             resource_names: column(batch, "resource_names")?,
-            details: DETAILS.iter().map(|(name, _)| column(batch, name)).collect::<Result<_>>()?,
+            details: DETAILS
+                .iter()
+                .filter_map(|(name, marker)| marker.map(|marker| Ok((marker, column(batch, name)?))))
+                .collect::<Result<_>>()?,
             skeleton,
             skeletons,
             values: column(batch, "record_values")?,
@@ -180,13 +184,12 @@ impl<'a> Columns<'a> {
         if let Some(place) = marker.checked_sub(marker::RESOURCE_NAME).map(usize::from) {
             return event.resources.get(place).filter(|_| place < RESOURCE_NAMES).map(|r| r.name.as_str());
         }
-        let place = DETAILS.iter().position(|(_, own)| *own == Some(marker))?;
-        let column = self.details.get(place)?;
+        let (_, column) = self.details.iter().find(|(own, _)| *own == marker)?;
         (!column.is_null(at)).then(|| column.value(at))
     }
 }
 
-/// The events of a batch that has all columns.
+/// The events of a batch that has the columns `ROW_COLUMNS`.
 pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<EventRow>> {
     let columns = Columns::of(batch)?;
     let mut days = Days::default();

@@ -7,7 +7,8 @@
 //! | `ingestion_time` | Timestamp(ms, UTC) | when it was received |
 //! | `event_id`, `request_id` | UUID or null, Bloom filter on `event_id` | `eventID` and `requestID` where they are lower-case UUIDs |
 //! | `event_id_text`, `request_id_text` | Utf8 or null | the same where they are anything else |
-//! | `account`, `region`, `name`, `source`, `category`, `username` | Utf8 | as in the model's `Event` |
+//! | `account`, `region`, `name`, `source`, `category` | Utf8 | as in the model's `Event` |
+//! | `username` | Utf8, Bloom filter | as in the model's `Event` |
 //! | `access_key_id` | Utf8, Bloom filter | `userIdentity.accessKeyId`, empty when absent |
 //! | `error_code`, `source_ip`, `user_arn` | Utf8 | empty when absent |
 //! | `read_only`, `management_event` | Boolean or null | null where the record does not say |
@@ -29,14 +30,15 @@ use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::segment::logs::time_type;
 use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, ListBuilder, StringBuilder, StringDictionaryBuilder,
+    ArrayBuilder, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, ListBuilder, StringBuilder,
+    StringDictionaryBuilder,
 };
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ListArray, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use model::{Event, Timestamp};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::{Encoding, LogicalType, Repetition, Type as PhysicalType};
+use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as PhysicalType};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnPath, SchemaDescriptor, Type, TypePtr};
@@ -63,6 +65,13 @@ pub(crate) static COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let record = ["record_skeleton", "record_values", "record_uuids"];
     let details = DETAILS.iter().map(|(name, _)| *name);
     ids.into_iter().chain(TEXTS).chain(lists).chain(details).chain(record).collect()
+});
+
+/// The columns that an event is put together from.
+pub(crate) static ROW_COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let only_columns: Vec<_> = DETAILS.iter().filter(|(_, marker)| marker.is_none()).map(|(name, _)| *name).collect();
+    let needed = |name: &&&str| **name != "management_event" && !only_columns.contains(*name);
+    COLUMNS.iter().filter(needed).copied().collect()
 });
 
 /// Columns of text that `dictionary_schema` has as dictionaries.
@@ -158,6 +167,10 @@ pub(super) fn properties(row_group_rows: usize) -> WriterProperties {
             .set_column_dictionary_enabled(ColumnPath::from(name), false)
             .set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED);
     }
+    // Nothing is left to compress in what was packed by its differences, and in random bytes.
+    for name in ["time", "ingestion_time", "sequence", "read_only", "management_event", "event_id", "request_id"] {
+        properties = properties.set_column_compression(ColumnPath::from(name), Compression::UNCOMPRESSED);
+    }
     for name in ["event_id", "request_id", "record_uuids", "record_values"] {
         properties = properties
             .set_column_dictionary_enabled(ColumnPath::from(name), false)
@@ -172,7 +185,7 @@ pub(super) fn properties(row_group_rows: usize) -> WriterProperties {
         .set_column_statistics_enabled(skeleton.clone(), EnabledStatistics::None)
         .set_column_dictionary_page_size_limit(skeleton, SKELETON_BYTES_MAX);
     let names = ColumnPath::from(vec!["resource_names".to_owned(), "list".to_owned(), "item".to_owned()]);
-    for path in [ColumnPath::from("event_id"), ColumnPath::from("access_key_id"), names] {
+    for path in ["event_id", "username", "access_key_id"].map(ColumnPath::from).into_iter().chain([names]) {
         properties = properties
             .set_column_bloom_filter_enabled(path.clone(), true)
             .set_column_bloom_filter_fpp(path.clone(), 0.01)
@@ -211,6 +224,12 @@ impl IdBuilder {
     fn finish(&mut self) -> [Arc<dyn Array>; 2] {
         [Arc::new(self.uuid.finish()), Arc::new(self.text.finish())]
     }
+}
+
+/// What a builder holds; it gets as much room again, for the next batch will be like this one.
+fn finish(builder: &mut StringBuilder) -> Arc<dyn Array> {
+    let next = StringBuilder::with_capacity(builder.len(), builder.values_slice().len());
+    Arc::new(std::mem::replace(builder, next).finish())
 }
 
 /// Gathers rows into batches.
@@ -286,12 +305,12 @@ impl EventBatch {
         columns.push(Arc::new(UInt64Array::from(std::mem::take(&mut self.sequence))));
         columns.push(times(&mut self.ingestion_time));
         columns.extend(self.ids.iter_mut().flat_map(IdBuilder::finish));
-        columns.extend(self.texts.iter_mut().map(|builder| Arc::new(builder.finish()) as _));
+        columns.extend(self.texts.iter_mut().map(|builder| finish(builder)));
         columns.extend(self.flags.iter_mut().map(|builder| Arc::new(builder.finish()) as _));
         columns.extend(self.resources.iter_mut().map(|builder| Arc::new(builder.finish()) as _));
-        columns.extend(self.details.iter_mut().map(|builder| Arc::new(builder.finish()) as _));
+        columns.extend(self.details.iter_mut().map(|builder| finish(builder)));
         columns.push(Arc::new(self.skeleton.finish()));
-        columns.push(Arc::new(self.values.finish()));
+        columns.push(finish(&mut self.values));
         columns.push(Arc::new(self.uuids.finish()));
         RecordBatch::try_new(schema(), columns).map_err(|error| Error::Bug(format!("build a batch of events: {error}")))
     }

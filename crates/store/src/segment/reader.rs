@@ -16,6 +16,9 @@ use parquet::file::statistics::Statistics;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Rows of a batch that is only looked through: few enough for its memory to be used again while it is warm.
+const DICTIONARY_BATCH_ROWS: usize = 8192;
+
 impl Segment {
     /// Reads some columns of some rows of one row group. `ranges` are ascending, disjoint and count from the group's start.
     pub(crate) async fn read(
@@ -24,7 +27,8 @@ impl Segment {
         ranges: Vec<Range<usize>>,
         columns: &[&str],
     ) -> Result<Vec<RecordBatch>> {
-        self.read_with(self.builder().await?, row_group, ranges, columns).await
+        // One batch, whatever was selected.
+        self.read_with(self.builder().await?, usize::MAX, row_group, ranges, columns).await
     }
 
     /// The same of an event segment, its texts as dictionaries, so that each distinct one is looked at once.
@@ -43,12 +47,13 @@ impl Segment {
         let footer = self.dictionary_footer.get_or_try_init(typed).await?;
         let file = SegmentFile(Arc::clone(self));
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, footer.clone());
-        self.read_with(builder, row_group, ranges, columns).await
+        self.read_with(builder, DICTIONARY_BATCH_ROWS, row_group, ranges, columns).await
     }
 
     async fn read_with(
         self: &Arc<Self>,
         builder: ParquetRecordBatchStreamBuilder<SegmentFile>,
+        batch_rows: usize,
         row_group: usize,
         ranges: Vec<Range<usize>>,
         columns: &[&str],
@@ -64,7 +69,7 @@ impl Segment {
             .with_row_groups(vec![row_group])
             .with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), rows))
             .with_projection(mask)
-            .with_batch_size(selected)
+            .with_batch_size(selected.min(batch_rows))
             .build()
             .map_err(Error::parquet("read", &path))?;
         let batches: Vec<RecordBatch> = stream.try_collect().await.map_err(Error::parquet("read", &path))?;

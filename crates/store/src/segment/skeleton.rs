@@ -181,7 +181,7 @@ impl Cutter {
         }
         let values = self.members.entry(hash).or_insert_with(|| Some(Vec::new()));
         let Some(few) = values else { return false };
-        if few.iter().any(|known| **known == *value) {
+        if few.iter().any(|known| is_same(known, value)) {
             return true;
         }
         if few.len() >= FEW || value.len() > FEW_BYTES_MAX {
@@ -232,8 +232,13 @@ impl<'a> Known<'a> {
 
     fn find(&self, value: &[u8]) -> Option<u8> {
         let values = self.values.get(..self.count).unwrap_or_default();
-        values.iter().find(|(_, known)| *known == value).map(|(marker, _)| *marker)
+        values.iter().find(|(_, known)| is_same(known, value)).map(|(marker, _)| *marker)
     }
+}
+
+/// Equality; ids of one length mostly differ in their last byte, so few are compared to their end.
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.last() == b.last() && a == b
 }
 
 /// Where the string that begins at `at` ends: the place of its quote, or the end of the text.
