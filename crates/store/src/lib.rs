@@ -16,6 +16,7 @@ mod compact_metrics;
 mod disk;
 mod error;
 mod events_page;
+mod export;
 mod flush;
 mod folder;
 mod frame;

@@ -3,5 +3,6 @@
 mod faults;
 mod fixture;
 mod maintain;
+mod metrics;
 mod model_check;
 mod scans;
