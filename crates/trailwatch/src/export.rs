@@ -24,3 +24,21 @@ pub async fn metrics(data_dir: &Path, output: &Path) -> anyhow::Result<ExitCode>
     println!("{points} points written to {}", output.display());
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn writes_a_new_file_of_a_data_directory_only() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let output = dir.path().join("metrics.parquet");
+        let wrong = metrics(dir.path(), &output).await.expect_err("no data directory");
+        assert!(wrong.to_string().contains("is not a data directory"), "{wrong}");
+        assert!(!output.exists());
+        open_store(dir.path(), Arc::new(SystemClock)).await.expect("a store").close().await.expect("close");
+        metrics(dir.path(), &output).await.expect("export");
+        assert!(std::fs::read(&output).expect("a file").starts_with(b"PAR1"));
+        assert!(metrics(dir.path(), &output).await.is_err(), "a file is not overwritten");
+    }
+}
