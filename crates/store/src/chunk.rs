@@ -234,7 +234,7 @@ fn take_others(decoder: &mut Decoder<'_>, count: usize, points: &mut Points) -> 
 /// Moves the values to their places among the others.
 fn spread(points: &mut Points) -> Result<(), Damage> {
     let places = || points.others.iter().map(|other| other.0 as usize);
-    if !places().is_sorted_by(|a, b| a < b) || places().last().is_some_and(|last| last >= points.times.len()) {
+    if !places().is_sorted_by(|a, b| a < b) || places().next_back().is_some_and(|last| last >= points.times.len()) {
         return Err("names a point that it does not have");
     }
     let mut values = points.values.iter().copied();

@@ -17,6 +17,7 @@ mod disk;
 mod error;
 mod event_tree;
 mod events_page;
+mod export;
 mod filter_cache;
 mod find_events;
 mod flush;

@@ -141,7 +141,7 @@ impl Points {
     pub(crate) fn push_observation(&mut self, time: Timestamp, observation: Observation) {
         match observation {
             Observation::Values(pairs) => match *pairs.as_slice() {
-                [(value, count)] if count == 1.0 => self.push_value(time, value),
+                [(value, 1.0)] => self.push_value(time, value),
                 _ => self.push_samples(time, Samples::Pairs(pairs)),
             },
             Observation::Set { count, sum, min, max } => {

@@ -4,6 +4,7 @@ mod auth;
 mod calls;
 mod config;
 mod dispatch;
+mod export;
 mod health;
 mod host;
 mod http;
@@ -49,6 +50,9 @@ enum Command {
     Import(Import),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
+    /// Write records as plain files.
+    #[command(subcommand)]
+    Export(Export),
 }
 
 /// Everything is kept under --data-dir: copy that folder (while the server is stopped) and you have a backup.
@@ -84,6 +88,26 @@ enum Import {
     CloudTrail(ImportArgs),
 }
 
+#[derive(Debug, Subcommand)]
+enum Export {
+    /// Write all metric points as one Parquet file, a row each, for DuckDB and the like.
+    Metrics(ExportMetricsArgs),
+}
+
+/// The server must be stopped: one process has a data directory.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trailwatch export metrics --data-dir trailwatch-data --output metrics.parquet\n  duckdb -c \"select name, avg(sum / count) from 'metrics.parquet' group by all\""
+)]
+struct ExportMetricsArgs {
+    /// The data directory of a server that is not running
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// The file to write; it must not exist
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+}
+
 /// Records are kept byte for byte; those that are there already (same eventID) are skipped, so an import can be repeated.
 /// A record that is there already with other content is named and counted.
 #[derive(Debug, Args)]
@@ -117,6 +141,9 @@ fn main() -> ExitCode {
         },
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),
         Command::Sql(args) => run(sql::command::run(args)),
+        Command::Export(Export::Metrics(args)) => {
+            run(async move { export::metrics(&args.data_dir, &args.output).await })
+        }
     };
     match outcome {
         Ok(code) => code,

@@ -1,5 +1,6 @@
 //! The arithmetic of statistics over weighted samples. The rules are in the header of `statistics.rs`.
 
+use super::samples::Known;
 use super::{Bounds, Samples, Statistic};
 use store::Totals;
 
@@ -8,7 +9,7 @@ pub fn evaluate(statistic: Statistic, samples: &Samples) -> Option<f64> {
     if statistic.is_plain() {
         return plain(statistic, samples);
     }
-    let (ones, weighted) = samples.known()?;
+    let Known { ones, weighted } = samples.known()?;
     if let (Statistic::Percentile(percent), []) = (statistic, weighted) {
         return Some(percentile_of_ones(ones, percent)).filter(|value| value.is_finite());
     }

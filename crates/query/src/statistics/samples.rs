@@ -107,11 +107,19 @@ impl Samples {
         };
     }
 
-    /// All samples as (of weight 1, with their weights); `None` when some are hidden or negative, or there is none.
-    pub(super) fn known(&self) -> Option<(&[f64], &[(f64, f64)])> {
+    /// All samples; `None` when some are hidden or negative, or there is none.
+    pub(super) fn known(&self) -> Option<Known<'_>> {
         let Raw::Known { ones, weighted } = &self.raw else { return None };
         let legal = |value: f64| value >= 0.0;
         let is_legal = ones.iter().all(|one| legal(*one)) && weighted.iter().all(|pair| legal(pair.0));
-        (is_legal && !(ones.is_empty() && weighted.is_empty())).then_some((ones, weighted))
+        (is_legal && !(ones.is_empty() && weighted.is_empty())).then_some(Known { ones, weighted })
     }
+}
+
+/// All samples of a period, none negative.
+pub(super) struct Known<'a> {
+    /// Those of weight 1.
+    pub ones: &'a [f64],
+    /// Values with their weights, which are positive.
+    pub weighted: &'a [(f64, f64)],
 }

@@ -1,5 +1,7 @@
 //! Metric buckets over a real store.
 
+mod tiers;
+
 use model::clock::ManualClock;
 use model::{Batch, Datapoint, Observation, SeriesKey, TimeRange, Timestamp};
 use query::metrics::{MetricQuery, buckets};

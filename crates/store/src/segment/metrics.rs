@@ -133,7 +133,7 @@ impl MetricBatch {
 }
 
 /// The dimensions as a JSON object.
-fn dimensions_json(key: &SeriesKey) -> String {
+pub(crate) fn dimensions_json(key: &SeriesKey) -> String {
     let pairs = key.dimensions.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(value.as_str())));
     serde_json::Value::Object(pairs.collect()).to_string()
 }

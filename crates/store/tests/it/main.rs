@@ -5,6 +5,7 @@ mod event_tree;
 mod faults;
 mod fixture;
 mod maintain;
+mod metrics;
 mod model_check;
 mod scans;
 mod search;
