@@ -7,6 +7,9 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DATA_DIR ?= trailwatch-data
 LISTEN ?= 127.0.0.1:8792
+# SQL=1 builds SQL in, which takes twice as long the first time.
+SQL ?=
+export SQL
 SCALE ?= 1.0
 
 .PHONY: help build run test lint docs bench bench-store clean
@@ -18,7 +21,7 @@ build: ## Build the server (first time: a few minutes; later: seconds)
 	@scripts/prerequisites.sh build
 	@scripts/build.sh
 
-run: build ## Build and start Trailwatch (LISTEN=127.0.0.1:8792 DATA_DIR=trailwatch-data)
+run: build ## Build and start Trailwatch (LISTEN=127.0.0.1:8792 DATA_DIR=trailwatch-data; SQL=1 with SQL)
 	@exec "$$(scripts/target-dir.sh)/release/trailwatch" serve --data-dir "$(DATA_DIR)" --listen "$(LISTEN)"
 
 test: ## Run all tests: Rust, then real clients against the real server

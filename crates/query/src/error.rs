@@ -2,6 +2,7 @@
 
 use crate::filter_pattern::PatternError;
 use crate::metrics::PeriodError;
+#[cfg(feature = "sql")]
 use crate::sql::SqlError;
 use crate::statistics::StatisticError;
 use model::{Classify, ErrorKind};
@@ -19,6 +20,7 @@ pub enum Error {
     #[error(transparent)]
     Period(#[from] PeriodError),
     /// A statement of SQL has no answer.
+    #[cfg(feature = "sql")]
     #[error(transparent)]
     Sql(#[from] SqlError),
     /// The store could not answer.
@@ -30,6 +32,7 @@ impl Classify for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Error::Pattern(_) | Error::Statistic(_) | Error::Period(_) => ErrorKind::Invalid,
+            #[cfg(feature = "sql")]
             Error::Sql(error) => error.kind(),
             Error::Store(error) => error.kind(),
         }

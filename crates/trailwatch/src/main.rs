@@ -16,6 +16,10 @@ mod remote;
 mod serve;
 mod server;
 mod server_log;
+#[cfg(feature = "sql")]
+mod sql;
+#[cfg(not(feature = "sql"))]
+#[path = "without_sql.rs"]
 mod sql;
 mod tasks;
 

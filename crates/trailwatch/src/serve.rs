@@ -65,13 +65,11 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
     let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
-    let names = Arc::new(sql::Names(catalog.clone()));
-    let sql = query::sql::Sql::new(store.clone(), names, query::sql::SqlOptions::default());
     Ok(Server {
         auth: Auth::new(&config, key),
-        trail,
         watch: Watch { store, catalog, clock: Arc::clone(&clock), ids: Arc::clone(&ids) },
-        sql: sql.context("start the threads of SQL")?,
+        sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
+        trail,
         operations: operations::Table::new(),
         calls: Calls::default(),
         started: clock.now(),

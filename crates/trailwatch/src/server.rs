@@ -23,7 +23,7 @@ pub struct Server {
     /// The operations plane.
     pub watch: Watch,
     /// SQL over all records.
-    pub sql: query::sql::Sql,
+    pub sql: crate::sql::Engine,
     /// The table of operations.
     pub operations: crate::operations::Table,
     /// Our own calls, as metrics.

@@ -9,8 +9,10 @@ use catalog::Catalog;
 use futures::future::{BoxFuture, FutureExt};
 use model::limits::SQL_STATEMENT_BYTES_MAX;
 use model::{Caller, Classify, ErrorKind, GroupId, StreamId, TimeRange};
-use query::sql::{AlarmHistoryRow, Format, LogGroupName, ResourceError, Resources, SqlError};
+use query::sql::{AlarmHistoryRow, Format, LogGroupName, ResourceError, Resources, SqlError, SqlOptions};
 use serde_json::{Value, json as value};
+use std::sync::Arc;
+use store::Store;
 use tokio::sync::oneshot;
 use trail::audit::OwnCall;
 use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
@@ -21,6 +23,14 @@ pub const PATH: &str = "/_trailwatch/sql";
 pub const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
 pub const EVENT_NAME: &str = "ExecuteSql";
+
+/// Answers statements.
+pub type Engine = query::sql::Sql;
+
+/// Starts the threads of SQL over a store and its catalog.
+pub fn engine(store: &Store, catalog: &Catalog) -> std::io::Result<Engine> {
+    Engine::new(store.clone(), Arc::new(Names(catalog.clone())), SqlOptions::default())
+}
 
 /// The catalog, as SQL asks it.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `trailwatch sql`: a statement for a running server, or for the data directory of a stopped one.
 
-use super::{Names, PATH, SIGNING_NAME, text_table};
+use super::{PATH, SIGNING_NAME, engine, text_table};
 use crate::real::SystemClock;
 use crate::remote::Remote;
 use crate::serve::open_store;
@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use catalog::Catalog;
 use clap::{Args, ValueEnum};
 use model::Clock;
-use query::sql::{Format, Sql, SqlError, SqlOptions};
+use query::sql::{Format, SqlError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -77,7 +77,7 @@ async fn offline(dir: &Path, statement: &str, format: Format) -> anyhow::Result<
     // The store is not closed but dropped: a query changes nothing, and its journal stays for the next start.
     let store = open_store(dir, Arc::new(SystemClock)).await?;
     let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
-    let sql = Sql::new(store, Arc::new(Names(catalog)), SqlOptions::default()).context("start threads")?;
+    let sql = engine(&store, &catalog).context("start threads")?;
     sql.query(statement, format).await.map_err(|error| match &error {
         SqlError::Invalid { position: Some(at), .. } => {
             anyhow::anyhow!("{error} (line {}, column {})", at.line, at.column)
