@@ -40,7 +40,7 @@ impl Store {
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
         let mut writer = ArrowWriter::try_new(output, schema(), Some(properties)).map_err(failed())?;
         let (mut rows, mut points) = (Rows::default(), 0);
-        let all = self.state().series().all();
+        let all: Vec<Arc<SeriesKey>> = self.state().series().all().cloned().collect();
         for series in all.chunks(SERIES) {
             let lists = self.scan_series(series, range).await?;
             for (key, list) in series.iter().zip(lists) {

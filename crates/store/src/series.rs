@@ -131,11 +131,6 @@ impl SeriesIndex {
         self.latest.get(number as usize).copied().filter(|latest| latest.0 > Timestamp::MIN)
     }
 
-    /// All series of all accounts and regions, in key order.
-    pub(crate) fn all(&self) -> Vec<Arc<SeriesKey>> {
-        self.sorted.keys().map(Arc::clone).collect()
-    }
-
     /// How many series are known.
     pub(crate) fn len(&self) -> usize {
         self.sorted.len()
