@@ -40,6 +40,7 @@ bench: build ## Compare with moto_server in the same run; prints the table of do
 	@$(CARGO) build --release -p bench
 	@bench/compare.sh
 
+bench-store: export SQL = 1
 bench-store: build ## Measure the store at full size, with its peers (25 minutes; SCALE=0.1 for a quick look)
 	@$(CARGO) build --release -p bench
 	@bench/store.sh --scale "$(SCALE)"

@@ -14,8 +14,14 @@ pub const EVENT_NAME: &str = "ExecuteSql";
 
 const MISSING: &str = "This build of trailwatch has no SQL. `make run SQL=1` builds it in.";
 
-/// Nothing.
+/// Answers that there is no SQL.
 pub struct Engine;
+
+impl Engine {
+    fn missing(&self) -> Response {
+        json(501, &value!({ "__type": "NotImplemented", "message": MISSING }))
+    }
+}
 
 /// Starts nothing.
 pub fn engine(_: &Store, _: &Catalog) -> std::io::Result<Engine> {
@@ -28,8 +34,8 @@ pub fn is_asked(request: &HttpRequest) -> bool {
 }
 
 /// Says that there is no SQL. No record was read and none could be, so there is nothing to audit.
-pub async fn answer(_: &Server, _: &HttpRequest, _: &str, _: oneshot::Receiver<()>) -> Response {
-    json(501, &value!({ "__type": "NotImplemented", "message": MISSING }))
+pub async fn answer(server: &Server, _: &HttpRequest, _: &str, _: oneshot::Receiver<()>) -> Response {
+    server.sql.missing()
 }
 
 /// `trailwatch sql`.
