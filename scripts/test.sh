@@ -26,7 +26,8 @@ lint() { # lint TOOL COMMAND...: a toolchain may come without its linters; then 
 lint fmt cargo fmt --all --check
 # The AWS SDK asks some shared libraries for more features. Built apart, it does not make the server be compiled a second time.
 ours=(--workspace --exclude sdk-client)
-step build cargo build --release --locked "${ours[@]}"
+# All targets at once: the tests ask shared libraries for more features, and these must not be compiled twice.
+step build cargo build --release --locked "${ours[@]}" --all-targets
 step build-sdk-client cargo build --release --locked -p sdk-client
 lint clippy cargo clippy --release --locked "${ours[@]}" --all-targets -- -D warnings
 lint clippy cargo clippy --release --locked -p sdk-client -- -D warnings

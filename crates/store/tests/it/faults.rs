@@ -42,6 +42,29 @@ async fn a_failed_sync_poisons_writes_and_keeps_reads() {
 }
 
 #[tokio::test]
+async fn a_full_disk_refuses_appends_and_takes_them_again_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(FaultyDisk::default());
+    let with_disk = || Options { disk: Arc::clone(&disk) as _, ..options(dir.path()) };
+    let store = Store::open(with_disk(), clock()).await.unwrap();
+    store.append(logs(vec![log(1, 1, 1, "before")])).await.unwrap();
+    disk.set_full(true);
+    for _ in 0..2 {
+        let error = store.append(logs(vec![log(1, 1, 2, "refused")])).await.expect_err("the disk is full");
+        assert!(matches!(error, Error::Full { .. }), "{error}");
+    }
+    assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 1, "reads go on");
+    disk.set_full(false);
+    store.append(logs(vec![log(1, 1, 3, "after")])).await.unwrap();
+    let seen = lines(&store, log_scan(1, Direction::Forward), usize::MAX).await;
+    assert_eq!(seen.len(), 2);
+    drop(store);
+    disk.lose_power(0.0);
+    let store = Store::open(with_disk(), clock()).await.unwrap();
+    assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await, seen);
+}
+
+#[tokio::test]
 async fn a_torn_write_is_cut_off_at_every_length() {
     for part in [0.0, 0.3, 0.9, 1.0] {
         let dir = tempfile::tempdir().unwrap();

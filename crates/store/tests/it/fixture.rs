@@ -179,12 +179,18 @@ pub struct FaultyDisk {
     files: Arc<Mutex<BTreeMap<PathBuf, (u64, u64)>>>,
     fail_sync: Arc<AtomicBool>,
     fail_write: Arc<AtomicBool>,
+    full: Arc<AtomicBool>,
 }
 
 impl FaultyDisk {
     /// All later syncs fail.
     pub fn fail_sync(&self) {
         self.fail_sync.store(true, Ordering::SeqCst);
+    }
+
+    /// All later writes write half of their bytes and fail, because the disk is full; until there is room again.
+    pub fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
     }
 
     /// All later writes write half of their bytes and fail.
@@ -210,9 +216,9 @@ impl Disk for FaultyDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let file = LocalDisk.create(path)?;
         self.files.lock().unwrap().insert(path.into(), (0, 0));
-        let (files, fail_sync, fail_write) =
-            (Arc::clone(&self.files), Arc::clone(&self.fail_sync), Arc::clone(&self.fail_write));
-        Ok(Box::new(FaultyFile { path: path.into(), file, files, fail_sync, fail_write }))
+        let (fail_sync, fail_write) = (Arc::clone(&self.fail_sync), Arc::clone(&self.fail_write));
+        let (files, full) = (Arc::clone(&self.files), Arc::clone(&self.full));
+        Ok(Box::new(FaultyFile { path: path.into(), file, files, fail_sync, fail_write, full }))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -256,15 +262,21 @@ struct FaultyFile {
     files: Arc<Mutex<BTreeMap<PathBuf, (u64, u64)>>>,
     fail_sync: Arc<AtomicBool>,
     fail_write: Arc<AtomicBool>,
+    full: Arc<AtomicBool>,
 }
 
 impl DiskFile for FaultyFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let fails = self.fail_write.load(Ordering::SeqCst);
+        let full = self.full.load(Ordering::SeqCst);
+        let fails = full || self.fail_write.load(Ordering::SeqCst);
         let bytes = if fails { &bytes[..bytes.len() / 2] } else { bytes };
         self.file.write(bytes)?;
         self.files.lock().unwrap().get_mut(&self.path).unwrap().1 += bytes.len() as u64;
-        if fails { Err(io::Error::other("no space left")) } else { Ok(()) }
+        match (fails, full) {
+            (_, true) => Err(io::ErrorKind::StorageFull.into()),
+            (true, false) => Err(io::Error::other("no space left")),
+            (false, false) => Ok(()),
+        }
     }
 
     fn sync(&mut self) -> io::Result<()> {
