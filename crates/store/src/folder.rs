@@ -134,8 +134,14 @@ impl ObjectStore for SyncedFolder {
         let path = self.inner.path_to_filesystem(location)?;
         let part = |range: &Range<u64>| (range.clone(), Vec::with_capacity((range.end - range.start) as usize));
         let parts: Vec<(Range<u64>, Vec<u8>)> = ranges.iter().map(part).collect();
-        let read = tokio::task::spawn_blocking(move || read_ranges(&path, parts));
-        let parts = read.await.map_err(|error| Error::JoinError { source: error })??;
+        // Threads of searches have no runtime, and may wait for the disk.
+        let parts = match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                let read = runtime.spawn_blocking(move || read_ranges(&path, parts));
+                read.await.map_err(|error| Error::JoinError { source: error })??
+            }
+            Err(_) => read_ranges(&path, parts)?,
+        };
         Ok(parts.into_iter().map(Bytes::from).collect())
     }
 

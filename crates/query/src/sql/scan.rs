@@ -176,6 +176,8 @@ impl ExecutionPlan for ScanExec {
         }
         let mut scan = self.clone();
         scan.wanted.filters.extend(taken);
+        // Such a filter mostly belongs to a query for the newest rows, whose order does not reach here through other steps.
+        scan.wanted.order.get_or_insert(Direction::Backward);
         Ok(done.with_updated_node(Arc::new(scan)))
     }
 

@@ -105,16 +105,16 @@ async fn conditions_on_text_leave_every_row_that_meets_them() {
     let wanted = BTreeSet::from(["user1".to_owned(), "user3".to_owned()]);
     let filter = TableFilter {
         one_of: vec![("username", wanted.clone())],
-        contains: vec![("record", "7}".to_owned())],
+        contains: vec![("record", "8}".to_owned())],
         ..TableFilter::default()
     };
     let batches = read(&store, Table::Events, &filter, vec!["record", "sequence"], Some(Direction::Backward)).await;
-    let meets = |row: &&store::EventRow| wanted.contains(&row.event.username) && row.event.record.contains("7}");
+    let meets = |row: &&store::EventRow| wanted.contains(&row.event.username) && row.event.record.contains("8}");
     let expected: Vec<u64> = all.iter().filter(meets).map(|row| row.sequence).collect();
     assert!(!expected.is_empty());
     assert_eq!(sequences(&batches), expected);
     let record = batches[0].column(0).as_any().downcast_ref::<StringArray>().unwrap();
-    assert!(record.value(0).contains("7}"));
+    assert!(record.value(0).contains("8}"));
     // Without columns, rows only count.
     let counted = read(&store, Table::Events, &TableFilter::default(), Vec::new(), None).await;
     assert_eq!(counted.iter().map(RecordBatch::num_rows).sum::<usize>(), all.len());
@@ -138,7 +138,7 @@ async fn what_is_not_wanted_any_more_is_not_read() {
         }
     }
     assert_eq!(rows, 10);
-    assert!(reader.stats().row_groups_skipped >= all - 4, "{:?} of {all}", reader.stats());
+    assert!(reader.stats().row_groups_skipped >= all * 3 / 4, "{:?} of {all}", reader.stats());
 }
 
 #[tokio::test]
