@@ -24,8 +24,14 @@ pub struct SeriesCache {
 #[derive(Debug, Default)]
 struct Shard {
     /// By the hash of the spelling; two metrics with one hash take turns.
-    keys: HashMap<u64, (Box<[u8]>, Arc<SeriesKey>), RandomState>,
+    keys: HashMap<u64, Known, RandomState>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    spelling: Box<[u8]>,
+    key: Arc<SeriesKey>,
 }
 
 /// The metrics of one request: what they share is spelled once.
@@ -52,10 +58,10 @@ impl SeriesCache {
         let hash = self.hasher.hash_one(spelling);
         let Some(shard) = self.shards.get(hash as usize % SHARDS) else { return Arc::new(make()) };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, key)) = shard.keys.get(&hash)
-            && **known == *spelling
+        if let Some(known) = shard.keys.get(&hash)
+            && *known.spelling == *spelling
         {
-            return Arc::clone(key);
+            return Arc::clone(&known.key);
         }
         let bytes = ENTRY_BYTES + spelling.len();
         if shard.bytes + bytes > SHARD_BYTES_MAX {
@@ -63,7 +69,7 @@ impl SeriesCache {
         }
         let key = Arc::new(make());
         shard.bytes += bytes;
-        shard.keys.insert(hash, (spelling.into(), Arc::clone(&key)));
+        shard.keys.insert(hash, Known { spelling: spelling.into(), key: Arc::clone(&key) });
         key
     }
 }

@@ -8,7 +8,7 @@ fn count(plan: &str, counter: &str) -> u64 {
     let counter = format!("{counter}=");
     let scans = plan.lines().filter(|line| line.contains("ScanExec"));
     let values = scans.flat_map(|line| line.split(&counter).skip(1));
-    values.map(|rest| digits(rest)).sum()
+    values.map(digits).sum()
 }
 
 fn digits(text: &str) -> u64 {
