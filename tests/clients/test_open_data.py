@@ -12,14 +12,16 @@ TIME = "TIMESTAMP WITH TIME ZONE"
 COLUMNS = {
     "logs": {"group": "UBIGINT", "stream": "UBIGINT", "timestamp": TIME, "ingestion_time": TIME, "sequence": "UBIGINT", "message": "VARCHAR"},
     "events": {
-        "time": TIME, "sequence": "UBIGINT", "ingestion_time": TIME,
-        **dict.fromkeys(("event_id", "account", "region", "name", "source", "category", "username", "access_key_id", "error_code", "source_ip",
-                         "user_arn", "record"), "VARCHAR"),
-        "read_only": "BOOLEAN", "resource_types": "VARCHAR[]", "resource_names": "VARCHAR[]",
+        "time": TIME, "sequence": "UBIGINT", "ingestion_time": TIME, "event_id": "UUID", "request_id": "UUID",
+        **dict.fromkeys(("event_id_text", "request_id_text", "account", "region", "name", "source", "category", "username", "access_key_id",
+                         "error_code", "source_ip", "user_arn", "event_version", "event_type", "user_agent", "error_message",
+                         "vpc_endpoint_id", "user_type", "principal_id", "session_issuer_arn", "record_skeleton", "record_values"), "VARCHAR"),
+        "read_only": "BOOLEAN", "management_event": "BOOLEAN", "resource_types": "VARCHAR[]", "resource_names": "VARCHAR[]",
+        "record_uuids": "BLOB",
     },
     "metrics": {
-        **dict.fromkeys(("account", "region", "namespace", "name", "unit", "dimensions"), "VARCHAR"), "timestamp": TIME, "resolution_secs": "UTINYINT",
-        **dict.fromkeys(("value", "count", "sum", "min", "max"), "DOUBLE"), "values": "DOUBLE[]", "counts": "DOUBLE[]",
+        **dict.fromkeys(("account", "region", "namespace", "name", "unit", "dimensions"), "VARCHAR"), "resolution_secs": "USMALLINT",
+        "first_time": TIME, "last_time": TIME, "points": "UINTEGER", **dict.fromkeys(("samples", "sum", "min", "max"), "DOUBLE"), "chunk": "BLOB",
     },
 }
 
@@ -71,17 +73,25 @@ def test_the_rows_are_those_that_the_api_counts(data_dir):
     for kind in ("logs", "events"):
         (ours,) = sql(data_dir, f"SELECT count(*) AS n FROM {kind}")
         assert ours["n"] > 0
-        (theirs,) = duckdb.sql(f"SELECT count(*) FROM '{segments(data_dir, kind)}'").fetchone()
+        ((theirs,),) = duckdb.sql(f"SELECT count(*) FROM '{segments(data_dir, kind)}'").fetchall()
         assert theirs == ours["n"], kind
-    # Points are counted, not rows: how many points a row holds is up to the segment's format.
+    # A row of a metric segment is a chunk of points, which `trailwatch export metrics` writes as plain rows.
     (ours,) = sql(data_dir, "SELECT count(*) AS n FROM metrics WHERE namespace = 'Open'")
     assert ours["n"] == 402
-    (theirs,) = duckdb.sql(f"SELECT count(*) FROM '{segments(data_dir, 'metrics')}' WHERE namespace = 'Open'").fetchone()
+    ((theirs,),) = duckdb.sql(f"SELECT sum(points) FROM '{segments(data_dir, 'metrics')}' WHERE namespace = 'Open'").fetchall()
     assert theirs == ours["n"]
 
 
+def test_exported_metrics_are_plain_rows(data_dir, tmp_path):
+    plain = tmp_path / "metrics.parquet"
+    done = run([Paths.server(), "export", "metrics", "--data-dir", data_dir, "--output", plain])
+    assert done.returncode == 0, done.stderr
+    ((rows,),) = duckdb.sql(f"SELECT count(*) FROM '{plain}' WHERE namespace = 'Open'").fetchall()
+    assert rows == 402
+
+
 def test_the_values_are_the_same(data_dir):
-    theirs = duckdb.sql(f"SELECT sum(length(message)), max(message), count(DISTINCT sequence) FROM '{segments(data_dir, 'logs')}'").fetchone()
+    theirs = duckdb.sql(f"SELECT sum(length(message)), max(message), count(DISTINCT sequence) FROM '{segments(data_dir, 'logs')}'").fetchall()[0]
     (ours,) = sql(data_dir, "SELECT sum(length(message)) AS n, max(message) AS high, count(DISTINCT sequence) AS s FROM logs")
     assert theirs == (ours["n"], ours["high"], ours["s"])
     theirs = duckdb.sql(f"SELECT name, count(*) FROM '{segments(data_dir, 'events')}' GROUP BY 1 ORDER BY 1").fetchall()
