@@ -132,6 +132,13 @@ impl FilterPattern {
         }
     }
 
+    /// A search for the first place in any bytes where a line that matches may have what it needs: it is before the end of the
+    /// first such line. `None` when no regex of the pattern allows it.
+    pub fn anywhere(&self) -> Option<impl Fn(&[u8]) -> Option<usize> + Send + Sync + use<>> {
+        let Kind::Terms(terms) = &self.kind else { return None };
+        terms.required_regex()?.anywhere()
+    }
+
     /// True when `required_literals` hold for every line; false when they do not for lines that contain `\u` (JSON patterns).
     pub fn is_literal_exact(&self) -> bool {
         !matches!(self.kind, Kind::Json(_))

@@ -13,7 +13,13 @@ const CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A compiled regex; one without operators is a plain search.
 #[derive(Debug, Clone)]
-pub struct Regex(Engine, Option<Vec<String>>);
+pub struct Regex {
+    engine: Engine,
+    /// See `clause`.
+    required: Option<Vec<String>>,
+    /// True when it asks where a line begins or ends.
+    is_anchored: bool,
+}
 
 #[derive(Debug, Clone)]
 enum Engine {
@@ -28,14 +34,17 @@ impl Regex {
         let is_literal = source.chars().all(|c| c.is_ascii_alphanumeric() || " :_#=@/;,-".contains(c));
         if is_literal {
             let finder = Box::new(Finder::new(source).into_owned());
-            return Ok(Self(Engine::Literal(finder, source.into()), Some(vec![source.to_owned()])));
+            let (engine, required) = (Engine::Literal(finder, source.into()), Some(vec![source.to_owned()]));
+            return Ok(Self { engine, required, is_anchored: false });
         }
+        let mut syntax = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+        let is_anchored = !syntax.parse(source).is_ok_and(|parsed| parsed.properties().look_set().is_empty());
         regex::bytes::RegexBuilder::new(source)
             .unicode(false)
             .size_limit(PROGRAM_BYTES_MAX)
             .dfa_size_limit(CACHE_BYTES_MAX)
             .build()
-            .map(|program| Self(Engine::Program(program), required_strings(source)))
+            .map(|program| Self { engine: Engine::Program(program), required: required_strings(source), is_anchored })
             .map_err(|error| match error {
                 regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
                 _ => "the regular expression cannot be read".to_owned(),
@@ -44,20 +53,29 @@ impl Regex {
 
     /// True when it matches somewhere in `text`.
     pub fn is_match(&self, text: &str) -> bool {
-        match &self.0 {
+        match &self.engine {
             Engine::Literal(finder, _) => finder.find(text.as_bytes()).is_some(),
             Engine::Program(program) => program.is_match(text.as_bytes()),
         }
     }
 
+    /// A search for the first match in any bytes; `None` when a line must be seen alone, for its ends matter.
+    pub fn anywhere(&self) -> Option<impl Fn(&[u8]) -> Option<usize> + Send + Sync + use<>> {
+        let engine = (!self.is_anchored).then(|| self.engine.clone())?;
+        Some(move |bytes: &[u8]| match &engine {
+            Engine::Literal(finder, _) => finder.find(bytes),
+            Engine::Program(program) => program.find(bytes).map(|found| found.start()),
+        })
+    }
+
     /// Strings of which one occurs in every match, where that is known.
     pub fn clause(&self) -> Option<Vec<String>> {
-        self.1.clone()
+        self.required.clone()
     }
 
     /// The text that every match contains, where it is known.
     pub fn literal(&self) -> Option<&str> {
-        match &self.0 {
+        match &self.engine {
             Engine::Literal(_, literal) => Some(literal),
             Engine::Program(_) => None,
         }
@@ -142,6 +160,18 @@ fn check(source: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_need_their_ends_are_not_searched_together() {
+        let find = |source: &str, bytes: &[u8]| Regex::parse(source).unwrap().anywhere().map(|find| find(bytes));
+        assert_eq!(find("[0-9]{3}-[0-9]", b"\0\x01ab 12-3\xff\0 123-4"), Some(Some(12)));
+        assert_eq!(find("[0-9]{3}-[0-9]", b"ab 12-3"), Some(None));
+        assert_eq!(find("needle", b"a needle"), Some(Some(2)));
+        for anchored in ["^[ab]", "[ab]$", "a|^b+", r"x\d+$"] {
+            assert_eq!(find(anchored, b"ab"), None, "{anchored}");
+        }
+        assert!(find(r"[^a]\$", b"").is_some(), "neither of these asks for an end");
+    }
 
     #[test]
     fn required_strings_are_the_longest_sure_ones() {

@@ -71,6 +71,11 @@ impl Terms {
 }
 
 impl Terms {
+    /// The first required regex.
+    pub fn required_regex(&self) -> Option<&Regex> {
+        self.required.iter().find_map(|term| if let Term::Regex(regex) = term { Some(regex) } else { None })
+    }
+
     /// See `FilterPattern::required_clauses`.
     pub fn required_clauses(&self) -> Clauses {
         let any: Option<Vec<Vec<String>>> = self.optional.iter().map(Term::clause).collect();

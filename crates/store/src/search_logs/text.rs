@@ -16,8 +16,12 @@ struct Parts {
     probe: Probe,
     /// One of these occurs in every text that matches; empty when nothing is known.
     literals: Vec<Finder<'static>>,
+    /// See `TextSearch::finding`.
+    place: Option<FindPlace>,
     matches: Box<dyn Fn(&str) -> bool + Send + Sync>,
 }
+
+type FindPlace = Box<dyn Fn(&[u8]) -> Option<usize> + Send + Sync>;
 
 impl std::fmt::Debug for TextSearch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,12 +33,31 @@ impl TextSearch {
     /// Texts that `matches`. Each of them satisfies every clause of `required`, that is, at least one of its literals occurs in the
     /// text; what does not is skipped without a look. `matches` is called on several threads and must not block.
     pub fn new(required: &[Vec<String>], matches: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self::build(required, None, Box::new(matches))
+    }
+
+    /// The same, of texts in which a search finds a place. `find` answers the first place in bytes that it finds, and whenever a
+    /// text that matches lies within the bytes, that place is before the end of this text. So a page of texts is searched as
+    /// a whole, which for most regular expressions is several times as fast as one text after the other.
+    pub fn finding(
+        required: &[Vec<String>],
+        find: impl Fn(&[u8]) -> Option<usize> + Send + Sync + 'static,
+        matches: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::build(required, Some(Box::new(find)), Box::new(matches))
+    }
+
+    fn build(
+        required: &[Vec<String>],
+        place: Option<FindPlace>,
+        matches: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    ) -> Self {
         let shortest = |clause: &&Vec<String>| clause.iter().map(String::len).min().unwrap_or(0);
         let usable = required.iter().filter(|clause| clause.len() <= LITERALS_MAX && shortest(clause) > 0);
         // The rarest, by guess: few literals and long ones.
         let best = usable.max_by_key(|clause| (std::cmp::Reverse(clause.len()), shortest(clause)));
         let literals = best.into_iter().flatten().map(|literal| Finder::new(literal).into_owned()).collect();
-        Self(Arc::new(Parts { probe: Probe::new(required), literals, matches: Box::new(matches) }))
+        Self(Arc::new(Parts { probe: Probe::new(required), literals, place, matches }))
     }
 
     /// Every text.
@@ -51,30 +74,42 @@ impl TextSearch {
     }
 
     /// Rows of a page that may match, ascending, counted within the page; `None` when all may. `starts` is asked for only
-    /// when a literal occurs.
+    /// when something is found.
     pub(crate) fn candidates(&self, page: &TextPage, starts: &dyn Fn() -> Option<Vec<usize>>) -> Option<Vec<usize>> {
-        if self.0.literals.is_empty() {
+        let Parts { literals, place, .. } = &*self.0;
+        let buffer = page.buffer();
+        let mut rows = Vec::new();
+        if let (true, Some(find)) = (literals.is_empty(), place) {
+            add_rows(buffer, find, starts, &mut rows)?;
+        } else if literals.is_empty() {
             return None;
         }
-        let buffer = page.buffer();
-        let first_hits: Vec<Option<usize>> = self.0.literals.iter().map(|literal| literal.find(buffer)).collect();
-        if first_hits.iter().all(Option::is_none) {
-            return Some(Vec::new());
-        }
-        let starts = starts()?;
-        let mut rows = Vec::new();
-        for (literal, first_hit) in self.0.literals.iter().zip(first_hits) {
-            let mut hit = first_hit;
-            while let Some(at) = hit {
-                // A hit that begins among the four bytes before a text belongs to no text; its row is looked at in vain.
-                let row = starts.partition_point(|start| *start <= at);
-                rows.extend(row.checked_sub(1));
-                let next = starts.get(row).copied().unwrap_or(buffer.len());
-                hit = buffer.get(next..).and_then(|rest| literal.find(rest)).map(|at| next + at);
-            }
+        for literal in literals {
+            add_rows(buffer, &|bytes: &[u8]| literal.find(bytes), starts, &mut rows)?;
         }
         rows.sort_unstable();
         rows.dedup();
         Some(rows)
+    }
+}
+
+/// Adds the rows in which something is found, each once.
+fn add_rows(
+    buffer: &[u8],
+    find: &dyn Fn(&[u8]) -> Option<usize>,
+    starts: &dyn Fn() -> Option<Vec<usize>>,
+    rows: &mut Vec<usize>,
+) -> Option<()> {
+    let Some(mut at) = find(buffer) else { return Some(()) };
+    let starts = starts()?;
+    loop {
+        // What begins among the four bytes before a text is of no text; the row before them is looked at in vain.
+        let row = starts.partition_point(|start| *start <= at);
+        rows.extend(row.checked_sub(1));
+        let next = starts.get(row).copied().unwrap_or(buffer.len());
+        match buffer.get(next..).filter(|rest| !rest.is_empty()).and_then(find) {
+            Some(found) => at = next + found,
+            None => return Some(()),
+        }
     }
 }

@@ -129,6 +129,29 @@ async fn a_search_that_is_told_to_end_says_how_far_it_came() {
     assert!(pages > 10, "each page ends after a part: {pages}");
 }
 
+#[tokio::test]
+async fn a_search_for_a_place_in_pages_finds_the_same_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store_with_needles(dir.path()).await;
+    // A place may be found where no line is: a digit and the byte after it, over the end of a line as well.
+    let is_place = |bytes: &[u8]| bytes.windows(2).position(|pair| pair[0] == b'7' && (pair[1] == b'f' || pair[1] < 32));
+    let matches = |line: &str| line.contains("7f");
+    let scan = |direction| log_scan(1, direction);
+    for direction in [Direction::Forward, Direction::Backward] {
+        let asked = |text| LogSearch { scan: scan(direction), text, goes_on: Arc::new(|| true) };
+        let (expected, ..) = found(&store, asked(TextSearch::new(&[], matches)), usize::MAX).await;
+        let (lines, ..) = found(&store, asked(TextSearch::finding(&[], is_place, matches)), usize::MAX).await;
+        assert_eq!(lines, expected);
+        assert_eq!(lines.len(), 6);
+    }
+    let looked_at = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&looked_at);
+    let none = TextSearch::finding(&[], |_| None, move |_| count.fetch_add(1, Ordering::SeqCst) == usize::MAX);
+    let asked = LogSearch { scan: scan(Direction::Forward), text: none, goes_on: Arc::new(|| true) };
+    assert!(found(&store, asked, usize::MAX).await.0.is_empty());
+    assert_eq!(looked_at.load(Ordering::SeqCst), 40, "only the lines in memory were looked at one by one");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_search_stops_its_threads() {
     let dir = tempfile::tempdir().unwrap();

@@ -64,9 +64,14 @@ impl Search {
         self.began = self.clock.now();
         let (clock, began) = (Arc::clone(&self.clock), self.began);
         let pattern = Arc::clone(&self.pattern);
+        let required = self.pattern.required_clauses();
+        let matches = move |text: &str| pattern.matches(text);
         LogSearch {
             scan,
-            text: TextSearch::new(&self.pattern.required_clauses(), move |text| pattern.matches(text)),
+            text: match self.pattern.anywhere() {
+                Some(find) => TextSearch::finding(&required, find, matches),
+                None => TextSearch::new(&required, matches),
+            },
             goes_on: Arc::new(move || clock.now() - began < FILTER_SCAN_MS_MAX),
         }
     }
