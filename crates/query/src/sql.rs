@@ -6,6 +6,7 @@
 mod alarm_history;
 mod error;
 mod events;
+mod fields;
 mod guard;
 mod json;
 mod logs;
@@ -138,7 +139,7 @@ async fn run(
 ) -> Result<Vec<u8>, SqlError> {
     let session = session(store, resources, options)?;
     let state = session.state();
-    let plan = guard::plan(&state, statement).await?;
+    let plan = fields::as_columns(guard::plan(&state, statement).await?)?;
     let plan = state.create_physical_plan(&plan).await?;
     let mut rows = execute_stream(plan, session.task_ctx())?;
     let mut output = Output::new(format, &rows.schema(), options.answer_bytes_max)?;
@@ -165,7 +166,7 @@ fn session(store: Store, resources: Arc<dyn Resources>, options: SqlOptions) -> 
     let view = store.view();
     let inputs = Arc::new(Inputs { store, view, resources, groups: OnceCell::new() });
     session.register_table("events", Arc::new(events::Events(Arc::clone(&inputs))))?;
-    session.register_table("logs", Arc::new(logs::Logs(Arc::clone(&inputs))))?;
+    session.register_table("logs", Arc::new(logs::Logs::new(Arc::clone(&inputs))))?;
     session.register_table("metrics", Arc::new(metrics::Metrics(Arc::clone(&inputs))))?;
     session.register_table("alarm_history", Arc::new(alarm_history::AlarmHistory(inputs)))?;
     Ok(session)

@@ -177,8 +177,7 @@ async fn open_segments(
 
 /// Removes objects that the manifest does not list: left by a crash between a put and its commit, or after a commit.
 async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn ObjectStore) -> Result<()> {
-    let paths = |entry: &SegmentEntry| [entry.path(), entry.index_path(), entry.filter_path()];
-    let listed: BTreeSet<Path> = manifest.segments.iter().flat_map(paths).collect();
+    let listed: BTreeSet<Path> = manifest.segments.iter().flat_map(SegmentEntry::paths).collect();
     let folder = Path::from("segments");
     let stored = objects.list(Some(&folder)).map_ok(|object| object.location);
     let stored: Vec<Path> = stored.try_collect().await.map_err(Error::object("list", &folder))?;

@@ -6,14 +6,14 @@
 //! `….index` beside it holds what scans need before they read, and a checksum of every part, for Parquet's own page
 //! checksums are neither written nor checked by its Rust implementation.
 //! `….filter` beside them, where the kind has one, holds the token filters (`token_filter.rs`) of the row groups, one after the
-//! other. Scans read a filter when they first need it.
+//! other, and `….fields` their fields (`log_fields.rs`). Scans read those of a row group when they first need them.
 //!
-//! # Index format, version 2
+//! # Index format, version 3
 //! Integers are little-endian; `varint` and `text` as in `frame.rs`.
 //!
 //! | offset | size | content |
 //! | --- | --- | --- |
-//! | 0 | 8 | `TWINDEX2` |
+//! | 0 | 8 | `TWINDEX3` |
 //! | 8 | 4 | CRC-32 of bytes 12.. |
 //! | 12 | 4 | length of the body |
 //! | 16 | | the body, one zstd frame |
@@ -23,6 +23,7 @@
 //! - varint extents (pages, Bloom filters, the tail; in order): varint gap since the last one, varint length, u32 CRC-32;
 //! - varint row groups: varint rows, i64 first time, i64 last time;
 //! - varint filters, 0 or as many as row groups: as extents, of the filter object;
+//! - varint fields, 0 or as many as row groups: as extents, of the fields object;
 //! - logs: varint groups in order of their rows: group u64, varint rows, i64 first time, i64 last time, varint streams: stream
 //!   u64, i64 first time, i64 last time, i64 last ingestion, varint events, varint bytes;
 //! - metrics: varint resolutions: varint seconds, i64 first time, i64 last time; varint series in order of their rows: series
@@ -30,12 +31,13 @@
 //!   point when the segment was written (which another segment may hold).
 //!
 //! The body of a segment of no rows of kind events with id 5 and its tail of 3 bytes at 4 begins
-//! `03 0500000000000000 0400000000000000 01 04 03`, then the CRC-32 of the three bytes, then `00 00`.
+//! `03 0500000000000000 0400000000000000 01 04 03`, then the CRC-32 of the three bytes, then `00 00 00`.
 
+mod beside;
 pub(crate) mod details;
 pub(crate) mod event_rows;
 pub(crate) mod events;
-mod filters;
+
 mod index;
 pub(crate) mod logs;
 pub(crate) mod metrics;
@@ -113,13 +115,23 @@ impl SegmentEntry {
         Path::from(format!("segments/{}/{:020}.filter", self.kind.folder(), self.id))
     }
 
+    /// The object of fields, which not every segment has.
+    pub(crate) fn fields_path(&self) -> Path {
+        Path::from(format!("segments/{}/{:020}.fields", self.kind.folder(), self.id))
+    }
+
     /// The index object.
     pub(crate) fn index_path(&self) -> Path {
         Path::from(format!("segments/{}/{:020}.index", self.kind.folder(), self.id))
     }
+
+    /// All objects that it may have.
+    pub(crate) fn paths(&self) -> [Path; 4] {
+        [self.path(), self.index_path(), self.filter_path(), self.fields_path()]
+    }
 }
 
-/// A checksummed part of the Parquet object or of the filter object.
+/// A checksummed part of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
     pub start: u64,
@@ -196,8 +208,9 @@ pub(crate) struct Segment {
     pub keys: Keys,
     tail: u64,
     extents: Vec<Extent>,
-    /// One for each row group, or none.
+    /// One for each row group, or none; the same of fields.
     filters: Vec<Extent>,
+    fields: Vec<Extent>,
     objects: Arc<dyn ObjectStore>,
     // About 40 kB for 64 MB of logs; kept as long as the segment is listed.
     footer: OnceCell<ArrowReaderMetadata>,
@@ -265,7 +278,7 @@ impl UnnumberedSegment {
         self,
         number: &mut dyn FnMut(&Arc<model::SeriesKey>, &SeriesRows) -> SeriesNumber,
     ) -> Arc<Segment> {
-        let index::Index { tail, extents, row_groups, filters, keys } = self.index;
+        let index::Index { tail, extents, row_groups, filters, fields, keys } = self.index;
         let keys = match keys {
             index::StoredKeys::Logs(groups) => Keys::Logs(groups),
             index::StoredKeys::Events => Keys::Events,
@@ -281,6 +294,7 @@ impl UnnumberedSegment {
             tail,
             extents,
             filters,
+            fields,
             objects: self.objects,
             footer: OnceCell::new(),
             dictionary_footer: OnceCell::new(),

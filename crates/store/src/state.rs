@@ -275,10 +275,8 @@ impl State {
             });
             dead
         };
-        for entry in dead {
-            self.remove_object(&entry.path()).await;
-            self.remove_object(&entry.index_path()).await;
-            self.remove_object(&entry.filter_path()).await;
+        for path in dead.iter().flat_map(SegmentEntry::paths) {
+            self.remove_object(&path).await;
         }
     }
 }

@@ -5,6 +5,7 @@
 //! further row groups and rows when a part is read (`table_read.rs`).
 
 use crate::Store;
+use crate::log_fields::LogField;
 use crate::manifest::Removed;
 use crate::memtable::Memtable;
 use crate::segment::{Keys, Kind, Segment, logs};
@@ -78,12 +79,15 @@ pub struct TableFilter {
     pub one_of: Vec<(&'static str, BTreeSet<String>)>,
     /// Text columns, each with a text that it must contain.
     pub contains: Vec<(&'static str, String)>,
+    /// Fields of log lines that are columns of this read: `FIELD_COLUMNS` names them, in this order.
+    pub fields: Vec<LogField>,
 }
 
 impl Default for TableFilter {
     /// No condition.
     fn default() -> Self {
-        Self { range: TimeRange::ALL, groups: None, streams: None, one_of: Vec::new(), contains: Vec::new() }
+        let (groups, streams) = (None, None);
+        Self { range: TimeRange::ALL, groups, streams, one_of: Vec::new(), contains: Vec::new(), fields: Vec::new() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads a `TablePart` page by page: first what decides, then the asked columns of the rows that are left.
 //!
-//! What is skipped: row groups whose Bloom filters have none of the asked values; of the others, rows that do not meet the
+//! What is skipped: row groups whose Bloom filters, or columns of fields, have none of the asked values; of the others, rows that do not meet the
 //! conditions, of which only the columns of the conditions are read.
 
 use crate::error::{Error, Result};
@@ -12,8 +12,9 @@ use crate::segment::logs::LogBatch;
 use crate::segment::{Needle, Segment, column};
 use crate::table::{PartSource, Run, Table, TableFilter, TablePart};
 use crate::table_events::{self, RECORD};
+use crate::table_fields;
 use crate::token_filter::Probe;
-use arrow_array::{RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array};
+use arrow_array::{Array, RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::Schema;
 use memchr::memmem::Finder;
 use model::{Event, StreamId, TimeRange, Timestamp};
@@ -186,6 +187,14 @@ impl PartReader {
         if self.table == Table::Events {
             return Ok(false);
         }
+        for (column, values) in &self.filter.one_of {
+            if let Some(field) = self.filter.field(column)
+                && let Some(fields) = segment.fields(row_group).await?
+                && fields.exclude(field, values.iter()).map_err(|reason| segment.corrupt_fields(reason))?
+            {
+                return Ok(true);
+            }
+        }
         let texts = self.filter.contains.iter().filter(|(column, _)| *column == "message");
         let probe = Probe::new(&texts.map(|(_, text)| vec![text.clone()]).collect::<Vec<_>>());
         Ok(!probe.is_empty() && !segment.admits(row_group, &probe, &part.state.filter_cache).await?)
@@ -200,7 +209,7 @@ impl PartReader {
         columns: &[&'static str],
     ) -> Result<Vec<RecordBatch>> {
         match self.table {
-            Table::Logs => segment.read(row_group, ranges, columns).await,
+            Table::Logs => table_fields::read(segment, row_group, ranges, columns, &self.filter).await,
             Table::Events => {
                 let batches = segment.read(row_group, ranges, &table_events::stored(columns)).await?;
                 batches.iter().map(|batch| table_events::shape(batch, columns)).collect()
@@ -251,7 +260,15 @@ impl PartReader {
                         let position = (row.timestamp, row.sequence);
                         batch.push(*group, position, row.stream, row.ingestion_time, row.message);
                     }
-                    (batch.take()?, last)
+                    let batch = batch.take()?;
+                    (
+                        if self.columns.is_empty() {
+                            batch
+                        } else {
+                            table_fields::add(&batch, &self.columns, &self.filter)?
+                        },
+                        last,
+                    )
                 }
                 PartSource::MemoryEvents { memtable, .. } => {
                     let admits = |event: &Event| self.admits_event(event);
@@ -338,7 +355,7 @@ impl<'a> Decided<'a> {
         };
         self.times.is_none_or(|times| run.window.contains(Timestamp(times.value(at))))
             && (!run.check_streams || self.streams.is_none_or(|streams| wanted(StreamId(streams.value(at)))))
-            && self.one_of.iter().all(|(texts, values)| values.contains(texts.value(at)))
+            && self.one_of.iter().all(|(texts, values)| texts.is_valid(at) && values.contains(texts.value(at)))
             && self.contains.iter().all(|(texts, part)| part.find(texts.value(at).as_bytes()).is_some())
     }
 }

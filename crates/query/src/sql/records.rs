@@ -10,7 +10,7 @@ use futures::stream::{BoxStream, StreamExt, try_unfold};
 use model::{TimeRange, Timestamp};
 use std::fmt::{self, Write};
 use std::sync::Arc;
-use store::{OpenPart, PartReader, Parts, ReadStats, Table, TableFilter};
+use store::{FIELD_COLUMNS, LogField, OpenPart, PartReader, Parts, ReadStats, Table, TableFilter};
 
 /// Makes an answer's batch from a store's batch.
 pub(super) type Shape = Arc<dyn Fn(RecordBatch) -> Result<RecordBatch> + Send + Sync>;
@@ -75,13 +75,19 @@ impl Source for RecordSource {
         if let Some(streams) = &self.filter.streams {
             add(format_args!(", streams={}", streams.len()));
         }
+        let name = |column: &str| match FIELD_COLUMNS.iter().position(|name| *name == column) {
+            Some(at) => self.filter.fields.get(at).map(LogField::to_string).unwrap_or_default(),
+            None => column.to_owned(),
+        };
         for (column, values) in &self.filter.one_of {
+            let column = name(column);
             add(format_args!(", {column} is one of {}", values.len()));
         }
         for (column, part) in &self.filter.contains {
             add(format_args!(", {column} contains {part:?}"));
         }
-        add(format_args!(", columns=[{}]", self.columns.join(", ")));
+        let columns: Vec<String> = self.columns.iter().map(|column| name(column)).collect();
+        add(format_args!(", columns=[{}]", columns.join(", ")));
         add(format_args!(", segments skipped={segments_skipped}/{segments}"));
         add(format_args!(", row groups skipped={row_groups_skipped}/{row_groups}, memory parts={memory}"));
         text

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The last byte is the version.
-const MAGIC: &[u8; 8] = b"TWINDEX2";
+const MAGIC: &[u8; 8] = b"TWINDEX3";
 /// A longer body is taken for damage.
 const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
@@ -21,6 +21,8 @@ pub(super) struct Index {
     pub row_groups: Vec<RowGroup>,
     /// Of the filter object.
     pub filters: Vec<Extent>,
+    /// Of the fields object.
+    pub fields: Vec<Extent>,
     pub keys: StoredKeys,
 }
 
@@ -31,17 +33,17 @@ pub(super) enum StoredKeys {
     Events,
 }
 
-/// The object of an index. `series` knows the keys of the numbers in `keys`.
+/// The object of an index. `sides` are the extents of filters and of fields; `series` knows the keys of the numbers in `keys`.
 pub(super) fn encode(
     entry: &SegmentEntry,
     tail: u64,
     extents: &[Extent],
     row_groups: &[RowGroup],
-    filters: &[Extent],
+    sides: [&[Extent]; 2],
     keys: &Keys,
     series: &SeriesIndex,
 ) -> std::io::Result<Vec<u8>> {
-    let body = encode_body(entry, tail, extents, row_groups, filters, keys, series);
+    let body = encode_body(entry, tail, extents, row_groups, sides, keys, series);
     let compressed = zstd::bulk::compress(&body, 1)?;
     let mut rest = Encoder::default();
     rest.u32(u32::try_from(body.len()).unwrap_or(u32::MAX));
@@ -57,7 +59,7 @@ fn encode_body(
     tail: u64,
     extents: &[Extent],
     row_groups: &[RowGroup],
-    filters: &[Extent],
+    sides: [&[Extent]; 2],
     keys: &Keys,
     series: &SeriesIndex,
 ) -> Vec<u8> {
@@ -70,7 +72,7 @@ fn encode_body(
     for group in row_groups {
         put_rows(&mut body, group.rows, group.min_time, group.max_time);
     }
-    put_extents(&mut body, filters);
+    sides.iter().for_each(|extents| put_extents(&mut body, extents));
     match keys {
         Keys::Logs(groups) => {
             body.varint(groups.len() as u64);
@@ -171,9 +173,9 @@ fn decode_body(body: &[u8], entry: &SegmentEntry) -> Result<Index, Damage> {
     if first_row != entry.rows {
         return Err("has another number of rows than the manifest");
     }
-    let filters = take_extents(&mut body)?;
-    if !filters.is_empty() && filters.len() != row_groups.len() {
-        return Err("has another number of filters than of row groups");
+    let (filters, fields) = (take_extents(&mut body)?, take_extents(&mut body)?);
+    if [&filters, &fields].iter().any(|extents| !extents.is_empty() && extents.len() != row_groups.len()) {
+        return Err("has another number of filters or fields than of row groups");
     }
     let keys = match entry.kind {
         Kind::Logs => StoredKeys::Logs(take_groups(&mut body)?),
@@ -184,7 +186,7 @@ fn decode_body(body: &[u8], entry: &SegmentEntry) -> Result<Index, Damage> {
         Kind::Events => StoredKeys::Events,
     };
     body.end()?;
-    Ok(Index { tail, extents, row_groups, filters, keys })
+    Ok(Index { tail, extents, row_groups, filters, fields, keys })
 }
 
 fn take_extents(body: &mut Decoder<'_>) -> Result<Vec<Extent>, Damage> {
@@ -266,9 +268,10 @@ mod tests {
     #[test]
     fn the_example_of_the_specification_is_true() {
         let extent = Extent { start: 4, len: 3, crc: 0x01020304 };
-        let body = encode_body(&entry(Kind::Events, 0), 4, &[extent], &[], &[], &Keys::Events, &SeriesIndex::default());
+        let body =
+            encode_body(&entry(Kind::Events, 0), 4, &[extent], &[], [&[], &[]], &Keys::Events, &SeriesIndex::default());
         let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "03 0500000000000000 0400000000000000 01 04 03 04030201 00 00".replace(' ', ""));
+        assert_eq!(hex, "03 0500000000000000 0400000000000000 01 04 03 04030201 00 00 00".replace(' ', ""));
     }
 
     #[test]
@@ -289,10 +292,10 @@ mod tests {
         let entry = entry(Kind::Metrics, 2);
         let extent = Extent { start: 0, len: 9, crc: 7 };
         let keys = Keys::of_metrics(vec![rows], lanes.clone());
-        let object = encode(&entry, 4, &[], &row_groups, &[extent], &keys, &series).unwrap();
+        let object = encode(&entry, 4, &[], &row_groups, [&[extent], &[extent]], &keys, &series).unwrap();
         let index = decode(&object, &entry).unwrap();
         assert_eq!(index.row_groups, row_groups);
-        assert_eq!(index.filters, [extent]);
+        assert_eq!((index.filters, index.fields), (vec![extent], vec![extent]));
         let StoredKeys::Metrics(stored, stored_lanes) = index.keys else { panic!("metrics have series") };
         assert_eq!((stored, stored_lanes), (vec![(key, rows)], lanes));
         for at in 0..object.len() {

@@ -12,6 +12,7 @@
 use super::writer::common_properties;
 use super::{GroupRows, Keys, ROW_GROUP_BYTES_MAX, SegmentWriter, column};
 use crate::error::{Error, Result};
+use crate::log_fields::FieldsBuilder;
 use crate::logs_page::LogPage;
 use crate::position::Position;
 use crate::token_filter::FilterBuilder;
@@ -175,12 +176,13 @@ pub(crate) struct LogWriter {
     pub writer: SegmentWriter,
     groups: Vec<GroupRows>,
     filter: FilterBuilder,
+    fields: FieldsBuilder,
 }
 
 impl LogWriter {
     /// Of an empty segment.
     pub(crate) fn new(writer: SegmentWriter) -> Self {
-        Self { writer, groups: Vec::new(), filter: FilterBuilder::default() }
+        Self { writer, groups: Vec::new(), filter: FilterBuilder::default(), fields: FieldsBuilder::default() }
     }
 
     /// Writes one row group of rows that all come after those before.
@@ -197,6 +199,7 @@ impl LogWriter {
             (min_time, max_time) = (min_time.min(time), max_time.max(time));
             let message = message.value(at);
             self.filter.add(message);
+            self.fields.add(message);
             let rows = self.rows_of(GroupId(group.value(at)), first_row + at as u64);
             rows.rows += 1;
             (rows.min_time, rows.max_time) = (rows.min_time.min(time), rows.max_time.max(time));
@@ -204,6 +207,8 @@ impl LogWriter {
             stats.add(time, Timestamp(ingestion_time.value(at)), message.len());
         }
         self.writer.add_filter(&self.filter.finish())?;
+        let fields = self.fields.finish();
+        self.writer.add_fields(&fields.map_err(|error| Error::Bug(format!("compress fields: {error}")))?)?;
         self.writer.write(batch, min_time, max_time)
     }
 

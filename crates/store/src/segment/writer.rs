@@ -37,9 +37,26 @@ pub(crate) struct SegmentWriter {
     kind: Kind,
     writer: ArrowWriter<Vec<u8>>,
     row_groups: Vec<RowGroup>,
-    filters: Vec<Extent>,
-    filter_object: Vec<u8>,
+    filters: SideObject,
+    fields: SideObject,
     rows: u64,
+}
+
+/// An object beside the Parquet object, of one checksummed part for each row group, or of nothing.
+#[derive(Default)]
+struct SideObject {
+    extents: Vec<Extent>,
+    bytes: Vec<u8>,
+}
+
+impl SideObject {
+    fn add(&mut self, part: &[u8]) -> Result<()> {
+        let len =
+            u32::try_from(part.len()).map_err(|_| Error::Bug("a part of an object is longer than 4 GiB".into()))?;
+        self.extents.push(Extent { start: self.bytes.len() as u64, len, crc: crc32fast::hash(part) });
+        self.bytes.extend_from_slice(part);
+        Ok(())
+    }
 }
 
 impl SegmentWriter {
@@ -56,7 +73,8 @@ impl SegmentWriter {
             options = options.with_parquet_schema(super::events::parquet_schema().map_err(encode())?);
         }
         let writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(encode())?;
-        Ok(Self { id, kind, writer, row_groups: Vec::new(), filters: Vec::new(), filter_object: Vec::new(), rows: 0 })
+        let (filters, fields) = Default::default();
+        Ok(Self { id, kind, writer, row_groups: Vec::new(), filters, fields, rows: 0 })
     }
 
     /// Rows written so far.
@@ -77,10 +95,12 @@ impl SegmentWriter {
 
     /// Adds the token filter of the next row group. A segment has a filter for each row group, or none.
     pub(crate) fn add_filter(&mut self, filter: &[u8]) -> Result<()> {
-        let len = u32::try_from(filter.len()).map_err(|_| Error::Bug("a filter is longer than 4 GiB".into()))?;
-        self.filters.push(Extent { start: self.filter_object.len() as u64, len, crc: crc32fast::hash(filter) });
-        self.filter_object.extend_from_slice(filter);
-        Ok(())
+        self.filters.add(filter)
+    }
+
+    /// Adds the fields of the next row group, which each has or none.
+    pub(crate) fn add_fields(&mut self, fields: &[u8]) -> Result<()> {
+        self.fields.add(fields)
     }
 
     /// Ends the segment. `series` knows the keys of the numbers in `keys`.
@@ -97,7 +117,8 @@ impl SegmentWriter {
             min_time: self.row_groups.iter().map(|group| group.min_time.0).min().unwrap_or(0),
             max_time: self.row_groups.iter().map(|group| group.max_time.0).max().unwrap_or(0),
         };
-        let index = index::encode(&entry, tail, &extents, &self.row_groups, &self.filters, &keys, series)
+        let sides = [&self.filters.extents[..], &self.fields.extents[..]];
+        let index = index::encode(&entry, tail, &extents, &self.row_groups, sides, &keys, series)
             .map_err(|error| Error::Bug(format!("compress an index: {error}")))?;
         Ok(EncodedSegment {
             entry,
@@ -106,8 +127,8 @@ impl SegmentWriter {
             tail,
             extents,
             filters: self.filters,
+            fields: self.fields,
             parquet,
-            filter_object: self.filter_object.into(),
             index: index.into(),
         })
     }
@@ -155,9 +176,9 @@ pub(crate) struct EncodedSegment {
     keys: Keys,
     tail: u64,
     extents: Vec<Extent>,
-    filters: Vec<Extent>,
+    filters: SideObject,
+    fields: SideObject,
     parquet: Bytes,
-    filter_object: Bytes,
     index: Bytes,
 }
 
@@ -165,8 +186,12 @@ impl EncodedSegment {
     /// Puts the objects. They are orphans until a manifest lists them.
     pub(crate) async fn put(self, objects: &Arc<dyn ObjectStore>) -> Result<Arc<Segment>> {
         let mut parts = vec![(self.entry.path(), self.parquet), (self.entry.index_path(), self.index)];
-        if !self.filter_object.is_empty() {
-            parts.push((self.entry.filter_path(), self.filter_object));
+        for (path, side) in
+            [(self.entry.filter_path(), self.filters.bytes), (self.entry.fields_path(), self.fields.bytes)]
+        {
+            if !side.is_empty() {
+                parts.push((path, side.into()));
+            }
         }
         for (path, bytes) in parts {
             let put = objects.put_opts(&path, PutPayload::from_bytes(bytes), PutOptions::default());
@@ -178,7 +203,8 @@ impl EncodedSegment {
             keys: self.keys,
             tail: self.tail,
             extents: self.extents,
-            filters: self.filters,
+            filters: self.filters.extents,
+            fields: self.fields.extents,
             objects: Arc::clone(objects),
             footer: OnceCell::new(),
             dictionary_footer: OnceCell::new(),

@@ -29,6 +29,7 @@ fn the_documented_searches_are_answered() {
         "=needle-",
         "needl",
         "92f3577b34da6a3ce929d0e0",
+        "577b34da6a3ce929",
         "=4bf92f3577b34da6a3ce929d0e0e4736 ",
         " café ",
         "=200",
@@ -36,14 +37,9 @@ fn the_documented_searches_are_answered() {
     ] {
         assert!(admits(&filter, found), "{found:?}");
     }
-    for missing in [
-        "needle-7f3a91c3",
-        "=needles-",
-        "0123456789abcdef0123",
-        "=4bf92f35aaaaaaaaaaaaaaaaaaaaaaaa ",
-        " cafe ",
-        " Café ",
-    ] {
+    for missing in
+        ["needle-7f3a91c3", "=needles-", "0123456789abcdef", "=4bf92f35aaaaaaaaaaaaaaaaaaaaaaaa ", " cafe ", " Café "]
+    {
         assert!(!admits(&filter, missing), "{missing:?}");
     }
 }
@@ -95,7 +91,7 @@ fn the_format_is_fixed() {
     assert_eq!(whole_key(b"transaction", 0, 11), 0xb3f8_311a_ccbb_32a4);
     let mut found = Vec::new();
     grams(b"4bf92f3577b34da6a3ce929d0e0e4736", &mut |key| found.push(key));
-    assert_eq!(found, [0x2f4d_fff2_81ca_2aa3, 0x0584_0134_af07_0c16]);
+    assert_eq!(found, [0x2f4d_fff2_81ca_2aa3, 0x344e_b44d_44a4_557c, 0x0584_0134_af07_0c16]);
     let mut builder = FilterBuilder::default();
     builder.add("GET /index.html");
     let hex: String = builder.finish().iter().map(|byte| format!("{byte:02x}")).collect();

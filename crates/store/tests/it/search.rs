@@ -134,7 +134,8 @@ async fn a_search_for_a_place_in_pages_finds_the_same_lines() {
     let dir = tempfile::tempdir().unwrap();
     let store = store_with_needles(dir.path()).await;
     // A place may be found where no line is: a digit and the byte after it, over the end of a line as well.
-    let is_place = |bytes: &[u8]| bytes.windows(2).position(|pair| pair[0] == b'7' && (pair[1] == b'f' || pair[1] < 32));
+    let is_place =
+        |bytes: &[u8]| bytes.windows(2).position(|pair| pair[0] == b'7' && (pair[1] == b'f' || pair[1] < 32));
     let matches = |line: &str| line.contains("7f");
     let scan = |direction| log_scan(1, direction);
     for direction in [Direction::Forward, Direction::Backward] {

@@ -4,7 +4,7 @@ use super::fixture::{Fixture, HOUR, T0};
 use model::Timestamp;
 
 /// The sum of a counter over the scans of an analyzed plan.
-fn count(plan: &str, counter: &str) -> u64 {
+pub fn count(plan: &str, counter: &str) -> u64 {
     let counter = format!("{counter}=");
     let scans = plan.lines().filter(|line| line.contains("ScanExec"));
     let values = scans.flat_map(|line| line.split(&counter).skip(1));

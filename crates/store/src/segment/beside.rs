@@ -1,0 +1,55 @@
+//! What lies beside the records of a row group: its token filter, read when first needed and kept in the cache, and its fields.
+
+use super::{Extent, Segment};
+use crate::error::{Error, Result};
+use crate::filter_cache::FilterCache;
+use crate::log_fields::Fields;
+use crate::token_filter::{Probe, TokenFilter};
+use bytes::Bytes;
+use object_store::path::Path;
+
+impl Segment {
+    /// False only when no text of the row group satisfies the probe. Most calls need no read. A damaged or missing filter is an
+    /// error: to go on without it would hide that the disk loses data.
+    pub(crate) async fn admits(&self, row_group: usize, probe: &Probe, cache: &FilterCache) -> Result<bool> {
+        let Some(extent) = self.filters.get(row_group).filter(|_| !probe.is_empty()) else { return Ok(true) };
+        let key = (self.entry.id, row_group);
+        if let Some(filter) = cache.get(key) {
+            return Ok(filter.admits(probe));
+        }
+        let path = self.entry.filter_path();
+        let bytes = self.read_beside(&path, extent, "the object of token filters is missing").await?;
+        let filter = TokenFilter::decode(&bytes)
+            .map_err(|reason| Error::corrupt(path, extent.start, format!("a filter {reason}")))?;
+        let admits = filter.admits(probe);
+        cache.put(key, filter);
+        Ok(admits)
+    }
+
+    /// The fields of a row group of logs.
+    pub(crate) async fn fields(&self, row_group: usize) -> Result<Option<Fields>> {
+        let Some(extent) = self.fields.get(row_group) else { return Ok(None) };
+        let path = self.entry.fields_path();
+        let bytes = self.read_beside(&path, extent, "the object of fields is missing").await?;
+        let fields = Fields::decode(&bytes).map_err(|reason| self.corrupt_fields(reason))?;
+        Ok(Some(fields))
+    }
+
+    /// Fields that are not what they should be.
+    pub(crate) fn corrupt_fields(&self, reason: &str) -> Error {
+        Error::corrupt(self.entry.fields_path(), 0, format!("the fields of a row group {reason}"))
+    }
+
+    async fn read_beside(&self, path: &Path, extent: &Extent, missing: &str) -> Result<Bytes> {
+        let range = extent.start..extent.start + u64::from(extent.len);
+        let mut parts = match self.objects.get_ranges(path, &[range]).await {
+            Err(object_store::Error::NotFound { .. }) => return Err(Error::corrupt(path.to_string(), 0, missing)),
+            parts => parts.map_err(Error::object("read", path))?,
+        };
+        let bytes = parts.pop().unwrap_or_default();
+        if bytes.len() != extent.len as usize || crc32fast::hash(&bytes) != extent.crc {
+            return Err(Error::corrupt(path.to_string(), extent.start, "the checksum of a part is wrong"));
+        }
+        Ok(bytes)
+    }
+}
