@@ -2,7 +2,8 @@
 //!
 //! A **field** is a member of the JSON object that a line is, or one of the words of a line. Which members there are is discovered when a
 //! segment is written. A field of a row group is kept when its values there are few and short: a status, a level, a method, a
-//! service, a host. Identifiers, times and free text are not; the text has them, and the columns would double it. What is kept
+//! service, a host. Identifiers, times and free text are not; the text has them, and the columns would double it. Words are not
+//! kept where a line is a JSON object. What is kept
 //! answers for every line of the row group, for `LogField::value` of a line is what its column says.
 //!
 //! # Format of the fields of one row group, version 1
@@ -24,7 +25,7 @@ use crate::codec::{Damage, Decoder, Encoder};
 use arrow_array::StringArray;
 use arrow_array::builder::StringBuilder;
 use bytes::Bytes;
-use foldhash::HashMap;
+use memchr::memchr_iter;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -33,7 +34,7 @@ use std::ops::Range;
 
 const VERSION: u8 = 1;
 /// A field with more distinct values in a row group is not kept there: a byte for each row would be all that it saves.
-const VALUES_MAX: usize = 64;
+const VALUES_MAX: usize = 32;
 /// Nor is one with a longer value, bytes.
 const VALUE_BYTES_MAX: usize = 128;
 /// Members that are watched in a row group.
@@ -57,7 +58,7 @@ const WORDS_MAX: usize = LogField::WORDS_MAX;
 
 impl LogField {
     /// Words after so many are never kept.
-    pub const WORDS_MAX: usize = 16;
+    pub const WORDS_MAX: usize = 10;
 
     /// Its value in a line.
     pub fn value<'t>(&self, line: &'t str) -> Option<Cow<'t, str>> {
@@ -122,13 +123,29 @@ fn scalar(raw: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Length, first and last eight bytes of a value: up to 16 bytes that is all of it, and most of the values are no longer.
+type Shape = (usize, u64, u64);
+
+fn shape(value: &[u8]) -> Shape {
+    let number = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    match (value.first_chunk::<8>(), value.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (value.len(), number(first), number(last)),
+        _ => {
+            let mut bytes = [0; 8];
+            bytes[..value.len()].copy_from_slice(value);
+            (value.len(), number(&bytes), 0)
+        }
+    }
+}
+
 /// A column in the making: values and, for each row so far, which of them it has.
 #[derive(Debug, Default)]
 struct ColumnBuilder {
     codes: Vec<u8>,
     values: Vec<Box<str>>,
-    places: HashMap<Box<str>, u8>,
-    last: u8,
+    /// Of the values, in their order: there are so few that looking through these beats a hash table.
+    shapes: Vec<Shape>,
+    last: usize,
     /// Its values are too many or too long.
     is_dropped: bool,
 }
@@ -144,25 +161,24 @@ impl ColumnBuilder {
             self.codes.resize(row + 1, 0);
             return;
         };
-        let is_last =
-            self.last.checked_sub(1).and_then(|at| self.values.get(at as usize)).is_some_and(|v| **v == *value);
-        let code = if is_last { Some(self.last) } else { self.places.get(value).copied() };
-        let code = match code {
-            Some(code) => code,
+        let shape = shape(value.as_bytes());
+        let is_it = |at: &usize| self.shapes[*at] == shape && (shape.0 <= 16 || *self.values[*at] == *value);
+        let last = Some(self.last).filter(|last| *last < self.values.len() && is_it(last));
+        let at = match last.or_else(|| (0..self.values.len()).find(is_it)) {
+            Some(at) => at,
             None if self.values.len() >= VALUES_MAX || value.len() > VALUE_BYTES_MAX => {
                 *self = Self { is_dropped: true, ..Self::default() };
                 return;
             }
             None => {
                 self.values.push(value.into());
-                let code = self.values.len() as u8;
-                self.places.insert(value.into(), code);
-                code
+                self.shapes.push(shape);
+                self.values.len() - 1
             }
         };
         self.codes.resize(row, 0);
-        self.codes.push(code);
-        self.last = code;
+        self.codes.push(at as u8 + 1);
+        self.last = at;
     }
 
     /// The column, as the header says, before compression.
@@ -199,18 +215,28 @@ impl FieldsBuilder {
     pub(crate) fn add(&mut self, line: &str) {
         let row = self.rows;
         self.rows += 1;
-        if self.words_end > 0 {
-            let mut words = line.split(' ');
+        if let Some(members) = members(line) {
+            // The words of such lines mean nothing.
+            self.words_end = 0;
+            self.add_members(row, members);
+        } else if self.words_end > 0 {
+            let mut spaces = memchr_iter(b' ', line.as_bytes());
+            let mut start = 0;
             for column in &mut self.words[..self.words_end] {
-                column.set(row, Some(words.next().unwrap_or_default()));
+                let end = spaces.next().unwrap_or(line.len());
+                column.set(row, Some(line.get(start..end).unwrap_or_default()));
+                start = end + 1;
             }
             while self.words_end > 0 && self.words[self.words_end - 1].is_dropped {
                 self.words_end -= 1;
             }
         }
+    }
+
+    fn add_members(&mut self, row: usize, members: Vec<(Cow<'_, str>, &RawValue)>) {
         // Lines of one program name their members in the same order.
         let mut at = 0;
-        for (name, value) in members(line).into_iter().flatten() {
+        for (name, value) in members {
             if self.members.get(at).is_none_or(|(known, _)| **known != *name) {
                 at = self.members.iter().position(|(known, _)| **known == *name).unwrap_or(self.members.len());
             }
@@ -232,13 +258,14 @@ impl FieldsBuilder {
 
     /// The fields of the lines since the last time, in the format of the header.
     pub(crate) fn finish(&mut self) -> std::io::Result<Vec<u8>> {
-        let Self { rows, members, are_members_complete, words, .. } = std::mem::take(self);
+        let Self { rows, members, are_members_complete, words, words_end } = std::mem::take(self);
         let mut compressor = zstd::bulk::Compressor::new(1)?;
         let mut columns = Vec::new();
         let mut head = Encoder(vec![VERSION]);
         head.varint(rows as u64);
         head.u8(u8::from(are_members_complete));
-        let words = words.into_iter().enumerate().filter(|(_, column)| !column.is_dropped).collect::<Vec<_>>();
+        let words = words.into_iter().take(words_end).enumerate().filter(|(_, column)| !column.is_dropped);
+        let words: Vec<(usize, ColumnBuilder)> = words.collect();
         head.varint((members.len() + words.len()) as u64);
         let mut put_column = |head: &mut Encoder, mut column: ColumnBuilder| -> std::io::Result<()> {
             // A member that never had a scalar is as good as one that is not there, and needs no column to say so.
