@@ -1,4 +1,4 @@
-//! The data as files: JSON lines and CSV for the peers, gzip CloudTrail files for the import.
+//! The data as files: JSON lines and CSV for the peers, plain and gzip CloudTrail files for the import.
 
 use super::{Plan, events, logs, metrics};
 use anyhow::Context;
@@ -40,7 +40,9 @@ fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
 
 /// Writes the files of one workload below `folder`, and `plan.json`.
 pub fn write(plan: &Plan, kind: Kind, folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder.join("cloudtrail")).with_context(|| format!("make {}", folder.display()))?;
+    for part in ["cloudtrail", "records"] {
+        std::fs::create_dir_all(folder.join(part)).with_context(|| format!("make {}", folder.display()))?;
+    }
     std::fs::write(folder.join("plan.json"), serde_json::to_string(plan)?)?;
     match kind {
         Kind::Logs => write_logs(plan, folder),
@@ -72,22 +74,27 @@ fn write_metrics(plan: &Plan, folder: &Path) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// `events.ndjson`: ts (milliseconds) and the record as text; `cloudtrail/`: the records in files like CloudTrail's.
+/// `events.ndjson`: ts (milliseconds) and the record as text; `records/`: the records, one a line; `cloudtrail/`: the same in files
+/// like CloudTrail's.
 fn write_events(plan: &Plan, folder: &Path) -> anyhow::Result<()> {
     let mut out = create(&folder.join("events.ndjson"))?;
     for number in 0..events::pieces(plan) {
         let records = events::piece(plan, number);
         let path = folder.join(format!("cloudtrail/{number:05}.json.gz"));
+        let mut lines = create(&folder.join(format!("records/{number:05}.json")))?;
         let mut file = GzEncoder::new(create(&path)?, Compression::fast());
         file.write_all(b"{\"Records\":[")?;
         for (index, record) in records.iter().enumerate() {
             serde_json::to_writer(&mut out, &EventLine { ts: record.time_ms, record: &record.json })?;
             out.write_all(b"\n")?;
+            lines.write_all(record.json.as_bytes())?;
+            lines.write_all(b"\n")?;
             file.write_all(if index == 0 { b"" } else { b"," })?;
             file.write_all(record.json.as_bytes())?;
         }
         file.write_all(b"]}")?;
         file.finish()?.flush()?;
+        lines.flush()?;
     }
     Ok(out.flush()?)
 }

@@ -17,26 +17,40 @@ const IMPORT_MAX: Duration = Duration::from_secs(900);
 const FULL: f64 = 1e6;
 
 pub(super) fn measure(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
+    run.start("events-gzip")?.stop()?;
+    let rate = import(run, all, "events-gzip", "cloudtrail")?;
+    all.add("events-in-gzip", rate);
+    remove(&run.dir("events-gzip"));
     let dir = run.dir("events");
     // A first start makes the data directory and says what an idle server without data needs.
     let server = run.start("events")?;
     process::settle(server.pid(), SETTLE_MAX)?;
     all.add("rss-idle-empty", process::memory_resident(server.pid())? as f64 / 1e6);
     all.ended(server.stop()?);
-    let mut import = Command::new(&run.binary);
-    import.args(["import", "cloudtrail", "--data-dir"]).arg(&dir).arg(run.data.join("cloudtrail"));
-    let ended = all.ended(server::run(import.env("RUST_LOG", "warn"), IMPORT_MAX)?);
-    let records = (events::pieces(&run.plan) * events::PIECE) as f64;
-    all.add("events-in", records / ended.cpu.as_secs_f64());
+    // As the peers get theirs: not compressed.
+    let rate = import(run, all, "events", "records")?;
+    all.add("events-in", rate);
     let server = run.start("events")?;
     all.add("start", server.ready_after.as_secs_f64());
     process::settle(server.pid(), SETTLE_MAX)?;
     all.add("rss-idle", process::memory_resident(server.pid())? as f64 / 1e6);
-    all.add("events-disk", run.disk("events") / records * FULL / 1e6);
+    all.add("events-disk", run.disk("events") / records(run) * FULL / 1e6);
     questions(run, all, &mut Client::new(&server))?;
     all.ended(server.stop()?);
     remove(&dir);
     Ok(())
+}
+
+fn records(run: &Run) -> f64 {
+    (events::pieces(&run.plan) * events::PIECE) as f64
+}
+
+/// Imports a folder of the data into a data directory; answers the events per CPU second.
+fn import(run: &Run, all: &mut Collected, name: &str, folder: &str) -> anyhow::Result<f64> {
+    let mut import = Command::new(&run.binary);
+    import.args(["import", "cloudtrail", "--data-dir"]).arg(run.dir(name)).arg(run.data.join(folder));
+    let ended = all.ended(server::run(import.env("RUST_LOG", "warn"), IMPORT_MAX)?);
+    Ok(records(run) / ended.cpu.as_secs_f64())
 }
 
 fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Result<()> {

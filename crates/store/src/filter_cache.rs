@@ -1,12 +1,32 @@
-//! Token filters in memory, least recently used out first, within a limit of bytes.
+//! Filters of row groups in memory, least recently used out first, within a limit of bytes.
 
 use crate::state::lock;
 use crate::token_filter::TokenFilter;
+use parquet::bloom_filter::Sbbf;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-/// Segment id (never used again) and row group.
-type Key = (u64, usize);
+/// Segment id (never used again), row group and column.
+pub(crate) type Key = (u64, usize, &'static str);
+
+/// A filter of a column of a row group.
+#[derive(Debug, Clone)]
+pub(crate) enum Filter {
+    /// The token filter of a column of texts.
+    Tokens(TokenFilter),
+    /// Parquet's Bloom filter, and the bytes that it takes; `None` where the row group has none.
+    Bloom(Option<Arc<Sbbf>>, usize),
+}
+
+impl Filter {
+    /// Bytes of memory that it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Filter::Tokens(filter) => filter.bytes(),
+            Filter::Bloom(_, bytes) => size_of::<Self>() + bytes,
+        }
+    }
+}
 
 /// The filters in two generations: a new one begins when the young one is half of the limit, and the one before the last goes.
 /// So what was asked for lately stays, and asking costs one look-up.
@@ -18,9 +38,9 @@ pub(crate) struct FilterCache {
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<Key, TokenFilter>,
+    young: HashMap<Key, Filter>,
     young_bytes: usize,
-    old: HashMap<Key, TokenFilter>,
+    old: HashMap<Key, Filter>,
 }
 
 impl FilterCache {
@@ -30,7 +50,7 @@ impl FilterCache {
     }
 
     /// The filter of a row group, if it is there.
-    pub(crate) fn get(&self, key: Key) -> Option<TokenFilter> {
+    pub(crate) fn get(&self, key: Key) -> Option<Filter> {
         let mut generations = lock(&self.generations);
         if let Some(filter) = generations.young.get(&key) {
             return Some(filter.clone());
@@ -41,11 +61,11 @@ impl FilterCache {
     }
 
     /// Keeps a filter for a while; one that is too large for the cache not at all.
-    pub(crate) fn put(&self, key: Key, filter: TokenFilter) {
+    pub(crate) fn put(&self, key: Key, filter: Filter) {
         self.put_young(&mut lock(&self.generations), key, filter);
     }
 
-    fn put_young(&self, generations: &mut Generations, key: Key, filter: TokenFilter) {
+    fn put_young(&self, generations: &mut Generations, key: Key, filter: Filter) {
         let bytes = filter.bytes();
         if bytes > self.generation_bytes_max {
             return;
@@ -65,28 +85,28 @@ mod tests {
     use super::*;
     use crate::token_filter::FilterBuilder;
 
-    fn filter() -> TokenFilter {
+    fn filter() -> Filter {
         let mut builder = FilterBuilder::default();
         builder.add("a few words");
-        TokenFilter::decode(&builder.finish().into()).unwrap()
+        Filter::Tokens(TokenFilter::decode(&builder.finish().into()).unwrap())
     }
 
     #[test]
     fn what_is_asked_for_stays_and_the_rest_goes() {
         let cache = FilterCache::new(filter().bytes() * 8);
         for row_group in 0..100 {
-            cache.put((1, row_group), filter());
-            assert!(cache.get((1, 0)).is_some(), "asked for each time, so it stays");
+            cache.put((1, row_group, "a"), filter());
+            assert!(cache.get((1, 0, "a")).is_some(), "asked for each time, so it stays");
         }
-        let kept = (0..100).filter(|row_group| cache.get((1, *row_group)).is_some()).count();
+        let kept = (0..100).filter(|row_group| cache.get((1, *row_group, "a")).is_some()).count();
         assert!((2..=8).contains(&kept), "{kept} are kept");
-        assert!(cache.get((1, 99)).is_some() || kept > 4);
+        assert!(cache.get((1, 99, "a")).is_some() || kept > 4);
     }
 
     #[test]
     fn a_filter_larger_than_the_cache_is_not_kept() {
         let cache = FilterCache::new(filter().bytes());
-        cache.put((1, 0), filter());
-        assert!(cache.get((1, 0)).is_none());
+        cache.put((1, 0, "a"), filter());
+        assert!(cache.get((1, 0, "a")).is_none());
     }
 }

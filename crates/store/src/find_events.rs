@@ -1,12 +1,14 @@
 //! Finds the rows of one row group that a scan of events wants, reading as few columns as that takes.
 
 use crate::error::{Error, Result};
+use crate::filter_cache::FilterCache;
 use crate::position::{Position, Window};
 use crate::scan_events::{EventFilter, EventScan};
 use crate::scan_logs::runs;
 use crate::segment::event_rows::Ids;
 use crate::segment::events::{positions, resource_is};
 use crate::segment::{Needle, Segment, column, parse_uuid};
+use crate::state::State;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, BooleanArray, DictionaryArray, RecordBatch, StringArray};
 use model::Event;
@@ -103,17 +105,18 @@ pub(crate) struct Wanted {
     /// Those about text last.
     conditions: Vec<Condition>,
     texts: usize,
+    state: Arc<State>,
 }
 
 impl Wanted {
-    pub(crate) fn new(scan: EventScan, sequence_end: u64) -> Self {
+    pub(crate) fn new(scan: EventScan, sequence_end: u64, state: Arc<State>) -> Self {
         let mut conditions = Vec::new();
         let scope = [("account", &scan.account), ("region", &scan.region)];
         conditions.extend(scope.into_iter().filter_map(|(name, value)| Some(Condition::Equal(name, value.clone()?))));
         scan.filter.iter().for_each(|filter| Condition::gather(filter, &mut conditions));
         conditions.sort_by_key(|condition| matches!(condition, Condition::Text(_)));
         let texts = conditions.iter().filter(|condition| matches!(condition, Condition::Text(_))).count();
-        Self { scan, sequence_end, conditions, texts }
+        Self { scan, sequence_end, conditions, texts, state }
     }
 
     /// True when free text is asked for.
@@ -145,7 +148,7 @@ impl Wanted {
     /// The wanted rows of a row group, ascending; those that `confirms` refuses may be among them.
     pub(crate) async fn find(&self, segment: &Arc<Segment>, row_group: usize, window: Window) -> Result<Vec<u32>> {
         for (column, value) in self.conditions.iter().filter_map(Condition::bloom) {
-            if let Some(bloom) = segment.bloom(row_group, column).await?
+            if let Some(bloom) = segment.bloom(row_group, column, &self.state.filter_cache).await?
                 && !bloom.check(value.as_slice())
             {
                 return Ok(Vec::new());
@@ -193,12 +196,13 @@ pub(crate) async fn existing_ids(
     row_group: usize,
     mut asked: HashSet<&str>,
     found: &mut HashSet<String>,
+    cache: &FilterCache,
 ) -> Result<()> {
     asked.retain(|id| !found.contains(*id));
     if asked.is_empty() {
         return Ok(());
     }
-    if let Some(bloom) = segment.bloom(row_group, "event_id").await? {
+    if let Some(bloom) = segment.bloom(row_group, "event_id", cache).await? {
         asked.retain(|id| parse_uuid(id.as_bytes()).is_none_or(|bytes| bloom.check(bytes.as_slice())));
     }
     if asked.is_empty() {

@@ -114,7 +114,7 @@ impl Store {
         let snapshot = self.state().snapshot();
         let direction = scan.direction;
         let window = Window::new(scan.range, direction, scan.after).not_before(snapshot.removed.events_from());
-        let wanted = Arc::new(Wanted::new(scan, sequence_end));
+        let wanted = Arc::new(Wanted::new(scan, sequence_end, Arc::clone(self.state())));
         let mut stats = ScanStats::default();
         let mut sources = Vec::new();
         for memtable in &snapshot.memtables {
@@ -160,7 +160,7 @@ impl Store {
         for segment in snapshot.segments.iter().filter(|segment| segment.entry.kind == Kind::Events) {
             for (row_group, group) in segment.row_groups.iter().enumerate() {
                 let asked = by_time.range(group.min_time..=group.max_time).flat_map(|(_, ids)| ids).copied();
-                existing_ids(segment, row_group, asked.collect(), &mut found).await?;
+                existing_ids(segment, row_group, asked.collect(), &mut found, &self.state().filter_cache).await?;
             }
         }
         Ok(found)

@@ -178,7 +178,7 @@ impl PartReader {
         for (column, values) in &self.filter.one_of {
             // Ids are stored as bytes; their filter is not asked for text.
             if *column != "event_id"
-                && let Some(bloom) = segment.bloom(row_group, column).await?
+                && let Some(bloom) = segment.bloom(row_group, column, &part.state.filter_cache).await?
                 && !values.iter().any(|value| bloom.check(&value.as_str()))
             {
                 return Ok(true);

@@ -72,16 +72,27 @@ const GRAM_KIND: u64 = 16;
 const ESCAPE_KIND: u64 = 17;
 const ESCAPE: &str = "\\u";
 
-/// True for bytes of tokens.
-const IS_TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = byte >= 0x80 || (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
-        byte += 1;
-    }
-    table
-};
+/// Bytes that are looked at together.
+const BLOCK: usize = 64;
+
+/// True for bytes of tokens. Without a table or a branch, so that a block of bytes is one operation of the processor after the other.
+const fn is_token(byte: u8) -> bool {
+    let is_digit = byte.wrapping_sub(b'0') < 10;
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    is_digit | is_letter | (byte == b'_') | (byte >= 0x80)
+}
+
+/// A bit for each byte of a block, set for those of tokens. Most tokens are short, and a branch at each of their ends would be
+/// guessed wrong.
+fn token_mask(bytes: &[u8]) -> u64 {
+    let mut flags = [0u8; BLOCK];
+    flags.iter_mut().zip(bytes).for_each(|(flag, byte)| *flag = u8::from(is_token(*byte)));
+    let eights = flags.as_chunks::<8>().0.iter().enumerate();
+    // The product has the low bits of the eight bytes, in their order, as its highest byte.
+    eights.fold(0, |mask, (at, eight)| {
+        mask | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at)
+    })
+}
 
 fn key(a: u64, b: u64, kind: u64) -> u64 {
     let product = u128::from(a ^ 0x9e37_79b9_7f4a_7c15) * u128::from(b ^ kind ^ 0xe703_7ed1_a0b4_28db);
@@ -192,32 +203,40 @@ impl FilterBuilder {
     pub(crate) fn add(&mut self, text: &str) {
         let text = text.as_bytes();
         self.text_bytes += text.len();
-        let mut at = 0;
-        loop {
-            while text.get(at).is_some_and(|byte| !IS_TOKEN[*byte as usize]) {
-                at += 1;
+        // Where the token begins that goes on.
+        let mut start = None;
+        for (block, bytes) in text.chunks(BLOCK).enumerate() {
+            let tokens = token_mask(bytes);
+            // Bits where a token begins or ends.
+            let mut edges = tokens ^ ((tokens << 1) | u64::from(start.is_some()));
+            while edges != 0 {
+                let at = block * BLOCK + edges.trailing_zeros() as usize;
+                edges &= edges - 1;
+                match start.take() {
+                    Some(start) => self.add_token(text, start, at),
+                    None => start = Some(at),
+                }
             }
-            let start = at;
-            while text.get(at).is_some_and(|byte| IS_TOKEN[*byte as usize]) {
-                at += 1;
-            }
-            let len = at - start;
-            if len == 0 {
-                return;
-            }
-            if text[start] == b'u' && start > 0 && text[start - 1] == b'\\' {
-                self.words.insert(key(0, 0, ESCAPE_KIND));
-            }
-            if len < PREFIX {
-                self.words.insert(short_key(text, start, len));
-                continue;
-            }
-            self.words.insert(prefix_key(text, start));
-            if (PREFIX + 1..WHOLE_END).contains(&len) {
-                self.words.insert(whole_key(text, start, len));
-            } else if len >= WINDOW && !self.grams.overflowed {
-                grams(&text[start..at], &mut |key| self.grams.insert(key));
-            }
+        }
+        if let Some(start) = start {
+            self.add_token(text, start, text.len());
+        }
+    }
+
+    fn add_token(&mut self, text: &[u8], start: usize, end: usize) {
+        let len = end - start;
+        if text[start] == b'u' && start > 0 && text[start - 1] == b'\\' {
+            self.words.insert(key(0, 0, ESCAPE_KIND));
+        }
+        if len < PREFIX {
+            self.words.insert(short_key(text, start, len));
+            return;
+        }
+        self.words.insert(prefix_key(text, start));
+        if (PREFIX + 1..WHOLE_END).contains(&len) {
+            self.words.insert(whole_key(text, start, len));
+        } else if len >= WINDOW && !self.grams.overflowed {
+            grams(&text[start..end], &mut |key| self.grams.insert(key));
         }
     }
 
@@ -323,8 +342,8 @@ impl LiteralKeys {
             keys.words.push(key(0, 0, ESCAPE_KIND));
         }
         let mut end = 0;
-        while let Some(start) = (end..text.len()).find(|at| IS_TOKEN[text[*at] as usize]) {
-            end = (start..text.len()).find(|at| !IS_TOKEN[text[*at] as usize]).unwrap_or(text.len());
+        while let Some(start) = (end..text.len()).find(|at| is_token(text[*at])) {
+            end = (start..text.len()).find(|at| !is_token(text[*at])).unwrap_or(text.len());
             let len = end - start;
             // At an end of the literal the token of the text may go on.
             let (begins, ends) = (start > 0, end < text.len());

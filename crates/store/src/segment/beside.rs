@@ -2,7 +2,7 @@
 
 use super::{Extent, Segment};
 use crate::error::{Error, Result};
-use crate::filter_cache::FilterCache;
+use crate::filter_cache::{Filter, FilterCache};
 use crate::log_fields::Fields;
 use crate::token_filter::{Probe, TokenFilter};
 use bytes::Bytes;
@@ -13,8 +13,8 @@ impl Segment {
     /// error: to go on without it would hide that the disk loses data.
     pub(crate) async fn admits(&self, row_group: usize, probe: &Probe, cache: &FilterCache) -> Result<bool> {
         let Some(extent) = self.filters.get(row_group).filter(|_| !probe.is_empty()) else { return Ok(true) };
-        let key = (self.entry.id, row_group);
-        if let Some(filter) = cache.get(key) {
+        let key = (self.entry.id, row_group, "message");
+        if let Some(Filter::Tokens(filter)) = cache.get(key) {
             return Ok(filter.admits(probe));
         }
         let path = self.entry.filter_path();
@@ -22,7 +22,7 @@ impl Segment {
         let filter = TokenFilter::decode(&bytes)
             .map_err(|reason| Error::corrupt(path, extent.start, format!("a filter {reason}")))?;
         let admits = filter.admits(probe);
-        cache.put(key, filter);
+        cache.put(key, Filter::Tokens(filter));
         Ok(admits)
     }
 

@@ -78,6 +78,32 @@ pub(crate) static ROW_COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 pub(super) static DICTIONARIES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| TEXTS.into_iter().chain(DETAILS.iter().map(|(name, _)| *name)).collect());
 
+/// Columns in which little is left to compress: packed by their differences, random, or few distinct and short texts, of which
+/// a dictionary is enough. To set up a decompressor costs more than to read one of these, and an event has all columns.
+const UNCOMPRESSED: [&str; 21] = [
+    "time",
+    "sequence",
+    "ingestion_time",
+    "event_id",
+    "event_id_text",
+    "request_id",
+    "request_id_text",
+    "account",
+    "region",
+    "name",
+    "source",
+    "category",
+    "username",
+    "error_code",
+    "source_ip",
+    "read_only",
+    "management_event",
+    "event_version",
+    "event_type",
+    "user_type",
+    "vpc_endpoint_id",
+];
+
 fn texts(event: &Event) -> [&String; 10] {
     [
         &event.account,
@@ -167,8 +193,7 @@ pub(super) fn properties(row_group_rows: usize) -> WriterProperties {
             .set_column_dictionary_enabled(ColumnPath::from(name), false)
             .set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED);
     }
-    // Nothing is left to compress in what was packed by its differences, and in random bytes.
-    for name in ["time", "ingestion_time", "sequence", "read_only", "management_event", "event_id", "request_id"] {
+    for name in UNCOMPRESSED {
         properties = properties.set_column_compression(ColumnPath::from(name), Compression::UNCOMPRESSED);
     }
     for name in ["event_id", "request_id", "record_uuids", "record_values"] {

@@ -20,7 +20,7 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use model::{GroupId, StreamId, Timestamp};
-use parquet::basic::Encoding;
+use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::collections::BTreeMap;
@@ -57,9 +57,13 @@ pub(crate) fn schema() -> Arc<Schema> {
     Arc::clone(&SCHEMA)
 }
 
-/// Deltas for what rises, no dictionary and no statistics for messages, which repeat and compare to no use.
+/// Deltas for what rises, no dictionary and no statistics for messages, which repeat and compare to no use. Only messages are
+/// compressed: to set up a decompressor costs more than to read the packed numbers of a row group.
 pub(super) fn properties() -> WriterProperties {
     let mut properties = common_properties();
+    for name in COLUMNS.into_iter().filter(|name| *name != "message") {
+        properties = properties.set_column_compression(ColumnPath::from(name), Compression::UNCOMPRESSED);
+    }
     for name in ["timestamp", "ingestion_time", "sequence"] {
         properties = properties
             .set_column_dictionary_enabled(ColumnPath::from(name), false)
@@ -110,20 +114,28 @@ impl LogBatch {
         self.group.is_empty()
     }
 
-    /// The rows so far; it is empty afterwards.
+    /// The rows so far; it is empty afterwards, with room for as many again.
     pub(crate) fn take(&mut self) -> Result<RecordBatch> {
-        let times = |times: &mut Vec<i64>| {
-            Arc::new(TimestampMillisecondArray::from(std::mem::take(times)).with_timezone("UTC"))
+        let (rows, bytes) = (self.group.len(), self.message.values_slice().len());
+        let room = Self {
+            group: Vec::with_capacity(rows),
+            stream: Vec::with_capacity(rows),
+            timestamp: Vec::with_capacity(rows),
+            ingestion_time: Vec::with_capacity(rows),
+            sequence: Vec::with_capacity(rows),
+            message: StringBuilder::with_capacity(rows, bytes + bytes / 8),
         };
+        let mut full = std::mem::replace(self, room);
+        let times = |times: Vec<i64>| Arc::new(TimestampMillisecondArray::from(times).with_timezone("UTC"));
         RecordBatch::try_new(
             schema(),
             vec![
-                Arc::new(UInt64Array::from(std::mem::take(&mut self.group))),
-                Arc::new(UInt64Array::from(std::mem::take(&mut self.stream))),
-                times(&mut self.timestamp),
-                times(&mut self.ingestion_time),
-                Arc::new(UInt64Array::from(std::mem::take(&mut self.sequence))),
-                Arc::new(self.message.finish()),
+                Arc::new(UInt64Array::from(full.group)),
+                Arc::new(UInt64Array::from(full.stream)),
+                times(full.timestamp),
+                times(full.ingestion_time),
+                Arc::new(UInt64Array::from(full.sequence)),
+                Arc::new(full.message.finish()),
             ],
         )
         .map_err(|error| Error::Bug(format!("build a batch of logs: {error}")))

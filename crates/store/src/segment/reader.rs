@@ -2,6 +2,7 @@
 
 use super::Segment;
 use crate::error::{Error, Result};
+use crate::filter_cache::{Filter, FilterCache};
 use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -80,15 +81,25 @@ impl Segment {
     }
 
     /// The Bloom filter of a column in a row group, where there is one.
-    pub(crate) async fn bloom(self: &Arc<Self>, row_group: usize, column: &str) -> Result<Option<Sbbf>> {
+    pub(crate) async fn bloom(
+        self: &Arc<Self>,
+        row_group: usize,
+        column: &'static str,
+        cache: &FilterCache,
+    ) -> Result<Option<Arc<Sbbf>>> {
+        let key = (self.entry.id, row_group, column);
+        if let Some(Filter::Bloom(bloom, _)) = cache.get(key) {
+            return Ok(bloom);
+        }
         let mut builder = self.builder().await?;
         let columns = builder.parquet_schema().columns();
         let Some(at) = columns.iter().position(|c| c.path().string() == column) else { return Ok(None) };
-        if row_group >= builder.metadata().num_row_groups() {
-            return Ok(None);
-        }
+        let chunk = builder.metadata().row_groups().get(row_group).and_then(|group| group.columns().get(at));
+        let Some(bytes) = chunk.map(|chunk| chunk.bloom_filter_length().unwrap_or(0)) else { return Ok(None) };
         let bloom = builder.get_row_group_column_bloom_filter(row_group, at).await;
-        bloom.map_err(Error::parquet("read", &self.entry.path()))
+        let bloom = bloom.map_err(Error::parquet("read", &self.entry.path()))?.map(Arc::new);
+        cache.put(key, Filter::Bloom(bloom.clone(), usize::try_from(bytes).unwrap_or(0)));
+        Ok(bloom)
     }
 
     /// Lowest and highest sequence of a row group, where its statistics have them.
