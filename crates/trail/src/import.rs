@@ -9,12 +9,14 @@ mod split;
 use crate::Trail;
 use crate::record::{self, Defaults, NotARecord};
 use compare::{Compared, compare};
+use memchr::memmem::Finder;
 use model::{Batch, Event, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use split::{Element, Splitter};
 use std::fmt;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Most bytes that come out of one file, compressed or not: a gzip bomb ends here. CloudTrail delivers at most 50 MB
 /// compressed.
@@ -189,7 +191,9 @@ fn looked_up(text: String) -> Result<String, NotARecord> {
         #[serde(rename = "CloudTrailEvent")]
         record: Option<String>,
     }
-    if !text.contains("\"CloudTrailEvent\"") {
+    // Few have it, and all are looked through.
+    static MEMBER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"CloudTrailEvent\""));
+    if MEMBER.find(text.as_bytes()).is_none() {
         return Ok(text);
     }
     match serde_json::from_str::<Found>(&text) {

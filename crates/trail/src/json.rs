@@ -89,7 +89,9 @@ impl<'a> Object<'a> {
 
 /// What follows white space, commas and colons; which of them may stand where was checked.
 fn after_separators(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\n', '\r', ',', ':'])
+    let is_separator = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b':');
+    let start = text.bytes().position(|byte| !is_separator(byte)).unwrap_or(text.len());
+    &text[start..]
 }
 
 fn value(text: &str) -> (Json<'_>, &str) {

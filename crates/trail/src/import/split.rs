@@ -33,6 +33,8 @@ pub struct Splitter<'a> {
     place: Place,
     documents: u64,
     record_bytes_max: usize,
+    /// Room that is made for a record at once: it is mostly as long as the one before.
+    record_bytes: usize,
 }
 
 /// How a value ended.
@@ -51,7 +53,7 @@ const TOO_LARGE: &str = "the record is larger than any CloudTrail event";
 impl<'a> Splitter<'a> {
     /// A splitter over `input` that passes over records above `record_bytes_max`.
     pub fn new(input: &'a mut dyn BufRead, record_bytes_max: usize) -> Self {
-        Self { input, place: Place::Outside, documents: 0, record_bytes_max }
+        Self { input, place: Place::Outside, documents: 0, record_bytes_max, record_bytes: 0 }
     }
 
     /// The next element; `None` at the end. An error means that nothing more can be read.
@@ -104,9 +106,8 @@ impl<'a> Splitter<'a> {
 
     /// An object between documents: a container, or a record. Its bytes are kept until it shows which.
     fn object(&mut self) -> io::Result<Element> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.record_bytes);
         self.take(&mut bytes);
-        let mut record = false;
         loop {
             self.token_into(&mut bytes)?;
             if bytes.len() > self.record_bytes_max {
@@ -124,15 +125,17 @@ impl<'a> Splitter<'a> {
                         End::Whole => {}
                         end => return self.abandon(bytes, end),
                     }
-                    let key: Vec<u8> = bytes.get(start..).unwrap_or_default().to_vec();
-                    record |= matches!(key.as_slice(), b"\"eventTime\"" | b"\"eventVersion\"" | b"\"eventName\"");
+                    let key = bytes.get(start..).unwrap_or_default();
+                    if matches!(key, b"\"eventTime\"" | b"\"eventVersion\"" | b"\"eventName\"") {
+                        return self.rest_of_record(bytes);
+                    }
+                    let container = matches!(key, b"\"Records\"" | b"\"Events\"");
                     self.token_into(&mut bytes)?;
                     if self.peek()? != Some(b':') {
                         return self.abandon(bytes, End::TornString);
                     }
                     self.take(&mut bytes);
                     self.token_into(&mut bytes)?;
-                    let container = !record && matches!(key.as_slice(), b"\"Records\"" | b"\"Events\"");
                     if container && self.peek()? == Some(b'[') {
                         self.bump();
                         self.place = Place::Array(true);
@@ -145,6 +148,16 @@ impl<'a> Splitter<'a> {
                 }
                 _ => return self.abandon(bytes, End::TornString),
             }
+        }
+    }
+
+    /// The object is a record: it goes on to its end, whatever its members are.
+    fn rest_of_record(&mut self, mut bytes: Vec<u8>) -> io::Result<Element> {
+        match self.scan_into(&mut bytes, Scan { started: true, depth: 1, ..Scan::default() })? {
+            End::Whole => Ok(self.record(bytes, End::Whole)),
+            // Its end was found all the same.
+            End::TooLarge => Ok(Element::Broken(TOO_LARGE)),
+            end => self.abandon(bytes, end),
         }
     }
 
@@ -182,7 +195,7 @@ impl<'a> Splitter<'a> {
                 Ok(Some(Element::Broken("not a JSON object")))
             }
             Some(_) => {
-                let mut bytes = Vec::new();
+                let mut bytes = Vec::with_capacity(self.record_bytes);
                 let end = self.value_into(&mut bytes)?;
                 if matches!(end, End::CutOff) {
                     self.place = Place::Done;
@@ -220,7 +233,8 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    fn record(&self, bytes: Vec<u8>, end: End) -> Element {
+    fn record(&mut self, bytes: Vec<u8>, end: End) -> Element {
+        self.record_bytes = bytes.len() + 32;
         match end {
             End::TooLarge => Element::Broken(TOO_LARGE),
             End::TornString => Element::Broken("not JSON: a line ends inside the record's text or a part is missing"),
@@ -232,8 +246,12 @@ impl<'a> Splitter<'a> {
 
     /// Appends one value: brackets are counted, strings and their escapes respected, nothing else looked at.
     fn value_into(&mut self, bytes: &mut Vec<u8>) -> io::Result<End> {
+        self.scan_into(bytes, Scan::default())
+    }
+
+    /// The same from the middle of a value.
+    fn scan_into(&mut self, bytes: &mut Vec<u8>, mut state: Scan) -> io::Result<End> {
         let limit = bytes.len().saturating_add(self.record_bytes_max);
-        let mut state = Scan::default();
         let mut kept = true;
         loop {
             let buffer = match self.input.fill_buf() {
