@@ -234,6 +234,12 @@ impl Disk for FaultyDisk {
         LocalDisk.truncate(path, len)
     }
 
+    fn rewrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let len = at + bytes.len() as u64;
+        self.files.lock().unwrap().insert(path.into(), (len, len));
+        LocalDisk.rewrite(path, at, bytes)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         LocalDisk.remove(path)
     }
