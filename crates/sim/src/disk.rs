@@ -13,17 +13,19 @@
 //! should have made durable stay readable, and no later sync makes them durable, for that is what kernels do. A *stalled* sync
 //! waits until it is released. Bytes that are written once more are synced like new ones. Bytes at rest may be flipped with `flip`.
 //!
-//! Not simulated: a disk that lies about a sync, and damage to what was synced, other than by `flip`.
+//! A disk that *lies* about syncs exists only to show that the checks find a loss. Not simulated: damage to what was synced, other
+//! than by `flip`, and names of folders.
+
+mod files;
+#[cfg(test)]
+mod tests;
 
 use crate::machine::{Crash, Machine, Step};
-use std::collections::BTreeMap;
+use files::{Content, Files, apply, folder, what_is_left};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use store::{Disk, DiskFile};
-
-/// Blocks are small, so that small files have several.
-const BLOCK_BYTES: usize = 64;
 
 /// A simulated disk. What it holds is also in real files, so that what reads files without it works.
 #[derive(Debug, Clone)]
@@ -38,26 +40,6 @@ struct Inner {
     stalled: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Files {
-    contents: Vec<Content>,
-    names: BTreeMap<PathBuf, usize>,
-    durable_names: BTreeMap<PathBuf, usize>,
-    /// Changes of names since their folder was synced; each happens as a whole.
-    pending: Vec<Vec<(PathBuf, Option<usize>)>>,
-    room: Option<u64>,
-    sync_fails: bool,
-}
-
-#[derive(Debug, Default)]
-struct Content {
-    bytes: Vec<u8>,
-    /// How many of the bytes are durable.
-    durable: usize,
-    /// A sync failed: what was not durable then never will be.
-    lost: bool,
-}
-
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Stall {
     #[default]
@@ -68,10 +50,6 @@ enum Stall {
 
 fn off() -> io::Error {
     io::Error::other("the machine is off")
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new(""))
 }
 
 impl SimDisk {
@@ -90,6 +68,11 @@ impl SimDisk {
     /// Whether syncs fail from now on.
     pub fn fail_syncs(&self, fail: bool) {
         self.files().sync_fails = fail;
+    }
+
+    /// From now on syncs of files do nothing, and say that they did.
+    pub fn lie_about_syncs(&self) {
+        self.files().sync_lies = true;
     }
 
     /// The next sync of a journal waits until `release`.
@@ -215,13 +198,13 @@ impl SimDisk {
         drop(stall);
         let done = self.step("sync", path)?;
         let mut files = self.files();
-        let fails = files.sync_fails;
+        let (fails, lies) = (files.sync_fails, files.sync_lies);
         let content = files.content(path)?;
         content.lost |= fails;
         if fails {
             return Err(io::Error::other("the disk is gone"));
         }
-        if !content.lost {
+        if !content.lost && !lies {
             content.durable = content.bytes.len();
         }
         Self::answer(done, ())
@@ -244,66 +227,6 @@ impl SimDisk {
         apply(&mut files.names, &change);
         files.pending.push(change);
         Self::answer(done, ())
-    }
-}
-
-fn apply(names: &mut BTreeMap<PathBuf, usize>, change: &[(PathBuf, Option<usize>)]) {
-    for (path, content) in change {
-        match content {
-            Some(content) => names.insert(path.clone(), *content),
-            None => names.remove(path),
-        };
-    }
-}
-
-/// What a power failure leaves of a file of which `durable` bytes are durable.
-fn what_is_left(machine: &Machine, bytes: &[u8], durable: usize) -> Vec<u8> {
-    let (kept, tail) = bytes.split_at(durable.min(bytes.len()));
-    let mut left = kept.to_vec();
-    if tail.is_empty() {
-        return left;
-    }
-    match machine.below(4) {
-        0 => {}
-        1 => left.extend_from_slice(tail),
-        2 => left.extend_from_slice(&tail[..machine.below(tail.len() as u64) as usize]),
-        _ => {
-            for block in tail.chunks(BLOCK_BYTES) {
-                match machine.below(3) {
-                    0 => left.extend_from_slice(block),
-                    1 => left.resize(left.len() + block.len(), 0),
-                    _ => left.extend(block.iter().map(|_| machine.below(256) as u8)),
-                }
-            }
-        }
-    }
-    left
-}
-
-impl Files {
-    fn used(&self) -> u64 {
-        let mut contents: Vec<usize> = self.names.values().copied().collect();
-        contents.sort_unstable();
-        contents.dedup();
-        contents.into_iter().map(|content| self.contents[content].bytes.len() as u64).sum()
-    }
-
-    fn at(&self, path: &Path) -> io::Result<usize> {
-        self.names.get(path).copied().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-    }
-
-    fn content(&mut self, path: &Path) -> io::Result<&mut Content> {
-        let at = self.at(path)?;
-        Ok(&mut self.contents[at])
-    }
-
-    /// Makes the names in a folder durable.
-    fn sync_names(&mut self, synced: &Path) {
-        let (here, elsewhere): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|change| change.iter().any(|(path, _)| folder(path) == synced));
-        self.pending = elsewhere;
-        here.iter().for_each(|change| apply(&mut self.durable_names, change));
     }
 }
 

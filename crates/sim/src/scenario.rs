@@ -38,10 +38,12 @@ pub enum Scenario {
     ScanUnderCompaction,
     /// Resets, closes and opens in any order.
     Reset,
+    /// Crashes on a disk that lies about syncs: no promise can hold, and the checks must say so.
+    LyingDisk,
 }
 
 impl Scenario {
-    /// All of them but `CrashAfter` and `KillThenPower`, which are families.
+    /// All of them but `CrashAfter` and `KillThenPower`, which are families, and `LyingDisk`, which fails.
     pub const ALL: [Scenario; 11] = [
         Scenario::Crash,
         Scenario::FullDisk,
@@ -67,7 +69,7 @@ impl Scenario {
             Scenario::FailingObjects | Scenario::SlowObjects | Scenario::StaleLists | Scenario::ScanUnderCompaction => {
                 true
             }
-            Scenario::FullDisk | Scenario::FailedSync | Scenario::KillThenPower(_) => false,
+            Scenario::FullDisk | Scenario::FailedSync | Scenario::KillThenPower(_) | Scenario::LyingDisk => false,
             _ => seed % 2 == 1,
         }
     }
@@ -93,6 +95,10 @@ pub fn run(seed: u64, scenario: Scenario) -> Vec<String> {
             Scenario::RollUps => time::roll_ups(&mut world).await,
             Scenario::ScanUnderCompaction => time::scan_under_compaction(&mut world).await,
             Scenario::Reset => crashes::reset(&mut world).await,
+            Scenario::LyingDisk => {
+                world.disk.lie_about_syncs();
+                crashes::crash(&mut world).await;
+            }
         }
     });
     world.machine.trace()

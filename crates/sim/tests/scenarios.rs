@@ -46,6 +46,15 @@ fn what_was_acknowledged_survives_random_crashes_once() {
     }
 }
 
+/// The checks would see it if a record were lost.
+#[test]
+#[should_panic(expected = "acknowledged records are gone")]
+fn a_disk_that_only_claims_to_sync_is_found_out() {
+    for seed in 0..CRASH_SEEDS {
+        run(seed, Scenario::LyingDisk);
+    }
+}
+
 #[test]
 fn what_was_acknowledged_survives_a_crash_at_every_single_write() {
     // In a folder with merges of logs, and in an object store with merges of metrics.

@@ -186,8 +186,17 @@ impl Manifest {
         let number = |path: &Path| path.filename()?.strip_suffix(".json")?.parse().ok();
         let mut numbers: Vec<u64> = paths.iter().filter_map(number).collect();
         numbers.sort_unstable();
-        let mut found: Option<(u64, Bytes)> = None;
-        let mut number = numbers.last().copied().unwrap_or(1);
+        match (Self::newest(objects, numbers.last().copied()).await?, numbers.last()) {
+            (Some((number, bytes)), _) => Ok(Some((Self::decode(&bytes, number)?, numbers))),
+            (None, Some(&last)) => Err(Error::corrupt(Self::path(last), 0, "the manifest is listed and is not there")),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The newest stored state, and its number, from the last listed one on.
+    async fn newest(objects: &dyn ObjectStore, listed: Option<u64>) -> Result<Option<(u64, Bytes)>> {
+        let mut found = None;
+        let mut number = listed.unwrap_or(1);
         let mut end = number.saturating_add(PROBES);
         while number <= end {
             if let Some(bytes) = Self::read(objects, number).await? {
@@ -196,11 +205,7 @@ impl Manifest {
             }
             number += 1;
         }
-        match (found, numbers.last()) {
-            (Some((number, bytes)), _) => Ok(Some((Self::decode(&bytes, number)?, numbers))),
-            (None, Some(&last)) => Err(Error::corrupt(Self::path(last), 0, "the manifest is listed and is not there")),
-            (None, None) => Ok(None),
-        }
+        Ok(found)
     }
 
     async fn read(objects: &dyn ObjectStore, number: u64) -> Result<Option<Bytes>> {
@@ -241,6 +246,25 @@ mod tests {
         assert_eq!(Manifest::decode(stored.as_bytes(), 7).unwrap(), manifest);
         assert!(Manifest::decode(stored.replace("2048", "2049").as_bytes(), 7).is_err());
         assert!(Manifest::decode(stored.as_bytes(), 8).is_err());
+    }
+
+    #[tokio::test]
+    async fn manifests_after_the_last_listed_one_are_found_across_gaps() {
+        // Numbers whose put failed are missing.
+        for (stored, listed, newest) in [
+            (vec![3, 4, 5], Some(5), Some(5)),
+            (vec![3, 4, 5], Some(3), Some(5)),
+            (vec![3, 7, 14], Some(3), Some(14)),
+            (vec![1, 2], None, Some(2)),
+            (vec![], None, None),
+        ] {
+            let objects = object_store::memory::InMemory::new();
+            for number in &stored {
+                Manifest { number: *number, ..Manifest::first() }.put(&objects).await.unwrap();
+            }
+            let found = Manifest::newest(&objects, listed).await.unwrap();
+            assert_eq!(found.map(|(number, _)| number), newest, "{stored:?} with {listed:?} listed");
+        }
     }
 
     #[test]
