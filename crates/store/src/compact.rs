@@ -1,10 +1,12 @@
 //! Rewrites segments of one kind as one: merges them in order and leaves out what was removed (metrics: `compact_metrics.rs`).
 //!
+//! It has a share of a core at most (`pace.rs`), so that appends and queries go on beside it.
 //! A rewrite changes nothing until the manifest lists the new segment instead of the old ones; a crash before leaves an orphan.
 
 use crate::compact_metrics;
 use crate::error::{Error, Result};
 use crate::manifest::Removed;
+use crate::pace::Pace;
 use crate::segment::events::EventWriter;
 use crate::segment::logs::{LogColumns, LogWriter};
 use crate::segment::{EncodedSegment, Keys, Kind, ROW_GROUP_BYTES_MAX, Segment, SegmentWriter, column, events, logs};
@@ -53,12 +55,15 @@ async fn merge(
     removed: Arc<Removed>,
 ) -> Result<Option<EncodedSegment>> {
     let mut rewrite = Rewrite::new(state, output, removed);
+    let mut pace = Pace::new(state.options.rewrite_share);
     for (at, segment) in inputs.into_iter().enumerate() {
         rewrite.inputs.push(Input { segment, row_group: 0, row: 0, batch: 0, keys: Vec::new(), at: 0 });
         rewrite.advance(at).await?;
     }
     while let Some(Reverse((_, input))) = rewrite.heads.pop() {
-        rewrite.take(input)?;
+        if rewrite.take(input)? {
+            pace.keep().await;
+        }
         rewrite.advance(input).await?;
     }
     rewrite.write()?;
@@ -182,8 +187,8 @@ impl Rewrite {
         }
     }
 
-    /// Chooses the present row of an input for the output.
-    fn take(&mut self, at: usize) -> Result<()> {
+    /// Chooses the present row of an input for the output; true when this completed a row group.
+    fn take(&mut self, at: usize) -> Result<bool> {
         let input = &mut self.inputs[at];
         let (batch, row) = (input.batch, input.at);
         input.at += 1;
@@ -194,10 +199,11 @@ impl Rewrite {
         let text: &StringArray = column(&self.batches[batch], text)?;
         self.chosen_bytes += text.value_length(row) as usize;
         self.chosen.push((batch, row));
-        if self.chosen.len() >= self.row_group_rows || self.chosen_bytes >= ROW_GROUP_BYTES_MAX {
+        let is_full = self.chosen.len() >= self.row_group_rows || self.chosen_bytes >= ROW_GROUP_BYTES_MAX;
+        if is_full {
             self.write()?;
         }
-        Ok(())
+        Ok(is_full)
     }
 
     /// Writes what was chosen as one row group, and lets go of batches that are read to their end.

@@ -4,6 +4,7 @@
 use crate::chunk;
 use crate::error::{Error, Result};
 use crate::manifest::Removed;
+use crate::pace::Pace;
 use crate::points::{PointSlice, Points, Totals};
 use crate::rollup::{self, Lanes};
 use crate::segment::metrics::{CHUNK_COLUMNS, ChunkColumns, ChunkRow, MetricWriter};
@@ -29,6 +30,7 @@ pub(crate) async fn merge(
     let writer = SegmentWriter::new(state.next_segment(), Kind::Metrics, state.options.row_group_rows)?;
     let mut output = MetricWriter::new(writer, state.options.row_group_rows);
     let mut readers: Vec<Reader> = inputs.iter().map(|segment| Reader::new(Arc::clone(segment))).collect();
+    let mut pace = Pace::new(state.options.rewrite_share);
     for (key, number) in series(state, inputs) {
         let mut joined = Joined::new(removed.metrics_from());
         for reader in &mut readers {
@@ -36,6 +38,7 @@ pub(crate) async fn merge(
         }
         joined.roll_up(tiers)?;
         joined.write(number, &key, &mut output)?;
+        pace.keep().await;
     }
     let series = state.series();
     let (writer, keys) = output.finish(&series)?;

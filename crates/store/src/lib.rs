@@ -35,8 +35,10 @@ mod merge;
 mod metric_lines;
 mod numbers;
 mod open;
+mod pace;
 mod points;
 mod position;
+mod recent;
 mod rollup;
 mod scan_events;
 mod scan_logs;
@@ -104,6 +106,10 @@ pub struct Options {
     pub row_group_rows: usize,
     /// Most memory for token filters that searches have read, bytes.
     pub filter_cache_bytes_max: usize,
+    /// Most memory for metric points that are in segments already and still read from memory, bytes.
+    pub recent_metric_bytes_max: usize,
+    /// The share of a core that merging and rewriting of segments may have, above 0 and up to 1.
+    pub rewrite_share: f64,
     /// Threads that searches share.
     pub search_threads: usize,
     /// How long metric points are kept in each resolution, finest first; empty to keep all as they come.
@@ -126,6 +132,8 @@ impl Default for Options {
             room_wait: Duration::from_secs(15),
             row_group_rows: 32 * 1024,
             filter_cache_bytes_max: 32 * 1024 * 1024,
+            recent_metric_bytes_max: 32 * 1024 * 1024,
+            rewrite_share: 0.5,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             metric_tiers: MetricTier::aws(),
             salt: 0,
@@ -185,6 +193,12 @@ impl Store {
     /// Series that the filter admits, in key order, from memory.
     pub fn list_series(&self, filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
         self.state.series().list(filter)
+    }
+
+    /// One series of each of the next `max` metrics that the filter admits, in key order; of `after` its metric counts, and the list
+    /// goes on behind it. From memory.
+    pub fn list_metrics(&self, filter: &SeriesFilter, after: Option<&SeriesKey>, max: usize) -> Vec<Arc<SeriesKey>> {
+        self.state.series().list_metrics(filter, after, max)
     }
 
     /// The series of one metric with exactly these dimensions (sorted by name): one for each unit, or the one of `unit`.

@@ -102,6 +102,7 @@ fn expire_series(state: &State, cutoff: Timestamp) {
     for memtable in &snapshot.memtables {
         used.extend(memtable.metrics().iter().map(|lines| lines.number));
     }
+    used.extend(snapshot.recent.numbers());
     state.series_mut().expire(cutoff, &used);
 }
 

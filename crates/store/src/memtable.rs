@@ -54,6 +54,17 @@ pub(crate) struct Cut {
     pub event_tree: Arc<Frontier>,
 }
 
+/// The points of a memtable, which may outlive it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedMetrics(Arc<RwLock<MetricLines>>);
+
+impl SharedMetrics {
+    /// The points.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, MetricLines> {
+        read(&self.0)
+    }
+}
+
 /// Records of all kinds since the last cut. Only the writer adds; scans read beside it.
 #[derive(Debug)]
 pub(crate) struct Memtable {
@@ -61,7 +72,7 @@ pub(crate) struct Memtable {
     cut: OnceLock<Cut>,
     // Readers are scans and the flush; they never wait for each other.
     logs: RwLock<BTreeMap<GroupId, GroupLines>>,
-    metrics: RwLock<MetricLines>,
+    metrics: SharedMetrics,
     events: RwLock<EventLines>,
     bytes: AtomicUsize,
     rows: AtomicUsize,
@@ -73,7 +84,7 @@ impl Default for Memtable {
         Self {
             cut: OnceLock::new(),
             logs: RwLock::default(),
-            metrics: RwLock::default(),
+            metrics: SharedMetrics::default(),
             events: RwLock::default(),
             bytes: AtomicUsize::new(0),
             rows: AtomicUsize::new(0),
@@ -124,7 +135,7 @@ impl Memtable {
         mut number: impl FnMut(&Datapoint) -> SeriesNumber,
     ) {
         let (mut bytes, rows) = (0, points.len());
-        let mut metrics = write(&self.metrics);
+        let mut metrics = write(&self.metrics.0);
         for point in points {
             bytes += point_bytes(&point.observation);
             metrics.add(number(&point), point.timestamp, u16::from(point.resolution_secs), point.observation);
@@ -183,7 +194,12 @@ impl Memtable {
 
     /// All series with their points.
     pub(crate) fn metrics(&self) -> RwLockReadGuard<'_, MetricLines> {
-        read(&self.metrics)
+        self.metrics.read()
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared_metrics(&self) -> SharedMetrics {
+        self.metrics.clone()
     }
 
     /// All events, for the flush.

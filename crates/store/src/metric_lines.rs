@@ -4,6 +4,10 @@ use crate::points::Points;
 use crate::series::SeriesNumber;
 use model::{Observation, Timestamp};
 
+/// Memory of a series with one lane, and of a point, with slack.
+const SERIES_BYTES: usize = 256;
+const POINT_BYTES: usize = 24;
+
 /// No line for this series.
 const NONE: u32 = u32::MAX;
 
@@ -67,6 +71,13 @@ impl MetricLines {
     /// All series, in no order that means something.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &SeriesLines> {
         self.series.iter()
+    }
+
+    /// Memory that the points take, bytes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let lanes = self.series.iter().flat_map(|lines| &lines.lanes);
+        let points: usize = lanes.map(|lane| lane.points.len()).sum();
+        self.places.len() * size_of::<u32>() + self.series.len() * SERIES_BYTES + points * POINT_BYTES
     }
 
     /// True when there is none.

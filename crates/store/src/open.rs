@@ -11,6 +11,7 @@ use crate::journal::{self, Journal, Recovered};
 use crate::lock::DirLock;
 use crate::manifest::Manifest;
 use crate::memtable::{Cut, Memtable};
+use crate::recent::Recent;
 use crate::search_threads::SearchThreads;
 use crate::segment::{Segment, SegmentEntry};
 use crate::series::SeriesIndex;
@@ -54,6 +55,7 @@ impl Store {
             objects,
             snapshot: Mutex::new(Arc::new(Snapshot {
                 memtables: vec![Arc::clone(&replayed.memtable)],
+                recent: Arc::new(Recent::new(&segments)),
                 segments,
                 removed: Arc::new(manifest.removed.clone()),
             })),

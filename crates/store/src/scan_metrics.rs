@@ -1,12 +1,14 @@
 //! `gather_series` and `scan_series`: the points of some series within a time range, from memtables and segments.
 //!
-//! What is skipped: segments without the series or the time range; of the others only chunks of the series that touch the
+//! What is skipped: all segments where the range is so recent that memory has all of it (`recent.rs`); else segments without the
+//! series or the time range; of the others only chunks of the series that touch the
 //! range are read, and a chunk whose totals suffice is not decoded. Many series are read by several threads, each a row group
 //! and a chunk at a time, so that a scan holds little more than what its reader gathers.
 
 use crate::Store;
 use crate::chunk;
 use crate::error::{Error, Result};
+use crate::metric_lines::MetricLines;
 use crate::points::{PointSlice, Points, Totals};
 use crate::segment::Segment;
 use crate::segment::column;
@@ -66,11 +68,13 @@ impl Store {
         if range.is_empty() || asked.is_empty() {
             return Ok(empty);
         }
+        let is_recent = snapshot.recent.covers(range, self.state().clock.0.now(), &self.metric_tiers());
         let stop = Arc::new(AtomicBool::new(false));
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let threads = (asked.len() / SERIES_PER_THREAD_MIN).clamp(1, cores);
         let _stopped = StopOnDrop(Arc::clone(&stop));
-        let scan = |gathered| Scan { snapshot: Arc::clone(&snapshot), range, stop: Arc::clone(&stop), gathered };
+        let scan =
+            |gathered| Scan { snapshot: Arc::clone(&snapshot), range, is_recent, stop: Arc::clone(&stop), gathered };
         if threads == 1 {
             return scan(empty).run(&asked).await;
         }
@@ -135,6 +139,8 @@ impl Gather for Lists {
 struct Scan<G> {
     snapshot: Arc<Snapshot>,
     range: TimeRange,
+    /// Segments have nothing more.
+    is_recent: bool,
     stop: Arc<AtomicBool>,
     gathered: G,
 }
@@ -148,20 +154,29 @@ struct Asked {
 impl<G: Gather> Scan<G> {
     async fn run(mut self, asked: &[(usize, SeriesNumber)]) -> Result<G> {
         let snapshot = Arc::clone(&self.snapshot);
-        for segment in &snapshot.segments {
-            if self.range.overlaps(segment.min_time(), segment.max_time()) {
-                self.read_segment(segment, asked).await?;
+        if self.is_recent {
+            for flushed in snapshot.recent.metrics() {
+                self.read_memory(&flushed.read(), asked);
             }
-        }
-        for memtable in &snapshot.memtables {
-            let metrics = memtable.metrics();
-            for &(place, number) in asked {
-                for lane in metrics.get(number).into_iter().flat_map(|lines| &lines.lanes) {
-                    lane.ascending(|points| self.add(place, lane.resolution_secs, points.all()));
+        } else {
+            for segment in &snapshot.segments {
+                if self.range.overlaps(segment.min_time(), segment.max_time()) {
+                    self.read_segment(segment, asked).await?;
                 }
             }
         }
+        for memtable in &snapshot.memtables {
+            self.read_memory(&memtable.metrics(), asked);
+        }
         Ok(self.gathered)
+    }
+
+    fn read_memory(&mut self, metrics: &MetricLines, asked: &[(usize, SeriesNumber)]) {
+        for &(place, number) in asked {
+            for lane in metrics.get(number).into_iter().flat_map(|lines| &lines.lanes) {
+                lane.ascending(|points| self.add(place, lane.resolution_secs, points.all()));
+            }
+        }
     }
 
     fn add(&mut self, place: usize, resolution_secs: u16, points: PointSlice<'_>) {

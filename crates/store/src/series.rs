@@ -177,14 +177,37 @@ impl SeriesIndex {
 
     /// Series that the filter admits, in key order.
     pub(crate) fn list(&self, filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
+        match self.short_posting(filter) {
+            Some(posting) => self.list_posting(posting, filter),
+            None => self.range(filter, None).cloned().collect(),
+        }
+    }
+
+    /// One series, the first by its unit, of each of the next `max` metrics after the metric of `after`, in key order. Its work is in
+    /// proportion to `max` where nearly all series of the range are admitted.
+    pub(crate) fn list_metrics(
+        &self,
+        filter: &SeriesFilter,
+        after: Option<&SeriesKey>,
+        max: usize,
+    ) -> Vec<Arc<SeriesKey>> {
+        match self.short_posting(filter) {
+            Some(posting) => {
+                let list = self.list_posting(posting, filter);
+                let start = after.map_or(0, |after| list.partition_point(|key| metric(key) <= metric(after)));
+                first_units(list.iter().skip(start), max)
+            }
+            None => first_units(self.range(filter, after), max),
+        }
+    }
+
+    /// The shortest posting of the filter, unless it names so many series that to sort them costs more than to pass over the
+    /// others.
+    fn short_posting(&self, filter: &SeriesFilter) -> Option<&[SeriesNumber]> {
         let named = filter.name.iter().map(|name| self.name_term(name));
         let having = filter.dimensions.iter().map(|(name, value)| self.dimension_term(name, value.as_deref()));
         let postings = named.chain(having).map(|term| self.postings.get(&term).map(Vec::as_slice).unwrap_or_default());
-        // The shortest posting, unless it names so many series that to sort them costs more than to pass over the others.
-        match postings.min_by_key(|posting| posting.len()) {
-            Some(posting) if posting.len() <= self.sorted.len() / 8 => self.list_posting(posting, filter),
-            _ => self.list_range(filter),
-        }
+        postings.min_by_key(|posting| posting.len()).filter(|posting| posting.len() <= self.sorted.len() / 8)
     }
 
     fn list_posting(&self, posting: &[SeriesNumber], filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
@@ -195,13 +218,22 @@ impl SeriesIndex {
         list
     }
 
-    fn list_range(&self, filter: &SeriesFilter) -> Vec<Arc<SeriesKey>> {
-        let first = SeriesKey {
-            account: filter.account.clone(),
-            region: filter.region.clone(),
-            namespace: filter.namespace.clone().unwrap_or_default(),
-            name: filter.namespace.as_ref().and(filter.name.clone()).unwrap_or_default(),
-            ..SeriesKey::default()
+    /// The admitted series after the metric of `after`.
+    fn range<'a>(
+        &'a self,
+        filter: &'a SeriesFilter,
+        after: Option<&SeriesKey>,
+    ) -> impl Iterator<Item = &'a Arc<SeriesKey>> {
+        let first = match after {
+            // Behind every unit of this metric.
+            Some(after) => SeriesKey { unit: char::MAX.into(), ..after.clone() },
+            None => SeriesKey {
+                account: filter.account.clone(),
+                region: filter.region.clone(),
+                namespace: filter.namespace.clone().unwrap_or_default(),
+                name: filter.namespace.as_ref().and(filter.name.clone()).unwrap_or_default(),
+                ..SeriesKey::default()
+            },
         };
         self.sorted
             .range(first..)
@@ -213,8 +245,7 @@ impl SeriesIndex {
                     })
             })
             .filter(|(key, number)| filter.admits(key, self.last_written(**number)))
-            .map(|(key, _)| Arc::clone(key))
-            .collect()
+            .map(|(key, _)| key)
     }
 
     /// The series of one metric with exactly these dimensions: one per unit.
@@ -234,6 +265,25 @@ impl SeriesIndex {
             .map(Arc::clone)
             .collect()
     }
+}
+
+/// What tells metrics apart within an account and region.
+fn metric(key: &SeriesKey) -> (&str, &str, &[(String, String)]) {
+    (&key.namespace, &key.name, &key.dimensions)
+}
+
+/// The first of each metric, of the first `max` metrics; `keys` are in key order.
+fn first_units<'a>(keys: impl Iterator<Item = &'a Arc<SeriesKey>>, max: usize) -> Vec<Arc<SeriesKey>> {
+    let mut firsts: Vec<Arc<SeriesKey>> = Vec::new();
+    for key in keys {
+        if firsts.last().is_none_or(|last| metric(last) != metric(key)) {
+            if firsts.len() == max {
+                break;
+            }
+            firsts.push(Arc::clone(key));
+        }
+    }
+    firsts
 }
 
 #[cfg(test)]
@@ -302,12 +352,48 @@ mod tests {
         ];
         let lengths = filters.map(|filter| {
             let list = index.list(&filter);
-            assert_eq!(list, index.list_range(&filter));
+            assert!(list.iter().eq(index.range(&filter, None)));
             list.len()
         });
         assert_eq!(lengths, [18, 18, 0, 0, 18]);
         let elsewhere = SeriesFilter { region: "x".into(), dimensions: vec![("s".into(), Some("3".into()))], ..all };
         assert!(index.list(&elsewhere).is_empty());
+    }
+
+    #[test]
+    fn pages_of_metrics_join_to_the_list() {
+        let mut index = SeriesIndex::default();
+        for n in 0..300u32 {
+            let (instance, service) = ((n % 50).to_string(), (n % 40).to_string());
+            let key = key(
+                ["A", "B"][n as usize / 200],
+                "cpu",
+                &[("i", &instance), ("s", &service)],
+                ["Count", "None"][n as usize % 2],
+            );
+            index.touch(&key, Timestamp(i64::from(n)), (Timestamp(0), 1.0));
+        }
+        let all = SeriesFilter { account: "1".into(), region: "r".into(), ..SeriesFilter::default() };
+        let filters = [
+            all.clone(),
+            SeriesFilter { namespace: Some("B".into()), ..all.clone() },
+            SeriesFilter { dimensions: vec![("s".into(), Some("3".into()))], ..all.clone() },
+            SeriesFilter { active_since: Some(Timestamp(120)), ..all },
+        ];
+        for filter in filters {
+            let mut expected: Vec<_> = index.list(&filter);
+            expected.dedup_by(|next, first| metric(next) == metric(first));
+            let (mut joined, mut after) = (Vec::new(), None);
+            loop {
+                let page = index.list_metrics(&filter, after.as_deref(), 7);
+                assert!(page.len() <= 7);
+                let Some(last) = page.last() else { break };
+                after = Some(Arc::clone(last));
+                joined.extend(page);
+            }
+            assert_eq!(joined, expected, "{filter:?}");
+            assert!(joined.len() >= 5, "{filter:?}");
+        }
     }
 
     #[test]

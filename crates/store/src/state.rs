@@ -10,6 +10,7 @@ use crate::journal;
 use crate::lock::DirLock;
 use crate::manifest::{Manifest, Removed};
 use crate::memtable::{Cut, Memtable};
+use crate::recent::Recent;
 use crate::search_threads::SearchThreads;
 use crate::segment::{Segment, SegmentEntry};
 use crate::series::SeriesIndex;
@@ -26,6 +27,8 @@ pub(crate) struct Snapshot {
     /// Oldest first; the last one is active, the others are being flushed.
     pub memtables: Vec<Arc<Memtable>>,
     pub segments: Vec<Arc<Segment>>,
+    /// Points that are in segments, and can be had from memory.
+    pub recent: Arc<Recent>,
     pub removed: Arc<Removed>,
 }
 
@@ -208,6 +211,7 @@ impl State {
         let mut next = Snapshot::clone(&self.snapshot());
         if let Some((_, cut)) = &change.reset {
             (next.segments, next.removed) = (Vec::new(), Arc::default());
+            next.recent = Arc::new(Recent::new(&[]));
             return Some((next, cut.clone()));
         }
         let listed = |id: &u64| next.segments.iter().any(|segment| segment.entry.id == *id);
@@ -219,6 +223,9 @@ impl State {
         let cut = change.flushed.as_ref().and_then(|flushed| flushed.cut()).unwrap_or(cut);
         next.segments.retain(|segment| !change.drop.contains(&segment.entry.id));
         next.segments.extend(change.add.iter().cloned());
+        if let Some(flushed) = &change.flushed {
+            next.recent = Arc::new(next.recent.with(flushed, self.options.recent_metric_bytes_max));
+        }
         if let Some(removed) = &change.removed {
             next.removed = Arc::new(removed.clone());
         }

@@ -91,9 +91,9 @@ pub fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(NOW))
 }
 
-/// Small row groups, so that little data makes many of them; no roll-ups, for most times in these tests are long ago.
+/// Small row groups, so that little data makes many of them; no roll-ups, for most times in these tests are long ago; no rests.
 pub fn options(dir: &Path) -> Options {
-    Options { dir: dir.into(), row_group_rows: 16, metric_tiers: Vec::new(), ..Options::default() }
+    Options { dir: dir.into(), row_group_rows: 16, metric_tiers: Vec::new(), rewrite_share: 1.0, ..Options::default() }
 }
 
 pub async fn open(dir: &Path) -> Store {

@@ -122,7 +122,7 @@ async fn many_small_segments_become_one_and_their_objects_go() {
     assert_eq!(store.health().segments, 6);
     store.maintain(&Retention::default()).await.unwrap();
     let objects = std::fs::read_dir(dir.path().join("objects/segments/logs")).unwrap().count();
-    assert_eq!(objects, 6, "two segments, their indexes and filters are left");
+    assert_eq!(objects, 8, "two segments, their indexes, filters and fields are left");
     for reopened in [false, true] {
         let store = if reopened { open(dir.path()).await } else { store.clone() };
         let now = (

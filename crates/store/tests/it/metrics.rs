@@ -5,7 +5,7 @@ use arrow_array::Array;
 use model::{Batch, Classify, ErrorKind, Observation, SeriesKey, TimeRange, Timestamp};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::sync::Arc;
-use store::{Gather, Part, Retention, Store, Totals};
+use store::{Gather, Options, Part, Retention, Store, Totals};
 
 /// Totals of each series; `whole` says whether totals of chunks will do.
 #[derive(Clone)]
@@ -89,6 +89,70 @@ async fn large_scans_say_the_same_from_memory_segments_and_totals() {
             }
             _ => store.flush().await.unwrap(),
         }
+    }
+}
+
+/// The segments are taken away: what is recent is still read, and what is not is an error.
+#[tokio::test]
+async fn recent_points_are_read_from_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let cpu = series("cpu", 1);
+    let append = |ago: i64, value: f64| {
+        let datapoints = vec![point(&cpu, NOW.0 - ago, Observation::value(value))];
+        store.append(Batch { datapoints, ..Batch::default() })
+    };
+    let folder = dir.path().join("objects/segments/metrics");
+    let since = |ago: i64| TimeRange::new(NOW - ago, NOW + 1);
+    let found = async |ago: i64| {
+        let lists = store.scan_series(std::slice::from_ref(&cpu), since(ago)).await;
+        lists.map(|lists| lists[0].iter().map(|point| point.observation.stats().1).collect::<Vec<f64>>())
+    };
+    append(7_200_000, 1.0).await.unwrap();
+    append(120_000, 2.0).await.unwrap();
+    store.flush().await.unwrap();
+    append(60_000, 3.0).await.unwrap();
+    store.flush().await.unwrap();
+    // Late, and still in the memtable.
+    append(90_000, 4.0).await.unwrap();
+    assert_eq!(found(8_000_000).await.unwrap(), [1.0, 2.0, 4.0, 3.0]);
+    let rename = |from: &str, to: &str| {
+        let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+        let files = files.filter(|path| path.extension().is_some_and(|extension| extension == from));
+        let renamed = files.map(|path| std::fs::rename(&path, path.with_extension(to)).unwrap()).count();
+        assert_eq!(renamed, 2);
+    };
+    rename("parquet", "away");
+    assert_eq!(found(130_000).await.unwrap(), [2.0, 4.0, 3.0]);
+    assert!(found(8_000_000).await.is_err(), "two hours are too long for memory");
+    rename("away", "parquet");
+    assert_eq!(found(8_000_000).await.unwrap().len(), 4);
+}
+
+/// After a restart, and when there is no memory for it, the same points come from segments.
+#[tokio::test]
+async fn what_is_not_in_memory_any_more_is_read_from_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = |bytes| Options { recent_metric_bytes_max: bytes, ..options(dir.path()) };
+    let cpu = series("cpu", 1);
+    let range = TimeRange::new(NOW - 600_000, NOW + 1);
+    let mut expected = Vec::new();
+    for (start, bytes) in [0, 700, usize::MAX].into_iter().enumerate() {
+        let store = Store::open(options(bytes), clock()).await.unwrap();
+        for part in 0..4 {
+            let value = (start * 4 + part) as f64;
+            let datapoints =
+                vec![point(&cpu, NOW.0 - 500_000 + expected.len() as i64 * 1000, Observation::value(value))];
+            store.append(Batch { datapoints, ..Batch::default() }).await.unwrap();
+            expected.push(value);
+            if part < 3 {
+                store.flush().await.unwrap();
+            }
+            let lists = store.scan_series(std::slice::from_ref(&cpu), range).await.unwrap();
+            let found: Vec<f64> = lists[0].iter().map(|point| point.observation.stats().1).collect();
+            assert_eq!(found, expected, "start {start}, part {part}");
+        }
+        store.close().await.unwrap();
     }
 }
 

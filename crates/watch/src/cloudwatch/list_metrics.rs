@@ -11,7 +11,6 @@ use model::limits::{METRIC_LIST_PAGE, METRIC_LISTED_MS};
 use model::time::HOUR;
 use model::{Caller, SeriesKey};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use store::SeriesFilter;
 use wire::ApiError;
 use wire::cloudwatch::{Dimension, ListMetricsInput, ListMetricsOutput, Metric};
@@ -36,45 +35,32 @@ pub async fn list_metrics(
     let mut next_token = None;
     if input.owning_account.as_ref().is_none_or(|account| *account == caller.scope.account) {
         let active_ms = if input.recently_active.is_some() { RECENTLY_ACTIVE_MS } else { METRIC_LISTED_MS };
-        let found = watch.store.list_series(&SeriesFilter {
+        let filter = SeriesFilter {
             account: caller.scope.account.clone(),
             region: caller.scope.region.clone(),
             namespace: input.namespace,
             name: input.metric_name,
             dimensions: input.dimensions.into_iter().flatten().map(|filter| (filter.name, filter.value)).collect(),
             active_since: Some(watch.clock.now() - active_ms),
+        };
+        let after = after.map(|Cursor(namespace, name, dimensions)| SeriesKey {
+            account: filter.account.clone(),
+            region: filter.region.clone(),
+            namespace,
+            name,
+            dimensions,
+            unit: String::new(),
         });
-        let mut page = distinct(&found, after.as_ref());
+        // One more than a page, to know whether there is another.
+        let mut page = watch.store.list_metrics(&filter, after.as_ref(), METRIC_LIST_PAGE + 1);
         if page.len() > METRIC_LIST_PAGE {
             page.truncate(METRIC_LIST_PAGE);
             next_token = page.last().map(|last| binding.token(&cursor(last))).transpose()?;
         }
-        metrics = page.into_iter().map(metric).collect();
+        metrics = page.iter().map(|key| metric(key)).collect();
     }
     let owning_accounts = linked.then(|| vec![caller.scope.account.clone(); metrics.len()]);
     Ok(ListMetricsOutput { metrics: Some(metrics), next_token, owning_accounts })
-}
-
-/// The metrics after `after`, one more than a page at most. `found` is sorted; units do not tell metrics apart.
-fn distinct<'a>(found: &'a [Arc<SeriesKey>], after: Option<&Cursor>) -> Vec<&'a SeriesKey> {
-    let start = match after {
-        Some(cursor) => found.partition_point(|key| identity(key) <= (&cursor.0, &cursor.1, &cursor.2)),
-        None => 0,
-    };
-    let mut page: Vec<&SeriesKey> = Vec::new();
-    for key in found.iter().skip(start) {
-        if page.last().is_none_or(|last| identity(last) != identity(key)) {
-            page.push(key);
-            if page.len() > METRIC_LIST_PAGE {
-                break;
-            }
-        }
-    }
-    page
-}
-
-fn identity(key: &SeriesKey) -> (&String, &String, &Vec<(String, String)>) {
-    (&key.namespace, &key.name, &key.dimensions)
 }
 
 fn cursor(key: &SeriesKey) -> Cursor {
