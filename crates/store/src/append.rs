@@ -74,9 +74,11 @@ impl Store {
     /// Waits until the memtables have room, as long as flushes go on to make it.
     async fn wait_for_room(&self) -> Result<()> {
         let state = self.state();
-        if throttle(state).is_ok() {
+        if has_room(state).is_ok() {
             return Ok(());
         }
+        // A flush or a cut that failed is tried again only when it is asked for.
+        wake_flusher(state);
         if lock(&state.cut_error).is_some() {
             self.command(Command::CutIfDue)?;
         }
@@ -87,7 +89,7 @@ impl Store {
                 tokio::pin!(freed);
                 freed.as_mut().enable();
                 state.check_poison()?;
-                match throttle(state) {
+                match has_room(state) {
                     Ok(()) => return Ok(()),
                     Err(error) if state.flush_error().is_some() => return Err(error),
                     Err(_) => freed.await,
@@ -96,19 +98,17 @@ impl Store {
         };
         match tokio::time::timeout(state.options.room_wait, waiting).await {
             Ok(outcome) => outcome,
-            Err(_) => throttle(state),
+            Err(_) => has_room(state),
         }
     }
 }
 
-fn throttle(state: &State) -> Result<()> {
+fn has_room(state: &State) -> Result<()> {
     let bytes_max = state.options.memtable_bytes_max.saturating_mul(3);
     let waiting_bytes = state.memtable_bytes().saturating_add(state.queued_bytes.load(Ordering::Relaxed));
     if waiting_bytes <= bytes_max && state.queued_batches.load(Ordering::Relaxed) < QUEUE_BATCHES_MAX {
         return Ok(());
     }
-    // A flush that failed is tried again only when it is asked for.
-    wake_flusher(state);
     Err(Error::Throttled { waiting_bytes, bytes_max })
 }
 
@@ -202,6 +202,8 @@ impl Writer {
         if self.is_due(written) {
             self.cut_due();
         }
+        // Some wait for the queue to become shorter.
+        self.state.room.notify_waiters();
         next
     }
 
@@ -261,12 +263,9 @@ impl Writer {
     /// Cuts a memtable that is large or old. After a failure the memtable stays as it is: when the disk is full, the next
     /// append tries again, and any other failure poisons the journal.
     fn cut_due(&mut self) {
-        let cut = self.cut();
-        if let Err(error) = &cut {
+        if let Err(error) = self.cut() {
             tracing::error!(%error, "cut a memtable");
         }
-        *lock(&self.state.cut_error) = cut.err().map(|error| error.to_string());
-        self.state.room.notify_waiters();
     }
 
     /// Begins a new journal, durable, for a new memtable.
@@ -274,8 +273,12 @@ impl Writer {
         self.state.check_poison()?;
         let number = self.journal.number() + 1;
         let salt = self.state.options.salt;
-        let journal = Journal::create(self.state.disk.as_ref(), &self.state.journal_folder, number, salt)
-            .map_err(|error| self.state.poison_unless_full(error))?;
+        let created = Journal::create(self.state.disk.as_ref(), &self.state.journal_folder, number, salt)
+            .map_err(|error| self.state.poison_unless_full(error));
+        *lock(&self.state.cut_error) = created.as_ref().err().map(ToString::to_string);
+        // Appends that wait for room see that it will come, or that it will not.
+        self.state.room.notify_waiters();
+        let journal = created?;
         lock(&self.state.journals).insert(number, journal.len());
         let cut = Cut {
             journal_first: number,

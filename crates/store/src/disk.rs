@@ -1,7 +1,7 @@
 //! `Disk`: the local disk as a parameter, so that simulations can fail a sync, tear a write, lose a name or fill up.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::Path;
 
 /// What the journal and the folder of objects need of a disk.
@@ -14,6 +14,8 @@ pub trait Disk: std::fmt::Debug + Send + Sync + 'static {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
     /// Cuts a file to `len` bytes and makes what is left durable.
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
+    /// Writes `bytes` over what a file has from `at` on, ends the file there, and makes all of it durable.
+    fn rewrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()>;
     /// Removes a file. A crash may bring it back.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Writes a file anew and makes its content durable, but not its name.
@@ -56,6 +58,14 @@ impl Disk for LocalDisk {
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(path)?;
         file.set_len(len)?;
+        file.sync_all()
+    }
+
+    fn rewrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(at + bytes.len() as u64)?;
+        file.seek(io::SeekFrom::Start(at))?;
+        file.write_all(bytes)?;
         file.sync_all()
     }
 

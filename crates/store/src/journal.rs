@@ -250,7 +250,7 @@ pub(crate) fn recover(
         }
         let bytes = disk.read(&path).map_err(Error::io("read", &path))?;
         let is_last = at + 1 == live.len();
-        let (good, torn) = replay(&path, number, &bytes, is_last, apply)?;
+        let Replayed { good, durable, torn } = replay(&path, number, &bytes, is_last, apply)?;
         if let Some(reason) = torn {
             let cut_bytes = bytes.len() - good;
             tracing::warn!(file = %path.display(), offset = good, cut_bytes, reason, "cut a torn tail off the journal");
@@ -261,8 +261,9 @@ pub(crate) fn recover(
             }
         }
         if is_last {
-            // Also when nothing is torn: what was written and never synced becomes visible now, so it must become durable.
-            disk.truncate(&path, good as u64).map_err(Error::io("truncate", &path))?;
+            // Also when nothing is torn: what was written and never synced becomes visible now, so it must become durable. It is
+            // written again, because after a failed sync the kernel may take bytes for durable that never reached the disk.
+            disk.rewrite(&path, durable as u64, &bytes[durable..good]).map_err(Error::io("rewrite", &path))?;
         }
         recovered.last = number;
         recovered.files.push((number, good as u64));
@@ -270,54 +271,58 @@ pub(crate) fn recover(
     Ok(recovered)
 }
 
-/// True when some journal file holds a frame.
-pub(crate) fn has_frames(disk: &dyn Disk, folder: &Path) -> Result<bool> {
-    for number in list_files(disk, folder)? {
-        let path = file_path(folder, number);
-        if disk.read(&path).map_err(Error::io("read", &path))?.len() > FILE_HEADER_BYTES {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn list_files(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>> {
+/// Numbers of the files in a folder, ascending.
+pub(crate) fn list_files(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>> {
     let names = disk.list(folder).map_err(Error::io("list", folder))?;
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".journal")?.parse().ok()).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
 
-/// Applies the frames of one file; answers the length of its intact part and, for a torn tail, why it is torn.
+/// What one file holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Replayed {
+    /// Length of its intact part.
+    pub good: usize,
+    /// How much of that is known to be durable: all but the last group.
+    pub durable: usize,
+    /// For a torn tail, why it is torn.
+    pub torn: Option<&'static str>,
+}
+
+/// Applies the frames of one file.
 fn replay(
     path: &Path,
     number: u64,
     bytes: &[u8],
     is_last: bool,
     apply: &mut dyn FnMut(FrameMeta, Batch),
-) -> Result<(usize, Option<&'static str>)> {
+) -> Result<Replayed> {
     let file = path.display().to_string();
     let salt = match read_file_header(bytes, number) {
         Ok(salt) => salt,
-        Err(reason) if is_last && bytes.len() <= FILE_HEADER_BYTES => return Ok((0, Some(reason))),
+        Err(reason) if is_last && bytes.len() <= FILE_HEADER_BYTES => {
+            return Ok(Replayed { good: 0, durable: 0, torn: Some(reason) });
+        }
         Err(reason) => return Err(Error::corrupt(file, 0, reason)),
     };
-    let mut offset = FILE_HEADER_BYTES;
+    let (mut offset, mut durable) = (FILE_HEADER_BYTES, 0);
     while offset < bytes.len() {
         match read_frame(&bytes[offset..], salt, number) {
             Ok((head, payload)) => {
                 // An intact checksum over a payload that does not decode is no torn write.
                 let batch = frame::decode(payload).map_err(|reason| Error::corrupt(&file, offset as u64, reason))?;
                 apply(head.meta, batch);
+                durable = head.durable.min(offset);
                 offset += FRAME_HEADER_BYTES + payload.len();
             }
             Err(reason) if is_last && !proven_durable(bytes, offset, salt, number) => {
-                return Ok((offset, Some(reason)));
+                return Ok(Replayed { good: offset, durable, torn: Some(reason) });
             }
             Err(reason) => return Err(Error::corrupt(file, offset as u64, reason)),
         }
     }
-    Ok((offset, None))
+    Ok(Replayed { good: offset, durable, torn: None })
 }
 
 fn read_file_header(bytes: &[u8], number: u64) -> std::result::Result<u64, &'static str> {

@@ -249,10 +249,13 @@ impl Store {
         self.ask(Command::Reset).await
     }
 
-    /// Waits until all work that earlier calls caused is done, flushes in the background included: simulations take their
-    /// steps one after the other.
-    pub async fn settle(&self) -> Result<()> {
+    /// Waits until the work that earlier appends caused is done, and with `flushes` also all flushes in the background:
+    /// simulations take their steps one after the other.
+    pub async fn settle(&self, flushes: bool) -> Result<()> {
         self.ask(Command::Settle).await?;
+        if !flushes {
+            return Ok(());
+        }
         let (reply, answer) = oneshot::channel();
         self.threads.flusher.send(FlushCommand::Settle(reply)).map_err(|_| Error::Closed)?;
         answer.await.unwrap_or(Err(Error::Closed))

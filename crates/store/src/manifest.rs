@@ -21,6 +21,7 @@
 use crate::error::{Error, Result};
 use crate::event_tree::{Frontier, StoredTree};
 use crate::segment::SegmentEntry;
+use bytes::Bytes;
 use futures::TryStreamExt;
 use model::{GroupId, StreamId, Timestamp};
 use object_store::path::Path;
@@ -29,6 +30,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How many numbers after the last known one are asked for: a list may be older than the last puts, and numbers may be missing.
+const PROBES: u64 = 8;
 const VERSION: u32 = 2;
 
 /// Records that are gone for scans.
@@ -175,7 +178,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// The true state, and the numbers of all states that are stored; `None` when there is none.
+    /// The true state, and the numbers of all states that the store lists; `None` when there is none.
     pub(crate) async fn load(objects: &dyn ObjectStore) -> Result<Option<(Self, Vec<u64>)>> {
         let folder = Path::from("manifest");
         let listed = objects.list(Some(&folder)).map_ok(|object| object.location);
@@ -183,11 +186,35 @@ impl Manifest {
         let number = |path: &Path| path.filename()?.strip_suffix(".json")?.parse().ok();
         let mut numbers: Vec<u64> = paths.iter().filter_map(number).collect();
         numbers.sort_unstable();
-        let Some(&last) = numbers.last() else { return Ok(None) };
-        let path = Self::path(last);
-        let get = objects.get_opts(&path, Default::default()).await.map_err(Error::object("read", &path))?;
-        let bytes = get.bytes().await.map_err(Error::object("read", &path))?;
-        Ok(Some((Self::decode(&bytes, last)?, numbers)))
+        match (Self::newest(objects, numbers.last().copied()).await?, numbers.last()) {
+            (Some((number, bytes)), _) => Ok(Some((Self::decode(&bytes, number)?, numbers))),
+            (None, Some(&last)) => Err(Error::corrupt(Self::path(last), 0, "the manifest is listed and is not there")),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The newest stored state, and its number, from the last listed one on.
+    async fn newest(objects: &dyn ObjectStore, listed: Option<u64>) -> Result<Option<(u64, Bytes)>> {
+        let mut found = None;
+        let mut number = listed.unwrap_or(1);
+        let mut end = number.saturating_add(PROBES);
+        while number <= end {
+            if let Some(bytes) = Self::read(objects, number).await? {
+                found = Some((number, bytes));
+                end = number.saturating_add(PROBES);
+            }
+            number += 1;
+        }
+        Ok(found)
+    }
+
+    async fn read(objects: &dyn ObjectStore, number: u64) -> Result<Option<Bytes>> {
+        let path = Self::path(number);
+        match objects.get_opts(&path, Default::default()).await {
+            Ok(get) => get.bytes().await.map(Some).map_err(Error::object("read", &path)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(Error::object("read", &path)(error)),
+        }
     }
 }
 
@@ -219,6 +246,25 @@ mod tests {
         assert_eq!(Manifest::decode(stored.as_bytes(), 7).unwrap(), manifest);
         assert!(Manifest::decode(stored.replace("2048", "2049").as_bytes(), 7).is_err());
         assert!(Manifest::decode(stored.as_bytes(), 8).is_err());
+    }
+
+    #[tokio::test]
+    async fn manifests_after_the_last_listed_one_are_found_across_gaps() {
+        // Numbers whose put failed are missing.
+        for (stored, listed, newest) in [
+            (vec![3, 4, 5], Some(5), Some(5)),
+            (vec![3, 4, 5], Some(3), Some(5)),
+            (vec![3, 7, 14], Some(3), Some(14)),
+            (vec![1, 2], None, Some(2)),
+            (vec![], None, None),
+        ] {
+            let objects = object_store::memory::InMemory::new();
+            for number in &stored {
+                Manifest { number: *number, ..Manifest::first() }.put(&objects).await.unwrap();
+            }
+            let found = Manifest::newest(&objects, listed).await.unwrap();
+            assert_eq!(found.map(|(number, _)| number), newest, "{stored:?} with {listed:?} listed");
+        }
     }
 
     #[test]

@@ -137,6 +137,11 @@ fn start(
 fn local_objects(options: &Options) -> Result<Arc<dyn ObjectStore>> {
     let folder = options.dir.join("objects");
     create_folder(&folder).map_err(Error::io("create", &folder))?;
+    // A manifest that a killed process named and did not sync becomes true now, so it must be durable before older ones go.
+    let manifests = folder.join("manifest");
+    if manifests.is_dir() {
+        options.disk.sync_folder(&manifests).map_err(Error::io("sync", &manifests))?;
+    }
     let path = Path::from("objects");
     Ok(Arc::new(SyncedFolder::new(&folder, Arc::clone(&options.disk)).map_err(Error::object("open", &path))?))
 }
@@ -151,8 +156,9 @@ async fn load_manifest(
         let stale = numbers.into_iter().filter(|number| *number != manifest.number).collect();
         return Ok((manifest, stale));
     }
-    // A journal with records belongs to a manifest; without it, to begin anew would be to lose what is in segments.
-    if journal::has_frames(options.disk.as_ref(), journal_folder)? {
+    // The first manifest is put before the first journal is begun; without one, to begin anew would be to lose what is in
+    // segments.
+    if !journal::list_files(options.disk.as_ref(), journal_folder)?.is_empty() {
         return Err(Error::corrupt("manifest", 0, "there are journals but no manifest"));
     }
     let manifest = Manifest::first();
@@ -182,7 +188,9 @@ async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn Object
     let listed: BTreeSet<Path> = manifest.segments.iter().flat_map(SegmentEntry::paths).collect();
     let folder = Path::from("segments");
     let stored = objects.list(Some(&folder)).map_ok(|object| object.location);
-    let stored: Vec<Path> = stored.try_collect().await.map_err(Error::object("list", &folder))?;
+    let mut stored: Vec<Path> = stored.try_collect().await.map_err(Error::object("list", &folder))?;
+    // In order, so that simulations replay.
+    stored.sort_unstable();
     let orphans = stored.into_iter().filter(|path| !listed.contains(path));
     for path in orphans.chain(stale.iter().map(|number| Manifest::path(*number))) {
         match objects.delete(&path).await {

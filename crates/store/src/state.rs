@@ -82,7 +82,7 @@ pub(crate) struct State {
     pub cut_error: Mutex<Option<String>>,
     pub flusher: mpsc::Sender<FlushCommand>,
     pub flush_waiting: AtomicBool,
-    /// Told after each flush: there may be room for appends that wait.
+    /// Told after each group, cut and flush: there may be room for appends that wait.
     pub room: tokio::sync::Notify,
     pub committed: tokio::sync::Mutex<Committed>,
     pub next_segment: AtomicU64,

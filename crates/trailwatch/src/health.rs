@@ -16,6 +16,7 @@ pub fn report(health: &Health, uptime_ms: i64) -> (u16, Value) {
             "memtable_bytes": health.memtable_bytes,
             "segments": health.segments,
             "segment_bytes": health.segment_bytes,
+            "flush_error": health.flush_error,
         },
     });
     (if health.poisoned.is_some() { 503 } else { 200 }, body)

@@ -64,6 +64,27 @@ async fn a_full_disk_refuses_appends_and_takes_them_again_when_there_is_room() {
     assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await, seen);
 }
 
+/// `/health` names why nothing is flushed, and no longer than it is true.
+#[tokio::test]
+async fn a_journal_that_cannot_be_begun_is_named_until_one_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(FaultyDisk::default());
+    let with_disk = Options { disk: Arc::clone(&disk) as _, ..options(dir.path()) };
+    let store = Store::open(with_disk, clock()).await.unwrap();
+    for again in ["flush", "reset"] {
+        store.append(logs(vec![log(1, 1, 1, "kept")])).await.unwrap();
+        disk.set_full(true);
+        assert!(matches!(store.flush().await, Err(Error::Full { .. })));
+        assert!(store.health().flush_error.is_some_and(|error| error.contains("the disk is full")));
+        disk.set_full(false);
+        match again {
+            "flush" => store.flush().await.unwrap(),
+            _ => store.reset().await.unwrap(),
+        }
+        assert_eq!(store.health().flush_error, None, "after a {again}");
+    }
+}
+
 #[tokio::test]
 async fn a_torn_write_is_cut_off_at_every_length() {
     for part in [0.0, 0.3, 0.9, 1.0] {
@@ -109,6 +130,43 @@ async fn a_lost_manifest_is_an_error_and_not_an_empty_store() {
     drop(store);
     std::fs::remove_dir_all(dir.path().join("objects/manifest")).unwrap();
     assert!(matches!(Store::open(options(dir.path()), clock()).await, Err(Error::Corrupt { .. })));
+}
+
+/// Also where the journal is empty: records may have been in segments, and the first manifest is older than the first journal.
+#[tokio::test]
+async fn a_journal_without_frames_and_without_a_manifest_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    store.append(logs(vec![log(1, 1, 1, "kept")])).await.unwrap();
+    store.close().await.unwrap();
+    std::fs::remove_dir_all(dir.path().join("objects/manifest")).unwrap();
+    let error = Store::open(options(dir.path()), clock()).await.expect_err("the manifest is gone");
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(dir.path().join("objects/segments").exists(), "what is left is not touched");
+}
+
+/// After a failed sync the kernel may take bytes for durable that never reached the disk, so recovery writes them again.
+#[tokio::test]
+async fn recovery_writes_the_last_group_of_the_journal_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(FaultyDisk::default());
+    let with_disk = || Options { disk: Arc::clone(&disk) as _, ..options(dir.path()) };
+    let store = Store::open(with_disk(), clock()).await.unwrap();
+    store.append(logs(vec![log(1, 1, 1, "synced")])).await.unwrap();
+    disk.fail_sync();
+    store.append(logs(vec![log(1, 1, 2, "not synced")])).await.expect_err("the sync failed");
+    drop(store);
+    // Killed, not without power: what was written is still there, and is seen from now on.
+    disk.heal_syncs();
+    let store = Store::open(with_disk(), clock()).await.unwrap();
+    assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 2);
+    drop(store);
+    let [(rewritten, from)] = disk.rewritten().try_into().expect("one file was rewritten");
+    let journal = std::fs::read(&rewritten).unwrap();
+    assert!(from > 40 && from < journal.len() as u64, "only the last group: from {from} of {}", journal.len());
+    disk.lose_power(0.0);
+    let store = Store::open(with_disk(), clock()).await.unwrap();
+    assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await.len(), 2);
 }
 
 /// Flips one bit in every 13th byte of every object of a small store: each is found, or changes nothing.

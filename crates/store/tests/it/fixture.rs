@@ -180,9 +180,21 @@ pub struct FaultyDisk {
     fail_sync: Arc<AtomicBool>,
     fail_write: Arc<AtomicBool>,
     full: Arc<AtomicBool>,
+    /// Which files were rewritten, and from where on; only where something was.
+    rewritten: Mutex<Vec<(PathBuf, u64)>>,
 }
 
 impl FaultyDisk {
+    /// Syncs work again.
+    pub fn heal_syncs(&self) {
+        self.fail_sync.store(false, Ordering::SeqCst);
+    }
+
+    /// Which files were rewritten, and from where on; only where something was.
+    pub fn rewritten(&self) -> Vec<(PathBuf, u64)> {
+        self.rewritten.lock().unwrap().clone()
+    }
+
     /// All later syncs fail.
     pub fn fail_sync(&self) {
         self.fail_sync.store(true, Ordering::SeqCst);
@@ -232,6 +244,18 @@ impl Disk for FaultyDisk {
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
         self.files.lock().unwrap().insert(path.into(), (len, len));
         LocalDisk.truncate(path, len)
+    }
+
+    fn rewrite(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let len = at + bytes.len() as u64;
+        // What lies before, and was not synced, stays so.
+        let synced = self.files.lock().unwrap().get(path).map_or(at, |file| file.0);
+        let synced = if synced >= at { len } else { synced };
+        self.files.lock().unwrap().insert(path.into(), (synced, len));
+        if !bytes.is_empty() {
+            self.rewritten.lock().unwrap().push((path.into(), at));
+        }
+        LocalDisk.rewrite(path, at, bytes)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -1,0 +1,118 @@
+//! One scenario for each promise of the store; `run` plays one with the chances of a seed.
+
+mod crashes;
+mod damage;
+mod refusals;
+mod time;
+
+use crate::machine::Machine;
+use crate::world::World;
+use std::sync::Arc;
+
+/// What goes wrong, and which promise must hold all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// Kills and power failures at random steps, also while recovering: what was acknowledged is there, once.
+    Crash,
+    /// A fixed piece of work that the machine stops in after so many steps: the same at every single write.
+    CrashAfter(u64),
+    /// A kill after so many steps, and a power failure soon after the next start: what the start built on is still there.
+    KillThenPower(u64),
+    /// A full disk answers errors, keeps reads, and takes appends again when there is room.
+    FullDisk,
+    /// A failed sync refuses writes until the store is opened anew, and keeps reads.
+    FailedSync,
+    /// An object store that fails before and after the effect: nothing is lost or doubled, and ingest goes on until memory is full.
+    FailingObjects,
+    /// An object store that does not answer: ingest goes on until memory is full, then is throttled, then goes on.
+    SlowObjects,
+    /// Lists that do not show the last puts: the newest manifest is found all the same, or the open is refused.
+    StaleLists,
+    /// One flipped bit in any file: an error that names it, and never a wrong answer.
+    BitFlip,
+    /// Clocks that jump both ways: nothing is lost, doubled or expired that should not be.
+    ClockJumps,
+    /// Metrics are rolled up while the machine crashes: no sample is lost or counted twice.
+    RollUps,
+    /// Scans that began before a compaction see all of what was there, once.
+    ScanUnderCompaction,
+    /// Resets, closes and opens in any order.
+    Reset,
+    /// Crashes on a disk that lies about syncs: no promise can hold, and the checks must say so.
+    LyingDisk,
+}
+
+impl Scenario {
+    /// All of them but `CrashAfter` and `KillThenPower`, which are families, and `LyingDisk`, which fails.
+    pub const ALL: [Scenario; 11] = [
+        Scenario::Crash,
+        Scenario::FullDisk,
+        Scenario::FailedSync,
+        Scenario::FailingObjects,
+        Scenario::SlowObjects,
+        Scenario::StaleLists,
+        Scenario::BitFlip,
+        Scenario::ClockJumps,
+        Scenario::RollUps,
+        Scenario::ScanUnderCompaction,
+        Scenario::Reset,
+    ];
+
+    /// Whether a seed does the same steps in the same order each time. Where it does not, flushes run beside appends or merges, as in a
+    /// server: the seed decides the calls and the faults, and the system's scheduler which step comes first.
+    pub fn is_replayable(self) -> bool {
+        !matches!(self, Scenario::FullDisk | Scenario::SlowObjects | Scenario::RollUps)
+    }
+
+    fn with_objects(self, seed: u64) -> bool {
+        match self {
+            Scenario::FailingObjects | Scenario::SlowObjects | Scenario::StaleLists | Scenario::ScanUnderCompaction => {
+                true
+            }
+            Scenario::FullDisk | Scenario::FailedSync | Scenario::KillThenPower(_) | Scenario::LyingDisk => false,
+            _ => seed % 2 == 1,
+        }
+    }
+}
+
+/// Plays a scenario; answers every step. Panics, and names the seed, where a promise is broken.
+pub fn run(seed: u64, scenario: Scenario) -> Vec<String> {
+    let mut world = World::new(seed, &format!("{scenario:?}"), scenario.with_objects(seed));
+    let _last_steps = LastSteps(Arc::clone(&world.machine));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime can be built");
+    runtime.block_on(async {
+        match scenario {
+            Scenario::Crash => crashes::crash(&mut world).await,
+            Scenario::CrashAfter(steps) => crashes::crash_after(&mut world, steps).await,
+            Scenario::KillThenPower(steps) => crashes::kill_then_power(&mut world, steps).await,
+            Scenario::FullDisk => refusals::full_disk(&mut world).await,
+            Scenario::FailedSync => refusals::failed_sync(&mut world).await,
+            Scenario::FailingObjects => refusals::failing_objects(&mut world).await,
+            Scenario::SlowObjects => refusals::slow_objects(&mut world).await,
+            Scenario::StaleLists => refusals::stale_lists(&mut world).await,
+            Scenario::BitFlip => damage::bit_flip(&mut world).await,
+            Scenario::ClockJumps => time::clock_jumps(&mut world).await,
+            Scenario::RollUps => time::roll_ups(&mut world).await,
+            Scenario::ScanUnderCompaction => time::scan_under_compaction(&mut world).await,
+            Scenario::Reset => crashes::reset(&mut world).await,
+            Scenario::LyingDisk => {
+                world.disk.lie_about_syncs();
+                crashes::crash(&mut world).await;
+            }
+        }
+    });
+    world.machine.trace()
+}
+
+/// Tells the last steps when a promise was broken.
+struct LastSteps(Arc<Machine>);
+
+impl Drop for LastSteps {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let trace = self.0.trace();
+            let last = &trace[trace.len().saturating_sub(60)..];
+            eprintln!("the last steps were:\n{}", last.join("\n"));
+        }
+    }
+}
