@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from trailwatch import TARGETS, authorization
+from trailwatch import TARGETS, Paths, authorization, run
 
 #: Kills in the test of mixed load; more of them when asked for.
 ROUNDS = int(os.environ.get("TRAILWATCH_KILL_ROUNDS", "6"))
@@ -213,6 +213,46 @@ def test_kill_9_while_segments_are_written(make_server, say):
     whole = collections.Counter(record.rpartition("-")[0] for record in stored)
     assert set(whole.values()) == {2}, "a batch is stored in part"
     assert server.http("GET", "/health").json["store"]["segments"] > 0, "the load was too small to cut a segment"
+
+
+def test_a_backup_under_load_has_all_that_was_acknowledged(make_server, tmp_path, say):
+    """`trailwatch backup` beside a server that is written to; a server on the copy has it all, and `trailwatch check` finds nothing."""
+    server = make_server("source").start()
+    logs = server.client("logs")
+    logs.create_log_group(logGroupName="/crash")
+    for writer in range(WRITERS):
+        logs.create_log_stream(logGroupName="/crash", logStreamName=f"w{writer}")
+    began = time.time()
+    load = Load(server, 0, kinds=("log", "metric", "audit", "bulk"))
+    load.run_until(400)
+    with load.lock:
+        before = {kind: set(records) for kind, records in load.acknowledged.items()}
+    done = run([Paths.server(), "backup", "--data-dir", server.data_dir, "--output", tmp_path / "copy"])
+    assert done.returncode == 0, done.stderr
+    load.join()
+    say(f"{done.stdout.strip()}; {load.count - sum(map(len, before.values())) // 5} calls went on beside it")
+    refused = run([Paths.server(), "backup", "--data-dir", server.data_dir, "--output", tmp_path / "copy"])
+    assert refused.returncode == 1 and "choose a new folder" in refused.stderr
+    refused = run([Paths.server(), "check", "--data-dir", server.data_dir])
+    assert refused.returncode == 1 and "is in use" in refused.stderr
+    assert server.stop() == 0
+    checked = run([Paths.server(), "check", "--data-dir", tmp_path / "copy"])
+    assert checked.returncode == 0 and "0 problems" in checked.stdout, checked.stdout + checked.stderr
+    copy = make_server("copy").start()
+    stored = stored_logs(copy.client("logs"))
+    small = collections.Counter({record: count for record, count in stored.items() if record in load.sent["log"]})
+    check("logs", small, before["log"], load.sent["log"])
+    check("batches", stored_logs(copy.client("logs"), "MARK"), before["bulk"], load.sent["bulk"])
+    check("audit events", stored_audit(copy.client("cloudtrail")), before["audit"], load.sent["audit"])
+    check("datapoints", stored_metrics(copy.client("cloudwatch"), began), before["metric"], load.sent["metric"])
+    assert copy.stop() == 0
+    damaged = next((tmp_path / "copy" / "store" / "objects" / "segments" / "logs").glob("*.parquet"))
+    contents = bytearray(damaged.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    damaged.unlink()  # a backup's segments may be hard links to the source's
+    damaged.write_bytes(contents)
+    checked = run([Paths.server(), "check", "--data-dir", tmp_path / "copy"])
+    assert checked.returncode == 1 and damaged.name in checked.stdout and "1 problem" in checked.stdout, checked.stdout
 
 
 def test_a_killed_server_leaves_no_lock_behind(make_server):

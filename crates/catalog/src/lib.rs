@@ -6,6 +6,7 @@
 mod alarm_history;
 mod alarms;
 mod channels;
+mod copy;
 mod dashboards;
 mod error;
 mod every_account;

@@ -148,16 +148,21 @@ impl Store {
 
 async fn verify(state: &State) -> Result<EventTreeCheck> {
     // The base before the snapshot: what is removed after it was read would only be missed, never passed over.
-    let mut grown = state.committed.lock().await.event_tree_base.clone();
+    let base = state.committed.lock().await.event_tree_base.clone();
     // The tree before the snapshot: the events that it covers are in the snapshot.
     let tree = lock(&state.event_tree).tree();
-    let snapshot = state.snapshot();
+    verify_snapshot(&state.snapshot(), base, tree).await
+}
+
+/// Whether the events of a snapshot make the tree `base` grow to `tree`.
+pub(crate) async fn verify_snapshot(snapshot: &Snapshot, base: Frontier, tree: EventTree) -> Result<EventTreeCheck> {
+    let mut grown = base;
     let mut check = EventTreeCheck { tree, from: grown.size(), missing: 0 };
     let mut first = check.from + 1;
     while first <= tree.size {
         let sequences = first..(first + WINDOW).min(tree.size + 1);
         first = sequences.end;
-        for leaf in leaves(&snapshot, sequences).await? {
+        for leaf in leaves(snapshot, sequences).await? {
             match leaf {
                 Some(leaf) => grown.push(leaf),
                 None => check.missing += 1,

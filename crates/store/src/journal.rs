@@ -291,7 +291,7 @@ pub(crate) struct Replayed {
 }
 
 /// Applies the frames of one file.
-fn replay(
+pub(crate) fn replay(
     path: &Path,
     number: u64,
     bytes: &[u8],

@@ -9,6 +9,8 @@
 //! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
 
 mod append;
+mod backup;
+mod check;
 mod chunk;
 mod codec;
 mod compact;
@@ -57,6 +59,8 @@ mod table_read;
 mod tiers;
 mod token_filter;
 
+pub use backup::{BackedUp, backup};
+pub use check::{Checked, Problem, check};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_tree::{EventTree, EventTreeCheck};

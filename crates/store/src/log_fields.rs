@@ -347,6 +347,15 @@ impl Fields {
         Ok(Self { rows, are_members_complete, listed, columns: bytes.slice_ref(decoder.0) })
     }
 
+    /// Reads every column; there must be as many rows as this.
+    pub(crate) fn check(&self, rows: u64) -> Result<(), Damage> {
+        if self.rows as u64 != rows {
+            return Err("has another number of rows");
+        }
+        let kept = self.listed.iter().filter_map(|(_, place)| place.clone());
+        kept.into_iter().try_for_each(|place| self.column(place).map(drop))
+    }
+
     /// What is known of a field.
     pub(crate) fn get(&self, field: &LogField) -> Result<Known, Damage> {
         match self.listed.iter().find(|(listed, _)| listed == field) {

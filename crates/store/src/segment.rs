@@ -82,7 +82,7 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Kind; 3] = [Kind::Logs, Kind::Metrics, Kind::Events];
 
-    fn folder(self) -> &'static str {
+    pub(crate) fn folder(self) -> &'static str {
         match self {
             Kind::Logs => "logs",
             Kind::Metrics => "metrics",
@@ -250,6 +250,17 @@ impl Segment {
         if start >= end { 0..0 } else { (start - group.first_row) as usize..(end - group.first_row) as usize }
     }
 
+    /// Offset and reason of each part of the whole Parquet object that is not what was written.
+    pub(crate) fn damaged_parts(&self, bytes: &[u8]) -> Vec<(u64, String)> {
+        // Only the magic bytes that begin a Parquet file are in no extent.
+        let start = if bytes.starts_with(b"PAR1") { 4 } else { 0 };
+        let mut damaged = damaged_extents(&self.extents, start, bytes);
+        if bytes.len() as u64 != self.entry.bytes {
+            damaged.push((bytes.len() as u64, "the file has another length than the manifest says".into()));
+        }
+        damaged
+    }
+
     pub(crate) fn corrupt(&self, offset: u64, reason: &str) -> Error {
         Error::corrupt(self.entry.path(), offset, reason)
     }
@@ -265,6 +276,27 @@ impl Segment {
     }
 }
 
+/// Offset and reason of each part of an object that is not what was written; the extents cover it from `start` on.
+fn damaged_extents(extents: &[Extent], start: u64, bytes: &[u8]) -> Vec<(u64, String)> {
+    let mut damaged = Vec::new();
+    let mut end = start;
+    for extent in extents {
+        if extent.start != end {
+            damaged.push((end, "there are bytes without a checksum".to_owned()));
+        }
+        end = extent.start + u64::from(extent.len);
+        match bytes.get(extent.start as usize..end as usize) {
+            Some(part) if crc32fast::hash(part) == extent.crc => {}
+            Some(_) => damaged.push((extent.start, "the checksum is wrong".to_owned())),
+            None => damaged.push((extent.start, "the object ends too early".to_owned())),
+        }
+    }
+    if end < bytes.len() as u64 {
+        damaged.push((end, "there are bytes without a checksum".to_owned()));
+    }
+    damaged
+}
+
 /// A segment whose series have keys but no numbers yet.
 pub(crate) struct UnnumberedSegment {
     entry: SegmentEntry,
@@ -273,6 +305,12 @@ pub(crate) struct UnnumberedSegment {
 }
 
 impl UnnumberedSegment {
+    /// The objects that are there beside the Parquet object and the index.
+    pub(crate) fn beside(&self) -> Vec<Path> {
+        let sides = [(&self.index.filters, self.entry.filter_path()), (&self.index.fields, self.entry.fields_path())];
+        sides.into_iter().filter(|(extents, _)| !extents.is_empty()).map(|(_, path)| path).collect()
+    }
+
     /// Numbers the series by `number`, which is told their keys and what the segment knows of them.
     pub(crate) fn number(
         self,

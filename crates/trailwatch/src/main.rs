@@ -1,7 +1,9 @@
 //! The `trailwatch` command: parses the command line and runs one subcommand. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod auth;
+mod backup;
 mod calls;
+mod check;
 mod config;
 mod dispatch;
 mod export;
@@ -52,6 +54,10 @@ enum Command {
     /// Bring existing records in.
     #[command(subcommand)]
     Import(Import),
+    /// Verify every checksum and count in the data of a server that is not running.
+    Check(CheckArgs),
+    /// Copy the data of a server, running or not.
+    Backup(BackupArgs),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
     /// Write records as plain files.
@@ -59,7 +65,7 @@ enum Command {
     Export(Export),
 }
 
-/// Everything is kept under --data-dir: copy that folder (while the server is stopped) and you have a backup.
+/// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute). Flags win.\nRUST_LOG sets how much is logged (default: info)."
@@ -136,6 +142,32 @@ struct ImportArgs {
     region: Option<String>,
 }
 
+/// Reads everything and writes nothing. Each problem is one line: file, offset, what is wrong there.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  trailwatch check --data-dir /var/lib/trailwatch\n\nExit code 0: nothing is wrong. 1: something is (each problem is named), or the directory could not be read."
+)]
+struct CheckArgs {
+    /// The data directory of a server that is not running
+    #[arg(long, value_name = "DIR", default_value = "trailwatch-data")]
+    data_dir: PathBuf,
+}
+
+/// The copy has all that was acknowledged before the backup began, exactly once. Restore by starting a server with it as
+/// --data-dir.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  trailwatch backup --data-dir /var/lib/trailwatch --output /backup/trailwatch-2026-11-25\n\nOn the same file system segments are hard links, which cost no room; elsewhere they are copied."
+)]
+struct BackupArgs {
+    /// The data directory, of a running server or of a stopped one
+    #[arg(long, value_name = "DIR", default_value = "trailwatch-data")]
+    data_dir: PathBuf,
+    /// Folder to make; must not exist
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
@@ -144,6 +176,8 @@ fn main() -> ExitCode {
             Err(error) => return complain(&error, ExitCode::from(2)),
         },
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),
+        Command::Check(args) => run(check::check(args.data_dir)),
+        Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Sql(args) => run(sql::command::run(args)),
         Command::Export(Export::Metrics(args)) => {
             run(async move { export::metrics(&args.data_dir, &args.output).await })

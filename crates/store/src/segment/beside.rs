@@ -1,6 +1,7 @@
 //! What lies beside the records of a row group: its token filter, read when first needed and kept in the cache, and its fields.
 
-use super::{Extent, Segment};
+use super::{Extent, Segment, damaged_extents};
+use crate::codec::Damage;
 use crate::error::{Error, Result};
 use crate::filter_cache::{Filter, FilterCache};
 use crate::log_fields::Fields;
@@ -40,6 +41,17 @@ impl Segment {
         Error::corrupt(self.entry.fields_path(), 0, format!("the fields of a row group {reason}"))
     }
 
+    /// The objects beside the records that there are, and what each part of them must be.
+    pub(crate) fn beside(&self) -> Vec<Beside<'_>> {
+        let filter = |bytes: &Bytes, _| TokenFilter::decode(bytes).map(drop);
+        let fields = |bytes: &Bytes, rows| Fields::decode(bytes).and_then(|fields| fields.check(rows));
+        let sides = [
+            Beside { path: self.entry.filter_path(), segment: self, extents: &self.filters, decode: filter },
+            Beside { path: self.entry.fields_path(), segment: self, extents: &self.fields, decode: fields },
+        ];
+        sides.into_iter().filter(|beside| !beside.extents.is_empty()).collect()
+    }
+
     async fn read_beside(&self, path: &Path, extent: &Extent, missing: &str) -> Result<Bytes> {
         let range = extent.start..extent.start + u64::from(extent.len);
         let mut parts = match self.objects.get_ranges(path, &[range]).await {
@@ -51,5 +63,31 @@ impl Segment {
             return Err(Error::corrupt(path.to_string(), extent.start, "the checksum of a part is wrong"));
         }
         Ok(bytes)
+    }
+}
+
+/// An object of one part for each row group.
+pub(crate) struct Beside<'a> {
+    pub path: Path,
+    segment: &'a Segment,
+    extents: &'a [Extent],
+    /// Decodes a part of a row group of so many rows.
+    decode: fn(&Bytes, u64) -> std::result::Result<(), Damage>,
+}
+
+impl Beside<'_> {
+    /// Offset and reason of each part of the whole object that is not what was written.
+    pub(crate) fn damaged_parts(&self, bytes: &Bytes) -> Vec<(u64, String)> {
+        let mut damaged = damaged_extents(self.extents, 0, bytes);
+        if damaged.is_empty() {
+            for (extent, group) in self.extents.iter().zip(&self.segment.row_groups) {
+                let part = bytes.slice(extent.start as usize..extent.start as usize + extent.len as usize);
+                let decoded = (self.decode)(&part, group.rows);
+                damaged.extend(
+                    decoded.err().map(|reason| (extent.start, format!("what is kept of a row group {reason}"))),
+                );
+            }
+        }
+        damaged
     }
 }

@@ -1,5 +1,6 @@
 //! The store as its callers see it: promises after crashes and faults, and scans compared with plain lists.
 
+mod check;
 mod event_search;
 mod event_tree;
 mod faults;

@@ -1,0 +1,165 @@
+//! `backup`: a copy of a store that a server may be writing to, with all that was acknowledged before the call.
+//!
+//! One manifest is chosen; the segments that it lists are linked or copied, for they never change; then the journals behind
+//! it are copied, for they only grow. When the server removed one of these files meanwhile, a newer manifest has replaced the
+//! chosen one, and the copy goes on with that.
+
+use crate::disk::{Disk, LocalDisk, create_folder, sync_folder};
+use crate::error::{Error, Result};
+use crate::folder::SyncedFolder;
+use crate::journal;
+use crate::manifest::Manifest;
+use crate::segment::{Kind, Segment};
+use object_store::ObjectStore;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How many manifests are tried. Each try goes on with the segments of the one before, and segments are written far more
+/// slowly than they are copied, so that more than a few tries mean that something is wrong.
+const TRIES_MAX: usize = 100;
+
+/// What a backup holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BackedUp {
+    /// Number of segments.
+    pub segments: u64,
+    /// Number of journal files.
+    pub journals: u64,
+    /// Bytes of both.
+    pub bytes: u64,
+}
+
+/// Copies the store in `dir`, open or not, to the folder `output`, which is made and must be empty. What was acknowledged
+/// before the call is in the copy exactly once; what is acknowledged during the call may be. All of it is durable at the end.
+pub async fn backup(dir: &Path, output: &Path) -> Result<BackedUp> {
+    let folder = |path: &Path| SyncedFolder::new(path, Arc::new(LocalDisk));
+    let (from, to) = (dir.join("objects"), output.join("objects"));
+    create_folder(&to).map_err(Error::io("create", &to))?;
+    let objects = folder(&from).map_err(Error::object("open", &"objects".into()))?;
+    for _ in 0..TRIES_MAX {
+        let Some((manifest, _)) = Manifest::load(&objects).await? else {
+            return Err(Error::corrupt("manifest", 0, "there is no manifest"));
+        };
+        let Some((listed, segments)) = copy_segments(&manifest, &from, &to).await? else { continue };
+        let Some(journals) = copy_journals(&manifest, &dir.join("journal"), &output.join("journal"))? else {
+            continue;
+        };
+        drop_unlisted(&listed, &to)?;
+        manifest.put(&folder(&to).map_err(Error::object("open", &"objects".into()))?).await?;
+        let bytes = segments + journals.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        return Ok(BackedUp { segments: manifest.segments.len() as u64, journals: journals.len() as u64, bytes });
+    }
+    let source = io::Error::other(format!("{TRIES_MAX} manifests were replaced before their segments were copied"));
+    Err(Error::io("copy", dir)(source))
+}
+
+/// The files that the segments are now, and their bytes; `None` when one has gone.
+async fn copy_segments(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<(BTreeSet<PathBuf>, u64)>> {
+    let copies: Arc<dyn ObjectStore> =
+        Arc::new(SyncedFolder::new(to, Arc::new(LocalDisk)).map_err(Error::object("open", &"objects".into()))?);
+    let (mut listed, mut folders, mut bytes) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for entry in &manifest.segments {
+        let mut paths = vec![entry.path(), entry.index_path()];
+        while let Some(path) = paths.pop() {
+            let (source, copy) = (from.join(path.as_ref()), to.join(path.as_ref()));
+            let parent = copy.parent().unwrap_or(to).to_owned();
+            if folders.insert(parent.clone()) {
+                create_folder(&parent).map_err(Error::io("create", &parent))?;
+            }
+            match link_or_copy(&source, &copy) {
+                Ok(len) => bytes += len,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(Error::io("copy", &source)(error)),
+            }
+            listed.insert(copy);
+            // Only the index says what else there is.
+            if path == entry.index_path() {
+                paths.extend(Segment::open(entry.clone(), Arc::clone(&copies)).await?.beside());
+            }
+        }
+    }
+    folders.iter().try_for_each(|folder| sync_folder(folder).map_err(Error::io("sync", folder)))?;
+    Ok(Some((listed, bytes)))
+}
+
+/// Gives a file that never changes a second name, or copies it to another file system; does nothing when it was copied before.
+fn link_or_copy(source: &Path, copy: &Path) -> io::Result<u64> {
+    if copy.exists() {
+        return Ok(copy.metadata()?.len());
+    }
+    let len = source.metadata()?.len();
+    if std::fs::hard_link(source, copy).is_err() {
+        // Under another name until it is whole, so that a try that fails leaves no half of it behind.
+        let part = copy.with_extension("part");
+        copy_synced(source, &part)?;
+        std::fs::rename(&part, copy)?;
+    }
+    Ok(len)
+}
+
+fn copy_synced(source: &Path, copy: &Path) -> io::Result<u64> {
+    let len = std::fs::copy(source, copy)?;
+    File::open(copy)?.sync_all()?;
+    Ok(len)
+}
+
+/// Path and length of each journal copied; `None` when one has gone, or was cut back while it was copied.
+fn copy_journals(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<Vec<(PathBuf, u64)>>> {
+    if to.exists() {
+        std::fs::remove_dir_all(to).map_err(Error::io("remove", to))?;
+    }
+    create_folder(to).map_err(Error::io("create", to))?;
+    // A file is begun after all frames of the one before are durable: of those listed now, only the last may still grow.
+    let numbers = journal::list_files(&LocalDisk, from)?;
+    let live: Vec<u64> = numbers.into_iter().filter(|number| *number >= manifest.journal_first).collect();
+    if live.first().is_some_and(|first| *first != manifest.journal_first) {
+        return Ok(None);
+    }
+    let mut copied = Vec::new();
+    for (at, &number) in live.iter().enumerate() {
+        let (source, copy) = (journal::file_path(from, number), journal::file_path(to, number));
+        match copy_synced(&source, &copy) {
+            Ok(len) => copied.push((copy.clone(), len)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("copy", &source)(error)),
+        }
+        let bytes = LocalDisk.read(&copy).map_err(Error::io("read", &copy))?;
+        let is_last = at + 1 == live.len();
+        match journal::replay(&copy, number, &bytes, is_last, &mut |_, _| {}) {
+            Ok(_) => {}
+            // Either the server took back what a full disk refused, just when it was read, or the journal is damaged.
+            Err(Error::Corrupt { .. }) if is_sound(&source, number, is_last)? => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    sync_folder(to).map_err(Error::io("sync", to))?;
+    Ok(Some(copied))
+}
+
+fn is_sound(path: &Path, number: u64, is_last: bool) -> Result<bool> {
+    match LocalDisk.read(path) {
+        Ok(bytes) => match journal::replay(path, number, &bytes, is_last, &mut |_, _| {}) {
+            Ok(_) => Ok(true),
+            Err(error) => Err(error),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+/// Removes what an earlier try copied and the manifest does not list.
+fn drop_unlisted(listed: &BTreeSet<PathBuf>, to: &Path) -> Result<()> {
+    let folders = Kind::ALL.map(|kind| to.join("segments").join(kind.folder()));
+    for folder in folders.iter().filter(|folder| folder.exists()) {
+        for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
+            let path = entry.map_err(Error::io("list", folder))?.path();
+            if !listed.contains(&path) {
+                std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+    }
+    Ok(())
+}
