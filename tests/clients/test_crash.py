@@ -239,9 +239,7 @@ def test_a_backup_under_load_has_all_that_was_acknowledged(make_server, tmp_path
     checked = run([Paths.server(), "check", "--data-dir", tmp_path / "copy"])
     assert checked.returncode == 0 and "0 problems" in checked.stdout, checked.stdout + checked.stderr
     copy = make_server("copy").start()
-    stored = stored_logs(copy.client("logs"))
-    small = collections.Counter({record: count for record, count in stored.items() if record in load.sent["log"]})
-    check("logs", small, before["log"], load.sent["log"])
+    check("logs", stored_logs(copy.client("logs"), "xxxxxxxx -MARK"), before["log"], load.sent["log"])
     check("batches", stored_logs(copy.client("logs"), "MARK"), before["bulk"], load.sent["bulk"])
     check("audit events", stored_audit(copy.client("cloudtrail")), before["audit"], load.sent["audit"])
     check("datapoints", stored_metrics(copy.client("cloudwatch"), began), before["metric"], load.sent["metric"])
