@@ -70,7 +70,7 @@ impl SimDisk {
         self.files().sync_fails = fail;
     }
 
-    /// From now on syncs of files do nothing, and say that they did.
+    /// From now on syncs of journals do nothing, and say that they did.
     pub fn lie_about_syncs(&self) {
         self.files().sync_lies = true;
     }
@@ -198,7 +198,8 @@ impl SimDisk {
         drop(stall);
         let done = self.step("sync", path)?;
         let mut files = self.files();
-        let (fails, lies) = (files.sync_fails, files.sync_lies);
+        let is_journal = path.extension().is_some_and(|end| end == "journal");
+        let (fails, lies) = (files.sync_fails, files.sync_lies && is_journal);
         let content = files.content(path)?;
         content.lost |= fails;
         if fails {

@@ -6,8 +6,8 @@ use model::{GroupId, TimeRange};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use store::{
-    Direction, EventFilter, EventScan, FIELD_COLUMNS, LogField, LogScan, LogSearch, PartReader, Searched, Store, Table,
-    TableFilter, TextSearch,
+    Direction, EventFilter, EventScan, FIELD_COLUMNS, LogField, LogScan, LogSearch, PartReader, Searched, SeriesFilter,
+    Store, Table, TableFilter, TextSearch,
 };
 
 /// Reads everything in every other way; panics, with `case`, where one of them does not say what a scan says.
@@ -22,6 +22,7 @@ pub(crate) async fn agree(store: &Store, case: &str) -> store::Result<()> {
     let records = scan_events(store, None).await?;
     event_searches(store, &records, case).await?;
     event_table(store, &records, case).await?;
+    recent_points(store, case).await?;
     store.verify_event_tree().await.map(|_| ())
 }
 
@@ -136,6 +137,30 @@ async fn event_searches(store: &Store, all: &[store::EventRow], case: &str) -> s
         assert!(found.iter().eq(expected), "{case}: events where {filter:?} are {found:?} of {all:?}");
     }
     Ok(())
+}
+
+/// Points from each of the newest times on: memory may have all of them, and a scan of all times reads segments.
+async fn recent_points(store: &Store, case: &str) -> store::Result<()> {
+    let filter = SeriesFilter { account: "1".into(), region: "r".into(), ..SeriesFilter::default() };
+    let series = store.list_series(&filter);
+    let all = store.scan_series(&series, TimeRange::ALL).await?;
+    let mut times: Vec<_> = all.iter().flatten().map(|point| point.timestamp).collect();
+    times.sort_unstable();
+    times.dedup();
+    for &start in times.iter().rev().take(4) {
+        let recent = store.scan_series(&series, TimeRange::new(start, TimeRange::ALL.end)).await?;
+        for ((series, all), recent) in series.iter().zip(&all).zip(recent) {
+            let expected: Vec<_> = all.iter().filter(|point| point.timestamp >= start).cloned().collect();
+            assert_eq!(sorted(recent), sorted(expected), "{case}: points of {series:?} from {start:?} on");
+        }
+    }
+    Ok(())
+}
+
+fn sorted(points: Vec<store::SeriesPoint>) -> Vec<String> {
+    let mut texts: Vec<String> = points.iter().map(|point| format!("{point:?}")).collect();
+    texts.sort_unstable();
+    texts
 }
 
 async fn event_table(store: &Store, all: &[store::EventRow], case: &str) -> store::Result<()> {

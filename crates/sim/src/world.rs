@@ -74,6 +74,8 @@ impl World {
             metric_tiers: self.metric_tiers.clone(),
             row_group_rows: 16,
             search_threads: 1,
+            // Merges do not rest.
+            rewrite_share: 1.0,
             // Nothing waits in a simulation: what has to come has come.
             room_wait: Duration::ZERO,
             salt: 7,

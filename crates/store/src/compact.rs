@@ -37,8 +37,10 @@ pub(crate) async fn rewrite(
     let writer = || SegmentWriter::new(state.next_segment(), kind, state.options.row_group_rows);
     let encoded = match kind {
         Kind::Metrics => compact_metrics::merge(state, &inputs, &removed, tiers).await?,
-        Kind::Logs => merge(state, Output::Logs(LogWriter::new(writer()?)), inputs, removed).await?,
-        Kind::Events => merge(state, Output::Events(EventWriter { writer: writer()? }), inputs, removed).await?,
+        Kind::Logs => merge(state, Output::Logs(Box::new(LogWriter::new(writer()?))), inputs, removed).await?,
+        Kind::Events => {
+            merge(state, Output::Events(Box::new(EventWriter { writer: writer()? })), inputs, removed).await?
+        }
     };
     let add = match encoded {
         Some(encoded) => vec![encoded.put(&state.objects).await?],
@@ -84,8 +86,8 @@ struct Input {
 }
 
 enum Output {
-    Logs(LogWriter),
-    Events(EventWriter),
+    Logs(Box<LogWriter>),
+    Events(Box<EventWriter>),
 }
 
 impl Output {

@@ -89,9 +89,9 @@ fn the_format_is_fixed_and_damage_is_refused() {
         other[at] ^= 0x41;
         if let Ok(fields) = Fields::decode(&other.into()) {
             // Whatever it says, it does not panic; its checksum stands in the index.
-            let _ = fields
-                .get(&member("a"))
-                .map(|known| matches!(known, Known::Column(column) if column.read(&[0..2]).is_ok()));
+            let _ = fields.get(&member("a")).map(
+                |known| matches!(known, Known::Column(column) if column.read(std::slice::from_ref(&(0..2))).is_ok()),
+            );
         }
     }
 }
