@@ -224,7 +224,7 @@ def test_a_backup_under_load_has_all_that_was_acknowledged(make_server, tmp_path
         logs.create_log_stream(logGroupName="/crash", logStreamName=f"w{writer}")
     began = time.time()
     load = Load(server, 0, kinds=("log", "metric", "audit", "bulk"))
-    load.run_until(400)
+    load.run_until(700)
     with load.lock:
         before = {kind: set(records) for kind, records in load.acknowledged.items()}
     done = run([Paths.server(), "backup", "--data-dir", server.data_dir, "--output", tmp_path / "copy"])
