@@ -45,9 +45,6 @@ impl Samples {
         let last = (0..series).map(|_| random.below(100) as i64 * 1000).collect();
         Self { first_seconds: plan.end_ms / 1000 - MINUTES as i64 * 60, minute: 0, instances, random, last }
     }
-
-    /// Names of all metrics.
-    pub const NAMES: [&str; 10] = NAMES;
 }
 
 /// Instances of each service.

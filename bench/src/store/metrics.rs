@@ -64,36 +64,41 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
     let (from, to) = day(plan);
     let latencies: Vec<(u64, u64)> =
         (0..SERVICES).flat_map(|service| (0..instances(plan)).map(move |replica| (service, replica))).collect();
-    let one = get(&[LATENCY], &latencies[..1], 60, (from, to));
+    let one = get(&latencies[..1], 60, (from, to));
     all.ask(client, "series-day", &mut |client| values(client, &one))?;
-    let many = get(&[LATENCY], &latencies, 300, (from, to));
+    let many = get(&latencies, 300, (from, to));
     all.ask(client, "series-1000", &mut |client| values(client, &many))?;
-    let latest = get(&Samples::NAMES, &latencies, 60, (to - 60, to));
-    all.ask(client, "latest", &mut |client| values(client, &latest))?;
+    let newest = sql_between("timestamp", to - 60, to);
+    all.ask(client, "latest", &mut |client| {
+        let select = "SELECT name, dimensions, value FROM metrics_latest";
+        Ok(match client.sql(&format!("{select} WHERE namespace = '{NAMESPACE}' AND {newest}"))? {
+            Asked::Answer(rows) => Asked::Answer(rows.trim_end_matches(" rows").to_owned()),
+            refused => refused,
+        })
+    })?;
     let during = sql_between("timestamp", from, to);
-    let source = format!("FROM metrics WHERE namespace = '{NAMESPACE}' AND name = '{LATENCY}' AND {during}");
+    let these = format!("WHERE namespace = '{NAMESPACE}' AND name = '{LATENCY}' AND {during}");
     all.ask(client, "avg-by-service", &mut |client| {
         client.sql(&format!(
-            "SELECT json_extract_scalar(dimensions, '$.Service') AS service, date_bin(INTERVAL '5 minutes', timestamp) AS t, avg(value) AS v {source} GROUP BY 1, 2"
+            "SELECT json_extract_scalar(dimensions, '$.Service') AS service, timestamp, sum(sum) / sum(sample_count) AS v FROM metric_periods(300) {these} GROUP BY 1, 2"
         ))
     })?;
     all.ask(client, "p95", &mut |client| {
         client.sql(&format!(
-            "SELECT date_bin(INTERVAL '5 minutes', timestamp) AS t, approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY value) AS v {source} GROUP BY 1"
+            "SELECT date_bin(INTERVAL '5 minutes', timestamp) AS t, approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY value) AS v FROM metrics {these} GROUP BY 1"
         ))
     })
 }
 
-/// GetMetricData calls for each of `names` of each instance.
-fn get(names: &[&str], of: &[(u64, u64)], period: u32, (from, to): (i64, i64)) -> Vec<serde_json::Value> {
-    let queries: Vec<serde_json::Value> = names
-        .iter()
-        .flat_map(|name| of.iter().map(move |(number, replica)| (name, service(*number), instance(*number, *replica))))
+/// GetMetricData calls for the latency of each instance.
+fn get(of: &[(u64, u64)], period: u32, (from, to): (i64, i64)) -> Vec<serde_json::Value> {
+    let named = of.iter().map(|(number, replica)| (service(*number), instance(*number, *replica)));
+    let queries: Vec<serde_json::Value> = named
         .enumerate()
-        .map(|(index, (name, service, instance))| {
+        .map(|(index, (service, instance))| {
             let dimensions = [("Service", service), ("InstanceId", instance)]
                 .map(|(name, value)| serde_json::json!({"Name": name, "Value": value}));
-            let metric = serde_json::json!({"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions});
+            let metric = serde_json::json!({"Namespace": NAMESPACE, "MetricName": LATENCY, "Dimensions": dimensions});
             let stat = serde_json::json!({"Metric": metric, "Period": period, "Stat": "Average"});
             serde_json::json!({"Id": format!("m{index}"), "MetricStat": stat})
         })

@@ -117,6 +117,27 @@ pub async fn periods(store: &Store, query: &MetricQuery) -> Result<Vec<(Timestam
     Ok(grouped_periods(store, &series, groups, Cut::of(query)).await?.pop().unwrap_or_default())
 }
 
+/// `periods` of several metrics, in their order, read at once: of all of them in `range`, with the period and the `raw` of the
+/// first.
+pub async fn periods_of_all(
+    store: &Store,
+    queries: &[&MetricQuery],
+    range: TimeRange,
+) -> Result<Vec<Vec<(Timestamp, Samples)>>, Error> {
+    let Some(first) = queries.first() else { return Ok(Vec::new()) };
+    let (mut all, mut groups) = (Vec::new(), Vec::new());
+    for (group, query) in queries.iter().enumerate() {
+        let series = series(store, query);
+        groups.extend(series.iter().map(|_| group));
+        all.extend(series);
+    }
+    let cut = Cut { range, ..Cut::of(first) };
+    let mut periods = grouped_periods(store, &all, groups, cut).await?;
+    // The last metrics may be unknown.
+    periods.resize(queries.len(), Vec::new());
+    Ok(periods)
+}
+
 /// How to cut data into periods.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cut {

@@ -1,4 +1,5 @@
-//! SQL over all records: the tables `events`, `logs`, `metrics` and `alarm_history`, planned and run by DataFusion.
+//! SQL over all records: the tables `events`, `logs`, `metrics`, `metrics_latest` and `alarm_history` and the table function
+//! `metric_periods`, planned and run by DataFusion.
 //!
 //! A statement only reads. Each runs on one view of the store, on threads of its own so that calls do not wait behind it,
 //! and within bounds: of text, plan, memory, answer and time. Dropping the future of a query ends the query.
@@ -10,12 +11,15 @@ mod fields;
 mod guard;
 mod json;
 mod logs;
+mod metric_periods;
 mod metrics;
+mod metrics_latest;
 mod output;
 mod predicate;
 mod records;
 mod resources;
 mod scan;
+mod series;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -168,6 +172,8 @@ fn session(store: Store, resources: Arc<dyn Resources>, options: SqlOptions) -> 
     session.register_table("events", Arc::new(events::Events(Arc::clone(&inputs))))?;
     session.register_table("logs", Arc::new(logs::Logs::new(Arc::clone(&inputs))))?;
     session.register_table("metrics", Arc::new(metrics::Metrics(Arc::clone(&inputs))))?;
+    session.register_table("metrics_latest", Arc::new(metrics_latest::MetricsLatest(Arc::clone(&inputs))))?;
+    session.register_udtf("metric_periods", Arc::new(metric_periods::MetricPeriods(Arc::clone(&inputs))));
     session.register_table("alarm_history", Arc::new(alarm_history::AlarmHistory(inputs)))?;
     Ok(session)
 }

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -151,7 +152,7 @@ impl Visitor<'_> for Is<'_> {
 }
 
 /// A string without its quotes, a number or a boolean as it is written; `None` for null, objects and arrays.
-fn scalar(raw: &str) -> Option<std::borrow::Cow<'_, str>> {
+fn scalar(raw: &str) -> Option<Cow<'_, str>> {
     match raw.as_bytes().first()? {
         b'"' => serde_json::from_str(raw).ok().map(|text: String| text.into()),
         b'{' | b'[' | b'n' => None,
@@ -215,7 +216,7 @@ impl ScalarUDFImpl for JsonFunction {
         if let ColumnarValue::Scalar(path) = paths {
             let path = path.try_as_str().flatten();
             let path = path.map(Path::parse).transpose().map_err(|why| plan_datafusion_err!("{why}"))?;
-            return Ok(ColumnarValue::Array(extract(documents, scalars, |_| Ok(path.clone()))?));
+            return Ok(ColumnarValue::Array(extract_one(documents, scalars, path.as_ref())));
         }
         let paths = texts(paths)?;
         let paths = paths.as_string::<i32>();
@@ -225,6 +226,21 @@ impl ScalarUDFImpl for JsonFunction {
         };
         Ok(ColumnarValue::Array(extract(documents, scalars, path)?))
     }
+}
+
+/// What one path finds. Rows of a metric's series come together and have the same dimensions, which are looked at once.
+fn extract_one(documents: &StringArray, scalars: bool, path: Option<&Path>) -> ArrayRef {
+    let mut values = StringBuilder::with_capacity(documents.len(), 0);
+    let (mut seen, mut found) = (None, None);
+    for document in documents.iter() {
+        if document.is_none() || document != seen {
+            let raw = document.zip(path).and_then(|(document, path)| path.find(document));
+            found = if scalars { raw.and_then(scalar) } else { raw.map(Cow::Borrowed) };
+            seen = document;
+        }
+        values.append_option(found.as_deref());
+    }
+    Arc::new(values.finish())
 }
 
 fn extract(documents: &StringArray, scalars: bool, path: impl Fn(usize) -> Result<Option<Path>>) -> Result<ArrayRef> {

@@ -7,14 +7,12 @@ use super::error::external;
 use super::predicate::{Predicate, intersection};
 use super::records::describe_range;
 use super::scan::{Counts, ScanExec, Source};
+use super::series::{Column, PART_SERIES, SeriesBatch, TIME, chosen, fields, pushdown};
 use super::wanted::Wanted;
 use super::{Inputs, SqlError};
 use async_trait::async_trait;
-use datafusion::arrow::array::{
-    ArrayRef, Float64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMillisecondBuilder,
-    UInt16Builder,
-};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, project_schema};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -22,14 +20,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::{BoxStream, StreamExt, try_unfold};
 use model::time::DAY;
 use model::{SeriesKey, TimeRange, Timestamp};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use store::{Gather, Part, Sample, Samples, Store, Totals};
 
-const TIME: &str = "timestamp";
-/// Series of a part.
-const PART_SERIES: usize = 256;
 /// Longest time range of a part: a series of one point each second stays small enough to be read at once.
 const PART_MS: i64 = 7 * DAY;
 /// Points that are read at once, as far as one series has no more.
@@ -42,18 +37,9 @@ const BATCH_ROWS: usize = 8192;
 pub(super) struct Metrics(pub Arc<Inputs>);
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let time = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
-    let text = |name| Field::new(name, DataType::Utf8, false);
     let number = |name| Field::new(name, DataType::Float64, false);
-    Arc::new(Schema::new(vec![
-        text("account"),
-        text("region"),
-        text("namespace"),
-        text("name"),
-        // A JSON object, sorted by name: equal for the same dimensions.
-        text("dimensions"),
-        text("unit"),
-        Field::new(TIME, time, false),
+    let mut fields = fields();
+    fields.extend([
         Field::new("resolution_secs", DataType::UInt16, false),
         // Null where several distinct values, or a statistic set, were put at once.
         Field::new("value", DataType::Float64, true),
@@ -61,7 +47,8 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         number("sum"),
         number("min"),
         number("max"),
-    ]))
+    ]);
+    Arc::new(Schema::new(fields))
 });
 
 #[async_trait]
@@ -75,7 +62,7 @@ impl TableProvider for Metrics {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(super::pushdown(filters, TIME))
+        Ok(pushdown(filters))
     }
 
     async fn scan(
@@ -87,60 +74,14 @@ impl TableProvider for Metrics {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let predicate = Predicate::of(filters, TIME);
         let schema = project_schema(&SCHEMA, projection)?;
-        let wanted = SeriesWanted::of(&predicate);
-        let (mut known, store) = (0, self.0.store.clone());
-        let series = {
-            let seen = std::cell::Cell::new(0usize);
-            let series = store.series_where(&|key| {
-                seen.set(seen.get() + 1);
-                wanted.admits(key)
-            });
-            known += seen.get();
-            series
-        };
+        let store = self.0.store.clone();
+        let (series, known) = chosen(&store, &predicate);
         let stored = store.metric_times().map(|(min, max)| TimeRange::new(min, max + 1));
         let range = stored.map_or(TimeRange::new(Timestamp(0), Timestamp(0)), |all| intersection(all, predicate.range));
         let parts = parts(series.len(), range);
         let source = MetricSource { store, series, known, range: predicate.range, parts, schema: Arc::clone(&schema) };
         let partitions = session.config().target_partitions();
         Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions)))
-    }
-}
-
-/// Which series a predicate leaves.
-struct SeriesWanted<'p> {
-    account: Option<BTreeSet<&'p str>>,
-    region: Option<BTreeSet<&'p str>>,
-    namespace: Option<BTreeSet<&'p str>>,
-    name: Option<BTreeSet<&'p str>>,
-    unit: Option<BTreeSet<&'p str>>,
-    dimensions: Vec<(&'p str, &'p BTreeSet<String>)>,
-}
-
-impl<'p> SeriesWanted<'p> {
-    fn of(predicate: &'p Predicate) -> Self {
-        let dimensions = predicate.members.iter().filter(|(column, ..)| column == "dimensions");
-        Self {
-            account: predicate.values("account"),
-            region: predicate.values("region"),
-            namespace: predicate.values("namespace"),
-            name: predicate.values("name"),
-            unit: predicate.values("unit"),
-            dimensions: dimensions.map(|(_, name, values)| (name.as_str(), values)).collect(),
-        }
-    }
-
-    fn admits(&self, key: &SeriesKey) -> bool {
-        let has =
-            |wanted: &Option<BTreeSet<&str>>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(value));
-        has(&self.account, &key.account)
-            && has(&self.region, &key.region)
-            && has(&self.namespace, &key.namespace)
-            && has(&self.name, &key.name)
-            && has(&self.unit, &key.unit)
-            && self.dimensions.iter().all(|(name, values)| {
-                key.dimensions.iter().any(|(known, value)| known == name && values.contains(value))
-            })
     }
 }
 
@@ -225,7 +166,7 @@ impl Reading {
             self.step = (self.step * READ_POINTS / count.max(1)).clamp(1, self.step * 4);
             self.left.start = end;
         }
-        let mut batch = MetricBatch::new(&self.source.schema);
+        let mut batch = batch(&self.source.schema);
         while let Some((key, points)) = self.read.front_mut() {
             let room = BATCH_ROWS - batch.rows;
             if points.len() > room {
@@ -276,77 +217,16 @@ impl Gather for Lists {
     }
 }
 
-/// A column in the making.
-enum Column {
-    Text(fn(&SeriesKey) -> &str, StringBuilder),
-    Dimensions(StringBuilder),
-    Time(TimestampMillisecondBuilder),
-    Resolution(UInt16Builder),
-    Number(fn(&Point) -> Option<f64>, Float64Builder),
-}
-
-struct MetricBatch {
-    schema: SchemaRef,
-    columns: Vec<Column>,
-    rows: usize,
-}
-
-impl MetricBatch {
-    fn new(schema: &SchemaRef) -> Self {
-        let text = |of: fn(&SeriesKey) -> &str| Column::Text(of, StringBuilder::new());
-        let number = |of: fn(&Point) -> Option<f64>| Column::Number(of, Float64Builder::new());
-        let column = |name: &str| match name {
-            "account" => text(|key| &key.account),
-            "region" => text(|key| &key.region),
-            "namespace" => text(|key| &key.namespace),
-            "name" => text(|key| &key.name),
-            "unit" => text(|key| &key.unit),
-            "dimensions" => Column::Dimensions(StringBuilder::new()),
-            "resolution_secs" => Column::Resolution(UInt16Builder::new()),
-            "value" => number(|point| point.value),
-            "count" => number(|point| Some(point.totals.count)),
-            "sum" => number(|point| Some(point.totals.sum)),
-            "min" => number(|point| Some(point.totals.min)),
-            "max" => number(|point| Some(point.totals.max)),
-            _ => Column::Time(TimestampMillisecondBuilder::new().with_timezone("UTC")),
-        };
-        let columns = schema.fields().iter().map(|field| column(field.name())).collect();
-        Self { schema: Arc::clone(schema), columns, rows: 0 }
-    }
-
-    fn push(&mut self, key: &SeriesKey, points: &[Point]) {
-        for column in &mut self.columns {
-            match column {
-                Column::Text(of, texts) => points.iter().for_each(|_| texts.append_value(of(key))),
-                Column::Dimensions(texts) => {
-                    let json = dimensions_json(key);
-                    points.iter().for_each(|_| texts.append_value(&json));
-                }
-                Column::Time(times) => points.iter().for_each(|point| times.append_value(point.time)),
-                Column::Resolution(numbers) => {
-                    points.iter().for_each(|point| numbers.append_value(point.resolution_secs));
-                }
-                Column::Number(of, numbers) => {
-                    points.iter().for_each(|point| numbers.append_option(of(point)));
-                }
-            }
-        }
-        self.rows += points.len();
-    }
-
-    fn finish(self) -> Result<RecordBatch> {
-        let finish = |column: Column| -> ArrayRef {
-            match column {
-                Column::Text(_, mut texts) | Column::Dimensions(mut texts) => Arc::new(texts.finish()),
-                Column::Time(mut times) => Arc::new(times.finish()),
-                Column::Resolution(mut numbers) => Arc::new(numbers.finish()),
-                Column::Number(_, mut numbers) => Arc::new(numbers.finish()),
-            }
-        };
-        let columns = self.columns.into_iter().map(finish).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        Ok(RecordBatch::try_new_with_options(self.schema, columns, &options)?)
-    }
+fn batch(schema: &SchemaRef) -> SeriesBatch<Point> {
+    SeriesBatch::new(schema, |name| match name {
+        "resolution_secs" => Column::whole(|point: &Point| point.resolution_secs),
+        "value" => Column::number(|point| point.value),
+        "count" => Column::number(|point| Some(point.totals.count)),
+        "sum" => Column::number(|point| Some(point.totals.sum)),
+        "min" => Column::number(|point| Some(point.totals.min)),
+        "max" => Column::number(|point| Some(point.totals.max)),
+        _ => Column::time(|point| Timestamp(point.time)),
+    })
 }
 
 fn single_value(samples: &Samples) -> Option<f64> {
@@ -357,9 +237,4 @@ fn single_value(samples: &Samples) -> Option<f64> {
         },
         Samples::Set(_) | Samples::Summary(..) => None,
     }
-}
-
-fn dimensions_json(key: &SeriesKey) -> String {
-    let pairs = key.dimensions.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(value.as_str())));
-    serde_json::Value::Object(pairs.collect()).to_string()
 }

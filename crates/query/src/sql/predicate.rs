@@ -66,6 +66,18 @@ impl Predicate {
         }
     }
 
+    /// Whether a filter says no more than the time range and the values of these columns do, so that rows which a scan answers
+    /// by them need no second look.
+    pub(super) fn is_all_of(filter: &Expr, time_column: &str, columns: &[&str]) -> bool {
+        match (filter, condition(filter, time_column)) {
+            // The range of two ranges also holds what is between them.
+            (Expr::BinaryExpr(BinaryExpr { op: Operator::Or, .. }), Some(Condition::Range(_))) => false,
+            (_, Some(Condition::Range(_))) => true,
+            (_, Some(Condition::OneOf(column, _))) => columns.contains(&column.as_str()),
+            _ => false,
+        }
+    }
+
     /// The values that a column may have; `None` for any.
     pub(super) fn values(&self, column: &str) -> Option<BTreeSet<&str>> {
         let mut sets = self.one_of.iter().filter(|(name, _)| name == column).map(|(_, values)| values);

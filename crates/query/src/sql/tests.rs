@@ -3,6 +3,7 @@
 mod fields;
 mod fixture;
 mod hostile;
+mod metrics;
 mod pruning;
 
 use super::{Format, SqlError};

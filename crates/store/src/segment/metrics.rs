@@ -56,15 +56,19 @@ pub(crate) fn schema() -> Arc<Schema> {
     Arc::clone(&SCHEMA)
 }
 
-/// Dictionaries for all but the chunks, which are compressed already. Small pages, because most reads want few chunks.
+/// Dictionaries for all but the chunks, which are compressed already. Small pages, because most reads want few chunks. Only the
+/// texts are compressed, which scans do not read: to set up a decompressor for each other column costs more than to read it.
 pub(super) fn properties() -> WriterProperties {
     let chunk = || ColumnPath::from("chunk");
-    common_properties()
+    let mut properties = common_properties();
+    for name in CHUNK_COLUMNS {
+        properties = properties.set_column_compression(ColumnPath::from(name), Compression::UNCOMPRESSED);
+    }
+    properties
         .set_write_batch_size(32)
         .set_data_page_row_count_limit(256)
         .set_data_page_size_limit(64 * 1024)
         .set_column_dictionary_enabled(chunk(), false)
-        .set_column_compression(chunk(), Compression::UNCOMPRESSED)
         .set_column_statistics_enabled(chunk(), EnabledStatistics::None)
         .build()
 }

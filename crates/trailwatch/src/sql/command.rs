@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use trail::record::Defaults;
 
-/// The tables are events, logs, metrics and alarm_history. SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are answered.
+/// The tables are events, logs, metrics, metrics_latest, metric_periods(seconds) and alarm_history. SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are answered.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  trailwatch sql \"SHOW TABLES\"\n  trailwatch sql \"DESCRIBE events\"\n  trailwatch sql \"SELECT name, count(*) FROM events WHERE time > now() - interval '1 day' GROUP BY 1 ORDER BY 2 DESC\"\n  trailwatch sql --format csv - < report.sql\n  trailwatch sql --data-dir trailwatch-data \"SELECT count(*) FROM logs\"   # the server is stopped\n\nJSON text is opened with json_extract_scalar(message, '$.a.b'). The root key is needed: all records are in reach."

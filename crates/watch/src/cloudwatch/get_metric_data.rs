@@ -13,7 +13,7 @@ use crate::Watch;
 use model::limits::{METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_QUERIES_MAX, METRIC_RETENTION_MS};
 use model::{Caller, TimeRange, Timestamp};
 use query::metrics::{self, MetricQuery};
-use query::statistics::Statistic;
+use query::statistics::{Samples, Statistic};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use wire::ApiError;
@@ -59,11 +59,20 @@ pub async fn get_metric_data(
     let mut results = Vec::new();
     let mut left = page_max;
     let mut next = None;
-    for (index, plan) in plans.iter().enumerate().skip(cursor.query) {
-        let done = if index == cursor.query { cursor.done } else { 0 };
+    let Cursor { query: mut index, mut done } = cursor;
+    while let Some(plan) = plans.get(index) {
         if left == 0 {
             next = Some(Cursor { query: index, done });
             break;
+        }
+        let run = &plans[index..index + if done == 0 { together(&plans[index..], left, now) } else { 0 }];
+        if run.len() > 1 {
+            for (plan, points) in run.iter().zip(read_together(watch, run, ascending, now).await?) {
+                left = left.saturating_sub(points.len());
+                results.push(result(plan, points, false));
+            }
+            index += run.len();
+            continue;
         }
         let (points, rest) = read(watch, plan, ascending, done, left, now).await?;
         left = left.saturating_sub(points.len());
@@ -74,6 +83,7 @@ pub async fn get_metric_data(
             next = Some(Cursor { query: index, done });
             break;
         }
+        (index, done) = (index + 1, 0);
     }
     Ok(GetMetricDataOutput {
         metric_data_results: Some(results),
@@ -229,6 +239,48 @@ async fn read(
     Ok((points, None))
 }
 
+/// How many plans, from the first on, can be read at once: they ask for the same periods, all of which fit in what is left of
+/// the page.
+fn together(plans: &[Plan], left: usize, now: Timestamp) -> usize {
+    let Some(first) = plans.first().map(|plan| &plan.query) else { return 0 };
+    let same = |plan: &&Plan| {
+        let query = &plan.query;
+        !plan.forbidden && !query.raw && query.range == first.range && query.period_ms == first.period_ms
+    };
+    let (low, high) = stored_periods(first, now);
+    let each = usize::try_from(high - low).unwrap_or(0).max(1);
+    plans.iter().take(left / each).take_while(same).count()
+}
+
+/// All points of plans that can be read at once, each in scan order.
+async fn read_together(
+    watch: &Watch,
+    plans: &[Plan],
+    ascending: bool,
+    now: Timestamp,
+) -> Result<Vec<Vec<(Timestamp, f64)>>, ApiError> {
+    let queries: Vec<&MetricQuery> = plans.iter().map(|plan| &plan.query).collect();
+    let Some(first) = queries.first() else { return Ok(Vec::new()) };
+    let (low, high) = stored_periods(first, now);
+    let read = metrics::periods_of_all(&watch.store, &queries, span(first, low, high)).await?;
+    let points = |(plan, periods): (&Plan, Vec<(Timestamp, Samples)>)| {
+        let values =
+            periods.into_iter().filter_map(|(start, samples)| Some((start, samples.evaluate(&plan.statistic)?)));
+        let mut points: Vec<(Timestamp, f64)> = values.collect();
+        if !ascending {
+            points.reverse();
+        }
+        points
+    };
+    Ok(plans.iter().zip(read).map(points).collect())
+}
+
+/// The time of periods `low` to `high` (exclusive) of a query.
+fn span(query: &MetricQuery, low: i64, high: i64) -> TimeRange {
+    let at = |index: i64| query.range.start + index.saturating_mul(query.period_ms);
+    TimeRange::new(at(low), at(high).min(query.range.end))
+}
+
 /// The periods of the query's range, counted from its start, in which data can be stored: from retention to now.
 fn stored_periods(query: &MetricQuery, now: Timestamp) -> (i64, i64) {
     let count = metrics::datapoint_count(query.range, query.period_ms);
@@ -239,9 +291,7 @@ fn stored_periods(query: &MetricQuery, now: Timestamp) -> (i64, i64) {
 
 /// The points of periods `low` to `high` (exclusive), ascending.
 async fn read_periods(watch: &Watch, plan: &Plan, low: i64, high: i64) -> Result<Vec<(Timestamp, f64)>, ApiError> {
-    let (range, period_ms) = (plan.query.range, plan.query.period_ms);
-    let at = |index: i64| range.start + index.saturating_mul(period_ms);
-    let query = MetricQuery { range: TimeRange::new(at(low), at(high).min(range.end)), ..plan.query.clone() };
+    let query = MetricQuery { range: span(&plan.query, low, high), ..plan.query.clone() };
     // Without a unit, data of several units are taken together: a result has room for one value per period only.
     let periods = metrics::periods(&watch.store, &query).await?;
     Ok(periods.into_iter().filter_map(|(start, samples)| Some((start, samples.evaluate(&plan.statistic)?))).collect())

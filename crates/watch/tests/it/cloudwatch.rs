@@ -425,9 +425,10 @@ async fn metric_data_comes_in_pages_that_continue_each_other() {
         ("TimestampAscending", [0.0, 1.0, 2.0, 3.0, 4.0], [10.0, 11.0, 12.0, 13.0, 14.0]),
         ("TimestampDescending", [4.0, 3.0, 2.0, 1.0, 0.0], [14.0, 13.0, 12.0, 11.0, 10.0]),
     ] {
-        for page_max in [1, 2, 3, 5, 7, 100] {
+        // Pages that hold the periods of several queries are read at once, but for percentiles.
+        for (page_max, stat) in [1, 2, 3, 5, 7, 25, 100].into_iter().flat_map(|max| [(max, "p50"), (max, "Maximum")]) {
             let mut input = json!({
-                "MetricDataQueries": [query("m", "m", "Sum"), query("none", "none", "Sum"), query("n", "n", "p50")],
+                "MetricDataQueries": [query("m", "m", "Sum"), query("none", "none", "Sum"), query("n", "n", stat)],
                 "StartTime": START.secs() - 600, "EndTime": START.secs(), "ScanBy": scan, "MaxDatapoints": page_max,
             });
             let mut seen: [Vec<f64>; 2] = Default::default();
@@ -449,7 +450,7 @@ async fn metric_data_comes_in_pages_that_continue_each_other() {
                 let Some(token) = page.get("NextToken") else { break };
                 input["NextToken"] = token.clone();
             }
-            assert_eq!(seen, [m.to_vec(), n.to_vec()], "{scan} by {page_max}");
+            assert_eq!(seen, [m.to_vec(), n.to_vec()], "{scan} by {page_max}, {stat}");
         }
     }
 }

@@ -1,0 +1,179 @@
+//! What the tables of metrics share: the series that a WHERE clause leaves, and batches of rows that belong to a series.
+
+use super::predicate::Predicate;
+use datafusion::arrow::array::{
+    ArrayRef, Float64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMillisecondBuilder,
+    UInt16Builder,
+};
+use datafusion::arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
+use datafusion::common::Result;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use model::{SeriesKey, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use store::Store;
+
+/// The column of time of each of these tables.
+pub(super) const TIME: &str = "timestamp";
+/// Series of a part of a table.
+pub(super) const PART_SERIES: usize = 256;
+/// Columns that are the same in all rows of a series, but for `dimensions`.
+const SERIES_COLUMNS: [&str; 5] = ["account", "region", "namespace", "name", "unit"];
+
+/// The fields that every table begins with: the series and the time.
+pub(super) fn fields() -> Vec<Field> {
+    // Dimensions are a JSON object, sorted by name: equal for the same dimensions.
+    let texts = ["account", "region", "namespace", "name", "dimensions", "unit"];
+    let mut fields: Vec<Field> = texts.into_iter().map(|name| Field::new(name, DataType::Utf8, false)).collect();
+    fields.push(Field::new(TIME, DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())), false));
+    fields
+}
+
+/// Scans answer only rows within the time range and of the series that these columns say; other filters are checked again.
+pub(super) fn pushdown(filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
+    let all = super::pushdown(filters, TIME).into_iter().zip(filters);
+    all.map(|(pushdown, filter)| match Predicate::is_all_of(filter, TIME, &SERIES_COLUMNS) {
+        true => TableProviderFilterPushDown::Exact,
+        false => pushdown,
+    })
+    .collect()
+}
+
+/// The series that a predicate leaves, in key order, and of how many.
+pub(super) fn chosen(store: &Store, predicate: &Predicate) -> (Vec<Arc<SeriesKey>>, usize) {
+    let wanted = SeriesWanted::of(predicate);
+    let known = std::cell::Cell::new(0);
+    let series = store.series_where(&|key| {
+        known.set(known.get() + 1);
+        wanted.admits(key)
+    });
+    (series, known.get())
+}
+
+/// Which series a predicate leaves.
+struct SeriesWanted<'p> {
+    account: Option<BTreeSet<&'p str>>,
+    region: Option<BTreeSet<&'p str>>,
+    namespace: Option<BTreeSet<&'p str>>,
+    name: Option<BTreeSet<&'p str>>,
+    unit: Option<BTreeSet<&'p str>>,
+    dimensions: Vec<(&'p str, &'p BTreeSet<String>)>,
+}
+
+impl<'p> SeriesWanted<'p> {
+    fn of(predicate: &'p Predicate) -> Self {
+        let dimensions = predicate.members.iter().filter(|(column, ..)| column == "dimensions");
+        Self {
+            account: predicate.values("account"),
+            region: predicate.values("region"),
+            namespace: predicate.values("namespace"),
+            name: predicate.values("name"),
+            unit: predicate.values("unit"),
+            dimensions: dimensions.map(|(_, name, values)| (name.as_str(), values)).collect(),
+        }
+    }
+
+    fn admits(&self, key: &SeriesKey) -> bool {
+        let has =
+            |wanted: &Option<BTreeSet<&str>>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(value));
+        has(&self.account, &key.account)
+            && has(&self.region, &key.region)
+            && has(&self.namespace, &key.namespace)
+            && has(&self.name, &key.name)
+            && has(&self.unit, &key.unit)
+            && self.dimensions.iter().all(|(name, values)| {
+                key.dimensions.iter().any(|(known, value)| known == name && values.contains(value))
+            })
+    }
+}
+
+/// A column in the making; `R` is a row without its series.
+pub(super) enum Column<R> {
+    Text(fn(&SeriesKey) -> &str, StringBuilder),
+    Dimensions(StringBuilder),
+    Time(fn(&R) -> Timestamp, TimestampMillisecondBuilder),
+    Whole(fn(&R) -> u16, UInt16Builder),
+    Number(fn(&R) -> Option<f64>, Float64Builder),
+}
+
+impl<R> Column<R> {
+    fn text(of: fn(&SeriesKey) -> &str) -> Self {
+        Column::Text(of, StringBuilder::new())
+    }
+
+    pub(super) fn time(of: fn(&R) -> Timestamp) -> Self {
+        Column::Time(of, TimestampMillisecondBuilder::new().with_timezone("UTC"))
+    }
+
+    pub(super) fn whole(of: fn(&R) -> u16) -> Self {
+        Column::Whole(of, UInt16Builder::new())
+    }
+
+    pub(super) fn number(of: fn(&R) -> Option<f64>) -> Self {
+        Column::Number(of, Float64Builder::new())
+    }
+
+    fn push(&mut self, key: &SeriesKey, rows: &[R]) {
+        match self {
+            Column::Text(of, texts) => rows.iter().for_each(|_| texts.append_value(of(key))),
+            Column::Dimensions(texts) => {
+                let json = dimensions_json(key);
+                rows.iter().for_each(|_| texts.append_value(&json));
+            }
+            Column::Time(of, times) => rows.iter().for_each(|row| times.append_value(of(row).0)),
+            Column::Whole(of, numbers) => rows.iter().for_each(|row| numbers.append_value(of(row))),
+            Column::Number(of, numbers) => rows.iter().for_each(|row| numbers.append_option(of(row))),
+        }
+    }
+
+    fn finish(self) -> ArrayRef {
+        match self {
+            Column::Text(_, mut texts) | Column::Dimensions(mut texts) => Arc::new(texts.finish()),
+            Column::Time(_, mut times) => Arc::new(times.finish()),
+            Column::Whole(_, mut numbers) => Arc::new(numbers.finish()),
+            Column::Number(_, mut numbers) => Arc::new(numbers.finish()),
+        }
+    }
+}
+
+/// Rows in the making, series by series.
+pub(super) struct SeriesBatch<R> {
+    schema: SchemaRef,
+    columns: Vec<Column<R>>,
+    /// How many rows it has.
+    pub rows: usize,
+}
+
+impl<R> SeriesBatch<R> {
+    /// An empty one. `own` gives the columns by name that are not the series'.
+    pub(super) fn new(schema: &SchemaRef, own: fn(&str) -> Column<R>) -> Self {
+        let column = |name: &str| match name {
+            "account" => Column::text(|key| &key.account),
+            "region" => Column::text(|key| &key.region),
+            "namespace" => Column::text(|key| &key.namespace),
+            "name" => Column::text(|key| &key.name),
+            "unit" => Column::text(|key| &key.unit),
+            "dimensions" => Column::Dimensions(StringBuilder::new()),
+            other => own(other),
+        };
+        let columns = schema.fields().iter().map(|field| column(field.name())).collect();
+        Self { schema: Arc::clone(schema), columns, rows: 0 }
+    }
+
+    /// Adds rows of one series.
+    pub(super) fn push(&mut self, key: &SeriesKey, rows: &[R]) {
+        self.columns.iter_mut().for_each(|column| column.push(key, rows));
+        self.rows += rows.len();
+    }
+
+    pub(super) fn finish(self) -> Result<RecordBatch> {
+        let columns = self.columns.into_iter().map(Column::finish).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        Ok(RecordBatch::try_new_with_options(self.schema, columns, &options)?)
+    }
+}
+
+fn dimensions_json(key: &SeriesKey) -> String {
+    let pairs = key.dimensions.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(value.as_str())));
+    serde_json::Value::Object(pairs.collect()).to_string()
+}
