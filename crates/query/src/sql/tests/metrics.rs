@@ -26,7 +26,10 @@ async fn the_newest_sample_of_each_series() {
     assert_eq!(rows.len(), newest.len());
     for (row, ((name, host), point)) in rows.iter().zip(&newest) {
         let (count, sum, ..) = point.observation.stats();
-        assert_eq!((&text(row, "name"), &text(row, "host"), text(row, "unit")), (name, host, point.series.unit.clone()));
+        assert_eq!(
+            (&text(row, "name"), &text(row, "host"), text(row, "unit")),
+            (name, host, point.series.unit.clone())
+        );
         assert_eq!(text(row, "timestamp"), point.timestamp.iso_millis().replace(".000Z", "Z"));
         assert_eq!(row["value"], json!(sum / count));
     }
@@ -84,7 +87,9 @@ async fn periods_hold_all_their_samples() {
 async fn averages_agree_with_rows() {
     let fixture = Fixture::new().await;
     let question = |select: &str, source: &str| {
-        format!("SELECT name, {select} AS v FROM {source} WHERE namespace = 'Shop' AND name <> 'x' GROUP BY 1, 2 ORDER BY 1, 2")
+        format!(
+            "SELECT name, {select} AS v FROM {source} WHERE namespace = 'Shop' AND name <> 'x' GROUP BY 1, 2 ORDER BY 1, 2"
+        )
     };
     let periods = question("timestamp AS t, sum(sum) / sum(sample_count)", "metric_periods(1800)");
     let rows = question("date_bin(INTERVAL '30 minutes', timestamp) AS t, sum(sum) / sum(count)", "metrics");
@@ -110,7 +115,8 @@ async fn wrong_periods_are_refused() {
 async fn exact_conditions_are_not_checked_again() {
     let fixture = Fixture::new().await;
     let at = |hours: i64| Timestamp(T0 + hours * HOUR + MINUTE).iso_millis();
-    let exact = format!("name IN ('Latency', 'x') AND namespace = 'Shop' AND timestamp BETWEEN '{}' AND '{}'", at(3), at(9));
+    let exact =
+        format!("name IN ('Latency', 'x') AND namespace = 'Shop' AND timestamp BETWEEN '{}' AND '{}'", at(3), at(9));
     let plan = fixture.explain("EXPLAIN", &format!("SELECT max(value) FROM metrics WHERE {exact}")).await;
     assert!(!plan.contains("FilterExec") && plan.contains("columns=[value]"), "{plan}");
     let within = |point: &&Datapoint| (T0 + 3 * HOUR + MINUTE..=T0 + 9 * HOUR + MINUTE).contains(&point.timestamp.0);
