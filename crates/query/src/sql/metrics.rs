@@ -32,7 +32,7 @@ const PART_MS: i64 = 7 * DAY;
 /// Points that are read at once, as far as one series has no more.
 const READ_POINTS: usize = 256 * 1024;
 /// About the size of a batch, a text counted as so many bytes; it has so many rows at least.
-const BATCH_BYTES: usize = 2 * 1024 * 1024;
+const BATCH_BYTES: usize = 512 * 1024;
 const TEXT_BYTES: usize = 64;
 const BATCH_ROWS_MIN: usize = 8192;
 

@@ -19,7 +19,7 @@ fn text(row: &Value, column: &str) -> String {
 async fn the_newest_sample_of_each_series() {
     let fixture = Fixture::new().await;
     let mut newest: BTreeMap<(String, String), &Datapoint> = BTreeMap::new();
-    fixture.points.iter().for_each(|point| drop(newest.insert(named(point), point)));
+    newest.extend(fixture.points.iter().map(|point| (named(point), point)));
     let rows = fixture
         .rows("SELECT *, json_extract_scalar(dimensions, '$.host') AS host FROM metrics_latest ORDER BY name, host")
         .await;
