@@ -4,9 +4,11 @@ use super::Cut;
 use crate::statistics::Samples;
 use model::Timestamp;
 use model::time::{MINUTE, SECOND};
-use std::collections::HashMap;
 use std::sync::Arc;
 use store::{Gather, Part, PointSlice, Tiers};
+
+/// Fewer periods of a group than this are not put in order before the end.
+const GROUP_PERIODS: usize = 1024;
 
 /// The periods of some groups of series.
 #[derive(Clone)]
@@ -18,32 +20,56 @@ pub(super) struct Periods {
     found: Vec<Group>,
 }
 
-/// The periods of one group, in the order in which they were found.
+/// The periods of one group, as they were found: one that is gone back to is there again, until they are put in order.
 #[derive(Clone, Default)]
 struct Group {
     periods: Vec<(i64, Samples)>,
-    /// Where each period is; `hint` answers most questions, for points come in order.
-    places: HashMap<i64, usize>,
+    /// The period of the last point; most points belong to it or to the next one, for they come in order.
     hint: usize,
+    /// They are put in order when they are as many as this, so that there are never many more than different ones.
+    full: usize,
 }
 
 impl Group {
     fn period(&mut self, index: i64, raw: bool) -> &mut Samples {
         let is = |at: usize| self.periods.get(at).is_some_and(|period| period.0 == index);
-        let place = if is(self.hint) {
-            self.hint
-        } else if is(self.hint + 1) {
-            self.hint + 1
-        } else {
-            let end = self.periods.len();
-            let place = *self.places.entry(index).or_insert(end);
-            if place == end {
-                self.periods.push((index, Samples::none(raw)));
+        if is(self.hint + 1) {
+            self.hint += 1;
+        } else if !is(self.hint) {
+            self.make_room();
+            self.hint = self.periods.len();
+            self.periods.push((index, Samples::none(raw)));
+        }
+        &mut self.periods[self.hint].1
+    }
+
+    fn make_room(&mut self) {
+        if self.periods.len() >= self.full.max(GROUP_PERIODS) {
+            self.put_in_order();
+            self.full = self.periods.len() * 2;
+        }
+    }
+
+    /// Ascending, each once.
+    fn put_in_order(&mut self) {
+        self.periods.sort_by_key(|period| period.0);
+        self.periods.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1.merge(std::mem::replace(&mut next.1, Samples::none(false)));
             }
-            place
-        };
-        self.hint = place;
-        &mut self.periods[place].1
+            same
+        });
+        self.hint = 0;
+    }
+
+    fn merge(&mut self, other: Group) {
+        if self.periods.is_empty() {
+            *self = other;
+        } else {
+            self.make_room();
+            self.periods.extend(other.periods);
+        }
     }
 }
 
@@ -57,11 +83,10 @@ impl Periods {
     /// The periods of each group with their starts, ascending.
     pub(super) fn into_lists(self) -> Vec<Vec<(Timestamp, Samples)>> {
         let Cut { range, period_ms, .. } = self.cut;
-        let list = |group: Group| {
-            let mut periods = group.periods;
-            periods.sort_unstable_by_key(|period| period.0);
+        let list = |mut group: Group| {
+            group.put_in_order();
             let start = |index: i64| range.start + index.saturating_mul(period_ms);
-            periods.into_iter().map(|(index, samples)| (start(index), samples)).collect()
+            group.periods.into_iter().map(|(index, samples)| (start(index), samples)).collect()
         };
         self.found.into_iter().map(list).collect()
     }
@@ -129,10 +154,6 @@ impl Gather for Periods {
     }
 
     fn merge(&mut self, other: Self) {
-        for (group, more) in self.found.iter_mut().zip(other.found) {
-            for (index, samples) in more.periods {
-                group.period(index, self.cut.raw).merge(samples);
-            }
-        }
+        self.found.iter_mut().zip(other.found).for_each(|(group, more)| group.merge(more));
     }
 }

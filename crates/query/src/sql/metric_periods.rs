@@ -9,25 +9,29 @@ use super::error::external;
 use super::predicate::{Predicate, intersection};
 use super::records::describe_range;
 use super::scan::{Counts, ScanExec, Source};
-use super::series::{Column, PART_SERIES, SeriesBatch, TIME, chosen, fields, pushdown};
+use super::series::{Column, Rows, SeriesBatch, TIME, chosen, fields, pushdown};
 use super::wanted::Wanted;
 use super::{Inputs, SqlError};
 use crate::metrics::{Cut, check_period, grouped_periods};
+use crate::statistics::Samples;
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Float64Builder, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{DataFusionError, Result, plan_err, project_schema};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use futures::stream::{BoxStream, StreamExt, iter, once};
+use futures::stream::{BoxStream, StreamExt, try_unfold};
 use model::{SeriesKey, TimeRange, Timestamp};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use store::{Store, Totals};
 
-/// Most periods of a part: with those of `PART_SERIES` series it stays in memory until it is answered.
+/// Most periods of a series in a part.
 const PART_PERIODS: i64 = 1024;
+/// Most rows of a part, which stay in memory until they are answered.
+const PART_ROWS: i64 = 256 * 1024;
 /// A batch is answered when it has this many rows.
 const BATCH_ROWS: usize = 8192;
 
@@ -87,10 +91,10 @@ impl TableProvider for Periods {
         let (store, period_ms) = (self.inputs.store.clone(), self.period_ms);
         let (series, known) = chosen(&store, &predicate);
         let range = whole_periods(store.metric_times(), predicate.range, period_ms);
-        let parts = parts(series.len(), range, period_ms);
+        let partitions = session.config().target_partitions();
+        let parts = parts(series.len(), range, period_ms, partitions);
         let schema_of = Arc::clone(&schema);
         let source = PeriodSource { store, series, known, range, period_ms, parts, schema: schema_of };
-        let partitions = session.config().target_partitions();
         Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions)))
     }
 }
@@ -107,13 +111,15 @@ fn whole_periods(stored: Option<(Timestamp, Timestamp)>, wanted: TimeRange, peri
     TimeRange::new(starts.start.ceil_to(period_ms), (starts.end - 1).floor_to(period_ms) + period_ms)
 }
 
-/// Rectangles of series and periods.
-fn parts(series: usize, range: TimeRange, period_ms: i64) -> Vec<(Range<usize>, TimeRange)> {
+/// Rectangles of series and periods: few, for each looks through the segments anew, and one for each partition at least.
+fn parts(series: usize, range: TimeRange, period_ms: i64, partitions: usize) -> Vec<(Range<usize>, TimeRange)> {
     let mut parts = Vec::new();
     let mut start = range.start;
     while start < range.end {
         let end = (start + PART_PERIODS.saturating_mul(period_ms)).min(range.end);
-        let chunks = (0..series).step_by(PART_SERIES).map(|first| first..(first + PART_SERIES).min(series));
+        let rows_max = usize::try_from(PART_ROWS / ((end - start) / period_ms).max(1)).unwrap_or(1);
+        let step = series.div_ceil(partitions.max(1)).clamp(1, rows_max);
+        let chunks = (0..series).step_by(step).map(|first| first..(first + step).min(series));
         parts.extend(chunks.map(|chunk| (chunk, TimeRange::new(start, end))));
         start = end;
     }
@@ -132,8 +138,14 @@ struct PeriodSource {
     schema: SchemaRef,
 }
 
-/// Start of a period and what was observed in it.
-type Row = (Timestamp, Totals);
+/// Starts of periods and what was observed in them.
+type PeriodRows = Vec<(Timestamp, Samples)>;
+
+impl Rows for PeriodRows {
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
 
 impl Source for PeriodSource {
     fn describe(&self) -> String {
@@ -147,52 +159,65 @@ impl Source for PeriodSource {
     }
 
     fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>> {
-        once(async move {
-            let batches = match self.parts.get(part) {
-                Some((_, range)) if intersection(*range, wanted.range()).is_empty() => Vec::new(),
-                Some((series, range)) => self.batches(&self.series[series.clone()], *range, &counts).await?,
-                None => Vec::new(),
-            };
-            Ok(iter(batches.into_iter().map(Ok)))
-        })
-        .boxed()
-        .flat_map(|batches: Result<_>| match batches {
-            Ok(batches) => StreamExt::boxed(batches),
-            Err(error) => once(async { Err(error) }).boxed(),
+        let state = Reading { source: self, part: Some(part), wanted, counts, read: VecDeque::new() };
+        try_unfold(state, |mut state| async move {
+            let batch = state.next().await?;
+            Ok(batch.map(|batch| (batch, state)))
         })
         .boxed()
     }
 }
 
-impl PeriodSource {
-    async fn batches(&self, series: &[Arc<SeriesKey>], range: TimeRange, counts: &Counts) -> Result<Vec<RecordBatch>> {
-        let cut = Cut { range, period_ms: self.period_ms, raw: false };
-        let periods = grouped_periods(&self.store, series, (0..series.len()).collect(), cut).await;
-        let periods = periods.map_err(|error| external(SqlError::Failed(error.to_string())))?;
-        let mut batches = Vec::new();
-        let mut batch = self.batch();
-        for (key, periods) in series.iter().zip(periods) {
-            let rows: Vec<Row> = periods.into_iter().map(|(start, samples)| (start, *samples.totals())).collect();
-            batch.push(key, &rows);
-            if batch.rows >= BATCH_ROWS {
-                counts.rows_seen.add(batch.rows);
-                batches.push(std::mem::replace(&mut batch, self.batch()).finish()?);
-            }
-        }
-        counts.rows_seen.add(batch.rows);
-        batches.push(batch.finish()?);
-        Ok(batches)
-    }
+/// A part in work.
+struct Reading {
+    source: Arc<PeriodSource>,
+    /// `None` when it was read.
+    part: Option<usize>,
+    wanted: Wanted,
+    counts: Counts,
+    /// Periods that were read and not answered yet.
+    read: VecDeque<(Arc<SeriesKey>, PeriodRows)>,
+}
 
-    fn batch(&self) -> SeriesBatch<Row> {
+impl Reading {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        if let Some((series, range)) = self.part.take().and_then(|part| self.source.parts.get(part)) {
+            if intersection(*range, self.wanted.range()).is_empty() {
+                return Ok(None);
+            }
+            let series = &self.source.series[series.clone()];
+            let cut = Cut { range: *range, period_ms: self.source.period_ms, raw: false };
+            let periods = grouped_periods(&self.source.store, series, (0..series.len()).collect(), cut).await;
+            let periods = periods.map_err(|error| external(SqlError::Failed(error.to_string())))?;
+            self.read = series.iter().cloned().zip(periods).collect();
+        }
+        let mut batch = self.source.batch();
+        while batch.rows < BATCH_ROWS
+            && let Some((key, periods)) = self.read.pop_front()
+        {
+            batch.push(&key, &periods);
+        }
+        self.counts.rows_seen.add(batch.rows);
+        if batch.rows == 0 { Ok(None) } else { batch.finish().map(Some) }
+    }
+}
+
+impl PeriodSource {
+    fn batch(&self) -> SeriesBatch<PeriodRows> {
         SeriesBatch::new(&self.schema, |name| match name {
-            "sample_count" => Column::number(|(_, totals): &Row| Some(totals.count)),
-            "sum" => Column::number(|(_, totals)| Some(totals.sum)),
-            "minimum" => Column::number(|(_, totals)| Some(totals.min)),
-            "maximum" => Column::number(|(_, totals)| Some(totals.max)),
-            _ => Column::time(|(start, _)| *start),
+            "sample_count" => Column::number(|rows, numbers| put(rows, |totals| totals.count, numbers)),
+            "sum" => Column::number(|rows, numbers| put(rows, |totals| totals.sum, numbers)),
+            "minimum" => Column::number(|rows, numbers| put(rows, |totals| totals.min, numbers)),
+            "maximum" => Column::number(|rows, numbers| put(rows, |totals| totals.max, numbers)),
+            _ => Column::time(|rows: &PeriodRows, times| {
+                rows.iter().for_each(|(start, _)| times.append_value(start.0));
+            }),
         })
     }
+}
+
+fn put(rows: &PeriodRows, of: fn(&Totals) -> f64, numbers: &mut Float64Builder) {
+    rows.iter().for_each(|(_, samples)| numbers.append_value(of(samples.totals())));
 }
 
 #[cfg(test)]
@@ -210,6 +235,7 @@ mod tests {
         assert_eq!(range(3_600_001, 4_200_000), (3_900_000, 4_200_000));
         assert_eq!(range(3_600_000, 4_200_001), (3_600_000, 4_500_000));
         assert_eq!(range(8_000_000, 9_000_000), (0, 0));
-        assert_eq!(parts(300, TimeRange::new(Timestamp(0), Timestamp(1025 * 60_000)), 60_000).len(), 4);
+        let parts = parts(600, TimeRange::new(Timestamp(0), Timestamp(1025 * 60_000)), 60_000, 2);
+        assert_eq!(parts.iter().map(|(series, _)| series.len()).collect::<Vec<_>>(), [256, 256, 88, 300, 300]);
     }
 }

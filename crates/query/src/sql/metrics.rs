@@ -7,11 +7,11 @@ use super::error::external;
 use super::predicate::{Predicate, intersection};
 use super::records::describe_range;
 use super::scan::{Counts, ScanExec, Source};
-use super::series::{Column, PART_SERIES, SeriesBatch, TIME, chosen, fields, pushdown};
+use super::series::{Column, Rows, SeriesBatch, TIME, chosen, fields, pushdown};
 use super::wanted::Wanted;
 use super::{Inputs, SqlError};
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Float64Builder, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, project_schema};
@@ -23,14 +23,18 @@ use model::{SeriesKey, TimeRange, Timestamp};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
-use store::{Gather, Part, Sample, Samples, Store, Totals};
+use store::{Gather, Part, PointSlice, Sample, Samples, Store, Totals};
 
+/// Fewest series of a part, as far as there are more.
+const PART_SERIES_MIN: usize = 64;
 /// Longest time range of a part: a series of one point each second stays small enough to be read at once.
 const PART_MS: i64 = 7 * DAY;
 /// Points that are read at once, as far as one series has no more.
-const READ_POINTS: usize = 64 * 1024;
-/// Rows of a batch.
-const BATCH_ROWS: usize = 8192;
+const READ_POINTS: usize = 256 * 1024;
+/// About the size of a batch, a text counted as so many bytes; it has so many rows at least.
+const BATCH_BYTES: usize = 512 * 1024;
+const TEXT_BYTES: usize = 64;
+const BATCH_ROWS_MIN: usize = 8192;
 
 /// All datapoints.
 #[derive(Debug)]
@@ -78,20 +82,21 @@ impl TableProvider for Metrics {
         let (series, known) = chosen(&store, &predicate);
         let stored = store.metric_times().map(|(min, max)| TimeRange::new(min, max + 1));
         let range = stored.map_or(TimeRange::new(Timestamp(0), Timestamp(0)), |all| intersection(all, predicate.range));
-        let parts = parts(series.len(), range);
-        let source = MetricSource { store, series, known, range: predicate.range, parts, schema: Arc::clone(&schema) };
         let partitions = session.config().target_partitions();
+        let parts = parts(series.len(), range, partitions);
+        let source = MetricSource { store, series, known, range: predicate.range, parts, schema: Arc::clone(&schema) };
         Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions)))
     }
 }
 
-/// Rectangles of series and time, so that each fits in memory.
-fn parts(series: usize, range: TimeRange) -> Vec<(Range<usize>, TimeRange)> {
+/// Rectangles of series and time: few, for each looks through the segments anew.
+fn parts(series: usize, range: TimeRange, partitions: usize) -> Vec<(Range<usize>, TimeRange)> {
     let mut parts = Vec::new();
+    let step = series.div_ceil(partitions.max(1)).max(PART_SERIES_MIN);
     let mut start = range.start;
     while start < range.end {
         let end = (start + PART_MS).min(range.end);
-        let chunks = (0..series).step_by(PART_SERIES).map(|first| first..(first + PART_SERIES).min(series));
+        let chunks = (0..series).step_by(step).map(|first| first..(first + step).min(series));
         parts.extend(chunks.map(|chunk| (chunk, TimeRange::new(start, end))));
         start = end;
     }
@@ -142,7 +147,7 @@ struct Reading {
     /// How many to read next.
     step: usize,
     /// Points that were read and not answered yet.
-    read: VecDeque<(Arc<SeriesKey>, Vec<Point>)>,
+    read: VecDeque<(Arc<SeriesKey>, Points)>,
 }
 
 impl Reading {
@@ -157,19 +162,21 @@ impl Reading {
             if range.is_empty() {
                 return Ok(None);
             }
-            let points = self.source.store.gather_series(series, range, Lists(vec![Vec::new(); series.len()])).await;
+            let points =
+                self.source.store.gather_series(series, range, Lists(vec![Points::default(); series.len()])).await;
             let points = points.map_err(|error| external(SqlError::Store(error)))?.0;
-            let count: usize = points.iter().map(Vec::len).sum();
+            let count: usize = points.iter().map(Rows::count).sum();
             self.counts.rows_seen.add(count);
-            let with_points = series.iter().zip(points).filter(|(_, points)| !points.is_empty());
+            let with_points = series.iter().zip(points).filter(|(_, points)| points.count() > 0);
             self.read.extend(with_points.map(|(key, points)| (Arc::clone(key), points)));
-            self.step = (self.step * READ_POINTS / count.max(1)).clamp(1, self.step * 4);
+            self.step = (self.step * READ_POINTS / count.max(1)).clamp(1, self.step * 16);
             self.left.start = end;
         }
+        let rows_max = batch_rows(&self.source.schema);
         let mut batch = batch(&self.source.schema);
         while let Some((key, points)) = self.read.front_mut() {
-            let room = BATCH_ROWS - batch.rows;
-            if points.len() > room {
+            let room = rows_max - batch.rows;
+            if points.count() > room {
                 let rest = points.split_off(room);
                 batch.push(key, points);
                 *points = rest;
@@ -182,19 +189,94 @@ impl Reading {
     }
 }
 
-/// A point as a row has it.
+/// The points of a series, column by column: nearly all are one sample of one value.
+#[derive(Debug, Clone, Default)]
+struct Points {
+    times: Vec<i64>,
+    resolutions: Vec<u16>,
+    /// As many as times; what it is where `others` has the point does not matter.
+    values: Vec<f64>,
+    /// Points that are more than that, ascending by place.
+    others: Vec<Other>,
+}
+
 #[derive(Debug, Clone, Copy)]
-struct Point {
-    time: i64,
-    resolution_secs: u16,
+struct Other {
+    place: usize,
     /// Where there is exactly one value.
     value: Option<f64>,
     totals: Totals,
 }
 
+impl Points {
+    fn add(&mut self, resolution_secs: u16, points: PointSlice<'_>) {
+        if let Some((times, values)) = points.plain() {
+            self.times.extend_from_slice(times);
+            self.values.extend_from_slice(values);
+        } else {
+            for (time, sample) in points.iter() {
+                let value = match sample {
+                    Sample::Value(value) => value,
+                    Sample::Many(samples) => {
+                        let (place, value) = (self.times.len(), single_value(samples));
+                        self.others.push(Other { place, value, totals: samples.totals() });
+                        0.0
+                    }
+                };
+                self.times.push(time.0);
+                self.values.push(value);
+            }
+        }
+        self.resolutions.resize(self.times.len(), resolution_secs);
+    }
+
+    fn append(&mut self, other: Self) {
+        let moved = self.times.len();
+        self.times.extend(other.times);
+        self.resolutions.extend(other.resolutions);
+        self.values.extend(other.values);
+        self.others.extend(other.others.into_iter().map(|other| Other { place: other.place + moved, ..other }));
+    }
+
+    /// Leaves the points before `at` and gives the others.
+    fn split_off(&mut self, at: usize) -> Self {
+        let mut others = self.others.split_off(self.others.partition_point(|other| other.place < at));
+        others.iter_mut().for_each(|other| other.place -= at);
+        let (times, resolutions) = (self.times.split_off(at), self.resolutions.split_off(at));
+        Self { times, resolutions, values: self.values.split_off(at), others }
+    }
+
+    /// Puts a number of each point: its value, or of the others what `of` says.
+    fn put(&self, of: fn(&Other) -> Option<f64>, numbers: &mut Float64Builder) {
+        let mut from = 0;
+        for other in &self.others {
+            numbers.append_slice(&self.values[from..other.place]);
+            numbers.append_option(of(other));
+            from = other.place + 1;
+        }
+        numbers.append_slice(&self.values[from..]);
+    }
+
+    fn put_counts(&self, numbers: &mut Float64Builder) {
+        let mut from = 0;
+        for other in &self.others {
+            numbers.append_value_n(1.0, other.place - from);
+            numbers.append_value(other.totals.count);
+            from = other.place + 1;
+        }
+        numbers.append_value_n(1.0, self.values.len() - from);
+    }
+}
+
+impl Rows for Points {
+    fn count(&self) -> usize {
+        self.times.len()
+    }
+}
+
 /// The points of some series.
 #[derive(Debug, Clone)]
-struct Lists(Vec<Vec<Point>>);
+struct Lists(Vec<Points>);
 
 impl Gather for Lists {
     fn totals_suffice(&self, _: u16, _: Timestamp, _: Timestamp) -> bool {
@@ -202,31 +284,33 @@ impl Gather for Lists {
     }
 
     fn add(&mut self, place: usize, resolution_secs: u16, part: Part<'_>) {
-        let (Some(list), Part::Points(points)) = (self.0.get_mut(place), part) else { return };
-        list.extend(points.iter().map(|(time, sample)| {
-            let (value, totals) = match sample {
-                Sample::Value(value) => (Some(value), Totals { count: 1.0, sum: value, min: value, max: value }),
-                Sample::Many(samples) => (single_value(samples), samples.totals()),
-            };
-            Point { time: time.0, resolution_secs, value, totals }
-        }));
+        if let (Some(list), Part::Points(points)) = (self.0.get_mut(place), part) {
+            list.add(resolution_secs, points);
+        }
     }
 
     fn merge(&mut self, other: Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(list, more)| list.extend(more));
+        self.0.iter_mut().zip(other.0).for_each(|(list, more)| list.append(more));
     }
 }
 
-fn batch(schema: &SchemaRef) -> SeriesBatch<Point> {
+fn batch(schema: &SchemaRef) -> SeriesBatch<Points> {
     SeriesBatch::new(schema, |name| match name {
-        "resolution_secs" => Column::whole(|point: &Point| point.resolution_secs),
-        "value" => Column::number(|point| point.value),
-        "count" => Column::number(|point| Some(point.totals.count)),
-        "sum" => Column::number(|point| Some(point.totals.sum)),
-        "min" => Column::number(|point| Some(point.totals.min)),
-        "max" => Column::number(|point| Some(point.totals.max)),
-        _ => Column::time(|point| Timestamp(point.time)),
+        "resolution_secs" => Column::whole(|points: &Points, numbers| numbers.append_slice(&points.resolutions)),
+        "value" => Column::number(|points, numbers| points.put(|other| other.value, numbers)),
+        "count" => Column::number(|points, numbers| points.put_counts(numbers)),
+        "sum" => Column::number(|points, numbers| points.put(|other| Some(other.totals.sum), numbers)),
+        "min" => Column::number(|points, numbers| points.put(|other| Some(other.totals.min), numbers)),
+        "max" => Column::number(|points, numbers| points.put(|other| Some(other.totals.max), numbers)),
+        _ => Column::time(|points, times| times.append_slice(&points.times)),
     })
+}
+
+/// Most rows of a batch: aggregates by group do better with many, as far as they are narrow.
+fn batch_rows(schema: &SchemaRef) -> usize {
+    let width = |field: &Arc<Field>| if *field.data_type() == DataType::Utf8 { TEXT_BYTES } else { 8 };
+    let width: usize = schema.fields().iter().map(width).sum();
+    (BATCH_BYTES / width.max(8)).max(BATCH_ROWS_MIN)
 }
 
 fn single_value(samples: &Samples) -> Option<f64> {

@@ -4,7 +4,7 @@ use super::Inputs;
 use super::predicate::Predicate;
 use super::records::describe_range;
 use super::scan::{Counts, ScanExec, Source};
-use super::series::{Column, SeriesBatch, TIME, chosen, fields, pushdown};
+use super::series::{Column, Rows, SeriesBatch, TIME, chosen, fields, pushdown};
 use super::wanted::Wanted;
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
@@ -64,9 +64,18 @@ impl TableProvider for MetricsLatest {
     }
 }
 
+/// Time and value of a sample.
+type Latest = (Timestamp, f64);
+
+impl Rows for Latest {
+    fn count(&self) -> usize {
+        1
+    }
+}
+
 #[derive(Debug)]
 struct LatestSource {
-    rows: Vec<(Arc<SeriesKey>, (Timestamp, f64))>,
+    rows: Vec<(Arc<SeriesKey>, Latest)>,
     /// Series of which these were chosen.
     known: usize,
     range: TimeRange,
@@ -80,7 +89,7 @@ impl Source for LatestSource {
     }
 
     fn parts(&self) -> Vec<(Timestamp, Timestamp)> {
-        let times = |rows: &[(Arc<SeriesKey>, (Timestamp, f64))]| {
+        let times = |rows: &[(Arc<SeriesKey>, Latest)]| {
             let times = || rows.iter().map(|(_, (time, _))| *time);
             Some((times().min()?, times().max()?))
         };
@@ -90,11 +99,11 @@ impl Source for LatestSource {
     fn read(self: Arc<Self>, part: usize, _: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>> {
         once(async move {
             let mut batch = SeriesBatch::new(&self.schema, |name| match name {
-                "value" => Column::number(|(_, value): &(Timestamp, f64)| Some(*value)),
-                _ => Column::time(|(time, _)| *time),
+                "value" => Column::number(|latest: &Latest, numbers| numbers.append_value(latest.1)),
+                _ => Column::time(|latest, times| times.append_value(latest.0.0)),
             });
             let rows = self.rows.chunks(PART_ROWS).nth(part).unwrap_or_default();
-            rows.iter().for_each(|(key, latest)| batch.push(key, std::slice::from_ref(latest)));
+            rows.iter().for_each(|(key, latest)| batch.push(key, latest));
             counts.rows_seen.add(batch.rows);
             batch.finish()
         })

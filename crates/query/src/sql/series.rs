@@ -8,15 +8,13 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use model::{SeriesKey, Timestamp};
+use model::SeriesKey;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::Store;
 
 /// The column of time of each of these tables.
 pub(super) const TIME: &str = "timestamp";
-/// Series of a part of a table.
-pub(super) const PART_SERIES: usize = 256;
 /// Columns that are the same in all rows of a series, but for `dimensions`.
 const SERIES_COLUMNS: [&str; 5] = ["account", "region", "namespace", "name", "unit"];
 
@@ -87,42 +85,51 @@ impl<'p> SeriesWanted<'p> {
     }
 }
 
-/// A column in the making; `R` is a row without its series.
+/// Rows of one series, without what is the same in all of them.
+pub(super) trait Rows {
+    /// How many there are.
+    fn count(&self) -> usize;
+}
+
+/// How some rows are put into a column.
+type Put<R, B> = fn(&R, &mut B);
+
+/// A column in the making.
 pub(super) enum Column<R> {
     Text(fn(&SeriesKey) -> &str, StringBuilder),
     Dimensions(StringBuilder),
-    Time(fn(&R) -> Timestamp, TimestampMillisecondBuilder),
-    Whole(fn(&R) -> u16, UInt16Builder),
-    Number(fn(&R) -> Option<f64>, Float64Builder),
+    Time(Put<R, TimestampMillisecondBuilder>, TimestampMillisecondBuilder),
+    Whole(Put<R, UInt16Builder>, UInt16Builder),
+    Number(Put<R, Float64Builder>, Float64Builder),
 }
 
-impl<R> Column<R> {
+impl<R: Rows> Column<R> {
     fn text(of: fn(&SeriesKey) -> &str) -> Self {
         Column::Text(of, StringBuilder::new())
     }
 
-    pub(super) fn time(of: fn(&R) -> Timestamp) -> Self {
-        Column::Time(of, TimestampMillisecondBuilder::new().with_timezone("UTC"))
+    pub(super) fn time(put: Put<R, TimestampMillisecondBuilder>) -> Self {
+        Column::Time(put, TimestampMillisecondBuilder::new().with_timezone("UTC"))
     }
 
-    pub(super) fn whole(of: fn(&R) -> u16) -> Self {
-        Column::Whole(of, UInt16Builder::new())
+    pub(super) fn whole(put: Put<R, UInt16Builder>) -> Self {
+        Column::Whole(put, UInt16Builder::new())
     }
 
-    pub(super) fn number(of: fn(&R) -> Option<f64>) -> Self {
-        Column::Number(of, Float64Builder::new())
+    pub(super) fn number(put: Put<R, Float64Builder>) -> Self {
+        Column::Number(put, Float64Builder::new())
     }
 
-    fn push(&mut self, key: &SeriesKey, rows: &[R]) {
+    fn push(&mut self, key: &SeriesKey, rows: &R) {
         match self {
-            Column::Text(of, texts) => rows.iter().for_each(|_| texts.append_value(of(key))),
+            Column::Text(of, texts) => (0..rows.count()).for_each(|_| texts.append_value(of(key))),
             Column::Dimensions(texts) => {
                 let json = dimensions_json(key);
-                rows.iter().for_each(|_| texts.append_value(&json));
+                (0..rows.count()).for_each(|_| texts.append_value(&json));
             }
-            Column::Time(of, times) => rows.iter().for_each(|row| times.append_value(of(row).0)),
-            Column::Whole(of, numbers) => rows.iter().for_each(|row| numbers.append_value(of(row))),
-            Column::Number(of, numbers) => rows.iter().for_each(|row| numbers.append_option(of(row))),
+            Column::Time(put, times) => put(rows, times),
+            Column::Whole(put, numbers) => put(rows, numbers),
+            Column::Number(put, numbers) => put(rows, numbers),
         }
     }
 
@@ -136,7 +143,7 @@ impl<R> Column<R> {
     }
 }
 
-/// Rows in the making, series by series.
+/// A batch in the making, series by series.
 pub(super) struct SeriesBatch<R> {
     schema: SchemaRef,
     columns: Vec<Column<R>>,
@@ -144,7 +151,7 @@ pub(super) struct SeriesBatch<R> {
     pub rows: usize,
 }
 
-impl<R> SeriesBatch<R> {
+impl<R: Rows> SeriesBatch<R> {
     /// An empty one. `own` gives the columns by name that are not the series'.
     pub(super) fn new(schema: &SchemaRef, own: fn(&str) -> Column<R>) -> Self {
         let column = |name: &str| match name {
@@ -161,9 +168,9 @@ impl<R> SeriesBatch<R> {
     }
 
     /// Adds rows of one series.
-    pub(super) fn push(&mut self, key: &SeriesKey, rows: &[R]) {
+    pub(super) fn push(&mut self, key: &SeriesKey, rows: &R) {
         self.columns.iter_mut().for_each(|column| column.push(key, rows));
-        self.rows += rows.len();
+        self.rows += rows.count();
     }
 
     pub(super) fn finish(self) -> Result<RecordBatch> {
