@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use store::{Direction, Error, Store};
 
 /// All kinds of records in segments of two flushes, and in the journal behind them.
-async fn three_kinds(dir: &Path) -> Store {
+pub async fn three_kinds(dir: &Path) -> Store {
     let store = open(dir).await;
     for part in 0..3i64 {
         let batch = Batch {
@@ -28,7 +28,7 @@ async fn three_kinds(dir: &Path) -> Store {
 }
 
 /// Everything that scans show.
-async fn contents(store: &Store) -> (Vec<Line>, Vec<Line>, Vec<store::EventRow>, usize) {
+pub async fn contents(store: &Store) -> (Vec<Line>, Vec<Line>, Vec<store::EventRow>, usize) {
     let logs = |group| lines(store, log_scan(group, Direction::Forward), usize::MAX);
     let points = points(store, model::TimeRange::ALL).await.iter().map(|(_, points)| points.len()).sum();
     (logs(1).await, logs(2).await, events(store, event_scan(Direction::Forward), usize::MAX).await, points)
@@ -102,6 +102,89 @@ async fn missing_files_are_named() {
         assert!(named || is_last_journal, "{} is missing: {checked:?}", path.display());
         std::fs::write(path, bytes).unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_new_store_has_no_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).await);
+    let checked = store::check(dir.path()).await.unwrap();
+    assert_eq!((checked.problems, checked.torn, checked.leftovers), (vec![], None, vec![]));
+}
+
+/// After retention removed events, and merges rewrote segments of all kinds.
+#[tokio::test]
+async fn a_maintained_store_has_no_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = three_kinds(dir.path()).await;
+    for part in 0..9 {
+        let events = (0..9).map(|n| event(&format!("m{part}-{n}"), NOW.0 - n)).collect();
+        let datapoints = (0..9).map(|n| point(&series("cpu", n), NOW.0 - n as i64, Observation::value(1.0))).collect();
+        let logs = (0..9).map(|n| log(3, 9, NOW.0 - n, "kept")).collect();
+        store.append(Batch { logs, datapoints, events }).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    let policy = store::Retention {
+        logs: [(model::GroupId(1), 1000)].into(),
+        metrics_ms: Some(1_000_000),
+        events_ms: Some(1000),
+        ..store::Retention::default()
+    };
+    store.maintain(&policy).await.unwrap();
+    store.append(Batch { events: vec![event("last", NOW.0)], ..Batch::default() }).await.unwrap();
+    let segments = store.health().segments;
+    drop(store);
+    let checked = store::check(dir.path()).await.unwrap();
+    assert_eq!((checked.problems, checked.leftovers), (vec![], vec![]));
+    assert_eq!(checked.segments, segments as u64);
+    assert!(segments < 3 * 9, "{segments} segments: nothing was merged");
+}
+
+#[tokio::test]
+async fn files_that_end_too_early_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(three_kinds(dir.path()).await);
+    drop(open(dir.path()).await);
+    let mut whole = BTreeMap::new();
+    files(dir.path(), &mut whole);
+    for (path, bytes) in &whole {
+        for at in [0, 7, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(path, &bytes[..at]).unwrap();
+            let checked = store::check(dir.path()).await.unwrap();
+            let named: Vec<_> = checked.problems.iter().chain(&checked.torn).map(|problem| &problem.file).collect();
+            assert!(named.contains(&path), "{} cut at {at}: {named:?}", path.display());
+        }
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn leftovers_are_named_and_are_no_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(three_kinds(dir.path()).await);
+    let segments = dir.path().join("objects/segments/logs");
+    let left = ["00000000000000000099.index", "00000000000000000099.parquet"].map(|name| segments.join(name));
+    left.iter().for_each(|path| std::fs::write(path, "left").unwrap());
+    let checked = store::check(dir.path()).await.unwrap();
+    assert_eq!((checked.problems, checked.leftovers), (vec![], left.to_vec()));
+}
+
+/// Objects whose checksums are right, of another store: only the hash tree tells.
+#[tokio::test]
+async fn segments_of_another_store_are_found() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (dir, id) in [(&dir, "a"), (&other, "b")] {
+        let store = open(dir.path()).await;
+        let events = vec![event(id, 1), event("c", 2)];
+        store.append(Batch { events, ..Batch::default() }).await.unwrap();
+        store.close().await.unwrap();
+    }
+    for end in ["parquet", "index"] {
+        let object = format!("objects/segments/events/{:020}.{end}", 1);
+        std::fs::copy(other.path().join(&object), dir.path().join(&object)).unwrap();
+    }
+    let problems = store::check(dir.path()).await.unwrap().problems;
+    assert!(problems.iter().any(|problem| problem.reason.contains("another root")), "{problems:?}");
 }
 
 #[tokio::test]

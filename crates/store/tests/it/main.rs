@@ -5,6 +5,7 @@ mod event_search;
 mod event_tree;
 mod faults;
 mod fixture;
+mod formats;
 mod maintain;
 mod metrics;
 mod model_check;
