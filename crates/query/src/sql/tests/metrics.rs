@@ -52,7 +52,7 @@ async fn periods_hold_all_their_samples() {
     let fixture = Fixture::new().await;
     let (from, to) = (T0 + 5 * HOUR + 1, T0 + 30 * HOUR);
     for (seconds, range) in [(60, None), (1200, None), (3600, Some((from, to))), (86_400, Some((from, to)))] {
-        let mut expected: BTreeMap<(String, String, i64), (f64, f64, f64, f64)> = BTreeMap::new();
+        let mut expected: BTreeMap<_, (f64, f64, f64, f64)> = BTreeMap::new();
         for point in &fixture.points {
             let start = point.timestamp.floor_to(seconds * 1000).0;
             if range.is_some_and(|(from, to)| start < from || start >= to) {
