@@ -80,7 +80,7 @@ pub(super) static DICTIONARIES: LazyLock<Vec<&'static str>> =
 
 /// Columns in which little is left to compress: packed by their differences, random, or few distinct and short texts, of which
 /// a dictionary is enough. To set up a decompressor costs more than to read one of these, and an event has all columns.
-const UNCOMPRESSED: [&str; 21] = [
+const UNCOMPRESSED: [&str; 26] = [
     "time",
     "sequence",
     "ingestion_time",
@@ -102,6 +102,11 @@ const UNCOMPRESSED: [&str; 21] = [
     "event_type",
     "user_type",
     "vpc_endpoint_id",
+    "access_key_id",
+    "user_arn",
+    "user_agent",
+    "principal_id",
+    "session_issuer_arn",
 ];
 
 fn texts(event: &Event) -> [&String; 10] {
