@@ -16,9 +16,12 @@ def importing(*arguments, env=None):
     return run([Paths.server(), "import", "cloudtrail", *arguments], env=env)
 
 
+#: One moment for the whole run: a record that is made up again must be the same, byte for byte.
+NOW = datetime.datetime.now(datetime.timezone.utc)
+
+
 def recent(offset_minutes):
-    time = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=offset_minutes)
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (NOW - datetime.timedelta(minutes=offset_minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def made_up(n, **more):
