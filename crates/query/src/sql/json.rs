@@ -292,6 +292,40 @@ mod tests {
         assert_eq!(find(&deep, "$[0]"), None);
     }
 
+    /// The store's columns stand in for `$.name`: both must say the same of every line, however odd.
+    #[test]
+    fn a_member_of_a_line_is_what_the_store_takes_it_for() {
+        let lines = [
+            r#"{"a":1}"#,
+            " \t\r\n{\"a\" : \"x\" } ",
+            r#"{"a":null,"a":2}"#,
+            r#"{"a":"x\"y\u00e9\n","b":"\ud800"}"#,
+            r#"{"b":1,"\ud800":2,"a":3}"#,
+            r#"{"\u0061":"escaped"}"#,
+            r#"{"a":{"a":1}}"#,
+            r#"{"a":[1],"b":-0.0e1}"#,
+            r#"{"a":true,"b":false,}"#,
+            r#"{"a":1} x"#,
+            r#"{"a":1}{"a":2}"#,
+            r#"[{"a":1}]"#,
+            r#"{"a":01}"#,
+            r#"{"a":"unfinished"#,
+            "\u{c}{\"a\":1}",
+            "\u{feff}{\"a\":1}",
+            "{\"a\":\"tab\tinside\"}",
+            "",
+            "plain",
+        ];
+        let deep = format!("{{\"a\":1,\"b\":{}{}}}", "[".repeat(300), "]".repeat(300));
+        for line in lines.into_iter().chain([deep.as_str()]) {
+            for name in ["a", "b", "c"] {
+                let member = store::LogField::Member(name.into());
+                let stored = member.value(line).map(Cow::into_owned);
+                assert_eq!(find(line, &format!("$.{name}")), stored, "{name} of {line:?}");
+            }
+        }
+    }
+
     #[test]
     fn wrong_paths_say_why() {
         for wrong in ["a", "$a", "$.", "$.a..b", "$[", "$[x]", "$.*", "$['a]", "$[-1]"] {
