@@ -85,7 +85,7 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
     })?;
     all.ask(client, "p95", &mut |client| {
         client.sql(&format!(
-            "SELECT date_bin(INTERVAL '5 minutes', timestamp) AS t, approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY value) AS v FROM metrics {these} GROUP BY 1"
+            "SELECT date_bin(INTERVAL '5 minutes', timestamp) AS t, percentile_cont(0.95) WITHIN GROUP (ORDER BY value) AS v FROM metrics {these} GROUP BY 1"
         ))
     })
 }

@@ -43,12 +43,18 @@ impl SeriesFilter {
     }
 }
 
+fn place(key: &Arc<SeriesKey>) -> usize {
+    Arc::as_ptr(key) as usize
+}
+
 /// Numbers, keys and last times of all series.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesIndex {
     // Lookup only; never iterated, for its order differs from run to run.
     // Clients choose the keys, and every datum is looked up: seeded, and fast.
     numbers: HashMap<Arc<SeriesKey>, SeriesNumber, RandomState>,
+    /// The same by where the key lies, which stays its place while it is in `keys`: writers mostly come with that very key.
+    places: HashMap<usize, SeriesNumber, RandomState>,
     sorted: BTreeMap<Arc<SeriesKey>, SeriesNumber>,
     keys: Vec<Option<Arc<SeriesKey>>>,
     /// Numbers without a series; those that became so last wait for a round, for a scan may still ask for them.
@@ -64,7 +70,7 @@ pub(crate) struct SeriesIndex {
 impl SeriesIndex {
     /// The number of a series, new or known, which was written to at `written`; `point` is its newest point, or one of them.
     pub(crate) fn touch(&mut self, key: &Arc<SeriesKey>, written: Timestamp, point: (Timestamp, f64)) -> SeriesNumber {
-        if let Some(&number) = self.numbers.get(key) {
+        if let Some(&number) = self.places.get(&place(key)).or_else(|| self.numbers.get(key)) {
             if let Some(last) = self.last_written.get_mut(number as usize) {
                 *last = (*last).max(written);
             }
@@ -84,6 +90,7 @@ impl SeriesIndex {
         let at = number as usize;
         (self.keys[at], self.last_written[at], self.latest[at]) = (Some(Arc::clone(key)), written, point);
         self.numbers.insert(Arc::clone(key), number);
+        self.places.insert(place(key), number);
         self.sorted.insert(Arc::clone(key), number);
         for term in self.terms(key) {
             let posting = self.postings.entry(term).or_default();
@@ -143,13 +150,14 @@ impl SeriesIndex {
 
     /// Forgets series last written to before `cutoff` that have no points left; `used` says which numbers have some.
     pub(crate) fn expire(&mut self, cutoff: Timestamp, used: &HashSet<SeriesNumber>) {
-        let Self { numbers, sorted, last_written, keys, free, freed, postings, latest } = self;
+        let Self { numbers, places, sorted, last_written, keys, free, freed, postings, latest } = self;
         free.append(freed);
         sorted.retain(|key, number| {
             let at = *number as usize;
             let keep = last_written.get(at).is_some_and(|last| *last >= cutoff) || used.contains(number);
             if !keep {
                 numbers.remove(key);
+                places.remove(&place(key));
                 (keys[at], latest[at]) = (None, (Timestamp::MIN, 0.0));
                 freed.push(*number);
             }
@@ -166,6 +174,7 @@ impl SeriesIndex {
     /// Forgets all series; numbers go on.
     pub(crate) fn clear(&mut self) {
         self.numbers.clear();
+        self.places.clear();
         self.sorted.clear();
         self.postings.clear();
     }

@@ -112,6 +112,10 @@ pub fn list<R: Reader, T>(
             violations.missing(&here);
         } else {
             violations.claim(size_of::<T>())?;
+            if items.len() == items.capacity() {
+                // Items are large: short lists that grow by more than the usual factor of two move them less often.
+                items.reserve(items.len().saturating_mul(3).clamp(4, 1024).max(items.len()));
+            }
             items.push(read(reader, &here, violations)?);
         }
     }

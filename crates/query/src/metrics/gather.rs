@@ -17,6 +17,8 @@ pub(super) struct Periods {
     tiers: Tiers,
     /// The group of each series.
     groups: Arc<Vec<usize>>,
+    /// Periods of the range.
+    expected: usize,
     found: Vec<Group>,
 }
 
@@ -26,18 +28,25 @@ struct Group {
     periods: Vec<(i64, Samples)>,
     /// The period of the last point; most points belong to it or to the next one, for they come in order.
     hint: usize,
+    /// True when a period was found after a later one.
+    mixed: bool,
     /// They are put in order when they are as many as this, so that there are never many more than different ones.
     full: usize,
 }
 
 impl Group {
-    fn period(&mut self, index: i64, raw: bool) -> &mut Samples {
+    /// `expected` is how many periods there may be.
+    fn period(&mut self, index: i64, raw: bool, expected: usize) -> &mut Samples {
         let is = |at: usize| self.periods.get(at).is_some_and(|period| period.0 == index);
         if is(self.hint + 1) {
             self.hint += 1;
         } else if !is(self.hint) {
             self.make_room();
+            if self.periods.is_empty() {
+                self.periods.reserve(expected.min(GROUP_PERIODS));
+            }
             self.hint = self.periods.len();
+            self.mixed |= self.periods.last().is_some_and(|last| last.0 >= index);
             self.periods.push((index, Samples::none(raw)));
         }
         &mut self.periods[self.hint].1
@@ -52,6 +61,9 @@ impl Group {
 
     /// Ascending, each once.
     fn put_in_order(&mut self) {
+        if !std::mem::take(&mut self.mixed) {
+            return;
+        }
         self.periods.sort_by_key(|period| period.0);
         self.periods.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
@@ -68,6 +80,7 @@ impl Group {
             *self = other;
         } else {
             self.make_room();
+            self.mixed = true;
             self.periods.extend(other.periods);
         }
     }
@@ -77,7 +90,8 @@ impl Periods {
     /// None yet. `tiers` are those of now.
     pub(super) fn new(cut: Cut, tiers: Tiers, groups: Vec<usize>) -> Self {
         let count = groups.iter().max().map_or(0, |last| last + 1);
-        Self { cut, tiers, groups: Arc::new(groups), found: vec![Group::default(); count] }
+        let expected = usize::try_from(super::datapoint_count(cut.range, cut.period_ms)).unwrap_or(0);
+        Self { cut, tiers, groups: Arc::new(groups), expected, found: vec![Group::default(); count] }
     }
 
     /// The periods of each group with their starts, ascending.
@@ -91,10 +105,9 @@ impl Periods {
         self.found.into_iter().map(list).collect()
     }
 
-    /// The instant at which a point counts: the start of the interval of its resolution, or of the one that is kept at its
-    /// age; `None` when the period is finer than that. Minutes count at second 0 of any period.
+    /// The instant at which a point of this resolution counts: the start of its interval; `None` when the period is finer than
+    /// that. Minutes count at second 0 of any period.
     fn point_time(&self, time: Timestamp, resolution_secs: u16) -> Option<Timestamp> {
-        let resolution_secs = resolution_secs.max(self.tiers.resolution_secs(time));
         let step_ms = i64::from(resolution_secs) * SECOND;
         if step_ms < MINUTE && self.cut.period_ms < MINUTE {
             return Some(time);
@@ -102,8 +115,13 @@ impl Periods {
         (step_ms <= MINUTE || self.cut.period_ms >= step_ms).then(|| time.floor_to(step_ms.max(MINUTE)))
     }
 
-    /// The period that a point counts in.
+    /// The period that a point counts in, by its resolution or the one that is kept at its age.
     fn index(&self, time: Timestamp, resolution_secs: u16) -> Option<i64> {
+        self.index_as_kept(time, resolution_secs.max(self.tiers.resolution_secs(time)))
+    }
+
+    /// The same, of a point that is kept in this resolution.
+    fn index_as_kept(&self, time: Timestamp, resolution_secs: u16) -> Option<i64> {
         let time = self.point_time(time, resolution_secs)?;
         let within = self.cut.range.contains(time);
         within.then(|| (time - self.cut.range.start).div_euclid(self.cut.period_ms.max(1)))
@@ -113,14 +131,22 @@ impl Periods {
         let Some((times, values)) = points.plain() else {
             for (time, sample) in points.iter() {
                 if let Some(index) = self.index(time, resolution_secs) {
-                    self.found[group].period(index, self.cut.raw).add(sample);
+                    self.found[group].period(index, self.cut.raw, self.expected).add(sample);
                 }
             }
             return;
         };
+        // What is newer is kept in a resolution as fine or finer.
+        let as_kept =
+            times.first().is_none_or(|first| self.tiers.resolution_secs(Timestamp(*first)) <= resolution_secs);
         let mut at = 0;
         while at < times.len() {
-            let Some(index) = self.index(Timestamp(times[at]), resolution_secs) else {
+            let time = Timestamp(times[at]);
+            let index = match as_kept {
+                true => self.index_as_kept(time, resolution_secs),
+                false => self.index(time, resolution_secs),
+            };
+            let Some(index) = index else {
                 at += 1;
                 continue;
             };
@@ -129,7 +155,7 @@ impl Periods {
             let end = self.cut.range.start + (index + 1).saturating_mul(self.cut.period_ms);
             let end = end.min(self.cut.range.end).0;
             let run = times[at + 1..].iter().take_while(|time| **time < end).count();
-            self.found[group].period(index, self.cut.raw).add_values(&values[at..=at + run]);
+            self.found[group].period(index, self.cut.raw, self.expected).add_values(&values[at..=at + run]);
             at += run + 1;
         }
     }
@@ -147,7 +173,7 @@ impl Gather for Periods {
             Part::Points(points) => self.add_points(group, resolution_secs, points),
             Part::Totals(first, _, totals) => {
                 if let Some(index) = self.index(first, resolution_secs) {
-                    self.found[group].period(index, self.cut.raw).add_totals(&totals);
+                    self.found[group].period(index, self.cut.raw, self.expected).add_totals(&totals);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! `json_extract_scalar`, `json_extract` and `json_array_length`, named and behaving as in Trino and Athena.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Builder, StringArray, StringBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Builder, StringViewArray, StringViewBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, plan_datafusion_err};
@@ -197,16 +197,17 @@ impl ScalarUDFImpl for JsonFunction {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(if self.kind == Kind::ArrayLength { DataType::Int64 } else { DataType::Utf8 })
+        Ok(if self.kind == Kind::ArrayLength { DataType::Int64 } else { DataType::Utf8View })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = args.number_rows;
-        let texts = |value: &ColumnarValue| -> Result<ArrayRef> { Ok(cast(&value.to_array(rows)?, &DataType::Utf8)?) };
+        let texts =
+            |value: &ColumnarValue| -> Result<ArrayRef> { Ok(cast(&value.to_array(rows)?, &DataType::Utf8View)?) };
         let mut arguments = args.args.iter();
         let missing = || plan_datafusion_err!("{} misses an argument", self.name());
         let documents = texts(arguments.next().ok_or_else(missing)?)?;
-        let documents = documents.as_string::<i32>();
+        let documents = documents.as_string_view();
         if self.kind == Kind::ArrayLength {
             return Ok(ColumnarValue::Array(lengths(documents)));
         }
@@ -219,7 +220,7 @@ impl ScalarUDFImpl for JsonFunction {
             return Ok(ColumnarValue::Array(extract_one(documents, scalars, path.as_ref())));
         }
         let paths = texts(paths)?;
-        let paths = paths.as_string::<i32>();
+        let paths = paths.as_string_view();
         let path = |at: usize| match paths.is_null(at) {
             true => Ok(None),
             false => Path::parse(paths.value(at)).map(Some).map_err(|why| plan_datafusion_err!("{why}")),
@@ -229,8 +230,8 @@ impl ScalarUDFImpl for JsonFunction {
 }
 
 /// What one path finds. Rows of a metric's series come together and have the same dimensions, which are looked at once.
-fn extract_one(documents: &StringArray, scalars: bool, path: Option<&Path>) -> ArrayRef {
-    let mut values = StringBuilder::with_capacity(documents.len(), 0);
+fn extract_one(documents: &StringViewArray, scalars: bool, path: Option<&Path>) -> ArrayRef {
+    let mut values = StringViewBuilder::with_capacity(documents.len());
     let (mut seen, mut found) = (None, None);
     for document in documents.iter() {
         if document.is_none() || document != seen {
@@ -243,8 +244,12 @@ fn extract_one(documents: &StringArray, scalars: bool, path: Option<&Path>) -> A
     Arc::new(values.finish())
 }
 
-fn extract(documents: &StringArray, scalars: bool, path: impl Fn(usize) -> Result<Option<Path>>) -> Result<ArrayRef> {
-    let mut values = StringBuilder::with_capacity(documents.len(), 0);
+fn extract(
+    documents: &StringViewArray,
+    scalars: bool,
+    path: impl Fn(usize) -> Result<Option<Path>>,
+) -> Result<ArrayRef> {
+    let mut values = StringViewBuilder::with_capacity(documents.len());
     for (at, document) in documents.iter().enumerate() {
         let Some((document, path)) = document.zip(path(at)?) else {
             values.append_null();
@@ -259,7 +264,7 @@ fn extract(documents: &StringArray, scalars: bool, path: impl Fn(usize) -> Resul
     Ok(Arc::new(values.finish()))
 }
 
-fn lengths(documents: &StringArray) -> ArrayRef {
+fn lengths(documents: &StringViewArray) -> ArrayRef {
     let mut lengths = Int64Builder::with_capacity(documents.len());
     let length = |text: &str| serde_json::from_str::<Vec<IgnoredAny>>(text).ok().map(|items| items.len() as i64);
     documents.iter().for_each(|document| lengths.append_option(document.and_then(length)));

@@ -195,7 +195,7 @@ impl Reading {
         while batch.rows < BATCH_ROWS
             && let Some((key, periods)) = self.read.pop_front()
         {
-            batch.push(&key, &periods);
+            batch.push(&key, &periods)?;
         }
         self.counts.rows_seen.add(batch.rows);
         if batch.rows == 0 { Ok(None) } else { batch.finish().map(Some) }

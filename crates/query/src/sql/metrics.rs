@@ -178,11 +178,11 @@ impl Reading {
             let room = rows_max - batch.rows;
             if points.count() > room {
                 let rest = points.split_off(room);
-                batch.push(key, points);
+                batch.push(key, points)?;
                 *points = rest;
                 break;
             }
-            batch.push(key, points);
+            batch.push(key, points)?;
             self.read.pop_front();
         }
         batch.finish().map(Some)
@@ -308,7 +308,7 @@ fn batch(schema: &SchemaRef) -> SeriesBatch<Points> {
 
 /// Most rows of a batch: aggregates by group do better with many, as far as they are narrow.
 fn batch_rows(schema: &SchemaRef) -> usize {
-    let width = |field: &Arc<Field>| if *field.data_type() == DataType::Utf8 { TEXT_BYTES } else { 8 };
+    let width = |field: &Arc<Field>| if *field.data_type() == DataType::Utf8View { TEXT_BYTES } else { 8 };
     let width: usize = schema.fields().iter().map(width).sum();
     (BATCH_BYTES / width.max(8)).max(BATCH_ROWS_MIN)
 }

@@ -103,7 +103,7 @@ impl Source for LatestSource {
                 _ => Column::time(|latest, times| times.append_value(latest.0.0)),
             });
             let rows = self.rows.chunks(PART_ROWS).nth(part).unwrap_or_default();
-            rows.iter().for_each(|(key, latest)| batch.push(key, latest));
+            rows.iter().try_for_each(|(key, latest)| batch.push(key, latest))?;
             counts.rows_seen.add(batch.rows);
             batch.finish()
         })

@@ -1,8 +1,10 @@
 //! What the tables of metrics share: the series that a WHERE clause leaves, and batches of rows that belong to a series.
 
+use super::SqlError;
+use super::error::external;
 use super::predicate::Predicate;
 use datafusion::arrow::array::{
-    ArrayRef, Float64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMillisecondBuilder,
+    ArrayRef, Float64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder, TimestampMillisecondBuilder,
     UInt16Builder,
 };
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
@@ -15,14 +17,17 @@ use store::Store;
 
 /// The column of time of each of these tables.
 pub(super) const TIME: &str = "timestamp";
+/// Rows that a batch has room for from the start.
+const CAPACITY: usize = 8192;
 /// Columns that are the same in all rows of a series, but for `dimensions`.
 const SERIES_COLUMNS: [&str; 5] = ["account", "region", "namespace", "name", "unit"];
 
 /// The fields that every table begins with: the series and the time.
 pub(super) fn fields() -> Vec<Field> {
-    // Dimensions are a JSON object, sorted by name: equal for the same dimensions.
+    // Dimensions are a JSON object, sorted by name: equal for the same dimensions. Views, so that the rows of a series share
+    // one text.
     let texts = ["account", "region", "namespace", "name", "dimensions", "unit"];
-    let mut fields: Vec<Field> = texts.into_iter().map(|name| Field::new(name, DataType::Utf8, false)).collect();
+    let mut fields: Vec<Field> = texts.into_iter().map(|name| Field::new(name, DataType::Utf8View, false)).collect();
     fields.push(Field::new(TIME, DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())), false));
     fields
 }
@@ -96,8 +101,8 @@ type Put<R, B> = fn(&R, &mut B);
 
 /// A column in the making.
 pub(super) enum Column<R> {
-    Text(fn(&SeriesKey) -> &str, StringBuilder),
-    Dimensions(StringBuilder),
+    Text(fn(&SeriesKey) -> &str, StringViewBuilder),
+    Dimensions(StringViewBuilder),
     Time(Put<R, TimestampMillisecondBuilder>, TimestampMillisecondBuilder),
     Whole(Put<R, UInt16Builder>, UInt16Builder),
     Number(Put<R, Float64Builder>, Float64Builder),
@@ -105,32 +110,30 @@ pub(super) enum Column<R> {
 
 impl<R: Rows> Column<R> {
     fn text(of: fn(&SeriesKey) -> &str) -> Self {
-        Column::Text(of, StringBuilder::new())
+        Column::Text(of, StringViewBuilder::with_capacity(CAPACITY))
     }
 
     pub(super) fn time(put: Put<R, TimestampMillisecondBuilder>) -> Self {
-        Column::Time(put, TimestampMillisecondBuilder::new().with_timezone("UTC"))
+        Column::Time(put, TimestampMillisecondBuilder::with_capacity(CAPACITY).with_timezone("UTC"))
     }
 
     pub(super) fn whole(put: Put<R, UInt16Builder>) -> Self {
-        Column::Whole(put, UInt16Builder::new())
+        Column::Whole(put, UInt16Builder::with_capacity(CAPACITY))
     }
 
     pub(super) fn number(put: Put<R, Float64Builder>) -> Self {
-        Column::Number(put, Float64Builder::new())
+        Column::Number(put, Float64Builder::with_capacity(CAPACITY))
     }
 
-    fn push(&mut self, key: &SeriesKey, rows: &R) {
+    fn push(&mut self, key: &SeriesKey, rows: &R) -> Result<()> {
         match self {
-            Column::Text(of, texts) => (0..rows.count()).for_each(|_| texts.append_value(of(key))),
-            Column::Dimensions(texts) => {
-                let json = dimensions_json(key);
-                (0..rows.count()).for_each(|_| texts.append_value(&json));
-            }
+            Column::Text(of, texts) => repeat(texts, of(key), rows.count())?,
+            Column::Dimensions(texts) => repeat(texts, &dimensions_json(key), rows.count())?,
             Column::Time(put, times) => put(rows, times),
             Column::Whole(put, numbers) => put(rows, numbers),
             Column::Number(put, numbers) => put(rows, numbers),
         }
+        Ok(())
     }
 
     fn finish(self) -> ArrayRef {
@@ -160,7 +163,7 @@ impl<R: Rows> SeriesBatch<R> {
             "namespace" => Column::text(|key| &key.namespace),
             "name" => Column::text(|key| &key.name),
             "unit" => Column::text(|key| &key.unit),
-            "dimensions" => Column::Dimensions(StringBuilder::new()),
+            "dimensions" => Column::Dimensions(StringViewBuilder::with_capacity(CAPACITY)),
             other => own(other),
         };
         let columns = schema.fields().iter().map(|field| column(field.name())).collect();
@@ -168,9 +171,10 @@ impl<R: Rows> SeriesBatch<R> {
     }
 
     /// Adds rows of one series.
-    pub(super) fn push(&mut self, key: &SeriesKey, rows: &R) {
-        self.columns.iter_mut().for_each(|column| column.push(key, rows));
+    pub(super) fn push(&mut self, key: &SeriesKey, rows: &R) -> Result<()> {
+        self.columns.iter_mut().try_for_each(|column| column.push(key, rows))?;
         self.rows += rows.count();
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<RecordBatch> {
@@ -180,7 +184,37 @@ impl<R: Rows> SeriesBatch<R> {
     }
 }
 
+/// Puts one text into `count` rows, its bytes once.
+fn repeat(texts: &mut StringViewBuilder, text: &str, count: usize) -> Result<()> {
+    if count == 1 {
+        return Ok(texts.try_append_value(text)?);
+    }
+    let block = texts.append_block(text.as_bytes().into());
+    let length = u32::try_from(text.len()).map_err(|error| external(SqlError::Failed(error.to_string())))?;
+    (0..count).try_for_each(|_| texts.try_append_view(block, 0, length))?;
+    Ok(())
+}
+
+/// A JSON object, written as serde_json writes one, without making it first.
 fn dimensions_json(key: &SeriesKey) -> String {
-    let pairs = key.dimensions.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(value.as_str())));
-    serde_json::Value::Object(pairs.collect()).to_string()
+    let mut json = String::from("{");
+    for (at, (name, value)) in key.dimensions.iter().enumerate() {
+        json.push_str(if at == 0 { "" } else { "," });
+        push_json_string(&mut json, name);
+        json.push(':');
+        push_json_string(&mut json, value);
+    }
+    json.push('}');
+    json
+}
+
+fn push_json_string(json: &mut String, text: &str) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    } else {
+        json.push_str(&serde_json::Value::from(text).to_string());
+    }
 }

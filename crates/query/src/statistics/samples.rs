@@ -17,14 +17,22 @@ enum Raw {
     Unwanted,
     /// Some are hidden in statistic sets.
     Hidden,
-    /// All are here: samples of weight 1, and values with their weights, which are positive.
-    Known { ones: Vec<f64>, weighted: Vec<(f64, f64)> },
+    /// All are here. Apart, because periods are many and mostly nobody asks.
+    Known(Box<All>),
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct All {
+    /// Samples of weight 1.
+    ones: Vec<f64>,
+    /// Values with their weights, which are positive.
+    weighted: Vec<(f64, f64)>,
 }
 
 impl Samples {
     /// No sample yet. `raw` says whether statistics that are not plain will be asked.
     pub fn none(raw: bool) -> Self {
-        let raw = if raw { Raw::Known { ones: Vec::new(), weighted: Vec::new() } } else { Raw::Unwanted };
+        let raw = if raw { Raw::Known(Box::default()) } else { Raw::Unwanted };
         Self { totals: Totals::NONE, raw }
     }
 
@@ -48,8 +56,8 @@ impl Samples {
     /// Adds samples of weight 1.
     pub(crate) fn add_values(&mut self, values: &[f64]) {
         values.iter().for_each(|value| self.totals.add(*value, 1.0));
-        if let Raw::Known { ones, .. } = &mut self.raw {
-            ones.extend_from_slice(values);
+        if let Raw::Known(all) = &mut self.raw {
+            all.ones.extend_from_slice(values);
         }
     }
 
@@ -61,8 +69,8 @@ impl Samples {
             Sample::Many(store::Samples::Set(totals)) => self.add_set(totals),
             Sample::Many(store::Samples::Summary(totals, sketch)) => {
                 self.totals.merge(totals);
-                if let Raw::Known { weighted, .. } = &mut self.raw {
-                    weighted.extend(sketch.pairs(totals.min, totals.max).filter(|&(_, count)| count > 0.0));
+                if let Raw::Known(all) = &mut self.raw {
+                    all.weighted.extend(sketch.pairs(totals.min, totals.max).filter(|&(_, count)| count > 0.0));
                 }
             }
         }
@@ -78,18 +86,18 @@ impl Samples {
 
     fn add_pairs(&mut self, pairs: &[(f64, f64)]) {
         pairs.iter().for_each(|&(value, count)| self.totals.add(value, count));
-        if let Raw::Known { weighted, .. } = &mut self.raw {
-            weighted.extend(pairs.iter().copied().filter(|&(_, count)| count > 0.0));
+        if let Raw::Known(all) = &mut self.raw {
+            all.weighted.extend(pairs.iter().copied().filter(|&(_, count)| count > 0.0));
         }
     }
 
     fn add_set(&mut self, set: &Totals) {
         self.totals.merge(set);
-        let Raw::Known { weighted, .. } = &mut self.raw else { return };
+        let Raw::Known(all) = &mut self.raw else { return };
         if set.hides_samples() {
             self.raw = Raw::Hidden;
         } else if set.count > 0.0 {
-            weighted.push((set.min, set.count));
+            all.weighted.push((set.min, set.count));
         }
     }
 
@@ -99,17 +107,18 @@ impl Samples {
         self.raw = match (std::mem::replace(&mut self.raw, Raw::Unwanted), other.raw) {
             (Raw::Unwanted, _) | (_, Raw::Unwanted) => Raw::Unwanted,
             (Raw::Hidden, _) | (_, Raw::Hidden) => Raw::Hidden,
-            (Raw::Known { mut ones, mut weighted }, Raw::Known { ones: more, weighted: more_weighted }) => {
-                ones.extend(more);
-                weighted.extend(more_weighted);
-                Raw::Known { ones, weighted }
+            (Raw::Known(mut all), Raw::Known(more)) => {
+                all.ones.extend(more.ones);
+                all.weighted.extend(more.weighted);
+                Raw::Known(all)
             }
         };
     }
 
     /// All samples; `None` when some are hidden or negative, or there is none.
     pub(super) fn known(&self) -> Option<Known<'_>> {
-        let Raw::Known { ones, weighted } = &self.raw else { return None };
+        let Raw::Known(all) = &self.raw else { return None };
+        let All { ones, weighted } = all.as_ref();
         let legal = |value: f64| value >= 0.0;
         let is_legal = ones.iter().all(|one| legal(*one)) && weighted.iter().all(|pair| legal(pair.0));
         (is_legal && !(ones.is_empty() && weighted.is_empty())).then_some(Known { ones, weighted })
