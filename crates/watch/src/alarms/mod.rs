@@ -4,7 +4,9 @@ pub mod actions;
 pub mod evaluate;
 pub mod history;
 pub mod reason;
+pub mod rule;
 pub mod state;
+pub mod suppression;
 pub mod transition;
 
 pub use evaluate::{Evaluated, evaluate_due};
