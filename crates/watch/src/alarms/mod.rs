@@ -3,10 +3,12 @@
 pub mod actions;
 pub mod evaluate;
 pub mod history;
+pub mod mute;
 pub mod reason;
 pub mod rule;
 pub mod state;
 pub mod suppression;
 pub mod transition;
+pub mod zone;
 
 pub use evaluate::{Evaluated, evaluate_due};
