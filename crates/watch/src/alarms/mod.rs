@@ -9,6 +9,7 @@ pub mod rule;
 pub mod state;
 pub mod suppression;
 pub mod transition;
+pub mod window;
 pub mod zone;
 
 pub use evaluate::{Evaluated, evaluate_due};
