@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod history;
 pub mod mute;
 pub mod reason;
+pub mod recovery;
 pub mod rule;
 pub mod state;
 pub mod suppression;
