@@ -4,6 +4,7 @@ pub mod actions;
 pub mod evaluate;
 pub mod history;
 pub mod mute;
+pub mod notification;
 pub mod reason;
 pub mod recovery;
 pub mod rule;
