@@ -52,7 +52,7 @@ pub fn text(cause: Cause<'_>, state: AlarmState) -> String {
 /// The same as JSON. Leaving out the oldest changes keeps it within the model's limit and still JSON.
 pub fn data(deciding: &[Child]) -> String {
     let mut newest_first: Vec<&Child> = deciding.iter().collect();
-    newest_first.sort_by(|a, b| b.since.cmp(&a.since));
+    newest_first.sort_by_key(|child| std::cmp::Reverse(child.since));
     loop {
         let children: Vec<Value> = newest_first.iter().map(|child| document(child)).collect();
         let text = json!({ "triggeringAlarms": children }).to_string();
