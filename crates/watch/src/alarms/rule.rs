@@ -25,6 +25,8 @@ use std::fmt;
 pub const CHARS_MAX: usize = 10_240;
 /// Most alarms that one rule names.
 pub const CHILDREN_MAX: usize = 100;
+/// Most composite alarms that name one alarm.
+pub const PARENTS_MAX: usize = 150;
 /// Most elements: alarm references, TRUE, FALSE and pairs of parentheses.
 pub const ELEMENTS_MAX: usize = 500;
 /// Deepest nesting of NOT and parentheses.

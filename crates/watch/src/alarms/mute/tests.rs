@@ -284,11 +284,14 @@ fn the_scenarios_of_how_alarm_mute_rules_work() {
 }
 
 proptest! {
-    /// Every minute of four days around a change of the clocks, against a search of each minute's local time.
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    /// Minutes around a change of the clocks, against a search of each minute's local time.
     #[test]
     fn windows_agree_with_a_search_minute_by_minute(
-        minute in 0..60_u32, hour in 0..24_u32, every_hour in any::<bool>(), duration in 1..3000_i64,
-        zone_index in 0..4_usize, autumn in any::<bool>(), offset in 0..(4 * 24 * 60_i64),
+        minute in 0..60_u32, hour in 0..24_u32, every_hour in any::<bool>(),
+        duration in prop_oneof![1..90_i64, 1..3000_i64],
+        zone_index in 0..4_usize, autumn in any::<bool>(), offset in 46 * 60..66 * 60_i64,
     ) {
         let (zone, spring, fall) = [
             ("America/New_York", "2026-03-08T00:00:00Z", "2026-11-01T00:00:00Z"),
@@ -303,7 +306,7 @@ proptest! {
         let tz = zone::by_name(zone).unwrap();
         let mut shown: Option<DateTime> = None;
         let mut active = false;
-        let mut at = now - duration * MINUTE - 4 * DAY;
+        let mut at = now - duration * MINUTE - 2 * DAY;
         while at <= now {
             let local = zone::local(&tz, at).unwrap();
             let mut passed = shown.map_or(local, |shown| minute_later(shown).unwrap());
