@@ -23,15 +23,15 @@ pub fn text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String {
     cut(text, REASON_CHARS_MAX)
 }
 
-/// Why `verdict` was reached about one series of an alarm on many. AWS's text is known for ALARM without DatapointsToAlarm
-/// and without missing points; the others follow it.
+/// Why `verdict` was reached about one series of an alarm on many: of the points it tells the newest only. AWS's text is
+/// known for ALARM without missing points ("Acting on alarm changes"); the others follow it.
 pub fn contributor_text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String {
     let deciding = deciding(configuration, verdict);
     if deciding.is_empty() || verdict.filled > 0 {
         return text(configuration, verdict);
     }
     let crossed = verdict.state == AlarmState::Alarm;
-    let (count, told) = (deciding.len(), told(&deciding));
+    let (count, told) = (deciding.len(), told(&deciding[..1]));
     let plural = if count == 1 { "" } else { "s" };
     let which = if crossed { " which crossed the threshold" } else { "" };
     let claim = claim(configuration, count, crossed);

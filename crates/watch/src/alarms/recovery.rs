@@ -17,6 +17,7 @@ mod tests;
 use crate::alarms::state::TreatMissing;
 use catalog::AlarmState;
 use model::Timestamp;
+use model::arn::Arn;
 use model::time::SECOND;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -101,6 +102,27 @@ pub struct Judged {
     pub state: Option<AlarmState>,
     /// Why.
     pub reason: String,
+}
+
+/// At whose change of state an action of an alarm on many series runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Levels {
+    /// The whole alarm's.
+    pub alarm: bool,
+    /// Each contributor's.
+    pub contributor: bool,
+}
+
+impl Levels {
+    /// Those of an action, by its ARN: the table of "Acting on alarm changes". SNS, Lambda and OpsItems act on both, EC2
+    /// actions on contributors, all others (Auto Scaling, incidents, investigations) on the alarm.
+    pub fn of(action: &str) -> Self {
+        let service = Arn::parse(action).map_or("", |arn| arn.service);
+        Levels {
+            alarm: !matches!(service, "automate" | "swf"),
+            contributor: matches!(service, "sns" | "lambda" | "ssm" | "automate" | "swf"),
+        }
+    }
 }
 
 impl Contributors {

@@ -152,6 +152,23 @@ fn metrics_insights_series_are_judged_one_by_one() {
     }
 }
 
+#[test]
+fn actions_run_for_the_alarm_or_for_each_contributor() {
+    for (action, alarm, contributor) in [
+        ("arn:aws:sns:us-east-1:123456789012:topic", true, true),
+        ("arn:aws:lambda:us-east-1:123456789012:function:f", true, true),
+        ("arn:aws:ssm:us-east-1:123456789012:opsitem:1", true, true),
+        ("arn:aws:automate:us-east-1:ec2:stop", false, true),
+        ("arn:aws:swf:us-east-1:123456789012:action/actions/AWS_EC2.InstanceId.Stop/1.0", false, true),
+        ("arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:p", true, false),
+        ("arn:aws:ssm-incidents::123456789012:response-plan/r", true, false),
+        ("arn:aws:aiops:us-east-1:123456789012:investigation-group/g", true, false),
+        ("something else", true, false),
+    ] {
+        assert_eq!(Levels::of(action), Levels { alarm, contributor }, "{action}");
+    }
+}
+
 proptest! {
     /// Against Prometheus's rule, spelled out over the whole past of one series.
     #[test]
