@@ -1,4 +1,7 @@
 //! Alarms: the pure rule (`state`), its words (`reason`, `history`), and the hub that the clock drives (`evaluate`).
+//!
+//! Pure too: composite alarms (`rule`) and what suppresses their actions (`suppression`), mute rules (`mute`), the periods
+//! that are looked at (`window`), alarms on many series (`recovery`), and what the world is told (`notification`).
 
 pub mod actions;
 pub mod evaluate;

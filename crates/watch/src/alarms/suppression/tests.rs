@@ -2,6 +2,7 @@
 
 use super::Actions::{HeldUntil, Nothing, Run, Suppressed};
 use super::*;
+use proptest::prelude::*;
 
 const PERIODS: Periods = Periods { wait_secs: 2, extension_secs: 3 };
 
@@ -180,4 +181,74 @@ fn a_replaced_suppressor_discards_the_period() {
         assert_eq!(owing.replace_suppressor(Some(alarm)), (Suppression::Suppressed, Suppressed));
     }
     assert_eq!(Suppression::Settled.replace_suppressor(Some(alarm)), (Suppression::Settled, Nothing));
+}
+
+/// The guide's rules as a clock that counts down, second by second.
+#[derive(Default)]
+struct Countdown {
+    owed: bool,
+    left: Option<i64>,
+    suppressor_in_alarm: bool,
+}
+
+impl Countdown {
+    /// Starts a period, or runs the actions at once when it has no length. True when they ran.
+    fn start(&mut self, secs: i64) -> bool {
+        self.left = (secs > 0).then_some(secs);
+        self.owed = secs > 0;
+        secs <= 0
+    }
+
+    fn second_passes(&mut self) -> bool {
+        self.left = self.left.map(|left| left - 1);
+        let over = self.left == Some(0);
+        if over {
+            *self = Countdown { suppressor_in_alarm: self.suppressor_in_alarm, ..Countdown::default() };
+        }
+        over
+    }
+
+    fn composite_changes(&mut self, wait: i64) -> bool {
+        if self.suppressor_in_alarm {
+            (self.owed, self.left) = (true, None);
+            return false;
+        }
+        self.start(wait)
+    }
+
+    fn suppressor_toggles(&mut self, extension: i64) -> bool {
+        self.suppressor_in_alarm ^= true;
+        if self.suppressor_in_alarm {
+            self.left = None;
+            return false;
+        }
+        self.owed && self.start(extension)
+    }
+}
+
+proptest! {
+    /// Each second the composite alarm changes, the suppressor toggles, both, or neither.
+    #[test]
+    fn steps_agree_with_a_countdown(
+        wait in 0..5_i64, extension in 0..5_i64,
+        events in proptest::collection::vec(prop_oneof![3 => Just(0), 1 => 1..4_u8], 1..60),
+    ) {
+        let mut scene = Scene::new(Periods { wait_secs: wait, extension_secs: extension });
+        let mut countdown = Countdown::default();
+        for (second, event) in (1..).zip(events) {
+            let mut ran = vec![(countdown.second_passes(), scene.time_is(second))];
+            if event & 1 == 1 {
+                let state = if countdown.suppressor_in_alarm { AlarmState::Ok } else { AlarmState::Alarm };
+                ran.push((countdown.suppressor_toggles(extension), scene.suppressor_goes(state, second)));
+            }
+            if event & 2 == 2 {
+                ran.push((countdown.composite_changes(wait), scene.composite_changes(second)));
+            }
+            for (expected, actions) in ran {
+                prop_assert_eq!(actions == Run, expected, "second {}", second);
+            }
+            prop_assert_eq!(scene.suppression.suppressed_by().is_some(), countdown.owed);
+            prop_assert_eq!(scene.suppression == Suppression::Suppressed, countdown.owed && countdown.left.is_none());
+        }
+    }
 }

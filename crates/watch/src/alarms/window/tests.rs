@@ -218,4 +218,12 @@ proptest! {
         }
         prop_assert!(last.end - periods[0].start <= 30 * (7 * DAY + HOUR));
     }
+
+    #[test]
+    fn no_zone_panics(timezone in "(UTC|GMT|Z)?[+-]?[0-9:]{0,6}\\PC{0,6}") {
+        let now = Timestamp(1_767_225_600_000);
+        if let Ok(window) = EvaluationWindow::wall_clock(Some(&timezone), 3600, now) {
+            prop_assert_eq!(window.periods(3600, 2, now).len(), 2);
+        }
+    }
 }
