@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! or   := and { OR and }        and := not { AND not }        not := NOT not | term
-//! term := '(' or ')' | TRUE | FALSE | STATE '(' alarm ')' | AT_LEAST '(' (n | n%) ',' [NOT] STATE ',' '(' alarm {, alarm} ')' ')'
+//! term := '(' or ')' | TRUE | FALSE | STATE '(' alarm ')'
+//!       | AT_LEAST '(' (n | n%) ',' [NOT] STATE ',' '(' alarm {, alarm} ')' ')'
 //! STATE := ALARM | OK | INSUFFICIENT_DATA        alarm := name or ARN, bare or "quoted, with \" and \\ escaped"
 //! ```
 //!
