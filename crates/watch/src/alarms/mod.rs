@@ -1,10 +1,20 @@
 //! Alarms: the pure rule (`state`), its words (`reason`, `history`), and the hub that the clock drives (`evaluate`).
+//!
+//! Pure too: composite alarms (`rule`) and what suppresses their actions (`suppression`), mute rules (`mute`), the periods
+//! that are looked at (`window`), alarms on many series (`recovery`), and what the world is told (`notification`).
 
 pub mod actions;
 pub mod evaluate;
 pub mod history;
+pub mod mute;
+pub mod notification;
 pub mod reason;
+pub mod recovery;
+pub mod rule;
 pub mod state;
+pub mod suppression;
 pub mod transition;
+pub mod window;
+pub mod zone;
 
 pub use evaluate::{Evaluated, evaluate_due};

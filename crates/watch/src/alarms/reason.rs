@@ -23,6 +23,24 @@ pub fn text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String {
     cut(text, REASON_CHARS_MAX)
 }
 
+/// Why `verdict` was reached about one series of an alarm on many: of the points it tells the newest only. AWS's text is
+/// known for ALARM without missing points ("Acting on alarm changes"); the others follow it.
+pub fn contributor_text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String {
+    let deciding = deciding(configuration, verdict);
+    if deciding.is_empty() || verdict.filled > 0 {
+        return text(configuration, verdict);
+    }
+    let crossed = verdict.state == AlarmState::Alarm;
+    let (count, told) = (deciding.len(), told(&deciding[..1]));
+    let plural = if count == 1 { "" } else { "s" };
+    let which = if crossed { " which crossed the threshold" } else { "" };
+    let claim = claim(configuration, count, crossed);
+    let text = format!(
+        "Threshold Crossed: {count} datapoint{plural} {claim}. The most recent datapoint{plural}{which}: [{told}]."
+    );
+    cut(text, REASON_CHARS_MAX)
+}
+
 /// The same as JSON. Dropping the oldest points keeps it within the model's limit and still JSON.
 pub fn data(configuration: &AlarmConfiguration, verdict: &Verdict, slots: &[Slot], now: Timestamp) -> String {
     let mut points_max = 100;
@@ -88,16 +106,8 @@ fn crossed_text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String
         None if count == 1 => "1 datapoint".to_owned(),
         None => format!("{count} datapoints"),
     };
-    let were = if count == 1 { "was" } else { "were" };
-    let not = if crossed { "" } else { "not " };
-    let claim =
-        format!("{were} {not}{} the threshold ({})", operator_words(configuration), number(configuration.threshold));
-    let told: Vec<String> = deciding
-        .iter()
-        .take(TOLD_POINTS_MAX)
-        .map(|(start, point)| format!("{} ({})", number(point.value), day_first(*start)))
-        .collect();
-    let told = told.join(", ");
+    let claim = claim(configuration, count, crossed);
+    let told = told(&deciding);
     let sentence = if count <= TOLD_POINTS_MAX {
         format!("Threshold Crossed: {subject} [{told}] {claim}")
     } else {
@@ -108,6 +118,20 @@ fn crossed_text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String
         Some(_) => format!("{sentence} {}.", transition_words(configuration, verdict.state)),
         None => format!("{sentence}."),
     }
+}
+
+/// `were not greater than the threshold (10.0)`, of `count` points.
+fn claim(configuration: &AlarmConfiguration, count: usize, crossed: bool) -> String {
+    let were = if count == 1 { "was" } else { "were" };
+    let not = if crossed { "" } else { "not " };
+    format!("{were} {not}{} the threshold ({})", operator_words(configuration), number(configuration.threshold))
+}
+
+/// `12.0 (01/01/26 10:04:00), …`: the newest points.
+fn told(deciding: &[(Timestamp, Point)]) -> String {
+    let told = deciding.iter().take(TOLD_POINTS_MAX);
+    let told = told.map(|(start, point)| format!("{} ({})", number(point.value), day_first(*start)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// The evaluated points on the side that the verdict took, newest first.

@@ -17,6 +17,8 @@ use catalog::{Alarm, AlarmConfiguration, AlarmState, StateChange};
 use model::Timestamp;
 
 #[cfg(test)]
+mod brute_force;
+#[cfg(test)]
 mod tests;
 
 /// One period with data: the statistic's value and how many samples are behind it.
@@ -112,8 +114,8 @@ pub fn breaches(configuration: &AlarmConfiguration, value: f64) -> bool {
     }
 }
 
-/// The state that the rule gives; `None` for "keep what it is".
-fn judge(configuration: &AlarmConfiguration, slots: &[Slot]) -> Option<Verdict> {
+/// The state that the rule gives `slots` (oldest first, one per period); `None` for "keep what it is".
+pub fn judge(configuration: &AlarmConfiguration, slots: &[Slot]) -> Option<Verdict> {
     let (n, m) = (evaluation_periods(configuration), datapoints_to_alarm(configuration));
     let real: Vec<(Timestamp, Point)> = slots.iter().filter_map(|slot| Some((slot.start, slot.point?))).collect();
     let evaluated = real[real.len().saturating_sub(n)..].to_vec();

@@ -194,6 +194,34 @@ fn reasons_read_as_aws_writes_them() {
     );
 }
 
+#[test]
+fn reasons_of_contributors_read_as_aws_writes_them() {
+    let mut low = alarm(None, 1, "missing", AlarmState::Ok);
+    low.configuration.comparison_operator = "LessThanThreshold".into();
+    low.configuration.threshold = 6.0;
+    let text = |alarm: &Alarm, pattern| {
+        let verdict = judge(&alarm.configuration, &slots(pattern, clock().now())).unwrap();
+        reason::contributor_text(&alarm.configuration, &verdict)
+    };
+    assert_eq!(
+        text(&low, "0"),
+        "Threshold Crossed: 1 datapoint was less than the threshold (6.0). The most recent datapoint which crossed the \
+         threshold: [5.0 (01/01/26 10:04:00)]."
+    );
+    let high = alarm(None, 2, "missing", AlarmState::Ok);
+    assert_eq!(
+        text(&high, "XX"),
+        "Threshold Crossed: 2 datapoints were greater than the threshold (10.0). The most recent datapoints which crossed \
+         the threshold: [12.0 (01/01/26 10:04:00)]."
+    );
+    assert_eq!(
+        text(&high, "0X"),
+        "Threshold Crossed: 1 datapoint was not greater than the threshold (10.0). The most recent datapoint: [5.0 \
+         (01/01/26 10:03:00)]."
+    );
+    assert_eq!(text(&high, "----"), "Insufficient Data: 2 datapoints were unknown.");
+}
+
 fn check_data(alarm: Alarm, pattern: &str, data: &str) {
     assert_eq!(change(&alarm, pattern).expect("a change").reason_data.as_deref(), Some(data));
 }

@@ -1,0 +1,297 @@
+//! The JSON that an alarm sends to an SNS topic, keys and numbers as AWS writes them.
+
+use super::{
+    Evaluation, MetricQuery, MetricStat, Notification, SIMPLE_STATISTICS, Source, Threshold, Trigger, region_name,
+};
+use crate::alarms::reason::{json_time, number};
+use crate::alarms::rule::reason::Child;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The body of the message.
+pub fn message(notification: &Notification) -> String {
+    let trigger = match &notification.trigger {
+        Trigger::Composite { rule, children, .. } => return text(&composite(notification, rule, children)),
+        Trigger::Metric { metric, evaluation } => TriggerBody::Metric(metric_trigger(metric, evaluation)),
+        Trigger::Metrics { queries, evaluation } => TriggerBody::Metrics(MetricsTrigger {
+            evaluation: evaluation_body(evaluation),
+            metrics: queries.iter().map(query_body).collect(),
+        }),
+        Trigger::PromQl { query, pending_secs, recovery_secs, interval_secs } => {
+            let criteria = PromQlBody { query, pending_period: *pending_secs, recovery_period: *recovery_secs };
+            let evaluation_criteria = CriteriaBody { criteria };
+            TriggerBody::PromQl(PromQlTrigger { evaluation_criteria, evaluation_interval: *interval_secs })
+        }
+    };
+    text(&metric(notification, trigger))
+}
+
+fn text(body: &impl Serialize) -> String {
+    // Strings and numbers only: this cannot fail.
+    serde_json::to_string(body).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricMessage<'a> {
+    alarm_name: &'a str,
+    alarm_description: Option<&'a str>,
+    #[serde(rename = "AWSAccountId")]
+    account: &'a str,
+    alarm_configuration_updated_timestamp: String,
+    new_state_value: &'a str,
+    new_state_reason: &'a str,
+    state_change_time: String,
+    region: &'a str,
+    alarm_arn: &'a str,
+    old_state_value: &'a str,
+    #[serde(rename = "OKActions")]
+    ok_actions: &'a [String],
+    alarm_actions: &'a [String],
+    insufficient_data_actions: &'a [String],
+    trigger: TriggerBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CompositeMessage<'a> {
+    alarm_name: &'a str,
+    alarm_description: Option<&'a str>,
+    #[serde(rename = "AWSAccountId")]
+    account: &'a str,
+    new_state_value: &'a str,
+    new_state_reason: &'a str,
+    state_change_time: String,
+    region: &'a str,
+    alarm_arn: &'a str,
+    #[serde(rename = "OKActions")]
+    ok_actions: &'a [String],
+    alarm_actions: &'a [String],
+    insufficient_data_actions: &'a [String],
+    old_state_value: &'a str,
+    alarm_rule: &'a str,
+    triggering_children: Vec<TriggeringChild<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TriggeringChild<'a> {
+    arn: &'a str,
+    state: ChildState<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChildState<'a> {
+    value: &'a str,
+    timestamp: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum TriggerBody<'a> {
+    Metric(MetricTrigger<'a>),
+    Metrics(MetricsTrigger<'a>),
+    PromQl(PromQlTrigger<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricTrigger<'a> {
+    metric_name: &'a str,
+    namespace: &'a str,
+    statistic_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistic: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extended_statistic: Option<&'a str>,
+    unit: Option<&'a str>,
+    dimensions: Vec<Dimension<'a>>,
+    #[serde(flatten)]
+    evaluation: EvaluationBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricsTrigger<'a> {
+    #[serde(flatten)]
+    evaluation: EvaluationBody<'a>,
+    metrics: Vec<QueryBody<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PromQlTrigger<'a> {
+    evaluation_criteria: CriteriaBody<'a>,
+    evaluation_interval: i64,
+}
+
+#[derive(Serialize)]
+struct CriteriaBody<'a> {
+    #[serde(rename = "PromQLCriteria")]
+    criteria: PromQlBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PromQlBody<'a> {
+    query: &'a str,
+    pending_period: i64,
+    recovery_period: i64,
+}
+
+/// The name of a dimension after its value, as AWS has it.
+#[derive(Serialize)]
+struct Dimension<'a> {
+    value: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EvaluationBody<'a> {
+    period: i64,
+    evaluation_periods: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datapoints_to_alarm: Option<i64>,
+    comparison_operator: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold_metric_id: Option<&'a str>,
+    treat_missing_data: &'a str,
+    evaluate_low_sample_count_percentile: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct QueryBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<&'a str>,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metric_stat: Option<StatBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<i64>,
+    return_data: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct StatBody<'a> {
+    metric: MetricBody<'a>,
+    period: i64,
+    stat: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricBody<'a> {
+    dimensions: Vec<Dimension<'a>>,
+    metric_name: &'a str,
+    namespace: &'a str,
+}
+
+fn metric<'a>(notification: &'a Notification, trigger: TriggerBody<'a>) -> MetricMessage<'a> {
+    MetricMessage {
+        alarm_name: &notification.alarm_name,
+        alarm_description: notification.description.as_deref(),
+        account: &notification.account,
+        alarm_configuration_updated_timestamp: json_time(notification.configuration_updated),
+        new_state_value: notification.state.value.as_str(),
+        new_state_reason: &notification.state.reason,
+        state_change_time: json_time(notification.state.at),
+        region: region_name(&notification.region),
+        alarm_arn: &notification.alarm_arn,
+        old_state_value: notification.previous.value.as_str(),
+        ok_actions: &notification.ok_actions,
+        alarm_actions: &notification.alarm_actions,
+        insufficient_data_actions: &notification.insufficient_data_actions,
+        trigger,
+    }
+}
+
+fn composite<'a>(notification: &'a Notification, rule: &'a str, children: &'a [Child]) -> CompositeMessage<'a> {
+    let child = |child: &'a Child| TriggeringChild {
+        arn: &child.arn,
+        state: ChildState { value: child.state.as_str(), timestamp: json_time(child.since) },
+    };
+    CompositeMessage {
+        alarm_name: &notification.alarm_name,
+        alarm_description: notification.description.as_deref(),
+        account: &notification.account,
+        new_state_value: notification.state.value.as_str(),
+        new_state_reason: &notification.state.reason,
+        state_change_time: json_time(notification.state.at),
+        region: region_name(&notification.region),
+        alarm_arn: &notification.alarm_arn,
+        ok_actions: &notification.ok_actions,
+        alarm_actions: &notification.alarm_actions,
+        insufficient_data_actions: &notification.insufficient_data_actions,
+        old_state_value: notification.previous.value.as_str(),
+        alarm_rule: rule,
+        triggering_children: children.iter().map(child).collect(),
+    }
+}
+
+fn metric_trigger<'a>(metric: &'a MetricStat, evaluation: &'a Evaluation) -> MetricTrigger<'a> {
+    let simple = SIMPLE_STATISTICS.iter().find(|(name, _)| *name == metric.stat).map(|(_, spelled)| *spelled);
+    MetricTrigger {
+        metric_name: &metric.name,
+        namespace: &metric.namespace,
+        statistic_type: if simple.is_some() { "Statistic" } else { "ExtendedStatistic" },
+        statistic: simple,
+        extended_statistic: simple.is_none().then_some(metric.stat.as_str()),
+        unit: metric.unit.as_deref(),
+        dimensions: dimensions(metric),
+        evaluation: evaluation_body(evaluation),
+    }
+}
+
+fn evaluation_body(evaluation: &Evaluation) -> EvaluationBody<'_> {
+    let (threshold, threshold_metric_id) = match &evaluation.threshold {
+        Threshold::Static(value) => (RawValue::from_string(number(*value)).ok(), None),
+        Threshold::Band(id) => (None, Some(id.as_str())),
+    };
+    EvaluationBody {
+        period: evaluation.period_secs,
+        evaluation_periods: evaluation.evaluation_periods,
+        datapoints_to_alarm: evaluation.datapoints_to_alarm,
+        comparison_operator: &evaluation.comparison_operator,
+        threshold,
+        threshold_metric_id,
+        treat_missing_data: evaluation.treat_missing_data.as_deref().unwrap_or_default(),
+        evaluate_low_sample_count_percentile: evaluation.low_sample_count.as_deref().unwrap_or_default(),
+    }
+}
+
+fn query_body(query: &MetricQuery) -> QueryBody<'_> {
+    let (expression, period, metric_stat) = match &query.source {
+        Source::Expression(text, period) => (Some(text.as_str()), *period, None),
+        Source::Metric(metric) => {
+            let body =
+                MetricBody { dimensions: dimensions(metric), metric_name: &metric.name, namespace: &metric.namespace };
+            let unit = metric.unit.as_deref();
+            (None, None, Some(StatBody { metric: body, period: metric.period_secs, stat: &metric.stat, unit }))
+        }
+    };
+    QueryBody {
+        expression,
+        id: &query.id,
+        label: query.label.as_deref(),
+        metric_stat,
+        period,
+        return_data: query.return_data,
+        account_id: query.account.as_deref(),
+    }
+}
+
+fn dimensions(metric: &MetricStat) -> Vec<Dimension<'_>> {
+    metric.dimensions.iter().map(|(name, value)| Dimension { value, name }).collect()
+}

@@ -1,0 +1,362 @@
+//! Messages of AWS, key by key: those of its documentation and those that its users have published.
+
+use super::*;
+use crate::alarms::suppression::SuppressedBy;
+use serde_json::{Value, json};
+
+fn t(iso: &str) -> Timestamp {
+    Timestamp::parse_iso(iso).unwrap()
+}
+
+fn state(value: AlarmState, reason: &str, reason_data: Option<&str>, at: &str) -> State {
+    State { value, reason: reason.into(), reason_data: reason_data.map(Into::into), at: t(at), suppressed_by: None }
+}
+
+fn evaluation(comparison_operator: &str, threshold: Threshold) -> Evaluation {
+    Evaluation {
+        period_secs: 60,
+        evaluation_periods: 1,
+        datapoints_to_alarm: None,
+        comparison_operator: comparison_operator.into(),
+        threshold,
+        treat_missing_data: None,
+        low_sample_count: None,
+    }
+}
+
+fn metric(namespace: &str, name: &str, stat: &str, dimensions: &[(&str, &str)]) -> MetricStat {
+    MetricStat {
+        namespace: namespace.into(),
+        name: name.into(),
+        dimensions: dimensions.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        period_secs: 60,
+        stat: stat.into(),
+        unit: None,
+    }
+}
+
+/// An alarm of account 123456789012 that went from OK to ALARM.
+fn notification(name: &str, region: &str, trigger: Trigger) -> Notification {
+    Notification {
+        alarm_name: name.into(),
+        description: None,
+        alarm_arn: format!("arn:aws:cloudwatch:{region}:123456789012:alarm:{name}"),
+        account: "123456789012".into(),
+        region: region.into(),
+        configuration_updated: t("2022-06-28T01:56:39.773Z"),
+        ok_actions: Vec::new(),
+        alarm_actions: vec![format!("arn:aws:sns:{region}:123456789012:alerts")],
+        insufficient_data_actions: Vec::new(),
+        previous: state(AlarmState::Ok, "before", None, "2022-06-28T01:50:00Z"),
+        state: state(AlarmState::Alarm, "reason", None, "2022-06-28T01:57:35.603Z"),
+        trigger,
+        muted: None,
+    }
+}
+
+fn lookup() -> Notification {
+    let dimensions = [("exe", "httpd"), ("InstanceId", "i-03e6aec1a93443558")];
+    let trigger = Trigger::Metric {
+        metric: metric("CWAgent", "procstat_lookup_pid_count", "Sum", &dimensions),
+        evaluation: Evaluation {
+            datapoints_to_alarm: Some(1),
+            treat_missing_data: Some("missing".into()),
+            ..evaluation("LessThanOrEqualToThreshold", Threshold::Static(0.0))
+        },
+    };
+    notification("test-cw", "ap-northeast-2", trigger)
+}
+
+#[test]
+fn the_message_of_a_metric_alarm() {
+    let mut alarm = lookup();
+    alarm.description = Some("a \"test\"".into());
+    alarm.state.reason = "Threshold Crossed: 1 out of the last 1 datapoints [0.0 (28/06/22 01:55:00)] was less than or equal to the threshold (0.0) (minimum 1 datapoint for OK -> ALARM transition).".into();
+    assert_eq!(alarm.subject(), "ALARM: \"test-cw\" in Asia Pacific (Seoul)");
+    assert_eq!(
+        sns::message(&alarm),
+        r#"{"AlarmName":"test-cw","AlarmDescription":"a \"test\"","AWSAccountId":"123456789012","AlarmConfigurationUpdatedTimestamp":"2022-06-28T01:56:39.773+0000","NewStateValue":"ALARM","NewStateReason":"Threshold Crossed: 1 out of the last 1 datapoints [0.0 (28/06/22 01:55:00)] was less than or equal to the threshold (0.0) (minimum 1 datapoint for OK -> ALARM transition).","StateChangeTime":"2022-06-28T01:57:35.603+0000","Region":"Asia Pacific (Seoul)","AlarmArn":"arn:aws:cloudwatch:ap-northeast-2:123456789012:alarm:test-cw","OldStateValue":"OK","OKActions":[],"AlarmActions":["arn:aws:sns:ap-northeast-2:123456789012:alerts"],"InsufficientDataActions":[],"Trigger":{"MetricName":"procstat_lookup_pid_count","Namespace":"CWAgent","StatisticType":"Statistic","Statistic":"SUM","Unit":null,"Dimensions":[{"value":"httpd","name":"exe"},{"value":"i-03e6aec1a93443558","name":"InstanceId"}],"Period":60,"EvaluationPeriods":1,"DatapointsToAlarm":1,"ComparisonOperator":"LessThanOrEqualToThreshold","Threshold":0.0,"TreatMissingData":"missing","EvaluateLowSampleCountPercentile":""}}"#
+    );
+}
+
+/// The trigger of a metric alarm with this statistic and threshold, as text.
+fn trigger_text(stat: &str, threshold: f64) -> String {
+    let trigger = Trigger::Metric {
+        metric: MetricStat { unit: Some("Percent".into()), ..metric("N", "m", stat, &[]) },
+        evaluation: evaluation("GreaterThanThreshold", Threshold::Static(threshold)),
+    };
+    let message = sns::message(&notification("a", "us-east-1", trigger));
+    message[message.find("\"Trigger\"").unwrap()..].to_owned()
+}
+
+#[test]
+fn statistics_and_numbers_are_spelled_as_java_does() {
+    for (stat, spelled) in SIMPLE_STATISTICS {
+        assert!(
+            trigger_text(stat, 1.0)
+                .contains(&format!(r#""StatisticType":"Statistic","Statistic":"{spelled}","Unit":"Percent""#))
+        );
+    }
+    let extended = r#""StatisticType":"ExtendedStatistic","ExtendedStatistic":"p99.9","Unit":"Percent""#;
+    assert!(trigger_text("p99.9", 1.0).contains(extended));
+    for (threshold, text) in
+        [(65.0, "65.0"), (144.000_000_000_000_03, "144.00000000000003"), (1.5e10, "1.5E10"), (-0.25, "-0.25")]
+    {
+        let trigger = trigger_text("Sum", threshold);
+        assert!(trigger.contains(&format!(r#""Threshold":{text},"TreatMissingData":"""#)), "{trigger}");
+        let parsed: Value = serde_json::from_str(&format!("{{{trigger}")).unwrap();
+        assert_eq!(parsed["Trigger"]["Threshold"], json!(threshold), "still JSON");
+    }
+}
+
+fn query(id: &str, label: Option<&str>, return_data: bool, source: Source) -> MetricQuery {
+    MetricQuery { id: id.into(), label: label.map(Into::into), return_data, account: None, source }
+}
+
+#[test]
+fn the_message_of_a_metric_math_alarm() {
+    let hosts =
+        metric("AWS/NetworkELB", "HealthyHostCount", "Average", &[("TargetGroup", "tg"), ("LoadBalancer", "lb")]);
+    let trigger = Trigger::Metrics {
+        queries: vec![
+            query("expr_1", None, true, Source::Expression("100*(healthyHostCount/fleetCapacity)".into(), None)),
+            query("healthyHostCount", Some("HealthyHostCount"), false, Source::Metric(hosts)),
+        ],
+        evaluation: Evaluation { evaluation_periods: 5, ..evaluation("LessThanThreshold", Threshold::Static(65.0)) },
+    };
+    let message = sns::message(&notification("testAlarm", "us-west-2", trigger));
+    assert!(message.contains(r#""AlarmDescription":null,"#));
+    assert!(message.ends_with(
+        r#""Trigger":{"Period":60,"EvaluationPeriods":5,"ComparisonOperator":"LessThanThreshold","Threshold":65.0,"TreatMissingData":"","EvaluateLowSampleCountPercentile":"","Metrics":[{"Expression":"100*(healthyHostCount/fleetCapacity)","Id":"expr_1","ReturnData":true},{"Id":"healthyHostCount","Label":"HealthyHostCount","MetricStat":{"Metric":{"Dimensions":[{"value":"tg","name":"TargetGroup"},{"value":"lb","name":"LoadBalancer"}],"MetricName":"HealthyHostCount","Namespace":"AWS/NetworkELB"},"Period":60,"Stat":"Average"},"ReturnData":false}]}}"#
+    ), "{message}");
+}
+
+fn anomaly() -> Notification {
+    let cpu = MetricQuery {
+        account: Some("775096123702".into()),
+        ..query("m1", None, true, Source::Metric(metric("AWS/ApiGateway", "Count", "Sum", &[("Stage", "pro")])))
+    };
+    let band = Source::Expression("ANOMALY_DETECTION_BAND(m1, 1.5)".into(), None);
+    let trigger = Trigger::Metrics {
+        queries: vec![cpu, query("ad1", Some("Count (expected)"), true, band)],
+        evaluation: Evaluation {
+            evaluation_periods: 4,
+            datapoints_to_alarm: Some(1),
+            treat_missing_data: Some("missing".into()),
+            ..evaluation("LessThanLowerOrGreaterThanUpperThreshold", Threshold::Band("ad1".into()))
+        },
+    };
+    notification("Error Api", "us-east-1", trigger)
+}
+
+#[test]
+fn the_message_of_an_anomaly_detection_alarm() {
+    let message = sns::message(&anomaly());
+    assert!(message.ends_with(
+        r#""Trigger":{"Period":60,"EvaluationPeriods":4,"DatapointsToAlarm":1,"ComparisonOperator":"LessThanLowerOrGreaterThanUpperThreshold","ThresholdMetricId":"ad1","TreatMissingData":"missing","EvaluateLowSampleCountPercentile":"","Metrics":[{"Id":"m1","MetricStat":{"Metric":{"Dimensions":[{"value":"pro","name":"Stage"}],"MetricName":"Count","Namespace":"AWS/ApiGateway"},"Period":60,"Stat":"Sum"},"ReturnData":true,"AccountId":"775096123702"},{"Expression":"ANOMALY_DETECTION_BAND(m1, 1.5)","Id":"ad1","Label":"Count (expected)","ReturnData":true}]}}"#
+    ), "{message}");
+}
+
+fn composite() -> Notification {
+    let child = Child {
+        arn: "arn:aws:cloudwatch:us-east-1:123456789012:alarm:ServerCpuTooHigh".into(),
+        state: AlarmState::Alarm,
+        since: t("2022-07-22T15:57:45.394Z"),
+    };
+    let trigger = Trigger::Composite {
+        rule: "ALARM(ServerCpuTooHigh) OR ALARM(TotalNetworkTrafficTooHigh)".into(),
+        children: vec![child],
+        suppressor: Some(Suppressor { alarm: "ServiceMaintenanceAlarm".into(), wait_secs: 120, extension_secs: 180 }),
+    };
+    let mut alarm = notification("ServiceAggregatedAlarm", "us-east-1", trigger);
+    alarm.state = State {
+        suppressed_by: Some(SuppressedBy::WaitPeriod),
+        ..state(AlarmState::Alarm, "because", Some("{\"triggeringAlarms\":[]}"), "2022-07-22T15:57:45.394Z")
+    };
+    alarm.previous = state(AlarmState::Ok, "created", None, "2022-07-22T15:56:14.552Z");
+    alarm
+}
+
+#[test]
+fn the_message_of_a_composite_alarm() {
+    assert_eq!(
+        sns::message(&composite()),
+        r#"{"AlarmName":"ServiceAggregatedAlarm","AlarmDescription":null,"AWSAccountId":"123456789012","NewStateValue":"ALARM","NewStateReason":"because","StateChangeTime":"2022-07-22T15:57:45.394+0000","Region":"US East (N. Virginia)","AlarmArn":"arn:aws:cloudwatch:us-east-1:123456789012:alarm:ServiceAggregatedAlarm","OKActions":[],"AlarmActions":["arn:aws:sns:us-east-1:123456789012:alerts"],"InsufficientDataActions":[],"OldStateValue":"OK","AlarmRule":"ALARM(ServerCpuTooHigh) OR ALARM(TotalNetworkTrafficTooHigh)","TriggeringChildren":[{"Arn":"arn:aws:cloudwatch:us-east-1:123456789012:alarm:ServerCpuTooHigh","State":{"Value":"ALARM","Timestamp":"2022-07-22T15:57:45.394+0000"}}]}"#
+    );
+}
+
+#[test]
+fn subjects_fit_on_one_line_of_100_characters() {
+    let mut alarm = lookup();
+    alarm.state.value = AlarmState::InsufficientData;
+    assert_eq!(alarm.subject(), "INSUFFICIENT_DATA: \"test-cw\" in Asia Pacific (Seoul)");
+    alarm.alarm_name = "line\nbreak".into();
+    assert_eq!(alarm.subject(), "INSUFFICIENT_DATA: \"line break\" in Asia Pacific (Seoul)");
+    for length in [0, 1, 50, 55, 56, 57, 255] {
+        alarm.alarm_name = "ä".repeat(length);
+        let subject = alarm.subject();
+        assert!(subject.chars().count() <= 100, "{subject}");
+        assert_eq!(subject.contains("..."), length > 55, "{subject}");
+    }
+}
+
+#[test]
+fn the_event_of_a_metric_alarm() {
+    let event = event::alarm(&lookup(), "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92", "30b6c6b2-a864-43a2-4877-c09a1afc3b87");
+    let expected = json!({
+        "version": "0",
+        "id": "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92",
+        "detail-type": "CloudWatch Alarm State Change",
+        "source": "aws.cloudwatch",
+        "account": "123456789012",
+        "time": "2022-06-28T01:57:35Z",
+        "region": "ap-northeast-2",
+        "resources": ["arn:aws:cloudwatch:ap-northeast-2:123456789012:alarm:test-cw"],
+        "detail": {
+            "alarmName": "test-cw",
+            "configuration": {
+                "metrics": [{
+                    "id": "30b6c6b2-a864-43a2-4877-c09a1afc3b87",
+                    "metricStat": {
+                        "metric": {
+                            "dimensions": { "exe": "httpd", "InstanceId": "i-03e6aec1a93443558" },
+                            "name": "procstat_lookup_pid_count",
+                            "namespace": "CWAgent"
+                        },
+                        "period": 60,
+                        "stat": "Sum"
+                    },
+                    "returnData": true
+                }]
+            },
+            "previousState": { "reason": "before", "timestamp": "2022-06-28T01:50:00.000+0000", "value": "OK" },
+            "state": { "reason": "reason", "timestamp": "2022-06-28T01:57:35.603+0000", "value": "ALARM" }
+        }
+    });
+    assert_eq!(event, expected);
+}
+
+#[test]
+fn the_event_of_a_composite_alarm_says_what_suppresses_and_mutes_it() {
+    let mut alarm = composite();
+    alarm.muted = Some(Mute {
+        rule_arn: "arn:aws:cloudwatch:us-east-1:1234567890:alarm-mute-rule:testMute".into(),
+        window: TimeRange::new(t("2026-01-01T10:00:00Z"), t("2026-01-01T12:00:00Z")),
+    });
+    let expected = json!({
+        "alarmName": "ServiceAggregatedAlarm",
+        "state": {
+            "actionsSuppressedBy": "WaitPeriod",
+            "actionsSuppressedReason": "Actions suppressed by WaitPeriod",
+            "value": "ALARM",
+            "reason": "because",
+            "reasonData": "{\"triggeringAlarms\":[]}",
+            "timestamp": "2022-07-22T15:57:45.394+0000"
+        },
+        "previousState": { "value": "OK", "reason": "created", "timestamp": "2022-07-22T15:56:14.552+0000" },
+        "configuration": {
+            "alarmRule": "ALARM(ServerCpuTooHigh) OR ALARM(TotalNetworkTrafficTooHigh)",
+            "actionsSuppressor": "ServiceMaintenanceAlarm",
+            "actionsSuppressorWaitPeriod": 120,
+            "actionsSuppressorExtensionPeriod": 180
+        },
+        "muteDetail": {
+            "mutedByArn": "arn:aws:cloudwatch:us-east-1:1234567890:alarm-mute-rule:testMute",
+            "muteWindowStart": "2026-01-01T10:00:00.000+0000",
+            "muteWindowEnd": "2026-01-01T12:00:00.000+0000"
+        }
+    });
+    assert_eq!(event::alarm(&alarm, "id", "")["detail"], expected);
+}
+
+#[test]
+fn the_events_of_alarms_on_many_series() {
+    let insights =
+        "SELECT AVG(ConsumedWriteCapacityUnits) FROM \"AWS/DynamoDB\" GROUP BY TableName ORDER BY MAX() DESC";
+    let trigger = Trigger::Metrics {
+        queries: vec![query("m1", None, true, Source::Expression(insights.into(), Some(60)))],
+        evaluation: evaluation("LessThanThreshold", Threshold::Static(1.0)),
+    };
+    let mut alarm = notification("DynamoDBInsightsAlarm", "us-east-1", trigger);
+    alarm.description = Some("Metrics Insights alarm".into());
+    let attributes = Attributes::from([("TableName".to_owned(), "example-dynamodb-table-name".to_owned())]);
+    let now = state(AlarmState::Alarm, "crossed", None, "2025-12-01T13:42:04.919Z");
+    let change = ContributorChange { id: "6d442278dba546f6", attributes: &attributes, state: &now };
+    let event = event::contributor(&alarm, change, "6d226bbc-07f0-9a31-3359-1736968f8ded");
+    assert_eq!(event["detail-type"], "CloudWatch Alarm Contributor State Change");
+    assert_eq!(event["time"], "2025-12-01T13:42:04Z");
+    let expected = json!({
+        "alarmName": "DynamoDBInsightsAlarm",
+        "alarmContributor": {
+            "id": "6d442278dba546f6",
+            "attributes": { "TableName": "example-dynamodb-table-name" }
+        },
+        "state": { "value": "ALARM", "reason": "crossed", "timestamp": "2025-12-01T13:42:04.919+0000" },
+        "configuration": {
+            "metrics": [{ "id": "m1", "expression": insights, "returnData": true, "period": 60 }],
+            "description": "Metrics Insights alarm"
+        }
+    });
+    assert_eq!(event["detail"], expected);
+    let promql = Trigger::PromQl { query: "up == 0".into(), pending_secs: 300, recovery_secs: 600, interval_secs: 60 };
+    let alarm = notification("p", "us-east-1", promql);
+    let criteria = &event::alarm(&alarm, "id", "")["detail"]["configuration"]["evaluationCriteria"]["promQLCriteria"];
+    assert_eq!(*criteria, json!({ "query": "up == 0", "pendingPeriod": 300, "recoveryPeriod": 600 }));
+    assert!(sns::message(&alarm).ends_with(
+        r#""Trigger":{"EvaluationCriteria":{"PromQLCriteria":{"Query":"up == 0","PendingPeriod":300,"RecoveryPeriod":600}},"EvaluationInterval":60}}"#
+    ));
+}
+
+#[test]
+fn the_event_of_an_anomaly_detection_alarm_names_both_entries() {
+    let event = event::alarm(&anomaly(), "id", "");
+    let expected = json!([
+        {
+            "id": "m1",
+            "metricStat": {
+                "metric": { "namespace": "AWS/ApiGateway", "name": "Count", "dimensions": { "Stage": "pro" } },
+                "period": 60,
+                "stat": "Sum"
+            },
+            "accountId": "775096123702",
+            "returnData": true
+        },
+        { "id": "ad1", "expression": "ANOMALY_DETECTION_BAND(m1, 1.5)", "label": "Count (expected)", "returnData": true }
+    ]);
+    assert_eq!(event["detail"]["configuration"]["metrics"], expected);
+}
+
+#[test]
+fn slack_gets_the_same_in_its_own_form() {
+    let mut alarm = composite();
+    alarm.description = Some("<script> & co".into());
+    let message = slack::message(&alarm);
+    assert_eq!(message["text"], "ALARM: \"ServiceAggregatedAlarm\" in US East (N. Virginia)");
+    let attachment = &message["attachments"][0];
+    assert_eq!(attachment["color"], "danger");
+    assert_eq!(attachment["ts"], 1_658_505_465);
+    let fields: Vec<(&str, &str)> = attachment["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|field| (field["title"].as_str().unwrap(), field["value"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("Description", "&lt;script&gt; &amp; co"),
+            ("State change", "OK → ALARM"),
+            ("Time", "Friday 22 July, 2022 15:57:45 UTC"),
+            ("Account", "123456789012"),
+            ("Region", "US East (N. Virginia)"),
+            ("Watches", "ALARM(ServerCpuTooHigh) OR ALARM(TotalNetworkTrafficTooHigh)"),
+            ("Actions", "Actions suppressed by WaitPeriod"),
+        ]
+    );
+    let watches = |alarm: &Notification| slack::message(alarm)["attachments"][0]["fields"][4]["value"].clone();
+    assert_eq!(
+        watches(&lookup()),
+        "Sum of CWAgent/procstat_lookup_pid_count {exe=httpd, InstanceId=i-03e6aec1a93443558}"
+    );
+    assert_eq!(watches(&anomaly()), "Sum of AWS/ApiGateway/Count; ANOMALY_DETECTION_BAND(m1, 1.5)");
+}
