@@ -34,6 +34,7 @@ impl Plane {
             catalog: Catalog::in_memory().await.unwrap(),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::from_seed(1)),
+            notify: Arc::default(),
         };
         Self { watch, clock, operations, _dir: dir }
     }
