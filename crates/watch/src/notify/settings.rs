@@ -66,3 +66,41 @@ pub enum SmtpTls {
     /// From the first byte.
     Tls,
 }
+
+impl Settings {
+    /// Why these settings cannot work, in words for the operator.
+    pub fn check(&self) -> Result<(), String> {
+        if let Some(url) = self.public_url.as_deref().filter(|url| !is_url(url) || url.ends_with('/')) {
+            return Err(format!(
+                "[notify] public_url must be an http:// or https:// URL without a slash at its end, not '{url}'"
+            ));
+        }
+        for (name, webhook) in &self.webhooks {
+            let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            if !(1..=64).contains(&name.len()) || !name.bytes().all(sound) {
+                return Err(format!("[notify.webhooks] names have up to 64 letters, digits, - and _, not '{name}'"));
+            }
+            if !is_url(&webhook.url) {
+                return Err(format!("[notify.webhooks] {name}: url must be an http:// or https:// URL"));
+            }
+        }
+        let Some(smtp) = &self.smtp else { return Ok(()) };
+        if smtp.host.is_empty() || smtp.from.parse::<lettre::Address>().is_err() {
+            return Err(format!(
+                "[notify.smtp] needs a host and a sender's address, not '{}' and '{}'",
+                smtp.host, smtp.from
+            ));
+        }
+        if smtp.credentials.is_some() && smtp.tls == SmtpTls::None {
+            return Err("[notify.smtp] would send the password in the clear: set tls to \"starttls\" or \"tls\"".into());
+        }
+        Ok(())
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let uri: Result<ureq::http::Uri, _> = text.parse();
+    uri.is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    })
+}
