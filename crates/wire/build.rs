@@ -7,13 +7,15 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// File name of the model, and the variant of `Service`.
-const SERVICES: [(&str, &str); 5] = [
+/// File name of the model, and the variant of `Service`. In `sns.json`, message, subject and token are marked as sensitive, for
+/// CloudTrail hides them.
+const SERVICES: [(&str, &str); 6] = [
     ("cloudwatch", "CloudWatch"),
     ("logs", "Logs"),
     ("cloudtrail", "CloudTrail"),
     ("cloudtrail-data", "CloudTrailData"),
     ("sts", "Sts"),
+    ("sns", "Sns"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,7 @@
 //! Metric alarms: configuration, state, and the compare-and-set that changes either together with its history.
 
 use crate::alarm_history::{AlarmHistoryItem, insert_history};
+use crate::deliveries::{Publication, insert_publications};
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -342,13 +343,14 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Sets the state of the alarm at `alarm.version`, with its history, all or nothing. False when the alarm has changed
-    /// since it was read, or is gone: another evaluator was faster, or the alarm is another one now.
+    /// Sets the state of the alarm at `alarm.version`, with its history and what its actions publish, all or nothing. False
+    /// when the alarm has changed since it was read, or is gone: another evaluator was faster, or the alarm is another one now.
     pub async fn change_alarm_state(
         &self,
         alarm: &Alarm,
         change: &StateChange,
         history: &[AlarmHistoryItem],
+        publications: &[Publication],
     ) -> Result<bool> {
         let transitioned = if change.state == alarm.state { alarm.state_transitioned } else { change.at };
         let mut transaction = self.pool.begin().await?;
@@ -372,6 +374,7 @@ impl Catalog {
             return Ok(false);
         }
         insert_history(&mut transaction, &alarm.scope, history).await?;
+        insert_publications(&mut transaction, publications).await?;
         transaction.commit().await?;
         Ok(true)
     }

@@ -1,4 +1,4 @@
-//! Resources (groups, alarms, trails, dashboards) in SQLite: one file per resource, and all SQL text of the project.
+//! Resources (groups, alarms, trails, dashboards, topics) in SQLite: one file per resource, and all SQL text of the project.
 //!
 //! SQL here is written for SQLite and PostgreSQL alike: `$1` placeholders, `ON CONFLICT`, `RETURNING`, TEXT and BIGINT
 //! columns, booleans as 0/1 BIGINT, times as milliseconds. Documents that AWS treats as one value are one TEXT column of JSON.
@@ -8,22 +8,28 @@ mod alarms;
 mod channels;
 mod copy;
 mod dashboards;
+mod deliveries;
 mod error;
 mod every_account;
 mod log_groups;
 mod log_ids;
 mod log_streams;
+mod subscriptions;
 mod tags;
+mod topics;
 mod trails;
 
 pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem};
 pub use alarms::{Alarm, AlarmConfiguration, AlarmFilter, AlarmState, StateChange};
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
 pub use dashboards::{Dashboard, DashboardEntry};
+pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
 pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};
 pub use log_ids::{LogTarget, LogTargetFound};
 pub use log_streams::{LogStream, StreamCreated};
+pub use subscriptions::{Subscription, SubscriptionCounts};
+pub use topics::Topic;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};

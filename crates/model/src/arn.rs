@@ -65,6 +65,21 @@ pub fn channel(scope: &Scope, id: &str) -> String {
     format!("arn:aws:cloudtrail:{}:{}:channel/{id}", scope.region, scope.account)
 }
 
+/// `arn:aws:sns:REGION:ACCOUNT:NAME`.
+pub fn topic(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:sns:{}:{}:{name}", scope.region, scope.account)
+}
+
+/// `arn:aws:sns:REGION:ACCOUNT:TOPIC:ID`.
+pub fn subscription(scope: &Scope, topic_name: &str, id: &str) -> String {
+    format!("{}:{id}", topic(scope, topic_name))
+}
+
+/// `arn:trailwatch:notify:REGION:ACCOUNT:webhook/NAME`: ours, AWS has no such thing.
+pub fn webhook(scope: &Scope, name: &str) -> String {
+    format!("arn:trailwatch:notify:{}:{}:webhook/{name}", scope.region, scope.account)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

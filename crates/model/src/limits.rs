@@ -83,6 +83,29 @@ pub const TAGS_MAX: usize = 50;
 /// Alarm history is kept this long, milliseconds (30 days).
 pub const ALARM_HISTORY_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
+/// SNS: topics, tags and subscriptions in a page (ListTopics and ListSubscriptions references).
+pub const TOPIC_PAGE: usize = 100;
+/// Publish: largest message with its attributes, bytes (Publish reference).
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// PublishBatch: most entries (PublishBatch reference).
+pub const PUBLISH_BATCH_MAX: usize = 10;
+/// Most subscriptions of a topic (SNS quotas: 12,500,000): one Publish writes a row for each.
+pub const SUBSCRIPTIONS_OF_TOPIC_MAX: i64 = 10_000;
+/// SNS: a subscription that is not confirmed for this long is forgotten, milliseconds (2 days).
+pub const SUBSCRIPTION_PENDING_MS: i64 = 2 * 24 * 60 * 60 * 1000;
+/// Most deliveries that wait in the outbox; further calls of Publish are throttled.
+pub const DELIVERIES_WAITING_MAX: usize = 200_000;
+/// Most deliveries that are made at the same time, each in a thread, and most of one receiver.
+pub const DELIVERIES_AT_ONCE_MAX: usize = 128;
+/// See [`DELIVERIES_AT_ONCE_MAX`].
+pub const DELIVERIES_OF_RECEIVER_MAX: usize = 2;
+/// How long a receiver may take to answer, milliseconds (SNS: 15 seconds).
+pub const DELIVERY_MS_MAX: u64 = 15_000;
+/// Dead letters are kept this long, milliseconds, and at most this many.
+pub const DEAD_LETTERS_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+/// See [`DEAD_LETTERS_MS`].
+pub const DEAD_LETTERS_MAX: usize = 10_000;
+
 /// SQL (our own, no AWS source): longest statement, bytes.
 pub const SQL_STATEMENT_BYTES_MAX: usize = 64 * 1024;
 /// SQL: most tables that a statement may name, each time counted.

@@ -1,6 +1,9 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
+mod notify;
+
 use anyhow::{Context, bail};
+use notify::NotifySection;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -26,6 +29,8 @@ pub struct Config {
     pub endpoints: BTreeMap<String, String>,
     /// How the governance plane behaves.
     pub trail: TrailSettings,
+    /// How notifications reach people.
+    pub notify: watch::notify::Settings,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -56,6 +61,9 @@ pub struct Settings {
     /// See [`Config::trail`].
     #[serde(default)]
     pub trail: TrailSettings,
+    /// See [`Config::notify`].
+    #[serde(default)]
+    pub notify: NotifySection,
 }
 
 impl Settings {
@@ -78,6 +86,7 @@ impl Config {
             open: flags.open.or(file.open).unwrap_or(false),
             endpoints: file.endpoints,
             trail: file.trail,
+            notify: file.notify.resolve()?,
         };
         config.check()?;
         Ok(config)

@@ -15,6 +15,7 @@ use std::time::Instant;
 use trail::audit::OwnCall;
 use wire::error::common;
 use wire::routing::{self, Target};
+use wire::sigv4::SignatureError;
 use wire::{Access, Answer, ApiError, Audit, Call, HttpRequest, Response, Service, error_response};
 
 /// Answers one request to an AWS operation.
@@ -40,6 +41,10 @@ pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> R
         }
     };
     let service = target.service.signing_name();
+    let verified = verified.or_else(|refused| match refused {
+        SignatureError::MissingToken if is_link(&target) => Ok(server.auth.claimed(&request, source_ip)),
+        refused => Err(refused),
+    });
     let verified = verified.and_then(|caller| server.auth.check_service(&request, service).map(|()| caller));
     let arrived = Arrived { request: &request, target: &target, request_id: &request_id, now };
     let (caller, answer) = match verified {
@@ -64,6 +69,11 @@ pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> R
     };
     count(server, target.service.cli_name(), target.operation, began, request.body.len(), &response);
     response
+}
+
+/// True for the calls that links in notifications make, unsigned: what they need to know stands in the link.
+fn is_link(target: &Target) -> bool {
+    target.service == Service::Sns && matches!(target.operation, "ConfirmSubscription" | "Unsubscribe")
 }
 
 fn open_body(request: &HttpRequest) -> Result<Bytes, ApiError> {
@@ -194,11 +204,14 @@ fn data_resources(caller: &Caller, audit: Audit, parameters: Option<&str>) -> Ve
         log_group_name: Option<String>,
         log_group_identifier: Option<String>,
         channel_arn: Option<String>,
+        topic_arn: Option<String>,
+        target_arn: Option<String>,
     }
     let (Audit::Data(resource_type), Some(parameters)) = (audit, parameters) else { return Vec::new() };
     let Ok(named) = serde_json::from_str::<Named>(parameters) else { return Vec::new() };
     let group = named.log_group_name.or(named.log_group_identifier);
-    let arn = named.channel_arn.or_else(|| {
+    let named_by_arn = named.channel_arn.or(named.topic_arn).or(named.target_arn);
+    let arn = named_by_arn.or_else(|| {
         group.map(|group| if group.starts_with("arn:") { group } else { arn::log_group(&caller.scope, &group) })
     });
     arn.map(|name| EventResource { resource_type: resource_type.to_owned(), name }).into_iter().collect()

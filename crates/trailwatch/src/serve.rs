@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use trail::Trail;
 use watch::Watch;
+use watch::notify::Notify;
 
 /// Runs the server until SIGTERM or SIGINT. A task that panics or a listener that breaks is exit code 1.
 pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
@@ -31,6 +32,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let listener =
         TcpListener::bind(server.config.listen).await.with_context(|| format!("listen on {}", server.config.listen))?;
     let address = listener.local_addr()?;
+    server.watch.notify.listening_on(format!("http://{address}"));
     let tasks = tasks::Tasks::start(Arc::clone(&server), lines);
     announce(&server, address)?;
 
@@ -67,7 +69,13 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     Ok(Server {
         auth: Auth::new(&config, key),
-        watch: Watch { store, catalog, clock: Arc::clone(&clock), ids: Arc::clone(&ids) },
+        watch: Watch {
+            store,
+            catalog,
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            notify: Arc::new(Notify::new(config.notify.clone())),
+        },
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,
         operations: operations::Table::new(),

@@ -1,4 +1,4 @@
-//! Work that the clock starts: alarms, host metrics, our own metrics and log, retention. Each task is a loop of its own, so
+//! Work that the clock starts: alarms, notifications, host metrics, our own metrics and log, retention. Each task is a loop of its own, so
 //! that a slow one delays no other.
 
 use crate::host::Host;
@@ -32,6 +32,7 @@ impl Tasks {
         let (stop, stopped) = flag::channel(false);
         let mut tasks = Self { running: JoinSet::new(), names: HashMap::new(), stop };
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("notifications", notifications(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -87,6 +88,13 @@ async fn alarms(server: Arc<Server>, mut stopped: Stopped) {
     }
 }
 
+async fn notifications(server: Arc<Server>, mut stopped: Stopped) {
+    let stop = async move {
+        let _ = stopped.wait_for(|&stop| stop).await;
+    };
+    watch::notify::deliver(&server.watch, stop).await;
+}
+
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {
     let mut host = match Host::new(&server.config.account_id, &server.config.region) {
         Ok(host) => host,
@@ -133,7 +141,9 @@ async fn own_metrics(server: Arc<Server>, mut stopped: Stopped) {
         let go_on = next_tick(&server, &mut stopped, MINUTE).await;
         let config = &server.config;
         // Calls of the minute that just ended are stamped inside it.
-        let (summary, datapoints) = server.calls.take(&config.account_id, &config.region, server.clock.now() - SECOND);
+        let at = server.clock.now() - SECOND;
+        let (summary, mut datapoints) = server.calls.take(&config.account_id, &config.region, at);
+        datapoints.extend(server.watch.notify.take_metrics(at));
         if summary.calls > 0 {
             tracing::info!(
                 calls = summary.calls,

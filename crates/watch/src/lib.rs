@@ -1,10 +1,13 @@
-//! Operations plane: CloudWatch and CloudWatch Logs operations, filter patterns at work, alarms. Never imports `trail`.
+//! Operations plane: CloudWatch, CloudWatch Logs and SNS operations, filter patterns at work, alarms, notifications. Never
+//! imports `trail`.
 
 pub mod alarms;
 pub mod cloudwatch;
 mod entity;
 pub mod logs;
 mod maintain;
+pub mod notify;
+pub mod sns;
 
 pub use maintain::maintain;
 
@@ -19,17 +22,20 @@ use wire::Operation;
 pub struct Watch {
     /// Records: log events and datapoints.
     pub store: Store,
-    /// Resources: groups, streams, alarms, dashboards.
+    /// Resources: groups, streams, alarms, dashboards, topics.
     pub catalog: Catalog,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
     pub ids: Arc<dyn Ids>,
+    /// Notifications on their way to receivers.
+    pub notify: Arc<notify::Notify>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.
 pub fn operations() -> Vec<Operation<Watch>> {
     let mut operations = cloudwatch::operations();
     operations.extend(logs::operations());
+    operations.extend(sns::operations());
     operations
 }

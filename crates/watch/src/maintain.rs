@@ -1,8 +1,8 @@
-//! What the clock does to this plane's records: retention, deleted groups, old alarm history.
+//! What the clock does to this plane's records: retention, deleted groups, old alarm history, subscriptions and dead letters.
 
 use crate::Watch;
 use crate::logs::{KeptLogs, forget_deleted_logs, kept_logs};
-use model::limits::{ALARM_HISTORY_MS, METRIC_RETENTION_MS};
+use model::limits::{ALARM_HISTORY_MS, DEAD_LETTERS_MAX, DEAD_LETTERS_MS, METRIC_RETENTION_MS};
 use store::Retention;
 
 /// One round of maintenance. What fails is logged and tried again in the next round.
@@ -14,6 +14,17 @@ pub async fn maintain(watch: &Watch) {
     if let Err(error) = watch.catalog.expire_alarm_history(before).await {
         tracing::warn!(%error, "forget alarm history");
     }
+    if let Err(error) = maintain_notifications(watch).await {
+        tracing::warn!(%error, "forget old subscriptions and dead letters");
+    }
+}
+
+/// Forgets subscriptions that nobody confirmed, and old dead letters.
+async fn maintain_notifications(watch: &Watch) -> catalog::Result<()> {
+    let now = watch.clock.now();
+    watch.catalog.expire_pending_subscriptions(now).await?;
+    watch.catalog.expire_dead_letters(now - DEAD_LETTERS_MS, DEAD_LETTERS_MAX).await?;
+    Ok(())
 }
 
 /// Frees the bytes of expired and deleted records. Audit events have no retention: nobody may delete them.

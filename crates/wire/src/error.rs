@@ -109,7 +109,7 @@ impl ApiError {
                 ),
                 None => Self::new(&crate::cloudwatch::errors::VALIDATION_EXCEPTION, violations.message()),
             },
-            Service::CloudTrail | Service::CloudTrailData | Service::Sts => {
+            Service::CloudTrail | Service::CloudTrailData | Service::Sts | Service::Sns => {
                 Self::new(&common::VALIDATION_EXCEPTION, violations.message())
             }
         }

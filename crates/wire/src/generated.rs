@@ -19,6 +19,7 @@ service!(/** Amazon CloudWatch Logs. */ logs, "logs.rs");
 service!(/** AWS CloudTrail. */ cloudtrail, "cloudtrail.rs");
 service!(/** AWS CloudTrail Data Service. */ cloudtrail_data, "cloudtrail-data.rs");
 service!(/** AWS Security Token Service. */ sts, "sts.rs");
+service!(/** Amazon Simple Notification Service. */ sns, "sns.rs");
 
 /// An operation that a model declares, implemented here or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub fn modelled() -> &'static [Modelled] {
 pub(crate) fn patterns() -> impl Iterator<Item = &'static crate::constraint::Pattern> {
     [cloudwatch::rules::PATTERNS, logs::rules::PATTERNS, cloudtrail::rules::PATTERNS]
         .into_iter()
-        .chain([cloudtrail_data::rules::PATTERNS, sts::rules::PATTERNS])
+        .chain([cloudtrail_data::rules::PATTERNS, sts::rules::PATTERNS, sns::rules::PATTERNS])
         .flatten()
         .copied()
 }

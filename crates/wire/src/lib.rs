@@ -28,7 +28,7 @@ mod test_bytes;
 pub mod xml;
 
 pub use error::{ApiError, ErrorShape};
-pub use generated::{Modelled, cloudtrail, cloudtrail_data, cloudwatch, logs, modelled, sts};
+pub use generated::{Modelled, cloudtrail, cloudtrail_data, cloudwatch, logs, modelled, sns, sts};
 pub use operation::{Access, Answer, Audit, BoxFuture, Call, Operation, OperationShape, Response, error_response};
 pub use request::HttpRequest;
 pub use service::{Protocol, Service};

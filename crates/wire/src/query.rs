@@ -360,7 +360,10 @@ impl Reader for QueryReader<'_> {
         if !self.advance_index()? {
             return Ok(None);
         }
-        match (self.below("key"), self.below("value")) {
+        // Most maps spell their entries `key` and `value`; SNS's message attributes spell them `Name` and `Value`.
+        let key = self.below("key").or_else(|| self.below("Name"));
+        let value = self.below("value").or_else(|| self.below("Value"));
+        match (key, value) {
             (Some(key), Some(value)) if self.segment_at(key.run.start, key.depth).is_none() => {
                 self.current = value;
                 Ok(self.parameters.get(key.run.start).map(|parameter| Cow::Borrowed(&*parameter.value)))

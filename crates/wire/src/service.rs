@@ -13,12 +13,14 @@ pub enum Service {
     CloudTrailData,
     /// AWS Security Token Service.
     Sts,
+    /// Amazon Simple Notification Service.
+    Sns,
 }
 
 impl Service {
     /// Every service, in the order in which they are documented.
-    pub const ALL: [Service; 5] =
-        [Service::CloudWatch, Service::Logs, Service::CloudTrail, Service::CloudTrailData, Service::Sts];
+    pub const ALL: [Service; 6] =
+        [Service::CloudWatch, Service::Logs, Service::CloudTrail, Service::CloudTrailData, Service::Sts, Service::Sns];
 
     /// The service name in a SigV4 credential scope.
     pub const fn signing_name(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Service {
             Service::CloudTrail => "cloudtrail",
             Service::CloudTrailData => "cloudtrail-data",
             Service::Sts => "sts",
+            Service::Sns => "sns",
         }
     }
 
@@ -44,6 +47,7 @@ impl Service {
             Service::CloudTrail => "cloudtrail.amazonaws.com",
             Service::CloudTrailData => "cloudtrail-data.amazonaws.com",
             Service::Sts => "sts.amazonaws.com",
+            Service::Sns => "sns.amazonaws.com",
         }
     }
 
@@ -55,6 +59,7 @@ impl Service {
             Service::CloudTrail => "cloudtrail",
             Service::CloudTrailData => "cloudtrail-data",
             Service::Sts => "sts",
+            Service::Sns => "sns",
         }
     }
 
@@ -66,6 +71,7 @@ impl Service {
             Service::CloudTrail => "2013-11-01",
             Service::CloudTrailData => "2021-08-11",
             Service::Sts => "2011-06-15",
+            Service::Sns => "2010-03-31",
         }
     }
 
@@ -74,6 +80,7 @@ impl Service {
         match self {
             Service::CloudWatch => "http://monitoring.amazonaws.com/doc/2010-08-01/",
             Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+            Service::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
             Service::Logs | Service::CloudTrail | Service::CloudTrailData => "",
         }
     }
@@ -84,7 +91,7 @@ impl Service {
             Service::CloudWatch => &[Protocol::Json10, Protocol::Cbor, Protocol::Query],
             Service::Logs | Service::CloudTrail => &[Protocol::Json11],
             Service::CloudTrailData => &[Protocol::RestJson],
-            Service::Sts => &[Protocol::Query],
+            Service::Sts | Service::Sns => &[Protocol::Query],
         }
     }
 }

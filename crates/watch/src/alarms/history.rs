@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 /// Longest HistorySummary, characters (the model's `HistorySummary`).
 const SUMMARY_CHARS_MAX: usize = 255;
+/// Longest HistoryData, characters (the model's `HistoryData`); a longer message is left out of it.
+const DATA_CHARS_MAX: usize = 4095;
 
 /// The alarm was created.
 pub fn created(alarm: &Alarm, at: Timestamp) -> AlarmHistoryItem {
@@ -43,6 +45,24 @@ pub fn state_updated(alarm: &Alarm, change: &StateChange) -> AlarmHistoryItem {
     });
     let summary = format!("Alarm updated from {} to {}", alarm.state.as_str(), change.state.as_str());
     item(alarm, "StateUpdate", change.at, summary, &data)
+}
+
+/// An action published `message`: it is in the outbox.
+pub fn action_succeeded(alarm: &Alarm, change: &StateChange, action: &str, message: &str) -> AlarmHistoryItem {
+    let data = |message: Option<&str>| {
+        json!({
+            "actionState": "Succeeded",
+            "stateUpdateTimestamp": change.at.0,
+            "notificationResource": action,
+            "publishedMessage": message,
+            "error": null,
+        })
+    };
+    let mut told = data(Some(message));
+    if told.to_string().chars().count() > DATA_CHARS_MAX {
+        told = data(None);
+    }
+    item(alarm, "Action", change.at, format!("Successfully executed action {action}"), &told)
 }
 
 /// An action did not come off.

@@ -19,7 +19,7 @@ mod series;
 mod set_alarm_state;
 mod table;
 mod tags;
-mod token;
+pub(crate) mod token;
 
 pub use put_metric_data::publish;
 pub use table::operations;

@@ -104,7 +104,7 @@ async fn an_alarm_walks_through_its_states_and_its_history_says_why() {
             "Alarm \"cpu\" created",
             "Alarm updated from INSUFFICIENT_DATA to OK",
             "Alarm updated from OK to ALARM",
-            "Failed to execute action arn:aws:sns:us-east-1:123456789012:ops. Received error: \"delivery to sns is not available yet\"",
+            "Failed to execute action arn:aws:sns:us-east-1:123456789012:ops. Received error: \"Topic does not exist\"",
             "Alarm updated from ALARM to OK",
         ]
     );

@@ -2,4 +2,7 @@
 
 mod cloudwatch;
 mod logs;
+mod notify;
 mod plane;
+mod receiver;
+mod sns;

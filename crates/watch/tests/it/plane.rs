@@ -6,7 +6,9 @@ use model::{Caller, Scope, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
 use store::{Options, Store};
+use tempfile::TempDir;
 use watch::Watch;
+use watch::notify::{Notify, Settings};
 use wire::{Call, Operation, Protocol};
 
 /// 2026-03-01T00:00:00Z.
@@ -17,7 +19,7 @@ pub struct Plane {
     pub watch: Watch,
     pub clock: Arc<ManualClock>,
     operations: Vec<Operation<Watch>>,
-    _dir: tempfile::TempDir,
+    dir: TempDir,
 }
 
 /// Code and message of a refused call.
@@ -26,16 +28,34 @@ pub type Refusal = (String, String);
 impl Plane {
     /// An empty plane at `NOW`.
     pub async fn new(operations: Vec<Operation<Watch>>) -> Self {
+        let catalog = Catalog::in_memory().await.unwrap();
+        Self::on(tempfile::tempdir().unwrap(), catalog, operations, Settings::default()).await
+    }
+
+    /// An empty plane at `NOW` that notifies as `settings` say, and whose catalog can be reopened.
+    pub async fn with(operations: Vec<Operation<Watch>>, settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&dir.path().join("catalog.db")).await.unwrap();
+        Self::on(dir, catalog, operations, settings).await
+    }
+
+    async fn on(dir: TempDir, catalog: Catalog, operations: Vec<Operation<Watch>>, settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp(NOW)));
         let options = Options { dir: dir.path().to_owned(), ..Options::default() };
         let watch = Watch {
             store: Store::open(options, clock.clone()).await.unwrap(),
-            catalog: Catalog::in_memory().await.unwrap(),
+            catalog,
             clock: clock.clone(),
             ids: Arc::new(CountingIds::from_seed(1)),
+            notify: Arc::new(Notify::new(settings)),
         };
-        Self { watch, clock, operations, _dir: dir }
+        Self { watch, clock, operations, dir }
+    }
+
+    /// What a crash and a start leave of the catalog.
+    pub async fn reopen(&mut self) {
+        self.watch.catalog.close().await;
+        self.watch.catalog = Catalog::open(&self.dir.path().join("catalog.db")).await.unwrap();
     }
 
     /// A call of account 123456789012 in us-east-1.
@@ -46,7 +66,11 @@ impl Plane {
     /// A call in a region.
     pub async fn call_in(&self, region: &str, operation: &str, input: Value) -> Result<Value, Refusal> {
         let scope = Scope { account: "123456789012".into(), region: region.into() };
-        let caller = Caller::root(scope, "test");
+        self.call_as(&Caller::root(scope, "test"), operation, input).await
+    }
+
+    /// A call of anyone.
+    pub async fn call_as(&self, caller: &Caller, operation: &str, input: Value) -> Result<Value, Refusal> {
         let row = self.operations.iter().find(|row| row.name == operation).expect("the operation is in the table");
         let body = input.to_string();
         let call = Call {
@@ -57,7 +81,7 @@ impl Plane {
             request_id: "request",
             audited: false,
         };
-        let answer = (row.run)(&self.watch, &caller, call).await;
+        let answer = (row.run)(&self.watch, caller, call).await;
         match answer.error {
             Some(error) => Err((error.code().to_owned(), error.message().to_owned())),
             None if answer.response.body.is_empty() => Ok(Value::Null),

@@ -88,6 +88,7 @@ fn lists_are_wrapped_flattened_or_empty() {
 fn maps_have_numbered_entries() {
     let expected = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b.c".to_owned(), "2".to_owned())]);
     assert_eq!(map("X.entry.1.key=a&X.entry.1.value=1&X.entry.2.value=2&X.entry.2.key=b.c"), Ok(expected.clone()));
+    assert_eq!(map("X.entry.1.Name=a&X.entry.1.Value=1&X.entry.2.Value=2&X.entry.2.Name=b.c"), Ok(expected.clone()));
     assert_eq!(map("X.1.key=a&X.1.value=1&X.2.value=2&X.2.key=b.c"), Ok(expected));
     assert_eq!(map("X="), Ok(BTreeMap::new()));
     for bad in [

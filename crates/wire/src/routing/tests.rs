@@ -82,8 +82,8 @@ fn what_is_unknown_is_refused_in_its_own_protocol() {
         (Protocol::Query, "InvalidAction: Could not find operation Nonsense for version 2010-08-01".into())
     );
     assert_eq!(
-        refused(&post, "Action=Publish&Version=2010-03-31").1,
-        "InvalidAction: Could not find operation Publish for version 2010-03-31"
+        refused(&post, "Action=Publish&Version=2010-05-08").1,
+        "InvalidAction: Could not find operation Publish for version 2010-05-08"
     );
     assert_eq!(refused(&post, "a=b").1, "MissingAction: The request must contain the parameter Action.");
     // Logs speaks JSON only, whatever version a form names.
@@ -101,8 +101,8 @@ fn what_is_unknown_is_refused_in_its_own_protocol() {
 fn every_modelled_operation_has_a_way_in() {
     for row in modelled() {
         let target = match row.service {
-            Service::Sts => {
-                let body = format!("Action={}&Version=2011-06-15", row.name);
+            Service::Sts | Service::Sns => {
+                let body = format!("Action={}&Version={}", row.name, row.service.api_version());
                 found(&request("POST", "/", "", &[FORM]), &body)
             }
             Service::CloudTrailData => found(&request("POST", &format!("/{}", row.name), "", &[]), ""),

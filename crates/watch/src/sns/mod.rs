@@ -1,0 +1,19 @@
+//! SNS operations: one file per operation or family, named after the CLI command.
+
+mod confirm_subscription;
+mod create_topic;
+mod delete_topic;
+mod list_subscriptions;
+mod list_topics;
+mod names;
+mod publish;
+mod publish_batch;
+mod refuse;
+mod subscribe;
+mod subscription_attributes;
+mod table;
+mod tags;
+mod topic_attributes;
+mod unsubscribe;
+
+pub use table::operations;
