@@ -157,7 +157,7 @@ impl Parser<'_> {
             self.references.ids.truncate(ids);
         }
         let kind = match function {
-            Function::AnomalyDetectionBand => self.band(band, arguments),
+            Function::AnomalyDetectionBand => self.band(band, arguments)?,
             Function::Metrics => self.metrics(arguments)?,
             Function::Search => self.external(search(arguments)?, column),
             Function::InsightRuleMetric => self.external(insight_rule_metric(arguments)?, column),
@@ -167,9 +167,9 @@ impl Parser<'_> {
         Ok(Node { column, kind })
     }
 
-    fn band(&mut self, band: usize, arguments: Vec<Node>) -> Kind {
+    fn band(&mut self, band: usize, arguments: Vec<Node>) -> Result<Kind, MathError> {
         let mut arguments = arguments.into_iter();
-        let of = Box::new(arguments.next().expect("the arity was checked"));
+        let of = Box::new(next(&mut arguments)?);
         let deviations = arguments.next().map(Box::new);
         if let Some(node) = &deviations {
             self.references.bands[band].deviations = match node.kind {
@@ -177,7 +177,7 @@ impl Parser<'_> {
                 _ => None,
             };
         }
-        Kind::Band { of, deviations }
+        Ok(Kind::Band { of, deviations })
     }
 
     fn metrics(&mut self, arguments: Vec<Node>) -> Result<Kind, MathError> {
@@ -234,6 +234,11 @@ fn check_arity(function: Function, given: usize, column: usize) -> Result<(), Ma
     Err(MathError::new(column, format!("Function '{name}' takes {wanted} arguments, and {given} were given")))
 }
 
+/// The next argument; there is one, for their number was checked.
+fn next(arguments: &mut impl Iterator<Item = Node>) -> Result<Node, MathError> {
+    arguments.next().ok_or_else(|| MathError::syntax(1, "an argument is missing"))
+}
+
 fn word(node: Node, message: &str) -> Result<String, MathError> {
     match node.kind {
         Kind::Word(text) | Kind::Id(text) => Ok(text),
@@ -243,7 +248,7 @@ fn word(node: Node, message: &str) -> Result<String, MathError> {
 
 fn search(arguments: Vec<Node>) -> Result<CallKind, MathError> {
     let mut arguments = arguments.into_iter();
-    let mut text = |message| word(arguments.next().expect("the arity was checked"), message);
+    let mut text = |message| word(next(&mut arguments)?, message);
     let query = text("SEARCH takes a search expression in quotes first")?;
     let stat = text("SEARCH takes a statistic in quotes as its second argument")?;
     let period_secs = match arguments.next() {
@@ -261,14 +266,14 @@ fn search(arguments: Vec<Node>) -> Result<CallKind, MathError> {
 fn insight_rule_metric(arguments: Vec<Node>) -> Result<CallKind, MathError> {
     let mut arguments = arguments.into_iter();
     let mut text = || {
-        let node = arguments.next().expect("the arity was checked");
+        let node = next(&mut arguments)?;
         word(node, "INSIGHT_RULE_METRIC takes the names of a rule and of a metric")
     };
     Ok(CallKind::InsightRuleMetric { rule: text()?, metric: text()? })
 }
 
 fn service_quota(arguments: Vec<Node>) -> Result<CallKind, MathError> {
-    let node = arguments.into_iter().next().expect("the arity was checked");
+    let node = next(&mut arguments.into_iter())?;
     match node.kind {
         Kind::Id(id) => Ok(CallKind::ServiceQuota { id }),
         _ => Err(MathError::new(node.column, "SERVICE_QUOTA takes the Id of a usage metric")),

@@ -6,40 +6,41 @@ use std::sync::Arc;
 use super::series::same_times;
 use super::{Function, Series};
 
-/// What is known of some values.
+/// What is known of some values; `value` is their sum, minimum, maximum or mean, as the function needs.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     count: f64,
-    sum: f64,
-    min: f64,
-    max: f64,
-    mean: f64,
+    value: f64,
     /// Sum of the squares of the distances from the mean (Welford).
     squares: f64,
 }
 
 impl Tally {
-    fn add(&mut self, value: f64) {
-        let is_first = self.count == 0.0;
+    fn add(&mut self, function: Function, value: f64) {
         self.count += 1.0;
-        self.sum += value;
-        self.min = if is_first { value } else { self.min.min(value) };
-        self.max = if is_first { value } else { self.max.max(value) };
-        let distance = value - self.mean;
-        self.mean += distance / self.count;
-        self.squares += distance * (value - self.mean);
+        match function {
+            Function::Sum | Function::Avg => self.value += value,
+            Function::Min if self.count > 1.0 => self.value = self.value.min(value),
+            Function::Max if self.count > 1.0 => self.value = self.value.max(value),
+            Function::Min | Function::Max => self.value = value,
+            Function::Stddev => {
+                let distance = value - self.value;
+                self.value += distance / self.count;
+                self.squares += distance * (value - self.value);
+            }
+            _ => {}
+        }
     }
 
-    /// The result; NaN when there is none. `of` values are expected, missing ones count as 0 for AVG.
+    /// The result; NaN when there is none. AVG divides by `of`.
     fn result(&self, function: Function, of: f64) -> f64 {
         match function {
             Function::DatapointCount => self.count,
-            Function::Sum => self.sum,
+            Function::Sum => self.value,
             _ if self.count == 0.0 => f64::NAN,
-            Function::Avg => self.sum / of,
-            Function::Min => self.min,
-            Function::Max => self.max,
-            _ => (self.squares / self.count).sqrt(),
+            Function::Avg => self.value / of,
+            Function::Stddev => (self.squares / self.count).sqrt(),
+            _ => self.value,
         }
     }
 }
@@ -48,7 +49,7 @@ impl Tally {
 pub fn points(series: &Series, function: Function) -> f64 {
     let mut tally = Tally::default();
     for value in &series.values {
-        tally.add(*value);
+        tally.add(function, *value);
     }
     tally.result(function, tally.count)
 }
@@ -60,7 +61,7 @@ pub fn members(members: &[Cow<'_, Series>], function: Function, period_ms: i64) 
     for member in members {
         for (tally, value) in tallies.iter_mut().zip(member.at(&timestamps).iter()) {
             if !value.is_nan() {
-                tally.add(*value);
+                tally.add(function, *value);
             }
         }
     }
