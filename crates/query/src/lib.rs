@@ -3,6 +3,8 @@
 pub mod error;
 pub mod events;
 pub mod filter_pattern;
+pub mod metric_math;
+pub mod metric_search;
 pub mod metrics;
 #[cfg(feature = "sql")]
 pub mod sql;
