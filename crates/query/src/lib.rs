@@ -4,6 +4,7 @@ pub mod error;
 pub mod events;
 pub mod filter_pattern;
 pub mod metrics;
+pub mod metrics_insights;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod statistics;
