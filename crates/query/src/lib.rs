@@ -5,6 +5,7 @@ pub mod events;
 pub mod filter_pattern;
 pub mod metrics;
 pub mod metrics_insights;
+pub mod promql;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod statistics;

@@ -148,7 +148,9 @@ fn label(words: &mut Words<'_>) -> Result<Label, SyntaxError> {
     let scope = match words.peek().map(|word| &word.token) {
         Some(Token::Bare(scope)) if scope.eq_ignore_ascii_case("tag") || scope.eq_ignore_ascii_case("AWS") => *scope,
         _ => {
-            return Err(words.error_here("a name with a dot needs double quotes, unless it is tag.key or AWS.AccountId"));
+            return Err(
+                words.error_here("a name with a dot needs double quotes, unless it is tag.key or AWS.AccountId")
+            );
         }
     };
     words.advance();

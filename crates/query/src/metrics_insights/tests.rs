@@ -11,6 +11,9 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// Groups of metrics with their periods and what was observed in each.
+type Observed = Vec<(GroupKey, Vec<(Timestamp, Vec<f64>)>)>;
+
 #[track_caller]
 fn check_match(query: &str, dimensions: &[(&str, &str)], tags: &[(&str, &str)], expected: bool) {
     let (dimensions, tags) = (pairs(dimensions), pairs(tags));
@@ -231,10 +234,7 @@ fn series_are_ordered_and_limited() {
 }
 
 /// What a query should answer, found the slow way: every group by every start by every observation.
-fn naive(
-    function: Function,
-    metrics: &[(GroupKey, Vec<(Timestamp, Vec<f64>)>)],
-) -> Vec<(String, Vec<(Timestamp, f64)>)> {
+fn naive(function: Function, metrics: &Observed) -> Vec<(String, Vec<(Timestamp, f64)>)> {
     let mut keys: Vec<&GroupKey> = metrics.iter().map(|(key, _)| key).collect();
     keys.sort();
     keys.dedup();
@@ -275,7 +275,7 @@ proptest! {
         let (name, function) = [
             ("AVG", Function::Avg), ("COUNT", Function::Count), ("MAX", Function::Max), ("MIN", Function::Min), ("SUM", Function::Sum),
         ][function];
-        let metrics: Vec<(GroupKey, Vec<(Timestamp, Vec<f64>)>)> = metrics
+        let metrics: Observed = metrics
             .into_iter()
             .map(|(key, periods)| {
                 let periods = periods.into_iter().map(|(at, values)| (Timestamp(at), values.into_iter().map(f64::from).collect()));
