@@ -252,39 +252,67 @@ impl Summary for Line {
     }
 }
 
-/// The values of a sliding window in order, NaN first.
-pub struct Sorted<'a> {
-    samples: &'a [Sample],
+/// The values of a sliding window in order, NaN first: a Fenwick tree counts which of all the series' values, in order, are in
+/// the window. Moving by a sample and finding a value by its rank take the logarithm of the series' length.
+pub struct Ranked {
+    /// All values of the series, in order.
+    ordered: Vec<f64>,
+    /// Where in that order each sample's value is.
+    places: Vec<usize>,
+    /// Node i (from 1) counts the places from `i - (i & -i)` to `i - 1` that are in the window.
+    tree: Vec<usize>,
     begin: usize,
     end: usize,
-    values: Vec<f64>,
 }
 
-impl<'a> Sorted<'a> {
+impl Ranked {
     /// An empty window at the first of `samples`.
-    pub fn over(samples: &'a [Sample]) -> Self {
-        Self { samples, begin: 0, end: 0, values: Vec::new() }
+    pub fn over(samples: &[Sample]) -> Self {
+        let mut order: Vec<usize> = (0..samples.len()).collect();
+        order.sort_by(|&a, &b| nan_first(&samples[a].1, &samples[b].1));
+        let mut places = vec![0; samples.len()];
+        order.iter().enumerate().for_each(|(place, &at)| places[at] = place);
+        let ordered = order.into_iter().map(|at| samples[at].1).collect();
+        Self { ordered, places, tree: vec![0; samples.len() + 1], begin: 0, end: 0 }
     }
 
-    /// Moves to `[begin, end)`, neither earlier than before, and gives what is in there.
-    pub fn move_to(&mut self, begin: usize, end: usize) -> &[f64] {
-        if begin >= self.end {
-            // Nothing stays: sorting is faster than one insertion after another.
-            self.values.clear();
-            self.values.extend(self.samples[begin..end].iter().map(|sample| sample.1));
-            self.values.sort_by(nan_first);
-        } else {
-            for sample in &self.samples[self.begin..begin] {
-                let at = self.values.partition_point(|value| nan_first(value, &sample.1).is_lt());
-                self.values.remove(at);
-            }
-            for sample in &self.samples[self.end..end] {
-                let at = self.values.partition_point(|value| nan_first(value, &sample.1).is_lt());
-                self.values.insert(at, sample.1);
-            }
+    /// Moves to `[begin, end)`, neither earlier than before.
+    pub fn move_to(&mut self, begin: usize, end: usize) {
+        for at in self.begin..begin.min(self.end) {
+            self.count(self.places[at], |count| count - 1);
+        }
+        for at in self.end.max(begin)..end {
+            self.count(self.places[at], |count| count + 1);
         }
         (self.begin, self.end) = (begin, end);
-        &self.values
+    }
+
+    /// How many values are in the window.
+    pub fn len(&self) -> usize {
+        self.end - self.begin
+    }
+
+    /// The value of a rank, from 0 to less than `len`.
+    pub fn nth(&self, rank: usize) -> f64 {
+        let (mut place, mut before) = (0, rank);
+        let mut step = self.tree.len().next_power_of_two() / 2;
+        while step > 0 {
+            if let Some(&count) = self.tree.get(place + step)
+                && count <= before
+            {
+                (place, before) = (place + step, before - count);
+            }
+            step /= 2;
+        }
+        self.ordered[place]
+    }
+
+    fn count(&mut self, place: usize, change: impl Fn(usize) -> usize) {
+        let mut node = place + 1;
+        while let Some(count) = self.tree.get_mut(node) {
+            *count = change(*count);
+            node += node & node.wrapping_neg();
+        }
     }
 }
 
@@ -296,9 +324,10 @@ pub fn nan_first(a: &f64, b: &f64) -> std::cmp::Ordering {
     }
 }
 
-/// The quantile of values in order, linearly between the closest ranks; out of [0, 1] an infinity, NaN without values.
-pub fn quantile(q: f64, sorted: &[f64]) -> f64 {
-    if sorted.is_empty() || q.is_nan() {
+/// The quantile of `count` values that `nth` gives in order, linearly between the closest ranks; out of [0, 1] an infinity,
+/// NaN without values.
+pub fn quantile(q: f64, count: usize, nth: impl Fn(usize) -> f64) -> f64 {
+    if count == 0 || q.is_nan() {
         return f64::NAN;
     }
     if q < 0.0 {
@@ -307,31 +336,39 @@ pub fn quantile(q: f64, sorted: &[f64]) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    let rank = q * (sorted.len() - 1) as f64;
+    let rank = q * (count - 1) as f64;
     let lower = rank.floor() as usize;
-    let upper = (lower + 1).min(sorted.len() - 1);
+    let upper = (lower + 1).min(count - 1);
     let weight = rank - rank.floor();
-    sorted[lower] * (1.0 - weight) + sorted[upper] * weight
+    nth(lower) * (1.0 - weight) + nth(upper) * weight
 }
 
-/// The median of the distances from the median, of values in order.
-pub fn median_distance(sorted: &[f64]) -> f64 {
-    let median = quantile(0.5, sorted);
-    if median.is_nan() || sorted.first().is_some_and(|first| first.is_nan()) {
+/// The median of the distances from the median, of `count` values that `nth` gives in order.
+pub fn median_distance(count: usize, nth: impl Fn(usize) -> f64) -> f64 {
+    let median = quantile(0.5, count, &nth);
+    if median.is_nan() || nth(0).is_nan() {
         return f64::NAN;
     }
-    let split = sorted.partition_point(|&value| value <= median);
-    let (below, above) = sorted.split_at(split);
-    // Both go away from the median: the distances are two lists in order.
-    let distance =
-        |rank: usize| nth_of_two(rank, split, |i| median - below[split - 1 - i], above.len(), |i| above[i] - median);
-    let last = sorted.len() - 1;
-    let (lower, upper) = (last / 2, last.div_ceil(2));
-    (distance(lower) + distance(upper)) / 2.0
+    // How many are not above the median.
+    let (mut split, mut above) = (0, count);
+    while split < above {
+        let middle = (split + above) / 2;
+        if nth(middle) <= median { split = middle + 1 } else { above = middle }
+    }
+    // Downwards and upwards from the median: the distances are two lists in order.
+    let down = |at: usize| median - nth(split - 1 - at);
+    let up = |at: usize| nth(split + at) - median;
+    let distance = |rank: usize| nth_of_two(rank, (split, &down), (count - split, &up));
+    quantile(0.5, count, distance)
 }
 
-/// The value at `rank` of two lists in order put together, found by halving how many of it come from the first.
-fn nth_of_two(rank: usize, a_len: usize, a: impl Fn(usize) -> f64, b_len: usize, b: impl Fn(usize) -> f64) -> f64 {
+/// The value at `rank` of two lists in order (length, values) put together, found by halving how many of them come from the
+/// first.
+fn nth_of_two(
+    rank: usize,
+    (a_len, a): (usize, &impl Fn(usize) -> f64),
+    (b_len, b): (usize, &impl Fn(usize) -> f64),
+) -> f64 {
     let (mut low, mut high) = ((rank + 1).saturating_sub(b_len), (rank + 1).min(a_len));
     while low < high {
         let from_a = (low + high) / 2;

@@ -32,7 +32,7 @@ impl Evaluator<'_> {
                 let parameter = self.scalar(parameter, grid)?;
                 return Ok(each_group(groups, grid, |at, values| {
                     values.sort_by(nan_first);
-                    quantile(parameter[at], values)
+                    quantile(parameter[at], values.len(), |rank| values[rank])
                 }));
             }
             Aggregation::Extreme { count, largest } => {

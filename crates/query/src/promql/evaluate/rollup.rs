@@ -5,7 +5,7 @@
 
 use super::super::plan::{RangeFunction, Rollup, Source};
 use super::super::window::{
-    Extremes, Line, Sample, Sliding, Sorted, Spread, Steps, Sum, Summary, median_distance, quantile,
+    Extremes, Line, Ranked, Sample, Sliding, Spread, Steps, Sum, Summary, median_distance, quantile,
 };
 use super::{ABSENT, Evaluator, Grid, Result, Series, secs, unique, unnamed};
 use crate::promql::Labels;
@@ -62,9 +62,12 @@ impl Windows<'_> {
     }
 
     /// A function of each window's values in order.
-    fn sorted(&self, samples: &[Sample], of: impl Fn(&[f64], &Window<'_>) -> f64) -> Vec<f64> {
-        let mut sorted = Sorted::over(samples);
-        self.each(samples, |window| Some(of(sorted.move_to(window.begin, window.end), window)))
+    fn ranked(&self, samples: &[Sample], of: impl Fn(&Ranked, &Window<'_>) -> f64) -> Vec<f64> {
+        let mut ranked = Ranked::over(samples);
+        self.each(samples, |window| {
+            ranked.move_to(window.begin, window.end);
+            Some(of(&ranked, window))
+        })
     }
 }
 
@@ -183,8 +186,11 @@ fn values(function: RangeFunction, windows: &Windows<'_>, samples: &[Sample], pa
             windows.summarised(samples, |spread: Spread, _| Some(spread.variance().sqrt()))
         }
         RangeFunction::Variance => windows.summarised(samples, |spread: Spread, _| Some(spread.variance())),
-        RangeFunction::Quantile => windows.sorted(samples, |sorted, window| quantile(parameter[window.at], sorted)),
-        RangeFunction::MedianDistance => windows.sorted(samples, |sorted, _| median_distance(sorted)),
+        RangeFunction::Quantile => windows
+            .ranked(samples, |ranked, window| quantile(parameter[window.at], ranked.len(), |rank| ranked.nth(rank))),
+        RangeFunction::MedianDistance => {
+            windows.ranked(samples, |ranked, _| median_distance(ranked.len(), |rank| ranked.nth(rank)))
+        }
         RangeFunction::Count => windows.each(samples, |window| Some(window.count() as f64)),
         RangeFunction::First => windows.each(samples, |window| Some(window.first().1)),
         RangeFunction::Last => windows.each(samples, |window| Some(window.last().1)),
