@@ -6,6 +6,8 @@ pub mod filter_pattern;
 pub mod metric_math;
 pub mod metric_search;
 pub mod metrics;
+pub mod metrics_insights;
+pub mod promql;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod statistics;
