@@ -3,7 +3,7 @@
 use super::chart::{AlarmState, Chart, HorizontalAnnotation, HorizontalFill, Side, VerticalAnnotation, VerticalFill};
 use super::color::{ALARM, Color, Colors, INSUFFICIENT_DATA, OK};
 use super::plot_area::{PlotArea, crisp};
-use super::svg::{Anchor, Rect, Stroke, Svg, TextStyle};
+use super::svg::{Rect, Stroke, Svg, TextStyle};
 use super::text::{Weight, fit, width};
 use std::borrow::Cow;
 
@@ -176,9 +176,7 @@ fn place(svg: &mut Svg, taken: &mut Vec<Rect>, xs: &[f64], baseline: f64, text: 
         let rect = Rect::new(x - 2.0, baseline - 10.0, size + 4.0, 12.0);
         if !taken.iter().any(|other| overlaps(&rect, other)) {
             taken.push(rect);
-            // A veil of the ground's colour keeps words readable on top of lines.
-            svg.rounded(rect, 2.0, colors.background, 0.7);
-            svg.text((*x, baseline), TextStyle::new(SIZE, colors.text).anchored(Anchor::Start), text);
+            svg.outlined_text((*x, baseline), TextStyle::new(SIZE, colors.text), colors.background, text);
             return true;
         }
     }

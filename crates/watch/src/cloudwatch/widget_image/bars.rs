@@ -72,6 +72,6 @@ fn draw_marks(svg: &mut Svg, chart: &Chart, rect: Rect, y: impl Fn(f64) -> f64, 
         let color = annotation.color.unwrap_or(super::color::ALARM);
         svg.line((rect.x, at), (rect.right(), at), Stroke::solid(color, 1.2));
         let text = fit(&annotation.label, SIZE, Weight::Regular, rect.width - 12.0);
-        svg.text((rect.x + 6.0, at - 4.0), TextStyle::new(SIZE, colors.text), &text);
+        svg.outlined_text((rect.x + 6.0, at - 4.0), TextStyle::new(SIZE, colors.text), colors.background, &text);
     }
 }

@@ -24,7 +24,7 @@ pub fn draw(svg: &mut Svg, chart: &Chart, series: &[Plotted<'_>], area: Rect, co
     if series.is_empty() {
         return draw_no_data(svg, area, colors);
     }
-    let tiles = tiles::grid(area, series.len(), 1.2);
+    let tiles = tiles::grid(area, series.len(), 1.2, true);
     for (plotted, tile) in series.iter().zip(tiles) {
         draw_dial(svg, chart, plotted, tile, colors);
     }
@@ -32,10 +32,12 @@ pub fn draw(svg: &mut Svg, chart: &Chart, series: &[Plotted<'_>], area: Rect, co
 
 fn draw_dial(svg: &mut Svg, chart: &Chart, plotted: &Plotted<'_>, tile: Rect, colors: &Colors) {
     let (low, high) = ends(chart, plotted);
-    let radius = (tile.width / 2.0 - 6.0).min((tile.height - 24.0) / 1.55).max(4.0);
-    let center = (tile.x + tile.width / 2.0, tile.y + (tile.height - radius * 1.55) / 2.0 + radius - 6.0);
+    // The dial, its rim, and two lines of text below it.
+    let radius = (tile.width / 2.0 / 1.1).min((tile.height - 46.0) / (1.07 + FROM.sin())).max(4.0);
+    let tall = radius * (1.07 + FROM.sin()) + 38.0;
+    let center = (tile.x + tile.width / 2.0, tile.y + (tile.height - tall).max(0.0) / 2.0 + radius * 1.07);
     let angle = |value: f64| FROM + ((value - low) / (high - low)).clamp(0.0, 1.0) * (TO - FROM);
-    let inner = radius * 0.72;
+    let inner = radius * 0.76;
     svg.fill_path(&ring(center, inner, radius, FROM, TO), colors.grid, 1.0);
     for annotation in &chart.horizontal {
         if let Some((from, to)) = shaded(annotation, low, high) {
@@ -52,7 +54,7 @@ fn draw_dial(svg: &mut Svg, chart: &Chart, plotted: &Plotted<'_>, tile: Rect, co
         return;
     }
     let (figure, unit) = value_text(chart, plotted, latest);
-    let size = (inner * 2.0 * 0.8 / width(&figure, 1.0, Weight::Bold).max(2.2)).min(radius * 0.46).max(8.0);
+    let size = (inner * 2.0 * 0.8 / width(&figure, 1.0, Weight::Bold).max(2.2)).min(radius * 0.4).max(8.0);
     let style = TextStyle::new(size, colors.text).bold().anchored(Anchor::Middle);
     svg.text((center.0, center.1 + size * 0.25), style, &figure);
     let small = TextStyle::new((size * 0.45).clamp(9.0, 16.0), colors.muted).anchored(Anchor::Middle);

@@ -15,6 +15,8 @@ const SQUARE: f64 = 11.0;
 const INDENT: f64 = SQUARE + 6.0;
 /// Between entries of a line.
 const GAP: f64 = 18.0;
+/// Room for the words that tell how many names are left out.
+const MORE: f64 = 70.0;
 /// Width of the sign for missing points.
 const SIGN: f64 = 16.0;
 
@@ -47,12 +49,14 @@ impl LegendLayout {
                 (x, line) = (0.0, line + 1);
             }
             // The last line keeps room for "+ 12 more" while there is more to come.
-            let more = if index + 1 < series.len() { 70.0 } else { 0.0 };
-            let last = line + 1 == lines_max;
-            if line >= lines_max || (last && x > 0.0 && x + taken + more > room) {
+            let more = if index + 1 < series.len() && line + 1 == lines_max { MORE } else { 0.0 };
+            if line >= lines_max || (x > 0.0 && x + taken + more > room) {
                 layout.hidden = series.len() - index;
                 break;
             }
+            let text_room = room - INDENT - sign - more;
+            let text = if x == 0.0 { fit(&plotted.series.label, SIZE, Weight::Regular, text_room) } else { text };
+            let taken = INDENT + sign + width(&text, SIZE, Weight::Regular);
             layout.entries.push(Entry { series: index, x, line, text: text.into_owned() });
             layout.lines = line + 1;
             x += taken + GAP;

@@ -20,7 +20,7 @@ pub fn draw(svg: &mut Svg, series: &[Plotted<'_>], area: Rect, colors: &Colors) 
         return draw_no_data(svg, area, colors);
     }
     let center = (area.x + area.width / 2.0, area.y + area.height / 2.0);
-    let radius = (area.width.min(area.height) / 2.0 - 4.0).max(1.0);
+    let radius = (area.width.min(area.height) / 2.0 - 8.0).max(1.0);
     let inner = radius * 0.56;
     let mut from = -FRAC_PI_2;
     let separated = slices.len() > 1;

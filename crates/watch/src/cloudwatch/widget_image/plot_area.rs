@@ -12,7 +12,9 @@ use super::time_axis::{TimeTick, ticks};
 /// Size of the text at the axes, pixels.
 const SIZE: f64 = 11.0;
 /// Pictures smaller than this, in pixels, have no text at their axes.
-const LABELS_MIN: (f64, f64) = (90.0, 60.0);
+const LABELS_MIN: (f64, f64) = (90.0, 48.0);
+/// Pictures lower than this, in pixels, have no names above their axes.
+const NAMES_MIN: f64 = 90.0;
 
 /// Where data are drawn, and how.
 #[derive(Debug)]
@@ -26,13 +28,19 @@ pub struct PlotArea {
     /// The right scale, where something uses it.
     pub right: Option<ValueScale>,
     labels: bool,
+    named: bool,
 }
 
 impl PlotArea {
     /// Lays out an area: `data` are the smallest and largest values at the left and right axis, and whether each is used.
     pub fn new(chart: &Chart, area: Rect, data: [Option<(f64, f64)>; 2], right_used: bool, below: f64) -> Self {
         let labels = area.width >= LABELS_MIN.0 && area.height >= LABELS_MIN.1;
-        let top = if labels { 20.0 } else { 2.0 };
+        let named = labels && area.height >= NAMES_MIN;
+        let top = match (labels, named) {
+            (true, true) => 20.0,
+            (true, false) => 6.0,
+            (false, _) => 2.0,
+        };
         let bottom = if labels { 22.0 } else { 2.0 } + below;
         let inner_height = (area.height - top - bottom).max(1.0);
         let count = (inner_height / 42.0).clamp(2.0, 8.0) as usize;
@@ -52,7 +60,7 @@ impl PlotArea {
         let inner = area.inset(left_room, top, right_room, bottom);
         let rect = Rect::new(inner.x, inner.y, inner.width.max(1.0), inner.height.max(1.0));
         let (start, end) = (chart.range.start.millis(), chart.range.end.millis());
-        Self { rect, times: (start, end.max(start.saturating_add(1))), left, right, labels }
+        Self { rect, times: (start, end.max(start.saturating_add(1))), left, right, labels, named }
     }
 
     /// Pixel of a time.
@@ -87,8 +95,10 @@ impl PlotArea {
         if self.labels {
             self.draw_values(svg, Side::Left, colors);
             self.draw_values(svg, Side::Right, colors);
-            self.draw_names(svg, chart, series, colors);
             self.draw_times(svg, chart, colors);
+        }
+        if self.named {
+            self.draw_names(svg, chart, series, colors);
         }
     }
 

@@ -13,7 +13,7 @@ pub fn draw(svg: &mut Svg, chart: &Chart, series: &[Plotted<'_>], area: Rect, co
     if series.is_empty() {
         return draw_no_data(svg, area, colors);
     }
-    let tiles = tiles::grid(area, series.len(), 1.9);
+    let tiles = tiles::grid(area, series.len(), 1.9, false);
     for (plotted, tile) in series.iter().zip(tiles) {
         let margin = (tile.width * 0.04).min(10.0);
         draw_tile(svg, chart, plotted, tile.inset(margin, margin, margin, margin), colors, sparkline);

@@ -207,6 +207,16 @@ impl Svg {
         self.out.push_str("</text>");
     }
 
+    /// A line of text in an outline of the ground's colour, which keeps it readable on top of lines and shading.
+    pub fn outlined_text(&mut self, at: (f64, f64), style: TextStyle, ground: Color, text: &str) {
+        self.put(format_args!(
+            "<g stroke=\"{ground}\" stroke-width=\"3\" stroke-opacity=\"0.75\" stroke-linejoin=\"round\" \
+             paint-order=\"stroke\">"
+        ));
+        self.text(at, style, text);
+        self.out.push_str("</g>");
+    }
+
     /// What is drawn from here on is cut off at the rectangle, until `end_clip`.
     pub fn begin_clip(&mut self, rect: Rect) {
         let id = self.clips;
