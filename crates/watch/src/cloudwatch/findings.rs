@@ -170,7 +170,8 @@ impl<'a> Object<'a> {
     pub fn warn_unknown(&self, known: &[&str], kind: &str, findings: &mut Findings) {
         for name in self.fields.keys().filter(|name| !known.contains(&name.as_str())).take(FINDINGS_MAX) {
             let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-            let text = format!("The \"{name}\" property is not expected to be part of a {kind} definition, will be ignored");
+            let text =
+                format!("The \"{name}\" property is not expected to be part of a {kind} definition, will be ignored");
             findings.warning(&self.path, text);
         }
     }

@@ -193,7 +193,8 @@ fn source(cells: &[String], options: &Options, at: &str, findings: &mut Findings
             Some(Source::Metric { namespace, name, dimensions: pairs.collect() })
         }
         (cells, None) => {
-            findings.error(at, format!("Should NOT have more than {} items", (2 + 2 * DIMENSIONS_MAX).min(cells.len())));
+            findings
+                .error(at, format!("Should NOT have more than {} items", (2 + 2 * DIMENSIONS_MAX).min(cells.len())));
             None
         }
         (_, Some(_)) => {

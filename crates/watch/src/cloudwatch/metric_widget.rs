@@ -18,9 +18,7 @@ pub use time_point::TimePoint;
 
 use super::findings::{Finding, Findings, Object};
 use super::metric_rows::{self, Defaults, Row};
-use super::widget_image::{
-    AlarmAnnotation, Axis, Chart, Legend, PIXELS_MAX, Series, Theme, View, ZoneOffset,
-};
+use super::widget_image::{AlarmAnnotation, Axis, Chart, Legend, PIXELS_MAX, Series, Theme, View, ZoneOffset};
 use model::{TimeRange, Timestamp};
 use serde_json::Value;
 
@@ -124,7 +122,10 @@ impl MetricWidget {
     pub fn range(&self, now: Timestamp) -> Result<TimeRange, Finding> {
         let range = TimeRange::new(self.start.at(now), self.end.at(now));
         if range.is_empty() {
-            return Err(Finding { path: "/start".into(), message: "The start time must be before the end time".into() });
+            return Err(Finding {
+                path: "/start".into(),
+                message: "The start time must be before the end time".into(),
+            });
         }
         Ok(range)
     }

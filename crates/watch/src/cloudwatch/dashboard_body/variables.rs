@@ -5,7 +5,17 @@ use crate::cloudwatch::findings::{Findings, Object};
 
 /// What a variable can say.
 const KNOWN: [&str; 11] = [
-    "defaultValue", "id", "inputType", "label", "pattern", "populateFrom", "property", "search", "type", "values", "visible",
+    "defaultValue",
+    "id",
+    "inputType",
+    "label",
+    "pattern",
+    "populateFrom",
+    "property",
+    "search",
+    "type",
+    "values",
+    "visible",
 ];
 
 /// Checks `variables`.
@@ -31,12 +41,9 @@ fn check_variable(variable: &Object<'_>, findings: &mut Findings) {
         variable.string(name, findings);
     }
     variable.boolean("visible", findings);
-    match variable.word("type", &["property", "pattern"], findings) {
-        Some(kind) => {
-            variable.require(kind, findings);
-            variable.string(kind, findings);
-        }
-        None => {}
+    if let Some(kind) = variable.word("type", &["property", "pattern"], findings) {
+        variable.require(kind, findings);
+        variable.string(kind, findings);
     }
     let input = variable.word("inputType", &["input", "select", "radio"], findings);
     let values = variable.array("values", findings).unwrap_or_default();

@@ -61,7 +61,7 @@ fn read_list<T>(
     let mut list = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let at = format!("{}/{index}", object.at(name));
-        let mut mark = |value: &Value, at: String, findings: &mut Findings| {
+        let mark = |value: &Value, at: String, findings: &mut Findings| {
             Object::of(value, at, findings).and_then(|object| read(&object, findings))
         };
         let marks = match item {

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 /// A row's own label wins, then an expression's text. Metrics without a label are named by the parts in which they differ, of
 /// namespace, name and dimension values, or by their name when nothing differs.
 pub fn labels(rows: &[Row]) -> Vec<String> {
-    let unnamed: Vec<Vec<&str>> = rows.iter().filter(|row| row.label.is_none() && row.visible).filter_map(parts).collect();
+    let unnamed: Vec<Vec<&str>> =
+        rows.iter().filter(|row| row.label.is_none() && row.visible).filter_map(parts).collect();
     let places = unnamed.iter().map(Vec::len).max().unwrap_or(0);
     let differs = |place: usize| {
         let values: BTreeSet<Option<&str>> = unnamed.iter().map(|parts| parts.get(place).copied()).collect();

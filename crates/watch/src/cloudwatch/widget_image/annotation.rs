@@ -169,9 +169,7 @@ pub fn draw_labels(svg: &mut Svg, chart: &Chart, plot: &PlotArea, colors: &Color
 /// Writes text at the first of some places where nothing is yet; false when there is none.
 fn place(svg: &mut Svg, taken: &mut Vec<Rect>, xs: &[f64], baseline: f64, text: &str, colors: &Colors) -> bool {
     let size = width(text, SIZE, Weight::Regular);
-    let overlaps = |a: &Rect, b: &Rect| {
-        a.x < b.right() && b.x < a.right() && a.y < b.bottom() && b.y < a.bottom()
-    };
+    let overlaps = |a: &Rect, b: &Rect| a.x < b.right() && b.x < a.right() && a.y < b.bottom() && b.y < a.bottom();
     for x in xs {
         let rect = Rect::new(x - 2.0, baseline - 10.0, size + 4.0, 12.0);
         if !taken.iter().any(|other| overlaps(&rect, other)) {

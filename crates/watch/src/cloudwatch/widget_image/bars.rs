@@ -43,7 +43,7 @@ pub fn draw(svg: &mut Svg, chart: &Chart, series: &[Plotted<'_>], area: Rect, co
         svg.text((area.x, area.y + 10.0), TextStyle::new(SIZE, colors.muted), &name);
     }
     let slot = rect.width / bars.len() as f64;
-    let bar = (slot * 0.68).min(BAR_MAX).max(1.0);
+    let bar = (slot * 0.68).clamp(1.0, BAR_MAX);
     for (index, (plotted, value)) in bars.iter().enumerate() {
         let middle = rect.x + slot * (index as f64 + 0.5);
         let (top, bottom) = (y(value.max(0.0)), y(value.min(0.0)));

@@ -58,7 +58,11 @@ fn draw_dial(svg: &mut Svg, chart: &Chart, plotted: &Plotted<'_>, tile: Rect, co
     let style = TextStyle::new(size, colors.text).bold().anchored(Anchor::Middle);
     svg.text((center.0, center.1 + size * 0.25), style, &figure);
     let small = TextStyle::new((size * 0.45).clamp(9.0, 16.0), colors.muted).anchored(Anchor::Middle);
-    svg.text((center.0, center.1 + size * 0.25 + small.size + 5.0), small, &fit(&unit, small.size, Weight::Regular, inner));
+    svg.text(
+        (center.0, center.1 + size * 0.25 + small.size + 5.0),
+        small,
+        &fit(&unit, small.size, Weight::Regular, inner),
+    );
     let end = TextStyle::new(11.0, colors.muted).anchored(Anchor::Middle);
     let middle = (inner + radius) / 2.0;
     for (value, at) in [(low, FROM), (high, TO)] {
@@ -89,12 +93,14 @@ fn shaded(annotation: &HorizontalAnnotation, low: f64, high: f64) -> Option<(f64
         HorizontalFill::Below => (low, value),
         HorizontalFill::Between { value: other, .. } => (value.min(*other), value.max(*other)),
     };
-    (from.is_finite() && to.is_finite() && from < to && to > low && from < high).then_some((from.max(low), to.min(high)))
+    (from.is_finite() && to.is_finite() && from < to && to > low && from < high)
+        .then_some((from.max(low), to.min(high)))
 }
 
 fn color_at(chart: &Chart, value: f64, low: f64, high: f64) -> Option<Color> {
     let covers = |annotation: &&HorizontalAnnotation| {
-        shaded(annotation, low, high).is_some_and(|(from, to)| from <= value.clamp(low, high) && value.clamp(low, high) <= to)
+        shaded(annotation, low, high)
+            .is_some_and(|(from, to)| from <= value.clamp(low, high) && value.clamp(low, high) <= to)
     };
     chart.horizontal.iter().find(covers).map(|annotation| annotation.color.unwrap_or(ALARM))
 }

@@ -112,7 +112,9 @@ fn scale_of(size: f64) -> (f64, &'static str) {
 
 /// The value with so many significant digits.
 fn significant(value: f64, digits: usize) -> f64 {
-    format!("{value:.*e}", digits - 1).parse().unwrap_or(value)
+    // The largest of all numbers would round up to infinity.
+    let rounded = format!("{value:.*e}", digits - 1).parse().unwrap_or(value);
+    if f64::is_finite(rounded) { rounded } else { value }
 }
 
 /// At most so many decimals, without zeros at the end.

@@ -48,7 +48,8 @@ impl PlotArea {
         let left = scale(&chart.left, data[0]);
         let right = right_used.then(|| scale(&chart.right, data[1]));
         let gutter = |scale: &ValueScale| {
-            let widest = |wide: f64, tick: &f64| wide.max(width(&number::tick(*tick, scale.step), SIZE, Weight::Regular));
+            let widest =
+                |wide: f64, tick: &f64| wide.max(width(&number::tick(*tick, scale.step), SIZE, Weight::Regular));
             (scale.ticks.iter().fold(0.0, widest) + 8.0).min(area.width * 0.3)
         };
         let left_room = if labels { gutter(&left) } else { 0.0 };

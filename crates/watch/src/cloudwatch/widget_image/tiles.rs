@@ -38,7 +38,9 @@ pub fn value_text(chart: &Chart, plotted: &Plotted<'_>, value: Option<f64>) -> (
     // "1.33 GB" and not "1.33G B".
     let is_data = matches!(sign, "B" | "b" | "B/s" | "b/s");
     match figure.char_indices().last() {
-        Some((at, prefix)) if is_data && prefix.is_ascii_alphabetic() => (figure[..at].to_owned(), format!("{prefix}{sign}")),
+        Some((at, prefix)) if is_data && prefix.is_ascii_alphabetic() => {
+            (figure[..at].to_owned(), format!("{prefix}{sign}"))
+        }
         _ => (figure, sign.to_owned()),
     }
 }

@@ -96,7 +96,10 @@ pub fn ticks(start: Timestamp, end: Timestamp, zone: ZoneOffset, count: usize) -
     }
     let months = MONTH_STEPS.into_iter().find(|months| fits(months * 30 * DAY)).unwrap_or_else(|| {
         let years = span / (365 * DAY) / count + 1;
-        12 * [1, 2, 5, 10, 20, 50, 100, 200, 500].into_iter().find(|nice| *nice >= years).unwrap_or(1000)
+        12 * [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
+            .into_iter()
+            .find(|nice| *nice >= years)
+            .unwrap_or(10_000)
     });
     month_ticks(start, end, zone, months)
 }
@@ -126,8 +129,7 @@ fn clock_ticks(start: Timestamp, end: Timestamp, zone: ZoneOffset, step: i64) ->
 fn day_ticks(start: Timestamp, end: Timestamp, zone: ZoneOffset, step: i64) -> Vec<TimeTick> {
     let mut ticks = Vec::new();
     let mut date = zone.local(start).date();
-    loop {
-        let Some(at) = zone.instant(date.at(0, 0, 0, 0)) else { break };
+    while let Some(at) = zone.instant(date.at(0, 0, 0, 0)) {
         if at > end {
             break;
         }

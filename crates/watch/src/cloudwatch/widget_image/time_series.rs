@@ -107,23 +107,30 @@ impl<'a> Stack<'a> {
     }
 
     fn draw(&self, svg: &mut Svg, plot: &PlotArea) {
-        self.for_each_layer(|plotted, runs| runs.iter().for_each(|run| draw_layer(svg, plotted, run, plot)));
+        // Edges come last, or the layers above would cover half of them.
+        let mut edges = Vec::new();
+        self.for_each_layer(|plotted, runs| {
+            edges.extend(runs.iter().map(|run| (fill_layer(svg, plotted, run, plot), plotted.color)));
+        });
+        edges.iter().for_each(|(edge, color)| svg.stroke_path(edge, Stroke::solid(*color, LINE)));
     }
 }
 
-fn draw_layer(svg: &mut Svg, plotted: &Plotted<'_>, run: &LayerRun, plot: &PlotArea) {
+/// Fills a run of a layer; answers the path data of its upper edge.
+fn fill_layer(svg: &mut Svg, plotted: &Plotted<'_>, run: &LayerRun, plot: &PlotArea) -> String {
     let side = plotted.series.axis;
     let top = thin(run.iter().map(|(at, _, high)| (plot.x(*at), plot.y(*high, side))));
     let bottom = thin(run.iter().map(|(at, low, _)| (plot.x(*at), plot.y(*low, side))));
+    let edge = path(&top);
     if let ([top], [bottom]) = (top.as_slice(), bottom.as_slice()) {
         svg.line(*bottom, *top, Stroke::solid(plotted.color, LINE));
-        return;
+        return edge;
     }
-    let mut data = path(&top);
+    let mut data = edge.clone();
     extend_path(&mut data, bottom.into_iter().rev(), 'L');
     data.push('Z');
     svg.fill_path(&data, plotted.color, 0.55);
-    svg.stroke_path(&path(&top), Stroke::solid(plotted.color, LINE));
+    edge
 }
 
 /// Puts a series on top of `base` (one value for each time), which becomes its upper edge.
@@ -139,9 +146,11 @@ fn layer(plotted: &Plotted<'_>, times: &[i64], base: &mut [f64]) -> Vec<LayerRun
         match value_at(*at, before, plotted.points.get(next), plotted.series.period_ms) {
             None => runs.extend((!open.is_empty()).then(|| std::mem::take(&mut open))),
             Some(value) => {
-                let broken = open.last().is_some_and(|_| before.is_some_and(|(time, _)| time == at) && {
-                    let earlier = next.checked_sub(2).and_then(|index| plotted.points.get(index));
-                    earlier.is_some_and(|(time, _)| !joined(*time, *at, plotted.series.period_ms))
+                let broken = open.last().is_some_and(|_| {
+                    before.is_some_and(|(time, _)| time == at) && {
+                        let earlier = next.checked_sub(2).and_then(|index| plotted.points.get(index));
+                        earlier.is_some_and(|(time, _)| !joined(*time, *at, plotted.series.period_ms))
+                    }
                 });
                 if broken {
                     runs.push(std::mem::take(&mut open));
