@@ -32,9 +32,11 @@ pub fn draw(svg: &mut Svg, chart: &Chart, series: &[Plotted<'_>], area: Rect, co
 
 fn draw_dial(svg: &mut Svg, chart: &Chart, plotted: &Plotted<'_>, tile: Rect, colors: &Colors) {
     let (low, high) = ends(chart, plotted);
-    // The dial, its rim, and two lines of text below it.
-    let radius = (tile.width / 2.0 / 1.1).min((tile.height - 46.0) / (1.07 + FROM.sin())).max(4.0);
-    let tall = radius * (1.07 + FROM.sin()) + 38.0;
+    // The dial, its rim, and two lines of text below it where there is room.
+    let worded = tile.height >= 96.0 && tile.width >= 60.0;
+    let words = if worded { 38.0 } else { 0.0 };
+    let radius = (tile.width / 2.0 / 1.1).min((tile.height - words - 8.0) / (1.07 + FROM.sin())).max(4.0);
+    let tall = radius * (1.07 + FROM.sin()) + words;
     let center = (tile.x + tile.width / 2.0, tile.y + (tile.height - tall).max(0.0) / 2.0 + radius * 1.07);
     let angle = |value: f64| FROM + ((value - low) / (high - low)).clamp(0.0, 1.0) * (TO - FROM);
     let inner = radius * 0.76;
@@ -50,13 +52,16 @@ fn draw_dial(svg: &mut Svg, chart: &Chart, plotted: &Plotted<'_>, tile: Rect, co
         let color = color_at(chart, value, low, high).unwrap_or(plotted.color);
         svg.fill_path(&ring(center, inner, radius, FROM, angle(value)), color, 1.0);
     }
-    if radius < 24.0 {
+    if radius < 14.0 {
         return;
     }
     let (figure, unit) = value_text(chart, plotted, latest);
     let size = (inner * 2.0 * 0.8 / width(&figure, 1.0, Weight::Bold).max(2.2)).min(radius * 0.4).max(8.0);
     let style = TextStyle::new(size, colors.text).bold().anchored(Anchor::Middle);
     svg.text((center.0, center.1 + size * 0.25), style, &figure);
+    if !worded {
+        return;
+    }
     let small = TextStyle::new((size * 0.45).clamp(9.0, 16.0), colors.muted).anchored(Anchor::Middle);
     svg.text(
         (center.0, center.1 + size * 0.25 + small.size + 5.0),

@@ -29,8 +29,10 @@ pub fn draw(svg: &mut Svg, series: &[Plotted<'_>], area: Rect, colors: &Colors) 
         let to = from + share * TAU;
         let data = ring(center, inner, radius, from, to);
         svg.fill_path(&data, color, 1.0);
+        // Thin slices have thin lines between them, or nothing would be left of them.
+        let line = (share * TAU * inner * 0.1).min(1.5);
         if separated && radius > 30.0 {
-            svg.stroke_path(&data, Stroke::solid(colors.background, 1.5));
+            svg.stroke_path(&data, Stroke::solid(colors.background, line));
         }
         if share >= LABEL_MIN && radius > 50.0 {
             let (middle, at) = ((from + to) / 2.0, (inner + radius) / 2.0);

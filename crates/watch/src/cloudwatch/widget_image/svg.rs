@@ -217,7 +217,7 @@ impl Svg {
         self.out.push_str("</g>");
     }
 
-    /// What is drawn from here on is cut off at the rectangle, until `end_clip`.
+    /// What is drawn from here on is cut off at the rectangle, until `end_group`.
     pub fn begin_clip(&mut self, rect: Rect) {
         let id = self.clips;
         self.clips += 1;
@@ -228,8 +228,13 @@ impl Svg {
         ));
     }
 
-    /// The end of `begin_clip`.
-    pub fn end_clip(&mut self) {
+    /// What is drawn from here on has hard edges, which are drawn many times faster, until `end_group`.
+    pub fn begin_crisp(&mut self) {
+        self.out.push_str("<g shape-rendering=\"crispEdges\">");
+    }
+
+    /// The end of `begin_clip` or `begin_crisp`.
+    pub fn end_group(&mut self) {
         self.out.push_str("</g>");
     }
 

@@ -311,6 +311,19 @@ fn rows_of_axis(pixels: &Pixmap, chart: &Chart) -> u32 {
 }
 
 #[test]
+fn a_thicket_of_lines_is_drawn_with_hard_edges() {
+    let noise = |seed: i64| line("n", move |i| ((i * 7919 + seed * 104_729) % 1000) as f64);
+    let chart = |count: i64| {
+        chart(|chart| {
+            (chart.width, chart.height) = (2000, 2000);
+            chart.series = (0..count).map(noise).collect();
+        })
+    };
+    assert!(!svg(&chart(3)).contains("crispEdges"));
+    assert!(svg(&chart(120)).contains("crispEdges"));
+}
+
+#[test]
 fn the_order_of_points_does_not_matter() {
     let sorted = chart(|chart| chart.series = vec![line("a", |i| (i * i % 17) as f64)]);
     let mut reversed = sorted.clone();

@@ -5,7 +5,7 @@
 
 use super::annotation;
 use super::chart::{Chart, Side};
-use super::color::Colors;
+use super::color::{Color, Colors};
 use super::frame::draw_no_data;
 use super::plot_area::PlotArea;
 use super::plotted::{Plotted, extend_path, extent, joined, path, thin};
@@ -15,6 +15,9 @@ use super::svg::{Rect, Stroke, Svg};
 const LINE: f64 = 1.8;
 /// Radius of a lone point, pixels.
 const DOT: f64 = 2.6;
+/// Pictures whose lines are longer than this in all, pixels, are drawn with hard edges: a hundred noisy series in the largest
+/// picture would take a quarter of a minute otherwise, and nobody sees the difference in such a thicket.
+const SMOOTH_LENGTH_MAX: f64 = 4_000_000.0;
 
 /// Draws the view into an area.
 pub fn draw(svg: &mut Svg, chart: &Chart, series: &[Plotted<'_>], area: Rect, colors: &Colors, stacked: bool) {
@@ -35,12 +38,12 @@ pub fn draw(svg: &mut Svg, chart: &Chart, series: &[Plotted<'_>], area: Rect, co
     svg.begin_clip(plot.rect.inset(0.0, -1.5, 0.0, -1.5));
     annotation::draw_fills(svg, chart, &plot);
     if stacked {
-        stacks.iter().for_each(|stack| stack.draw(svg, &plot));
+        draw_shapes(svg, stacks.iter().flat_map(|stack| stack.shapes(&plot)).collect());
     } else {
-        series.iter().for_each(|plotted| draw_line(svg, plotted, &plot));
+        draw_shapes(svg, series.iter().flat_map(|plotted| line_shapes(plotted, &plot)).collect());
     }
     annotation::draw_lines(svg, chart, &plot);
-    svg.end_clip();
+    svg.end_group();
     annotation::draw_labels(svg, chart, &plot, colors);
     annotation::draw_strips(svg, chart, &plot);
     if series.iter().all(|plotted| plotted.points.is_empty()) {
@@ -48,26 +51,70 @@ pub fn draw(svg: &mut Svg, chart: &Chart, series: &[Plotted<'_>], area: Rect, co
     }
 }
 
-fn draw_line(svg: &mut Svg, plotted: &Plotted<'_>, plot: &PlotArea) {
+/// Something to draw, and how.
+enum Shape {
+    /// A line along path data.
+    Line(Color, Path),
+    /// What path data enclose.
+    Area(Color, Path),
+    /// A lone point.
+    Dot(Color, (f64, f64), f64),
+}
+
+/// Path data and how long they are, pixels.
+struct Path {
+    data: String,
+    length: f64,
+}
+
+impl Path {
+    fn new(pixels: &[(f64, f64)]) -> Self {
+        let step = |pair: &[(f64, f64)]| (pair[1].0 - pair[0].0).abs() + (pair[1].1 - pair[0].1).abs();
+        Self { data: path(pixels), length: pixels.windows(2).map(step).sum() }
+    }
+}
+
+/// Draws shapes in their order.
+fn draw_shapes(svg: &mut Svg, shapes: Vec<Shape>) {
+    let length = |shape: &Shape| match shape {
+        Shape::Line(_, path) | Shape::Area(_, path) => path.length,
+        Shape::Dot(..) => 0.0,
+    };
+    let crisp = shapes.iter().map(length).sum::<f64>() > SMOOTH_LENGTH_MAX;
+    if crisp {
+        svg.begin_crisp();
+    }
+    for shape in shapes {
+        match shape {
+            Shape::Line(color, path) => svg.stroke_path(&path.data, Stroke::solid(color, LINE)),
+            Shape::Area(color, path) => svg.fill_path(&path.data, color, 0.55),
+            Shape::Dot(color, at, radius) => svg.circle(at, radius, color),
+        }
+    }
+    if crisp {
+        svg.end_group();
+    }
+}
+
+/// The lines of a series, and the dots of its lone points.
+fn line_shapes(plotted: &Plotted<'_>, plot: &PlotArea) -> Vec<Shape> {
     let side = plotted.series.axis;
-    let mut data = String::new();
+    let mut shapes = Vec::new();
     let mut dots = Vec::new();
     for run in plotted.runs() {
         match run {
             [(at, value)] => dots.push((plot.x(*at), plot.y(*value, side))),
             run => {
                 let pixels = thin(run.iter().map(|(at, value)| (plot.x(*at), plot.y(*value, side))));
-                data.push_str(&path(&pixels));
+                shapes.push(Shape::Line(plotted.color, Path::new(&pixels)));
             }
         }
     }
-    if !data.is_empty() {
-        svg.stroke_path(&data, Stroke::solid(plotted.color, LINE));
-    }
-    // Dots closer than a pixel are one, so that a hundred thousand lone points stay a picture.
+    // Dots of a column are thinned like lines, so that a hundred thousand lone points stay a picture.
     let dots = thin(dots.into_iter());
     let radius = if dots.len() > 200 { LINE / 2.0 } else { DOT };
-    dots.into_iter().for_each(|dot| svg.circle(dot, radius, plotted.color));
+    shapes.extend(dots.into_iter().map(|dot| Shape::Dot(plotted.color, dot, radius)));
+    shapes
 }
 
 /// A run of points of one layer: time, lower edge, upper edge.
@@ -106,31 +153,34 @@ impl<'a> Stack<'a> {
         found
     }
 
-    fn draw(&self, svg: &mut Svg, plot: &PlotArea) {
-        // Edges come last, or the layers above would cover half of them.
-        let mut edges = Vec::new();
+    /// The areas of all layers, then their upper edges: in between, the layers above would cover half of them.
+    fn shapes(&self, plot: &PlotArea) -> Vec<Shape> {
+        let (mut areas, mut edges) = (Vec::new(), Vec::new());
         self.for_each_layer(|plotted, runs| {
-            edges.extend(runs.iter().map(|run| (fill_layer(svg, plotted, run, plot), plotted.color)));
+            for run in &runs {
+                let (area, edge) = layer_shapes(plotted, run, plot);
+                areas.extend(area);
+                edges.push(edge);
+            }
         });
-        edges.iter().for_each(|(edge, color)| svg.stroke_path(edge, Stroke::solid(*color, LINE)));
+        areas.extend(edges);
+        areas
     }
 }
 
-/// Fills a run of a layer; answers the path data of its upper edge.
-fn fill_layer(svg: &mut Svg, plotted: &Plotted<'_>, run: &LayerRun, plot: &PlotArea) -> String {
+/// The area of a run of a layer, and its upper edge; a single point has a line up to it and no area.
+fn layer_shapes(plotted: &Plotted<'_>, run: &LayerRun, plot: &PlotArea) -> (Option<Shape>, Shape) {
     let side = plotted.series.axis;
     let top = thin(run.iter().map(|(at, _, high)| (plot.x(*at), plot.y(*high, side))));
     let bottom = thin(run.iter().map(|(at, low, _)| (plot.x(*at), plot.y(*low, side))));
-    let edge = path(&top);
     if let ([top], [bottom]) = (top.as_slice(), bottom.as_slice()) {
-        svg.line(*bottom, *top, Stroke::solid(plotted.color, LINE));
-        return edge;
+        return (None, Shape::Line(plotted.color, Path::new(&[*bottom, *top])));
     }
-    let mut data = edge.clone();
+    let edge = Path::new(&top);
+    let mut data = edge.data.clone();
     extend_path(&mut data, bottom.into_iter().rev(), 'L');
     data.push('Z');
-    svg.fill_path(&data, plotted.color, 0.55);
-    edge
+    (Some(Shape::Area(plotted.color, Path { data, length: 2.0 * edge.length })), Shape::Line(plotted.color, edge))
 }
 
 /// Puts a series on top of `base` (one value for each time), which becomes its upper edge.
