@@ -1,16 +1,19 @@
 //! CloudWatch operations: one file per operation, named after the CLI command.
 
 mod alarm_actions;
-mod dashboard_body;
+pub mod dashboard_body;
 mod dashboards;
 mod delete_alarms;
 mod describe_alarm_history;
 mod describe_alarms;
 mod describe_alarms_for_metric;
+pub mod findings;
 mod get_metric_data;
 mod get_metric_statistics;
 mod list_metrics;
 mod metric_alarm;
+pub mod metric_rows;
+pub mod metric_widget;
 mod put_dashboard;
 mod put_metric_alarm;
 mod put_metric_data;
@@ -20,6 +23,7 @@ mod set_alarm_state;
 mod table;
 mod tags;
 pub(crate) mod token;
+pub mod widget_image;
 
 pub use put_metric_data::publish;
 pub use table::operations;
