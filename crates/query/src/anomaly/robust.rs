@@ -9,17 +9,14 @@ pub fn quantile(values: &mut [f64], fraction: f64) -> f64 {
     *values.select_nth_unstable_by(rank, f64::total_cmp).1
 }
 
-/// The median; 0 for nothing. Reorders the values.
+/// The median, of an even number the mean of the two in the middle; 0 for nothing. Reorders the values.
 pub fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
-    let upper_rank = values.len() / 2;
-    let (below, &mut upper, _) = values.select_nth_unstable_by(upper_rank, f64::total_cmp);
-    if !below.len().is_multiple_of(2) || below.len() * 2 == values.len() - 1 {
-        return upper;
-    }
-    upper
+    let even = values.len().is_multiple_of(2);
+    let (below, &mut upper, _) = values.select_nth_unstable_by(values.len() / 2, f64::total_cmp);
+    if even { below.iter().copied().fold(f64::MIN, f64::max).midpoint(upper) } else { upper }
 }
 
 /// The value that splits the weight of (value, weight) in halves; 0 for nothing. Reorders the pairs.

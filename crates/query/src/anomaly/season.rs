@@ -2,7 +2,8 @@
 
 use super::DAY_MS;
 
-const HOUR_MS: i64 = 3_600_000;
+/// Milliseconds of an hour.
+pub const HOUR_MS: i64 = 3_600_000;
 /// Hours of a week.
 pub const WEEK_HOURS: usize = 168;
 /// Days after the newest point for which changes of the offset (daylight saving time) are looked up.

@@ -10,6 +10,8 @@ const POINTS_MIN: usize = 12;
 const SLOTS_MAX: i64 = 48;
 /// CloudWatch takes values from -2^360 to 2^360.
 const VALUE_MAX: f64 = 2.348542582773833e108;
+/// Times of points lie between the years -6000 and 10000: sums of them never overflow.
+const TIME_MAX_MS: i64 = 253_402_300_799_999;
 /// A standard deviation is at least this part of the typical value ...
 const SPREAD_PART_MIN: f64 = 0.005;
 /// ... and at least this when all values are zero.
@@ -29,7 +31,8 @@ struct Sample {
 
 /// Trains a model.
 ///
-/// `points` are times in milliseconds with values, in any order; values that are not finite are left out, and so are points
+/// `points` are times in milliseconds with values, in any order; values that are not finite are left out, and so are points of years
+/// after 9999 and points
 /// in the `excluded` ranges (start, end) and points of more than two weeks before the newest. `period_ms` is the metric's
 /// period. `offset_seconds_at` is the offset of the metric's time zone from UTC at a time in milliseconds.
 pub fn train(
@@ -107,11 +110,11 @@ fn usable(points: &[(i64, f64)], excluded: &[(i64, i64)]) -> Vec<(i64, f64)> {
     let included = |at_ms: i64| !excluded.iter().any(|&(from_ms, to_ms)| from_ms <= at_ms && at_ms < to_ms);
     let mut kept: Vec<(i64, f64)> = points
         .iter()
-        .filter(|&&(at_ms, value)| value.is_finite() && included(at_ms))
+        .filter(|&&(at_ms, value)| value.is_finite() && at_ms.abs_diff(0) <= TIME_MAX_MS as u64 && included(at_ms))
         .map(|&(at_ms, value)| (at_ms, value.clamp(-VALUE_MAX, VALUE_MAX)))
         .collect();
-    kept.sort_by_key(|&(at_ms, _)| at_ms);
-    let from_ms = kept.last().map_or(0, |&(to_ms, _)| to_ms.saturating_sub(TRAINING_SPAN_MS));
+    kept.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let from_ms = kept.last().map_or(0, |&(to_ms, _)| to_ms - TRAINING_SPAN_MS);
     kept.drain(..kept.partition_point(|&(at_ms, _)| at_ms <= from_ms));
     kept
 }
