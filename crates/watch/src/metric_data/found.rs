@@ -1,0 +1,177 @@
+//! Series that are found, not named: by SEARCH and by Metrics Insights.
+
+use super::MetricSource;
+use super::evaluate::Context;
+use super::read::{SharedTimes, check_size, points_of, stored};
+use model::limits::INSIGHTS_SERIES_MAX;
+use model::time::DAY;
+use query::metric_math::{MetricIdentity, Series};
+use query::metric_search::{SEARCH_FOUND_MAX, Search};
+use query::metrics::{self, Cut};
+use query::metrics_insights::{GroupKey, Metric, MetricsInsights};
+use query::statistics::Statistic;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::{SeriesFilter, SeriesKey};
+use wire::ApiError;
+
+/// A metric without data in the range is found when it was written to not longer ago than this (search expression syntax).
+const FOUND_WITHOUT_DATA_MS: i64 = 14 * DAY;
+/// How many series are looked at between two chances for other requests.
+const LISTED: usize = 8192;
+
+/// The series that a search finds, in key order, and whether there were more.
+pub async fn search(
+    context: &Context<'_>,
+    search: &Search,
+    stat: &str,
+    statistic: Statistic,
+    period_ms: i64,
+) -> Result<(Vec<Series>, bool), ApiError> {
+    let found = find(context, search).await;
+    let is_cut = found.len() > SEARCH_FOUND_MAX;
+    let sources: Vec<MetricSource> = found
+        .iter()
+        .take(SEARCH_FOUND_MAX)
+        .map(|key| MetricSource {
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            dimensions: key.dimensions.clone(),
+            unit: None,
+            period_ms,
+            statistic,
+            stat: stat.to_owned(),
+        })
+        .collect();
+    let all: Vec<&MetricSource> = sources.iter().collect();
+    let points = points_of(context.watch, context.scope, &all, context.asked, context.now).await?;
+    let labels = labels(&sources);
+    let series = sources.iter().zip(points).zip(labels).map(|((source, points), label)| Series {
+        id: None,
+        label,
+        period_ms,
+        timestamps: points.timestamps,
+        values: points.values,
+        metric: Some(Arc::new(identity(context, source))),
+    });
+    Ok((series.collect(), is_cut))
+}
+
+async fn find(context: &Context<'_>, search: &Search) -> Vec<Arc<SeriesKey>> {
+    let filter = SeriesFilter {
+        account: context.scope.account.clone(),
+        region: context.scope.region.clone(),
+        namespace: search.namespace().map(str::to_owned),
+        name: search.metric_name().map(str::to_owned),
+        dimensions: search.dimension_names().into_iter().flatten().map(|name| (name.clone(), None)).collect(),
+        active_since: Some(context.asked.start.min(context.now - FOUND_WITHOUT_DATA_MS)),
+    };
+    let mut found = Vec::new();
+    let mut after: Option<Arc<SeriesKey>> = None;
+    loop {
+        let listed = context.watch.store.list_metrics(&filter, after.as_deref(), LISTED);
+        let is_last = listed.len() < LISTED;
+        after = listed.last().cloned();
+        let matching = |key: &Arc<SeriesKey>| search.matches(&key.namespace, &key.name, &key.dimensions);
+        found.extend(listed.into_iter().filter(matching));
+        if is_last || found.len() > SEARCH_FOUND_MAX {
+            return found;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Which metric and statistic a source is.
+pub fn identity(context: &Context<'_>, source: &MetricSource) -> MetricIdentity {
+    MetricIdentity {
+        account_id: context.scope.account.clone(),
+        region: context.scope.region.clone(),
+        namespace: source.namespace.clone(),
+        metric_name: source.name.clone(),
+        dimensions: source.dimensions.clone(),
+        stat: source.stat.clone(),
+    }
+}
+
+/// What tells the metrics apart: the values of dimensions that differ, and the name where it differs or nothing else does.
+/// AWS publishes no rule for the labels of a search.
+fn labels(sources: &[MetricSource]) -> Vec<String> {
+    let names: BTreeSet<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    let mut values: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
+    for source in sources {
+        for (name, value) in &source.dimensions {
+            values.entry(name).or_default().insert(Some(value));
+        }
+    }
+    for (name, values) in &mut values {
+        if sources.iter().any(|source| source.dimensions.iter().all(|(known, _)| known != name)) {
+            values.insert(None);
+        }
+    }
+    let label = |source: &MetricSource| {
+        let differs = |(name, _): &&(String, String)| values.get(name.as_str()).is_some_and(|values| values.len() > 1);
+        let mut parts: Vec<&str> = source.dimensions.iter().filter(differs).map(|(_, value)| value.as_str()).collect();
+        if names.len() > 1 || parts.is_empty() {
+            parts.push(&source.name);
+        }
+        parts.join(" ")
+    };
+    sources.iter().map(label).collect()
+}
+
+/// The series that a Metrics Insights query answers, in its order.
+pub async fn insights(
+    context: &Context<'_>,
+    insights: &MetricsInsights,
+    period_ms: i64,
+) -> Result<Vec<Series>, ApiError> {
+    let filter = SeriesFilter {
+        account: context.scope.account.clone(),
+        region: context.scope.region.clone(),
+        namespace: Some(insights.namespace().to_owned()),
+        name: Some(insights.metric().to_owned()),
+        ..SeriesFilter::default()
+    };
+    let metric_of = |key: &'_ SeriesKey| -> Metric<'_> {
+        // Resources have no tags here, so that a query for one finds nothing, as AWS answers where tags are not enabled.
+        Metric { account: &key.account, namespace: &key.namespace, name: &key.name, dimensions: &key.dimensions, tags: &[] }
+    };
+    let mut series = context.watch.store.list_series(&filter);
+    series.retain(|key| insights.matches(&metric_of(key), &context.scope.account));
+    let mut groups: BTreeMap<GroupKey, usize> = BTreeMap::new();
+    let places: Vec<usize> = series
+        .iter()
+        .map(|key| {
+            let next = groups.len();
+            *groups.entry(insights.group_of(&metric_of(key))).or_insert(next)
+        })
+        .collect();
+    let range = stored(metrics::round_range(context.now, context.asked, period_ms), period_ms, context.now);
+    check_size(groups.len(), range, period_ms)?;
+    let mut periods =
+        metrics::grouped_periods(&context.watch.store, &series, places, Cut { range, period_ms, raw: false })
+            .await
+            .map_err(ApiError::from)?;
+    let of_groups = groups.into_iter().map(|(group, place)| {
+        let periods = periods.get_mut(place).map(std::mem::take).unwrap_or_default();
+        (group, periods.into_iter().map(|(start, samples)| (start, *samples.totals())).collect::<Vec<_>>())
+    });
+    let mut shared = SharedTimes::default();
+    let answered = insights.evaluate(of_groups.collect::<Vec<_>>(), INSIGHTS_SERIES_MAX);
+    Ok(answered
+        .into_iter()
+        .map(|group| {
+            let (times, values): (Vec<i64>, Vec<f64>) =
+                group.points.into_iter().map(|(start, value)| (start.0, value)).unzip();
+            let points = shared.of(&times, values);
+            Series {
+                id: None,
+                label: group.label,
+                period_ms,
+                timestamps: points.timestamps,
+                values: points.values,
+                metric: None,
+            }
+        })
+        .collect())
+}

@@ -1,0 +1,258 @@
+//! `plan`: checks metric data queries, and puts them in an order in which each comes after what it refers to.
+
+use crate::cloudwatch::refuse;
+use model::Scope;
+use model::limits::METRIC_EXPRESSION_CHARS_MAX;
+use query::dynamic_label::Label;
+use query::metric_math::{CallKind, Expression, Type};
+use query::metric_search::Search;
+use query::metrics;
+use query::metrics_insights::MetricsInsights;
+use query::statistics::Statistic;
+use std::collections::HashMap;
+use wire::ApiError;
+use wire::cloudwatch::{MetricDataQuery, MetricStat};
+
+/// A query that passed the checks.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Unique in the request.
+    pub id: String,
+    /// As the client wrote it, maybe with dynamic parts.
+    pub label: Option<String>,
+    /// Whether its result is answered (`ReturnData`).
+    pub returned: bool,
+    /// Data of another account, which nobody may read yet.
+    pub forbidden: bool,
+    /// Period of an expression, milliseconds, where the client gave one.
+    pub period_ms: Option<i64>,
+    /// What it asks for.
+    pub source: Source,
+}
+
+/// What a query asks for.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A statistic of one metric.
+    Metric(MetricSource),
+    /// Metric math.
+    Math(Expression),
+    /// Metrics Insights.
+    Insights(MetricsInsights),
+}
+
+/// A statistic of one metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricSource {
+    /// CloudWatch namespace.
+    pub namespace: String,
+    /// Metric name.
+    pub name: String,
+    /// Sorted by name.
+    pub dimensions: Vec<(String, String)>,
+    /// Only data of this unit; `None` takes all units together.
+    pub unit: Option<String>,
+    /// Length of a period, milliseconds.
+    pub period_ms: i64,
+    /// What is computed of each period.
+    pub statistic: Statistic,
+    /// The same, as the client wrote it.
+    pub stat: String,
+}
+
+/// Checks queries. `at` is the parameter that holds them, for the texts of errors. The second list is an order of evaluation:
+/// places in the first.
+pub fn plan(scope: &Scope, queries: Vec<MetricDataQuery>, at: &str) -> Result<(Vec<Query>, Vec<usize>), ApiError> {
+    let mut checked: Vec<Query> = Vec::with_capacity(queries.len());
+    let mut places = HashMap::with_capacity(queries.len());
+    for (index, query) in queries.into_iter().enumerate() {
+        if places.insert(query.id.clone(), index).is_some() {
+            return Err(refuse::validation(format!("The values for parameter id in {at} are not unique.")));
+        }
+        checked.push(one(scope, query, &format!("{at}.member.{}", index + 1))?);
+    }
+    let order = order(&checked, &places)?;
+    check_types(&checked, &order, &places)?;
+    Ok((checked, order))
+}
+
+fn one(scope: &Scope, query: MetricDataQuery, at: &str) -> Result<Query, ApiError> {
+    let is_id = query.id.starts_with(|c: char| c.is_ascii_lowercase())
+        && query.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !is_id {
+        return Err(refuse::validation(format!(
+            "The value {} for parameter {at}.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.",
+            query.id
+        )));
+    }
+    if let Some(label) = &query.label {
+        Label::parse(label).check().map_err(|error| refuse::validation(format!("{at}.Label: {error}.")))?;
+    }
+    let period_ms = match query.period {
+        None => None,
+        Some(period) => Some(check_period(i64::from(period), &format!("{at}.Period"))?),
+    };
+    let source = match (query.metric_stat, query.expression) {
+        (Some(_), Some(_)) => {
+            let (one, other) = (format!("{at}.MetricStat"), format!("{at}.Expression"));
+            return Err(refuse::validation(refuse::exclusive_text(one, other)));
+        }
+        (Some(stat), None) => Source::Metric(metric(stat, at)?),
+        (None, Some(text)) => expression(&query.id, &text, period_ms, at)?,
+        (None, None) => {
+            return Err(refuse::validation(format!(
+                "At least one of the parameters {at}.Expression and {at}.MetricStat must be specified."
+            )));
+        }
+    };
+    Ok(Query {
+        id: query.id,
+        label: query.label,
+        returned: query.return_data != Some(false),
+        forbidden: query.account_id.is_some_and(|account| account != scope.account),
+        period_ms,
+        source,
+    })
+}
+
+fn check_period(period_secs: i64, parameter: &str) -> Result<i64, ApiError> {
+    metrics::check_period(period_secs).map_err(|error| {
+        refuse::validation(error.to_string().replace("parameter Period", &format!("parameter {parameter}")))
+    })
+}
+
+fn metric(stat: MetricStat, at: &str) -> Result<MetricSource, ApiError> {
+    let required = |value: Option<String>, name: &str| {
+        value.ok_or_else(|| refuse::validation(format!("The parameter {at}.MetricStat.Metric.{name} is required.")))
+    };
+    let statistic = Statistic::parse(&stat.stat).map_err(|_| {
+        refuse::validation(format!("The value {} for parameter {at}.MetricStat.Stat is not supported.", stat.stat))
+    })?;
+    let mut dimensions: Vec<_> = stat.metric.dimensions.into_iter().flatten().map(|d| (d.name, d.value)).collect();
+    dimensions.sort();
+    Ok(MetricSource {
+        namespace: required(stat.metric.namespace, "Namespace")?,
+        name: required(stat.metric.metric_name, "MetricName")?,
+        dimensions,
+        unit: stat.unit,
+        period_ms: check_period(i64::from(stat.period), &format!("{at}.MetricStat.Period"))?,
+        statistic,
+        stat: stat.stat,
+    })
+}
+
+fn expression(id: &str, text: &str, period_ms: Option<i64>, at: &str) -> Result<Source, ApiError> {
+    let wrong = |error: String| refuse::validation(format!("Error in expression '{id}': {error}"));
+    if is_insights(text) {
+        let insights = MetricsInsights::parse(text).map_err(|error| wrong(error.to_string()))?;
+        if period_ms.is_none_or(|period_ms| period_ms < model::time::MINUTE) {
+            return Err(refuse::validation(format!(
+                "The parameter {at}.Period is required for a Metrics Insights query, and must be a multiple of 60."
+            )));
+        }
+        return Ok(Source::Insights(insights));
+    }
+    if text.chars().count() > METRIC_EXPRESSION_CHARS_MAX {
+        return Err(refuse::validation(format!(
+            "The parameter {at}.Expression must have length less than or equal to {METRIC_EXPRESSION_CHARS_MAX}."
+        )));
+    }
+    let expression = Expression::parse(text).map_err(|error| refuse::validation(error.in_expression(id)))?;
+    for call in &expression.references().calls {
+        match &call.kind {
+            CallKind::Search { query, stat, period_secs } => {
+                Search::parse(query).map_err(|error| wrong(error.to_string()))?;
+                Statistic::parse(stat).map_err(|error| wrong(format!("{error} (column {})", call.column)))?;
+                if let Some(period_secs) = period_secs {
+                    metrics::check_period(*period_secs)
+                        .map_err(|error| wrong(format!("{error} (column {})", call.column)))?;
+                }
+            }
+            CallKind::InsightRuleMetric { .. } => {}
+            CallKind::ServiceQuota { .. } => {
+                return Err(wrong(format!(
+                    "SERVICE_QUOTA is not supported: there are no service quotas here (column {})",
+                    call.column
+                )));
+            }
+        }
+    }
+    Ok(Source::Math(expression))
+}
+
+/// A Metrics Insights query begins with its SELECT; no metric math does.
+fn is_insights(text: &str) -> bool {
+    let word: String = text.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    word.eq_ignore_ascii_case("SELECT")
+}
+
+/// Depth first, without recursion: a chain of references may be as long as the request.
+fn order(queries: &[Query], places: &HashMap<String, usize>) -> Result<Vec<usize>, ApiError> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; queries.len()];
+    let mut order = Vec::with_capacity(queries.len());
+    for first in 0..queries.len() {
+        let mut stack = vec![first];
+        while let Some(&at) = stack.last() {
+            if marks[at] != Mark::New {
+                stack.pop();
+                if marks[at] == Mark::Open {
+                    marks[at] = Mark::Done;
+                    order.push(at);
+                }
+                continue;
+            }
+            marks[at] = Mark::Open;
+            let Source::Math(expression) = &queries[at].source else { continue };
+            for id in &expression.references().ids {
+                let Some(&place) = places.get(id) else {
+                    return Err(refuse::validation(format!(
+                        "Error in expression '{}': Unresolved id '{id}'",
+                        queries[at].id
+                    )));
+                };
+                match marks[place] {
+                    Mark::Open => {
+                        return Err(refuse::validation(format!(
+                            "Error in expression '{}': Circular reference to '{id}'",
+                            queries[at].id
+                        )));
+                    }
+                    Mark::New => stack.push(place),
+                    Mark::Done => {}
+                }
+            }
+        }
+    }
+    Ok(order)
+}
+
+/// Every expression that is answered must be a series or an array of series; others may be numbers.
+fn check_types(queries: &[Query], order: &[usize], places: &HashMap<String, usize>) -> Result<(), ApiError> {
+    let mut types: Vec<Type> = vec![Type::Series; queries.len()];
+    for &at in order {
+        types[at] = match &queries[at].source {
+            Source::Metric(_) => Type::Series,
+            Source::Insights(insights) => insights_type(insights),
+            Source::Math(expression) => {
+                let type_of = |id: &str| places.get(id).map(|place| types[*place]);
+                let found = match queries[at].returned {
+                    true => expression.check_data(&type_of),
+                    false => expression.result_type(&type_of),
+                };
+                found.map_err(|error| refuse::validation(error.in_expression(&queries[at].id)))?
+            }
+        };
+    }
+    Ok(())
+}
+
+/// Without GROUP BY the answer is one series.
+pub(super) fn insights_type(insights: &MetricsInsights) -> Type {
+    if insights.is_grouped() { Type::Array } else { Type::Series }
+}
