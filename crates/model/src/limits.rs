@@ -56,6 +56,22 @@ pub const STATISTICS_DATAPOINTS_MAX: i64 = 1_440;
 pub const METRIC_QUERIES_MAX: usize = 500;
 /// GetMetricData: most datapoints in a page.
 pub const METRIC_DATAPOINTS_MAX: usize = 100_800;
+/// Metric math: deepest nesting of parentheses, brackets, calls and powers in an expression.
+pub const MATH_NESTING_MAX: usize = 64;
+/// Metric math: most series in an array.
+pub const MATH_ARRAY_SERIES_MAX: usize = 1_000;
+/// Metric math: most points in an array that an operator or function makes.
+pub const MATH_ARRAY_POINTS_MAX: usize = 10_000_000;
+/// SEARCH: longest search expression (search expression limits).
+pub const SEARCH_CHARS_MAX: usize = 1_024;
+/// SEARCH: deepest nesting of brackets.
+pub const SEARCH_NESTING_MAX: usize = 32;
+/// SEARCH: most series that one gives to an expression (search expression limits: what a graph can display).
+pub const SEARCH_FOUND_MAX: usize = 500;
+/// SEARCH: most series that a graph draws of one.
+pub const SEARCH_DRAWN_MAX: usize = 100;
+/// Dynamic labels: most dynamic values in a label, not counting `${LABEL}` (dynamic labels page).
+pub const LABEL_VALUES_MAX: usize = 6;
 /// ListMetrics: page size.
 pub const METRIC_LIST_PAGE: usize = 500;
 /// ListMetrics: a metric without data for this long is not listed, milliseconds.

@@ -52,21 +52,12 @@ mod tests;
 mod token;
 mod types;
 
-pub use evaluate::Inputs;
+pub use evaluate::{Inputs, MakeBand};
 pub use function::{FUNCTION_NAMES, Function};
 pub use label::result_labels;
 pub use references::{Band, CallKind, ExternalCall, References};
 pub use series::{MetricIdentity, Series, Value};
 pub use types::Type;
-
-/// Deepest nesting of parentheses, brackets, calls and powers in an expression.
-pub const NESTING_MAX: usize = 64;
-/// Most series in an array.
-pub const ARRAY_SERIES_MAX: usize = 1_000;
-/// Most points of one series that FILL, TIME_SERIES and the time functions make (GetMetricData's MaxDatapoints).
-pub const GRID_POINTS_MAX: usize = 100_800;
-/// Most points in an array that an operator or function makes.
-pub const ARRAY_POINTS_MAX: usize = 10_000_000;
 
 /// Why an expression was refused. AWS answers a ValidationError that begins `Error in expression 'e1': ` (see `in_expression`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

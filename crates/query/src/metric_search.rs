@@ -27,15 +27,6 @@ mod tokens;
 
 use matching::{Condition, Field, Pattern, Property};
 
-/// Longest search expression, characters (search expression limits).
-pub const SEARCH_CHARS_MAX: usize = 1_024;
-/// Most series that a search gives to an expression.
-pub const SEARCH_FOUND_MAX: usize = 500;
-/// Most series that a graph draws of a search.
-pub const SEARCH_DRAWN_MAX: usize = 100;
-/// Deepest nesting of brackets.
-pub const SEARCH_NESTING_MAX: usize = 32;
-
 /// Why a search expression was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid search expression: {message} (column {column})")]

@@ -4,12 +4,17 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use model::limits::{MATH_ARRAY_POINTS_MAX, MATH_ARRAY_SERIES_MAX};
+
 use super::grid::Grids;
 use super::syntax::{Element, Kind, Node, Operator};
-use super::{ARRAY_POINTS_MAX, ARRAY_SERIES_MAX, Expression, MathError, Series, Type, Value};
+use super::{Expression, MathError, Series, Type, Value};
 use super::{arithmetic, types};
 
 mod functions;
+
+/// Makes the band of a series, see `Inputs::band`.
+pub type MakeBand<'a> = dyn Fn(&Series, f64) -> Result<[Series; 2], String> + 'a;
 
 /// What an expression is evaluated over.
 #[derive(Clone, Copy)]
@@ -30,7 +35,7 @@ pub struct Inputs<'a> {
     pub calls: &'a [Vec<Series>],
     /// The band of a series: upper and lower limit, that many standard deviations away from what is expected; or why there
     /// is none.
-    pub band: &'a dyn Fn(&Series, f64) -> Result<[Series; 2], String>,
+    pub band: &'a MakeBand<'a>,
 }
 
 /// A value on the way; series of the inputs are not copied.
@@ -154,7 +159,7 @@ impl<'a> Evaluation<'a> {
                 Operand::Array(more) => members.extend(more),
                 Operand::Scalar(_) => return Err(mismatch(element.node.column)),
             }
-            if members.len() > ARRAY_SERIES_MAX {
+            if members.len() > MATH_ARRAY_SERIES_MAX {
                 break;
             }
         }
@@ -163,9 +168,9 @@ impl<'a> Evaluation<'a> {
 
     /// An array, unless it has too many series.
     fn limited(&self, members: impl Iterator<Item = Cow<'a, Series>>, column: usize) -> Result<Operand<'a>, MathError> {
-        let members: Vec<_> = members.take(ARRAY_SERIES_MAX + 1).collect();
-        if members.len() > ARRAY_SERIES_MAX {
-            return Err(MathError::new(column, format!("An array has at most {ARRAY_SERIES_MAX} time series")));
+        let members: Vec<_> = members.take(MATH_ARRAY_SERIES_MAX + 1).collect();
+        if members.len() > MATH_ARRAY_SERIES_MAX {
+            return Err(MathError::new(column, format!("An array has at most {MATH_ARRAY_SERIES_MAX} time series")));
         }
         Ok(Operand::Array(members))
     }
@@ -213,8 +218,8 @@ impl<'a> Evaluation<'a> {
         let mut change = |series: &Series| {
             let changed = change(series)?;
             points += changed.values.len();
-            if points > ARRAY_POINTS_MAX {
-                return Err(MathError::new(column, format!("An array has at most {ARRAY_POINTS_MAX} points")));
+            if points > MATH_ARRAY_POINTS_MAX {
+                return Err(MathError::new(column, format!("An array has at most {MATH_ARRAY_POINTS_MAX} points")));
             }
             Ok(Cow::Owned(changed))
         };

@@ -80,11 +80,11 @@ fn connect(timestamps: &[i64], values: &mut [f64]) {
             continue;
         }
         if let Some(before) = before {
-            let span = |from: usize, to: usize| timestamps[to].saturating_sub(timestamps[from]) as f64;
+            let span = |to: i64| to.saturating_sub(timestamps[before]) as f64;
             let (left, right) = (values[before], values[index]);
-            for gap in before + 1..index {
-                let part = span(before, gap) / span(before, index);
-                values[gap] = left + (right - left) * part;
+            let gap = before + 1..index;
+            for (value, timestamp) in values[gap.clone()].iter_mut().zip(&timestamps[gap]) {
+                *value = left + (right - left) * (span(*timestamp) / span(timestamps[index]));
             }
         }
         before = Some(index);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::series::union;
-use super::{GRID_POINTS_MAX, MathError, Series};
+use super::{MathError, Series};
+use model::limits::METRIC_DATAPOINTS_MAX;
 
 /// Makes lists of periods, each once, so that the series that lie on them share it.
 #[derive(Debug)]
@@ -43,8 +44,8 @@ impl Grids {
         let (start, end) = (i128::from(self.start_ms), i128::from(self.end_ms));
         let first = start - (start - phase).rem_euclid(period);
         let count = if start < end { (end - 1 - first) / period + 1 } else { 0 };
-        if count > GRID_POINTS_MAX as i128 {
-            let message = format!("The request has {count} periods, and at most {GRID_POINTS_MAX} can be filled");
+        if count > METRIC_DATAPOINTS_MAX as i128 {
+            let message = format!("The request has {count} periods, and at most {METRIC_DATAPOINTS_MAX} can be filled");
             return Err(MathError::new(column, message));
         }
         let timestamps = (0..count).map(|index| first + index * period);

@@ -3,7 +3,8 @@
 use super::references::{Band, CallKind, ExternalCall, References};
 use super::syntax::{Element, Kind, Link, Node, Operator};
 use super::token::{Token, TokenKind, tokens};
-use super::{Expression, Function, MathError, NESTING_MAX};
+use super::{Expression, Function, MathError};
+use model::limits::MATH_NESTING_MAX;
 
 /// Standard deviations of a band that does not say how many.
 const DEVIATIONS: f64 = 2.0;
@@ -33,8 +34,11 @@ impl Parser<'_> {
     }
 
     fn deeper(&mut self, read: impl FnOnce(&mut Self) -> Result<Node, MathError>) -> Result<Node, MathError> {
-        if self.depth == NESTING_MAX {
-            return Err(MathError::new(self.column(), format!("Expressions nest at most {NESTING_MAX} levels deep")));
+        if self.depth == MATH_NESTING_MAX {
+            return Err(MathError::new(
+                self.column(),
+                format!("Expressions nest at most {MATH_NESTING_MAX} levels deep"),
+            ));
         }
         self.depth += 1;
         let node = read(self);

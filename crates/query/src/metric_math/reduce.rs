@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::series::same_times;
+use super::series::union;
 use super::{Function, Series};
 
 /// What is known of some values; `value` is their sum, minimum, maximum or mean, as the function needs.
@@ -59,11 +59,7 @@ pub fn members(members: &[Cow<'_, Series>], function: Function, period_ms: i64) 
     let timestamps = timestamps(members);
     let mut tallies = vec![Tally::default(); timestamps.len()];
     for member in members {
-        for (tally, value) in tallies.iter_mut().zip(member.at(&timestamps).iter()) {
-            if !value.is_nan() {
-                tally.add(function, *value);
-            }
-        }
+        member.place(&timestamps, |index, value| tallies[index].add(function, value));
     }
     let of = members.len() as f64;
     let values = tallies.iter().map(|tally| tally.result(function, of)).collect();
@@ -71,14 +67,12 @@ pub fn members(members: &[Cow<'_, Series>], function: Function, period_ms: i64) 
     Series::empty(period_ms).with_points(&timestamps, values)
 }
 
-/// The timestamps that any of the series has.
+/// The timestamps that any of the series has. Lists are joined in pairs, then the joined ones: the length of a list counts
+/// once a round, and lists that are one cost nothing.
 fn timestamps(members: &[Cow<'_, Series>]) -> Arc<[i64]> {
-    let Some(first) = members.first() else { return Arc::from([]) };
-    if members.iter().all(|member| same_times(&member.timestamps, &first.timestamps)) {
-        return first.timestamps.clone();
+    let mut lists: Vec<Arc<[i64]>> = members.iter().map(|member| member.timestamps.clone()).collect();
+    while lists.len() > 1 {
+        lists = lists.chunks(2).map(|pair| union(&pair[0], &pair[pair.len() - 1])).collect();
     }
-    let mut all: Vec<i64> = members.iter().flat_map(|member| member.timestamps.iter().copied()).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.into()
+    lists.pop().unwrap_or_else(|| Arc::from([]))
 }

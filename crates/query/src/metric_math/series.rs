@@ -102,10 +102,10 @@ impl Series {
         Self { timestamps: timestamps.into(), values, ..self.head() }
     }
 
-    /// This series without its points.
+    /// What is computed from this series, still without points: it has its label and metric, but not its Id.
     fn head(&self) -> Self {
         Self {
-            id: self.id.clone(),
+            id: None,
             label: self.label.clone(),
             period_ms: self.period_ms,
             timestamps: Arc::from([]),
@@ -124,12 +124,26 @@ impl Series {
         if same_times(&self.timestamps, timestamps) {
             return Cow::Borrowed(&self.values);
         }
-        let mut points = self.timestamps.iter().zip(&self.values).peekable();
-        let value_at = |wanted: &i64| {
-            while points.next_if(|(timestamp, _)| *timestamp < wanted).is_some() {}
-            points.next_if(|(timestamp, _)| *timestamp == wanted).map_or(f64::NAN, |(_, value)| *value)
-        };
-        Cow::Owned(timestamps.iter().map(value_at).collect())
+        let mut values = vec![f64::NAN; timestamps.len()];
+        self.place(timestamps, |index, value| values[index] = value);
+        Cow::Owned(values)
+    }
+
+    /// Calls `take` with each point that is at one of `timestamps` (ascending): the index there, and the value.
+    pub(super) fn place(&self, timestamps: &Arc<[i64]>, mut take: impl FnMut(usize, f64)) {
+        if same_times(&self.timestamps, timestamps) {
+            self.values.iter().enumerate().for_each(|(index, value)| take(index, *value));
+            return;
+        }
+        let mut index = 0;
+        for (timestamp, value) in self.timestamps.iter().zip(&self.values) {
+            while timestamps.get(index).is_some_and(|earlier| earlier < timestamp) {
+                index += 1;
+            }
+            if timestamps.get(index) == Some(timestamp) {
+                take(index, *value);
+            }
+        }
     }
 }
 

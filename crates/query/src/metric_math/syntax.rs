@@ -1,4 +1,4 @@
-//! The syntax tree of an expression; its depth is bounded by `NESTING_MAX`, for chains of operators are lists.
+//! The syntax tree of an expression; its depth is bounded by `MATH_NESTING_MAX`, for chains of operators are lists.
 
 use super::Function;
 

@@ -1,7 +1,8 @@
 //! Reads a search expression.
 
 use super::matching::{Condition, Partial, Pattern, Property};
-use super::{SEARCH_CHARS_MAX, SEARCH_NESTING_MAX, Schema, Search, SearchError};
+use super::{Schema, Search, SearchError};
+use model::limits::{SEARCH_CHARS_MAX, SEARCH_NESTING_MAX};
 
 /// Reads a whole search expression.
 pub fn parse(text: &str) -> Result<Search, SearchError> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use model::limits::MATH_NESTING_MAX;
 use proptest::prelude::*;
 
 use super::super::*;
@@ -201,8 +202,8 @@ fn series_read_alike_go_on_sharing_their_timestamps() {
 #[test]
 fn nesting_is_limited_and_chains_are_not() {
     let nested = |count: usize| format!("{}1{}", "(".repeat(count), ")".repeat(count));
-    assert!(Expression::parse(&nested(NESTING_MAX - 1)).is_ok());
-    let error = Expression::parse(&nested(NESTING_MAX)).unwrap_err();
+    assert!(Expression::parse(&nested(MATH_NESTING_MAX - 1)).is_ok());
+    let error = Expression::parse(&nested(MATH_NESTING_MAX)).unwrap_err();
     assert!(error.message.contains("at most 64 levels"));
     assert!(Expression::parse(&"(".repeat(100_000)).is_err());
     assert!(Expression::parse(&"[".repeat(100_000)).is_err());
