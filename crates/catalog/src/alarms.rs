@@ -1,10 +1,10 @@
 //! Metric alarms: configuration, state, and the compare-and-set that changes either together with its history.
 
+use crate::alarm_configuration::AlarmConfiguration;
 use crate::alarm_history::{AlarmHistoryItem, insert_history};
 use crate::deliveries::{Publication, insert_publications};
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
-use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
 
@@ -40,47 +40,6 @@ impl AlarmState {
     }
 }
 
-/// What PutMetricAlarm said about an alarm on one metric with a static threshold. Strings are AWS's words, checked by the
-/// operation; what the client left out stays out, so that DescribeAlarms answers as AWS does.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct AlarmConfiguration {
-    /// Free text.
-    pub description: Option<String>,
-    /// ARNs to act on when the alarm goes to OK.
-    pub ok_actions: Vec<String>,
-    /// ARNs to act on when the alarm goes to ALARM.
-    pub alarm_actions: Vec<String>,
-    /// ARNs to act on when the alarm goes to INSUFFICIENT_DATA.
-    pub insufficient_data_actions: Vec<String>,
-    /// Namespace of the metric.
-    pub namespace: String,
-    /// Name of the metric.
-    pub metric_name: String,
-    /// Dimensions of the metric, in the client's order.
-    pub dimensions: Vec<(String, String)>,
-    /// One of the five simple statistics; exactly one of this and `extended_statistic` is given.
-    pub statistic: Option<String>,
-    /// A percentile or trimmed statistic.
-    pub extended_statistic: Option<String>,
-    /// Only data of this unit count; absent, data of any unit.
-    pub unit: Option<String>,
-    /// Length of a period, seconds.
-    pub period_secs: i64,
-    /// N: how many periods are looked at.
-    pub evaluation_periods: i64,
-    /// M: how many of them must breach; absent, all.
-    pub datapoints_to_alarm: Option<i64>,
-    /// The threshold.
-    pub threshold: f64,
-    /// `GreaterThanThreshold` and its three siblings.
-    pub comparison_operator: String,
-    /// `breaching`, `notBreaching`, `ignore` or `missing`; absent means `missing`.
-    pub treat_missing_data: Option<String>,
-    /// `evaluate` or `ignore`; absent means `evaluate`.
-    pub evaluate_low_sample_count_percentile: Option<String>,
-}
-
 /// An alarm as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
@@ -106,6 +65,8 @@ pub struct Alarm {
     pub state_updated: Timestamp,
     /// When the state last became another one.
     pub state_transitioned: Timestamp,
+    /// What evaluation keeps with the alarm from one time to the next, by its kind: JSON, of `watch`'s making.
+    pub memory: Option<String>,
 }
 
 /// Which alarms to list; absent fields do not filter.
@@ -117,6 +78,8 @@ pub struct AlarmFilter {
     pub name_prefix: Option<String>,
     /// Alarms in this state.
     pub state: Option<AlarmState>,
+    /// Only composite alarms, or only others.
+    pub composite: Option<bool>,
     /// Alarms with an action ARN, of any state, beginning with this.
     pub action_prefix: Option<String>,
     /// Names after this one, in byte order: where the last page ended.
@@ -134,6 +97,8 @@ pub struct StateChange {
     pub reason_data: Option<String>,
     /// When.
     pub at: Timestamp,
+    /// What evaluation is to know next time; `None` leaves what there is.
+    pub memory: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -150,13 +115,14 @@ struct AlarmRow {
     state_reason_data: Option<String>,
     state_updated_ms: i64,
     state_transitioned_ms: i64,
+    memory: Option<String>,
 }
 
 /// The columns of `AlarmRow`, as a literal for `concat!`.
 macro_rules! columns {
     () => {
         "account, region, name, version, configuration, actions_enabled, configuration_updated_ms, \
-         state_value, state_reason, state_reason_data, state_updated_ms, state_transitioned_ms"
+         state_value, state_reason, state_reason_data, state_updated_ms, state_transitioned_ms, memory"
     };
 }
 
@@ -177,6 +143,7 @@ impl TryFrom<AlarmRow> for Alarm {
             state_reason_data: row.state_reason_data,
             state_updated: Timestamp(row.state_updated_ms),
             state_transitioned: Timestamp(row.state_transitioned_ms),
+            memory: row.memory,
         })
     }
 }
@@ -235,6 +202,9 @@ impl Catalog {
         if let Some(state) = filter.state {
             sql.push(" AND state_value = ").push_bind(state.as_str());
         }
+        if let Some(composite) = filter.composite {
+            sql.push(" AND kind = ").push_bind(kind(composite));
+        }
         if let Some(after) = after {
             sql.push(" AND name > ").push_bind(after.to_owned());
         }
@@ -273,8 +243,8 @@ impl Catalog {
         let made = sqlx::query(
             "INSERT INTO alarms (account, region, name, version, configuration, namespace, metric_name, \
              actions_enabled, configuration_updated_ms, state_value, state_reason, state_reason_data, \
-             state_updated_ms, state_transitioned_ms, interval_ms, due_ms) \
-             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+             state_updated_ms, state_transitioned_ms, interval_ms, due_ms, kind, memory) \
+             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
              ON CONFLICT (account, region, name) DO NOTHING",
         )
         .bind(&alarm.scope.account)
@@ -292,6 +262,8 @@ impl Catalog {
         .bind(alarm.state_transitioned.0)
         .bind(interval_ms)
         .bind(alarm.configuration_updated.0)
+        .bind(kind(alarm.configuration.is_composite()))
+        .bind(&alarm.memory)
         .execute(&mut *transaction)
         .await?;
         if made.rows_affected() == 0 {
@@ -356,7 +328,7 @@ impl Catalog {
         let mut transaction = self.pool.begin().await?;
         let changed = sqlx::query(
             "UPDATE alarms SET version = version + 1, state_value = $5, state_reason = $6, state_reason_data = $7, \
-             state_updated_ms = $8, state_transitioned_ms = $9 \
+             state_updated_ms = $8, state_transitioned_ms = $9, memory = COALESCE($10, memory) \
              WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
         )
         .bind(&alarm.scope.account)
@@ -368,6 +340,7 @@ impl Catalog {
         .bind(&change.reason_data)
         .bind(change.at.0)
         .bind(transitioned.0)
+        .bind(&change.memory)
         .execute(&mut *transaction)
         .await?;
         if changed.rows_affected() == 0 {
@@ -377,6 +350,21 @@ impl Catalog {
         insert_publications(&mut transaction, publications).await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// Keeps what evaluation is to know next time, when the alarm is still the one that was read; false when it is not.
+    pub async fn keep_alarm_memory(&self, alarm: &Alarm, memory: &str) -> Result<bool> {
+        let kept = sqlx::query(
+            "UPDATE alarms SET memory = $5 WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
+        )
+        .bind(&alarm.scope.account)
+        .bind(&alarm.scope.region)
+        .bind(&alarm.name)
+        .bind(alarm.version)
+        .bind(memory)
+        .execute(&self.pool)
+        .await?;
+        Ok(kept.rows_affected() > 0)
     }
 
     /// Deletes an alarm and its tags, and writes its last history item. False when it was gone already.
@@ -418,6 +406,10 @@ impl Catalog {
         let (due,): (Option<i64>,) = sqlx::query_as("SELECT MIN(due_ms) FROM alarms").fetch_one(&self.pool).await?;
         Ok(due.map(Timestamp))
     }
+}
+
+fn kind(composite: bool) -> &'static str {
+    if composite { "composite" } else { "metric" }
 }
 
 fn has_action(configuration: &AlarmConfiguration, prefix: &str) -> bool {

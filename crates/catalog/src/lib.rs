@@ -3,6 +3,7 @@
 //! SQL here is written for SQLite and PostgreSQL alike: `$1` placeholders, `ON CONFLICT`, `RETURNING`, TEXT and BIGINT
 //! columns, booleans as 0/1 BIGINT, times as milliseconds. Documents that AWS treats as one value are one TEXT column of JSON.
 
+mod alarm_configuration;
 mod alarm_history;
 mod alarms;
 mod channels;
@@ -19,8 +20,11 @@ mod tags;
 mod topics;
 mod trails;
 
+pub use alarm_configuration::{
+    AlarmConfiguration, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, PromqlCriteria, WallClock,
+};
 pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem};
-pub use alarms::{Alarm, AlarmConfiguration, AlarmFilter, AlarmState, StateChange};
+pub use alarms::{Alarm, AlarmFilter, AlarmState, StateChange};
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};

@@ -72,6 +72,20 @@ pub const SEARCH_FOUND_MAX: usize = 500;
 pub const SEARCH_DRAWN_MAX: usize = 100;
 /// Dynamic labels: most dynamic values in a label, not counting `${LABEL}` (dynamic labels page).
 pub const LABEL_VALUES_MAX: usize = 6;
+/// Metric math: longest expression, characters (MetricDataQuery).
+pub const METRIC_EXPRESSION_CHARS_MAX: usize = 2_048;
+/// GetMetricData: most data points that a request with expressions may load; ours, to bound memory.
+pub const METRIC_MATH_POINTS_MAX: i64 = 10_000_000;
+/// Metrics Insights: most series in an answer; ours (500 on AWS).
+pub const INSIGHTS_SERIES_MAX: usize = 10_000;
+/// Anomaly detection: most points of a band, and most that its model is trained on; ours.
+pub const BAND_POINTS_MAX: usize = 20_160;
+/// Anomaly detection: most models that are kept; ours.
+pub const BAND_MODELS_MAX: usize = 10_000;
+/// Metric alarms: most entries of `Metrics` (PutMetricAlarm).
+pub const ALARM_QUERIES_MAX: usize = 20;
+/// Metric alarms: most metrics among them (PutMetricAlarm).
+pub const ALARM_METRICS_MAX: usize = 10;
 /// ListMetrics: page size.
 pub const METRIC_LIST_PAGE: usize = 500;
 /// ListMetrics: a metric without data for this long is not listed, milliseconds.

@@ -71,6 +71,19 @@ pub enum Function {
     Sum,
 }
 
+impl Function {
+    /// The function's word in a query.
+    pub fn name(self) -> &'static str {
+        match self {
+            Function::Avg => "AVG",
+            Function::Count => "COUNT",
+            Function::Max => "MAX",
+            Function::Min => "MIN",
+            Function::Sum => "SUM",
+        }
+    }
+}
+
 /// What a condition or a group looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Label {
@@ -122,6 +135,8 @@ pub struct GroupKey(pub Vec<String>);
 pub struct GroupSeries {
     /// The group's values with spaces between them; empty without GROUP BY.
     pub label: String,
+    /// The same, one by one.
+    pub group: GroupKey,
     /// Starts of periods with their values, ascending; never empty.
     pub points: Vec<(Timestamp, f64)>,
 }
@@ -155,6 +170,21 @@ impl MetricsInsights {
     /// What is computed of each period.
     pub fn function(&self) -> Function {
         self.function
+    }
+
+    /// The labels of GROUP BY, as the query names them.
+    pub fn group_names(&self) -> Vec<String> {
+        let name = |label: &Label| match label {
+            Label::Dimension(name) => name.clone(),
+            Label::Tag(key) => format!("tag.{key}"),
+            Label::Account => "AWS.AccountId".to_owned(),
+        };
+        self.group_by.iter().map(name).collect()
+    }
+
+    /// True when the answer has a series for each group; else it is one.
+    pub fn is_grouped(&self) -> bool {
+        !self.group_by.is_empty()
     }
 
     /// True when the query looks at tags of resources.

@@ -6,6 +6,7 @@ pub mod cloudwatch;
 mod entity;
 pub mod logs;
 mod maintain;
+pub mod metric_data;
 pub mod notify;
 pub mod sns;
 
@@ -30,6 +31,8 @@ pub struct Watch {
     pub ids: Arc<dyn Ids>,
     /// Notifications on their way to receivers.
     pub notify: Arc<notify::Notify>,
+    /// Models of anomaly detection bands, trained lately.
+    pub bands: Arc<metric_data::Models>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

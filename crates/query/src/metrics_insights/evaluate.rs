@@ -21,7 +21,11 @@ pub fn evaluate(
     // A BTreeMap goes through the groups in the order that holds without ORDER BY; the sort keeps it among equals.
     let mut series: Vec<GroupSeries> = groups
         .into_iter()
-        .map(|(key, periods)| GroupSeries { label: key.0.join(" "), points: points(query.function, &periods) })
+        .map(|(key, periods)| GroupSeries {
+            label: key.0.join(" "),
+            points: points(query.function, &periods),
+            group: key,
+        })
         .filter(|series| !series.points.is_empty())
         .collect();
     if let Some(order) = query.order_by {

@@ -1,17 +1,19 @@
 //! `evaluate_due`: the hub of alarm evaluation. The server's ticker calls it; only alarms that are due cost anything.
 //!
-//! Each alarm looks back from the newest whole minute (whole 10 seconds when its period is shorter than a minute): its
-//! periods end there, as AWS's sliding window does, and need not be multiples of the period.
+//! Which periods an alarm looks at is in `window.rs`, what they hold in `observe.rs`, what it makes of them in `state.rs`.
 
 use crate::Watch;
-use crate::alarms::state::{Point, Slot, evaluation_periods, next_state};
+use crate::alarms::memory::Memory;
+use crate::alarms::observe::{ObserveError, Observed, observe, period_secs};
+use crate::alarms::reason;
+use crate::alarms::recovery::Judged;
+use crate::alarms::state::{Slot, TreatMissing, evaluation_periods, judge, next_state};
 use crate::alarms::transition;
-use catalog::{Alarm, AlarmConfiguration};
+use crate::alarms::window::WarmUp;
+use catalog::{Alarm, AlarmConfiguration, StateChange};
 use futures::StreamExt;
+use model::Timestamp;
 use model::time::{DAY, HOUR, MINUTE, SECOND};
-use model::{TimeRange, Timestamp};
-use query::metrics::{self, MetricQuery};
-use query::statistics::{Samples, Statistic};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,9 +41,7 @@ enum Failure {
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
     #[error(transparent)]
-    Query(#[from] query::Error),
-    #[error(transparent)]
-    Statistic(#[from] query::statistics::StatisticError),
+    Observe(#[from] ObserveError),
     #[error("evaluation took longer than {ALARM_TIME_MAX:?}")]
     Slow,
 }
@@ -78,10 +78,14 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
 }
 
 /// How often an alarm is evaluated, milliseconds: every 10 s when its period is shorter than a minute, hourly when it
-/// looks back more than a day, else each minute.
+/// looks back more than a day, else each minute; an alarm on PromQL as often as it says.
 pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
-    let range_ms = configuration.period_secs.saturating_mul(configuration.evaluation_periods).saturating_mul(SECOND);
-    if configuration.period_secs < 60 {
+    let period_secs = period_secs(configuration);
+    if configuration.promql.is_some() {
+        return period_secs.saturating_mul(SECOND);
+    }
+    let range_ms = period_secs.saturating_mul(configuration.evaluation_periods).saturating_mul(SECOND);
+    if period_secs < 60 {
         10 * SECOND
     } else if range_ms > DAY {
         HOUR
@@ -101,47 +105,72 @@ async fn evaluate_one(watch: &Watch, alarm: catalog::Result<Alarm>, now: Timesta
 }
 
 async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, Failure> {
-    let slots = fetch(watch, alarm, now).await?;
-    match next_state(alarm, &slots, now) {
-        Some(change) => Ok(transition::apply(watch, alarm, &change).await?),
-        None => Ok(false),
+    let mut memory = Memory::of(alarm);
+    let observed = match observe(watch, &alarm.scope, &alarm.configuration, now).await {
+        Ok(observed) => observed,
+        Err(error) => {
+            memory.evaluation_state = Some("EVALUATION_ERROR".to_owned());
+            remember(watch, alarm, &memory).await?;
+            return Err(error.into());
+        }
+    };
+    memory.evaluation_state = None;
+    let slots = match &observed {
+        Observed::One(slots) => slots.as_slice(),
+        Observed::Many(series) => series.first().map_or(&[][..], |(_, slots)| slots),
+    };
+    if is_warming_up(alarm, &memory, slots, now) {
+        return Ok(false);
+    }
+    memory.warming_since_ms = None;
+    let change = match &observed {
+        Observed::One(slots) => next_state(alarm, slots, now),
+        Observed::Many(series) => next_state_of_many(alarm, &mut memory, series, now),
+    };
+    match change {
+        Some(change) => {
+            let change = StateChange { memory: Some(memory.text()), ..change };
+            Ok(transition::apply(watch, alarm, &change).await?)
+        }
+        None => {
+            remember(watch, alarm, &memory).await?;
+            Ok(false)
+        }
     }
 }
 
-/// The alarm's periods, oldest first: its N and half as many again (at least two) before them, so that data which come
-/// late or with gaps are found. AWS does not publish its number; its examples use 5 for N = 3, as this does.
-async fn fetch(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<Vec<Slot>, Failure> {
-    let configuration = &alarm.configuration;
-    let n = evaluation_periods(configuration);
-    let count = n.saturating_add(n.div_ceil(2).max(2));
-    let period_ms = configuration.period_secs.max(1).saturating_mul(SECOND);
-    let end = now.floor_to(if period_ms < MINUTE { 10 * SECOND } else { MINUTE });
-    let span = period_ms.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
-    let start = end - span;
-    let mut dimensions = configuration.dimensions.clone();
-    dimensions.sort();
-    let statistic = Statistic::parse(
-        configuration.statistic.as_deref().or(configuration.extended_statistic.as_deref()).unwrap_or("Average"),
-    )?;
-    let query = MetricQuery {
-        account: alarm.scope.account.clone(),
-        region: alarm.scope.region.clone(),
-        namespace: configuration.namespace.clone(),
-        name: configuration.metric_name.clone(),
-        dimensions,
-        unit: configuration.unit.clone(),
-        period_ms,
-        range: TimeRange::new(start, end),
-        raw: !statistic.is_plain(),
-    };
-    // Without a unit, data of several units are taken together; AWS calls the outcome unpredictable.
-    let observed: BTreeMap<Timestamp, Samples> = metrics::periods(&watch.store, &query).await?.into_iter().collect();
-    let starts = (0..count).map(|i| start + period_ms.saturating_mul(i64::try_from(i).unwrap_or(i64::MAX)));
-    Ok(starts
-        .map(|start| Slot { start, point: observed.get(&start).and_then(|found| point(&statistic, found)) })
-        .collect())
+/// Keeps the memory when it is another one than it was: most evaluations must not write.
+async fn remember(watch: &Watch, alarm: &Alarm, memory: &Memory) -> catalog::Result<()> {
+    if *memory != Memory::of(alarm) {
+        watch.catalog.keep_alarm_memory(alarm, &memory.text()).await?;
+    }
+    Ok(())
 }
 
-fn point(statistic: &Statistic, samples: &Samples) -> Option<Point> {
-    Some(Point { value: samples.evaluate(statistic)?, sample_count: samples.evaluate(&Statistic::SampleCount)? })
+fn is_warming_up(alarm: &Alarm, memory: &Memory, slots: &[Slot], now: Timestamp) -> bool {
+    let (Some(warm_up), Some(since)) = (alarm.configuration.warm_up, memory.warming_since_ms) else { return false };
+    let warm_up = WarmUp { minutes: warm_up.minutes, whole: warm_up.whole };
+    warm_up.is_warming_up(Timestamp(since), now, slots, evaluation_periods(&alarm.configuration))
+}
+
+/// Judges each series of an alarm on many.
+fn next_state_of_many(
+    alarm: &Alarm,
+    memory: &mut Memory,
+    series: &[(BTreeMap<String, String>, Vec<Slot>)],
+    now: Timestamp,
+) -> Option<StateChange> {
+    let configuration = &alarm.configuration;
+    let judged = series.iter().map(|(group, slots)| match judge(configuration, slots) {
+        Some(verdict) => Judged {
+            attributes: group.clone(),
+            state: Some(verdict.state),
+            reason: reason::contributor_text(configuration, &verdict),
+        },
+        None => Judged { attributes: group.clone(), state: None, reason: String::new() },
+    });
+    let outcome = memory.contributors.evaluate_insights(judged.collect(), TreatMissing::of(configuration), now);
+    memory.evaluation_state = outcome.partial.then(|| "PARTIAL_DATA".to_owned());
+    let state = outcome.state.filter(|state| *state != alarm.state)?;
+    Some(StateChange { state, reason: outcome.reason, reason_data: None, at: now, memory: None })
 }

@@ -1,13 +1,15 @@
 //! Alarms: the pure rule (`state`), its words (`reason`, `history`), and the hub that the clock drives (`evaluate`).
 //!
 //! Pure too: composite alarms (`rule`) and what suppresses their actions (`suppression`), mute rules (`mute`), the periods
-//! that are looked at (`window`), alarms on many series (`recovery`), and what the world is told (`notification`).
+//! that are looked at (`window`), alarms on many series (`recovery`), and what the world is told (`notification`). `observe` reads what an alarm watches, `memory` is what it remembers.
 
 pub mod actions;
 pub mod evaluate;
 pub mod history;
+pub mod memory;
 pub mod mute;
 pub mod notification;
+pub mod observe;
 pub mod reason;
 pub mod recovery;
 pub mod rule;

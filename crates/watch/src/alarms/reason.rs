@@ -1,6 +1,9 @@
 //! StateReason and StateReasonData in AWS's words: tools match these texts.
 
-use crate::alarms::state::{Point, Slot, TreatMissing, Verdict, breaches, datapoints_to_alarm, evaluation_periods};
+use crate::alarms::observe::period_secs;
+use crate::alarms::state::{
+    Band, Point, Slot, TreatMissing, Verdict, breaches, datapoints_to_alarm, evaluation_periods,
+};
 use catalog::{AlarmConfiguration, AlarmState};
 use model::Timestamp;
 use serde_json::{Value, json};
@@ -31,10 +34,10 @@ pub fn contributor_text(configuration: &AlarmConfiguration, verdict: &Verdict) -
         return text(configuration, verdict);
     }
     let crossed = verdict.state == AlarmState::Alarm;
+    let claim = claim(configuration, &deciding, verdict.state == AlarmState::Alarm);
     let (count, told) = (deciding.len(), told(&deciding[..1]));
     let plural = if count == 1 { "" } else { "s" };
     let which = if crossed { " which crossed the threshold" } else { "" };
-    let claim = claim(configuration, count, crossed);
     let text = format!(
         "Threshold Crossed: {count} datapoint{plural} {claim}. The most recent datapoint{plural}{which}: [{told}]."
     );
@@ -106,13 +109,14 @@ fn crossed_text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String
         None if count == 1 => "1 datapoint".to_owned(),
         None => format!("{count} datapoints"),
     };
-    let claim = claim(configuration, count, crossed);
+    let claim = claim(configuration, &deciding, crossed);
     let told = told(&deciding);
+    let crossing = if configuration.threshold_metric_id.is_some() { "Thresholds Crossed" } else { "Threshold Crossed" };
     let sentence = if count <= TOLD_POINTS_MAX {
-        format!("Threshold Crossed: {subject} [{told}] {claim}")
+        format!("{crossing}: {subject} [{told}] {claim}")
     } else {
         let which = if crossed { " which crossed the threshold" } else { "" };
-        format!("Threshold Crossed: {subject} {claim}. The most recent datapoints{which}: [{told}]")
+        format!("{crossing}: {subject} {claim}. The most recent datapoints{which}: [{told}]")
     };
     match configuration.datapoints_to_alarm {
         Some(_) => format!("{sentence} {}.", transition_words(configuration, verdict.state)),
@@ -121,10 +125,28 @@ fn crossed_text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String
 }
 
 /// `were not greater than the threshold (10.0)`, of `count` points.
-fn claim(configuration: &AlarmConfiguration, count: usize, crossed: bool) -> String {
-    let were = if count == 1 { "was" } else { "were" };
+fn claim(configuration: &AlarmConfiguration, deciding: &[(Timestamp, Point)], crossed: bool) -> String {
+    let were = if deciding.len() == 1 { "was" } else { "were" };
     let not = if crossed { "" } else { "not " };
+    if deciding.iter().any(|(_, point)| point.band.is_some()) {
+        return format!("{were} {not}{}", band_words(configuration, deciding));
+    }
     format!("{were} {not}{} the threshold ({})", operator_words(configuration), number(configuration.threshold))
+}
+
+/// `less than the lower thresholds [1.0, 1.1] or greater than the upper thresholds [2.0, 2.1]`: those of the newest points.
+fn band_words(configuration: &AlarmConfiguration, deciding: &[(Timestamp, Point)]) -> String {
+    let limits = |limit: fn(Band) -> f64| {
+        let told = deciding.iter().take(TOLD_POINTS_MAX).filter_map(|(_, point)| point.band);
+        told.map(|band| number(limit(band))).collect::<Vec<_>>().join(", ")
+    };
+    let lower = || format!("less than the lower thresholds [{}]", limits(|band| band.lower));
+    let upper = || format!("greater than the upper thresholds [{}]", limits(|band| band.upper));
+    match configuration.comparison_operator.as_str() {
+        "LessThanLowerThreshold" => lower(),
+        "GreaterThanUpperThreshold" => upper(),
+        _ => format!("{} or {}", lower(), upper()),
+    }
 }
 
 /// `12.0 (01/01/26 10:04:00), …`: the newest points.
@@ -137,12 +159,8 @@ fn told(deciding: &[(Timestamp, Point)]) -> String {
 /// The evaluated points on the side that the verdict took, newest first.
 fn deciding(configuration: &AlarmConfiguration, verdict: &Verdict) -> Vec<(Timestamp, Point)> {
     let crossed = verdict.state == AlarmState::Alarm;
-    let mut deciding: Vec<_> = verdict
-        .evaluated
-        .iter()
-        .copied()
-        .filter(|(_, point)| breaches(configuration, point.value) == crossed)
-        .collect();
+    let mut deciding: Vec<_> =
+        verdict.evaluated.iter().copied().filter(|(_, point)| breaches(configuration, point) == crossed).collect();
     deciding.reverse();
     deciding
 }
@@ -180,9 +198,17 @@ fn data_of(
     }
     let statistic = configuration.statistic.as_ref().or(configuration.extended_statistic.as_ref());
     data["statistic"] = statistic.map(String::as_str).into();
-    data["period"] = configuration.period_secs.into();
+    data["period"] = period_secs(configuration).into();
     data["recentDatapoints"] = recent.iter().map(|(_, point)| point.value).collect();
-    data["threshold"] = configuration.threshold.into();
+    if configuration.threshold_metric_id.is_some() {
+        let limits = |limit: fn(Band) -> f64| -> Value {
+            recent.iter().map(|(_, point)| point.band.map(limit)).collect::<Vec<_>>().into()
+        };
+        data["recentLowerThresholds"] = limits(|band| band.lower);
+        data["recentUpperThresholds"] = limits(|band| band.upper);
+    } else {
+        data["threshold"] = configuration.threshold.into();
+    }
     data["evaluatedDatapoints"] = evaluated_of(configuration, verdict, slots, points_max);
     data
 }
@@ -200,7 +226,15 @@ fn evaluated_of(configuration: &AlarmConfiguration, verdict: &Verdict, slots: &[
 fn evaluated_point(start: Timestamp, point: Option<Point>) -> Value {
     match point {
         Some(point) => {
-            json!({ "timestamp": json_time(start), "sampleCount": point.sample_count, "value": point.value })
+            let mut told = json!({ "timestamp": json_time(start) });
+            if let Some(count) = point.sample_count {
+                told["sampleCount"] = count.into();
+            }
+            told["value"] = point.value.into();
+            if let Some(band) = point.band {
+                told["threshold"] = json!([band.lower, band.upper]);
+            }
+            told
         }
         None => json!({ "timestamp": json_time(start) }),
     }

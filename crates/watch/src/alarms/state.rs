@@ -26,8 +26,19 @@ mod tests;
 pub struct Point {
     /// Value of the alarm's statistic.
     pub value: f64,
-    /// Number of samples in the period.
-    pub sample_count: f64,
+    /// Number of samples in the period; `None` where the value is computed of several metrics.
+    pub sample_count: Option<f64>,
+    /// What the value is compared with, when that is not the threshold.
+    pub band: Option<Band>,
+}
+
+/// The anomaly detection band in one period.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Band {
+    /// Values below it are anomalous.
+    pub lower: f64,
+    /// Values above it are anomalous.
+    pub upper: f64,
 }
 
 /// One period of the range that was fetched; `point` is `None` where data are missing.
@@ -89,6 +100,7 @@ pub fn next_state(alarm: &Alarm, slots: &[Slot], now: Timestamp) -> Option<State
         reason: reason::text(&alarm.configuration, &verdict),
         reason_data: Some(reason::data(&alarm.configuration, &verdict, slots, now)),
         at: now,
+        memory: None,
     })
 }
 
@@ -103,9 +115,16 @@ pub fn datapoints_to_alarm(configuration: &AlarmConfiguration) -> usize {
     configuration.datapoints_to_alarm.and_then(|m| usize::try_from(m).ok()).unwrap_or(all).clamp(1, all)
 }
 
-/// True when `value` breaches the threshold.
-pub fn breaches(configuration: &AlarmConfiguration, value: f64) -> bool {
-    let threshold = configuration.threshold;
+/// True when a point breaches the threshold, or lies outside of its band on a side that counts.
+pub fn breaches(configuration: &AlarmConfiguration, point: &Point) -> bool {
+    let (value, threshold) = (point.value, configuration.threshold);
+    if let Some(band) = point.band {
+        return match configuration.comparison_operator.as_str() {
+            "LessThanLowerThreshold" => value < band.lower,
+            "GreaterThanUpperThreshold" => value > band.upper,
+            _ => value < band.lower || value > band.upper,
+        };
+    }
     match configuration.comparison_operator.as_str() {
         "GreaterThanOrEqualToThreshold" => value >= threshold,
         "LessThanThreshold" => value < threshold,
@@ -120,11 +139,11 @@ pub fn judge(configuration: &AlarmConfiguration, slots: &[Slot]) -> Option<Verdi
     let real: Vec<(Timestamp, Point)> = slots.iter().filter_map(|slot| Some((slot.start, slot.point?))).collect();
     let evaluated = real[real.len().saturating_sub(n)..].to_vec();
     if let Some(needed) = samples_needed(configuration)
-        && evaluated.iter().any(|(_, point)| point.sample_count < needed)
+        && evaluated.iter().any(|(_, point)| point.sample_count.is_some_and(|count| count < needed))
     {
         return None;
     }
-    let breaching = evaluated.iter().filter(|(_, point)| breaches(configuration, point.value)).count();
+    let breaching = evaluated.iter().filter(|(_, point)| breaches(configuration, point)).count();
     let filled = n.saturating_sub(evaluated.len());
     let treat = TreatMissing::of(configuration);
     let state = match treat {
@@ -150,7 +169,7 @@ fn alarm_if(alarm: bool) -> AlarmState {
 /// The premature rule: fewer than M points, the oldest breaching one at least M periods back, and since then nothing
 /// but breaching or missing ones.
 fn premature(configuration: &AlarmConfiguration, slots: &[Slot], m: usize) -> bool {
-    let is_breaching = |slot: &Slot| slot.point.is_some_and(|point| breaches(configuration, point.value));
+    let is_breaching = |slot: &Slot| slot.point.is_some_and(|point| breaches(configuration, &point));
     if slots.iter().filter(|slot| slot.point.is_some()).count() >= m {
         return false;
     }

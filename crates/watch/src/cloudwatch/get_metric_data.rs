@@ -3,21 +3,26 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>. Newest first unless
 //! `ScanBy` says otherwise; StartTime inclusive, EndTime exclusive; a token continues the same request only.
 //!
-//! What differs: metric math (`Expression`) is not implemented yet and is refused by name. A page holds whole queries in
-//! their order and at most one in part (`PartialData`), which the next page continues. Data of other accounts: Forbidden.
+//! What differs: a page holds whole queries in their order and at most one in part (`PartialData`), which the next page
+//! continues; a request with expressions is answered in one piece, as on AWS. Metrics Insights and SEARCH have no limit of age;
+//! a request may have more than one Metrics Insights query. Data of other accounts: Forbidden.
 
-use super::get_metric_statistics::sorted;
 use super::refuse;
 use super::token::Binding;
 use crate::Watch;
+use crate::metric_data::{self, Answer, Context, MetricSource, Query, Source};
 use model::limits::{METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_QUERIES_MAX, METRIC_RETENTION_MS};
 use model::{Caller, TimeRange, Timestamp};
+use query::dynamic_label::UtcOffset;
+use query::metric_math::Series;
 use query::metrics::{self, MetricQuery};
-use query::statistics::{Samples, Statistic};
+use query::statistics::Samples;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::sync::Arc;
 use wire::ApiError;
-use wire::cloudwatch::{GetMetricDataInput, GetMetricDataOutput, MetricDataQuery, MetricDataResult, MetricStat};
+use wire::cloudwatch::{
+    GetMetricDataInput, GetMetricDataOutput, LabelOptions, MessageData, MetricDataQuery, MetricDataResult,
+};
 
 /// Where a page ended: the query to go on with, and how many of its periods are done, in scan order.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -26,12 +31,12 @@ struct Cursor {
     done: i64,
 }
 
-/// One query, checked.
-#[derive(Debug)]
+/// A query of one metric that returns data.
+#[derive(Debug, Clone)]
 struct Plan {
     id: String,
-    label: String,
-    statistic: Statistic,
+    label: Option<String>,
+    source: MetricSource,
     query: MetricQuery,
     forbidden: bool,
 }
@@ -46,6 +51,7 @@ pub async fn get_metric_data(
     }
     let page_max = page_max(input.max_datapoints)?;
     let ascending = input.scan_by.as_deref() == Some("TimestampAscending");
+    let offset = offset(input.label_options)?;
     let binding = Binding::new(&(
         "GetMetricData",
         &caller.scope,
@@ -53,43 +59,57 @@ pub async fn get_metric_data(
         (input.start_time, input.end_time, ascending),
     ));
     let cursor: Cursor = binding.cursor(input.next_token.as_deref())?.unwrap_or_default();
-    let now = watch.clock.now();
     let asked = TimeRange::new(input.start_time, input.end_time);
-    let plans = plans(caller, input.metric_data_queries, asked, now)?;
+    let context = Context { watch, scope: &caller.scope, asked, now: watch.clock.now(), offset };
+    let (queries, order) = checked(caller, input.metric_data_queries)?;
+    if queries.iter().any(|query| !matches!(query.source, Source::Metric(_))) {
+        return in_one_piece(&context, &queries, &order, ascending).await;
+    }
+    let plans: Vec<Plan> = queries.into_iter().filter_map(|query| plan(&context, query)).collect();
+    let (results, next) = pages(&context, &plans, cursor, ascending, page_max).await?;
+    Ok(GetMetricDataOutput {
+        metric_data_results: Some(results),
+        next_token: next.map(|cursor| binding.token(&cursor)).transpose()?,
+        messages: Some(Vec::new()),
+    })
+}
+
+/// The next page of queries of single metrics, and where it ended.
+async fn pages(
+    context: &Context<'_>,
+    plans: &[Plan],
+    cursor: Cursor,
+    ascending: bool,
+    page_max: usize,
+) -> Result<(Vec<MetricDataResult>, Option<Cursor>), ApiError> {
+    let (watch, now) = (context.watch, context.now);
     let mut results = Vec::new();
     let mut left = page_max;
-    let mut next = None;
     let Cursor { query: mut index, mut done } = cursor;
     while let Some(plan) = plans.get(index) {
         if left == 0 {
-            next = Some(Cursor { query: index, done });
-            break;
+            return Ok((results, Some(Cursor { query: index, done })));
         }
         let run = &plans[index..index + if done == 0 { together(&plans[index..], left, now) } else { 0 }];
         if run.len() > 1 {
             for (plan, points) in run.iter().zip(read_together(watch, run, ascending, now).await?) {
                 left = left.saturating_sub(points.len());
-                results.push(result(plan, points, false));
+                results.push(result(context, plan, points, ascending, false));
             }
             index += run.len();
             continue;
         }
         let (points, rest) = read(watch, plan, ascending, done, left, now).await?;
         left = left.saturating_sub(points.len());
-        results.push(result(plan, points, rest.is_some()));
+        results.push(result(context, plan, points, ascending, rest.is_some()));
         // Reading from memory never waits by itself: hundreds of queries give way to other requests in between.
         tokio::task::yield_now().await;
         if let Some(done) = rest {
-            next = Some(Cursor { query: index, done });
-            break;
+            return Ok((results, Some(Cursor { query: index, done })));
         }
         (index, done) = (index + 1, 0);
     }
-    Ok(GetMetricDataOutput {
-        metric_data_results: Some(results),
-        next_token: next.map(|cursor| binding.token(&cursor)).transpose()?,
-        messages: Some(Vec::new()),
-    })
+    Ok((results, None))
 }
 
 fn page_max(asked: Option<i32>) -> Result<usize, ApiError> {
@@ -103,101 +123,75 @@ fn page_max(asked: Option<i32>) -> Result<usize, ApiError> {
     }
 }
 
-/// Checks all queries; those with `ReturnData` false are checked too, then left out.
-fn plans(
-    caller: &Caller,
-    queries: Vec<MetricDataQuery>,
-    asked: TimeRange,
-    now: Timestamp,
-) -> Result<Vec<Plan>, ApiError> {
+fn offset(options: Option<LabelOptions>) -> Result<UtcOffset, ApiError> {
+    match options.and_then(|options| options.timezone) {
+        None => Ok(UtcOffset::default()),
+        Some(timezone) => UtcOffset::parse(&timezone).map_err(|error| refuse::validation(error.to_string())),
+    }
+}
+
+/// Checks all queries, those with `ReturnData` false too; one at least must return data.
+fn checked(caller: &Caller, queries: Vec<MetricDataQuery>) -> Result<(Vec<Query>, Vec<usize>), ApiError> {
     if queries.is_empty() {
         return Err(refuse::validation("The parameter MetricDataQueries is required."));
     }
     if queries.len() > METRIC_QUERIES_MAX {
         return Err(refuse::validation(refuse::too_many("MetricDataQueries", METRIC_QUERIES_MAX)));
     }
-    let mut ids = HashSet::new();
-    let mut plans = Vec::with_capacity(queries.len());
-    for (index, query) in queries.into_iter().enumerate() {
-        if !ids.insert(query.id.clone()) {
-            return Err(refuse::validation("The values for parameter id in MetricDataQueries are not unique."));
-        }
-        let returned = query.return_data != Some(false);
-        let plan = plan(caller, query, &format!("MetricDataQueries.member.{}", index + 1), asked, now)?;
-        if returned {
-            plans.push(plan);
-        }
-    }
-    if plans.is_empty() {
+    let (queries, order) = metric_data::plan(&caller.scope, queries, "MetricDataQueries")?;
+    if !queries.iter().any(|query| query.returned) {
         return Err(refuse::validation("At least one of the MetricDataQueries must return data."));
     }
-    Ok(plans)
+    Ok((queries, order))
 }
 
-fn plan(caller: &Caller, query: MetricDataQuery, at: &str, asked: TimeRange, now: Timestamp) -> Result<Plan, ApiError> {
-    let is_id = query.id.starts_with(|c: char| c.is_ascii_lowercase())
-        && query.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !is_id {
-        return Err(refuse::validation(format!(
-            "The value {} for parameter {at}.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.",
-            query.id
-        )));
+/// All results of a request with expressions.
+async fn in_one_piece(
+    context: &Context<'_>,
+    queries: &[Query],
+    order: &[usize],
+    ascending: bool,
+) -> Result<GetMetricDataOutput, ApiError> {
+    let answers = metric_data::evaluate(context, queries, order).await?;
+    let mut results = Vec::new();
+    let mut messages = Vec::new();
+    for (query, answer) in queries.iter().zip(answers).filter(|(query, _)| query.returned) {
+        let Answer { series, messages: told } = answer;
+        messages.extend(told.into_iter().map(|(code, text)| message(code, text)));
+        if query.forbidden {
+            results.push(data_result(
+                query.id.clone(),
+                query.label.clone().unwrap_or_default(),
+                Vec::new(),
+                "Forbidden",
+            ));
+        }
+        for series in series {
+            let points = series.timestamps.iter().map(|start| Timestamp(*start)).zip(series.values);
+            let points = if ascending { points.collect() } else { points.rev().collect() };
+            results.push(data_result(query.id.clone(), series.label, points, "Complete"));
+        }
     }
-    let stat = match (query.metric_stat, query.expression) {
-        (Some(_), Some(_)) => {
-            let (one, other) = (format!("{at}.MetricStat"), format!("{at}.Expression"));
-            return Err(refuse::validation(refuse::exclusive_text(one, other)));
-        }
-        (Some(stat), None) => stat,
-        (None, Some(_)) => {
-            return Err(refuse::validation(format!(
-                "The parameter {at}.Expression cannot be served: metric math is not implemented yet. Use MetricStat."
-            )));
-        }
-        (None, None) => {
-            return Err(refuse::validation(format!(
-                "At least one of the parameters {at}.Expression and {at}.MetricStat must be specified."
-            )));
-        }
-    };
-    let (statistic, query_of_stat) = stat_query(caller, stat, at, asked, now)?;
-    Ok(Plan {
-        id: query.id,
-        label: query.label.unwrap_or_else(|| query_of_stat.name.clone()),
-        statistic,
-        query: query_of_stat,
-        forbidden: query.account_id.is_some_and(|account| account != caller.scope.account),
-    })
+    Ok(GetMetricDataOutput { metric_data_results: Some(results), next_token: None, messages: Some(messages) })
 }
 
-fn stat_query(
-    caller: &Caller,
-    stat: MetricStat,
-    at: &str,
-    asked: TimeRange,
-    now: Timestamp,
-) -> Result<(Statistic, MetricQuery), ApiError> {
-    let required = |value: Option<String>, name: &str| {
-        value.ok_or_else(|| refuse::validation(format!("The parameter {at}.MetricStat.Metric.{name} is required.")))
-    };
-    let statistic = Statistic::parse(&stat.stat).map_err(|_| {
-        refuse::validation(format!("The value {} for parameter {at}.MetricStat.Stat is not supported.", stat.stat))
-    })?;
-    let period_ms = metrics::check_period(i64::from(stat.period)).map_err(|error| {
-        refuse::validation(error.to_string().replace("parameter Period", &format!("parameter {at}.MetricStat.Period")))
-    })?;
-    let query = MetricQuery {
-        account: caller.scope.account.clone(),
-        region: caller.scope.region.clone(),
-        namespace: required(stat.metric.namespace, "Namespace")?,
-        name: required(stat.metric.metric_name, "MetricName")?,
-        dimensions: sorted(stat.metric.dimensions),
-        unit: stat.unit,
-        period_ms,
-        range: metrics::round_range(now, asked, period_ms),
-        raw: !statistic.is_plain(),
-    };
-    Ok((statistic, query))
+fn message(code: &str, text: String) -> MessageData {
+    MessageData { code: Some(code.to_owned()), value: Some(text) }
+}
+
+/// The plan of a query of one metric; `None` when it returns nothing.
+fn plan(context: &Context<'_>, query: Query) -> Option<Plan> {
+    let Source::Metric(source) = query.source else { return None };
+    query.returned.then(|| Plan {
+        id: query.id,
+        label: query.label,
+        query: MetricQuery {
+            range: metrics::round_range(context.now, context.asked, source.period_ms),
+            ..source.query(context.scope, context.asked, context.now)
+        },
+        source,
+        forbidden: query.forbidden,
+    })
 }
 
 /// Up to `max` points in scan order, going on after `done` periods; with them, how many periods are done when more are left.
@@ -265,7 +259,7 @@ async fn read_together(
     let read = metrics::periods_of_all(&watch.store, &queries, span(first, low, high)).await?;
     let points = |(plan, periods): (&Plan, Vec<(Timestamp, Samples)>)| {
         let values =
-            periods.into_iter().filter_map(|(start, samples)| Some((start, samples.evaluate(&plan.statistic)?)));
+            periods.into_iter().filter_map(|(start, samples)| Some((start, samples.evaluate(&plan.source.statistic)?)));
         let mut points: Vec<(Timestamp, f64)> = values.collect();
         if !ascending {
             points.reverse();
@@ -294,10 +288,19 @@ async fn read_periods(watch: &Watch, plan: &Plan, low: i64, high: i64) -> Result
     let query = MetricQuery { range: span(&plan.query, low, high), ..plan.query.clone() };
     // Without a unit, data of several units are taken together: a result has room for one value per period only.
     let periods = metrics::periods(&watch.store, &query).await?;
-    Ok(periods.into_iter().filter_map(|(start, samples)| Some((start, samples.evaluate(&plan.statistic)?))).collect())
+    Ok(periods
+        .into_iter()
+        .filter_map(|(start, samples)| Some((start, samples.evaluate(&plan.source.statistic)?)))
+        .collect())
 }
 
-fn result(plan: &Plan, points: Vec<(Timestamp, f64)>, partial: bool) -> MetricDataResult {
+fn result(
+    context: &Context<'_>,
+    plan: &Plan,
+    points: Vec<(Timestamp, f64)>,
+    ascending: bool,
+    partial: bool,
+) -> MetricDataResult {
     let status = if plan.forbidden {
         "Forbidden"
     } else if partial {
@@ -305,10 +308,43 @@ fn result(plan: &Plan, points: Vec<(Timestamp, f64)>, partial: bool) -> MetricDa
     } else {
         "Complete"
     };
+    let label = match plan.label.as_deref() {
+        None => plan.source.name.clone(),
+        Some(label) if !label.contains("${") => label.to_owned(),
+        Some(label) => dynamic_label(context, plan, label, &points, ascending),
+    };
+    data_result(plan.id.clone(), label, points, status)
+}
+
+/// The dynamic parts are about the points of this page.
+fn dynamic_label(
+    context: &Context<'_>,
+    plan: &Plan,
+    label: &str,
+    points: &[(Timestamp, f64)],
+    ascending: bool,
+) -> String {
+    let mut in_order: Vec<(i64, f64)> = points.iter().map(|(start, value)| (start.0, *value)).collect();
+    if !ascending {
+        in_order.reverse();
+    }
+    let (times, values): (Vec<i64>, Vec<f64>) = in_order.into_iter().unzip();
+    let series = Series {
+        id: None,
+        label: plan.source.name.clone(),
+        period_ms: plan.source.period_ms,
+        timestamps: times.into(),
+        values,
+        metric: Some(Arc::new(metric_data::identity(context.scope, &plan.source))),
+    };
+    metric_data::render(context, label, &series)
+}
+
+fn data_result(id: String, label: String, points: Vec<(Timestamp, f64)>, status: &str) -> MetricDataResult {
     let (timestamps, values) = points.into_iter().unzip();
     MetricDataResult {
-        id: Some(plan.id.clone()),
-        label: Some(plan.label.clone()),
+        id: Some(id),
+        label: Some(label),
         timestamps: Some(timestamps),
         values: Some(values),
         status_code: Some(status.to_owned()),

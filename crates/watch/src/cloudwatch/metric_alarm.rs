@@ -1,12 +1,18 @@
 //! An alarm of the catalog as the API shows it.
 
+use crate::alarms::memory::Memory;
+use crate::alarms::observe;
 use catalog::Alarm;
 use model::arn;
-use wire::cloudwatch::{Dimension, MetricAlarm};
+use wire::cloudwatch::{Dimension, EvaluationWindow, MetricAlarm, WallClockWindow, WarmUpConfiguration};
 
 /// The alarm as DescribeAlarms and DescribeAlarmsForMetric answer it.
 pub fn metric_alarm(alarm: Alarm) -> MetricAlarm {
+    let memory = Memory::of(&alarm);
     let configuration = alarm.configuration;
+    let on_one = configuration.metrics.is_empty() && configuration.promql.is_none();
+    let on_band = configuration.threshold_metric_id.is_some();
+    let metrics: Vec<_> = configuration.metrics.iter().map(|query| observe::data_query(query, None)).collect();
     // All four were i32 when the client put them.
     let narrow = |number: i64| i32::try_from(number).ok();
     MetricAlarm {
@@ -23,16 +29,27 @@ pub fn metric_alarm(alarm: Alarm) -> MetricAlarm {
         state_reason_data: alarm.state_reason_data,
         state_updated_timestamp: Some(alarm.state_updated),
         state_transitioned_timestamp: Some(alarm.state_transitioned),
-        metric_name: Some(configuration.metric_name),
-        namespace: Some(configuration.namespace),
+        metric_name: on_one.then_some(configuration.metric_name),
+        namespace: on_one.then_some(configuration.namespace),
         statistic: configuration.statistic,
         extended_statistic: configuration.extended_statistic,
         dimensions: Some(configuration.dimensions.into_iter().map(|(name, value)| Dimension { name, value }).collect()),
-        period: narrow(configuration.period_secs),
+        period: narrow(configuration.period_secs).filter(|_| on_one),
         unit: configuration.unit,
         evaluation_periods: narrow(configuration.evaluation_periods),
         datapoints_to_alarm: configuration.datapoints_to_alarm.and_then(narrow),
-        threshold: Some(configuration.threshold),
+        threshold: (!on_band).then_some(configuration.threshold),
+        metrics: (!on_one).then_some(metrics),
+        threshold_metric_id: configuration.threshold_metric_id,
+        evaluation_state: memory.evaluation_state,
+        evaluation_window: configuration.wall_clock.map(|clock| EvaluationWindow {
+            wall_clock_window: Some(WallClockWindow { timezone: clock.timezone }),
+            sliding_window: None,
+        }),
+        warm_up_configuration: configuration.warm_up.map(|warm_up| WarmUpConfiguration {
+            warm_up_period_duration_in_minutes: narrow(warm_up.minutes).unwrap_or_default(),
+            only_start_evaluating_after_warm_up_period_ends: Some(warm_up.whole),
+        }),
         comparison_operator: Some(configuration.comparison_operator),
         treat_missing_data: configuration.treat_missing_data,
         evaluate_low_sample_count_percentile: configuration.evaluate_low_sample_count_percentile,

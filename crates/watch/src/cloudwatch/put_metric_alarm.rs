@@ -3,21 +3,23 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>. A new alarm starts in
 //! INSUFFICIENT_DATA ("Unchecked: Initial alarm creation") and is evaluated at the next tick. Tags are taken on creation only.
 //!
-//! What differs: alarms on one metric with a static threshold only. Metric math (`Metrics`), anomaly bands
-//! (`ThresholdMetricId`), PromQL (`EvaluationCriteria`), wall-clock windows, warm-up and tag propagation are refused by
-//! name, so that no alarm is taken that would not be evaluated as asked.
+//! What differs: PromQL (`EvaluationCriteria`) and tag propagation are refused by name, so that no alarm is taken that would
+//! not be evaluated as asked. The period of an alarm on `Metrics` is the longest of its queries.
 
 use super::{refuse, tags};
 use crate::Watch;
-use crate::alarms::{evaluate, history};
-use catalog::{Alarm, AlarmConfiguration, AlarmState};
+use crate::alarms::memory::Memory;
+use crate::alarms::{evaluate, history, observe, window};
+use crate::metric_data::{self, Query, Source};
+use catalog::{Alarm, AlarmConfiguration, AlarmState, AlarmWarmUp, WallClock};
 use model::arn::{self, Arn};
-use model::limits::METRIC_DIMENSIONS_MAX;
-use model::{Caller, Scope};
+use model::limits::{ALARM_METRICS_MAX, ALARM_QUERIES_MAX, METRIC_DIMENSIONS_MAX};
+use model::{Caller, Scope, Timestamp};
+use query::metric_math::{CallKind, ExternalCall, Type};
 use query::statistics::Statistic;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use wire::ApiError;
-use wire::cloudwatch::PutMetricAlarmInput;
+use wire::cloudwatch::{EvaluationWindow, MetricDataQuery, PutMetricAlarmInput};
 use wire::shape::Empty;
 
 #[cfg(test)]
@@ -25,6 +27,8 @@ mod tests;
 
 /// How often a put is tried again when the alarm changes under it.
 const ATTEMPTS: usize = 8;
+/// How deep expressions of an alarm may refer to one another: there are no more of them.
+const QUERY_DEPTH_MAX: usize = ALARM_QUERIES_MAX;
 /// Longest range an alarm with a period below an hour looks at, seconds.
 const DAY_SECS: i64 = 86_400;
 /// Longest range any other alarm looks at, seconds.
@@ -39,7 +43,7 @@ pub async fn put_metric_alarm(
     let name = std::mem::take(&mut input.alarm_name);
     let tags = tags::checked(input.tags.take().unwrap_or_default())?;
     let actions_enabled = input.actions_enabled.unwrap_or(true);
-    let configuration = configuration(&caller.scope, input)?;
+    let configuration = configuration(&caller.scope, input, watch.clock.now())?;
     let interval_ms = evaluate::interval_ms(&configuration);
     for _ in 0..ATTEMPTS {
         let now = watch.clock.now();
@@ -64,6 +68,7 @@ pub async fn put_metric_alarm(
                     state_reason_data: None,
                     state_updated: now,
                     state_transitioned: now,
+                    memory: first_memory(&configuration, now),
                 };
                 let arn = arn::alarm(&alarm.scope, &alarm.name);
                 watch.catalog.create_alarm(&alarm, interval_ms, &[history::created(&alarm, now)], &arn, &tags).await?
@@ -76,35 +81,20 @@ pub async fn put_metric_alarm(
     Err(contended())
 }
 
+/// What a new alarm knows: that it is warming up.
+fn first_memory(configuration: &AlarmConfiguration, now: Timestamp) -> Option<String> {
+    configuration.warm_up.map(|_| Memory { warming_since_ms: Some(now.0), ..Memory::default() }.text())
+}
+
 /// The refusal when an alarm keeps changing while a request works on it.
 pub fn contended() -> ApiError {
     ApiError::new(&wire::error::common::THROTTLING, "Rate exceeded")
 }
 
 fn refuse_unsupported(input: &PutMetricAlarmInput) -> Result<(), ApiError> {
-    let band = matches!(
-        input.comparison_operator.as_deref(),
-        Some("LessThanLowerOrGreaterThanUpperThreshold" | "LessThanLowerThreshold" | "GreaterThanUpperThreshold")
-    );
-    if input.threshold.is_some() && input.threshold_metric_id.is_some() {
-        return Err(refuse::validation("Threshold and ThresholdMetricId cannot both be set"));
-    }
-    if input.metrics.is_some() && input.metric_name.is_some() {
-        return Err(refuse::validation("MetricName should not be set if list of Metrics is set"));
-    }
-    let window = input.evaluation_window.as_ref();
     let unsupported = [
-        (input.metrics.as_ref().is_some_and(|metrics| !metrics.is_empty()), "Metrics", "alarms on metric math"),
         (input.evaluation_criteria.is_some(), "EvaluationCriteria", "PromQL alarms"),
         (input.evaluation_interval.is_some(), "EvaluationInterval", "PromQL alarms"),
-        (input.threshold_metric_id.is_some(), "ThresholdMetricId", "alarms on an anomaly detection band"),
-        (band, "ComparisonOperator", "alarms on an anomaly detection band"),
-        (
-            window.is_some_and(|window| window.wall_clock_window.is_some()),
-            "EvaluationWindow.WallClockWindow",
-            "wall-clock windows",
-        ),
-        (input.warm_up_configuration.is_some(), "WarmUpConfiguration", "warm-up periods"),
         (input.action_configuration.is_some(), "ActionConfiguration", "tag propagation"),
     ];
     match unsupported.into_iter().find(|(given, ..)| *given) {
@@ -116,25 +106,39 @@ fn refuse_unsupported(input: &PutMetricAlarmInput) -> Result<(), ApiError> {
 }
 
 /// The configuration, after AWS's checks across members.
-fn configuration(scope: &Scope, input: PutMetricAlarmInput) -> Result<AlarmConfiguration, ApiError> {
-    let metric_name = input.metric_name.ok_or_else(|| refuse::validation("MetricName must not be null"))?;
-    let namespace = input.namespace.ok_or_else(|| refuse::validation("Namespace must not be null"))?;
-    let period_secs = i64::from(input.period.ok_or_else(|| refuse::validation("Period must not be null"))?);
-    let evaluation_periods = i64::from(input.evaluation_periods.ok_or_else(|| null_member("evaluationPeriods"))?);
-    let comparison_operator = input.comparison_operator.ok_or_else(|| null_member("comparisonOperator"))?;
-    let threshold = input.threshold.ok_or_else(|| refuse::validation("Threshold must not be null"))?;
-    if !threshold.is_finite() {
-        return Err(refuse::validation("Threshold must be a finite number"));
+fn configuration(
+    scope: &Scope,
+    mut input: PutMetricAlarmInput,
+    now: Timestamp,
+) -> Result<AlarmConfiguration, ApiError> {
+    let mut configuration = AlarmConfiguration::default();
+    match input.metrics.take().filter(|metrics| !metrics.is_empty()) {
+        Some(metrics) => queries(scope, &input, metrics, &mut configuration)?,
+        None => one_metric(&mut input, &mut configuration)?,
     }
-    let datapoints_to_alarm = input.datapoints_to_alarm.map(i64::from);
-    check_range(period_secs, evaluation_periods, datapoints_to_alarm)?;
-    check_statistic(input.statistic.as_deref(), input.extended_statistic.as_deref())?;
+    configuration.evaluation_periods =
+        i64::from(input.evaluation_periods.ok_or_else(|| null_member("evaluationPeriods"))?);
+    configuration.comparison_operator =
+        input.comparison_operator.take().ok_or_else(|| null_member("comparisonOperator"))?;
+    compare_with(&input, &mut configuration)?;
+    configuration.datapoints_to_alarm = input.datapoints_to_alarm.map(i64::from);
+    let period_secs = observe::period_secs(&configuration);
+    check_range(period_secs, configuration.evaluation_periods, configuration.datapoints_to_alarm)?;
     check_word(
         "TreatMissingData",
         input.treat_missing_data.as_deref(),
         &["breaching", "notBreaching", "ignore", "missing"],
     )?;
     check_low_samples(&input.evaluate_low_sample_count_percentile, input.extended_statistic.as_deref())?;
+    if let Some(window) = input.evaluation_window.take() {
+        configuration.wall_clock = wall_clock(window, period_secs, now)?;
+    }
+    if let Some(warm_up) = &input.warm_up_configuration {
+        configuration.warm_up = Some(AlarmWarmUp {
+            minutes: i64::from(warm_up.warm_up_period_duration_in_minutes),
+            whole: warm_up.only_start_evaluating_after_warm_up_period_ends == Some(true),
+        });
+    }
     let actions = |given: Option<Vec<String>>| {
         let given = given.unwrap_or_default();
         given.iter().try_for_each(|action| check_action(scope, action)).map(|()| given)
@@ -144,20 +148,137 @@ fn configuration(scope: &Scope, input: PutMetricAlarmInput) -> Result<AlarmConfi
         ok_actions: actions(input.ok_actions)?,
         alarm_actions: actions(input.alarm_actions)?,
         insufficient_data_actions: actions(input.insufficient_data_actions)?,
-        namespace,
-        metric_name,
-        dimensions: dimensions(input.dimensions)?,
         statistic: input.statistic,
         extended_statistic: input.extended_statistic,
         unit: input.unit,
-        period_secs,
-        evaluation_periods,
-        datapoints_to_alarm,
-        threshold,
-        comparison_operator,
         treat_missing_data: input.treat_missing_data,
         evaluate_low_sample_count_percentile: input.evaluate_low_sample_count_percentile,
+        ..configuration
     })
+}
+
+/// An alarm on one metric.
+fn one_metric(input: &mut PutMetricAlarmInput, configuration: &mut AlarmConfiguration) -> Result<(), ApiError> {
+    configuration.metric_name =
+        input.metric_name.take().ok_or_else(|| refuse::validation("MetricName must not be null"))?;
+    configuration.namespace = input.namespace.take().ok_or_else(|| refuse::validation("Namespace must not be null"))?;
+    configuration.period_secs = i64::from(input.period.ok_or_else(|| refuse::validation("Period must not be null"))?);
+    configuration.dimensions = dimensions(input.dimensions.take())?;
+    check_statistic(input.statistic.as_deref(), input.extended_statistic.as_deref())
+}
+
+/// An alarm on metric math, a band or Metrics Insights: one query returns data, besides the band.
+fn queries(
+    scope: &Scope,
+    input: &PutMetricAlarmInput,
+    metrics: Vec<MetricDataQuery>,
+    configuration: &mut AlarmConfiguration,
+) -> Result<(), ApiError> {
+    let given = [
+        (input.metric_name.is_some(), "MetricName"),
+        (input.namespace.is_some(), "Namespace"),
+        (input.dimensions.as_ref().is_some_and(|given| !given.is_empty()), "Dimensions"),
+        (input.period.is_some(), "Period"),
+        (input.unit.is_some(), "Unit"),
+        (input.statistic.is_some(), "Statistic"),
+        (input.extended_statistic.is_some(), "ExtendedStatistic"),
+    ];
+    if let Some((_, parameter)) = given.into_iter().find(|(given, _)| *given) {
+        return Err(refuse::validation(format!("{parameter} should not be set if list of Metrics is set")));
+    }
+    if metrics.len() > ALARM_QUERIES_MAX {
+        return Err(refuse::validation(refuse::too_many("Metrics", ALARM_QUERIES_MAX)));
+    }
+    configuration.metrics = metrics.iter().map(observe::alarm_query).collect();
+    let (queries, _) = metric_data::plan(scope, metrics, "Metrics")?;
+    let band = input.threshold_metric_id.as_deref();
+    let watched: Vec<&Query> =
+        queries.iter().filter(|query| query.returned && Some(query.id.as_str()) != band).collect();
+    let [watched] = watched.as_slice() else {
+        return Err(refuse::validation(match watched.len() {
+            0 => "Exactly one element of the metrics list should return data.".to_owned(),
+            _ => "Exactly one element of the metrics list should return data, but more than one do.".to_owned(),
+        }));
+    };
+    let types: HashMap<&str, &Source> = queries.iter().map(|query| (query.id.as_str(), &query.source)).collect();
+    let type_of = |id: &str| type_of(&types, id, QUERY_DEPTH_MAX);
+    for query in &queries {
+        let Source::Math(expression) = &query.source else { continue };
+        let is_search = |call: &&ExternalCall| matches!(call.kind, CallKind::Search { .. });
+        if expression.references().calls.iter().any(|call| is_search(&call)) || query.id == watched.id {
+            expression.check_alarm(&type_of).map_err(|error| refuse::validation(error.in_expression(&query.id)))?;
+        }
+    }
+    let metrics = queries.iter().filter(|query| matches!(query.source, Source::Metric(_))).count();
+    if metrics > ALARM_METRICS_MAX {
+        return Err(refuse::validation(format!(
+            "An alarm can be based on at most {ALARM_METRICS_MAX} metrics, and {metrics} are given."
+        )));
+    }
+    if let Some(band) = band {
+        let is_band = queries
+            .iter()
+            .any(|query| query.id == band && matches!(&query.source, Source::Math(expression) if expression.is_band()));
+        if !is_band {
+            return Err(refuse::validation(format!(
+                "ThresholdMetricId {band} must be the Id of an ANOMALY_DETECTION_BAND expression in the metrics list"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The type of a query's result, of those that refer to others as deep as that.
+fn type_of(sources: &HashMap<&str, &Source>, id: &str, depth: usize) -> Option<Type> {
+    match sources.get(id)? {
+        Source::Metric(_) => Some(Type::Series),
+        Source::Insights(insights) => Some(if insights.is_grouped() { Type::Array } else { Type::Series }),
+        Source::Math(_) if depth == 0 => None,
+        Source::Math(expression) => expression.result_type(&|id| type_of(sources, id, depth - 1)).ok(),
+    }
+}
+
+/// The threshold, or the band in its place: each goes with operators of its own.
+fn compare_with(input: &PutMetricAlarmInput, configuration: &mut AlarmConfiguration) -> Result<(), ApiError> {
+    let operator = configuration.comparison_operator.as_str();
+    let of_bands = matches!(
+        operator,
+        "LessThanLowerOrGreaterThanUpperThreshold" | "LessThanLowerThreshold" | "GreaterThanUpperThreshold"
+    );
+    match (input.threshold, &input.threshold_metric_id) {
+        (Some(_), Some(_)) => return Err(refuse::validation("Threshold and ThresholdMetricId cannot both be set")),
+        (Some(threshold), None) if !threshold.is_finite() => {
+            return Err(refuse::validation("Threshold must be a finite number"));
+        }
+        (None, Some(_)) if configuration.metrics.is_empty() => {
+            return Err(refuse::validation("ThresholdMetricId can only be set if list of Metrics is set"));
+        }
+        (Some(threshold), None) if !of_bands => configuration.threshold = threshold,
+        (None, Some(id)) if of_bands => configuration.threshold_metric_id = Some(id.clone()),
+        (None, None) if !of_bands => return Err(refuse::validation("Threshold must not be null")),
+        (None, None) => {
+            return Err(refuse::validation(format!("ThresholdMetricId must be set for ComparisonOperator {operator}")));
+        }
+        _ => {
+            let with = if of_bands { "ThresholdMetricId" } else { "Threshold" };
+            return Err(refuse::validation(format!("ComparisonOperator {operator} can only be used with {with}")));
+        }
+    }
+    Ok(())
+}
+
+fn wall_clock(window: EvaluationWindow, period_secs: i64, now: Timestamp) -> Result<Option<WallClock>, ApiError> {
+    match (window.wall_clock_window, window.sliding_window) {
+        (Some(_), Some(_)) => {
+            Err(refuse::exclusive("EvaluationWindow.WallClockWindow", "EvaluationWindow.SlidingWindow"))
+        }
+        (Some(clock), None) => {
+            window::EvaluationWindow::wall_clock(clock.timezone.as_deref(), period_secs, now)
+                .map_err(|error| refuse::validation(error.to_string()))?;
+            Ok(Some(WallClock { timezone: clock.timezone }))
+        }
+        (None, _) => Ok(None),
+    }
 }
 
 /// The sentence for members that the model once required.

@@ -3,16 +3,18 @@
 use super::MetricSource;
 use super::evaluate::Context;
 use super::read::{SharedTimes, check_size, points_of, stored};
-use model::limits::INSIGHTS_SERIES_MAX;
+use model::Scope;
+use model::SeriesKey;
+use model::limits::{INSIGHTS_SERIES_MAX, SEARCH_FOUND_MAX};
 use model::time::DAY;
 use query::metric_math::{MetricIdentity, Series};
-use query::metric_search::{SEARCH_FOUND_MAX, Search};
+use query::metric_search::Search;
 use query::metrics::{self, Cut};
 use query::metrics_insights::{GroupKey, Metric, MetricsInsights};
 use query::statistics::Statistic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use store::{SeriesFilter, SeriesKey};
+use store::SeriesFilter;
 use wire::ApiError;
 
 /// A metric without data in the range is found when it was written to not longer ago than this (search expression syntax).
@@ -52,7 +54,7 @@ pub async fn search(
         period_ms,
         timestamps: points.timestamps,
         values: points.values,
-        metric: Some(Arc::new(identity(context, source))),
+        metric: Some(Arc::new(identity(context.scope, source))),
     });
     Ok((series.collect(), is_cut))
 }
@@ -82,10 +84,10 @@ async fn find(context: &Context<'_>, search: &Search) -> Vec<Arc<SeriesKey>> {
 }
 
 /// Which metric and statistic a source is.
-pub fn identity(context: &Context<'_>, source: &MetricSource) -> MetricIdentity {
+pub fn identity(scope: &Scope, source: &MetricSource) -> MetricIdentity {
     MetricIdentity {
-        account_id: context.scope.account.clone(),
-        region: context.scope.region.clone(),
+        account_id: scope.account.clone(),
+        region: scope.region.clone(),
         namespace: source.namespace.clone(),
         metric_name: source.name.clone(),
         dimensions: source.dimensions.clone(),
@@ -134,7 +136,13 @@ pub async fn insights(
     };
     let metric_of = |key: &'_ SeriesKey| -> Metric<'_> {
         // Resources have no tags here, so that a query for one finds nothing, as AWS answers where tags are not enabled.
-        Metric { account: &key.account, namespace: &key.namespace, name: &key.name, dimensions: &key.dimensions, tags: &[] }
+        Metric {
+            account: &key.account,
+            namespace: &key.namespace,
+            name: &key.name,
+            dimensions: &key.dimensions,
+            tags: &[],
+        }
     };
     let mut series = context.watch.store.list_series(&filter);
     series.retain(|key| insights.matches(&metric_of(key), &context.scope.account));
@@ -157,6 +165,7 @@ pub async fn insights(
         (group, periods.into_iter().map(|(start, samples)| (start, *samples.totals())).collect::<Vec<_>>())
     });
     let mut shared = SharedTimes::default();
+    let names = insights.group_names();
     let answered = insights.evaluate(of_groups.collect::<Vec<_>>(), INSIGHTS_SERIES_MAX);
     Ok(answered
         .into_iter()
@@ -164,13 +173,21 @@ pub async fn insights(
             let (times, values): (Vec<i64>, Vec<f64>) =
                 group.points.into_iter().map(|(start, value)| (start.0, value)).unzip();
             let points = shared.of(&times, values);
+            let metric = MetricIdentity {
+                account_id: context.scope.account.clone(),
+                region: context.scope.region.clone(),
+                namespace: insights.namespace().to_owned(),
+                metric_name: insights.metric().to_owned(),
+                dimensions: names.iter().cloned().zip(group.group.0).collect(),
+                stat: insights.function().name().to_owned(),
+            };
             Series {
                 id: None,
                 label: group.label,
                 period_ms,
                 timestamps: points.timestamps,
                 values: points.values,
-                metric: None,
+                metric: Some(Arc::new(metric)),
             }
         })
         .collect())

@@ -10,6 +10,8 @@ mod found;
 mod plan;
 mod read;
 
-pub use evaluate::{Answer, Context, evaluate};
+pub use band::Models;
+pub use evaluate::{Answer, Context, evaluate, render};
+pub use found::identity;
 pub use plan::{MetricSource, Query, Source, plan};
 pub use read::{Points, points_of};

@@ -203,8 +203,13 @@ async fn of_two_evaluators_one_wins() {
     let plane = CloudWatch::new().await;
     plane.put_alarm("a", json!({})).await;
     let read = plane.read("a").await;
-    let change =
-        StateChange { state: catalog::AlarmState::Ok, reason: "r".into(), reason_data: None, at: plane.clock.now() };
+    let change = StateChange {
+        state: catalog::AlarmState::Ok,
+        reason: "r".into(),
+        reason_data: None,
+        at: plane.clock.now(),
+        memory: None,
+    };
     assert!(watch::alarms::transition::apply(&plane.watch, &read, &change).await.unwrap());
     assert!(!watch::alarms::transition::apply(&plane.watch, &read, &change).await.unwrap());
     assert_eq!(plane.summaries("a").await.len(), 2);

@@ -97,7 +97,7 @@ fn slots(pattern: &str) -> Vec<Slot> {
     };
     let slot = |(i, c)| Slot {
         start: Timestamp(i as i64 * MINUTE),
-        point: value(c).map(|value| Point { value, sample_count: 1.0 }),
+        point: value(c).map(|value| Point { value, sample_count: Some(1.0), band: None }),
     };
     pattern.chars().enumerate().map(slot).collect()
 }

@@ -41,7 +41,7 @@ fn clock() -> ManualClock {
 fn slots(pattern: &str, now: Timestamp) -> Vec<Slot> {
     let end = now.floor_to(MINUTE);
     let count = pattern.len() as i64;
-    let point = |value| Some(Point { value, sample_count: 1.0 });
+    let point = |value| Some(Point { value, sample_count: Some(1.0), band: None });
     let slot = |(i, c): (usize, char)| Slot {
         start: end - (count - i as i64) * MINUTE,
         point: match c {
@@ -118,7 +118,7 @@ fn each_operator_compares_as_its_name_says() {
     ] {
         let configuration =
             AlarmConfiguration { threshold: 10.0, comparison_operator: operator.into(), ..Default::default() };
-        assert_eq!([9.0, 10.0, 11.0].map(|value| breaches(&configuration, value)), breaching, "{operator}");
+        assert_eq!([9.0, 10.0, 11.0].map(|value| breaches(&configuration, &Point { value, sample_count: None, band: None })), breaching, "{operator}");
     }
 }
 
@@ -130,7 +130,7 @@ fn few_samples_keep_the_state_of_a_percentile_alarm_that_ignores_them() {
         alarm.configuration.statistic = None;
         alarm.configuration.extended_statistic = Some(statistic.into());
         alarm.configuration.evaluate_low_sample_count_percentile = low.map(Into::into);
-        let point = Some(Point { value: 12.0, sample_count: samples });
+        let point = Some(Point { value: 12.0, sample_count: Some(samples), band: None });
         next_state(&alarm, &[Slot { start: now - MINUTE, point }], now).is_some()
     };
     assert!(!with("p99", Some("ignore"), 999.0));

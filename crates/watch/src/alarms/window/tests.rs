@@ -158,7 +158,7 @@ fn five_periods_are_fetched_for_three() {
 /// Slots of five minutes up to `now`, from AWS's notation: `-` missing, anything else there.
 fn slots(pattern: &str, now: Timestamp) -> Vec<Slot> {
     let periods = EvaluationWindow::Sliding.periods(300, pattern.len(), now);
-    let point = |c| (c != '-').then_some(Point { value: 1.0, sample_count: 1.0 });
+    let point = |c| (c != '-').then_some(Point { value: 1.0, sample_count: Some(1.0), band: None });
     periods.iter().zip(pattern.chars()).map(|(period, c)| Slot { start: period.start, point: point(c) }).collect()
 }
 
