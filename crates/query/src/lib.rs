@@ -1,4 +1,4 @@
-//! Every question asked of records: filter patterns, statistics, metric buckets, lookups, SQL.
+//! Every question asked of records: filter patterns, statistics, metric buckets, metric math, lookups, SQL.
 
 pub mod anomaly;
 pub mod dynamic_label;

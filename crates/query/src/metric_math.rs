@@ -9,7 +9,7 @@
 //!   number, there is a point where the series has one. A point that would divide by zero is dropped.
 //! - Comparison and logic give 1 or 0; every number but 0 is true.
 //! - AVG, MAX, MIN, SUM, STDDEV and DATAPOINT_COUNT make S of TS, and TS of TS[]. AVG of an array counts missing points as 0.
-//! - Operators take S, TS and TS[] in any pair but TS[] with TS[].
+//! - Operators take S, TS and TS[] in any pair but TS[] with TS[]; IF takes no TS[].
 //! - IF, per point of its condition: true takes the first value, or 0 where that has no point; false takes the second, or
 //!   drops the point where that has none or is omitted. A numeric condition chooses one of the two as a whole.
 //! - MINUTE … EPOCH and TIME_SERIES have a point in every period of the request, in UTC.
@@ -42,6 +42,7 @@ mod fill;
 mod function;
 mod grid;
 mod label;
+mod order;
 mod parse;
 mod reduce;
 mod references;
@@ -55,6 +56,7 @@ mod types;
 pub use evaluate::{Inputs, MakeBand};
 pub use function::{FUNCTION_NAMES, Function};
 pub use label::result_labels;
+pub use order::evaluation_order;
 pub use references::{Band, CallKind, ExternalCall, References};
 pub use series::{MetricIdentity, Series, Value};
 pub use types::Type;

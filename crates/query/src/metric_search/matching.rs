@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::Candidate;
-use super::tokens::{is_same, tokens, whole, words};
+use super::tokens::{is_same, is_whole, tokens, whole, words};
 
 /// A condition on a metric.
 #[derive(Debug, Clone)]
@@ -71,11 +71,19 @@ impl Partial {
     }
 
     fn is_in(&self, field: &Field<'_>) -> bool {
-        let (tokens, whole) = field.tokens.get_or_init(|| (tokens(field.text), whole(field.text)));
+        if is_whole(field.text, &self.whole) {
+            return true;
+        }
+        // Most fields lack a token, which is quicker to see than to cut them.
+        let lacks = |part: &Part| part.is_cased && !field.text.contains(&part.token);
+        if self.parts.iter().any(lacks) {
+            return false;
+        }
+        let tokens = field.tokens.get_or_init(|| tokens(field.text));
         let fits = |(part, token): (&Part, &&str)| {
             if part.is_cased { part.token == **token } else { is_same(&part.token, token) }
         };
-        *whole == self.whole || tokens.windows(self.parts.len()).any(|window| self.parts.iter().zip(window).all(fits))
+        tokens.windows(self.parts.len()).any(|window| self.parts.iter().zip(window).all(fits))
     }
 }
 
@@ -83,7 +91,7 @@ impl Partial {
 pub struct Field<'a> {
     kind: FieldKind<'a>,
     text: &'a str,
-    tokens: OnceCell<(Vec<&'a str>, String)>,
+    tokens: OnceCell<Vec<&'a str>>,
 }
 
 enum FieldKind<'a> {

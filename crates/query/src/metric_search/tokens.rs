@@ -32,7 +32,16 @@ pub fn words(run: &str) -> Vec<&str> {
 
 /// All letters and digits of a name in lower case: the token that stands for the whole of it.
 pub fn whole(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    letters(text).collect()
+}
+
+/// Whether `whole` is the token that stands for the whole of a name.
+pub fn is_whole(text: &str, whole: &str) -> bool {
+    letters(text).eq(whole.chars())
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 /// Whether two tokens are the same but for their case.

@@ -142,6 +142,21 @@ fn an_alarm_takes_a_single_series_and_no_search() {
 }
 
 #[test]
+fn expressions_are_evaluated_behind_what_they_use() {
+    let order = |texts: &[(&str, &str)]| {
+        let parsed: Vec<(&str, Expression)> = texts.iter().map(|(id, text)| (*id, parse(text))).collect();
+        let expressions: Vec<(&str, &Expression)> = parsed.iter().map(|(id, expression)| (*id, expression)).collect();
+        evaluation_order(&expressions).map_err(|(index, error)| (index, error.message))
+    };
+    assert_eq!(order(&[]), Ok(vec![]));
+    assert_eq!(order(&[("e1", "m1 + m2"), ("e2", "SUM(METRICS())")]), Ok(vec![0, 1]));
+    assert_eq!(order(&[("e1", "e2 + e3"), ("e2", "e3 * 2"), ("e3", "m1"), ("e4", "1")]), Ok(vec![2, 3, 1, 0]));
+    let itself = |id: &str| format!("The expression '{id}' depends on itself");
+    assert_eq!(order(&[("e1", "e1 + 1")]), Err((0, itself("e1"))));
+    assert_eq!(order(&[("e0", "m1"), ("e1", "e2"), ("e2", "e3"), ("e3", "FILL(e1, e0)")]), Err((1, itself("e1"))));
+}
+
+#[test]
 fn labels_are_those_of_the_query_or_of_the_members() {
     let times = minutes(1);
     let one = Value::Series(series("m1", &times));
