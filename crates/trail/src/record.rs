@@ -168,7 +168,7 @@ impl<'a> Identity<'a> {
 }
 
 /// Request parameters that name a resource: (event source or empty for any, parameter, resource type).
-const NAMED: [(&str, &str, &str); 22] = [
+const NAMED: [(&str, &str, &str); 23] = [
     ("cloudtrail.amazonaws.com", "name", "AWS::CloudTrail::Trail"),
     ("cloudtrail.amazonaws.com", "trailName", "AWS::CloudTrail::Trail"),
     ("cloudtrail.amazonaws.com", "s3BucketName", "AWS::S3::Bucket"),
@@ -179,6 +179,7 @@ const NAMED: [(&str, &str, &str); 22] = [
     ("monitoring.amazonaws.com", "alarmNames", "AWS::CloudWatch::Alarm"),
     ("monitoring.amazonaws.com", "dashboardName", "AWS::CloudWatch::Dashboard"),
     ("monitoring.amazonaws.com", "dashboardNames", "AWS::CloudWatch::Dashboard"),
+    ("sns.amazonaws.com", "topicArn", "AWS::SNS::Topic"),
     ("s3.amazonaws.com", "bucketName", "AWS::S3::Bucket"),
     ("iam.amazonaws.com", "userName", "AWS::IAM::User"),
     ("iam.amazonaws.com", "roleName", "AWS::IAM::Role"),
