@@ -84,20 +84,27 @@ impl Bands {
 pub async fn models(
     context: &Context<'_>,
     queries: &[Query],
+    order: &[usize],
     at: usize,
     expression: &Expression,
 ) -> Result<Bands, ApiError> {
     let mut models = Vec::with_capacity(expression.references().bands.len());
     for band in &expression.references().bands {
-        models.push(model(context, queries, at, &band.text).await?);
+        models.push(model(context, queries, order, at, &band.text).await?);
     }
     Ok(Bands { models, asked: Cell::new(0) })
 }
 
-async fn model(context: &Context<'_>, queries: &[Query], at: usize, text: &str) -> Result<Arc<Model>, ApiError> {
+async fn model(
+    context: &Context<'_>,
+    queries: &[Query],
+    order: &[usize],
+    at: usize,
+    text: &str,
+) -> Result<Arc<Model>, ApiError> {
     let wrong = |error: String| refuse::validation(format!("Error in expression '{}': {error}", queries[at].id));
     let inner = Expression::parse(text).map_err(|error| wrong(error.to_string()))?;
-    let (mut needed, wanted) = needed(queries, at, inner);
+    let (mut needed, wanted) = needed(queries, order, at, inner);
     let key = key(context, &needed);
     if let Some(model) = context.watch.bands.get(key, context.now) {
         return Ok(model);
@@ -138,7 +145,7 @@ fn answers<'a>(
 }
 
 /// The inner expression and what it refers to, in order of evaluation; with its place.
-fn needed(queries: &[Query], at: usize, inner: Expression) -> (Vec<Query>, usize) {
+fn needed(queries: &[Query], order: &[usize], at: usize, inner: Expression) -> (Vec<Query>, usize) {
     let all = inner.references().metrics;
     let mut taken = vec![all; queries.len()];
     let mut open: Vec<String> = inner.references().ids.clone();
@@ -152,27 +159,8 @@ fn needed(queries: &[Query], at: usize, inner: Expression) -> (Vec<Query>, usize
     }
     // The query itself has the band in it.
     taken[at] = false;
-    let mut needed: Vec<Query> = Vec::new();
-    let mut left: Vec<usize> = (0..queries.len()).filter(|place| taken[*place]).collect();
-    // References go to what was put before: each round takes those whose references are there.
-    while !left.is_empty() {
-        let before = left.len();
-        left.retain(|place| {
-            let ready = match &queries[*place].source {
-                Source::Math(expression) => {
-                    expression.references().ids.iter().all(|id| needed.iter().any(|query| query.id == *id))
-                }
-                _ => true,
-            };
-            if ready {
-                needed.push(queries[*place].clone());
-            }
-            !ready
-        });
-        if left.len() == before {
-            break;
-        }
-    }
+    // `order` has each behind what it uses.
+    let mut needed: Vec<Query> = order.iter().filter(|place| taken[**place]).map(|place| queries[*place].clone()).collect();
     let wanted = needed.len();
     needed.push(Query { source: Source::Math(inner), label: None, ..queries[at].clone() });
     (needed, wanted)

@@ -72,7 +72,8 @@ pub async fn evaluate(context: &Context<'_>, queries: &[Query], order: &[usize])
                 }
             }
             Source::Math(expression) => {
-                math(context, queries, at, expression, &metrics, &values, &mut answer.messages).await?
+                let plan = Plan { queries, order, at };
+                math(context, plan, expression, &metrics, &values, &mut answer.messages).await?
             }
         };
         if query.returned {
@@ -119,22 +120,29 @@ async fn metrics(context: &Context<'_>, queries: &[Query]) -> Result<Vec<(usize,
     Ok(series.collect())
 }
 
+/// An expression among the queries of its request.
+#[derive(Clone, Copy)]
+struct Plan<'a> {
+    queries: &'a [Query],
+    order: &'a [usize],
+    at: usize,
+}
+
 async fn math(
     context: &Context<'_>,
-    queries: &[Query],
-    at: usize,
+    plan: Plan<'_>,
     expression: &Expression,
     metrics: &[Series],
     values: &HashMap<String, Value>,
     messages: &mut Vec<(&'static str, String)>,
 ) -> Result<Value, ApiError> {
-    let query = &queries[at];
+    let query = &plan.queries[plan.at];
     let references = expression.references();
     let mut calls = Vec::with_capacity(references.calls.len());
     for call in &references.calls {
         calls.push(fetch(context, query, &call.kind, messages).await?);
     }
-    let bands = band::models(context, queries, at, expression).await?;
+    let bands = band::models(context, plan.queries, plan.order, plan.at, expression).await?;
     let band = |series: &Series, deviations: f64| bands.next(context, series, deviations);
     let period_ms = query.period_ms.unwrap_or(MINUTE);
     let inputs = Inputs {

@@ -4,7 +4,7 @@ use crate::cloudwatch::refuse;
 use model::Scope;
 use model::limits::METRIC_EXPRESSION_CHARS_MAX;
 use query::dynamic_label::Label;
-use query::metric_math::{CallKind, Expression, Type};
+use query::metric_math::{CallKind, Expression, Type, evaluation_order};
 use query::metric_search::Search;
 use query::metrics;
 use query::metrics_insights::MetricsInsights;
@@ -186,49 +186,23 @@ fn is_insights(text: &str) -> bool {
     word.eq_ignore_ascii_case("SELECT")
 }
 
-/// Depth first, without recursion: a chain of references may be as long as the request.
+/// Metrics and Metrics Insights first, then expressions behind what they use.
 fn order(queries: &[Query], places: &HashMap<String, usize>) -> Result<Vec<usize>, ApiError> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Mark {
-        New,
-        Open,
-        Done,
-    }
-    let mut marks = vec![Mark::New; queries.len()];
-    let mut order = Vec::with_capacity(queries.len());
-    for first in 0..queries.len() {
-        let mut stack = vec![first];
-        while let Some(&at) = stack.last() {
-            if marks[at] != Mark::New {
-                stack.pop();
-                if marks[at] == Mark::Open {
-                    marks[at] = Mark::Done;
-                    order.push(at);
-                }
-                continue;
-            }
-            marks[at] = Mark::Open;
-            let Source::Math(expression) = &queries[at].source else { continue };
-            for id in &expression.references().ids {
-                let Some(&place) = places.get(id) else {
-                    return Err(refuse::validation(format!(
-                        "Error in expression '{}': Unresolved id '{id}'",
-                        queries[at].id
-                    )));
-                };
-                match marks[place] {
-                    Mark::Open => {
-                        return Err(refuse::validation(format!(
-                            "Error in expression '{}': Circular reference to '{id}'",
-                            queries[at].id
-                        )));
-                    }
-                    Mark::New => stack.push(place),
-                    Mark::Done => {}
-                }
-            }
+    let is_math = |at: &usize| matches!(queries[*at].source, Source::Math(_));
+    let mut order: Vec<usize> = (0..queries.len()).filter(|at| !is_math(at)).collect();
+    let mut expressions = Vec::new();
+    let mut of_expressions = Vec::new();
+    for (at, query) in queries.iter().enumerate() {
+        let Source::Math(expression) = &query.source else { continue };
+        if let Some(id) = expression.references().ids.iter().find(|id| !places.contains_key(*id)) {
+            return Err(refuse::validation(format!("Error in expression '{}': Unresolved id '{id}'", query.id)));
         }
+        expressions.push((query.id.as_str(), expression));
+        of_expressions.push(at);
     }
+    let sorted = evaluation_order(&expressions)
+        .map_err(|(index, error)| refuse::validation(error.in_expression(expressions[index].0)))?;
+    order.extend(sorted.into_iter().map(|index| of_expressions[index]));
     Ok(order)
 }
 
