@@ -3,8 +3,8 @@
 //! Reference: "Dashboard Body Structure and Syntax". Paths are JSON pointers, as AWS gives them. Known of AWS from its users'
 //! reports, and kept: the three errors of a metric widget without metrics or region, the errors of `metrics` rows (see
 //! `metric_rows`), those of a variable without values, and the warning about properties that are not expected. Where it is not
-//! known whether AWS refuses or warns, a wrong type refuses and everything else warns: a dashboard that AWS shows must not be
-//! refused here. `end` without `start` is taken by AWS and ignored, so it is a warning.
+//! known whether AWS refuses or warns, what its page calls required, a type, a word or a limit refuses, and everything else
+//! warns: a dashboard that AWS shows must not be refused here. `end` without `start` is taken by AWS and ignored, so it is a warning.
 
 mod metric;
 #[cfg(test)]

@@ -13,12 +13,12 @@ mod time_point;
 
 pub use annotations::Annotations;
 pub use labels::labels;
-pub use look::{VIEWS, read_axes, read_legend};
+pub use look::{VIEWS, read_axes, read_legend, read_table};
 pub use time_point::TimePoint;
 
 use super::findings::{Finding, Findings, Object};
 use super::metric_rows::{self, Defaults, Row};
-use super::widget_image::{AlarmAnnotation, Axis, Chart, Legend, PIXELS_MAX, Series, Theme, View, ZoneOffset};
+use super::widget_image::{AlarmAnnotation, Axis, Chart, Legend, PIXELS_MAX, Series, TableColumns, Theme, View, ZoneOffset};
 use model::{TimeRange, Timestamp};
 use serde_json::Value;
 
@@ -64,7 +64,9 @@ pub struct MetricWidget {
     pub set_period_to_time_range: bool,
     /// Single values with all their digits.
     pub full_precision: bool,
-    /// Region of all rows that name none.
+    /// What a table shows.
+    pub table: TableColumns,
+    /// Region of all rows that name none; AWS wants it to be the one that is asked.
     pub region: Option<String>,
     /// Account of all rows that name none.
     pub account: Option<String>,
@@ -113,6 +115,7 @@ impl MetricWidget {
             live_data: flag("liveData", findings),
             set_period_to_time_range: flag("setPeriodToTimeRange", findings),
             full_precision: flag("singleValueFullPrecision", findings),
+            table: read_table(object, findings),
             region: text("region", findings),
             account: text("accountId", findings),
         }
@@ -149,6 +152,7 @@ impl MetricWidget {
             zone: self.zone,
             theme: self.theme,
             full_precision: self.full_precision,
+            table: self.table.clone(),
         }
     }
 }

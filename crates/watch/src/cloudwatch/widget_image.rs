@@ -32,7 +32,7 @@ mod time_series;
 
 pub use chart::{
     AlarmAnnotation, AlarmState, Axis, Chart, HorizontalAnnotation, HorizontalFill, Legend, PIXELS_MAX, Series, Side,
-    VerticalAnnotation, VerticalFill, View,
+    Summary, TableColumns, VerticalAnnotation, VerticalFill, View,
 };
 pub use color::{Color, PALETTE, Theme};
 pub use raster::RenderError;

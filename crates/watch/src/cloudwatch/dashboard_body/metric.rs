@@ -3,7 +3,7 @@
 use super::{WIDGET_METRICS_MAX, check_times};
 use crate::cloudwatch::findings::{Findings, Object};
 use crate::cloudwatch::metric_rows::{self, Defaults};
-use crate::cloudwatch::metric_widget::{Annotations, VIEWS, read_axes, read_legend};
+use crate::cloudwatch::metric_widget::{Annotations, VIEWS, read_axes, read_legend, read_table};
 use serde_json::Value;
 
 /// What a metric widget can say.
@@ -49,7 +49,8 @@ pub fn check(widget: &Object<'_>, findings: &mut Findings) -> usize {
     if period.is_some_and(|period| !metric_rows::is_period(period)) {
         findings.warning(&widget.at("period"), "Should be 1, 5, 10, 20, 30 or a multiple of 60");
     }
-    for name in ["table", "labels", "insightRule"] {
+    read_table(widget, findings);
+    for name in ["labels", "insightRule"] {
         widget.object(name, findings);
     }
     check_times(widget, findings);
@@ -60,7 +61,13 @@ pub fn check(widget: &Object<'_>, findings: &mut Findings) -> usize {
         findings.warning(&widget.path, "A gauge should have 'yAxis.left.min' and 'yAxis.left.max'");
     }
     if let Some(annotations) = widget.object("annotations", findings) {
-        Annotations::read(&annotations, findings);
+        let alarms = Annotations::read(&annotations, findings).alarms.len();
+        if alarms > 1 {
+            findings.error(&annotations.at("alarms"), "Should NOT have more than 1 items");
+        }
+        if alarms > 0 && widget.has("metrics") {
+            findings.warning(&widget.path, "A widget with an alarm annotation should not have property 'metrics'");
+        }
     }
     let rows = widget.array("metrics", findings).unwrap_or_default();
     if rows.len() > WIDGET_METRICS_MAX {

@@ -101,6 +101,37 @@ fn what_is_wrong_is_told_with_its_place() {
             "/widgets/0/properties/data",
             "Should have required property 'queries'",
         ),
+        (widget("log", json!({ "query": "q" })), "/widgets/0/properties", "Should have required property 'region'"),
+        (
+            widget("explorer", json!({ "metrics": [] })),
+            "/widgets/0/properties",
+            "Should have required property 'labels'",
+        ),
+        (
+            widget("explorer", json!({ "metrics": [{}], "labels": [] })),
+            "/widgets/0/properties/metrics/0",
+            "Should have required property 'metricName'",
+        ),
+        (
+            widget("alarm", json!({ "alarms": [] })),
+            "/widgets/0/properties/alarms",
+            "Should NOT have fewer than 1 items",
+        ),
+        (
+            widget("alarm", json!({ "alarms": vec!["a"; 101] })),
+            "/widgets/0/properties/alarms",
+            "Should NOT have more than 100 items",
+        ),
+        (
+            widget("metric", json!({ "annotations": { "alarms": ["a", "b"] } })),
+            "/widgets/0/properties/annotations/alarms",
+            "Should NOT have more than 1 items",
+        ),
+        (
+            widget("metric", json!({ "region": "r", "metrics": [], "table": { "summaryColumns": ["MIN", "MEDIAN"] } })),
+            "/widgets/0/properties/table/summaryColumns/1",
+            "Should be equal to one of the allowed values",
+        ),
         (widget("text", json!({ "markdown": 7 })), "/widgets/0/properties/markdown", "Should be string"),
         (
             json!({ "widgets": [{ "type": "text", "width": 25, "properties": { "markdown": "" } }] }),
@@ -178,12 +209,37 @@ fn a_variable_to_choose_from_needs_values() {
         errors(&body),
         list(&[
             ("/variables/0", "Should have required property 'values'"),
+            ("/variables/0", "Should have required property 'search'"),
             ("/variables/0", "Should have required property 'populateFrom'"),
             ("/variables/0", "Should match exactly one schema in oneOf"),
         ])
     );
     let body = json!({ "widgets": [], "variables": [{ "id": "v" }] });
     assert_eq!(errors(&body).len(), 2, "type and inputType");
+}
+
+#[test]
+fn variables_have_limits() {
+    let with = |name: &str, value: Value| {
+        let mut variable = json!({ "type": "property", "property": "p", "inputType": "input", "id": "v" });
+        variable[name] = value;
+        json!({ "widgets": [], "variables": [variable] })
+    };
+    for (name, value, path, message) in [
+        ("id", json!("x".repeat(33)), "/variables/0/id", "Should NOT be longer than 32 characters"),
+        ("id", json!("a b"), "/variables/0/id", "Should match pattern \"^[0-9A-Za-z-_]*$\""),
+        ("label", json!("x".repeat(31)), "/variables/0/label", "Should NOT be longer than 30 characters"),
+        ("defaultValue", json!([]), "/variables/0/defaultValue", "Should be string,number,boolean"),
+        ("values", json!([]), "/variables/0/values", "Should NOT have fewer than 1 items"),
+        ("values", json!([{}]), "/variables/0/values/0", "Should have required property 'value'"),
+        ("type", json!("other"), "/variables/0/type", "Should be equal to one of the allowed values"),
+        ("type", json!("pattern"), "/variables/0", "Should have required property 'pattern'"),
+    ] {
+        assert_eq!(errors(&with(name, value)), list(&[(path, message)]));
+    }
+    for value in [json!(7), json!(true), json!("x".repeat(255))] {
+        assert_eq!(errors(&with("defaultValue", value)), []);
+    }
 }
 
 #[test]
@@ -206,9 +262,14 @@ fn what_aws_takes_is_only_warned_of() {
         ),
         (json!({ "widgets": [], "end": "P0D" }), "", "Property 'end' is ignored without property 'start'"),
         (
-            widget("log", json!({ "query": "SOURCE 'g'" })),
+            widget("metric", json!({ "region": "r", "metrics": [["N", "m"]], "annotations": { "alarms": ["a"] } })),
             "/widgets/0/properties",
-            "Should have required property 'region'",
+            "A widget with an alarm annotation should not have property 'metrics'",
+        ),
+        (
+            widget("metric", json!({ "region": "r", "metrics": [["N", "m"]], "view": "gauge" })),
+            "/widgets/0/properties",
+            "A gauge should have 'yAxis.left.min' and 'yAxis.left.max'",
         ),
     ] {
         assert_eq!(warnings(&body), list(&[(path, message)]), "{body}");

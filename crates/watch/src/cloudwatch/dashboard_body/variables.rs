@@ -2,6 +2,12 @@
 
 use super::VARIABLES_MAX;
 use crate::cloudwatch::findings::{Findings, Object};
+use serde_json::Value;
+
+/// Most values to choose from.
+const VALUES_MAX: usize = 500;
+/// Longest value, label of a value or default, characters.
+const TEXT_CHARS_MAX: usize = 255;
 
 /// What a variable can say.
 const KNOWN: [&str; 11] = [
@@ -37,28 +43,71 @@ fn check_variable(variable: &Object<'_>, findings: &mut Findings) {
     for name in ["type", "id", "inputType"] {
         variable.require(name, findings);
     }
-    for name in ["id", "label", "defaultValue", "search", "populateFrom"] {
-        variable.string(name, findings);
+    for (name, max) in [("id", 32), ("label", 30), ("search", 2048), ("populateFrom", 255)] {
+        let text = variable.string(name, findings);
+        check_length(text, &variable.at(name), max, findings);
     }
+    let id = variable.fields.get("id").and_then(Value::as_str);
+    if id.is_some_and(|id| !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')) {
+        findings.error(&variable.at("id"), "Should match pattern \"^[0-9A-Za-z-_]*$\"");
+    }
+    check_scalar(variable, "defaultValue", findings);
     variable.boolean("visible", findings);
     if let Some(kind) = variable.word("type", &["property", "pattern"], findings) {
         variable.require(kind, findings);
         variable.string(kind, findings);
     }
     let input = variable.word("inputType", &["input", "select", "radio"], findings);
-    let values = variable.array("values", findings).unwrap_or_default();
+    if matches!(input, Some("select" | "radio")) {
+        check_choice(variable, findings);
+    }
+    if let Some(values) = variable.array("values", findings) {
+        check_values(variable, values, findings);
+    }
+}
+
+/// What can be chosen is written down, or found by a search: AWS tells what is missing of both.
+fn check_choice(variable: &Object<'_>, findings: &mut Findings) {
+    let searched = variable.has("search") && variable.has("populateFrom");
+    if variable.has("values") || searched {
+        return;
+    }
+    for name in ["values", "search", "populateFrom"] {
+        variable.require(name, findings);
+    }
+    findings.error(&variable.path, "Should match exactly one schema in oneOf");
+}
+
+fn check_values(variable: &Object<'_>, values: &[Value], findings: &mut Findings) {
+    let at = variable.at("values");
+    if values.is_empty() {
+        findings.error(&at, "Should NOT have fewer than 1 items");
+    }
+    if values.len() > VALUES_MAX {
+        findings.error(&at, format!("Should NOT have more than {VALUES_MAX} items"));
+        return;
+    }
     for (index, value) in values.iter().enumerate() {
-        let at = format!("{}/{index}", variable.at("values"));
-        if let Some(value) = Object::of(value, at, findings) {
+        if let Some(value) = Object::of(value, format!("{at}/{index}"), findings) {
             value.require("value", findings);
-            value.string("value", findings);
-            value.string("label", findings);
+            check_scalar(&value, "value", findings);
+            let label = value.string("label", findings);
+            check_length(label, &value.at("label"), TEXT_CHARS_MAX, findings);
         }
     }
-    // What can be chosen is written down, or found by a search.
-    if matches!(input, Some("select" | "radio")) && !variable.has("values") && !variable.has("populateFrom") {
-        findings.missing(&variable.path, "values");
-        findings.missing(&variable.path, "populateFrom");
-        findings.error(&variable.path, "Should match exactly one schema in oneOf");
+}
+
+/// A string of bounded length, a number or a boolean.
+fn check_scalar(object: &Object<'_>, name: &str, findings: &mut Findings) {
+    match object.fields.get(name) {
+        None | Some(Value::Number(_) | Value::Bool(_)) => {}
+        Some(Value::String(text)) => check_length(Some(text), &object.at(name), TEXT_CHARS_MAX, findings),
+        Some(_) => findings.error(&object.at(name), "Should be string,number,boolean"),
+    }
+}
+
+fn check_length(text: Option<&str>, at: &str, max: usize, findings: &mut Findings) {
+    if text.is_some_and(|text| text.chars().count() > max) {
+        findings.error(at, format!("Should NOT be longer than {max} characters"));
     }
 }

@@ -2,12 +2,15 @@
 
 use super::metric;
 use crate::cloudwatch::findings::{Findings, Object};
+use crate::cloudwatch::metric_widget::read_legend;
 use serde_json::Value;
 
 /// The types of widgets.
 const TYPES: [&str; 7] = ["metric", "text", "log", "alarm", "explorer", "custom", "chart"];
 /// Most alarms of an alarm widget.
 const ALARMS_MAX: usize = 100;
+/// Most metrics of an explorer widget.
+const EXPLORER_METRICS_MAX: usize = 100;
 
 /// Checks one widget; answers how many metrics it shows.
 pub fn check(widget: &Value, at: &str, findings: &mut Findings) -> usize {
@@ -64,15 +67,13 @@ fn check_log(log: &Object<'_>, findings: &mut Findings) {
     ];
     log.warn_unknown(&KNOWN, "widget", findings);
     log.require("query", findings);
+    log.require("region", findings);
     for name in ["accountId", "query", "queryBy", "queryLanguage", "region", "timezone", "title"] {
         log.string(name, findings);
     }
     log.boolean("stacked", findings);
     log.word("view", &["table", "timeSeries", "bar", "pie"], findings);
     super::check_times(log, findings);
-    if !log.has("region") {
-        findings.warning(&log.path, "Should have required property 'region'");
-    }
 }
 
 fn check_alarm(alarm: &Object<'_>, findings: &mut Findings) {
@@ -81,6 +82,9 @@ fn check_alarm(alarm: &Object<'_>, findings: &mut Findings) {
     let alarms = alarm.strings("alarms", findings).unwrap_or_default();
     if alarms.len() > ALARMS_MAX {
         findings.error(&alarm.at("alarms"), format!("Should NOT have more than {ALARMS_MAX} items"));
+    }
+    if alarm.fields.get("alarms").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        findings.error(&alarm.at("alarms"), "Should NOT have fewer than 1 items");
     }
     alarm.string("title", findings);
     alarm.word("sortBy", &["default", "stateUpdatedTimestamp", "timestamp"], findings);
@@ -98,11 +102,17 @@ fn check_explorer(explorer: &Object<'_>, findings: &mut Findings) {
         ["aggregateBy", "labels", "metrics", "period", "region", "splitBy", "title", "widgetOptions"];
     explorer.warn_unknown(&KNOWN, "widget", findings);
     explorer.require("metrics", findings);
-    for (index, metric) in explorer.array("metrics", findings).unwrap_or_default().iter().enumerate() {
+    explorer.require("labels", findings);
+    let metrics = explorer.array("metrics", findings).unwrap_or_default();
+    if metrics.len() > EXPLORER_METRICS_MAX {
+        findings.error(&explorer.at("metrics"), format!("Should NOT have more than {EXPLORER_METRICS_MAX} items"));
+    }
+    for (index, metric) in metrics.iter().enumerate() {
         let at = format!("{}/{index}", explorer.at("metrics"));
         let Some(metric) = Object::of(metric, at, findings) else { continue };
+        metric.require("metricName", findings);
+        metric.require("resourceType", findings);
         for name in ["metricName", "resourceType", "stat"] {
-            metric.require(name, findings);
             metric.string(name, findings);
         }
     }
@@ -115,7 +125,7 @@ fn check_explorer(explorer: &Object<'_>, findings: &mut Findings) {
     }
     if let Some(aggregate) = explorer.object("aggregateBy", findings) {
         aggregate.string("key", findings);
-        aggregate.string("func", findings);
+        aggregate.word("func", &["AVG", "MIN", "MAX", "STDDEV", "SUM"], findings);
     }
     for name in ["region", "splitBy", "title"] {
         explorer.string(name, findings);
@@ -125,8 +135,8 @@ fn check_explorer(explorer: &Object<'_>, findings: &mut Findings) {
         options.integer("rowsPerPage", 1, i64::MAX, findings);
         options.integer("widgetsPerRow", 1, i64::MAX, findings);
         options.boolean("stacked", findings);
-        options.string("view", findings);
-        options.object("legend", findings);
+        options.word("view", &["timeSeries", "bar", "pie"], findings);
+        read_legend(&options, findings);
     }
 }
 

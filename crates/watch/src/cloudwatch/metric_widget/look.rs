@@ -1,7 +1,7 @@
 //! View, legend and axes of a metric widget.
 
 use crate::cloudwatch::findings::{Findings, Object};
-use crate::cloudwatch::widget_image::{Axis, Legend, View};
+use crate::cloudwatch::widget_image::{Axis, Legend, Summary, TableColumns, View};
 
 /// The views of metric widgets.
 pub const VIEWS: [&str; 6] = ["timeSeries", "singleValue", "gauge", "bar", "pie", "table"];
@@ -42,4 +42,26 @@ pub fn read_axes(object: &Object<'_>, findings: &mut Findings) -> [Axis; 2] {
             show_units: axis.boolean("showUnits", findings).unwrap_or(true),
         }
     })
+}
+
+/// `table: {summaryColumns, showTimeSeriesData, stickySummary, layout}`; the last two say nothing to a picture.
+pub fn read_table(object: &Object<'_>, findings: &mut Findings) -> TableColumns {
+    let mut columns = TableColumns::default();
+    let Some(table) = object.object("table", findings) else { return columns };
+    table.boolean("stickySummary", findings);
+    table.word("layout", &["vertical", "horizontal"], findings);
+    columns.times = table.boolean("showTimeSeriesData", findings).unwrap_or(true);
+    if let Some(names) = table.strings("summaryColumns", findings) {
+        columns.summary.clear();
+        for (index, name) in names.into_iter().enumerate() {
+            match Summary::ALL.into_iter().find(|summary| summary.code() == name) {
+                Some(summary) => columns.summary.push(summary),
+                None => {
+                    let at = format!("{}/{index}", table.at("summaryColumns"));
+                    findings.error(&at, "Should be equal to one of the allowed values");
+                }
+            }
+        }
+    }
+    columns
 }

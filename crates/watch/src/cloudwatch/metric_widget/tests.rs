@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cloudwatch::metric_rows::Source;
-use crate::cloudwatch::widget_image::{HorizontalFill, PALETTE, Side, VerticalFill};
+use crate::cloudwatch::widget_image::{HorizontalFill, PALETTE, Side, VerticalFill, svg};
 use model::time::{DAY, HOUR, MINUTE};
 use serde_json::json;
 
@@ -77,6 +77,23 @@ fn views_are_read() {
     ] {
         let text = json!({ "metrics": [["N", "m"]], "view": name, "sparkline": true }).to_string();
         assert_eq!(MetricWidget::parse(&text).unwrap().view, view);
+    }
+}
+
+#[test]
+fn a_table_shows_the_columns_asked_for() {
+    let text = json!({ "metrics": [["N", "m"]], "view": "table", "start": "1970-01-01T00:00:00Z", "end": "1970-01-01T01:00:00Z",
+        "table": { "summaryColumns": ["MAX", "AVG"], "showTimeSeriesData": false, "layout": "vertical", "stickySummary": true } });
+    let widget = MetricWidget::parse(&text.to_string()).unwrap();
+    let points = vec![(Timestamp(0), 2.0), (Timestamp(MINUTE), 5.0)];
+    let series = widget.rows[0].series("m".into(), None, points);
+    let range = widget.range(Timestamp(0)).unwrap();
+    let drawn = svg(&widget.chart(range, vec![series], vec![]));
+    for text in [">Max<", ">Average<", ">5<", ">3.5<"] {
+        assert!(drawn.contains(text), "{text}: {drawn}");
+    }
+    for text in [">Min<", ">Sum<", ">00:01<"] {
+        assert!(!drawn.contains(text), "{text}: {drawn}");
     }
 }
 

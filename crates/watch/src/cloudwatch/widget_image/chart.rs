@@ -40,6 +40,8 @@ pub struct Chart {
     pub theme: Theme,
     /// Single values with all their digits.
     pub full_precision: bool,
+    /// What a table shows beside names.
+    pub table: TableColumns,
 }
 
 impl Default for Chart {
@@ -61,6 +63,7 @@ impl Default for Chart {
             zone: ZoneOffset::default(),
             theme: Theme::Light,
             full_precision: false,
+            table: TableColumns::default(),
         }
     }
 }
@@ -84,8 +87,52 @@ pub enum View {
         /// With a small line of all values below.
         sparkline: bool,
     },
-    /// Minimum, maximum, sum and average of each series, and its latest values.
+    /// Figures that sum each series up, and its latest values.
     Table,
+}
+
+/// The columns of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableColumns {
+    /// The figures that sum a series up.
+    pub summary: Vec<Summary>,
+    /// Whether the latest values are shown too.
+    pub times: bool,
+}
+
+impl Default for TableColumns {
+    /// AWS's default: all.
+    fn default() -> Self {
+        Self { summary: Summary::ALL.to_vec(), times: true }
+    }
+}
+
+/// A figure that sums a series up, over the points that are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summary {
+    /// The smallest value.
+    Min,
+    /// The largest value.
+    Max,
+    /// All values added.
+    Sum,
+    /// The sum by the number of points.
+    Average,
+}
+
+impl Summary {
+    /// All, in AWS's order.
+    pub const ALL: [Summary; 4] = [Summary::Min, Summary::Max, Summary::Sum, Summary::Average];
+
+    /// As `summaryColumns` names it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Summary::Min => "MIN",
+            Summary::Max => "MAX",
+            Summary::Sum => "SUM",
+            Summary::Average => "AVG",
+        }
+    }
 }
 
 /// One line.

@@ -20,11 +20,19 @@ impl Color {
         Self { red, green, blue }
     }
 
-    /// Reads `#rrggbb`, the one form that AWS takes: names such as `red` are refused there.
+    /// Reads `#rrggbb`, or `#rgb` as an example of AWS has it; names such as `red` are refused there.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('#')?;
-        let is_hex = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_hex.then(|| u32::from_str_radix(digits, 16).ok().map(Self::hex)).flatten()
+        if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let number = u32::from_str_radix(digits, 16).ok()?;
+        match digits.len() {
+            6 => Some(Self::hex(number)),
+            // Each digit twice.
+            3 => Some(Self::hex(((number & 0xf00) << 8 | (number & 0xf0) << 4 | number & 0xf) * 0x11)),
+            _ => None,
+        }
     }
 
     /// How light it looks, 0 (black) to 255: text on top of it is black or white by this.

@@ -392,10 +392,11 @@ fn the_same_chart_is_the_same_picture() {
 }
 
 #[test]
-fn colours_are_read_as_six_digits() {
+fn colours_are_read() {
     assert_eq!(Color::parse("#1f77B4"), Some(Color { red: 0x1f, green: 0x77, blue: 0xb4 }));
     assert_eq!(Color::hex(0x1f77b4).to_string(), "#1f77b4");
-    for wrong in ["red", "1f77b4", "#fff", "#1f77b", "#1f77b4ff", "#+f77b4", "", "#", "#ééé"] {
+    assert_eq!(Color::parse("#1aF"), Some(Color::hex(0x11aaff)));
+    for wrong in ["red", "1f77b4", "#ff", "#1f77b", "#1f77b4ff", "#+f77b4", "", "#", "#ééé"] {
         assert_eq!(Color::parse(wrong), None, "{wrong}");
     }
 }
