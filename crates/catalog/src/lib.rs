@@ -6,6 +6,7 @@
 mod alarm_configuration;
 mod alarm_history;
 mod alarms;
+mod anomaly_detectors;
 mod channels;
 mod copy;
 mod dashboards;
@@ -25,6 +26,7 @@ pub use alarm_configuration::{
 };
 pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem};
 pub use alarms::{Alarm, AlarmFilter, AlarmState, StateChange};
+pub use anomaly_detectors::AnomalyDetector;
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};

@@ -82,6 +82,8 @@ pub const INSIGHTS_SERIES_MAX: usize = 10_000;
 pub const BAND_POINTS_MAX: usize = 20_160;
 /// Anomaly detection: most models that are kept; ours.
 pub const BAND_MODELS_MAX: usize = 10_000;
+/// GetMetricWidgetImage: most images drawn at the same time; ours.
+pub const IMAGES_AT_ONCE_MAX: usize = 2;
 /// Metric alarms: most entries of `Metrics` (PutMetricAlarm).
 pub const ALARM_QUERIES_MAX: usize = 20;
 /// Metric alarms: most metrics among them (PutMetricAlarm).

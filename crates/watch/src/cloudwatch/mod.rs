@@ -1,6 +1,7 @@
 //! CloudWatch operations: one file per operation, named after the CLI command.
 
 mod alarm_actions;
+pub(crate) mod anomaly_detectors;
 pub mod dashboard_body;
 mod dashboards;
 mod delete_alarms;
@@ -10,6 +11,7 @@ mod describe_alarms_for_metric;
 pub mod findings;
 mod get_metric_data;
 mod get_metric_statistics;
+mod get_metric_widget_image;
 mod list_metrics;
 mod metric_alarm;
 pub mod metric_rows;
@@ -17,7 +19,7 @@ pub mod metric_widget;
 mod put_dashboard;
 mod put_metric_alarm;
 mod put_metric_data;
-mod refuse;
+pub(crate) mod refuse;
 mod series;
 mod set_alarm_state;
 mod table;

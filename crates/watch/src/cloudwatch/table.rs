@@ -1,9 +1,9 @@
 //! The rows of the CloudWatch operations: what each is named, who may call it, and the function that does it.
 
 use super::{
-    alarm_actions, dashboards, delete_alarms, describe_alarm_history, describe_alarms, describe_alarms_for_metric,
-    get_metric_data, get_metric_statistics, list_metrics, put_dashboard, put_metric_alarm, put_metric_data,
-    set_alarm_state, tags,
+    alarm_actions, anomaly_detectors, dashboards, delete_alarms, describe_alarm_history, describe_alarms,
+    describe_alarms_for_metric, get_metric_data, get_metric_statistics, get_metric_widget_image, list_metrics,
+    put_dashboard, put_metric_alarm, put_metric_data, set_alarm_state, tags,
 };
 use crate::Watch;
 use wire::{Access, Audit, Operation, OperationShape, Service, cloudwatch, operation};
@@ -24,6 +24,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         },
         operation!(Access::Read, METRIC, cloudwatch::GetMetricData, get_metric_data::get_metric_data),
         operation!(Access::Read, METRIC, cloudwatch::GetMetricStatistics, get_metric_statistics::get_metric_statistics),
+        operation!(Access::Read, METRIC, cloudwatch::GetMetricWidgetImage, get_metric_widget_image::get_metric_widget_image),
         operation!(Access::List, MANAGEMENT, cloudwatch::ListMetrics, list_metrics::list_metrics),
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutMetricAlarm, put_metric_alarm::put_metric_alarm),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarms, describe_alarms::describe_alarms),
@@ -33,6 +34,9 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::Write, MANAGEMENT, cloudwatch::EnableAlarmActions, alarm_actions::enable_alarm_actions),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DisableAlarmActions, alarm_actions::disable_alarm_actions),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteAlarms, delete_alarms::delete_alarms),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::PutAnomalyDetector, anomaly_detectors::put_anomaly_detector),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAnomalyDetectors, anomaly_detectors::describe_anomaly_detectors),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteAnomalyDetector, anomaly_detectors::delete_anomaly_detector),
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutDashboard, put_dashboard::put_dashboard),
         operation!(Access::Read, MANAGEMENT, cloudwatch::GetDashboard, dashboards::get_dashboard),
         operation!(Access::List, MANAGEMENT, cloudwatch::ListDashboards, dashboards::list_dashboards),

@@ -1,8 +1,9 @@
 //! Anomaly detection bands: models trained on what an expression gave in the two weeks before, kept for an hour.
 
 use super::evaluate::{Answer, Context, evaluate};
-use super::plan::{Query, Source};
-use crate::cloudwatch::refuse;
+use super::plan::{MetricSource, Query, Source};
+use crate::cloudwatch::{anomaly_detectors, refuse};
+use jiff::tz::TimeZone;
 use model::limits::{BAND_MODELS_MAX, BAND_POINTS_MAX};
 use model::time::{DAY, HOUR, MINUTE};
 use model::{TimeRange, Timestamp};
@@ -19,6 +20,24 @@ use wire::ApiError;
 
 /// How long a model is used before it is trained anew.
 const FRESH_MS: i64 = HOUR;
+
+/// How a model is to be trained.
+#[derive(Debug, Clone, Default)]
+pub struct Training {
+    /// Start and end (exclusive) of times that are left out, milliseconds.
+    pub excluded: Vec<(i64, i64)>,
+    /// The zone that days and weeks go by; UTC when absent.
+    pub zone: Option<TimeZone>,
+    /// As the detector says.
+    pub options: Options,
+}
+
+impl Training {
+    fn offset_seconds(&self, at_ms: i64) -> i32 {
+        let at = jiff::Timestamp::from_millisecond(at_ms).ok();
+        self.zone.as_ref().zip(at).map_or(0, |(zone, at)| zone.to_offset(at).seconds())
+    }
+}
 
 /// Models trained lately, by what they were trained on. It only saves work: what it forgets is trained again.
 #[derive(Debug, Default)]
@@ -105,7 +124,11 @@ async fn model(
     let wrong = |error: String| refuse::validation(format!("Error in expression '{}': {error}", queries[at].id));
     let inner = Expression::parse(text).map_err(|error| wrong(error.to_string()))?;
     let (mut needed, wanted) = needed(queries, order, at, inner);
-    let key = key(context, &needed);
+    let training = match named_metric(&needed, text) {
+        Some(source) => anomaly_detectors::training(context.watch, context.scope, source).await?,
+        None => Training::default(),
+    };
+    let key = key(context, &needed, &training);
     if let Some(model) = context.watch.bands.get(key, context.now) {
         return Ok(model);
     }
@@ -116,14 +139,15 @@ async fn model(
     let long = context.asked.end - context.asked.start > DAY;
     let mut trained = None;
     for end in ends.into_iter().skip(usize::from(long)) {
-        let training = training_range(end, period_ms(&needed));
-        let context = Context { asked: training, ..*context };
+        let context = Context { asked: training_range(end, period_ms(&needed)), ..*context };
         let answers = answers(&context, &needed, &order).await?;
         let series = answers.get(wanted).and_then(|answer| answer.series.first());
         let points: Vec<(i64, f64)> = series
             .map(|series| series.timestamps.iter().copied().zip(series.values.iter().copied()).collect())
             .unwrap_or_default();
-        let model = train(&points, series.map_or(MINUTE, |series| series.period_ms), &[], &|_| 0, Options::default());
+        let period_ms = series.map_or(MINUTE, |series| series.period_ms);
+        let offset_seconds = |at_ms| training.offset_seconds(at_ms);
+        let model = train(&points, period_ms, &training.excluded, &offset_seconds, training.options);
         let is_enough = model.state() == State::Trained;
         trained = Some(model);
         if is_enough {
@@ -160,10 +184,35 @@ fn needed(queries: &[Query], order: &[usize], at: usize, inner: Expression) -> (
     // The query itself has the band in it.
     taken[at] = false;
     // `order` has each behind what it uses.
-    let mut needed: Vec<Query> = order.iter().filter(|place| taken[**place]).map(|place| queries[*place].clone()).collect();
+    let mut needed: Vec<Query> =
+        order.iter().filter(|place| taken[**place]).map(|place| queries[*place].clone()).collect();
     let wanted = needed.len();
     needed.push(Query { source: Source::Math(inner), label: None, ..queries[at].clone() });
     (needed, wanted)
+}
+
+/// The metric that a band is of, when it is of one as it is.
+fn named_metric<'a>(queries: &'a [Query], text: &str) -> Option<&'a MetricSource> {
+    queries.iter().find(|query| query.id == text.trim()).and_then(|query| match &query.source {
+        Source::Metric(source) => Some(source),
+        _ => None,
+    })
+}
+
+/// How far training on what a query gives comes.
+pub async fn training_state(
+    context: &Context<'_>,
+    queries: &[Query],
+    order: &[usize],
+    id: &str,
+) -> Result<State, ApiError> {
+    let Some(at) = queries.iter().position(|query| query.id == id) else { return Ok(State::PendingTraining) };
+    // The id alone is an expression of its query; a name that no query has stands for the place of the band.
+    let mut with_band = queries.to_vec();
+    with_band.push(Query { id: String::new(), ..queries[at].clone() });
+    let mut order = order.to_vec();
+    order.push(queries.len());
+    Ok(model(context, &with_band, &order, queries.len(), id).await?.state())
 }
 
 fn period_ms(queries: &[Query]) -> i64 {
@@ -181,9 +230,9 @@ fn training_range(end: Timestamp, period_ms: i64) -> TimeRange {
 }
 
 /// What a model is of. An hour's worth of requests for the same range share it.
-fn key(context: &Context<'_>, queries: &[Query]) -> u64 {
+fn key(context: &Context<'_>, queries: &[Query], training: &Training) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&context.scope.account, &context.scope.region, format!("{queries:?}")).hash(&mut hasher);
+    (&context.scope.account, &context.scope.region, format!("{queries:?} {training:?}")).hash(&mut hasher);
     (context.asked.start.0.div_euclid(FRESH_MS), context.asked.end.0.div_euclid(FRESH_MS)).hash(&mut hasher);
     hasher.finish()
 }

@@ -10,7 +10,7 @@ mod found;
 mod plan;
 mod read;
 
-pub use band::Models;
+pub use band::{Models, Training, training_state};
 pub use evaluate::{Answer, Context, evaluate, render};
 pub use found::identity;
 pub use plan::{MetricSource, Query, Source, plan};

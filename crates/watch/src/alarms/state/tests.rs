@@ -118,7 +118,11 @@ fn each_operator_compares_as_its_name_says() {
     ] {
         let configuration =
             AlarmConfiguration { threshold: 10.0, comparison_operator: operator.into(), ..Default::default() };
-        assert_eq!([9.0, 10.0, 11.0].map(|value| breaches(&configuration, &Point { value, sample_count: None, band: None })), breaching, "{operator}");
+        assert_eq!(
+            [9.0, 10.0, 11.0].map(|value| breaches(&configuration, &Point { value, sample_count: None, band: None })),
+            breaching,
+            "{operator}"
+        );
     }
 }
 
