@@ -1,4 +1,4 @@
-//! Every question asked of records: filter patterns, statistics, metric buckets, lookups, SQL.
+//! Every question asked of records: filter patterns, statistics, metric buckets, Metrics Insights, PromQL, lookups, SQL.
 
 pub mod error;
 pub mod events;
