@@ -2,6 +2,8 @@
 
 use crate::filter_pattern::PatternError;
 use crate::metrics::PeriodError;
+use crate::metrics_insights::SyntaxError;
+use crate::promql::PromqlError;
 #[cfg(feature = "sql")]
 use crate::sql::SqlError;
 use crate::statistics::StatisticError;
@@ -19,6 +21,12 @@ pub enum Error {
     /// A period is not one of CloudWatch's.
     #[error(transparent)]
     Period(#[from] PeriodError),
+    /// A query of Metrics Insights does not follow the grammar.
+    #[error(transparent)]
+    Insights(#[from] SyntaxError),
+    /// A query of PromQL has no answer.
+    #[error(transparent)]
+    Promql(#[from] PromqlError),
     /// A statement of SQL has no answer.
     #[cfg(feature = "sql")]
     #[error(transparent)]
@@ -32,6 +40,7 @@ impl Classify for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Error::Pattern(_) | Error::Statistic(_) | Error::Period(_) => ErrorKind::Invalid,
+            Error::Insights(_) | Error::Promql(_) => ErrorKind::Invalid,
             #[cfg(feature = "sql")]
             Error::Sql(error) => error.kind(),
             Error::Store(error) => error.kind(),

@@ -1,4 +1,5 @@
 //! Every question asked of records: filter patterns, statistics, metric buckets, metric math, lookups, SQL.
+//! Every question asked of records: filter patterns, statistics, metric buckets, Metrics Insights, PromQL, lookups, SQL.
 
 pub mod anomaly;
 pub mod dynamic_label;

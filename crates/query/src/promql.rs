@@ -16,6 +16,10 @@
 //! the buckets of a classic histogram and all others for metrics with that percentile. Of more than a selector the first
 //! three take what only adds up and scales histograms.
 //!
+//! CloudWatch's samples are what happened in their periods, not counters that only grow: how often something happens in a
+//! second is `sum_over_time({Invocations, __stat__="Sum"}[5m]) / 300`, while `rate` would take every decrease for a reset (AWS
+//! says the same of its delta histograms).
+//!
 //! **Prometheus's semantics**: 5 minutes of lookback; windows open on the left, closed on the right; subqueries on multiples of
 //! their step, of one minute unless said; extrapolation and resets of counters; UTF-8 names. There are no staleness markers
 //! (samples that are one are ignored), no native histograms, no annotations.

@@ -278,7 +278,8 @@ proptest! {
         let metrics: Observed = metrics
             .into_iter()
             .map(|(key, periods)| {
-                let periods = periods.into_iter().map(|(at, values)| (Timestamp(at), values.into_iter().map(f64::from).collect()));
+                let floats = |values: Vec<i32>| values.into_iter().map(f64::from).collect();
+                let periods = periods.into_iter().map(|(at, values)| (Timestamp(at), floats(values)));
                 (GroupKey(vec![key]), periods.collect())
             })
             .collect();

@@ -6,14 +6,17 @@
 //! the metric's name among the matchers and not in quotes.
 
 use super::{NESTING_MAX, PromqlError, QUERY_CHARS_MAX};
-use promql_parser::util::parse_str_radix;
+use promql_parser::util::{parse_str_radix, unquote_string};
+use regex::{Regex, RegexBuilder};
 use std::iter::Peekable;
 use std::str::CharIndices;
 
 /// Most operators in a query.
 const OPERATORS_MAX: usize = 500;
-/// Most regex matchers in a query.
-const REGEXES_MAX: usize = 64;
+/// Most regexes among the matchers of a query, and again in its calls of label_replace.
+pub const REGEXES_MAX: usize = 32;
+/// Most memory of a compiled regex, bytes: room for as many alternatives as a query has, not for `\w{200}`.
+const REGEX_BYTES_MAX: usize = 1 << 20;
 /// Longest duration, seconds: some 3,000 years.
 pub const DURATION_SECS_MAX: f64 = 1e11;
 
@@ -48,8 +51,18 @@ impl Scan<'_> {
         while let Some((at, c)) = self.chars.next() {
             let was = std::mem::replace(&mut next, Next::Number);
             match c {
-                '"' | '\'' => self.quoted(c),
-                '`' => self.raw(at)?,
+                '"' | '\'' | '`' => {
+                    let from = self.out.len();
+                    if c == '`' {
+                        self.raw(at)?
+                    } else {
+                        self.quoted(c)
+                    }
+                    if previous == '~' {
+                        regexes += 1;
+                        check_regex(&self.out[from..])?;
+                    }
+                }
                 '#' => self.comment(),
                 '0'..='9' => self.number(at, was)?,
                 '.' if self.chars.peek().is_some_and(|(_, c)| c.is_ascii_digit()) => self.number(at, was)?,
@@ -73,7 +86,6 @@ impl Scan<'_> {
                         '[' => (in_brackets, next) = (true, Next::Duration),
                         ']' => in_brackets = false,
                         ':' if in_brackets => next = Next::Duration,
-                        '~' => regexes += 1,
                         _ if c.is_whitespace() => next = was,
                         '+' | '-' if was == Next::Duration => next = was,
                         '+' | '-' | '*' | '/' | '%' | '^' | '<' | '>' | '=' | '!' if !in_braces => operators += 1,
@@ -187,6 +199,21 @@ impl Scan<'_> {
 
     fn go_to(&mut self, position: usize) {
         while self.chars.next_if(|&(at, _)| at < position).is_some() {}
+    }
+}
+
+/// Compiles a regex as it is meant: anchored, and `.` being any character.
+pub fn regex(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build()
+}
+
+/// Refuses a quoted regex that would take long to compile; what is wrong otherwise the parser says.
+fn check_regex(quoted: &str) -> Result<(), PromqlError> {
+    match unquote_string(quoted).map(|pattern| regex(&pattern)) {
+        Ok(Err(regex::Error::CompiledTooBig(_))) => {
+            Err(PromqlError::parse(format!("regex {quoted} takes more than {REGEX_BYTES_MAX} bytes compiled")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -24,6 +24,24 @@ impl PromValue {
         out
     }
 
+    /// Leaves the first `limit` series (a request's parameter `limit`); true when there were more.
+    pub fn truncate(&mut self, limit: usize) -> bool {
+        let before = match self {
+            PromValue::Scalar(..) | PromValue::Text(..) => return false,
+            PromValue::Vector(series) => {
+                let before = series.len();
+                series.truncate(limit);
+                before
+            }
+            PromValue::Matrix(series) => {
+                let before = series.len();
+                series.truncate(limit);
+                before
+            }
+        };
+        before > limit
+    }
+
     fn write(&self, out: &mut String) {
         match self {
             PromValue::Scalar(time, value) => {

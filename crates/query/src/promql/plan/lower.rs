@@ -27,6 +27,8 @@ pub struct Lowering {
     /// The statistic that a function around it wants of every selector.
     pub(super) statistic: Option<Statistic>,
     depth: usize,
+    /// How many calls of label_replace there are.
+    pub(super) replacements: usize,
 }
 
 impl Lowering {

@@ -2,6 +2,7 @@
 
 use super::super::calendar;
 use super::super::labels::{NAME, Test, canonical_name};
+use super::super::text::{self, REGEXES_MAX};
 use super::lower::{Lowering, canonical_names};
 use super::{
     Binary, Cardinality, Kind, LabelReplace, Matching, Node, Operator, PromqlError, RangeFunction, Rollup, Source,
@@ -10,7 +11,6 @@ use super::{
 use crate::promql::Labels;
 use promql_parser::parser::token::{T_ADD, T_AVG, T_DIV, T_MUL, T_SUB, T_SUM};
 use promql_parser::parser::{Call, Expr};
-use regex::Regex;
 
 type Result<T> = std::result::Result<T, PromqlError>;
 
@@ -136,7 +136,11 @@ impl Lowering {
         let [target, replacement, source, pattern] = &texts[..] else {
             return Err(PromqlError::parse(format!("expected 5 argument(s) in {context}")));
         };
-        let regex = Regex::new(&format!("^(?s:{pattern})$"))
+        self.replacements += 1;
+        if self.replacements > REGEXES_MAX {
+            return Err(PromqlError::parse(format!("a query calls label_replace {REGEXES_MAX} times at most")));
+        }
+        let regex = text::regex(pattern)
             .map_err(|_| PromqlError::execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
         Ok(Node::LabelReplace(Box::new(LabelReplace {
             of: self.vector(argument(arguments, 0, context)?, context)?,

@@ -274,6 +274,8 @@ fn functions_of_histograms_choose_statistics() {
     check(&series, "histogram_quantile(0.5, b)", 0.0, &["{} 0.6666666666666666"]);
     check(&series, "sum(histogram_count(sum_over_time(Latency[3m]))) / 3m", 120.0, &["{} 0.03333333333333333"]);
     check(&series, "histogram_avg(sum(sum_over_time(Latency[3m])) * 2)", 120.0, &["{} 4.666666666666667"]);
+    let per_second = r#"sum_over_time({Latency, __stat__="Sum"}[3m]) / 180"#;
+    check(&series, per_second, 120.0, &[r#"{f="a"} 0.15555555555555556"#]);
     check_error(&series, "histogram_avg(max(Latency))", ErrorType::BadData, "is supported for selectors");
     check_error(&series, "histogram_avg(rate(Latency[5m]))", ErrorType::BadData, "is supported for selectors");
     check_error(&series, r#"histogram_sum(Latency{__stat__="Sum"})"#, ErrorType::BadData, "__stat__ cannot be chosen");

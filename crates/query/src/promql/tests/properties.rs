@@ -89,8 +89,8 @@ proptest! {
     fn windows_are_those_of_a_naive_version(
         series in vec(samples(), 1..5), start in 0i64..300, steps in 0i64..40, step in 1i64..200, range_secs in 1i64..700,
     ) {
-        let series: Vec<Series> =
-            series.into_iter().enumerate().map(|(n, samples)| (labels(&format!("c{{n=\"{n}\", odd=\"{}\"}}", n % 2)), samples)).collect();
+        let named = |(n, samples)| (labels(&format!("c{{n=\"{n}\", odd=\"{}\"}}", n % 2)), samples);
+        let series: Vec<Series> = series.into_iter().enumerate().map(named).collect();
         let end = start + steps * step;
         for function in [
             "rate", "increase", "delta", "sum_over_time", "avg_over_time", "min_over_time", "max_over_time", "stdvar_over_time",
@@ -186,10 +186,11 @@ proptest! {
     fn no_text_panics(
         text in "\\PC*",
         words in vec(prop::sample::select(vec![
-            "g", "rate", "sum", "by", "(", ")", "(", ")", "[", "]", "5m", "[5m]", "[5m:1m]", "{", "}", "{a=\"b\"}", "a", "=", "\"x\"", "'",
-            "`", "\\", ",", "+", "-", "*", "/", "%", "^", "==", "bool", ">", "and", "or", "unless", "on", "ignoring", "group_left",
-            "offset", "@", "1", "1e300", "0x1f", "NaN", "Inf", "1e30", "start()", "end()", "topk", "quantile", "absent", "vector", "scalar",
-            "label_replace", "histogram_quantile", "time()", "5000000000s", "999999999y", ":", ".", "_", "#", "\n", "é", "without", "avg_over_time",
+            "g", "rate", "sum", "by", "(", ")", "(", ")", "[", "]", "5m", "[5m]", "[5m:1m]", "{", "}", "{a=\"b\"}", "a", "=",
+            "\"x\"", "'", "`", "\\", ",", "+", "-", "*", "/", "%", "^", "==", "bool", ">", "and", "or", "unless", "on",
+            "ignoring", "group_left", "offset", "@", "1", "1e300", "0x1f", "NaN", "Inf", "1e30", "start()", "end()", "topk",
+            "quantile", "absent", "vector", "scalar", "label_replace", "histogram_quantile", "time()", "5000000000s",
+            "999999999y", ":", ".", "_", "#", "\n", "é", "without", "avg_over_time", "=~", "~",
         ]), 0..12),
     ) {
         for text in [text, words.concat(), words.join(" ")] {

@@ -134,6 +134,19 @@ fn answers_are_written_as_prometheus_does() {
 }
 
 #[test]
+fn answers_are_cut() {
+    let series = load(60, &[r#"g{a="1"}: 1 2"#, r#"g{a="2"}: 1 2"#]);
+    for query in ["g", "g[5m]"] {
+        let mut value = instant(&series, query, 60.0).unwrap_or_else(|error| panic!("{query}: {error}"));
+        assert!(!value.truncate(2));
+        assert!(value.to_json().contains(r#""a":"2""#));
+        assert!(value.truncate(1));
+        assert!(!value.to_json().contains(r#""a":"2""#));
+    }
+    assert!(!PromValue::Scalar(0, 1.0).truncate(0));
+}
+
+#[test]
 fn metrics_are_labelled_as_aws_does() {
     let key = SeriesKey {
         account: "123456789012".to_owned(),
@@ -202,7 +215,20 @@ fn everything_has_a_limit() {
     {
         assert!(Query::parse(&chain).is_err());
     }
-    assert!(Query::parse(&format!("a{{{}}}", "b=~\"c\",".repeat(65))).is_err());
+    assert!(Query::parse(&format!("a{{{}}}", "b=~\"c\",".repeat(32))).is_ok());
+    assert!(Query::parse(&format!("a{{{}}}", "b!~`c`,".repeat(33))).is_err());
+    check_error(&[], r#"a{b=~"\\w{200}"}"#, ErrorType::BadData, "takes more than 1048576 bytes compiled");
+    check_error(
+        &[],
+        r#"label_replace(a, "b", "c", "d", "\\w{200}")"#,
+        ErrorType::Execution,
+        "invalid regular expression",
+    );
+    let replaced = |times| "label_replace(".repeat(times) + "a" + &", 'b', 'c', 'd', 'e')".repeat(times);
+    assert!(Query::parse(&replaced(32)).is_ok());
+    assert!(Query::parse(&replaced(33)).is_err());
+    let alternatives: Vec<String> = (0..600).map(|n| format!("i-0123{n}abcd")).collect();
+    assert!(Query::parse(&format!("a{{b=~\"{}\"}}", alternatives.join("|"))).is_ok());
     assert!(Query::parse(&" ".repeat(QUERY_CHARS_MAX + 1)).is_err());
 
     let series = load(60, &["g: 0x9", "h: 0x9"]);
