@@ -249,7 +249,10 @@ fn awkward_data_are_drawn() {
         for view in VIEWS {
             for legend in [Legend::Bottom, Legend::Right] {
                 let series = series.clone();
-                let chart = chart(|chart| (chart.series, chart.view, chart.legend) = (series, view, legend));
+                let chart = chart(|chart| {
+                    (chart.series, chart.view, chart.legend) = (series, view, legend);
+                    (chart.width, chart.height) = (240, 160);
+                });
                 let text = svg(&chart);
                 assert!(!text.contains("NaN") && !text.contains("inf"), "{view:?}: {text}");
                 decode(&chart);
