@@ -8,6 +8,7 @@ mod data;
 mod figures;
 mod http;
 mod measure;
+mod nab;
 mod process;
 mod report;
 mod server;
@@ -49,6 +50,11 @@ enum Command {
     Store(StoreArgs),
     /// Load W1 into VictoriaLogs, or W2 into Prometheus or VictoriaMetrics, and ask the same questions; writes JSON.
     Peer(PeerArgs),
+    /// Score the anomaly bands on the Numenta Anomaly Benchmark; prints Markdown tables.
+    Nab {
+        /// Folder with `series/<category>/*.csv`, `labels/combined_windows.json` and `published-scores-by-category.json`.
+        data: PathBuf,
+    },
     /// Print one table from the files of `bench store` and of the peers.
     StoreTable {
         /// Ours first.
@@ -185,6 +191,10 @@ fn main() -> anyhow::Result<()> {
                 Peer::VictoriaLogs => logsql::measure(&args.program, &plan, &args.work)?,
             };
             std::fs::write(&args.save, serde_json::to_string(&figures)?).context("write the figures")
+        }
+        Command::Nab { data } => {
+            print!("{}", nab::report(&data)?);
+            Ok(())
         }
         Command::StoreTable { files } => {
             let saved = files.iter().map(|path| read::<figures::Saved>(path)).collect::<anyhow::Result<Vec<_>>>()?;

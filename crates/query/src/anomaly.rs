@@ -89,6 +89,8 @@ pub struct Model {
     trained_to_ms: i64,
     /// From when on which offset from UTC holds, in milliseconds; the first holds before it as well.
     offsets: Vec<(i64, i64)>,
+    /// A value belongs to the middle of its period.
+    half_period_ms: i64,
     level: f64,
     /// Change of the level in a day.
     trend: f64,
@@ -153,6 +155,6 @@ impl Model {
     }
 
     fn local(&self, at_ms: i64) -> i64 {
-        season::local(&self.offsets, at_ms)
+        season::local(&self.offsets, at_ms).saturating_add(self.half_period_ms)
     }
 }

@@ -33,13 +33,19 @@ pub fn weighted_median(pairs: &mut [(f64, f64)]) -> f64 {
     pairs.last().map_or(0.0, |pair| pair.0)
 }
 
-/// What all of a few observations support: the median of three or more; of two the one nearer to zero, or 0 when they differ
-/// in sign; 0 for fewer. So what was seen once is no pattern.
+/// What a few observations support: of two the one nearer to zero, or 0 when they differ in sign; of three or more the median,
+/// shrunk by as much as chance alone would move it (James and Stein); 0 for fewer. So what was seen once is no pattern.
 pub fn agreed(values: &mut [f64]) -> f64 {
     match *values {
         [] | [_] => 0.0,
         [a, b] if a * b <= 0.0 => 0.0,
         [a, b] => a.signum() * a.abs().min(b.abs()),
-        _ => median(values),
+        _ => {
+            let middle = median(values);
+            let mut distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
+            // The variance of a median is about pi/2 times that of a mean.
+            let chance = std::f64::consts::FRAC_PI_2 * (median(&mut distances) / 0.6745).powi(2) / values.len() as f64;
+            if middle == 0.0 { 0.0 } else { middle * (1.0 - chance / (middle * middle)).max(0.0) }
+        }
     }
 }

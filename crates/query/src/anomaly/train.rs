@@ -22,6 +22,7 @@ const SLOT_POINTS: f64 = 50.0;
 /// One point on its way through the training.
 struct Sample {
     at_ms: i64,
+    /// Local time of the middle of its period.
     local_ms: i64,
     /// The value, less what has been explained so far.
     rest: f64,
@@ -49,24 +50,26 @@ pub fn train(
     }
     let (from_ms, to_ms) = (first.0, last.0);
     let span_ms = to_ms - from_ms + period_ms.clamp(1, DAY_MS);
+    let half_period_ms = period_ms.clamp(0, DAY_MS) / 2;
     let offsets = season::offsets(from_ms, to_ms, offset_seconds_at);
     let mut samples: Vec<Sample> = kept
         .iter()
         .map(|&(at_ms, value)| Sample {
             at_ms,
-            local_ms: season::local(&offsets, at_ms),
+            local_ms: season::local(&offsets, at_ms) + half_period_ms,
             rest: value,
             days_ago: ((to_ms - at_ms) / DAY_MS) as usize,
         })
         .collect();
     let typical = typical(&kept);
     let slots = (DAY_MS / period_ms.clamp(DAY_MS / SLOTS_MAX, DAY_MS)) as usize;
+    let trend = trend(&day_levels(&samples));
+    samples.iter_mut().for_each(|sample| sample.rest += trend * (to_ms - sample.at_ms) as f64 / DAY_MS as f64);
     let day = day_pattern(&mut samples, slots, span_ms);
     let week = week_pattern(&mut samples, span_ms);
     let days = day_levels(&samples);
-    let trend = trend(&days);
-    let level = level(&samples, trend, to_ms, options.adaptation);
-    let moves = level_moves(&days, trend);
+    let level = level(&samples, to_ms, options.adaptation);
+    let moves = level_moves(&days);
     for sample in &mut samples {
         sample.rest -= days.iter().find(|day| day.0 == sample.days_ago).map_or(0.0, |day| day.1);
     }
@@ -78,6 +81,7 @@ pub fn train(
         state: if span_ms < 2 * DAY_MS { State::TrainedInsufficientData } else { State::Trained },
         trained_to_ms: to_ms,
         offsets,
+        half_period_ms,
         level: short(level),
         trend: short(trend),
         day: day.into_iter().map(short).collect(),
@@ -94,6 +98,7 @@ fn pending() -> Model {
         state: State::PendingTraining,
         trained_to_ms: 0,
         offsets: Vec::new(),
+        half_period_ms: 0,
         level: 0.0,
         trend: 0.0,
         day: Vec::new(),
@@ -192,7 +197,7 @@ fn trend(days: &[(usize, f64)]) -> f64 {
 }
 
 /// The level at the newest point: a median in which older points count less.
-fn level(samples: &[Sample], trend: f64, to_ms: i64, adaptation: AdaptationSpeed) -> f64 {
+fn level(samples: &[Sample], to_ms: i64, adaptation: AdaptationSpeed) -> f64 {
     let half_life_days = match adaptation {
         AdaptationSpeed::Fast => 0.25,
         AdaptationSpeed::Normal => 1.0,
@@ -202,15 +207,15 @@ fn level(samples: &[Sample], trend: f64, to_ms: i64, adaptation: AdaptationSpeed
         .iter()
         .map(|sample| {
             let days = (to_ms - sample.at_ms) as f64 / DAY_MS as f64;
-            (sample.rest + trend * days, (-days / half_life_days).exp2())
+            (sample.rest, (-days / half_life_days).exp2())
         })
         .collect();
     weighted_median(&mut weighted)
 }
 
 /// One standard deviation of the level from one day to the next, from the median of its moves.
-fn level_moves(days: &[(usize, f64)], trend: f64) -> f64 {
-    let mut moves: Vec<f64> = days.windows(2).map(|pair| (pair[0].1 - pair[1].1 - trend).abs()).collect();
+fn level_moves(days: &[(usize, f64)]) -> f64 {
+    let mut moves: Vec<f64> = days.windows(2).map(|pair| (pair[0].1 - pair[1].1).abs()).collect();
     if moves.len() < 3 { 0.0 } else { median(&mut moves) / 0.6745 }
 }
 
@@ -254,7 +259,7 @@ fn spikes(samples: &[Sample], side: f64) -> f64 {
         .chunk_by(|a, b| a.days_ago == b.days_ago)
         .map(|day| day.iter().map(|sample| sample.rest * side).fold(0.0, f64::max))
         .collect();
-    agreed(&mut farthest)
+    if farthest.len() < 2 { 0.0 } else { farthest.sort_unstable_by(f64::total_cmp); farthest[(farthest.len() - 1) / 2] }
 }
 
 /// Seven digits: the model is written as text.
