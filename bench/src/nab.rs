@@ -76,7 +76,8 @@ fn scaled(
     threshold: f64,
     wanted: impl Fn(&Series) -> bool,
 ) -> (usize, usize, Option<f64>, f64) {
-    let chosen: Vec<&Scored> = corpus.iter().zip(scored).filter(|(series, _)| wanted(series)).map(|pair| pair.1).collect();
+    let chosen: Vec<&Scored> =
+        corpus.iter().zip(scored).filter(|(series, _)| wanted(series)).map(|pair| pair.1).collect();
     let raw: f64 = chosen.iter().map(|series| profile.raw(series, threshold)).sum();
     let windows = chosen.iter().map(|series| series.windows.len()).sum();
     (chosen.len(), windows, profile.scaled(raw, windows), raw)

@@ -84,6 +84,10 @@ pub const BAND_POINTS_MAX: usize = 20_160;
 pub const BAND_MODELS_MAX: usize = 10_000;
 /// GetMetricWidgetImage: most images drawn at the same time; ours.
 pub const IMAGES_AT_ONCE_MAX: usize = 2;
+/// PromQL: most samples that a query loads; ours (50 million in Prometheus).
+pub const PROMQL_SAMPLES_MAX: usize = 20_000_000;
+/// PromQL: most series that a request lists; ours.
+pub const PROMQL_SERIES_MAX: usize = 100_000;
 /// Metric alarms: most entries of `Metrics` (PutMetricAlarm).
 pub const ALARM_QUERIES_MAX: usize = 20;
 /// Metric alarms: most metrics among them (PutMetricAlarm).

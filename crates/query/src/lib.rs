@@ -1,5 +1,4 @@
-//! Every question asked of records: filter patterns, statistics, metric buckets, metric math, lookups, SQL.
-//! Every question asked of records: filter patterns, statistics, metric buckets, Metrics Insights, PromQL, lookups, SQL.
+//! Every question asked of records: filter patterns, statistics, metric math, Metrics Insights, PromQL, lookups, SQL.
 
 pub mod anomaly;
 pub mod dynamic_label;

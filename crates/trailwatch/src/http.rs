@@ -4,7 +4,7 @@ mod body;
 mod silence;
 
 use crate::server::Server;
-use crate::sql;
+use crate::{promql, sql};
 use body::Unread;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -120,9 +120,12 @@ async fn respond(
         match whole {
             Ok(body::Whole { bytes, room }) => {
                 request.body = bytes;
-                let response = match sql::is_asked(&request) {
-                    true => sql::answer(&server, &request, &source_ip, hung_up).await,
-                    false => server.answer(request, &source_ip).await,
+                let response = if sql::is_asked(&request) {
+                    sql::answer(&server, &request, &source_ip, hung_up).await
+                } else if promql::is_asked(&request) {
+                    promql::answer(&server, &request, &source_ip).await
+                } else {
+                    server.answer(request, &source_ip).await
                 };
                 drop(room);
                 response

@@ -14,6 +14,7 @@ mod http;
 mod import;
 mod keys;
 mod operations;
+mod promql;
 mod real;
 mod remote;
 mod serve;

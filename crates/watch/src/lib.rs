@@ -8,6 +8,7 @@ pub mod logs;
 mod maintain;
 pub mod metric_data;
 pub mod notify;
+pub mod promql;
 pub mod sns;
 
 pub use maintain::maintain;

@@ -259,7 +259,12 @@ fn spikes(samples: &[Sample], side: f64) -> f64 {
         .chunk_by(|a, b| a.days_ago == b.days_ago)
         .map(|day| day.iter().map(|sample| sample.rest * side).fold(0.0, f64::max))
         .collect();
-    if farthest.len() < 2 { 0.0 } else { farthest.sort_unstable_by(f64::total_cmp); farthest[(farthest.len() - 1) / 2] }
+    if farthest.len() < 2 {
+        0.0
+    } else {
+        farthest.sort_unstable_by(f64::total_cmp);
+        farthest[(farthest.len() - 1) / 2]
+    }
 }
 
 /// Seven digits: the model is written as text.

@@ -6,14 +6,16 @@ use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::observe::{ObserveError, Observed, observe, period_secs};
 use crate::alarms::reason;
-use crate::alarms::recovery::Judged;
+use crate::alarms::recovery::{Judged, Periods};
 use crate::alarms::state::{Slot, TreatMissing, evaluation_periods, judge, next_state};
 use crate::alarms::transition;
 use crate::alarms::window::WarmUp;
-use catalog::{Alarm, AlarmConfiguration, StateChange};
+use crate::promql;
+use catalog::{Alarm, AlarmConfiguration, PromqlCriteria, StateChange};
 use futures::StreamExt;
 use model::Timestamp;
 use model::time::{DAY, HOUR, MINUTE, SECOND};
+use query::promql::{Labels, PromValue};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ pub struct Evaluated {
 enum Failure {
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
+    #[error(transparent)]
+    Promql(#[from] promql::Failure),
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error("evaluation took longer than {ALARM_TIME_MAX:?}")]
@@ -106,6 +110,9 @@ async fn evaluate_one(watch: &Watch, alarm: catalog::Result<Alarm>, now: Timesta
 
 async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, Failure> {
     let mut memory = Memory::of(alarm);
+    if let Some(criteria) = &alarm.configuration.promql {
+        return evaluate_promql(watch, alarm, criteria, memory, now).await;
+    }
     let observed = match observe(watch, &alarm.scope, &alarm.configuration, now).await {
         Ok(observed) => observed,
         Err(error) => {
@@ -127,13 +134,52 @@ async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, 
         Observed::One(slots) => next_state(alarm, slots, now),
         Observed::Many(series) => next_state_of_many(alarm, &mut memory, series, now),
     };
+    settle(watch, alarm, &memory, change).await
+}
+
+/// Each series that the query gives breaches.
+async fn evaluate_promql(
+    watch: &Watch,
+    alarm: &Alarm,
+    criteria: &PromqlCriteria,
+    mut memory: Memory,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let found = match promql::instant(watch, &alarm.scope, &criteria.query, now).await {
+        Ok(found) => found,
+        Err(error) => {
+            memory.evaluation_state = Some("EVALUATION_ERROR".to_owned());
+            remember(watch, alarm, &memory).await?;
+            return Err(error.into());
+        }
+    };
+    let returned = match found {
+        PromValue::Vector(series) => {
+            let pairs =
+                |labels: &Labels| labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            series.iter().map(|(labels, _)| pairs(labels)).collect()
+        }
+        // Only a vector has series.
+        _ => Vec::new(),
+    };
+    let periods = Periods { pending_secs: criteria.pending_secs, recovery_secs: criteria.recovery_secs };
+    let outcome = memory.contributors.evaluate_promql(periods, returned, now);
+    memory.evaluation_state = outcome.partial.then(|| "PARTIAL_DATA".to_owned());
+    let state = outcome.state.filter(|state| *state != alarm.state);
+    let change =
+        state.map(|state| StateChange { state, reason: outcome.reason, reason_data: None, at: now, memory: None });
+    settle(watch, alarm, &memory, change).await
+}
+
+/// Writes the change with what is to be remembered, or only that.
+async fn settle(watch: &Watch, alarm: &Alarm, memory: &Memory, change: Option<StateChange>) -> Result<bool, Failure> {
     match change {
         Some(change) => {
             let change = StateChange { memory: Some(memory.text()), ..change };
             Ok(transition::apply(watch, alarm, &change).await?)
         }
         None => {
-            remember(watch, alarm, &memory).await?;
+            remember(watch, alarm, memory).await?;
             Ok(false)
         }
     }

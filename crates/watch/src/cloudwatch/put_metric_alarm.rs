@@ -3,15 +3,14 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>. A new alarm starts in
 //! INSUFFICIENT_DATA ("Unchecked: Initial alarm creation") and is evaluated at the next tick. Tags are taken on creation only.
 //!
-//! What differs: PromQL (`EvaluationCriteria`) and tag propagation are refused by name, so that no alarm is taken that would
-//! not be evaluated as asked. The period of an alarm on `Metrics` is the longest of its queries.
+//! What differs: tag propagation is refused by name. The period of an alarm on `Metrics` is the longest of its queries.
 
 use super::{refuse, tags};
 use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::{evaluate, history, observe, window};
 use crate::metric_data::{self, Query, Source};
-use catalog::{Alarm, AlarmConfiguration, AlarmState, AlarmWarmUp, WallClock};
+use catalog::{Alarm, AlarmConfiguration, AlarmState, AlarmWarmUp, PromqlCriteria, WallClock};
 use model::arn::{self, Arn};
 use model::limits::{ALARM_METRICS_MAX, ALARM_QUERIES_MAX, METRIC_DIMENSIONS_MAX};
 use model::{Caller, Scope, Timestamp};
@@ -45,6 +44,7 @@ pub async fn put_metric_alarm(
     let actions_enabled = input.actions_enabled.unwrap_or(true);
     let configuration = configuration(&caller.scope, input, watch.clock.now())?;
     let interval_ms = evaluate::interval_ms(&configuration);
+    let on_promql = configuration.promql.is_some();
     for _ in 0..ATTEMPTS {
         let now = watch.clock.now();
         let put = match watch.catalog.alarm(&caller.scope, &name).await? {
@@ -63,7 +63,8 @@ pub async fn put_metric_alarm(
                     configuration: configuration.clone(),
                     actions_enabled,
                     configuration_updated: now,
-                    state: AlarmState::InsufficientData,
+                    // Alarms on PromQL begin in OK.
+                    state: if on_promql { AlarmState::Ok } else { AlarmState::InsufficientData },
                     state_reason: "Unchecked: Initial alarm creation".to_owned(),
                     state_reason_data: None,
                     state_updated: now,
@@ -92,15 +93,10 @@ pub fn contended() -> ApiError {
 }
 
 fn refuse_unsupported(input: &PutMetricAlarmInput) -> Result<(), ApiError> {
-    let unsupported = [
-        (input.evaluation_criteria.is_some(), "EvaluationCriteria", "PromQL alarms"),
-        (input.evaluation_interval.is_some(), "EvaluationInterval", "PromQL alarms"),
-        (input.action_configuration.is_some(), "ActionConfiguration", "tag propagation"),
-    ];
-    match unsupported.into_iter().find(|(given, ..)| *given) {
-        Some((_, parameter, form)) => Err(refuse::validation(format!(
-            "The parameter {parameter} cannot be served: {form} are not implemented yet."
-        ))),
+    match input.action_configuration {
+        Some(_) => Err(refuse::validation(
+            "The parameter ActionConfiguration cannot be served: tag propagation is not implemented yet.",
+        )),
         None => Ok(()),
     }
 }
@@ -111,6 +107,9 @@ fn configuration(
     mut input: PutMetricAlarmInput,
     now: Timestamp,
 ) -> Result<AlarmConfiguration, ApiError> {
+    if input.evaluation_criteria.is_some() || input.evaluation_interval.is_some() {
+        return promql(scope, input);
+    }
     let mut configuration = AlarmConfiguration::default();
     match input.metrics.take().filter(|metrics| !metrics.is_empty()) {
         Some(metrics) => queries(scope, &input, metrics, &mut configuration)?,
@@ -139,21 +138,78 @@ fn configuration(
             whole: warm_up.only_start_evaluating_after_warm_up_period_ends == Some(true),
         });
     }
-    let actions = |given: Option<Vec<String>>| {
-        let given = given.unwrap_or_default();
-        given.iter().try_for_each(|action| check_action(scope, action)).map(|()| given)
-    };
     Ok(AlarmConfiguration {
         description: input.alarm_description,
-        ok_actions: actions(input.ok_actions)?,
-        alarm_actions: actions(input.alarm_actions)?,
-        insufficient_data_actions: actions(input.insufficient_data_actions)?,
+        ok_actions: actions(scope, input.ok_actions)?,
+        alarm_actions: actions(scope, input.alarm_actions)?,
+        insufficient_data_actions: actions(scope, input.insufficient_data_actions)?,
         statistic: input.statistic,
         extended_statistic: input.extended_statistic,
         unit: input.unit,
         treat_missing_data: input.treat_missing_data,
         evaluate_low_sample_count_percentile: input.evaluate_low_sample_count_percentile,
         ..configuration
+    })
+}
+
+fn actions(scope: &Scope, given: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+    let given = given.unwrap_or_default();
+    given.iter().try_for_each(|action| check_action(scope, action)).map(|()| given)
+}
+
+/// An alarm on a PromQL query: it has no metrics, threshold or periods of its own.
+fn promql(scope: &Scope, input: PutMetricAlarmInput) -> Result<AlarmConfiguration, ApiError> {
+    let criteria = input.evaluation_criteria.and_then(|criteria| criteria.prom_ql_criteria).ok_or_else(|| {
+        refuse::validation("EvaluationCriteria.PromQLCriteria must be set if EvaluationInterval is set")
+    })?;
+    let interval_secs = input
+        .evaluation_interval
+        .map(i64::from)
+        .ok_or_else(|| refuse::validation("EvaluationInterval must be set if EvaluationCriteria is set"))?;
+    let given = [
+        (input.metric_name.is_some(), "MetricName"),
+        (input.namespace.is_some(), "Namespace"),
+        (input.metrics.as_ref().is_some_and(|given| !given.is_empty()), "Metrics"),
+        (input.dimensions.as_ref().is_some_and(|given| !given.is_empty()), "Dimensions"),
+        (input.period.is_some(), "Period"),
+        (input.unit.is_some(), "Unit"),
+        (input.statistic.is_some(), "Statistic"),
+        (input.extended_statistic.is_some(), "ExtendedStatistic"),
+        (input.evaluation_periods.is_some(), "EvaluationPeriods"),
+        (input.datapoints_to_alarm.is_some(), "DatapointsToAlarm"),
+        (input.threshold.is_some(), "Threshold"),
+        (input.threshold_metric_id.is_some(), "ThresholdMetricId"),
+        (input.comparison_operator.is_some(), "ComparisonOperator"),
+        (input.treat_missing_data.is_some(), "TreatMissingData"),
+        (input.evaluate_low_sample_count_percentile.is_some(), "EvaluateLowSampleCountPercentile"),
+        (input.evaluation_window.is_some(), "EvaluationWindow"),
+        (input.warm_up_configuration.is_some(), "WarmUpConfiguration"),
+    ];
+    if let Some((_, parameter)) = given.into_iter().find(|(given, _)| *given) {
+        return Err(refuse::validation(format!("{parameter} should not be set if EvaluationCriteria is set")));
+    }
+    let is_interval =
+        matches!(interval_secs, 10 | 20 | 30) || (interval_secs % 60 == 0 && (60..=3600).contains(&interval_secs));
+    if !is_interval {
+        return Err(refuse::validation("EvaluationInterval must be 10, 20, 30 or a multiple of 60 up to 3600"));
+    }
+    query::promql::Query::parse(&criteria.query).map_err(|error| {
+        refuse::validation(format!(
+            "The value for parameter EvaluationCriteria.PromQLCriteria.Query is not valid: {error}"
+        ))
+    })?;
+    Ok(AlarmConfiguration {
+        description: input.alarm_description,
+        ok_actions: actions(scope, input.ok_actions)?,
+        alarm_actions: actions(scope, input.alarm_actions)?,
+        insufficient_data_actions: actions(scope, input.insufficient_data_actions)?,
+        promql: Some(PromqlCriteria {
+            query: criteria.query,
+            pending_secs: i64::from(criteria.pending_period.unwrap_or(0)),
+            recovery_secs: i64::from(criteria.recovery_period.unwrap_or(0)),
+            interval_secs,
+        }),
+        ..AlarmConfiguration::default()
     })
 }
 

@@ -1,0 +1,354 @@
+//! The Prometheus HTTP API over CloudWatch metrics: what Grafana's Prometheus data source and promtool ask.
+//!
+//! Source: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Served, by GET and by POST of a form: `query`,
+//! `query_range`, `series`, `labels`, `label/NAME/values`, `metadata` (empty: metrics have no help texts here) and
+//! `status/buildinfo`. Requests are signed for the service `monitoring`, as on AWS.
+
+use crate::server::{Server, json};
+use model::limits::PROMQL_SERIES_MAX;
+use model::time::{DAY, SECOND};
+use model::{Caller, Timestamp};
+use query::promql::{ErrorType, PromqlError};
+use serde_json::{Value, json as value};
+use std::collections::BTreeSet;
+use trail::audit::OwnCall;
+use watch::promql::{self, Failure};
+use wire::{Access, Audit, HttpRequest, Protocol, Response};
+
+/// Where the API begins.
+const PREFIX: &str = "/api/v1/";
+/// Service name in the signature.
+const SIGNING_NAME: &str = "monitoring";
+/// How far back series are found when a request does not say.
+const FOUND_MS: i64 = 14 * DAY;
+
+/// True when a request is one for this file.
+pub fn is_asked(request: &HttpRequest) -> bool {
+    matches!(request.method.as_str(), "GET" | "POST") && request.path.starts_with(PREFIX)
+}
+
+/// Answers a request.
+pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
+    // Browsers say where a page came from; no page may read metrics with an open server's keys.
+    if request.header("origin").is_some() {
+        return failed(403, "forbidden", "not from a web page");
+    }
+    let verified = server.auth.caller(request, source_ip, server.clock.now());
+    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
+    let caller = match verified {
+        Ok(caller) => caller,
+        Err(refused) => {
+            let error = refused.to_api_error(Protocol::RestJson);
+            let claimed = server.auth.claimed(request, source_ip);
+            let told = Some((error.code(), error.message()));
+            return match record(server, &claimed, request, told).await {
+                Ok(()) => failed(error.status(), "unauthorized", error.message()),
+                Err(error) => internal(&error),
+            };
+        }
+    };
+    let parameters = Parameters::of(request);
+    let answered = run(server, &caller, request.path.trim_start_matches(PREFIX), &parameters).await;
+    let told = answered.as_ref().err().map(|refusal| (refusal.error_type.as_str(), refusal.message.as_str()));
+    if let Err(error) = record(server, &caller, request, told).await {
+        return internal(&error);
+    }
+    match answered {
+        Ok(data) => {
+            let headers = vec![("content-type", "application/json".into())];
+            Response { status: 200, headers, body: format!("{{\"status\":\"success\",\"data\":{data}}}").into() }
+        }
+        Err(refusal) => failed(refusal.status, &refusal.error_type, &refusal.message),
+    }
+}
+
+/// Why there is no answer.
+struct Refusal {
+    status: u16,
+    error_type: String,
+    message: String,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Promql(PromqlError { error_type, message }) => {
+                let status = if error_type == ErrorType::BadData { 400 } else { 422 };
+                Self { status, error_type: error_type.to_string(), message }
+            }
+            Failure::Store(error) => {
+                tracing::error!(%error, "answer PromQL");
+                let message = "The query did not finish. See the server's log.".to_owned();
+                Self { status: 500, error_type: "internal".into(), message }
+            }
+        }
+    }
+}
+
+fn bad(name: &str, what: impl std::fmt::Display) -> Refusal {
+    let message = format!("invalid parameter \"{name}\": {what}");
+    Refusal { status: 400, error_type: "bad_data".into(), message }
+}
+
+/// The field `data` of the answer, as JSON.
+async fn run(server: &Server, caller: &Caller, path: &str, parameters: &Parameters) -> Result<String, Refusal> {
+    let (watch, scope) = (&server.watch, &caller.scope);
+    let now = server.clock.now();
+    let limit = parameters.count("limit")?;
+    match path.trim_end_matches('/') {
+        "query" => {
+            let at = parameters.time("time")?.unwrap_or(now);
+            let mut found = promql::instant(watch, scope, parameters.required("query")?, at).await?;
+            limit.map(|limit| found.truncate(limit));
+            Ok(found.to_json())
+        }
+        "query_range" => {
+            let start =
+                parameters.time("start")?.ok_or_else(|| bad("start", "cannot parse \"\" to a valid timestamp"))?;
+            let end = parameters.time("end")?.ok_or_else(|| bad("end", "cannot parse \"\" to a valid timestamp"))?;
+            let step_ms = parameters.duration_ms("step")?;
+            let mut found = promql::range(watch, scope, parameters.required("query")?, (start, end), step_ms).await?;
+            limit.map(|limit| found.truncate(limit));
+            Ok(found.to_json())
+        }
+        "series" => {
+            let matches = parameters.all("match[]");
+            if matches.is_empty() {
+                return Err(Refusal {
+                    status: 400,
+                    error_type: "bad_data".into(),
+                    message: "no match[] parameter provided".into(),
+                });
+            }
+            let found = found(server, caller, parameters, now).await?;
+            let labels = |labels: &query::promql::Labels| {
+                Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
+            };
+            Ok(Value::Array(found.iter().take(limit.unwrap_or(usize::MAX)).map(labels).collect()).to_string())
+        }
+        "labels" => {
+            let found = found(server, caller, parameters, now).await?;
+            let names: BTreeSet<&str> = found.iter().flat_map(|labels| labels.iter().map(|(name, _)| name)).collect();
+            Ok(value!(names.into_iter().take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>()).to_string())
+        }
+        "metadata" => Ok("{}".to_owned()),
+        // Clients choose how they ask by what this says; we have the query language of Prometheus 3.
+        "status/buildinfo" => Ok(value!({
+            "version": "3.0.0", "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "",
+            "features": {}, "application": format!("Trailwatch {}", env!("CARGO_PKG_VERSION")),
+        })
+        .to_string()),
+        other => match other.strip_prefix("label/").and_then(|rest| rest.strip_suffix("/values")) {
+            Some(name) => {
+                let name = label_name(name);
+                let found = found(server, caller, parameters, now).await?;
+                let values: BTreeSet<&str> =
+                    found.iter().map(|labels| labels.get(&name)).filter(|value| !value.is_empty()).collect();
+                Ok(value!(values.into_iter().take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>()).to_string())
+            }
+            None => Err(Refusal {
+                status: 404,
+                error_type: "not_found".into(),
+                message: format!("{PREFIX}{other} is not served"),
+            }),
+        },
+    }
+}
+
+async fn found(
+    server: &Server,
+    caller: &Caller,
+    parameters: &Parameters,
+    now: Timestamp,
+) -> Result<Vec<query::promql::Labels>, Refusal> {
+    let from = parameters.time("start")?.unwrap_or(now - FOUND_MS);
+    let matches = parameters.all("match[]");
+    Ok(promql::series(&server.watch, &caller.scope, &matches, from, PROMQL_SERIES_MAX).await?)
+}
+
+/// A label's name in a path: percent-encoded, or with the prefix `U__` for names that are more than letters, digits and `_`.
+fn label_name(text: &str) -> String {
+    let text = decoded(text);
+    let Some(escaped) = text.strip_prefix("U__") else { return text };
+    let mut name = String::new();
+    let mut rest = escaped;
+    while let Some(at) = rest.find('_') {
+        name.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('_') {
+            name.push('_');
+            rest = after;
+        } else if let Some((code, after)) = rest.split_once('_') {
+            let character = u32::from_str_radix(code, 16).ok().and_then(char::from_u32);
+            let Some(character) = character else { return text.clone() };
+            name.push(character);
+            rest = after;
+        } else {
+            return text.clone();
+        }
+    }
+    name + rest
+}
+
+/// Names and values of the query string and of a form in the body.
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn of(request: &HttpRequest) -> Self {
+        let mut pairs = pairs(&request.query);
+        let is_form =
+            request.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        if is_form {
+            pairs.extend(self::pairs(&String::from_utf8_lossy(&request.body)));
+        }
+        Self(pairs)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    fn required(&self, name: &str) -> Result<&str, Refusal> {
+        self.get(name).ok_or_else(|| bad(name, "unknown position: parse error: no expression found in input"))
+    }
+
+    /// Seconds since the epoch, with a fraction or not, or RFC 3339.
+    fn time(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && seconds.abs() < 1e13);
+        let time = seconds.map(|seconds| Timestamp((seconds * SECOND as f64).round() as i64));
+        let time = time.or_else(|| text.parse::<jiff::Timestamp>().ok().map(|time| Timestamp(time.as_millisecond())));
+        time.map(Some).ok_or_else(|| bad(name, format!("cannot parse \"{text}\" to a valid timestamp")))
+    }
+
+    /// Seconds, or a duration such as `1h30m`.
+    fn duration_ms(&self, name: &str) -> Result<i64, Refusal> {
+        let text = self.get(name).unwrap_or_default();
+        let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && seconds.abs() < 1e13);
+        let found = seconds.map(|seconds| (seconds * SECOND as f64).round() as i64).or_else(|| duration_ms(text));
+        found.ok_or_else(|| bad(name, format!("cannot parse \"{text}\" to a valid duration")))
+    }
+
+    fn count(&self, name: &str) -> Result<Option<usize>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let count = text.parse::<usize>().map_err(|_| bad(name, "limit must be a non-negative number"))?;
+        // Zero is no limit.
+        Ok((count > 0).then_some(count))
+    }
+}
+
+/// A duration as PromQL writes it: `1w2d3h4m5s6ms`.
+fn duration_ms(text: &str) -> Option<i64> {
+    let mut total: i64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|at| *at > 0)?;
+        let number: i64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let factor = match &rest[..unit] {
+            "ms" => 1,
+            "s" => SECOND,
+            "m" => 60 * SECOND,
+            "h" => 3600 * SECOND,
+            "d" => DAY,
+            "w" => 7 * DAY,
+            "y" => 365 * DAY,
+            _ => return None,
+        };
+        total = total.checked_add(number.checked_mul(factor)?)?;
+        rest = &rest[unit..];
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+fn pairs(text: &str) -> Vec<(String, String)> {
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(&name.replace('+', " ")), decoded(&value.replace('+', " ")))
+    };
+    text.split('&').filter(|pair| !pair.is_empty()).map(pair).collect()
+}
+
+/// Percent-decoded; what is no text is replaced.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn failed(status: u16, error_type: &str, message: &str) -> Response {
+    json(status, &value!({ "status": "error", "errorType": error_type, "error": message }))
+}
+
+fn internal(error: &store::Error) -> Response {
+    tracing::error!(%error, "record a PromQL query");
+    failed(500, "internal", "The query could not be recorded.")
+}
+
+/// Records the call where a trail's selector asks for reads of metrics.
+async fn record(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+    error: Option<(&str, &str)>,
+) -> Result<(), store::Error> {
+    let parameters = value!({ "path": request.path, "query": request.query }).to_string();
+    let call = OwnCall {
+        caller,
+        source: "monitoring.amazonaws.com",
+        operation: "QueryPrometheus",
+        access: Access::Read,
+        audit: Audit::Data("AWS::CloudWatch::Metric"),
+        time: server.clock.now(),
+        request_id: &server.ids.uuid().to_string(),
+        host: request.header("host"),
+        request_parameters: Some(&parameters),
+        response_elements: None,
+        error,
+        resources: &[],
+    };
+    server.record(&call).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_names_are_read() {
+        assert_eq!(duration_ms("1h30m"), Some(5_400_000));
+        assert_eq!(duration_ms("250ms"), Some(250));
+        for wrong in ["", "h", "1", "1x", "-1s", "99999999999999999999s"] {
+            assert_eq!(duration_ms(wrong), None, "{wrong}");
+        }
+        assert_eq!(label_name("InstanceId"), "InstanceId");
+        assert_eq!(label_name("U___40_aws.namespace"), "@aws.namespace");
+        assert_eq!(label_name("a%20b"), "a b");
+        assert_eq!(
+            pairs("a=1%2B1&b=x+y&c"),
+            [("a".to_owned(), "1+1".to_owned()), ("b".to_owned(), "x y".to_owned()), ("c".to_owned(), String::new())]
+        );
+    }
+}
