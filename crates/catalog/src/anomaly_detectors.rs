@@ -15,20 +15,20 @@ pub struct AnomalyDetector {
 }
 
 impl Catalog {
-    /// Makes a detector, or replaces what the one of the same metric was told.
-    pub async fn put_anomaly_detector(&self, scope: &Scope, detector: &AnomalyDetector) -> Result<()> {
-        sqlx::query(
+    /// Makes a detector, or replaces what the one of the same metric was told; answers its id.
+    pub async fn put_anomaly_detector(&self, scope: &Scope, detector: &AnomalyDetector) -> Result<String> {
+        let (id,) = sqlx::query_as(
             "INSERT INTO anomaly_detectors (account, region, metric, id, document) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (account, region, metric) DO UPDATE SET document = excluded.document",
+             ON CONFLICT (account, region, metric) DO UPDATE SET document = excluded.document RETURNING id",
         )
         .bind(&scope.account)
         .bind(&scope.region)
         .bind(&detector.metric)
         .bind(&detector.id)
         .bind(&detector.document)
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
-        Ok(())
+        Ok(id)
     }
 
     /// The detector of a metric.

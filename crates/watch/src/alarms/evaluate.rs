@@ -157,7 +157,7 @@ async fn evaluate_promql(
         PromValue::Vector(series) => {
             let pairs =
                 |labels: &Labels| labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            series.iter().map(|(labels, _)| pairs(labels)).collect()
+            series.iter().map(|(labels, ..)| pairs(labels)).collect()
         }
         // Only a vector has series.
         _ => Vec::new(),

@@ -22,11 +22,11 @@ use query::statistics::Statistic;
 use serde::{Deserialize, Serialize};
 use wire::ApiError;
 use wire::cloudwatch::{
-    AnomalyDetector, AnomalyDetectorConfiguration, DeleteAnomalyDetectorInput, DescribeAnomalyDetectorsInput,
-    DescribeAnomalyDetectorsOutput, Dimension, MetricCharacteristics, MetricMathAnomalyDetector,
-    PutAnomalyDetectorInput, Range, SingleMetricAnomalyDetector, errors,
+    AnomalyDetector, AnomalyDetectorConfiguration, DeleteAnomalyDetectorInput, DeleteAnomalyDetectorOutput,
+    DescribeAnomalyDetectorsInput, DescribeAnomalyDetectorsOutput, Dimension, MetricCharacteristics,
+    MetricMathAnomalyDetector, PutAnomalyDetectorInput, PutAnomalyDetectorOutput, Range, SingleMetricAnomalyDetector,
+    errors,
 };
-use wire::shape::Empty;
 
 /// Most excluded time ranges (AnomalyDetectorConfiguration).
 const EXCLUDED_MAX: usize = 10;
@@ -69,7 +69,7 @@ pub async fn put_anomaly_detector(
     watch: &Watch,
     caller: &Caller,
     input: PutAnomalyDetectorInput,
-) -> Result<Empty, ApiError> {
+) -> Result<PutAnomalyDetectorOutput, ApiError> {
     let named = Named {
         single: input.single_metric_anomaly_detector,
         math: input.metric_math_anomaly_detector,
@@ -87,15 +87,15 @@ pub async fn put_anomaly_detector(
         id: watch.ids.uuid().to_string(),
         document,
     };
-    watch.catalog.put_anomaly_detector(&caller.scope, &row).await?;
-    Ok(Empty {})
+    let id = watch.catalog.put_anomaly_detector(&caller.scope, &row).await?;
+    Ok(PutAnomalyDetectorOutput { anomaly_detector_id: Some(id) })
 }
 
 pub async fn delete_anomaly_detector(
     watch: &Watch,
     caller: &Caller,
     input: DeleteAnomalyDetectorInput,
-) -> Result<Empty, ApiError> {
+) -> Result<DeleteAnomalyDetectorOutput, ApiError> {
     let deleted = match input.anomaly_detector_id {
         Some(id) => watch.catalog.delete_anomaly_detector(&caller.scope, None, &id).await?,
         None => {
@@ -109,7 +109,7 @@ pub async fn delete_anomaly_detector(
         }
     };
     if deleted {
-        return Ok(Empty {});
+        return Ok(DeleteAnomalyDetectorOutput {});
     }
     Err(ApiError::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, "The anomaly detector does not exist."))
 }

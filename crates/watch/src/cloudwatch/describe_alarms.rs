@@ -38,6 +38,7 @@ pub async fn describe_alarms(
             names,
             name_prefix: input.alarm_name_prefix,
             state: input.state_value.as_deref().and_then(AlarmState::parse),
+            composite: Some(false),
             action_prefix: input.action_prefix,
             after,
         };

@@ -5,6 +5,7 @@ pub(crate) mod anomaly_detectors;
 pub mod dashboard_body;
 mod dashboards;
 mod delete_alarms;
+mod describe_alarm_contributors;
 mod describe_alarm_history;
 mod describe_alarms;
 mod describe_alarms_for_metric;

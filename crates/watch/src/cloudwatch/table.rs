@@ -1,9 +1,9 @@
 //! The rows of the CloudWatch operations: what each is named, who may call it, and the function that does it.
 
 use super::{
-    alarm_actions, anomaly_detectors, dashboards, delete_alarms, describe_alarm_history, describe_alarms,
-    describe_alarms_for_metric, get_metric_data, get_metric_statistics, get_metric_widget_image, list_metrics,
-    put_dashboard, put_metric_alarm, put_metric_data, set_alarm_state, tags,
+    alarm_actions, anomaly_detectors, dashboards, delete_alarms, describe_alarm_contributors, describe_alarm_history,
+    describe_alarms, describe_alarms_for_metric, get_metric_data, get_metric_statistics, get_metric_widget_image,
+    list_metrics, put_dashboard, put_metric_alarm, put_metric_data, set_alarm_state, tags,
 };
 use crate::Watch;
 use wire::{Access, Audit, Operation, OperationShape, Service, cloudwatch, operation};
@@ -29,6 +29,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutMetricAlarm, put_metric_alarm::put_metric_alarm),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarms, describe_alarms::describe_alarms),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmsForMetric, describe_alarms_for_metric::describe_alarms_for_metric),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmContributors, describe_alarm_contributors::describe_alarm_contributors),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmHistory, describe_alarm_history::describe_alarm_history),
         operation!(Access::Write, MANAGEMENT, cloudwatch::SetAlarmState, set_alarm_state::set_alarm_state),
         operation!(Access::Write, MANAGEMENT, cloudwatch::EnableAlarmActions, alarm_actions::enable_alarm_actions),

@@ -121,6 +121,11 @@ fn labels(sources: &[MetricSource]) -> Vec<String> {
     sources.iter().map(label).collect()
 }
 
+/// Resources have no tags here, so that a query for one finds nothing, as AWS answers where tags are not enabled.
+fn metric_of(key: &SeriesKey) -> Metric<'_> {
+    Metric { account: &key.account, namespace: &key.namespace, name: &key.name, dimensions: &key.dimensions, tags: &[] }
+}
+
 /// The series that a Metrics Insights query answers, in its order.
 pub async fn insights(
     context: &Context<'_>,
@@ -133,16 +138,6 @@ pub async fn insights(
         namespace: Some(insights.namespace().to_owned()),
         name: Some(insights.metric().to_owned()),
         ..SeriesFilter::default()
-    };
-    let metric_of = |key: &'_ SeriesKey| -> Metric<'_> {
-        // Resources have no tags here, so that a query for one finds nothing, as AWS answers where tags are not enabled.
-        Metric {
-            account: &key.account,
-            namespace: &key.namespace,
-            name: &key.name,
-            dimensions: &key.dimensions,
-            tags: &[],
-        }
     };
     let mut series = context.watch.store.list_series(&filter);
     series.retain(|key| insights.matches(&metric_of(key), &context.scope.account));
