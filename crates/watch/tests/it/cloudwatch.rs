@@ -9,10 +9,10 @@ use std::ops::Deref;
 use watch::alarms::evaluate_due;
 
 /// When the clock starts: 2026-03-01T00:00:00Z.
-const START: Timestamp = Timestamp(NOW);
+pub const START: Timestamp = Timestamp(NOW);
 
 /// A plane, with the steps that these tests repeat.
-struct CloudWatch(Plane);
+pub struct CloudWatch(Plane);
 
 impl Deref for CloudWatch {
     type Target = Plane;
@@ -23,32 +23,32 @@ impl Deref for CloudWatch {
 }
 
 impl CloudWatch {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self(Plane::new(watch::cloudwatch::operations()).await)
     }
 
     /// The alarm as the catalog keeps it.
-    async fn read(&self, name: &str) -> Alarm {
+    pub async fn read(&self, name: &str) -> Alarm {
         self.watch.catalog.alarm(&scope(), name).await.unwrap().expect("an alarm")
     }
 
-    async fn put(&self, metric: &str, at: Timestamp, value: f64) {
+    pub async fn put(&self, metric: &str, at: Timestamp, value: f64) {
         let datum = json!({ "MetricName": metric, "Timestamp": at.secs(), "Value": value });
         self.ok("PutMetricData", json!({ "Namespace": "N", "MetricData": [datum] })).await;
     }
 
     /// Puts an alarm on `m > 10`, one minute, with `more` on top.
-    async fn put_alarm(&self, name: &str, more: Value) {
+    pub async fn put_alarm(&self, name: &str, more: Value) {
         self.ok("PutMetricAlarm", alarm(name, more)).await;
     }
 
-    async fn state(&self, name: &str) -> String {
+    pub async fn state(&self, name: &str) -> String {
         let alarms = self.ok("DescribeAlarms", json!({ "AlarmNames": [name] })).await;
         alarms["MetricAlarms"][0]["StateValue"].as_str().unwrap_or("none").to_owned()
     }
 
     /// Lets the ticker run every 10 seconds for `millis`.
-    async fn run(&self, millis: i64) {
+    pub async fn run(&self, millis: i64) {
         for _ in 0..millis / (10 * SECOND) {
             self.clock.advance(10 * SECOND);
             assert_eq!(evaluate_due(&self.watch).await.failures, 0);
@@ -481,7 +481,8 @@ async fn metric_data_keeps_to_its_rules() {
     assert_eq!((&results[0]["Label"], &results[1]["Label"]), (&json!("My label"), &json!("m")));
     assert_eq!(results[0]["StatusCode"], "Complete");
     for (queries, more, words) in [
-        (json!([{ "Id": "e", "Expression": "m1 + m2" }]), json!({}), "metric math is not implemented yet"),
+        (json!([{ "Id": "e", "Expression": "m1 + m2" }]), json!({}), "Unresolved id 'm1'"),
+        (json!([{ "Id": "e", "Expression": "1 +" }]), json!({}), "Invalid syntax"),
         (json!([{ "Id": "e" }]), json!({}), "must be specified"),
         (json!([query("A", "m", "Sum")]), json!({}), "^[a-z][a-zA-Z0-9_]*$"),
         (json!([query("a", "m", "Sum"), query("a", "m", "Sum")]), json!({}), "not unique"),

@@ -1,5 +1,6 @@
 //! The operations plane as a whole: calls in JSON through the table of operations, on a real store and catalog.
 
+mod alarms_on_queries;
 mod cloudwatch;
 mod logs;
 mod notify;

@@ -1,7 +1,10 @@
 //! The checks across members of PutMetricAlarm, each with its words.
 
 use super::*;
-use wire::cloudwatch::{Dimension, EvaluationWindow, MetricDataQuery, SlidingWindow, WallClockWindow};
+use wire::cloudwatch::{
+    AlarmPromQLCriteria, Dimension, EvaluationCriteria, EvaluationWindow, Metric, MetricDataQuery, MetricStat,
+    SlidingWindow, WallClockWindow,
+};
 
 fn input() -> PutMetricAlarmInput {
     PutMetricAlarmInput {
@@ -21,7 +24,8 @@ fn check(change: impl FnOnce(&mut PutMetricAlarmInput), expected: Result<(), &st
     let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
     let mut input = input();
     change(&mut input);
-    let outcome = refuse_unsupported(&input).and_then(|()| configuration(&scope, input));
+    let now = Timestamp(1_772_323_200_000);
+    let outcome = refuse_unsupported(&input).and_then(|()| configuration(&scope, input, now));
     let outcome = outcome.map(|_| ()).map_err(|error| {
         assert_eq!(error.shape().query_code, "ValidationError");
         error.message().to_owned()
@@ -121,29 +125,127 @@ fn words_and_actions_are_checked() {
     check(|i| i.dimensions = Some(twice), Err("The dimension d is specified more than once in parameter Dimensions."));
 }
 
+fn metric_query(id: &str) -> MetricDataQuery {
+    let metric = Metric { namespace: Some("N".into()), metric_name: Some("m".into()), dimensions: None };
+    MetricDataQuery {
+        id: id.into(),
+        metric_stat: Some(MetricStat { metric, period: 60, stat: "Sum".into(), unit: None }),
+        return_data: Some(false),
+        ..MetricDataQuery::default()
+    }
+}
+
+fn math(id: &str, expression: &str) -> MetricDataQuery {
+    MetricDataQuery { id: id.into(), expression: Some(expression.into()), ..MetricDataQuery::default() }
+}
+
+/// The same alarm on queries.
+fn on(queries: Vec<MetricDataQuery>) -> impl FnOnce(&mut PutMetricAlarmInput) {
+    move |i| {
+        (i.metric_name, i.namespace, i.statistic, i.period) = (None, None, None, None);
+        i.metrics = Some(queries);
+    }
+}
+
 #[test]
-fn forms_that_are_not_implemented_are_refused_by_name() {
+fn alarms_on_queries_are_checked() {
+    check(on(vec![metric_query("m1"), math("e1", "m1 / 2")]), Ok(()));
     check(
-        |i| (i.metric_name, i.metrics) = (None, Some(vec![MetricDataQuery::default()])),
-        Err("The parameter Metrics cannot be served: alarms on metric math are not implemented yet."),
+        |i| i.metrics = Some(vec![metric_query("m1")]),
+        Err("MetricName should not be set if list of Metrics is set"),
+    );
+    check(on(vec![metric_query("m1")]), Err("Exactly one element of the metrics list should return data."));
+    check(
+        on(vec![metric_query("m1"), math("e1", "m1"), math("e2", "m1 * 2")]),
+        Err("Exactly one element of the metrics list should return data, but more than one do."),
+    );
+    check(
+        on(vec![math("e1", "SEARCH('a', 'Sum', 60)")]),
+        Err("Error in expression 'e1': SEARCH is not supported on Metric Alarms. (column 1)"),
+    );
+    check(on(vec![math("e1", "m1 * 2")]), Err("Error in expression 'e1': Unresolved id 'm1'"));
+    let many: Vec<MetricDataQuery> = (0..20).map(|n| metric_query(&format!("m{n}"))).collect();
+    check(on(many), Err("Exactly one element of the metrics list should return data."));
+    let mut many: Vec<MetricDataQuery> = (0..11).map(|n| metric_query(&format!("m{n}"))).collect();
+    many.push(math("e1", "SUM(METRICS())"));
+    check(on(many), Err("An alarm can be based on at most 10 metrics, and 11 are given."));
+}
+
+#[test]
+fn bands_and_thresholds_go_with_their_operators() {
+    let band = |operator: &'static str, threshold: Option<f64>, id: Option<&'static str>| {
+        move |i: &mut PutMetricAlarmInput| {
+            let mut watched = metric_query("m1");
+            watched.return_data = Some(true);
+            on(vec![watched, math("ad1", "ANOMALY_DETECTION_BAND(m1, 2)")])(i);
+            (i.threshold, i.threshold_metric_id) = (threshold, id.map(str::to_owned));
+            i.comparison_operator = Some(operator.into());
+        }
+    };
+    check(band("GreaterThanUpperThreshold", None, Some("ad1")), Ok(()));
+    check(
+        band("GreaterThanUpperThreshold", Some(1.0), Some("ad1")),
+        Err("Threshold and ThresholdMetricId cannot both be set"),
+    );
+    check(
+        band("GreaterThanThreshold", None, Some("ad1")),
+        Err("ComparisonOperator GreaterThanThreshold can only be used with Threshold"),
+    );
+    check(
+        band("GreaterThanUpperThreshold", None, Some("m1")),
+        Err("Exactly one element of the metrics list should return data."),
+    );
+    check(
+        |i| i.comparison_operator = Some("LessThanLowerThreshold".into()),
+        Err("ComparisonOperator LessThanLowerThreshold can only be used with ThresholdMetricId"),
     );
     check(
         |i| (i.threshold, i.threshold_metric_id) = (None, Some("ad1".into())),
-        Err(
-            "The parameter ThresholdMetricId cannot be served: alarms on an anomaly detection band are not implemented yet.",
-        ),
+        Err("ThresholdMetricId can only be set if list of Metrics is set"),
     );
+}
+
+#[test]
+fn alarms_on_promql_have_no_metric() {
+    let criteria = |query: &str| EvaluationCriteria {
+        prom_ql_criteria: Some(AlarmPromQLCriteria {
+            query: query.into(),
+            pending_period: Some(60),
+            recovery_period: None,
+        }),
+    };
+    let bare = |query: &'static str, interval: Option<i32>| {
+        move |i: &mut PutMetricAlarmInput| {
+            *i = PutMetricAlarmInput { alarm_name: "a".into(), ..PutMetricAlarmInput::default() };
+            (i.evaluation_criteria, i.evaluation_interval) = (Some(criteria(query)), interval);
+        }
+    };
+    check(bare("up > 1", Some(60)), Ok(()));
+    check(bare("up > 1", None), Err("EvaluationInterval must be set if EvaluationCriteria is set"));
+    check(bare("up > 1", Some(45)), Err("EvaluationInterval must be 10, 20, 30 or a multiple of 60 up to 3600"));
     check(
-        |i| i.evaluation_criteria = Some(Default::default()),
-        Err("The parameter EvaluationCriteria cannot be served: PromQL alarms are not implemented yet."),
+        |i| (i.evaluation_criteria, i.evaluation_interval) = (Some(criteria("up")), Some(60)),
+        Err("MetricName should not be set if EvaluationCriteria is set"),
     );
+}
+
+#[test]
+fn wall_clocks_have_periods_and_zones() {
+    let wall = |timezone: &str| EvaluationWindow {
+        sliding_window: None,
+        wall_clock_window: Some(WallClockWindow { timezone: Some(timezone.into()) }),
+    };
     let sliding = EvaluationWindow { sliding_window: Some(SlidingWindow {}), wall_clock_window: None };
     check(|i| i.evaluation_window = Some(sliding), Ok(()));
-    let wall = EvaluationWindow { sliding_window: None, wall_clock_window: Some(WallClockWindow::default()) };
+    check(|i| i.evaluation_window = Some(wall("Europe/Berlin")), Ok(()));
     check(
-        |i| i.evaluation_window = Some(wall),
+        |i| i.evaluation_window = Some(wall("Mars/Olympus")),
+        Err("Timezone 'Mars/Olympus' is neither a time zone identifier nor a UTC offset"),
+    );
+    check(
+        |i| (i.period, i.evaluation_window) = (Some(120), Some(wall("UTC"))),
         Err(
-            "The parameter EvaluationWindow.WallClockWindow cannot be served: wall-clock windows are not implemented yet.",
+            "Period 120 is not supported with a wall clock evaluation window. Supported periods are 60, 300, 3600, 86400 and 604800 seconds",
         ),
     );
 }
