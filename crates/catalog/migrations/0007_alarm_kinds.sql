@@ -12,3 +12,6 @@ CREATE TABLE alarm_children (
     PRIMARY KEY (account, region, parent, child)
 );
 CREATE INDEX alarm_children_by_child ON alarm_children (account, region, child);
+
+-- The kind of the alarm that an item is about.
+ALTER TABLE alarm_history ADD COLUMN kind TEXT NOT NULL DEFAULT 'metric';

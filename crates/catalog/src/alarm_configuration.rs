@@ -139,9 +139,16 @@ pub struct CompositeRule {
     pub suppressor_wait_secs: i64,
     /// Seconds.
     pub suppressor_extension_secs: i64,
+    /// Names of the alarms that the rule or the suppressor is about: a change of theirs makes this one due.
+    pub children: Vec<String>,
 }
 
 impl AlarmConfiguration {
+    /// The names of the alarms that this one depends on.
+    pub fn children(&self) -> &[String] {
+        self.composite.as_ref().map_or(&[], |composite| &composite.children)
+    }
+
     /// True for what PutCompositeAlarm made.
     pub fn is_composite(&self) -> bool {
         self.composite.is_some()

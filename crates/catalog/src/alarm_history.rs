@@ -1,5 +1,6 @@
 //! Alarm history: what happened to alarms, kept after they are gone, newest or oldest first.
 
+use crate::alarms::kind;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -17,6 +18,8 @@ pub struct AlarmHistoryItem {
     pub summary: String,
     /// JSON.
     pub data: String,
+    /// Whether the alarm is a composite one.
+    pub composite: bool,
 }
 
 /// Which items to list; absent fields do not filter.
@@ -24,6 +27,8 @@ pub struct AlarmHistoryItem {
 pub struct AlarmHistoryFilter {
     /// Items of this alarm.
     pub alarm_name: Option<String>,
+    /// Only items of composite alarms, or only of others.
+    pub composite: Option<bool>,
     /// Items of this type.
     pub item_type: Option<String>,
     /// Items at or after this time.
@@ -44,6 +49,7 @@ struct HistoryRow {
     at_ms: i64,
     summary: String,
     data: String,
+    kind: String,
 }
 
 /// Writes items within the transaction that makes the change they tell of.
@@ -60,8 +66,8 @@ pub(crate) async fn insert_history(
         .fetch_one(&mut *connection)
         .await?;
         sqlx::query(
-            "INSERT INTO alarm_history (sequence, account, region, alarm_name, item_type, at_ms, summary, data) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO alarm_history (sequence, account, region, alarm_name, item_type, at_ms, summary, data, kind) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(sequence)
         .bind(&scope.account)
@@ -71,6 +77,7 @@ pub(crate) async fn insert_history(
         .bind(item.at.0)
         .bind(&item.summary)
         .bind(&item.data)
+        .bind(kind(item.composite))
         .execute(&mut *connection)
         .await?;
     }
@@ -86,11 +93,14 @@ impl Catalog {
         limit: usize,
     ) -> Result<Vec<(i64, AlarmHistoryItem)>> {
         let mut sql = QueryBuilder::<Sqlite>::new(
-            "SELECT sequence, alarm_name, item_type, at_ms, summary, data FROM alarm_history WHERE account = ",
+            "SELECT sequence, alarm_name, item_type, at_ms, summary, data, kind FROM alarm_history WHERE account = ",
         );
         sql.push_bind(scope.account.clone()).push(" AND region = ").push_bind(scope.region.clone());
         if let Some(name) = &filter.alarm_name {
             sql.push(" AND alarm_name = ").push_bind(name.clone());
+        }
+        if let Some(composite) = filter.composite {
+            sql.push(" AND kind = ").push_bind(kind(composite));
         }
         if let Some(item_type) = &filter.item_type {
             sql.push(" AND item_type = ").push_bind(item_type.clone());
@@ -126,6 +136,7 @@ impl From<HistoryRow> for AlarmHistoryItem {
             at: Timestamp(row.at_ms),
             summary: row.summary,
             data: row.data,
+            composite: row.kind == kind(true),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Metric alarms: configuration, state, and the compare-and-set that changes either together with its history.
 
+use crate::alarm_children::{delete_children, parents_due, put_children};
 use crate::alarm_configuration::AlarmConfiguration;
 use crate::alarm_history::{AlarmHistoryItem, insert_history};
 use crate::deliveries::{Publication, insert_publications};
@@ -99,6 +100,8 @@ pub struct StateChange {
     pub at: Timestamp,
     /// What evaluation is to know next time; `None` leaves what there is.
     pub memory: Option<String>,
+    /// When the alarm is to be evaluated again, if that is not for its interval to say.
+    pub due: Option<Timestamp>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -167,6 +170,9 @@ impl Catalog {
     /// Up to `limit` alarms that pass `filter`, by name in byte order.
     pub async fn alarms(&self, scope: &Scope, filter: &AlarmFilter, limit: usize) -> Result<Vec<Alarm>> {
         let mut found = Vec::new();
+        if filter.names.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(found);
+        }
         let mut after = filter.after.clone();
         loop {
             let page = self.alarms_page(scope, filter, after.as_deref()).await?;
@@ -269,6 +275,7 @@ impl Catalog {
         if made.rows_affected() == 0 {
             return Ok(false);
         }
+        put_children(&mut transaction, alarm).await?;
         insert_history(&mut transaction, &alarm.scope, history).await?;
         for (key, value) in tags {
             sqlx::query(
@@ -310,6 +317,8 @@ impl Catalog {
         if updated.rows_affected() == 0 {
             return Ok(false);
         }
+        delete_children(&mut transaction, alarm).await?;
+        put_children(&mut transaction, alarm).await?;
         insert_history(&mut transaction, &alarm.scope, history).await?;
         transaction.commit().await?;
         Ok(true)
@@ -328,7 +337,8 @@ impl Catalog {
         let mut transaction = self.pool.begin().await?;
         let changed = sqlx::query(
             "UPDATE alarms SET version = version + 1, state_value = $5, state_reason = $6, state_reason_data = $7, \
-             state_updated_ms = $8, state_transitioned_ms = $9, memory = COALESCE($10, memory) \
+             state_updated_ms = $8, state_transitioned_ms = $9, memory = COALESCE($10, memory), \
+             due_ms = COALESCE($11, due_ms) \
              WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
         )
         .bind(&alarm.scope.account)
@@ -341,10 +351,14 @@ impl Catalog {
         .bind(change.at.0)
         .bind(transitioned.0)
         .bind(&change.memory)
+        .bind(change.due.map(|due| due.0))
         .execute(&mut *transaction)
         .await?;
         if changed.rows_affected() == 0 {
             return Ok(false);
+        }
+        if change.state != alarm.state {
+            parents_due(&mut transaction, alarm, change.at).await?;
         }
         insert_history(&mut transaction, &alarm.scope, history).await?;
         insert_publications(&mut transaction, publications).await?;
@@ -352,16 +366,18 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Keeps what evaluation is to know next time, when the alarm is still the one that was read; false when it is not.
-    pub async fn keep_alarm_memory(&self, alarm: &Alarm, memory: &str) -> Result<bool> {
+    /// Keeps what evaluation is to know next time, and when that is to be if the interval does not say, when the alarm is still
+    /// the one that was read; false when it is not.
+    pub async fn keep_alarm_memory(&self, alarm: &Alarm, memory: &str, due: Option<Timestamp>) -> Result<bool> {
         let kept = sqlx::query(
-            "UPDATE alarms SET memory = $5 WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
+            "UPDATE alarms SET memory = $5, due_ms = COALESCE($6, due_ms) WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
         )
         .bind(&alarm.scope.account)
         .bind(&alarm.scope.region)
         .bind(&alarm.name)
         .bind(alarm.version)
         .bind(memory)
+        .bind(due.map(|due| due.0))
         .execute(&self.pool)
         .await?;
         Ok(kept.rows_affected() > 0)
@@ -379,6 +395,7 @@ impl Catalog {
         if deleted.rows_affected() == 0 {
             return Ok(false);
         }
+        delete_children(&mut transaction, alarm).await?;
         insert_history(&mut transaction, &alarm.scope, history).await?;
         sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&mut *transaction).await?;
         transaction.commit().await?;
@@ -408,7 +425,8 @@ impl Catalog {
     }
 }
 
-fn kind(composite: bool) -> &'static str {
+/// The word of a kind in the tables.
+pub(crate) fn kind(composite: bool) -> &'static str {
     if composite { "composite" } else { "metric" }
 }
 

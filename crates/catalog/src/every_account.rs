@@ -17,6 +17,7 @@ struct HistoryRow {
     at_ms: i64,
     summary: String,
     data: String,
+    kind: String,
 }
 
 impl Catalog {
@@ -49,7 +50,7 @@ impl Catalog {
         limit: usize,
     ) -> Result<Vec<(i64, Scope, AlarmHistoryItem)>> {
         let rows: Vec<HistoryRow> = sqlx::query_as(
-            "SELECT sequence, account, region, alarm_name, item_type, at_ms, summary, data FROM alarm_history \
+            "SELECT sequence, account, region, alarm_name, item_type, at_ms, summary, data, kind FROM alarm_history \
              WHERE at_ms >= $1 AND at_ms < $2 ORDER BY at_ms, sequence LIMIT $3",
         )
         .bind(range.start.0)
@@ -65,6 +66,7 @@ impl Catalog {
                 at: Timestamp(row.at_ms),
                 summary: row.summary,
                 data: row.data,
+                composite: row.kind == crate::alarms::kind(true),
             };
             (row.sequence, scope, item)
         };

@@ -3,6 +3,7 @@
 //! SQL here is written for SQLite and PostgreSQL alike: `$1` placeholders, `ON CONFLICT`, `RETURNING`, TEXT and BIGINT
 //! columns, booleans as 0/1 BIGINT, times as milliseconds. Documents that AWS treats as one value are one TEXT column of JSON.
 
+mod alarm_children;
 mod alarm_configuration;
 mod alarm_history;
 mod alarms;

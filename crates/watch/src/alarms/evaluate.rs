@@ -3,6 +3,7 @@
 //! Which periods an alarm looks at is in `window.rs`, what they hold in `observe.rs`, what it makes of them in `state.rs`.
 
 use crate::Watch;
+use crate::alarms::composite::{self, CompositeError};
 use crate::alarms::memory::Memory;
 use crate::alarms::observe::{ObserveError, Observed, observe, period_secs};
 use crate::alarms::reason;
@@ -43,6 +44,8 @@ enum Failure {
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
     #[error(transparent)]
+    Composite(#[from] CompositeError),
+    #[error(transparent)]
     Promql(#[from] promql::Failure),
     #[error(transparent)]
     Observe(#[from] ObserveError),
@@ -82,9 +85,13 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
 }
 
 /// How often an alarm is evaluated, milliseconds: every 10 s when its period is shorter than a minute, hourly when it
-/// looks back more than a day, else each minute; an alarm on PromQL as often as it says.
+/// looks back more than a day, else each minute; an alarm on PromQL as often as it says. A composite alarm is evaluated when a
+/// child changes; once a day is for what nobody thought of.
 pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
     let period_secs = period_secs(configuration);
+    if configuration.is_composite() {
+        return DAY;
+    }
     if configuration.promql.is_some() {
         return period_secs.saturating_mul(SECOND);
     }
@@ -109,6 +116,9 @@ async fn evaluate_one(watch: &Watch, alarm: catalog::Result<Alarm>, now: Timesta
 }
 
 async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, Failure> {
+    if let Some(rule) = &alarm.configuration.composite {
+        return Ok(composite::evaluate(watch, alarm, rule, now).await?);
+    }
     let mut memory = Memory::of(alarm);
     if let Some(criteria) = &alarm.configuration.promql {
         return evaluate_promql(watch, alarm, criteria, memory, now).await;
@@ -166,8 +176,14 @@ async fn evaluate_promql(
     let outcome = memory.contributors.evaluate_promql(periods, returned, now);
     memory.evaluation_state = outcome.partial.then(|| "PARTIAL_DATA".to_owned());
     let state = outcome.state.filter(|state| *state != alarm.state);
-    let change =
-        state.map(|state| StateChange { state, reason: outcome.reason, reason_data: None, at: now, memory: None });
+    let change = state.map(|state| StateChange {
+        state,
+        reason: outcome.reason,
+        reason_data: None,
+        at: now,
+        memory: None,
+        due: None,
+    });
     settle(watch, alarm, &memory, change).await
 }
 
@@ -188,7 +204,7 @@ async fn settle(watch: &Watch, alarm: &Alarm, memory: &Memory, change: Option<St
 /// Keeps the memory when it is another one than it was: most evaluations must not write.
 async fn remember(watch: &Watch, alarm: &Alarm, memory: &Memory) -> catalog::Result<()> {
     if *memory != Memory::of(alarm) {
-        watch.catalog.keep_alarm_memory(alarm, &memory.text()).await?;
+        watch.catalog.keep_alarm_memory(alarm, &memory.text(), None).await?;
     }
     Ok(())
 }
@@ -218,5 +234,5 @@ fn next_state_of_many(
     let outcome = memory.contributors.evaluate_insights(judged.collect(), TreatMissing::of(configuration), now);
     memory.evaluation_state = outcome.partial.then(|| "PARTIAL_DATA".to_owned());
     let state = outcome.state.filter(|state| *state != alarm.state)?;
-    Some(StateChange { state, reason: outcome.reason, reason_data: None, at: now, memory: None })
+    Some(StateChange { state, reason: outcome.reason, reason_data: None, at: now, memory: None, due: None })
 }

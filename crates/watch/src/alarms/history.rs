@@ -88,6 +88,7 @@ fn item(alarm: &Alarm, item_type: &str, at: Timestamp, summary: String, data: &V
         at,
         summary: cut(summary, SUMMARY_CHARS_MAX),
         data: data.to_string(),
+        composite: alarm.configuration.is_composite(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What evaluation keeps with an alarm from one time to the next: JSON in the alarm's row.
 
 use crate::alarms::recovery::Contributors;
+use crate::alarms::suppression::Suppression;
 use catalog::Alarm;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ pub struct Memory {
     /// When the alarm began to warm up, milliseconds; absent when it does not, or has done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warming_since_ms: Option<i64>,
+    /// What is owed of a composite alarm's actions, and what holds them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub suppression: Suppression,
     /// `EvaluationState` of the last evaluation, when it was not right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation_state: Option<String>,

@@ -101,6 +101,7 @@ pub fn next_state(alarm: &Alarm, slots: &[Slot], now: Timestamp) -> Option<State
         reason_data: Some(reason::data(&alarm.configuration, &verdict, slots, now)),
         at: now,
         memory: None,
+        due: None,
     })
 }
 

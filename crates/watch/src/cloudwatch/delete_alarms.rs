@@ -1,10 +1,13 @@
 //! DeleteAlarms: deletes up to 100 alarms; their history stays.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteAlarms.html>. A wrong name does not keep
-//! the right ones from being deleted; it is told when they are.
+//! the right ones from being deleted; it is told when they are. At most one composite alarm in a call; an alarm that a composite
+//! alarm depends on stays until that one is gone.
 
+use super::refuse;
 use crate::Watch;
 use crate::alarms::history;
+use catalog::AlarmFilter;
 use model::{Caller, arn};
 use wire::ApiError;
 use wire::cloudwatch::{DeleteAlarmsInput, errors};
@@ -14,6 +17,7 @@ pub async fn delete_alarms(watch: &Watch, caller: &Caller, input: DeleteAlarmsIn
     let mut names = input.alarm_names;
     names.sort();
     names.dedup();
+    check_families(watch, caller, &names).await?;
     let mut unknown = Vec::new();
     for name in names {
         let deleted = match watch.catalog.alarm(&caller.scope, &name).await? {
@@ -33,4 +37,19 @@ pub async fn delete_alarms(watch: &Watch, caller: &Caller, input: DeleteAlarmsIn
     }
     let message = format!("Alarms not found: {}", unknown.join(", "));
     Err(ApiError::new(&errors::RESOURCE_NOT_FOUND, crate::alarms::reason::cut(message, 255)))
+}
+
+/// No two composite alarms, and nothing that another alarm depends on which stays.
+async fn check_families(watch: &Watch, caller: &Caller, names: &[String]) -> Result<(), ApiError> {
+    let filter = AlarmFilter { names: Some(names.to_vec()), composite: Some(true), ..AlarmFilter::default() };
+    if watch.catalog.alarms(&caller.scope, &filter, 2).await?.len() > 1 {
+        return Err(refuse::validation("You can delete at most one composite alarm in one operation"));
+    }
+    for name in names {
+        let parents = watch.catalog.alarm_parents(&caller.scope, name).await?;
+        if parents.iter().any(|parent| !names.contains(parent)) {
+            return Err(refuse::validation(format!("Cannot delete {name} as there are alarm(s) depending on it.")));
+        }
+    }
+    Ok(())
 }

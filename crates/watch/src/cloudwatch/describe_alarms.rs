@@ -1,15 +1,18 @@
 //! DescribeAlarms: alarms by name, prefix, state or action, up to 100 a page.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>. Without `AlarmTypes`
-//! metric alarms only. Names or a prefix, not both. `ChildrenOfAlarmName` and `ParentsOfAlarmName` go with no other filter.
+//! metric alarms only. Names or a prefix, not both. `ChildrenOfAlarmName` and `ParentsOfAlarmName` go with no other filter, and
+//! find alarms of both kinds. A page is by name, over both kinds.
 //!
-//! What differs: there are only metric alarms yet, so that the other lists, children and parents are empty.
+//! What differs: there are no log alarms yet.
 
+use super::composite_alarm::composite_alarm;
 use super::metric_alarm::metric_alarm;
 use super::refuse;
 use super::token::Binding;
 use crate::Watch;
-use catalog::{AlarmFilter, AlarmState};
+use crate::alarms::rule::{AlarmRule, name_of};
+use catalog::{Alarm, AlarmFilter, AlarmState};
 use model::Caller;
 use wire::ApiError;
 use wire::cloudwatch::{DescribeAlarmsInput, DescribeAlarmsOutput};
@@ -27,34 +30,59 @@ pub async fn describe_alarms(
     check_filters(&input)?;
     let binding = Binding::new(&("DescribeAlarms", &caller.scope, &input));
     let after: Option<String> = binding.cursor(token.as_deref())?;
-    let wants_metric_alarms = input.children_of_alarm_name.is_none()
-        && input.parents_of_alarm_name.is_none()
-        && input.alarm_types.is_none_or(|types| types.is_empty() || types.iter().any(|t| t == "MetricAlarm"));
-    let mut alarms = Vec::new();
+    let types = input.alarm_types.take().filter(|types| !types.is_empty());
+    let has_type = |kind: &str| types.as_ref().is_some_and(|types| types.iter().any(|t| t == kind));
     // A list of no names means no filter, as in the query protocol, where the two look the same.
-    let names = input.alarm_names.filter(|names| !names.is_empty());
-    if wants_metric_alarms {
-        let filter = AlarmFilter {
-            names,
-            name_prefix: input.alarm_name_prefix,
-            state: input.state_value.as_deref().and_then(AlarmState::parse),
-            composite: Some(false),
-            action_prefix: input.action_prefix,
-            after,
-        };
-        alarms = watch.catalog.alarms(&caller.scope, &filter, page + 1).await?;
-    }
+    let mut names = input.alarm_names.filter(|names| !names.is_empty());
+    let composite = match (&input.children_of_alarm_name, &input.parents_of_alarm_name) {
+        (Some(parent), _) => {
+            names = Some(children(watch, caller, parent).await?);
+            None
+        }
+        (_, Some(child)) => {
+            names = Some(watch.catalog.alarm_parents(&caller.scope, name_of(child)).await?);
+            None
+        }
+        _ => match (has_type("MetricAlarm"), has_type("CompositeAlarm")) {
+            (true, true) => None,
+            (false, false) if types.is_some() => return Ok(found(Vec::new(), None)),
+            (_, composite) => Some(composite),
+        },
+    };
+    let filter = AlarmFilter {
+        names,
+        name_prefix: input.alarm_name_prefix,
+        state: input.state_value.as_deref().and_then(AlarmState::parse),
+        composite,
+        action_prefix: input.action_prefix,
+        after,
+    };
+    let mut alarms = watch.catalog.alarms(&caller.scope, &filter, page + 1).await?;
     let mut next_token = None;
     if alarms.len() > page {
         alarms.truncate(page);
         next_token = alarms.last().map(|last| binding.token(&last.name)).transpose()?;
     }
-    Ok(DescribeAlarmsOutput {
-        metric_alarms: Some(alarms.into_iter().map(metric_alarm).collect()),
-        composite_alarms: Some(Vec::new()),
+    Ok(found(alarms, next_token))
+}
+
+fn found(alarms: Vec<Alarm>, next_token: Option<String>) -> DescribeAlarmsOutput {
+    let (composite, metric): (Vec<Alarm>, Vec<Alarm>) =
+        alarms.into_iter().partition(|alarm| alarm.configuration.is_composite());
+    DescribeAlarmsOutput {
+        metric_alarms: Some(metric.into_iter().map(metric_alarm).collect()),
+        composite_alarms: Some(composite.into_iter().map(composite_alarm).collect()),
         log_alarms: Some(Vec::new()),
         next_token,
-    })
+    }
+}
+
+/// The alarms that a composite alarm's rule names; none of another alarm.
+async fn children(watch: &Watch, caller: &Caller, parent: &str) -> Result<Vec<String>, ApiError> {
+    let parent = watch.catalog.alarm(&caller.scope, name_of(parent)).await?;
+    let Some(composite) = parent.and_then(|alarm| alarm.configuration.composite) else { return Ok(Vec::new()) };
+    let rule = AlarmRule::parse(&composite.rule).map_err(|error| refuse::validation(error.to_string()))?;
+    Ok(rule.children().into_iter().map(|child| name_of(child).to_owned()).collect())
 }
 
 /// A page's size for a `MaxRecords`.

@@ -2,6 +2,7 @@
 
 mod alarm_actions;
 pub(crate) mod anomaly_detectors;
+mod composite_alarm;
 pub mod dashboard_body;
 mod dashboards;
 mod delete_alarms;
@@ -17,6 +18,7 @@ mod list_metrics;
 mod metric_alarm;
 pub mod metric_rows;
 pub mod metric_widget;
+mod put_composite_alarm;
 mod put_dashboard;
 mod put_metric_alarm;
 mod put_metric_data;

@@ -5,6 +5,7 @@
 //!
 //! What differs: tag propagation is refused by name. The period of an alarm on `Metrics` is the longest of its queries.
 
+use super::put_composite_alarm::other_kind;
 use super::{refuse, tags};
 use crate::Watch;
 use crate::alarms::memory::Memory;
@@ -48,6 +49,7 @@ pub async fn put_metric_alarm(
     for _ in 0..ATTEMPTS {
         let now = watch.clock.now();
         let put = match watch.catalog.alarm(&caller.scope, &name).await? {
+            Some(old) if old.configuration.is_composite() => return Err(other_kind(&name)),
             Some(old) => {
                 let mut new = old.clone();
                 new.configuration = configuration.clone();
@@ -152,7 +154,8 @@ fn configuration(
     })
 }
 
-fn actions(scope: &Scope, given: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+/// The actions, each an ARN that can be reached from here.
+pub fn actions(scope: &Scope, given: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
     let given = given.unwrap_or_default();
     given.iter().try_for_each(|action| check_action(scope, action)).map(|()| given)
 }

@@ -35,6 +35,7 @@ pub async fn set_alarm_state(watch: &Watch, caller: &Caller, input: SetAlarmStat
             reason_data: input.state_reason_data.clone(),
             at: watch.clock.now(),
             memory: None,
+            due: None,
         };
         if transition::apply(watch, &alarm, &change).await? {
             return Ok(Empty {});

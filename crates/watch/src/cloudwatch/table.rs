@@ -3,7 +3,7 @@
 use super::{
     alarm_actions, anomaly_detectors, dashboards, delete_alarms, describe_alarm_contributors, describe_alarm_history,
     describe_alarms, describe_alarms_for_metric, get_metric_data, get_metric_statistics, get_metric_widget_image,
-    list_metrics, put_dashboard, put_metric_alarm, put_metric_data, set_alarm_state, tags,
+    list_metrics, put_composite_alarm, put_dashboard, put_metric_alarm, put_metric_data, set_alarm_state, tags,
 };
 use crate::Watch;
 use wire::{Access, Audit, Operation, OperationShape, Service, cloudwatch, operation};
@@ -27,6 +27,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::Read, METRIC, cloudwatch::GetMetricWidgetImage, get_metric_widget_image::get_metric_widget_image),
         operation!(Access::List, MANAGEMENT, cloudwatch::ListMetrics, list_metrics::list_metrics),
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutMetricAlarm, put_metric_alarm::put_metric_alarm),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::PutCompositeAlarm, put_composite_alarm::put_composite_alarm),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarms, describe_alarms::describe_alarms),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmsForMetric, describe_alarms_for_metric::describe_alarms_for_metric),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmContributors, describe_alarm_contributors::describe_alarm_contributors),

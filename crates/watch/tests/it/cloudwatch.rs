@@ -209,6 +209,7 @@ async fn of_two_evaluators_one_wins() {
         reason_data: None,
         at: plane.clock.now(),
         memory: None,
+        due: None,
     };
     assert!(watch::alarms::transition::apply(&plane.watch, &read, &change).await.unwrap());
     assert!(!watch::alarms::transition::apply(&plane.watch, &read, &change).await.unwrap());
