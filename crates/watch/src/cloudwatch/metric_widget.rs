@@ -18,7 +18,9 @@ pub use time_point::TimePoint;
 
 use super::findings::{Finding, Findings, Object};
 use super::metric_rows::{self, Defaults, Row};
-use super::widget_image::{AlarmAnnotation, Axis, Chart, Legend, PIXELS_MAX, Series, TableColumns, Theme, View, ZoneOffset};
+use super::widget_image::{
+    AlarmAnnotation, Axis, Chart, Legend, PIXELS_MAX, Series, TableColumns, Theme, View, ZoneOffset,
+};
 use model::{TimeRange, Timestamp};
 use serde_json::Value;
 
