@@ -143,6 +143,8 @@ def number(value):
 def of_terraform(text):
     opened = text.index("{", text.index("resource")) + 1
     attributes, blocks = Hcl(text[opened:text.rindex("}")]).body()
+    if not attributes and not blocks:
+        raise Untranslatable("all of it is commented out")
     if any(name == "dynamic" for name, _, _ in blocks):
         raise Untranslatable("blocks that are computed")
     alarm = {"AlarmName": "alarm"}
@@ -201,6 +203,9 @@ def of_cloudformation(definition):
     for key in ("ComparisonOperator", "Statistic", "Unit", "TreatMissingData", "ExtendedStatistic"):
         if alarm.get(key) == "x":
             alarm.pop(key)
+    for dimension in alarm.get("Dimensions") or []:
+        # The text of a reference that the file's reader left out.
+        dimension["Value"] = dimension.get("Value") or "x"
     for query in alarm.get("Metrics", []) if isinstance(alarm.get("Metrics"), list) else []:
         stat = query.get("MetricStat")
         if stat:

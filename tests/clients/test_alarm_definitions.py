@@ -9,13 +9,8 @@ from trailwatch import Paths, wait_until
 
 DEFINITIONS = Paths.shared() / "data" / "alarm-definitions.json"
 
-#: What AWS refuses too, by the words of the refusal: mistakes of the definitions, or of values that only their variables could tell.
-REFUSED_BY_AWS = (
-    "Statistic", "MetricName must not be null", "Namespace must not be null", "Period must not be null", "Threshold must not be null", "must be 10, 20, 30 or a multiple of 60",
-    "DatapointsToAlarm must be less", "Metrics cannot be checked across more than", "failed to satisfy constraint", "should return data", "Unresolved id", "are not unique",
-    "can only be used with", "should not be set if list of Metrics is set", "EvaluateLowSampleCountPercentile can only be set", "must have length", "is not matching the expected pattern",
-    "Period", "ThresholdMetricId", "Dimensions", "Invalid syntax", "TreatMissingData", "must be specified", "Function '",
-)
+#: What the translated definitions are refused for, as on AWS: modules that set everything a caller may choose between, and a variable within an expression.
+REFUSED_BY_AWS = ("Statistic and ExtendedStatistic cannot both be set", "EvaluateLowSampleCountPercentile can only be set for alarms based on percentiles", "Unresolved id 'x'")
 
 
 @pytest.mark.skipif(not DEFINITIONS.exists(), reason="../shared is not here")
@@ -35,8 +30,10 @@ def test_definitions_from_the_field(cloudwatch):
             refused[number] = error.response["Error"]["Message"]
     odd = {number: message for number, message in refused.items() if not any(words in message for words in REFUSED_BY_AWS)}
     assert not odd, odd
-    assert len(untranslatable) <= 5, untranslatable
-    assert len(taken) >= 0.9 * len(definitions), (len(taken), refused)
+    # Those that are commented out, and one that is computed whole.
+    assert len(untranslatable) <= 40, untranslatable
+    assert len(refused) <= 5, refused
+    assert len(taken) + len(refused) + len(untranslatable) == len(definitions)
 
     def unchecked():
         pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix="field-", AlarmTypes=["MetricAlarm"])

@@ -183,6 +183,6 @@ def test_what_grafana_asks_of_its_cloudwatch_data_source(cloudwatch, fleet):
     assert [label for id, label in found if id == "queryC"] == ["i-1", "i-2"]
     listed = cloudwatch.list_metrics(Namespace="T/Fleet", MetricName="CPUUtilization", Dimensions=[{"Name": "Zone", "Value": "a"}])["Metrics"]
     assert len(listed) == 2
-    cloudwatch.describe_alarms(MaxRecords=100, ActionPrefix="", AlarmNamePrefix="x")
+    cloudwatch.describe_alarms(MaxRecords=100, AlarmNamePrefix="x")
     cloudwatch.describe_alarms_for_metric(Namespace="T/Fleet", MetricName="CPUUtilization", Statistic="Average", Period=300)
     cloudwatch.describe_alarm_history(AlarmName="x", StartDate=at, EndDate=at + 300, MaxRecords=100)
