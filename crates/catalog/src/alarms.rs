@@ -418,6 +418,18 @@ impl Catalog {
         Ok(rows.into_iter().map(Alarm::try_from).collect())
     }
 
+    /// Makes an alarm due at a time.
+    pub async fn alarm_due(&self, alarm: &Alarm, at: Timestamp) -> Result<()> {
+        sqlx::query("UPDATE alarms SET due_ms = $4 WHERE account = $1 AND region = $2 AND name = $3")
+            .bind(&alarm.scope.account)
+            .bind(&alarm.scope.region)
+            .bind(&alarm.name)
+            .bind(at.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// When the next alarm is due; `None` without alarms. A read, so that an idle tick writes nothing.
     pub async fn next_alarm_due(&self) -> Result<Option<Timestamp>> {
         let (due,): (Option<i64>,) = sqlx::query_as("SELECT MIN(due_ms) FROM alarms").fetch_one(&self.pool).await?;

@@ -50,6 +50,11 @@ pub fn alarm(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", scope.region, scope.account)
 }
 
+/// An alarm mute rule.
+pub fn alarm_mute_rule(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:cloudwatch:{}:{}:alarm-mute-rule:{name}", scope.region, scope.account)
+}
+
 /// `arn:aws:cloudwatch::ACCOUNT:dashboard/NAME`: dashboards are global.
 pub fn dashboard(account: &str, name: &str) -> String {
     format!("arn:aws:cloudwatch::{account}:dashboard/{name}")

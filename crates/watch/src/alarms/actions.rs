@@ -5,15 +5,11 @@
 
 use crate::Watch;
 use crate::alarms::history;
-use crate::alarms::reason::{cut, json_time};
+use crate::alarms::notification::{Notification, sns};
 use crate::notify::message::{Kind, Message};
 use crate::notify::outbox::{self, DISPLAY_NAME};
 use catalog::{Alarm, AlarmHistoryItem, AlarmState, Publication, StateChange};
 use model::arn::{self, Arn};
-use serde_json::json;
-
-/// Longest subject, characters (Publish).
-const SUBJECT_CHARS_MAX: usize = 100;
 
 /// What the actions of one change come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,35 +95,17 @@ fn message(
     topic_arn: String,
     display_name: Option<String>,
 ) -> Message {
-    let (subject, text) = notification(alarm, change);
+    let notification = Notification::of(alarm, change);
     Message {
         kind: Kind::Notification,
         id: watch.ids.uuid().to_string(),
         topic_arn,
-        subject: Some(subject),
-        text,
+        subject: Some(notification.subject()),
+        text: sns::message(&notification),
         structured: false,
         attributes: Default::default(),
         token: None,
         display_name,
         timestamp: change.at.iso_millis(),
     }
-}
-
-/// Subject and text of an alarm's message.
-fn notification(alarm: &Alarm, change: &StateChange) -> (String, String) {
-    let state = change.state.as_str();
-    let subject = format!("{state}: \"{}\" in {}", alarm.name, alarm.scope.region);
-    let text = json!({
-        "AlarmName": alarm.name,
-        "AlarmDescription": alarm.configuration.description,
-        "AWSAccountId": alarm.scope.account,
-        "NewStateValue": state,
-        "NewStateReason": change.reason,
-        "StateChangeTime": json_time(change.at),
-        "Region": alarm.scope.region,
-        "AlarmArn": arn::alarm(&alarm.scope, &alarm.name),
-        "OldStateValue": alarm.state.as_str(),
-    });
-    (cut(subject, SUBJECT_CHARS_MAX), text.to_string())
 }

@@ -116,6 +116,11 @@ async fn evaluate_one(watch: &Watch, alarm: catalog::Result<Alarm>, now: Timesta
 }
 
 async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, Failure> {
+    if Memory::of(alarm).muted.is_some() && transition::run_muted(watch, alarm, now).await? {
+        // What was read is out of date: the next evaluation has the rest.
+        watch.catalog.alarm_due(alarm, now).await?;
+        return Ok(false);
+    }
     if let Some(rule) = &alarm.configuration.composite {
         return Ok(composite::evaluate(watch, alarm, rule, now).await?);
     }

@@ -18,6 +18,9 @@ pub struct Memory {
     /// What is owed of a composite alarm's actions, and what holds them.
     #[serde(skip_serializing_if = "is_default")]
     pub suppression: Suppression,
+    /// The state whose actions a mute rule withheld, by its name in the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted: Option<String>,
     /// `EvaluationState` of the last evaluation, when it was not right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation_state: Option<String>,
@@ -30,7 +33,12 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 impl Memory {
     /// The memory of an alarm; what cannot be read is forgotten.
     pub fn of(alarm: &Alarm) -> Self {
-        alarm.memory.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        Self::read(alarm.memory.as_deref())
+    }
+
+    /// The same of the text that is kept.
+    pub fn read(text: Option<&str>) -> Self {
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
     /// As it is kept.

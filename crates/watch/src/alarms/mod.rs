@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod history;
 pub mod memory;
 pub mod mute;
+pub mod muting;
 pub mod notification;
 pub mod observe;
 pub mod reason;

@@ -1,23 +1,19 @@
-//! What an alarm tells the world when it changes state: the SNS message, the EventBridge event and a text for Slack; pure.
+//! What an alarm tells the world when it changes state: the SNS message; pure.
 //!
-//! Forms and orders of keys are those of AWS's documentation ("Alarm events and EventBridge") and of messages that its
-//! users have published. Not certain: how AWS shortens a subject beyond SNS's 100 characters, and what it sends to SNS
+//! Forms and orders of keys are those of messages that AWS's users have published. Not certain: how AWS shortens a subject beyond SNS's 100 characters, and what it sends to SNS
 //! for PromQL alarms and for composite alarms whose actions were suppressed.
 
-pub mod event;
+mod of_alarm;
 mod region;
-pub mod slack;
 pub mod sns;
 #[cfg(test)]
 mod tests;
 
 pub use region::long_name as region_name;
 
-use crate::alarms::recovery::Attributes;
 use crate::alarms::rule::reason::Child;
-use crate::alarms::suppression::SuppressedBy;
 use catalog::AlarmState;
-use model::{TimeRange, Timestamp};
+use model::Timestamp;
 
 /// Longest subject of an SNS message, characters.
 const SUBJECT_CHARS_MAX: usize = 100;
@@ -49,8 +45,6 @@ pub struct Notification {
     pub state: State,
     /// What the alarm watches.
     pub trigger: Trigger,
-    /// The mute rule that mutes its actions now.
-    pub muted: Option<Mute>,
 }
 
 /// A state, why, and when it was reached.
@@ -64,17 +58,6 @@ pub struct State {
     pub reason_data: Option<String>,
     /// When.
     pub at: Timestamp,
-    /// What keeps a composite alarm's actions from running.
-    pub suppressed_by: Option<SuppressedBy>,
-}
-
-/// A mute rule that is active.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mute {
-    /// ARN of the mute rule.
-    pub rule_arn: String,
-    /// The window that it is in.
-    pub window: TimeRange,
 }
 
 /// What an alarm watches.
@@ -111,20 +94,7 @@ pub enum Trigger {
         rule: String,
         /// The children that decided, newest change first.
         children: Vec<Child>,
-        /// What suppresses its actions.
-        suppressor: Option<Suppressor>,
     },
-}
-
-/// A composite alarm's `ActionsSuppressor`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suppressor {
-    /// Name or ARN, as the client wrote it.
-    pub alarm: String,
-    /// Seconds.
-    pub wait_secs: i64,
-    /// Seconds.
-    pub extension_secs: i64,
 }
 
 /// A statistic of a metric.
@@ -194,17 +164,6 @@ pub enum Source {
     Metric(MetricStat),
     /// Metric math or a Metrics Insights query, with its `Period` if the client gave one.
     Expression(String, Option<i64>),
-}
-
-/// A contributor that changed state, for its event.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ContributorChange<'a> {
-    /// `ContributorId`.
-    pub id: &'a str,
-    /// What makes it this series.
-    pub attributes: &'a Attributes,
-    /// Its new state.
-    pub state: &'a State,
 }
 
 /// The simple statistics: in the API, and as SNS messages spell them.

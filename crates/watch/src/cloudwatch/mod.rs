@@ -1,6 +1,7 @@
 //! CloudWatch operations: one file per operation, named after the CLI command.
 
 mod alarm_actions;
+mod alarm_mute_rules;
 pub(crate) mod anomaly_detectors;
 mod composite_alarm;
 pub mod dashboard_body;

@@ -1,9 +1,10 @@
 //! The rows of the CloudWatch operations: what each is named, who may call it, and the function that does it.
 
 use super::{
-    alarm_actions, anomaly_detectors, dashboards, delete_alarms, describe_alarm_contributors, describe_alarm_history,
-    describe_alarms, describe_alarms_for_metric, get_metric_data, get_metric_statistics, get_metric_widget_image,
-    list_metrics, put_composite_alarm, put_dashboard, put_metric_alarm, put_metric_data, set_alarm_state, tags,
+    alarm_actions, alarm_mute_rules, anomaly_detectors, dashboards, delete_alarms, describe_alarm_contributors,
+    describe_alarm_history, describe_alarms, describe_alarms_for_metric, get_metric_data, get_metric_statistics,
+    get_metric_widget_image, list_metrics, put_composite_alarm, put_dashboard, put_metric_alarm, put_metric_data,
+    set_alarm_state, tags,
 };
 use crate::Watch;
 use wire::{Access, Audit, Operation, OperationShape, Service, cloudwatch, operation};
@@ -36,6 +37,10 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::Write, MANAGEMENT, cloudwatch::EnableAlarmActions, alarm_actions::enable_alarm_actions),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DisableAlarmActions, alarm_actions::disable_alarm_actions),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteAlarms, delete_alarms::delete_alarms),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::PutAlarmMuteRule, alarm_mute_rules::put_alarm_mute_rule),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::GetAlarmMuteRule, alarm_mute_rules::get_alarm_mute_rule),
+        operation!(Access::List, MANAGEMENT, cloudwatch::ListAlarmMuteRules, alarm_mute_rules::list_alarm_mute_rules),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteAlarmMuteRule, alarm_mute_rules::delete_alarm_mute_rule),
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutAnomalyDetector, anomaly_detectors::put_anomaly_detector),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAnomalyDetectors, anomaly_detectors::describe_anomaly_detectors),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteAnomalyDetector, anomaly_detectors::delete_anomaly_detector),

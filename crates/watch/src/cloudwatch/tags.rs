@@ -1,4 +1,4 @@
-//! TagResource, UntagResource, ListTagsForResource: tags of alarms and dashboards, up to 50 each.
+//! TagResource, UntagResource, ListTagsForResource: tags of alarms, mute rules and dashboards, up to 50 each.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_TagResource.html>.
 
@@ -68,7 +68,7 @@ pub fn checked(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, ApiError> {
     Ok(checked)
 }
 
-/// Refuses an ARN that names no alarm or dashboard of the caller.
+/// Refuses an ARN that names nothing of the caller.
 async fn check_resource(watch: &Watch, caller: &Caller, text: &str) -> Result<(), ApiError> {
     let Some(arn) = Arn::parse(text).filter(|arn| arn.service == "cloudwatch") else {
         return Err(refuse::invalid(text, "ResourceARN"));
@@ -77,6 +77,9 @@ async fn check_resource(watch: &Watch, caller: &Caller, text: &str) -> Result<()
     let (resource_type, exists) = if let Some(name) = arn.resource.strip_prefix("alarm:") {
         let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
         ("alarm", own && watch.catalog.alarm(&scope, name).await?.is_some())
+    } else if let Some(name) = arn.resource.strip_prefix("alarm-mute-rule:") {
+        let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
+        ("alarm-mute-rule", own && watch.catalog.mute_rule(&scope, name).await?.is_some())
     } else if let Some(name) = arn.resource.strip_prefix("dashboard/") {
         ("dashboard", own && watch.catalog.dashboard(arn.account, name).await?.is_some())
     } else {

@@ -55,6 +55,11 @@ impl CloudWatch {
         }
     }
 
+    /// Lets the ticker run once, now.
+    pub async fn tick(&self) {
+        assert_eq!(evaluate_due(&self.watch).await.failures, 0);
+    }
+
     async fn summaries(&self, name: &str) -> Vec<String> {
         let input = json!({ "AlarmName": name, "ScanBy": "TimestampAscending" });
         let history = self.ok("DescribeAlarmHistory", input).await;

@@ -2,6 +2,7 @@
 
 mod alarms_on_queries;
 mod cloudwatch;
+mod composite_alarms;
 mod logs;
 mod notify;
 mod plane;

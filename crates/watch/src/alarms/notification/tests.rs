@@ -1,7 +1,6 @@
 //! Messages of AWS, key by key: those of its documentation and those that its users have published.
 
 use super::*;
-use crate::alarms::suppression::SuppressedBy;
 use serde_json::{Value, json};
 
 fn t(iso: &str) -> Timestamp {
@@ -9,7 +8,7 @@ fn t(iso: &str) -> Timestamp {
 }
 
 fn state(value: AlarmState, reason: &str, reason_data: Option<&str>, at: &str) -> State {
-    State { value, reason: reason.into(), reason_data: reason_data.map(Into::into), at: t(at), suppressed_by: None }
+    State { value, reason: reason.into(), reason_data: reason_data.map(Into::into), at: t(at) }
 }
 
 fn evaluation(comparison_operator: &str, threshold: Threshold) -> Evaluation {
@@ -50,7 +49,6 @@ fn notification(name: &str, region: &str, trigger: Trigger) -> Notification {
         previous: state(AlarmState::Ok, "before", None, "2022-06-28T01:50:00Z"),
         state: state(AlarmState::Alarm, "reason", None, "2022-06-28T01:57:35.603Z"),
         trigger,
-        muted: None,
     }
 }
 
@@ -166,13 +164,10 @@ fn composite() -> Notification {
     let trigger = Trigger::Composite {
         rule: "ALARM(ServerCpuTooHigh) OR ALARM(TotalNetworkTrafficTooHigh)".into(),
         children: vec![child],
-        suppressor: Some(Suppressor { alarm: "ServiceMaintenanceAlarm".into(), wait_secs: 120, extension_secs: 180 }),
     };
     let mut alarm = notification("ServiceAggregatedAlarm", "us-east-1", trigger);
-    alarm.state = State {
-        suppressed_by: Some(SuppressedBy::WaitPeriod),
-        ..state(AlarmState::Alarm, "because", Some("{\"triggeringAlarms\":[]}"), "2022-07-22T15:57:45.394Z")
-    };
+    alarm.state =
+        State { ..state(AlarmState::Alarm, "because", Some("{\"triggeringAlarms\":[]}"), "2022-07-22T15:57:45.394Z") };
     alarm.previous = state(AlarmState::Ok, "created", None, "2022-07-22T15:56:14.552Z");
     alarm
 }
@@ -198,165 +193,4 @@ fn subjects_fit_on_one_line_of_100_characters() {
         assert!(subject.chars().count() <= 100, "{subject}");
         assert_eq!(subject.contains("..."), length > 55, "{subject}");
     }
-}
-
-#[test]
-fn the_event_of_a_metric_alarm() {
-    let event = event::alarm(&lookup(), "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92", "30b6c6b2-a864-43a2-4877-c09a1afc3b87");
-    let expected = json!({
-        "version": "0",
-        "id": "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92",
-        "detail-type": "CloudWatch Alarm State Change",
-        "source": "aws.cloudwatch",
-        "account": "123456789012",
-        "time": "2022-06-28T01:57:35Z",
-        "region": "ap-northeast-2",
-        "resources": ["arn:aws:cloudwatch:ap-northeast-2:123456789012:alarm:test-cw"],
-        "detail": {
-            "alarmName": "test-cw",
-            "configuration": {
-                "metrics": [{
-                    "id": "30b6c6b2-a864-43a2-4877-c09a1afc3b87",
-                    "metricStat": {
-                        "metric": {
-                            "dimensions": { "exe": "httpd", "InstanceId": "i-03e6aec1a93443558" },
-                            "name": "procstat_lookup_pid_count",
-                            "namespace": "CWAgent"
-                        },
-                        "period": 60,
-                        "stat": "Sum"
-                    },
-                    "returnData": true
-                }]
-            },
-            "previousState": { "reason": "before", "timestamp": "2022-06-28T01:50:00.000+0000", "value": "OK" },
-            "state": { "reason": "reason", "timestamp": "2022-06-28T01:57:35.603+0000", "value": "ALARM" }
-        }
-    });
-    assert_eq!(event, expected);
-}
-
-#[test]
-fn the_event_of_a_composite_alarm_says_what_suppresses_and_mutes_it() {
-    let mut alarm = composite();
-    alarm.muted = Some(Mute {
-        rule_arn: "arn:aws:cloudwatch:us-east-1:1234567890:alarm-mute-rule:testMute".into(),
-        window: TimeRange::new(t("2026-01-01T10:00:00Z"), t("2026-01-01T12:00:00Z")),
-    });
-    let expected = json!({
-        "alarmName": "ServiceAggregatedAlarm",
-        "state": {
-            "actionsSuppressedBy": "WaitPeriod",
-            "actionsSuppressedReason": "Actions suppressed by WaitPeriod",
-            "value": "ALARM",
-            "reason": "because",
-            "reasonData": "{\"triggeringAlarms\":[]}",
-            "timestamp": "2022-07-22T15:57:45.394+0000"
-        },
-        "previousState": { "value": "OK", "reason": "created", "timestamp": "2022-07-22T15:56:14.552+0000" },
-        "configuration": {
-            "alarmRule": "ALARM(ServerCpuTooHigh) OR ALARM(TotalNetworkTrafficTooHigh)",
-            "actionsSuppressor": "ServiceMaintenanceAlarm",
-            "actionsSuppressorWaitPeriod": 120,
-            "actionsSuppressorExtensionPeriod": 180
-        },
-        "muteDetail": {
-            "mutedByArn": "arn:aws:cloudwatch:us-east-1:1234567890:alarm-mute-rule:testMute",
-            "muteWindowStart": "2026-01-01T10:00:00.000+0000",
-            "muteWindowEnd": "2026-01-01T12:00:00.000+0000"
-        }
-    });
-    assert_eq!(event::alarm(&alarm, "id", "")["detail"], expected);
-}
-
-#[test]
-fn the_events_of_alarms_on_many_series() {
-    let insights =
-        "SELECT AVG(ConsumedWriteCapacityUnits) FROM \"AWS/DynamoDB\" GROUP BY TableName ORDER BY MAX() DESC";
-    let trigger = Trigger::Metrics {
-        queries: vec![query("m1", None, true, Source::Expression(insights.into(), Some(60)))],
-        evaluation: evaluation("LessThanThreshold", Threshold::Static(1.0)),
-    };
-    let mut alarm = notification("DynamoDBInsightsAlarm", "us-east-1", trigger);
-    alarm.description = Some("Metrics Insights alarm".into());
-    let attributes = Attributes::from([("TableName".to_owned(), "example-dynamodb-table-name".to_owned())]);
-    let now = state(AlarmState::Alarm, "crossed", None, "2025-12-01T13:42:04.919Z");
-    let change = ContributorChange { id: "6d442278dba546f6", attributes: &attributes, state: &now };
-    let event = event::contributor(&alarm, change, "6d226bbc-07f0-9a31-3359-1736968f8ded");
-    assert_eq!(event["detail-type"], "CloudWatch Alarm Contributor State Change");
-    assert_eq!(event["time"], "2025-12-01T13:42:04Z");
-    let expected = json!({
-        "alarmName": "DynamoDBInsightsAlarm",
-        "alarmContributor": {
-            "id": "6d442278dba546f6",
-            "attributes": { "TableName": "example-dynamodb-table-name" }
-        },
-        "state": { "value": "ALARM", "reason": "crossed", "timestamp": "2025-12-01T13:42:04.919+0000" },
-        "configuration": {
-            "metrics": [{ "id": "m1", "expression": insights, "returnData": true, "period": 60 }],
-            "description": "Metrics Insights alarm"
-        }
-    });
-    assert_eq!(event["detail"], expected);
-    let promql = Trigger::PromQl { query: "up == 0".into(), pending_secs: 300, recovery_secs: 600, interval_secs: 60 };
-    let alarm = notification("p", "us-east-1", promql);
-    let criteria = &event::alarm(&alarm, "id", "")["detail"]["configuration"]["evaluationCriteria"]["promQLCriteria"];
-    assert_eq!(*criteria, json!({ "query": "up == 0", "pendingPeriod": 300, "recoveryPeriod": 600 }));
-    assert!(sns::message(&alarm).ends_with(
-        r#""Trigger":{"EvaluationCriteria":{"PromQLCriteria":{"Query":"up == 0","PendingPeriod":300,"RecoveryPeriod":600}},"EvaluationInterval":60}}"#
-    ));
-}
-
-#[test]
-fn the_event_of_an_anomaly_detection_alarm_names_both_entries() {
-    let event = event::alarm(&anomaly(), "id", "");
-    let expected = json!([
-        {
-            "id": "m1",
-            "metricStat": {
-                "metric": { "namespace": "AWS/ApiGateway", "name": "Count", "dimensions": { "Stage": "pro" } },
-                "period": 60,
-                "stat": "Sum"
-            },
-            "accountId": "775096123702",
-            "returnData": true
-        },
-        { "id": "ad1", "expression": "ANOMALY_DETECTION_BAND(m1, 1.5)", "label": "Count (expected)", "returnData": true }
-    ]);
-    assert_eq!(event["detail"]["configuration"]["metrics"], expected);
-}
-
-#[test]
-fn slack_gets_the_same_in_its_own_form() {
-    let mut alarm = composite();
-    alarm.description = Some("<script> & co".into());
-    let message = slack::message(&alarm);
-    assert_eq!(message["text"], "ALARM: \"ServiceAggregatedAlarm\" in US East (N. Virginia)");
-    let attachment = &message["attachments"][0];
-    assert_eq!(attachment["color"], "danger");
-    assert_eq!(attachment["ts"], 1_658_505_465);
-    let fields: Vec<(&str, &str)> = attachment["fields"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|field| (field["title"].as_str().unwrap(), field["value"].as_str().unwrap()))
-        .collect();
-    assert_eq!(
-        fields,
-        [
-            ("Description", "&lt;script&gt; &amp; co"),
-            ("State change", "OK → ALARM"),
-            ("Time", "Friday 22 July, 2022 15:57:45 UTC"),
-            ("Account", "123456789012"),
-            ("Region", "US East (N. Virginia)"),
-            ("Watches", "ALARM(ServerCpuTooHigh) OR ALARM(TotalNetworkTrafficTooHigh)"),
-            ("Actions", "Actions suppressed by WaitPeriod"),
-        ]
-    );
-    let watches = |alarm: &Notification| slack::message(alarm)["attachments"][0]["fields"][4]["value"].clone();
-    assert_eq!(
-        watches(&lookup()),
-        "Sum of CWAgent/procstat_lookup_pid_count {exe=httpd, InstanceId=i-03e6aec1a93443558}"
-    );
-    assert_eq!(watches(&anomaly()), "Sum of AWS/ApiGateway/Count; ANOMALY_DETECTION_BAND(m1, 1.5)");
 }
