@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
 
+/// Most rounds of alarm evaluation at the same time.
+const ALARM_ROUNDS_MAX: usize = 4;
 /// Log group and stream of the server's own log.
 const SERVER_LOG_GROUP: &str = "/trailwatch/server";
 /// How often queued lines of the server's own log are stored.
@@ -82,10 +84,21 @@ async fn wait_for(stopped: &mut Stopped, duration: Duration) -> bool {
     }
 }
 
+/// Rounds may overlap: an alarm that takes long keeps its own round from ending, not the others' alarms from their time.
 async fn alarms(server: Arc<Server>, mut stopped: Stopped) {
-    while next_tick(&server, &mut stopped, 10 * SECOND).await {
-        watch::alarms::evaluate_due(&server.watch).await;
+    let mut rounds: JoinSet<()> = JoinSet::new();
+    while next_tick(&server, &mut stopped, SECOND).await {
+        while let Some(ended) = rounds.try_join_next() {
+            ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        }
+        if rounds.len() < ALARM_ROUNDS_MAX {
+            let watch = server.watch.clone();
+            rounds.spawn(async move {
+                watch::alarms::evaluate_due(&watch).await;
+            });
+        }
     }
+    while rounds.join_next().await.is_some() {}
 }
 
 async fn notifications(server: Arc<Server>, mut stopped: Stopped) {

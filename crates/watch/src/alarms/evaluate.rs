@@ -5,7 +5,7 @@
 use crate::Watch;
 use crate::alarms::composite::{self, CompositeError};
 use crate::alarms::memory::Memory;
-use crate::alarms::observe::{ObserveError, Observed, observe, period_secs};
+use crate::alarms::observe::{ObserveError, Observed, observe, observe_together, period_secs};
 use crate::alarms::reason;
 use crate::alarms::recovery::{Judged, Periods};
 use crate::alarms::state::{Slot, TreatMissing, evaluation_periods, judge, next_state};
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How many alarms are taken from the catalog at a time.
-const CLAIM_MAX: usize = 200;
+const CLAIM_MAX: usize = 2000;
 /// How many alarms are evaluated at the same time: a slow one holds one place, not the line.
 const CONCURRENT_MAX: usize = 8;
 /// An alarm that takes longer fails this time and is tried again when it is next due.
@@ -71,11 +71,24 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
             return Ok(());
         }
         let claimed = watch.catalog.claim_due_alarms(now, CLAIM_MAX).await?;
-        let mut outcomes = futures::stream::iter(claimed)
-            .map(|alarm| evaluate_one(watch, alarm, now))
+        let mut alarms = Vec::with_capacity(claimed.len());
+        for alarm in claimed {
+            evaluated.alarms += 1;
+            match alarm {
+                Ok(alarm) => alarms.push(alarm),
+                Err(error) => {
+                    tracing::error!(%error, "read alarm");
+                    evaluated.failures += 1;
+                }
+            }
+        }
+        // What most alarms watch is read for all of them at once; what fails there is tried again alone.
+        let mut observed = observe_together(watch, &alarms, now).await;
+        let alarms = alarms.iter().enumerate().map(|(at, alarm)| (alarm, observed.remove(&at)));
+        let mut outcomes = futures::stream::iter(alarms)
+            .map(|(alarm, observed)| evaluate_one(watch, alarm, observed, now))
             .buffer_unordered(CONCURRENT_MAX);
         while let Some(outcome) = outcomes.next().await {
-            evaluated.alarms += 1;
             match outcome {
                 Ok(changed) => evaluated.transitions += usize::from(changed),
                 Err(()) => evaluated.failures += 1,
@@ -105,9 +118,8 @@ pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
     }
 }
 
-async fn evaluate_one(watch: &Watch, alarm: catalog::Result<Alarm>, now: Timestamp) -> Result<bool, ()> {
-    let alarm = alarm.map_err(|error| tracing::error!(%error, "read alarm"))?;
-    let outcome = tokio::time::timeout(ALARM_TIME_MAX, evaluate(watch, &alarm, now)).await;
+async fn evaluate_one(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, ()> {
+    let outcome = tokio::time::timeout(ALARM_TIME_MAX, evaluate(watch, alarm, observed, now)).await;
     outcome.unwrap_or(Err(Failure::Slow)).map_err(|error| {
         tracing::error!(
             account = alarm.scope.account, region = alarm.scope.region, alarm = alarm.name, %error, "evaluate alarm"
@@ -115,8 +127,10 @@ async fn evaluate_one(watch: &Watch, alarm: catalog::Result<Alarm>, now: Timesta
     })
 }
 
-async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, Failure> {
-    if Memory::of(alarm).muted.is_some() && transition::run_muted(watch, alarm, now).await? {
+/// `observed` is what the alarm watches, where that was read already.
+async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, Failure> {
+    let mut memory = Memory::of(alarm);
+    if memory.muted.is_some() && transition::run_muted(watch, alarm, now).await? {
         // What was read is out of date: the next evaluation has the rest.
         watch.catalog.alarm_due(alarm, now).await?;
         return Ok(false);
@@ -124,11 +138,14 @@ async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, 
     if let Some(rule) = &alarm.configuration.composite {
         return Ok(composite::evaluate(watch, alarm, rule, now).await?);
     }
-    let mut memory = Memory::of(alarm);
     if let Some(criteria) = &alarm.configuration.promql {
         return evaluate_promql(watch, alarm, criteria, memory, now).await;
     }
-    let observed = match observe(watch, &alarm.scope, &alarm.configuration, now).await {
+    let observed = match observed {
+        Some(observed) => Ok(observed),
+        None => observe(watch, &alarm.scope, &alarm.configuration, now).await,
+    };
+    let observed = match observed {
         Ok(observed) => observed,
         Err(error) => {
             memory.evaluation_state = Some("EVALUATION_ERROR".to_owned());

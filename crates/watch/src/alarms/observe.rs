@@ -4,7 +4,7 @@ use super::state::{Band, Point, Slot, evaluation_periods};
 use super::window::{EvaluationWindow, WindowError, fetched};
 use crate::Watch;
 use crate::metric_data::{self, Answer, Context, Query, Source};
-use catalog::{AlarmConfiguration, AlarmMetric, AlarmQuery};
+use catalog::{Alarm, AlarmConfiguration, AlarmMetric, AlarmQuery};
 use model::time::SECOND;
 use model::{Scope, TimeRange, Timestamp};
 use query::dynamic_label::UtcOffset;
@@ -75,6 +75,45 @@ pub async fn observe(
     observe_periods(watch, scope, configuration, &periods, now).await
 }
 
+/// The same of those of `alarms` that watch one metric in sliding windows, by their places: alarms that look at the same periods
+/// are read together. What is not here, because it watches something else or could not be read, is to be observed alone.
+pub async fn observe_together(watch: &Watch, alarms: &[Alarm], now: Timestamp) -> HashMap<usize, Observed> {
+    let mut alike: HashMap<(i64, usize, bool), Vec<(usize, Statistic, MetricQuery)>> = HashMap::new();
+    for (at, alarm) in alarms.iter().enumerate() {
+        let configuration = &alarm.configuration;
+        let is_plain = configuration.metrics.is_empty()
+            && configuration.promql.is_none()
+            && configuration.composite.is_none()
+            && configuration.wall_clock.is_none();
+        let period_secs = period_secs(configuration);
+        let count = fetched(evaluation_periods(configuration));
+        let Some(range) = range(&EvaluationWindow::Sliding.periods(period_secs, count, now)).filter(|_| is_plain)
+        else {
+            continue;
+        };
+        if let Ok((statistic, query)) = metric_query(&alarm.scope, configuration, range, period_secs * SECOND) {
+            alike.entry((period_secs, count, query.raw)).or_default().push((at, statistic, query));
+        }
+    }
+    let mut observed = HashMap::with_capacity(alarms.len());
+    for ((period_secs, count, _), members) in alike {
+        let periods = EvaluationWindow::Sliding.periods(period_secs, count, now);
+        let queries: Vec<&MetricQuery> = members.iter().map(|(_, _, query)| query).collect();
+        let Some(range) = range(&periods) else { continue };
+        let Ok(read) = metrics::periods_of_all(&watch.store, &queries, range).await else { continue };
+        for ((at, statistic, _), found) in members.iter().zip(read) {
+            let points = points(statistic, found);
+            observed.insert(*at, slots(vec![(false, vec![(BTreeMap::new(), points)])], &periods));
+        }
+    }
+    observed
+}
+
+/// From the start of the first to the end of the last.
+fn range(periods: &[TimeRange]) -> Option<TimeRange> {
+    Some(TimeRange::new(periods.first()?.start, periods.last()?.end))
+}
+
 /// The same for given periods, oldest first, each beginning where the one before ends.
 pub async fn observe_periods(
     watch: &Watch,
@@ -134,10 +173,22 @@ async fn one_metric(
     range: TimeRange,
     period_ms: i64,
 ) -> Result<HashMap<Timestamp, Point>, ObserveError> {
+    let (statistic, query) = metric_query(scope, configuration, range, period_ms)?;
+    Ok(points(&statistic, metrics::periods(&watch.store, &query).await?))
+}
+
+/// The question to the store, and the statistic that is computed of the answer.
+fn metric_query(
+    scope: &Scope,
+    configuration: &AlarmConfiguration,
+    range: TimeRange,
+    period_ms: i64,
+) -> Result<(Statistic, MetricQuery), ObserveError> {
     let statistic = configuration.statistic.as_deref().or(configuration.extended_statistic.as_deref());
     let statistic = Statistic::parse(statistic.unwrap_or("Average"))?;
     let mut dimensions = configuration.dimensions.clone();
     dimensions.sort();
+    // Without a unit, data of several units are taken together; AWS calls the outcome unpredictable.
     let query = MetricQuery {
         account: scope.account.clone(),
         region: scope.region.clone(),
@@ -149,9 +200,11 @@ async fn one_metric(
         range,
         raw: !statistic.is_plain(),
     };
-    // Without a unit, data of several units are taken together; AWS calls the outcome unpredictable.
-    let periods = metrics::periods(&watch.store, &query).await?;
-    Ok(periods.into_iter().filter_map(|(start, samples)| Some((start, point(&statistic, &samples)?))).collect())
+    Ok((statistic, query))
+}
+
+fn points(statistic: &Statistic, periods: Vec<(Timestamp, Samples)>) -> HashMap<Timestamp, Point> {
+    periods.into_iter().filter_map(|(start, samples)| Some((start, point(statistic, &samples)?))).collect()
 }
 
 fn point(statistic: &Statistic, samples: &Samples) -> Option<Point> {
