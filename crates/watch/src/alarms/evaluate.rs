@@ -84,7 +84,7 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
         }
         // What most alarms watch is read for all of them at once; what fails there is tried again alone.
         let mut observed = observe_together(watch, &alarms, now).await;
-        let alarms = alarms.iter().enumerate().map(|(at, alarm)| (alarm, observed.remove(&at)));
+        let alarms = alarms.into_iter().enumerate().map(|(at, alarm)| (alarm, observed.remove(&at)));
         let mut outcomes = futures::stream::iter(alarms)
             .map(|(alarm, observed)| evaluate_one(watch, alarm, observed, now))
             .buffer_unordered(CONCURRENT_MAX);
@@ -118,8 +118,8 @@ pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
     }
 }
 
-async fn evaluate_one(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, ()> {
-    let outcome = tokio::time::timeout(ALARM_TIME_MAX, evaluate(watch, alarm, observed, now)).await;
+async fn evaluate_one(watch: &Watch, alarm: Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, ()> {
+    let outcome = tokio::time::timeout(ALARM_TIME_MAX, evaluate(watch, &alarm, observed, now)).await;
     outcome.unwrap_or(Err(Failure::Slow)).map_err(|error| {
         tracing::error!(
             account = alarm.scope.account, region = alarm.scope.region, alarm = alarm.name, %error, "evaluate alarm"

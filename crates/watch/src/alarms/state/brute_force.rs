@@ -85,6 +85,7 @@ fn alarm(n: usize, m: Option<usize>, treat: &str, operator: &str, state: AlarmSt
         state_reason_data: None,
         state_updated: Timestamp(0),
         state_transitioned: Timestamp(0),
+        memory: None,
     }
 }
 

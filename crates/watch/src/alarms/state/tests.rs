@@ -30,6 +30,7 @@ fn alarm(m: Option<i64>, n: i64, treat: &str, state: AlarmState) -> Alarm {
         state_reason_data: None,
         state_updated: Timestamp(0),
         state_transitioned: Timestamp(0),
+        memory: None,
     }
 }
 
