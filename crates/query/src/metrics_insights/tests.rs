@@ -205,7 +205,10 @@ fn functions_are_over_all_observations_of_a_group() {
     };
     for (function, expected) in [("AVG", 4.0), ("COUNT", 4.0), ("MAX", 10.0), ("MIN", 1.0), ("SUM", 16.0)] {
         let answer = parsed(&format!("SELECT {function}(m) FROM n")).evaluate(metrics(), 500);
-        assert_eq!(answer, [GroupSeries { label: String::new(), points: vec![(Timestamp(0), expected)] }]);
+        assert_eq!(
+            answer,
+            [GroupSeries { label: String::new(), group: GroupKey::default(), points: vec![(Timestamp(0), expected)] }]
+        );
     }
     let nothing = vec![(GroupKey::default(), vec![(Timestamp(0), Totals::NONE)])];
     assert_eq!(parsed("SELECT AVG(m) FROM n").evaluate(nothing, 500), []);
