@@ -138,14 +138,16 @@ impl Model {
         let spike = |height: f64| if deviations > 0.0 { height * wide } else { 0.0 };
         let upper = middle + (deviations * up).max(spike(self.spikes.0));
         let lower = middle - (deviations * down).max(spike(self.spikes.1));
-        Some(if self.non_negative { (lower.max(0.0), upper.max(0.0)) } else { (lower, upper) })
+        Some(if self.non_negative { (lower.max(0.0), upper) } else { (lower, upper) })
     }
 
+    /// What is expected. Where no value was negative, none is.
     fn middle(&self, at_ms: i64) -> f64 {
         let local = self.local(at_ms);
         let ahead = (at_ms.saturating_sub(self.trained_to_ms) as f64 / DAY_MS as f64).clamp(-14.0, 1.0);
         let week = season::at_hour(&self.week, local);
-        self.level + self.trend * ahead + season::at_time_of_day(&self.day, local) + week
+        let middle = self.level + self.trend * ahead + season::at_time_of_day(&self.day, local) + week;
+        if self.non_negative { middle.max(0.0) } else { middle }
     }
 
     /// One standard deviation downwards and upwards.

@@ -26,6 +26,8 @@ struct Sample {
     local_ms: i64,
     /// The value, less what has been explained so far.
     rest: f64,
+    /// What the pattern of the day owes to this sample's own day.
+    own: f64,
     /// Days before the newest point, counted back from it: every day is whole but the oldest.
     days_ago: usize,
 }
@@ -58,6 +60,7 @@ pub fn train(
             at_ms,
             local_ms: season::local(&offsets, at_ms) + half_period_ms,
             rest: value,
+            own: 0.0,
             days_ago: ((to_ms - at_ms) / DAY_MS) as usize,
         })
         .collect();
@@ -70,8 +73,9 @@ pub fn train(
     let days = day_levels(&samples);
     let level = level(&samples, to_ms, options.adaptation);
     let moves = level_moves(&days);
+    // A spread is measured as if each day had not been known when the pattern was made.
     for sample in &mut samples {
-        sample.rest -= days.iter().find(|day| day.0 == sample.days_ago).map_or(0.0, |day| day.1);
+        sample.rest += sample.own - days.iter().find(|day| day.0 == sample.days_ago).map_or(0.0, |day| day.1);
     }
     let floor = (typical * SPREAD_PART_MIN).max(SPREAD_MIN * f64::from(u8::from(typical == 0.0)));
     let spread = |side: f64| spread(&samples, slots, side, options.outlier_filtering, moves, floor);
@@ -144,7 +148,7 @@ fn day_pattern(samples: &mut [Sample], slots: usize, span_ms: i64) -> Vec<f64> {
     if span_ms < 2 * DAY_MS || slots < 2 {
         return Vec::new();
     }
-    let mut seen: Vec<Vec<f64>> = vec![Vec::new(); slots];
+    let mut seen: Vec<Vec<(usize, f64)>> = vec![Vec::new(); slots];
     for day in samples.chunk_by(|a, b| a.days_ago == b.days_ago) {
         let level = median(&mut day.iter().map(|sample| sample.rest).collect::<Vec<_>>());
         let mut by_slot: Vec<Vec<f64>> = vec![Vec::new(); slots];
@@ -152,11 +156,24 @@ fn day_pattern(samples: &mut [Sample], slots: usize, span_ms: i64) -> Vec<f64> {
             by_slot[season::slot(slots, sample.local_ms)].push(sample.rest - level);
         }
         for (slot, mut values) in by_slot.into_iter().enumerate().filter(|(_, values)| !values.is_empty()) {
-            seen[slot].push(median(&mut values));
+            seen[slot].push((day[0].days_ago, median(&mut values)));
         }
     }
-    let pattern: Vec<f64> = seen.iter_mut().map(|values| agreed(values)).collect();
-    samples.iter_mut().for_each(|sample| sample.rest -= season::at_time_of_day(&pattern, sample.local_ms));
+    let without = |left_out: Option<usize>| -> Vec<f64> {
+        let kept = |slot: &Vec<(usize, f64)>| -> Vec<f64> {
+            slot.iter().filter(|(day, _)| Some(*day) != left_out).map(|&(_, value)| value).collect()
+        };
+        seen.iter().map(|slot| agreed(&mut kept(slot))).collect()
+    };
+    let pattern = without(None);
+    for day in samples.chunk_by_mut(|a, b| a.days_ago == b.days_ago) {
+        let others = without(Some(day[0].days_ago));
+        for sample in day {
+            let expected = season::at_time_of_day(&pattern, sample.local_ms);
+            sample.rest -= expected;
+            sample.own = expected - season::at_time_of_day(&others, sample.local_ms);
+        }
+    }
     pattern
 }
 
