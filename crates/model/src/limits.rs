@@ -88,6 +88,8 @@ pub const IMAGES_AT_ONCE_MAX: usize = 2;
 pub const PROMQL_SAMPLES_MAX: usize = 20_000_000;
 /// PromQL: most series that a request lists; ours.
 pub const PROMQL_SERIES_MAX: usize = 100_000;
+/// Backtest of an alarm: most evaluations; ours. Five weeks, minute by minute.
+pub const BACKTEST_EVALUATIONS_MAX: i64 = 50_400;
 /// Metric alarms: most entries of `Metrics` (PutMetricAlarm).
 pub const ALARM_QUERIES_MAX: usize = 20;
 /// Metric alarms: most metrics among them (PutMetricAlarm).

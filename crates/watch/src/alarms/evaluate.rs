@@ -238,7 +238,7 @@ fn is_warming_up(alarm: &Alarm, memory: &Memory, slots: &[Slot], now: Timestamp)
 }
 
 /// Judges each series of an alarm on many.
-fn next_state_of_many(
+pub(super) fn next_state_of_many(
     alarm: &Alarm,
     memory: &mut Memory,
     series: &[(BTreeMap<String, String>, Vec<Slot>)],

@@ -4,6 +4,7 @@
 //! that are looked at (`window`), alarms on many series (`recovery`), and what the world is told (`notification`). `observe` reads what an alarm watches, `memory` is what it remembers.
 
 pub mod actions;
+pub mod backtest;
 pub mod composite;
 pub mod evaluate;
 pub mod history;

@@ -81,13 +81,10 @@ pub async fn observe_together(watch: &Watch, alarms: &[Alarm], now: Timestamp) -
     let mut alike: HashMap<(i64, usize, bool), Vec<(usize, Statistic, MetricQuery)>> = HashMap::new();
     for (at, alarm) in alarms.iter().enumerate() {
         let configuration = &alarm.configuration;
-        let is_plain = configuration.metrics.is_empty()
-            && configuration.promql.is_none()
-            && configuration.composite.is_none()
-            && configuration.wall_clock.is_none();
         let period_secs = period_secs(configuration);
         let count = fetched(evaluation_periods(configuration));
-        let Some(range) = range(&EvaluationWindow::Sliding.periods(period_secs, count, now)).filter(|_| is_plain)
+        let Some(range) =
+            range(&EvaluationWindow::Sliding.periods(period_secs, count, now)).filter(|_| is_plain(configuration))
         else {
             continue;
         };
@@ -107,6 +104,55 @@ pub async fn observe_together(watch: &Watch, alarms: &[Alarm], now: Timestamp) -
         }
     }
     observed
+}
+
+/// All that an alarm on one metric in sliding windows can see over a time, read once.
+pub struct PlainHistory {
+    points: HashMap<Timestamp, Point>,
+}
+
+impl PlainHistory {
+    /// The history that evaluations every `interval_ms` within `when` see; `None` for alarms that watch something else.
+    pub async fn read(
+        watch: &Watch,
+        scope: &Scope,
+        configuration: &AlarmConfiguration,
+        when: TimeRange,
+        interval_ms: i64,
+    ) -> Result<Option<Self>, ObserveError> {
+        if !is_plain(configuration) {
+            return Ok(None);
+        }
+        let period_secs = period_secs(configuration);
+        let period_ms = period_secs * SECOND;
+        let count = fetched(evaluation_periods(configuration));
+        let first = when.start.ceil_to(interval_ms);
+        let mut points = HashMap::new();
+        // Evaluations less than a period apart look at grids of periods that lie between one another.
+        for step in 0..(period_ms / interval_ms).max(1) {
+            let periods = EvaluationWindow::Sliding.periods(period_secs, count, first + step * interval_ms);
+            let Some(range) = range(&periods) else { continue };
+            let range = TimeRange::new(range.start, when.end.max(range.end));
+            points.extend(one_metric(watch, scope, configuration, range, period_ms).await?);
+        }
+        Ok(Some(Self { points }))
+    }
+
+    /// What an evaluation at `now` sees.
+    pub fn observe(&self, configuration: &AlarmConfiguration, now: Timestamp) -> Observed {
+        let count = fetched(evaluation_periods(configuration));
+        let periods = EvaluationWindow::Sliding.periods(period_secs(configuration), count, now);
+        let slot = |period: &TimeRange| Slot { start: period.start, point: self.points.get(&period.start).copied() };
+        Observed::One(periods.iter().map(slot).collect())
+    }
+}
+
+/// True for an alarm on one metric in sliding windows.
+fn is_plain(configuration: &AlarmConfiguration) -> bool {
+    configuration.metrics.is_empty()
+        && configuration.promql.is_none()
+        && configuration.composite.is_none()
+        && configuration.wall_clock.is_none()
 }
 
 /// From the start of the first to the end of the last.

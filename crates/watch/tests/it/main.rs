@@ -1,6 +1,7 @@
 //! The operations plane as a whole: calls in JSON through the table of operations, on a real store and catalog.
 
 mod alarms_on_queries;
+mod backtest;
 mod cloudwatch;
 mod composite_alarms;
 mod logs;

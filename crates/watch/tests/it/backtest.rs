@@ -1,0 +1,118 @@
+//! A backtest says what the live evaluator did: the same times, states, texts and JSON.
+
+use crate::cloudwatch::{CloudWatch, START};
+use model::time::{HOUR, MINUTE};
+use model::{Clock, Scope, TimeRange};
+use serde_json::{Value, json};
+use watch::alarms::backtest::{Backtest, BacktestError, backtest};
+
+fn scope() -> Scope {
+    Scope { account: "123456789012".into(), region: "us-east-1".into() }
+}
+
+/// A value for each minute that wanders across 10, now and then with gaps.
+fn value(minute: i64) -> Option<f64> {
+    let noise = (minute * 7919 % 13) as f64;
+    (minute % 11 != 3).then_some(noise)
+}
+
+async fn replay(plane: &CloudWatch, name: &str, thresholds: &[f64]) -> Backtest {
+    let alarm = plane.read(name).await;
+    let range = TimeRange::new(START, plane.clock.now());
+    backtest(&plane.watch, &scope(), &alarm.configuration, range, thresholds, plane.clock.now()).await.unwrap()
+}
+
+/// Time, old and new state, reason and its data of each change that the history tells of.
+async fn lived(plane: &CloudWatch, name: &str) -> Vec<(String, String, String, Value)> {
+    let mut changes = Vec::new();
+    let mut token = Value::Null;
+    loop {
+        let mut input = json!({ "AlarmName": name, "HistoryItemType": "StateUpdate", "ScanBy": "TimestampAscending" });
+        if token.is_string() {
+            input["NextToken"] = token;
+        }
+        let page = plane.ok("DescribeAlarmHistory", input).await;
+        for item in page["AlarmHistoryItems"].as_array().unwrap() {
+            let data: Value = serde_json::from_str(item["HistoryData"].as_str().unwrap()).unwrap();
+            let text = |state: &str, member: &str| data[state][member].as_str().unwrap().to_owned();
+            changes.push((
+                text("oldState", "stateValue"),
+                text("newState", "stateValue"),
+                text("newState", "stateReason"),
+                data["newState"]["stateReasonData"].clone(),
+            ));
+        }
+        token = page["NextToken"].clone();
+        if token.is_null() {
+            return changes;
+        }
+    }
+}
+
+#[tokio::test]
+async fn history_replays_bit_for_bit() {
+    let plane = CloudWatch::new().await;
+    let math = json!([
+        { "Id": "m1", "ReturnData": false,
+          "MetricStat": { "Metric": { "Namespace": "N", "MetricName": "m" }, "Period": 60, "Stat": "Sum" } },
+        { "Id": "e1", "Expression": "m1 * 2" },
+    ]);
+    plane.put_alarm("one", json!({ "DatapointsToAlarm": 1 })).await;
+    plane
+        .put_alarm("three", json!({ "EvaluationPeriods": 3, "DatapointsToAlarm": 2, "TreatMissingData": "breaching" }))
+        .await;
+    plane.put_alarm("five", json!({ "Period": 300, "Threshold": 30.0, "TreatMissingData": "ignore" })).await;
+    plane
+        .put_alarm("high", json!({ "Statistic": null, "ExtendedStatistic": "p90", "Period": 120, "Threshold": 9.5 }))
+        .await;
+    let input = json!({
+        "AlarmName": "math", "Metrics": math, "EvaluationPeriods": 2, "Threshold": 15.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    });
+    plane.ok("PutMetricAlarm", input).await;
+    for minute in 0..180 {
+        if let Some(value) = value(minute) {
+            plane.put("m", START + minute * MINUTE, value).await;
+        }
+        plane.run(MINUTE).await;
+    }
+    for name in ["one", "three", "five", "high", "math"] {
+        let lived = lived(&plane, name).await;
+        let replayed = replay(&plane, name, &[]).await;
+        let told: Vec<(String, String, String, Value)> = replayed
+            .transitions
+            .iter()
+            .map(|change| {
+                let data =
+                    change.reason_data.as_deref().map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
+                (change.from.to_owned(), change.to.to_owned(), change.reason.clone(), data)
+            })
+            .collect();
+        assert!(lived.len() > 2, "{name}: {lived:?}");
+        assert_eq!(told, lived, "{name}");
+        assert_eq!(replayed.failures, 0);
+        let fires: Vec<usize> = replayed.by_threshold.iter().map(|tried| tried.fires).collect();
+        assert!(
+            !fires.is_empty() && fires.last() == Some(&0),
+            "{name}: above the largest value nothing fires: {fires:?}"
+        );
+    }
+    let tried = replay(&plane, "one", &[100.0, -1.0]).await.by_threshold;
+    assert_eq!((tried[0].threshold, tried[1].threshold), (-1.0, 100.0));
+    assert!(tried[0].alarm_secs > 2 * 3600 && tried[1].fires == 0, "{tried:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_replayed_says_so() {
+    let plane = CloudWatch::new().await;
+    plane.put_alarm("a", json!({})).await;
+    plane.ok("PutCompositeAlarm", json!({ "AlarmName": "c", "AlarmRule": "ALARM(a)" })).await;
+    let now = plane.clock.now();
+    let composite = plane.read("c").await.configuration;
+    let range = TimeRange::new(now - HOUR, now);
+    let refused = backtest(&plane.watch, &scope(), &composite, range, &[], now).await.unwrap_err();
+    assert!(matches!(refused, BacktestError::Kind("other alarms")), "{refused}");
+    let long = TimeRange::new(now - 1000 * 24 * HOUR, now);
+    let refused = backtest(&plane.watch, &scope(), &plane.read("a").await.configuration, long, &[], now).await;
+    assert!(matches!(refused, Err(BacktestError::TooMany(_))));
+}
