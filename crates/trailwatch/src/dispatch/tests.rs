@@ -354,3 +354,32 @@ async fn a_refusal_that_cannot_be_recorded_is_an_error_too() {
     }
     assert_eq!(server.answer(unknown, "127.0.0.1").await.status, 503);
 }
+
+#[tokio::test]
+async fn only_the_calls_of_links_go_unsigned() {
+    let Plane { server, _dir } = plane().await;
+    let topic = "arn:aws:sns:us-east-1:123456789012:t";
+    for (service, operation, _, protocol) in walk(&server).into_iter().filter(|row| row.3 == Protocol::Query) {
+        let version = service.api_version();
+        let query = format!(
+            "Action={operation}&Version={version}&TopicArn={topic}&Token=x&SubscriptionArn={topic}:x&Message=m&Name=n"
+        );
+        let headers = vec![("host".to_owned(), "127.0.0.1:8792".to_owned())];
+        let request = HttpRequest { method: "GET".into(), path: "/".into(), query, headers, ..HttpRequest::default() };
+        let response = server.answer(request, "127.0.0.1").await;
+        let expected = match operation {
+            // No such topic; and what is not there need not be unsubscribed.
+            "ConfirmSubscription" => 404,
+            "Unsubscribe" => 200,
+            _ => 403,
+        };
+        assert_eq!(response.status, expected, "{service:?} {operation} {protocol:?}: {}", text(&response));
+    }
+    let names = ["ConfirmSubscription", "Unsubscribe", "Subscribe"];
+    let events = events(&server).await;
+    let recorded: Vec<_> = events.iter().filter(|event| names.contains(&event.name.as_str())).collect();
+    assert_eq!(recorded.len(), 3, "{recorded:?}");
+    for event in recorded {
+        assert!(event.record.contains(r#""userIdentity":{"type":"Unknown""#), "{}", event.record);
+    }
+}
