@@ -1,6 +1,7 @@
 //! The `trailwatch` command: parses the command line and runs one subcommand. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod auth;
+mod backtest;
 mod backup;
 mod calls;
 mod check;
@@ -65,6 +66,15 @@ enum Command {
     /// Write records as plain files.
     #[command(subcommand)]
     Export(Export),
+    /// Try alarms on what has happened.
+    #[command(subcommand)]
+    Alarms(Alarms),
+}
+
+#[derive(Debug, Subcommand)]
+enum Alarms {
+    /// Say when an alarm, real or drafted, would have fired, and what other thresholds would change.
+    Backtest(backtest::BacktestArgs),
 }
 
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
@@ -181,6 +191,7 @@ fn main() -> ExitCode {
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Sql(args) => run(sql::command::run(args)),
+        Command::Alarms(Alarms::Backtest(args)) => run(backtest::command(args)),
         Command::Export(Export::Metrics(args)) => {
             run(async move { export::metrics(&args.data_dir, &args.output).await })
         }

@@ -24,7 +24,6 @@ pub const EVENT_SOURCE: &str = "trailwatch";
 /// `eventName` of an import.
 pub const IMPORT: &str = "ImportEvents";
 /// Largest answer that the command line reads.
-#[cfg(feature = "sql")]
 const ANSWER_BYTES_MAX: u64 = 2 * model::limits::SQL_ANSWER_BYTES_MAX as u64;
 /// Refusals repeated to the client.
 const REFUSALS_MAX: usize = 100;
@@ -197,7 +196,6 @@ impl Remote {
         })
     }
 
-    #[cfg(feature = "sql")]
     /// Posts a body, signed; answers the status and the body of the answer.
     pub fn post(&self, path: &str, signing_name: &str, accept: &str, body: String) -> anyhow::Result<(u16, Vec<u8>)> {
         let mut request = HttpRequest {

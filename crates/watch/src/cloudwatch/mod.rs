@@ -31,5 +31,6 @@ mod tags;
 pub(crate) mod token;
 pub mod widget_image;
 
+pub use put_metric_alarm::drafted_alarm;
 pub use put_metric_data::publish;
 pub use table::operations;

@@ -18,9 +18,10 @@ use model::{Caller, Scope, Timestamp};
 use query::metric_math::{CallKind, ExternalCall, Type};
 use query::statistics::Statistic;
 use std::collections::{HashMap, HashSet};
-use wire::ApiError;
-use wire::cloudwatch::{EvaluationWindow, MetricDataQuery, PutMetricAlarmInput};
+use std::sync::{Arc, OnceLock};
+use wire::cloudwatch::{EvaluationWindow, MetricDataQuery, PutMetricAlarm, PutMetricAlarmInput};
 use wire::shape::Empty;
+use wire::{Access, ApiError, Call, Protocol};
 
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,29 @@ pub async fn put_metric_alarm(
         }
     }
     Err(contended())
+}
+
+/// The configuration that a PutMetricAlarm input, as JSON, would make; refused as the operation would refuse it.
+pub async fn drafted_alarm(watch: &Watch, caller: &Caller, input: &[u8]) -> Result<AlarmConfiguration, ApiError> {
+    let drafted = Arc::new(OnceLock::new());
+    let told = Arc::clone(&drafted);
+    let now = watch.clock.now();
+    let scope = caller.scope.clone();
+    let draft = move |input: PutMetricAlarmInput| async move {
+        refuse_unsupported(&input)?;
+        let configuration = configuration(&scope, input, now)?;
+        // Set once per call, so it cannot be set already.
+        let _ = told.set(configuration);
+        Ok(Empty {})
+    };
+    let call =
+        Call { protocol: Protocol::Json10, path: "/", query: "", body: input, request_id: "draft", audited: false };
+    let answer = wire::operation::run::<PutMetricAlarm, _, _>(Access::Read, call, draft).await;
+    match (answer.error, drafted.get()) {
+        (Some(error), _) => Err(error),
+        (None, Some(configuration)) => Ok(configuration.clone()),
+        (None, None) => Err(ApiError::new(&wire::error::common::INTERNAL_FAILURE, "the draft was not read")),
+    }
 }
 
 /// What a new alarm knows: that it is warming up.

@@ -1,0 +1,228 @@
+//! `POST /_trailwatch/alarms/backtest`: when an alarm would have fired, signed as an import is; and `trailwatch alarms backtest`.
+
+use crate::real::SystemClock;
+use crate::remote::{EVENT_SOURCE, Remote};
+use crate::server::{Server, json};
+use anyhow::{Context, bail};
+use clap::Args;
+use model::time::{DAY, HOUR, MINUTE};
+use model::{Caller, Clock, TimeRange, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json as value};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use trail::audit::OwnCall;
+use trail::record::Defaults;
+use watch::alarms::backtest::{Backtest, BacktestError, backtest};
+use watch::cloudwatch::drafted_alarm;
+use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+
+/// Where questions are posted to.
+pub const PATH: &str = "/_trailwatch/alarms/backtest";
+/// Service name in the signature.
+const SIGNING_NAME: &str = "trailwatch";
+/// `eventName` of the audit record.
+const EVENT_NAME: &str = "BacktestAlarm";
+/// How far back is looked when nobody says.
+const SINCE_MS: i64 = 7 * DAY;
+
+/// The body of a question.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Question {
+    /// An alarm that exists.
+    alarm_name: Option<String>,
+    /// Or the input of PutMetricAlarm.
+    alarm: Option<Value>,
+    /// ISO 8601; a week before the end when absent.
+    start: Option<String>,
+    /// ISO 8601; now when absent.
+    end: Option<String>,
+    /// Thresholds to try; some of the values that were seen when empty.
+    thresholds: Vec<f64>,
+}
+
+/// Answers a question.
+pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
+    // Browsers say where a page came from; no page may ask with an open server's keys.
+    if request.header("origin").is_some() {
+        return json(403, &value!({ "message": "not from a web page" }));
+    }
+    let verified = server.auth.caller(request, source_ip, server.clock.now());
+    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
+    let (caller, outcome) = match verified {
+        Ok(caller) => {
+            let outcome = run(server, &caller, request).await;
+            (caller, outcome)
+        }
+        Err(refused) => (server.auth.claimed(request, source_ip), Err(refused.to_api_error(Protocol::RestJson))),
+    };
+    let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
+        Ok(()) => outcome,
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(backtest) => json(200, &value!(backtest)),
+        Err(error) => {
+            if error.status() >= 500 {
+                tracing::error!(%error, "backtest an alarm");
+            }
+            json(error.status(), &value!({ "__type": error.code(), "message": error.message() }))
+        }
+    }
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(&wire::cloudwatch::errors::VALIDATION_EXCEPTION, message.into())
+}
+
+async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<Backtest, ApiError> {
+    let question: Question =
+        serde_json::from_slice(&request.body).map_err(|error| invalid(format!("The body: {error}")))?;
+    let now = server.clock.now();
+    let configuration = match (question.alarm_name, question.alarm) {
+        (Some(name), None) => {
+            let alarm = server.watch.catalog.alarm(&caller.scope, &name).await?;
+            alarm.ok_or_else(|| invalid(format!("Alarm {name} does not exist")))?.configuration
+        }
+        (None, Some(alarm)) => drafted_alarm(&server.watch, caller, alarm.to_string().as_bytes()).await?,
+        _ => return Err(invalid("Exactly one of alarm_name and alarm must be given")),
+    };
+    let time = |text: Option<String>, otherwise: Timestamp| match text {
+        None => Ok(otherwise),
+        Some(text) => Timestamp::parse_iso(&text).ok_or_else(|| invalid(format!("{text} is not a time (ISO 8601)"))),
+    };
+    let end = time(question.end, now)?;
+    let start = time(question.start, end - SINCE_MS)?;
+    if start >= end {
+        return Err(invalid("The start must be before the end"));
+    }
+    let range = TimeRange::new(start, end);
+    let found = backtest(&server.watch, &caller.scope, &configuration, range, &question.thresholds, now).await;
+    found.map_err(|error| match error {
+        BacktestError::Kind(_) | BacktestError::TooMany(_) => invalid(error.to_string()),
+        BacktestError::Observe(_) => {
+            ApiError::new(&wire::error::common::INTERNAL_FAILURE, "The history could not be read").with_source(error)
+        }
+    })
+}
+
+async fn record(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+    error: Option<&ApiError>,
+) -> Result<(), store::Error> {
+    let call = OwnCall {
+        caller,
+        source: EVENT_SOURCE,
+        operation: EVENT_NAME,
+        access: Access::Read,
+        audit: Audit::Management,
+        time: server.clock.now(),
+        request_id: &server.ids.uuid().to_string(),
+        host: request.header("host"),
+        request_parameters: None,
+        response_elements: None,
+        error: error.map(|error| (error.code(), error.message())),
+        resources: &[],
+    };
+    server.record(&call).await
+}
+
+/// The same evaluator that watches the alarm, over what is stored: nothing is changed, no action runs.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trailwatch alarms backtest --name slow --since 7d\n  trailwatch alarms backtest --alarm draft.json --threshold 100 --threshold 200\n\nThe file holds what `aws cloudwatch put-metric-alarm --cli-input-json` takes."
+)]
+pub struct BacktestArgs {
+    /// An alarm that exists
+    #[arg(long, value_name = "NAME", conflicts_with = "alarm", required_unless_present = "alarm")]
+    name: Option<String>,
+    /// A file with the input of PutMetricAlarm, as JSON
+    #[arg(long, value_name = "FILE")]
+    alarm: Option<PathBuf>,
+    /// How far back: 12h, 7d
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = duration_ms)]
+    since: i64,
+    /// A threshold to try; may be given several times [default: some of the values that were seen]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    threshold: Vec<f64>,
+    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn duration_ms(text: &str) -> Result<i64, String> {
+    let unit = match text.chars().last() {
+        Some('m') => MINUTE,
+        Some('h') => HOUR,
+        Some('d') => DAY,
+        _ => return Err("a number and m, h or d".into()),
+    };
+    let number = text[..text.len() - 1].parse::<i64>().ok().filter(|number| *number > 0);
+    number.and_then(|number| number.checked_mul(unit)).ok_or_else(|| "a number and m, h or d".into())
+}
+
+/// Asks the server and prints what it says.
+pub async fn command(args: BacktestArgs) -> anyhow::Result<ExitCode> {
+    let environment = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let region = environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION"));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let now = clock.now();
+    let mut question =
+        value!({ "start": (now - args.since).iso_millis(), "end": now.iso_millis(), "thresholds": args.threshold });
+    match (&args.name, &args.alarm) {
+        (Some(name), _) => question["alarm_name"] = name.as_str().into(),
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+            question["alarm"] = serde_json::from_str(&text).with_context(|| format!("read {}", file.display()))?;
+        }
+        (None, None) => bail!("--name or --alarm is needed"),
+    }
+    let defaults =
+        Defaults { account: String::new(), region: region.unwrap_or_else(|| "us-east-1".into()), ingestion_time: now };
+    let remote = Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?;
+    let post = move || remote.post(PATH, SIGNING_NAME, "application/json", question.to_string());
+    let (status, answer) = tokio::task::spawn_blocking(post).await.context("wait for the answer")??;
+    let answer: Value = serde_json::from_slice(&answer).with_context(|| format!("the server answered {status}"))?;
+    if status != 200 {
+        bail!("{}", answer["message"].as_str().unwrap_or_default());
+    }
+    println!("{}", if args.json { serde_json::to_string_pretty(&answer)? } else { shown(&answer) });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The answer for people.
+fn shown(answer: &Value) -> String {
+    let number = |of: &Value, member: &str| of[member].as_f64().unwrap_or_default();
+    let mut lines = vec![format!(
+        "{} evaluations; fires {} times ({:.1} a week), {:.1} hours in ALARM",
+        answer["evaluations"],
+        answer["fires"],
+        number(answer, "fires_per_week"),
+        number(answer, "alarm_secs") / 3600.0
+    )];
+    for change in answer["transitions"].as_array().into_iter().flatten() {
+        let text = |member: &str| change[member].as_str().unwrap_or_default();
+        lines.push(format!("{}  {} -> {}  {}", text("at"), text("from"), text("to"), text("reason")));
+    }
+    let tried = answer["by_threshold"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !tried.is_empty() {
+        lines.push(format!("{:>14}  {:>6}  {:>9}  {:>9}", "threshold", "fires", "per week", "hours"));
+    }
+    for tried in tried {
+        lines.push(format!(
+            "{:>14}  {:>6}  {:>9.1}  {:>9.1}",
+            tried["threshold"],
+            tried["fires"],
+            number(tried, "fires_per_week"),
+            number(tried, "alarm_secs") / 3600.0
+        ));
+    }
+    lines.join("\n")
+}
