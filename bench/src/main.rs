@@ -50,6 +50,18 @@ enum Command {
     Store(StoreArgs),
     /// Load W1 into VictoriaLogs, or W2 into Prometheus or VictoriaMetrics, and ask the same questions; writes JSON.
     Peer(PeerArgs),
+    /// Measure many alarms and many expressions on a Trailwatch of its own; prints a Markdown table. Takes ten minutes.
+    Alarms {
+        /// The `trailwatch` program.
+        #[arg(long)]
+        server: PathBuf,
+        /// Folder for its data and log; made when absent.
+        #[arg(long)]
+        work: PathBuf,
+        /// How many alarms.
+        #[arg(long, default_value_t = 100_000)]
+        alarms: u64,
+    },
     /// Score the anomaly bands on the Numenta Anomaly Benchmark; prints Markdown tables.
     Nab {
         /// Folder with `series/<category>/*.csv`, `labels/combined_windows.json` and `published-scores-by-category.json`.
@@ -191,6 +203,11 @@ fn main() -> anyhow::Result<()> {
                 Peer::VictoriaLogs => logsql::measure(&args.program, &plan, &args.work)?,
             };
             std::fs::write(&args.save, serde_json::to_string(&figures)?).context("write the figures")
+        }
+        Command::Alarms { server, work, alarms } => {
+            std::fs::create_dir_all(&work).with_context(|| format!("make {}", work.display()))?;
+            print!("{}", store::alarms::measure(&server, &work, alarms, 2)?);
+            Ok(())
         }
         Command::Nab { data } => {
             print!("{}", nab::report(&data)?);

@@ -3,6 +3,7 @@
 //! A load is one life of the server, from a start on an empty directory to a clean stop, so that its CPU time holds all that
 //! the load costs: the flush of what is in memory as well. Then the server starts anew and answers from segments.
 
+pub mod alarms;
 mod ask;
 mod events;
 mod load;
