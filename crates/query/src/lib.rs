@@ -1,5 +1,6 @@
 //! Every question asked of records: filter patterns, statistics, metric buckets, lookups, SQL.
 
+pub mod contributors;
 pub mod error;
 pub mod events;
 pub mod filter_pattern;
