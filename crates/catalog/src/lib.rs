@@ -10,9 +10,13 @@ mod copy;
 mod dashboards;
 mod error;
 mod every_account;
+mod insight_rules;
 mod log_groups;
 mod log_ids;
 mod log_streams;
+mod metric_queries;
+mod metric_streams;
+mod otel_enrichment;
 mod tags;
 mod trails;
 
@@ -21,9 +25,13 @@ pub use alarms::{Alarm, AlarmConfiguration, AlarmFilter, AlarmState, StateChange
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use error::Error;
+pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};
 pub use log_ids::{LogTarget, LogTargetFound};
 pub use log_streams::{LogStream, StreamCreated};
+pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySummary};
+pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
+pub use otel_enrichment::OtelEnrichment;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
