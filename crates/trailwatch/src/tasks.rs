@@ -1,6 +1,7 @@
-//! Work that the clock starts: alarms, host metrics, our own metrics and log, retention. Each task is a loop of its own, so
+//! Work that the clock starts: alarms, metric streams, host metrics, our own metrics and log, retention. Each task is a loop of its own, so
 //! that a slow one delays no other.
 
+use crate::firehose::HttpFirehose;
 use crate::host::Host;
 use crate::server::Server;
 use crate::server_log::Line;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
+use watch::cloudwatch::MetricStreams;
 
 /// Log group and stream of the server's own log.
 const SERVER_LOG_GROUP: &str = "/trailwatch/server";
@@ -32,6 +34,7 @@ impl Tasks {
         let (stop, stopped) = flag::channel(false);
         let mut tasks = Self { running: JoinSet::new(), names: HashMap::new(), stop };
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("metric streams", metric_streams(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -84,6 +87,14 @@ async fn wait_for(stopped: &mut Stopped, duration: Duration) -> bool {
 async fn alarms(server: Arc<Server>, mut stopped: Stopped) {
     while next_tick(&server, &mut stopped, 10 * SECOND).await {
         watch::alarms::evaluate_due(&server.watch).await;
+    }
+}
+
+async fn metric_streams(server: Arc<Server>, mut stopped: Stopped) {
+    let mut streams = MetricStreams::new(Arc::new(HttpFirehose::new(server.config.firehose.clone())));
+    // A delivery that runs at the end is dropped: the next start sends what was not taken.
+    while next_tick(&server, &mut stopped, MINUTE).await {
+        streams.start_due(&server.watch).await;
     }
 }
 

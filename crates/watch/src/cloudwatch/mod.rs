@@ -16,6 +16,7 @@ mod insight_rules;
 mod list_metrics;
 mod metric_alarm;
 mod metric_data_query_definitions;
+mod metric_stream_delivery;
 mod metric_streams;
 mod put_dashboard;
 mod put_insight_rule;
@@ -30,5 +31,6 @@ mod tags;
 mod token;
 
 pub use insight_rule_search::insight_rule_metric;
+pub use metric_stream_delivery::{Firehose, MetricStreams};
 pub use put_metric_data::publish;
 pub use table::operations;
