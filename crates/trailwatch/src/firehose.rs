@@ -28,7 +28,7 @@ impl HttpFirehose {
             .max_redirects_will_error(false)
             .http_status_as_error(false)
             .timeout_global(Some(POST_TIME_MAX))
-            .user_agent("Amazon Kinesis Data Firehose Agent/1.0")
+            .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))
             .build();
         Self { destinations, agent: ureq::Agent::new_with_config(config) }
     }

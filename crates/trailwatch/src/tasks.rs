@@ -1,5 +1,5 @@
-//! Work that the clock starts: alarms, metric streams, host metrics, our own metrics and log, retention. Each task is a loop of its own, so
-//! that a slow one delays no other.
+//! Work that the clock starts: alarms, metric streams, host metrics, our own metrics and log, retention. Each task is a loop
+//! of its own, so that a slow one delays no other.
 
 use crate::firehose::HttpFirehose;
 use crate::host::Host;

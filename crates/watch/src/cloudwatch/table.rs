@@ -2,9 +2,9 @@
 
 use super::{
     alarm_actions, dashboards, delete_alarms, describe_alarm_history, describe_alarms, describe_alarms_for_metric,
-    describe_insight_rules, get_insight_rule_report, get_metric_data, get_metric_statistics, insight_rules, list_metrics,
-    metric_data_query_definitions, metric_streams, put_dashboard, put_insight_rule, put_metric_alarm, put_metric_data,
-    put_metric_stream, set_alarm_state, tags,
+    describe_insight_rules, get_insight_rule_report, get_metric_data, get_metric_statistics, insight_rules,
+    list_managed_insight_rules, list_metrics, metric_data_query_definitions, metric_streams, otel_enrichment,
+    put_dashboard, put_insight_rule, put_metric_alarm, put_metric_data, put_metric_stream, set_alarm_state, tags,
 };
 use crate::Watch;
 use wire::{Access, Audit, Operation, OperationShape, Service, cloudwatch, operation};
@@ -44,6 +44,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::Write, MANAGEMENT, cloudwatch::EnableInsightRules, insight_rules::enable_insight_rules),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DisableInsightRules, insight_rules::disable_insight_rules),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteInsightRules, insight_rules::delete_insight_rules),
+        operation!(Access::List, MANAGEMENT, cloudwatch::ListManagedInsightRules, list_managed_insight_rules::list_managed_insight_rules),
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutMetricDataQueryDefinition, metric_data_query_definitions::put_metric_data_query_definition),
         operation!(Access::Read, MANAGEMENT, cloudwatch::GetMetricDataQueryDefinition, metric_data_query_definitions::get_metric_data_query_definition),
         operation!(Access::List, MANAGEMENT, cloudwatch::ListMetricDataQueryDefinitions, metric_data_query_definitions::list_metric_data_query_definitions),
@@ -54,6 +55,10 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteMetricStream, metric_streams::delete_metric_stream),
         operation!(Access::Write, MANAGEMENT, cloudwatch::StartMetricStreams, metric_streams::start_metric_streams),
         operation!(Access::Write, MANAGEMENT, cloudwatch::StopMetricStreams, metric_streams::stop_metric_streams),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::GetOTelEnrichment, otel_enrichment::get_otel_enrichment),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::StartOTelEnrichment, otel_enrichment::start_otel_enrichment),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::UpdateOTelEnrichment, otel_enrichment::update_otel_enrichment),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::StopOTelEnrichment, otel_enrichment::stop_otel_enrichment),
         operation!(Access::Tagging, MANAGEMENT, cloudwatch::TagResource, tags::tag_resource),
         operation!(Access::Tagging, MANAGEMENT, cloudwatch::UntagResource, tags::untag_resource),
         operation!(Access::List, MANAGEMENT, cloudwatch::ListTagsForResource, tags::list_tags_for_resource),

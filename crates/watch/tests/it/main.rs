@@ -5,4 +5,5 @@ mod insight_rules;
 mod logs;
 mod metric_queries;
 mod metric_streams;
+mod otel_enrichment;
 mod plane;
