@@ -142,12 +142,8 @@ impl Catalog {
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)
         .await?;
-        let summary = |(id, path, query_type, updated)| MetricQuerySummary {
-            id,
-            path,
-            query_type,
-            updated: Timestamp(updated),
-        };
+        let summary =
+            |(id, path, query_type, updated)| MetricQuerySummary { id, path, query_type, updated: Timestamp(updated) };
         Ok(rows.into_iter().map(summary).collect())
     }
 

@@ -48,7 +48,8 @@ impl Firehose for HttpFirehose {
 
 /// One attempt, blocking; Ok after an answer of 2xx.
 fn post(agent: &ureq::Agent, url: &str, arn: &str, batch: &[u8]) -> Result<(), String> {
-    let request = agent.post(url).header("content-type", "application/x-ndjson").header("x-amz-firehose-source-arn", arn);
+    let request =
+        agent.post(url).header("content-type", "application/x-ndjson").header("x-amz-firehose-source-arn", arn);
     let answer = request.send(batch).map_err(|error| error.to_string())?;
     match answer.status().as_u16() {
         200..=299 => Ok(()),

@@ -96,7 +96,8 @@ fn selectors_reach_into_objects_and_arrays() {
     let rule = parse(json!({
         "Contribution": { "Keys": ["$.users[1].name", "$.a.b-c", "$[\"odd.key\"]", "$.t"] },
     }));
-    let line = json!({ "users": [{ "name": "x" }, { "name": "y" }], "a": { "b-c": 1.50 }, "odd.key": true, "t": "\u{e9}" });
+    let line =
+        json!({ "users": [{ "name": "x" }, { "name": "y" }], "a": { "b-c": 1.50 }, "odd.key": true, "t": "\u{e9}" });
     assert_eq!(rule.apply(&line.to_string()), Some(contribution(&["y", "1.5", "true", "\u{e9}"], 1.0)));
 }
 
@@ -129,11 +130,20 @@ fn rules_that_make_no_sense_say_why() {
             json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "In": ["x"], "EqualTo": 1 }] } }),
             "exactly one operator",
         ),
-        (json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "Like": 1 }] } }), "no operator Like"),
+        (
+            json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "Like": 1 }] } }),
+            "no operator Like",
+        ),
         (json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "In": [1] }] } }), "strings"),
-        (json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "In": vec!["x"; 11] }] } }), "1 to 10"),
+        (
+            json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "In": vec!["x"; 11] }] } }),
+            "1 to 10",
+        ),
         (json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "EqualTo": "1" }] } }), "a number"),
-        (json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "IsPresent": 1 }] } }), "true or false"),
+        (
+            json!({ "Contribution": { "Keys": ["$.a"], "Filters": [{ "Match": "$.a", "IsPresent": 1 }] } }),
+            "true or false",
+        ),
     ] {
         let error = Rule::parse(&rule(more.clone()).to_string()).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(part), "{more}: {error}");
@@ -166,7 +176,9 @@ fn a_line_that_contributes_has_what_is_required() {
 #[test]
 fn contributors_are_ranked_and_periods_add_up() {
     let mut tally = Tally::default();
-    for (period, key, value) in [(0, "a", 5.0), (0, "b", 1.0), (2, "b", 5.0), (2, "a", 2.0), (2, "a", 1.0), (0, "c", 8.0)] {
+    for (period, key, value) in
+        [(0, "a", 5.0), (0, "b", 1.0), (2, "b", 5.0), (2, "a", 2.0), (2, "a", 1.0), (0, "c", 8.0)]
+    {
         tally.add(period, contribution(&[key], value));
     }
     let report = tally.report(OrderBy::Sum, 2);
@@ -200,11 +212,10 @@ fn a_full_tally_keeps_the_largest_and_all_sums() {
         tally.add(0, contribution(&[&format!("small-{number}")], 1.0));
     }
     let report = tally.report(OrderBy::Sum, 3);
-    assert_eq!(report.contributors[0], Contributor {
-        keys: vec!["whale".into()],
-        total: 20_000.0,
-        periods: vec![(0, 20_000.0)]
-    });
+    assert_eq!(
+        report.contributors[0],
+        Contributor { keys: vec!["whale".into()], total: 20_000.0, periods: vec![(0, 20_000.0)] }
+    );
     assert_eq!(report.aggregate, 40_000.0);
     assert_eq!(report.periods[&0].sample_count, 40_000.0);
     let off = |count: f64| (count / 20_001.0 - 1.0).abs();

@@ -50,8 +50,7 @@ pub async fn get_insight_rule_report(
     if input.start_time >= input.end_time {
         return Err(refuse::value("The parameter StartTime must be less than the parameter EndTime."));
     }
-    let period_ms =
-        metrics::check_period(i64::from(input.period)).map_err(|error| refuse::value(error.to_string()))?;
+    let period_ms = metrics::check_period(i64::from(input.period)).map_err(|error| refuse::value(error.to_string()))?;
     let range = TimeRange::new(input.start_time, input.end_time);
     let range = metrics::round_range(watch.clock.now(), range, period_ms);
     if metrics::datapoint_count(range, period_ms) > STATISTICS_DATAPOINTS_MAX {
@@ -82,7 +81,8 @@ pub async fn get_insight_rule_report(
 }
 
 fn contributor(contributor: Contributor, at: &dyn Fn(usize) -> Timestamp) -> InsightRuleContributor {
-    let datapoint = |(number, value)| InsightRuleContributorDatapoint { timestamp: at(number), approximate_value: value };
+    let datapoint =
+        |(number, value)| InsightRuleContributorDatapoint { timestamp: at(number), approximate_value: value };
     InsightRuleContributor {
         keys: contributor.keys,
         approximate_aggregate_value: contributor.total,

@@ -65,10 +65,8 @@ pub(super) async fn search(
         if part.is_empty() {
             continue;
         }
-        let hidden: HashSet<StreamId> =
-            watch.catalog.deleted_streams_of(group.id).await?.into_iter().collect();
-        let scan =
-            LogScan { group: group.id, streams: None, range: part, direction: Direction::Forward, after: None };
+        let hidden: HashSet<StreamId> = watch.catalog.deleted_streams_of(group.id).await?.into_iter().collect();
+        let scan = LogScan { group: group.id, streams: None, range: part, direction: Direction::Forward, after: None };
         let (clock, filtering) = (Arc::clone(&watch.clock), Arc::clone(&rule));
         let asked = LogSearch {
             scan,

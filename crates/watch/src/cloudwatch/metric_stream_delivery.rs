@@ -30,6 +30,11 @@ const SERIES: usize = 1000;
 /// Most deliveries that run at once; the others come in a later minute, those furthest behind first.
 const DELIVERIES_MAX: usize = 64;
 
+/// Where a stream begins that is made or started now: with the next period to be delivered.
+pub(super) fn first_position(now: Timestamp) -> Timestamp {
+    now.floor_to(MINUTE) - LAG_MS
+}
+
 /// Where batches go.
 pub trait Firehose: Send + Sync + 'static {
     /// Puts one batch of lines; Ok says that the receiver has taken it. Must end, whatever the receiver does.
@@ -67,7 +72,7 @@ impl MetricStreams {
         while let Some(ended) = self.deliveries.try_join_next() {
             self.end(ended);
         }
-        let end = watch.clock.now().floor_to(MINUTE) - LAG_MS;
+        let end = first_position(watch.clock.now());
         let due = match watch.catalog.due_metric_streams(end).await {
             Ok(due) => due,
             Err(error) => {
@@ -179,7 +184,10 @@ fn is_wanted(configuration: &MetricStreamConfiguration, key: &SeriesKey) -> bool
 }
 
 /// The further statistics of a metric.
-fn statistics<'a>(configuration: &'a MetricStreamConfiguration, key: &'a SeriesKey) -> impl Iterator<Item = &'a String> {
+fn statistics<'a>(
+    configuration: &'a MetricStreamConfiguration,
+    key: &'a SeriesKey,
+) -> impl Iterator<Item = &'a String> {
     let entries = configuration.statistics.iter().flatten();
     let of_metric = entries.filter(|entry| entry.metrics.iter().any(|(n, m)| *n == key.namespace && *m == key.name));
     of_metric.flat_map(|entry| &entry.statistics)

@@ -1,15 +1,16 @@
 //! GetMetricStream, ListMetricStreams (500 a page, by name), DeleteMetricStream, StartMetricStreams and StopMetricStreams.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStream.html> and its neighbours. Deleting a
-//! stream that is absent succeeds. A stream that is started goes on with the present minute.
+//! stream that is absent succeeds. A stream that is started goes on with the minute that is delivered
+//! next.
 //!
 //! What differs: starting or stopping streams of which one does not exist changes none, and says which.
 
+use super::metric_stream_delivery::first_position;
 use super::refuse;
 use super::token::Binding;
 use crate::Watch;
 use catalog::{MetricFilter, MetricStream, StreamStatistics};
-use model::time::MINUTE;
 use model::{Caller, arn};
 use wire::ApiError;
 use wire::cloudwatch::{
@@ -37,8 +38,7 @@ pub async fn get_metric_stream(
     };
     let state = state(&stream);
     let configuration = stream.configuration;
-    let filters =
-        |filters: Option<Vec<MetricFilter>>| filters.map(|filters| filters.into_iter().map(filter).collect());
+    let filters = |filters: Option<Vec<MetricFilter>>| filters.map(|filters| filters.into_iter().map(filter).collect());
     let statistics = configuration.statistics.map(|list| list.into_iter().map(statistics).collect());
     Ok(GetMetricStreamOutput {
         arn: Some(arn::metric_stream(&stream.scope, &stream.name)),
@@ -115,8 +115,7 @@ async fn switch(watch: &Watch, caller: &Caller, names: &[String], running: bool)
         return Err(refuse::missing("Names"));
     }
     let now = watch.clock.now();
-    let absent =
-        watch.catalog.switch_metric_streams(&caller.scope, names, running, now, now.floor_to(MINUTE)).await?;
+    let absent = watch.catalog.switch_metric_streams(&caller.scope, names, running, now, first_position(now)).await?;
     match absent {
         Some(name) => Err(refuse::value(format!("Metric stream {name} does not exist."))),
         None => Ok(()),

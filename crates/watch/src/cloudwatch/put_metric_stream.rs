@@ -1,16 +1,16 @@
 //! PutMetricStream: makes a running metric stream, or replaces what one that exists sends and where.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricStream.html>. A new stream begins with the
-//! present minute. Tags are kept only when it is new.
+//! minute that is delivered next. Tags are kept only when it is new.
 //!
 //! What differs: only `json` is delivered; the OpenTelemetry formats are refused by name. There are no linked accounts, so
 //! `IncludeLinkedAccountsMetrics` is kept and changes nothing. AWS does not publish all of its texts.
 
+use super::metric_stream_delivery::first_position;
 use super::{refuse, tags};
 use crate::Watch;
 use catalog::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
 use model::arn::Arn;
-use model::time::MINUTE;
 use model::{Caller, arn};
 use query::statistics::Statistic;
 use wire::ApiError;
@@ -41,7 +41,7 @@ pub async fn put_metric_stream(
         running: true,
         created: now,
         updated: now,
-        position: now.floor_to(MINUTE),
+        position: first_position(now),
         name,
     };
     let arn = arn::metric_stream(&caller.scope, &stream.name);

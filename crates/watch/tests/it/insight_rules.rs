@@ -40,7 +40,8 @@ async fn put_rule(plane: &Plane, name: &str, definition: &str) {
 async fn put_lines(plane: &Plane, group: &str, lines: &[(i64, Value)]) {
     plane.ok("CreateLogGroup", json!({ "logGroupName": group })).await;
     plane.ok("CreateLogStream", json!({ "logGroupName": group, "logStreamName": "s" })).await;
-    let event = |(minute, line): &(i64, Value)| json!({ "timestamp": START + minute * MINUTE, "message": line.to_string() });
+    let event =
+        |(minute, line): &(i64, Value)| json!({ "timestamp": START + minute * MINUTE, "message": line.to_string() });
     let events: Vec<Value> = lines.iter().map(event).collect();
     plane.ok("PutLogEvents", json!({ "logGroupName": group, "logStreamName": "s", "logEvents": events })).await;
 }
@@ -57,23 +58,32 @@ fn report_input(name: &str, more: Value) -> Value {
 
 fn keys(report: &Value) -> Vec<(&str, f64)> {
     let contributors = report["Contributors"].as_array().unwrap();
-    contributors.iter().map(|c| (c["Keys"][0].as_str().unwrap(), c["ApproximateAggregateValue"].as_f64().unwrap())).collect()
+    contributors
+        .iter()
+        .map(|c| (c["Keys"][0].as_str().unwrap(), c["ApproximateAggregateValue"].as_f64().unwrap()))
+        .collect()
 }
 
 #[tokio::test]
 async fn a_report_ranks_contributors_over_all_groups_of_the_rule() {
     let plane = plane().await;
-    put_lines(&plane, "/app/a", &[
-        (0, json!({ "ip": "10.0.0.1", "bytes": 5 })),
-        (0, json!({ "ip": "10.0.0.2", "bytes": 100 })),
-        (1, json!({ "ip": "10.0.0.1", "bytes": 5 })),
-    ])
+    put_lines(
+        &plane,
+        "/app/a",
+        &[
+            (0, json!({ "ip": "10.0.0.1", "bytes": 5 })),
+            (0, json!({ "ip": "10.0.0.2", "bytes": 100 })),
+            (1, json!({ "ip": "10.0.0.1", "bytes": 5 })),
+        ],
+    )
     .await;
     put_lines(&plane, "/app/b", &[(1, json!({ "ip": "10.0.0.1", "bytes": 5 })), (2, json!("no object"))]).await;
     put_lines(&plane, "/other", &[(1, json!({ "ip": "10.0.0.9" }))]).await;
     put_rule(&plane, "by-ip", &count_by_ip()).await;
 
-    let report = plane.ok("GetInsightRuleReport", report_input("by-ip", json!({ "Metrics": ["UniqueContributors", "Sum"] }))).await;
+    let report = plane
+        .ok("GetInsightRuleReport", report_input("by-ip", json!({ "Metrics": ["UniqueContributors", "Sum"] })))
+        .await;
     assert_eq!(report["KeyLabels"], json!(["$.ip"]));
     assert_eq!(report["AggregationStatistic"], "Count");
     assert_eq!((&report["AggregateValue"], &report["ApproximateUniqueCount"]), (&json!(4.0), &json!(2)));
@@ -95,7 +105,8 @@ async fn a_report_ranks_contributors_over_all_groups_of_the_rule() {
     assert!(report.get("MetricDatapoints").is_none());
 
     let range = TimeRange::new(Timestamp(START), Timestamp(START + 10 * MINUTE));
-    let points = insight_rule_metric(&plane.watch, &scope(), "by-bytes", "MaxContributorValue", range, MINUTE).await.unwrap();
+    let points =
+        insight_rule_metric(&plane.watch, &scope(), "by-bytes", "MaxContributorValue", range, MINUTE).await.unwrap();
     assert_eq!(points, [(Timestamp(START), 100.0), (Timestamp(START + MINUTE), 5.0)]);
     let error = insight_rule_metric(&plane.watch, &scope(), "by-bytes", "p99", range, MINUTE).await.unwrap_err();
     assert!(error.message().contains("p99"), "{error}");
@@ -106,7 +117,8 @@ async fn a_disabled_rule_has_seen_nothing_since_and_a_deleted_stream_is_not_coun
     let plane = plane().await;
     put_rule(&plane, "by-ip", &count_by_ip()).await;
     put_lines(&plane, "/app/a", &[(0, json!({ "ip": "a" }))]).await;
-    let total = async || plane.ok("GetInsightRuleReport", report_input("by-ip", json!({}))).await["AggregateValue"].clone();
+    let total =
+        async || plane.ok("GetInsightRuleReport", report_input("by-ip", json!({}))).await["AggregateValue"].clone();
     assert_eq!(total().await, json!(1.0));
     let failed = plane.ok("DisableInsightRules", json!({ "RuleNames": ["by-ip", "absent"] })).await;
     assert_eq!(failed["Failures"].as_array().unwrap().len(), 1);
@@ -117,7 +129,10 @@ async fn a_disabled_rule_has_seen_nothing_since_and_a_deleted_stream_is_not_coun
     let late = json!({ "timestamp": NOW + 2 * MINUTE, "message": json!({ "ip": "late" }).to_string() });
     let put = json!({ "logGroupName": "/app/a", "logStreamName": "s", "logEvents": [late] });
     plane.ok("PutLogEvents", put).await;
-    assert_eq!(plane.ok("GetInsightRuleReport", report_input("by-ip", later.clone())).await["AggregateValue"], json!(0.0));
+    assert_eq!(
+        plane.ok("GetInsightRuleReport", report_input("by-ip", later.clone())).await["AggregateValue"],
+        json!(0.0)
+    );
     plane.ok("EnableInsightRules", json!({ "RuleNames": ["by-ip"] })).await;
     assert_eq!(plane.ok("GetInsightRuleReport", report_input("by-ip", later)).await["AggregateValue"], json!(1.0));
     plane.ok("DeleteLogStream", json!({ "logGroupName": "/app/a", "logStreamName": "s" })).await;
@@ -151,7 +166,10 @@ async fn rules_are_listed_in_pages_tagged_and_deleted() {
     assert_eq!(tags["Tags"], json!([{ "Key": "k", "Value": "a" }, { "Key": "l", "Value": "2" }]));
     let failed = plane.ok("DeleteInsightRules", json!({ "RuleNames": ["a", "absent"] })).await;
     assert_eq!(failed["Failures"][0]["FailureResource"], "absent");
-    assert_eq!(plane.refused("ListTagsForResource", json!({ "ResourceARN": arn })).await.0, "ResourceNotFoundException");
+    assert_eq!(
+        plane.refused("ListTagsForResource", json!({ "ResourceARN": arn })).await.0,
+        "ResourceNotFoundException"
+    );
     put_rule(&plane, "a", &count_by_ip()).await;
     let tags = plane.ok("ListTagsForResource", json!({ "ResourceARN": arn })).await;
     assert_eq!(tags["Tags"], json!([]), "tags went with the rule");
@@ -165,7 +183,10 @@ async fn what_makes_no_sense_is_refused() {
     assert!(refusal.1.contains("RuleDefinition"), "{refusal:?}");
     let state = json!({ "RuleName": "r", "RuleDefinition": count_by_ip(), "RuleState": "ON" });
     assert!(plane.refused("PutInsightRule", state).await.1.contains("RuleState"));
-    assert_eq!(plane.refused("GetInsightRuleReport", report_input("r", json!({}))).await.0, "ResourceNotFoundException");
+    assert_eq!(
+        plane.refused("GetInsightRuleReport", report_input("r", json!({}))).await.0,
+        "ResourceNotFoundException"
+    );
     put_rule(&plane, "r", &count_by_ip()).await;
     for (more, part) in [
         (json!({ "MaxContributorCount": 0 }), "MaxContributorCount"),
@@ -183,7 +204,8 @@ async fn what_makes_no_sense_is_refused() {
     for number in 1..100 {
         put_rule(&plane, &format!("r{number}"), &count_by_ip()).await;
     }
-    let full = plane.refused("PutInsightRule", json!({ "RuleName": "one-more", "RuleDefinition": count_by_ip() })).await;
+    let full =
+        plane.refused("PutInsightRule", json!({ "RuleName": "one-more", "RuleDefinition": count_by_ip() })).await;
     assert_eq!(full.0, "LimitExceededException");
     put_rule(&plane, "r", &count_by_ip()).await;
 }

@@ -98,19 +98,22 @@ async fn a_period_is_delivered_once_it_is_over_in_the_format_of_the_guide() {
     assert_eq!(receiver.lines("all"), Vec::<Value>::new(), "too early");
     tick(&plane, &mut streams, 1).await;
     let lines = receiver.lines("all");
-    assert_eq!(lines, [
-        json!({
-            "metric_stream_name": "all", "account_id": "123456789012", "region": "us-east-1", "namespace": "N",
-            "metric_name": "m", "dimensions": { "Host": "h" }, "timestamp": NOW,
-            "value": { "count": 4.0, "sum": 10.0, "max": 4.0, "min": 1.0, "p50": 2.5, "TM(25%:75%)": 2.5 },
-            "unit": "Seconds",
-        }),
-        json!({
-            "metric_stream_name": "all", "account_id": "123456789012", "region": "us-east-1", "namespace": "N",
-            "metric_name": "other", "dimensions": { "Host": "h" }, "timestamp": NOW,
-            "value": { "count": 1.0, "sum": 7.0, "max": 7.0, "min": 7.0 }, "unit": "Seconds",
-        }),
-    ]);
+    assert_eq!(
+        lines,
+        [
+            json!({
+                "metric_stream_name": "all", "account_id": "123456789012", "region": "us-east-1", "namespace": "N",
+                "metric_name": "m", "dimensions": { "Host": "h" }, "timestamp": NOW,
+                "value": { "count": 4.0, "sum": 10.0, "max": 4.0, "min": 1.0, "p50": 2.5, "TM(25%:75%)": 2.5 },
+                "unit": "Seconds",
+            }),
+            json!({
+                "metric_stream_name": "all", "account_id": "123456789012", "region": "us-east-1", "namespace": "N",
+                "metric_name": "other", "dimensions": { "Host": "h" }, "timestamp": NOW,
+                "value": { "count": 1.0, "sum": 7.0, "max": 7.0, "min": 7.0 }, "unit": "Seconds",
+            }),
+        ]
+    );
     tick(&plane, &mut streams, 1).await;
     assert_eq!(receiver.lines("all"), Vec::<Value>::new(), "once");
 }
