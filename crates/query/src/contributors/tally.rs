@@ -8,8 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// Most memory for contributors, about, bytes.
 const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What a contributor takes besides its text, and one of its periods, bytes.
-const CONTRIBUTOR_BYTES: usize = 160;
-const CELL_BYTES: usize = 16;
+const CONTRIBUTOR_BYTES: usize = 400;
+const CELL_BYTES: usize = 24;
 /// Hashes kept to count contributors of a period, and of all.
 const PERIOD_HASHES: usize = 1024;
 const REPORT_HASHES: usize = 8192;
