@@ -1,7 +1,28 @@
 //! Tags of any resource, by ARN.
 
 use crate::{Catalog, Result};
+use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
+
+/// Adds tags within a transaction, replacing the values of keys that exist.
+pub(crate) async fn insert_tags(
+    transaction: &mut SqliteConnection,
+    arn: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<()> {
+    for (key, value) in tags {
+        sqlx::query(
+            "INSERT INTO tags (resource_arn, tag_key, tag_value) VALUES ($1, $2, $3) \
+             ON CONFLICT (resource_arn, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
+        )
+        .bind(arn)
+        .bind(key)
+        .bind(value)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    Ok(())
+}
 
 impl Catalog {
     /// The tags of a resource, by key.

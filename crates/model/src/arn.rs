@@ -60,6 +60,21 @@ pub fn dashboard(account: &str, name: &str) -> String {
     format!("arn:aws:cloudwatch::{account}:dashboard/{name}")
 }
 
+/// `arn:aws:cloudwatch:…:insight-rule/NAME`.
+pub fn insight_rule(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:cloudwatch:{}:{}:insight-rule/{name}", scope.region, scope.account)
+}
+
+/// `arn:aws:cloudwatch:…:metric-query-definition/ID`.
+pub fn metric_query(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:cloudwatch:{}:{}:metric-query-definition/{id}", scope.region, scope.account)
+}
+
+/// `arn:aws:cloudwatch:…:metric-stream/NAME`.
+pub fn metric_stream(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:cloudwatch:{}:{}:metric-stream/{name}", scope.region, scope.account)
+}
+
 /// `arn:aws:cloudtrail:…:trail/NAME`.
 pub fn trail(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudtrail:{}:{}:trail/{name}", scope.region, scope.account)

@@ -118,6 +118,16 @@ pub const AUDIT_EVENT_BYTES_MAX: usize = 1_048_576;
 
 /// Most tags on a resource.
 pub const TAGS_MAX: usize = 50;
+/// PutInsightRule: most rules of an account and region (CloudWatch quotas: 100).
+pub const INSIGHT_RULES_MAX: usize = 100;
+/// GetInsightRuleReport (our own, no AWS source): longest search of logs, milliseconds.
+pub const INSIGHT_REPORT_MS_MAX: i64 = 30_000;
+/// GetInsightRuleReport (our own): most reports that are counted at once; further ones wait. Each takes up to 100 MiB.
+pub const INSIGHT_REPORTS_MAX: usize = 2;
+/// GetInsightRuleReport (our own): most log groups of a rule.
+pub const INSIGHT_REPORT_GROUPS_MAX: usize = 10_000;
+/// PutMetricDataQueryDefinition: most definitions of an account and region (its reference).
+pub const METRIC_QUERY_DEFINITIONS_MAX: usize = 1_000;
 /// Alarm history is kept this long, milliseconds (30 days).
 pub const ALARM_HISTORY_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 

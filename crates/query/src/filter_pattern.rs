@@ -31,14 +31,14 @@
 //!   space or the end of the line follows them.
 //! - JSON nested deeper than 128 is not JSON; control characters inside strings are let pass.
 
-mod columns;
+pub(crate) mod columns;
 mod condition;
 mod cursor;
 mod json;
 mod operand;
 mod prefilter;
 mod regexes;
-mod scan;
+pub(crate) mod scan;
 mod terms;
 #[cfg(test)]
 mod tests;

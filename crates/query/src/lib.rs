@@ -1,6 +1,7 @@
 //! Every question asked of records: filter patterns, statistics, metric math, Metrics Insights, PromQL, lookups, SQL.
 
 pub mod anomaly;
+pub mod contributors;
 pub mod dynamic_label;
 pub mod error;
 pub mod events;

@@ -3,6 +3,7 @@
 mod notify;
 
 use anyhow::{Context, bail};
+use model::arn::Arn;
 use notify::NotifySection;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Config {
     pub trail: TrailSettings,
     /// How notifications reach people.
     pub notify: watch::notify::Settings,
+    /// Where metric streams go: URL by the ARN of a Firehose delivery stream.
+    pub firehose: BTreeMap<String, String>,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -64,6 +67,8 @@ pub struct Settings {
     /// See [`Config::notify`].
     #[serde(default)]
     pub notify: NotifySection,
+    /// See [`Config::firehose`].
+    pub firehose: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -87,6 +92,7 @@ impl Config {
             endpoints: file.endpoints,
             trail: file.trail,
             notify: file.notify.resolve()?,
+            firehose: file.firehose,
         };
         config.check()?;
         Ok(config)
@@ -111,6 +117,16 @@ impl Config {
             }
             if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
                 bail!("[endpoints] {service} must be an http:// or https:// URL, not '{endpoint}'");
+            }
+        }
+        for (arn, url) in &self.firehose {
+            let is_stream = Arn::parse(arn)
+                .is_some_and(|arn| arn.service == "firehose" && arn.resource.starts_with("deliverystream/"));
+            if !is_stream {
+                bail!("[firehose] names ARNs of Firehose delivery streams, not '{arn}'");
+            }
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                bail!("[firehose] {arn} must be an http:// or https:// URL, not '{url}'");
             }
         }
         Ok(())
@@ -165,6 +181,9 @@ mod tests {
         assert!(error(flags("nowhere", false), "").contains("--listen"));
         assert!(error(Settings { account_id: Some("12".into()), ..Settings::default() }, "").contains("12 digits"));
         assert!(error(Settings::default(), "[endpoints]\nec2 = 'http://x'").contains("'ec2'"));
+        assert!(error(Settings::default(), "[firehose]\n'arn:aws:s3:::b' = 'http://x'").contains("'arn:aws:s3:::b'"));
+        let stream = "arn:aws:firehose:us-east-1:123456789012:deliverystream/s";
+        assert!(error(Settings::default(), &format!("[firehose]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
         assert!(toml::from_str::<Settings>("lisen = 'x'").unwrap_err().to_string().contains("lisen"));
     }
 }

@@ -1,6 +1,7 @@
-//! Work that the clock starts: alarms, notifications, host metrics, our own metrics and log, retention. Each task is a loop of its own, so
-//! that a slow one delays no other.
+//! Work that the clock starts: alarms, notifications, metric streams, host metrics, our own metrics and log, retention. Each
+//! task is a loop of its own, so that a slow one delays no other.
 
+use crate::firehose::HttpFirehose;
 use crate::host::Host;
 use crate::server::Server;
 use crate::server_log::Line;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
+use watch::cloudwatch::MetricStreams;
 
 /// Most rounds of alarm evaluation at the same time.
 const ALARM_ROUNDS_MAX: usize = 4;
@@ -35,6 +37,7 @@ impl Tasks {
         let mut tasks = Self { running: JoinSet::new(), names: HashMap::new(), stop };
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
         tasks.spawn("notifications", notifications(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("metric streams", metric_streams(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -106,6 +109,14 @@ async fn notifications(server: Arc<Server>, mut stopped: Stopped) {
         let _ = stopped.wait_for(|&stop| stop).await;
     };
     watch::notify::deliver(&server.watch, stop).await;
+}
+
+async fn metric_streams(server: Arc<Server>, mut stopped: Stopped) {
+    let mut streams = MetricStreams::new(Arc::new(HttpFirehose::new(server.config.firehose.clone())));
+    // A delivery that runs at the end is dropped: the next start sends what was not taken.
+    while next_tick(&server, &mut stopped, MINUTE).await {
+        streams.start_due(&server.watch).await;
+    }
 }
 
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {

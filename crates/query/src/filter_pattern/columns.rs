@@ -154,7 +154,7 @@ fn clauses(test: &Test) -> Clauses {
 }
 
 /// The words of a line; `None` when there are more than `count_max`.
-fn split(line: &str, count_max: usize) -> Option<Vec<&str>> {
+pub(crate) fn split(line: &str, count_max: usize) -> Option<Vec<&str>> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() {

@@ -1,4 +1,5 @@
-//! TagResource, UntagResource, ListTagsForResource: tags of alarms, mute rules and dashboards, up to 50 each.
+//! TagResource, UntagResource, ListTagsForResource: tags of alarms, mute rules, dashboards, Contributor Insights rules,
+//! saved metric queries and metric streams, up to 50 each.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_TagResource.html>.
 
@@ -74,12 +75,17 @@ async fn check_resource(watch: &Watch, caller: &Caller, text: &str) -> Result<()
         return Err(refuse::invalid(text, "ResourceARN"));
     };
     let own = arn.account == caller.scope.account;
+    let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
     let (resource_type, exists) = if let Some(name) = arn.resource.strip_prefix("alarm:") {
-        let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
         ("alarm", own && watch.catalog.alarm(&scope, name).await?.is_some())
     } else if let Some(name) = arn.resource.strip_prefix("alarm-mute-rule:") {
-        let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
         ("alarm-mute-rule", own && watch.catalog.mute_rule(&scope, name).await?.is_some())
+    } else if let Some(name) = arn.resource.strip_prefix("insight-rule/") {
+        ("insight-rule", own && watch.catalog.insight_rule(&scope, name).await?.is_some())
+    } else if let Some(id) = arn.resource.strip_prefix("metric-query-definition/") {
+        ("metric-query-definition", own && watch.catalog.metric_query(&scope, id).await?.is_some())
+    } else if let Some(name) = arn.resource.strip_prefix("metric-stream/") {
+        ("metric-stream", own && watch.catalog.metric_stream(&scope, name).await?.is_some())
     } else if let Some(name) = arn.resource.strip_prefix("dashboard/") {
         ("dashboard", own && watch.catalog.dashboard(arn.account, name).await?.is_some())
     } else {

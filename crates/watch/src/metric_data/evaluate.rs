@@ -5,7 +5,7 @@ use super::found;
 use super::plan::{MetricSource, Query, Source};
 use super::read::points_of;
 use crate::Watch;
-use crate::cloudwatch::refuse;
+use crate::cloudwatch::{insight_rule_metric, refuse};
 use model::limits::SEARCH_FOUND_MAX;
 use model::time::MINUTE;
 use model::{Scope, TimeRange, Timestamp};
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use wire::ApiError;
 
-/// The period of a search that names none, milliseconds.
+/// The period of a search or a rule's metric when nobody names one, milliseconds.
 const SEARCH_PERIOD_MS: i64 = 5 * MINUTE;
 
 /// Who asks, and for when.
@@ -180,8 +180,13 @@ async fn fetch(
             }
             Ok(series)
         }
-        CallKind::InsightRuleMetric { rule, .. } => {
-            Err(wrong(format!("INSIGHT_RULE_METRIC: there is no rule '{rule}'")))
+        CallKind::InsightRuleMetric { rule, metric } => {
+            let period_ms = query.period_ms.unwrap_or(SEARCH_PERIOD_MS);
+            let range = metrics::round_range(context.now, context.asked, period_ms);
+            let found = insight_rule_metric(context.watch, context.scope, rule, metric, range, period_ms).await?;
+            let (times, values): (Vec<i64>, Vec<f64>) = found.into_iter().map(|(at, value)| (at.0, value)).unzip();
+            let label = format!("{rule} {metric}");
+            Ok(vec![Series { label, timestamps: times.into(), values, ..none(period_ms) }])
         }
         // Refused by `plan`.
         CallKind::ServiceQuota { .. } => Err(wrong("SERVICE_QUOTA is not supported".into())),
