@@ -76,6 +76,10 @@ pub const LABEL_VALUES_MAX: usize = 6;
 pub const METRIC_EXPRESSION_CHARS_MAX: usize = 2_048;
 /// GetMetricData: most data points that a request with expressions may load; ours, to bound memory.
 pub const METRIC_MATH_POINTS_MAX: i64 = 10_000_000;
+/// GetMetricData: most data points that a request with expressions may answer; ours, ten pages of AWS's.
+pub const METRIC_MATH_ANSWER_MAX: usize = 1_008_000;
+/// GetMetricData: most requests with expressions that are computed at the same time; ours.
+pub const METRIC_MATH_AT_ONCE_MAX: usize = 4;
 /// Metrics Insights: most series in an answer; ours (500 on AWS).
 pub const INSIGHTS_SERIES_MAX: usize = 10_000;
 /// Anomaly detection: most points of a band, and most that its model is trained on; ours.
@@ -85,7 +89,9 @@ pub const BAND_MODELS_MAX: usize = 10_000;
 /// GetMetricWidgetImage: most images drawn at the same time; ours.
 pub const IMAGES_AT_ONCE_MAX: usize = 2;
 /// PromQL: most samples that a query loads; ours (50 million in Prometheus).
-pub const PROMQL_SAMPLES_MAX: usize = 20_000_000;
+pub const PROMQL_SAMPLES_MAX: usize = 10_000_000;
+/// PromQL: most queries that are computed at the same time; ours.
+pub const PROMQL_AT_ONCE_MAX: usize = 4;
 /// PromQL: most series that a request lists; ours.
 pub const PROMQL_SERIES_MAX: usize = 100_000;
 /// Backtest of an alarm: most evaluations; ours. Five weeks, minute by minute.

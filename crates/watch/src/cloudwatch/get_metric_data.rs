@@ -11,7 +11,10 @@ use super::refuse;
 use super::token::Binding;
 use crate::Watch;
 use crate::metric_data::{self, Answer, Context, MetricSource, Query, Source};
-use model::limits::{METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_QUERIES_MAX, METRIC_RETENTION_MS};
+use model::limits::{
+    METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_MATH_ANSWER_MAX, METRIC_MATH_AT_ONCE_MAX, METRIC_QUERIES_MAX,
+    METRIC_RETENTION_MS,
+};
 use model::{Caller, TimeRange, Timestamp};
 use query::dynamic_label::UtcOffset;
 use query::metric_math::Series;
@@ -19,6 +22,7 @@ use query::metrics::{self, MetricQuery};
 use query::statistics::Samples;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use wire::ApiError;
 use wire::cloudwatch::{
     GetMetricDataInput, GetMetricDataOutput, LabelOptions, MessageData, MetricDataQuery, MetricDataResult,
@@ -152,7 +156,18 @@ async fn in_one_piece(
     order: &[usize],
     ascending: bool,
 ) -> Result<GetMetricDataOutput, ApiError> {
+    // Each may hold millions of points. The semaphore is never closed.
+    static COMPUTING: Semaphore = Semaphore::const_new(METRIC_MATH_AT_ONCE_MAX);
+    let _place = COMPUTING.acquire().await.ok();
     let answers = metric_data::evaluate(context, queries, order).await?;
+    let returned = queries.iter().zip(&answers).filter(|(query, _)| query.returned);
+    let points: usize = returned.flat_map(|(_, answer)| &answer.series).map(|series| series.values.len()).sum();
+    if points > METRIC_MATH_ANSWER_MAX {
+        return Err(refuse::validation(format!(
+            "The answer has {points} data points, which exceeds the limit of {METRIC_MATH_ANSWER_MAX}. Ask for a longer Period, \
+             a shorter time range, or fewer queries."
+        )));
+    }
     let mut results = Vec::new();
     let mut messages = Vec::new();
     for (query, answer) in queries.iter().zip(answers).filter(|(query, _)| query.returned) {
