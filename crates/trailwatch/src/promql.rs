@@ -5,12 +5,13 @@
 //! `status/buildinfo`. Requests are signed for the service `monitoring`, as on AWS.
 
 use crate::server::{Server, json};
-use model::limits::PROMQL_SERIES_MAX;
+use model::limits::{PROMQL_AT_ONCE_MAX, PROMQL_SERIES_MAX};
 use model::time::{DAY, SECOND};
 use model::{Caller, Timestamp};
 use query::promql::{ErrorType, PromqlError};
 use serde_json::{Value, json as value};
 use std::collections::BTreeSet;
+use tokio::sync::Semaphore;
 use trail::audit::OwnCall;
 use watch::promql::{self, Failure};
 use wire::{Access, Audit, HttpRequest, Protocol, Response};
@@ -95,6 +96,9 @@ async fn run(server: &Server, caller: &Caller, path: &str, parameters: &Paramete
     let (watch, scope) = (&server.watch, &caller.scope);
     let now = server.clock.now();
     let limit = parameters.count("limit")?;
+    // Each query may hold millions of samples; alarms do not wait here. The semaphore is never closed.
+    static COMPUTING: Semaphore = Semaphore::const_new(PROMQL_AT_ONCE_MAX);
+    let _place = COMPUTING.acquire().await.ok();
     match path.trim_end_matches('/') {
         "query" => {
             let at = parameters.time("time")?.unwrap_or(now);
