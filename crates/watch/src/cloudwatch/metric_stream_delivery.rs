@@ -189,7 +189,8 @@ fn statistics<'a>(
     key: &'a SeriesKey,
 ) -> impl Iterator<Item = &'a String> {
     let entries = configuration.statistics.iter().flatten();
-    let of_metric = entries.filter(move |entry| entry.metrics.iter().any(|(n, m)| *n == key.namespace && *m == key.name));
+    let of_metric =
+        entries.filter(move |entry| entry.metrics.iter().any(|(n, m)| *n == key.namespace && *m == key.name));
     of_metric.flat_map(|entry| &entry.statistics)
 }
 
