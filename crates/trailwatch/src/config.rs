@@ -68,6 +68,7 @@ pub struct Settings {
     #[serde(default)]
     pub notify: NotifySection,
     /// See [`Config::firehose`].
+    #[serde(default)]
     pub firehose: BTreeMap<String, String>,
 }
 
