@@ -71,7 +71,7 @@ fn nothing_found_is_0_and_everything_found_at_once_is_100() {
     for profile in PROFILES {
         near(profile.scaled(profile.raw(&silent, 0.5), 2).unwrap(), 0.0);
         near(profile.scaled(profile.raw(&perfect, 0.5), 2).unwrap(), 100.0);
-        assert_eq!(profile.best_threshold(&[perfect.clone()]), 1.0);
+        assert_eq!(profile.best_threshold(std::slice::from_ref(&perfect)), 1.0);
     }
     assert_eq!(STANDARD.scaled(0.0, 0), None);
 }

@@ -96,6 +96,14 @@ pub const PROMQL_AT_ONCE_MAX: usize = 4;
 pub const PROMQL_SERIES_MAX: usize = 100_000;
 /// Backtest of an alarm: most evaluations; ours. Five weeks, minute by minute.
 pub const BACKTEST_EVALUATIONS_MAX: i64 = 50_400;
+/// The same of an alarm on expressions, which are computed for each; ours. A week, minute by minute.
+pub const BACKTEST_EXPRESSIONS_MAX: i64 = 10_081;
+/// Backtest of an alarm: most periods that all evaluations together look at; ours, to bound memory.
+pub const BACKTEST_SLOTS_MAX: i64 = 2_000_000;
+/// Backtest of an alarm: most thresholds that are tried; ours.
+pub const BACKTEST_THRESHOLDS_MAX: usize = 100;
+/// Backtest of an alarm: most at the same time; ours.
+pub const BACKTESTS_AT_ONCE_MAX: usize = 2;
 /// Metric alarms: most entries of `Metrics` (PutMetricAlarm).
 pub const ALARM_QUERIES_MAX: usize = 20;
 /// Metric alarms: most metrics among them (PutMetricAlarm).

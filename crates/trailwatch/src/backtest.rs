@@ -5,6 +5,7 @@ use crate::remote::{EVENT_SOURCE, Remote};
 use crate::server::{Server, json};
 use anyhow::{Context, bail};
 use clap::Args;
+use model::limits::BACKTESTS_AT_ONCE_MAX;
 use model::time::{DAY, HOUR, MINUTE};
 use model::{Caller, Clock, TimeRange, Timestamp};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use serde_json::{Value, json as value};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use trail::audit::OwnCall;
 use trail::record::Defaults;
 use watch::alarms::backtest::{Backtest, BacktestError, backtest};
@@ -99,9 +101,15 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<
         return Err(invalid("The start must be before the end"));
     }
     let range = TimeRange::new(start, end);
+    // Each may hold millions of periods. The semaphore is never closed.
+    static REPLAYING: Semaphore = Semaphore::const_new(BACKTESTS_AT_ONCE_MAX);
+    let _place = REPLAYING.acquire().await.ok();
     let found = backtest(&server.watch, &caller.scope, &configuration, range, &question.thresholds, now).await;
     found.map_err(|error| match error {
-        BacktestError::Kind(_) | BacktestError::TooMany(_) => invalid(error.to_string()),
+        BacktestError::Kind(_)
+        | BacktestError::TooMany(..)
+        | BacktestError::TooLarge
+        | BacktestError::TooManyThresholds(_) => invalid(error.to_string()),
         BacktestError::Observe(_) => {
             ApiError::new(&wire::error::common::INTERNAL_FAILURE, "The history could not be read").with_source(error)
         }

@@ -3,15 +3,18 @@
 //!
 //! It is the evaluator of the clock (`observe.rs`, `state.rs`), asked at every instant at which the clock would have asked:
 //! multiples of the alarm's interval. The alarm begins in INSUFFICIENT_DATA. What the live past may have shown otherwise: data that
-//! came late are seen here as if they had come in time, and bands of anomaly alarms are trained on what is stored now.
+//! came late are seen here as if they had come in time, and bands of anomaly alarms are trained on what is stored now. Warm-up is
+//! not replayed, and nothing is said about mute rules, which leave states as they are.
 
 use super::evaluate::{interval_ms, next_state_of_many};
 use super::memory::Memory;
 use super::observe::{self, ObserveError, Observed, PlainHistory};
+use super::state::evaluation_periods;
 use super::state::{Slot, next_state};
+use super::window::fetched;
 use crate::Watch;
 use catalog::{Alarm, AlarmConfiguration, AlarmState, StateChange};
-use model::limits::BACKTEST_EVALUATIONS_MAX;
+use model::limits::{BACKTEST_EVALUATIONS_MAX, BACKTEST_EXPRESSIONS_MAX, BACKTEST_SLOTS_MAX, BACKTEST_THRESHOLDS_MAX};
 use model::{Scope, TimeRange, Timestamp};
 use serde::Serialize;
 
@@ -32,8 +35,14 @@ pub enum BacktestError {
     #[error("alarms on {0} cannot be replayed")]
     Kind(&'static str),
     /// Too long a time for so short an interval.
-    #[error("{0} evaluations are more than the limit of {BACKTEST_EVALUATIONS_MAX}; ask for a shorter time")]
-    TooMany(i64),
+    #[error("{0} evaluations are more than the limit of {1}; ask for a shorter time")]
+    TooMany(i64, i64),
+    /// Too many periods in all evaluations together.
+    #[error("the evaluations look at more than {BACKTEST_SLOTS_MAX} periods; ask for a shorter time")]
+    TooLarge,
+    /// Too many thresholds.
+    #[error("{0} thresholds are more than the limit of {BACKTEST_THRESHOLDS_MAX}")]
+    TooManyThresholds(usize),
     /// The history could not be read.
     #[error(transparent)]
     Observe(#[from] ObserveError),
@@ -74,6 +83,8 @@ pub struct Backtest {
     pub evaluations: usize,
     /// Evaluations that failed, and changed nothing.
     pub failures: usize,
+    /// Why the first of them did.
+    pub failure: Option<String>,
     /// How often it went to ALARM.
     pub fires: usize,
     /// The same for each week.
@@ -104,12 +115,20 @@ pub async fn backtest(
     let range = TimeRange::new(range.start, range.end.min(now));
     let interval_ms = interval_ms(configuration);
     let count = ((range.end - range.start).max(0) / interval_ms).saturating_add(1);
-    if count > BACKTEST_EVALUATIONS_MAX {
-        return Err(BacktestError::TooMany(count));
+    let max = if observe::is_plain(configuration) { BACKTEST_EVALUATIONS_MAX } else { BACKTEST_EXPRESSIONS_MAX };
+    if count > max {
+        return Err(BacktestError::TooMany(count, max));
     }
-    let (observed, failures) = observe_all(watch, scope, configuration, range, interval_ms).await?;
+    if thresholds.len() > BACKTEST_THRESHOLDS_MAX {
+        return Err(BacktestError::TooManyThresholds(thresholds.len()));
+    }
+    let each = i64::try_from(fetched(evaluation_periods(configuration))).unwrap_or(i64::MAX);
+    if count.saturating_mul(each) > BACKTEST_SLOTS_MAX {
+        return Err(BacktestError::TooLarge);
+    }
+    let (observed, failures, failure) = observe_all(watch, scope, configuration, range, interval_ms).await?;
     let mut replayed = replay(scope, configuration, &observed, range.end);
-    replayed.failures = failures;
+    (replayed.failures, replayed.failure) = (failures, failure);
     if configuration.threshold_metric_id.is_none() {
         let chosen = if thresholds.is_empty() { chosen(&observed) } else { thresholds.to_vec() };
         let mut chosen: Vec<f64> = chosen.into_iter().filter(|threshold| threshold.is_finite()).collect();
@@ -125,32 +144,51 @@ pub async fn backtest(
     Ok(replayed)
 }
 
-/// What each evaluation sees, and how many saw nothing because they failed.
+/// What each evaluation sees, how many saw nothing because they failed, and why the first did.
 async fn observe_all(
     watch: &Watch,
     scope: &Scope,
     configuration: &AlarmConfiguration,
     range: TimeRange,
     interval_ms: i64,
-) -> Result<(Vec<(Timestamp, Observed)>, usize), BacktestError> {
+) -> Result<(Vec<(Timestamp, Observed)>, usize, Option<String>), BacktestError> {
     let plain = PlainHistory::read(watch, scope, configuration, range, interval_ms).await?;
     let mut observed = Vec::new();
-    let mut failures = 0;
+    let (mut failures, mut failure, mut slots) = (0, None, 0);
     let mut at = range.start.ceil_to(interval_ms);
     while at < range.end {
         match &plain {
             Some(history) => observed.push((at, history.observe(configuration, at))),
             None => match observe::observe(watch, scope, configuration, at).await {
-                Ok(found) => observed.push((at, found)),
-                Err(_) => failures += 1,
+                Ok(found) => {
+                    slots += size(&found);
+                    observed.push((at, found));
+                }
+                Err(error) => {
+                    failures += 1;
+                    failure.get_or_insert_with(|| error.to_string());
+                }
             },
+        }
+        // How many series a query gives is known only now.
+        if slots > BACKTEST_SLOTS_MAX {
+            return Err(BacktestError::TooLarge);
         }
         if observed.len().is_multiple_of(EVALUATIONS_AT_ONCE) {
             tokio::task::yield_now().await;
         }
         at = at + interval_ms;
     }
-    Ok((observed, failures))
+    Ok((observed, failures, failure))
+}
+
+/// Periods of all series.
+fn size(observed: &Observed) -> i64 {
+    let size = match observed {
+        Observed::One(slots) => slots.len(),
+        Observed::Many(series) => series.iter().map(|(_, slots)| slots.len()).sum(),
+    };
+    i64::try_from(size).unwrap_or(i64::MAX)
 }
 
 fn replay(
@@ -198,6 +236,7 @@ fn replay(
     Backtest {
         evaluations: observed.len(),
         failures: 0,
+        failure: None,
         fires,
         fires_per_week: fires as f64 / weeks,
         alarm_secs: alarm_ms / 1000,

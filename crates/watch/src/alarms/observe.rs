@@ -75,10 +75,13 @@ pub async fn observe(
     observe_periods(watch, scope, configuration, &periods, now).await
 }
 
+/// What alarms have in common that are read together: period in seconds, number of periods, whether raw samples are needed.
+type Alike = (i64, usize, bool);
+
 /// The same of those of `alarms` that watch one metric in sliding windows, by their places: alarms that look at the same periods
 /// are read together. What is not here, because it watches something else or could not be read, is to be observed alone.
 pub async fn observe_together(watch: &Watch, alarms: &[Alarm], now: Timestamp) -> HashMap<usize, Observed> {
-    let mut alike: HashMap<(i64, usize, bool), Vec<(usize, Statistic, MetricQuery)>> = HashMap::new();
+    let mut alike: HashMap<Alike, Vec<(usize, Statistic, MetricQuery)>> = HashMap::new();
     for (at, alarm) in alarms.iter().enumerate() {
         let configuration = &alarm.configuration;
         let period_secs = period_secs(configuration);
@@ -129,7 +132,7 @@ impl PlainHistory {
         let first = when.start.ceil_to(interval_ms);
         let mut points = HashMap::new();
         // Evaluations less than a period apart look at grids of periods that lie between one another.
-        for step in 0..(period_ms / interval_ms).max(1) {
+        for step in 0..(period_ms / gcd(period_ms, interval_ms)).max(1) {
             let periods = EvaluationWindow::Sliding.periods(period_secs, count, first + step * interval_ms);
             let Some(range) = range(&periods) else { continue };
             let range = TimeRange::new(range.start, when.end.max(range.end));
@@ -147,8 +150,13 @@ impl PlainHistory {
     }
 }
 
+/// The greatest common divisor of positive numbers.
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
+}
+
 /// True for an alarm on one metric in sliding windows.
-fn is_plain(configuration: &AlarmConfiguration) -> bool {
+pub(super) fn is_plain(configuration: &AlarmConfiguration) -> bool {
     configuration.metrics.is_empty()
         && configuration.promql.is_none()
         && configuration.composite.is_none()
