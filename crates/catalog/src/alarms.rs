@@ -100,7 +100,7 @@ pub struct StateChange {
     pub at: Timestamp,
     /// What evaluation is to know next time; `None` leaves what there is.
     pub memory: Option<String>,
-    /// When the alarm is to be evaluated again, if that is not for its interval to say.
+    /// When the alarm is to be evaluated again at the latest, if its interval is too long for that.
     pub due: Option<Timestamp>,
 }
 
@@ -338,7 +338,7 @@ impl Catalog {
         let changed = sqlx::query(
             "UPDATE alarms SET version = version + 1, state_value = $5, state_reason = $6, state_reason_data = $7, \
              state_updated_ms = $8, state_transitioned_ms = $9, memory = COALESCE($10, memory), \
-             due_ms = COALESCE($11, due_ms) \
+             due_ms = CASE WHEN $11 < due_ms THEN $11 ELSE due_ms END \
              WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
         )
         .bind(&alarm.scope.account)
@@ -366,11 +366,11 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Keeps what evaluation is to know next time, and when that is to be if the interval does not say, when the alarm is still
-    /// the one that was read; false when it is not.
+    /// Keeps what evaluation is to know next time, and when that is to be at the latest, when the alarm is still the one that was
+    /// read; false when it is not.
     pub async fn keep_alarm_memory(&self, alarm: &Alarm, memory: &str, due: Option<Timestamp>) -> Result<bool> {
         let kept = sqlx::query(
-            "UPDATE alarms SET memory = $5, due_ms = COALESCE($6, due_ms) WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
+            "UPDATE alarms SET memory = $5, due_ms = CASE WHEN $6 < due_ms THEN $6 ELSE due_ms END WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
         )
         .bind(&alarm.scope.account)
         .bind(&alarm.scope.region)
@@ -416,6 +416,16 @@ impl Catalog {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(Alarm::try_from).collect())
+    }
+
+    /// Makes all composite alarms due: what they were due for when the process ended may have been under way.
+    pub async fn composite_alarms_due(&self, at: Timestamp) -> Result<()> {
+        sqlx::query("UPDATE alarms SET due_ms = $1 WHERE kind = $2 AND due_ms > $1")
+            .bind(at.0)
+            .bind(kind(true))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Makes an alarm due at a time.

@@ -66,6 +66,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let key = AccessKey::root(dir)?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
+    catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
     let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     Ok(Server {
         auth: Auth::new(&config, key),

@@ -120,11 +120,20 @@ pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
 
 async fn evaluate_one(watch: &Watch, alarm: Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, ()> {
     let outcome = tokio::time::timeout(ALARM_TIME_MAX, evaluate(watch, &alarm, observed, now)).await;
-    outcome.unwrap_or(Err(Failure::Slow)).map_err(|error| {
-        tracing::error!(
-            account = alarm.scope.account, region = alarm.scope.region, alarm = alarm.name, %error, "evaluate alarm"
-        );
-    })
+    let error = match outcome.unwrap_or(Err(Failure::Slow)) {
+        Ok(changed) => return Ok(changed),
+        Err(error) => error,
+    };
+    tracing::error!(
+        account = alarm.scope.account, region = alarm.scope.region, alarm = alarm.name, %error, "evaluate alarm"
+    );
+    // Nothing else makes a composite alarm due before tomorrow.
+    if alarm.configuration.is_composite()
+        && let Err(error) = watch.catalog.alarm_due(&alarm, now + MINUTE).await
+    {
+        tracing::error!(%error, "make an alarm due again");
+    }
+    Err(())
 }
 
 /// `observed` is what the alarm watches, where that was read already.

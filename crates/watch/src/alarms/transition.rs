@@ -18,7 +18,9 @@ pub async fn run_muted(watch: &Watch, alarm: &Alarm, at: Timestamp) -> catalog::
     if run {
         return run_held(watch, alarm, at, memory.text()).await;
     }
-    watch.catalog.keep_alarm_memory(alarm, &memory.text(), until).await?;
+    if memory != Memory::of(alarm) || until.is_some() {
+        watch.catalog.keep_alarm_memory(alarm, &memory.text(), until).await?;
+    }
     Ok(owed.is_none())
 }
 

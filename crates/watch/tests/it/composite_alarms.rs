@@ -223,6 +223,28 @@ async fn a_mute_rule_withholds_actions_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_muted_alarm_is_evaluated_all_the_same() {
+    let plane = CloudWatch::new().await;
+    plane.put_alarm("m", json!({ "AlarmActions": [TOPIC] })).await;
+    let schedule = json!({ "Expression": "at(2026-03-01T00:00)", "Duration": "PT1H" });
+    let rule = json!({ "Name": "r", "Rule": { "Schedule": schedule }, "MuteTargets": { "AlarmNames": ["m"] } });
+    plane.ok("PutAlarmMuteRule", rule).await;
+    let mut states = Vec::new();
+    for minute in 0..70 {
+        let value = if matches!(minute, 10..20 | 30..70) { 50.0 } else { 1.0 };
+        plane.put("m", START + minute * MINUTE, value).await;
+        plane.run(MINUTE).await;
+        let state = plane.state("m").await;
+        if states.last() != Some(&state) {
+            states.push(state);
+        }
+        let run = actions(&plane, "m").await;
+        assert_eq!(run, usize::from(minute >= 59), "minute {minute}");
+    }
+    assert_eq!(states, ["OK", "ALARM", "OK", "ALARM"]);
+}
+
+#[tokio::test]
 async fn mute_rules_are_listed_and_checked() {
     let plane = CloudWatch::new().await;
     for (name, expression) in [("a", "cron(0 2 * * SUN)"), ("b", "at(2020-01-01T00:00)"), ("c", "at(2030-01-01T00:00)")]
