@@ -72,8 +72,12 @@ def test_a_report(cloudwatch, requests):
 def test_life_of_a_rule(cloudwatch):
     definition = rule("/none", Keys=["$.a"])
     cloudwatch.put_insight_rule(RuleName="life", RuleDefinition=definition, Tags=[{"Key": "team", "Value": "a"}])
-    pages = cloudwatch.get_paginator("describe_insight_rules").paginate(PaginationConfig={"PageSize": 1})
-    found = {r["Name"]: r for page in pages for r in page["InsightRules"]}["life"]
+    found, more = {}, {}
+    while more is not None:
+        page = cloudwatch.describe_insight_rules(MaxResults=1, **more)
+        found.update({r["Name"]: r for r in page["InsightRules"]})
+        more = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
+    found = found["life"]
     assert found["State"] == "ENABLED" and found["Definition"] == definition and found["ManagedRule"] is False
     cloudwatch.disable_insight_rules(RuleNames=["life"])
     assert [r["State"] for r in cloudwatch.describe_insight_rules()["InsightRules"] if r["Name"] == "life"] == ["DISABLED"]

@@ -32,8 +32,13 @@ pub(super) async fn filter_log_events(
     input: FilterLogEventsRequest,
 ) -> Result<FilterLogEventsResponse, ApiError> {
     check(&input)?;
-    let pattern = FilterPattern::parse(input.filter_pattern.as_deref().unwrap_or_default())
-        .map_err(|error| invalid(format!("Invalid filter pattern: {}", error.message)))?;
+    // A costly regular expression takes long to compile: other requests go on meanwhile.
+    let text = input.filter_pattern.clone().unwrap_or_default();
+    let parsed = tokio::task::spawn_blocking(move || FilterPattern::parse(&text)).await;
+    let parsed = parsed.map_err(|error| {
+        ApiError::new(&wire::error::common::INTERNAL_FAILURE, format!("read a filter pattern: {error}"))
+    })?;
+    let pattern = parsed.map_err(|error| invalid(format!("Invalid filter pattern: {}", error.message)))?;
     let (name, identifier) = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
     let group = named_group(watch, caller, name, identifier).await?;
     let fingerprint = fingerprint(&group, &input);
