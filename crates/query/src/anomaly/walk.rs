@@ -1,4 +1,4 @@
-//! Walking through a series as the product does: train on what has been, judge what comes.
+//! Walking through a series: train on what has been, judge what comes. A measure of the bands; alarms ask the band alone.
 //!
 //! How unusual a point is comes from two questions. How rare is it? Its distance from the expected value, in standard deviations,
 //! against those of the last two weeks: their tail is taken to fall off as a power, whose exponent is estimated (Hill) and
@@ -95,7 +95,7 @@ struct Judge {
     above: Side,
     below: Side,
     refit_ms: Option<i64>,
-    /// Time of the first point.
+    /// Time of the first point judged.
     first_ms: Option<i64>,
     /// What was scored before, faded, and when.
     before: f64,
