@@ -32,6 +32,10 @@ const DAY_MS: i64 = 86_400_000;
 /// The span that is trained on: points older than this before the newest are not used.
 pub const TRAINING_SPAN_MS: i64 = 14 * DAY_MS;
 
+/// A standard deviation is at least this part of the expected value beside it: where a level is far from all that is typical, the
+/// two bounds would round to one number otherwise.
+const SPREAD_OF_EXPECTED_MIN: f64 = 1e-9;
+
 /// `StateValue` of DescribeAnomalyDetectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -153,7 +157,8 @@ impl Model {
     /// One standard deviation downwards and upwards.
     fn deviation(&self, at_ms: i64) -> (f64, f64) {
         let local = self.local(at_ms);
-        (season::at_time_of_day(&self.down, local), season::at_time_of_day(&self.up, local))
+        let least = self.middle(at_ms).abs() * SPREAD_OF_EXPECTED_MIN;
+        (season::at_time_of_day(&self.down, local).max(least), season::at_time_of_day(&self.up, local).max(least))
     }
 
     fn local(&self, at_ms: i64) -> i64 {

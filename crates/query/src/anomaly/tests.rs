@@ -168,6 +168,21 @@ fn flat_data_has_a_narrow_band() {
 }
 
 #[test]
+fn a_band_keeps_its_width_at_any_size_of_values() {
+    // The newest day is beyond everything typical, so that the level is; found by the property test below.
+    let mut points: Vec<_> = (0..12).map(|minute| (START_MS + minute * 60_000, 500.0)).collect();
+    points.push((START_MS + 13 * DAY_MS, f64::MAX));
+    let smallest: Vec<_> = (0..12).map(|minute| (START_MS + minute * 60_000, f64::from_bits(1))).collect();
+    for points in [points, smallest] {
+        let mirrored: Vec<_> = points.iter().map(|&(at_ms, value)| (at_ms, -value)).collect();
+        for points in [points, mirrored] {
+            let (lower, upper) = trained(&points).band(START_MS + 13 * DAY_MS, 0.5).unwrap();
+            assert!(lower.is_finite() && upper.is_finite() && lower < upper, "{lower} to {upper}");
+        }
+    }
+}
+
+#[test]
 fn no_negative_value_means_no_negative_lower_bound() {
     let mut noise = Noise(8);
     let counts = series(14, |_| (2.0 + 2.0 * noise.normal()).max(0.0).floor());

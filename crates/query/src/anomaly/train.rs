@@ -10,6 +10,8 @@ const POINTS_MIN: usize = 12;
 const SLOTS_MAX: i64 = 48;
 /// CloudWatch takes values from -2^360 to 2^360.
 const VALUE_MAX: f64 = 2.348542582773833e108;
+/// The smallest that a standard deviation is, for values that are next to nothing: 2^-360.
+const VALUE_MIN: f64 = 1.0 / VALUE_MAX;
 /// Times of points lie between the years -6000 and 10000: sums of them never overflow.
 const TIME_MAX_MS: i64 = 253_402_300_799_999;
 /// A standard deviation is at least this part of the typical value ...
@@ -77,7 +79,7 @@ pub fn train(
     for sample in &mut samples {
         sample.rest += sample.own - days.iter().find(|day| day.0 == sample.days_ago).map_or(0.0, |day| day.1);
     }
-    let floor = (typical * SPREAD_PART_MIN).max(SPREAD_MIN * f64::from(u8::from(typical == 0.0)));
+    let floor = if typical == 0.0 { SPREAD_MIN } else { (typical * SPREAD_PART_MIN).max(VALUE_MIN) };
     let spread = |side: f64| spread(&samples, slots, side, options.outlier_filtering, moves, floor);
     let (up, down) = (spread(1.0), spread(-1.0));
     let spikes = if options.periodic_spikes { (spikes(&samples, 1.0), spikes(&samples, -1.0)) } else { (0.0, 0.0) };

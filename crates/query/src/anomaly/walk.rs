@@ -1,4 +1,4 @@
-//! Walking through a series as the product does: train on what has been, judge what comes.
+//! Walking through a series: train on what has been, judge what comes. A measure of the bands; alarms ask the band alone.
 //!
 //! How unusual a point is comes from two questions. How rare is it? Its distance from the expected value, in standard deviations,
 //! against those of the last two weeks: their tail is taken to fall off as a power, whose exponent is estimated (Hill) and
@@ -18,7 +18,7 @@ const TAIL: f64 = 0.02;
 /// No distance below this many standard deviations is an anomaly.
 const DEVIATIONS_MIN: f64 = 3.0;
 /// The inverse of the tail's exponent before anything was seen ...
-const TAIL_PRIOR: f64 = 0.6;
+const TAIL_PRIOR: f64 = 0.3;
 /// ... and as how many observations that counts.
 const TAIL_PRIOR_WEIGHT: f64 = 30.0;
 /// The most that a record of a value adds ...
@@ -26,13 +26,15 @@ const RECORD: f64 = 6.0;
 /// ... that one of a held value adds ...
 const RECORD_HELD: f64 = 3.0;
 /// ... and that one of how often values are far out adds.
-const RECORD_OFTEN: f64 = 3.0;
+const RECORD_OFTEN: f64 = 5.0;
 /// Half of that is added for a record that is this part of the range of two weeks beyond it.
 const RECORD_PART: f64 = 0.01;
 /// Points for which a value must hold to be no spike.
-const HELD: usize = 6;
+const HELD: usize = 4;
+/// With so many days behind it a record counts half: it means the more, the longer the past that it beats.
+const RECORD_DAYS: f64 = 4.0;
 /// Half of what is added for a record of how often is added for one by this part.
-const OFTEN_PART: f64 = 0.2;
+const OFTEN_PART: f64 = 0.1;
 /// How soon a value that was far out is half forgotten in how often.
 const OFTEN_FADE_MS: f64 = DAY_MS as f64 / 4.0;
 /// How soon what was scored is half forgotten.
@@ -93,6 +95,8 @@ struct Judge {
     above: Side,
     below: Side,
     refit_ms: Option<i64>,
+    /// Time of the first point judged.
+    first_ms: Option<i64>,
     /// What was scored before, faded, and when.
     before: f64,
     before_ms: Option<i64>,
@@ -110,14 +114,24 @@ impl Judge {
         let range = self.above.value.highest.zip(self.below.value.highest);
         let range = range.map_or(0.0, |(high, low)| high + low).max(up + down);
         let passed_ms = self.before_ms.map_or(0, |before_ms| at_ms.saturating_sub(before_ms)).max(0);
+        let first_ms = *self.first_ms.get_or_insert(at_ms);
+        let days = at_ms.saturating_sub(first_ms).max(0) as f64 / DAY_MS as f64;
+        let trust = days / (days + RECORD_DAYS);
         let above = self.above.unusual(at_ms, passed_ms, value, distance, range);
         let below = self.below.unusual(at_ms, passed_ms, -value, -distance, range);
-        let raw = above.max(below);
+        let raw = (above.rarity + trust * above.record).max(below.rarity + trust * below.record);
         let faded = self.before * (-(passed_ms as f64) / FADE_MS).exp2();
         self.before = faded.max(raw);
         self.before_ms = Some(at_ms);
         (raw - TAKEN_OFF * faded).max(0.0)
     }
+}
+
+/// How unusual a point is to one side: how rare, and how far a record.
+#[derive(Debug, Default)]
+struct Unusual {
+    rarity: f64,
+    record: f64,
 }
 
 /// What lies to one side of the expected values; values below it come with the opposite sign.
@@ -134,7 +148,7 @@ struct Side {
 }
 
 impl Side {
-    fn unusual(&mut self, at_ms: i64, passed_ms: i64, value: f64, distance: f64, range: f64) -> f64 {
+    fn unusual(&mut self, at_ms: i64, passed_ms: i64, value: f64, distance: f64, range: f64) -> Unusual {
         let far_out = distance > DEVIATIONS_MIN;
         self.last.push_back((value, distance));
         if self.last.len() > HELD {
@@ -149,10 +163,10 @@ impl Side {
         let by_often = RECORD_OFTEN * self.often.beaten_by(at_ms, self.far_out, often_range, OFTEN_PART);
         self.tail.seen.push_back((at_ms, distance.max(0.0)));
         if !far_out {
-            return 0.0;
+            return Unusual::default();
         }
         let record = by_value.max(if held_distance > DEVIATIONS_MIN { by_held } else { 0.0 }).max(by_often);
-        self.tail.rarity(distance) + record
+        Unusual { rarity: self.tail.rarity(distance), record }
     }
 }
 
