@@ -6,6 +6,7 @@ pub mod dynamic_label;
 pub mod error;
 pub mod events;
 pub mod filter_pattern;
+pub mod insights;
 pub mod metric_math;
 pub mod metric_search;
 pub mod metrics;

@@ -43,17 +43,6 @@ impl LogPage {
         self.lines.push(Line { position, stream, ingestion_time, start, end: self.text.len() });
     }
 
-    /// Adds all rows of another page.
-    pub(crate) fn append(&mut self, other: &LogPage) {
-        let begin = self.text.len();
-        self.text.push_str(&other.text);
-        self.lines.extend(other.lines.iter().map(|line| Line {
-            start: begin + line.start,
-            end: begin + line.end,
-            ..*line
-        }));
-    }
-
     /// Bytes of text.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len()

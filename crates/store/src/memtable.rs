@@ -220,13 +220,12 @@ impl Memtable {
         Some((lines.events.first_key_value()?.0.0, lines.events.last_key_value()?.0.0))
     }
 
-    /// Copies the next lines of a group whose text `keeps`: a few thousand looked at, about 1 MiB of text. Also answers the
-    /// position of the last line looked at, `None` at the end.
+    /// Copies the next lines of a group: a few thousand looked at, about 1 MiB of text. Also answers the position of the last
+    /// line looked at, `None` at the end.
     pub(crate) fn log_page(
         &self,
         group: GroupId,
         admits: &dyn Fn(StreamId) -> bool,
-        keeps: &mut dyn FnMut(Position, &str) -> bool,
         window: Window,
         direction: Direction,
         sequence_end: u64,
@@ -242,7 +241,7 @@ impl Memtable {
         let mut last = None;
         let mut visit = |(position, line): (&Position, &LogLine)| {
             last = Some(*position);
-            if position.1 < sequence_end && admits(line.stream) && keeps(*position, &line.message) {
+            if position.1 < sequence_end && admits(line.stream) {
                 page.push(*position, line.stream, line.ingestion_time, &line.message);
             }
             page.bytes() < BYTES_MAX

@@ -165,8 +165,7 @@ impl MemoryLogs {
         let Wanted { group, direction, sequence_end, .. } = *self.wanted;
         loop {
             let admits = |stream| self.wanted.admits(stream);
-            let (page, last) =
-                self.memtable.log_page(group, &admits, &mut |_, _| true, self.window, direction, sequence_end);
+            let (page, last) = self.memtable.log_page(group, &admits, self.window, direction, sequence_end);
             self.window = self.window.after(direction, last?);
             if page.len() > 0 {
                 return Some(page);

@@ -253,8 +253,7 @@ impl PartReader {
                         streams.as_ref().is_none_or(|wanted| wanted.contains(&stream))
                             && !open.part.removed.has_stream(stream)
                     };
-                    let (page, last) =
-                        memtable.log_page(*group, &admits, &mut |_, _| true, open.window, direction, sequence_end);
+                    let (page, last) = memtable.log_page(*group, &admits, open.window, direction, sequence_end);
                     let mut batch = LogBatch::default();
                     for row in (0..page.len()).map(|at| page.row(at)) {
                         let position = (row.timestamp, row.sequence);

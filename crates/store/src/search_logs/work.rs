@@ -63,31 +63,32 @@ pub(super) async fn run(asked: Arc<Asked>, part: Part) -> Result<Found> {
     state.search_threads.run(work).await?
 }
 
+/// Pages are copied and then looked at: a costly condition must not hold the lock that appends wait for.
 fn search_memtable(asked: &Asked, memtable: &Memtable, mut window: Window) -> Found {
     let mut found = Found::default();
-    let mut rows = LogPage::default();
     let (wanted, direction) = (&asked.wanted, asked.direction());
     let admits = |stream: StreamId| wanted.admits(stream);
-    let mut looked_at = |position: Position, text: &str| {
-        found.passed = Some(position);
-        found.looked_at_rows += 1;
-        found.looked_at_bytes += (text.len() + LOG_EVENT_OVERHEAD_BYTES) as u64;
-        let matches = asked.text.matches(text);
-        found.matches += u64::from(matches);
-        matches && !asked.count_only
-    };
-    let (rest, ends) = loop {
-        let (page, last) =
-            memtable.log_page(wanted.group, &admits, &mut looked_at, window, direction, wanted.sequence_end);
-        let Some(last) = last else { break (None, false) };
+    loop {
+        let (page, last) = memtable.log_page(wanted.group, &admits, window, direction, wanted.sequence_end);
+        let Some(last) = last else { return found };
         window = window.after(direction, last);
-        rows.append(&page);
-        let ends = !asked.goes_on();
-        if ends || rows.bytes() >= FOUND_BYTES_MAX || rows.len() >= FOUND_ROWS_MAX {
-            break (Some(window), ends);
+        found.looked_at_rows += page.len() as u64;
+        found.looked_at_bytes += (page.bytes() + page.len() * LOG_EVENT_OVERHEAD_BYTES) as u64;
+        for row in (0..page.len()).map(|at| page.row(at)) {
+            found.passed = Some((row.timestamp, row.sequence));
+            if asked.text.matches(row.message) {
+                found.matches += 1;
+                if !asked.count_only {
+                    found.rows.push((row.timestamp, row.sequence), row.stream, row.ingestion_time, row.message);
+                }
+            }
         }
-    };
-    Found { rows, rest, ends, ..found }
+        found.ends = !asked.goes_on();
+        if found.ends || found.rows.bytes() >= FOUND_BYTES_MAX || found.rows.len() >= FOUND_ROWS_MAX {
+            found.rest = Some(window);
+            return found;
+        }
+    }
 }
 
 /// A row that the search would see.
