@@ -7,7 +7,10 @@ use crate::server::Server;
 use crate::{promql, sql};
 use body::Unread;
 use bytes::Bytes;
-use http_body_util::Full;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use http_body_util::{Either, Full, StreamBody};
+use hyper::body::Frame;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
@@ -21,7 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use wire::request::HttpRequest;
 
 /// Open connections; further ones wait in the kernel's queue.
@@ -36,7 +39,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// How long running requests may take to finish after a stop was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-type Answer = hyper::Response<Full<Bytes>>;
+/// An answer that is whole, or one that goes on as things happen.
+type Body = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
+type Answer = hyper::Response<Body>;
 
 /// Serves until `stop` resolves, then lets running requests finish.
 pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future<Output = ()>) {
@@ -46,6 +51,7 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let bodies = Arc::new(Semaphore::new(BODIES_KIB_MAX as usize));
+    let (stopping, stopped) = watch::channel(());
     tokio::pin!(stop);
     loop {
         let (stream, peer, permit) = tokio::select! {
@@ -56,9 +62,8 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future
                 None => continue,
             },
         };
-        let server = Arc::clone(&server);
-        let bodies = Arc::clone(&bodies);
-        let service = service_fn(move |request| respond(Arc::clone(&server), Arc::clone(&bodies), peer, request));
+        let shared = Shared { server: Arc::clone(&server), bodies: Arc::clone(&bodies), stopped: stopped.clone() };
+        let service = service_fn(move |request| respond(shared.clone(), peer, request));
         let connection =
             builder.serve_connection(TokioIo::new(Watched::new(stream, SILENCE_MAX)), service).into_owned();
         let connection = graceful.watch(connection);
@@ -71,6 +76,7 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future
         });
     }
     drop(listener);
+    drop(stopping);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::info!("some requests did not finish in time and were cut off");
     }
@@ -96,12 +102,22 @@ async fn accept(
     }
 }
 
-async fn respond(
+/// What all requests share.
+#[derive(Clone)]
+struct Shared {
     server: Arc<Server>,
+    /// Room for request bodies.
     bodies: Arc<Semaphore>,
+    /// Its sender goes when the server stops.
+    stopped: watch::Receiver<()>,
+}
+
+async fn respond(
+    shared: Shared,
     peer: SocketAddr,
     request: hyper::Request<Incoming>,
 ) -> Result<Answer, Infallible> {
+    let Shared { server, bodies, stopped } = shared;
     let (parts, body) = request.into_parts();
     let mut request = HttpRequest {
         method: parts.method.as_str().to_owned(),
@@ -136,10 +152,11 @@ async fn respond(
         }
     });
     Ok(match answering.await {
-        Ok(response) => into_answer(response),
+        Ok(response) => into_answer(response, stopped),
         Err(error) => {
             tracing::error!(%error, "answer request");
-            into_answer(crate::server::json(500, &serde_json::json!({ "message": "An internal error has occurred." })))
+            let body = serde_json::json!({ "message": "An internal error has occurred." });
+            into_answer(crate::server::json(500, &body), stopped)
         }
     })
 }
@@ -159,8 +176,18 @@ fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
     headers
 }
 
-fn into_answer(response: wire::Response) -> Answer {
-    let mut answer = Answer::new(Full::new(response.body));
+/// An answer that goes on ends when the server stops.
+fn into_answer(response: wire::Response, mut stopped: watch::Receiver<()>) -> Answer {
+    let whole = Full::new(response.body.clone());
+    let mut answer = Answer::new(match response.rest {
+        None => Either::Left(whole),
+        Some(rest) => {
+            let first = futures::stream::once(std::future::ready(response.body));
+            let stop = async move { while stopped.changed().await.is_ok() {} };
+            let bytes = first.chain(rest.into_stream()).take_until(stop.boxed());
+            Either::Right(StreamBody::new(bytes.map(|bytes| Ok(Frame::data(bytes))).boxed()))
+        }
+    });
     *answer.status_mut() =
         hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers {

@@ -78,5 +78,6 @@ pub fn json(status: u16, body: &serde_json::Value) -> Response {
         status,
         headers: vec![("content-type", "application/json".into())],
         body: Bytes::from(format!("{body}\n")),
+        rest: None,
     }
 }

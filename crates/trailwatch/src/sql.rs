@@ -178,7 +178,7 @@ async fn run(
         answer = server.sql.query(statement, format) => answer.map_err(|error| Refusal::of(&error))?,
         _ = hung_up => return Err(Refusal::new(499, "QueryCanceled", "The client hung up.".into())),
     };
-    Ok(Response { status: 200, headers: vec![("content-type", content_type.into())], body: answer.into() })
+    Ok(Response { status: 200, headers: vec![("content-type", content_type.into())], body: answer.into(), rest: None })
 }
 
 /// Records the call on our own trail, with the statement.

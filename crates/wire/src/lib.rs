@@ -29,6 +29,8 @@ pub mod xml;
 
 pub use error::{ApiError, ErrorShape};
 pub use generated::{Modelled, cloudtrail, cloudtrail_data, cloudwatch, logs, modelled, sns, sts};
-pub use operation::{Access, Answer, Audit, BoxFuture, Call, Operation, OperationShape, Response, error_response};
+pub use operation::{
+    Access, Answer, Audit, BoxFuture, Call, Operation, OperationShape, Response, Rest, StreamEvent, error_response,
+};
 pub use request::HttpRequest;
 pub use service::{Protocol, Service};

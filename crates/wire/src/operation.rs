@@ -1,5 +1,9 @@
 //! `Operation`: one row of the table of calls, and the walk of each call: decode, check, run, encode.
 
+mod stream;
+
+pub use stream::{Rest, StreamEvent, run_streaming};
+
 use crate::audit_writer::AuditWriter;
 use crate::cbor::{CborReader, CborWriter};
 use crate::error::{ApiError, ErrorShape, common};
@@ -107,14 +111,16 @@ pub struct Answer {
 }
 
 /// An HTTP answer. Header names are in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// Headers.
     pub headers: Vec<(&'static str, String)>,
-    /// Body.
+    /// Body, or its beginning where a rest follows.
     pub body: Bytes,
+    /// What follows as it comes; `None` for an answer that is whole.
+    pub rest: Option<Rest>,
 }
 
 /// A row of the table: `operation!(Access::Write, Audit::Management, logs::CreateLogGroup, create_log_group)`, where
@@ -134,6 +140,23 @@ macro_rules! operation {
     };
 }
 
+/// The same for a call that answers a stream: the function is
+/// `async fn(&C, &Caller, Input) -> Result<BoxStream<'static, StreamEvent>, ApiError>`.
+#[macro_export]
+macro_rules! streaming_operation {
+    ($access:expr, $audit:expr, $shape:ty, $function:expr $(,)?) => {
+        $crate::operation::Operation {
+            service: <$shape as $crate::operation::OperationShape>::SERVICE,
+            name: <$shape as $crate::operation::OperationShape>::NAME,
+            access: $access,
+            audit: $audit,
+            run: |context, caller, call| {
+                $crate::operation::run_streaming::<$shape, _, _>(call, move |input| $function(context, caller, input))
+            },
+        }
+    };
+}
+
 /// Decodes the input, checks it, calls `function`, and encodes what it answers. Used by `operation!`.
 pub fn run<'a, O, F, R>(access: Access, call: Call<'a>, function: F) -> BoxFuture<'a, Answer>
 where
@@ -146,9 +169,7 @@ where
         let result = match decode::<O>(&call) {
             Err(error) => Err(error),
             Ok((input, violations)) => {
-                if call.audited {
-                    request_parameters = AuditWriter::text_without(&input, violations.absent());
-                }
+                request_parameters = recorded(&call, &input, &violations);
                 if violations.is_empty() {
                     function(input).await
                 } else {
@@ -173,6 +194,11 @@ where
             },
         }
     })
+}
+
+/// JSON for `requestParameters`, where the call is recorded.
+fn recorded(call: &Call<'_>, input: &impl Shape, violations: &Violations) -> Option<String> {
+    if call.audited { AuditWriter::text_without(input, violations.absent()) } else { None }
 }
 
 fn decode<O: OperationShape>(call: &Call<'_>) -> Result<(O::Input, Violations), ApiError> {
@@ -310,7 +336,7 @@ fn response(protocol: Protocol, status: u16, body: Vec<u8>, request_id: &str) ->
     if protocol == Protocol::Cbor {
         headers.push(("smithy-protocol", "rpc-v2-cbor".to_owned()));
     }
-    Response { status, headers, body: Bytes::from(body) }
+    Response { status, headers, body: Bytes::from(body), rest: None }
 }
 
 #[cfg(test)]
