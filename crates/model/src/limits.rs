@@ -186,3 +186,14 @@ pub const SQL_MS_MAX: u64 = 60_000;
 pub const SQL_QUERIES_MAX: usize = 2;
 /// SQL: most lines of alarm history that a query may look at.
 pub const SQL_ALARM_HISTORY_MAX: usize = 100_000;
+
+/// StartLiveTail: most events that an update shows; of more, a sample (live tail guide).
+pub const LIVE_TAIL_EVENTS_MAX: usize = 500;
+/// StartLiveTail: most sessions of an account and region at once (Logs quotas).
+pub const LIVE_TAIL_SESSIONS_MAX: usize = 15;
+/// StartLiveTail: longest session, milliseconds (live tail guide: three hours).
+pub const LIVE_TAIL_MS_MAX: i64 = 3 * 60 * 60 * 1000;
+/// StartLiveTail: most text that is looked at for one update, bytes; of more, the oldest is passed over.
+pub const LIVE_TAIL_UPDATE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// StartLiveTail: most names, and most prefixes of names, of streams (StartLiveTail reference).
+pub const LIVE_TAIL_STREAMS_MAX: usize = 10;

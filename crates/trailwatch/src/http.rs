@@ -112,11 +112,7 @@ struct Shared {
     stopped: watch::Receiver<()>,
 }
 
-async fn respond(
-    shared: Shared,
-    peer: SocketAddr,
-    request: hyper::Request<Incoming>,
-) -> Result<Answer, Infallible> {
+async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incoming>) -> Result<Answer, Infallible> {
     let Shared { server, bodies, stopped } = shared;
     let (parts, body) = request.into_parts();
     let mut request = HttpRequest {

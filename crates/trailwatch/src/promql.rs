@@ -57,7 +57,12 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
     match answered {
         Ok(data) => {
             let headers = vec![("content-type", "application/json".into())];
-            Response { status: 200, headers, body: format!("{{\"status\":\"success\",\"data\":{data}}}").into(), rest: None }
+            Response {
+                status: 200,
+                headers,
+                body: format!("{{\"status\":\"success\",\"data\":{data}}}").into(),
+                rest: None,
+            }
         }
         Err(refusal) => failed(refusal.status, &refusal.error_type, &refusal.message),
     }
