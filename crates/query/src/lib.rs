@@ -6,6 +6,8 @@ pub mod dynamic_label;
 pub mod error;
 pub mod events;
 pub mod filter_pattern;
+mod json_text;
+pub mod log_fields;
 pub mod metric_math;
 pub mod metric_search;
 pub mod metrics;
