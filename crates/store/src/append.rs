@@ -242,8 +242,11 @@ impl Writer {
                 replies.push((meta, reply));
             }
         }
-        self.state.visible_logs.store(logs, Ordering::Release);
+        let had_logs = self.state.visible_logs.swap(logs, Ordering::AcqRel) < logs;
         self.state.visible_events.store(events, Ordering::Release);
+        if had_logs {
+            self.state.logs_arrived.notify_waiters();
+        }
         for (meta, reply) in replies {
             let appended = Appended {
                 first_log_sequence: meta.first_log_sequence,
@@ -299,7 +302,7 @@ impl Writer {
         let (journal, cut) = self.next_journal()?;
         self.journal = journal;
         self.active.cut_at(cut);
-        self.active = Arc::new(Memtable::default());
+        self.active = Arc::new(Memtable::new(self.next_log_sequence));
         {
             let mut snapshot = lock(&self.state.snapshot);
             let mut memtables = snapshot.memtables.clone();
@@ -314,7 +317,7 @@ impl Writer {
     fn reset(&mut self) -> Result<()> {
         let (journal, cut) = self.next_journal()?;
         self.journal = journal;
-        let active = Arc::new(Memtable::default());
+        let active = Arc::new(Memtable::new(self.next_log_sequence));
         let change = Change { reset: Some((Arc::clone(&active), cut)), ..Change::default() };
         match self.runtime.block_on(self.state.commit(change)) {
             Ok(_) => {}

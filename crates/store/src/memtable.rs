@@ -1,5 +1,7 @@
 //! The memtable: records that are durable in the journal and not yet in segments, sorted for scans and for the flush.
 
+mod arrivals;
+
 use crate::event_tree::Frontier;
 use crate::events_page::{EventPage, EventRow};
 use crate::logs_page::LogPage;
@@ -7,13 +9,14 @@ use crate::metric_lines::MetricLines;
 use crate::position::{Direction, Position, Window};
 use crate::series::SeriesNumber;
 use crate::streams::StreamStats;
+use arrivals::Arrivals;
 use model::{Datapoint, Event, GroupId, LogEvent, Observation, StreamId, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Memory that a log event takes besides its text: map entry, allocation, slack.
-const LOG_OVERHEAD_BYTES: usize = 120;
+/// Memory that a log event takes besides its text: map entry, allocation, place in the order of arrival, slack.
+const LOG_OVERHEAD_BYTES: usize = 140;
 /// The same for a datapoint of one value: time and value, with slack.
 const POINT_BYTES: usize = 24;
 /// The same for what a datapoint says more than one value, besides its pairs.
@@ -72,6 +75,9 @@ pub(crate) struct Memtable {
     cut: OnceLock<Cut>,
     // Readers are scans and the flush; they never wait for each other.
     logs: RwLock<BTreeMap<GroupId, GroupLines>>,
+    /// Written after `logs`: what it names is there.
+    arrivals: RwLock<Arrivals>,
+    first_log_sequence: u64,
     metrics: SharedMetrics,
     events: RwLock<EventLines>,
     bytes: AtomicUsize,
@@ -79,11 +85,14 @@ pub(crate) struct Memtable {
     first_written: AtomicI64,
 }
 
-impl Default for Memtable {
-    fn default() -> Self {
+impl Memtable {
+    /// An empty one, whose first log event will have this sequence; all before it are in segments or older memtables.
+    pub(crate) fn new(first_log_sequence: u64) -> Self {
         Self {
             cut: OnceLock::new(),
             logs: RwLock::default(),
+            arrivals: RwLock::default(),
+            first_log_sequence,
             metrics: SharedMetrics::default(),
             events: RwLock::default(),
             bytes: AtomicUsize::new(0),
@@ -112,18 +121,20 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 impl Memtable {
     /// Adds log events of one batch, numbered from `sequence`.
-    pub(crate) fn add_logs(&self, logs: Vec<LogEvent>, mut sequence: u64, written: Timestamp) {
+    pub(crate) fn add_logs(&self, logs: Vec<LogEvent>, first_sequence: u64, written: Timestamp) {
         let (mut bytes, rows) = (0, logs.len());
+        let places: Vec<_> = logs.iter().map(|log| (log.group, log.timestamp)).collect();
         let mut groups = write(&self.logs);
-        for log in logs {
+        for (sequence, log) in (first_sequence..).zip(logs) {
             let group = groups.entry(log.group).or_default();
             let size = log.message.len();
             group.streams.entry(log.stream).or_default().add(log.timestamp, log.ingestion_time, size);
             bytes += size + LOG_OVERHEAD_BYTES;
             let line = LogLine { stream: log.stream, ingestion_time: log.ingestion_time, message: log.message };
             group.lines.insert((log.timestamp, sequence), line);
-            sequence += 1;
         }
+        drop(groups);
+        write(&self.arrivals).add(first_sequence, places.into_iter());
         self.grown(bytes, rows, written);
     }
 
@@ -175,6 +186,11 @@ impl Memtable {
     /// When the oldest record was added.
     pub(crate) fn first_written(&self) -> Timestamp {
         Timestamp(self.first_written.load(Ordering::Relaxed))
+    }
+
+    /// No log event in it or in newer memtables is below, and all that are in segments are.
+    pub(crate) fn first_log_sequence(&self) -> u64 {
+        self.first_log_sequence
     }
 
     /// Says what begins after this memtable; nothing is added to it from then on.

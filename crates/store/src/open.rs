@@ -70,6 +70,7 @@ impl Store {
             cut_error: Mutex::default(),
             flusher,
             flush_waiting: false.into(),
+            logs_arrived: tokio::sync::Notify::new(),
             room: tokio::sync::Notify::new(),
             committed: tokio::sync::Mutex::new(Committed {
                 number: manifest.number,
@@ -223,7 +224,7 @@ async fn replay(
     let (folder, first): (PathBuf, u64) = (journal_folder.to_owned(), manifest.journal_first);
     let (mut next_log_sequence, mut next_event_sequence) = (manifest.next_log_sequence, manifest.next_event_sequence);
     let replay = tokio::task::spawn_blocking(move || {
-        let memtable = Arc::new(Memtable::default());
+        let memtable = Arc::new(Memtable::new(next_log_sequence));
         let Recovered { last, files } = journal::recover(&disk, &folder, first, &mut |meta, batch| {
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =

@@ -216,9 +216,19 @@ pub(crate) struct Segment {
     footer: OnceCell<ArrowReaderMetadata>,
     /// The same for readers that want the texts of events as dictionaries.
     dictionary_footer: OnceCell<ArrowReaderMetadata>,
+    /// Lowest and highest sequence of each row group, once a follower asked.
+    sequences: OnceCell<Vec<(u64, u64)>>,
 }
 
 impl Segment {
+    /// The log groups that have rows, in order of their rows.
+    pub(crate) fn groups(&self) -> &[GroupRows] {
+        match &self.keys {
+            Keys::Logs(groups) => groups,
+            Keys::Metrics { .. } | Keys::Events => &[],
+        }
+    }
+
     /// Rows of a log group, if there are any.
     pub(crate) fn group(&self, group: GroupId) -> Option<&GroupRows> {
         let Keys::Logs(groups) = &self.keys else { return None };
@@ -336,6 +346,7 @@ impl UnnumberedSegment {
             objects: self.objects,
             footer: OnceCell::new(),
             dictionary_footer: OnceCell::new(),
+            sequences: OnceCell::new(),
         })
     }
 }

@@ -82,6 +82,8 @@ pub(crate) struct State {
     pub cut_error: Mutex<Option<String>>,
     pub flusher: mpsc::Sender<FlushCommand>,
     pub flush_waiting: AtomicBool,
+    /// Told after each group with log events: followers may go on.
+    pub logs_arrived: tokio::sync::Notify,
     /// Told after each group, cut and flush: there may be room for appends that wait.
     pub room: tokio::sync::Notify,
     pub committed: tokio::sync::Mutex<Committed>,

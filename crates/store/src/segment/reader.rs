@@ -12,7 +12,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use std::ops::Range;
 use std::sync::Arc;
@@ -105,10 +105,21 @@ impl Segment {
     /// Lowest and highest sequence of a row group, where its statistics have them.
     pub(crate) async fn sequences(self: &Arc<Self>, row_group: usize) -> Result<Option<(u64, u64)>> {
         let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
-        let Some(group) = footer.metadata().row_groups().get(row_group) else { return Ok(None) };
-        let column = group.columns().iter().find(|column| column.column_path().string() == "sequence");
-        let Some(Statistics::Int64(range)) = column.and_then(|column| column.statistics()) else { return Ok(None) };
-        Ok(range.min_opt().zip(range.max_opt()).map(|(low, high)| (*low as u64, *high as u64)))
+        Ok(footer.metadata().row_groups().get(row_group).and_then(sequences_of))
+    }
+
+    /// The same of all row groups; everything where there are no statistics. Kept, and the footer is not kept for it: followers
+    /// ask this of every segment that their groups are in.
+    pub(crate) async fn sequence_ranges(&self) -> Result<&[(u64, u64)]> {
+        let read = || async {
+            let footer = match self.footer.get() {
+                Some(footer) => footer.clone(),
+                None => self.read_footer().await?,
+            };
+            let groups = footer.metadata().row_groups().iter();
+            Ok(groups.map(|group| sequences_of(group).unwrap_or((0, u64::MAX))).collect())
+        };
+        self.sequences.get_or_try_init(read).await.map(Vec::as_slice)
     }
 
     async fn builder(self: &Arc<Self>) -> Result<ParquetRecordBatchStreamBuilder<SegmentFile>> {
@@ -160,6 +171,12 @@ impl Segment {
         }
         Ok(())
     }
+}
+
+fn sequences_of(group: &RowGroupMetaData) -> Option<(u64, u64)> {
+    let column = group.columns().iter().find(|column| column.column_path().string() == "sequence")?;
+    let Statistics::Int64(range) = column.statistics()? else { return None };
+    Some((*range.min_opt()? as u64, *range.max_opt()? as u64))
 }
 
 /// A segment as Parquet's reader wants it.

@@ -208,6 +208,7 @@ impl EncodedSegment {
             objects: Arc::clone(objects),
             footer: OnceCell::new(),
             dictionary_footer: OnceCell::new(),
+            sequences: OnceCell::new(),
         }))
     }
 }

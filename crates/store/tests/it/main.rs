@@ -5,6 +5,7 @@ mod event_search;
 mod event_tree;
 mod faults;
 mod fixture;
+mod follow;
 mod formats;
 mod maintain;
 mod metrics;
