@@ -34,6 +34,8 @@ pub struct Watch {
     pub notify: Arc<notify::Notify>,
     /// Models of anomaly detection bands, trained lately.
     pub bands: Arc<metric_data::Models>,
+    /// Live tail sessions that are open.
+    pub live_tails: Arc<logs::LiveTails>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

@@ -19,9 +19,11 @@ mod page_token;
 mod put_log_events;
 mod put_log_group_deletion_protection;
 mod retention_policy;
+mod start_live_tail;
 mod tags;
 mod test_metric_filter;
 
 pub use append_internal::append_internal;
 pub use kept_logs::{KeptLogs, forget_deleted_logs, kept_logs};
 pub use operations::operations;
+pub use start_live_tail::LiveTails;

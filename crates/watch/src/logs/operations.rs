@@ -4,12 +4,12 @@ use super::tags;
 use super::{
     create_log_group, create_log_stream, delete_log_group, delete_log_stream, describe_log_groups,
     describe_log_streams, filter_log_events, get_log_events, list_log_groups, put_log_events,
-    put_log_group_deletion_protection, retention_policy, test_metric_filter,
+    put_log_group_deletion_protection, retention_policy, start_live_tail, test_metric_filter,
 };
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
 use wire::Audit::{Data, Management};
-use wire::{Operation, logs, operation};
+use wire::{Operation, logs, operation, streaming_operation};
 
 /// Calls that carry log events are data events: recorded only where a selector asks.
 const EVENTS: wire::Audit = Data("AWS::Logs::LogGroup");
@@ -37,6 +37,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
             put_log_group_deletion_protection::put_log_group_deletion_protection
         ),
         operation!(Write, Management, logs::PutRetentionPolicy, retention_policy::put_retention_policy),
+        streaming_operation!(Read, Management, logs::StartLiveTail, start_live_tail::start_live_tail),
         operation!(Tagging, Management, logs::TagLogGroup, tags::tag_log_group),
         operation!(Tagging, Management, logs::TagResource, tags::tag_resource),
         operation!(Read, Management, logs::TestMetricFilter, test_metric_filter::test_metric_filter),
