@@ -81,6 +81,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,
         operations: operations::Table::new(),
+        cumulative: watch::otlp::Cumulative::new(clock.now()),
         calls: Calls::default(),
         started: clock.now(),
         clock,
