@@ -1,6 +1,7 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
 mod notify;
+mod syslog;
 mod tokens;
 
 use crate::tokens::BearerToken;
@@ -11,6 +12,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+pub use syslog::Syslog;
+use syslog::SyslogSection;
 use tokens::TokenSection;
 
 /// The AWS services whose endpoints `[endpoints]` may name.
@@ -39,6 +42,8 @@ pub struct Config {
     pub firehose: BTreeMap<String, String>,
     /// Who may send records with a token instead of a signature.
     pub bearer_tokens: Vec<BearerToken>,
+    /// Where syslog is listened for.
+    pub syslog: Syslog,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -78,6 +83,9 @@ pub struct Settings {
     /// See [`Config::bearer_tokens`]; by name.
     #[serde(default)]
     pub bearer_tokens: BTreeMap<String, TokenSection>,
+    /// See [`Config::syslog`].
+    #[serde(default)]
+    pub syslog: SyslogSection,
 }
 
 impl Settings {
@@ -103,6 +111,7 @@ impl Config {
             trail: file.trail,
             notify: file.notify.resolve()?,
             firehose: file.firehose,
+            syslog: file.syslog.resolve()?,
             bearer_tokens: tokens.map(|(name, section)| section.resolve(name)).collect::<Result<_, _>>()?,
         };
         config.check()?;

@@ -28,6 +28,8 @@ pub struct Server {
     pub operations: crate::operations::Table,
     /// Cumulative histograms of OTLP clients.
     pub cumulative: watch::otlp::Cumulative,
+    /// Syslog messages, counted.
+    pub syslog: crate::syslog::Counts,
     /// Our own calls, as metrics.
     pub calls: Calls,
     /// The time.

@@ -14,6 +14,7 @@ pub mod promql;
 mod reading;
 pub mod remote_write;
 pub mod sns;
+pub mod syslog;
 
 pub use maintain::maintain;
 
