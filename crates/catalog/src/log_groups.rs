@@ -23,6 +23,8 @@ pub struct LogGroup {
     pub kms_key_id: Option<String>,
     /// True when deleting it is refused.
     pub deletion_protected: bool,
+    /// True when events may be sent to it with a bearer token.
+    pub bearer_enabled: bool,
 }
 
 impl LogGroup {
@@ -58,7 +60,7 @@ pub enum LogDeletion {
     Protected,
 }
 
-const COLUMNS: &str = "id, name, created_at, retention_days, class, kms_key_id, deletion_protected";
+const COLUMNS: &str = "id, name, created_at, retention_days, class, kms_key_id, deletion_protected, bearer_enabled";
 
 #[derive(FromRow)]
 struct Row {
@@ -69,6 +71,7 @@ struct Row {
     class: String,
     kms_key_id: Option<String>,
     deletion_protected: i64,
+    bearer_enabled: i64,
 }
 
 impl From<Row> for LogGroup {
@@ -81,6 +84,7 @@ impl From<Row> for LogGroup {
             class: row.class,
             kms_key_id: row.kms_key_id,
             deletion_protected: row.deletion_protected != 0,
+            bearer_enabled: row.bearer_enabled != 0,
         }
     }
 }
@@ -172,6 +176,12 @@ impl Catalog {
     pub async fn set_log_group_protection(&self, scope: &Scope, name: &str, protected: bool) -> Result<bool> {
         let sql = "UPDATE log_groups SET deletion_protected = $4 WHERE account = $1 AND region = $2 AND name = $3";
         self.change_log_group(scope, name, sqlx::query(sql), i64::from(protected)).await
+    }
+
+    /// Lets events be sent to a group with bearer tokens, or ends that. False when there is no such group.
+    pub async fn set_log_group_bearer(&self, scope: &Scope, name: &str, enabled: bool) -> Result<bool> {
+        let sql = "UPDATE log_groups SET bearer_enabled = $4 WHERE account = $1 AND region = $2 AND name = $3";
+        self.change_log_group(scope, name, sqlx::query(sql), i64::from(enabled)).await
     }
 
     async fn change_log_group<'q, V>(

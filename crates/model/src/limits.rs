@@ -123,6 +123,18 @@ pub const METRIC_TIERS: [(u16, i64); 4] = [
     (3600, METRIC_RETENTION_MS),
 ];
 
+/// OTLP: largest body after decompression; ours (AWS documents its own for traces only, 5 MB), what gRPC has as its default.
+pub const OTLP_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// OTLP: most log records or data points of a request (user guide, "OTLP Endpoints": 10,000 log events).
+pub const OTLP_ITEMS_MAX: usize = 10_000;
+/// Remote write: largest body after decompression; ours, what vmagent sends at most.
+pub const REMOTE_WRITE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Remote write: most samples of a request; ours (Prometheus sends 2,000).
+pub const REMOTE_WRITE_SAMPLES_MAX: usize = 50_000;
+/// OTLP and remote write: most KiB of bodies that are taken apart at the same time; ours. A short body can be many empty messages,
+/// a hundred times as large in memory.
+pub const READING_KIB_MAX: u32 = 4 * 1024;
+
 /// LookupEvents: how far back it sees, milliseconds (90 days).
 pub const LOOKUP_PAST_MS_MAX: i64 = 90 * 24 * 60 * 60 * 1000;
 /// LookupEvents: page size and its maximum.

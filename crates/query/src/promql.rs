@@ -7,7 +7,8 @@
 //! the metric's name, dimensions are labels (`InstanceId`, in queries also `@datapoint.InstanceId`), and
 //! `@instrumentation.@name` is `cloudwatch.` and the namespace in lower case (`cloudwatch.aws/ec2`), `@aws.account` and
 //! `@aws.region` are what they say. Ours: `@aws.namespace` is the namespace as it is, and `__unit__` the unit (Prometheus's
-//! own name for it) where there is one. AWS's labels of the enriched resource (`@resource.…`, `@aws.tag.…`) are not there.
+//! own name for it) where there is one. Metrics that came by OTLP have the labels that AWS documents for those: `@resource.…`,
+//! `@instrumentation.…`. AWS's labels of an enriched resource (`@resource.…` of vended metrics, `@aws.tag.…`) are not there.
 //!
 //! **The value of a sample.** AWS stores the periods of many metrics as histograms. Here a selector takes one statistic of each
 //! period: the Average, or what the matcher `__stat__="p99"` says in any of CloudWatch's notations (`=` only; it is no label

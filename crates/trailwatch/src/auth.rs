@@ -2,6 +2,7 @@
 
 use crate::config::{Config, is_account_id, is_region};
 use crate::keys::AccessKey;
+use crate::tokens::{BearerToken, same_secret};
 use model::limits::CLOCK_SKEW_MS_MAX;
 use model::{Caller, Scope, Timestamp};
 use wire::request::HttpRequest;
@@ -14,12 +15,19 @@ pub struct Auth {
     account_id: String,
     region: String,
     open: bool,
+    tokens: Vec<BearerToken>,
 }
 
 impl Auth {
     /// The rules of this server.
     pub fn new(config: &Config, root: AccessKey) -> Self {
-        Self { root, account_id: config.account_id.clone(), region: config.region.clone(), open: config.open }
+        Self {
+            root,
+            account_id: config.account_id.clone(),
+            region: config.region.clone(),
+            open: config.open,
+            tokens: config.bearer_tokens.clone(),
+        }
     }
 
     /// The caller of `request` as its signature proves it. What the signature was made for is for `check_service` to say.
@@ -40,6 +48,36 @@ impl Auth {
             Some(claim) if !self.open => claim.check_service(signing_name),
             _ => Ok(()),
         }
+    }
+
+    /// The caller who shows the access key as user and password (HTTP basic authentication); `None` when it is not the key.
+    pub fn password_caller(
+        &self,
+        user: &str,
+        password: &str,
+        request: &HttpRequest,
+        source_ip: &str,
+    ) -> Option<Caller> {
+        let is_root = (user == self.root.access_key_id) & same_secret(password, &self.root.secret_access_key);
+        let caller = || Caller::root(self.scope(&self.account_id, None), user);
+        is_root.then(|| self.describe(caller(), request, source_ip))
+    }
+
+    /// The caller who shows a bearer token, and the token; `None` when there is no such token.
+    pub fn bearer_caller(&self, shown: &str, request: &HttpRequest, source_ip: &str) -> Option<(Caller, &BearerToken)> {
+        let token = BearerToken::find(&self.tokens, shown)?;
+        let mut caller = Caller::root(self.scope(&self.account_id, None), "");
+        // AWS's tokens are credentials of users; a token of the configuration is one of a user of its name.
+        caller.identity_type = "IAMUser".into();
+        caller.arn = format!("arn:aws:iam::{}:user/{}", self.account_id, token.name);
+        caller.principal_id = format!("{}:{}", self.account_id, token.name);
+        caller.user_name = Some(token.name.clone());
+        Some((self.describe(caller, request, source_ip), token))
+    }
+
+    /// True in open mode.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// The caller as the request claims it: the truth in open mode, and a lead in the audit record of a refused call.

@@ -1,7 +1,10 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
 mod notify;
+mod syslog;
+mod tokens;
 
+use crate::tokens::BearerToken;
 use anyhow::{Context, bail};
 use model::arn::Arn;
 use notify::NotifySection;
@@ -9,6 +12,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+pub use syslog::Syslog;
+use syslog::SyslogSection;
+use tokens::TokenSection;
 
 /// The AWS services whose endpoints `[endpoints]` may name.
 const ENDPOINT_SERVICES: [&str; 7] = ["s3", "sns", "sqs", "lambda", "kinesis", "firehose", "kms"];
@@ -34,6 +40,10 @@ pub struct Config {
     pub notify: watch::notify::Settings,
     /// Where metric streams go: URL by the ARN of a Firehose delivery stream.
     pub firehose: BTreeMap<String, String>,
+    /// Who may send records with a token instead of a signature.
+    pub bearer_tokens: Vec<BearerToken>,
+    /// Where syslog is listened for.
+    pub syslog: Syslog,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -70,6 +80,12 @@ pub struct Settings {
     /// See [`Config::firehose`].
     #[serde(default)]
     pub firehose: BTreeMap<String, String>,
+    /// See [`Config::bearer_tokens`]; by name.
+    #[serde(default)]
+    pub bearer_tokens: BTreeMap<String, TokenSection>,
+    /// See [`Config::syslog`].
+    #[serde(default)]
+    pub syslog: SyslogSection,
 }
 
 impl Settings {
@@ -84,6 +100,7 @@ impl Config {
     /// Combines flags (which win) with the file's settings, and checks the result.
     pub fn resolve(flags: Settings, file: Settings) -> anyhow::Result<Self> {
         let listen = flags.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8792".into());
+        let tokens = file.bearer_tokens.into_iter();
         let config = Self {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
             listen: resolve_listen(&listen)?,
@@ -94,6 +111,8 @@ impl Config {
             trail: file.trail,
             notify: file.notify.resolve()?,
             firehose: file.firehose,
+            syslog: file.syslog.resolve()?,
+            bearer_tokens: tokens.map(|(name, section)| section.resolve(name)).collect::<Result<_, _>>()?,
         };
         config.check()?;
         Ok(config)

@@ -4,8 +4,8 @@ mod body;
 mod silence;
 
 use crate::server::Server;
-use crate::{promql, sql};
-use body::Unread;
+use crate::{ingest, promql, sql};
+pub use body::Unread;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
@@ -134,6 +134,9 @@ async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incom
                 request.body = bytes;
                 let response = if sql::is_asked(&request) {
                     sql::answer(&server, &request, &source_ip, hung_up).await
+                } else if ingest::is_asked(&request) {
+                    // Before PromQL, whose paths begin like that of remote write.
+                    ingest::answer(&server, &request, &source_ip).await
                 } else if promql::is_asked(&request) {
                     promql::answer(&server, &request, &source_ip).await
                 } else {
@@ -142,6 +145,7 @@ async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incom
                 drop(room);
                 response
             }
+            Err(unread) if ingest::is_asked(&request) => ingest::refuse(&server, &request, &source_ip, unread).await,
             Err(Unread::NoRoom) => server.overloaded(&request, &source_ip).await,
             Err(Unread::TooLarge) => server.too_large(&request, &source_ip).await,
             Err(Unread::Broken) => server.incomplete(&request, &source_ip).await,

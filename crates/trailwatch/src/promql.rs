@@ -279,7 +279,8 @@ fn duration_ms(text: &str) -> Option<i64> {
     (!text.is_empty()).then_some(total)
 }
 
-fn pairs(text: &str) -> Vec<(String, String)> {
+/// Names and values of a query string or a form, decoded.
+pub fn pairs(text: &str) -> Vec<(String, String)> {
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decoded(&name.replace('+', " ")), decoded(&value.replace('+', " ")))

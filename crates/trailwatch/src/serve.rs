@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::keys::AccessKey;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::server::Server;
-use crate::{http, operations, server_log, sql, tasks};
+use crate::{http, operations, server_log, sql, syslog, tasks};
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
 use model::{Clock, Ids};
@@ -33,7 +33,8 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         TcpListener::bind(server.config.listen).await.with_context(|| format!("listen on {}", server.config.listen))?;
     let address = listener.local_addr()?;
     server.watch.notify.listening_on(format!("http://{address}"));
-    let tasks = tasks::Tasks::start(Arc::clone(&server), lines);
+    let ports = syslog::Ports::open(&server.config.syslog).await?;
+    let tasks = tasks::Tasks::start(Arc::clone(&server), lines, ports);
     announce(&server, address)?;
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -82,6 +83,8 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,
         operations: operations::Table::new(),
+        cumulative: watch::otlp::Cumulative::new(clock.now()),
+        syslog: syslog::Counts::default(),
         calls: Calls::default(),
         started: clock.now(),
         clock,

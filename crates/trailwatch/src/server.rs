@@ -26,6 +26,10 @@ pub struct Server {
     pub sql: crate::sql::Engine,
     /// The table of operations.
     pub operations: crate::operations::Table,
+    /// Cumulative histograms of OTLP clients.
+    pub cumulative: watch::otlp::Cumulative,
+    /// Syslog messages, counted.
+    pub syslog: crate::syslog::Counts,
     /// Our own calls, as metrics.
     pub calls: Calls,
     /// The time.
@@ -62,6 +66,7 @@ impl Server {
         let store = self.trail.store.reset().await.map_err(|error| error.to_string());
         let catalog = self.trail.catalog.reset().await.map_err(|error| error.to_string());
         let audit = self.trail.refresh_data_audit().await.map_err(|error| error.to_string());
+        self.cumulative.clear();
         match store.and(catalog).and(audit) {
             Ok(()) => json(200, &serde_json::json!({ "status": "empty" })),
             Err(error) => {

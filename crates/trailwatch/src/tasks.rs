@@ -1,10 +1,11 @@
-//! Work that the clock starts: alarms, notifications, metric streams, host metrics, our own metrics and log, retention. Each
-//! task is a loop of its own, so that a slow one delays no other.
+//! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, host metrics, our own
+//! metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
 
 use crate::firehose::HttpFirehose;
 use crate::host::Host;
 use crate::server::Server;
 use crate::server_log::Line;
+use crate::syslog::Ports;
 use model::time::{MINUTE, SECOND};
 use model::{Batch, Datapoint, Scope};
 use std::collections::HashMap;
@@ -31,8 +32,8 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Starts every task. `lines` is the server's own log.
-    pub fn start(server: Arc<Server>, lines: mpsc::Receiver<Line>) -> Self {
+    /// Starts every task. `lines` is the server's own log, `ports` are where syslog comes.
+    pub fn start(server: Arc<Server>, lines: mpsc::Receiver<Line>, ports: Ports) -> Self {
         let (stop, stopped) = flag::channel(false);
         let mut tasks = Self { running: JoinSet::new(), names: HashMap::new(), stop };
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
@@ -41,6 +42,7 @@ impl Tasks {
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("syslog", syslog(Arc::clone(&server), ports, stopped.clone()));
         tasks.spawn("server log", server_log(server, lines, stopped));
         tasks
     }
@@ -111,6 +113,13 @@ async fn notifications(server: Arc<Server>, mut stopped: Stopped) {
     watch::notify::deliver(&server.watch, stop).await;
 }
 
+async fn syslog(server: Arc<Server>, ports: Ports, mut stopped: Stopped) {
+    let stop = async move {
+        let _ = stopped.wait_for(|&stop| stop).await;
+    };
+    crate::syslog::run(server, ports, stop).await;
+}
+
 async fn metric_streams(server: Arc<Server>, mut stopped: Stopped) {
     let mut streams = MetricStreams::new(Arc::new(HttpFirehose::new(server.config.firehose.clone())));
     // A delivery that runs at the end is dropped: the next start sends what was not taken.
@@ -168,6 +177,7 @@ async fn own_metrics(server: Arc<Server>, mut stopped: Stopped) {
         let at = server.clock.now() - SECOND;
         let (summary, mut datapoints) = server.calls.take(&config.account_id, &config.region, at);
         datapoints.extend(server.watch.notify.take_metrics(at));
+        datapoints.extend(server.syslog.take(&config.account_id, &config.region, at));
         if summary.calls > 0 {
             tracing::info!(
                 calls = summary.calls,

@@ -3,13 +3,18 @@
 
 pub mod alarms;
 pub mod cloudwatch;
+mod dimensions;
 mod entity;
 pub mod logs;
 mod maintain;
 pub mod metric_data;
 pub mod notify;
+pub mod otlp;
 pub mod promql;
+mod reading;
+pub mod remote_write;
 pub mod sns;
+pub mod syslog;
 
 pub use maintain::maintain;
 

@@ -71,6 +71,9 @@ pub mod common {
     /// The body is larger than any call may be.
     pub const REQUEST_TOO_LARGE: ErrorShape =
         ErrorShape::common("RequestEntityTooLargeException", "RequestEntityTooLarge", 413);
+    /// The body is in an encoding that is not read here.
+    pub const UNSUPPORTED_MEDIA_TYPE: ErrorShape =
+        ErrorShape::common("UnsupportedMediaTypeException", "UnsupportedMediaType", 415);
     /// What is named does not exist. Operations raise their service's own error instead.
     pub const RESOURCE_NOT_FOUND: ErrorShape =
         ErrorShape::common("ResourceNotFoundException", "ResourceNotFoundException", 400);

@@ -90,7 +90,10 @@ pub fn labels_of(series: &SeriesKey) -> Labels {
     labels.set("@aws.account", series.account.clone());
     labels.set("@aws.region", series.region.clone());
     labels.set("@aws.namespace", series.namespace.clone());
-    labels.set("@instrumentation.@name", format!("cloudwatch.{}", series.namespace.to_lowercase()));
+    // Metrics of OpenTelemetry name the library that made them.
+    if labels.get("@instrumentation.@name").is_empty() {
+        labels.set("@instrumentation.@name", format!("cloudwatch.{}", series.namespace.to_lowercase()));
+    }
     labels.set(UNIT, if series.unit == "None" { String::new() } else { series.unit.clone() });
     labels
 }

@@ -33,7 +33,13 @@ pub async fn append_internal(
     Ok(())
 }
 
-async fn ready_target(watch: &Watch, scope: &Scope, group: &str, stream: &str) -> Result<LogTarget, ApiError> {
+/// The stream of this name, created with its group when they are absent.
+pub(super) async fn ready_target(
+    watch: &Watch,
+    scope: &Scope,
+    group: &str,
+    stream: &str,
+) -> Result<LogTarget, ApiError> {
     for _ in 0..ATTEMPTS {
         match watch.catalog.log_target(scope, group, stream).await? {
             LogTargetFound::Found(target) => return Ok(target),

@@ -92,6 +92,7 @@ fn described(watch: &Watch, scope: &Scope, group: catalog::LogGroup) -> LogGroup
         kms_key_id: group.kms_key_id,
         log_group_class: Some(group.class),
         deletion_protection_enabled: Some(group.deletion_protected),
+        bearer_token_authentication_enabled: Some(group.bearer_enabled),
         log_group_name: Some(group.name),
         ..LogGroup::default()
     }

@@ -1,10 +1,9 @@
 //! The table of the implemented Logs operations.
 
-use super::tags;
 use super::{
     create_log_group, create_log_stream, delete_log_group, delete_log_stream, describe_log_groups,
-    describe_log_streams, filter_log_events, get_log_events, list_log_groups, put_log_events,
-    put_log_group_deletion_protection, retention_policy, start_live_tail, test_metric_filter,
+    describe_log_streams, filter_log_events, get_log_events, list_log_groups, put_bearer_token_authentication,
+    put_log_events, put_log_group_deletion_protection, retention_policy, start_live_tail, tags, test_metric_filter,
 };
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
@@ -29,6 +28,12 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(List, Management, logs::ListLogGroups, list_log_groups::list_log_groups),
         operation!(List, Management, logs::ListTagsForResource, tags::list_tags_for_resource),
         operation!(List, Management, logs::ListTagsLogGroup, tags::list_tags_log_group),
+        operation!(
+            Write,
+            Management,
+            logs::PutBearerTokenAuthentication,
+            put_bearer_token_authentication::put_bearer_token_authentication
+        ),
         operation!(Write, EVENTS, logs::PutLogEvents, put_log_events::put_log_events),
         operation!(
             Write,

@@ -4,13 +4,14 @@
 //! than 24 hours. Sequence tokens are accepted and ignored, as on AWS since 2023. A wrong entity is told, and the events
 //! are stored all the same; a right one is not kept.
 
+use super::append_events::append_events;
 use super::errors::{group_not_found, invalid, stream_not_found};
 use crate::{Watch, entity};
-use catalog::{LogTarget, LogTargetFound};
+use catalog::LogTargetFound;
 use model::limits::{
     LOG_BATCH_BYTES_MAX, LOG_BATCH_SPAN_MS_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_FUTURE_MS_MAX, LOG_PAST_MS_MAX,
 };
-use model::{Batch, Caller, LogEvent, Timestamp};
+use model::{Caller, Timestamp};
 use std::ops::Range;
 use wire::ApiError;
 use wire::logs::{
@@ -32,11 +33,10 @@ pub(super) async fn put_log_events(
     let token = if accepted.is_empty() {
         sequence_token(target.stream.0)
     } else {
-        let logs = log_events(input.log_events, accepted, target, now);
-        // A deletion that commits after the lookup makes this call one that came just before it: the events go to ids
-        // that no name leads to any more, and maintenance frees them.
-        let appended = watch.store.append(Batch { logs, ..Batch::default() }).await?;
-        sequence_token(appended.first_log_sequence)
+        // Messages are moved, not copied.
+        let events = input.log_events.into_iter().take(accepted.end).skip(accepted.start);
+        let events = events.map(|event| (Timestamp(event.timestamp), event.message)).collect();
+        sequence_token(append_events(watch, target, events, now).await?)
     };
     Ok(PutLogEventsResponse {
         next_sequence_token: Some(token),
@@ -106,18 +106,6 @@ fn check_bytes(events: &[InputLogEvent]) -> Result<(), ApiError> {
 
 fn index_if(applies: bool, index: usize) -> Option<i32> {
     if applies { i32::try_from(index).ok() } else { None }
-}
-
-/// The accepted events as records; messages are moved, not copied.
-fn log_events(events: Vec<InputLogEvent>, accepted: Range<usize>, target: LogTarget, now: Timestamp) -> Vec<LogEvent> {
-    let record = |event: InputLogEvent| LogEvent {
-        group: target.group,
-        stream: target.stream,
-        timestamp: Timestamp(event.timestamp),
-        ingestion_time: now,
-        message: event.message,
-    };
-    events.into_iter().take(accepted.end).skip(accepted.start).map(record).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,201 @@
+//! Syslog over UDP and TCP: listens, and stores messages in one log group, each host a stream.
+//!
+//! Syslog has no way to say who sends: whoever reaches the port writes, so the ports are closed unless `[syslog]` names them.
+//! Messages wait in at most 16 MiB. When these are full, datagrams are dropped and counted (`SyslogDropped` in the namespace
+//! `Trailwatch`), and connections wait. What waits is stored every 200 milliseconds, or earlier when there is much.
+//!
+//! A stream has the name of its host, as the messages say it, else the sender's address. After 4,096 streams further hosts share
+//! the stream `other-hosts`, for a sender can claim any name.
+
+mod batches;
+mod queue;
+
+use crate::config::Syslog;
+use crate::server::Server;
+use anyhow::Context;
+use model::{Datapoint, Observation, SeriesKey, Timestamp};
+use queue::{Queue, Waiting};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
+use watch::syslog::Frames;
+
+/// Open connections; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 1024;
+/// Largest datagram.
+const DATAGRAM_BYTES_MAX: usize = 65_536;
+/// What is read of a connection at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// What came and what became of it, since the server's own metrics were last stored.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Messages stored.
+    stored: AtomicU64,
+    /// Messages that were not: no room, or the store or AWS's limits on times refused them.
+    dropped: AtomicU64,
+}
+
+impl Counts {
+    /// Takes the counts as datapoints at `now`; none when nothing came.
+    pub fn take(&self, account: &str, region: &str, now: Timestamp) -> Vec<Datapoint> {
+        let counts = [("SyslogMessages", &self.stored), ("SyslogDropped", &self.dropped)];
+        let counts = counts.map(|(name, count)| (name, count.swap(0, Ordering::Relaxed)));
+        let datapoint = |(name, count): (&str, u64)| Datapoint {
+            series: Arc::new(SeriesKey {
+                account: account.into(),
+                region: region.into(),
+                namespace: "Trailwatch".into(),
+                name: name.into(),
+                dimensions: Vec::new(),
+                unit: "Count".into(),
+            }),
+            timestamp: now.floor_to(1000),
+            resolution_secs: 60,
+            observation: Observation::value(count as f64),
+        };
+        if counts.iter().all(|(_, count)| *count == 0) { Vec::new() } else { counts.map(datapoint).into() }
+    }
+
+    fn add_stored(&self, messages: usize) {
+        self.stored.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    fn add_dropped(&self, messages: usize) {
+        self.dropped.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+}
+
+/// The open ports.
+#[derive(Debug, Default)]
+pub struct Ports {
+    udp: Option<UdpSocket>,
+    tcp: Option<TcpListener>,
+}
+
+impl Ports {
+    /// Opens what `[syslog]` asks for.
+    pub async fn open(config: &Syslog) -> anyhow::Result<Self> {
+        let mut ports = Self::default();
+        if let Some(address) = config.udp {
+            let socket = UdpSocket::bind(address).await.with_context(|| format!("listen on [syslog] udp {address}"))?;
+            tracing::info!(address = %socket.local_addr()?, "listening for syslog over UDP");
+            ports.udp = Some(socket);
+        }
+        if let Some(address) = config.tcp {
+            let listener = TcpListener::bind(address).await;
+            let listener = listener.with_context(|| format!("listen on [syslog] tcp {address}"))?;
+            tracing::info!(address = %listener.local_addr()?, "listening for syslog over TCP");
+            ports.tcp = Some(listener);
+        }
+        Ok(ports)
+    }
+}
+
+/// Takes messages until `stop` resolves, and then stores those that wait.
+pub async fn run(server: Arc<Server>, ports: Ports, stop: impl Future<Output = ()>) {
+    let (queue, waiting) = Queue::new();
+    let storing = tokio::spawn(store(Arc::clone(&server), waiting));
+    let mut listening = JoinSet::new();
+    if let Some(socket) = ports.udp {
+        listening.spawn(datagrams(Arc::clone(&server), socket, queue.clone()));
+    }
+    if let Some(listener) = ports.tcp {
+        listening.spawn(connections(Arc::clone(&server), listener, queue.clone()));
+    }
+    drop(queue);
+    tokio::select! {
+        () = stop => {}
+        // Listeners end only by a panic.
+        Some(Err(error)) = listening.join_next() => std::panic::resume_unwind(error.into_panic()),
+    }
+    // Ends the listeners and their connections, and with them the last senders of the queue.
+    listening.shutdown().await;
+    if let Err(error) = storing.await {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+async fn datagrams(server: Arc<Server>, socket: UdpSocket, queue: Queue) {
+    let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+    loop {
+        match socket.recv_from(&mut buffer).await {
+            Ok((length, peer)) => {
+                let datagram = buffer.get(..length).unwrap_or_default();
+                if let Some(message) = watch::syslog::read(datagram, server.clock.now())
+                    && !queue.offer(message, peer)
+                {
+                    server.syslog.add_dropped(1);
+                }
+            }
+            // The answer to something sent before, or no memory: the next datagram may be well.
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+async fn connections(server: Arc<Server>, listener: TcpListener, queue: Queue) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut open = JoinSet::new();
+    loop {
+        while open.try_join_next().is_some() {}
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let (server, queue) = (Arc::clone(&server), queue.clone());
+                open.spawn(async move {
+                    if let Err(error) = connection(&server, stream, peer, &queue).await {
+                        tracing::debug!(%peer, %error, "syslog connection ended");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+async fn connection(server: &Server, mut stream: TcpStream, peer: SocketAddr, queue: &Queue) -> anyhow::Result<()> {
+    let mut frames = Frames::default();
+    let mut buffer = vec![0; READ_BYTES];
+    let mut messages = Vec::new();
+    loop {
+        let length = stream.read(&mut buffer).await?;
+        let now = server.clock.now();
+        let mut each = |frame: &[u8]| messages.extend(watch::syslog::read(frame, now));
+        let ended = length == 0;
+        let taken = if ended {
+            std::mem::take(&mut frames).finish(each);
+            Ok(())
+        } else {
+            frames.push(buffer.get(..length).unwrap_or_default(), &mut each)
+        };
+        for message in messages.drain(..) {
+            queue.push(message, peer).await;
+        }
+        taken?;
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+async fn pause(error: &std::io::Error) {
+    tracing::debug!(%error, "take syslog");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+/// Stores what waits, until nobody sends any more.
+async fn store(server: Arc<Server>, mut waiting: UnboundedReceiver<Waiting>) {
+    let mut streams = batches::Streams::default();
+    while let Some(batch) = queue::next_batch(&mut waiting).await {
+        batches::store(&server, &mut streams, batch).await;
+    }
+}
