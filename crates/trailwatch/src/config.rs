@@ -34,6 +34,8 @@ pub struct Config {
     pub notify: watch::notify::Settings,
     /// Where metric streams go: URL by the ARN of a Firehose delivery stream.
     pub firehose: BTreeMap<String, String>,
+    /// Where subscriptions go: URL by the ARN of a Firehose or Kinesis stream or of a Lambda function.
+    pub destinations: BTreeMap<String, String>,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -70,6 +72,9 @@ pub struct Settings {
     /// See [`Config::firehose`].
     #[serde(default)]
     pub firehose: BTreeMap<String, String>,
+    /// See [`Config::destinations`].
+    #[serde(default)]
+    pub destinations: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -94,6 +99,7 @@ impl Config {
             trail: file.trail,
             notify: file.notify.resolve()?,
             firehose: file.firehose,
+            destinations: file.destinations,
         };
         config.check()?;
         Ok(config)
@@ -128,6 +134,14 @@ impl Config {
             }
             if !url.starts_with("http://") && !url.starts_with("https://") {
                 bail!("[firehose] {arn} must be an http:// or https:// URL, not '{url}'");
+            }
+        }
+        for (arn, url) in &self.destinations {
+            if !watch::logs::subscriptions::is_receiver(arn) {
+                bail!("[destinations] names ARNs of Firehose and Kinesis streams and Lambda functions, not '{arn}'");
+            }
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                bail!("[destinations] {arn} must be an http:// or https:// URL, not '{url}'");
             }
         }
         Ok(())
@@ -185,6 +199,10 @@ mod tests {
         assert!(error(Settings::default(), "[firehose]\n'arn:aws:s3:::b' = 'http://x'").contains("'arn:aws:s3:::b'"));
         let stream = "arn:aws:firehose:us-east-1:123456789012:deliverystream/s";
         assert!(error(Settings::default(), &format!("[firehose]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
+        assert!(
+            error(Settings::default(), "[destinations]\n'arn:aws:s3:::b' = 'http://x'").contains("'arn:aws:s3:::b'")
+        );
+        assert!(error(Settings::default(), &format!("[destinations]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
         assert!(toml::from_str::<Settings>("lisen = 'x'").unwrap_err().to_string().contains("lisen"));
     }
 }
