@@ -29,6 +29,12 @@ impl Catalog {
         Ok(rows.into_iter().map(named).collect())
     }
 
+    /// The greatest id of a log group that exists, 0 when there is none: groups that are made later have greater ones.
+    pub async fn newest_log_group(&self) -> Result<GroupId> {
+        let (id,): (Option<i64>,) = sqlx::query_as("SELECT MAX(id) FROM log_groups").fetch_one(&self.pool).await?;
+        Ok(GroupId(id.unwrap_or(0) as u64))
+    }
+
     /// Id and name of every stream of these groups; of further groups when they are many.
     pub async fn every_log_stream(&self, groups: &[GroupId]) -> Result<Vec<(StreamId, String)>> {
         let mut rows: Vec<(i64, String)> = Vec::new();

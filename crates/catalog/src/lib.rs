@@ -3,6 +3,7 @@
 //! SQL here is written for SQLite and PostgreSQL alike: `$1` placeholders, `ON CONFLICT`, `RETURNING`, TEXT and BIGINT
 //! columns, booleans as 0/1 BIGINT, times as milliseconds. Documents that AWS treats as one value are one TEXT column of JSON.
 
+mod account_policies;
 mod alarm_children;
 mod alarm_configuration;
 mod alarm_history;
@@ -15,9 +16,11 @@ mod deliveries;
 mod error;
 mod every_account;
 mod insight_rules;
+mod log_destinations;
 mod log_groups;
 mod log_ids;
 mod log_queries;
+mod log_resource_policies;
 mod log_streams;
 mod lookup_tables;
 mod metric_queries;
@@ -26,11 +29,13 @@ mod mute_rules;
 mod otel_enrichment;
 mod query_definitions;
 mod scheduled_queries;
+mod subscription_filters;
 mod subscriptions;
 mod tags;
 mod topics;
 mod trails;
 
+pub use account_policies::{AccountPolicy, NewAccountPolicy};
 pub use alarm_configuration::{
     AlarmConfiguration, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, PromqlCriteria, WallClock,
 };
@@ -42,9 +47,11 @@ pub use dashboards::{Dashboard, DashboardEntry};
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
 pub use insight_rules::{InsightRule, NewInsightRule};
+pub use log_destinations::LogDestination;
 pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};
 pub use log_ids::{LogTarget, LogTargetFound};
 pub use log_queries::{LogQuery, LogQueryEnd};
+pub use log_resource_policies::{LogResourcePolicy, LogResourcePolicyChange};
 pub use log_streams::{LogStream, StreamCreated};
 pub use lookup_tables::LookupTable;
 pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySummary};
@@ -53,6 +60,7 @@ pub use mute_rules::MuteRule;
 pub use otel_enrichment::OtelEnrichment;
 pub use query_definitions::{QueryDefinition, QueryDefinitionPut};
 pub use scheduled_queries::{ScheduledQuery, ScheduledRun};
+pub use subscription_filters::{SubscriptionDefinition, SubscriptionFilter, SubscriptionFilterPut};
 pub use subscriptions::{Subscription, SubscriptionCounts};
 pub use topics::Topic;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};

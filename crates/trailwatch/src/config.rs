@@ -44,6 +44,8 @@ pub struct Config {
     pub bearer_tokens: Vec<BearerToken>,
     /// Where syslog is listened for.
     pub syslog: Syslog,
+    /// Where subscriptions go: URL by the ARN of a Firehose or Kinesis stream or of a Lambda function.
+    pub destinations: BTreeMap<String, String>,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -86,6 +88,9 @@ pub struct Settings {
     /// See [`Config::syslog`].
     #[serde(default)]
     pub syslog: SyslogSection,
+    /// See [`Config::destinations`].
+    #[serde(default)]
+    pub destinations: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -113,6 +118,7 @@ impl Config {
             firehose: file.firehose,
             syslog: file.syslog.resolve()?,
             bearer_tokens: tokens.map(|(name, section)| section.resolve(name)).collect::<Result<_, _>>()?,
+            destinations: file.destinations,
         };
         config.check()?;
         Ok(config)
@@ -147,6 +153,14 @@ impl Config {
             }
             if !url.starts_with("http://") && !url.starts_with("https://") {
                 bail!("[firehose] {arn} must be an http:// or https:// URL, not '{url}'");
+            }
+        }
+        for (arn, url) in &self.destinations {
+            if !watch::logs::subscriptions::is_receiver(arn) {
+                bail!("[destinations] names ARNs of Firehose and Kinesis streams and Lambda functions, not '{arn}'");
+            }
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                bail!("[destinations] {arn} must be an http:// or https:// URL, not '{url}'");
             }
         }
         Ok(())
@@ -204,6 +218,10 @@ mod tests {
         assert!(error(Settings::default(), "[firehose]\n'arn:aws:s3:::b' = 'http://x'").contains("'arn:aws:s3:::b'"));
         let stream = "arn:aws:firehose:us-east-1:123456789012:deliverystream/s";
         assert!(error(Settings::default(), &format!("[firehose]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
+        assert!(
+            error(Settings::default(), "[destinations]\n'arn:aws:s3:::b' = 'http://x'").contains("'arn:aws:s3:::b'")
+        );
+        assert!(error(Settings::default(), &format!("[destinations]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
         assert!(toml::from_str::<Settings>("lisen = 'x'").unwrap_err().to_string().contains("lisen"));
     }
 }

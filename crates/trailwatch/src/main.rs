@@ -19,6 +19,7 @@ mod keys;
 mod operations;
 mod promql;
 mod real;
+mod receivers;
 mod remote;
 mod serve;
 mod server;

@@ -5,6 +5,7 @@ use crate::calls::Calls;
 use crate::config::Config;
 use crate::keys::AccessKey;
 use crate::real::{RandomIds, SystemClock, random_u64};
+use crate::receivers::HttpReceivers;
 use crate::server::Server;
 use crate::{http, operations, server_log, sql, syslog, tasks};
 use anyhow::{Context, anyhow};
@@ -21,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use trail::Trail;
 use watch::Watch;
+use watch::logs::subscriptions::Subscriptions;
 use watch::notify::Notify;
 
 /// Runs the server until SIGTERM or SIGINT. A task that panics or a listener that breaks is exit code 1.
@@ -66,6 +68,8 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
     let key = AccessKey::root(dir)?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
+    let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone());
+    let subscriptions = Subscriptions::new(Arc::new(receivers));
     let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
     let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
@@ -77,6 +81,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             notify: Arc::new(Notify::new(config.notify.clone())),
+            subscriptions: Arc::new(subscriptions),
             bands: Arc::default(),
             live_tails: Arc::default(),
         },

@@ -1,5 +1,5 @@
-//! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, host metrics, our own
-//! metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
+//! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, host
+//! metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
 
 use crate::firehose::HttpFirehose;
 use crate::host::Host;
@@ -39,6 +39,7 @@ impl Tasks {
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
         tasks.spawn("notifications", notifications(Arc::clone(&server), stopped.clone()));
         tasks.spawn("metric streams", metric_streams(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("subscriptions", subscriptions(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -128,6 +129,13 @@ async fn metric_streams(server: Arc<Server>, mut stopped: Stopped) {
     }
 }
 
+async fn subscriptions(server: Arc<Server>, mut stopped: Stopped) {
+    let stop = async move {
+        let _ = stopped.wait_for(|&stop| stop).await;
+    };
+    watch::logs::subscriptions::deliver(&server.watch, stop).await;
+}
+
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {
     let mut host = match Host::new(&server.config.account_id, &server.config.region) {
         Ok(host) => host,
@@ -178,6 +186,7 @@ async fn own_metrics(server: Arc<Server>, mut stopped: Stopped) {
         let (summary, mut datapoints) = server.calls.take(&config.account_id, &config.region, at);
         datapoints.extend(server.watch.notify.take_metrics(at));
         datapoints.extend(server.syslog.take(&config.account_id, &config.region, at));
+        datapoints.extend(server.watch.subscriptions.take_metrics(at));
         if summary.calls > 0 {
             tracing::info!(
                 calls = summary.calls,

@@ -37,6 +37,8 @@ pub struct Watch {
     pub ids: Arc<dyn Ids>,
     /// Notifications on their way to receivers.
     pub notify: Arc<notify::Notify>,
+    /// Log events on their way to receivers.
+    pub subscriptions: Arc<logs::subscriptions::Subscriptions>,
     /// Models of anomaly detection bands, trained lately.
     pub bands: Arc<metric_data::Models>,
     /// Live tail sessions that are open.

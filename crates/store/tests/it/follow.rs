@@ -64,9 +64,9 @@ async fn each_event_is_followed_once_and_in_order_across_cuts_flushes_merges_and
     let mut all: Vec<FollowedLog> = Vec::new();
     let first = store.log_sequence();
     // One that is always up to date, ones that page and fall behind, and one that begins when everything is there.
-    let mut followers = [(&[1, 2, 3][..], 1 << 20), (&[2], 1), (&[3, 1, 9], 700), (&[1], 5_000), (&[9], 100)]
+    let mut followers = [(&[1, 2, 3][..], 1 << 20), (&[2], 2_500), (&[3, 1, 9], 9_000), (&[1], 5_000), (&[9], 100)]
         .map(|(g, b)| Follower::new(g, b, first));
-    for round in 0..400 {
+    for round in 0..250 {
         match numbers.below(20) {
             0 | 1 => store.flush().await.unwrap(),
             2 => store.maintain(&Retention::default()).await.unwrap(),
@@ -101,7 +101,7 @@ async fn each_event_is_followed_once_and_in_order_across_cuts_flushes_merges_and
         }
     }
     let late =
-        [Follower::new(&[1, 2, 3], 3_000, first), Follower::new(&[1, 2, 3], 1 << 30, first + all.len() as u64 / 2)];
+        [Follower::new(&[1, 2, 3], 30_000, first), Follower::new(&[1, 2, 3], 1 << 30, first + all.len() as u64 / 2)];
     for mut follower in followers.into_iter().chain(late) {
         let from = if follower.bytes_max == 1 << 30 { follower.next } else { first };
         follower.catch_up(&store).await;
@@ -111,7 +111,7 @@ async fn each_event_is_followed_once_and_in_order_across_cuts_flushes_merges_and
         assert_eq!(seen.len(), expected.len(), "{groups:?} by {}", follower.bytes_max);
         assert!(seen == expected, "{groups:?} by {}", follower.bytes_max);
     }
-    assert!(all.len() > 4_000, "{} events", all.len());
+    assert!(all.len() > 2_500, "{} events", all.len());
 }
 
 #[tokio::test]

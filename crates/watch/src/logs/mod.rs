@@ -1,14 +1,18 @@
 //! CloudWatch Logs operations: one file per operation, named after the CLI command.
 
+mod account_policies;
 mod append_events;
 mod append_internal;
 mod create_log_group;
 mod create_log_stream;
+mod criteria;
 mod delete_log_group;
 mod delete_log_stream;
 mod describe_log_groups;
 mod describe_log_streams;
+mod destinations;
 mod errors;
+mod event_id;
 mod filter_log_events;
 mod get_log_events;
 mod group_page;
@@ -20,8 +24,11 @@ mod page_token;
 mod put_bearer_token_authentication;
 mod put_log_events;
 mod put_log_group_deletion_protection;
+mod resource_policies;
 mod retention_policy;
 mod start_live_tail;
+mod subscription_filters;
+pub mod subscriptions;
 mod tags;
 mod test_metric_filter;
 

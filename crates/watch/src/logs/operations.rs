@@ -1,9 +1,10 @@
 //! The table of the implemented Logs operations.
 
 use super::{
-    create_log_group, create_log_stream, delete_log_group, delete_log_stream, describe_log_groups,
-    describe_log_streams, filter_log_events, get_log_events, list_log_groups, put_bearer_token_authentication,
-    put_log_events, put_log_group_deletion_protection, retention_policy, start_live_tail, tags, test_metric_filter,
+    account_policies, create_log_group, create_log_stream, delete_log_group, delete_log_stream, describe_log_groups,
+    describe_log_streams, destinations, filter_log_events, get_log_events, list_log_groups,
+    put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, resource_policies,
+    retention_policy, start_live_tail, subscription_filters, tags, test_metric_filter,
 };
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
@@ -18,22 +19,38 @@ pub fn operations() -> Vec<Operation<Watch>> {
     vec![
         operation!(Write, Management, logs::CreateLogGroup, create_log_group::create_log_group),
         operation!(Write, Management, logs::CreateLogStream, create_log_stream::create_log_stream),
+        operation!(Write, Management, logs::DeleteAccountPolicy, account_policies::delete_account_policy),
+        operation!(Write, Management, logs::DeleteDestination, destinations::delete_destination),
         operation!(Write, Management, logs::DeleteLogGroup, delete_log_group::delete_log_group),
         operation!(Write, Management, logs::DeleteLogStream, delete_log_stream::delete_log_stream),
+        operation!(Write, Management, logs::DeleteResourcePolicy, resource_policies::delete_resource_policy),
         operation!(Write, Management, logs::DeleteRetentionPolicy, retention_policy::delete_retention_policy),
+        operation!(Write, Management, logs::DeleteSubscriptionFilter, subscription_filters::delete_subscription_filter),
+        operation!(List, Management, logs::DescribeAccountPolicies, account_policies::describe_account_policies),
+        operation!(List, Management, logs::DescribeDestinations, destinations::describe_destinations),
         operation!(List, Management, logs::DescribeLogGroups, describe_log_groups::describe_log_groups),
         operation!(List, Management, logs::DescribeLogStreams, describe_log_streams::describe_log_streams),
+        operation!(List, Management, logs::DescribeResourcePolicies, resource_policies::describe_resource_policies),
+        operation!(
+            List,
+            Management,
+            logs::DescribeSubscriptionFilters,
+            subscription_filters::describe_subscription_filters
+        ),
         operation!(Read, EVENTS, logs::FilterLogEvents, filter_log_events::filter_log_events),
         operation!(Read, EVENTS, logs::GetLogEvents, get_log_events::get_log_events),
         operation!(List, Management, logs::ListLogGroups, list_log_groups::list_log_groups),
         operation!(List, Management, logs::ListTagsForResource, tags::list_tags_for_resource),
         operation!(List, Management, logs::ListTagsLogGroup, tags::list_tags_log_group),
+        operation!(Write, Management, logs::PutAccountPolicy, account_policies::put_account_policy),
         operation!(
             Write,
             Management,
             logs::PutBearerTokenAuthentication,
             put_bearer_token_authentication::put_bearer_token_authentication
         ),
+        operation!(Write, Management, logs::PutDestination, destinations::put_destination),
+        operation!(Write, Management, logs::PutDestinationPolicy, destinations::put_destination_policy),
         operation!(Write, EVENTS, logs::PutLogEvents, put_log_events::put_log_events),
         operation!(
             Write,
@@ -41,7 +58,9 @@ pub fn operations() -> Vec<Operation<Watch>> {
             logs::PutLogGroupDeletionProtection,
             put_log_group_deletion_protection::put_log_group_deletion_protection
         ),
+        operation!(Write, Management, logs::PutResourcePolicy, resource_policies::put_resource_policy),
         operation!(Write, Management, logs::PutRetentionPolicy, retention_policy::put_retention_policy),
+        operation!(Write, Management, logs::PutSubscriptionFilter, subscription_filters::put_subscription_filter),
         streaming_operation!(Read, Management, logs::StartLiveTail, start_live_tail::start_live_tail),
         operation!(Tagging, Management, logs::TagLogGroup, tags::tag_log_group),
         operation!(Tagging, Management, logs::TagResource, tags::tag_resource),

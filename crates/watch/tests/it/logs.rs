@@ -4,6 +4,7 @@ mod events;
 mod groups;
 mod search;
 mod streams;
+mod subscriptions;
 
 use crate::plane::{NOW, Plane};
 use serde_json::{Value, json};

@@ -48,6 +48,7 @@ impl Plane {
             clock: clock.clone(),
             ids: Arc::new(CountingIds::from_seed(1)),
             notify: Arc::new(Notify::new(settings)),
+            subscriptions: Arc::default(),
             bands: Arc::default(),
             live_tails: Arc::default(),
         };

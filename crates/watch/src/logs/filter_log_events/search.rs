@@ -1,5 +1,6 @@
 //! One page of a search: which events match, and where the next page begins.
 
+use super::super::event_id::event_id;
 use model::limits::{FILTER_SCAN_BYTES_MAX, FILTER_SCAN_MS_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_PAGE_BYTES_MAX};
 use model::{Clock, StreamId, Timestamp};
 use query::filter_pattern::FilterPattern;
@@ -19,11 +20,9 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// 56 digits, unique over the whole installation, in the order of the answer.
+    /// See [`event_id`].
     pub(super) fn event_id(&self) -> String {
-        // 13 digits reach to the year 2286; a later time is not worth a longer id.
-        let time = self.timestamp.0.clamp(0, 9_999_999_999_999);
-        format!("3{time:013}{:042}", self.sequence)
+        event_id(self.timestamp, self.sequence)
     }
 }
 

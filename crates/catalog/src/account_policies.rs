@@ -1,0 +1,201 @@
+//! Account policies of CloudWatch Logs: documents that hold for all log groups of an account, or for some.
+
+use crate::{Catalog, Result};
+use model::{Scope, Timestamp};
+
+/// An account policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountPolicy {
+    /// Never reused.
+    pub id: u64,
+    /// Account and region that it holds for.
+    pub scope: Scope,
+    /// `SUBSCRIPTION_FILTER_POLICY`, `METRIC_EXTRACTION_POLICY` and their like.
+    pub kind: String,
+    /// Unique in the scope among policies of its kind.
+    pub name: String,
+    /// What the client put.
+    pub document: String,
+    /// Which log groups it holds for; `None` for all.
+    pub selection_criteria: Option<String>,
+    /// When it was last put.
+    pub updated: Timestamp,
+    /// Log events of lower sequences have been delivered (subscription policies only).
+    pub position: u64,
+    /// When the position was noted.
+    pub position_at: Timestamp,
+}
+
+/// What is put of an account policy.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAccountPolicy<'a> {
+    /// See [`AccountPolicy::kind`].
+    pub kind: &'a str,
+    /// See [`AccountPolicy::name`].
+    pub name: &'a str,
+    /// See [`AccountPolicy::document`].
+    pub document: &'a str,
+    /// See [`AccountPolicy::selection_criteria`].
+    pub selection_criteria: Option<&'a str>,
+    /// The time of the call.
+    pub at: Timestamp,
+    /// Where a policy that is new begins.
+    pub position: u64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    account: String,
+    region: String,
+    r#type: String,
+    name: String,
+    document: String,
+    selection_criteria: Option<String>,
+    updated_ms: i64,
+    position: i64,
+    position_ms: i64,
+}
+
+impl From<Row> for AccountPolicy {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id as u64,
+            scope: Scope { account: row.account, region: row.region },
+            kind: row.r#type,
+            name: row.name,
+            document: row.document,
+            selection_criteria: row.selection_criteria,
+            updated: Timestamp(row.updated_ms),
+            position: row.position as u64,
+            position_at: Timestamp(row.position_ms),
+        }
+    }
+}
+
+impl Catalog {
+    /// Makes or replaces a policy; false when the scope has `policies_max` others of its kind.
+    pub async fn put_account_policy(
+        &self,
+        scope: &Scope,
+        new: NewAccountPolicy<'_>,
+        policies_max: usize,
+    ) -> Result<bool> {
+        let mut transaction = self.pool.begin().await?;
+        let id = Self::next_id(&mut transaction, "log_subscriptions").await?;
+        let (others,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM account_policies WHERE account = $1 AND region = $2 AND type = $3 AND name <> $4",
+        )
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(new.kind)
+        .bind(new.name)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if others >= policies_max as i64 {
+            return Ok(false);
+        }
+        sqlx::query(
+            "INSERT INTO account_policies (id, account, region, type, name, document, selection_criteria, updated_ms, \
+             position, position_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8) \
+             ON CONFLICT (account, region, type, name) DO UPDATE SET document = excluded.document, \
+             selection_criteria = excluded.selection_criteria, updated_ms = excluded.updated_ms",
+        )
+        .bind(id)
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(new.kind)
+        .bind(new.name)
+        .bind(new.document)
+        .bind(new.selection_criteria)
+        .bind(new.at.0)
+        .bind(new.position as i64)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The policies of a kind in a scope, by name.
+    pub async fn account_policies(&self, scope: &Scope, kind: &str) -> Result<Vec<AccountPolicy>> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT * FROM account_policies WHERE account = $1 AND region = $2 AND type = $3 ORDER BY name",
+        )
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(kind)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(AccountPolicy::from).collect())
+    }
+
+    /// The policy with this id.
+    pub async fn account_policy(&self, id: u64) -> Result<Option<AccountPolicy>> {
+        let row: Option<Row> = sqlx::query_as("SELECT * FROM account_policies WHERE id = $1")
+            .bind(id as i64)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(AccountPolicy::from))
+    }
+
+    /// The policies of a kind in every scope.
+    pub async fn every_account_policy(&self, kind: &str) -> Result<Vec<AccountPolicy>> {
+        let rows: Vec<Row> = sqlx::query_as("SELECT * FROM account_policies WHERE type = $1 ORDER BY id")
+            .bind(kind)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.into_iter().map(AccountPolicy::from).collect())
+    }
+
+    /// Notes at `at` that a subscription policy has delivered all below `position`.
+    pub async fn move_account_policy(&self, id: u64, position: u64, at: Timestamp) -> Result<()> {
+        sqlx::query("UPDATE account_policies SET position = $2, position_ms = $3 WHERE id = $1")
+            .bind(id as i64)
+            .bind(position as i64)
+            .bind(at.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes a policy. False when there is none.
+    pub async fn delete_account_policy(&self, scope: &Scope, kind: &str, name: &str) -> Result<bool> {
+        let deleted =
+            sqlx::query("DELETE FROM account_policies WHERE account = $1 AND region = $2 AND type = $3 AND name = $4")
+                .bind(&scope.account)
+                .bind(&scope.region)
+                .bind(kind)
+                .bind(name)
+                .execute(&self.pool)
+                .await?;
+        Ok(deleted.rows_affected() > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_policy_put_again_keeps_its_position_and_kinds_are_counted_apart() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
+        let put = async |kind: &str, name: &str, document: &str, position: u64| {
+            let new = NewAccountPolicy { kind, name, document, selection_criteria: None, at: Timestamp(5), position };
+            catalog.put_account_policy(&scope, new, 1).await.unwrap()
+        };
+        assert!(put("SUBSCRIPTION_FILTER_POLICY", "a", "1", 10).await);
+        assert!(!put("SUBSCRIPTION_FILTER_POLICY", "b", "1", 10).await);
+        assert!(put("DATA_PROTECTION_POLICY", "b", "1", 10).await);
+        assert!(put("SUBSCRIPTION_FILTER_POLICY", "a", "2", 20).await);
+        let found = catalog.account_policies(&scope, "SUBSCRIPTION_FILTER_POLICY").await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].document.as_str(), found[0].position), ("2", 10));
+        catalog.move_account_policy(found[0].id, 30, Timestamp(6)).await.unwrap();
+        let found = catalog.account_policy(found[0].id).await.unwrap().unwrap();
+        assert_eq!((found.position, found.position_at), (30, Timestamp(6)));
+        assert!(catalog.delete_account_policy(&scope, "SUBSCRIPTION_FILTER_POLICY", "a").await.unwrap());
+        assert!(!catalog.delete_account_policy(&scope, "SUBSCRIPTION_FILTER_POLICY", "a").await.unwrap());
+        assert_eq!(catalog.every_account_policy("DATA_PROTECTION_POLICY").await.unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,138 @@
+//! PutAccountPolicy, DescribeAccountPolicies and DeleteAccountPolicy: policies for all log groups of an account, or for some.
+//!
+//! A subscription policy is delivered as a filter of every group that it selects; its receiver is asked with a control message
+//! first. Policies of other types are checked (`documents.rs`), kept and shown; what they do is done where logs are taken in and
+//! read. Retention policies are refused by name.
+
+pub(super) mod documents;
+
+use super::errors::{invalid, resource_not_found};
+use super::page_token::Fingerprint;
+use super::subscription_filters::{check_definition, check_pattern, check_receiver, limit_exceeded};
+use crate::Watch;
+use catalog::NewAccountPolicy;
+use model::{Caller, Scope};
+use wire::ApiError;
+use wire::logs::{
+    AccountPolicy, DeleteAccountPolicyRequest, DeleteAccountPolicyResponse, DescribeAccountPoliciesRequest,
+    DescribeAccountPoliciesResponse, PutAccountPolicyRequest, PutAccountPolicyResponse,
+};
+
+/// Page size; AWS names none.
+const PAGE: usize = 50;
+const SUBSCRIPTION: &str = "SUBSCRIPTION_FILTER_POLICY";
+
+/// How many policies of a type a region of an account has (PutAccountPolicy reference; 20 by name prefix and 20 by data source).
+fn policies_max(kind: &str) -> usize {
+    match kind {
+        "FIELD_INDEX_POLICY" | "TRANSFORMER_POLICY" => 40,
+        "METRIC_EXTRACTION_POLICY" => 20,
+        _ => 1,
+    }
+}
+
+pub(super) async fn put_account_policy(
+    watch: &Watch,
+    caller: &Caller,
+    input: PutAccountPolicyRequest,
+) -> Result<PutAccountPolicyResponse, ApiError> {
+    let scope = &caller.scope;
+    check_kind(&input.policy_type)?;
+    if input.dry_run.is_some() {
+        return Err(invalid("dryRun is only supported for RETENTION_POLICY."));
+    }
+    let name = &input.policy_name;
+    if name.is_empty() || name.chars().count() > 256 || name.contains([':', '*']) {
+        return Err(invalid("The policy name must have 1 to 256 characters and neither ':' nor '*'."));
+    }
+    let criteria = input.selection_criteria.as_deref().filter(|criteria| !criteria.trim().is_empty());
+    documents::check(&input.policy_type, &input.policy_document, criteria).map_err(invalid)?;
+    let others = watch.catalog.account_policies(scope, &input.policy_type).await?;
+    let others = others.iter().filter(|policy| policy.name != *name);
+    let selections = others.filter_map(|policy| policy.selection_criteria.as_deref());
+    documents::check_overlap(&input.policy_type, criteria, selections).map_err(invalid)?;
+    if input.policy_type == SUBSCRIPTION {
+        let definition = documents::subscription_of(&input.policy_document).map_err(invalid)?;
+        check_definition(&definition)?;
+        check_pattern(&definition.pattern).await?;
+        check_receiver(watch, &definition).await?;
+    }
+    let new = NewAccountPolicy {
+        kind: &input.policy_type,
+        name,
+        document: &input.policy_document,
+        selection_criteria: criteria,
+        at: watch.clock.now(),
+        position: watch.store.log_sequence(),
+    };
+    if !watch.catalog.put_account_policy(scope, new, policies_max(&input.policy_type)).await? {
+        return Err(limit_exceeded());
+    }
+    watch.subscriptions.wake();
+    let stored = watch.catalog.account_policies(scope, &input.policy_type).await?;
+    let stored = stored.into_iter().find(|policy| policy.name == *name);
+    Ok(PutAccountPolicyResponse { account_policy: stored.map(|policy| described(scope, policy)), dry_run_result: None })
+}
+
+/// What is not there must not look as if it were.
+fn check_kind(kind: &str) -> Result<(), ApiError> {
+    if kind == "RETENTION_POLICY" {
+        return Err(invalid("Policies of type RETENTION_POLICY are not supported."));
+    }
+    Ok(())
+}
+
+fn described(scope: &Scope, policy: catalog::AccountPolicy) -> AccountPolicy {
+    AccountPolicy {
+        policy_name: Some(policy.name),
+        policy_document: Some(policy.document),
+        last_updated_time: Some(policy.updated.0),
+        policy_type: Some(policy.kind),
+        scope: Some("ALL".into()),
+        selection_criteria: policy.selection_criteria,
+        account_id: Some(scope.account.clone()),
+    }
+}
+
+pub(super) async fn describe_account_policies(
+    watch: &Watch,
+    caller: &Caller,
+    input: DescribeAccountPoliciesRequest,
+) -> Result<DescribeAccountPoliciesResponse, ApiError> {
+    let scope = &caller.scope;
+    check_kind(&input.policy_type)?;
+    let parts = [Some(scope.region.as_str()), Some(input.policy_type.as_str()), input.policy_name.as_deref()];
+    let fingerprint = Fingerprint::of("DescribeAccountPolicies", parts);
+    let after = input.next_token.as_deref().map(|token| fingerprint.open(token)).transpose()?.unwrap_or_default();
+    // Other accounts are never linked.
+    let asked = input.account_identifiers.as_ref().is_none_or(|ids| ids.is_empty() || ids.contains(&scope.account));
+    let mut found = if asked { watch.catalog.account_policies(scope, &input.policy_type).await? } else { Vec::new() };
+    if let Some(name) = &input.policy_name {
+        found.retain(|policy| policy.name == *name);
+        if found.is_empty() {
+            return Err(resource_not_found());
+        }
+    }
+    found.retain(|policy| policy.name > after);
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let next_token = found.last().filter(|_| more).map(|last| fingerprint.seal(&last.name));
+    let policies = found.into_iter().map(|policy| described(scope, policy)).collect();
+    Ok(DescribeAccountPoliciesResponse { account_policies: Some(policies), next_token })
+}
+
+pub(super) async fn delete_account_policy(
+    watch: &Watch,
+    caller: &Caller,
+    input: DeleteAccountPolicyRequest,
+) -> Result<DeleteAccountPolicyResponse, ApiError> {
+    check_kind(&input.policy_type)?;
+    if input.dry_run.is_some() {
+        return Err(invalid("dryRun is only supported for RETENTION_POLICY."));
+    }
+    if watch.catalog.delete_account_policy(&caller.scope, &input.policy_type, &input.policy_name).await? {
+        Ok(DeleteAccountPolicyResponse::default())
+    } else {
+        Err(resource_not_found())
+    }
+}

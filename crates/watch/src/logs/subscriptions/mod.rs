@@ -1,0 +1,82 @@
+//! Subscriptions at work: matching log events go to the receivers of filters and of account policies, at least once, in order for
+//! each stream, from a durable position.
+//!
+//! Each subscription is followed by a task of its own (`deliver.rs`), so that a receiver that is slow or down holds up no other. It
+//! reads the store in order of acceptance (`round.rs`), sends what matches (`payload.rs`, `request.rs`) and then notes how far it
+//! came. What is refused is sent again, later and later but at least once a minute, for as long as its group keeps the events; a
+//! restart goes on where it was. AWS gives up after 24 hours.
+
+mod counts;
+mod deliver;
+mod payload;
+mod request;
+mod round;
+mod send;
+pub(super) mod target;
+
+pub use deliver::{deliver, deliver_due};
+pub use request::{ReceiverAnswer, ReceiverRequest};
+pub(super) use send::{Unreached, reach};
+
+use counts::Counts;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use model::{Datapoint, Timestamp};
+use std::sync::Arc;
+
+/// The network: how requests come to receivers.
+pub trait Receivers: Send + Sync + 'static {
+    /// Whether the configuration says where the receiver of this ARN is.
+    fn has(&self, arn: &str) -> bool;
+
+    /// Makes one request; an error says why there was no answer. Must end, whatever the receiver does.
+    fn ask(&self, request: ReceiverRequest) -> BoxFuture<'static, Result<ReceiverAnswer, String>>;
+}
+
+/// Whether this is the ARN of a receiver: a Firehose or Kinesis stream, or a Lambda function.
+pub fn is_receiver(arn: &str) -> bool {
+    target::Target::of(arn).is_some()
+}
+
+/// Where nothing is configured.
+struct NoReceivers;
+
+impl Receivers for NoReceivers {
+    fn has(&self, _arn: &str) -> bool {
+        false
+    }
+
+    fn ask(&self, request: ReceiverRequest) -> BoxFuture<'static, Result<ReceiverAnswer, String>> {
+        std::future::ready(Err(format!("the configuration has no URL for {}", request.arn))).boxed()
+    }
+}
+
+/// What subscriptions need beside store and catalog. One for the life of the process.
+pub struct Subscriptions {
+    receivers: Arc<dyn Receivers>,
+    counts: Counts,
+    changed: tokio::sync::Notify,
+}
+
+impl Default for Subscriptions {
+    fn default() -> Self {
+        Self::new(Arc::new(NoReceivers))
+    }
+}
+
+impl Subscriptions {
+    /// With the way to receivers.
+    pub fn new(receivers: Arc<dyn Receivers>) -> Self {
+        Self { receivers, counts: Counts::default(), changed: tokio::sync::Notify::new() }
+    }
+
+    /// Has new subscriptions looked for now instead of within seconds.
+    pub(super) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// What was sent since the last call, as the metrics that Logs publishes in namespace `AWS/Logs`.
+    pub fn take_metrics(&self, at: Timestamp) -> Vec<Datapoint> {
+        self.counts.take(at)
+    }
+}

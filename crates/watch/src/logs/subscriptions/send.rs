@@ -1,0 +1,135 @@
+//! Sends records to a receiver, and asks one with a control message whether it is there.
+
+use super::counts::{Counted, Counter};
+use super::payload::control_message;
+use super::request::{Outcome, Record, first_request, outcomes, partition_key, remaining, request};
+use super::target::Target;
+use crate::Watch;
+use catalog::LogDestination;
+use model::Scope;
+use model::arn::Arn;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long PutSubscriptionFilter waits for a receiver.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Why a destination cannot be used.
+#[derive(Debug)]
+pub(in super::super) enum Unreached {
+    /// The ARN leads to no receiver; the text is for the client.
+    NoReceiver(&'static str),
+    /// The receiver was asked and did not take the control message.
+    Refused { told: &'static str, why: String },
+    /// The catalog could not be asked.
+    Catalog(catalog::Error),
+}
+
+impl From<catalog::Error> for Unreached {
+    fn from(error: catalog::Error) -> Self {
+        Unreached::Catalog(error)
+    }
+}
+
+/// What AWS says of a logical destination that leads nowhere.
+const NO_DESTINATION: &str =
+    "Could not deliver test message to specified destination. Check if the destination is valid.";
+
+/// The receiver behind an ARN: its own, or that of a logical destination.
+pub(super) async fn resolve(watch: &Watch, arn: &str) -> Result<Target, Unreached> {
+    if let Some(target) = Target::of(arn) {
+        return Ok(target);
+    }
+    let destination = logical_destination(watch, arn).await?;
+    let target = destination.and_then(|destination| Target::of(&destination.target_arn));
+    target.ok_or(Unreached::NoReceiver(NO_DESTINATION))
+}
+
+async fn logical_destination(watch: &Watch, arn: &str) -> catalog::Result<Option<LogDestination>> {
+    let named = Arn::parse(arn).filter(|arn| arn.service == "logs");
+    let Some((arn, name)) = named.and_then(|arn| Some((arn, arn.resource.strip_prefix("destination:")?))) else {
+        return Ok(None);
+    };
+    let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
+    watch.catalog.log_destination(&scope, name).await
+}
+
+/// Sends the control message to the receiver behind an ARN.
+pub(in super::super) async fn reach(watch: &Watch, arn: &str) -> Result<Target, Unreached> {
+    let target = resolve(watch, arn).await?;
+    let told = target.kind.unreached();
+    if !watch.subscriptions.receivers.has(&target.arn) {
+        return Err(Unreached::NoReceiver(told));
+    }
+    let data = control_message(target.kind.in_control_message(), watch.clock.now().0);
+    let partition_key = partition_key("CONTROL_MESSAGE");
+    let record = Record { lane: 0, partition_key, data, group: String::new(), events: 0 };
+    let asked = watch.subscriptions.receivers.ask(request(&target, std::slice::from_ref(&record)));
+    let refused = |why: String| Unreached::Refused { told, why };
+    let answer = match tokio::time::timeout(PROBE_TIME_MAX, asked).await {
+        Ok(answer) => answer.map_err(refused)?,
+        Err(_) => return Err(refused(format!("no answer within {} seconds", PROBE_TIME_MAX.as_secs()))),
+    };
+    match outcomes(target.kind, 1, &answer).pop() {
+        Some(Outcome::Taken) => Ok(target),
+        Some(Outcome::Throttled) => Err(refused("it has too much to do".into())),
+        Some(Outcome::Refused(why)) => Err(refused(why)),
+        None => Err(refused("it said nothing of the record".into())),
+    }
+}
+
+/// Whose records are sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender<'a> {
+    pub scope: &'a Scope,
+    pub filter: &'a str,
+}
+
+/// Sends records in order; answers the ones that remain, and why, when the receiver did not take all.
+pub(super) async fn send(
+    watch: &Watch,
+    sender: Sender<'_>,
+    target: &Target,
+    mut records: Vec<Record>,
+) -> Result<(), (Vec<Record>, String)> {
+    while !records.is_empty() {
+        let part = first_request(target.kind, &records);
+        let later = records.split_off(part.end);
+        let asked = watch.subscriptions.receivers.ask(request(target, &records)).await;
+        let results = match &asked {
+            Ok(answer) => outcomes(target.kind, records.len(), answer),
+            Err(why) => vec![Outcome::Refused(why.clone()); records.len()],
+        };
+        count(watch, sender, target, &records, &results);
+        let why = results.iter().find_map(|outcome| match outcome {
+            Outcome::Taken => None,
+            Outcome::Throttled => Some("it has too much to do".to_owned()),
+            Outcome::Refused(why) => Some(why.clone()),
+        });
+        records = remaining(records, &results);
+        records.extend(later);
+        if let Some(why) = why {
+            return Err((records, why));
+        }
+    }
+    Ok(())
+}
+
+fn count(watch: &Watch, sender: Sender<'_>, target: &Target, records: &[Record], results: &[Outcome]) {
+    let mut sums: BTreeMap<(&str, Counted), usize> = BTreeMap::new();
+    for (record, outcome) in records.iter().zip(results) {
+        let mut add = |counted, count| *sums.entry((record.group.as_str(), counted)).or_default() += count;
+        match outcome {
+            Outcome::Taken => {
+                add(Counted::ForwardedLogEvents, record.events);
+                add(Counted::ForwardedBytes, record.data.len());
+            }
+            Outcome::Throttled => add(Counted::DeliveryThrottling, record.events),
+            Outcome::Refused(_) => add(Counted::DeliveryErrors, record.events),
+        }
+    }
+    for ((group, counted), count) in sums {
+        let counter = Counter::new(sender.scope, group, sender.filter, target.kind);
+        watch.subscriptions.counts.add(&counter, counted, count);
+    }
+}

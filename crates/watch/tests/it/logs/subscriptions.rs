@@ -1,0 +1,440 @@
+//! Subscription filters, destinations and account policies: what clients see, and what receivers get.
+
+use super::{error, put};
+use crate::plane::{NOW, Plane};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io::Read as _;
+use std::sync::{Arc, Mutex};
+use watch::logs::subscriptions::{ReceiverAnswer, ReceiverRequest, Receivers, Subscriptions, deliver, deliver_due};
+
+const KINESIS: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/k";
+const FIREHOSE: &str = "arn:aws:firehose:us-east-1:123456789012:deliverystream/f";
+const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:l";
+const NOWHERE: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/nowhere";
+const ROLE: &str = "arn:aws:iam::123456789012:role/r";
+
+/// Keeps what it is asked, and answers as told, or with 200.
+#[derive(Default)]
+struct Fake {
+    asked: Mutex<Vec<ReceiverRequest>>,
+    answers: Mutex<VecDeque<Result<ReceiverAnswer, String>>>,
+    arrived: tokio::sync::Notify,
+}
+
+impl Receivers for Arc<Fake> {
+    fn has(&self, arn: &str) -> bool {
+        arn != NOWHERE
+    }
+
+    fn ask(&self, request: ReceiverRequest) -> BoxFuture<'static, Result<ReceiverAnswer, String>> {
+        let answer = self.answers.lock().unwrap().pop_front();
+        let answer = answer.unwrap_or_else(|| Ok(ReceiverAnswer { status: 200, body: b"{}".to_vec() }));
+        // What was not answered was not taken in either.
+        if answer.is_ok() {
+            self.asked.lock().unwrap().push(request);
+            self.arrived.notify_one();
+        }
+        std::future::ready(answer).boxed()
+    }
+}
+
+impl Fake {
+    fn answer(&self, status: u16, body: &str) {
+        self.answers.lock().unwrap().push_back(Ok(ReceiverAnswer { status, body: body.as_bytes().to_vec() }));
+    }
+
+    fn down(&self, times: usize) {
+        self.answers.lock().unwrap().extend(std::iter::repeat_n(Err("connection refused".to_owned()), times));
+    }
+
+    fn requests(&self) -> Vec<ReceiverRequest> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    /// The payloads of all requests since the last look.
+    fn payloads(&self) -> Vec<Value> {
+        self.requests().iter().flat_map(payloads).collect()
+    }
+}
+
+fn payloads(request: &ReceiverRequest) -> Vec<Value> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    let data: Vec<&str> = match body["Records"].as_array() {
+        Some(records) => records.iter().map(|record| record["Data"].as_str().unwrap()).collect(),
+        None => vec![body["awslogs"]["data"].as_str().unwrap()],
+    };
+    let read = |data: &str| {
+        let mut text = String::new();
+        let compressed = STANDARD.decode(data).unwrap();
+        flate2::read::GzDecoder::new(&compressed[..]).read_to_string(&mut text).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    data.into_iter().map(read).collect()
+}
+
+/// (stream, message) of each event of data messages.
+fn events(payloads: &[Value]) -> Vec<(String, String)> {
+    let data = payloads.iter().filter(|payload| payload["messageType"] == "DATA_MESSAGE");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let of = |payload: &Value| {
+        let stream = text(&payload["logStream"]);
+        let messages = payload["logEvents"].as_array().unwrap().iter().map(|event| text(&event["message"]));
+        messages.map(|message| (stream.clone(), message)).collect::<Vec<_>>()
+    };
+    data.flat_map(of).collect()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(stream, message)| ((*stream).to_owned(), (*message).to_owned())).collect()
+}
+
+fn with_receiver(plane: &mut Plane) -> Arc<Fake> {
+    let fake = Arc::new(Fake::default());
+    plane.watch.subscriptions = Arc::new(Subscriptions::new(Arc::new(Arc::clone(&fake))));
+    fake
+}
+
+/// A plane whose catalog can be reopened, with group `g`, streams `s` and `t`, and a receiver.
+async fn subscribed() -> (Plane, Arc<Fake>) {
+    let mut plane = Plane::with(watch::logs::operations(), watch::notify::Settings::default()).await;
+    let fake = with_receiver(&mut plane);
+    plane.ok("CreateLogGroup", json!({"logGroupName": "g"})).await;
+    for stream in ["s", "t"] {
+        plane.ok("CreateLogStream", json!({"logGroupName": "g", "logStreamName": stream})).await;
+    }
+    (plane, fake)
+}
+
+fn filter(name: &str, pattern: &str, arn: &str) -> Value {
+    let mut filter = json!({"logGroupName": "g", "filterName": name, "filterPattern": pattern, "destinationArn": arn});
+    if arn != LAMBDA {
+        filter["roleArn"] = ROLE.into();
+    }
+    filter
+}
+
+#[tokio::test]
+async fn a_filter_is_put_described_limited_and_deleted() {
+    let (plane, fake) = subscribed().await;
+    let mut first = filter("first", "[ip, code=4*]", KINESIS);
+    first["distribution"] = "Random".into();
+    first["emitSystemFields"] = json!(["@aws.region"]);
+    plane.ok("PutSubscriptionFilter", first).await;
+    let probe = fake.payloads();
+    assert_eq!(probe.len(), 1);
+    assert_eq!((&probe[0]["messageType"], &probe[0]["owner"]), (&json!("CONTROL_MESSAGE"), &json!("CloudwatchLogs")));
+    plane.ok("PutSubscriptionFilter", filter("second", "", LAMBDA)).await;
+    let limit = error("LimitExceededException", "Resource limit exceeded.");
+    assert_eq!(plane.refused("PutSubscriptionFilter", filter("third", "", LAMBDA)).await, limit);
+    plane.ok("PutSubscriptionFilter", filter("second", "ERROR", LAMBDA)).await;
+    let described = plane.ok("DescribeSubscriptionFilters", json!({"logGroupName": "g"})).await;
+    assert_eq!(
+        described["subscriptionFilters"],
+        json!([
+            {"filterName": "first", "logGroupName": "g", "filterPattern": "[ip, code=4*]", "destinationArn": KINESIS,
+             "roleArn": ROLE, "distribution": "Random", "applyOnTransformedLogs": false, "creationTime": NOW,
+             "emitSystemFields": ["@aws.region"]},
+            {"filterName": "second", "logGroupName": "g", "filterPattern": "ERROR", "destinationArn": LAMBDA,
+             "distribution": "ByLogStream", "applyOnTransformedLogs": false, "creationTime": NOW},
+        ])
+    );
+    let page = plane.ok("DescribeSubscriptionFilters", json!({"logGroupName": "g", "limit": 1})).await;
+    let rest = json!({"logGroupName": "g", "limit": 1, "nextToken": page["nextToken"]});
+    let rest = plane.ok("DescribeSubscriptionFilters", rest).await;
+    assert_eq!((&rest["subscriptionFilters"][0]["filterName"], &rest["nextToken"]), (&json!("second"), &Value::Null));
+    plane.ok("DeleteSubscriptionFilter", json!({"logGroupName": "g", "filterName": "first"})).await;
+    assert_eq!(
+        plane.refused("DeleteSubscriptionFilter", json!({"logGroupName": "g", "filterName": "first"})).await,
+        error("ResourceNotFoundException", "The specified subscription filter does not exist.")
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_subscribed_is_refused_in_awss_words() {
+    let (plane, fake) = subscribed().await;
+    let invalid = |message: &str| error("InvalidParameterException", message);
+    let refused = async |filter: Value| plane.refused("PutSubscriptionFilter", filter).await;
+    let kinesis = "Could not deliver test message to specified Kinesis stream. Check if the given kinesis stream is in ACTIVE state.";
+    assert_eq!(refused(filter("f", "", NOWHERE)).await, invalid(kinesis));
+    fake.down(1);
+    assert_eq!(refused(filter("f", "", KINESIS)).await, invalid(kinesis));
+    fake.answer(500, "");
+    assert_eq!(
+        refused(filter("f", "", FIREHOSE)).await.1,
+        "Could not deliver test message to specified Firehose stream. Check if the given Firehose stream is in ACTIVE state."
+    );
+    assert_eq!(
+        refused(filter("f", "", "arn:aws:s3:::bucket/prefix")).await,
+        invalid("PutSubscriptionFilter operation cannot work with destinationArn for vendor s3")
+    );
+    let mut without_role = filter("f", "", KINESIS);
+    without_role.as_object_mut().unwrap().remove("roleArn");
+    assert_eq!(
+        refused(without_role).await,
+        invalid("destinationArn for vendor kinesis cannot be used without roleArn")
+    );
+    let mut with_role = filter("f", "", LAMBDA);
+    with_role["roleArn"] = ROLE.into();
+    assert_eq!(refused(with_role).await, invalid("destinationArn for vendor lambda cannot be used with roleArn"));
+    assert!(refused(filter("f", "{ $.a = ", LAMBDA)).await.1.starts_with("Invalid filter pattern"));
+    let mut criteria = filter("f", "", LAMBDA);
+    criteria["fieldSelectionCriteria"] = "@nothing = \"x\"".into();
+    assert!(refused(criteria).await.1.contains("@nothing"));
+    assert!(fake.requests().len() <= 1, "nothing was sent but what was answered 500");
+    let none = plane.ok("DescribeSubscriptionFilters", json!({"logGroupName": "g"})).await;
+    assert_eq!(none["subscriptionFilters"], json!([]));
+}
+
+#[tokio::test]
+async fn a_receiver_gets_what_matches_from_the_filter_on_with_the_ids_of_filter_log_events() {
+    let (plane, fake) = subscribed().await;
+    put(&plane, "s", &[(-10, "ERROR before the filter")]).await;
+    plane.ok("PutSubscriptionFilter", filter("f", "ERROR", KINESIS)).await;
+    fake.requests();
+    put(&plane, "s", &[(-5, "ERROR one"), (-4, "fine"), (-3, "ERROR two")]).await;
+    put(&plane, "t", &[(-9, "ERROR \"three\"")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    let requests = fake.requests();
+    assert_eq!(requests.len(), 1);
+    let body: Value = serde_json::from_slice(&requests[0].body).unwrap();
+    assert_eq!((&body["StreamName"], &body["Records"][0]["PartitionKey"]), (&json!("k"), &json!("s")));
+    let sent = payloads(&requests[0]);
+    let found = plane.ok("FilterLogEvents", json!({"logGroupName": "g", "filterPattern": "ERROR"})).await;
+    let id = |message: &str| {
+        let events = found["events"].as_array().unwrap();
+        events.iter().find(|event| event["message"] == message).unwrap()["eventId"].clone()
+    };
+    assert_eq!(
+        sent,
+        [
+            json!({"messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "g", "logStream": "s",
+                "subscriptionFilters": ["f"], "logEvents": [
+                    {"id": id("ERROR one"), "timestamp": NOW - 5, "message": "ERROR one"},
+                    {"id": id("ERROR two"), "timestamp": NOW - 3, "message": "ERROR two"}]}),
+            json!({"messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "g", "logStream": "t",
+                "subscriptionFilters": ["f"], "logEvents": [
+                    {"id": id("ERROR \"three\""), "timestamp": NOW - 9, "message": "ERROR \"three\""}]}),
+        ]
+    );
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    assert!(fake.requests().is_empty(), "nothing is sent twice");
+    let metrics = plane.watch.subscriptions.take_metrics(plane.watch.clock.now());
+    let values: Vec<(&str, f64)> = metrics.iter().map(|m| (m.series.name.as_str(), m.observation.stats().1)).collect();
+    assert_eq!(values[0], ("ForwardedLogEvents", 3.0));
+    assert!(matches!(values[1], ("ForwardedBytes", bytes) if bytes > 100.0), "{values:?}");
+}
+
+#[tokio::test]
+async fn columns_and_system_fields_are_extracted_and_other_regions_are_not_wanted() {
+    let (plane, fake) = subscribed().await;
+    let mut columns = filter("a", "[ip, code=4*]", LAMBDA);
+    columns["emitSystemFields"] = json!(["@aws.account", "@aws.region"]);
+    columns["fieldSelectionCriteria"] = "@aws.region IN [\"us-east-1\"]".into();
+    plane.ok("PutSubscriptionFilter", columns).await;
+    let mut elsewhere = filter("b", "", LAMBDA);
+    elsewhere["fieldSelectionCriteria"] = "@aws.region = \"eu-west-1\"".into();
+    plane.ok("PutSubscriptionFilter", elsewhere).await;
+    fake.requests();
+    put(&plane, "s", &[(0, "10.0.0.1 404"), (0, "10.0.0.1 200")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    let sent = fake.payloads();
+    assert_eq!(events(&sent), pairs(&[("s", "10.0.0.1 404")]));
+    assert_eq!(
+        sent[0]["logEvents"][0]["extractedFields"],
+        json!({"@aws.account": "123456789012", "@aws.region": "us-east-1", "code": "404", "ip": "10.0.0.1"})
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_lost_while_a_receiver_is_down_across_flushes_and_restarts() {
+    let (mut plane, fake) = subscribed().await;
+    plane.ok("PutSubscriptionFilter", filter("f", "", FIREHOSE)).await;
+    fake.requests();
+    let mut expected = Vec::new();
+    for n in 0..12 {
+        let message = format!("event {n}");
+        put(&plane, if n % 3 == 0 { "t" } else { "s" }, &[(n, &message)]).await;
+        expected.push((if n % 3 == 0 { "t" } else { "s" }.to_owned(), message));
+        if n % 4 == 1 {
+            plane.watch.store.flush().await.unwrap();
+        }
+        if n == 6 {
+            fake.down(1);
+            assert_eq!(deliver_due(&plane.watch).await, ["connection refused"]);
+            fake.answer(503, "");
+            assert_eq!(deliver_due(&plane.watch).await, ["it answered 503"]);
+            fake.requests();
+            plane.reopen().await;
+        }
+    }
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    let sent = events(&fake.payloads());
+    for stream in ["s", "t"] {
+        let of = |events: &[(String, String)]| events.iter().filter(|e| e.0 == stream).cloned().collect::<Vec<_>>();
+        assert_eq!(of(&sent), of(&expected));
+    }
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    assert!(fake.requests().is_empty());
+    let metrics = plane.watch.subscriptions.take_metrics(plane.watch.clock.now());
+    let errors = metrics.iter().find(|metric| metric.series.name == "DeliveryErrors").unwrap();
+    assert_eq!(errors.observation.stats().1, 14.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn running_deliveries_wait_longer_after_each_failure_and_resend_only_what_was_not_taken() {
+    let (plane, fake) = subscribed().await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let watch = plane.watch.clone();
+    let running = tokio::spawn(async move {
+        deliver(&watch, async {
+            let _ = stopped.await;
+        })
+        .await;
+    });
+    plane.ok("PutSubscriptionFilter", filter("f", "", KINESIS)).await;
+    fake.requests();
+    // The record of the first stream is throttled, that of the second is taken; then the receiver is down for a while.
+    fake.answer(
+        200,
+        r#"{"FailedRecordCount":1,"Records":[{"ErrorCode":"ProvisionedThroughputExceededException"},{}]}"#,
+    );
+    fake.down(20);
+    plane
+        .ok(
+            "PutLogEvents",
+            json!({"logGroupName": "g", "logStreamName": "s", "logEvents": [{"timestamp": NOW, "message": "a"}]}),
+        )
+        .await;
+    put(&plane, "t", &[(0, "b")]).await;
+    let mut sent = Vec::new();
+    while sent.iter().filter(|(stream, _)| stream == "s").count() < 2 || !sent.contains(&("t".into(), "b".into())) {
+        fake.arrived.notified().await;
+        sent.extend(events(&fake.payloads()));
+    }
+    put(&plane, "s", &[(1, "c")]).await;
+    fake.arrived.notified().await;
+    sent.extend(events(&fake.payloads()));
+    let of_s: Vec<&str> =
+        sent.iter().filter(|(stream, _)| stream == "s").map(|(_, message)| message.as_str()).collect();
+    assert_eq!(of_s, ["a", "a", "c"]);
+    stop.send(()).unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_logical_destination_leads_to_its_stream() {
+    let (plane, fake) = subscribed().await;
+    let put_destination = |target: &str| json!({"destinationName": "d", "targetArn": target, "roleArn": ROLE});
+    assert!(plane.refused("PutDestination", put_destination(LAMBDA)).await.1.contains("targetArn"));
+    assert!(plane.refused("PutDestination", put_destination(NOWHERE)).await.1.starts_with("Could not deliver"));
+    let made = plane.ok("PutDestination", put_destination(KINESIS)).await;
+    let arn = "arn:aws:logs:us-east-1:123456789012:destination:d";
+    assert_eq!(made["destination"]["arn"], arn);
+    let policy = json!({"destinationName": "d", "accessPolicy": "{\"Statement\":[]}"});
+    plane.ok("PutDestinationPolicy", policy).await;
+    let nonsense = json!({"destinationName": "d", "accessPolicy": "x"});
+    assert!(plane.refused("PutDestinationPolicy", nonsense).await.1.contains("JSON"));
+    let described = plane.ok("DescribeDestinations", json!({"DestinationNamePrefix": "d"})).await;
+    assert_eq!(described["destinations"][0]["accessPolicy"], "{\"Statement\":[]}");
+    assert_eq!(described["destinations"][0]["targetArn"], KINESIS);
+    assert_eq!(
+        plane.refused("PutSubscriptionFilter", filter("f", "", &format!("{arn}x"))).await.1,
+        "Could not deliver test message to specified destination. Check if the destination is valid."
+    );
+    plane.ok("PutSubscriptionFilter", filter("f", "", arn)).await;
+    fake.requests();
+    put(&plane, "s", &[(0, "a")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    let requests = fake.requests();
+    assert_eq!(requests[0].arn, KINESIS);
+    plane.ok("DeleteDestination", json!({"destinationName": "d"})).await;
+    put(&plane, "s", &[(1, "b")]).await;
+    assert_eq!(deliver_due(&plane.watch).await.len(), 1);
+    plane.ok("PutDestination", put_destination(FIREHOSE)).await;
+    fake.requests();
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    let requests = fake.requests();
+    assert_eq!((requests[0].arn.as_str(), events(&payloads(&requests[0]))), (FIREHOSE, pairs(&[("s", "b")])));
+}
+
+#[tokio::test]
+async fn an_account_policy_is_a_filter_of_all_groups_but_those_it_leaves_out() {
+    let (plane, fake) = subscribed().await;
+    let document =
+        json!({"DestinationArn": LAMBDA, "FilterPattern": "ERROR", "Distribution": "ByLogStream"}).to_string();
+    let policy = |name: &str| {
+        json!({"policyName": name, "policyType": "SUBSCRIPTION_FILTER_POLICY", "policyDocument": document,
+            "selectionCriteria": "LogGroupName NOT IN [\"left out\", \"g2\"]"})
+    };
+    let made = plane.ok("PutAccountPolicy", policy("p")).await;
+    assert_eq!(
+        (&made["accountPolicy"]["scope"], &made["accountPolicy"]["accountId"]),
+        (&json!("ALL"), &json!("123456789012"))
+    );
+    assert_eq!(plane.refused("PutAccountPolicy", policy("q")).await.0, "LimitExceededException");
+    fake.requests();
+    put(&plane, "s", &[(0, "ERROR in g")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    // Groups that are made later count as well.
+    for group in ["g1", "g2"] {
+        plane.ok("CreateLogGroup", json!({"logGroupName": group})).await;
+        plane.ok("CreateLogStream", json!({"logGroupName": group, "logStreamName": "s"})).await;
+        let events =
+            json!([{"timestamp": NOW, "message": format!("ERROR in {group}")}, {"timestamp": NOW, "message": "fine"}]);
+        plane.ok("PutLogEvents", json!({"logGroupName": group, "logStreamName": "s", "logEvents": events})).await;
+    }
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    let sent = fake.payloads();
+    assert_eq!(events(&sent), pairs(&[("s", "ERROR in g"), ("s", "ERROR in g1")]));
+    assert_eq!(sent[1]["logGroup"], "g1");
+    assert_eq!(
+        (&sent[1]["subscriptionFilters"], &sent[1]["policyLevel"]),
+        (&json!(["p"]), &json!("ACCOUNT_LEVEL_POLICY"))
+    );
+    let ask = json!({"policyType": "SUBSCRIPTION_FILTER_POLICY", "policyName": "p"});
+    let described = plane.ok("DescribeAccountPolicies", ask.clone()).await;
+    assert_eq!(described["accountPolicies"][0]["policyDocument"], document);
+    plane.ok("DeleteAccountPolicy", ask.clone()).await;
+    assert_eq!(plane.refused("DeleteAccountPolicy", ask).await.0, "ResourceNotFoundException");
+    put(&plane, "s", &[(1, "ERROR after")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn resource_policies_are_kept_and_changed_by_revision() {
+    let (plane, _) = subscribed().await;
+    let document = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let made = plane.ok("PutResourcePolicy", json!({"policyName": "p", "policyDocument": document})).await;
+    assert_eq!(made["resourcePolicy"]["policyScope"], "ACCOUNT");
+    let arn = "arn:aws:logs:us-east-1:123456789012:log-group:g";
+    let of_group = plane.ok("PutResourcePolicy", json!({"resourceArn": arn, "policyDocument": document})).await;
+    let again = json!({"resourceArn": arn, "policyDocument": "{}"});
+    assert_eq!(plane.refused("PutResourcePolicy", again.clone()).await.0, "OperationAbortedException");
+    let mut expecting = again;
+    expecting["expectedRevisionId"] = of_group["revisionId"].clone();
+    let changed = plane.ok("PutResourcePolicy", expecting.clone()).await;
+    assert_ne!(changed["revisionId"], of_group["revisionId"]);
+    assert_eq!(plane.refused("PutResourcePolicy", expecting).await.0, "OperationAbortedException");
+    let all = plane.ok("DescribeResourcePolicies", json!({})).await;
+    assert_eq!(all["resourcePolicies"].as_array().unwrap().len(), 1);
+    let of_group = plane.ok("DescribeResourcePolicies", json!({"resourceArn": arn})).await;
+    assert_eq!(of_group["resourcePolicies"][0]["policyDocument"], "{}");
+    let delete = json!({"resourceArn": arn, "expectedRevisionId": changed["revisionId"]});
+    plane.ok("DeleteResourcePolicy", delete).await;
+    plane.ok("DeleteResourcePolicy", json!({"policyName": "p"})).await;
+    assert_eq!(plane.refused("DeleteResourcePolicy", json!({"policyName": "p"})).await.0, "ResourceNotFoundException");
+    for n in 0..10 {
+        plane.ok("PutResourcePolicy", json!({"policyName": format!("p{n}"), "policyDocument": document})).await;
+    }
+    let eleventh = json!({"policyName": "p10", "policyDocument": document});
+    assert_eq!(plane.refused("PutResourcePolicy", eleventh).await.0, "LimitExceededException");
+    assert!(
+        plane.refused("PutResourcePolicy", json!({"policyName": "x", "policyDocument": "x"})).await.1.contains("JSON")
+    );
+}
