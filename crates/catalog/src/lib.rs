@@ -18,6 +18,7 @@ mod insight_rules;
 mod log_groups;
 mod log_ids;
 mod log_streams;
+mod metric_filters;
 mod metric_queries;
 mod metric_streams;
 mod mute_rules;
@@ -41,6 +42,10 @@ pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};
 pub use log_ids::{LogTarget, LogTargetFound};
 pub use log_streams::{LogStream, StreamCreated};
+pub use metric_filters::{
+    LogMetricFilter, MetricFilterDeletion, MetricFilterLimits, MetricFilterPut, MetricFilterQuery,
+    MetricTransformation, NewLogMetricFilter,
+};
 pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySummary};
 pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
 pub use mute_rules::MuteRule;

@@ -23,6 +23,8 @@ pub struct LogGroup {
     pub kms_key_id: Option<String>,
     /// True when deleting it is refused.
     pub deletion_protected: bool,
+    /// How many metric filters it has.
+    pub metric_filters: i64,
 }
 
 impl LogGroup {
@@ -58,7 +60,8 @@ pub enum LogDeletion {
     Protected,
 }
 
-const COLUMNS: &str = "id, name, created_at, retention_days, class, kms_key_id, deletion_protected";
+const COLUMNS: &str = "id, name, created_at, retention_days, class, kms_key_id, deletion_protected, \
+                       (SELECT COUNT(*) FROM metric_filters f WHERE f.group_id = log_groups.id) AS metric_filters";
 
 #[derive(FromRow)]
 struct Row {
@@ -69,6 +72,7 @@ struct Row {
     class: String,
     kms_key_id: Option<String>,
     deletion_protected: i64,
+    metric_filters: i64,
 }
 
 impl From<Row> for LogGroup {
@@ -81,6 +85,7 @@ impl From<Row> for LogGroup {
             class: row.class,
             kms_key_id: row.kms_key_id,
             deletion_protected: row.deletion_protected != 0,
+            metric_filters: row.metric_filters,
         }
     }
 }
