@@ -34,6 +34,8 @@ pub struct Watch {
     pub notify: Arc<notify::Notify>,
     /// Models of anomaly detection bands, trained lately.
     pub bands: Arc<metric_data::Models>,
+    /// Metric filters of log groups, ready to match.
+    pub group_filters: Arc<logs::GroupFilters>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

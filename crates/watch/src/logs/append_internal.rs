@@ -1,15 +1,17 @@
 //! Log events of Trailwatch itself, which need no caller and find their group and stream ready.
 
+use super::append::{Destination, append};
 use crate::Watch;
 use catalog::{LogTarget, LogTargetFound, NewLogGroup};
-use model::{Batch, LogEvent, Scope, Timestamp, arn};
+use model::{LogEvent, Scope, Timestamp, arn};
 use std::collections::BTreeMap;
 use wire::ApiError;
 
 /// Attempts to find or make group and stream while someone keeps deleting them.
 const ATTEMPTS: usize = 3;
 
-/// Stores `lines` in a stream, creating group and stream when they are absent. AWS's limits on batches do not hold here.
+/// Stores `lines` in a stream, creating group and stream when they are absent. Metric filters and the
+/// embedded metric format hold for them as for events of clients; AWS's limits on batches do not.
 pub async fn append_internal(
     watch: &Watch,
     scope: &Scope,
@@ -28,7 +30,7 @@ pub async fn append_internal(
     };
     let logs: Vec<LogEvent> = lines.into_iter().map(record).collect();
     if !logs.is_empty() {
-        watch.store.append(Batch { logs, ..Batch::default() }).await?;
+        append(watch, Destination { scope, group_name, target, extracts_metrics: true }, logs, now).await?;
     }
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use super::tags;
 use super::{
-    create_log_group, create_log_stream, delete_log_group, delete_log_stream, describe_log_groups,
-    describe_log_streams, filter_log_events, get_log_events, list_log_groups, put_log_events,
-    put_log_group_deletion_protection, retention_policy, test_metric_filter,
+    create_log_group, create_log_stream, delete_log_group, delete_log_stream, delete_metric_filter,
+    describe_log_groups, describe_log_streams, describe_metric_filters, filter_log_events, get_log_events,
+    list_log_groups, put_log_events, put_log_group_deletion_protection, put_metric_filter, retention_policy,
+    test_metric_filter,
 };
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
@@ -21,9 +22,11 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::CreateLogStream, create_log_stream::create_log_stream),
         operation!(Write, Management, logs::DeleteLogGroup, delete_log_group::delete_log_group),
         operation!(Write, Management, logs::DeleteLogStream, delete_log_stream::delete_log_stream),
+        operation!(Write, Management, logs::DeleteMetricFilter, delete_metric_filter::delete_metric_filter),
         operation!(Write, Management, logs::DeleteRetentionPolicy, retention_policy::delete_retention_policy),
         operation!(List, Management, logs::DescribeLogGroups, describe_log_groups::describe_log_groups),
         operation!(List, Management, logs::DescribeLogStreams, describe_log_streams::describe_log_streams),
+        operation!(List, Management, logs::DescribeMetricFilters, describe_metric_filters::describe_metric_filters),
         operation!(Read, EVENTS, logs::FilterLogEvents, filter_log_events::filter_log_events),
         operation!(Read, EVENTS, logs::GetLogEvents, get_log_events::get_log_events),
         operation!(List, Management, logs::ListLogGroups, list_log_groups::list_log_groups),
@@ -36,6 +39,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
             logs::PutLogGroupDeletionProtection,
             put_log_group_deletion_protection::put_log_group_deletion_protection
         ),
+        operation!(Write, Management, logs::PutMetricFilter, put_metric_filter::put_metric_filter),
         operation!(Write, Management, logs::PutRetentionPolicy, retention_policy::put_retention_policy),
         operation!(Tagging, Management, logs::TagLogGroup, tags::tag_log_group),
         operation!(Tagging, Management, logs::TagResource, tags::tag_resource),

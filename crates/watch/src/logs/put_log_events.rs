@@ -1,16 +1,17 @@
 //! PutLogEvents: stores a batch of events in a stream; what is too old, too new or expired is left out and told.
 //!
 //! The whole batch is refused when it is too large, not in chronological order, or when its acceptable events span more
-//! than 24 hours. Sequence tokens are accepted and ignored, as on AWS since 2023. A wrong entity is told, and the events
+//! than 24 hours. Metrics that follow from the events are stored with them (`append.rs`). Sequence tokens are accepted and ignored, as on AWS since 2023. A wrong entity is told, and the events
 //! are stored all the same; a right one is not kept.
 
+use super::append::{Destination, append};
 use super::errors::{group_not_found, invalid, stream_not_found};
 use crate::{Watch, entity};
 use catalog::{LogTarget, LogTargetFound};
 use model::limits::{
     LOG_BATCH_BYTES_MAX, LOG_BATCH_SPAN_MS_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_FUTURE_MS_MAX, LOG_PAST_MS_MAX,
 };
-use model::{Batch, Caller, LogEvent, Timestamp};
+use model::{Caller, LogEvent, Timestamp};
 use std::ops::Range;
 use wire::ApiError;
 use wire::logs::{
@@ -33,10 +34,8 @@ pub(super) async fn put_log_events(
         sequence_token(target.stream.0)
     } else {
         let logs = log_events(input.log_events, accepted, target, now);
-        // A deletion that commits after the lookup makes this call one that came just before it: the events go to ids
-        // that no name leads to any more, and maintenance frees them.
-        let appended = watch.store.append(Batch { logs, ..Batch::default() }).await?;
-        sequence_token(appended.first_log_sequence)
+        let (scope, group_name) = (&caller.scope, input.log_group_name.as_str());
+        append(watch, Destination { scope, group_name, target, extracts_metrics: true }, logs, now).await?
     };
     Ok(PutLogEventsResponse {
         next_sequence_token: Some(token),
