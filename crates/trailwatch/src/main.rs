@@ -15,6 +15,7 @@ mod host;
 mod http;
 mod import;
 mod keys;
+mod log_delivery;
 mod operations;
 mod promql;
 mod real;

@@ -3,13 +3,13 @@
 //! Both ride in the batch of their events, so that no crash parts them. Groups without metric filters and events that are no
 //! documents of the format cost two searches for a word. What may take long runs on a thread of its own.
 
+use super::emf;
 use super::group_filters::ReadyFilter;
 use super::metric_filter::Seen;
 use super::tally::Tally;
-use super::{emf, put_log_events};
 use crate::Watch;
 use catalog::LogTarget;
-use model::{Batch, Datapoint, LogEvent, Scope, Timestamp};
+use model::{Batch, Datapoint, GroupId, LogEvent, Scope, Timestamp};
 use std::sync::Arc;
 use wire::ApiError;
 
@@ -29,46 +29,99 @@ pub(super) struct Destination<'a> {
     pub(super) extracts_metrics: bool,
 }
 
+/// Events with what follows from them, not stored yet.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The events.
+    pub logs: Vec<LogEvent>,
+    /// What follows from them.
+    pub datapoints: Vec<Datapoint>,
+    /// What is to be done once both are stored.
+    pub receipt: Receipt,
+}
+
+/// What metric filters are to take note of once the events are stored.
+#[derive(Debug)]
+#[must_use]
+pub struct Receipt(Option<Box<Noted>>);
+
+#[derive(Debug)]
+struct Noted {
+    group: GroupId,
+    group_name: String,
+    now: Timestamp,
+    seen: Vec<(ReadyFilter, Seen)>,
+    /// Values that found no room.
+    dropped: u64,
+}
+
 /// Makes events durable, with their datapoints; gives a number that rises with every append.
 pub(super) async fn append(
     watch: &Watch,
     to: Destination<'_>,
     logs: Vec<LogEvent>,
     now: Timestamp,
-) -> Result<String, ApiError> {
+) -> Result<u64, ApiError> {
+    let Prepared { logs, datapoints, receipt } = prepare(watch, to, logs, now).await?;
+    // A deletion that commits after the lookup makes this call one that came just before it: the events go to ids
+    // that no name leads to any more, and maintenance frees them.
+    let appended = watch.store.append(Batch { logs, datapoints, ..Batch::default() }).await?;
+    receipt.stored(watch).await;
+    Ok(appended.first_log_sequence)
+}
+
+/// Finds what follows from events.
+pub(super) async fn prepare(
+    watch: &Watch,
+    to: Destination<'_>,
+    logs: Vec<LogEvent>,
+    now: Timestamp,
+) -> Result<Prepared, ApiError> {
     let filters = watch.group_filters.of(&watch.catalog, to.scope, to.target).await?;
     let documents = if to.extracts_metrics { documents(&logs) } else { Vec::new() };
     if filters.is_empty() && documents.is_empty() {
-        // A deletion that commits after the lookup makes this call one that came just before it: the events go to ids
-        // that no name leads to any more, and maintenance frees them.
-        let appended = watch.store.append(Batch { logs, ..Batch::default() }).await?;
-        return Ok(put_log_events::sequence_token(appended.first_log_sequence));
+        return Ok(Prepared { logs, datapoints: Vec::new(), receipt: Receipt(None) });
     }
     let is_short = is_short(&logs, &filters, &documents);
     let (scope, group_name) = (to.scope.clone(), to.group_name.to_owned());
-    let work = Work { logs, documents, filters, scope, group_name, now };
-    let derived = if is_short {
-        work.derive()
-    } else {
-        let deriving = tokio::task::spawn_blocking(move || work.derive());
-        deriving.await.map_err(|error| store::Error::Bug(format!("derive metrics: {error}")))?
-    };
-    let Derived { logs, datapoints, seen, dropped } = derived;
-    let appended = watch.store.append(Batch { logs, datapoints, ..Batch::default() }).await?;
-    if dropped > 0 {
-        tracing::warn!(
-            log_group = to.group_name,
-            values = dropped,
-            "log events make too many metrics; some are dropped"
-        );
+    let work = Work { logs, documents, filters, scope, group: to.target.group, group_name, now };
+    if is_short {
+        return Ok(work.derive());
     }
-    for (filter, seen) in seen {
-        filter.filter.remember(&seen);
-        if seen.switched_off {
-            switch_off(watch, to, &filter, now).await;
+    let deriving = tokio::task::spawn_blocking(move || work.derive());
+    Ok(deriving.await.map_err(|error| store::Error::Bug(format!("derive metrics: {error}")))?)
+}
+
+impl Receipt {
+    /// Takes note: the events are stored.
+    pub async fn stored(self, watch: &Watch) {
+        let Some(noted) = self.0 else { return };
+        let (log_group, values) = (&noted.group_name, noted.dropped);
+        if values > 0 {
+            tracing::warn!(log_group, values, "log events make too many metrics; some are dropped");
+        }
+        for (filter, seen) in &noted.seen {
+            filter.filter.remember(seen);
+            if seen.switched_off {
+                noted.switch_off(watch, filter).await;
+            }
         }
     }
-    Ok(put_log_events::sequence_token(appended.first_log_sequence))
+}
+
+impl Noted {
+    /// Notes in the catalog what the filter has decided for itself. What fails is decided again after the next start.
+    async fn switch_off(&self, watch: &Watch, filter: &ReadyFilter) {
+        let (log_group, name) = (&self.group_name, &filter.name);
+        tracing::warn!(
+            log_group,
+            filter = name,
+            "metric filter makes too many values of dimensions; it is off until it is put again"
+        );
+        if let Err(error) = watch.catalog.disable_metric_filter(self.group, filter.id, self.now).await {
+            tracing::warn!(%error, filter = name, "note that a metric filter is off");
+        }
+    }
 }
 
 /// Positions of the events that may be documents of the embedded metric format.
@@ -84,42 +137,20 @@ fn is_short(logs: &[LogEvent], filters: &[ReadyFilter], documents: &[usize]) -> 
         && !filters.iter().any(|ready| ready.filter.has_regex())
 }
 
-/// Notes in the catalog what the filter has decided for itself. What fails is decided again after the next start.
-async fn switch_off(watch: &Watch, to: Destination<'_>, filter: &ReadyFilter, now: Timestamp) {
-    let name = &filter.name;
-    tracing::warn!(
-        log_group = to.group_name,
-        filter = name,
-        "metric filter makes too many values of dimensions; it is off until it is put again"
-    );
-    if let Err(error) = watch.catalog.disable_metric_filter(to.target.group, filter.id, now).await {
-        tracing::warn!(%error, filter = name, "note that a metric filter is off");
-    }
-}
-
 /// One batch and what is to be found in it.
 struct Work {
     logs: Vec<LogEvent>,
     documents: Vec<usize>,
     filters: Arc<[ReadyFilter]>,
     scope: Scope,
+    group: GroupId,
     group_name: String,
     now: Timestamp,
 }
 
-/// What follows from a batch.
-struct Derived {
-    logs: Vec<LogEvent>,
-    datapoints: Vec<Datapoint>,
-    /// What the filters are to take note of once the batch is stored.
-    seen: Vec<(ReadyFilter, Seen)>,
-    /// Values that found no room.
-    dropped: u64,
-}
-
 impl Work {
-    fn derive(self) -> Derived {
-        let Work { logs, documents, filters, scope, group_name, now } = self;
+    fn derive(self) -> Prepared {
+        let Work { logs, documents, filters, scope, group, group_name, now } = self;
         let mut tally = Tally::default();
         let mut errors = emf::Errors::default();
         for event in documents.iter().filter_map(|&at| logs.get(at)) {
@@ -129,6 +160,7 @@ impl Work {
         let seen = filters.iter().map(|ready| (ready.clone(), ready.filter.count(&logs, now, &mut tally)));
         let seen: Vec<_> = seen.filter(|(_, seen)| *seen != Seen::default()).collect();
         let dropped = tally.dropped();
-        Derived { logs, datapoints: tally.datapoints(), seen, dropped }
+        let receipt = Receipt(Some(Box::new(Noted { group, group_name, now, seen, dropped })));
+        Prepared { logs, datapoints: tally.datapoints(), receipt }
     }
 }

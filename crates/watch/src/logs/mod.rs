@@ -30,7 +30,8 @@ mod tags;
 mod tally;
 mod test_metric_filter;
 
-pub use append_internal::append_internal;
+pub use append::{Prepared, Receipt};
+pub use append_internal::{append_internal, prepare_delivery};
 pub use group_filters::GroupFilters;
 pub use kept_logs::{KeptLogs, forget_deleted_logs, kept_logs};
 pub use operations::operations;

@@ -35,7 +35,9 @@ pub(super) async fn put_log_events(
     } else {
         let logs = log_events(input.log_events, accepted, target, now);
         let (scope, group_name) = (&caller.scope, input.log_group_name.as_str());
-        append(watch, Destination { scope, group_name, target, extracts_metrics: true }, logs, now).await?
+        sequence_token(
+            append(watch, Destination { scope, group_name, target, extracts_metrics: true }, logs, now).await?,
+        )
     };
     Ok(PutLogEventsResponse {
         next_sequence_token: Some(token),
