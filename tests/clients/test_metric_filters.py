@@ -181,6 +181,31 @@ def test_patterns_of_the_cis_benchmark(logs, cloudwatch):
     assert of("AuthorizeSecurityGroupIngress") == {0}
 
 
+def test_the_way_of_the_cis_benchmark(server, logs, cloudtrail, cloudwatch):
+    """A trail delivers into a log group, a metric filter counts there, an alarm sees it."""
+    logs.create_log_group(logGroupName="/cis/trail")
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="/cis/trail")["logGroups"]
+    role = f"arn:aws:iam::{group['arn'].split(':')[4]}:role/CloudTrailToLogs"
+    cloudtrail.create_trail(Name="cis", S3BucketName="bucket", CloudWatchLogsLogGroupArn=group["arn"], CloudWatchLogsRoleArn=role)
+    cloudtrail.start_logging(Name="cis")
+    pattern = "{ ($.eventName = CreateTrail) || ($.eventName = UpdateTrail) || ($.eventName = DeleteTrail) || ($.eventName = StartLogging) || ($.eventName = StopLogging) }"
+    put_filter(logs, "/cis/trail", "trail-changes", pattern, namespace="CISTrail")
+    cloudwatch.put_metric_alarm(
+        AlarmName="trail-changes", Namespace="CISTrail", MetricName="trail-changes", Statistic="Sum", Period=300,
+        EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold", TreatMissingData="notBreaching",
+    )
+    cloudtrail.update_trail(Name="cis", S3KeyPrefix="changed")
+    assert totals(cloudwatch, "CISTrail", "trail-changes") == (1, 1)
+    found = logs.filter_log_events(logGroupName="/cis/trail", filterPattern="{ $.eventName = UpdateTrail }")["events"]
+    (event,) = found
+    assert event["logStreamName"].endswith("_CloudTrail_" + server.exports["AWS_DEFAULT_REGION"])
+    assert json.loads(event["message"])["requestParameters"]["s3KeyPrefix"] == "changed"
+    assert "LatestCloudWatchLogsDeliveryTime" in cloudtrail.get_trail_status(Name="cis")
+    state = lambda: cloudwatch.describe_alarms(AlarmNames=["trail-changes"])["MetricAlarms"][0]["StateValue"]  # noqa: E731
+    wait_until(lambda: state() == "ALARM", 120, "the alarm sees the change")
+    cloudtrail.delete_trail(Name="cis")
+
+
 def document(namespace, at=None, **members):
     at = at or int(time.time() * 1000)
     directive = {"Namespace": namespace, "Dimensions": [["Op"], []], "Metrics": [{"Name": "Latency", "Unit": "Milliseconds"}]}

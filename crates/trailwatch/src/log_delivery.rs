@@ -44,3 +44,6 @@ impl Deliveries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
