@@ -90,6 +90,18 @@ pub fn log_line(random: &mut Random) -> String {
     }
 }
 
+/// One document of the embedded metric format of about 350 bytes: two metrics, two sets of dimensions.
+pub fn emf_line(random: &mut Random, at_ms: i64) -> String {
+    format!(
+        "{{\"_aws\":{{\"Timestamp\":{at_ms},\"CloudWatchMetrics\":[{{\"Namespace\":\"Bench/Emf\",\"Dimensions\":[[\"service\"],[\"service\",\"path\"]],\"Metrics\":[{{\"Name\":\"Latency\",\"Unit\":\"Milliseconds\"}},{{\"Name\":\"Requests\",\"Unit\":\"Count\"}}]}}]}},\"service\":\"{}\",\"path\":\"{}\",\"Latency\":{},\"Requests\":1,\"request_id\":\"{:016x}{:016x}\"}}",
+        random.pick(&SERVICES),
+        random.pick(&PATHS),
+        random.below(3_000),
+        random.next(),
+        random.next()
+    )
+}
+
 /// A PutLogEvents body and the bytes of message text in it.
 pub struct LogBody {
     /// JSON.
@@ -110,11 +122,23 @@ pub fn put_log_events(
     events_max: usize,
     mark: Option<&str>,
 ) -> LogBody {
+    put_lines(group, stream, end_ms, events_max, mark, || log_line(random))
+}
+
+/// The same with lines of one's own.
+pub fn put_lines(
+    group: &str,
+    stream: &str,
+    end_ms: i64,
+    events_max: usize,
+    mark: Option<&str>,
+    mut next_line: impl FnMut() -> String,
+) -> LogBody {
     const BATCH_BYTES_MAX: usize = 1_048_576 - 1024;
     let mut lines = Vec::new();
     let mut batch_bytes = 0;
     while lines.len() < events_max {
-        let line = log_line(random);
+        let line = next_line();
         if batch_bytes + line.len() + 26 > BATCH_BYTES_MAX {
             break;
         }
@@ -310,6 +334,17 @@ mod tests {
         let events = read["logEvents"].as_array().unwrap();
         assert_eq!(events.len() as u64, body.events);
         assert_eq!(events.iter().filter(|e| e["message"].as_str().unwrap().contains("needle")).count(), 1);
+    }
+
+    #[test]
+    fn documents_of_the_embedded_metric_format_are_json() {
+        let line = emf_line(&mut Random::new(1), 1_767_323_045_000);
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let directive = &read["_aws"]["CloudWatchMetrics"][0];
+        for name in ["Latency", "Requests"] {
+            assert!(read[name].is_number() && directive["Metrics"].to_string().contains(name));
+        }
+        assert_eq!(directive["Dimensions"][1], serde_json::json!(["service", "path"]));
     }
 
     #[test]

@@ -68,6 +68,16 @@ pub const ALL: &[Workload] = &[
         prepare: |r, now| put_log_events(r, now, 100, 64),
     },
     Workload {
+        name: "put-log-events-filters",
+        about: "PutLogEvents: 100 lines into a group with 5 metric filters; put-log-events-100 is the same without",
+        prepare: put_log_events_filters,
+    },
+    Workload {
+        name: "put-log-events-emf",
+        about: "PutLogEvents: 100 documents of the embedded metric format, 2 metrics x 2 sets of dimensions",
+        prepare: put_log_events_emf,
+    },
+    Workload {
         name: "put-metric-data-json-20",
         about: "PutMetricData: awsJson, 20 datums",
         prepare: |r, now| put_metric_data(r, now, 20, json),
@@ -189,17 +199,54 @@ fn lookup_events(_: Random, _: i64) -> Prepared {
 }
 
 fn put_log_events(mut random: Random, now: i64, events_max: usize, bodies_count: usize) -> Prepared {
+    put_lines("/bench/put", now, events_max, bodies_count, || bodies::log_line(&mut random))
+}
+
+/// Calls that put lines into a group, each into a stream of its own.
+fn put_lines(
+    group: &str,
+    now: i64,
+    events_max: usize,
+    bodies_count: usize,
+    mut next_line: impl FnMut() -> String,
+) -> Prepared {
     let mut load = Vec::new();
     let mut calls = Vec::new();
     for index in 0..bodies_count {
         let stream = format!("stream-{events_max}-{index}");
-        load.extend(group_and_stream("/bench/put", &stream));
-        let made = bodies::put_log_events(&mut random, "/bench/put", &stream, now, events_max, None);
+        load.extend(group_and_stream(group, &stream));
+        let made = bodies::put_lines(group, &stream, now, events_max, None, &mut next_line);
         let mut call = logs("PutLogEvents", made.json);
         (call.records, call.bytes) = (made.events, made.text_bytes);
         calls.push(call);
     }
     Prepared { load, calls, expected: None }
+}
+
+/// Metric filters as they are in use, on what the lines hold: pattern, value and dimensions.
+const METRIC_FILTERS: [(&str, &str, &str); 5] = [
+    ("ERROR", "1", ""),
+    ("{ $.status = 500 }", "$.latency_ms", r#","dimensions":{"Service":"$.service"}"#),
+    (r#"{ ($.level = "ERROR") && ($.service = "payments") }"#, "1", r#","defaultValue":0"#),
+    ("[host, ident, user, time, request, status = 5*, bytes, ...]", "$bytes", ""),
+    (r#""Accepted publickey" -root"#, "1", ""),
+];
+
+fn put_log_events_filters(mut random: Random, now: i64) -> Prepared {
+    const GROUP: &str = "/bench/filters";
+    let mut prepared = put_lines(GROUP, now, 100, 64, || bodies::log_line(&mut random));
+    for (number, (pattern, value, more)) in METRIC_FILTERS.into_iter().enumerate() {
+        let pattern = serde_json::to_string(pattern).unwrap_or_default();
+        let body = format!(
+            r#"{{"logGroupName":"{GROUP}","filterName":"f{number}","filterPattern":{pattern},"metricTransformations":[{{"metricName":"f{number}","metricNamespace":"Bench/Filters","metricValue":"{value}"{more}}}]}}"#
+        );
+        prepared.load.push(logs("PutMetricFilter", body.into_bytes()));
+    }
+    prepared
+}
+
+fn put_log_events_emf(mut random: Random, now: i64) -> Prepared {
+    put_lines("/bench/emf", now, 100, 64, || bodies::emf_line(&mut random, now))
 }
 
 fn put_metric_data(mut random: Random, now: i64, datums: usize, encode: fn(&str, &[Datum]) -> (Call, u64)) -> Prepared {

@@ -23,6 +23,7 @@ mod log_queries;
 mod log_resource_policies;
 mod log_streams;
 mod lookup_tables;
+mod metric_filters;
 mod metric_queries;
 mod metric_streams;
 mod mute_rules;
@@ -54,6 +55,10 @@ pub use log_queries::{LogQuery, LogQueryEnd};
 pub use log_resource_policies::{LogResourcePolicy, LogResourcePolicyChange};
 pub use log_streams::{LogStream, StreamCreated};
 pub use lookup_tables::LookupTable;
+pub use metric_filters::{
+    LogMetricFilter, MetricFilterDeletion, MetricFilterLimits, MetricFilterPut, MetricFilterQuery,
+    MetricTransformation, NewLogMetricFilter,
+};
 pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySummary};
 pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
 pub use mute_rules::MuteRule;

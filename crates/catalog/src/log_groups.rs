@@ -25,6 +25,8 @@ pub struct LogGroup {
     pub deletion_protected: bool,
     /// True when events may be sent to it with a bearer token.
     pub bearer_enabled: bool,
+    /// How many metric filters it has.
+    pub metric_filters: i64,
 }
 
 impl LogGroup {
@@ -60,7 +62,8 @@ pub enum LogDeletion {
     Protected,
 }
 
-const COLUMNS: &str = "id, name, created_at, retention_days, class, kms_key_id, deletion_protected, bearer_enabled";
+const COLUMNS: &str = "id, name, created_at, retention_days, class, kms_key_id, deletion_protected, bearer_enabled, \
+                       (SELECT COUNT(*) FROM metric_filters f WHERE f.group_id = log_groups.id) AS metric_filters";
 
 #[derive(FromRow)]
 struct Row {
@@ -72,6 +75,7 @@ struct Row {
     kms_key_id: Option<String>,
     deletion_protected: i64,
     bearer_enabled: i64,
+    metric_filters: i64,
 }
 
 impl From<Row> for LogGroup {
@@ -85,6 +89,7 @@ impl From<Row> for LogGroup {
             kms_key_id: row.kms_key_id,
             deletion_protected: row.deletion_protected != 0,
             bearer_enabled: row.bearer_enabled != 0,
+            metric_filters: row.metric_filters,
         }
     }
 }

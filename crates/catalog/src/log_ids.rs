@@ -18,6 +18,8 @@ pub struct LogTarget {
     pub stream: StreamId,
     /// How long the group keeps events, milliseconds; `None` keeps them forever.
     pub retention_ms: Option<i64>,
+    /// 0 when the group has no metric filters; else a number that rises with every change of them.
+    pub metric_filters: u64,
 }
 
 /// What a lookup of a group and a stream by name found.
@@ -49,6 +51,7 @@ struct Cached {
 struct CachedGroup {
     id: GroupId,
     retention_ms: Option<i64>,
+    metric_filters: u64,
     streams: HashMap<String, StreamId>,
 }
 
@@ -73,7 +76,8 @@ impl LogIds {
         let cached = self.read();
         let found = cached.groups.get(group_key).and_then(|group| {
             let stream = *group.streams.get(stream)?;
-            Some(LogTarget { group: group.id, stream, retention_ms: group.retention_ms })
+            let CachedGroup { id, retention_ms, metric_filters, .. } = *group;
+            Some(LogTarget { group: id, stream, retention_ms, metric_filters })
         });
         found.ok_or(cached.generation)
     }
@@ -88,9 +92,9 @@ impl LogIds {
             cached.groups.clear();
             cached.streams = 0;
         }
-        let LogTarget { group, stream: stream_id, retention_ms } = target;
+        let LogTarget { group: id, stream: stream_id, retention_ms, metric_filters } = target;
         let entry = cached.groups.entry(group_key);
-        let entry = entry.or_insert_with(|| CachedGroup { id: group, retention_ms, streams: HashMap::new() });
+        let entry = entry.or_insert_with(|| CachedGroup { id, retention_ms, metric_filters, streams: HashMap::new() });
         if entry.streams.insert(stream.to_owned(), stream_id).is_none() {
             cached.streams += 1;
         }
@@ -118,8 +122,8 @@ impl Catalog {
             Ok(target) => return Ok(LogTargetFound::Found(target)),
             Err(generation) => generation,
         };
-        let row: Option<(i64, Option<i64>, Option<i64>)> = sqlx::query_as(
-            "SELECT g.id, g.retention_days, s.id FROM log_groups g \
+        let row: Option<(i64, Option<i64>, i64, Option<i64>)> = sqlx::query_as(
+            "SELECT g.id, g.retention_days, g.metric_filters_version, s.id FROM log_groups g \
              LEFT JOIN log_streams s ON s.group_id = g.id AND s.name = $4 \
              WHERE g.account = $1 AND g.region = $2 AND g.name = $3",
         )
@@ -129,12 +133,15 @@ impl Catalog {
         .bind(stream)
         .fetch_optional(&self.pool)
         .await?;
-        let Some((group_id, retention_days, stream_id)) = row else { return Ok(LogTargetFound::NoGroup) };
+        let Some((group_id, retention_days, metric_filters, stream_id)) = row else {
+            return Ok(LogTargetFound::NoGroup);
+        };
         let Some(stream_id) = stream_id else { return Ok(LogTargetFound::NoStream) };
         let target = LogTarget {
             group: GroupId(group_id as u64),
             stream: StreamId(stream_id as u64),
             retention_ms: retention_days.map(|days| days.saturating_mul(DAY)),
+            metric_filters: metric_filters as u64,
         };
         self.log_ids.keep(group_key, stream, target, generation);
         Ok(LogTargetFound::Found(target))
@@ -145,7 +152,8 @@ impl Catalog {
 mod tests {
     use super::*;
 
-    const TARGET: LogTarget = LogTarget { group: GroupId(1), stream: StreamId(2), retention_ms: None };
+    const TARGET: LogTarget =
+        LogTarget { group: GroupId(1), stream: StreamId(2), retention_ms: None, metric_filters: 3 };
 
     fn scope() -> Scope {
         Scope { account: "123456789012".into(), region: "us-east-1".into() }

@@ -36,6 +36,26 @@ pub const FILTER_SEARCHES_MAX: usize = 16;
 /// Filter patterns: longest text (filter pattern syntax page).
 pub const FILTER_PATTERN_CHARS_MAX: usize = 1024;
 
+/// PutMetricFilter: most metric filters of a log group, and most of them with a regular expression (PutMetricFilter reference).
+pub const METRIC_FILTERS_MAX: usize = 100;
+/// See [`METRIC_FILTERS_MAX`].
+pub const METRIC_FILTERS_WITH_REGEX_MAX: usize = 5;
+/// PutMetricFilter: most dimensions, those from system fields included (MetricTransformation reference).
+pub const METRIC_FILTER_DIMENSIONS_MAX: usize = 3;
+/// A metric filter that makes more pairs of dimension and value in an hour is switched off (PutMetricFilter reference).
+pub const METRIC_FILTER_PAIRS_MAX: usize = 1_000;
+/// Most metric filters that are kept ready to match; ours.
+pub const METRIC_FILTERS_READY_MAX: usize = 10_000;
+/// Embedded metric format: most metrics of a directive (its specification).
+pub const EMF_METRICS_MAX: usize = 100;
+/// Embedded metric format: most values of a metric (its specification).
+pub const EMF_VALUES_MAX: usize = 100;
+/// Embedded metric format: most values of a document, each counted for each set of dimensions; ours.
+pub const EMF_DOCUMENT_VALUES_MAX: usize = 100_000;
+/// Metric filters and embedded metric format: most bytes of names and dimensions of the datapoints that one batch of log
+/// events makes; ours.
+pub const DERIVED_SERIES_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// PutMetricData: largest uncompressed body (PutMetricData reference).
 pub const METRIC_BODY_BYTES_MAX: usize = 1_048_576;
 /// PutMetricData: most datums in a call.

@@ -34,6 +34,7 @@
 pub(crate) mod columns;
 mod condition;
 mod cursor;
+mod fields;
 mod json;
 mod operand;
 mod prefilter;
@@ -42,6 +43,8 @@ pub(crate) mod scan;
 mod terms;
 #[cfg(test)]
 mod tests;
+
+pub use fields::Fields;
 
 use cursor::Cursor;
 use model::limits::FILTER_PATTERN_CHARS_MAX;

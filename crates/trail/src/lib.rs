@@ -5,12 +5,14 @@ pub mod cloudtrail;
 pub mod cloudtrail_data;
 pub mod import;
 mod json;
+pub mod log_delivery;
 pub mod record;
 pub mod selectors;
 pub mod sts;
 
 use audit::DataAudit;
 use catalog::Catalog;
+use log_delivery::LogDelivery;
 use model::{Clock, Ids};
 use std::sync::Arc;
 use store::Store;
@@ -31,6 +33,8 @@ pub struct Trail {
     pub settings: Settings,
     /// Which data events trails ask for; refreshed by every operation that changes a trail.
     pub data_audit: DataAudit,
+    /// Which audit events trails want in log groups; refreshed likewise.
+    pub log_delivery: LogDelivery,
     /// One import at a time, so that two cannot both find an event missing.
     import_turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -62,15 +66,18 @@ impl Trail {
         ids: Arc<dyn Ids>,
         settings: Settings,
     ) -> Result<Self, catalog::Error> {
-        let data_audit = DataAudit::default();
-        let trail = Self { store, catalog, clock, ids, settings, data_audit, import_turn: Arc::default() };
-        trail.refresh_data_audit().await?;
+        let (data_audit, log_delivery) = (DataAudit::default(), LogDelivery::default());
+        let trail =
+            Self { store, catalog, clock, ids, settings, data_audit, log_delivery, import_turn: Arc::default() };
+        trail.refresh_trails().await?;
         Ok(trail)
     }
 
-    /// Reads again which data events trails ask for, after trails changed in a way that no operation of ours made.
-    pub async fn refresh_data_audit(&self) -> Result<(), catalog::Error> {
-        self.data_audit.set(&self.catalog.logging_trails().await?);
+    /// Reads again what trails ask for. Every operation that changes a trail does; so must whoever changes them otherwise.
+    pub async fn refresh_trails(&self) -> Result<(), catalog::Error> {
+        let trails = self.catalog.logging_trails().await?;
+        self.data_audit.set(&trails);
+        self.log_delivery.set(&trails);
         Ok(())
     }
 }

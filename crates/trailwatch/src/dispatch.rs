@@ -3,12 +3,13 @@
 mod refused;
 
 use crate::calls::CallFacts;
+use crate::log_delivery;
 use crate::operations::Row;
 use crate::server::Server;
 use bytes::Bytes;
 use futures::FutureExt;
 use model::limits::{INFLATED_BYTES_MAX, METRIC_BODY_BYTES_MAX};
-use model::{Batch, Caller, EventResource, Timestamp, arn};
+use model::{Caller, EventResource, Timestamp, arn};
 use refused::Unrouted;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -175,10 +176,14 @@ impl Arrived<'_> {
 }
 
 impl Server {
-    /// Appends the audit event of a call; it is durable when this returns, or the call must not be answered as done.
+    /// Appends the audit event of a call, and what trails make of it; it is durable when this returns, or the call must not
+    /// be answered as done.
     pub async fn record(&self, call: &OwnCall<'_>) -> Result<(), store::Error> {
         let event = trail::audit::event(call, &*self.ids);
-        self.trail.store.append(Batch { events: vec![event], ..Batch::default() }).await.map(|_| ())
+        let (batch, deliveries) = log_delivery::batch(self, event).await;
+        self.trail.store.append(batch).await?;
+        deliveries.stored(self, call.time).await;
+        Ok(())
     }
 }
 

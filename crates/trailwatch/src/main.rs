@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod ingest;
 mod keys;
+mod log_delivery;
 mod operations;
 mod promql;
 mod real;

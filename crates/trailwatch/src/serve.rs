@@ -84,6 +84,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             subscriptions: Arc::new(subscriptions),
             bands: Arc::default(),
             live_tails: Arc::default(),
+            group_filters: Arc::default(),
         },
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,

@@ -65,8 +65,8 @@ impl Server {
     async fn reset(&self) -> Response {
         let store = self.trail.store.reset().await.map_err(|error| error.to_string());
         let catalog = self.trail.catalog.reset().await.map_err(|error| error.to_string());
-        let audit = self.trail.refresh_data_audit().await.map_err(|error| error.to_string());
         self.cumulative.clear();
+        let audit = self.trail.refresh_trails().await.map_err(|error| error.to_string());
         match store.and(catalog).and(audit) {
             Ok(()) => json(200, &serde_json::json!({ "status": "empty" })),
             Err(error) => {

@@ -43,6 +43,8 @@ pub struct Watch {
     pub bands: Arc<metric_data::Models>,
     /// Live tail sessions that are open.
     pub live_tails: Arc<logs::LiveTails>,
+    /// Metric filters of log groups, ready to match.
+    pub group_filters: Arc<logs::GroupFilters>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

@@ -5,6 +5,7 @@ use super::condition::Condition;
 use super::cursor::Cursor;
 use super::operand::{Op, Operand};
 use super::prefilter::{Clauses, Prefilter, clauses_of};
+use std::borrow::Cow;
 
 /// A pattern in brackets.
 #[derive(Debug, Clone)]
@@ -81,6 +82,33 @@ impl ColumnPattern {
             None => format!("${}", at + 1),
         };
         Some(words.iter().enumerate().map(|(at, word)| (name(at), (*word).to_owned())).collect())
+    }
+
+    /// Where `$name` stands, or `$7` where no column has that name: the number of the column, or past them all the number
+    /// of the word and the number of the columns together. See `FilterPattern::fields`.
+    pub fn field(&self, name: &str) -> Option<usize> {
+        let name = name.strip_prefix('$')?;
+        let named = self.columns.iter().position(|column| column.name.as_deref() == Some(name));
+        named.or_else(|| {
+            let word = name.parse::<usize>().ok()?.checked_sub(1)?;
+            word.checked_add(self.columns.len())
+        })
+    }
+
+    /// See `FilterPattern::select`.
+    pub fn select<'a>(&self, line: &'a str, fields: &[usize]) -> Option<Vec<Option<Cow<'a, str>>>> {
+        let words = self.matching_words(line)?;
+        let count = self.columns.len();
+        let skipped = words.len().saturating_sub(count);
+        let word_of = |&field: &usize| {
+            let at = match self.ellipsis {
+                _ if field >= count => field - count,
+                Some(before) if field >= before => field + skipped,
+                _ => field,
+            };
+            words.get(at).map(|&word| Cow::Borrowed(word))
+        };
+        Some(fields.iter().map(word_of).collect())
     }
 
     /// See `FilterPattern::required_literals`.

@@ -6,6 +6,7 @@ use super::cursor::Cursor;
 use super::operand::{Op, Operand};
 use super::prefilter::{Clauses, Prefilter, clauses_of};
 use super::scan::{Selectors, Step, Value};
+use std::borrow::Cow;
 
 /// Most wildcard selectors in a pattern; a single selector may have one wildcard (user guide).
 const WILDCARDS_MAX: usize = 3;
@@ -18,6 +19,15 @@ pub struct JsonPattern {
     /// Text of each selector as `extractedValues` names it, by id.
     names: Vec<String>,
     prefilter: Prefilter,
+}
+
+/// See `Fields`.
+#[derive(Debug, Clone)]
+pub struct JsonFields {
+    /// Those of the pattern, with the same ids, and then those that are wanted besides.
+    selectors: Selectors,
+    /// The ids of what is wanted.
+    wanted: Vec<usize>,
 }
 
 /// One comparison of the values that one selector selects.
@@ -70,16 +80,36 @@ impl JsonPattern {
 
     /// Whether a line is JSON and satisfies the conditions.
     pub fn matches(&self, line: &str) -> bool {
-        self.matching_values(line).is_some()
+        self.matching_values(line, &self.selectors).is_some()
     }
 
     /// See `FilterPattern::extract`.
     pub fn extract(&self, line: &str) -> Option<Vec<(String, String)>> {
-        let found = self.matching_values(line)?;
-        let value =
-            |id: usize| found.iter().filter(|(selector, _)| *selector == id).find_map(|(_, value)| value.text());
-        let extracted = |(id, name): (usize, &String)| value(id).map(|text| (name.clone(), text.into_owned()));
+        let found = self.matching_values(line, &self.selectors)?;
+        let extracted =
+            |(id, name): (usize, &String)| first_text(&found, id).map(|text| (name.clone(), text.into_owned()));
         Some(self.names.iter().enumerate().filter_map(extracted).collect())
+    }
+
+    /// See `FilterPattern::fields`.
+    pub fn fields(&self, names: &[&str]) -> Result<JsonFields, PatternError> {
+        let mut selectors = self.selectors.clone();
+        let mut wanted = Vec::with_capacity(names.len());
+        for name in names {
+            let mut cursor = Cursor::new(name);
+            let selector = Selector::parse(&mut cursor, &mut 0)?;
+            if cursor.peek().is_some() {
+                return Err(cursor.unexpected("the end of the selector"));
+            }
+            wanted.push(selectors.add(selector.steps));
+        }
+        Ok(JsonFields { selectors, wanted })
+    }
+
+    /// See `FilterPattern::select`.
+    pub fn select<'a>(&self, line: &'a str, fields: &JsonFields) -> Option<Vec<Option<Cow<'a, str>>>> {
+        let found = self.matching_values(line, &fields.selectors)?;
+        Some(fields.wanted.iter().map(|&id| first_text(&found, id)).collect())
     }
 
     /// See `FilterPattern::required_literals`.
@@ -94,14 +124,20 @@ impl JsonPattern {
         clauses
     }
 
-    fn matching_values<'a>(&self, line: &'a str) -> Option<Vec<(usize, Value<'a>)>> {
+    /// The values that `selectors` select in a line that matches; the first of them are the pattern's own.
+    fn matching_values<'a>(&self, line: &'a str, selectors: &Selectors) -> Option<Vec<(usize, Value<'a>)>> {
         // Any character can be written as \u0041: a line with such escapes is parsed whatever the prefilter says.
         if !self.prefilter.admits(line) && memchr::memmem::find(line.as_bytes(), b"\\u").is_none() {
             return None;
         }
-        let found = self.selectors.scan(line)?;
+        let found = selectors.scan(line)?;
         self.condition.holds(&mut |test| test.holds(&found)).then_some(found)
     }
+}
+
+/// The first value of a selector that has a text.
+fn first_text<'a>(found: &[(usize, Value<'a>)], id: usize) -> Option<Cow<'a, str>> {
+    found.iter().filter(|(selector, _)| *selector == id).find_map(|(_, value)| value.text())
 }
 
 impl Check {

@@ -514,6 +514,51 @@ fn clauses_name_alternatives_too() {
     assert_eq!(clauses(""), [""; 0]);
 }
 
+/// The values of `names` in a line, `-` where it has none.
+#[track_caller]
+fn selected(pattern: &str, names: &[&str], line: &str) -> Option<Vec<String>> {
+    let parsed = FilterPattern::parse(pattern).unwrap();
+    let fields = parsed.fields(names).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    let values = parsed.select(line, &fields)?;
+    Some(values.into_iter().map(|value| value.map_or("-".to_owned(), |text| text.into_owned())).collect())
+}
+
+#[test]
+fn fields_of_json_need_not_be_in_the_pattern() {
+    let line = r#"{"a":"x","n":1.50,"o":{"k":"\u00e9"},"l":[1,2],"z":null,"t":true}"#;
+    let names = ["$.n", "$.o.k", "$.l[1]", "$.a", "$.z", "$.o", "$.t", "$.no", "$.n"];
+    let values = selected("{ $.a = x }", &names, line).unwrap();
+    assert_eq!(values, ["1.50", "é", "2", "x", "-", "-", "true", "-", "1.50"]);
+    assert_eq!(selected("{ $.a = y }", &names, line), None);
+    assert_eq!(selected("{ $.no NOT EXISTS }", &["$.l[*]"], line).unwrap(), ["1"]);
+}
+
+#[test]
+fn fields_of_columns_are_their_names_or_numbers() {
+    let line = "10.0.0.1 - [a b] 404 12";
+    assert_eq!(selected("[ip, , time, status = 4*, bytes]", &["$bytes", "$ip"], line).unwrap(), ["12", "10.0.0.1"]);
+    assert_eq!(selected("[ip, ..., status, bytes]", &["$status", "$ip"], line).unwrap(), ["404", "10.0.0.1"]);
+    assert_eq!(selected("[..., bytes]", &["$3", "$9", "$bytes"], line).unwrap(), ["a b", "-", "12"]);
+    assert_eq!(selected("[ip, ..., status = 5*, bytes]", &["$ip"], line), None);
+    assert_eq!(selected("ERROR", &[], "an ERROR").unwrap(), [""; 0]);
+    assert_eq!(selected("ERROR", &[], "fine"), None);
+}
+
+#[test]
+fn fields_that_a_pattern_cannot_have_are_refused() {
+    let refused = |pattern: &str, name: &str| {
+        let parsed = FilterPattern::parse(pattern).unwrap();
+        parsed.fields(&[name]).err().unwrap_or_else(|| panic!("{pattern} {name}")).message
+    };
+    assert_eq!(refused("ERROR", "$.n"), "the pattern has no field '$.n'");
+    assert_eq!(refused("", "$n"), "the pattern has no field '$n'");
+    assert_eq!(refused("[a, b]", "$c"), "the pattern has no field '$c'");
+    assert_eq!(refused("[a, b]", "$0"), "the pattern has no field '$0'");
+    assert_eq!(refused("[a, b]", "$18446744073709551615"), "the pattern has no field '$18446744073709551615'");
+    assert_eq!(refused("{ $.a = 1 }", "$a"), "expected '.' and a property name, found 'a'");
+    assert_eq!(refused("{ $.a = 1 }", "$.a b"), "expected the end of the selector, found ' '");
+}
+
 #[test]
 fn mutated_patterns_and_lines_never_panic() {
     let seeds = [
@@ -544,6 +589,10 @@ fn mutated_patterns_and_lines_never_panic() {
         let (pattern, text): (String, String) = (pattern.iter().collect(), text.iter().collect());
         if let Ok(parsed) = FilterPattern::parse(&pattern) {
             assert_eq!(parsed.matches(&text), parsed.extract(&text).is_some());
+            for name in ["$.e", "$user", "$7"] {
+                let fields = parsed.fields(&[name]);
+                assert!(fields.is_err() || parsed.matches(&text) == parsed.select(&text, &fields.unwrap()).is_some());
+            }
             if parsed.matches(&text) {
                 check_clauses(&parsed, &text);
             }

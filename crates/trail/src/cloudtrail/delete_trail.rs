@@ -14,6 +14,6 @@ pub(super) async fn delete_trail(
     let row = trails::find_home(trail, caller, &input.name).await?;
     trail.catalog.delete_trail(&row.scope, &row.name).await?;
     trail.catalog.remove_all_tags(&arn::trail(&row.scope, &row.name)).await?;
-    trail.refresh_data_audit().await?;
+    trail.refresh_trails().await?;
     Ok(DeleteTrailResponse {})
 }

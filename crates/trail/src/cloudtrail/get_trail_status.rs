@@ -1,10 +1,11 @@
 //! GetTrailStatus: whether the trail logs, since when, and how its deliveries fare.
 //!
-//! Trailwatch delivers to no bucket, topic or log group yet: what a trail that has logged asks for is reported as failing,
-//! with the reason, and no delivery time is made up.
+//! Trailwatch delivers to no bucket or topic yet: what a trail that has logged asks for is reported as failing, with the
+//! reason, and no delivery time is made up. Of deliveries into the log group it tells the last one since the server started.
 
 use super::trails;
 use crate::Trail;
+use crate::log_delivery::Outcome;
 use catalog::TrailRow;
 use model::{Caller, Timestamp};
 use wire::ApiError;
@@ -16,10 +17,10 @@ pub(super) async fn get_trail_status(
     input: GetTrailStatusRequest,
 ) -> Result<GetTrailStatusResponse, ApiError> {
     let row = trails::find(trail, caller, &input.name).await?;
-    Ok(status(&row))
+    Ok(status(&row, trail.log_delivery.outcome(&row.scope, &row.name)))
 }
 
-fn status(row: &TrailRow) -> GetTrailStatusResponse {
+fn status(row: &TrailRow, into_logs: Outcome) -> GetTrailStatusResponse {
     let settings = &row.settings;
     let has_logged = row.logging_started_at.is_some();
     let failing = |wanted: bool, text: String| (has_logged && wanted).then_some(text);
@@ -35,10 +36,8 @@ fn status(row: &TrailRow) -> GetTrailStatusResponse {
             settings.sns_topic.is_some(),
             format!("NotFound: delivery to SNS is not available yet, topic {topic} gets nothing"),
         ),
-        latest_cloud_watch_logs_delivery_error: failing(
-            settings.logs_group_arn.is_some(),
-            "Delivery to log groups is not available yet".to_owned(),
-        ),
+        latest_cloud_watch_logs_delivery_error: into_logs.error,
+        latest_cloud_watch_logs_delivery_time: into_logs.delivered,
         latest_digest_delivery_error: failing(settings.file_validation, no_bucket),
         start_logging_time: row.logging_started_at,
         stop_logging_time: row.logging_stopped_at,

@@ -41,7 +41,7 @@ pub(super) async fn put_event_selectors(
         let text = "The trail was deleted by another request at the same time.";
         return Err(ApiError::new(&errors::CONFLICT_EXCEPTION, text));
     }
-    trail.refresh_data_audit().await?;
+    trail.refresh_trails().await?;
     let (event_selectors, advanced_event_selectors) = match &selectors {
         Selectors::Basic(selectors) => (Some(basic_shapes(selectors)), None),
         Selectors::Advanced(selectors) => (None, Some(advanced_shapes(selectors))),

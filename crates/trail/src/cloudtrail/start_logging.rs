@@ -13,6 +13,6 @@ pub(super) async fn start_logging(
 ) -> Result<StartLoggingResponse, ApiError> {
     let row = trails::find_home(trail, caller, &input.name).await?;
     trail.catalog.start_trail(&row.scope, &row.name, trail.clock.now()).await?;
-    trail.refresh_data_audit().await?;
+    trail.refresh_trails().await?;
     Ok(StartLoggingResponse {})
 }

@@ -13,6 +13,6 @@ pub(super) async fn stop_logging(
 ) -> Result<StopLoggingResponse, ApiError> {
     let row = trails::find_home(trail, caller, &input.name).await?;
     trail.catalog.stop_trail(&row.scope, &row.name, trail.clock.now()).await?;
-    trail.refresh_data_audit().await?;
+    trail.refresh_trails().await?;
     Ok(StopLoggingResponse {})
 }

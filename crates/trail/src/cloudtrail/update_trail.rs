@@ -27,7 +27,7 @@ pub(super) async fn update_trail(
         let text = "The trail was changed by another request at the same time. Try again.";
         return Err(ApiError::new(&errors::CONFLICT_EXCEPTION, text));
     }
-    trail.refresh_data_audit().await?;
+    trail.refresh_trails().await?;
     Ok(response(&row))
 }
 

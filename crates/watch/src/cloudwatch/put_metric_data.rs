@@ -10,6 +10,7 @@
 //! What differs: new metrics are listed and readable at once. Namespaces beginning `AWS/` are accepted, because proxies and
 //! importers write them. Entities are checked but not kept.
 
+use super::datum_rules::{TextMistake, is_metric_value, text_mistake};
 use super::refuse;
 use super::series::Metrics;
 use crate::{Watch, entity};
@@ -157,12 +158,12 @@ impl Context<'_> {
         let dimensions = dimensions.as_deref().unwrap_or_default();
         check_dimensions(dimensions, at)?;
         let series = if dimensions.is_sorted_by(|a, b| a.name < b.name) {
-            self.metrics.key(name, dimensions, unit)
+            self.metrics.key(name, pairs(dimensions), unit)
         } else {
             let mut sorted = dimensions.to_vec();
             sorted.sort_by(|a, b| a.name.cmp(&b.name));
             check_unique(&sorted, dimensions, at)?;
-            self.metrics.key(name, &sorted, unit)
+            self.metrics.key(name, pairs(&sorted), unit)
         };
         Ok(Datapoint { series, timestamp, resolution_secs, observation: observation(datum, at)? })
     }
@@ -181,6 +182,10 @@ impl Context<'_> {
     }
 }
 
+fn pairs(dimensions: &[Dimension]) -> impl Iterator<Item = (&str, &str)> + Clone {
+    dimensions.iter().map(|dimension| (dimension.name.as_str(), dimension.value.as_str()))
+}
+
 fn check_dimensions(dimensions: &[Dimension], at: At) -> Result<(), ApiError> {
     if dimensions.len() > METRIC_DIMENSIONS_MAX {
         let collection = format!("{at}.Dimensions");
@@ -190,14 +195,14 @@ fn check_dimensions(dimensions: &[Dimension], at: At) -> Result<(), ApiError> {
         let member = index + 1;
         for (text, field) in [(&dimension.name, "Name"), (&dimension.value, "Value")] {
             let parameter = format_args!("{at}.Dimensions.member.{member}.{field}");
-            if !text.is_ascii() {
-                return Err(refuse::value(format!(
-                    "The value {text} for parameter {parameter} contains non-ASCII characters."
-                )));
-            }
-            let is_blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
-            if is_blank || text.bytes().fold(false, |found, byte| found | byte.is_ascii_control()) {
-                return Err(refuse::invalid(text, parameter));
+            match text_mistake(text) {
+                None => {}
+                Some(TextMistake::NonAscii) => {
+                    return Err(refuse::value(format!(
+                        "The value {text} for parameter {parameter} contains non-ASCII characters."
+                    )));
+                }
+                Some(TextMistake::Invalid) => return Err(refuse::invalid(text, parameter)),
             }
         }
         if dimension.name.starts_with(':') {
@@ -292,7 +297,7 @@ fn set_observation(set: &StatisticSet, at: At) -> Result<Observation, ApiError> 
 
 /// Refuses NaN, the infinities, and magnitudes beyond 2^360.
 fn in_range(value: f64, at: At, field: impl fmt::Display) -> Result<f64, ApiError> {
-    if value.abs() <= METRIC_VALUE_MAX {
+    if is_metric_value(value) {
         return Ok(value);
     }
     let shown = match value {

@@ -5,7 +5,6 @@ use model::{Scope, SeriesKey};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use wire::cloudwatch::Dimension;
 
 /// Locks, so that concurrent calls seldom wait for each other. A power of two.
 const SHARDS: usize = 16;
@@ -85,20 +84,23 @@ impl<'a> Metrics<'a> {
     }
 
     /// The key of one metric; `dimensions` are sorted by name, names unique, `unit` is one of CloudWatch's.
-    pub fn key(&mut self, name: &str, dimensions: &[Dimension], unit: &str) -> Arc<SeriesKey> {
+    pub fn key<'d, D>(&mut self, name: &str, dimensions: D, unit: &str) -> Arc<SeriesKey>
+    where
+        D: Iterator<Item = (&'d str, &'d str)> + Clone,
+    {
         self.spelling.truncate(self.shared_bytes);
         spell(&mut self.spelling, name);
         spell(&mut self.spelling, unit);
-        for dimension in dimensions {
-            spell(&mut self.spelling, &dimension.name);
-            spell(&mut self.spelling, &dimension.value);
+        for (name, value) in dimensions.clone() {
+            spell(&mut self.spelling, name);
+            spell(&mut self.spelling, value);
         }
         SeriesCache::shared().key(&self.spelling, || SeriesKey {
             account: self.scope.account.clone(),
             region: self.scope.region.clone(),
             namespace: self.namespace.to_owned(),
             name: name.to_owned(),
-            dimensions: dimensions.iter().map(|d| (d.name.clone(), d.value.clone())).collect(),
+            dimensions: dimensions.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             unit: unit.to_owned(),
         })
     }
@@ -117,14 +119,14 @@ mod tests {
     #[test]
     fn equal_metrics_share_one_key_and_others_do_not() {
         let scope = Scope { account: "1".into(), region: "r".into() };
-        let dimensions = [Dimension { name: "a".into(), value: "b".into() }];
+        let dimensions = || [("a", "b")].into_iter();
         let mut metrics = Metrics::new(&scope, "N");
-        let key = metrics.key("m", &dimensions, "None");
-        assert!(Arc::ptr_eq(&key, &metrics.key("m", &dimensions, "None")));
-        assert_ne!(key, metrics.key("m", &dimensions, "Count"));
-        assert_ne!(key, metrics.key("n", &dimensions, "None"));
-        assert_ne!(key, metrics.key("m", &[], "None"));
-        assert_ne!(key, Metrics::new(&scope, "O").key("m", &dimensions, "None"));
+        let key = metrics.key("m", dimensions(), "None");
+        assert!(Arc::ptr_eq(&key, &metrics.key("m", dimensions(), "None")));
+        assert_ne!(key, metrics.key("m", dimensions(), "Count"));
+        assert_ne!(key, metrics.key("n", dimensions(), "None"));
+        assert_ne!(key, metrics.key("m", std::iter::empty(), "None"));
+        assert_ne!(key, Metrics::new(&scope, "O").key("m", dimensions(), "None"));
         assert_eq!(key.dimensions, vec![("a".to_owned(), "b".to_owned())]);
     }
 

@@ -85,7 +85,7 @@ fn described(watch: &Watch, scope: &Scope, group: catalog::LogGroup) -> LogGroup
     LogGroup {
         creation_time: Some(group.created_at.0),
         retention_in_days: group.retention_days.and_then(|days| i32::try_from(days).ok()),
-        metric_filter_count: Some(0),
+        metric_filter_count: i32::try_from(group.metric_filters).ok(),
         arn: Some(format!("{arn}:*")),
         log_group_arn: Some(arn),
         stored_bytes: Some(i64::try_from(watch.store.group_bytes(group.id)).unwrap_or(i64::MAX)),

@@ -1,10 +1,11 @@
 //! The table of the implemented Logs operations.
 
 use super::{
-    account_policies, create_log_group, create_log_stream, delete_log_group, delete_log_stream, describe_log_groups,
-    describe_log_streams, destinations, filter_log_events, get_log_events, list_log_groups,
-    put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, resource_policies,
-    retention_policy, start_live_tail, subscription_filters, tags, test_metric_filter,
+    account_policies, create_log_group, create_log_stream, delete_log_group, delete_log_stream, delete_metric_filter,
+    describe_log_groups, describe_log_streams, describe_metric_filters, destinations, filter_log_events,
+    get_log_events, list_log_groups, put_bearer_token_authentication, put_log_events,
+    put_log_group_deletion_protection, put_metric_filter, resource_policies, retention_policy, start_live_tail,
+    subscription_filters, tags, test_metric_filter,
 };
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
@@ -23,6 +24,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::DeleteDestination, destinations::delete_destination),
         operation!(Write, Management, logs::DeleteLogGroup, delete_log_group::delete_log_group),
         operation!(Write, Management, logs::DeleteLogStream, delete_log_stream::delete_log_stream),
+        operation!(Write, Management, logs::DeleteMetricFilter, delete_metric_filter::delete_metric_filter),
         operation!(Write, Management, logs::DeleteResourcePolicy, resource_policies::delete_resource_policy),
         operation!(Write, Management, logs::DeleteRetentionPolicy, retention_policy::delete_retention_policy),
         operation!(Write, Management, logs::DeleteSubscriptionFilter, subscription_filters::delete_subscription_filter),
@@ -30,6 +32,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(List, Management, logs::DescribeDestinations, destinations::describe_destinations),
         operation!(List, Management, logs::DescribeLogGroups, describe_log_groups::describe_log_groups),
         operation!(List, Management, logs::DescribeLogStreams, describe_log_streams::describe_log_streams),
+        operation!(List, Management, logs::DescribeMetricFilters, describe_metric_filters::describe_metric_filters),
         operation!(List, Management, logs::DescribeResourcePolicies, resource_policies::describe_resource_policies),
         operation!(
             List,
@@ -58,6 +61,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
             logs::PutLogGroupDeletionProtection,
             put_log_group_deletion_protection::put_log_group_deletion_protection
         ),
+        operation!(Write, Management, logs::PutMetricFilter, put_metric_filter::put_metric_filter),
         operation!(Write, Management, logs::PutResourcePolicy, resource_policies::put_resource_policy),
         operation!(Write, Management, logs::PutRetentionPolicy, retention_policy::put_retention_policy),
         operation!(Write, Management, logs::PutSubscriptionFilter, subscription_filters::put_subscription_filter),

@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wire::ApiError;
 
-/// Longest token that is looked at, bytes: a name of 512 bytes, a position and the fingerprint, in base64, and to spare.
-const TOKEN_BYTES_MAX: usize = 2048;
+/// Longest token that is looked at, bytes: names of a metric filter (512 characters) and of a group, a position and the
+/// fingerprint, in base64, and to spare.
+const TOKEN_BYTES_MAX: usize = 4096;
 
 /// A hash of the parameters that must be the same from page to page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,17 +1,17 @@
 //! PutLogEvents: stores a batch of events in a stream; what is too old, too new or expired is left out and told.
 //!
 //! The whole batch is refused when it is too large, not in chronological order, or when its acceptable events span more
-//! than 24 hours. Sequence tokens are accepted and ignored, as on AWS since 2023. A wrong entity is told, and the events
-//! are stored all the same; a right one is not kept.
+//! than 24 hours. Metrics that follow from the events are stored with them (`append.rs`). Sequence tokens are accepted and ignored,
+//! as on AWS since 2023. A wrong entity is told, and the events are stored all the same; a right one is not kept.
 
-use super::append_events::append_events;
+use super::append::{Destination, append};
 use super::errors::{group_not_found, invalid, stream_not_found};
 use crate::{Watch, entity};
-use catalog::LogTargetFound;
+use catalog::{LogTarget, LogTargetFound};
 use model::limits::{
     LOG_BATCH_BYTES_MAX, LOG_BATCH_SPAN_MS_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_FUTURE_MS_MAX, LOG_PAST_MS_MAX,
 };
-use model::{Caller, Timestamp};
+use model::{Caller, LogEvent, Timestamp};
 use std::ops::Range;
 use wire::ApiError;
 use wire::logs::{
@@ -33,10 +33,11 @@ pub(super) async fn put_log_events(
     let token = if accepted.is_empty() {
         sequence_token(target.stream.0)
     } else {
-        // Messages are moved, not copied.
-        let events = input.log_events.into_iter().take(accepted.end).skip(accepted.start);
-        let events = events.map(|event| (Timestamp(event.timestamp), event.message)).collect();
-        sequence_token(append_events(watch, target, events, now).await?)
+        let logs = log_events(input.log_events, accepted, target, now);
+        let (scope, group_name) = (&caller.scope, input.log_group_name.as_str());
+        sequence_token(
+            append(watch, Destination { scope, group_name, target, extracts_metrics: true }, logs, now).await?,
+        )
     };
     Ok(PutLogEventsResponse {
         next_sequence_token: Some(token),
@@ -106,6 +107,18 @@ fn check_bytes(events: &[InputLogEvent]) -> Result<(), ApiError> {
 
 fn index_if(applies: bool, index: usize) -> Option<i32> {
     if applies { i32::try_from(index).ok() } else { None }
+}
+
+/// The accepted events as records; messages are moved, not copied.
+fn log_events(events: Vec<InputLogEvent>, accepted: Range<usize>, target: LogTarget, now: Timestamp) -> Vec<LogEvent> {
+    let record = |event: InputLogEvent| LogEvent {
+        group: target.group,
+        stream: target.stream,
+        timestamp: Timestamp(event.timestamp),
+        ingestion_time: now,
+        message: event.message,
+    };
+    events.into_iter().take(accepted.end).skip(accepted.start).map(record).collect()
 }
 
 #[cfg(test)]

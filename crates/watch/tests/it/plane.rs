@@ -51,6 +51,7 @@ impl Plane {
             subscriptions: Arc::default(),
             bands: Arc::default(),
             live_tails: Arc::default(),
+            group_filters: Arc::default(),
         };
         Self { watch, clock, operations, dir }
     }

@@ -1,34 +1,14 @@
-//! `append_events`: the one way of clients' log events into the store, whichever protocol brought them; and `append_lines`, which
-//! first does for other protocols what PutLogEvents does for its own: find the stream, and leave out what may not be kept.
+//! `append_lines`: does for other protocols what PutLogEvents does for its own: finds the stream, and leaves out what may not be
+//! kept.
 
-use super::append_internal::ready_target;
+use super::append::{Destination, append};
+use super::append_internal::{log_events, ready_target};
 use super::errors::{group_not_found, stream_not_found};
 use crate::Watch;
-use catalog::{LogTarget, LogTargetFound};
+use catalog::LogTargetFound;
 use model::limits::{LOG_BATCH_BYTES_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_FUTURE_MS_MAX, LOG_PAST_MS_MAX};
-use model::{Batch, LogEvent, Scope, Timestamp};
+use model::{Scope, Timestamp};
 use wire::ApiError;
-
-/// Stores events that may be kept, in the order of their times. Answers the number of the first.
-pub(crate) async fn append_events(
-    watch: &Watch,
-    target: LogTarget,
-    events: Vec<(Timestamp, String)>,
-    now: Timestamp,
-) -> Result<u64, ApiError> {
-    let record = |(timestamp, message): (Timestamp, String)| LogEvent {
-        group: target.group,
-        stream: target.stream,
-        timestamp,
-        ingestion_time: now,
-        message,
-    };
-    let logs = events.into_iter().map(record).collect();
-    // A deletion that commits after the lookup makes this call one that came just before it: the events go to ids
-    // that no name leads to any more, and maintenance frees them.
-    let appended = watch.store.append(Batch { logs, ..Batch::default() }).await?;
-    Ok(appended.first_log_sequence)
-}
 
 /// How many lines were not stored, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,13 +46,13 @@ pub enum Missing {
 pub async fn append_lines(
     watch: &Watch,
     scope: &Scope,
-    (group, stream): (&str, &str),
+    (group_name, stream): (&str, &str),
     missing: Missing,
     mut lines: Vec<(Timestamp, String)>,
 ) -> Result<LeftOut, ApiError> {
     let target = match missing {
-        Missing::Create => ready_target(watch, scope, group, stream).await?,
-        Missing::Refuse => match watch.catalog.log_target(scope, group, stream).await? {
+        Missing::Create => ready_target(watch, scope, group_name, stream, true).await?,
+        Missing::Refuse => match watch.catalog.log_target(scope, group_name, stream).await? {
             LogTargetFound::Found(target) => target,
             LogTargetFound::NoGroup => return Err(group_not_found()),
             LogTargetFound::NoStream => return Err(stream_not_found()),
@@ -81,7 +61,8 @@ pub async fn append_lines(
     let now = watch.clock.now();
     let left_out = sift(&mut lines, now, target.retention_ms);
     if !lines.is_empty() {
-        append_events(watch, target, lines, now).await?;
+        let to = Destination { scope, group_name, target, extracts_metrics: true };
+        append(watch, to, log_events(target, lines, now), now).await?;
     }
     Ok(left_out)
 }

@@ -1,0 +1,166 @@
+//! Stores log events with what follows from them: the datapoints of metric filters and of the embedded metric format.
+//!
+//! Both ride in the batch of their events, so that no crash parts them. Groups without metric filters and events that are no
+//! documents of the format cost two searches for a word. What may take long runs on a thread of its own.
+
+use super::emf;
+use super::group_filters::ReadyFilter;
+use super::metric_filter::Seen;
+use super::tally::Tally;
+use crate::Watch;
+use catalog::LogTarget;
+use model::{Batch, Datapoint, GroupId, LogEvent, Scope, Timestamp};
+use std::sync::Arc;
+use wire::ApiError;
+
+/// Text that is searched at once on the thread of the call, bytes, counted for each filter. More of it waits for its own.
+const INLINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Where events go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Destination<'a> {
+    /// Account and region.
+    pub(super) scope: &'a Scope,
+    /// The name of the log group.
+    pub(super) group_name: &'a str,
+    /// The group and the stream.
+    pub(super) target: LogTarget,
+    /// Whether documents of the embedded metric format make metrics.
+    pub(super) extracts_metrics: bool,
+}
+
+/// Events with what follows from them, not stored yet.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The events.
+    pub logs: Vec<LogEvent>,
+    /// What follows from them.
+    pub datapoints: Vec<Datapoint>,
+    /// What is to be done once both are stored.
+    pub receipt: Receipt,
+}
+
+/// What metric filters are to take note of once the events are stored.
+#[derive(Debug)]
+#[must_use]
+pub struct Receipt(Option<Box<Noted>>);
+
+#[derive(Debug)]
+struct Noted {
+    group: GroupId,
+    group_name: String,
+    now: Timestamp,
+    seen: Vec<(ReadyFilter, Seen)>,
+    /// Values that found no room.
+    dropped: u64,
+}
+
+/// Makes events durable, with their datapoints; gives a number that rises with every append.
+pub(super) async fn append(
+    watch: &Watch,
+    to: Destination<'_>,
+    logs: Vec<LogEvent>,
+    now: Timestamp,
+) -> Result<u64, ApiError> {
+    let Prepared { logs, datapoints, receipt } = prepare(watch, to, logs, now).await?;
+    // A deletion that commits after the lookup makes this call one that came just before it: the events go to ids
+    // that no name leads to any more, and maintenance frees them.
+    let appended = watch.store.append(Batch { logs, datapoints, ..Batch::default() }).await?;
+    receipt.stored(watch).await;
+    Ok(appended.first_log_sequence)
+}
+
+/// Finds what follows from events.
+pub(super) async fn prepare(
+    watch: &Watch,
+    to: Destination<'_>,
+    logs: Vec<LogEvent>,
+    now: Timestamp,
+) -> Result<Prepared, ApiError> {
+    let filters = watch.group_filters.of(&watch.catalog, to.scope, to.target).await?;
+    let documents = if to.extracts_metrics { documents(&logs) } else { Vec::new() };
+    if filters.is_empty() && documents.is_empty() {
+        return Ok(Prepared { logs, datapoints: Vec::new(), receipt: Receipt(None) });
+    }
+    let is_short = is_short(&logs, &filters, &documents);
+    let (scope, group_name) = (to.scope.clone(), to.group_name.to_owned());
+    let work = Work { logs, documents, filters, scope, group: to.target.group, group_name, now };
+    if is_short {
+        return Ok(work.derive());
+    }
+    let deriving = tokio::task::spawn_blocking(move || work.derive());
+    Ok(deriving.await.map_err(|error| store::Error::Bug(format!("derive metrics: {error}")))?)
+}
+
+impl Receipt {
+    /// Takes note: the events are stored.
+    pub async fn stored(self, watch: &Watch) {
+        let Some(noted) = self.0 else { return };
+        let (log_group, values) = (&noted.group_name, noted.dropped);
+        if values > 0 {
+            tracing::warn!(log_group, values, "log events make too many metrics; some are dropped");
+        }
+        for (filter, seen) in &noted.seen {
+            filter.filter.remember(seen);
+            if seen.switched_off {
+                noted.switch_off(watch, filter).await;
+            }
+        }
+    }
+}
+
+impl Noted {
+    /// Notes in the catalog what the filter has decided for itself. What fails is decided again after the next start.
+    async fn switch_off(&self, watch: &Watch, filter: &ReadyFilter) {
+        let (log_group, name) = (&self.group_name, &filter.name);
+        tracing::warn!(
+            log_group,
+            filter = name,
+            "metric filter makes too many values of dimensions; it is off until it is put again"
+        );
+        if let Err(error) = watch.catalog.disable_metric_filter(self.group, filter.id, self.now).await {
+            tracing::warn!(%error, filter = name, "note that a metric filter is off");
+        }
+    }
+}
+
+/// Positions of the events that may be documents of the embedded metric format.
+fn documents(logs: &[LogEvent]) -> Vec<usize> {
+    let candidates = logs.iter().enumerate().filter(|(_, event)| emf::is_candidate(&event.message));
+    candidates.map(|(position, _)| position).collect()
+}
+
+fn is_short(logs: &[LogEvent], filters: &[ReadyFilter], documents: &[usize]) -> bool {
+    let bytes: usize = logs.iter().map(|event| event.message.len()).sum();
+    let of_documents: usize = documents.iter().filter_map(|&at| logs.get(at)).map(|event| event.message.len()).sum();
+    bytes.saturating_mul(filters.len()) + of_documents <= INLINE_BYTES_MAX
+        && !filters.iter().any(|ready| ready.filter.has_regex())
+}
+
+/// One batch and what is to be found in it.
+struct Work {
+    logs: Vec<LogEvent>,
+    documents: Vec<usize>,
+    filters: Arc<[ReadyFilter]>,
+    scope: Scope,
+    group: GroupId,
+    group_name: String,
+    now: Timestamp,
+}
+
+impl Work {
+    fn derive(self) -> Prepared {
+        let Work { logs, documents, filters, scope, group, group_name, now } = self;
+        let mut tally = Tally::default();
+        let mut errors = emf::Errors::default();
+        for event in documents.iter().filter_map(|&at| logs.get(at)) {
+            errors += emf::count(&event.message, &scope, now, &mut tally);
+        }
+        emf::report(errors, &scope, &group_name, now, &mut tally);
+        let seen = filters.iter().map(|ready| (ready.clone(), ready.filter.count(&logs, now, &mut tally)));
+        let seen: Vec<_> = seen.filter(|(_, seen)| *seen != Seen::default()).collect();
+        let dropped = tally.dropped();
+        let receipt = Receipt(Some(Box::new(Noted { group, group_name, now, seen, dropped })));
+        Prepared { logs, datapoints: tally.datapoints(), receipt }
+    }
+}
