@@ -67,6 +67,8 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
+    catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
+    catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
     let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     Ok(Server {
         auth: Auth::new(&config, key),
@@ -78,6 +80,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             notify: Arc::new(Notify::new(config.notify.clone())),
             bands: Arc::default(),
             live_tails: Arc::default(),
+            queries: Arc::default(),
         },
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,

@@ -38,6 +38,7 @@ impl Tasks {
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
         tasks.spawn("notifications", notifications(Arc::clone(&server), stopped.clone()));
         tasks.spawn("metric streams", metric_streams(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("scheduled queries", scheduled_queries(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -117,6 +118,19 @@ async fn metric_streams(server: Arc<Server>, mut stopped: Stopped) {
     while next_tick(&server, &mut stopped, MINUTE).await {
         streams.start_due(&server.watch).await;
     }
+}
+
+/// Schedules are of whole minutes; a round that takes longer keeps no later one from its time.
+async fn scheduled_queries(server: Arc<Server>, mut stopped: Stopped) {
+    let mut rounds: JoinSet<()> = JoinSet::new();
+    while next_tick(&server, &mut stopped, MINUTE).await {
+        while let Some(ended) = rounds.try_join_next() {
+            ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        }
+        let watch = server.watch.clone();
+        rounds.spawn(async move { watch::logs::run_due_queries(&watch).await });
+    }
+    // What still runs is cut off, and is failed at the next start.
 }
 
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {

@@ -36,6 +36,8 @@ pub struct Watch {
     pub bands: Arc<metric_data::Models>,
     /// Live tail sessions that are open.
     pub live_tails: Arc<logs::LiveTails>,
+    /// Queries of Logs Insights that run.
+    pub queries: Arc<logs::Queries>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

@@ -12,6 +12,16 @@ pub struct Query {
     pub commands: Vec<Command>,
 }
 
+impl Query {
+    /// Names of the lookup tables that it looks into, other queries within it aside.
+    pub fn lookup_tables(&self) -> impl Iterator<Item = &str> {
+        self.commands.iter().filter_map(|command| match command {
+            Command::Lookup { table, .. } => Some(table.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// The log groups that `SOURCE` selects.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Source {

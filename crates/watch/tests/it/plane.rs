@@ -50,6 +50,7 @@ impl Plane {
             notify: Arc::new(Notify::new(settings)),
             bands: Arc::default(),
             live_tails: Arc::default(),
+            queries: Arc::default(),
         };
         Self { watch, clock, operations, dir }
     }
