@@ -115,6 +115,8 @@ fn announce(server: &Server, address: SocketAddr) -> anyhow::Result<()> {
     writeln!(out, "export AWS_ENDPOINT_URL=http://{address}")?;
     writeln!(out, "export AWS_ACCESS_KEY_ID={key}")?;
     writeln!(out, "export AWS_SECRET_ACCESS_KEY={secret}")?;
+    // SDKs put a prefix before the host of some calls, such as `stream-` for a live tail; no local name has it.
+    writeln!(out, "export AWS_DISABLE_HOST_PREFIX_INJECTION=true")?;
     writeln!(out, "export AWS_DEFAULT_REGION={}\n", config.region)?;
     if config.open {
         writeln!(out, "open mode: any access key is accepted; POST /_trailwatch/reset empties everything")?;
