@@ -4,12 +4,12 @@ pub mod ast;
 mod cursor;
 pub mod error;
 mod expression;
-mod functions;
 mod lexer;
 pub mod parameters;
 pub mod parse;
 mod regexes;
 mod scope;
+mod vocabulary;
 
 pub use error::QueryError;
 pub use parse::parse;

@@ -2,8 +2,8 @@
 
 use super::super::ast::{Aggregate, Expr, Function, Literal, Period, Unit};
 use super::super::cursor::Parsed;
-use super::super::functions::{self, Named};
 use super::super::lexer::{Kind, Token};
+use super::super::vocabulary::{self, Named};
 use super::Reader;
 
 /// Units of time and their names; those of more than one letter may have an `s` behind them. The number is what AWS caps the count
@@ -39,7 +39,7 @@ impl Reader<'_> {
             "dateceil" => return self.date(Function::DateCeil),
             _ => {}
         }
-        match functions::named(written) {
+        match vocabulary::named(written) {
             None => Err(self.cursor.unexpected_at(parenthesis)),
             Some(Named::Missing) => Err(self.cursor.error(name, format!("the function {written} is not supported"))),
             Some(Named::Function(function, least, most)) => {
@@ -49,7 +49,7 @@ impl Reader<'_> {
             }
             Some(Named::Lowered(function)) => {
                 let arguments = self.arguments()?;
-                functions::lower(function, arguments).ok_or_else(|| self.arguments_do_not_fit(name))
+                vocabulary::lower(function, arguments).ok_or_else(|| self.arguments_do_not_fit(name))
             }
             Some(Named::Aggregate(aggregate, count)) => self.aggregate(name, aggregate, count),
         }

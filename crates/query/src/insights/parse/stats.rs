@@ -4,7 +4,7 @@ use super::super::ast::{Aggregate, Column, Command, Expr, Function, InList, Sort
 use super::super::cursor::Parsed;
 use super::super::error::QueryError;
 use super::super::expression::Reader;
-use super::super::functions::size;
+use super::super::vocabulary::size;
 use std::collections::HashSet;
 
 /// Most nodes of one value, aliases of other values put in: a limit of ours, for aliases of aliases grow fast.
