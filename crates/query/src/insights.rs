@@ -16,3 +16,22 @@ pub use parse::parse;
 
 /// Most characters of a query (`StartQuery`, `queryString`).
 pub const QUERY_CHARS_MAX: usize = 10_000;
+
+/// A language of queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Logs Insights' own.
+    Cwli,
+    /// OpenSearch SQL.
+    Sql,
+    /// OpenSearch PPL.
+    Ppl,
+}
+
+/// Reads a query in one of the languages.
+pub fn parse_in(language: Language, text: &str) -> Result<ast::Query, QueryError> {
+    match language {
+        Language::Cwli => parse(text),
+        Language::Sql | Language::Ppl => Err(QueryError::at(text, 0, text.len(), "only CWLI is supported")),
+    }
+}
