@@ -183,8 +183,15 @@ class Server:
     def cli_raw(self, *arguments, **more):
         return run([Paths.newest("aws"), *arguments, "--output", "json"], env=self.environment(**more))
 
-    def client(self, service, region=None, key=None, secret=None):
-        """A boto3 client that tries once."""
+    def start_cli(self, *arguments, **more):
+        """Starts the newest aws cli; its output can be read as text."""
+        return subprocess.Popen(
+            [str(a) for a in (Paths.newest("aws"), *arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment(**more),
+        )
+
+    def client(self, service, region=None, key=None, secret=None, **options):
+        """A boto3 client that tries once; `options` are botocore's."""
         return boto3.session.Session().client(
             service,
             region_name=region or self.exports["AWS_DEFAULT_REGION"],
@@ -192,7 +199,8 @@ class Server:
             aws_access_key_id=key or self.exports["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=secret or self.exports["AWS_SECRET_ACCESS_KEY"],
             config=botocore.config.Config(
-                retries={"total_max_attempts": 1}, proxies={}, connect_timeout=10, read_timeout=60, max_pool_connections=20
+                retries={"total_max_attempts": 1}, proxies={}, connect_timeout=10, read_timeout=60, max_pool_connections=20,
+                **options,
             ),
         )
 

@@ -146,6 +146,18 @@ impl Catalog {
         Ok(row.map(LogGroup::from))
     }
 
+    /// The group of this id, if it belongs to this scope.
+    pub async fn log_group_of_id(&self, scope: &Scope, id: GroupId) -> Result<Option<LogGroup>> {
+        let sql = format!("SELECT {COLUMNS} FROM log_groups WHERE account = $1 AND region = $2 AND id = $3");
+        let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(&scope.account)
+            .bind(&scope.region)
+            .bind(id.0 as i64)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(LogGroup::from))
+    }
+
     /// At most `limit` groups whose names begin with `prefix` and come after `after`, by name.
     pub async fn list_log_groups(
         &self,

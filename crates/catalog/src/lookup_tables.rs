@@ -2,7 +2,7 @@
 
 use crate::tags::insert_tags;
 use crate::{Catalog, Result};
-use model::{Scope, Timestamp};
+use model::Scope;
 use sqlx::FromRow;
 use std::collections::BTreeMap;
 
@@ -122,17 +122,5 @@ impl Catalog {
         sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(gone.rows_affected() > 0)
-    }
-
-    /// When a table was last changed; `None` when it is absent.
-    pub async fn lookup_table_updated(&self, scope: &Scope, name: &str) -> Result<Option<Timestamp>> {
-        let row: Option<(i64,)> =
-            sqlx::query_as("SELECT updated_ms FROM lookup_tables WHERE account = $1 AND region = $2 AND name = $3")
-                .bind(&scope.account)
-                .bind(&scope.region)
-                .bind(name)
-                .fetch_optional(&self.pool)
-                .await?;
-        Ok(row.map(|(updated,)| Timestamp(updated)))
     }
 }

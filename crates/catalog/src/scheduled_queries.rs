@@ -215,8 +215,19 @@ impl Catalog {
         Ok(query.bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&self.pool).await?)
     }
 
-    /// Ends every run that a stop of the server has cut off, and forgets runs that were due before a time.
-    pub async fn tidy_scheduled_runs(&self, before: Timestamp) -> Result<()> {
+    /// Ends every run that a stop of the server has cut off.
+    pub async fn fail_scheduled_runs(&self) -> Result<()> {
+        sqlx::query("UPDATE scheduled_query_runs SET status = 'Failed', error = 'The server was stopped.' WHERE status = 'Running'")
+            .execute(&self.pool)
+            .await?;
+        sqlx::query("UPDATE scheduled_queries SET last_status = 'Failed' WHERE last_status = 'Running'")
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets runs that were due before a time.
+    pub async fn expire_scheduled_runs(&self, before: Timestamp) -> Result<()> {
         sqlx::query("DELETE FROM scheduled_query_runs WHERE triggered_ms < $1")
             .bind(before.0)
             .execute(&self.pool)

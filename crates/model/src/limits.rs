@@ -229,3 +229,28 @@ pub const LIVE_TAIL_MS_MAX: i64 = 3 * 60 * 60 * 1000;
 pub const LIVE_TAIL_UPDATE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// StartLiveTail: most names, and most prefixes of names, of streams (StartLiveTail reference).
 pub const LIVE_TAIL_STREAMS_MAX: usize = 10;
+
+/// StartQuery: most log groups of a query (StartQuery reference).
+pub const QUERY_GROUPS_MAX: usize = 50;
+/// StartQuery: rows of an answer when the request names no limit, and most rows of one page (StartQuery reference).
+pub const QUERY_ROWS: usize = 10_000;
+/// StartQuery: most queries of an account and region at once (Logs quotas).
+pub const QUERIES_MAX: usize = 100;
+/// StartQuery: most queries that run at once; further ones wait (no AWS source).
+pub const QUERIES_RUNNING_MAX: usize = 2;
+/// StartQuery: longest query, milliseconds (Logs quotas: 60 minutes).
+pub const QUERY_MS_MAX: u64 = 60 * 60 * 1000;
+/// StartQuery: memory of one query (no AWS source).
+pub const QUERY_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// StartQuery: answers are kept so long, milliseconds (Logs quotas: 7 days), and so much of them, bytes.
+pub const QUERY_ANSWERS_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// See [`QUERY_ANSWERS_MS`].
+pub const QUERY_ANSWERS_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// PutQueryDefinition: most definitions of an account and region (Logs quotas).
+pub const QUERY_DEFINITIONS_MAX: usize = 1000;
+/// GetLogGroupFields: most events that are looked at (no AWS source).
+pub const FIELD_SAMPLE_EVENTS_MAX: usize = 1000;
+/// CreateLookupTable: largest table, bytes (CreateLookupTable reference).
+pub const LOOKUP_TABLE_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// GetScheduledQueryHistory: runs are kept so long, milliseconds (no AWS source: 30 days).
+pub const SCHEDULED_RUNS_MS: i64 = 30 * 24 * 60 * 60 * 1000;

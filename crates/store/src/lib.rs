@@ -77,6 +77,7 @@ pub use scan_events::{EventFilter, EventScan};
 pub use scan_logs::{LogScan, ScanStats};
 pub use scan_metrics::{Gather, Part, SeriesPoint};
 pub use search_logs::{LogSearch, Passed, SearchEnd, Searched, TextSearch};
+pub use search_threads::wait_for;
 pub use series::SeriesFilter;
 pub use sketch::Sketch;
 pub use streams::StreamStats;

@@ -52,8 +52,8 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits for a future on this thread.
-pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
+/// Waits for a future of the store on this thread, which must be none that a runtime has entered.
+pub fn wait_for<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     loop {

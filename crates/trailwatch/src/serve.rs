@@ -72,6 +72,8 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let subscriptions = Subscriptions::new(Arc::new(receivers));
     let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
+    catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
+    catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
     let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     Ok(Server {
         auth: Auth::new(&config, key),
@@ -85,6 +87,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             bands: Arc::default(),
             live_tails: Arc::default(),
             group_filters: Arc::default(),
+            queries: Arc::default(),
         },
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,
@@ -121,6 +124,8 @@ fn announce(server: &Server, address: SocketAddr) -> anyhow::Result<()> {
     writeln!(out, "export AWS_ENDPOINT_URL=http://{address}")?;
     writeln!(out, "export AWS_ACCESS_KEY_ID={key}")?;
     writeln!(out, "export AWS_SECRET_ACCESS_KEY={secret}")?;
+    // SDKs put a prefix before the host of some calls, such as `stream-` for a live tail; no local name has it.
+    writeln!(out, "export AWS_DISABLE_HOST_PREFIX_INJECTION=true")?;
     writeln!(out, "export AWS_DEFAULT_REGION={}\n", config.region)?;
     if config.open {
         writeln!(out, "open mode: any access key is accepted; POST /_trailwatch/reset empties everything")?;

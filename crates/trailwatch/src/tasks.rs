@@ -40,6 +40,7 @@ impl Tasks {
         tasks.spawn("notifications", notifications(Arc::clone(&server), stopped.clone()));
         tasks.spawn("metric streams", metric_streams(Arc::clone(&server), stopped.clone()));
         tasks.spawn("subscriptions", subscriptions(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("scheduled queries", scheduled_queries(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -134,6 +135,17 @@ async fn subscriptions(server: Arc<Server>, mut stopped: Stopped) {
         let _ = stopped.wait_for(|&stop| stop).await;
     };
     watch::logs::subscriptions::deliver(&server.watch, stop).await;
+/// Schedules are of whole minutes; a round that takes longer keeps no later one from its time.
+async fn scheduled_queries(server: Arc<Server>, mut stopped: Stopped) {
+    let mut rounds: JoinSet<()> = JoinSet::new();
+    while next_tick(&server, &mut stopped, MINUTE).await {
+        while let Some(ended) = rounds.try_join_next() {
+            ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        }
+        let watch = server.watch.clone();
+        rounds.spawn(async move { watch::logs::run_due_queries(&watch).await });
+    }
+    // What still runs is cut off, and is failed at the next start.
 }
 
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {

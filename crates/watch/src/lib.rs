@@ -45,6 +45,8 @@ pub struct Watch {
     pub live_tails: Arc<logs::LiveTails>,
     /// Metric filters of log groups, ready to match.
     pub group_filters: Arc<logs::GroupFilters>,
+    /// Queries of Logs Insights that run.
+    pub queries: Arc<logs::Queries>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

@@ -1,8 +1,12 @@
-//! What the clock does to this plane's records: retention, deleted groups, old alarm history, subscriptions and dead letters.
+//! What the clock does to this plane's records: retention, deleted groups, old alarm history, old queries, subscriptions and
+//! dead letters.
 
 use crate::Watch;
 use crate::logs::{KeptLogs, forget_deleted_logs, kept_logs};
-use model::limits::{ALARM_HISTORY_MS, DEAD_LETTERS_MAX, DEAD_LETTERS_MS, METRIC_RETENTION_MS};
+use model::limits::{
+    ALARM_HISTORY_MS, DEAD_LETTERS_MAX, DEAD_LETTERS_MS, METRIC_RETENTION_MS, QUERY_ANSWERS_BYTES_MAX,
+    QUERY_ANSWERS_MS, SCHEDULED_RUNS_MS,
+};
 use store::Retention;
 
 /// One round of maintenance. What fails is logged and tried again in the next round.
@@ -14,9 +18,19 @@ pub async fn maintain(watch: &Watch) {
     if let Err(error) = watch.catalog.expire_alarm_history(before).await {
         tracing::warn!(%error, "forget alarm history");
     }
+    if let Err(error) = maintain_queries(watch).await {
+        tracing::warn!(%error, "forget old queries");
+    }
     if let Err(error) = maintain_notifications(watch).await {
         tracing::warn!(%error, "forget old subscriptions and dead letters");
     }
+}
+
+/// Forgets answers of queries, and runs of scheduled ones.
+async fn maintain_queries(watch: &Watch) -> catalog::Result<()> {
+    let now = watch.clock.now();
+    watch.catalog.expire_log_queries(now - QUERY_ANSWERS_MS, QUERY_ANSWERS_BYTES_MAX).await?;
+    watch.catalog.expire_scheduled_runs(now - SCHEDULED_RUNS_MS).await
 }
 
 /// Forgets subscriptions that nobody confirmed, and old dead letters.

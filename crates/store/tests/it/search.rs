@@ -295,3 +295,29 @@ proptest! {
         runtime.block_on(check_against_a_plain_filter(&case));
     }
 }
+
+/// The condition waits until an append has returned: an append that waited for the condition would never end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_condition_holds_up_no_append() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    store.append(logs(vec![log(1, 1, 1, "slow")])).await.unwrap();
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let text = TextSearch::new(&[], move |_| {
+        asked.send(()).unwrap();
+        gate.lock().unwrap().recv().unwrap();
+        true
+    });
+    let search = LogSearch { scan: log_scan(1, Direction::Forward), text, goes_on: Arc::new(|| true) };
+    let searching = tokio::spawn({
+        let store = store.clone();
+        async move { found(&store, search, 100).await.0.len() }
+    });
+    tokio::task::spawn_blocking(move || is_asked.recv().unwrap()).await.unwrap();
+    store.append(logs(vec![log(1, 1, 2, "quick")])).await.unwrap();
+    assert_eq!(store.health().next_log_sequence, 2);
+    go.send(()).unwrap();
+    assert_eq!(searching.await.unwrap(), 1, "what came after its beginning is not its concern");
+}

@@ -23,3 +23,4 @@ pub mod window;
 pub mod zone;
 
 pub use evaluate::{Evaluated, evaluate_due};
+pub use mute::cron::Cron;

@@ -1,12 +1,6 @@
 //! The table of the implemented Logs operations.
 
-use super::{
-    account_policies, create_log_group, create_log_stream, delete_log_group, delete_log_stream, delete_metric_filter,
-    describe_log_groups, describe_log_streams, describe_metric_filters, destinations, filter_log_events,
-    get_log_events, list_log_groups, put_bearer_token_authentication, put_log_events,
-    put_log_group_deletion_protection, put_metric_filter, resource_policies, retention_policy, start_live_tail,
-    subscription_filters, tags, test_metric_filter,
-};
+use super::{account_policies, create_log_group, create_log_stream, delete_log_group, delete_log_stream, delete_metric_filter, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries, destinations, filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results, list_log_groups, lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail, start_query, stop_query, subscription_filters, tags, test_metric_filter};
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
 use wire::Audit::{Data, Management};
@@ -20,19 +14,27 @@ pub fn operations() -> Vec<Operation<Watch>> {
     vec![
         operation!(Write, Management, logs::CreateLogGroup, create_log_group::create_log_group),
         operation!(Write, Management, logs::CreateLogStream, create_log_stream::create_log_stream),
+        operation!(Write, Management, logs::CreateLookupTable, lookup_tables::create_lookup_table),
+        operation!(Write, Management, logs::CreateScheduledQuery, scheduled_queries::create_scheduled_query),
         operation!(Write, Management, logs::DeleteAccountPolicy, account_policies::delete_account_policy),
         operation!(Write, Management, logs::DeleteDestination, destinations::delete_destination),
         operation!(Write, Management, logs::DeleteLogGroup, delete_log_group::delete_log_group),
         operation!(Write, Management, logs::DeleteLogStream, delete_log_stream::delete_log_stream),
+        operation!(Write, Management, logs::DeleteLookupTable, lookup_tables::delete_lookup_table),
         operation!(Write, Management, logs::DeleteMetricFilter, delete_metric_filter::delete_metric_filter),
+        operation!(Write, Management, logs::DeleteQueryDefinition, query_definitions::delete_query_definition),
         operation!(Write, Management, logs::DeleteResourcePolicy, resource_policies::delete_resource_policy),
         operation!(Write, Management, logs::DeleteRetentionPolicy, retention_policy::delete_retention_policy),
+        operation!(Write, Management, logs::DeleteScheduledQuery, scheduled_queries::delete_scheduled_query),
         operation!(Write, Management, logs::DeleteSubscriptionFilter, subscription_filters::delete_subscription_filter),
         operation!(List, Management, logs::DescribeAccountPolicies, account_policies::describe_account_policies),
         operation!(List, Management, logs::DescribeDestinations, destinations::describe_destinations),
         operation!(List, Management, logs::DescribeLogGroups, describe_log_groups::describe_log_groups),
         operation!(List, Management, logs::DescribeLogStreams, describe_log_streams::describe_log_streams),
+        operation!(List, Management, logs::DescribeLookupTables, lookup_tables::describe_lookup_tables),
         operation!(List, Management, logs::DescribeMetricFilters, describe_metric_filters::describe_metric_filters),
+        operation!(List, Management, logs::DescribeQueries, describe_queries::describe_queries),
+        operation!(List, Management, logs::DescribeQueryDefinitions, query_definitions::describe_query_definitions),
         operation!(List, Management, logs::DescribeResourcePolicies, resource_policies::describe_resource_policies),
         operation!(
             List,
@@ -42,7 +44,15 @@ pub fn operations() -> Vec<Operation<Watch>> {
         ),
         operation!(Read, EVENTS, logs::FilterLogEvents, filter_log_events::filter_log_events),
         operation!(Read, EVENTS, logs::GetLogEvents, get_log_events::get_log_events),
+        operation!(Read, Management, logs::GetLogGroupFields, get_log_group_fields::get_log_group_fields),
+        operation!(Read, EVENTS, logs::GetLogRecord, get_log_record::get_log_record),
+        operation!(Read, Management, logs::GetLookupTable, lookup_tables::get_lookup_table),
+        operation!(Read, EVENTS, logs::GetQueryResults, get_query_results::get_query_results),
+        operation!(Read, Management, logs::GetScheduledQuery, scheduled_queries::get_scheduled_query),
+        operation!(Read, Management, logs::GetScheduledQueryHistory, scheduled_queries::get_scheduled_query_history),
         operation!(List, Management, logs::ListLogGroups, list_log_groups::list_log_groups),
+        operation!(List, Management, logs::ListLogGroupsForQuery, describe_queries::list_log_groups_for_query),
+        operation!(List, Management, logs::ListScheduledQueries, scheduled_queries::list_scheduled_queries),
         operation!(List, Management, logs::ListTagsForResource, tags::list_tags_for_resource),
         operation!(List, Management, logs::ListTagsLogGroup, tags::list_tags_log_group),
         operation!(Write, Management, logs::PutAccountPolicy, account_policies::put_account_policy),
@@ -62,14 +72,19 @@ pub fn operations() -> Vec<Operation<Watch>> {
             put_log_group_deletion_protection::put_log_group_deletion_protection
         ),
         operation!(Write, Management, logs::PutMetricFilter, put_metric_filter::put_metric_filter),
+        operation!(Write, Management, logs::PutQueryDefinition, query_definitions::put_query_definition),
         operation!(Write, Management, logs::PutResourcePolicy, resource_policies::put_resource_policy),
         operation!(Write, Management, logs::PutRetentionPolicy, retention_policy::put_retention_policy),
         operation!(Write, Management, logs::PutSubscriptionFilter, subscription_filters::put_subscription_filter),
         streaming_operation!(Read, Management, logs::StartLiveTail, start_live_tail::start_live_tail),
+        operation!(Read, Management, logs::StartQuery, start_query::start_query),
+        operation!(Read, Management, logs::StopQuery, stop_query::stop_query),
         operation!(Tagging, Management, logs::TagLogGroup, tags::tag_log_group),
         operation!(Tagging, Management, logs::TagResource, tags::tag_resource),
         operation!(Read, Management, logs::TestMetricFilter, test_metric_filter::test_metric_filter),
         operation!(Tagging, Management, logs::UntagLogGroup, tags::untag_log_group),
         operation!(Tagging, Management, logs::UntagResource, tags::untag_resource),
+        operation!(Write, Management, logs::UpdateLookupTable, lookup_tables::update_lookup_table),
+        operation!(Write, Management, logs::UpdateScheduledQuery, scheduled_queries::update_scheduled_query),
     ]
 }

@@ -1,10 +1,10 @@
 //! TagResource, UntagResource, ListTagsForResource, and their deprecated forms TagLogGroup, UntagLogGroup and
-//! ListTagsLogGroup: tags of log groups. AWS can also tag destinations and anomaly detectors, which do not exist here yet.
+//! ListTagsLogGroup: tags of log groups, lookup tables and scheduled queries. AWS can also tag destinations and anomaly detectors.
 
-use super::errors::invalid;
+use super::errors::{invalid, resource_not_found};
 use super::identifiers::{group, tagged_group};
 use crate::Watch;
-use catalog::LogGroup;
+use model::arn::Arn;
 use model::limits::TAGS_MAX;
 use model::{Caller, arn};
 use std::collections::BTreeMap;
@@ -17,8 +17,7 @@ use wire::logs::{
 use wire::shape::Empty;
 
 pub(super) async fn tag_resource(watch: &Watch, caller: &Caller, input: TagResourceRequest) -> Result<Empty, ApiError> {
-    let group = tagged_group(watch, caller, &input.resource_arn).await?;
-    put(watch, caller, &group, &input.tags).await
+    put(watch, tagged(watch, caller, &input.resource_arn).await?, &input.tags).await
 }
 
 pub(super) async fn untag_resource(
@@ -26,8 +25,7 @@ pub(super) async fn untag_resource(
     caller: &Caller,
     input: UntagResourceRequest,
 ) -> Result<Empty, ApiError> {
-    let group = tagged_group(watch, caller, &input.resource_arn).await?;
-    remove(watch, caller, &group, &input.tag_keys).await
+    remove(watch, &tagged(watch, caller, &input.resource_arn).await?, &input.tag_keys).await
 }
 
 pub(super) async fn list_tags_for_resource(
@@ -35,8 +33,7 @@ pub(super) async fn list_tags_for_resource(
     caller: &Caller,
     input: ListTagsForResourceRequest,
 ) -> Result<ListTagsForResourceResponse, ApiError> {
-    let group = tagged_group(watch, caller, &input.resource_arn).await?;
-    let tags = watch.catalog.tags(&arn::log_group(&caller.scope, &group.name)).await?;
+    let tags = watch.catalog.tags(&tagged(watch, caller, &input.resource_arn).await?).await?;
     Ok(ListTagsForResourceResponse { tags: Some(tags) })
 }
 
@@ -46,7 +43,7 @@ pub(super) async fn tag_log_group(
     input: TagLogGroupRequest,
 ) -> Result<Empty, ApiError> {
     let group = group(watch, &caller.scope, &input.log_group_name).await?;
-    put(watch, caller, &group, &input.tags).await
+    put(watch, arn::log_group(&caller.scope, &group.name), &input.tags).await
 }
 
 pub(super) async fn untag_log_group(
@@ -55,7 +52,7 @@ pub(super) async fn untag_log_group(
     input: UntagLogGroupRequest,
 ) -> Result<Empty, ApiError> {
     let group = group(watch, &caller.scope, &input.log_group_name).await?;
-    remove(watch, caller, &group, &input.tags).await
+    remove(watch, &arn::log_group(&caller.scope, &group.name), &input.tags).await
 }
 
 pub(super) async fn list_tags_log_group(
@@ -77,14 +74,29 @@ pub(super) fn check_keys<'a>(keys: impl IntoIterator<Item = &'a String>) -> Resu
     }
 }
 
-async fn put(
-    watch: &Watch,
-    caller: &Caller,
-    group: &LogGroup,
-    tags: &BTreeMap<String, String>,
-) -> Result<Empty, ApiError> {
+/// The ARN under which the tags of a resource are kept, once the resource is found.
+async fn tagged(watch: &Watch, caller: &Caller, given: &str) -> Result<String, ApiError> {
+    let parsed = Arn::parse(given).filter(|arn| arn.service == "logs");
+    let parsed = parsed.ok_or_else(|| invalid("The specified resourceArn is not a valid ARN of CloudWatch Logs."))?;
+    let scope = &caller.scope;
+    if parsed.region != scope.region || parsed.account != scope.account {
+        return Err(resource_not_found());
+    }
+    let (kind, name) = parsed.resource.split_once(':').unwrap_or((parsed.resource, ""));
+    let is_there = match kind {
+        "log-group" => {
+            let group = tagged_group(watch, caller, given).await?;
+            return Ok(arn::log_group(scope, &group.name));
+        }
+        "lookup-table" => watch.catalog.lookup_table_body(scope, name).await?.is_some(),
+        "scheduled-query" => watch.catalog.scheduled_query(scope, name).await?.is_some_and(|query| query.id == name),
+        _ => false,
+    };
+    if is_there { Ok(given.to_owned()) } else { Err(resource_not_found()) }
+}
+
+async fn put(watch: &Watch, arn: String, tags: &BTreeMap<String, String>) -> Result<Empty, ApiError> {
     check_keys(tags.keys())?;
-    let arn = arn::log_group(&caller.scope, &group.name);
     let present = watch.catalog.tags(&arn).await?;
     let added = tags.keys().filter(|key| !present.contains_key(*key)).count();
     if present.len() + added > TAGS_MAX {
@@ -96,7 +108,7 @@ async fn put(
     Ok(Empty {})
 }
 
-async fn remove(watch: &Watch, caller: &Caller, group: &LogGroup, keys: &[String]) -> Result<Empty, ApiError> {
-    watch.catalog.remove_tags(&arn::log_group(&caller.scope, &group.name), keys).await?;
+async fn remove(watch: &Watch, arn: &str, keys: &[String]) -> Result<Empty, ApiError> {
+    watch.catalog.remove_tags(arn, keys).await?;
     Ok(Empty {})
 }

@@ -52,6 +52,7 @@ impl Plane {
             bands: Arc::default(),
             live_tails: Arc::default(),
             group_filters: Arc::default(),
+            queries: Arc::default(),
         };
         Self { watch, clock, operations, dir }
     }

@@ -1,0 +1,383 @@
+//! Runs a plan over the store: the parts of the log table are read by a few threads, each of which feeds a worker of its own.
+//!
+//! A part is a row group of a segment, or a memtable's events of one group. Row groups without the query's time range, groups or
+//! texts are skipped. Where all fields that the plan needs are columns of the row group (`store::LogField`), and none is missing
+//! in a row, the texts are not read at all.
+
+use super::{Answer, Event, Plan, PlanError, Worker};
+use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::limits::LOG_EVENT_OVERHEAD_BYTES;
+use model::{GroupId, StreamId, TimeRange, Timestamp};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::{Direction, FIELD_COLUMNS, LogField, PartReader, Table, TableFilter, TablePart, View, wait_for};
+
+/// A log group that is asked.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its id in the store.
+    pub group: GroupId,
+    /// `@log`: `account:name`.
+    pub log: String,
+    /// Names of its streams; events of others are passed over.
+    pub streams: HashMap<StreamId, String>,
+    /// Events before this time have expired.
+    pub kept_since: Timestamp,
+}
+
+/// Where an event is: what `@ptr` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pointer {
+    /// Its group.
+    pub group: GroupId,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// Its number in order of acceptance.
+    pub sequence: u64,
+}
+
+impl Pointer {
+    /// Its text; it means nothing to clients.
+    pub fn encode(&self) -> String {
+        let mut bytes = Vec::with_capacity(24);
+        bytes.extend_from_slice(&self.group.0.to_be_bytes());
+        bytes.extend_from_slice(&self.timestamp.0.to_be_bytes());
+        bytes.extend_from_slice(&self.sequence.to_be_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// What a text stands for.
+    pub fn decode(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 24)?;
+        let number = |at: usize| Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        Some(Self { group: GroupId(number(0)?), timestamp: Timestamp(number(8)? as i64), sequence: number(16)? })
+    }
+}
+
+/// How far a query has come; shared with those who ask.
+#[derive(Debug, Default)]
+pub struct Progress {
+    cancelled: AtomicBool,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    skipped: AtomicU64,
+    /// Matches of workers that have ended.
+    matched: AtomicU64,
+    workers: Mutex<Vec<Arc<Slot>>>,
+}
+
+/// A worker, until its query has ended.
+type Slot = Mutex<Option<Worker>>;
+
+/// Asks a worker that has not ended.
+fn worker_of<T: Default>(slot: &Slot, ask: impl FnOnce(&Worker) -> T) -> T {
+    lock(slot).as_ref().map(ask).unwrap_or_default()
+}
+
+/// What a query has looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Events.
+    pub rows: u64,
+    /// Their bytes, with overhead as AWS counts it; of events whose text was not read, an estimate of nothing.
+    pub bytes: u64,
+    /// Events in row groups that an index ruled out.
+    pub skipped: u64,
+    /// Events that passed the filters.
+    pub matched: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Progress {
+    /// Tells the query to end.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// True once it was told to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// What was looked at so far. Waits for the parts in work.
+    pub fn looked(&self) -> Looked {
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let running: u64 = lock(&self.workers).iter().map(|worker| worker_of(worker, Worker::matched)).sum();
+        let matched = load(&self.matched) + running;
+        Looked { rows: load(&self.rows), bytes: load(&self.bytes), skipped: load(&self.skipped), matched }
+    }
+
+    /// What the answer would be if nothing more came. Waits for the parts in work.
+    pub fn partial(&self, plan: &Plan) -> Answer {
+        let workers: Vec<Arc<Slot>> = lock(&self.workers).clone();
+        let held: Vec<MutexGuard<'_, Option<Worker>>> = workers.iter().map(|worker| lock(worker)).collect();
+        let held: Vec<&Worker> = held.iter().filter_map(|worker| worker.as_ref()).collect();
+        plan.partial(&held)
+    }
+}
+
+/// Why a query did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// It was told to end.
+    #[error("the query was cancelled")]
+    Cancelled,
+    /// It takes too much memory, or cannot be computed.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A defect.
+    #[error("a thread of the query has panicked")]
+    Panicked,
+}
+
+/// Feeds the plan with the events of a view that it asks for, and answers. It blocks, for as long as the query takes.
+pub fn run(
+    view: &View,
+    plan: &Plan,
+    range: TimeRange,
+    targets: &[Target],
+    progress: &Progress,
+    threads: usize,
+) -> Result<Answer, ScanError> {
+    let reading = Reading::new(plan, range, targets);
+    let mut parts = view.parts(Table::Logs, &reading.filter).parts;
+    // A query that stops early has what it wants at one end of time.
+    parts.sort_by_key(|part| if plan.is_newest_first() { -part.max_time.0 } else { part.min_time.0 });
+    let queue = Mutex::new(parts.into_iter());
+    let workers: Vec<Arc<Slot>> = (0..threads.max(1)).map(|_| Arc::new(Mutex::new(Some(plan.worker())))).collect();
+    lock(&progress.workers).clone_from(&workers);
+    let outcome = std::thread::scope(|scope| {
+        let work = |worker: &Arc<Slot>| {
+            let worker = Arc::clone(worker);
+            let (reading, queue) = (&reading, &queue);
+            scope.spawn(move || reading.work(queue, &worker, progress))
+        };
+        let running: Vec<_> = workers.iter().map(work).collect();
+        let ended = running.into_iter().map(|thread| thread.join().unwrap_or(Err(ScanError::Panicked)));
+        ended.collect::<Vec<_>>().into_iter().collect::<Result<(), ScanError>>()
+    });
+    outcome?;
+    let ended: Vec<Worker> = workers.iter().filter_map(|worker| lock(worker).take()).collect();
+    progress.matched.fetch_add(ended.iter().map(Worker::matched).sum(), Ordering::Relaxed);
+    lock(&progress.workers).clear();
+    Ok(plan.finish(ended)?)
+}
+
+/// How the parts are read.
+struct Reading<'a> {
+    plan: &'a Plan,
+    targets: HashMap<GroupId, &'a Target>,
+    filter: Arc<TableFilter>,
+    /// Fields of the plan that may be columns: their numbers in the plan, in the order of the filter's fields.
+    fields: Vec<usize>,
+    /// Columns that suffice when no field is missing; `None` when texts are needed in any case.
+    lean: Option<Vec<&'static str>>,
+    whole: Vec<&'static str>,
+}
+
+const KEYS: [&str; 5] = ["group", "stream", "timestamp", "ingestion_time", "sequence"];
+
+impl<'a> Reading<'a> {
+    fn new(plan: &'a Plan, range: TimeRange, targets: &'a [Target]) -> Self {
+        let mut fields = Vec::new();
+        let mut columns = Vec::new();
+        for (at, path) in plan.fields().iter().enumerate() {
+            // A name with dots may lie deeper; one that begins with `@` is spelt otherwise in the text.
+            let name = path.name();
+            let is_plain = !name.contains(['.', '@', '[']) && !name.is_empty();
+            if is_plain && fields.len() < FIELD_COLUMNS.len() {
+                fields.push(at);
+                columns.push(LogField::Member(name.to_owned()));
+            }
+        }
+        let texts = plan.required_texts().into_iter();
+        let contains = texts.filter(|clause| clause.len() == 1).flatten().map(|text| ("message", text)).collect();
+        let are_all_columns = fields.len() == plan.fields().len();
+        let contains: Vec<(&'static str, String)> = contains;
+        let lean = (!plan.needs_message() && are_all_columns && contains.is_empty()).then(|| {
+            let keys = KEYS.into_iter().chain(FIELD_COLUMNS.into_iter().take(fields.len()));
+            keys.collect()
+        });
+        let whole = KEYS.into_iter().chain(["message"]).collect();
+        let filter = TableFilter {
+            range,
+            groups: Some(targets.iter().map(|target| target.group).collect::<BTreeSet<GroupId>>()),
+            contains,
+            fields: columns,
+            ..TableFilter::default()
+        };
+        let targets = targets.iter().map(|target| (target.group, target)).collect();
+        Self { plan, targets, filter: Arc::new(filter), fields, lean, whole }
+    }
+
+    /// Takes parts until none is left or the worker has enough.
+    fn work(
+        &self,
+        queue: &Mutex<impl Iterator<Item = TablePart>>,
+        worker: &Slot,
+        progress: &Progress,
+    ) -> Result<(), ScanError> {
+        loop {
+            if progress.is_cancelled() {
+                return Err(ScanError::Cancelled);
+            }
+            let Some(part) = lock(queue).next() else { return Ok(()) };
+            if worker_of(worker, Worker::is_full) {
+                continue;
+            }
+            self.part(part, worker, progress)?;
+        }
+    }
+
+    fn part(&self, part: TablePart, worker: &Slot, progress: &Progress) -> Result<(), ScanError> {
+        if let Some(lean) = &self.lean
+            && let Some(batches) = self.lean_batches(&part, lean)?
+        {
+            return batches.iter().try_for_each(|batch| self.feed(batch, worker, progress));
+        }
+        let mut reader = PartReader::new(Table::Logs, Arc::clone(&self.filter), self.whole.clone(), self.order());
+        let rows = part.rows;
+        let mut open = reader.open(part);
+        while let Some(batch) = wait_for(reader.next(&mut open, TimeRange::ALL))? {
+            if progress.is_cancelled() {
+                return Err(ScanError::Cancelled);
+            }
+            self.feed(&batch, worker, progress)?;
+        }
+        if reader.stats().row_groups_skipped > 0 {
+            progress.skipped.fetch_add(rows, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn order(&self) -> Option<Direction> {
+        let wanted = self.plan.wanted_rows().is_some();
+        wanted.then(|| if self.plan.is_newest_first() { Direction::Backward } else { Direction::Forward })
+    }
+
+    /// The part by its columns alone; `None` when a row lacks a field, which its text may have nevertheless.
+    fn lean_batches(&self, part: &TablePart, lean: &[&'static str]) -> Result<Option<Vec<RecordBatch>>, ScanError> {
+        let mut reader = PartReader::new(Table::Logs, Arc::clone(&self.filter), lean.to_vec(), None);
+        let mut open = reader.open(part.clone());
+        let mut batches = Vec::new();
+        while let Some(batch) = wait_for(reader.next(&mut open, TimeRange::ALL))? {
+            if batch.columns().iter().any(|column| column.null_count() > 0) {
+                return Ok(None);
+            }
+            batches.push(batch);
+        }
+        Ok(Some(batches))
+    }
+
+    fn feed(&self, batch: &RecordBatch, worker: &Slot, progress: &Progress) -> Result<(), ScanError> {
+        let columns = Columns::of(batch, &self.fields)?;
+        let mut worker = lock(worker);
+        let Some(worker) = worker.as_mut() else { return Ok(()) };
+        let (mut rows, mut bytes) = (0, 0);
+        let mut of: Option<(GroupId, Option<&Target>)> = None;
+        for at in 0..batch.num_rows() {
+            let group = GroupId(columns.group.value(at));
+            if of.is_none_or(|(last, _)| last != group) {
+                of = Some((group, self.targets.get(&group).copied()));
+            }
+            let Some((_, Some(target))) = of else { continue };
+            let timestamp = Timestamp(columns.timestamp.value(at));
+            if timestamp < target.kept_since {
+                continue;
+            }
+            let Some(stream) = target.streams.get(&StreamId(columns.stream.value(at))) else { continue };
+            let message = columns.message.map_or("", |message| message.value(at));
+            rows += 1;
+            bytes += (message.len() + LOG_EVENT_OVERHEAD_BYTES) as u64;
+            worker.feed(&Row { columns: &columns, at, timestamp, target, stream, message })?;
+        }
+        progress.rows.fetch_add(rows, Ordering::Relaxed);
+        progress.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The columns of a batch.
+struct Columns<'a> {
+    group: &'a UInt64Array,
+    stream: &'a UInt64Array,
+    timestamp: &'a TimestampMillisecondArray,
+    ingestion_time: &'a TimestampMillisecondArray,
+    sequence: &'a UInt64Array,
+    message: Option<&'a StringArray>,
+    /// By the number of the field in the plan.
+    fields: Vec<Option<&'a StringArray>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch, fields: &[usize]) -> Result<Self, store::Error> {
+        fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a T, store::Error> {
+            let column = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref());
+            column.ok_or_else(|| store::Error::Bug(format!("a batch of logs lacks {name}")))
+        }
+        let mut known = vec![None; fields.iter().max().map_or(0, |last| last + 1)];
+        for (name, at) in FIELD_COLUMNS.into_iter().zip(fields) {
+            known[*at] = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref());
+        }
+        Ok(Self {
+            group: column(batch, "group")?,
+            stream: column(batch, "stream")?,
+            timestamp: column(batch, "timestamp")?,
+            ingestion_time: column(batch, "ingestion_time")?,
+            sequence: column(batch, "sequence")?,
+            message: batch.column_by_name("message").and_then(|column| column.as_any().downcast_ref()),
+            fields: known,
+        })
+    }
+}
+
+/// A row of a batch.
+struct Row<'a> {
+    columns: &'a Columns<'a>,
+    at: usize,
+    timestamp: Timestamp,
+    target: &'a Target,
+    stream: &'a str,
+    message: &'a str,
+}
+
+impl Event for Row<'_> {
+    fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+
+    fn ingestion_time(&self) -> Timestamp {
+        Timestamp(self.columns.ingestion_time.value(self.at))
+    }
+
+    fn message(&self) -> &str {
+        self.message
+    }
+
+    fn stream(&self) -> &str {
+        self.stream
+    }
+
+    fn log(&self) -> &str {
+        &self.target.log
+    }
+
+    fn pointer(&self) -> String {
+        let sequence = self.columns.sequence.value(self.at);
+        Pointer { group: self.target.group, timestamp: self.timestamp, sequence }.encode()
+    }
+
+    fn known(&self, at: usize) -> Option<Option<&str>> {
+        let column = self.columns.fields.get(at).copied().flatten()?;
+        column.is_valid(self.at).then(|| Some(column.value(self.at)))
+    }
+}

@@ -1,0 +1,50 @@
+//! `Scope`: what a query has said so far about its columns.
+
+use super::ast::{Aggregate, Expr, Function};
+use std::collections::HashSet;
+
+/// Columns, as far as reading the rest of a query depends on them.
+#[derive(Debug, Default)]
+pub struct Scope {
+    /// Those that may hold maps or lists: a dot behind them asks for a member.
+    pub structures: HashSet<String>,
+    /// Those that rows have behind `stats`; `None` where rows have all fields of events.
+    pub columns: Option<HashSet<String>>,
+    /// Aggregates may stand here.
+    pub is_stats: bool,
+    /// The query stands within another one.
+    pub is_subquery: bool,
+}
+
+impl Scope {
+    /// From here on there is this column.
+    pub fn define(&mut self, name: &str, value: &Expr) {
+        if self.may_be_structure(value) {
+            self.structures.insert(name.to_owned());
+        } else {
+            self.structures.remove(name);
+        }
+        if let Some(columns) = &mut self.columns {
+            columns.insert(name.to_owned());
+        }
+    }
+
+    /// True when `name` is a column behind `stats`.
+    pub fn is_column(&self, name: &str) -> bool {
+        self.columns.as_ref().is_some_and(|columns| columns.contains(name))
+    }
+
+    fn may_be_structure(&self, value: &Expr) -> bool {
+        match value {
+            Expr::Field(name) => self.structures.contains(name),
+            Expr::Member(..) | Expr::Aggregate(Aggregate::Values, _) | Expr::Call(Function::JsonParse, _) => true,
+            Expr::Aggregate(Aggregate::Earliest | Aggregate::Latest, arguments)
+            | Expr::Call(Function::Coalesce, arguments) => arguments.iter().any(|part| self.may_be_structure(part)),
+            Expr::Case(cases, otherwise) => {
+                let mut values = cases.iter().map(|(_, value)| value).chain(otherwise.as_deref());
+                values.any(|value| self.may_be_structure(value))
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! GetQueryResults: what a query has found, so far or in the end.
+//!
+//! Rows are lists of fields in the order of the query's columns; a row lacks the fields that it has no value for, and rows that are
+//! events end with `@ptr`. A page has 10,000 rows at most; `nextToken` tells that there are more.
+
+use super::errors::invalid_token;
+use super::page_token::Fingerprint;
+use super::query_answers::{Statistics, query_not_found, stored};
+use crate::Watch;
+use model::Caller;
+use model::limits::QUERY_ROWS;
+use query::insights::Answer;
+use wire::ApiError;
+use wire::logs::{GetQueryResultsRequest, GetQueryResultsResponse, ResultField};
+
+pub(super) async fn get_query_results(
+    watch: &Watch,
+    caller: &Caller,
+    input: GetQueryResultsRequest,
+) -> Result<GetQueryResultsResponse, ApiError> {
+    let id = input.query_id.as_str();
+    if let Some(running) = watch.queries.running(&caller.scope, id) {
+        let language = running.query.language.clone();
+        let so_far = tokio::task::spawn_blocking(move || (running.status(), running.so_far())).await;
+        let (status, (answer, statistics)) =
+            so_far.map_err(|error| store::Error::Bug(format!("look at a query: {error}")))?;
+        let rows = answer.map_or(Vec::new(), |answer| page(answer, 0, QUERY_ROWS).0);
+        return Ok(response(language, status, rows, statistics, None));
+    }
+    // It may have ended between the two looks.
+    let stored = stored(watch, &caller.scope, id).await?.ok_or_else(query_not_found)?;
+    let fingerprint = Fingerprint::of("GetQueryResults", [Some(id)]);
+    let start = match &input.next_token {
+        Some(token) => fingerprint.open(token)?.parse().map_err(|_| invalid_token())?,
+        None => 0,
+    };
+    let asked = input.max_items.and_then(|items| usize::try_from(items).ok()).filter(|items| *items > 0);
+    let (rows, next) = match stored.answer {
+        Some(answer) => page(answer, start, asked.unwrap_or(QUERY_ROWS)),
+        None => (Vec::new(), None),
+    };
+    let next_token = next.map(|next| fingerprint.seal(&next.to_string()));
+    Ok(response(stored.query.language, &stored.query.status, rows, stored.statistics, next_token))
+}
+
+fn response(
+    language: String,
+    status: &str,
+    rows: Vec<Vec<ResultField>>,
+    statistics: Statistics,
+    next_token: Option<String>,
+) -> GetQueryResultsResponse {
+    GetQueryResultsResponse {
+        query_language: Some(language),
+        results: Some(rows),
+        statistics: Some(statistics.shape()),
+        status: Some(status.to_owned()),
+        encryption_key: None,
+        next_token,
+    }
+}
+
+/// Up to `limit` rows from `start` on, and where the next page begins.
+fn page(answer: Answer, start: usize, limit: usize) -> (Vec<Vec<ResultField>>, Option<usize>) {
+    let Answer { columns, rows, pointers } = answer;
+    let next = start.saturating_add(limit);
+    let next = (next < rows.len()).then_some(next);
+    let mut pointers = pointers.into_iter().flatten().skip(start);
+    let field = |name: &str, value: String| ResultField { field: Some(name.to_owned()), value: Some(value) };
+    let shape = |row: Vec<Option<String>>| {
+        let cells = columns.iter().zip(row);
+        let mut fields: Vec<ResultField> = cells.filter_map(|(name, value)| Some(field(name, value?))).collect();
+        fields.extend(pointers.next().map(|pointer| field("@ptr", pointer)));
+        fields
+    };
+    (rows.into_iter().skip(start).take(limit).map(shape).collect(), next)
+}

@@ -1,0 +1,230 @@
+//! Queries of Logs Insights that run: their start, their turn, their end.
+//!
+//! A query waits for its turn (`Scheduled`), then runs on threads of its own; while it does, whoever asks sees what it has found
+//! so far. Its end and answer go to the catalog, which keeps them for a week. A query that a stop of the server cuts off is `Failed`.
+
+use super::query_answers::{Statistics, encode};
+use crate::Watch;
+use catalog::{LogGroup, LogQuery, LogQueryEnd};
+use model::limits::{QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX};
+use model::{Scope, TimeRange};
+use query::insights::ast::Query;
+use query::insights::scan::{self, Looked, Progress, ScanError, Target};
+use query::insights::{Answer, Context, LookupTable, Plan};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use wire::ApiError;
+use wire::logs::errors::LIMIT_EXCEEDED_EXCEPTION;
+
+/// The queries that run or wait.
+#[derive(Debug)]
+pub struct Queries {
+    running: Mutex<HashMap<String, Arc<Running>>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Queries {
+    fn default() -> Self {
+        Self { running: Mutex::default(), turns: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)) }
+    }
+}
+
+/// A query that has not ended.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) scope: Scope,
+    pub(super) query: LogQuery,
+    pub(super) groups: u64,
+    progress: Progress,
+    has_begun: AtomicBool,
+    /// Set when it begins.
+    plan: OnceLock<Arc<Plan>>,
+}
+
+impl Running {
+    /// `Scheduled` or `Running`.
+    pub(super) fn status(&self) -> &'static str {
+        if self.has_begun.load(Ordering::Relaxed) { "Running" } else { "Scheduled" }
+    }
+
+    /// Tells it to end.
+    pub(super) fn cancel(&self) {
+        self.progress.cancel();
+    }
+
+    /// What it has found and looked at so far. Waits for a part in work.
+    pub(super) fn so_far(&self) -> (Option<Answer>, Statistics) {
+        let answer = self.plan.get().map(|plan| self.progress.partial(plan));
+        let rows = answer.as_ref().map_or(0, |answer| answer.rows.len());
+        (answer, self.statistics(rows))
+    }
+
+    fn statistics(&self, rows: usize) -> Statistics {
+        let Looked { rows: scanned, bytes, skipped, matched } = self.progress.looked();
+        Statistics { matched, scanned, bytes, skipped, groups: self.groups, rows: rows as u64 }
+    }
+}
+
+/// What to start.
+pub(super) struct Asked {
+    pub(super) scope: Scope,
+    /// ARN of who asks.
+    pub(super) user_identity: String,
+    pub(super) language: String,
+    pub(super) expression: String,
+    pub(super) query: Query,
+    pub(super) groups: Vec<LogGroup>,
+    pub(super) range: TimeRange,
+    /// Rows of the answer at most.
+    pub(super) limit: usize,
+}
+
+impl Queries {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The query of a scope that runs under this id.
+    pub(super) fn running(&self, scope: &Scope, id: &str) -> Option<Arc<Running>> {
+        self.lock().get(id).filter(|running| running.scope == *scope).cloned()
+    }
+}
+
+/// Starts a query; answers its id, and what ends when it does.
+pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHandle<()>), ApiError> {
+    let id = watch.ids.uuid().to_string();
+    let names: Vec<&str> = asked.groups.iter().map(|group| group.name.as_str()).collect();
+    let query = LogQuery {
+        id: id.clone(),
+        expression: asked.expression.clone(),
+        language: asked.language.clone(),
+        log_groups: serde_json::json!(names).to_string(),
+        user_identity: asked.user_identity.clone(),
+        status: "Running".into(),
+        created_ms: watch.clock.now().0,
+        ended_ms: None,
+        statistics: None,
+    };
+    let running = Arc::new(Running {
+        scope: asked.scope.clone(),
+        query: query.clone(),
+        groups: asked.groups.len() as u64,
+        progress: Progress::default(),
+        has_begun: AtomicBool::new(false),
+        plan: OnceLock::new(),
+    });
+    {
+        let mut all = watch.queries.lock();
+        if all.values().filter(|running| running.scope == asked.scope).count() >= QUERIES_MAX {
+            let message = "Too many queries are running. Wait until some have ended.";
+            return Err(ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, message));
+        }
+        all.insert(id.clone(), Arc::clone(&running));
+    }
+    if let Err(error) = watch.catalog.begin_log_query(&asked.scope, &query).await {
+        watch.queries.lock().remove(&id);
+        return Err(error.into());
+    }
+    Ok((id, tokio::spawn(run(watch.clone(), running, asked))))
+}
+
+/// Runs a query to its end, whatever that is, and enters it in the catalog.
+async fn run(watch: Watch, running: Arc<Running>, asked: Asked) {
+    let limit = Duration::from_millis(QUERY_MS_MAX);
+    let ended = tokio::time::timeout(limit, answer(&watch, &running, asked)).await;
+    // Threads that still run are told to stop.
+    running.cancel();
+    let (status, answer) = match ended {
+        Ok(Ok(answer)) => ("Complete", Some(answer)),
+        Ok(Err(Ended::Cancelled)) => ("Cancelled", running.so_far().0),
+        Ok(Err(Ended::Failed(error))) => {
+            tracing::warn!(query = running.query.id, %error, "a query of Logs Insights failed");
+            ("Failed", None)
+        }
+        Err(_) => ("Timeout", None),
+    };
+    let statistics = running.statistics(answer.as_ref().map_or(0, |answer| answer.rows.len()));
+    let encoded = tokio::task::spawn_blocking(move || answer.map(encode).transpose()).await;
+    let answer = match encoded.map_err(|error| error.to_string()).and_then(|encoded| encoded) {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::error!(%error, "keep the answer of a query");
+            None
+        }
+    };
+    let end =
+        LogQueryEnd { status, at: watch.clock.now(), statistics: serde_json::json!(statistics).to_string(), answer };
+    if let Err(error) = watch.catalog.end_log_query(&running.query.id, end).await {
+        tracing::error!(%error, "keep the end of a query");
+    }
+    watch.queries.lock().remove(&running.query.id);
+}
+
+/// Why a query has no answer.
+enum Ended {
+    Cancelled,
+    Failed(String),
+}
+
+impl<E: std::error::Error> From<E> for Ended {
+    fn from(error: E) -> Self {
+        Ended::Failed(error.to_string())
+    }
+}
+
+async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<Answer, Ended> {
+    // The semaphore is never closed.
+    let _turn = Arc::clone(&watch.queries.turns).acquire_owned().await.ok();
+    running.has_begun.store(true, Ordering::Relaxed);
+    let context = Context {
+        now: watch.clock.now(),
+        range: asked.range,
+        limit: asked.limit,
+        lookups: lookups(watch, &asked).await?,
+        memory_max: QUERY_MEMORY_BYTES_MAX,
+    };
+    let plan = Arc::new(Plan::new(&asked.query, context)?);
+    let _ = running.plan.set(Arc::clone(&plan));
+    // First the view, then the names: each event of the view has a stream whose name is there, unless it was deleted.
+    let view = watch.store.view();
+    let targets = targets(watch, &asked).await?;
+    let (running, range) = (Arc::clone(running), asked.range);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let scanning =
+        tokio::task::spawn_blocking(move || scan::run(&view, &plan, range, &targets, &running.progress, threads));
+    match scanning.await? {
+        Ok(answer) => Ok(answer),
+        Err(ScanError::Cancelled) => Err(Ended::Cancelled),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn lookups(watch: &Watch, asked: &Asked) -> Result<BTreeMap<String, LookupTable>, Ended> {
+    let mut tables = BTreeMap::new();
+    for name in asked.query.lookup_tables() {
+        let body = watch.catalog.lookup_table_body(&asked.scope, name).await?;
+        let body = body.ok_or_else(|| Ended::Failed(format!("there is no lookup table {name}")))?;
+        let parsed = tokio::task::spawn_blocking(move || LookupTable::parse(&body)).await?;
+        tables.insert(name.to_owned(), parsed.map_err(Ended::Failed)?);
+    }
+    Ok(tables)
+}
+
+async fn targets(watch: &Watch, asked: &Asked) -> Result<Vec<Target>, Ended> {
+    let now = watch.clock.now();
+    let mut targets = Vec::with_capacity(asked.groups.len());
+    for group in &asked.groups {
+        let streams = watch.catalog.every_log_stream(&[group.id]).await?;
+        targets.push(Target {
+            group: group.id,
+            log: format!("{}:{}", asked.scope.account, group.name),
+            streams: streams.into_iter().collect(),
+            kept_since: group.kept_since(now),
+        });
+    }
+    Ok(targets)
+}
