@@ -8,6 +8,7 @@ pub mod events;
 pub mod filter_pattern;
 mod json_text;
 pub mod log_fields;
+pub mod log_patterns;
 pub mod metric_math;
 pub mod metric_search;
 pub mod metrics;
