@@ -115,6 +115,23 @@ fn a_word_with_several_values_varies() {
 }
 
 #[test]
+fn several_free_texts_vary_at_once() {
+    let names = ["ann", "bea", "cleo", "dora", "eve", "fay", "gil", "hal", "ian", "joe"];
+    let lines: Vec<String> = (0..10)
+        .map(|n| {
+            format!(
+                "customer {} of the city {} bought one {}",
+                names[n],
+                names[(n * 3 + 1) % 10],
+                names[(n * 7 + 2) % 10]
+            )
+        })
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(named(&lines), ["customer <Token-1> of the city <Token-2> bought one <Token-3>"]);
+}
+
+#[test]
 fn words_of_messages_do_not_vary() {
     let events =
         ["VM Started (Lifecycle Event) now", "VM Stopped (Lifecycle Event) now", "VM Paused (Lifecycle Event) now"];
