@@ -5,12 +5,14 @@ use super::shape::VARIES;
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
+/// The number of words (none for patterns with a gap), and the first constant word before any gap with its place.
+type Anchor = (Option<usize>, usize, Box<str>);
+
 /// Patterns by a word that their lines have in a certain place.
 #[derive(Debug, Clone, Default)]
 pub struct Looks {
-    /// By the number of words (none for patterns with a gap), and the first constant word before any gap with its place.
-    anchored: HashMap<(Option<usize>, usize, Box<str>), Vec<usize>, FixedState>,
-    /// Patterns without such a word.
+    anchored: HashMap<Anchor, Vec<usize>, FixedState>,
+    /// Patterns without an anchor.
     loose: Vec<usize>,
     /// Of each pattern, bytes that are constant.
     constant: Vec<usize>,
