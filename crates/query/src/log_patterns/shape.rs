@@ -227,6 +227,8 @@ impl Reader {
 
 /// Letters that are all hex digits vary from this length on.
 const HEX_MIN: usize = 8;
+/// More joiners are a rule: `threshold......12`.
+const JOINERS_MAX: usize = 3;
 
 /// Letters, digits and what joins them.
 #[derive(Debug, Clone, Copy)]
@@ -260,7 +262,7 @@ impl Compound {
             let run = bytes[here..].iter().map(|&b| class(b)).take_while(|kind| kind & RUN != 0);
             here += run.inspect(|kind| (seen, common) = (seen | kind, common & kind)).count();
             let joined = here + joiners(&bytes[here..]);
-            if joined == here || kind_at(joined) & RUN == 0 {
+            if !(1..=JOINERS_MAX).contains(&(joined - here)) || kind_at(joined) & RUN == 0 {
                 break;
             }
             let is_url = bytes[here..joined].starts_with(b"://");

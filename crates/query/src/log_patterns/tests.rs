@@ -51,6 +51,7 @@ fn what_surely_varies_is_taken_out() {
         ("", ""),
         ("\0 \u{1}", "* *"),
         ("größe 5 straße", "größe * straße"),
+        ("threshold......12 //a//b1", "threshold......* *"),
         ("-1 - -- -x", "* - -- -x"),
     ] {
         assert_eq!(shape(line), expected, "{line}");
@@ -167,6 +168,7 @@ fn severity_is_the_level_or_the_gravest_keyword() {
         ("an error, a warning", Severity::Error),
         ("Warning: low", Severity::Warning),
         ("kernel PANIC", Severity::Fatal),
+        ("no panic, this is not critical", Severity::None),
         ("errors are counted", Severity::None),
         ("level=debug x", Severity::Debug),
     ] {
