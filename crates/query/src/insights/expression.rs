@@ -2,7 +2,10 @@
 
 mod call;
 mod comparison;
+mod opensearch;
 mod operand;
+
+pub use operand::is_reserved;
 
 use super::ast::{BinaryOp, Expr, Literal, UnaryOp};
 use super::cursor::{Cursor, Parsed};
@@ -99,7 +102,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Sums and differences.
-    fn sum(&mut self) -> Parsed<Expr> {
+    pub fn sum(&mut self) -> Parsed<Expr> {
         self.chain(&[("+", BinaryOp::Add), ("-", BinaryOp::Subtract)], Self::product)
     }
 

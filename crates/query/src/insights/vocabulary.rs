@@ -1,7 +1,10 @@
 //! Names of functions, how many arguments they take, and what those mean that the tree has no name for.
 
-use super::ast::{Aggregate, BinaryOp, Expr, Function, InList, LikePattern, Literal};
+pub mod opensearch;
+
+use super::ast::{Aggregate, BinaryOp, Expr, Function, LikePattern, Literal};
 use super::regexes;
+use super::walk;
 
 /// Functions of Insights QL and their numbers of arguments (user guide, "Boolean, comparison, numeric, datetime, and other functions").
 const FUNCTIONS: [(&str, Function, usize, usize); 35] = [
@@ -127,30 +130,12 @@ pub fn named(name: &str) -> Option<Named> {
 const BRANCHES_MAX: usize = 10;
 
 /// Most nodes of arguments that are copied: calls within calls must not grow without bound.
-const COPIED_NODES_MAX: usize = 500;
-
-/// How many nodes an expression has, queries within it aside.
-pub fn size(value: &Expr) -> usize {
-    let all = |values: &[Expr]| values.iter().map(size).sum::<usize>();
-    1 + match value {
-        Expr::Field(_) | Expr::Literal(_) => 0,
-        Expr::Unary(_, of) | Expr::Member(of, _) => size(of),
-        Expr::Binary(_, left, right) => size(left) + size(right),
-        Expr::Like { text, .. } => size(text),
-        Expr::In { value, list: InList::Values(values), .. } => size(value) + all(values),
-        Expr::In { value, list: InList::Query(_), .. } => size(value),
-        Expr::Call(_, arguments) | Expr::Aggregate(_, arguments) => all(arguments),
-        Expr::Case(branches, otherwise) => {
-            let branches = branches.iter().map(|(when, then)| size(when) + size(then)).sum::<usize>();
-            branches + otherwise.as_deref().map_or(0, size)
-        }
-    }
-}
+pub const COPIED_NODES_MAX: usize = 500;
 
 /// Writes a function with others; `None` when it has not the right number of arguments, or not of the right kind.
 pub fn lower(function: Lowered, arguments: Vec<Expr>) -> Option<Expr> {
     let count = arguments.len();
-    if arguments.iter().map(size).sum::<usize>() > COPIED_NODES_MAX {
+    if arguments.iter().map(walk::size).sum::<usize>() > COPIED_NODES_MAX {
         return None;
     }
     let mut arguments = arguments.into_iter();

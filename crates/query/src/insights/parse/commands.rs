@@ -80,7 +80,7 @@ impl Reader<'_> {
     }
 
     /// An expression and what it is called: an alias, the field's name, or else its text.
-    pub(super) fn column(&mut self) -> Parsed<Column> {
+    pub fn column(&mut self) -> Parsed<Column> {
         let (value, written) = self.written_expression()?;
         let name = match (&value, self.cursor.eat_word("as")) {
             (_, true) => self.cursor.name()?,

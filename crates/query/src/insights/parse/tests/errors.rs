@@ -132,7 +132,7 @@ fn limits_hold() {
     assert_eq!(parse(&regexes).expect_err("many").message, "the query has more than 64 regular expressions");
     let doubled = (1..20).map(|n| format!(", a{} + a{} as a{n}", n - 1, n - 1)).collect::<String>();
     let error = parse(&format!("stats max(x) as a0{doubled}")).expect_err("large");
-    assert_eq!(error.message, "the value is too large with the aliases that it refers to");
+    assert_eq!(error.message, "the values are too large with the aliases that they refer to");
     let casts = format!("fields {}a{}", "toInt(".repeat(12), ")".repeat(12));
     assert_eq!(parse(&casts).expect_err("large").message, "the arguments of the function toInt do not fit");
 }
