@@ -4,6 +4,7 @@ pub mod ast;
 mod cursor;
 pub mod error;
 mod expression;
+mod grok;
 mod lexer;
 pub mod parameters;
 pub mod parse;

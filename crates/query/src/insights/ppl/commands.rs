@@ -1,12 +1,12 @@
 //! The commands, each by its name.
 
 use super::super::ast::{
-    Aggregate, BinaryOp, Column, Command, Expr, Function, JoinKind, Literal, ParsePattern, SortKey, Step,
+    Aggregate, BinaryOp, Column, Command, Expr, Function, JoinKind, Literal, ParsePattern, Regex, SortKey, Step,
 };
 use super::super::cursor::Parsed;
 use super::super::expression::Reader;
 use super::super::lexer::Kind;
-use super::super::{regexes, walk};
+use super::super::{grok, regexes, walk};
 use std::collections::HashSet;
 
 /// How many rows `head`, `top` and `rare` leave where they do not say.
@@ -223,19 +223,24 @@ impl Reader<'_> {
         let from = self.field()?;
         let (pattern, token) = self.pattern()?;
         let regex = regexes::compile(&pattern, &[]).map_err(|message| self.cursor.error(token, message))?;
-        let names: Vec<String> = regex.columns().map(|(_, name)| name.into_owned()).collect();
-        if names.is_empty() {
+        if regex.columns().next().is_none() {
             return Err(self.cursor.error(token, "the regular expression names no group"));
         }
-        names.iter().for_each(|name| self.scope.define(name, &Expr::Literal(Literal::Null)));
-        Ok(Command::Parse { from, pattern: ParsePattern::Regex(regex) })
+        Ok(self.taken_apart(from, regex))
     }
 
     fn grok(&mut self) -> Parsed<Command> {
         let from = self.field()?;
-        let (pattern, _) = self.pattern()?;
-        self.scope.columns = None;
-        Ok(Command::Parse { from, pattern: ParsePattern::Grok(pattern) })
+        let (pattern, token) = self.pattern()?;
+        let regex = grok::compile(&pattern).map_err(|message| self.cursor.error(token, message))?;
+        Ok(self.taken_apart(from, regex))
+    }
+
+    fn taken_apart(&mut self, from: Expr, regex: Regex) -> Command {
+        for (_, name) in regex.columns() {
+            self.scope.define(&name, &Expr::Literal(Literal::Null));
+        }
+        Command::Parse { from, pattern: ParsePattern::Regex(regex) }
     }
 
     /// Behind `fillnull`: `with 0 in a, b` or `using a = 1, b = 2`.

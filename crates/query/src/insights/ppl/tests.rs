@@ -88,9 +88,14 @@ fn top_and_rare_count() {
 }
 
 #[test]
-fn grok_keeps_its_pattern() {
-    let pattern = ParsePattern::Grok(".+@%{HOSTNAME:host}".to_owned());
-    assert_eq!(ppl("grok email '.+@%{HOSTNAME:host}'").commands, [Command::Parse { from: field("email"), pattern }]);
+fn grok_names_columns() {
+    let Command::Parse { from, pattern: ParsePattern::Regex(regex) } =
+        ppl("grok email '.+@%{HOSTNAME:host}'").commands.remove(0)
+    else {
+        panic!("no parse")
+    };
+    assert_eq!(from, field("email"));
+    assert_eq!(regex.columns().map(|(_, name)| name.into_owned()).collect::<Vec<_>>(), ["host"]);
 }
 
 #[test]

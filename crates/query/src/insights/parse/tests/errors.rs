@@ -127,7 +127,13 @@ fn limits_hold() {
     let powers = format!("filter a{}", "^a".repeat(4_000));
     assert_eq!(parse(&powers).expect_err("deep").message, "the query is nested more than 64 levels deep");
     let sums = format!("filter a{}", "+a".repeat(4_000));
-    assert_eq!(parse(&sums).expect_err("long").message, "the query has more than 256 operators in a row");
+    assert_eq!(parse(&sums).expect_err("long").message, "the query has more than 200 operators in a row");
+    let chained = (0..8).fold("a".to_owned(), |value, _| format!("({value}){}", "+a".repeat(150)));
+    let error = parse(&format!("filter {chained}")).expect_err("high");
+    assert_eq!(error.message, "the expression is nested too deeply");
+    let aliases = (1..100).map(|n| format!(", a{} + 1 + 1 + 1 as a{n}", n - 1)).collect::<String>();
+    let error = parse(&format!("stats max(x) as a0{aliases}")).expect_err("high");
+    assert_eq!(error.message, "the values are too large with the aliases that they refer to");
     let regexes = format!("filter a like /x/{}", " or a like /x/".repeat(64));
     assert_eq!(parse(&regexes).expect_err("many").message, "the query has more than 64 regular expressions");
     let doubled = (1..20).map(|n| format!(", a{} + a{} as a{n}", n - 1, n - 1)).collect::<String>();
