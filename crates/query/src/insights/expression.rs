@@ -15,9 +15,9 @@ use super::walk;
 
 /// Longest chain of operators that bind to the left, `a - b - c …`: a limit of ours that keeps recursion over the tree bounded. Chains
 /// of `and` and of `or` are put into balanced trees, and have no limit.
-const CHAIN_MAX: usize = 200;
+const CHAIN_MAX: usize = 100;
 /// Most levels of an expression's tree: a limit of ours, so that whoever walks over a tree may recurse.
-pub const LEVELS_MAX: usize = 256;
+pub const LEVELS_MAX: usize = 120;
 /// Most regular expressions of one query: a limit of ours, for each takes memory.
 const REGEXES_MAX: usize = 64;
 

@@ -61,7 +61,7 @@ impl Reader<'_> {
     /// Behind `join`: `` left=l, right=r on l.id = r.id `group` ``, or a query in brackets in place of the group.
     pub(super) fn ppl_join(&mut self, kind: JoinKind) -> Parsed<Command> {
         let (mut left, mut right) = (None, None);
-        while !self.cursor.eat_word("on") {
+        while left.is_none() || right.is_none() || !self.cursor.eat_word("on") {
             let token = self.cursor.advance();
             self.cursor.symbol("=")?;
             let alias = self.cursor.name()?;

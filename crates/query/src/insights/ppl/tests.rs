@@ -55,6 +55,15 @@ fn commands_have_counterparts() {
 }
 
 #[test]
+fn what_is_computed_behind_fields_is_shown() {
+    same("fields a | eval b = a * 2", "display a | fields a * 2 as b | display a, b");
+    same("fields a, b | rename a as c | eval d = 1", "display a, b | fields a as c | fields 1 as d | display c, b, d");
+    same("fields a | fillnull with 0 in a", "display a | fields coalesce(a, 0) as a | display a");
+    same("stats count() by a | rename count() as n", "stats count() by a | fields count() as n | display a, n");
+    same("fields a | eval b = 1 | fields b", "display a | fields 1 as b | display b");
+}
+
+#[test]
 fn stats_count_and_group() {
     same(
         "stats count(), avg(a) as m, p95(b) as p by span(@timestamp, 1h), c",
