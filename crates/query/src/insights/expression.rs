@@ -5,6 +5,7 @@ mod comparison;
 mod opensearch;
 mod operand;
 
+pub use call::unit;
 pub use operand::is_reserved;
 
 use super::ast::{BinaryOp, Expr, Literal, UnaryOp};
