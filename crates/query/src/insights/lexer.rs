@@ -2,7 +2,6 @@
 
 /// The languages, as far as their tokens differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "the other languages follow")]
 pub enum Dialect {
     /// Insights QL: `#` begins a comment.
     Cwli,

@@ -15,6 +15,8 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+pub(super) use join::sides;
+
 use super::QUERY_CHARS_MAX;
 use super::ast::Query;
 use super::cursor::Parsed;
@@ -61,19 +63,25 @@ impl Reader<'_> {
         Ok(Query { source, commands })
     }
 
-    /// A query in parentheses. It knows nothing of the columns around it, and has no query within it.
+    /// A query in parentheses (in PPL in brackets). It knows nothing of the columns around it, and has no query within it.
     pub fn subquery(&mut self) -> Parsed<Query> {
         if self.scope.is_subquery {
             let message = "nested subqueries are not supported";
             return Err(self.cursor.error(self.cursor.peek(), message));
         }
-        self.cursor.symbol("(")?;
+        let dialect = self.cursor.dialect;
+        let (opening, closing) = if dialect == Dialect::Ppl { ("[", "]") } else { ("(", ")") };
+        self.cursor.symbol(opening)?;
         self.cursor.enter()?;
         let outer = std::mem::replace(&mut self.scope, Scope { is_subquery: true, ..Scope::default() });
-        let query = self.query()?;
+        let query = match dialect {
+            Dialect::Cwli => self.query()?,
+            Dialect::Sql => self.select()?,
+            Dialect::Ppl => self.ppl()?,
+        };
         self.scope = outer;
         self.cursor.leave();
-        self.cursor.symbol(")")?;
+        self.cursor.symbol(closing)?;
         Ok(query)
     }
 }

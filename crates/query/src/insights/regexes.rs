@@ -4,7 +4,7 @@
 //! `\h`, `\Z` and `\e` are known. What looks around, refers back or never gives back is refused with its reason: no engine that is
 //! bound to linear time has it. Names of groups may begin with `@`, see `ast::Regex::column`.
 
-use super::ast::Regex;
+use super::ast::{LikePattern, Regex};
 
 /// Largest compiled program, bytes: no query may eat the memory, nor a long line the time.
 const PROGRAM_BYTES_MAX: usize = 256 * 1024;
@@ -36,9 +36,12 @@ pub fn compile(source: &str, names: &[String]) -> Result<Regex, String> {
 }
 
 /// What `LIKE` of SQL and PPL means: `%` is any text, `_` is any character, and a backslash takes the meaning away.
-#[allow(dead_code, reason = "the other languages follow")]
-pub fn like(pattern: &str) -> Result<Regex, String> {
-    let mut spelled = String::from("(?s)^");
+pub fn like(pattern: &str, ignores_case: bool) -> Result<LikePattern, String> {
+    let inside = pattern.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
+    if let Some(inside) = inside.filter(|inside| !ignores_case && !inside.contains(['%', '_', '\\'])) {
+        return Ok(LikePattern::Contains(inside.to_owned()));
+    }
+    let mut spelled = String::from(if ignores_case { "(?is)^" } else { "(?s)^" });
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
         match c {
@@ -49,12 +52,9 @@ pub fn like(pattern: &str) -> Result<Regex, String> {
         }
     }
     spelled.push('$');
-    regex::RegexBuilder::new(&spelled)
-        .size_limit(PROGRAM_BYTES_MAX)
-        .dfa_size_limit(CACHE_BYTES_MAX)
-        .build()
-        .map(Regex)
-        .map_err(|_| "the pattern is too large".to_owned())
+    let builder =
+        regex::RegexBuilder::new(&spelled).size_limit(PROGRAM_BYTES_MAX).dfa_size_limit(CACHE_BYTES_MAX).build();
+    builder.map(|regex| LikePattern::Regex(Regex(regex))).map_err(|_| "the pattern is too large".to_owned())
 }
 
 /// The message of the crate without its drawing of the place.

@@ -55,7 +55,7 @@ impl Reader<'_> {
         }
     }
 
-    fn arguments_do_not_fit(&self, name: Token) -> super::super::QueryError {
+    pub(super) fn arguments_do_not_fit(&self, name: Token) -> super::super::QueryError {
         let message = format!("the arguments of the function {} do not fit", self.cursor.written(name));
         self.cursor.error_since(name.start, message)
     }

@@ -2,9 +2,12 @@
 
 use super::super::ast::{BinaryOp, Expr, InList, LikePattern};
 use super::super::cursor::Parsed;
+use super::super::lexer::Dialect;
 use super::Reader;
 
-const OPERATORS: [(&str, BinaryOp); 7] = [
+/// The first is not Insights QL's.
+const OPERATORS: [(&str, BinaryOp); 8] = [
+    ("<>", BinaryOp::NotEqual),
     ("=", BinaryOp::Equal),
     ("==", BinaryOp::Equal),
     ("!=", BinaryOp::NotEqual),
@@ -19,12 +22,26 @@ const COMPARISONS_MAX: usize = 16;
 
 impl Reader<'_> {
     pub(super) fn comparison(&mut self) -> Parsed<Expr> {
-        let mut value = self.sum()?;
+        let value = self.sum()?;
+        self.comparison_with(value)
+    }
+
+    /// What `value` is compared with.
+    pub fn comparison_with(&mut self, mut value: Expr) -> Parsed<Expr> {
         for _ in 0..COMPARISONS_MAX {
-            let operator = OPERATORS.iter().find(|(symbol, _)| self.cursor.is_symbol(symbol));
+            let is_cwli = self.cursor.dialect == Dialect::Cwli;
+            let mut operators = OPERATORS.iter().skip(usize::from(is_cwli));
+            let operator = operators.find(|(symbol, _)| self.cursor.is_symbol(symbol));
             if let Some((symbol, operator)) = operator {
                 self.cursor.symbol(symbol)?;
                 value = Expr::Binary(*operator, Box::new(value), Box::new(self.sum()?));
+                continue;
+            }
+            if !is_cwli {
+                match self.word_comparison(value)? {
+                    Ok(compared) => value = compared,
+                    Err(value) => return Ok(value),
+                }
                 continue;
             }
             let mark = self.cursor.mark();

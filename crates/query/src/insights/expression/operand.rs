@@ -2,11 +2,24 @@
 
 use super::super::ast::{Expr, Literal, Step};
 use super::super::cursor::Parsed;
-use super::super::lexer::{self, Kind};
+use super::super::lexer::{self, Dialect, Kind};
 use super::Reader;
 
 /// Words that name no field without backticks.
 const RESERVED: [&str; 7] = ["and", "or", "not", "like", "in", "as", "by"];
+/// The same in SQL, together with those above.
+#[rustfmt::skip]
+const RESERVED_IN_SQL: [&str; 30] = [
+    "select", "from", "where", "group", "having", "order", "limit", "offset", "join", "inner", "left", "right", "full",
+    "cross", "outer", "on", "when", "then", "else", "end", "between", "is", "union", "intersect", "except", "with",
+    "distinct", "case", "over", "lateral",
+];
+
+/// True when a word names nothing in this language.
+pub fn is_reserved(word: &str, dialect: Dialect) -> bool {
+    let is_it = |reserved: &&str| word.eq_ignore_ascii_case(reserved);
+    RESERVED.iter().any(is_it) || dialect == Dialect::Sql && RESERVED_IN_SQL.iter().any(is_it)
+}
 
 /// A name and what stands behind it: `a.b`, `[0]`, `` .`c d` ``.
 struct Path {
@@ -20,7 +33,11 @@ impl Reader<'_> {
         match token.kind {
             Kind::Number => self.number(),
             Kind::Text => self.cursor.quoted().map(|text| Expr::Literal(Literal::Text(text))),
-            Kind::Word if self.is_call() => self.call(),
+            Kind::Word if self.cursor.dialect == Dialect::Sql && self.cursor.is_word("case") => self.sql_case(),
+            Kind::Word if self.is_call() => match self.cursor.dialect {
+                Dialect::Cwli => self.call(),
+                _ => self.opensearch_call(),
+            },
             Kind::Word => match self.cursor.written(token).to_ascii_lowercase().as_str() {
                 "true" => self.constant(Literal::Bool(true)),
                 "false" => self.constant(Literal::Bool(false)),
@@ -76,9 +93,8 @@ impl Reader<'_> {
     fn path(&mut self) -> Parsed<Path> {
         let token = self.cursor.peek();
         let written = self.cursor.written(token);
-        let is_reserved = RESERVED.iter().any(|word| written.eq_ignore_ascii_case(word));
         let name = match token.kind {
-            Kind::Word if !is_reserved => written.to_owned(),
+            Kind::Word if !is_reserved(written, self.cursor.dialect) => written.to_owned(),
             Kind::Name => lexer::unquote(written, self.cursor.dialect),
             _ => return Err(self.cursor.unexpected()),
         };

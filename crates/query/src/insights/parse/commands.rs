@@ -80,7 +80,7 @@ impl Reader<'_> {
     }
 
     /// An expression and what it is called: an alias, the field's name, or else its text.
-    pub(super) fn column(&mut self) -> Parsed<Column> {
+    pub fn column(&mut self) -> Parsed<Column> {
         let (value, written) = self.written_expression()?;
         let name = match (&value, self.cursor.eat_word("as")) {
             (_, true) => self.cursor.name()?,
@@ -90,11 +90,11 @@ impl Reader<'_> {
         Ok(Column { name, value })
     }
 
-    /// Behind `sort`; it sorts by columns, not by what is computed of them.
+    /// Behind `sort`; it sorts by columns, not by what is computed of them, but the text of an aggregate is a column behind `stats`.
     fn sort(&mut self) -> Parsed<Command> {
         self.cursor.eat_word("by");
         let keys = self.list(|reader| {
-            let value = reader.field()?;
+            let value = reader.sort_column()?;
             let is_descending = reader.cursor.eat_word("desc");
             if !is_descending {
                 reader.cursor.eat_word("asc");
@@ -102,6 +102,17 @@ impl Reader<'_> {
             Ok(SortKey { value, is_descending })
         })?;
         Ok(Command::Sort(keys))
+    }
+
+    fn sort_column(&mut self) -> Parsed<Expr> {
+        let mark = self.cursor.mark();
+        if self.is_call() {
+            if let Ok((column @ Expr::Field(_), _)) = self.written_expression() {
+                return Ok(column);
+            }
+            self.cursor.back_to(mark);
+        }
+        self.field()
     }
 
     /// Behind `limit`. `limit any` allows any rows, so that the first will do.

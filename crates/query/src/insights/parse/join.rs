@@ -22,6 +22,9 @@ impl Reader<'_> {
             }
             self.cursor.eat_symbol(",");
         }
+        if left.is_none() || right.is_none() {
+            return Err(self.cursor.unexpected());
+        }
         self.cursor.word("where")?;
         let mut on = Vec::new();
         loop {
@@ -86,7 +89,7 @@ impl Reader<'_> {
 }
 
 /// The two sides of an equation, that of the rows so far first, without their prefixes.
-fn sides(one: Expr, other: Expr, left: Option<&str>, right: Option<&str>) -> (Expr, Expr) {
+pub fn sides(one: Expr, other: Expr, left: Option<&str>, right: Option<&str>) -> (Expr, Expr) {
     let of = |side: &Expr, prefix: Option<&str>| match (side, prefix) {
         (Expr::Field(name), Some(prefix)) => {
             name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')).map(|rest| Expr::Field(rest.to_owned()))

@@ -1,14 +1,14 @@
 //! `stats`: aggregates and what rows are grouped by.
 
-use super::super::ast::{Aggregate, Column, Command, Expr, Function, InList, SortKey};
+use super::super::ast::{Aggregate, Column, Command, Expr, Function, SortKey};
 use super::super::cursor::Parsed;
 use super::super::error::QueryError;
-use super::super::expression::Reader;
-use super::super::vocabulary::size;
+use super::super::expression::{LEVELS_MAX, Reader};
+use super::super::walk;
 use std::collections::HashSet;
 
-/// Most nodes of one value, aliases of other values put in: a limit of ours, for aliases of aliases grow fast.
-const NODES_MAX: usize = 2_000;
+/// Most nodes of the values, aliases of others put in: a limit of ours, for aliases of aliases grow fast.
+const NODES_MAX: usize = 10_000;
 
 impl Reader<'_> {
     /// Behind `stats`.
@@ -16,14 +16,16 @@ impl Reader<'_> {
         let start = self.cursor.peek().start;
         self.scope.is_stats = true;
         let mut values: Vec<Column> = Vec::new();
+        let mut nodes = 0;
         loop {
             let start = self.cursor.peek().start;
             let mut column = self.column()?;
             insert_aliases(&mut column.value, &values);
-            if size(&column.value) > NODES_MAX {
+            nodes += walk::size(&column.value);
+            if nodes > NODES_MAX || walk::is_higher_than(&column.value, LEVELS_MAX) {
                 return Err(self
                     .cursor
-                    .error_since(start, "the value is too large with the aliases that it refers to"));
+                    .error_since(start, "the values are too large with the aliases that they refer to"));
             }
             self.check_aggregated(&column.value, start)?;
             values.push(column);
@@ -86,27 +88,7 @@ fn insert_aliases(value: &mut Expr, values: &[Column]) {
             *value = column.value.clone();
         }
     } else if !matches!(value, Expr::Aggregate(..)) {
-        children(value).into_iter().for_each(|child| insert_aliases(child, values));
-    }
-}
-
-fn children(value: &mut Expr) -> Vec<&mut Expr> {
-    match value {
-        Expr::Field(_) | Expr::Literal(_) => Vec::new(),
-        Expr::Unary(_, of) | Expr::Member(of, _) | Expr::Like { text: of, .. } => vec![of],
-        Expr::In { value, list: InList::Query(_), .. } => vec![value],
-        Expr::Binary(_, left, right) => vec![left, right],
-        Expr::In { value, list: InList::Values(values), .. } => {
-            let mut all = vec![&mut **value];
-            all.extend(values);
-            all
-        }
-        Expr::Call(_, arguments) | Expr::Aggregate(_, arguments) => arguments.iter_mut().collect(),
-        Expr::Case(branches, otherwise) => {
-            let mut all: Vec<&mut Expr> = branches.iter_mut().flat_map(|(when, then)| [when, then]).collect();
-            all.extend(otherwise.as_deref_mut());
-            all
-        }
+        walk::children_mut(value).into_iter().for_each(|child| insert_aliases(child, values));
     }
 }
 
@@ -114,33 +96,17 @@ fn children(value: &mut Expr) -> Vec<&mut Expr> {
 fn bare_field(value: &Expr) -> Option<String> {
     match value {
         Expr::Aggregate(..) => None,
+        Expr::Field(name) => Some(name.clone()),
         Expr::Call(Function::Bin, _) => Some("@timestamp".to_owned()),
-        value => first_field(value, &bare_field),
+        value => walk::children(value).into_iter().find_map(bare_field),
     }
 }
 
 /// A field that is not among the columns.
 fn unknown_field(value: &Expr, columns: &HashSet<String>) -> Option<String> {
     match value {
+        Expr::Field(name) => (!columns.contains(name)).then(|| name.clone()),
         Expr::Call(Function::Bin, _) if !columns.contains("@timestamp") => Some("@timestamp".to_owned()),
-        Expr::Field(name) if columns.contains(name) => None,
-        value => first_field(value, &|child| unknown_field(child, columns)),
-    }
-}
-
-/// The name of a field, or what `find` finds in what an expression is made of.
-fn first_field(value: &Expr, find: &dyn Fn(&Expr) -> Option<String>) -> Option<String> {
-    match value {
-        Expr::Field(name) => Some(name.clone()),
-        Expr::Literal(_) => None,
-        Expr::Unary(_, of) | Expr::Member(of, _) | Expr::Like { text: of, .. } => find(of),
-        Expr::In { value, list: InList::Query(_), .. } => find(value),
-        Expr::Binary(_, left, right) => find(left).or_else(|| find(right)),
-        Expr::In { value, list: InList::Values(values), .. } => find(value).or_else(|| values.iter().find_map(find)),
-        Expr::Call(_, arguments) | Expr::Aggregate(_, arguments) => arguments.iter().find_map(find),
-        Expr::Case(branches, otherwise) => {
-            let found = branches.iter().find_map(|(when, then)| find(when).or_else(|| find(then)));
-            found.or_else(|| otherwise.as_deref().and_then(find))
-        }
+        value => walk::children(value).into_iter().find_map(|child| unknown_field(child, columns)),
     }
 }
