@@ -7,6 +7,8 @@ pub mod error;
 pub mod events;
 pub mod filter_pattern;
 pub mod insights;
+mod json_text;
+pub mod log_fields;
 pub mod metric_math;
 pub mod metric_search;
 pub mod metrics;
