@@ -5,20 +5,57 @@ pub mod ast;
 mod build;
 mod calendar;
 mod code;
+mod cursor;
+pub mod error;
 mod event;
+mod expression;
 mod extract;
 mod functions;
 mod groups;
+mod lexer;
+mod names;
+pub mod parameters;
+pub mod parse;
 mod plan;
+pub mod ppl;
 mod push_down;
 mod reduce;
+mod regexes;
 mod rows;
 mod scope;
+pub mod sql;
 mod step;
 mod subqueries;
 mod value;
+mod vocabulary;
+mod walk;
 mod worker;
 
+pub use error::QueryError;
 pub use event::Event;
+pub use parse::parse;
 pub use plan::{Answer, Context, LookupTable, Plan, PlanError};
 pub use worker::Worker;
+
+/// A language that queries are written in (`queryLanguage`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// Insights' own.
+    Cwli,
+    /// OpenSearch SQL.
+    Sql,
+    /// OpenSearch PPL.
+    Ppl,
+}
+
+/// Reads a query in any of the languages.
+pub fn parse_in(language: Language, text: &str) -> Result<ast::Query, QueryError> {
+    match language {
+        Language::Cwli => parse(text),
+        Language::Sql => sql::parse(text),
+        Language::Ppl => ppl::parse(text),
+    }
+}
+
+/// Most characters of a query (`StartQuery`, `queryString`).
+pub const QUERY_CHARS_MAX: usize = 10_000;

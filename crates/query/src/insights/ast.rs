@@ -3,6 +3,8 @@
 //! A query is a list of commands, each of which takes the rows of the one before. Columns have the names that results show: an
 //! alias, or else the text of the expression as it was written.
 
+use std::borrow::Cow;
+
 /// A query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
@@ -169,6 +171,23 @@ pub enum ParsePattern {
 /// A regular expression that has been compiled.
 #[derive(Debug, Clone)]
 pub struct Regex(pub regex::Regex);
+
+impl Regex {
+    /// The column that a group with this name fills. AWS allows `@` at the beginning of a name and the crate `regex` does not: there it
+    /// is written `_[at]`.
+    pub fn column(group: &str) -> Cow<'_, str> {
+        match group.strip_prefix(super::regexes::AT_SIGN) {
+            Some(rest) => Cow::Owned(format!("@{rest}")),
+            None => Cow::Borrowed(group),
+        }
+    }
+
+    /// The columns that named groups fill, with the numbers of the groups.
+    pub fn columns(&self) -> impl Iterator<Item = (usize, Cow<'_, str>)> {
+        let groups = self.0.capture_names().enumerate();
+        groups.filter_map(|(number, name)| name.map(|name| (number, Self::column(name))))
+    }
+}
 
 impl PartialEq for Regex {
     fn eq(&self, other: &Self) -> bool {

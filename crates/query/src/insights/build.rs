@@ -6,10 +6,11 @@ use super::code::Code;
 use super::extract::{Extract, Pattern};
 use super::groups::Grouping;
 use super::plan::{LookupTable, PlanError};
-use super::scope::{Scope, Setting, replace_aggregates};
+use super::names::{Names, Setting, replace_aggregates};
 use super::step::{Dedup, Join, Lookup, SortCode, Stats, Step, Table, Totals};
 use super::value::Value;
 use memchr::memmem::Finder;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ const COMMANDS_MAX: usize = 1_000;
 
 /// A query on its way to a plan.
 pub(super) struct Builder<'q> {
-    pub scope: Scope,
+    pub names: Names,
     setting: Setting<'q>,
     lookups: &'q BTreeMap<String, LookupTable>,
     pub steps: Vec<Step>,
@@ -51,8 +52,8 @@ impl Shown {
 impl<'q> Builder<'q> {
     /// Of nothing yet.
     pub fn new(setting: Setting<'q>, lookups: &'q BTreeMap<String, LookupTable>) -> Self {
-        let (scope, shown) = (Scope::default(), Shown::default());
-        Self { scope, setting, lookups, steps: Vec::new(), shown, unmasks: false }
+        let (names, shown) = (Names::default(), Shown::default());
+        Self { names, setting, lookups, steps: Vec::new(), shown, unmasks: false }
     }
 
     /// Adds the commands of a query.
@@ -70,7 +71,7 @@ impl<'q> Builder<'q> {
         }
         let mut columns = Vec::new();
         if !self.shown.is_chosen {
-            let slot = |name: &str| self.scope.slot(name).map(|slot| (name.to_owned(), slot));
+            let slot = |name: &str| self.names.slot(name).map(|slot| (name.to_owned(), slot));
             columns.extend(["@timestamp", "@message"].into_iter().filter_map(slot));
         }
         columns.append(&mut self.shown.columns);
@@ -131,7 +132,7 @@ impl<'q> Builder<'q> {
     }
 
     fn code(&mut self, expr: &Expr) -> Result<Code, PlanError> {
-        let code = self.scope.code(expr, &self.setting)?;
+        let code = self.names.code(expr, &self.setting)?;
         Ok(code)
     }
 
@@ -142,12 +143,12 @@ impl<'q> Builder<'q> {
             let slot = match self.code(&column.value)? {
                 Code::Slot(slot) => slot,
                 code => {
-                    let slot = self.scope.new_column();
+                    let slot = self.names.new_column();
                     computed.push((slot, code));
                     slot
                 }
             };
-            self.scope.name(&column.name, slot);
+            self.names.name(&column.name, slot);
             found.push((column.name.clone(), slot));
         }
         if !computed.is_empty() {
@@ -158,30 +159,29 @@ impl<'q> Builder<'q> {
 
     /// A column that is shown where no command says what to show.
     fn new_shown(&mut self, name: &str) -> usize {
-        let slot = self.scope.new_column();
-        self.scope.name(name, slot);
+        let slot = self.names.new_column();
+        self.names.name(name, slot);
         self.shown.add([(name.to_owned(), slot)]);
         slot
     }
 
     fn parse(&mut self, from: &Expr, pattern: &ParsePattern) -> Result<(), PlanError> {
         let from = self.code(from)?;
-        let (names, pattern): (Vec<&str>, _) = match pattern {
+        let (names, pattern): (Vec<Cow<'_, str>>, _) = match pattern {
             ParsePattern::Glob { texts, names } => {
                 if texts.len() != names.len() + 1 {
                     return Err(PlanError::Glob { wildcards: texts.len().saturating_sub(1), names: names.len() });
                 }
                 let finders = texts.iter().map(|text| Finder::new(text).into_owned()).collect();
-                (names.iter().map(String::as_str).collect(), Pattern::Glob(finders))
+                (names.iter().map(Cow::from).collect(), Pattern::Glob(finders))
             }
             ParsePattern::Regex(regex) => {
-                let groups = regex.0.capture_names().enumerate().filter_map(|(at, name)| Some((name?, at)));
-                let (names, groups) = groups.unzip();
+                let (groups, names) = regex.columns().unzip();
                 (names, Pattern::Regex(regex.0.clone(), groups))
             }
             ParsePattern::Grok(_) => return Err(PlanError::Grok("patterns of grok are not supported".into())),
         };
-        let slots = names.into_iter().map(|name| self.new_shown(name)).collect();
+        let slots = names.iter().map(|name| self.new_shown(name)).collect();
         self.steps.push(Step::Extract(Extract { from, pattern, slots }));
         Ok(())
     }
@@ -192,16 +192,16 @@ impl<'q> Builder<'q> {
             by_codes.push(self.code(&column.value)?);
         }
         let mut aggregates: Vec<(Aggregate, Vec<Expr>)> = Vec::new();
-        let mut replaced = Vec::new();
-        for column in values {
-            replaced.push(replace_aggregates(&column.value, 0, &mut |function, arguments| {
+        let mut replaced: Vec<Expr> = values.iter().map(|column| column.value.clone()).collect();
+        for value in &mut replaced {
+            replace_aggregates(value, 0, &mut |function, arguments| {
                 let known = aggregates.iter().position(|(f, a)| *f == function && a == arguments);
                 let at = known.unwrap_or(aggregates.len());
                 if known.is_none() {
                     aggregates.push((function, arguments.to_vec()));
                 }
-                Ok(Expr::Field(placeholder(at)))
-            })?);
+                Expr::Field(placeholder(at))
+            })?;
         }
         let mut aggregations = Vec::new();
         for (function, arguments) in &aggregates {
@@ -209,13 +209,13 @@ impl<'q> Builder<'q> {
         }
         let placeholders = (0..aggregates.len()).map(placeholder);
         let placeholders = placeholders.map(|name| Column { value: Expr::Field(name.clone()), name });
-        self.scope.close(&by.iter().cloned().chain(placeholders).collect::<Vec<_>>());
+        self.names.close(&by.iter().cloned().chain(placeholders).collect::<Vec<_>>());
         let mut codes = Vec::new();
         for value in &replaced {
             codes.push(self.code(value)?);
         }
         let columns: Vec<Column> = by.iter().chain(values).cloned().collect();
-        self.scope.close(&columns);
+        self.names.close(&columns);
         let shown = columns.into_iter().enumerate().map(|(slot, column)| (column.name, slot));
         self.shown = Shown { columns: shown.collect(), is_chosen: true, displayed: None };
         let grouping = Grouping { by: by_codes, aggregations };
@@ -271,7 +271,7 @@ impl<'q> Builder<'q> {
         query: &Query,
     ) -> Result<(), PlanError> {
         if let Some(left) = left {
-            self.scope.prefix(left);
+            self.names.prefix(left);
         }
         let keys = on.iter().map(|(own, _)| self.code(own)).collect::<Result<_, _>>()?;
         let answer = self.setting.answer(query)?;
@@ -295,7 +295,7 @@ impl<'q> Builder<'q> {
         let slots: Vec<usize> = if fields.is_empty() {
             of_shown().iter().map(|(_, slot)| *slot).collect()
         } else {
-            fields.iter().filter_map(|name| self.scope.slot(name)).collect()
+            fields.iter().filter_map(|name| self.names.slot(name)).collect()
         };
         let row = row.map(|name| self.new_total(name));
         let column = column.map(|(label, place)| {

@@ -26,9 +26,9 @@ pub(super) fn arity(function: Function) -> RangeInclusive<usize> {
         F::Bin | F::FromMillis | F::ToMillis | F::IsValidIp | F::IsValidIpV4 | F::IsValidIpV6 => 1..=1,
         F::JsonParse | F::JsonStringify | F::Unmask | F::ToNumber | F::ToText => 1..=1,
         F::Round | F::Ltrim | F::Rtrim | F::Trim => 1..=2,
-        F::StrContains | F::DateFloor | F::DateCeil => 2..=2,
+        F::DateFloor | F::DateCeil => 2..=2,
         F::IsIpInSubnet | F::IsIpv4InSubnet | F::IsIpv6InSubnet => 2..=2,
-        F::Substr => 2..=3,
+        F::Substr | F::StrContains => 2..=3,
         F::Replace => 3..=3,
         F::Greatest | F::Least | F::Coalesce | F::Concat => 1..=usize::MAX,
     }

@@ -13,7 +13,7 @@ use super::build::Builder;
 use super::event::Source;
 use super::push_down;
 use super::reduce::Order;
-use super::scope::Setting;
+use super::names::Setting;
 use super::step::{Dedup, Stats, Step};
 use super::worker::Worker;
 use super::{ast, subqueries};
@@ -144,21 +144,21 @@ impl Plan {
         let mut builder = Builder::new(setting, &lookups);
         builder.query(query)?;
         let shown = builder.shown();
-        let Builder { scope, steps, unmasks, .. } = builder;
-        let required = push_down::required_texts(&steps, &scope);
+        let Builder { names, steps, unmasks, .. } = builder;
+        let required = push_down::required_texts(&steps, &names);
         let (mut prefix, order, rest) = arrange(steps);
         push_down::advance_filters(&mut prefix);
         let reduction = reduction(&rest, limit);
-        let is_aggregated = !scope.is_open();
+        let is_aggregated = !names.is_open();
         let kept = kept(&rest, &shown, is_aggregated);
         let wanted_rows = match &reduction {
             Reduction::First(count) if order.0.is_empty() && *count < usize::MAX => Some(*count),
             _ => None,
         };
         let mut inner = Inner {
-            sources: scope.sources,
-            fields: scope.fields,
-            columns: scope.columns,
+            sources: names.sources,
+            fields: names.fields,
+            columns: names.columns,
             prefix,
             order,
             reduction,

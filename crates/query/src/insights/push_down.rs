@@ -7,7 +7,7 @@ use super::build::constant_text;
 use super::code::{Code, Comparison};
 use super::event::Source;
 use super::extract::Extract;
-use super::scope::Scope;
+use super::names::Names;
 use super::step::Step;
 use super::value::parse_number;
 use regex_syntax::hir::{Hir, HirKind};
@@ -31,14 +31,14 @@ enum Origin {
 }
 
 /// See `Plan::required_texts`.
-pub(super) fn required_texts(steps: &[Step], scope: &Scope) -> Vec<Clause> {
+pub(super) fn required_texts(steps: &[Step], names: &Names) -> Vec<Clause> {
     let mut parts = HashSet::new();
     let mut clauses = Vec::new();
     for step in steps.iter().take_while(|step| step.is_row_wise() || matches!(step, Step::Sort(_))) {
         match step {
-            Step::Filter(code) => clauses.extend(of_condition(code, &|slot| origin(slot, scope, &parts))),
+            Step::Filter(code) => clauses.extend(of_condition(code, &|slot| origin(slot, names, &parts))),
             Step::Extract(Extract { from: Code::Slot(from), slots, .. })
-                if origin(*from, scope, &parts) == Some(Origin::Part) =>
+                if origin(*from, names, &parts) == Some(Origin::Part) =>
             {
                 parts.extend(slots);
             }
@@ -48,13 +48,13 @@ pub(super) fn required_texts(steps: &[Step], scope: &Scope) -> Vec<Clause> {
     clauses
 }
 
-fn origin(slot: usize, scope: &Scope, parts: &HashSet<usize>) -> Option<Origin> {
-    match scope.sources.get(slot)? {
+fn origin(slot: usize, names: &Names, parts: &HashSet<usize>) -> Option<Origin> {
+    match names.sources.get(slot)? {
         Source::Message => Some(Origin::Part),
         Source::Column(_) => parts.contains(&slot).then_some(Origin::Part),
         Source::Field(field) => {
             // The numbers of Lambda's reports are not written as they stand in the report.
-            let name = scope.fields.get(*field)?.name();
+            let name = names.fields.get(*field)?.name();
             (!name.starts_with('@') || name.starts_with("@@") || name == "@requestId").then_some(Origin::Field)
         }
         _ => None,

@@ -1,6 +1,7 @@
 //! Queries within a query: those of `in` and of `join`.
 
 use super::ast::{Column, Command, Expr, InList, Query};
+use super::walk;
 
 /// Deepest nesting of expressions that is looked into; the plan allows no deeper ones.
 const DEPTH_MAX: usize = 200;
@@ -88,29 +89,5 @@ fn in_expr<'q>(expr: &'q Expr, depth: usize, note: &mut impl FnMut(&'q Expr)) {
         return;
     }
     note(expr);
-    let mut again = |expr| in_expr(expr, depth + 1, note);
-    match expr {
-        Expr::Field(_) | Expr::Literal(_) => {}
-        Expr::Unary(_, part) | Expr::Member(part, _) | Expr::Like { text: part, .. } => again(part),
-        Expr::Binary(_, left, right) => {
-            again(left);
-            again(right);
-        }
-        Expr::In { value, list, .. } => {
-            again(value);
-            if let InList::Values(values) = list {
-                values.iter().for_each(again);
-            }
-        }
-        Expr::Call(_, parts) | Expr::Aggregate(_, parts) => parts.iter().for_each(again),
-        Expr::Case(branches, otherwise) => {
-            for (when, then) in branches {
-                again(when);
-                again(then);
-            }
-            if let Some(otherwise) = otherwise {
-                again(otherwise);
-            }
-        }
-    }
+    walk::children(expr).into_iter().for_each(|child| in_expr(child, depth + 1, note));
 }

@@ -1,0 +1,199 @@
+//! Names of functions, how many arguments they take, and what those mean that the tree has no name for.
+
+pub mod opensearch;
+
+use super::ast::{Aggregate, BinaryOp, Expr, Function, LikePattern, Literal};
+use super::regexes;
+use super::walk;
+
+/// Functions of Insights QL and their numbers of arguments (user guide, "Boolean, comparison, numeric, datetime, and other functions").
+const FUNCTIONS: [(&str, Function, usize, usize); 35] = [
+    ("abs", Function::Abs, 1, 1),
+    ("ceil", Function::Ceil, 1, 1),
+    ("floor", Function::Floor, 1, 1),
+    ("greatest", Function::Greatest, 1, MANY),
+    ("least", Function::Least, 1, MANY),
+    ("log", Function::Log, 1, 1),
+    ("sqrt", Function::Sqrt, 1, 1),
+    ("round", Function::Round, 1, 2),
+    ("ispresent", Function::IsPresent, 1, 1),
+    ("coalesce", Function::Coalesce, 1, MANY),
+    ("isempty", Function::IsEmpty, 1, 1),
+    ("isblank", Function::IsBlank, 1, 1),
+    ("concat", Function::Concat, 1, MANY),
+    ("ltrim", Function::Ltrim, 1, 2),
+    ("rtrim", Function::Rtrim, 1, 2),
+    ("trim", Function::Trim, 1, 2),
+    ("strlen", Function::Strlen, 1, 1),
+    ("toupper", Function::ToUpper, 1, 1),
+    ("tolower", Function::ToLower, 1, 1),
+    ("substr", Function::Substr, 2, 3),
+    ("replace", Function::Replace, 3, 3),
+    ("strcontains", Function::StrContains, 2, 3),
+    ("frommillis", Function::FromMillis, 1, 1),
+    ("tomillis", Function::ToMillis, 1, 1),
+    ("now", Function::Now, 0, 0),
+    ("isvalidip", Function::IsValidIp, 1, 1),
+    ("isvalidipv4", Function::IsValidIpV4, 1, 1),
+    ("isvalidipv6", Function::IsValidIpV6, 1, 1),
+    ("isipinsubnet", Function::IsIpInSubnet, 2, 2),
+    ("isipv4insubnet", Function::IsIpv4InSubnet, 2, 2),
+    ("isipv6insubnet", Function::IsIpv6InSubnet, 2, 2),
+    ("jsonparse", Function::JsonParse, 1, 1),
+    ("jsonstringify", Function::JsonStringify, 1, 1),
+    ("unmask", Function::Unmask, 1, 1),
+    ("tonumber", Function::ToNumber, 1, 1),
+];
+
+const MANY: usize = usize::MAX;
+
+const AGGREGATES: [(&str, Aggregate, usize); 15] = [
+    ("avg", Aggregate::Avg, 1),
+    ("count", Aggregate::Count, 1),
+    ("count_over_time", Aggregate::Count, 1),
+    ("count_distinct", Aggregate::CountDistinct, 1),
+    ("max", Aggregate::Max, 1),
+    ("min", Aggregate::Min, 1),
+    ("pct", Aggregate::Percentile, 2),
+    ("median", Aggregate::Percentile, 1),
+    ("stddev", Aggregate::Stddev, 1),
+    ("sum", Aggregate::Sum, 1),
+    ("sum_over_time", Aggregate::Sum, 1),
+    ("earliest", Aggregate::Earliest, 1),
+    ("latest", Aggregate::Latest, 1),
+    ("sortsfirst", Aggregate::SortsFirst, 1),
+    ("sortslast", Aggregate::SortsLast, 1),
+];
+
+/// Functions that AWS has and this engine does not.
+#[rustfmt::skip]
+const MISSING: [&str; 35] = [
+    "haversine", "parsedate", "formatdate", "strftime", "messagesize", "querystarttime", "queryendtime", "querytimerange",
+    "jsonarraysize", "jsonarraycontains", "ipv4tonumber", "ispublicip", "isreservedip", "regexreplace", "regex_replace",
+    "urlencode", "urldecode", "base64encode", "base64decode", "split", "hextoascii", "hextodec", "dectohex", "md5", "sha1",
+    "sha256", "sha512", "crc32", "murmurhash", "rate", "histogram", "offset", "variance", "first", "last",
+];
+
+/// What a name calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// A function of one row.
+    Function(Function, usize, usize),
+    /// A function of many rows.
+    Aggregate(Aggregate, usize),
+    /// A function of one row that is written with others.
+    Lowered(Lowered),
+    /// One that AWS has.
+    Missing,
+}
+
+/// Functions that are written with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lowered {
+    If,
+    Case,
+    ToInt,
+    ToDouble,
+    IsNumeric,
+    IsPrivateIp,
+    StartsWith,
+    EndsWith,
+}
+
+/// What `name`, in capital or small letters, calls in Insights QL.
+pub fn named(name: &str) -> Option<Named> {
+    let name = name.to_ascii_lowercase();
+    if let Some((_, function, least, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) {
+        return Some(Named::Function(*function, *least, *most));
+    }
+    if name == "values" {
+        return Some(Named::Aggregate(Aggregate::Values, 1));
+    }
+    if let Some((_, aggregate, arguments)) = AGGREGATES.iter().find(|(known, ..)| *known == name) {
+        return Some(Named::Aggregate(*aggregate, *arguments));
+    }
+    let lowered = match name.as_str() {
+        "if" => Lowered::If,
+        "case" => Lowered::Case,
+        "toint" | "tolong" => Lowered::ToInt,
+        "todouble" => Lowered::ToDouble,
+        "isnumeric" => Lowered::IsNumeric,
+        "isprivateip" => Lowered::IsPrivateIp,
+        "startswith" => Lowered::StartsWith,
+        "endswith" => Lowered::EndsWith,
+        _ => return MISSING.contains(&name.as_str()).then_some(Named::Missing),
+    };
+    Some(Named::Lowered(lowered))
+}
+
+/// Most branches of `case` (user guide).
+const BRANCHES_MAX: usize = 10;
+
+/// Most nodes of arguments that are copied: calls within calls must not grow without bound.
+pub const COPIED_NODES_MAX: usize = 500;
+
+/// Writes a function with others; `None` when it has not the right number of arguments, or not of the right kind.
+pub fn lower(function: Lowered, arguments: Vec<Expr>) -> Option<Expr> {
+    let count = arguments.len();
+    if arguments.iter().map(walk::size).sum::<usize>() > COPIED_NODES_MAX {
+        return None;
+    }
+    let mut arguments = arguments.into_iter();
+    let first = arguments.next()?;
+    match function {
+        Lowered::If => {
+            let branches = vec![(first, arguments.next()?)];
+            let otherwise = arguments.next()?;
+            (count == 3).then(|| Expr::Case(branches, Some(Box::new(otherwise))))
+        }
+        Lowered::Case => case(first, arguments).filter(|_| count >= 2),
+        Lowered::ToInt if count == 1 => Some(truncated(number(first))),
+        Lowered::ToDouble if count == 1 => Some(number(first)),
+        Lowered::IsNumeric if count == 1 => Some(Expr::Call(Function::IsPresent, vec![number(first)])),
+        Lowered::IsPrivateIp if count == 1 => Some(is_private(&first)),
+        Lowered::StartsWith | Lowered::EndsWith if count == 2 => {
+            let Some(Expr::Literal(Literal::Text(affix))) = arguments.next() else { return None };
+            let affix = regex_syntax::escape(&affix);
+            let source = if function == Lowered::StartsWith { format!("\\A{affix}") } else { format!("{affix}\\z") };
+            let pattern = LikePattern::Regex(regexes::compile(&source, &[]).ok()?);
+            Some(Expr::Like { text: Box::new(first), pattern, is_negated: false })
+        }
+        _ => None,
+    }
+}
+
+fn case(first: Expr, mut rest: std::vec::IntoIter<Expr>) -> Option<Expr> {
+    let mut branches = Vec::new();
+    let mut condition = Some(first);
+    while let Some(when) = condition.take() {
+        let Some(then) = rest.next() else {
+            condition = Some(when);
+            break;
+        };
+        branches.push((when, then));
+        condition = rest.next();
+    }
+    (branches.len() <= BRANCHES_MAX).then(|| Expr::Case(branches, condition.map(Box::new)))
+}
+
+/// `value` as a number.
+pub fn number(value: Expr) -> Expr {
+    Expr::Call(Function::ToNumber, vec![value])
+}
+
+/// `value` without what stands behind its decimal point.
+pub fn truncated(value: Expr) -> Expr {
+    let zero = Box::new(Expr::Literal(Literal::Number(0.0)));
+    let is_negative = Expr::Binary(BinaryOp::Less, Box::new(value.clone()), zero);
+    let up = Expr::Call(Function::Ceil, vec![value.clone()]);
+    Expr::Case(vec![(is_negative, up)], Some(Box::new(Expr::Call(Function::Floor, vec![value]))))
+}
+
+fn is_private(address: &Expr) -> Expr {
+    let within = |block: &str| {
+        let block = Expr::Literal(Literal::Text(block.to_owned()));
+        Expr::Call(Function::IsIpv4InSubnet, vec![address.clone(), block])
+    };
+    let or = |left, right| Expr::Binary(BinaryOp::Or, Box::new(left), Box::new(right));
+    or(or(within("10.0.0.0/8"), within("172.16.0.0/12")), within("192.168.0.0/16"))
+}
