@@ -1,0 +1,141 @@
+//! Merges templates that differ in one word, when what differs looks like a value.
+
+use super::words::{ANY, Kind, WordId, Words, common};
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+
+/// A sequence of words.
+pub type Template = Vec<WordId>;
+
+/// Different words in one place that make it vary, where three or more other words are constant.
+const VALUES_MIN: usize = 3;
+/// The same where two other words are constant.
+const VALUES_MIN_OF_TWO: usize = 5;
+/// The same where one other word is constant, or most of the different words look like words of messages.
+const VALUES_MIN_OF_ONE: usize = 8;
+/// Rounds: in each, another place of a template may come to vary.
+const ROUNDS: usize = 8;
+
+/// Merges templates. Gives of each, in order, the one that it became.
+pub fn merge(words: &mut Words, templates: &[Template]) -> Vec<Template> {
+    let mut current: Vec<Template> = templates.to_vec();
+    current.sort();
+    current.dedup();
+    let mut became: HashMap<Template, Template, FixedState> = HashMap::default();
+    for _ in 0..ROUNDS {
+        let moved = round(words, &current);
+        if moved.is_empty() {
+            break;
+        }
+        for template in became.values_mut() {
+            if let Some(next) = moved.get(template) {
+                template.clone_from(next);
+            }
+        }
+        for (from, to) in &moved {
+            became.entry(from.clone()).or_insert_with(|| to.clone());
+        }
+        for template in &mut current {
+            if let Some(next) = moved.get(template) {
+                template.clone_from(next);
+            }
+        }
+        current.sort();
+        current.dedup();
+    }
+    templates.iter().map(|template| became.get(template).unwrap_or(template).clone()).collect()
+}
+
+/// Templates that are the same but for one place.
+struct Context {
+    place: usize,
+    members: Vec<usize>,
+}
+
+/// One round: which template becomes which.
+fn round(words: &mut Words, templates: &[Template]) -> HashMap<Template, Template, FixedState> {
+    let mut moved: HashMap<Template, Template, FixedState> = HashMap::default();
+    let mut is_moved = vec![false; templates.len()];
+    for context in contexts(templates) {
+        let Context { place, mut members } = context;
+        members.retain(|&member| !is_moved[member]);
+        let Some(&first) = members.first() else { continue };
+        let is_same = |other: &Template| {
+            other.len() == templates[first].len()
+                && other.iter().zip(&templates[first]).enumerate().all(|(at, (a, b))| at == place || a == b)
+        };
+        members.retain(|&member| is_same(&templates[member]));
+        let values: Vec<WordId> = members.iter().map(|&member| templates[member][place]).collect();
+        if values.len() < 2 || !may_vary(words, &templates[first], place, &values) {
+            continue;
+        }
+        let text = common(values.iter().map(|&value| words.text(value)));
+        let id = words.id(&text);
+        let mut merged = templates[first].clone();
+        merged[place] = if words.kind(id).varies { ANY } else { id };
+        for member in members {
+            is_moved[member] = true;
+            moved.insert(templates[member].clone(), merged.clone());
+        }
+    }
+    moved
+}
+
+/// True when the words that templates have in a place are values of one thing.
+fn may_vary(words: &Words, template: &Template, place: usize, values: &[WordId]) -> bool {
+    let constant = |&(at, &word): &(usize, &WordId)| {
+        let kind = words.kind(word);
+        at != place && kind.has_letters && !kind.varies
+    };
+    let capitals = values.iter().filter(|&&value| words.kind(value).is_capital).count();
+    let needed = match template.iter().enumerate().filter(constant).count() {
+        0 => return false,
+        1 => VALUES_MIN_OF_ONE,
+        _ if capitals * 2 >= values.len() => VALUES_MIN_OF_ONE,
+        2 => VALUES_MIN_OF_TWO,
+        _ => VALUES_MIN,
+    };
+    values.len() >= needed || has_variable(values.iter().map(|&value| words.kind(value)))
+}
+
+/// True when one of the words varies already and the others may be values of the same.
+fn has_variable(kinds: impl Iterator<Item = Kind> + Clone) -> bool {
+    kinds.clone().any(|kind| kind.varies)
+        && kinds.filter(|kind| !kind.varies).all(|kind| kind.has_letters && (kind.has_slot || !kind.is_capital))
+}
+
+/// The contexts with two members or more, largest first.
+fn contexts(templates: &[Template]) -> Vec<Context> {
+    // A template's hash is a sum over its words, so that the hash without one word is a subtraction.
+    let mut members: HashMap<(u64, usize), Vec<usize>, FixedState> = HashMap::default();
+    for (index, template) in templates.iter().enumerate() {
+        let whole = template
+            .iter()
+            .enumerate()
+            .fold(mix(template.len() as u64), |sum, (at, &word)| sum.wrapping_add(word_hash(at, word)));
+        for (place, &word) in template.iter().enumerate() {
+            members.entry((whole.wrapping_sub(word_hash(place, word)), place)).or_default().push(index);
+        }
+    }
+    let mut contexts: Vec<Context> = members
+        .into_iter()
+        .filter(|(_, members)| members.len() > 1)
+        .map(|((_, place), members)| Context { place, members })
+        .collect();
+    contexts.sort_by(|a, b| {
+        b.members.len().cmp(&a.members.len()).then_with(|| (a.place, &a.members).cmp(&(b.place, &b.members)))
+    });
+    contexts
+}
+
+fn word_hash(place: usize, word: WordId) -> u64 {
+    mix((place as u64) << 32 | u64::from(word))
+}
+
+/// The finalizer of splitmix64.
+fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}

@@ -1,0 +1,375 @@
+//! Patterns as they are shown: tokens, regex, counts; and which pattern a line has.
+
+use super::names::{Severity, name, severity};
+use super::segments::{Element, Group, elements, group, pair};
+use super::shape::{REST, Reader, VARIES};
+use super::values::Values;
+use super::words::Words;
+use super::{Entry, Limits, Shapes};
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// Lines that say the same thing with other values.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// 32 hex digits that depend on `template` only.
+    pub id: String,
+    /// The text, `<*>` for each dynamic token, words parted by one space: `@pattern`.
+    pub template: String,
+    /// Static and dynamic tokens; in order they are the template.
+    pub tokens: Vec<Token>,
+    /// A regex that matches every line of the pattern, and other lines of the same look.
+    pub regex: String,
+    /// Lines: `@sampleCount`.
+    pub count: u64,
+    /// Time of the earliest and the latest line, milliseconds.
+    pub first_ms: i64,
+    /// See `first_ms`.
+    pub last_ms: i64,
+    /// By the keywords of the static tokens.
+    pub severity: Severity,
+    elements: Vec<Element>,
+    values: Vec<Values>,
+}
+
+/// A part of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// Text that every line has.
+    Static(String),
+    /// Text that varies.
+    Dynamic(Dynamic),
+}
+
+/// A token whose text varies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dynamic {
+    /// Its place among the dynamic tokens, counted from 1.
+    pub position: usize,
+    /// What it is: `IPAddress`, `Date`, what the text before calls it (`ResourceID`), or `Token`.
+    pub name: String,
+    /// Every value with its count, most frequent first; `None` when there were too many to count.
+    pub values: Option<Vec<(String, u64)>>,
+}
+
+impl Dynamic {
+    /// The name with its place, `IPAddress-3`: `inferredTokenName`.
+    pub fn inferred_name(&self) -> String {
+        format!("{}-{}", self.name, self.position)
+    }
+}
+
+impl Pattern {
+    /// The text with the names of dynamic tokens: `Failed password for <Token-1> from <IPAddress-2>`.
+    pub fn named(&self) -> String {
+        let mut text = String::new();
+        for token in &self.tokens {
+            match token {
+                Token::Static(part) => text.push_str(part),
+                Token::Dynamic(dynamic) => {
+                    let _ = write!(text, "<{}>", dynamic.inferred_name());
+                }
+            }
+        }
+        text
+    }
+
+    fn of(words: &Words, group: &Group, entries: &[(&str, &Entry)], limits: Limits) -> Self {
+        let elements = elements(words, group);
+        let values = values(words, &elements, group, entries, limits);
+        let of_group = || group.iter().map(|(index, _)| entries[*index].1);
+        let (tokens, regex) = (tokens(&elements, &values), regex(&elements, &values));
+        let template: String = tokens.iter().map(Token::text).collect();
+        Self {
+            id: id(&template),
+            severity: severity(tokens.iter().filter_map(Token::literal)),
+            template,
+            tokens,
+            regex,
+            count: of_group().map(|entry| entry.count).fold(0, u64::saturating_add),
+            first_ms: of_group().map(|entry| entry.first_ms).min().unwrap_or_default(),
+            last_ms: of_group().map(|entry| entry.last_ms).max().unwrap_or_default(),
+            elements,
+            values,
+        }
+    }
+}
+
+impl Token {
+    /// The text in a template.
+    pub fn text(&self) -> &str {
+        self.literal().unwrap_or("<*>")
+    }
+
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Token::Static(text) => Some(text),
+            Token::Dynamic(_) => None,
+        }
+    }
+}
+
+/// The patterns of all lines of a miner, most frequent first.
+#[derive(Debug, Clone)]
+pub struct Patterns {
+    list: Vec<Pattern>,
+    by_shape: HashMap<Box<str>, usize, FixedState>,
+    /// Places in `list`, the most specific pattern first.
+    specific: Vec<usize>,
+    limits: Limits,
+}
+
+impl Patterns {
+    pub(super) fn of(shapes: &Shapes, limits: Limits) -> Self {
+        // Sorted, so that nothing depends on the order of lines.
+        let mut entries: Vec<(&str, &Entry)> = shapes.iter().map(|(text, entry)| (&**text, entry)).collect();
+        entries.sort_unstable_by_key(|(text, _)| *text);
+        let texts: Vec<&str> = entries.iter().map(|(text, _)| *text).collect();
+        let mut words = Words::new();
+        let groups = group(&mut words, &texts);
+        let mut found: Vec<(Pattern, Group)> =
+            groups.into_iter().map(|group| (Pattern::of(&words, &group, &entries, limits), group)).collect();
+        found.sort_by(|(a, _), (b, _)| b.count.cmp(&a.count).then_with(|| a.template.cmp(&b.template)));
+        let mut by_shape = HashMap::default();
+        for (place, (_, group)) in found.iter().enumerate() {
+            by_shape.extend(group.iter().map(|(index, _)| (texts[*index].into(), place)));
+        }
+        let list: Vec<Pattern> = found.into_iter().map(|(pattern, _)| pattern).collect();
+        let mut specific: Vec<usize> = (0..list.len()).collect();
+        let constants = |place: &usize| list[*place].tokens.iter().filter_map(Token::literal).map(str::len).sum();
+        specific.sort_by_key(|place| std::cmp::Reverse::<usize>(constants(place)));
+        Self { list, by_shape, specific, limits }
+    }
+
+    /// The patterns, most frequent first.
+    pub fn list(&self) -> &[Pattern] {
+        &self.list
+    }
+
+    /// Which pattern of `list` a line has: for lines that were added the one that they are in, for others the most specific
+    /// one that they look like.
+    pub fn template_of(&self, line: &str) -> Option<usize> {
+        let mut reader = Reader::default();
+        reader.read(line, self.limits.line_bytes, self.limits.words);
+        let shape = std::str::from_utf8(&reader.shape).ok()?;
+        if let Some(&place) = self.by_shape.get(shape) {
+            return Some(place);
+        }
+        let words: Vec<&str> = shape.split(' ').collect();
+        self.specific.iter().copied().find(|&place| has_look(&self.list[place].elements, &words))
+    }
+
+    /// Of each pattern a shape that stands for all of its lines.
+    pub(super) fn into_shapes(self) -> Vec<(Box<str>, Entry)> {
+        let shape = |elements: &[Element]| {
+            let words: Vec<&str> = elements
+                .iter()
+                .map(|element| match element {
+                    Element::Word(text) => text,
+                    Element::Gap => "\u{1}",
+                })
+                .collect();
+            words.join(" ").into()
+        };
+        let entry = |pattern: Pattern| Entry {
+            count: pattern.count,
+            first_ms: pattern.first_ms,
+            last_ms: pattern.last_ms,
+            values: pattern.values,
+        };
+        self.list.into_iter().map(|pattern| (shape(&pattern.elements), entry(pattern))).collect()
+    }
+}
+
+/// The values of each dynamic token.
+fn values(
+    words: &Words,
+    elements: &[Element],
+    group: &Group,
+    entries: &[(&str, &Entry)],
+    limits: Limits,
+) -> Vec<Values> {
+    let mut first = Vec::with_capacity(elements.len());
+    let mut total = 0;
+    for element in elements {
+        first.push(total);
+        total += match element {
+            Element::Word(text) => slots(text),
+            Element::Gap => 1,
+        };
+    }
+    let mut all = vec![Values::default(); total];
+    for (element, &at) in elements.iter().zip(&first) {
+        if *element == Element::Gap {
+            all[at] = Values::too_many();
+        }
+    }
+    for (index, places) in group {
+        let entry = entries[*index].1;
+        let mut own = entry.values.iter();
+        let mut passed = 0;
+        for (element, text, place, word) in pair(elements, places) {
+            // What a gap stands for has slots as well.
+            let skipped: usize = places[passed..place].iter().map(|place| slots(words.text(place.word))).sum();
+            own.by_ref().take(skipped).for_each(drop);
+            passed = place + 1;
+            let of_word: Vec<&Values> = own.by_ref().take(slots(words.text(word))).collect();
+            let found = of_tokens(text, words.text(word), &of_word, entry.count);
+            for (values, found) in all[first[element]..].iter_mut().zip(found) {
+                values.merge(found, limits);
+            }
+        }
+    }
+    all
+}
+
+/// The values of the tokens of a pattern's word that a shape's word has.
+fn of_tokens(pattern: &str, word: &str, own: &[&Values], count: u64) -> Vec<Values> {
+    let own = || own.iter().map(|values| (*values).clone());
+    if pattern == word {
+        return own().collect();
+    }
+    // The pattern is what all words begin with, something that varies, and what all words end with.
+    let same = pattern.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+    let varies = pattern.as_bytes()[..same.min(pattern.len() - 1) + 1].iter().rposition(|&b| b == VARIES as u8);
+    let Some(at) = varies else { return Vec::new() };
+    let (prefix, suffix) = (&pattern[..at], &pattern[at + 1..]);
+    let Some(middle) = word.get(at..word.len().saturating_sub(suffix.len())) else { return Vec::new() };
+    let (before, within) = (slots(prefix), slots(middle));
+    let mut found: Vec<Values> = own().take(before).collect();
+    found.push(match within {
+        0 => Values::one(middle, count),
+        1 => {
+            let (left, right) = middle.split_once(VARIES).unwrap_or_default();
+            own().nth(before).unwrap_or_default().map(|value| format!("{left}{value}{right}"))
+        }
+        _ => Values::too_many(),
+    });
+    found.extend(own().skip(before + within));
+    found
+}
+
+fn slots(text: &str) -> usize {
+    text.bytes().filter(|&b| b == VARIES as u8 || b == REST as u8).count()
+}
+
+fn tokens(elements: &[Element], values: &[Values]) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut literal = String::new();
+    let mut position = 0;
+    let mut dynamic = |literal: &mut String, tokens: &mut Vec<Token>| {
+        let values = values.get(position);
+        position += 1;
+        let name = name(literal, values);
+        if !literal.is_empty() {
+            tokens.push(Token::Static(std::mem::take(literal)));
+        }
+        tokens.push(Token::Dynamic(Dynamic { position, name, values: values.and_then(Values::counted) }));
+    };
+    for (at, element) in elements.iter().enumerate() {
+        if at > 0 {
+            literal.push(' ');
+        }
+        match element {
+            Element::Gap => dynamic(&mut literal, &mut tokens),
+            Element::Word(text) => {
+                for (at, part) in text.split(VARIES).enumerate() {
+                    if at > 0 {
+                        dynamic(&mut literal, &mut tokens);
+                    }
+                    literal.push_str(part);
+                }
+            }
+        }
+    }
+    if !literal.is_empty() {
+        tokens.push(Token::Static(literal));
+    }
+    tokens
+}
+
+fn regex(elements: &[Element], values: &[Values]) -> String {
+    let mut regex = String::from("^");
+    let mut values = values.iter();
+    for (at, element) in elements.iter().enumerate() {
+        let after_gap = at > 0 && elements[at - 1] == Element::Gap;
+        let is_last = at + 1 == elements.len();
+        match element {
+            Element::Gap => {
+                values.next();
+                regex.push_str(match (at == 0, is_last) {
+                    (true, true) => "(?s:.*)",
+                    (true, false) => r"(?s:.*?\s)?",
+                    (false, true) => r"(?s:\s.*)?",
+                    (false, false) => r"\s(?s:.*?\s)?",
+                });
+            }
+            Element::Word(text) => {
+                regex.push_str(if at == 0 {
+                    r"\s*"
+                } else if after_gap {
+                    ""
+                } else {
+                    r"\s+"
+                });
+                for (at, part) in text.split(VARIES).enumerate() {
+                    if at > 0 {
+                        let spaced = values.next().is_none_or(Values::spaced);
+                        regex.push_str(if spaced { "(?s:.*?)" } else { r"\S*?" });
+                    }
+                    regex.push_str(&regex::escape(part));
+                }
+                if is_last {
+                    regex.push_str(r"\s*");
+                }
+            }
+        }
+    }
+    regex.push('$');
+    regex
+}
+
+/// 128 bits of FNV-1a, in hex.
+fn id(template: &str) -> String {
+    let hash = template.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    format!("{hash:032x}")
+}
+
+/// True when the words may be of the pattern. As in any glob, only the last gap needs to be tried again.
+fn has_look(elements: &[Element], words: &[&str]) -> bool {
+    let (mut element, mut word) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while word < words.len() || element < elements.len() {
+        match elements.get(element) {
+            Some(Element::Gap) => {
+                element += 1;
+                retry = Some((element, word));
+                continue;
+            }
+            Some(Element::Word(text)) if words.get(word).is_some_and(|word| word_has_look(text, word)) => {
+                element += 1;
+                word += 1;
+                continue;
+            }
+            _ => {}
+        }
+        let Some((after_gap, taken)) = retry.filter(|(_, taken)| *taken < words.len()) else { return false };
+        retry = Some((after_gap, taken + 1));
+        (element, word) = (after_gap, taken + 1);
+    }
+    true
+}
+
+fn word_has_look(pattern: &str, word: &str) -> bool {
+    let mut parts = pattern.split(VARIES);
+    let Some(mut rest) = parts.next().and_then(|first| word.strip_prefix(first)) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}

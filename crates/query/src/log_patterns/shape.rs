@@ -1,0 +1,363 @@
+//! The shape of a line: its text with what surely varies taken out, found in one pass over the bytes.
+//!
+//! Words are parted by ASCII white space. What surely varies: a run of letters, digits, `_` and joiners (`.` `/` `-` …) that
+//! has a digit; a path; eight or more letters that are all hex digits; names of days, months and time zones beside such. A
+//! number's unit belongs to it (`5.2 KB`). A key before a colon does not (`size:12`).
+
+/// Stands for what varies within a word of a shape. Lines that contain it are no trouble: it counts as a digit.
+pub const VARIES: char = '\0';
+/// Stands for the rest of a line that is too long.
+pub const REST: char = '\u{1}';
+
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+const SLASH: u8 = 4;
+const SPACE: u8 = 8;
+const HEX_LETTER: u8 = 16;
+const RUN: u8 = LETTER | DIGIT;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'f' | b'A'..=b'F' => LETTER | HEX_LETTER,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => LETTER,
+            b'0'..=b'9' | 0 | 1 => DIGIT,
+            b'/' | b'\\' => SLASH,
+            b'\t'..=b'\r' | b' ' => SPACE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
+}
+
+/// Where in a line something varies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// First byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+    /// White space may be within: a number and its unit, the rest of a line, or spaces that are not ASCII.
+    pub spaced: bool,
+}
+
+/// Reads shapes; its memory is used again for every line.
+#[derive(Debug, Default, Clone)]
+pub struct Reader {
+    /// The shape: words parted by one space each.
+    pub shape: Vec<u8>,
+    /// What varies, in order: one for each `VARIES` or `REST` of the shape.
+    pub slots: Vec<Slot>,
+    dates: Vec<DateWord>,
+    /// Of each word, whether something varies in it.
+    varies: Vec<bool>,
+}
+
+/// A word that is a date if its neighbours are.
+#[derive(Debug, Clone, Copy)]
+struct DateWord {
+    word: usize,
+    slot: Slot,
+    /// Where it stands in the shape, and its slot among the slots.
+    in_shape: usize,
+    in_slots: usize,
+}
+
+impl Reader {
+    /// Reads a line. What follows the word at which it exceeds so many bytes or words is its rest.
+    pub fn read(&mut self, line: &str, bytes_max: usize, words_max: usize) {
+        self.shape.clear();
+        self.slots.clear();
+        self.dates.clear();
+        self.varies.clear();
+        let bytes = line.as_bytes();
+        let mut at = 0;
+        let mut after_number = false;
+        loop {
+            while bytes.get(at).is_some_and(|&b| class(b) == SPACE) {
+                at += 1;
+            }
+            let Some(&first) = bytes.get(at) else { break };
+            let (mut end, mut seen) = (at + 1, class(first));
+            while let Some(kind) = bytes.get(end).map(|&b| class(b)).filter(|kind| kind & SPACE == 0) {
+                seen |= kind;
+                end += 1;
+            }
+            if end > bytes_max || self.varies.len() >= words_max {
+                self.rest(bytes, at);
+                break;
+            }
+            let mut begin = at;
+            if after_number && seen & LETTER != 0 {
+                begin += unit(&bytes[at..end]);
+            }
+            if begin > at
+                && let Some(number) = self.slots.last_mut()
+            {
+                number.end = begin;
+                number.spaced = true;
+            } else {
+                self.varies.push(false);
+                if !self.shape.is_empty() {
+                    self.shape.push(b' ');
+                }
+            }
+            self.word(bytes, begin, end, seen);
+            at = end;
+            after_number =
+                self.slots.last().is_some_and(|slot| slot.end == end && !slot.spaced && is_number(bytes, slot));
+        }
+        self.settle_dates();
+    }
+
+    fn rest(&mut self, bytes: &[u8], start: usize) {
+        if !self.shape.is_empty() {
+            self.shape.push(b' ');
+        }
+        self.shape.push(REST as u8);
+        self.varies.push(true);
+        self.slots.push(Slot { start, end: bytes.trim_ascii_end().len(), spaced: true });
+    }
+
+    /// Reads a word, or what follows a unit; `seen` is the classes of its bytes.
+    fn word(&mut self, bytes: &[u8], begin: usize, end: usize, seen: u8) {
+        let text = &bytes[begin..end];
+        if seen & (DIGIT | SLASH) == 0 && !(text.len() >= HEX_MIN && has_hex(text)) {
+            if is_date_word(text) {
+                let slot = Slot { start: begin, end: begin + text.len(), spaced: false };
+                let word = self.varies.len() - 1;
+                self.dates.push(DateWord { word, slot, in_shape: self.shape.len(), in_slots: self.slots.len() });
+            }
+            self.shape.extend_from_slice(text);
+            return;
+        }
+        let known = self.slots.len();
+        let mut literal = begin;
+        let mut at = begin;
+        while at < end {
+            if let Some(compound) = Compound::read(bytes, at, end) {
+                if compound.varies {
+                    literal = self.slot(bytes, literal, begin, compound, known);
+                    at = literal.min(end);
+                    at = self.absorb_hex(bytes, at, end);
+                    literal = at;
+                } else {
+                    at = compound.end;
+                }
+            } else {
+                at += 1;
+            }
+        }
+        self.shape.extend_from_slice(&bytes[literal..end]);
+        if self.slots.len() > known
+            && let Some(varies) = self.varies.last_mut()
+        {
+            *varies = true;
+        }
+    }
+
+    /// Notes what varies; gives its end. `literal` is up to where the word is in the shape.
+    fn slot(&mut self, bytes: &[u8], literal: usize, begin: usize, compound: Compound, known: usize) -> usize {
+        let mut start = compound.start;
+        // `fe:` before `54:00`.
+        while start >= literal.max(begin) + 3
+            && bytes[start - 1] == b':'
+            && class(bytes[start - 2]) & class(bytes[start - 3]) & HEX_LETTER != 0
+            && (start == begin + 3 || class(bytes[start - 4]) & RUN == 0)
+        {
+            start -= 3;
+        }
+        let spaced = has_unicode_space(&bytes[start..compound.end]);
+        if self.slots.len() > known
+            && let Some(last) = self.slots.last_mut()
+            && bytes[last.end..start].iter().all(|b| b".:-,+/~#".contains(b))
+        {
+            last.end = compound.end;
+            last.spaced |= spaced;
+            return compound.end;
+        }
+        self.shape.extend_from_slice(&bytes[literal..start]);
+        self.shape.push(VARIES as u8);
+        self.slots.push(Slot { start, end: compound.end, spaced });
+        compound.end
+    }
+
+    /// `:fecd` after `c6b3:1ff`: gives where the slot ends now.
+    fn absorb_hex(&mut self, bytes: &[u8], mut at: usize, end: usize) -> usize {
+        while at < end && bytes[at] == b':' {
+            let length = bytes[at + 1..end].iter().take_while(|&&b| class(b) & HEX_LETTER != 0).count();
+            let after = at + 1 + length;
+            if !(1..=4).contains(&length) || bytes[after..end].first().is_some_and(|&b| class(b) & RUN != 0) {
+                break;
+            }
+            at = after;
+        }
+        if let Some(last) = self.slots.last_mut() {
+            last.end = at;
+        }
+        at
+    }
+
+    /// Takes the words out that are dates: those beside something that varies, or beside another such word.
+    fn settle_dates(&mut self) {
+        if self.dates.is_empty() {
+            return;
+        }
+        let dates = std::mem::take(&mut self.dates);
+        let is_beside =
+            |word: usize| self.varies.get(word).copied().unwrap_or(false) || dates.iter().any(|date| date.word == word);
+        let settled: Vec<bool> = dates
+            .iter()
+            .map(|date| is_beside(date.word + 1) || date.word.checked_sub(1).is_some_and(is_beside))
+            .collect();
+        for (date, _) in dates.iter().zip(settled).rev().filter(|(_, settled)| *settled) {
+            let length = date.slot.end - date.slot.start;
+            self.shape.splice(date.in_shape..date.in_shape + length, [VARIES as u8]);
+            self.slots.insert(date.in_slots, date.slot);
+        }
+        self.dates = dates;
+    }
+}
+
+/// Letters that are all hex digits vary from this length on.
+const HEX_MIN: usize = 8;
+
+/// Letters, digits and what joins them.
+#[derive(Debug, Clone, Copy)]
+struct Compound {
+    /// After a key and its colon.
+    start: usize,
+    end: usize,
+    varies: bool,
+}
+
+impl Compound {
+    /// What begins at `at`, or `None` when the byte belongs to none.
+    fn read(bytes: &[u8], at: usize, end: usize) -> Option<Self> {
+        let is_run = |at: usize| at < end && class(bytes[at]) & RUN != 0;
+        let mut here = at;
+        while here < end && class(bytes[here]) == SLASH {
+            here += 1;
+        }
+        let mut slashes = here - at;
+        if bytes[at] == b'-' && at + 1 < end && class(bytes[at + 1]) == DIGIT {
+            here += 1;
+        }
+        if !is_run(here) {
+            return None;
+        }
+        let (mut start, mut seen, mut is_hex) = (at, 0, here == at);
+        let mut parts = 0;
+        loop {
+            while is_run(here) {
+                let kind = class(bytes[here]);
+                is_hex &= kind & HEX_LETTER != 0;
+                seen |= kind;
+                here += 1;
+            }
+            let joined = joiners(bytes, here, end);
+            if joined == here || !is_run(joined) {
+                break;
+            }
+            let is_url = bytes[here..joined].starts_with(b"://");
+            if parts == 0 && slashes == 0 && seen & DIGIT == 0 && bytes[here] == b':' && !is_url {
+                start = here + 1;
+            }
+            is_hex = false;
+            slashes += bytes[here..joined].iter().filter(|&&b| class(b) == SLASH).count();
+            parts += 1;
+            here = joined;
+        }
+        if here < end && bytes[here] == b'/' {
+            slashes += 1;
+            here += 1;
+        }
+        let is_path = slashes >= 2 || bytes[start] == b'/';
+        Some(Self { start, end: here, varies: seen & DIGIT != 0 || is_path || (is_hex && here - start >= HEX_MIN) })
+    }
+}
+
+/// Where the joiners that begin at `at` end.
+fn joiners(bytes: &[u8], mut at: usize, end: usize) -> usize {
+    while at < end {
+        let next = bytes.get(at + 1).filter(|_| at + 1 < end).map_or(0, |&b| class(b));
+        let joins = match bytes[at] {
+            b'.' | b'/' | b'\\' | b'~' | b'$' | b'%' | b'+' | b'-' => true,
+            b':' => next & (DIGIT | SLASH) != 0,
+            b',' => next & DIGIT != 0,
+            _ => false,
+        };
+        if !joins {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// The length of the unit that the word begins with, or 0.
+fn unit(word: &[u8]) -> usize {
+    const UNITS: [&[u8]; 11] = [b"B", b"KB", b"MB", b"GB", b"TB", b"kB", b"ms", b"sec", b"s", b"us", b"ns"];
+    let length = word.iter().take_while(|&&b| class(b) & RUN != 0).count();
+    if UNITS.contains(&&word[..length]) { length } else { 0 }
+}
+
+fn is_number(bytes: &[u8], slot: &Slot) -> bool {
+    bytes[slot.start].is_ascii_digit() || bytes[slot.start] == b'-'
+}
+
+fn has_hex(text: &[u8]) -> bool {
+    let mut length = 0;
+    text.iter().any(|&b| {
+        length = if class(b) & HEX_LETTER == 0 { 0 } else { length + 1 };
+        length >= HEX_MIN
+    })
+}
+
+fn has_unicode_space(text: &[u8]) -> bool {
+    !text.is_ascii() && std::str::from_utf8(text).map_or(true, |text| text.chars().any(char::is_whitespace))
+}
+
+fn is_date_word(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"Mon"
+            | b"Tue"
+            | b"Wed"
+            | b"Thu"
+            | b"Fri"
+            | b"Sat"
+            | b"Sun"
+            | b"Jan"
+            | b"Feb"
+            | b"Mar"
+            | b"Apr"
+            | b"May"
+            | b"Jun"
+            | b"Jul"
+            | b"Aug"
+            | b"Sep"
+            | b"Oct"
+            | b"Nov"
+            | b"Dec"
+            | b"UTC"
+            | b"GMT"
+            | b"PDT"
+            | b"PST"
+            | b"EST"
+            | b"EDT"
+            | b"CET"
+            | b"CEST"
+            | b"MDT"
+            | b"MST"
+            | b"CDT"
+            | b"CST"
+    )
+}
