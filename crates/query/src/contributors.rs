@@ -16,7 +16,7 @@
 //! half of that is left, and one that comes back counts from zero. Sums, counts, minima and maxima stay exact. Unique
 //! contributors are exact up to 1,024 in a period and 8,192 in a report, then estimated within about 3 % and 1 %.
 
-mod distinct;
+pub(crate) mod distinct;
 mod filter;
 mod line;
 mod rule;

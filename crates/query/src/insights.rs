@@ -1,22 +1,41 @@
 //! CloudWatch Logs Insights: queries over log events, in three languages that are read into one tree and run by one engine.
 
+mod aggregate;
 pub mod ast;
+mod build;
+mod calendar;
+mod code;
 mod cursor;
 pub mod error;
+mod event;
 mod expression;
-mod grok;
+mod extract;
+mod functions;
+mod groups;
 mod lexer;
+mod names;
 pub mod parameters;
 pub mod parse;
+mod plan;
 pub mod ppl;
+mod push_down;
+mod reduce;
 mod regexes;
+mod rows;
 mod scope;
 pub mod sql;
+mod step;
+mod subqueries;
+mod value;
 mod vocabulary;
 mod walk;
+mod worker;
 
 pub use error::QueryError;
+pub use event::Event;
 pub use parse::parse;
+pub use plan::{Answer, Context, LookupTable, Plan, PlanError};
+pub use worker::Worker;
 
 /// A language that queries are written in (`queryLanguage`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,22 +59,3 @@ pub fn parse_in(language: Language, text: &str) -> Result<ast::Query, QueryError
 
 /// Most characters of a query (`StartQuery`, `queryString`).
 pub const QUERY_CHARS_MAX: usize = 10_000;
-
-/// A language of queries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// Logs Insights' own.
-    Cwli,
-    /// OpenSearch SQL.
-    Sql,
-    /// OpenSearch PPL.
-    Ppl,
-}
-
-/// Reads a query in one of the languages.
-pub fn parse_in(language: Language, text: &str) -> Result<ast::Query, QueryError> {
-    match language {
-        Language::Cwli => parse(text),
-        Language::Sql | Language::Ppl => Err(QueryError::at(text, 0, text.len(), "only CWLI is supported")),
-    }
-}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// The smallest hashes that were seen.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Distinct(BTreeSet<u64>);
+pub(crate) struct Distinct(BTreeSet<u64>);
 
 impl Distinct {
     /// Notes a thing by its hash. `max` hashes are kept; it must be the same in every call.
@@ -15,6 +15,16 @@ impl Distinct {
         if self.0.insert(hash) && self.0.len() > max {
             self.0.pop_last();
         }
+    }
+
+    /// How many hashes are kept.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The hashes that are kept.
+    pub fn hashes(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().copied()
     }
 
     /// How many there were. With the k-th smallest of n hashes at a share x of all numbers, n is about (k - 1) / x.

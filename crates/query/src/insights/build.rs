@@ -1,0 +1,331 @@
+//! Commands of the tree made into steps: names resolved, constants prepared, columns to show noted.
+
+use super::aggregate::Aggregation;
+use super::ast::{Aggregate, Column, Command, Expr, JoinKind, Literal, ParsePattern, Query, SortKey};
+use super::code::Code;
+use super::extract::{Extract, Pattern};
+use super::groups::Grouping;
+use super::plan::{LookupTable, PlanError};
+use super::names::{Names, Setting, replace_aggregates};
+use super::step::{Dedup, Join, Lookup, SortCode, Stats, Step, Table, Totals};
+use super::value::Value;
+use memchr::memmem::Finder;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Most commands in a query.
+const COMMANDS_MAX: usize = 1_000;
+
+/// A query on its way to a plan.
+pub(super) struct Builder<'q> {
+    pub names: Names,
+    setting: Setting<'q>,
+    lookups: &'q BTreeMap<String, LookupTable>,
+    pub steps: Vec<Step>,
+    shown: Shown,
+    /// True when it asks for what data protection masks.
+    pub unmasks: bool,
+}
+
+/// Columns of the results, with their slots.
+#[derive(Default)]
+struct Shown {
+    columns: Vec<(String, usize)>,
+    /// True when a command chose columns; those that `parse` and its like add do not count.
+    is_chosen: bool,
+    /// Those of the last `display`.
+    displayed: Option<Vec<(String, usize)>>,
+}
+
+impl Shown {
+    fn add(&mut self, columns: impl IntoIterator<Item = (String, usize)>) {
+        for (name, slot) in columns {
+            match self.columns.iter_mut().find(|(known, _)| *known == name) {
+                Some(known) => known.1 = slot,
+                None => self.columns.push((name, slot)),
+            }
+        }
+    }
+}
+
+impl<'q> Builder<'q> {
+    /// Of nothing yet.
+    pub fn new(setting: Setting<'q>, lookups: &'q BTreeMap<String, LookupTable>) -> Self {
+        let (names, shown) = (Names::default(), Shown::default());
+        Self { names, setting, lookups, steps: Vec::new(), shown, unmasks: false }
+    }
+
+    /// Adds the commands of a query.
+    pub fn query(&mut self, query: &Query) -> Result<(), PlanError> {
+        if query.commands.len() > COMMANDS_MAX {
+            return Err(PlanError::TooManyCommands { max: COMMANDS_MAX });
+        }
+        query.commands.iter().try_for_each(|command| self.command(command))
+    }
+
+    /// The columns of the results.
+    pub fn shown(&mut self) -> Vec<(String, usize)> {
+        if let Some(displayed) = self.shown.displayed.take() {
+            return displayed;
+        }
+        let mut columns = Vec::new();
+        if !self.shown.is_chosen {
+            let slot = |name: &str| self.names.slot(name).map(|slot| (name.to_owned(), slot));
+            columns.extend(["@timestamp", "@message"].into_iter().filter_map(slot));
+        }
+        columns.append(&mut self.shown.columns);
+        columns
+    }
+
+    fn command(&mut self, command: &Command) -> Result<(), PlanError> {
+        match command {
+            Command::Fields(columns) => {
+                let columns = self.columns(columns)?;
+                self.shown.add(columns);
+                self.shown.is_chosen = true;
+            }
+            Command::Display(columns) => self.shown.displayed = Some(self.columns(columns)?),
+            Command::Filter(condition) | Command::FilterIndex(condition) => {
+                let code = self.code(condition)?;
+                self.steps.push(Step::Filter(code));
+            }
+            Command::Parse { from, pattern } => self.parse(from, pattern)?,
+            Command::Stats { values, by } => self.stats(values, by)?,
+            Command::Sort(keys) => {
+                let key =
+                    |key: &SortKey| Ok(SortCode { value: self.code(&key.value)?, is_descending: key.is_descending });
+                let keys = keys.iter().map(key).collect::<Result<_, _>>()?;
+                self.steps.push(Step::Sort(keys));
+            }
+            Command::Limit(count) => self.steps.push(Step::Limit(usize::try_from(*count).unwrap_or(usize::MAX))),
+            Command::Skip(count) => self.steps.push(Step::Skip(usize::try_from(*count).unwrap_or(usize::MAX))),
+            Command::Dedup { by, keep } => {
+                let by = by.iter().map(|expr| self.code(expr)).collect::<Result<_, _>>()?;
+                let keep = usize::try_from(*keep).unwrap_or(usize::MAX);
+                self.steps.push(Step::Dedup(Dedup { by, keep }));
+            }
+            Command::Unnest { list, into } => {
+                let list = self.code(list)?;
+                let into = self.new_shown(into);
+                self.steps.push(Step::Unnest { list, into });
+            }
+            Command::Lookup { table, keys, output } => self.lookup(table, keys, output)?,
+            Command::Join { kind, left, right, on, query } => {
+                self.join(*kind, left.as_deref(), right.as_deref(), on, query)?;
+            }
+            Command::AddTotals { row, column, fields } => self.totals(row.as_deref(), column.as_ref(), fields),
+            Command::Unmask(exprs) => {
+                self.unmasks = true;
+                let column = |expr: &Expr| match expr {
+                    Expr::Field(name) => Some(Column { name: name.clone(), value: expr.clone() }),
+                    _ => None,
+                };
+                let columns: Vec<Column> = exprs.iter().filter_map(column).collect();
+                let columns = self.columns(&columns)?;
+                self.shown.add(columns);
+                self.shown.is_chosen = true;
+            }
+            Command::Pattern(_) | Command::Diff(_) | Command::Anomaly => return Err(PlanError::Patterns),
+        }
+        Ok(())
+    }
+
+    fn code(&mut self, expr: &Expr) -> Result<Code, PlanError> {
+        let code = self.names.code(expr, &self.setting)?;
+        Ok(code)
+    }
+
+    /// Columns of `fields` and its like. A plain field needs no computing.
+    fn columns(&mut self, columns: &[Column]) -> Result<Vec<(String, usize)>, PlanError> {
+        let (mut found, mut computed) = (Vec::new(), Vec::new());
+        for column in columns {
+            let slot = match self.code(&column.value)? {
+                Code::Slot(slot) => slot,
+                code => {
+                    let slot = self.names.new_column();
+                    computed.push((slot, code));
+                    slot
+                }
+            };
+            self.names.name(&column.name, slot);
+            found.push((column.name.clone(), slot));
+        }
+        if !computed.is_empty() {
+            self.steps.push(Step::Compute(computed));
+        }
+        Ok(found)
+    }
+
+    /// A column that is shown where no command says what to show.
+    fn new_shown(&mut self, name: &str) -> usize {
+        let slot = self.names.new_column();
+        self.names.name(name, slot);
+        self.shown.add([(name.to_owned(), slot)]);
+        slot
+    }
+
+    fn parse(&mut self, from: &Expr, pattern: &ParsePattern) -> Result<(), PlanError> {
+        let from = self.code(from)?;
+        let (names, pattern): (Vec<Cow<'_, str>>, _) = match pattern {
+            ParsePattern::Glob { texts, names } => {
+                if texts.len() != names.len() + 1 {
+                    return Err(PlanError::Glob { wildcards: texts.len().saturating_sub(1), names: names.len() });
+                }
+                let finders = texts.iter().map(|text| Finder::new(text).into_owned()).collect();
+                (names.iter().map(Cow::from).collect(), Pattern::Glob(finders))
+            }
+            ParsePattern::Regex(regex) => {
+                let (groups, names) = regex.columns().unzip();
+                (names, Pattern::Regex(regex.0.clone(), groups))
+            }
+            ParsePattern::Grok(_) => return Err(PlanError::Grok("patterns of grok are not supported".into())),
+        };
+        let slots = names.iter().map(|name| self.new_shown(name)).collect();
+        self.steps.push(Step::Extract(Extract { from, pattern, slots }));
+        Ok(())
+    }
+
+    fn stats(&mut self, values: &[Column], by: &[Column]) -> Result<(), PlanError> {
+        let mut by_codes = Vec::new();
+        for column in by {
+            by_codes.push(self.code(&column.value)?);
+        }
+        let mut aggregates: Vec<(Aggregate, Vec<Expr>)> = Vec::new();
+        let mut replaced: Vec<Expr> = values.iter().map(|column| column.value.clone()).collect();
+        for value in &mut replaced {
+            replace_aggregates(value, 0, &mut |function, arguments| {
+                let known = aggregates.iter().position(|(f, a)| *f == function && a == arguments);
+                let at = known.unwrap_or(aggregates.len());
+                if known.is_none() {
+                    aggregates.push((function, arguments.to_vec()));
+                }
+                Expr::Field(placeholder(at))
+            })?;
+        }
+        let mut aggregations = Vec::new();
+        for (function, arguments) in &aggregates {
+            aggregations.push(self.aggregation(*function, arguments)?);
+        }
+        let placeholders = (0..aggregates.len()).map(placeholder);
+        let placeholders = placeholders.map(|name| Column { value: Expr::Field(name.clone()), name });
+        self.names.close(&by.iter().cloned().chain(placeholders).collect::<Vec<_>>());
+        let mut codes = Vec::new();
+        for value in &replaced {
+            codes.push(self.code(value)?);
+        }
+        let columns: Vec<Column> = by.iter().chain(values).cloned().collect();
+        self.names.close(&columns);
+        let shown = columns.into_iter().enumerate().map(|(slot, column)| (column.name, slot));
+        self.shown = Shown { columns: shown.collect(), is_chosen: true, displayed: None };
+        let grouping = Grouping { by: by_codes, aggregations };
+        self.steps.push(Step::Stats(Arc::new(Stats { grouping, values: codes })));
+        Ok(())
+    }
+
+    fn aggregation(&mut self, function: Aggregate, arguments: &[Expr]) -> Result<Aggregation, PlanError> {
+        let is_star = |expr: &Expr| matches!(expr, Expr::Field(name) if name == "*");
+        let wrong = PlanError::AggregateArguments(function);
+        let (of, percent) = match (function, arguments) {
+            (Aggregate::Count, []) => (None, 0.0),
+            (Aggregate::Count, [star]) if is_star(star) => (None, 0.0),
+            (Aggregate::Percentile, [of, Expr::Literal(Literal::Number(percent))])
+                if (0.0..=100.0).contains(percent) =>
+            {
+                (Some(of), *percent)
+            }
+            (Aggregate::Percentile, _) => return Err(wrong),
+            (_, [of]) => (Some(of), 0.0),
+            _ => return Err(wrong),
+        };
+        Ok(Aggregation { function, of: of.map(|of| self.code(of)).transpose()?, percent })
+    }
+
+    fn lookup(&mut self, table: &str, keys: &[(String, Expr)], output: &[(String, String)]) -> Result<(), PlanError> {
+        let known = self.lookups.get(table).ok_or_else(|| PlanError::NoTable(table.to_owned()))?;
+        let column = |name: &str| {
+            let at = known.header.iter().position(|column| column == name);
+            at.ok_or_else(|| PlanError::NoColumn { table: table.to_owned(), column: name.to_owned() })
+        };
+        let key = keys.iter().map(|(name, _)| column(name)).collect::<Result<Vec<_>, _>>()?;
+        let output: Vec<(usize, &str)> = if output.is_empty() {
+            let others = known.header.iter().enumerate().filter(|(at, _)| !key.contains(at));
+            others.map(|(at, name)| (at, name.as_str())).collect()
+        } else {
+            output.iter().map(|(from, to)| Ok((column(from)?, to.as_str()))).collect::<Result<_, PlanError>>()?
+        };
+        let rows = known.rows.iter().map(|row| row.iter().cloned().map(Some).collect()).collect();
+        let table = Arc::new(Table::new(rows, &key));
+        let keys = keys.iter().map(|(_, expr)| self.code(expr)).collect::<Result<_, _>>()?;
+        let output = output.into_iter().map(|(at, name)| (at, self.new_shown(name))).collect();
+        self.steps.push(Step::Lookup(Lookup { table, keys, output }));
+        Ok(())
+    }
+
+    fn join(
+        &mut self,
+        kind: JoinKind,
+        left: Option<&str>,
+        right: Option<&str>,
+        on: &[(Expr, Expr)],
+        query: &Query,
+    ) -> Result<(), PlanError> {
+        if let Some(left) = left {
+            self.names.prefix(left);
+        }
+        let keys = on.iter().map(|(own, _)| self.code(own)).collect::<Result<_, _>>()?;
+        let answer = self.setting.answer(query)?;
+        let column = |expr: &Expr| {
+            let Expr::Field(name) = expr else { return Err(PlanError::JoinKey) };
+            let own = right.and_then(|right| name.strip_prefix(right)?.strip_prefix('.')).unwrap_or(name);
+            let at = answer.columns.iter().position(|column| column == own);
+            at.ok_or_else(|| PlanError::NoColumn { table: right.unwrap_or("join").to_owned(), column: own.to_owned() })
+        };
+        let key = on.iter().map(|(_, other)| column(other)).collect::<Result<Vec<_>, _>>()?;
+        let names: Vec<String> = answer.columns.clone();
+        let table = Arc::new(Table::new(answer.rows.clone(), &key));
+        let name = |column: String| right.map_or(column.clone(), |right| format!("{right}.{column}"));
+        let output = names.into_iter().enumerate().map(|(at, column)| (at, self.new_shown(&name(column)))).collect();
+        self.steps.push(Step::Join(Join { table, keys, output, kind }));
+        Ok(())
+    }
+
+    fn totals(&mut self, row: Option<&str>, column: Option<&(String, Option<String>)>, fields: &[String]) {
+        let of_shown = || self.shown.displayed.as_ref().unwrap_or(&self.shown.columns);
+        let slots: Vec<usize> = if fields.is_empty() {
+            of_shown().iter().map(|(_, slot)| *slot).collect()
+        } else {
+            fields.iter().filter_map(|name| self.names.slot(name)).collect()
+        };
+        let row = row.map(|name| self.new_total(name));
+        let column = column.map(|(label, place)| {
+            let slot = place.as_ref().map(|name| {
+                let known = self.shown.columns.iter().find(|(known, _)| known == name).map(|(_, slot)| *slot);
+                known.unwrap_or_else(|| self.new_total(name))
+            });
+            (label.clone(), slot)
+        });
+        self.steps.push(Step::Totals(Totals { slots, row, column }));
+    }
+
+    fn new_total(&mut self, name: &str) -> usize {
+        let slot = self.new_shown(name);
+        if let Some(displayed) = &mut self.shown.displayed {
+            displayed.push((name.to_owned(), slot));
+        }
+        slot
+    }
+}
+
+/// What stands for an aggregate within an expression; no query can write it.
+fn placeholder(at: usize) -> String {
+    format!("\0{at}")
+}
+
+/// The text of a constant.
+pub(super) fn constant_text(code: &Code) -> Option<&str> {
+    match code {
+        Code::Constant(Value::Text(text)) => Some(text),
+        _ => None,
+    }
+}

@@ -1,0 +1,323 @@
+//! `Plan`: a query ready to run: what it reads of each event, what runs where the events are read, and what runs at the end.
+//!
+//! The commands up to the first that needs many rows at once (the prefix) run in workers, one row at a time. Workers keep what
+//! that command needs of their rows: groups, or the rows that may still be among the first. `Plan::finish` puts these together
+//! and runs the other commands. Since no answer depends on which worker saw which event, events may be read in any order.
+//!
+//! Where AWS says nothing, here: columns that `parse`, `unnest`, `lookup` and `join` add are shown unless `display` says
+//! otherwise; `stats` without events has no row; groups come with their newest time first, and else in the order of their
+//! values; events of the same instant come in the order of their pointers, the last first.
+
+use super::ast::Query;
+use super::build::Builder;
+use super::event::Source;
+use super::push_down;
+use super::reduce::Order;
+use super::names::Setting;
+use super::step::{Dedup, Stats, Step};
+use super::worker::Worker;
+use super::{ast, subqueries};
+use crate::log_fields::FieldPath;
+use model::{TimeRange, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+/// What a query needs to know beside its text.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// When the query was started.
+    pub now: Timestamp,
+    /// The time range that is asked for.
+    pub range: TimeRange,
+    /// Most rows of the answer.
+    pub limit: usize,
+    /// Tables of `lookup` by name.
+    pub lookups: BTreeMap<String, LookupTable>,
+    /// Bytes that rows and groups may take in all workers together.
+    pub memory_max: usize,
+    /// The answers of `Plan::subqueries`, in its order.
+    pub subqueries: Vec<Answer>,
+}
+
+/// A table of `lookup`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LookupTable {
+    /// Names of the columns.
+    pub header: Vec<String>,
+    /// A value for each column.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// The rows of a query.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// A value for each column; `None` where a row has none.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// The event of each row, unless rows stand for several events.
+    pub pointers: Option<Vec<String>>,
+}
+
+/// Why a query cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum PlanError {
+    #[error("the rows and groups of {command} take more than {max} bytes; filter or group more coarsely")]
+    Memory { command: &'static str, max: usize },
+    #[error("an expression is nested deeper than {max}")]
+    TooDeep { max: usize },
+    #[error("a query has at most {max} commands")]
+    TooManyCommands { max: usize },
+    #[error("unnest or join makes more than {max} rows of one event")]
+    TooManyRows { max: u32 },
+    #[error("{0:?} has the wrong arguments")]
+    Arguments(ast::Function),
+    #[error("{0:?} has the wrong arguments")]
+    AggregateArguments(ast::Aggregate),
+    #[error("{0:?} is a function of many rows; it belongs in stats")]
+    Aggregate(ast::Aggregate),
+    #[error("a period may stand only in bin, datefloor and dateceil")]
+    Period,
+    #[error("a parse pattern has {wildcards} wildcards and {names} names")]
+    Glob { wildcards: usize, names: usize },
+    #[error("grok: {0}")]
+    Grok(String),
+    #[error("there is no lookup table {0}")]
+    NoTable(String),
+    #[error("{table} has no column {column}")]
+    NoColumn { table: String, column: String },
+    #[error("join compares fields only")]
+    JoinKey,
+    #[error("a query within the query has no answer")]
+    NoSubquery,
+    #[error("pattern, diff and anomaly are not supported")]
+    Patterns,
+}
+
+/// A query ready to run; a clone is the same plan.
+#[derive(Debug, Clone)]
+pub struct Plan(pub(super) Arc<Inner>);
+
+/// What workers share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub sources: Vec<Source>,
+    pub fields: Vec<FieldPath>,
+    pub columns: usize,
+    /// Steps of one row at a time.
+    pub prefix: Vec<Step>,
+    pub order: Order,
+    pub reduction: Reduction,
+    /// The steps after the prefix.
+    pub rest: Vec<Step>,
+    /// Slots that rows keep when they leave their event.
+    pub kept: Vec<usize>,
+    /// Name and slot.
+    pub shown: Vec<(String, usize)>,
+    pub is_aggregated: bool,
+    pub limit: usize,
+    pub memory_max: usize,
+    /// Bytes that all workers take.
+    pub memory: AtomicUsize,
+    wanted_rows: Option<usize>,
+    required: Vec<Vec<String>>,
+    unmasks: bool,
+}
+
+/// What workers keep of their rows.
+#[derive(Debug)]
+pub(super) enum Reduction {
+    Groups(Arc<Stats>),
+    /// So many rows.
+    First(usize),
+    Distincts(Dedup),
+}
+
+impl Plan {
+    /// Prepares a query.
+    pub fn new(query: &Query, context: Context) -> Result<Self, PlanError> {
+        let Context { now, limit, lookups, memory_max, subqueries: answers, .. } = context;
+        let setting =
+            Setting { now: now.secs() as f64, subqueries: subqueries::of(query).into_iter().zip(answers).collect() };
+        let mut builder = Builder::new(setting, &lookups);
+        builder.query(query)?;
+        let shown = builder.shown();
+        let Builder { names, steps, unmasks, .. } = builder;
+        let required = push_down::required_texts(&steps, &names);
+        let (mut prefix, order, rest) = arrange(steps);
+        push_down::advance_filters(&mut prefix);
+        let reduction = reduction(&rest, limit);
+        let is_aggregated = !names.is_open();
+        let kept = kept(&rest, &shown, is_aggregated);
+        let wanted_rows = match &reduction {
+            Reduction::First(count) if order.0.is_empty() && *count < usize::MAX => Some(*count),
+            _ => None,
+        };
+        let mut inner = Inner {
+            sources: names.sources,
+            fields: names.fields,
+            columns: names.columns,
+            prefix,
+            order,
+            reduction,
+            rest,
+            kept,
+            shown,
+            is_aggregated,
+            limit,
+            memory_max,
+            memory: AtomicUsize::new(0),
+            wanted_rows,
+            required,
+            unmasks,
+        };
+        inner.drop_unread();
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The queries within a query, to be run first; their answers go into `Context::subqueries`. Those of `join` are asked for the
+    /// fields that the query names with their prefix.
+    pub fn subqueries(query: &Query) -> Vec<Query> {
+        subqueries::to_run(query)
+    }
+
+    /// Discovered fields that it reads of each event.
+    pub fn fields(&self) -> &[FieldPath] {
+        &self.0.fields
+    }
+
+    /// True when it reads messages even where all fields are known.
+    pub fn needs_message(&self) -> bool {
+        self.0.reads().iter().any(|slot| self.0.sources.get(*slot) == Some(&Source::Message))
+    }
+
+    /// Clauses: of each, at least one text occurs in the message of every event that can be in the answer.
+    pub fn required_texts(&self) -> Vec<Vec<String>> {
+        self.0.required.clone()
+    }
+
+    /// True when the newest events come first, so that reading them first ends soonest.
+    pub fn is_newest_first(&self) -> bool {
+        true
+    }
+
+    /// When the answer is the newest rows that pass, so many: a scan that reads the newest events first may stop after them.
+    pub fn wanted_rows(&self) -> Option<usize> {
+        self.0.wanted_rows
+    }
+
+    /// True when it asks for what data protection masks, by `unmask`.
+    pub fn is_unmasking(&self) -> bool {
+        self.0.unmasks
+    }
+
+    /// True when rows of the answer stand for several events.
+    pub fn is_aggregated(&self) -> bool {
+        self.0.is_aggregated
+    }
+
+    /// A worker, to be fed with any of the events.
+    pub fn worker(&self) -> Worker {
+        Worker::new(Arc::clone(&self.0))
+    }
+
+    /// The answer, every event having been fed to one of the workers.
+    pub fn finish(&self, workers: Vec<Worker>) -> Result<Answer, PlanError> {
+        self.0.finish(workers)
+    }
+
+    /// The answer so far. It copies what the workers hold.
+    pub fn partial(&self, workers: &[Worker]) -> Result<Answer, PlanError> {
+        self.0.finish(workers.iter().map(Worker::snapshot).collect())
+    }
+}
+
+impl Inner {
+    /// The slots that are read of events.
+    fn reads(&self) -> Vec<usize> {
+        let mut slots = self.kept.clone();
+        self.prefix.iter().for_each(|step| step.reads(&mut slots));
+        self.order.0.iter().for_each(|key| key.value.slots(&mut slots));
+        if let Reduction::Groups(_) | Reduction::Distincts(_) = self.reduction
+            && let Some(first) = self.rest.first()
+        {
+            first.reads(&mut slots);
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        slots
+    }
+
+    /// Forgets fields that are named but not read.
+    fn drop_unread(&mut self) {
+        let reads = self.reads();
+        let mut fields = Vec::new();
+        for (slot, source) in self.sources.iter_mut().enumerate() {
+            if let Source::Field(at) = source {
+                if reads.binary_search(&slot).is_ok() {
+                    fields.push(self.fields[*at].clone());
+                    *at = fields.len() - 1;
+                } else {
+                    *source = Source::Nothing;
+                }
+            }
+        }
+        self.fields = fields;
+    }
+}
+
+/// Parts steps into those of one row at a time, the order of the rows, and the others. A row-wise step after a `sort` runs before
+/// it: that makes no difference.
+fn arrange(steps: Vec<Step>) -> (Vec<Step>, Order, Vec<Step>) {
+    let (mut prefix, mut order) = (Vec::new(), Order::default());
+    let mut steps = steps.into_iter();
+    let mut rest = Vec::new();
+    for step in steps.by_ref() {
+        match step {
+            // A later sort leaves equal rows in the order of the earlier one.
+            Step::Sort(mut keys) => {
+                keys.append(&mut order.0);
+                order.0 = keys;
+            }
+            step if step.is_row_wise() => prefix.push(step),
+            step => {
+                rest.push(step);
+                break;
+            }
+        }
+    }
+    rest.extend(steps);
+    (prefix, order, rest)
+}
+
+fn reduction(rest: &[Step], limit: usize) -> Reduction {
+    match rest {
+        [] => Reduction::First(limit),
+        [Step::Stats(stats), ..] => Reduction::Groups(Arc::clone(stats)),
+        [Step::Limit(count), ..] => Reduction::First(*count),
+        [Step::Skip(skipped), Step::Limit(count), ..] => Reduction::First(skipped.saturating_add(*count)),
+        [Step::Skip(skipped)] => Reduction::First(skipped.saturating_add(limit)),
+        [Step::Dedup(dedup), ..] => Reduction::Distincts(dedup.clone()),
+        _ => Reduction::First(usize::MAX),
+    }
+}
+
+/// The slots of events that steps read which run after the rows have left them.
+fn kept(rest: &[Step], shown: &[(String, usize)], is_aggregated: bool) -> Vec<usize> {
+    let mut slots = Vec::new();
+    if !matches!(rest, [Step::Stats(_), ..]) {
+        let end = rest.iter().position(|step| matches!(step, Step::Stats(_))).map_or(rest.len(), |at| at + 1);
+        rest[..end].iter().for_each(|step| step.reads(&mut slots));
+        if !is_aggregated {
+            slots.extend(shown.iter().map(|(_, slot)| *slot));
+        }
+    }
+    slots.sort_unstable();
+    slots.dedup();
+    slots
+}
+
+#[cfg(test)]
+mod tests;

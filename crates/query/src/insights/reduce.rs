@@ -1,0 +1,209 @@
+//! What a worker keeps of its rows: those that may still be among the first in the order of the query.
+
+use super::code::Code;
+use super::event::{Record, Row};
+use super::groups;
+use super::step::{Dedup, SortCode};
+use super::value::Value;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// A row with what it is sorted by.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    keys: Vec<Value<'static>>,
+    pub record: Record,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        let keys: usize = self.keys.iter().map(|key| size_of::<Value<'_>>() + key.heap_bytes()).sum();
+        keys + self.record.bytes()
+    }
+}
+
+/// The order of rows: that of `sort`, then the newest first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Order(pub Vec<SortCode>);
+
+impl Order {
+    fn keys<'e>(&self, row: &impl Row<'e>) -> Vec<Value<'e>> {
+        self.0.iter().map(|key| sort_key(&key.value, row)).collect()
+    }
+
+    fn compare_keys(&self, a: &[Value<'_>], b: &[Value<'_>]) -> Ordering {
+        let orders = self.0.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| directed(a, b, key.is_descending));
+        orders.fold(Ordering::Equal, Ordering::then)
+    }
+
+    /// How two rows stand; equal only for the same row.
+    pub fn compare(&self, a: &Kept, b: &Kept) -> Ordering {
+        let (left, right) = (&a.record, &b.record);
+        self.compare_keys(&a.keys, &b.keys)
+            .then_with(|| right.at.cmp(&left.at))
+            .then_with(|| right.pointer.cmp(&left.pointer))
+            .then_with(|| left.ordinal.cmp(&right.ordinal))
+    }
+}
+
+/// A value with its number read out of its text, once for all comparisons.
+pub(super) fn sort_key<'e>(code: &Code, row: &impl Row<'e>) -> Value<'e> {
+    let value = code.value(row);
+    value.number().map_or(value, Value::Number)
+}
+
+/// The order of two keys; missing values are last either way.
+pub(super) fn directed(a: &Value<'_>, b: &Value<'_>, is_descending: bool) -> Ordering {
+    match (a.is_null(), b.is_null()) {
+        (false, false) if is_descending => b.order(a),
+        _ => a.order(b),
+    }
+}
+
+/// The first rows in an order.
+#[derive(Debug, Clone)]
+pub(super) struct First {
+    keep: usize,
+    rows: Vec<Kept>,
+    /// The last of the rows that are kept, once there are enough of them.
+    last: Option<Kept>,
+}
+
+impl First {
+    /// Keeps so many rows.
+    pub fn new(keep: usize) -> Self {
+        Self { keep, rows: Vec::new(), last: None }
+    }
+
+    /// Adds a row; the result is by how many bytes this grew, or shrank.
+    pub fn add<'e>(&mut self, order: &Order, slots: &[usize], row: &impl Row<'e>, ordinal: u32) -> isize {
+        if self.keep == 0 {
+            return 0;
+        }
+        let keys = order.keys(row);
+        if let Some(last) = &self.last {
+            let behind = order.compare_keys(&keys, &last.keys).then_with(|| last.record.at.cmp(&row.at()));
+            if behind.is_gt() {
+                return 0;
+            }
+        }
+        let record = Record::of(row, slots, ordinal);
+        let kept = Kept { keys: keys.into_iter().map(Value::into_owned).collect(), record };
+        let grown = kept.bytes() as isize;
+        self.rows.push(kept);
+        if self.rows.len() < self.keep.saturating_add(self.keep / 2).saturating_add(64) {
+            return grown;
+        }
+        grown - self.cut(order)
+    }
+
+    /// Adds the rows of another worker.
+    pub fn merge(&mut self, order: &Order, other: Self) {
+        self.rows.extend(other.rows);
+        if self.rows.len() > self.keep {
+            self.cut(order);
+        }
+    }
+
+    /// Drops the rows that are not among the first; the result is how many bytes that frees.
+    fn cut(&mut self, order: &Order) -> isize {
+        if self.rows.len() <= self.keep {
+            return 0;
+        }
+        let (_, last, _) = self.rows.select_nth_unstable_by(self.keep - 1, |a, b| order.compare(a, b));
+        self.last = Some(last.clone());
+        self.rows.drain(self.keep..).map(|kept| kept.bytes() as isize).sum()
+    }
+
+    /// The rows in order.
+    pub fn into_records(mut self, order: &Order) -> Vec<Record> {
+        self.rows.sort_unstable_by(|a, b| order.compare(a, b));
+        self.rows.truncate(self.keep);
+        self.rows.into_iter().map(|kept| kept.record).collect()
+    }
+}
+
+/// The first rows of each combination of values, and all rows that lack one of the values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Distincts {
+    by_key: HashMap<Vec<u8>, Vec<Kept>, foldhash::fast::FixedState>,
+    others: Vec<Kept>,
+    key: Vec<u8>,
+}
+
+impl Distincts {
+    /// Adds a row; the result is by how many bytes this grew, or shrank.
+    pub fn add<'e>(
+        &mut self,
+        dedup: &Dedup,
+        order: &Order,
+        slots: &[usize],
+        row: &impl Row<'e>,
+        ordinal: u32,
+    ) -> isize {
+        let mut key = std::mem::take(&mut self.key);
+        let is_whole = key_of(&mut key, dedup, row);
+        let keep = || {
+            let keys = order.keys(row).into_iter().map(Value::into_owned).collect();
+            Kept { keys, record: Record::of(row, slots, ordinal) }
+        };
+        let grown = if is_whole {
+            match self.by_key.get_mut(&key) {
+                Some(rows) => insert(rows, keep(), dedup.keep, order),
+                None => {
+                    let kept = keep();
+                    let bytes = kept.bytes() + key.len() + 64;
+                    self.by_key.insert(key.clone(), vec![kept]);
+                    bytes as isize
+                }
+            }
+        } else {
+            let kept = keep();
+            let bytes = kept.bytes() as isize;
+            self.others.push(kept);
+            bytes
+        };
+        self.key = key;
+        grown
+    }
+
+    /// Adds the rows of another worker.
+    pub fn merge(&mut self, dedup: &Dedup, order: &Order, other: Self) {
+        self.others.extend(other.others);
+        for (key, rows) in other.by_key {
+            let into = self.by_key.entry(key).or_default();
+            for kept in rows {
+                insert(into, kept, dedup.keep, order);
+            }
+        }
+    }
+
+    /// The rows in order.
+    pub fn into_records(self, order: &Order) -> Vec<Record> {
+        let mut rows: Vec<Kept> = self.by_key.into_values().flatten().chain(self.others).collect();
+        rows.sort_unstable_by(|a, b| order.compare(a, b));
+        rows.into_iter().map(|kept| kept.record).collect()
+    }
+}
+
+/// Puts a row among the first of its kind, of which the last one goes when there are too many.
+fn insert(rows: &mut Vec<Kept>, kept: Kept, max: usize, order: &Order) -> isize {
+    let at = rows.partition_point(|other| order.compare(other, &kept).is_lt());
+    if at >= max {
+        return 0;
+    }
+    let grown = kept.bytes() as isize;
+    rows.insert(at, kept);
+    let gone = if rows.len() > max { rows.pop() } else { None };
+    grown - gone.map_or(0, |gone| gone.bytes() as isize)
+}
+
+/// Writes the key of a row; false when one of the values is missing.
+pub(super) fn key_of<'e>(key: &mut Vec<u8>, dedup: &Dedup, row: &impl Row<'e>) -> bool {
+    key.clear();
+    dedup.by.iter().all(|code| {
+        let value = code.value(row);
+        groups::append(key, &value);
+        !value.is_null()
+    })
+}

@@ -1,0 +1,137 @@
+//! Commands on rows that have left their events.
+
+use super::code::Code;
+use super::event::{Record, Row};
+use super::groups::Groups;
+use super::plan::PlanError;
+use super::reduce::{directed, key_of, sort_key};
+use super::step::{Dedup, SortCode, Stats, Step, Totals, drive};
+use super::value::Value;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// Takes rows through steps. `memory_max` bounds what any of them makes, bytes.
+pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) -> Result<Vec<Record>, PlanError> {
+    while let Some((first, others)) = steps.split_first() {
+        rows = match first {
+            Step::Sort(keys) => sorted(rows, keys),
+            Step::Limit(count) => {
+                rows.truncate(*count);
+                rows
+            }
+            Step::Skip(count) => rows.split_off((*count).min(rows.len())),
+            Step::Dedup(dedup) => deduplicated(rows, dedup),
+            Step::Stats(stats) => {
+                let mut groups = Groups::default();
+                let mut bytes = 0;
+                for row in &rows {
+                    bytes += groups.add(&stats.grouping, row);
+                    if bytes > memory_max {
+                        return Err(PlanError::Memory { command: "stats", max: memory_max });
+                    }
+                }
+                of_groups(stats, &groups)
+            }
+            Step::Totals(totals) => with_totals(rows, totals),
+            _ => {
+                let length = steps.iter().take_while(|step| step.is_row_wise()).count();
+                let (run, others) = steps.split_at(length);
+                rows = row_wise(run, rows, memory_max)?;
+                steps = others;
+                continue;
+            }
+        };
+        steps = others;
+    }
+    Ok(rows)
+}
+
+fn row_wise(steps: &[Step], rows: Vec<Record>, memory_max: usize) -> Result<Vec<Record>, PlanError> {
+    let (mut out, mut bytes) = (Vec::with_capacity(rows.len()), 0);
+    for mut row in rows {
+        drive(steps, &mut row, &mut 0, &mut |row, _| {
+            bytes += row.bytes();
+            out.push(row.clone());
+            if bytes > memory_max { Err(PlanError::Memory { command: "unnest", max: memory_max }) } else { Ok(()) }
+        })?;
+    }
+    Ok(out)
+}
+
+fn sorted(rows: Vec<Record>, keys: &[SortCode]) -> Vec<Record> {
+    let with_keys = |row: Record| (keys.iter().map(|key| sort_key(&key.value, &row)).collect::<Vec<_>>(), row);
+    let mut rows: Vec<_> = rows.into_iter().map(with_keys).collect();
+    rows.sort_by(|(a, _), (b, _)| {
+        let orders = keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| directed(a, b, key.is_descending));
+        orders.fold(Ordering::Equal, Ordering::then)
+    });
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+fn deduplicated(mut rows: Vec<Record>, dedup: &Dedup) -> Vec<Record> {
+    let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut key = Vec::new();
+    rows.retain(|row| {
+        if !key_of(&mut key, dedup, row) {
+            return true;
+        }
+        let count = counts.entry(key.clone()).or_insert(0);
+        *count += 1;
+        *count <= dedup.keep
+    });
+    rows
+}
+
+/// The rows of groups: times newest first, other values ascending, the first column before the second.
+pub(super) fn of_groups(stats: &Stats, groups: &Groups) -> Vec<Record> {
+    let width = stats.grouping.by.len();
+    let mut rows: Vec<Record> = groups
+        .rows(&stats.grouping)
+        .map(|values| {
+            let group = Record { values, ..Record::default() };
+            let computed: Vec<Value<'static>> = stats.values.iter().map(|code: &Code| code.value(&group)).collect();
+            let mut values = group.values;
+            values.truncate(width);
+            values.extend(computed);
+            Record { values, ..Record::default() }
+        })
+        .collect();
+    rows.sort_by(|a, b| {
+        let orders = a.values.iter().zip(&b.values).take(width).map(|(a, b)| {
+            let is_time = matches!((a, b), (Value::Time(_), Value::Time(_)));
+            directed(a, b, is_time).then_with(|| a.text().cmp(&b.text()))
+        });
+        orders.fold(Ordering::Equal, Ordering::then)
+    });
+    rows
+}
+
+fn with_totals(mut rows: Vec<Record>, totals: &Totals) -> Vec<Record> {
+    let sum = |numbers: &mut dyn Iterator<Item = f64>| {
+        let mut any = false;
+        let sum: f64 = numbers.inspect(|_| any = true).sum();
+        if any { Value::number_of(sum) } else { Value::Null }
+    };
+    // A sum of times would say nothing.
+    let number = |row: &Record, slot: usize| match row.slot(slot) {
+        Value::Time(_) => None,
+        value => value.number(),
+    };
+    if let Some(slot) = totals.row {
+        for row in &mut rows {
+            let total = sum(&mut totals.slots.iter().filter_map(|slot| number(row, *slot)));
+            row.set(slot, total);
+        }
+    }
+    if let Some((label, place)) = &totals.column {
+        let mut last = Record { at: i64::MIN, ..Record::default() };
+        for slot in totals.slots.iter().chain(&totals.row) {
+            last.set(*slot, sum(&mut rows.iter().filter_map(|row| number(row, *slot))));
+        }
+        if let Some(place) = place {
+            last.set(*place, Value::Text(label.clone().into()));
+        }
+        rows.push(last);
+    }
+    rows
+}

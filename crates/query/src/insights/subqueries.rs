@@ -1,0 +1,93 @@
+//! Queries within a query: those of `in` and of `join`.
+
+use super::ast::{Column, Command, Expr, InList, Query};
+use super::walk;
+
+/// Deepest nesting of expressions that is looked into; the plan allows no deeper ones.
+const DEPTH_MAX: usize = 200;
+
+/// The queries within a query, in the order in which they are written; not those within these.
+pub(super) fn of(query: &Query) -> Vec<&Query> {
+    let mut found = Vec::new();
+    for command in &query.commands {
+        if let Command::Join { query, .. } = command {
+            found.push(&**query);
+        }
+        expressions(command).into_iter().for_each(|expr| {
+            in_expr(expr, 0, &mut |expr| {
+                if let Expr::In { list: InList::Query(query), .. } = expr {
+                    found.push(query);
+                }
+            })
+        });
+    }
+    found
+}
+
+/// The same, ready to run: those of `join` show the fields that the query names with their prefix.
+pub(super) fn to_run(query: &Query) -> Vec<Query> {
+    let joins = |inner: &Query| {
+        query.commands.iter().find_map(|command| match command {
+            Command::Join { right: Some(right), on, query, .. } if **query == *inner => Some((right, on)),
+            _ => None,
+        })
+    };
+    of(query)
+        .into_iter()
+        .map(|inner| joins(inner).map_or_else(|| inner.clone(), |(right, _)| showing(inner, right, query)))
+        .collect()
+}
+
+fn showing(inner: &Query, prefix: &str, outer: &Query) -> Query {
+    let mut inner = inner.clone();
+    let chooses =
+        |command: &Command| matches!(command, Command::Stats { .. } | Command::Display(_) | Command::Pattern(_));
+    if inner.commands.iter().any(chooses) {
+        return inner;
+    }
+    let mut names: Vec<String> = Vec::new();
+    let mut note = |expr: &Expr| {
+        if let Expr::Field(name) = expr
+            && let Some(own) = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'))
+            && !names.iter().any(|known| known == own)
+        {
+            names.push(own.to_owned());
+        }
+    };
+    for command in &outer.commands {
+        expressions(command).into_iter().for_each(|expr| in_expr(expr, 0, &mut note));
+    }
+    let columns: Vec<Column> =
+        names.into_iter().map(|name| Column { value: Expr::Field(name.clone()), name }).collect();
+    if !columns.is_empty() {
+        // Before a limit or sort they would be the same.
+        inner.commands.push(Command::Fields(columns));
+    }
+    inner
+}
+
+/// The expressions of a command.
+fn expressions(command: &Command) -> Vec<&Expr> {
+    match command {
+        Command::Fields(columns) | Command::Display(columns) => columns.iter().map(|column| &column.value).collect(),
+        Command::Filter(expr) | Command::FilterIndex(expr) | Command::Pattern(expr) => vec![expr],
+        Command::Parse { from, .. } => vec![from],
+        Command::Stats { values, by } => values.iter().chain(by).map(|column| &column.value).collect(),
+        Command::Sort(keys) => keys.iter().map(|key| &key.value).collect(),
+        Command::Dedup { by, .. } | Command::Unmask(by) => by.iter().collect(),
+        Command::Unnest { list, .. } => vec![list],
+        Command::Lookup { keys, .. } => keys.iter().map(|(_, expr)| expr).collect(),
+        Command::Join { on, .. } => on.iter().flat_map(|(left, right)| [left, right]).collect(),
+        Command::Limit(_) | Command::Skip(_) | Command::Diff(_) | Command::Anomaly | Command::AddTotals { .. } => {
+            Vec::new()
+        }
+    }
+}
+
+fn in_expr<'q>(expr: &'q Expr, depth: usize, note: &mut impl FnMut(&'q Expr)) {
+    if depth > DEPTH_MAX {
+        return;
+    }
+    note(expr);
+    walk::children(expr).into_iter().for_each(|child| in_expr(child, depth + 1, note));
+}

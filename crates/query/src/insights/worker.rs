@@ -1,0 +1,189 @@
+//! `Worker`: takes events through the prefix of a plan and keeps what the rest of it needs; the plan puts workers together.
+
+use super::event::{Event, EventRow, Record, Row};
+use super::groups::Groups;
+use super::plan::{Answer, Inner, PlanError, Reduction};
+use super::reduce::{Distincts, First};
+use super::rows;
+use super::step::{Step, drive};
+use super::value::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// One part of the events on their way to an answer.
+#[derive(Debug)]
+pub struct Worker {
+    plan: Arc<Inner>,
+    /// The plan's, with regular expressions of its own.
+    prefix: Vec<Step>,
+    kept: Kept,
+    fed: u64,
+    matched: u64,
+    /// Bytes that it takes, which are counted in the plan's.
+    memory: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Kept {
+    Groups(Groups),
+    First(First),
+    Distincts(Distincts),
+}
+
+impl Worker {
+    pub(super) fn new(plan: Arc<Inner>) -> Self {
+        let kept = match &plan.reduction {
+            Reduction::Groups(_) => Kept::Groups(Groups::default()),
+            Reduction::First(keep) => Kept::First(First::new(*keep)),
+            Reduction::Distincts(_) => Kept::Distincts(Distincts::default()),
+        };
+        Self { prefix: plan.prefix.clone(), plan, kept, fed: 0, matched: 0, memory: 0 }
+    }
+
+    /// Takes an event.
+    ///
+    /// # Errors
+    ///
+    /// When the rows of all workers take more memory than allowed, or one event becomes too many rows. The query has failed then.
+    pub fn feed(&mut self, event: &impl Event) -> Result<(), PlanError> {
+        let Self { plan, prefix, kept, memory, .. } = self;
+        let mut row = EventRow::new(event, &plan.sources, &plan.fields, plan.columns);
+        let mut count = 0;
+        drive(prefix, &mut row, &mut count, &mut |row, ordinal| {
+            let grown = kept.add(plan, row, ordinal);
+            if grown == 0 { Ok(()) } else { plan.grow(memory, grown) }
+        })?;
+        self.fed += 1;
+        self.matched += u64::from(count > 0);
+        Ok(())
+    }
+
+    /// True when it has as many rows as the plan wants, if it was fed the newest events first.
+    pub fn is_full(&self) -> bool {
+        match &self.plan.reduction {
+            Reduction::First(keep) => self.plan.order.0.is_empty() && self.matched >= *keep as u64,
+            _ => false,
+        }
+    }
+
+    /// How many events it took.
+    pub fn fed(&self) -> u64 {
+        self.fed
+    }
+
+    /// How many of them passed the filters before the first command that needs many rows.
+    pub fn matched(&self) -> u64 {
+        self.matched
+    }
+
+    /// Bytes that its rows and groups take, about.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// A copy that can be finished in its place. Its memory is not counted.
+    pub(super) fn snapshot(&self) -> Self {
+        Self {
+            plan: Arc::clone(&self.plan),
+            prefix: Vec::new(),
+            kept: self.kept.clone(),
+            fed: self.fed,
+            matched: self.matched,
+            memory: 0,
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.plan.memory.fetch_sub(self.memory, Ordering::Relaxed);
+    }
+}
+
+impl Kept {
+    fn add<'e>(&mut self, plan: &Inner, row: &impl Row<'e>, ordinal: u32) -> isize {
+        match (self, &plan.reduction) {
+            (Self::Groups(groups), Reduction::Groups(stats)) => groups.add(&stats.grouping, row) as isize,
+            (Self::First(first), _) => first.add(&plan.order, &plan.kept, row, ordinal),
+            (Self::Distincts(distincts), Reduction::Distincts(dedup)) => {
+                distincts.add(dedup, &plan.order, &plan.kept, row, ordinal)
+            }
+            _ => 0,
+        }
+    }
+
+    fn merge(&mut self, plan: &Inner, other: Self) {
+        match (self, other, &plan.reduction) {
+            (Self::Groups(groups), Self::Groups(other), Reduction::Groups(stats)) => {
+                groups.merge(&stats.grouping, other);
+            }
+            (Self::First(first), Self::First(other), _) => first.merge(&plan.order, other),
+            (Self::Distincts(distincts), Self::Distincts(other), Reduction::Distincts(dedup)) => {
+                distincts.merge(dedup, &plan.order, other);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Inner {
+    /// Counts what a worker took or gave back.
+    fn grow(&self, of_worker: &mut usize, by: isize) -> Result<(), PlanError> {
+        *of_worker = of_worker.saturating_add_signed(by);
+        let all = if by >= 0 {
+            self.memory.fetch_add(by.unsigned_abs(), Ordering::Relaxed).saturating_add(by.unsigned_abs())
+        } else {
+            self.memory.fetch_sub(by.unsigned_abs(), Ordering::Relaxed)
+        };
+        if all > self.memory_max {
+            return Err(PlanError::Memory { command: self.command(), max: self.memory_max });
+        }
+        Ok(())
+    }
+
+    /// The command whose rows workers keep.
+    fn command(&self) -> &'static str {
+        match (&self.reduction, self.rest.first()) {
+            (Reduction::Groups(_), _) => "stats",
+            (Reduction::Distincts(_), _) => "dedup",
+            (Reduction::First(_), Some(Step::Totals(_))) => "addtotals",
+            (Reduction::First(_), _) if self.order.0.is_empty() => "limit",
+            (Reduction::First(_), _) => "sort",
+        }
+    }
+
+    pub(super) fn finish(&self, workers: Vec<Worker>) -> Result<Answer, PlanError> {
+        let mut all: Option<Kept> = None;
+        for mut worker in workers {
+            let empty = Kept::First(First::new(0));
+            let kept = std::mem::replace(&mut worker.kept, empty);
+            match &mut all {
+                Some(all) => all.merge(self, kept),
+                None => all = Some(kept),
+            }
+        }
+        let (rows, rest) = match (all, &self.reduction) {
+            (Some(Kept::Groups(groups)), Reduction::Groups(stats)) => {
+                (rows::of_groups(stats, &groups), &self.rest[1..])
+            }
+            (Some(Kept::First(first)), _) => (first.into_records(&self.order), &self.rest[..]),
+            (Some(Kept::Distincts(distincts)), _) => (distincts.into_records(&self.order), &self.rest[..]),
+            _ => (Vec::new(), &[][..]),
+        };
+        let mut rows = rows::run(rest, rows, self.memory_max)?;
+        rows.truncate(self.limit);
+        Ok(self.answer(&rows))
+    }
+
+    fn answer(&self, rows: &[Record]) -> Answer {
+        let text = |value: Value<'_>| value.into_text().map(Cow::into_owned);
+        let row = |record: &Record| self.shown.iter().map(|(_, slot)| text(record.slot(*slot))).collect();
+        let pointers = || rows.iter().map(|record| record.pointer.to_string()).collect();
+        Answer {
+            columns: self.shown.iter().map(|(name, _)| name.clone()).collect(),
+            rows: rows.iter().map(row).collect(),
+            pointers: (!self.is_aggregated).then(pointers),
+        }
+    }
+}
