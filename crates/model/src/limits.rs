@@ -234,6 +234,8 @@ pub const LIVE_TAIL_STREAMS_MAX: usize = 10;
 pub const QUERY_GROUPS_MAX: usize = 50;
 /// StartQuery: rows of an answer when the request names no limit, and most rows of one page (StartQuery reference).
 pub const QUERY_ROWS: usize = 10_000;
+/// StartQuery: most rows of an answer (StartQuery reference).
+pub const QUERY_ROWS_MAX: usize = 100_000;
 /// StartQuery: most queries of an account and region at once (Logs quotas).
 pub const QUERIES_MAX: usize = 100;
 /// StartQuery: most queries that run at once; further ones wait (no AWS source).

@@ -135,6 +135,8 @@ async fn subscriptions(server: Arc<Server>, mut stopped: Stopped) {
         let _ = stopped.wait_for(|&stop| stop).await;
     };
     watch::logs::subscriptions::deliver(&server.watch, stop).await;
+}
+
 /// Schedules are of whole minutes; a round that takes longer keeps no later one from its time.
 async fn scheduled_queries(server: Arc<Server>, mut stopped: Stopped) {
     let mut rounds: JoinSet<()> = JoinSet::new();

@@ -5,8 +5,8 @@ use super::ast::{Aggregate, Column, Command, Expr, JoinKind, Literal, ParsePatte
 use super::code::Code;
 use super::extract::{Extract, Pattern};
 use super::groups::Grouping;
-use super::plan::{LookupTable, PlanError};
 use super::names::{Names, Setting, replace_aggregates};
+use super::plan::{LookupTable, PlanError};
 use super::step::{Dedup, Join, Lookup, SortCode, Stats, Step, Table, Totals};
 use super::value::Value;
 use memchr::memmem::Finder;

@@ -11,9 +11,9 @@
 use super::ast::Query;
 use super::build::Builder;
 use super::event::Source;
+use super::names::Setting;
 use super::push_down;
 use super::reduce::Order;
-use super::names::Setting;
 use super::step::{Dedup, Stats, Step};
 use super::worker::Worker;
 use super::{ast, subqueries};
@@ -229,8 +229,8 @@ impl Plan {
     }
 
     /// The answer so far. It copies what the workers hold.
-    pub fn partial(&self, workers: &[Worker]) -> Result<Answer, PlanError> {
-        self.0.finish(workers.iter().map(Worker::snapshot).collect())
+    pub fn partial<'w>(&self, workers: impl IntoIterator<Item = &'w Worker>) -> Result<Answer, PlanError> {
+        self.0.finish(workers.into_iter().map(Worker::snapshot).collect())
     }
 }
 

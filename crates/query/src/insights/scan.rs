@@ -6,8 +6,6 @@
 
 use super::{Answer, Event, Plan, PlanError, Worker};
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::limits::LOG_EVENT_OVERHEAD_BYTES;
 use model::{GroupId, StreamId, TimeRange, Timestamp};
 use std::collections::{BTreeSet, HashMap};
@@ -40,20 +38,17 @@ pub struct Pointer {
 }
 
 impl Pointer {
-    /// Its text; it means nothing to clients.
+    /// Its text; it means nothing to clients. Texts of events of the same instant are in the order of acceptance.
     pub fn encode(&self) -> String {
-        let mut bytes = Vec::with_capacity(24);
-        bytes.extend_from_slice(&self.group.0.to_be_bytes());
-        bytes.extend_from_slice(&self.timestamp.0.to_be_bytes());
-        bytes.extend_from_slice(&self.sequence.to_be_bytes());
-        URL_SAFE_NO_PAD.encode(bytes)
+        format!("{:016x}{:016x}{:016x}", self.timestamp.0, self.sequence, self.group.0)
     }
 
     /// What a text stands for.
     pub fn decode(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 24)?;
-        let number = |at: usize| Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        Some(Self { group: GroupId(number(0)?), timestamp: Timestamp(number(8)? as i64), sequence: number(16)? })
+        let is_hex = text.len() == 48 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = |at: usize| u64::from_str_radix(text.get(at..at + 16)?, 16).ok();
+        let (timestamp, sequence, group) = (number(0)? as i64, number(16)?, number(32)?);
+        is_hex.then_some(Self { group: GroupId(group), timestamp: Timestamp(timestamp), sequence })
     }
 }
 
@@ -114,11 +109,10 @@ impl Progress {
     }
 
     /// What the answer would be if nothing more came. Waits for the parts in work.
-    pub fn partial(&self, plan: &Plan) -> Answer {
+    pub fn partial(&self, plan: &Plan) -> Result<Answer, PlanError> {
         let workers: Vec<Arc<Slot>> = lock(&self.workers).clone();
         let held: Vec<MutexGuard<'_, Option<Worker>>> = workers.iter().map(|worker| lock(worker)).collect();
-        let held: Vec<&Worker> = held.iter().filter_map(|worker| worker.as_ref()).collect();
-        plan.partial(&held)
+        plan.partial(held.iter().filter_map(|worker| worker.as_ref()))
     }
 }
 
@@ -150,8 +144,8 @@ pub fn run(
 ) -> Result<Answer, ScanError> {
     let reading = Reading::new(plan, range, targets);
     let mut parts = view.parts(Table::Logs, &reading.filter).parts;
-    // A query that stops early has what it wants at one end of time.
-    parts.sort_by_key(|part| if plan.is_newest_first() { -part.max_time.0 } else { part.min_time.0 });
+    // A query that stops early wants the newest events.
+    parts.sort_by_key(|part| std::cmp::Reverse(part.max_time));
     let queue = Mutex::new(parts.into_iter());
     let workers: Vec<Arc<Slot>> = (0..threads.max(1)).map(|_| Arc::new(Mutex::new(Some(plan.worker())))).collect();
     lock(&progress.workers).clone_from(&workers);
@@ -226,14 +220,18 @@ impl<'a> Reading<'a> {
         worker: &Slot,
         progress: &Progress,
     ) -> Result<(), ScanError> {
+        // No event that this worker was fed is earlier.
+        let mut earliest = Timestamp::MAX;
         loop {
             if progress.is_cancelled() {
                 return Err(ScanError::Cancelled);
             }
             let Some(part) = lock(queue).next() else { return Ok(()) };
-            if worker_of(worker, Worker::is_full) {
+            // What it has are as many rows as are wanted, and none of the part's events could come before one of them.
+            if worker_of(worker, Worker::is_full) && part.max_time < earliest {
                 continue;
             }
+            earliest = earliest.min(part.min_time);
             self.part(part, worker, progress)?;
         }
     }
@@ -247,11 +245,17 @@ impl<'a> Reading<'a> {
         let mut reader = PartReader::new(Table::Logs, Arc::clone(&self.filter), self.whole.clone(), self.order());
         let rows = part.rows;
         let mut open = reader.open(part);
+        let matched_before = worker_of(worker, Worker::matched);
         while let Some(batch) = wait_for(reader.next(&mut open, TimeRange::ALL))? {
             if progress.is_cancelled() {
                 return Err(ScanError::Cancelled);
             }
             self.feed(&batch, worker, progress)?;
+            // Pages come from the newest on where few rows are wanted.
+            let matched = worker_of(worker, Worker::matched) - matched_before;
+            if self.plan.wanted_rows().is_some_and(|wanted| matched >= wanted as u64) {
+                break;
+            }
         }
         if reader.stats().row_groups_skipped > 0 {
             progress.skipped.fetch_add(rows, Ordering::Relaxed);
@@ -260,8 +264,7 @@ impl<'a> Reading<'a> {
     }
 
     fn order(&self) -> Option<Direction> {
-        let wanted = self.plan.wanted_rows().is_some();
-        wanted.then(|| if self.plan.is_newest_first() { Direction::Backward } else { Direction::Forward })
+        self.plan.wanted_rows().is_some().then_some(Direction::Backward)
     }
 
     /// The part by its columns alone; `None` when a row lacks a field, which its text may have nevertheless.

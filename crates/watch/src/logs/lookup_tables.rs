@@ -121,8 +121,8 @@ async fn row(
         name: name.to_owned(),
         description,
         kms_key_id,
-        fields: serde_json::json!(parsed.columns()).to_string(),
-        records: parsed.rows() as i64,
+        fields: serde_json::json!(parsed.header).to_string(),
+        records: parsed.rows.len() as i64,
         bytes: body.len() as i64,
         updated_ms: watch.clock.now().0,
     })

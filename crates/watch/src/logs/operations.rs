@@ -1,6 +1,13 @@
 //! The table of the implemented Logs operations.
 
-use super::{account_policies, create_log_group, create_log_stream, delete_log_group, delete_log_stream, delete_metric_filter, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries, destinations, filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results, list_log_groups, lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail, start_query, stop_query, subscription_filters, tags, test_metric_filter};
+use super::{
+    account_policies, create_log_group, create_log_stream, delete_log_group, delete_log_stream, delete_metric_filter,
+    describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries, destinations,
+    filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results, list_log_groups,
+    lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection,
+    put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail,
+    start_query, stop_query, subscription_filters, tags, test_metric_filter,
+};
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
 use wire::Audit::{Data, Management};

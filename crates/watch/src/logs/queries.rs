@@ -4,9 +4,10 @@
 //! so far. Its end and answer go to the catalog, which keeps them for a week. A query that a stop of the server cuts off is `Failed`.
 
 use super::query_answers::{Statistics, encode};
+use super::start_query::sourced;
 use crate::Watch;
 use catalog::{LogGroup, LogQuery, LogQueryEnd};
-use model::limits::{QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX};
+use model::limits::{QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX};
 use model::{Scope, TimeRange};
 use query::insights::ast::Query;
 use query::insights::scan::{self, Looked, Progress, ScanError, Target};
@@ -58,7 +59,8 @@ impl Running {
 
     /// What it has found and looked at so far. Waits for a part in work.
     pub(super) fn so_far(&self) -> (Option<Answer>, Statistics) {
-        let answer = self.plan.get().map(|plan| self.progress.partial(plan));
+        // An answer that cannot be made yet is shown as none.
+        let answer = self.plan.get().and_then(|plan| self.progress.partial(plan).ok());
         let rows = answer.as_ref().map_or(0, |answer| answer.rows.len());
         (answer, self.statistics(rows))
     }
@@ -180,18 +182,55 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     // The semaphore is never closed.
     let _turn = Arc::clone(&watch.queries.turns).acquire_owned().await.ok();
     running.has_begun.store(true, Ordering::Relaxed);
-    let context = Context {
-        now: watch.clock.now(),
-        range: asked.range,
-        limit: asked.limit,
-        lookups: lookups(watch, &asked).await?,
-        memory_max: QUERY_MEMORY_BYTES_MAX,
-    };
+    let mut subqueries = Vec::new();
+    for inner in Plan::subqueries(&asked.query) {
+        let groups = match &inner.source {
+            Some(source) => sourced(watch, &asked.scope, source).await.map_err(|error| failed(&error))?,
+            None => asked.groups.clone(),
+        };
+        let context = context(watch, &asked, &inner, QUERY_ROWS_MAX, Vec::new()).await?;
+        let plan = Arc::new(Plan::new(&inner, context)?);
+        subqueries.push(scanned(watch, running, &asked, plan, &groups).await?);
+    }
+    let context = context(watch, &asked, &asked.query, asked.limit, subqueries).await?;
     let plan = Arc::new(Plan::new(&asked.query, context)?);
     let _ = running.plan.set(Arc::clone(&plan));
+    scanned(watch, running, &asked, plan, &asked.groups).await
+}
+
+fn failed(error: &ApiError) -> Ended {
+    Ended::Failed(error.message().to_owned())
+}
+
+async fn context(
+    watch: &Watch,
+    asked: &Asked,
+    query: &Query,
+    limit: usize,
+    subqueries: Vec<Answer>,
+) -> Result<Context, Ended> {
+    let mut lookups = BTreeMap::new();
+    for name in query.lookup_tables() {
+        let body = watch.catalog.lookup_table_body(&asked.scope, name).await?;
+        let body = body.ok_or_else(|| Ended::Failed(format!("there is no lookup table {name}")))?;
+        let parsed = tokio::task::spawn_blocking(move || LookupTable::parse(&body)).await?;
+        lookups.insert(name.to_owned(), parsed.map_err(Ended::Failed)?);
+    }
+    let (now, range) = (watch.clock.now(), asked.range);
+    Ok(Context { now, range, limit, lookups, memory_max: QUERY_MEMORY_BYTES_MAX, subqueries })
+}
+
+/// Reads the groups for a plan, on threads of its own.
+async fn scanned(
+    watch: &Watch,
+    running: &Arc<Running>,
+    asked: &Asked,
+    plan: Arc<Plan>,
+    groups: &[LogGroup],
+) -> Result<Answer, Ended> {
     // First the view, then the names: each event of the view has a stream whose name is there, unless it was deleted.
     let view = watch.store.view();
-    let targets = targets(watch, &asked).await?;
+    let targets = targets(watch, &asked.scope, groups).await?;
     let (running, range) = (Arc::clone(running), asked.range);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let scanning =
@@ -203,25 +242,14 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     }
 }
 
-async fn lookups(watch: &Watch, asked: &Asked) -> Result<BTreeMap<String, LookupTable>, Ended> {
-    let mut tables = BTreeMap::new();
-    for name in asked.query.lookup_tables() {
-        let body = watch.catalog.lookup_table_body(&asked.scope, name).await?;
-        let body = body.ok_or_else(|| Ended::Failed(format!("there is no lookup table {name}")))?;
-        let parsed = tokio::task::spawn_blocking(move || LookupTable::parse(&body)).await?;
-        tables.insert(name.to_owned(), parsed.map_err(Ended::Failed)?);
-    }
-    Ok(tables)
-}
-
-async fn targets(watch: &Watch, asked: &Asked) -> Result<Vec<Target>, Ended> {
+async fn targets(watch: &Watch, scope: &Scope, groups: &[LogGroup]) -> Result<Vec<Target>, Ended> {
     let now = watch.clock.now();
-    let mut targets = Vec::with_capacity(asked.groups.len());
-    for group in &asked.groups {
+    let mut targets = Vec::with_capacity(groups.len());
+    for group in groups {
         let streams = watch.catalog.every_log_stream(&[group.id]).await?;
         targets.push(Target {
             group: group.id,
-            log: format!("{}:{}", asked.scope.account, group.name),
+            log: format!("{}:{}", scope.account, group.name),
             streams: streams.into_iter().collect(),
             kept_since: group.kept_since(now),
         });
