@@ -13,6 +13,7 @@ mod extract;
 mod functions;
 mod groups;
 mod lexer;
+mod mining;
 mod names;
 pub mod parameters;
 pub mod parse;

@@ -11,9 +11,10 @@
 use super::ast::Query;
 use super::build::Builder;
 use super::event::Source;
+use super::mining::Mining;
+use super::names::Setting;
 use super::push_down;
 use super::reduce::Order;
-use super::names::Setting;
 use super::step::{Dedup, Stats, Step};
 use super::worker::Worker;
 use super::{ast, subqueries};
@@ -92,8 +93,10 @@ pub enum PlanError {
     JoinKey,
     #[error("a query within the query has no answer")]
     NoSubquery,
-    #[error("pattern, diff and anomaly are not supported")]
-    Patterns,
+    #[error("diff may follow only commands that look at one row at a time, and pattern")]
+    Diff,
+    #[error("anomaly is not supported")]
+    Anomaly,
 }
 
 /// A query ready to run; a clone is the same plan.
@@ -117,6 +120,7 @@ pub(super) struct Inner {
     /// Name and slot.
     pub shown: Vec<(String, usize)>,
     pub is_aggregated: bool,
+    pub range: TimeRange,
     pub limit: usize,
     pub memory_max: usize,
     /// Bytes that all workers take.
@@ -133,12 +137,13 @@ pub(super) enum Reduction {
     /// So many rows.
     First(usize),
     Distincts(Dedup),
+    Patterns(Mining),
 }
 
 impl Plan {
     /// Prepares a query.
     pub fn new(query: &Query, context: Context) -> Result<Self, PlanError> {
-        let Context { now, limit, lookups, memory_max, subqueries: answers, .. } = context;
+        let Context { now, range, limit, lookups, memory_max, subqueries: answers } = context;
         let setting =
             Setting { now: now.secs() as f64, subqueries: subqueries::of(query).into_iter().zip(answers).collect() };
         let mut builder = Builder::new(setting, &lookups);
@@ -166,6 +171,7 @@ impl Plan {
             kept,
             shown,
             is_aggregated,
+            range,
             limit,
             memory_max,
             memory: AtomicUsize::new(0),
@@ -220,7 +226,20 @@ impl Plan {
 
     /// A worker, to be fed with any of the events.
     pub fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(&self.0))
+        Worker::new(Arc::clone(&self.0), false)
+    }
+
+    /// The second time range that `diff` reads. Its events go to workers of `worker_compared`.
+    pub fn compared_range(&self) -> Option<TimeRange> {
+        match &self.0.reduction {
+            Reduction::Patterns(mining) => mining.compared_range(self.0.range),
+            _ => None,
+        }
+    }
+
+    /// A worker for events of the compared range, to be finished together with the others.
+    pub fn worker_compared(&self) -> Worker {
+        Worker::new(Arc::clone(&self.0), true)
     }
 
     /// The answer, every event having been fed to one of the workers.
@@ -240,7 +259,7 @@ impl Inner {
         let mut slots = self.kept.clone();
         self.prefix.iter().for_each(|step| step.reads(&mut slots));
         self.order.0.iter().for_each(|key| key.value.slots(&mut slots));
-        if let Reduction::Groups(_) | Reduction::Distincts(_) = self.reduction
+        if !matches!(self.reduction, Reduction::First(_))
             && let Some(first) = self.rest.first()
         {
             first.reads(&mut slots);
@@ -300,6 +319,7 @@ fn reduction(rest: &[Step], limit: usize) -> Reduction {
         [Step::Skip(skipped), Step::Limit(count), ..] => Reduction::First(skipped.saturating_add(*count)),
         [Step::Skip(skipped)] => Reduction::First(skipped.saturating_add(limit)),
         [Step::Dedup(dedup), ..] => Reduction::Distincts(dedup.clone()),
+        [Step::Mine(mining), ..] => Reduction::Patterns(mining.clone()),
         _ => Reduction::First(usize::MAX),
     }
 }
@@ -307,8 +327,9 @@ fn reduction(rest: &[Step], limit: usize) -> Reduction {
 /// The slots of events that steps read which run after the rows have left them.
 fn kept(rest: &[Step], shown: &[(String, usize)], is_aggregated: bool) -> Vec<usize> {
     let mut slots = Vec::new();
-    if !matches!(rest, [Step::Stats(_), ..]) {
-        let end = rest.iter().position(|step| matches!(step, Step::Stats(_))).map_or(rest.len(), |at| at + 1);
+    let closes = |step: &Step| matches!(step, Step::Stats(_) | Step::Mine(_));
+    if !rest.first().is_some_and(closes) {
+        let end = rest.iter().position(closes).map_or(rest.len(), |at| at + 1);
         rest[..end].iter().for_each(|step| step.reads(&mut slots));
         if !is_aggregated {
             slots.extend(shown.iter().map(|(_, slot)| *slot));
