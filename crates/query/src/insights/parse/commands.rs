@@ -93,11 +93,11 @@ impl Reader<'_> {
         Ok(Column { name, value })
     }
 
-    /// Behind `sort`; it sorts by columns, not by what is computed of them, but the text of an aggregate is a column behind `stats`.
+    /// Behind `sort`; it sorts by columns, not by what is computed of them: one that is named by the text of a call stands in backticks.
     fn sort(&mut self) -> Parsed<Command> {
         self.cursor.eat_word("by");
         let keys = self.list(|reader| {
-            let value = reader.sort_column()?;
+            let value = reader.field()?;
             let is_descending = reader.cursor.eat_word("desc");
             if !is_descending {
                 reader.cursor.eat_word("asc");
@@ -105,17 +105,6 @@ impl Reader<'_> {
             Ok(SortKey { value, is_descending })
         })?;
         Ok(Command::Sort(keys))
-    }
-
-    fn sort_column(&mut self) -> Parsed<Expr> {
-        let mark = self.cursor.mark();
-        if self.is_call() {
-            if let Ok((column @ Expr::Field(_), _)) = self.written_expression() {
-                return Ok(column);
-            }
-            self.cursor.back_to(mark);
-        }
-        self.field()
     }
 
     /// Behind `limit`. `limit any` allows any rows, so that the first will do.

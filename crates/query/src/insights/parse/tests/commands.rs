@@ -116,7 +116,7 @@ fn aggregates_behind_stats_are_columns() {
     let Some(Command::Filter(Expr::Binary(BinaryOp::And, left, _))) = commands.last() else { panic!("no filter") };
     assert_eq!(**left, binary(BinaryOp::Greater, field("avg(a)"), number(3.0)));
     let key = SortKey { value: field("count(*)"), is_descending: true };
-    let sorted = "stats count(*) by a | sort count(*) desc";
+    let sorted = "stats count(*) by a | sort `count(*)` desc";
     assert_eq!(super::commands(sorted).last(), Some(&Command::Sort(vec![key])));
 }
 
