@@ -11,6 +11,7 @@ mod event;
 mod expression;
 mod extract;
 mod functions;
+mod grok;
 mod groups;
 mod lexer;
 mod mining;

@@ -10,8 +10,8 @@ use super::names::{Names, Setting, replace_aggregates};
 use super::plan::{LookupTable, PlanError};
 use super::step::{Dedup, Join, Lookup, SortCode, Stats, Step, Table, Totals};
 use super::value::Value;
+use super::{ast, grok};
 use memchr::memmem::Finder;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -187,19 +187,16 @@ impl<'q> Builder<'q> {
 
     fn parse(&mut self, from: &Expr, pattern: &ParsePattern) -> Result<(), PlanError> {
         let from = self.code(from)?;
-        let (names, pattern): (Vec<Cow<'_, str>>, _) = match pattern {
+        let (names, pattern) = match pattern {
             ParsePattern::Glob { texts, names } => {
                 if texts.len() != names.len() + 1 {
                     return Err(PlanError::Glob { wildcards: texts.len().saturating_sub(1), names: names.len() });
                 }
                 let finders = texts.iter().map(|text| Finder::new(text).into_owned()).collect();
-                (names.iter().map(Cow::from).collect(), Pattern::Glob(finders))
+                (names.clone(), Pattern::Glob(finders))
             }
-            ParsePattern::Regex(regex) => {
-                let (groups, names) = regex.columns().unzip();
-                (names, Pattern::Regex(regex.0.clone(), groups))
-            }
-            ParsePattern::Grok(_) => return Err(PlanError::Grok("patterns of grok are not supported".into())),
+            ParsePattern::Regex(regex) => by_groups(regex),
+            ParsePattern::Grok(pattern) => by_groups(&grok::compile(pattern).map_err(PlanError::Grok)?),
         };
         let slots = names.iter().map(|name| self.new_shown(name)).collect();
         self.steps.push(Step::Extract(Extract { from, pattern, slots }));
@@ -351,6 +348,12 @@ impl<'q> Builder<'q> {
         }
         slot
     }
+}
+
+/// Columns by the named groups of a regular expression.
+fn by_groups(regex: &ast::Regex) -> (Vec<String>, Pattern) {
+    let (groups, names) = regex.columns().map(|(group, name)| (group, name.into_owned())).unzip();
+    (names, Pattern::Regex(regex.0.clone(), groups))
 }
 
 /// What stands for an aggregate within an expression; no query can write it.

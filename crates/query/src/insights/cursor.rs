@@ -22,6 +22,14 @@ pub struct Cursor<'t> {
     depth: usize,
 }
 
+/// A place to return to.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    token: Token,
+    last_end: usize,
+    depth: usize,
+}
+
 impl<'t> Cursor<'t> {
     /// At the first token.
     pub fn new(text: &'t str, dialect: Dialect) -> Self {
@@ -55,14 +63,14 @@ impl<'t> Cursor<'t> {
         token
     }
 
-    /// The token that comes next; `back_to` returns to it.
-    pub fn mark(&self) -> (Token, usize) {
-        (self.token, self.last_end)
+    /// This place; `back_to` returns to it.
+    pub fn mark(&self) -> Mark {
+        Mark { token: self.token, last_end: self.last_end, depth: self.depth }
     }
 
-    /// Returns to a token that `mark` gave.
-    pub fn back_to(&mut self, mark: (Token, usize)) {
-        (self.token, self.last_end) = mark;
+    /// Returns to a place that `mark` gave.
+    pub fn back_to(&mut self, mark: Mark) {
+        (self.token, self.last_end, self.depth) = (mark.token, mark.last_end, mark.depth);
     }
 
     fn jump(&mut self, end: usize) {

@@ -5,16 +5,20 @@ mod comparison;
 mod opensearch;
 mod operand;
 
+pub use call::unit;
 pub use operand::is_reserved;
 
 use super::ast::{BinaryOp, Expr, Literal, UnaryOp};
 use super::cursor::{Cursor, Parsed};
 use super::lexer::{Dialect, Kind};
 use super::scope::Scope;
+use super::walk;
 
 /// Longest chain of operators that bind to the left, `a - b - c …`: a limit of ours that keeps recursion over the tree bounded. Chains
 /// of `and` and of `or` are put into balanced trees, and have no limit.
-const CHAIN_MAX: usize = 256;
+const CHAIN_MAX: usize = 100;
+/// Most levels of an expression's tree: a limit of ours, so that whoever walks over a tree may recurse.
+pub const LEVELS_MAX: usize = 120;
 /// Most regular expressions of one query: a limit of ours, for each takes memory.
 const REGEXES_MAX: usize = 64;
 
@@ -44,7 +48,11 @@ impl<'t> Reader<'t> {
     /// An expression.
     pub fn expression(&mut self) -> Parsed<Expr> {
         self.cursor.enter()?;
+        let start = self.cursor.peek().start;
         let value = self.disjunction()?;
+        if walk::is_higher_than(&value, LEVELS_MAX) {
+            return Err(self.cursor.error_since(start, "the expression is nested too deeply"));
+        }
         self.cursor.leave();
         Ok(value)
     }

@@ -1,7 +1,7 @@
 //! OpenSearch PPL as Logs Insights has it: commands with pipes between them, read into those that do the same.
 //!
 //! Sources: the user guide, "OpenSearch Piped Processing Language (PPL)", and the OpenSearch Service developer guide, "Supported PPL
-//! commands". `fields` shows its list and nothing else, `eval` adds columns, `top` and `rare` count, sort and cut. What has no
+//! commands". `fields` shows its list and what is computed behind it, `eval` adds columns, `top` and `rare` count, sort and cut. What has no
 //! counterpart (`fields -`, `trendline`, `eventstats`, `fieldsummary`, `flatten`, …) is refused by name. Names of functions and
 //! commands may be in capital or small letters.
 
@@ -10,7 +10,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use super::ast::{Command, Query};
+use super::ast::{Column, Command, Expr, Query};
 use super::cursor::Parsed;
 use super::error::QueryError;
 use super::expression::Reader;
@@ -39,6 +39,10 @@ impl Reader<'_> {
         }
         while self.cursor.eat_symbol("|") {
             self.ppl_command(&mut commands)?;
+        }
+        if let Some(shown) = self.scope.shown.take_if(|_| self.scope.is_shown_stale) {
+            let columns = shown.into_iter().map(|name| Column { value: Expr::Field(name.clone()), name });
+            commands.push(Command::Display(columns.collect()));
         }
         Ok(Query { source, commands })
     }

@@ -14,6 +14,10 @@ pub struct Scope {
     pub is_stats: bool,
     /// The query stands within another one.
     pub is_subquery: bool,
+    /// PPL: the columns that are shown, where a command has said which.
+    pub shown: Option<Vec<String>>,
+    /// PPL: a column was computed after what said so, which must be said again.
+    pub is_shown_stale: bool,
 }
 
 impl Scope {
@@ -26,6 +30,23 @@ impl Scope {
         }
         if let Some(columns) = &mut self.columns {
             columns.insert(name.to_owned());
+        }
+    }
+
+    /// From here on these columns are shown, and those that are computed later.
+    pub fn show_all(&mut self, names: Vec<String>) {
+        (self.shown, self.is_shown_stale) = (Some(names), false);
+    }
+
+    /// Shows a column that has been computed, in the place of another one or at the end.
+    pub fn show(&mut self, name: &str, in_place_of: Option<&str>) {
+        let Some(shown) = &mut self.shown else { return };
+        self.is_shown_stale = true;
+        let place = shown.iter().position(|known| in_place_of == Some(known.as_str()));
+        match place {
+            Some(place) => name.clone_into(&mut shown[place]),
+            None if shown.iter().all(|known| known != name) => shown.push(name.to_owned()),
+            None => {}
         }
     }
 

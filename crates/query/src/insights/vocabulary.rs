@@ -47,10 +47,11 @@ const FUNCTIONS: [(&str, Function, usize, usize); 35] = [
 
 const MANY: usize = usize::MAX;
 
-const AGGREGATES: [(&str, Aggregate, usize); 15] = [
+const AGGREGATES: [(&str, Aggregate, usize); 17] = [
     ("avg", Aggregate::Avg, 1),
     ("count", Aggregate::Count, 1),
     ("count_over_time", Aggregate::Count, 1),
+    ("countovertime", Aggregate::Count, 1),
     ("count_distinct", Aggregate::CountDistinct, 1),
     ("max", Aggregate::Max, 1),
     ("min", Aggregate::Min, 1),
@@ -59,6 +60,7 @@ const AGGREGATES: [(&str, Aggregate, usize); 15] = [
     ("stddev", Aggregate::Stddev, 1),
     ("sum", Aggregate::Sum, 1),
     ("sum_over_time", Aggregate::Sum, 1),
+    ("sumovertime", Aggregate::Sum, 1),
     ("earliest", Aggregate::Earliest, 1),
     ("latest", Aggregate::Latest, 1),
     ("sortsfirst", Aggregate::SortsFirst, 1),
@@ -67,11 +69,11 @@ const AGGREGATES: [(&str, Aggregate, usize); 15] = [
 
 /// Functions that AWS has and this engine does not.
 #[rustfmt::skip]
-const MISSING: [&str; 35] = [
+const MISSING: [&str; 34] = [
     "haversine", "parsedate", "formatdate", "strftime", "messagesize", "querystarttime", "queryendtime", "querytimerange",
     "jsonarraysize", "jsonarraycontains", "ipv4tonumber", "ispublicip", "isreservedip", "regexreplace", "regex_replace",
     "urlencode", "urldecode", "base64encode", "base64decode", "split", "hextoascii", "hextodec", "dectohex", "md5", "sha1",
-    "sha256", "sha512", "crc32", "murmurhash", "rate", "histogram", "offset", "variance", "first", "last",
+    "sha256", "sha512", "crc32", "murmurhash", "rate", "offset", "variance", "first", "last",
 ];
 
 /// What a name calls.
@@ -98,6 +100,7 @@ pub enum Lowered {
     IsPrivateIp,
     StartsWith,
     EndsWith,
+    Histogram,
 }
 
 /// What `name`, in capital or small letters, calls in Insights QL.
@@ -121,6 +124,7 @@ pub fn named(name: &str) -> Option<Named> {
         "isprivateip" => Lowered::IsPrivateIp,
         "startswith" => Lowered::StartsWith,
         "endswith" => Lowered::EndsWith,
+        "histogram" => Lowered::Histogram,
         _ => return MISSING.contains(&name.as_str()).then_some(Named::Missing),
     };
     Some(Named::Lowered(lowered))
@@ -157,6 +161,12 @@ pub fn lower(function: Lowered, arguments: Vec<Expr>) -> Option<Expr> {
             let source = if function == Lowered::StartsWith { format!("\\A{affix}") } else { format!("{affix}\\z") };
             let pattern = LikePattern::Regex(regexes::compile(&source, &[]).ok()?);
             Some(Expr::Like { text: Box::new(first), pattern, is_negated: false })
+        }
+        Lowered::Histogram if count == 2 => {
+            let width = arguments.next().filter(|width| matches!(width, Expr::Literal(Literal::Number(_))))?;
+            let share = Expr::Binary(BinaryOp::Divide, Box::new(first), Box::new(width.clone()));
+            let whole = Expr::Call(Function::Floor, vec![share]);
+            Some(Expr::Binary(BinaryOp::Multiply, Box::new(whole), Box::new(width)))
         }
         _ => None,
     }

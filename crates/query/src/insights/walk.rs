@@ -39,6 +39,11 @@ pub fn size(value: &Expr) -> usize {
     1 + children(value).into_iter().map(size).sum::<usize>()
 }
 
+/// True when the tree has more than `levels` levels.
+pub fn is_higher_than(value: &Expr, levels: usize) -> bool {
+    levels == 0 || children(value).into_iter().any(|child| is_higher_than(child, levels - 1))
+}
+
 /// True when an aggregate is part of it.
 pub fn has_aggregate(value: &Expr) -> bool {
     matches!(value, Expr::Aggregate(..)) || children(value).into_iter().any(has_aggregate)

@@ -22,6 +22,9 @@ impl Reader<'_> {
             }
             self.cursor.eat_symbol(",");
         }
+        if left.is_none() || right.is_none() {
+            return Err(self.cursor.unexpected());
+        }
         self.cursor.word("where")?;
         let mut on = Vec::new();
         loop {

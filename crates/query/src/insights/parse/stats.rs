@@ -3,7 +3,7 @@
 use super::super::ast::{Aggregate, Column, Command, Expr, Function, SortKey};
 use super::super::cursor::Parsed;
 use super::super::error::QueryError;
-use super::super::expression::Reader;
+use super::super::expression::{LEVELS_MAX, Reader};
 use super::super::walk;
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ impl Reader<'_> {
             let mut column = self.column()?;
             insert_aliases(&mut column.value, &values);
             nodes += walk::size(&column.value);
-            if nodes > NODES_MAX {
+            if nodes > NODES_MAX || walk::is_higher_than(&column.value, LEVELS_MAX) {
                 return Err(self
                     .cursor
                     .error_since(start, "the values are too large with the aliases that they refer to"));

@@ -1,12 +1,12 @@
 //! The commands, each by its name.
 
 use super::super::ast::{
-    Aggregate, BinaryOp, Column, Command, Expr, Function, JoinKind, Literal, ParsePattern, SortKey, Step,
+    Aggregate, BinaryOp, Column, Command, Expr, Function, JoinKind, Literal, ParsePattern, Regex, SortKey, Step,
 };
 use super::super::cursor::Parsed;
 use super::super::expression::Reader;
 use super::super::lexer::Kind;
-use super::super::{regexes, walk};
+use super::super::{grok, regexes, walk};
 use std::collections::HashSet;
 
 /// How many rows `head`, `top` and `rare` leave where they do not say.
@@ -70,6 +70,7 @@ impl Reader<'_> {
             let value = reader.column_reference()?;
             Ok(Column { name: name_of(&value), value })
         })?;
+        self.scope.show_all(columns.iter().map(|column| column.name.clone()).collect());
         Ok(Command::Display(columns))
     }
 
@@ -92,18 +93,20 @@ impl Reader<'_> {
             reader.cursor.symbol("=")?;
             let value = reader.expression()?;
             reader.scope.define(&name, &value);
+            reader.scope.show(&name, None);
             Ok(Column { name, value })
         })?;
         Ok(Command::Fields(columns))
     }
 
-    /// Behind `rename`: the column is there under its old name as well.
+    /// Behind `rename`: the column is there under its old name as well, but not shown.
     fn rename(&mut self) -> Parsed<Command> {
         let columns = self.list(|reader| {
-            let value = reader.field()?;
+            let value = reader.column_reference()?;
             reader.cursor.word("as")?;
             let name = reader.cursor.name()?;
             reader.scope.define(&name, &value);
+            reader.scope.show(&name, Some(&name_of(&value)));
             Ok(Column { name, value })
         })?;
         Ok(Command::Fields(columns))
@@ -123,6 +126,7 @@ impl Reader<'_> {
         let by = if self.cursor.eat_word("by") { self.list(Self::column)? } else { Vec::new() };
         self.scope.columns = Some(HashSet::new());
         values.iter().chain(&by).for_each(|column| self.scope.define(&column.name, &column.value));
+        self.scope.show_all(by.iter().chain(&values).map(|column| column.name.clone()).collect());
         Ok(Command::Stats { values, by })
     }
 
@@ -201,9 +205,10 @@ impl Reader<'_> {
         let groups: Vec<Expr> = by.iter().map(|column| Expr::Field(column.name.clone())).collect();
         let columns: Vec<Column> = by.into_iter().chain(fields).collect();
         let counted = Column { name: "count".to_owned(), value: Expr::Aggregate(Aggregate::Count, Vec::new()) };
-        self.scope.columns = Some(columns.iter().chain([&counted]).map(|column| column.name.clone()).collect());
-        let shown = columns.iter().chain([&counted]).map(|column| column.name.clone());
-        let shown = shown.map(|name| Column { value: Expr::Field(name.clone()), name }).collect();
+        let names: Vec<String> = columns.iter().chain([&counted]).map(|column| column.name.clone()).collect();
+        let shown = names.iter().map(|name| Column { name: name.clone(), value: Expr::Field(name.clone()) }).collect();
+        self.scope.columns = Some(names.iter().cloned().collect());
+        self.scope.show_all(names);
         commands.push(Command::Stats { values: vec![counted], by: columns });
         let mut keys: Vec<SortKey> =
             groups.iter().map(|value| SortKey { value: value.clone(), is_descending: false }).collect();
@@ -223,19 +228,25 @@ impl Reader<'_> {
         let from = self.field()?;
         let (pattern, token) = self.pattern()?;
         let regex = regexes::compile(&pattern, &[]).map_err(|message| self.cursor.error(token, message))?;
-        let names: Vec<String> = regex.columns().map(|(_, name)| name.into_owned()).collect();
-        if names.is_empty() {
+        if regex.columns().next().is_none() {
             return Err(self.cursor.error(token, "the regular expression names no group"));
         }
-        names.iter().for_each(|name| self.scope.define(name, &Expr::Literal(Literal::Null)));
-        Ok(Command::Parse { from, pattern: ParsePattern::Regex(regex) })
+        Ok(self.taken_apart(from, regex))
     }
 
     fn grok(&mut self) -> Parsed<Command> {
         let from = self.field()?;
-        let (pattern, _) = self.pattern()?;
-        self.scope.columns = None;
-        Ok(Command::Parse { from, pattern: ParsePattern::Grok(pattern) })
+        let (pattern, token) = self.pattern()?;
+        let regex = grok::compile(&pattern).map_err(|message| self.cursor.error(token, message))?;
+        Ok(self.taken_apart(from, regex))
+    }
+
+    fn taken_apart(&mut self, from: Expr, regex: Regex) -> Command {
+        for (_, name) in regex.columns() {
+            self.scope.define(&name, &Expr::Literal(Literal::Null));
+            self.scope.show(&name, None);
+        }
+        Command::Parse { from, pattern: ParsePattern::Regex(regex) }
     }
 
     /// Behind `fillnull`: `with 0 in a, b` or `using a = 1, b = 2`.
@@ -250,6 +261,7 @@ impl Reader<'_> {
                 reader.cursor.symbol("=")?;
                 Ok(fill(value, reader.expression()?))
             })?;
+            columns.iter().for_each(|column| self.scope.show(&column.name, None));
             return Ok(Command::Fields(columns));
         }
         self.cursor.word("with")?;
@@ -262,13 +274,16 @@ impl Reader<'_> {
             return Err(self.cursor.error_since(start, "fillnull without a list of fields is not supported"));
         }
         let fields = self.list(Self::field)?;
-        Ok(Command::Fields(fields.into_iter().map(|value| fill(value, with.clone())).collect()))
+        let columns: Vec<Column> = fields.into_iter().map(|value| fill(value, with.clone())).collect();
+        columns.iter().for_each(|column| self.scope.show(&column.name, None));
+        Ok(Command::Fields(columns))
     }
 
     fn ppl_expand(&mut self) -> Parsed<Command> {
         let list = self.field()?;
         let into = if self.cursor.eat_word("as") { self.cursor.name()? } else { name_of(&list) };
         self.scope.structures.insert(into.clone());
+        self.scope.show(&into, None);
         Ok(Command::Unnest { list, into })
     }
 }

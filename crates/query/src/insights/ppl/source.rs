@@ -10,7 +10,7 @@ use super::super::parse::sides;
 const FIELD_INDEX: &str = "aws:fieldIndex";
 
 impl Reader<'_> {
-    /// `source = …` or `search source = …`, if that comes next. Conditions on indexes become commands.
+    /// `source = …` or `search source = …`, if that comes next, perhaps with a condition. Conditions become commands.
     pub(super) fn ppl_source(&mut self, commands: &mut Vec<Command>) -> Parsed<Option<Source>> {
         let has_search = self.cursor.eat_word("search");
         if !self.cursor.is_word("source") && !self.cursor.is_word("index") {
@@ -29,6 +29,10 @@ impl Reader<'_> {
             self.cursor.symbol("]")?;
         } else {
             source.groups = self.list(|reader| reader.cursor.name())?;
+        }
+        let ends = ["|", "]", ";"].iter().any(|symbol| self.cursor.is_symbol(symbol));
+        if !ends && self.cursor.peek().kind != Kind::End {
+            commands.push(Command::Filter(self.expression()?));
         }
         let names_groups = !source.groups.is_empty();
         Ok(names_groups.then_some(source))
@@ -61,7 +65,7 @@ impl Reader<'_> {
     /// Behind `join`: `` left=l, right=r on l.id = r.id `group` ``, or a query in brackets in place of the group.
     pub(super) fn ppl_join(&mut self, kind: JoinKind) -> Parsed<Command> {
         let (mut left, mut right) = (None, None);
-        while !self.cursor.eat_word("on") {
+        while left.is_none() || right.is_none() || !self.cursor.eat_word("on") {
             let token = self.cursor.advance();
             self.cursor.symbol("=")?;
             let alias = self.cursor.name()?;

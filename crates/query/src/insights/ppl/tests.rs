@@ -36,6 +36,7 @@ fn sources_are_log_groups_and_indexes() {
     let cwli = "filterIndex status = 200 | filterIndex region in ['x', 'y'] | limit 1";
     assert_eq!(query.commands, parse(cwli).expect("a query").commands);
     same("where a = 1", "filter a = 1");
+    same("search source=`g` a > 1 and b = 2 | head 3", "filter a > 1 and b = 2 | limit 3");
 }
 
 #[test]
@@ -52,6 +53,15 @@ fn commands_have_counterparts() {
     same("fillnull using a = 'x', b = 1", "fields coalesce(a, 'x') as a, coalesce(b, 1) as b");
     same("expand a as b", "unnest a into b");
     same("parse a '.*/(?<b>[^/]+$)'", "parse a /.*\\/(?<b>[^\\/]+$)/");
+}
+
+#[test]
+fn what_is_computed_behind_fields_is_shown() {
+    same("fields a | eval b = a * 2", "display a | fields a * 2 as b | display a, b");
+    same("fields a, b | rename a as c | eval d = 1", "display a, b | fields a as c | fields 1 as d | display c, b, d");
+    same("fields a | fillnull with 0 in a", "display a | fields coalesce(a, 0) as a | display a");
+    same("stats count() by a | rename count() as n", "stats count() by a | fields count() as n | display a, n");
+    same("fields a | eval b = 1 | fields b", "display a | fields 1 as b | display b");
 }
 
 #[test]
@@ -88,9 +98,14 @@ fn top_and_rare_count() {
 }
 
 #[test]
-fn grok_keeps_its_pattern() {
-    let pattern = ParsePattern::Grok(".+@%{HOSTNAME:host}".to_owned());
-    assert_eq!(ppl("grok email '.+@%{HOSTNAME:host}'").commands, [Command::Parse { from: field("email"), pattern }]);
+fn grok_names_columns() {
+    let Command::Parse { from, pattern: ParsePattern::Regex(regex) } =
+        ppl("grok email '.+@%{HOSTNAME:host}'").commands.remove(0)
+    else {
+        panic!("no parse")
+    };
+    assert_eq!(from, field("email"));
+    assert_eq!(regex.columns().map(|(_, name)| name.into_owned()).collect::<Vec<_>>(), ["host"]);
 }
 
 #[test]

@@ -90,8 +90,22 @@ fn group_column(group: Item, items: &[Item]) -> Column {
         Some(item) if !walk::has_aggregate(&item.value) => {
             Column { name: item.name().to_owned(), value: item.value.clone() }
         }
+        _ if is_window(&group.text) => Column { name: window_start(items), value: group.value },
         _ => Column { name: group.name().to_owned(), value: group.value },
     }
+}
+
+/// True of `TUMBLE(…)` and `WINDOW(…)`.
+fn is_window(text: &str) -> bool {
+    let name = text.split('(').next().unwrap_or_default().trim();
+    ["tumble", "window"].iter().any(|window| name.eq_ignore_ascii_case(window))
+}
+
+/// What the beginning of a window is called: `window.start` where an item says so.
+fn window_start(items: &[Item]) -> String {
+    const DOTTED: &str = "window.start";
+    let is_dotted = items.iter().any(|item| matches!(&item.value, Expr::Field(field) if field == DOTTED));
+    if is_dotted { DOTTED.to_owned() } else { "window_start".to_owned() }
 }
 
 /// True when every field of it stands within an aggregate.
@@ -112,7 +126,9 @@ impl Groups {
             return Ok(Expr::Field(column.name.clone()));
         }
         match value {
-            Expr::Field(name) if aliases.contains(&name) => Ok(Expr::Field(name)),
+            Expr::Field(name) if aliases.contains(&name) || self.by.iter().any(|column| column.name == name) => {
+                Ok(Expr::Field(name))
+            }
             Expr::Field(name) => Err(name),
             Expr::Aggregate(..) => {
                 let name = format!("_aggregate{}", self.values.len());

@@ -96,6 +96,14 @@ fn groups_become_stats() {
         "SELECT a, count(*) AS n FROM g GROUP BY a ORDER BY count(*) DESC",
         "stats count(*) as n by a | sort n desc | display a, n",
     );
+    same(
+        "SELECT COUNT(*) as n, window_start FROM g GROUP BY TUMBLE(`@timestamp`, '5 minutes')",
+        "stats count(*) as n by datefloor(@timestamp, 5m) as window_start | display n, window_start",
+    );
+    same(
+        "SELECT window.start AS t, COUNT(*) as n FROM g GROUP BY window(`@timestamp`, '1 hour') ORDER BY t",
+        "stats count(*) as n by datefloor(@timestamp, 1h) as `window.start` | fields `window.start` as t | sort t | display t, n",
+    );
     let distinct = commands("SELECT DISTINCT a FROM g");
     let by = vec![Column { name: "a".to_owned(), value: field("a") }];
     assert_eq!(distinct[0], Command::Stats { values: Vec::new(), by });

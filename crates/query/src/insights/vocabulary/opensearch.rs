@@ -2,6 +2,7 @@
 
 use super::{COPIED_NODES_MAX, Lowered, lower, number, truncated};
 use crate::insights::ast::{Aggregate, BinaryOp, Expr, Function, Literal, Period, Step, UnaryOp, Unit};
+use crate::insights::expression;
 use crate::insights::lexer::Dialect;
 use crate::insights::walk;
 
@@ -77,7 +78,7 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Called {
 }
 
 /// The functions that `written` writes.
-const WRITTEN: [&str; 23] = [
+const WRITTEN: [&str; 25] = [
     "substr",
     "substring",
     "mid",
@@ -101,6 +102,8 @@ const WRITTEN: [&str; 23] = [
     "string",
     "cidrmatch",
     "json",
+    "tumble",
+    "window",
 ];
 
 /// `None` when the arguments do not fit.
@@ -138,10 +141,14 @@ fn written(name: &str, arguments: Vec<Expr>) -> Option<Expr> {
             let (unit, time) = (next()?, next()?);
             Expr::Call(Function::DateFloor, vec![time, one(&unit)?])
         }
+        ("tumble" | "window", 2) => {
+            let (time, length) = (next()?, next()?);
+            Expr::Call(Function::DateFloor, vec![time, period(&length)?])
+        }
         ("get_json_object" | "json_extract", 2) => {
             let parsed = Expr::Call(Function::JsonParse, vec![next()?]);
             let Expr::Literal(Literal::Text(path)) = next()? else { return None };
-            Expr::Member(Box::new(parsed), steps(&path)?)
+            Expr::Member(Box::new(parsed), json_steps(&path)?)
         }
         ("json", 1) => Expr::Call(Function::JsonParse, vec![next()?]),
         ("to_json" | "to_json_string", 1) => Expr::Call(Function::JsonStringify, vec![next()?]),
@@ -255,8 +262,17 @@ fn one(unit: &Expr) -> Option<Expr> {
     Some(Expr::Literal(Literal::Duration(Period { count: 1, unit })))
 }
 
+/// A length of time in a text, `'5 minutes'`.
+fn period(length: &Expr) -> Option<Expr> {
+    let Expr::Literal(Literal::Text(length)) = length else { return None };
+    let (count, name) = length.trim().split_once(' ')?;
+    let count = count.parse().ok().filter(|count| *count > 0)?;
+    let (unit, _) = expression::unit(name.trim())?;
+    Some(Expr::Literal(Literal::Duration(Period { count, unit })))
+}
+
 /// The steps of a JSON path, `$.a.b[0]`.
-fn steps(path: &str) -> Option<Vec<Step>> {
+pub fn json_steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path.strip_prefix('$')?;
     while !rest.is_empty() {

@@ -32,6 +32,7 @@ fn symbols_that_do_not_belong_are_named_with_their_place() {
     unexpected("filter @message like /error/i", "i", 1, 28);
     unexpected("filter @timestamp > ago(30m)", "(", 1, 23);
     unexpected("stats count(*) by bin(1d) | sort bin(1d) desc", "(", 1, 36);
+    unexpected("stats count(*) by a | sort count(*) desc", "(", 1, 32);
     unexpected("filter a in ('x')", "'x'", 1, 13);
     unexpected("filter a <> 1", "<>", 1, 9);
     unexpected("fields in", "in", 1, 7);
@@ -47,6 +48,7 @@ fn symbols_that_do_not_belong_are_named_with_their_place() {
     unexpected("filter count(*) > 1", "count", 1, 7);
     unexpected("stats sum(count(*))", "count", 1, 10);
     unexpected("stats count(*) by max(a)", "max", 1, 18);
+    unexpected("join left=a where a.x = b.x (SOURCE 'g')", "where", 1, 12);
 }
 
 #[test]
@@ -127,7 +129,13 @@ fn limits_hold() {
     let powers = format!("filter a{}", "^a".repeat(4_000));
     assert_eq!(parse(&powers).expect_err("deep").message, "the query is nested more than 64 levels deep");
     let sums = format!("filter a{}", "+a".repeat(4_000));
-    assert_eq!(parse(&sums).expect_err("long").message, "the query has more than 256 operators in a row");
+    assert_eq!(parse(&sums).expect_err("long").message, "the query has more than 100 operators in a row");
+    let chained = (0..8).fold("a".to_owned(), |value, _| format!("({value}){}", "+a".repeat(70)));
+    let error = parse(&format!("filter {chained}")).expect_err("high");
+    assert_eq!(error.message, "the expression is nested too deeply");
+    let aliases = (1..100).map(|n| format!(", a{} + 1 + 1 + 1 as a{n}", n - 1)).collect::<String>();
+    let error = parse(&format!("stats max(x) as a0{aliases}")).expect_err("high");
+    assert_eq!(error.message, "the values are too large with the aliases that they refer to");
     let regexes = format!("filter a like /x/{}", " or a like /x/".repeat(64));
     assert_eq!(parse(&regexes).expect_err("many").message, "the query has more than 64 regular expressions");
     let doubled = (1..20).map(|n| format!(", a{} + a{} as a{n}", n - 1, n - 1)).collect::<String>();

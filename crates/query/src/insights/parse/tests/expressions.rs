@@ -184,6 +184,7 @@ fn functions_are_known_in_capital_and_small_letters() {
     assert_eq!(branches.len(), 2);
     assert_eq!(value("isNumeric(a)"), value("ispresent(toNumber(a))"));
     assert_eq!(value("toInt(a)"), value("if(toNumber(a) < 0, ceil(toNumber(a)), floor(toNumber(a)))"));
+    assert_eq!(value("histogram(a, 50)"), value("floor(a / 50) * 50"));
     assert_eq!(condition("startsWith(a, 'x.')"), like("\\Ax\\.", false));
 }
 

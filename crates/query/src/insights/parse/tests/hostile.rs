@@ -130,4 +130,9 @@ fn long_queries_are_answered() {
             .to_owned(),
     ];
     queries.iter().for_each(|query| check(query));
+    // The deepest nesting fits the stack of a small thread.
+    let deep =
+        ["(", "strlen(", "not ", "-", "a in [", "if(a,", "a ^ "].map(|piece| format!("filter {}", piece.repeat(70)));
+    let small = std::thread::Builder::new().stack_size(512 * 1024);
+    small.spawn(move || deep.iter().for_each(|query| check(query))).expect("a thread").join().expect("no overflow");
 }
