@@ -9,6 +9,7 @@ mod figures;
 mod http;
 mod measure;
 mod nab;
+mod patterns;
 mod process;
 mod report;
 mod server;
@@ -65,6 +66,11 @@ enum Command {
     /// Score the anomaly bands on the Numenta Anomaly Benchmark; prints Markdown tables.
     Nab {
         /// Folder with `series/<category>/*.csv`, `labels/combined_windows.json` and `published-scores-by-category.json`.
+        data: PathBuf,
+    },
+    /// Score pattern mining on the Loghub 2k sets, and measure its speed; prints a Markdown table.
+    Patterns {
+        /// Folder with `<set>_2k.log_structured.csv` files.
         data: PathBuf,
     },
     /// Print one table from the files of `bench store` and of the peers.
@@ -211,6 +217,10 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Nab { data } => {
             print!("{}", nab::report(&data)?);
+            Ok(())
+        }
+        Command::Patterns { data } => {
+            print!("{}", patterns::report(&data)?);
             Ok(())
         }
         Command::StoreTable { files } => {

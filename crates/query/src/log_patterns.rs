@@ -12,12 +12,14 @@
 //! 1. What surely varies is taken out of a line (`shape.rs`). Lines of one **shape** are one entry with a count; this is all
 //!    that happens for most lines.
 //! 2. Shapes that differ in one word are merged (`merge.rs`) when that word has several values, more of them when little else
-//!    is constant or when the values look like words of a language, or when something already varies in its place.
+//!    is constant or when the values look like words of a language, or when something already varies in its place. So are
+//!    shapes that differ in several words, when all of these are rare and have many values.
 //! 3. Shapes whose constant words are the same are one pattern, however many varying words stand between them.
 //!
 //! The result does not depend on the order of lines as long as the shapes fit (`Limits::shapes`); then shapes are replaced by
 //! their patterns, and after that the rarest are given up into one pattern that matches everything.
 
+mod looks;
 mod merge;
 mod names;
 mod pattern;
@@ -143,7 +145,7 @@ impl Miner {
     /// Replaces shapes by their patterns, and the rarest of what is left by one that matches everything, until half of the
     /// limit is left.
     fn compact(&mut self) {
-        let mut kept = self.patterns().into_shapes();
+        let mut kept = pattern::shapes_of_patterns(&self.shapes, self.limits);
         kept.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
         self.shapes.clear();
         for (place, (text, entry)) in kept.into_iter().enumerate() {

@@ -13,38 +13,38 @@ const VALUES_MIN: usize = 3;
 const VALUES_MIN_OF_TWO: usize = 5;
 /// The same where one other word is constant, or most of the different words look like words of messages.
 const VALUES_MIN_OF_ONE: usize = 8;
+/// Different words in each of several places that make all of them vary.
+const VALUES_MIN_OF_SEVERAL: usize = 8;
 /// Rounds: in each, another place of a template may come to vary.
 const ROUNDS: usize = 8;
 
 /// Merges templates. Gives of each, in order, the one that it became.
 pub fn merge(words: &mut Words, templates: &[Template]) -> Vec<Template> {
-    let mut current: Vec<Template> = templates.to_vec();
-    current.sort();
-    current.dedup();
-    let mut became: HashMap<Template, Template, FixedState> = HashMap::default();
+    let mut became: Vec<Template> = templates.to_vec();
+    let mut swept = false;
     for _ in 0..ROUNDS {
-        let moved = round(words, &current);
+        let mut current = became.clone();
+        current.sort_unstable();
+        current.dedup();
+        let mut moved = round(words, &current);
+        if moved.is_empty() && !swept {
+            swept = true;
+            moved = sweep(words, &current);
+        }
         if moved.is_empty() {
             break;
         }
-        for template in became.values_mut() {
+        for template in &mut became {
             if let Some(next) = moved.get(template) {
                 template.clone_from(next);
             }
         }
-        for (from, to) in &moved {
-            became.entry(from.clone()).or_insert_with(|| to.clone());
-        }
-        for template in &mut current {
-            if let Some(next) = moved.get(template) {
-                template.clone_from(next);
-            }
-        }
-        current.sort();
-        current.dedup();
     }
-    templates.iter().map(|template| became.get(template).unwrap_or(template).clone()).collect()
+    became
 }
+
+/// Which template becomes which.
+type Moved = HashMap<Template, Template, FixedState>;
 
 /// Templates that are the same but for one place.
 struct Context {
@@ -52,9 +52,9 @@ struct Context {
     members: Vec<usize>,
 }
 
-/// One round: which template becomes which.
-fn round(words: &mut Words, templates: &[Template]) -> HashMap<Template, Template, FixedState> {
-    let mut moved: HashMap<Template, Template, FixedState> = HashMap::default();
+/// One round of merging templates that differ in one place.
+fn round(words: &mut Words, templates: &[Template]) -> Moved {
+    let mut moved = Moved::default();
     let mut is_moved = vec![false; templates.len()];
     for context in contexts(templates) {
         let Context { place, mut members } = context;
@@ -69,13 +69,59 @@ fn round(words: &mut Words, templates: &[Template]) -> HashMap<Template, Templat
         if values.len() < 2 || !may_vary(words, &templates[first], place, &values) {
             continue;
         }
-        let text = common(values.iter().map(|&value| words.text(value)));
-        let id = words.id(&text);
         let mut merged = templates[first].clone();
-        merged[place] = if words.kind(id).varies { ANY } else { id };
+        merged[place] = common_word(words, &values);
         for member in members {
             is_moved[member] = true;
             moved.insert(templates[member].clone(), merged.clone());
+        }
+    }
+    moved
+}
+
+/// What words in one place have in common.
+fn common_word(words: &mut Words, values: &[WordId]) -> WordId {
+    let text = common(values.iter().map(|&value| words.text(value)));
+    let id = words.id(&text);
+    if words.kind(id).varies { ANY } else { id }
+}
+
+/// Merges templates that differ in several places at once, as those of two or more free texts do: where a word is rare in its
+/// place beside the most frequent word of its template, and what is left is most of the template and that of many.
+fn sweep(words: &mut Words, templates: &[Template]) -> Moved {
+    let is_constant = |words: &Words, word: WordId| words.kind(word).has_letters && !words.kind(word).varies;
+    let mut frequencies: HashMap<(usize, usize, WordId), usize, FixedState> = HashMap::default();
+    for template in templates {
+        for (place, &word) in template.iter().enumerate() {
+            *frequencies.entry((template.len(), place, word)).or_default() += 1;
+        }
+    }
+    let mut groups: HashMap<Template, Vec<&Template>, FixedState> = HashMap::default();
+    for template in templates {
+        let frequency = |place: usize| frequencies[&(template.len(), place, template[place])];
+        let constants: Vec<usize> = (0..template.len()).filter(|&at| is_constant(words, template[at])).collect();
+        let most = constants.iter().map(|&place| frequency(place)).max().unwrap_or_default();
+        let rare: Vec<usize> = constants.iter().copied().filter(|&place| frequency(place) * 2 < most).collect();
+        let left = constants.len() - rare.len();
+        if rare.len() >= 2 && left >= rare.len().max(3) {
+            let mut masked = template.clone();
+            rare.iter().for_each(|&place| masked[place] = ANY);
+            groups.entry(masked).or_default().push(template);
+        }
+    }
+    let mut moved = Moved::default();
+    for (masked, members) in groups {
+        let mut merged = masked.clone();
+        let mut fewest = usize::MAX;
+        for place in (0..masked.len()).filter(|&place| masked[place] == ANY && members[0][place] != ANY) {
+            let mut values: Vec<WordId> = members.iter().map(|member| member[place]).collect();
+            values.sort_unstable();
+            values.dedup();
+            fewest = fewest.min(values.len());
+            merged[place] = common_word(words, &values);
+        }
+        if fewest >= VALUES_MIN_OF_SEVERAL {
+            moved.extend(members.into_iter().map(|member| (member.clone(), merged.clone())));
         }
     }
     moved

@@ -33,27 +33,39 @@ impl Severity {
         }
     }
 
+    /// By a keyword in capitals.
+    fn of_level(word: &str) -> Self {
+        match word {
+            "FATAL" | "CRITICAL" | "PANIC" | "EMERG" => Severity::Fatal,
+            "ERROR" | "SEVERE" | "EXCEPTION" => Severity::Error,
+            "WARN" | "WARNING" => Severity::Warning,
+            "INFO" | "NOTICE" => Severity::Info,
+            "DEBUG" | "TRACE" => Severity::Debug,
+            _ => Severity::None,
+        }
+    }
+
+    /// By a keyword in any case; those that are everyday words are left out.
     fn of_keyword(word: &str) -> Self {
-        const KEYWORDS: [(Severity, &[&str]); 5] = [
-            (Severity::Fatal, &["FATAL", "CRITICAL", "PANIC", "EMERG"]),
-            (Severity::Error, &["ERROR", "SEVERE", "EXCEPTION"]),
-            (Severity::Warning, &["WARN", "WARNING"]),
-            (Severity::Info, &["INFO", "NOTICE"]),
-            (Severity::Debug, &["DEBUG", "TRACE"]),
+        const KEYWORDS: [(&str, Severity); 7] = [
+            ("fatal", Severity::Fatal),
+            ("error", Severity::Error),
+            ("exception", Severity::Error),
+            ("warn", Severity::Warning),
+            ("warning", Severity::Warning),
+            ("info", Severity::Info),
+            ("debug", Severity::Debug),
         ];
-        let is_keyword = |(_, names): &&(Severity, &[&str])| names.iter().any(|name| word.eq_ignore_ascii_case(name));
-        KEYWORDS.iter().find(is_keyword).map_or(Severity::None, |(severity, _)| *severity)
+        let keyword = KEYWORDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+        keyword.map_or(Severity::None, |(_, severity)| *severity)
     }
 }
 
 /// The severity of static text: the first keyword in capitals, which is a level of its line; else the gravest keyword.
 pub fn severity<'a>(literals: impl Iterator<Item = &'a str> + Clone) -> Severity {
     let words = || literals.clone().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-    let level = words().filter(|word| word.bytes().all(|b| b.is_ascii_uppercase())).map(Severity::of_keyword);
-    level
-        .clone()
-        .find(|severity| *severity != Severity::None)
-        .unwrap_or_else(|| words().map(Severity::of_keyword).min().unwrap_or(Severity::None))
+    let level = words().map(Severity::of_level).find(|severity| *severity != Severity::None);
+    level.unwrap_or_else(|| words().map(Severity::of_keyword).min().unwrap_or(Severity::None))
 }
 
 /// The name of a dynamic token: what its values are beyond doubt, else what the text before it calls them, else what they look

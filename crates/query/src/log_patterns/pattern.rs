@@ -1,5 +1,6 @@
 //! Patterns as they are shown: tokens, regex, counts; and which pattern a line has.
 
+use super::looks::Looks;
 use super::names::{Severity, name, severity};
 use super::segments::{Element, Group, elements, group, pair};
 use super::shape::{REST, Reader, VARIES};
@@ -30,7 +31,6 @@ pub struct Pattern {
     /// By the keywords of the static tokens.
     pub severity: Severity,
     elements: Vec<Element>,
-    values: Vec<Values>,
 }
 
 /// A part of a pattern.
@@ -75,10 +75,7 @@ impl Pattern {
         text
     }
 
-    fn of(words: &Words, group: &Group, entries: &[(&str, &Entry)], limits: Limits) -> Self {
-        let elements = elements(words, group);
-        let values = values(words, &elements, group, entries, limits);
-        let of_group = || group.iter().map(|(index, _)| entries[*index].1);
+    fn of(elements: Vec<Element>, Entry { count, first_ms, last_ms, values }: Entry) -> Self {
         let (tokens, regex) = (tokens(&elements, &values), regex(&elements, &values));
         let template: String = tokens.iter().map(Token::text).collect();
         Self {
@@ -87,11 +84,10 @@ impl Pattern {
             template,
             tokens,
             regex,
-            count: of_group().map(|entry| entry.count).fold(0, u64::saturating_add),
-            first_ms: of_group().map(|entry| entry.first_ms).min().unwrap_or_default(),
-            last_ms: of_group().map(|entry| entry.last_ms).max().unwrap_or_default(),
+            count,
+            first_ms,
+            last_ms,
             elements,
-            values,
         }
     }
 }
@@ -115,31 +111,25 @@ impl Token {
 pub struct Patterns {
     list: Vec<Pattern>,
     by_shape: HashMap<Box<str>, usize, FixedState>,
-    /// Places in `list`, the most specific pattern first.
-    specific: Vec<usize>,
+    looks: Looks,
     limits: Limits,
 }
 
 impl Patterns {
     pub(super) fn of(shapes: &Shapes, limits: Limits) -> Self {
-        // Sorted, so that nothing depends on the order of lines.
-        let mut entries: Vec<(&str, &Entry)> = shapes.iter().map(|(text, entry)| (&**text, entry)).collect();
-        entries.sort_unstable_by_key(|(text, _)| *text);
-        let texts: Vec<&str> = entries.iter().map(|(text, _)| *text).collect();
-        let mut words = Words::new();
-        let groups = group(&mut words, &texts);
-        let mut found: Vec<(Pattern, Group)> =
-            groups.into_iter().map(|group| (Pattern::of(&words, &group, &entries, limits), group)).collect();
+        let mut found: Vec<(Pattern, Vec<&str>)> = parts(shapes, limits)
+            .into_iter()
+            .map(|part| (Pattern::of(part.elements, part.entry), part.shapes))
+            .collect();
         found.sort_by(|(a, _), (b, _)| b.count.cmp(&a.count).then_with(|| a.template.cmp(&b.template)));
         let mut by_shape = HashMap::default();
-        for (place, (_, group)) in found.iter().enumerate() {
-            by_shape.extend(group.iter().map(|(index, _)| (texts[*index].into(), place)));
+        let mut list = Vec::with_capacity(found.len());
+        for (pattern, shapes) in found {
+            by_shape.extend(shapes.into_iter().map(|shape| (shape.into(), list.len())));
+            list.push(pattern);
         }
-        let list: Vec<Pattern> = found.into_iter().map(|(pattern, _)| pattern).collect();
-        let mut specific: Vec<usize> = (0..list.len()).collect();
-        let constants = |place: &usize| list[*place].tokens.iter().filter_map(Token::literal).map(str::len).sum();
-        specific.sort_by_key(|place| std::cmp::Reverse::<usize>(constants(place)));
-        Self { list, by_shape, specific, limits }
+        let looks = Looks::of(list.iter().map(|pattern| pattern.elements.as_slice()));
+        Self { list, by_shape, looks, limits }
     }
 
     /// The patterns, most frequent first.
@@ -171,29 +161,45 @@ impl Patterns {
             return Some(place);
         }
         let words: Vec<&str> = shape.split(' ').collect();
-        self.specific.iter().copied().find(|&place| has_look(&self.list[place].elements, &words))
+        self.looks.find(&words, |place| &self.list[place].elements)
     }
+}
 
-    /// Of each pattern a shape that stands for all of its lines.
-    pub(super) fn into_shapes(self) -> Vec<(Box<str>, Entry)> {
-        let shape = |elements: &[Element]| {
-            let words: Vec<&str> = elements
-                .iter()
-                .map(|element| match element {
-                    Element::Word(text) => text,
-                    Element::Gap => "\u{1}",
-                })
-                .collect();
-            words.join(" ").into()
+/// A pattern before it is shown.
+struct Part<'a> {
+    elements: Vec<Element>,
+    entry: Entry,
+    shapes: Vec<&'a str>,
+}
+
+/// The patterns of shapes.
+fn parts(shapes: &Shapes, limits: Limits) -> Vec<Part<'_>> {
+    // Sorted, so that nothing depends on the order of lines.
+    let mut entries: Vec<(&str, &Entry)> = shapes.iter().map(|(text, entry)| (&**text, entry)).collect();
+    entries.sort_unstable_by_key(|(text, _)| *text);
+    let texts: Vec<&str> = entries.iter().map(|(text, _)| *text).collect();
+    let mut words = Words::new();
+    let part = |words: &Words, group: Group| {
+        let elements = elements(words, &group);
+        let of_group = || group.iter().map(|(index, _)| entries[*index].1);
+        let entry = Entry {
+            count: of_group().map(|entry| entry.count).fold(0, u64::saturating_add),
+            first_ms: of_group().map(|entry| entry.first_ms).min().unwrap_or_default(),
+            last_ms: of_group().map(|entry| entry.last_ms).max().unwrap_or_default(),
+            values: values(words, &elements, &group, &entries, limits),
         };
-        let entry = |pattern: Pattern| Entry {
-            count: pattern.count,
-            first_ms: pattern.first_ms,
-            last_ms: pattern.last_ms,
-            values: pattern.values,
-        };
-        self.list.into_iter().map(|pattern| (shape(&pattern.elements), entry(pattern))).collect()
-    }
+        Part { elements, entry, shapes: group.iter().map(|(index, _)| texts[*index]).collect() }
+    };
+    group(&mut words, &texts).into_iter().map(|group| part(&words, group)).collect()
+}
+
+/// Of each pattern a shape that stands for all of its lines.
+pub fn shapes_of_patterns(shapes: &Shapes, limits: Limits) -> Vec<(Box<str>, Entry)> {
+    let shape = |elements: &[Element]| {
+        let words: Vec<&str> = elements.iter().map(|element| element.text().unwrap_or("\u{1}")).collect();
+        words.join(" ").into()
+    };
+    parts(shapes, limits).into_iter().map(|part| (shape(&part.elements), part.entry)).collect()
 }
 
 /// The values of each dynamic token.
@@ -350,40 +356,4 @@ fn id(template: &str) -> String {
         (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
     });
     format!("{hash:032x}")
-}
-
-/// True when the words may be of the pattern. As in any glob, only the last gap needs to be tried again.
-fn has_look(elements: &[Element], words: &[&str]) -> bool {
-    let (mut element, mut word) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while word < words.len() || element < elements.len() {
-        match elements.get(element) {
-            Some(Element::Gap) => {
-                element += 1;
-                retry = Some((element, word));
-                continue;
-            }
-            Some(Element::Word(text)) if words.get(word).is_some_and(|word| word_has_look(text, word)) => {
-                element += 1;
-                word += 1;
-                continue;
-            }
-            _ => {}
-        }
-        let Some((after_gap, taken)) = retry.filter(|(_, taken)| *taken < words.len()) else { return false };
-        retry = Some((after_gap, taken + 1));
-        (element, word) = (after_gap, taken + 1);
-    }
-    true
-}
-
-fn word_has_look(pattern: &str, word: &str) -> bool {
-    let mut parts = pattern.split(VARIES);
-    let Some(mut rest) = parts.next().and_then(|first| word.strip_prefix(first)) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
 }

@@ -15,6 +15,16 @@ pub enum Element {
     Gap,
 }
 
+impl Element {
+    /// The word, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Element::Word(text) => Some(text),
+            Element::Gap => None,
+        }
+    }
+}
+
 /// A word of a shape, and whether it is one of the constant words of its pattern.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {

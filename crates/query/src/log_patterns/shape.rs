@@ -46,6 +46,8 @@ pub struct Slot {
     pub end: usize,
     /// White space may be within: a number and its unit, the rest of a line, or spaces that are not ASCII.
     pub spaced: bool,
+    /// The word that it is in, counted from 0.
+    word: usize,
 }
 
 /// Reads shapes; its memory is used again for every line.
@@ -56,14 +58,13 @@ pub struct Reader {
     /// What varies, in order: one for each `VARIES` or `REST` of the shape.
     pub slots: Vec<Slot>,
     dates: Vec<DateWord>,
-    /// Of each word, whether something varies in it.
-    varies: Vec<bool>,
+    /// Words before the present one.
+    words: usize,
 }
 
 /// A word that is a date if its neighbours are.
 #[derive(Debug, Clone, Copy)]
 struct DateWord {
-    word: usize,
     slot: Slot,
     /// Where it stands in the shape, and its slot among the slots.
     in_shape: usize,
@@ -76,21 +77,23 @@ impl Reader {
         self.shape.clear();
         self.slots.clear();
         self.dates.clear();
-        self.varies.clear();
+        self.words = 0;
         let bytes = line.as_bytes();
         let mut at = 0;
         let mut after_number = false;
         loop {
-            while bytes.get(at).is_some_and(|&b| class(b) == SPACE) {
-                at += 1;
+            at += bytes[at..].iter().take_while(|&&b| class(b) == SPACE).count();
+            let mut seen = 0;
+            let length = bytes[at..].iter().take_while(|&&b| {
+                let kind = class(b);
+                seen |= kind & !SPACE;
+                kind != SPACE
+            });
+            let end = at + length.count();
+            if end == at {
+                break;
             }
-            let Some(&first) = bytes.get(at) else { break };
-            let (mut end, mut seen) = (at + 1, class(first));
-            while let Some(kind) = bytes.get(end).map(|&b| class(b)).filter(|kind| kind & SPACE == 0) {
-                seen |= kind;
-                end += 1;
-            }
-            if end > bytes_max || self.varies.len() >= words_max {
+            if end > bytes_max || self.words >= words_max {
                 self.rest(bytes, at);
                 break;
             }
@@ -103,13 +106,12 @@ impl Reader {
             {
                 number.end = begin;
                 number.spaced = true;
-            } else {
-                self.varies.push(false);
-                if !self.shape.is_empty() {
-                    self.shape.push(b' ');
-                }
+                self.words -= 1;
+            } else if self.words > 0 {
+                self.shape.push(b' ');
             }
             self.word(bytes, begin, end, seen);
+            self.words += 1;
             at = end;
             after_number =
                 self.slots.last().is_some_and(|slot| slot.end == end && !slot.spaced && is_number(bytes, slot));
@@ -118,12 +120,11 @@ impl Reader {
     }
 
     fn rest(&mut self, bytes: &[u8], start: usize) {
-        if !self.shape.is_empty() {
+        if self.words > 0 {
             self.shape.push(b' ');
         }
         self.shape.push(REST as u8);
-        self.varies.push(true);
-        self.slots.push(Slot { start, end: bytes.trim_ascii_end().len(), spaced: true });
+        self.slots.push(Slot { start, end: bytes.trim_ascii_end().len(), spaced: true, word: self.words });
     }
 
     /// Reads a word, or what follows a unit; `seen` is the classes of its bytes.
@@ -131,9 +132,8 @@ impl Reader {
         let text = &bytes[begin..end];
         if seen & (DIGIT | SLASH) == 0 && !(text.len() >= HEX_MIN && has_hex(text)) {
             if is_date_word(text) {
-                let slot = Slot { start: begin, end: begin + text.len(), spaced: false };
-                let word = self.varies.len() - 1;
-                self.dates.push(DateWord { word, slot, in_shape: self.shape.len(), in_slots: self.slots.len() });
+                let slot = Slot { start: begin, end: begin + text.len(), spaced: false, word: self.words };
+                self.dates.push(DateWord { slot, in_shape: self.shape.len(), in_slots: self.slots.len() });
             }
             self.shape.extend_from_slice(text);
             return;
@@ -142,7 +142,7 @@ impl Reader {
         let mut literal = begin;
         let mut at = begin;
         while at < end {
-            if let Some(compound) = Compound::read(bytes, at, end) {
+            if let Some(compound) = Compound::read(&bytes[..end], at) {
                 if compound.varies {
                     literal = self.slot(bytes, literal, begin, compound, known);
                     at = literal.min(end);
@@ -156,11 +156,6 @@ impl Reader {
             }
         }
         self.shape.extend_from_slice(&bytes[literal..end]);
-        if self.slots.len() > known
-            && let Some(varies) = self.varies.last_mut()
-        {
-            *varies = true;
-        }
     }
 
     /// Notes what varies; gives its end. `literal` is up to where the word is in the shape.
@@ -185,7 +180,7 @@ impl Reader {
         }
         self.shape.extend_from_slice(&bytes[literal..start]);
         self.shape.push(VARIES as u8);
-        self.slots.push(Slot { start, end: compound.end, spaced });
+        self.slots.push(Slot { start, end: compound.end, spaced, word: self.words });
         compound.end
     }
 
@@ -211,11 +206,15 @@ impl Reader {
             return;
         }
         let dates = std::mem::take(&mut self.dates);
-        let is_beside =
-            |word: usize| self.varies.get(word).copied().unwrap_or(false) || dates.iter().any(|date| date.word == word);
-        let settled: Vec<bool> = dates
-            .iter()
-            .map(|date| is_beside(date.word + 1) || date.word.checked_sub(1).is_some_and(is_beside))
+        let settled: Vec<bool> = (0..dates.len())
+            .map(|at| {
+                let DateWord { slot, in_slots, .. } = dates[at];
+                let is_beside = |other: &Slot| other.word + 1 == slot.word || other.word == slot.word + 1;
+                // Slots and dates are in order: the last before the word and the first after it.
+                let around = |at: usize, after: usize, len: usize| at.saturating_sub(1)..(after + 1).min(len);
+                self.slots[around(in_slots, in_slots, self.slots.len())].iter().any(is_beside)
+                    || dates[around(at, at + 1, dates.len())].iter().any(|other| is_beside(&other.slot))
+            })
             .collect();
         for (date, _) in dates.iter().zip(settled).rev().filter(|(_, settled)| *settled) {
             let length = date.slot.end - date.slot.start;
@@ -228,6 +227,8 @@ impl Reader {
 
 /// Letters that are all hex digits vary from this length on.
 const HEX_MIN: usize = 8;
+/// More joiners are a rule: `threshold......12`.
+const JOINERS_MAX: usize = 3;
 
 /// Letters, digits and what joins them.
 #[derive(Debug, Clone, Copy)]
@@ -239,56 +240,59 @@ struct Compound {
 }
 
 impl Compound {
-    /// What begins at `at`, or `None` when the byte belongs to none.
-    fn read(bytes: &[u8], at: usize, end: usize) -> Option<Self> {
-        let is_run = |at: usize| at < end && class(bytes[at]) & RUN != 0;
-        let mut here = at;
-        while here < end && class(bytes[here]) == SLASH {
-            here += 1;
-        }
-        let mut slashes = here - at;
-        if bytes[at] == b'-' && at + 1 < end && class(bytes[at + 1]) == DIGIT {
-            here += 1;
-        }
-        if !is_run(here) {
+    /// What begins at `at`, or `None` when the byte belongs to none. `bytes` are up to the end of the word.
+    fn read(bytes: &[u8], at: usize) -> Option<Self> {
+        let kind_at = |at: usize| bytes.get(at).map_or(0, |&b| class(b));
+        let first = kind_at(at);
+        if first & (RUN | SLASH) == 0 && bytes.get(at) != Some(&b'-') {
             return None;
         }
-        let (mut start, mut seen, mut is_hex) = (at, 0, here == at);
+        let mut slashes = bytes[at..].iter().take_while(|&&b| class(b) == SLASH).count();
+        let mut here = at + slashes;
+        if first == 0 && kind_at(at + 1) == DIGIT {
+            here += 1;
+        }
+        if kind_at(here) & RUN == 0 {
+            return None;
+        }
+        // Classes that any and that all bytes of the runs are of.
+        let (mut start, mut seen, mut common) = (at, 0, if here == at { HEX_LETTER } else { 0 });
         let mut parts = 0;
         loop {
-            while is_run(here) {
-                let kind = class(bytes[here]);
-                is_hex &= kind & HEX_LETTER != 0;
-                seen |= kind;
-                here += 1;
-            }
-            let joined = joiners(bytes, here, end);
-            if joined == here || !is_run(joined) {
+            let run = bytes[here..].iter().map(|&b| class(b)).take_while(|kind| kind & RUN != 0);
+            here += run.inspect(|kind| (seen, common) = (seen | kind, common & kind)).count();
+            let joined = here + joiners(&bytes[here..]);
+            if !(1..=JOINERS_MAX).contains(&(joined - here)) || kind_at(joined) & RUN == 0 {
                 break;
             }
             let is_url = bytes[here..joined].starts_with(b"://");
             if parts == 0 && slashes == 0 && seen & DIGIT == 0 && bytes[here] == b':' && !is_url {
                 start = here + 1;
             }
-            is_hex = false;
+            common = 0;
             slashes += bytes[here..joined].iter().filter(|&&b| class(b) == SLASH).count();
             parts += 1;
             here = joined;
         }
-        if here < end && bytes[here] == b'/' {
+        if bytes.get(here) == Some(&b'/') {
             slashes += 1;
             here += 1;
         }
         let is_path = slashes >= 2 || bytes[start] == b'/';
-        Some(Self { start, end: here, varies: seen & DIGIT != 0 || is_path || (is_hex && here - start >= HEX_MIN) })
+        Some(Self {
+            start,
+            end: here,
+            varies: seen & DIGIT != 0 || is_path || (common & HEX_LETTER != 0 && here - start >= HEX_MIN),
+        })
     }
 }
 
-/// Where the joiners that begin at `at` end.
-fn joiners(bytes: &[u8], mut at: usize, end: usize) -> usize {
-    while at < end {
-        let next = bytes.get(at + 1).filter(|_| at + 1 < end).map_or(0, |&b| class(b));
-        let joins = match bytes[at] {
+/// How many joiners the bytes begin with.
+fn joiners(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(&byte) = bytes.get(length) {
+        let next = bytes.get(length + 1).map_or(0, |&b| class(b));
+        let joins = match byte {
             b'.' | b'/' | b'\\' | b'~' | b'$' | b'%' | b'+' | b'-' => true,
             b':' => next & (DIGIT | SLASH) != 0,
             b',' => next & DIGIT != 0,
@@ -297,9 +301,9 @@ fn joiners(bytes: &[u8], mut at: usize, end: usize) -> usize {
         if !joins {
             break;
         }
-        at += 1;
+        length += 1;
     }
-    at
+    length
 }
 
 /// The length of the unit that the word begins with, or 0.

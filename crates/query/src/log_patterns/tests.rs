@@ -51,6 +51,7 @@ fn what_surely_varies_is_taken_out() {
         ("", ""),
         ("\0 \u{1}", "* *"),
         ("größe 5 straße", "größe * straße"),
+        ("threshold......12 //a//b1", "threshold......* *"),
         ("-1 - -- -x", "* - -- -x"),
     ] {
         assert_eq!(shape(line), expected, "{line}");
@@ -115,6 +116,23 @@ fn a_word_with_several_values_varies() {
 }
 
 #[test]
+fn several_free_texts_vary_at_once() {
+    let names = ["ann", "bea", "cleo", "dora", "eve", "fay", "gil", "hal", "ian", "joe"];
+    let lines: Vec<String> = (0..10)
+        .map(|n| {
+            format!(
+                "customer {} of the city {} bought one {}",
+                names[n],
+                names[(n * 3 + 1) % 10],
+                names[(n * 7 + 2) % 10]
+            )
+        })
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(named(&lines), ["customer <Token-1> of the city <Token-2> bought one <Token-3>"]);
+}
+
+#[test]
 fn words_of_messages_do_not_vary() {
     let events =
         ["VM Started (Lifecycle Event) now", "VM Stopped (Lifecycle Event) now", "VM Paused (Lifecycle Event) now"];
@@ -150,6 +168,7 @@ fn severity_is_the_level_or_the_gravest_keyword() {
         ("an error, a warning", Severity::Error),
         ("Warning: low", Severity::Warning),
         ("kernel PANIC", Severity::Fatal),
+        ("no panic, this is not critical", Severity::None),
         ("errors are counted", Severity::None),
         ("level=debug x", Severity::Debug),
     ] {
