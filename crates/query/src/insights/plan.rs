@@ -10,12 +10,13 @@
 
 use super::ast::Query;
 use super::build::Builder;
+use super::code::Code;
 use super::event::Source;
 use super::mining::Mining;
 use super::names::Setting;
 use super::push_down;
 use super::reduce::Order;
-use super::step::{Dedup, Stats, Step};
+use super::step::{Dedup, SortCode, Stats, Step};
 use super::worker::Worker;
 use super::{ast, subqueries};
 use crate::log_fields::FieldPath;
@@ -151,13 +152,16 @@ impl Plan {
         let shown = builder.shown();
         let Builder { names, steps, unmasks, .. } = builder;
         let required = push_down::required_texts(&steps, &names);
-        let (mut prefix, order, rest) = arrange(steps);
+        let (mut prefix, keys, rest) = arrange(steps);
+        let is_time =
+            |code: &Code| matches!(code, Code::Slot(slot) if names.sources.get(*slot) == Some(&Source::Timestamp));
+        let order = Order::new(keys, is_time);
         push_down::advance_filters(&mut prefix);
         let reduction = reduction(&rest, limit);
         let is_aggregated = !names.is_open();
         let kept = kept(&rest, &shown, is_aggregated);
         let wanted_rows = match &reduction {
-            Reduction::First(count) if order.0.is_empty() && *count < usize::MAX => Some(*count),
+            Reduction::First(count) if order.is_by_time() && *count < usize::MAX => Some(*count),
             _ => None,
         };
         let mut inner = Inner {
@@ -204,12 +208,13 @@ impl Plan {
         self.0.required.clone()
     }
 
-    /// True when the newest events come first, so that reading them first ends soonest.
+    /// False when the oldest events come first in the answer, so that reading those first ends soonest.
     pub fn is_newest_first(&self) -> bool {
-        true
+        !self.0.order.is_ascending
     }
 
-    /// When the answer is the newest rows that pass, so many: a scan that reads the newest events first may stop after them.
+    /// When the answer is the first rows that pass in the order of time, so many: a scan that reads events in this order, see
+    /// `is_newest_first`, may stop when so many have passed and the last one's instant is over.
     pub fn wanted_rows(&self) -> Option<usize> {
         self.0.wanted_rows
     }
@@ -258,7 +263,7 @@ impl Inner {
     fn reads(&self) -> Vec<usize> {
         let mut slots = self.kept.clone();
         self.prefix.iter().for_each(|step| step.reads(&mut slots));
-        self.order.0.iter().for_each(|key| key.value.slots(&mut slots));
+        self.order.keys.iter().for_each(|key| key.value.slots(&mut slots));
         if !matches!(self.reduction, Reduction::First(_))
             && let Some(first) = self.rest.first()
         {
@@ -289,16 +294,16 @@ impl Inner {
 
 /// Parts steps into those of one row at a time, the order of the rows, and the others. A row-wise step after a `sort` runs before
 /// it: that makes no difference.
-fn arrange(steps: Vec<Step>) -> (Vec<Step>, Order, Vec<Step>) {
-    let (mut prefix, mut order) = (Vec::new(), Order::default());
+fn arrange(steps: Vec<Step>) -> (Vec<Step>, Vec<SortCode>, Vec<Step>) {
+    let (mut prefix, mut order) = (Vec::new(), Vec::new());
     let mut steps = steps.into_iter();
     let mut rest = Vec::new();
     for step in steps.by_ref() {
         match step {
             // A later sort leaves equal rows in the order of the earlier one.
             Step::Sort(mut keys) => {
-                keys.append(&mut order.0);
-                order.0 = keys;
+                keys.append(&mut order);
+                order = keys;
             }
             step if step.is_row_wise() => prefix.push(step),
             step => {

@@ -66,10 +66,11 @@ impl Worker {
         Ok(())
     }
 
-    /// True when it has as many rows as the plan wants, if it was fed the newest events first.
+    /// True when it has as many rows as the plan wants, if it was fed events in the order of `Plan::is_newest_first`. Other events of
+    /// the last one's instant may still belong to the answer.
     pub fn is_full(&self) -> bool {
         match &self.plan.reduction {
-            Reduction::First(keep) => self.plan.order.0.is_empty() && self.matched >= *keep as u64,
+            Reduction::First(keep) => self.plan.order.is_by_time() && self.matched >= *keep as u64,
             _ => false,
         }
     }
@@ -164,7 +165,7 @@ impl Inner {
             (Reduction::Distincts(_), _) => "dedup",
             (Reduction::Patterns(_), _) => "pattern",
             (Reduction::First(_), Some(Step::Totals(_))) => "addtotals",
-            (Reduction::First(_), _) if self.order.0.is_empty() => "limit",
+            (Reduction::First(_), _) if self.order.is_by_time() => "limit",
             (Reduction::First(_), _) => "sort",
         }
     }

@@ -99,3 +99,44 @@ fn lists_in_json() {
     let summed = "fields jsonParse(@message) as js | unnest js.accounts into account | stats sum(account.droppedSpans) as n by account.accountId | sort n desc | limit 10";
     assert_eq!(run(summed, &lines), ["2 | 5", "1 | 3"]);
 }
+
+#[test]
+fn sql_and_ppl_run_on_the_same_engine() {
+    let lines = lines(&[
+        r#"{"status":200,"path":"/a","ms":12.5}"#,
+        r#"{"status":500,"path":"/b","ms":30}"#,
+        r#"{"status":200,"path":"/a","ms":7}"#,
+        r#"{"status":404,"path":"/c","ms":1}"#,
+    ]);
+    let run = |language, text: &str| {
+        let query = crate::insights::parse_in(language, text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        table(&answer(query.commands, &lines))
+    };
+    let sql = |text| run(crate::insights::Language::Sql, text);
+    assert_eq!(
+        sql("SELECT status, COUNT(*) AS n FROM `g` GROUP BY status ORDER BY n DESC, status LIMIT 2"),
+        ["200 | 2", "404 | 1"]
+    );
+    assert_eq!(
+        sql("SELECT path, AVG(ms) AS t FROM `g` WHERE status < 500 GROUP BY path HAVING AVG(ms) > 5"),
+        ["/a | 9.75"]
+    );
+    assert_eq!(sql("SELECT DISTINCT path FROM `g` ORDER BY path"), ["/a", "/b", "/c"]);
+    assert_eq!(sql("SELECT path FROM `g` WHERE path LIKE '/%' AND ms BETWEEN 10 AND 40 ORDER BY ms"), ["/a", "/b"]);
+    assert_eq!(
+        sql(
+            "SELECT UPPER(path) AS p, CASE WHEN status >= 500 THEN 'bad' ELSE 'good' END AS c FROM `g` ORDER BY ms LIMIT 1 OFFSET 3"
+        ),
+        ["/B | bad"]
+    );
+    let ppl = |text| run(crate::insights::Language::Ppl, text);
+    assert_eq!(
+        ppl("source = [lg:`g`] | where status = 200 | stats count() as n, sum(ms) as s by path"),
+        ["19.5"].map(|s| format!("/a | 2 | {s}"))
+    );
+    assert_eq!(ppl("fields path, ms | sort - ms | head 2"), ["/b | 30", "/a | 12.5"]);
+    assert_eq!(ppl("eval slow = ms > 10 | stats count() as n by slow | sort slow"), ["0 | 2", "1 | 2"]);
+    assert_eq!(ppl("dedup path | fields path | sort path"), ["/a", "/b", "/c"]);
+    assert_eq!(ppl("top 1 path"), ["/a | 2"]);
+    assert_eq!(ppl("grok path '/%{WORD:letter}' | stats count() as n by letter | sort letter | head 1"), ["a | 2"]);
+}
