@@ -15,6 +15,7 @@ mod functions;
 mod grok;
 mod groups;
 mod lexer;
+mod mining;
 mod names;
 pub mod parameters;
 pub mod parse;

@@ -22,6 +22,7 @@
 mod columns;
 mod json;
 mod lambda;
+mod several;
 #[cfg(test)]
 mod tests;
 
@@ -74,6 +75,22 @@ pub fn field<'t>(line: &'t str, path: &FieldPath) -> Option<Cow<'t, str>> {
         Some(text) => path.may_be_in(line).then(|| text.field(name))?,
         None if name.starts_with('@') => None,
         None => columns::of(line)?.field(name).map(Cow::Borrowed),
+    }
+}
+
+/// The values of several fields of a line, the line being read once.
+pub fn fields_of<'t>(line: &'t str, paths: &[FieldPath]) -> Vec<Option<Cow<'t, str>>> {
+    match (paths, json::Text::of(line)) {
+        ([_, _, ..], Some(text)) => {
+            let mut found = several::of(line, text, paths);
+            for (path, found) in paths.iter().zip(&mut found) {
+                if path.name.starts_with('@') && !path.name.starts_with("@@") {
+                    *found = field(line, path);
+                }
+            }
+            found
+        }
+        _ => paths.iter().map(|path| field(line, path)).collect(),
     }
 }
 

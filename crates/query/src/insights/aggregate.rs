@@ -98,7 +98,7 @@ impl Aggregation {
                 if let Some(number) = value.number() {
                     spread.0 += 1;
                     spread.1.add(number);
-                    spread.2.add_square(number);
+                    spread.2.add_product(number, number);
                 }
             }
             State::Extreme(kept) => return self.keep_extreme(kept, value),

@@ -1,16 +1,17 @@
 //! Commands of the tree made into steps: names resolved, constants prepared, columns to show noted.
 
 use super::aggregate::Aggregation;
-use super::ast::{Aggregate, Column, Command, Expr, JoinKind, Literal, ParsePattern, Query, SortKey};
+use super::ast::{Aggregate, Column, Command, DiffOffset, Expr, JoinKind, Literal, ParsePattern, Query, SortKey};
 use super::code::Code;
 use super::extract::{Extract, Pattern};
 use super::groups::Grouping;
+use super::mining::Mining;
 use super::names::{Names, Setting, replace_aggregates};
 use super::plan::{LookupTable, PlanError};
 use super::step::{Dedup, Join, Lookup, SortCode, Stats, Step, Table, Totals};
 use super::value::Value;
+use super::{ast, grok};
 use memchr::memmem::Finder;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,23 +29,37 @@ pub(super) struct Builder<'q> {
     pub unmasks: bool,
 }
 
-/// Columns of the results, with their slots.
+/// Names of the columns of the results.
 #[derive(Default)]
 struct Shown {
-    columns: Vec<(String, usize)>,
+    columns: Vec<String>,
     /// True when a command chose columns; those that `parse` and its like add do not count.
     is_chosen: bool,
     /// Those of the last `display`.
-    displayed: Option<Vec<(String, usize)>>,
+    displayed: Option<Vec<String>>,
 }
 
 impl Shown {
-    fn add(&mut self, columns: impl IntoIterator<Item = (String, usize)>) {
-        for (name, slot) in columns {
-            match self.columns.iter_mut().find(|(known, _)| *known == name) {
-                Some(known) => known.1 = slot,
-                None => self.columns.push((name, slot)),
-            }
+    /// All columns of a command, and no others.
+    fn only(columns: &[Column]) -> Self {
+        let mut shown = Self { is_chosen: true, ..Self::default() };
+        shown.add(names_of(columns));
+        shown
+    }
+
+    fn add(&mut self, names: impl IntoIterator<Item = String>) {
+        add_new(&mut self.columns, names);
+    }
+}
+
+fn names_of(columns: &[Column]) -> impl Iterator<Item = String> {
+    columns.iter().map(|column| column.name.clone())
+}
+
+fn add_new(known: &mut Vec<String>, names: impl IntoIterator<Item = String>) {
+    for name in names {
+        if !known.contains(&name) {
+            known.push(name);
         }
     }
 }
@@ -64,28 +79,29 @@ impl<'q> Builder<'q> {
         query.commands.iter().try_for_each(|command| self.command(command))
     }
 
-    /// The columns of the results.
+    /// The columns of the results, with their slots.
     pub fn shown(&mut self) -> Vec<(String, usize)> {
-        if let Some(displayed) = self.shown.displayed.take() {
-            return displayed;
-        }
-        let mut columns = Vec::new();
-        if !self.shown.is_chosen {
-            let slot = |name: &str| self.names.slot(name).map(|slot| (name.to_owned(), slot));
-            columns.extend(["@timestamp", "@message"].into_iter().filter_map(slot));
-        }
-        columns.append(&mut self.shown.columns);
-        columns
+        let shown = std::mem::take(&mut self.shown);
+        let names = shown.displayed.unwrap_or_else(|| {
+            let defaults = if shown.is_chosen { &[][..] } else { &["@timestamp", "@message"] };
+            let mut names: Vec<String> = defaults.iter().map(|name| (*name).to_owned()).collect();
+            add_new(&mut names, shown.columns);
+            names
+        });
+        names.into_iter().filter_map(|name| self.names.slot(&name).map(|slot| (name, slot))).collect()
     }
 
     fn command(&mut self, command: &Command) -> Result<(), PlanError> {
         match command {
             Command::Fields(columns) => {
-                let columns = self.columns(columns)?;
-                self.shown.add(columns);
+                self.columns(columns)?;
+                self.shown.add(names_of(columns));
                 self.shown.is_chosen = true;
             }
-            Command::Display(columns) => self.shown.displayed = Some(self.columns(columns)?),
+            Command::Display(columns) => {
+                self.columns(columns)?;
+                self.shown.displayed = Some(Shown::only(columns).columns);
+            }
             Command::Filter(condition) | Command::FilterIndex(condition) => {
                 let code = self.code(condition)?;
                 self.steps.push(Step::Filter(code));
@@ -122,11 +138,16 @@ impl<'q> Builder<'q> {
                     _ => None,
                 };
                 let columns: Vec<Column> = exprs.iter().filter_map(column).collect();
-                let columns = self.columns(&columns)?;
-                self.shown.add(columns);
+                self.columns(&columns)?;
+                self.shown.add(names_of(&columns));
                 self.shown.is_chosen = true;
             }
-            Command::Pattern(_) | Command::Diff(_) | Command::Anomaly => return Err(PlanError::Patterns),
+            Command::Pattern(of) => {
+                let of = self.code(of)?;
+                self.mine(Mining { of, compared: None });
+            }
+            Command::Diff(offset) => self.diff(*offset)?,
+            Command::Anomaly => return Err(PlanError::Anomaly),
         }
         Ok(())
     }
@@ -137,8 +158,8 @@ impl<'q> Builder<'q> {
     }
 
     /// Columns of `fields` and its like. A plain field needs no computing.
-    fn columns(&mut self, columns: &[Column]) -> Result<Vec<(String, usize)>, PlanError> {
-        let (mut found, mut computed) = (Vec::new(), Vec::new());
+    fn columns(&mut self, columns: &[Column]) -> Result<(), PlanError> {
+        let mut computed = Vec::new();
         for column in columns {
             let slot = match self.code(&column.value)? {
                 Code::Slot(slot) => slot,
@@ -149,37 +170,33 @@ impl<'q> Builder<'q> {
                 }
             };
             self.names.name(&column.name, slot);
-            found.push((column.name.clone(), slot));
         }
         if !computed.is_empty() {
             self.steps.push(Step::Compute(computed));
         }
-        Ok(found)
+        Ok(())
     }
 
     /// A column that is shown where no command says what to show.
     fn new_shown(&mut self, name: &str) -> usize {
         let slot = self.names.new_column();
         self.names.name(name, slot);
-        self.shown.add([(name.to_owned(), slot)]);
+        self.shown.add([name.to_owned()]);
         slot
     }
 
     fn parse(&mut self, from: &Expr, pattern: &ParsePattern) -> Result<(), PlanError> {
         let from = self.code(from)?;
-        let (names, pattern): (Vec<Cow<'_, str>>, _) = match pattern {
+        let (names, pattern) = match pattern {
             ParsePattern::Glob { texts, names } => {
                 if texts.len() != names.len() + 1 {
                     return Err(PlanError::Glob { wildcards: texts.len().saturating_sub(1), names: names.len() });
                 }
                 let finders = texts.iter().map(|text| Finder::new(text).into_owned()).collect();
-                (names.iter().map(Cow::from).collect(), Pattern::Glob(finders))
+                (names.clone(), Pattern::Glob(finders))
             }
-            ParsePattern::Regex(regex) => {
-                let (groups, names) = regex.columns().unzip();
-                (names, Pattern::Regex(regex.0.clone(), groups))
-            }
-            ParsePattern::Grok(_) => return Err(PlanError::Grok("patterns of grok are not supported".into())),
+            ParsePattern::Regex(regex) => by_groups(regex),
+            ParsePattern::Grok(pattern) => by_groups(&grok::compile(pattern).map_err(PlanError::Grok)?),
         };
         let slots = names.iter().map(|name| self.new_shown(name)).collect();
         self.steps.push(Step::Extract(Extract { from, pattern, slots }));
@@ -216,8 +233,7 @@ impl<'q> Builder<'q> {
         }
         let columns: Vec<Column> = by.iter().chain(values).cloned().collect();
         self.names.close(&columns);
-        let shown = columns.into_iter().enumerate().map(|(slot, column)| (column.name, slot));
-        self.shown = Shown { columns: shown.collect(), is_chosen: true, displayed: None };
+        self.shown = Shown::only(&columns);
         let grouping = Grouping { by: by_codes, aggregations };
         self.steps.push(Step::Stats(Arc::new(Stats { grouping, values: codes })));
         Ok(())
@@ -290,18 +306,35 @@ impl<'q> Builder<'q> {
         Ok(())
     }
 
-    fn totals(&mut self, row: Option<&str>, column: Option<&(String, Option<String>)>, fields: &[String]) {
-        let of_shown = || self.shown.displayed.as_ref().unwrap_or(&self.shown.columns);
-        let slots: Vec<usize> = if fields.is_empty() {
-            of_shown().iter().map(|(_, slot)| *slot).collect()
-        } else {
-            fields.iter().filter_map(|name| self.names.slot(name)).collect()
+    fn mine(&mut self, mining: Mining) {
+        let columns = mining.columns();
+        self.names.close(&columns);
+        self.shown = Shown::only(&columns);
+        self.steps.push(Step::Mine(mining));
+    }
+
+    /// `diff` takes the patterns of the command before it, or those of messages.
+    fn diff(&mut self, offset: DiffOffset) -> Result<(), PlanError> {
+        let of = match self.steps.pop_if(|step| matches!(step, Step::Mine(_))) {
+            Some(Step::Mine(mining)) => mining.of,
+            _ => self.code(&Expr::Field("@message".into()))?,
         };
+        if self.steps.iter().any(|step| !step.is_row_wise() && !matches!(step, Step::Sort(_))) {
+            return Err(PlanError::Diff);
+        }
+        self.mine(Mining { of, compared: Some(offset) });
+        Ok(())
+    }
+
+    fn totals(&mut self, row: Option<&str>, column: Option<&(String, Option<String>)>, fields: &[String]) {
+        let shown = self.shown.displayed.as_ref().unwrap_or(&self.shown.columns);
+        let summed: Vec<String> = if fields.is_empty() { shown.clone() } else { fields.to_vec() };
+        let slots = summed.iter().filter_map(|name| self.names.slot(name)).collect();
         let row = row.map(|name| self.new_total(name));
         let column = column.map(|(label, place)| {
-            let slot = place.as_ref().map(|name| {
-                let known = self.shown.columns.iter().find(|(known, _)| known == name).map(|(_, slot)| *slot);
-                known.unwrap_or_else(|| self.new_total(name))
+            let slot = place.as_ref().and_then(|name| {
+                let known = self.shown.columns.contains(name);
+                if known { self.names.slot(name) } else { Some(self.new_total(name)) }
             });
             (label.clone(), slot)
         });
@@ -311,10 +344,16 @@ impl<'q> Builder<'q> {
     fn new_total(&mut self, name: &str) -> usize {
         let slot = self.new_shown(name);
         if let Some(displayed) = &mut self.shown.displayed {
-            displayed.push((name.to_owned(), slot));
+            displayed.push(name.to_owned());
         }
         slot
     }
+}
+
+/// Columns by the named groups of a regular expression.
+fn by_groups(regex: &ast::Regex) -> (Vec<String>, Pattern) {
+    let (groups, names) = regex.columns().map(|(group, name)| (group, name.into_owned())).unzip();
+    (names, Pattern::Regex(regex.0.clone(), groups))
 }
 
 /// What stands for an aggregate within an expression; no query can write it.

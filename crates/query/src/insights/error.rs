@@ -2,8 +2,8 @@
 
 /// What `MalformedQueryException` says in `queryCompileError`.
 ///
-/// AWS words errors of syntax as `unexpected symbol found ( at line 1 and position 115`: lines count from 1, positions from 0 as in
-/// ANTLR, which its older texts show it is made with. Texts that are not known of AWS are ours.
+/// AWS words errors of syntax as `unexpected symbol found ( at line 1 and position 115`, where lines count from 1 and positions from 0,
+/// and the end of the query is the symbol `<EOF>`. Texts that are not known of AWS are ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct QueryError {

@@ -91,10 +91,7 @@ impl<'e, E: Event> EventRow<'e, E> {
             Some(None) => return Value::Null,
             None => {}
         }
-        let read = self.read.get_or_init(|| {
-            let line = self.event.message();
-            self.fields.iter().map(|path| log_fields::field(line, path)).collect()
-        });
+        let read = self.read.get_or_init(|| log_fields::fields_of(self.event.message(), self.fields));
         read.get(at).cloned().flatten().map_or(Value::Null, Value::Text)
     }
 }

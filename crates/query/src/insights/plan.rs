@@ -10,11 +10,13 @@
 
 use super::ast::Query;
 use super::build::Builder;
+use super::code::Code;
 use super::event::Source;
+use super::mining::Mining;
 use super::names::Setting;
 use super::push_down;
 use super::reduce::Order;
-use super::step::{Dedup, Stats, Step};
+use super::step::{Dedup, SortCode, Stats, Step};
 use super::worker::Worker;
 use super::{ast, subqueries};
 use crate::log_fields::FieldPath;
@@ -92,8 +94,10 @@ pub enum PlanError {
     JoinKey,
     #[error("a query within the query has no answer")]
     NoSubquery,
-    #[error("pattern, diff and anomaly are not supported")]
-    Patterns,
+    #[error("diff may follow only commands that look at one row at a time, and pattern")]
+    Diff,
+    #[error("anomaly is not supported")]
+    Anomaly,
 }
 
 /// A query ready to run; a clone is the same plan.
@@ -117,6 +121,7 @@ pub(super) struct Inner {
     /// Name and slot.
     pub shown: Vec<(String, usize)>,
     pub is_aggregated: bool,
+    pub range: TimeRange,
     pub limit: usize,
     pub memory_max: usize,
     /// Bytes that all workers take.
@@ -133,12 +138,13 @@ pub(super) enum Reduction {
     /// So many rows.
     First(usize),
     Distincts(Dedup),
+    Patterns(Mining),
 }
 
 impl Plan {
     /// Prepares a query.
     pub fn new(query: &Query, context: Context) -> Result<Self, PlanError> {
-        let Context { now, limit, lookups, memory_max, subqueries: answers, .. } = context;
+        let Context { now, range, limit, lookups, memory_max, subqueries: answers } = context;
         let setting =
             Setting { now: now.secs() as f64, subqueries: subqueries::of(query).into_iter().zip(answers).collect() };
         let mut builder = Builder::new(setting, &lookups);
@@ -146,13 +152,16 @@ impl Plan {
         let shown = builder.shown();
         let Builder { names, steps, unmasks, .. } = builder;
         let required = push_down::required_texts(&steps, &names);
-        let (mut prefix, order, rest) = arrange(steps);
+        let (mut prefix, keys, rest) = arrange(steps);
+        let is_time =
+            |code: &Code| matches!(code, Code::Slot(slot) if names.sources.get(*slot) == Some(&Source::Timestamp));
+        let order = Order::new(keys, is_time);
         push_down::advance_filters(&mut prefix);
         let reduction = reduction(&rest, limit);
         let is_aggregated = !names.is_open();
         let kept = kept(&rest, &shown, is_aggregated);
         let wanted_rows = match &reduction {
-            Reduction::First(count) if order.0.is_empty() && *count < usize::MAX => Some(*count),
+            Reduction::First(count) if order.is_by_time() && *count < usize::MAX => Some(*count),
             _ => None,
         };
         let mut inner = Inner {
@@ -166,6 +175,7 @@ impl Plan {
             kept,
             shown,
             is_aggregated,
+            range,
             limit,
             memory_max,
             memory: AtomicUsize::new(0),
@@ -198,12 +208,13 @@ impl Plan {
         self.0.required.clone()
     }
 
-    /// True when the newest events come first, so that reading them first ends soonest.
+    /// False when the oldest events come first in the answer, so that reading those first ends soonest.
     pub fn is_newest_first(&self) -> bool {
-        true
+        !self.0.order.is_ascending
     }
 
-    /// When the answer is the newest rows that pass, so many: a scan that reads the newest events first may stop after them.
+    /// When the answer is the first rows that pass in the order of time, so many: a scan that reads events in this order, see
+    /// `is_newest_first`, may stop when so many have passed and the last one's instant is over.
     pub fn wanted_rows(&self) -> Option<usize> {
         self.0.wanted_rows
     }
@@ -220,7 +231,20 @@ impl Plan {
 
     /// A worker, to be fed with any of the events.
     pub fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(&self.0))
+        Worker::new(Arc::clone(&self.0), false)
+    }
+
+    /// The second time range that `diff` reads. Its events go to workers of `worker_compared`.
+    pub fn compared_range(&self) -> Option<TimeRange> {
+        match &self.0.reduction {
+            Reduction::Patterns(mining) => mining.compared_range(self.0.range),
+            _ => None,
+        }
+    }
+
+    /// A worker for events of the compared range, to be finished together with the others.
+    pub fn worker_compared(&self) -> Worker {
+        Worker::new(Arc::clone(&self.0), true)
     }
 
     /// The answer, every event having been fed to one of the workers.
@@ -239,8 +263,8 @@ impl Inner {
     fn reads(&self) -> Vec<usize> {
         let mut slots = self.kept.clone();
         self.prefix.iter().for_each(|step| step.reads(&mut slots));
-        self.order.0.iter().for_each(|key| key.value.slots(&mut slots));
-        if let Reduction::Groups(_) | Reduction::Distincts(_) = self.reduction
+        self.order.keys.iter().for_each(|key| key.value.slots(&mut slots));
+        if !matches!(self.reduction, Reduction::First(_))
             && let Some(first) = self.rest.first()
         {
             first.reads(&mut slots);
@@ -270,16 +294,16 @@ impl Inner {
 
 /// Parts steps into those of one row at a time, the order of the rows, and the others. A row-wise step after a `sort` runs before
 /// it: that makes no difference.
-fn arrange(steps: Vec<Step>) -> (Vec<Step>, Order, Vec<Step>) {
-    let (mut prefix, mut order) = (Vec::new(), Order::default());
+fn arrange(steps: Vec<Step>) -> (Vec<Step>, Vec<SortCode>, Vec<Step>) {
+    let (mut prefix, mut order) = (Vec::new(), Vec::new());
     let mut steps = steps.into_iter();
     let mut rest = Vec::new();
     for step in steps.by_ref() {
         match step {
             // A later sort leaves equal rows in the order of the earlier one.
             Step::Sort(mut keys) => {
-                keys.append(&mut order.0);
-                order.0 = keys;
+                keys.append(&mut order);
+                order = keys;
             }
             step if step.is_row_wise() => prefix.push(step),
             step => {
@@ -300,6 +324,7 @@ fn reduction(rest: &[Step], limit: usize) -> Reduction {
         [Step::Skip(skipped), Step::Limit(count), ..] => Reduction::First(skipped.saturating_add(*count)),
         [Step::Skip(skipped)] => Reduction::First(skipped.saturating_add(limit)),
         [Step::Dedup(dedup), ..] => Reduction::Distincts(dedup.clone()),
+        [Step::Mine(mining), ..] => Reduction::Patterns(mining.clone()),
         _ => Reduction::First(usize::MAX),
     }
 }
@@ -307,8 +332,9 @@ fn reduction(rest: &[Step], limit: usize) -> Reduction {
 /// The slots of events that steps read which run after the rows have left them.
 fn kept(rest: &[Step], shown: &[(String, usize)], is_aggregated: bool) -> Vec<usize> {
     let mut slots = Vec::new();
-    if !matches!(rest, [Step::Stats(_), ..]) {
-        let end = rest.iter().position(|step| matches!(step, Step::Stats(_))).map_or(rest.len(), |at| at + 1);
+    let closes = |step: &Step| matches!(step, Step::Stats(_) | Step::Mine(_));
+    if !rest.first().is_some_and(closes) {
+        let end = rest.iter().position(closes).map_or(rest.len(), |at| at + 1);
         rest[..end].iter().for_each(|step| step.reads(&mut slots));
         if !is_aggregated {
             slots.extend(shown.iter().map(|(_, slot)| *slot));

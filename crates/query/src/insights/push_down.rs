@@ -69,7 +69,7 @@ fn of_condition(code: &Code, origin: &dyn Fn(usize) -> Option<Origin>) -> Vec<Cl
     let found = match code {
         Code::All(parts) => return parts.iter().flat_map(|part| of_condition(part, origin)).collect(),
         Code::Any(parts) => {
-            let best = |part: &Code| of_condition(part, origin).into_iter().max_by_key(|clause| shortest(clause));
+            let best = |part: &Code| of_condition(part, origin).into_iter().max_by_key(shortest);
             parts.iter().map(best).collect::<Option<Vec<_>>>().map(|clauses| clauses.concat())
         }
         Code::Contains { text, finder, is_negated: false } => {

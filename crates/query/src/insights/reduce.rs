@@ -22,17 +22,40 @@ impl Kept {
     }
 }
 
-/// The order of rows: that of `sort`, then the newest first.
+/// The order of rows: that of `sort`, then by time, then the last pointer first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Order(pub Vec<SortCode>);
+pub(super) struct Order {
+    pub keys: Vec<SortCode>,
+    /// The oldest come first, not the newest.
+    pub is_ascending: bool,
+}
 
 impl Order {
+    /// The order of these keys. One that is by time alone needs no keys.
+    pub fn new(keys: Vec<SortCode>, is_time: impl Fn(&Code) -> bool) -> Self {
+        match keys.as_slice() {
+            [SortCode { value, is_descending }] if is_time(value) => {
+                Self { keys: Vec::new(), is_ascending: !is_descending }
+            }
+            _ => Self { keys, is_ascending: false },
+        }
+    }
+
+    /// True when it is by time alone.
+    pub fn is_by_time(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    fn compare_times(&self, a: i64, b: i64) -> Ordering {
+        if self.is_ascending { a.cmp(&b) } else { b.cmp(&a) }
+    }
+
     fn keys<'e>(&self, row: &impl Row<'e>) -> Vec<Value<'e>> {
-        self.0.iter().map(|key| sort_key(&key.value, row)).collect()
+        self.keys.iter().map(|key| sort_key(&key.value, row)).collect()
     }
 
     fn compare_keys(&self, a: &[Value<'_>], b: &[Value<'_>]) -> Ordering {
-        let orders = self.0.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| directed(a, b, key.is_descending));
+        let orders = self.keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| directed(a, b, key.is_descending));
         orders.fold(Ordering::Equal, Ordering::then)
     }
 
@@ -40,7 +63,7 @@ impl Order {
     pub fn compare(&self, a: &Kept, b: &Kept) -> Ordering {
         let (left, right) = (&a.record, &b.record);
         self.compare_keys(&a.keys, &b.keys)
-            .then_with(|| right.at.cmp(&left.at))
+            .then_with(|| self.compare_times(left.at, right.at))
             .then_with(|| right.pointer.cmp(&left.pointer))
             .then_with(|| left.ordinal.cmp(&right.ordinal))
     }
@@ -82,7 +105,8 @@ impl First {
         }
         let keys = order.keys(row);
         if let Some(last) = &self.last {
-            let behind = order.compare_keys(&keys, &last.keys).then_with(|| last.record.at.cmp(&row.at()));
+            let behind =
+                order.compare_keys(&keys, &last.keys).then_with(|| order.compare_times(row.at(), last.record.at));
             if behind.is_gt() {
                 return 0;
             }
@@ -143,25 +167,28 @@ impl Distincts {
     ) -> isize {
         let mut key = std::mem::take(&mut self.key);
         let is_whole = key_of(&mut key, dedup, row);
-        let keep = || {
-            let keys = order.keys(row).into_iter().map(Value::into_owned).collect();
-            Kept { keys, record: Record::of(row, slots, ordinal) }
-        };
-        let grown = if is_whole {
-            match self.by_key.get_mut(&key) {
-                Some(rows) => insert(rows, keep(), dedup.keep, order),
-                None => {
-                    let kept = keep();
-                    let bytes = kept.bytes() + key.len() + 64;
-                    self.by_key.insert(key.clone(), vec![kept]);
-                    bytes as isize
-                }
+        let keys = order.keys(row);
+        let rows = if is_whole { self.by_key.get_mut(&key) } else { None };
+        if let Some(last) = rows.as_ref().filter(|rows| rows.len() >= dedup.keep).and_then(|rows| rows.last()) {
+            let behind = order.compare_keys(&keys, &last.keys);
+            if behind.then_with(|| order.compare_times(row.at(), last.record.at)).is_gt() {
+                self.key = key;
+                return 0;
             }
-        } else {
-            let kept = keep();
-            let bytes = kept.bytes() as isize;
-            self.others.push(kept);
-            bytes
+        }
+        let record = Record::of(row, slots, ordinal);
+        let kept = Kept { keys: keys.into_iter().map(Value::into_owned).collect(), record };
+        let bytes = kept.bytes();
+        let grown = match (rows, is_whole) {
+            (Some(rows), _) => insert(rows, kept, dedup.keep, order),
+            (None, true) => {
+                self.by_key.insert(key.clone(), vec![kept]);
+                (bytes + key.len() + 64) as isize
+            }
+            (None, false) => {
+                self.others.push(kept);
+                bytes as isize
+            }
         };
         self.key = key;
         grown

@@ -3,6 +3,7 @@
 use super::code::Code;
 use super::event::{Record, Row};
 use super::groups::Groups;
+use super::mining;
 use super::plan::PlanError;
 use super::reduce::{directed, key_of, sort_key};
 use super::step::{Dedup, SortCode, Stats, Step, Totals, drive};
@@ -33,6 +34,11 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) 
                 of_groups(stats, &groups)
             }
             Step::Totals(totals) => with_totals(rows, totals),
+            Step::Mine(mining) => {
+                let mut miner = mining::miner();
+                rows.iter().for_each(|row| mining.add(&mut miner, row));
+                mining.rows(miner, mining::miner())
+            }
             _ => {
                 let length = steps.iter().take_while(|step| step.is_row_wise()).count();
                 let (run, others) = steps.split_at(length);

@@ -5,6 +5,7 @@ use super::code::Code;
 use super::event::Row;
 use super::extract::Extract;
 use super::groups::{self, Grouping};
+use super::mining::Mining;
 use super::plan::PlanError;
 use super::value::Value;
 use std::collections::HashMap;
@@ -32,6 +33,7 @@ pub(super) enum Step {
     Dedup(Dedup),
     Stats(Arc<Stats>),
     Totals(Totals),
+    Mine(Mining),
 }
 
 /// One key of an order.
@@ -134,7 +136,8 @@ impl Step {
         match self {
             Self::Compute(_) | Self::Filter(_) | Self::Extract(_) => true,
             Self::Unnest { .. } | Self::Lookup(_) | Self::Join(_) => true,
-            Self::Sort(_) | Self::Limit(_) | Self::Skip(_) | Self::Dedup(_) | Self::Stats(_) | Self::Totals(_) => false,
+            Self::Sort(_) | Self::Limit(_) | Self::Skip(_) | Self::Dedup(_) => false,
+            Self::Stats(_) | Self::Totals(_) | Self::Mine(_) => false,
         }
     }
 
@@ -146,6 +149,7 @@ impl Step {
             Self::Extract(extract) => vec![&extract.from],
             Self::Lookup(Lookup { keys, .. }) | Self::Join(Join { keys, .. }) => keys.iter().collect(),
             Self::Sort(keys) => keys.iter().map(|key| &key.value).collect(),
+            Self::Mine(mining) => vec![&mining.of],
             Self::Dedup(dedup) => dedup.by.iter().collect(),
             Self::Stats(stats) => stats
                 .grouping
@@ -231,9 +235,7 @@ pub(super) fn drive<'e, R: Row<'e>>(
                 return Ok(());
             }
             // The plan ends the prefix before them.
-            Step::Sort(_) | Step::Limit(_) | Step::Skip(_) | Step::Dedup(_) | Step::Stats(_) | Step::Totals(_) => {
-                return Ok(());
-            }
+            _ => return Ok(()),
         }
     }
     if *count >= ROWS_OF_EVENT_MAX {

@@ -2,11 +2,13 @@
 
 use super::event::{Event, EventRow, Record, Row};
 use super::groups::Groups;
+use super::mining;
 use super::plan::{Answer, Inner, PlanError, Reduction};
 use super::reduce::{Distincts, First};
 use super::rows;
 use super::step::{Step, drive};
 use super::value::Value;
+use crate::log_patterns::Miner;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +20,8 @@ pub struct Worker {
     /// The plan's, with regular expressions of its own.
     prefix: Vec<Step>,
     kept: Kept,
+    /// True when its events are those that others are compared with.
+    is_compared: bool,
     fed: u64,
     matched: u64,
     /// Bytes that it takes, which are counted in the plan's.
@@ -29,16 +33,19 @@ enum Kept {
     Groups(Groups),
     First(First),
     Distincts(Distincts),
+    /// Of the time range that is asked for, and of the one that it is compared with.
+    Patterns(Box<[Miner; 2]>),
 }
 
 impl Worker {
-    pub(super) fn new(plan: Arc<Inner>) -> Self {
+    pub(super) fn new(plan: Arc<Inner>, is_compared: bool) -> Self {
         let kept = match &plan.reduction {
             Reduction::Groups(_) => Kept::Groups(Groups::default()),
             Reduction::First(keep) => Kept::First(First::new(*keep)),
             Reduction::Distincts(_) => Kept::Distincts(Distincts::default()),
+            Reduction::Patterns(_) => Kept::Patterns(Box::new([mining::miner(), mining::miner()])),
         };
-        Self { prefix: plan.prefix.clone(), plan, kept, fed: 0, matched: 0, memory: 0 }
+        Self { prefix: plan.prefix.clone(), plan, kept, is_compared, fed: 0, matched: 0, memory: 0 }
     }
 
     /// Takes an event.
@@ -47,11 +54,11 @@ impl Worker {
     ///
     /// When the rows of all workers take more memory than allowed, or one event becomes too many rows. The query has failed then.
     pub fn feed(&mut self, event: &impl Event) -> Result<(), PlanError> {
-        let Self { plan, prefix, kept, memory, .. } = self;
+        let Self { plan, prefix, kept, memory, is_compared, .. } = self;
         let mut row = EventRow::new(event, &plan.sources, &plan.fields, plan.columns);
         let mut count = 0;
         drive(prefix, &mut row, &mut count, &mut |row, ordinal| {
-            let grown = kept.add(plan, row, ordinal);
+            let grown = kept.add(plan, row, ordinal, *is_compared);
             if grown == 0 { Ok(()) } else { plan.grow(memory, grown) }
         })?;
         self.fed += 1;
@@ -59,10 +66,11 @@ impl Worker {
         Ok(())
     }
 
-    /// True when it has as many rows as the plan wants, if it was fed the newest events first.
+    /// True when it has as many rows as the plan wants, if it was fed events in the order of `Plan::is_newest_first`. Other events of
+    /// the last one's instant may still belong to the answer.
     pub fn is_full(&self) -> bool {
         match &self.plan.reduction {
-            Reduction::First(keep) => self.plan.order.0.is_empty() && self.matched >= *keep as u64,
+            Reduction::First(keep) => self.plan.order.is_by_time() && self.matched >= *keep as u64,
             _ => false,
         }
     }
@@ -88,6 +96,7 @@ impl Worker {
             plan: Arc::clone(&self.plan),
             prefix: Vec::new(),
             kept: self.kept.clone(),
+            is_compared: self.is_compared,
             fed: self.fed,
             matched: self.matched,
             memory: 0,
@@ -102,12 +111,16 @@ impl Drop for Worker {
 }
 
 impl Kept {
-    fn add<'e>(&mut self, plan: &Inner, row: &impl Row<'e>, ordinal: u32) -> isize {
+    fn add<'e>(&mut self, plan: &Inner, row: &impl Row<'e>, ordinal: u32, is_compared: bool) -> isize {
         match (self, &plan.reduction) {
             (Self::Groups(groups), Reduction::Groups(stats)) => groups.add(&stats.grouping, row) as isize,
             (Self::First(first), _) => first.add(&plan.order, &plan.kept, row, ordinal),
             (Self::Distincts(distincts), Reduction::Distincts(dedup)) => {
                 distincts.add(dedup, &plan.order, &plan.kept, row, ordinal)
+            }
+            (Self::Patterns(miners), Reduction::Patterns(mining)) => {
+                mining.add(&mut miners[usize::from(is_compared)], row);
+                0
             }
             _ => 0,
         }
@@ -121,6 +134,9 @@ impl Kept {
             (Self::First(first), Self::First(other), _) => first.merge(&plan.order, other),
             (Self::Distincts(distincts), Self::Distincts(other), Reduction::Distincts(dedup)) => {
                 distincts.merge(dedup, &plan.order, other);
+            }
+            (Self::Patterns(miners), Self::Patterns(others), _) => {
+                miners.iter_mut().zip(*others).for_each(|(miner, other)| miner.merge(other));
             }
             _ => {}
         }
@@ -147,8 +163,9 @@ impl Inner {
         match (&self.reduction, self.rest.first()) {
             (Reduction::Groups(_), _) => "stats",
             (Reduction::Distincts(_), _) => "dedup",
+            (Reduction::Patterns(_), _) => "pattern",
             (Reduction::First(_), Some(Step::Totals(_))) => "addtotals",
-            (Reduction::First(_), _) if self.order.0.is_empty() => "limit",
+            (Reduction::First(_), _) if self.order.is_by_time() => "limit",
             (Reduction::First(_), _) => "sort",
         }
     }
@@ -168,6 +185,10 @@ impl Inner {
                 (rows::of_groups(stats, &groups), &self.rest[1..])
             }
             (Some(Kept::First(first)), _) => (first.into_records(&self.order), &self.rest[..]),
+            (Some(Kept::Patterns(miners)), Reduction::Patterns(mining)) => {
+                let [found, compared] = *miners;
+                (mining.rows(found, compared), &self.rest[1..])
+            }
             (Some(Kept::Distincts(distincts)), _) => (distincts.into_records(&self.order), &self.rest[..]),
             _ => (Vec::new(), &[][..]),
         };

@@ -45,7 +45,8 @@ impl<'a> Text<'a> {
         listing.found.into_iter().map(|found| (found.name, found.value)).collect()
     }
 
-    fn walk<V: Visitor<'a>>(self, visitor: &mut V, place: V::Place) -> Option<()> {
+    /// Calls `visitor` for what it wants; `None` where the text is no object.
+    pub fn walk<V: Visitor<'a>>(self, visitor: &mut V, place: V::Place) -> Option<()> {
         let mut lexer = Lexer::new(self.text);
         walk(&mut lexer, visitor, place, 0)?;
         lexer.skip_spaces();
@@ -57,7 +58,7 @@ impl<'a> Text<'a> {
 const FRAGMENTS_MAX: usize = 64;
 
 /// What a walk over an object calls. A place is what a visitor knows of a value before it is read.
-trait Visitor<'a> {
+pub trait Visitor<'a> {
     type Place: Copy;
     /// False when nothing below the place is asked for, so that its keys need no reading.
     fn wants(&self, place: Self::Place) -> bool;

@@ -196,6 +196,20 @@ proptest! {
     }
 
     #[test]
+    fn fields_are_the_same_together_and_one_by_one(
+        value in json(),
+        before in "[a-z ]{0,5}",
+        others in prop::collection::vec("@{0,2}[a-c.]{0,4}", 0..4),
+    ) {
+        for line in [value.to_string(), format!("{before}{value}"), format!("REPORT RequestId: 1 {value}")] {
+            let names = fields(&line).into_iter().map(|(name, _)| name).chain(others.clone()).chain(["@requestId".into()]);
+            let paths: Vec<FieldPath> = names.map(|name| FieldPath::parse(&name)).collect();
+            let one_by_one: Vec<_> = paths.iter().map(|path| field(&line, path)).collect();
+            prop_assert_eq!(fields_of(&line, &paths), one_by_one, "{}", line);
+        }
+    }
+
+    #[test]
     fn no_text_panics(line in ".{0,80}", name in ".{0,10}") {
         let _ = fields(&line);
         let _ = field(&line, &FieldPath::parse(&name));

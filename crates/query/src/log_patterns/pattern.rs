@@ -6,7 +6,7 @@ use super::segments::{Element, Group, elements, group, pair};
 use super::shape::{REST, Reader, VARIES};
 use super::values::Values;
 use super::words::Words;
-use super::{Entry, Limits, Shapes};
+use super::{Entry, Limits, Miner, Shapes};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -137,12 +137,26 @@ impl Patterns {
         &self.list
     }
 
+    /// How many lines of a miner each pattern of `list` has; the miner was merged into the one whose patterns these are.
+    pub fn counts(&self, part: &Miner) -> Vec<u64> {
+        let mut counts = vec![0_u64; self.list.len()];
+        for (shape, entry) in &part.shapes {
+            if let Some(place) = self.place(shape) {
+                counts[place] = counts[place].saturating_add(entry.count);
+            }
+        }
+        counts
+    }
+
     /// Which pattern of `list` a line has: for lines that were added the one that they are in, for others the most specific
     /// one that they look like.
     pub fn template_of(&self, line: &str) -> Option<usize> {
         let mut reader = Reader::default();
         reader.read(line, self.limits.line_bytes, self.limits.words);
-        let shape = std::str::from_utf8(&reader.shape).ok()?;
+        self.place(std::str::from_utf8(&reader.shape).ok()?)
+    }
+
+    fn place(&self, shape: &str) -> Option<usize> {
         if let Some(&place) = self.by_shape.get(shape) {
             return Some(place);
         }

@@ -17,11 +17,11 @@ impl Sum {
         self.low += lost;
     }
 
-    /// Adds a number's square.
-    pub fn add_square(&mut self, number: f64) {
-        let square = number * number;
-        self.add(square);
-        let lost = square_lost(number, square);
+    /// Adds a product.
+    pub fn add_product(&mut self, a: f64, b: f64) {
+        let product = a * b;
+        self.add(product);
+        let lost = product_lost(a, b, product);
         // Numbers too large for Dekker's split are too large for decimals.
         if lost.is_finite() {
             self.add(lost);
@@ -42,18 +42,18 @@ impl Sum {
     }
 }
 
-/// The variance of so many numbers.
+/// The variance of so many numbers, given their sum and the sum of their squares.
 pub fn variance(count: u64, sum: &Sum, squares: &Sum) -> f64 {
     let count = count as f64;
-    let mean = sum.value() / count;
-    // squares - mean * sum, with the product exact.
+    // For any m: the sum of (x - m)^2 is that of x^2, less 2m times that of x, plus m^2 for each. It is least at the mean, so that
+    // it makes no difference that m is rounded.
+    let m = sum.value() / count;
     let mut rest = *squares;
-    let product = mean * sum.value();
-    rest.add(-product);
-    let lost = product_lost(mean, sum.value(), product);
-    if lost.is_finite() {
-        rest.add(-lost);
-    }
+    rest.add_product(-2.0 * m, sum.high);
+    rest.add_product(-2.0 * m, sum.low);
+    let square = m * m;
+    rest.add_product(count, square);
+    rest.add_product(count, product_lost(m, m, square));
     (rest.value() / count).max(0.0)
 }
 
@@ -63,10 +63,7 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
     (sum, (a - (sum - of_b)) + (b - of_b))
 }
 
-fn square_lost(number: f64, square: f64) -> f64 {
-    product_lost(number, number, square)
-}
-
+/// What a product lost by rounding.
 fn product_lost(a: f64, b: f64, product: f64) -> f64 {
     let ((a_high, a_low), (b_high, b_low)) = (split(a), split(b));
     a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
@@ -93,9 +90,9 @@ mod tests {
     #[test]
     fn variance_of_close_numbers_is_not_lost() {
         let (mut sum, mut squares) = (Sum::default(), Sum::default());
-        for number in [1e9 + 1.0, 1e9 + 2.0, 1e9 + 3.0] {
+        for number in [1e13 + 1.0, 1e13 + 2.0, 1e13 + 3.0] {
             sum.add(number);
-            squares.add_square(number);
+            squares.add_product(number, number);
         }
         assert!((variance(3, &sum, &squares) - 2.0 / 3.0).abs() < 1e-9);
     }

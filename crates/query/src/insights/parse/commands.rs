@@ -1,9 +1,10 @@
 //! The commands, each by its name.
 
-use super::super::ast::{Column, Command, DiffOffset, Expr, SortKey};
+use super::super::ast::{Column, Command, DiffOffset, Expr, Function, SortKey, Unit};
 use super::super::cursor::Parsed;
-use super::super::expression::Reader;
+use super::super::expression::{Reader, unit};
 use super::super::lexer::Kind;
+use super::super::vocabulary::opensearch::json_steps;
 use super::order::Order;
 
 /// Largest `limit` (user guide).
@@ -12,9 +13,9 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Commands that AWS has and this engine does not.
 #[rustfmt::skip]
-const MISSING: [&str; 15] = [
-    "accum", "appendcols", "autoregress", "cidrlookup", "estimate", "filldown", "fillmissing", "json", "logcompare",
-    "outlier", "relevantfields", "search", "sessionize", "tail", "transaction",
+const MISSING: [&str; 12] = [
+    "accum", "appendcols", "autoregress", "cidrlookup", "estimate", "filldown", "fillmissing", "outlier",
+    "relevantfields", "search", "sessionize", "tail",
 ];
 
 impl Reader<'_> {
@@ -58,6 +59,8 @@ impl Reader<'_> {
             "anomaly" => Ok(Command::Anomaly),
             "unnest" => self.unnest(),
             "expand" => self.expand(),
+            "json" => self.json(),
+            "logcompare" => self.logcompare(),
             "lookup" => self.lookup(),
             "join" => self.join(),
             "addtotals" => self.addtotals(),
@@ -90,11 +93,11 @@ impl Reader<'_> {
         Ok(Column { name, value })
     }
 
-    /// Behind `sort`; it sorts by columns, not by what is computed of them, but the text of an aggregate is a column behind `stats`.
+    /// Behind `sort`; it sorts by columns, not by what is computed of them: one that is named by the text of a call stands in backticks.
     fn sort(&mut self) -> Parsed<Command> {
         self.cursor.eat_word("by");
         let keys = self.list(|reader| {
-            let value = reader.sort_column()?;
+            let value = reader.field()?;
             let is_descending = reader.cursor.eat_word("desc");
             if !is_descending {
                 reader.cursor.eat_word("asc");
@@ -102,17 +105,6 @@ impl Reader<'_> {
             Ok(SortKey { value, is_descending })
         })?;
         Ok(Command::Sort(keys))
-    }
-
-    fn sort_column(&mut self) -> Parsed<Expr> {
-        let mark = self.cursor.mark();
-        if self.is_call() {
-            if let Ok((column @ Expr::Field(_), _)) = self.written_expression() {
-                return Ok(column);
-            }
-            self.cursor.back_to(mark);
-        }
-        self.field()
     }
 
     /// Behind `limit`. `limit any` allows any rows, so that the first will do.
@@ -154,6 +146,44 @@ impl Reader<'_> {
                 Ok(Command::Unnest { list, into })
             }
             _ => Err(self.cursor.unexpected()),
+        }
+    }
+
+    /// Behind `json`: `field=a "b.c" as d`.
+    fn json(&mut self) -> Parsed<Command> {
+        self.cursor.word("field")?;
+        self.cursor.symbol("=")?;
+        let parsed = Expr::Call(Function::JsonParse, vec![self.field()?]);
+        let token = self.cursor.peek();
+        let path = format!("$.{}", self.cursor.quoted()?);
+        let Some(steps) = json_steps(&path) else {
+            return Err(self.cursor.error(token, "the path of json cannot be read"));
+        };
+        self.cursor.word("as")?;
+        let name = self.cursor.name()?;
+        let value = Expr::Member(Box::new(parsed), steps);
+        self.scope.define(&name, &value);
+        Ok(Command::Fields(vec![Column { name, value }]))
+    }
+
+    /// Behind `logcompare`: `timeshift 7d`, a `diff` of messages with so long ago.
+    fn logcompare(&mut self) -> Parsed<Command> {
+        self.cursor.word("timeshift")?;
+        let token = self.cursor.peek();
+        self.cursor.advance();
+        let written = self.cursor.written(token);
+        let (count, name) = written.split_at(written.find(|c: char| !c.is_ascii_digit()).unwrap_or(written.len()));
+        let unit_ms = match unit(name).map(|(unit, _)| unit) {
+            Some(Unit::Second) => 1_000,
+            Some(Unit::Minute) => 60_000,
+            Some(Unit::Hour) => 60 * 60_000,
+            Some(Unit::Day) => DAY_MS,
+            Some(Unit::Week) => 7 * DAY_MS,
+            _ => return Err(self.cursor.unexpected_at(token)),
+        };
+        match count.parse::<u32>() {
+            Ok(count) if count > 0 => Ok(Command::Diff(DiffOffset::Ago(i64::from(count) * unit_ms))),
+            _ => Err(self.cursor.unexpected_at(token)),
         }
     }
 

@@ -2,6 +2,10 @@
 
 mod commands;
 mod functions;
+mod guide;
+mod mining;
+mod naive;
+mod random;
 
 pub use super::{Answer, Context, LookupTable, Plan, PlanError};
 pub use crate::insights::Event;

@@ -10,7 +10,7 @@ use super::super::parse::sides;
 const FIELD_INDEX: &str = "aws:fieldIndex";
 
 impl Reader<'_> {
-    /// `source = …` or `search source = …`, if that comes next. Conditions on indexes become commands.
+    /// `source = …` or `search source = …`, if that comes next, perhaps with a condition. Conditions become commands.
     pub(super) fn ppl_source(&mut self, commands: &mut Vec<Command>) -> Parsed<Option<Source>> {
         let has_search = self.cursor.eat_word("search");
         if !self.cursor.is_word("source") && !self.cursor.is_word("index") {
@@ -29,6 +29,10 @@ impl Reader<'_> {
             self.cursor.symbol("]")?;
         } else {
             source.groups = self.list(|reader| reader.cursor.name())?;
+        }
+        let ends = ["|", "]", ";"].iter().any(|symbol| self.cursor.is_symbol(symbol));
+        if !ends && self.cursor.peek().kind != Kind::End {
+            commands.push(Command::Filter(self.expression()?));
         }
         let names_groups = !source.groups.is_empty();
         Ok(names_groups.then_some(source))

@@ -36,6 +36,7 @@ fn sources_are_log_groups_and_indexes() {
     let cwli = "filterIndex status = 200 | filterIndex region in ['x', 'y'] | limit 1";
     assert_eq!(query.commands, parse(cwli).expect("a query").commands);
     same("where a = 1", "filter a = 1");
+    same("search source=`g` a > 1 and b = 2 | head 3", "filter a > 1 and b = 2 | limit 3");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn written(name: &str, arguments: Vec<Expr>) -> Option<Expr> {
         ("get_json_object" | "json_extract", 2) => {
             let parsed = Expr::Call(Function::JsonParse, vec![next()?]);
             let Expr::Literal(Literal::Text(path)) = next()? else { return None };
-            Expr::Member(Box::new(parsed), steps(&path)?)
+            Expr::Member(Box::new(parsed), json_steps(&path)?)
         }
         ("json", 1) => Expr::Call(Function::JsonParse, vec![next()?]),
         ("to_json" | "to_json_string", 1) => Expr::Call(Function::JsonStringify, vec![next()?]),
@@ -272,7 +272,7 @@ fn period(length: &Expr) -> Option<Expr> {
 }
 
 /// The steps of a JSON path, `$.a.b[0]`.
-fn steps(path: &str) -> Option<Vec<Step>> {
+pub fn json_steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path.strip_prefix('$')?;
     while !rest.is_empty() {

@@ -116,7 +116,7 @@ fn aggregates_behind_stats_are_columns() {
     let Some(Command::Filter(Expr::Binary(BinaryOp::And, left, _))) = commands.last() else { panic!("no filter") };
     assert_eq!(**left, binary(BinaryOp::Greater, field("avg(a)"), number(3.0)));
     let key = SortKey { value: field("count(*)"), is_descending: true };
-    let sorted = "stats count(*) by a | sort count(*) desc";
+    let sorted = "stats count(*) by a | sort `count(*)` desc";
     assert_eq!(super::commands(sorted).last(), Some(&Command::Sort(vec![key])));
 }
 
@@ -131,6 +131,16 @@ fn short_commands_are_read() {
     assert_eq!(diff("diff previousDay"), Some(Command::Diff(DiffOffset::Ago(day))));
     assert_eq!(diff("diff previousweek"), Some(Command::Diff(DiffOffset::Ago(7 * day))));
     assert_eq!(diff("diff previousMonth"), Some(Command::Diff(DiffOffset::Ago(30 * day))));
+    assert_eq!(diff("limit 1 | logcompare timeshift 2d"), Some(Command::Diff(DiffOffset::Ago(2 * day))));
+    let member = "fields jsonParse(payload) as p | fields p.user.name as n";
+    let Some(Command::Fields(columns)) = commands("json field=payload \"user.name\" as n").pop() else {
+        panic!("no fields")
+    };
+    let Some(Command::Fields(expected)) = commands(member).pop() else { panic!("no fields") };
+    let (Expr::Member(_, steps), Expr::Member(_, other)) = (&columns[0].value, &expected[0].value) else {
+        panic!("no members")
+    };
+    assert_eq!((steps, &columns[0].name), (other, &expected[0].name));
     assert_eq!(command("unnest a into b"), Command::Unnest { list: field("a"), into: "b".to_owned() });
     assert_eq!(command("expand a"), Command::Unnest { list: field("a"), into: "a".to_owned() });
     assert_eq!(command("unmask @message, a"), Command::Unmask(vec![field("@message"), field("a")]));

@@ -32,6 +32,7 @@ fn symbols_that_do_not_belong_are_named_with_their_place() {
     unexpected("filter @message like /error/i", "i", 1, 28);
     unexpected("filter @timestamp > ago(30m)", "(", 1, 23);
     unexpected("stats count(*) by bin(1d) | sort bin(1d) desc", "(", 1, 36);
+    unexpected("stats count(*) by a | sort count(*) desc", "(", 1, 32);
     unexpected("filter a in ('x')", "'x'", 1, 13);
     unexpected("filter a <> 1", "<>", 1, 9);
     unexpected("fields in", "in", 1, 7);

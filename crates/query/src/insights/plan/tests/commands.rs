@@ -314,7 +314,13 @@ fn a_scan_may_stop_when_the_newest_rows_are_the_answer() {
     assert_eq!(wanted(vec![errors(), sort(&[("x", true)]), Command::Limit(20)]), None);
     assert_eq!(wanted(vec![stats(vec![count()], &[]), Command::Limit(20)]), None);
     assert_eq!(wanted(vec![Command::Dedup { by: vec![f("x")], keep: 1 }, Command::Limit(20)]), None);
+    assert_eq!(wanted(vec![sort(&[("@timestamp", true)]), Command::Limit(20)]), Some(20));
+    assert_eq!(wanted(vec![sort(&[("@timestamp", false)]), Command::Limit(20)]), Some(20));
+    assert_eq!(wanted(vec![sort(&[("@timestamp", false), ("x", false)]), Command::Limit(20)]), None);
+    let oldest = Plan::new(&query(vec![sort(&[("@timestamp", false)])]), context()).unwrap();
+    assert!(!oldest.is_newest_first());
     let plan = Plan::new(&query(vec![Command::Limit(1)]), context()).unwrap();
+    assert!(plan.is_newest_first());
     let mut worker = plan.worker();
     assert!(!worker.is_full());
     worker.feed(&lines(&["a"])[0]).unwrap();

@@ -28,6 +28,7 @@ fn numbers() {
     assert_eq!(value(call(F::Round, vec![n(1.2345), n(2.0)])), "1.23");
     use BinaryOp as B;
     assert_eq!(value(binary(n(2.0), B::Power, n(3.0))), "8");
+    assert_eq!(value(binary(f("a"), B::Multiply, f("a"))), "12.25");
     assert_eq!(value(binary(n(10.0), B::Remainder, n(3.0))), "1");
     assert_eq!(value(binary(n(1.0), B::Divide, n(0.0))), "-");
     assert_eq!(value(binary(f("a"), B::Add, n(1.0))), "-2.5");
