@@ -131,7 +131,7 @@ pub(super) async fn sourced(watch: &Watch, scope: &Scope, source: &Source) -> Re
         return named(watch, scope, &names?).await;
     }
     let mut found = Vec::new();
-    if !source.accounts.is_empty() && !source.accounts.contains(scope.account) {
+    if !source.accounts.is_empty() && !source.accounts.contains(&scope.account) {
         return Ok(found);
     }
     let mut after = String::new();

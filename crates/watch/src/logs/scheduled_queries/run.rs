@@ -132,14 +132,9 @@ async fn outcome(watch: &Watch, scope: &Scope, document: &Document, at: Timestam
 
 /// Makes or replaces a lookup table.
 async fn deliver(watch: &Watch, scope: &Scope, table: &TableDestination, answer: &Answer) -> Delivered {
-    let made = lookup_tables::replace(
-        watch,
-        scope,
-        &table.name,
-        table.description.clone(),
-        table.kms_key_id.clone(),
-        &answer.to_csv(),
-    );
+    let body = answer.to_csv();
+    let made =
+        lookup_tables::replace(watch, scope, &table.name, table.description.clone(), table.kms_key_id.clone(), &body);
     match made.await {
         Ok(arn) => {
             Delivered { destination: table.name.clone(), status: "COMPLETE".into(), processed: Some(arn), error: None }
