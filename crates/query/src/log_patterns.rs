@@ -123,6 +123,11 @@ impl Miner {
         }
     }
 
+    /// Bytes that it takes, about.
+    pub fn bytes(&self) -> usize {
+        self.shapes.len() * (size_of::<Entry>() + 256) + self.value_bytes
+    }
+
     /// Lines that were added.
     pub fn lines(&self) -> u64 {
         self.shapes.values().map(|entry| entry.count).fold(0, u64::saturating_add)

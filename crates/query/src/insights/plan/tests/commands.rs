@@ -1,6 +1,7 @@
 //! One command at a time, then several.
 
 use super::*;
+use crate::insights::Worker;
 
 fn web() -> Vec<Line> {
     lines(&[
@@ -358,12 +359,14 @@ fn messages_contain_what_filters_ask_for() {
 #[test]
 fn memory_is_bounded_over_all_workers() {
     let context = Context { memory_max: 10_000, ..context() };
-    let many: Vec<String> = (0..1_000).map(|i| format!("{{\"k\":\"{i}\"}}")).collect();
+    let many: Vec<String> =
+        (0..1_000).map(|i| format!("{{\"k\":\"{i}\",\"w\":\"{}\"}}", "xyz".repeat(i % 100))).collect();
     let many = lines(&many.iter().map(String::as_str).collect::<Vec<_>>());
     for (commands, name) in [
         (vec![stats(vec![count()], &["k"])], "stats"),
         (vec![sort(&[("k", false)])], "sort"),
         (vec![Command::Dedup { by: vec![f("k")], keep: 1 }], "dedup"),
+        (vec![Command::Pattern(f("@message"))], "pattern"),
     ] {
         let plan = Plan::new(&query(commands), context.clone()).unwrap();
         let (mut a, mut b) = (plan.worker(), plan.worker());
@@ -379,6 +382,14 @@ fn memory_is_bounded_over_all_workers() {
         ["999", "998", "997"],
         "the others are dropped in time"
     );
+}
+
+#[test]
+fn plans_go_to_threads() {
+    fn goes<T: Send + 'static>() {}
+    fn is_shared<T: Send + Sync + 'static>() {}
+    goes::<Worker>();
+    is_shared::<Plan>();
 }
 
 #[test]
