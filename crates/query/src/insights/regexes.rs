@@ -190,6 +190,12 @@ impl Spelling<'_> {
             '1'..='9' | 'k' | 'G' => return Err(format!("\\{c} is not supported in regular expressions")),
             _ if c.is_ascii_alphanumeric() => {
                 self.spelled.extend(['\\', c]);
+                let has_braces = matches!(c, 'p' | 'P' | 'x' | 'u' | 'U') && self.rest().starts_with('{');
+                if let Some(end) = self.rest().find('}').filter(|_| has_braces) {
+                    let until = self.at + end + 1;
+                    self.spelled.push_str(&self.source[self.at..until]);
+                    self.at = until;
+                }
                 return Ok(());
             }
             _ => {

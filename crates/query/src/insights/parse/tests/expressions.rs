@@ -137,6 +137,7 @@ fn regular_expressions_are_spelled_anew() {
         (r"^${local.name}", r"^$\{local.name}"),
         (r"(?<@id>\d+)(?:x)(y)", r"(?<_[at]id>[0-9]+)(?:x)(y)"),
         (r"\d+\Z", r"[0-9]+(?:\n?\z)"),
+        (r"\p{Lu}[\P{L}x]\x{41}\pN{2}", r"\p{Lu}[\P{L}x]\x{41}\pN{2}"),
     ];
     for (written, spelled) in pairs {
         assert_eq!(condition(&format!("a like /{written}/")), like(spelled, false), "{written}");
