@@ -133,11 +133,11 @@ fn may_vary(words: &Words, template: &Template, place: usize, values: &[WordId])
         let kind = words.kind(word);
         at != place && kind.has_letters && !kind.varies
     };
-    let capitals = values.iter().filter(|&&value| words.kind(value).is_capital).count();
+    let messages = values.iter().filter(|&&value| words.kind(value).is_message).count();
     let needed = match template.iter().enumerate().filter(constant).count() {
         0 => return false,
         1 => VALUES_MIN_OF_ONE,
-        _ if capitals * 2 >= values.len() => VALUES_MIN_OF_ONE,
+        _ if messages * 2 >= values.len() => VALUES_MIN_OF_ONE,
         2 => VALUES_MIN_OF_TWO,
         _ => VALUES_MIN,
     };
@@ -147,7 +147,7 @@ fn may_vary(words: &Words, template: &Template, place: usize, values: &[WordId])
 /// True when one of the words varies already and the others may be values of the same.
 fn has_variable(kinds: impl Iterator<Item = Kind> + Clone) -> bool {
     kinds.clone().any(|kind| kind.varies)
-        && kinds.filter(|kind| !kind.varies).all(|kind| kind.has_letters && (kind.has_slot || !kind.is_capital))
+        && kinds.filter(|kind| !kind.varies).all(|kind| kind.has_letters && (kind.has_slot || !kind.is_message))
 }
 
 /// The contexts with two members or more, largest first.

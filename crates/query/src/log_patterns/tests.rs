@@ -18,11 +18,11 @@ fn shape(line: &str) -> String {
     let mut reader = Reader::default();
     reader.read(line, 1_500, 256);
     assert_eq!(
-        reader.shape.iter().filter(|&&b| b <= 1).count(),
+        reader.shape.iter().filter(|&&b| b < 2).count(),
         reader.slots.len(),
         "one slot for each place that varies"
     );
-    String::from_utf8(reader.shape).expect("UTF-8").replace('\0', "*").replace('\u{1}', "…")
+    String::from_utf8(reader.shape).expect("UTF-8").replace('\0', "*").replace('\u{1}', "…").replace('\u{2}', "~")
 }
 
 fn slots(line: &str) -> Vec<&str> {
@@ -47,9 +47,11 @@ fn what_surely_varies_is_taken_out() {
         ("free 5.2 KB, used -3 ms and 2 cats", "free *, used * and * cats"),
         ("at Fri Jun 17 07:07:00 2005 UTC", "at * * * * * *"),
         ("Mar is a name", "Mar is a name"),
+        ("[Sun Dec 04 04:47:44 2005] [notice]", "[* * * * *] [notice]"),
+        ("{\"a\":1,\"b\":[\"x\",\"y\"],\"c\":{\"d\":2,e}}", "{\"a\":*, ~\"b\":[\"x\", ~\"y\"], ~\"c\":{\"d\":*,e}}"),
         ("  many   spaces\there\n", "many spaces here"),
         ("", ""),
-        ("\0 \u{1}", "* *"),
+        ("\0 \u{1} a,\u{2}", "* * *"),
         ("größe 5 straße", "größe * straße"),
         ("threshold......12 //a//b1", "threshold......* *"),
         ("-1 - -- -x", "* - -- -x"),
@@ -145,6 +147,27 @@ fn words_of_messages_do_not_vary() {
     }
     let verbs = ["boot (command 1)", "wait (command 2)", "halt (command 3)"];
     assert_eq!(mined(&verbs).list().len(), 3, "little else is constant");
+}
+
+#[test]
+fn json_has_patterns_with_spaces_and_without() {
+    let spaced =
+        |user: &str| format!("{{\"level\": \"info\", \"user\": \"{user}\", \"status\": 200, \"did\": \"log in\"}}");
+    let tight = |user: &str| spaced(user).replace(": ", ":").replace(", ", ",");
+    let expected = "{\"level\":\"info\",\"user\":\"<User-1>\",\"status\":<Status-2>,\"did\":\"log in\"}";
+    let lines = ["ann", "bea", "cleo"].map(tight);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(named(&lines), [expected]);
+    let patterns = mined(&lines);
+    let pattern = &patterns.list()[0];
+    assert!(Regex::new(&pattern.regex).expect("a regex").is_match(&tight("dora").replace(',', ", ")));
+    assert_eq!(pattern.severity, Severity::Info);
+    let lines = ["ann", "bea", "cleo"].map(spaced);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(named(&lines), [expected.replace(':', ": ").replace(',', ", ")]);
+    let levels = ["debug", "info", "warn", "error"].map(|level| tight("ann").replace("info", level));
+    let levels: Vec<&str> = levels.iter().map(String::as_str).collect();
+    assert_eq!(mined(&levels).list().len(), 4, "levels do not vary");
 }
 
 #[test]
@@ -249,6 +272,7 @@ fn line() -> impl Strategy<Value = String> {
         "10\\.0\\.0\\.[0-9]",
         "/[a-c]/[a-c0-9]{1,2}",
         "[a-c]=[a-c0-9]{1,2}",
+        "\\{?(\"[ab]\":(\"[a-c]\"|[0-9]),?){1,3}\\}?",
         "\\([0-9]?\\)",
         "(Fri|Jun|UTC)",
         "\\PC{0,3}",
