@@ -95,6 +95,49 @@ fn the_example_of_the_guide() {
 }
 
 #[test]
+fn a_log_of_many_kinds() {
+    let lines: Vec<String> = (0..40_u64)
+        .map(|n| {
+            let time = format!("2024-05-01T10:{:02}:00.{:03}Z", n, n * 7);
+            let host = ["alpha", "beta", "gamma", "delta"][n as usize % 4];
+            match n % 5 {
+                0 => format!("{time} INFO [main] server {host} accepted connection from 10.0.{n}.1:{}", 4_000 + n),
+                1 => format!(
+                    "{time} WARN [pool-1-thread-{n}] slow query took {} ms: SELECT on table {host}_orders",
+                    n * 13
+                ),
+                2 => format!("{time} ERROR [main] payment {n}f3a-{n} failed: card declined (code={})", n % 3),
+                3 => format!("{time} ERROR [main] payment {n}f3a-{n} failed: timeout after {} s (code={})", n, n % 3),
+                _ => format!("{{\"time\":\"{time}\",\"level\":\"info\",\"host\":\"{host}\",\"ms\":{n}}}"),
+            }
+        })
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let patterns = mined(&lines);
+    let shown: Vec<_> =
+        patterns.list().iter().map(|pattern| (pattern.severity, pattern.count, pattern.named())).collect();
+    let expected = [
+        (Severity::Error, 8, "<Timestamp-1> ERROR [main] payment <Token-2> failed: card declined (code=<Code-3>)"),
+        (
+            Severity::Error,
+            8,
+            "<Timestamp-1> ERROR [main] payment <Token-2> failed: timeout after <Number-3> (code=<Code-4>)",
+        ),
+        (Severity::Info, 8, "<Timestamp-1> INFO [main] server <Token-2> accepted connection from <IPAddress-3>"),
+        (Severity::Warning, 8, "<Timestamp-1> WARN [<Token-2>] slow query took <Number-3>: SELECT on table <Token-4>"),
+        (Severity::Info, 8, "{\"time\":\"<Timestamp-1>\",\"level\":\"info\",\"host\":\"<Host-2>\",\"ms\":<Ms-3>}"),
+    ];
+    let expected = expected.map(|(severity, count, text)| (severity, count, text.to_owned()));
+    assert_eq!(shown, expected);
+    let Token::Dynamic(host) = &patterns.list()[2].tokens[2] else { panic!("the host varies") };
+    assert_eq!(host.inferred_name(), "Token-2");
+    assert_eq!(
+        host.values.as_ref().map(|values| values.iter().map(|(_, count)| *count).collect()),
+        Some(vec![2, 2, 2, 2])
+    );
+}
+
+#[test]
 fn a_word_with_several_values_varies() {
     let user = |name: &str| format!("session closed for user {name}");
     let lines: Vec<String> = ["alice", "bob", "carol"].map(user).into();
