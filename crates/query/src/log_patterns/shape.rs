@@ -1,8 +1,10 @@
 //! The shape of a line: its text with what surely varies taken out, found in one pass over the bytes.
 //!
-//! Words are parted by ASCII white space, and after a comma before `"`, `{` or `[`, as in JSON without spaces. What surely varies: a run of letters, digits, `_` and joiners (`.` `/` `-` …) that
-//! has a digit; a path; eight or more letters that are all hex digits; names of days, months and time zones beside such. A
-//! number's unit belongs to it (`5.2 KB`). A key before a colon does not (`size:12`).
+//! Words are parted by ASCII white space, and after a comma before `"`, `{` or `[`, as in JSON without spaces.
+//!
+//! What surely varies: a run of letters, digits, `_` and joiners (`.` `/` `-` …) that has a digit; a path; eight or more letters
+//! that are all hex digits; names of days, months and time zones beside such. A number's unit belongs to it (`5.2 KB`). A key
+//! before a colon does not (`size:12`).
 
 /// Stands for what varies within a word of a shape. Lines that contain it, `REST` or `TIGHT` are no trouble: they count as digits.
 pub const VARIES: char = '\0';
