@@ -1,4 +1,9 @@
 //! CloudWatch Logs Insights: queries over log events, in three languages that are read into one tree and run by one engine.
+//!
+//! Reading: `parse`, `sql` and `ppl` make the tree of `ast`. Running: `build` makes steps of its commands, with names resolved
+//! (`names`) and expressions prepared (`code`, `functions`); `plan` says what runs where; a `worker` takes events through the steps
+//! that look at one row at a time (`event`, `step`) and keeps groups (`groups`, `aggregate`), first rows (`reduce`) or patterns
+//! (`mining`); `rows` runs the other steps when all events have been read.
 
 mod aggregate;
 pub mod ast;

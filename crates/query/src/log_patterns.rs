@@ -16,6 +16,8 @@
 //!    shapes that differ in several words, when all of these are rare and have many values.
 //! 3. Shapes whose constant words are the same are one pattern, however many varying words stand between them.
 //!
+//! `bench patterns` scores this on the Loghub sets; see `docs/benchmarks.md`.
+//!
 //! The result does not depend on the order of lines as long as the shapes fit (`Limits::shapes`); then shapes are replaced by
 //! their patterns, and after that the rarest are given up into one pattern that matches everything.
 
@@ -121,6 +123,11 @@ impl Miner {
         if self.shapes.len() > self.limits.shapes {
             self.compact();
         }
+    }
+
+    /// Bytes that it takes, about.
+    pub fn bytes(&self) -> usize {
+        self.shapes.len() * (size_of::<Entry>() + 256) + self.value_bytes
     }
 
     /// Lines that were added.

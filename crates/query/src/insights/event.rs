@@ -69,6 +69,10 @@ impl Source {
     }
 }
 
+/// Most bytes that the computed columns of a row may take; a column that would take more is missing. A query has room for some
+/// hundred columns, each twice as long as the one before.
+const COLUMNS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The row of one event, read as far as it is asked for.
 pub(super) struct EventRow<'e, E> {
     event: &'e E,
@@ -77,12 +81,14 @@ pub(super) struct EventRow<'e, E> {
     /// The fields, once one of them had to be read out of the message.
     read: OnceCell<Vec<Option<Cow<'e, str>>>>,
     columns: Vec<Value<'e>>,
+    /// Bytes of the columns.
+    bytes: usize,
 }
 
 impl<'e, E: Event> EventRow<'e, E> {
     /// With all columns missing.
     pub fn new(event: &'e E, sources: &'e [Source], fields: &'e [FieldPath], columns: usize) -> Self {
-        Self { event, sources, fields, read: OnceCell::new(), columns: vec![Value::Null; columns] }
+        Self { event, sources, fields, read: OnceCell::new(), columns: vec![Value::Null; columns], bytes: 0 }
     }
 
     fn field(&self, at: usize) -> Value<'e> {
@@ -115,7 +121,10 @@ impl<'e, E: Event> Row<'e> for EventRow<'e, E> {
         if let Some(Source::Column(column)) = self.sources.get(at)
             && let Some(place) = self.columns.get_mut(*column)
         {
-            *place = value;
+            self.bytes -= text_bytes(place);
+            let bytes = text_bytes(&value);
+            *place = if self.bytes + bytes > COLUMNS_BYTES_MAX { Value::Null } else { value };
+            self.bytes += text_bytes(place);
         }
     }
 
@@ -125,6 +134,14 @@ impl<'e, E: Event> Row<'e> for EventRow<'e, E> {
 
     fn pointer(&self) -> Cow<'e, str> {
         Cow::Owned(self.event.pointer())
+    }
+}
+
+/// Bytes of a text of its own. JSON is no longer than the event that it was read from.
+fn text_bytes(value: &Value<'_>) -> usize {
+    match value {
+        Value::Text(Cow::Owned(text)) => text.capacity(),
+        _ => 0,
     }
 }
 

@@ -46,11 +46,13 @@ impl Mining {
         Some(TimeRange::new(Timestamp(range.start.0.saturating_sub(back)), Timestamp(range.end.0.saturating_sub(back))))
     }
 
-    /// Adds a row.
-    pub fn add<'e>(&self, miner: &mut Miner, row: &impl Row<'e>) {
+    /// Adds a row; the result is by how many bytes the miner grew, or shrank.
+    pub fn add<'e>(&self, miner: &mut Miner, row: &impl Row<'e>) -> isize {
+        let before = miner.bytes() as isize;
         if let Some(text) = self.of.value(row).text() {
             miner.add(&text, row.at(), 1);
         }
+        miner.bytes() as isize - before
     }
 
     /// The rows of what was found, in the time range that is asked for and in the one that it is compared with.

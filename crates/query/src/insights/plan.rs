@@ -20,7 +20,7 @@ use super::step::{Dedup, SortCode, Stats, Step};
 use super::worker::Worker;
 use super::{ast, subqueries};
 use crate::log_fields::FieldPath;
-use model::{TimeRange, Timestamp};
+use model::{Classify, ErrorKind, TimeRange, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -98,6 +98,16 @@ pub enum PlanError {
     Diff,
     #[error("anomaly is not supported")]
     Anomaly,
+}
+
+impl Classify for PlanError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            PlanError::NoTable(_) => ErrorKind::NotFound,
+            PlanError::NoSubquery => ErrorKind::Bug,
+            _ => ErrorKind::Invalid,
+        }
+    }
 }
 
 /// A query ready to run; a clone is the same plan.

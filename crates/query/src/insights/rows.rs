@@ -36,7 +36,9 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) 
             Step::Totals(totals) => with_totals(rows, totals),
             Step::Mine(mining) => {
                 let mut miner = mining::miner();
-                rows.iter().for_each(|row| mining.add(&mut miner, row));
+                for row in &rows {
+                    mining.add(&mut miner, row);
+                }
                 mining.rows(miner, mining::miner())
             }
             _ => {

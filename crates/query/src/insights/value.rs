@@ -1,8 +1,8 @@
 //! `Value`: what an expression of a query comes to, and how values are compared, put in order and printed.
 //!
 //! Fields of events are texts; a text that is written as a number counts as one wherever a number is asked for. Where AWS says
-//! nothing: two values are compared as numbers when both are numbers, and else as texts; comparing with a missing value is
-//! false. Numbers are printed as in the samples of AWS's guide, with at most four decimals (`122.0703`), truths as 1 and 0.
+//! nothing: two values are compared as numbers when both are numbers, and else as texts, a time with the text of one as times;
+//! comparing with a missing value is false. Numbers are printed as in the samples of AWS's guide, with at most four decimals (`122.0703`), truths as 1 and 0.
 
 use super::calendar;
 use std::borrow::Cow;
@@ -142,10 +142,22 @@ impl<'e> Value<'e> {
             }
             _ => {}
         }
-        if let Some(a) = self.number()
-            && let Some(b) = other.number()
-        {
+        let (a, b) = (self.number(), other.number());
+        if let (Some(a), Some(b)) = (a, b) {
             return a.partial_cmp(&b);
+        }
+        match (self, other) {
+            (Self::Time(a), Value::Text(text)) => {
+                if let Some(b) = model::Timestamp::parse_iso(text) {
+                    return Some(a.cmp(&b.0));
+                }
+            }
+            (Self::Text(text), Value::Time(b)) => {
+                if let Some(a) = model::Timestamp::parse_iso(text) {
+                    return Some(a.0.cmp(b));
+                }
+            }
+            _ => {}
         }
         Some(self.text()?.cmp(&other.text()?))
     }

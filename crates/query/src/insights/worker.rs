@@ -119,8 +119,7 @@ impl Kept {
                 distincts.add(dedup, &plan.order, &plan.kept, row, ordinal)
             }
             (Self::Patterns(miners), Reduction::Patterns(mining)) => {
-                mining.add(&mut miners[usize::from(is_compared)], row);
-                0
+                mining.add(&mut miners[usize::from(is_compared)], row)
             }
             _ => 0,
         }

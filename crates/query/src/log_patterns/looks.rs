@@ -1,7 +1,7 @@
 //! Finds the pattern of a line whose shape is not known.
 
 use super::segments::Element;
-use super::shape::VARIES;
+use super::shape::{TIGHT, VARIES};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ impl Looks {
         for (pattern, elements) in patterns.enumerate() {
             let words = elements.iter().filter_map(Element::text);
             looks.constant.push(words.map(|word| word.bytes().filter(|&b| b != VARIES as u8).count()).sum());
-            let length = (!elements.contains(&Element::Gap)).then_some(elements.len());
+            let length = elements.iter().all(|element| element.text().is_some()).then_some(elements.len());
             let before_gap = elements.iter().map_while(Element::text).enumerate();
             match before_gap.into_iter().find(|(_, word)| !word.contains(VARIES)) {
                 Some((place, word)) => looks.anchored.entry((length, place, word.into())).or_default().push(pattern),
@@ -53,7 +53,7 @@ fn has_look(elements: &[Element], words: &[&str]) -> bool {
     let mut retry: Option<(usize, usize)> = None;
     while word < words.len() || element < elements.len() {
         match elements.get(element) {
-            Some(Element::Gap) => {
+            Some(Element::Gap { .. }) => {
                 element += 1;
                 retry = Some((element, word));
                 continue;
@@ -73,7 +73,8 @@ fn has_look(elements: &[Element], words: &[&str]) -> bool {
 }
 
 fn word_has_look(pattern: &str, word: &str) -> bool {
-    let mut parts = pattern.split(VARIES);
+    let word = word.trim_start_matches(TIGHT);
+    let mut parts = pattern.trim_start_matches(TIGHT).split(VARIES);
     let Some(mut rest) = parts.next().and_then(|first| word.strip_prefix(first)) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
     for part in parts {

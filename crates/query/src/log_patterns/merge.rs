@@ -90,15 +90,19 @@ fn common_word(words: &mut Words, values: &[WordId]) -> WordId {
 /// place beside the most frequent word of its template, and what is left is most of the template and that of many.
 fn sweep(words: &mut Words, templates: &[Template]) -> Moved {
     let is_constant = |words: &Words, word: WordId| words.kind(word).has_letters && !words.kind(word).varies;
-    let mut frequencies: HashMap<(usize, usize, WordId), usize, FixedState> = HashMap::default();
-    for template in templates {
-        for (place, &word) in template.iter().enumerate() {
-            *frequencies.entry((template.len(), place, word)).or_default() += 1;
-        }
-    }
+    let occurrence = |template: &Template, place: usize| {
+        (template.len() as u64) << 48 | (place as u64) << 32 | u64::from(template[place])
+    };
+    let mut occurrences: Vec<u64> =
+        templates.iter().flat_map(|template| (0..template.len()).map(|place| occurrence(template, place))).collect();
+    occurrences.sort_unstable();
     let mut groups: HashMap<Template, Vec<&Template>, FixedState> = HashMap::default();
     for template in templates {
-        let frequency = |place: usize| frequencies[&(template.len(), place, template[place])];
+        let frequency = |place: usize| {
+            let wanted = occurrence(template, place);
+            let begin = occurrences.partition_point(|&other| other < wanted);
+            occurrences[begin..].partition_point(|&other| other == wanted)
+        };
         let constants: Vec<usize> = (0..template.len()).filter(|&at| is_constant(words, template[at])).collect();
         let most = constants.iter().map(|&place| frequency(place)).max().unwrap_or_default();
         let rare: Vec<usize> = constants.iter().copied().filter(|&place| frequency(place) * 2 < most).collect();
@@ -133,11 +137,11 @@ fn may_vary(words: &Words, template: &Template, place: usize, values: &[WordId])
         let kind = words.kind(word);
         at != place && kind.has_letters && !kind.varies
     };
-    let capitals = values.iter().filter(|&&value| words.kind(value).is_capital).count();
+    let messages = values.iter().filter(|&&value| words.kind(value).is_message).count();
     let needed = match template.iter().enumerate().filter(constant).count() {
         0 => return false,
         1 => VALUES_MIN_OF_ONE,
-        _ if capitals * 2 >= values.len() => VALUES_MIN_OF_ONE,
+        _ if messages * 2 >= values.len() => VALUES_MIN_OF_ONE,
         2 => VALUES_MIN_OF_TWO,
         _ => VALUES_MIN,
     };
@@ -147,26 +151,29 @@ fn may_vary(words: &Words, template: &Template, place: usize, values: &[WordId])
 /// True when one of the words varies already and the others may be values of the same.
 fn has_variable(kinds: impl Iterator<Item = Kind> + Clone) -> bool {
     kinds.clone().any(|kind| kind.varies)
-        && kinds.filter(|kind| !kind.varies).all(|kind| kind.has_letters && (kind.has_slot || !kind.is_capital))
+        && kinds.filter(|kind| !kind.varies).all(|kind| kind.has_letters && (kind.has_slot || !kind.is_message))
 }
 
 /// The contexts with two members or more, largest first.
 fn contexts(templates: &[Template]) -> Vec<Context> {
     // A template's hash is a sum over its words, so that the hash without one word is a subtraction.
-    let mut members: HashMap<(u64, usize), Vec<usize>, FixedState> = HashMap::default();
+    let mut places: Vec<(u64, u32, u32)> = Vec::new();
     for (index, template) in templates.iter().enumerate() {
         let whole = template
             .iter()
             .enumerate()
             .fold(mix(template.len() as u64), |sum, (at, &word)| sum.wrapping_add(word_hash(at, word)));
-        for (place, &word) in template.iter().enumerate() {
-            members.entry((whole.wrapping_sub(word_hash(place, word)), place)).or_default().push(index);
-        }
+        let without = |(place, &word)| (whole.wrapping_sub(word_hash(place, word)), place as u32, index as u32);
+        places.extend(template.iter().enumerate().map(without));
     }
-    let mut contexts: Vec<Context> = members
-        .into_iter()
-        .filter(|(_, members)| members.len() > 1)
-        .map(|((_, place), members)| Context { place, members })
+    places.sort_unstable();
+    let mut contexts: Vec<Context> = places
+        .chunk_by(|a, b| (a.0, a.1) == (b.0, b.1))
+        .filter(|same| same.len() > 1)
+        .map(|same| Context {
+            place: same[0].1 as usize,
+            members: same.iter().map(|&(_, _, index)| index as usize).collect(),
+        })
         .collect();
     contexts.sort_by(|a, b| {
         b.members.len().cmp(&a.members.len()).then_with(|| (a.place, &a.members).cmp(&(b.place, &b.members)))

@@ -46,7 +46,7 @@ impl Severity {
     }
 
     /// By a keyword in any case; those that are everyday words are left out.
-    fn of_keyword(word: &str) -> Self {
+    pub fn of_keyword(word: &str) -> Self {
         const KEYWORDS: [(&str, Severity); 7] = [
             ("fatal", Severity::Fatal),
             ("error", Severity::Error),

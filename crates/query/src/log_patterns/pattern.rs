@@ -3,7 +3,7 @@
 use super::looks::Looks;
 use super::names::{Severity, name, severity};
 use super::segments::{Element, Group, elements, group, pair};
-use super::shape::{REST, Reader, VARIES};
+use super::shape::{REST, Reader, TIGHT, VARIES};
 use super::values::Values;
 use super::words::Words;
 use super::{Entry, Limits, Miner, Shapes};
@@ -16,7 +16,7 @@ use std::fmt::Write;
 pub struct Pattern {
     /// 32 hex digits that depend on `template` only.
     pub id: String,
-    /// The text, `<*>` for each dynamic token, words parted by one space: `@pattern`.
+    /// The text, `<*>` for each dynamic token, words parted by one space at most: `@pattern`.
     pub template: String,
     /// Static and dynamic tokens; in order they are the template.
     pub tokens: Vec<Token>,
@@ -196,7 +196,7 @@ fn parts(shapes: &Shapes, limits: Limits) -> Vec<Part<'_>> {
 /// Of each pattern a shape that stands for all of its lines.
 pub fn shapes_of_patterns(shapes: &Shapes, limits: Limits) -> Vec<(Box<str>, Entry)> {
     let shape = |elements: &[Element]| {
-        let words: Vec<&str> = elements.iter().map(|element| element.text().unwrap_or("\u{1}")).collect();
+        let words: Vec<&str> = elements.iter().map(Element::shape).collect();
         words.join(" ").into()
     };
     parts(shapes, limits).into_iter().map(|part| (shape(&part.elements), part.entry)).collect()
@@ -216,12 +216,12 @@ fn values(
         first.push(total);
         total += match element {
             Element::Word(text) => slots(text),
-            Element::Gap => 1,
+            Element::Gap { .. } => 1,
         };
     }
     let mut all = vec![Values::default(); total];
     for (element, &at) in elements.iter().zip(&first) {
-        if *element == Element::Gap {
+        if element.text().is_none() {
             all[at] = Values::too_many();
         }
     }
@@ -247,6 +247,7 @@ fn values(
 /// The values of the tokens of a pattern's word that a shape's word has.
 fn of_tokens(pattern: &str, word: &str, own: &[&Values], count: u64) -> Vec<Values> {
     let own = || own.iter().map(|values| (*values).clone());
+    let (pattern, word) = (pattern.trim_start_matches(TIGHT), word.trim_start_matches(TIGHT));
     if pattern == word {
         return own().collect();
     }
@@ -288,13 +289,13 @@ fn tokens(elements: &[Element], values: &[Values]) -> Vec<Token> {
         tokens.push(Token::Dynamic(Dynamic { position, name, values: values.and_then(Values::counted) }));
     };
     for (at, element) in elements.iter().enumerate() {
-        if at > 0 {
+        if at > 0 && !element.is_tight() {
             literal.push(' ');
         }
         match element {
-            Element::Gap => dynamic(&mut literal, &mut tokens),
+            Element::Gap { .. } => dynamic(&mut literal, &mut tokens),
             Element::Word(text) => {
-                for (at, part) in text.split(VARIES).enumerate() {
+                for (at, part) in text.trim_start_matches(TIGHT).split(VARIES).enumerate() {
                     if at > 0 {
                         dynamic(&mut literal, &mut tokens);
                     }
@@ -313,12 +314,14 @@ fn regex(elements: &[Element], values: &[Values]) -> String {
     let mut regex = String::from("^");
     let mut values = values.iter();
     for (at, element) in elements.iter().enumerate() {
-        let after_gap = at > 0 && elements[at - 1] == Element::Gap;
+        let after_gap = at > 0 && elements[at - 1].text().is_none();
         let is_last = at + 1 == elements.len();
+        let tight_after = elements.get(at + 1).is_some_and(Element::is_tight);
         match element {
-            Element::Gap => {
+            Element::Gap { tight } => {
                 values.next();
                 regex.push_str(match (at == 0, is_last) {
+                    _ if *tight || tight_after => "(?s:.*?)",
                     (true, true) => "(?s:.*)",
                     (true, false) => r"(?s:.*?\s)?",
                     (false, true) => r"(?s:\s.*)?",
@@ -326,14 +329,13 @@ fn regex(elements: &[Element], values: &[Values]) -> String {
                 });
             }
             Element::Word(text) => {
-                regex.push_str(if at == 0 {
-                    r"\s*"
-                } else if after_gap {
-                    ""
-                } else {
-                    r"\s+"
+                regex.push_str(match at {
+                    0 => r"\s*",
+                    _ if after_gap => "",
+                    _ if element.is_tight() => r"\s*",
+                    _ => r"\s+",
                 });
-                for (at, part) in text.split(VARIES).enumerate() {
+                for (at, part) in text.trim_start_matches(TIGHT).split(VARIES).enumerate() {
                     if at > 0 {
                         let spaced = values.next().is_none_or(Values::spaced);
                         regex.push_str(if spaced { "(?s:.*?)" } else { r"\S*?" });

@@ -1,7 +1,7 @@
 //! Lines up the shapes of one pattern: constant words with constant words, and what varies between two of them.
 
 use super::merge::{Template, merge};
-use super::shape::{REST, VARIES};
+use super::shape::{REST, TIGHT, VARIES};
 use super::words::{ANY, WordId, Words, common};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -9,10 +9,13 @@ use std::collections::HashMap;
 /// A part of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Element {
-    /// One word, with `VARIES` where it varies.
+    /// One word, with `VARIES` where it varies; `TIGHT` begins it if some line has no white space before it.
     Word(Box<str>),
-    /// Any number of words.
-    Gap,
+    /// Any number of words; tight if some line has no white space beside them.
+    Gap {
+        /// See above.
+        tight: bool,
+    },
 }
 
 impl Element {
@@ -20,8 +23,22 @@ impl Element {
     pub fn text(&self) -> Option<&str> {
         match self {
             Element::Word(text) => Some(text),
-            Element::Gap => None,
+            Element::Gap { .. } => None,
         }
+    }
+
+    /// The word of a shape that stands for it.
+    pub fn shape(&self) -> &str {
+        match self {
+            Element::Word(text) => text,
+            Element::Gap { tight: true } => "\u{2}\u{1}",
+            Element::Gap { tight: false } => "\u{1}",
+        }
+    }
+
+    /// True for a word that may follow without white space.
+    pub fn is_tight(&self) -> bool {
+        self.text().is_some_and(|text| text.starts_with(TIGHT))
     }
 }
 
@@ -84,7 +101,8 @@ pub fn elements(words: &Words, group: &Group) -> Vec<Element> {
         let length = lengths.first().copied().unwrap_or(0);
         let between = || rests.iter().zip(&lengths).flat_map(|(rest, &length)| &rest[..length]);
         if lengths.iter().any(|&other| other != length) || between().any(|place| is_rest(words, place.word)) {
-            elements.push(Element::Gap);
+            let tight = between().any(|place| words.text(place.word).starts_with(TIGHT));
+            elements.push(Element::Gap { tight });
         } else {
             elements.extend((0..length).map(|at| word_of_all(words, rests.iter().map(|rest| rest[at].word))));
         }
@@ -102,7 +120,10 @@ pub fn elements(words: &Words, group: &Group) -> Vec<Element> {
 }
 
 fn word_of_all(words: &Words, all: impl Iterator<Item = WordId> + Clone) -> Element {
-    Element::Word(common(all.map(|word| words.text(word))).into())
+    let texts = all.map(|word| words.text(word));
+    let common = common(texts.clone().map(|text| text.trim_start_matches(TIGHT)));
+    let is_tight = texts.clone().any(|text| text.starts_with(TIGHT));
+    Element::Word(if is_tight { format!("{TIGHT}{common}") } else { common }.into())
 }
 
 fn is_rest(words: &Words, word: WordId) -> bool {
@@ -122,7 +143,7 @@ pub fn pair<'e>(elements: &'e [Element], places: &[Place]) -> Vec<(usize, &'e st
                 }
                 at += 1;
             }
-            Element::Gap => at += places.iter().skip(at).take_while(|place| !place.is_constant).count(),
+            Element::Gap { .. } => at += places.iter().skip(at).take_while(|place| !place.is_constant).count(),
         }
     }
     pairs

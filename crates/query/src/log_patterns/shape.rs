@@ -1,13 +1,21 @@
 //! The shape of a line: its text with what surely varies taken out, found in one pass over the bytes.
 //!
-//! Words are parted by ASCII white space. What surely varies: a run of letters, digits, `_` and joiners (`.` `/` `-` …) that
-//! has a digit; a path; eight or more letters that are all hex digits; names of days, months and time zones beside such. A
-//! number's unit belongs to it (`5.2 KB`). A key before a colon does not (`size:12`).
+//! Words are parted by ASCII white space, and after a comma before `"`, `{` or `[`, as in JSON without spaces.
+//!
+//! What surely varies: a run of letters, digits, `_` and joiners (`.` `/` `-` …) that has a digit; a path; eight or more letters
+//! that are all hex digits; names of days, months and time zones beside such. A number's unit belongs to it (`5.2 KB`). A key
+//! before a colon does not (`size:12`).
 
-/// Stands for what varies within a word of a shape. Lines that contain it are no trouble: it counts as a digit.
+/// Stands for what varies within a word of a shape. Lines that contain it, `REST` or `TIGHT` are no trouble: they count as digits.
 pub const VARIES: char = '\0';
 /// Stands for the rest of a line that is too long.
 pub const REST: char = '\u{1}';
+
+/// Begins a word that follows the one before without white space.
+pub const TIGHT: char = '\u{2}';
+
+/// What begins a word directly after a comma.
+const OPENING: [u8; 3] = [b'"', b'{', b'['];
 
 const LETTER: u8 = 1;
 const DIGIT: u8 = 2;
@@ -23,7 +31,7 @@ const CLASSES: [u8; 256] = {
         classes[byte] = match byte as u8 {
             b'a'..=b'f' | b'A'..=b'F' => LETTER | HEX_LETTER,
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => LETTER,
-            b'0'..=b'9' | 0 | 1 => DIGIT,
+            b'0'..=b'9' | 0..=2 => DIGIT,
             b'/' | b'\\' => SLASH,
             b'\t'..=b'\r' | b' ' => SPACE,
             _ => 0,
@@ -84,10 +92,15 @@ impl Reader {
         loop {
             at += bytes[at..].iter().take_while(|&&b| class(b) == SPACE).count();
             let mut seen = 0;
+            let mut after_comma = false;
             let length = bytes[at..].iter().take_while(|&&b| {
                 let kind = class(b);
-                seen |= kind & !SPACE;
-                kind != SPACE
+                if kind == SPACE || (after_comma && OPENING.contains(&b)) {
+                    return false;
+                }
+                after_comma = b == b',';
+                seen |= kind;
+                true
             });
             let end = at + length.count();
             if end == at {
@@ -107,8 +120,8 @@ impl Reader {
                 number.end = begin;
                 number.spaced = true;
                 self.words -= 1;
-            } else if self.words > 0 {
-                self.shape.push(b' ');
+            } else {
+                self.part(bytes, at);
             }
             self.word(bytes, begin, end, seen);
             self.words += 1;
@@ -119,10 +132,18 @@ impl Reader {
         self.settle_dates();
     }
 
-    fn rest(&mut self, bytes: &[u8], start: usize) {
+    /// Parts the word that begins at `at` from the one before.
+    fn part(&mut self, bytes: &[u8], at: usize) {
         if self.words > 0 {
             self.shape.push(b' ');
+            if bytes[at - 1] == b',' {
+                self.shape.push(TIGHT as u8);
+            }
         }
+    }
+
+    fn rest(&mut self, bytes: &[u8], start: usize) {
+        self.part(bytes, start);
         self.shape.push(REST as u8);
         self.slots.push(Slot { start, end: bytes.trim_ascii_end().len(), spaced: true, word: self.words });
     }
@@ -131,9 +152,9 @@ impl Reader {
     fn word(&mut self, bytes: &[u8], begin: usize, end: usize, seen: u8) {
         let text = &bytes[begin..end];
         if seen & (DIGIT | SLASH) == 0 && !(text.len() >= HEX_MIN && has_hex(text)) {
-            if is_date_word(text) {
-                let slot = Slot { start: begin, end: begin + text.len(), spaced: false, word: self.words };
-                self.dates.push(DateWord { slot, in_shape: self.shape.len(), in_slots: self.slots.len() });
+            if let Some((from, to)) = date_word(text) {
+                let slot = Slot { start: begin + from, end: begin + to, spaced: false, word: self.words };
+                self.dates.push(DateWord { slot, in_shape: self.shape.len() + from, in_slots: self.slots.len() });
             }
             self.shape.extend_from_slice(text);
             return;
@@ -329,7 +350,17 @@ fn has_unicode_space(text: &[u8]) -> bool {
     !text.is_ascii() && std::str::from_utf8(text).map_or(true, |text| text.chars().any(char::is_whitespace))
 }
 
-fn is_date_word(word: &[u8]) -> bool {
+/// The name of a day, a month or a time zone within a word that has nothing but punctuation beside it: `[Sun`, `Jun,`.
+fn date_word(word: &[u8]) -> Option<(usize, usize)> {
+    if word.len() > 6 {
+        return None;
+    }
+    let from = word.iter().position(u8::is_ascii_alphanumeric)?;
+    let to = word.iter().rposition(u8::is_ascii_alphanumeric)? + 1;
+    is_date_name(&word[from..to]).then_some((from, to))
+}
+
+fn is_date_name(word: &[u8]) -> bool {
     matches!(
         word,
         b"Mon"

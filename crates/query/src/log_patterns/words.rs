@@ -1,5 +1,6 @@
 //! Words of shapes: numbered, and what of them decides whether they may vary.
 
+use super::names::Severity;
 use super::shape::{REST, VARIES};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -27,8 +28,9 @@ pub struct Kind {
     pub has_slot: bool,
     /// It has letters outside of what varies.
     pub has_letters: bool,
-    /// One word that begins with a capital, as words of messages do (`Started`, `HTTPS`, `[WARN]`) and values seldom.
-    pub is_capital: bool,
+    /// It begins with a capital, as words of messages do and values seldom (`Started`, `HTTPS`), or is a level (`[warn]`). Of
+    /// `key=value` the value.
+    pub is_message: bool,
 }
 
 impl Kind {
@@ -36,10 +38,13 @@ impl Kind {
         let has_slot = text.contains([VARIES, REST]);
         let has_letters = text.chars().any(char::is_alphabetic);
         let core = text.trim_matches(|c: char| !c.is_alphanumeric());
-        let letters = core.strip_suffix(|c: char| c.is_ascii_digit()).unwrap_or(core);
+        // `level=INFO`, `"level":"INFO",`
+        let value = core.rsplit([':', '=', '"']).next().unwrap_or(core);
+        let letters = value.strip_suffix(|c: char| c.is_ascii_digit()).unwrap_or(value);
         let is_capital =
             letters.starts_with(|c: char| c.is_ascii_uppercase()) && letters.bytes().all(|b| b.is_ascii_alphabetic());
-        Self { varies: has_slot && !has_letters, has_slot, has_letters, is_capital }
+        let is_message = is_capital || Severity::of_keyword(letters) != Severity::None;
+        Self { varies: has_slot && !has_letters, has_slot, has_letters, is_message }
     }
 }
 

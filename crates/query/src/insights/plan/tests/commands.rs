@@ -1,6 +1,7 @@
 //! One command at a time, then several.
 
 use super::*;
+use crate::insights::Worker;
 
 fn web() -> Vec<Line> {
     lines(&[
@@ -53,6 +54,7 @@ fn filters_compare_as_numbers_where_both_are_and_are_false_for_what_is_missing()
     assert_eq!(count(within(f("status"), vec![n(404.0), t("500")])), 2);
     assert_eq!(count(binary(f("ok"), B::Equal, Expr::Literal(Literal::Bool(true)))), 1);
     assert_eq!(count(binary(f("@timestamp"), B::Greater, n(NOON as f64 + 2_500.0))), 2);
+    assert_eq!(count(binary(t("2024-01-02T12:00:02Z"), B::Less, f("@timestamp"))), 2);
     let either = binary(like(f("@message"), "no json"), B::Or, binary(f("ms"), B::Less, n(10.0)));
     assert_eq!(count(either), 2);
 }
@@ -358,12 +360,14 @@ fn messages_contain_what_filters_ask_for() {
 #[test]
 fn memory_is_bounded_over_all_workers() {
     let context = Context { memory_max: 10_000, ..context() };
-    let many: Vec<String> = (0..1_000).map(|i| format!("{{\"k\":\"{i}\"}}")).collect();
+    let many: Vec<String> =
+        (0..1_000).map(|i| format!("{{\"k\":\"{i}\",\"w\":\"{}\"}}", "xyz".repeat(i % 100))).collect();
     let many = lines(&many.iter().map(String::as_str).collect::<Vec<_>>());
     for (commands, name) in [
         (vec![stats(vec![count()], &["k"])], "stats"),
         (vec![sort(&[("k", false)])], "sort"),
         (vec![Command::Dedup { by: vec![f("k")], keep: 1 }], "dedup"),
+        (vec![Command::Pattern(f("@message"))], "pattern"),
     ] {
         let plan = Plan::new(&query(commands), context.clone()).unwrap();
         let (mut a, mut b) = (plan.worker(), plan.worker());
@@ -379,6 +383,29 @@ fn memory_is_bounded_over_all_workers() {
         ["999", "998", "997"],
         "the others are dropped in time"
     );
+}
+
+#[test]
+fn columns_that_grow_and_grow_become_missing() {
+    let twice = |at: usize| {
+        let of = if at == 0 { f("@message") } else { f(&format!("c{}", at - 1)) };
+        Command::Fields(vec![column(&format!("c{at}"), call(Function::Concat, vec![of.clone(), of]))])
+    };
+    let doubled = (0..300).map(twice).chain([display(&["c2", "c299"])]).collect();
+    let copies = (0..300)
+        .map(|at| Command::Fields(vec![column(&format!("d{at}"), call(Function::ToUpper, vec![f("@message")]))]));
+    let last = column("size", call(Function::Strlen, vec![f("d299")]));
+    let copied = copies.chain([Command::Fields(vec![last]), display(&["size"])]).collect();
+    assert_eq!(table(&answer(doubled, &lines(&["x"]))), ["xxxxxxxx | "]);
+    assert_eq!(table(&answer(copied, &lines(&["x".repeat(100_000).as_str()]))), ["-"], "30 MB are too much");
+}
+
+#[test]
+fn plans_go_to_threads() {
+    fn goes<T: Send + 'static>() {}
+    fn is_shared<T: Send + Sync + 'static>() {}
+    goes::<Worker>();
+    is_shared::<Plan>();
 }
 
 #[test]
