@@ -315,5 +315,5 @@ def test_put_audit_events(server, cloudtrail, channel):
         client.put_audit_events(channelArn=channel, auditEvents=[{"id": "1", "eventData": good}, {"id": "1", "eventData": good}])
     assert raised.value.response["Error"]["Code"] == "DuplicatedAuditEventId"
     with pytest.raises(ClientError) as raised:
-        client.put_audit_events(channelArn=channel[:-1] + "0", auditEvents=[{"id": "1", "eventData": good}])
+        client.put_audit_events(channelArn=channel[:-1] + ("1" if channel.endswith("0") else "0"), auditEvents=[{"id": "1", "eventData": good}])
     assert raised.value.response["Error"]["Code"] in ("ChannelNotFound", "InvalidChannelARN")

@@ -106,3 +106,94 @@ fn ready(scope: &Scope, row: &LogMetricFilter, known: &[ReadyFilter]) -> Option<
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::{
+        LogTargetFound, MetricFilterLimits, MetricFilterPut, MetricTransformation, NewLogGroup, NewLogMetricFilter,
+    };
+    use model::Timestamp;
+    use std::collections::BTreeMap;
+
+    const NOW: Timestamp = Timestamp(1_772_323_200_000);
+
+    fn scope() -> Scope {
+        Scope { account: "123456789012".into(), region: "us-east-1".into() }
+    }
+
+    async fn catalog_with_group() -> Catalog {
+        let catalog = Catalog::in_memory().await.unwrap();
+        let new =
+            NewLogGroup { name: "g", created_at: NOW, class: "STANDARD", kms_key_id: None, deletion_protected: false };
+        let group = catalog.create_log_group(&scope(), new, "g", &BTreeMap::new()).await.unwrap().unwrap();
+        catalog.create_log_stream(group, "s", NOW).await.unwrap();
+        catalog
+    }
+
+    async fn put(catalog: &Catalog, name: &str) {
+        let transformation = MetricTransformation {
+            value: "1".into(),
+            default_value: None,
+            dimensions: None,
+            unit: None,
+            on_transformed_logs: None,
+            field_selection: None,
+            system_dimensions: None,
+        };
+        let new = NewLogMetricFilter {
+            name,
+            pattern: "ERROR",
+            has_regex: false,
+            metric_namespace: "N",
+            metric_name: "m",
+            transformation: &transformation,
+            at: NOW,
+        };
+        let limits = MetricFilterLimits { filters: 100, with_regex: 5 };
+        assert_eq!(catalog.put_metric_filter(&scope(), "g", new, limits).await.unwrap(), MetricFilterPut::Done);
+    }
+
+    async fn filters(groups: &GroupFilters, catalog: &Catalog) -> Arc<[ReadyFilter]> {
+        match catalog.log_target(&scope(), "g", "s").await.unwrap() {
+            LogTargetFound::Found(target) => groups.of(catalog, &scope(), target).await.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_did_not_change_is_kept_with_what_it_remembers() {
+        let (groups, catalog) = (GroupFilters::default(), catalog_with_group().await);
+        assert!(filters(&groups, &catalog).await.is_empty());
+        put(&catalog, "a").await;
+        let first = filters(&groups, &catalog).await;
+        assert!(Arc::ptr_eq(&first, &filters(&groups, &catalog).await), "nothing is read again");
+        put(&catalog, "b").await;
+        let second = filters(&groups, &catalog).await;
+        assert!(Arc::ptr_eq(&first[0].filter, &second[0].filter));
+        put(&catalog, "a").await;
+        let third = filters(&groups, &catalog).await;
+        assert!(!Arc::ptr_eq(&second[0].filter, &third[0].filter), "put anew, it is another one");
+        assert!(Arc::ptr_eq(&second[1].filter, &third[1].filter));
+        catalog.delete_metric_filter(&scope(), "g", "a").await.unwrap();
+        assert_eq!(filters(&groups, &catalog).await.len(), 1);
+        assert_eq!(groups.kept().filters, 1);
+    }
+
+    #[tokio::test]
+    async fn it_stays_bounded() {
+        let (groups, catalog) = (GroupFilters::default(), catalog_with_group().await);
+        put(&catalog, "a").await;
+        let one = filters(&groups, &catalog).await[0].clone();
+        let many: Arc<[ReadyFilter]> = vec![one; METRIC_FILTERS_READY_MAX / 4].into();
+        for group in 10..30 {
+            let read = Ready { version: 1, filters: Arc::clone(&many) };
+            assert_eq!(groups.keep(GroupId(group), read).len(), many.len());
+            assert!(groups.kept().filters <= METRIC_FILTERS_READY_MAX);
+        }
+        let newest = Ready { version: 9, filters: Arc::default() };
+        assert!(groups.keep(GroupId(29), newest).is_empty());
+        let late = Ready { version: 1, filters: many };
+        assert!(groups.keep(GroupId(29), late).is_empty(), "another call has read a newer version");
+    }
+}
