@@ -8,7 +8,7 @@ use crate::{ingest, promql, sql};
 pub use body::Unread;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -40,12 +40,23 @@ type Answer = hyper::Response<Full<Bytes>>;
 
 /// Serves until `stop` resolves, then lets running requests finish.
 pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future<Output = ()>) {
+    let bodies = Arc::new(Semaphore::new(BODIES_KIB_MAX as usize));
+    let respond = move |peer, request| respond(Arc::clone(&server), Arc::clone(&bodies), peer, request);
+    listen(listener, stop, respond).await;
+}
+
+/// Takes connections until `stop` resolves, and has `respond` answer their requests.
+pub async fn listen<R, F, B>(listener: TcpListener, stop: impl Future<Output = ()>, respond: R)
+where
+    R: Fn(SocketAddr, hyper::Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = hyper::Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(256 * 1024);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(64 * 1024);
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let bodies = Arc::new(Semaphore::new(BODIES_KIB_MAX as usize));
     tokio::pin!(stop);
     loop {
         let (stream, peer, permit) = tokio::select! {
@@ -56,9 +67,11 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future
                 None => continue,
             },
         };
-        let server = Arc::clone(&server);
-        let bodies = Arc::clone(&bodies);
-        let service = service_fn(move |request| respond(Arc::clone(&server), Arc::clone(&bodies), peer, request));
+        let respond = respond.clone();
+        let service = service_fn(move |request| {
+            let answer = respond(peer, request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
         let connection =
             builder.serve_connection(TokioIo::new(Watched::new(stream, SILENCE_MAX)), service).into_owned();
         let connection = graceful.watch(connection);
@@ -101,7 +114,7 @@ async fn respond(
     bodies: Arc<Semaphore>,
     peer: SocketAddr,
     request: hyper::Request<Incoming>,
-) -> Result<Answer, Infallible> {
+) -> Answer {
     let (parts, body) = request.into_parts();
     let mut request = HttpRequest {
         method: parts.method.as_str().to_owned(),
@@ -139,17 +152,17 @@ async fn respond(
             Err(Unread::Broken) => server.incomplete(&request, &source_ip).await,
         }
     });
-    Ok(match answering.await {
+    match answering.await {
         Ok(response) => into_answer(response),
         Err(error) => {
             tracing::error!(%error, "answer request");
             into_answer(crate::server::json(500, &serde_json::json!({ "message": "An internal error has occurred." })))
         }
-    })
+    }
 }
 
 /// Headers with lower-case names (hyper's) in arrival order; values that are not text are passed over, as no signature covers them.
-fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
+pub fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> = Vec::with_capacity(parts.headers.len() + 1);
     for (name, value) in &parts.headers {
         if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
