@@ -11,8 +11,11 @@ import subprocess
 import time
 import urllib.parse
 
+import grpc
 import pytest
 from opentelemetry._logs import SeverityNumber
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetricExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -35,6 +38,8 @@ log_group_prefix = "/otel/"
 [bearer_tokens.metrics]
 token = "{OTHER}"
 allow = ["metrics"]
+[otlp]
+grpc = "127.0.0.1:0"
 [syslog]
 udp = "127.0.0.1:0"
 tcp = "127.0.0.1:0"
@@ -170,6 +175,45 @@ def test_exponential_histograms_of_the_sdk(server, cloudwatch):
     )["Datapoints"]
     assert point["ExtendedStatistics"]["p50"] == pytest.approx(5, rel=0.1)
     assert point["ExtendedStatistics"]["p99"] == pytest.approx(9.9, rel=0.1)
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+def test_the_sdk_over_grpc(server, cloudwatch, logs, target, compression):
+    (address,) = re.findall(r"listening for OTLP over gRPC address=(\S+)", server.log())
+    how = {"endpoint": f"http://{address}", "insecure": True, "compression": compression}
+    logger = LoggerProvider(Resource({}))
+    headers = {**target, "authorization": f"Bearer {TOKEN}"}
+    logger.add_log_record_processor(SimpleLogRecordProcessor(GrpcLogExporter(headers=headers, **how)))
+    text = f"by gRPC {time.time_ns()}"
+    logger.get_logger("g").emit(timestamp=time.time_ns(), body=text)
+    logger.shutdown()
+    assert len(messages(logs, "/otel/shop", f'{{ $.body = "{text}" }}')) == 1
+
+    headers = {"authorization": basic(server)["Authorization"], "x-trailwatch-namespace": f"Grpc{compression.value}"}
+    reader = PeriodicExportingMetricReader(GrpcMetricExporter(headers=headers, **how), export_interval_millis=86_400_000)
+    provider = metrics.MeterProvider([reader], Resource({}))
+    provider.get_meter("g").create_counter("calls").add(1)
+    provider.shutdown()
+    assert len(cloudwatch.list_metrics(Namespace=f"Grpc{compression.value}")["Metrics"]) == 1
+
+
+def test_what_grpc_refuses(server, target):
+    (address,) = re.findall(r"listening for OTLP over gRPC address=(\S+)", server.log())
+    logs_export = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+    with grpc.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
+        def code(path, message, metadata):
+            with pytest.raises(grpc.RpcError) as raised:
+                channel.unary_unary(path)(message, metadata=list(metadata.items()), timeout=30)
+            return raised.value.code()
+        known = {**target, "authorization": f"Bearer {TOKEN}"}
+        assert code(logs_export, b"", target) is grpc.StatusCode.UNAUTHENTICATED
+        assert code(logs_export, b"", {**target, "authorization": f"Bearer {OTHER}"}) is grpc.StatusCode.PERMISSION_DENIED
+        assert code(logs_export, b"\xff", known) is grpc.StatusCode.INVALID_ARGUMENT
+        assert code(logs_export, b"", {"authorization": f"Bearer {TOKEN}"}) is grpc.StatusCode.INVALID_ARGUMENT
+        assert code(logs_export, b"x" * 5_000_000, known) in (grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        traces = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+        assert code(traces, b"", known) is grpc.StatusCode.UNIMPLEMENTED
+    assert server.alive()
 
 
 def a_record(text):
