@@ -46,6 +46,8 @@ pub struct Config {
     pub syslog: Syslog,
     /// Where subscriptions go: URL by the ARN of a Firehose or Kinesis stream or of a Lambda function.
     pub destinations: BTreeMap<String, String>,
+    /// Where OTLP over gRPC is listened for.
+    pub otlp_grpc: Option<SocketAddr>,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -54,6 +56,14 @@ pub struct Config {
 pub struct TrailSettings {
     /// LookupEvents sees all of time, every category, and takes several attributes; AWS's sees 90 days of management events.
     pub lenient_lookup: bool,
+}
+
+/// `[otlp]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OtlpSection {
+    /// See [`Config::otlp_grpc`].
+    pub grpc: Option<String>,
 }
 
 /// The same keys as the flags; every one optional.
@@ -91,6 +101,9 @@ pub struct Settings {
     /// See [`Config::destinations`].
     #[serde(default)]
     pub destinations: BTreeMap<String, String>,
+    /// OTLP beyond HTTP.
+    #[serde(default)]
+    pub otlp: OtlpSection,
 }
 
 impl Settings {
@@ -108,7 +121,7 @@ impl Config {
         let tokens = file.bearer_tokens.into_iter();
         let config = Self {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
-            listen: resolve_listen(&listen)?,
+            listen: address("--listen", &listen)?,
             account_id: flags.account_id.or(file.account_id).unwrap_or_else(|| "123456789012".into()),
             region: flags.region.or(file.region).unwrap_or_else(|| "us-east-1".into()),
             open: flags.open.or(file.open).unwrap_or(false),
@@ -117,6 +130,7 @@ impl Config {
             notify: file.notify.resolve()?,
             firehose: file.firehose,
             syslog: file.syslog.resolve()?,
+            otlp_grpc: file.otlp.grpc.map(|text| address("[otlp] grpc", &text)).transpose()?,
             bearer_tokens: tokens.map(|(name, section)| section.resolve(name)).collect::<Result<_, _>>()?,
             destinations: file.destinations,
         };
@@ -179,11 +193,12 @@ pub fn is_region(text: &str) -> bool {
         && text.as_bytes()[0].is_ascii_lowercase()
 }
 
-fn resolve_listen(text: &str) -> anyhow::Result<SocketAddr> {
+/// The address that `text` is; `key` is what the operator calls it.
+fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
     text.to_socket_addrs()
         .ok()
         .and_then(|mut addresses| addresses.next())
-        .with_context(|| format!("--listen must be ADDRESS:PORT such as 127.0.0.1:8792, not '{text}'"))
+        .with_context(|| format!("{key} must be ADDRESS:PORT such as 127.0.0.1:8792, not '{text}'"))
 }
 
 #[cfg(test)]
@@ -213,6 +228,7 @@ mod tests {
         };
         assert!(error(flags("0.0.0.0:8792", true), "").contains("loopback only"));
         assert!(error(flags("nowhere", false), "").contains("--listen"));
+        assert!(error(Settings::default(), "[otlp]\ngrpc = '4317'").contains("[otlp] grpc"));
         assert!(error(Settings { account_id: Some("12".into()), ..Settings::default() }, "").contains("12 digits"));
         assert!(error(Settings::default(), "[endpoints]\nec2 = 'http://x'").contains("'ec2'"));
         assert!(error(Settings::default(), "[firehose]\n'arn:aws:s3:::b' = 'http://x'").contains("'arn:aws:s3:::b'"));

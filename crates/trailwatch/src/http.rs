@@ -10,8 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use http_body_util::{Either, Full, StreamBody};
-use hyper::body::Frame;
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -39,19 +38,31 @@ const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// How long running requests may take to finish after a stop was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An answer that is whole, or one that goes on as things happen.
-type Body = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
-type Answer = hyper::Response<Body>;
+/// A body that is whole, or one that goes on as things happen.
+type AnswerBody = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
+type Answer = hyper::Response<AnswerBody>;
 
 /// Serves until `stop` resolves, then lets running requests finish.
 pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future<Output = ()>) {
+    let (stopping, stopped) = watch::channel(());
+    let shared = Shared { server, bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)), stopped };
+    let respond = move |peer, request| respond(shared.clone(), peer, request);
+    let stop = stop.map(move |()| drop(stopping));
+    listen(listener, stop, respond).await;
+}
+
+/// Takes connections until `stop` resolves, and has `respond` answer their requests.
+pub async fn listen<R, F, B>(listener: TcpListener, stop: impl Future<Output = ()>, respond: R)
+where
+    R: Fn(SocketAddr, hyper::Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = hyper::Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(256 * 1024);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(64 * 1024);
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let bodies = Arc::new(Semaphore::new(BODIES_KIB_MAX as usize));
-    let (stopping, stopped) = watch::channel(());
     tokio::pin!(stop);
     loop {
         let (stream, peer, permit) = tokio::select! {
@@ -62,8 +73,11 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future
                 None => continue,
             },
         };
-        let shared = Shared { server: Arc::clone(&server), bodies: Arc::clone(&bodies), stopped: stopped.clone() };
-        let service = service_fn(move |request| respond(shared.clone(), peer, request));
+        let respond = respond.clone();
+        let service = service_fn(move |request| {
+            let answer = respond(peer, request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
         let connection =
             builder.serve_connection(TokioIo::new(Watched::new(stream, SILENCE_MAX)), service).into_owned();
         let connection = graceful.watch(connection);
@@ -76,7 +90,6 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future
         });
     }
     drop(listener);
-    drop(stopping);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::info!("some requests did not finish in time and were cut off");
     }
@@ -112,7 +125,7 @@ struct Shared {
     stopped: watch::Receiver<()>,
 }
 
-async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incoming>) -> Result<Answer, Infallible> {
+async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incoming>) -> Answer {
     let Shared { server, bodies, stopped } = shared;
     let (parts, body) = request.into_parts();
     let mut request = HttpRequest {
@@ -151,18 +164,18 @@ async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incom
             Err(Unread::Broken) => server.incomplete(&request, &source_ip).await,
         }
     });
-    Ok(match answering.await {
+    match answering.await {
         Ok(response) => into_answer(response, stopped),
         Err(error) => {
             tracing::error!(%error, "answer request");
             let body = serde_json::json!({ "message": "An internal error has occurred." });
             into_answer(crate::server::json(500, &body), stopped)
         }
-    })
+    }
 }
 
 /// Headers with lower-case names (hyper's) in arrival order; values that are not text are passed over, as no signature covers them.
-fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
+pub fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> = Vec::with_capacity(parts.headers.len() + 1);
     for (name, value) in &parts.headers {
         if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
@@ -178,9 +191,8 @@ fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
 
 /// An answer that goes on ends when the server stops.
 fn into_answer(response: wire::Response, mut stopped: watch::Receiver<()>) -> Answer {
-    let whole = Full::new(response.body.clone());
     let mut answer = Answer::new(match response.rest {
-        None => Either::Left(whole),
+        None => Either::Left(Full::new(response.body)),
         Some(rest) => {
             let first = futures::stream::once(std::future::ready(response.body));
             let stop = async move { while stopped.changed().await.is_ok() {} };

@@ -12,7 +12,7 @@ use crate::calls::CallFacts;
 use crate::http::Unread;
 use crate::promql;
 use crate::server::Server;
-use model::limits::{INFLATED_BYTES_MAX, OTLP_BODY_BYTES_MAX};
+use model::limits::OTLP_BODY_BYTES_MAX;
 use model::{Caller, EventResource, arn};
 use std::time::Instant;
 use trail::audit::OwnCall;
@@ -150,11 +150,7 @@ async fn take(server: &Server, sender: &Sender, request: &HttpRequest, route: Ro
         let message = "The Content-Type must be application/x-protobuf or application/json.";
         ApiError::new(&common::UNSUPPORTED_MEDIA_TYPE, message)
     })?;
-    let body = wire::inflate::inflate(
-        request.header("content-encoding"),
-        &request.body,
-        INFLATED_BYTES_MAX.min(OTLP_BODY_BYTES_MAX),
-    );
+    let body = wire::inflate::inflate(request.header("content-encoding"), &request.body, OTLP_BODY_BYTES_MAX);
     let body = body.map_err(|error| error.to_api_error())?;
     let answer = match route {
         Route::Logs => {

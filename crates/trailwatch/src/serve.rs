@@ -7,7 +7,7 @@ use crate::keys::AccessKey;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
-use crate::{http, operations, server_log, sql, syslog, tasks};
+use crate::{grpc, http, operations, server_log, sql, syslog, tasks};
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
 use model::{Clock, Ids};
@@ -35,6 +35,15 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         TcpListener::bind(server.config.listen).await.with_context(|| format!("listen on {}", server.config.listen))?;
     let address = listener.local_addr()?;
     server.watch.notify.listening_on(format!("http://{address}"));
+    let grpc_listener = match server.config.otlp_grpc {
+        Some(address) => {
+            let listener =
+                TcpListener::bind(address).await.with_context(|| format!("listen on [otlp] grpc {address}"))?;
+            tracing::info!(address = %listener.local_addr()?, "listening for OTLP over gRPC");
+            Some(listener)
+        }
+        None => None,
+    };
     let ports = syslog::Ports::open(&server.config.syslog).await?;
     let tasks = tasks::Tasks::start(Arc::clone(&server), lines, ports);
     announce(&server, address)?;
@@ -43,6 +52,12 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let listening = tokio::spawn(http::serve(listener, Arc::clone(&server), async move {
         let _ = stopped.await;
     }));
+    let (stop_grpc, grpc_stopped) = oneshot::channel::<()>();
+    let listening_grpc = grpc_listener.map(|listener| {
+        tokio::spawn(grpc::serve(listener, Arc::clone(&server), async move {
+            let _ = grpc_stopped.await;
+        }))
+    });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut tasks = tasks;
@@ -52,8 +67,11 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         name = tasks.broken() => Some(anyhow!("task '{name}' ended; see the log")),
     };
     tracing::info!("stopping");
-    let _ = stop.send(());
+    let _ = (stop.send(()), stop_grpc.send(()));
     listening.await.context("serve connections")?;
+    if let Some(listening) = listening_grpc {
+        listening.await.context("serve OTLP over gRPC")?;
+    }
     tasks.stop().await;
     server.trail.store.close().await.context("close the store")?;
     server.trail.catalog.close().await;

@@ -1,4 +1,4 @@
-//! `Dimensions`: labels of other systems as the dimensions of a metric, by CloudWatch's limits.
+//! `Dimensions`: labels of other systems as the dimensions of a metric, by PutMetricData's limits, but that text need not be ASCII.
 
 use model::limits::METRIC_DIMENSIONS_MAX;
 use std::collections::BTreeMap;

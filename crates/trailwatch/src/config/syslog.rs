@@ -1,8 +1,9 @@
 //! `[syslog]`: where syslog is listened for, as the file spells it.
 
-use anyhow::{Context, bail};
+use super::address;
+use anyhow::bail;
 use serde::Deserialize;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 /// `[syslog]`. Nothing is listened for without an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -36,15 +37,10 @@ impl SyslogSection {
         if !is_name {
             bail!("[syslog] log_group must be a name of a log group, not '{log_group}'");
         }
-        let udp = self.udp.map(|text| address("udp", &text)).transpose()?;
-        let tcp = self.tcp.map(|text| address("tcp", &text)).transpose()?;
+        let udp = self.udp.map(|text| address("[syslog] udp", &text)).transpose()?;
+        let tcp = self.tcp.map(|text| address("[syslog] tcp", &text)).transpose()?;
         Ok(Syslog { udp, tcp, log_group })
     }
-}
-
-fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
-    let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.with_context(|| format!("[syslog] {key} must be ADDRESS:PORT such as 127.0.0.1:5514, not '{text}'"))
 }
 
 #[cfg(test)]

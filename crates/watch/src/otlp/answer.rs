@@ -91,6 +91,11 @@ impl Status {
         Self { code, message: message.into() }
     }
 
+    /// Reads a body in protobuf; one that is none is an unknown error.
+    pub fn decode(body: &[u8]) -> Self {
+        Message::decode(body).unwrap_or(Self { code: 2, message: String::new() })
+    }
+
     /// The body of the answer.
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
         match encoding {

@@ -154,16 +154,15 @@ impl Points<'_> {
 
     fn summary(&mut self, point: &SummaryPoint) -> Outcome {
         let (name, time) = (&self.metric.name, point.time_unix_nano);
-        for quantile in &point.quantile_values {
-            // Quantiles of nothing are NaN.
-            if quantile.value.is_nan() {
-                continue;
-            }
-            let label = Some(("quantile", &*quantile.quantile.to_string()));
-            let observation = Observation::value(in_range(quantile.value)?);
-            self.push(name.clone(), &point.attributes, label, time, observation)?;
-        }
+        // Quantiles of nothing are NaN.
+        let quantiles = point.quantile_values.iter().filter(|quantile| !quantile.value.is_nan());
+        // All or nothing of a point.
+        quantiles.clone().try_for_each(|quantile| in_range(quantile.value).map(drop))?;
         let sum = Observation::value(in_range(point.sum)?);
+        for quantile in quantiles {
+            let label = Some(("quantile", &*quantile.quantile.to_string()));
+            self.push(name.clone(), &point.attributes, label, time, Observation::value(quantile.value))?;
+        }
         self.push(format!("{name}_sum"), &point.attributes, None, time, sum)?;
         let count = Observation::value(point.count as f64);
         self.push(format!("{name}_count"), &point.attributes, None, time, count)

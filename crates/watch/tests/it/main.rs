@@ -4,6 +4,7 @@ mod alarms_on_queries;
 mod backtest;
 mod cloudwatch;
 mod composite_alarms;
+mod ingest;
 mod insight_rules;
 mod logs;
 mod metric_queries;

@@ -173,3 +173,54 @@ fn a_coarser_scale_is_still_a_difference() {
     let found = pairs(stored(&of_exponential(at(-40, 0, -1, &[2, 5]), 2), &cumulative));
     assert_eq!(found, [(1.5, 3.0)]);
 }
+
+proptest! {
+    /// Whatever was measured, what is stored of its histogram has its count, sum, minimum and maximum.
+    #[test]
+    fn statistics_are_those_of_what_was_measured(
+        values in proptest::collection::vec(-1000.0f64..1000.0, 1..60),
+        bounds in proptest::collection::btree_set(-900i32..900, 1..200),
+        scale in -2i32..6,
+    ) {
+        let bounds: Vec<f64> = bounds.into_iter().map(f64::from).collect();
+        let mut counts = vec![0u64; bounds.len() + 1];
+        values.iter().for_each(|value| counts[bounds.partition_point(|bound| bound < value)] += 1);
+        let sum = Some(values.iter().sum());
+        let min = values.iter().copied().min_by(f64::total_cmp);
+        let max = values.iter().copied().max_by(f64::total_cmp);
+        let point = HistogramPoint { sum, min, max, ..explicit(&counts, &bounds) };
+        check(stored(&of(point, 1), &Cumulative::new(NOW)), &values)?;
+
+        let point = ExponentialHistogramPoint {
+            time_unix_nano: nanos(-1),
+            count: values.len() as u64,
+            zero_count: values.iter().filter(|value| **value == 0.0).count() as u64,
+            scale,
+            positive: powers(values.iter().copied().filter(|value| *value > 0.0), scale),
+            negative: powers(values.iter().map(|value| -value).filter(|value| *value > 0.0), scale),
+            sum,
+            min,
+            max,
+            ..ExponentialHistogramPoint::default()
+        };
+        check(stored(&of_exponential(point, 1), &Cumulative::new(NOW)), &values)?;
+    }
+}
+
+fn powers(values: impl Iterator<Item = f64>, scale: i32) -> Option<Buckets> {
+    let indexes: Vec<i32> = values.map(|value| (value.log2() * f64::from(scale).exp2()).ceil() as i32 - 1).collect();
+    let offset = *indexes.iter().min()?;
+    let mut bucket_counts = vec![0; usize::try_from(indexes.iter().max()? - offset + 1).unwrap()];
+    indexes.iter().for_each(|index| bucket_counts[usize::try_from(index - offset).unwrap()] += 1);
+    Some(Buckets { offset, bucket_counts })
+}
+
+fn check(stored: Option<Observation>, values: &[f64]) -> Result<(), TestCaseError> {
+    let found = pairs(stored);
+    let (count, sum, min, max) = Observation::Values(found.clone()).stats();
+    let own = Observation::Values(values.iter().map(|value| (*value, 1.0)).collect()).stats();
+    prop_assert_eq!((count, min, max), (own.0, own.2, own.3));
+    prop_assert!((sum - own.1).abs() < 1e-6, "{} and {}", sum, own.1);
+    prop_assert!(found.len() <= 150);
+    Ok(())
+}

@@ -39,7 +39,8 @@ async fn a_described_group_says_what_was_asked_for() {
         json!({"logGroups": [{
             "logGroupName": "g", "creationTime": NOW, "retentionInDays": 7, "metricFilterCount": 0, "storedBytes": 0,
             "arn": format!("{ARN}:*"), "logGroupArn": ARN, "logGroupClass": "INFREQUENT_ACCESS",
-            "kmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/k", "deletionProtectionEnabled": true
+            "kmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/k", "deletionProtectionEnabled": true,
+            "bearerTokenAuthenticationEnabled": false
         }]})
     );
     let tags = plane.ok("ListTagsForResource", json!({"resourceArn": ARN})).await;
