@@ -14,7 +14,7 @@ mod round;
 mod send;
 pub(super) mod target;
 
-pub use deliver::{deliver, deliver_due};
+pub use deliver::{Followers, deliver, deliver_due};
 pub use request::{ReceiverAnswer, ReceiverRequest};
 pub(super) use send::{Unreached, reach};
 
