@@ -3,7 +3,7 @@
 use super::errors::{group_not_found, invalid, resource_not_found};
 use crate::Watch;
 use catalog::LogGroup;
-use model::arn::Arn;
+use model::arn::{Arn, log_destination, log_group};
 use model::{Caller, Scope};
 use wire::ApiError;
 
@@ -45,12 +45,19 @@ pub(super) fn group_name<'a>(scope: &Scope, identifier: &'a str) -> Result<&'a s
     }
 }
 
-/// The group that the ARN of a tag operation names. Other resources of Logs that AWS can tag do not exist here yet.
-pub(super) async fn tagged_group(watch: &Watch, caller: &Caller, arn: &str) -> Result<LogGroup, ApiError> {
+/// The ARN under which the tags of a group or a logical destination are kept, which the ARN of a tag operation names.
+pub(super) async fn tagged_arn(watch: &Watch, caller: &Caller, arn: &str) -> Result<String, ApiError> {
+    let scope = &caller.scope;
     let parsed = Arn::parse(arn).filter(|arn| arn.service == "logs");
     let parsed = parsed.ok_or_else(|| invalid("The specified resourceArn is not a valid ARN of CloudWatch Logs."))?;
-    let name = group_of(&caller.scope, &parsed).ok_or_else(resource_not_found)?;
-    watch.catalog.log_group(&caller.scope, name).await?.ok_or_else(resource_not_found)
+    if let Some(name) = parsed.resource.strip_prefix("destination:") {
+        let own = parsed.region == scope.region && parsed.account == scope.account;
+        let there = own && watch.catalog.log_destination(scope, name).await?.is_some();
+        return if there { Ok(log_destination(scope, name)) } else { Err(resource_not_found()) };
+    }
+    let name = group_of(scope, &parsed).ok_or_else(resource_not_found)?;
+    let group = watch.catalog.log_group(scope, name).await?.ok_or_else(resource_not_found)?;
+    Ok(log_group(scope, &group.name))
 }
 
 fn group_of<'a>(scope: &Scope, arn: &Arn<'a>) -> Option<&'a str> {

@@ -1,10 +1,9 @@
 //! TagResource, UntagResource, ListTagsForResource, and their deprecated forms TagLogGroup, UntagLogGroup and
-//! ListTagsLogGroup: tags of log groups. AWS can also tag destinations and anomaly detectors, which do not exist here yet.
+//! ListTagsLogGroup: tags of log groups and logical destinations. AWS can also tag anomaly detectors.
 
 use super::errors::invalid;
-use super::identifiers::{group, tagged_group};
+use super::identifiers::{group, tagged_arn};
 use crate::Watch;
-use catalog::LogGroup;
 use model::limits::TAGS_MAX;
 use model::{Caller, arn};
 use std::collections::BTreeMap;
@@ -17,8 +16,7 @@ use wire::logs::{
 use wire::shape::Empty;
 
 pub(super) async fn tag_resource(watch: &Watch, caller: &Caller, input: TagResourceRequest) -> Result<Empty, ApiError> {
-    let group = tagged_group(watch, caller, &input.resource_arn).await?;
-    put(watch, caller, &group, &input.tags).await
+    put(watch, tagged_arn(watch, caller, &input.resource_arn).await?, &input.tags).await
 }
 
 pub(super) async fn untag_resource(
@@ -26,8 +24,7 @@ pub(super) async fn untag_resource(
     caller: &Caller,
     input: UntagResourceRequest,
 ) -> Result<Empty, ApiError> {
-    let group = tagged_group(watch, caller, &input.resource_arn).await?;
-    remove(watch, caller, &group, &input.tag_keys).await
+    remove(watch, &tagged_arn(watch, caller, &input.resource_arn).await?, &input.tag_keys).await
 }
 
 pub(super) async fn list_tags_for_resource(
@@ -35,8 +32,7 @@ pub(super) async fn list_tags_for_resource(
     caller: &Caller,
     input: ListTagsForResourceRequest,
 ) -> Result<ListTagsForResourceResponse, ApiError> {
-    let group = tagged_group(watch, caller, &input.resource_arn).await?;
-    let tags = watch.catalog.tags(&arn::log_group(&caller.scope, &group.name)).await?;
+    let tags = watch.catalog.tags(&tagged_arn(watch, caller, &input.resource_arn).await?).await?;
     Ok(ListTagsForResourceResponse { tags: Some(tags) })
 }
 
@@ -46,7 +42,7 @@ pub(super) async fn tag_log_group(
     input: TagLogGroupRequest,
 ) -> Result<Empty, ApiError> {
     let group = group(watch, &caller.scope, &input.log_group_name).await?;
-    put(watch, caller, &group, &input.tags).await
+    put(watch, arn::log_group(&caller.scope, &group.name), &input.tags).await
 }
 
 pub(super) async fn untag_log_group(
@@ -55,7 +51,7 @@ pub(super) async fn untag_log_group(
     input: UntagLogGroupRequest,
 ) -> Result<Empty, ApiError> {
     let group = group(watch, &caller.scope, &input.log_group_name).await?;
-    remove(watch, caller, &group, &input.tags).await
+    remove(watch, &arn::log_group(&caller.scope, &group.name), &input.tags).await
 }
 
 pub(super) async fn list_tags_log_group(
@@ -77,14 +73,8 @@ pub(super) fn check_keys<'a>(keys: impl IntoIterator<Item = &'a String>) -> Resu
     }
 }
 
-async fn put(
-    watch: &Watch,
-    caller: &Caller,
-    group: &LogGroup,
-    tags: &BTreeMap<String, String>,
-) -> Result<Empty, ApiError> {
+async fn put(watch: &Watch, arn: String, tags: &BTreeMap<String, String>) -> Result<Empty, ApiError> {
     check_keys(tags.keys())?;
-    let arn = arn::log_group(&caller.scope, &group.name);
     let present = watch.catalog.tags(&arn).await?;
     let added = tags.keys().filter(|key| !present.contains_key(*key)).count();
     if present.len() + added > TAGS_MAX {
@@ -96,7 +86,7 @@ async fn put(
     Ok(Empty {})
 }
 
-async fn remove(watch: &Watch, caller: &Caller, group: &LogGroup, keys: &[String]) -> Result<Empty, ApiError> {
-    watch.catalog.remove_tags(&arn::log_group(&caller.scope, &group.name), keys).await?;
+async fn remove(watch: &Watch, arn: &str, keys: &[String]) -> Result<Empty, ApiError> {
+    watch.catalog.remove_tags(arn, keys).await?;
     Ok(Empty {})
 }

@@ -9,6 +9,7 @@
 mod counts;
 mod deliver;
 mod payload;
+mod records;
 mod request;
 mod round;
 mod send;

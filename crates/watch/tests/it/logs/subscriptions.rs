@@ -358,6 +358,8 @@ async fn a_logical_destination_leads_to_its_stream() {
     let made = plane.ok("PutDestination", put_destination(KINESIS)).await;
     let arn = "arn:aws:logs:us-east-1:123456789012:destination:d";
     assert_eq!(made["destination"]["arn"], arn);
+    plane.ok("TagResource", json!({"resourceArn": arn, "tags": {"team": "a"}})).await;
+    assert_eq!(plane.ok("ListTagsForResource", json!({"resourceArn": arn})).await, json!({"tags": {"team": "a"}}));
     let policy = json!({"destinationName": "d", "accessPolicy": "{\"Statement\":[]}"});
     plane.ok("PutDestinationPolicy", policy).await;
     let nonsense = json!({"destinationName": "d", "accessPolicy": "x"});
