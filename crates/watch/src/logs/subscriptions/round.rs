@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Text read at a time, bytes.
-const PAGE_BYTES: usize = 2 * 1024 * 1024;
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// A subscription of which nothing matches notes this often how far it came, milliseconds: a restart looks at the rest again.
 const NOTED_EVERY_MS: i64 = 60_000;
 
@@ -82,6 +82,9 @@ struct Waiting {
     next: u64,
 }
 
+/// Names of log groups that are followed.
+type GroupNames = HashMap<GroupId, String>;
+
 /// What is kept of a subscription from round to round.
 pub(super) struct Follower {
     key: Key,
@@ -91,7 +94,7 @@ pub(super) struct Follower {
     waiting: Option<Waiting>,
     pattern: Option<(String, Arc<FilterPattern>)>,
     /// Names of an account's groups as of when this was the newest group, under these criteria.
-    names: Option<(GroupId, Option<String>, Arc<HashMap<GroupId, String>>)>,
+    names: Option<(GroupId, Option<String>, Arc<GroupNames>)>,
 }
 
 impl Follower {
@@ -206,11 +209,7 @@ impl Follower {
     }
 
     /// Names of the groups that are followed.
-    async fn group_names(
-        &mut self,
-        watch: &Watch,
-        subscription: &Subscription,
-    ) -> Result<Arc<HashMap<GroupId, String>>, Failure> {
+    async fn group_names(&mut self, watch: &Watch, subscription: &Subscription) -> Result<Arc<GroupNames>, Failure> {
         let criteria = match &subscription.groups {
             Groups::One { id, name, .. } => return Ok(Arc::new(HashMap::from([(*id, name.clone())]))),
             Groups::Selected(criteria) => criteria,
@@ -224,7 +223,7 @@ impl Follower {
         let wanted = all
             .into_iter()
             .filter(|(_, scope, name)| *scope == subscription.scope && selects_group(criteria.as_deref(), name));
-        let names: Arc<HashMap<_, _>> = Arc::new(wanted.map(|(id, _, name)| (id, name)).collect());
+        let names: Arc<GroupNames> = Arc::new(wanted.map(|(id, _, name)| (id, name)).collect());
         self.names = Some((newest, criteria.clone(), Arc::clone(&names)));
         Ok(names)
     }

@@ -235,6 +235,25 @@ async fn a_receiver_gets_what_matches_from_the_filter_on_with_the_ids_of_filter_
 }
 
 #[tokio::test]
+async fn random_distribution_gives_each_record_a_key_of_its_own() {
+    let (plane, fake) = subscribed().await;
+    let mut random = filter("f", "", KINESIS);
+    random["distribution"] = "Random".into();
+    plane.ok("PutSubscriptionFilter", random).await;
+    fake.requests();
+    put(&plane, "s", &[(0, "a")]).await;
+    put(&plane, "t", &[(0, "b")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    put(&plane, "s", &[(0, "c")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    let requests = fake.requests();
+    let bodies: Vec<Value> = requests.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect();
+    let records = bodies.iter().flat_map(|body| body["Records"].as_array().unwrap());
+    let keys: std::collections::BTreeSet<&str> = records.map(|r| r["PartitionKey"].as_str().unwrap()).collect();
+    assert!(keys.len() == 3 && !keys.contains("s") && !keys.contains("t"), "{keys:?}");
+}
+
+#[tokio::test]
 async fn columns_and_system_fields_are_extracted_and_other_regions_are_not_wanted() {
     let (plane, fake) = subscribed().await;
     let mut columns = filter("a", "[ip, code=4*]", LAMBDA);
