@@ -89,7 +89,7 @@ fn texts<'b>(batch: &'b RecordBatch, column: &str) -> impl Iterator<Item = Optio
 /// Follows all groups from the beginning, page by page: each event comes once, in order of acceptance.
 async fn follow(store: &Store, mut messages: Vec<String>, case: &str) -> store::Result<()> {
     const PAGE_BYTES: usize = 2_000;
-    let groups = GROUPS.map(GroupId);
+    let groups: Vec<GroupId> = GROUPS.map(GroupId).collect();
     let (mut seen, mut next, mut last) = (Vec::new(), 0, None);
     loop {
         let page = store.follow_logs(&groups, next, PAGE_BYTES).await?;
