@@ -91,6 +91,10 @@ pub(super) struct Follower {
     position: u64,
     /// How the last round ended.
     was_up_to_date: bool,
+    /// The group of a filter.
+    group: Option<GroupId>,
+    /// When its position was last noted.
+    noted_at: Timestamp,
     waiting: Option<Waiting>,
     pattern: Option<(String, Arc<FilterPattern>)>,
     /// Names of an account's groups as of when this was the newest group, under these criteria.
@@ -100,13 +104,31 @@ pub(super) struct Follower {
 impl Follower {
     /// Begins where the subscription has noted that it is.
     pub(super) fn new(key: Key) -> Self {
-        Self { key, position: 0, was_up_to_date: false, waiting: None, pattern: None, names: None }
+        let noted_at = Timestamp::MIN;
+        Self {
+            key,
+            position: 0,
+            was_up_to_date: false,
+            group: None,
+            noted_at,
+            waiting: None,
+            pattern: None,
+            names: None,
+        }
     }
 
     /// Reads, sends and notes one page.
     pub(super) async fn round(&mut self, watch: &Watch) -> Result<Round, Failure> {
+        if let Some(next) = self.nothing_new(watch).await? {
+            self.position = next;
+            return Ok(Round::UpToDate(next));
+        }
         let Some(subscription) = load(watch, self.key).await? else { return Ok(Round::Gone) };
         self.position = self.position.max(subscription.position);
+        self.noted_at = subscription.position_at;
+        if let Groups::One { id, .. } = &subscription.groups {
+            self.group = Some(*id);
+        }
         let waiting = self.waiting.take().filter(|waiting| waiting.definition == subscription.definition);
         let waiting = match waiting {
             Some(waiting) => waiting,
@@ -140,6 +162,17 @@ impl Follower {
                 Ok(Round::Refused(why))
             }
         }
+    }
+
+    /// Where a filter is whose group has nothing new. Most rounds of most filters: the catalog is not asked for them.
+    async fn nothing_new(&self, watch: &Watch) -> Result<Option<u64>, Failure> {
+        let Some(group) = self.group.filter(|_| self.was_up_to_date && self.waiting.is_none()) else { return Ok(None) };
+        if watch.clock.now() - self.noted_at >= NOTED_EVERY_MS {
+            return Ok(None);
+        }
+        let page = watch.store.follow_logs(&[group], self.position, 1).await?;
+        let nothing = page.logs.is_empty() && page.next >= watch.store.log_sequence();
+        Ok(nothing.then_some(page.next))
     }
 
     async fn note(&mut self, watch: &Watch, position: u64) -> Result<(), Failure> {
