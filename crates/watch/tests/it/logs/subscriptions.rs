@@ -346,6 +346,43 @@ async fn only_what_was_not_taken_is_sent_again_and_what_is_behind_it_waits() {
     assert_eq!(events(&fake.payloads()), pairs(&[("s", "e")]));
 }
 
+/// Events of other groups are passed over; how far that came is noted once a minute.
+#[tokio::test]
+async fn a_quiet_filter_keeps_up_and_misses_nothing() {
+    let (plane, fake) = subscribed().await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "other"})).await;
+    plane.ok("CreateLogStream", json!({"logGroupName": "other", "logStreamName": "s"})).await;
+    plane.ok("PutSubscriptionFilter", filter("f", "", KINESIS)).await;
+    fake.requests();
+    let group = plane.watch.catalog.every_log_group().await.unwrap()[0].0;
+    let position = async || plane.watch.catalog.subscription_filters(group, "", "", 1).await.unwrap()[0].position;
+    let elsewhere = async || {
+        let events = json!([{"timestamp": NOW, "message": "elsewhere"}]);
+        plane.ok("PutLogEvents", json!({"logGroupName": "other", "logStreamName": "s", "logEvents": events})).await
+    };
+    let mut followers = Followers::default();
+    let begin = position().await;
+    for round in 0..4 {
+        elsewhere().await;
+        assert!(followers.deliver_due(&plane.watch).await.is_empty());
+        assert_eq!(position().await, begin, "round {round}");
+    }
+    plane.clock.advance(60_000);
+    elsewhere().await;
+    assert!(followers.deliver_due(&plane.watch).await.is_empty());
+    assert_eq!(position().await, begin + 5);
+    assert!(fake.requests().is_empty());
+    elsewhere().await;
+    put(&plane, "s", &[(0, "here")]).await;
+    elsewhere().await;
+    assert!(followers.deliver_due(&plane.watch).await.is_empty());
+    assert_eq!(events(&fake.payloads()), pairs(&[("s", "here")]));
+    plane.ok("DeleteSubscriptionFilter", json!({"logGroupName": "g", "filterName": "f"})).await;
+    put(&plane, "s", &[(0, "after")]).await;
+    assert!(followers.deliver_due(&plane.watch).await.is_empty());
+    assert!(fake.requests().is_empty());
+}
+
 /// The loop itself: a filter that is put while it runs is followed without being asked for.
 #[tokio::test]
 async fn a_filter_is_followed_as_soon_as_it_is_put() {
