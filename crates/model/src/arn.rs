@@ -45,6 +45,11 @@ pub fn log_stream(scope: &Scope, group: &str, stream: &str) -> String {
     format!("{}:log-stream:{stream}", log_group(scope, group))
 }
 
+/// `arn:aws:logs:…:destination:NAME`.
+pub fn log_destination(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:logs:{}:{}:destination:{name}", scope.region, scope.account)
+}
+
 /// `arn:aws:cloudwatch:…:alarm:NAME`.
 pub fn alarm(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", scope.region, scope.account)

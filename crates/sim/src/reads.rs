@@ -1,4 +1,4 @@
-//! The other ways to read what scans show: searches by token and Bloom filters, tables with fields, the hash tree.
+//! The other ways to read what scans show: searches by token and Bloom filters, tables with fields, followers, the hash tree.
 
 use crate::expected::GROUPS;
 use arrow_array::{Array, RecordBatch, StringArray};
@@ -18,6 +18,7 @@ pub(crate) async fn agree(store: &Store, case: &str) -> store::Result<()> {
         search(store, group, &of_group, case).await?;
         messages.extend(of_group);
     }
+    follow(store, messages.clone(), case).await?;
     log_table(store, messages, case).await?;
     let records = scan_events(store, None).await?;
     event_searches(store, &records, case).await?;
@@ -83,6 +84,31 @@ async fn read(
 fn texts<'b>(batch: &'b RecordBatch, column: &str) -> impl Iterator<Item = Option<&'b str>> {
     let array = batch.column_by_name(column).and_then(|array| array.as_any().downcast_ref::<StringArray>());
     array.into_iter().flatten()
+}
+
+/// Follows all groups from the beginning, page by page: each event comes once, in order of acceptance.
+async fn follow(store: &Store, mut messages: Vec<String>, case: &str) -> store::Result<()> {
+    const PAGE_BYTES: usize = 2_000;
+    let groups: Vec<GroupId> = GROUPS.map(GroupId).collect();
+    let (mut seen, mut next, mut last) = (Vec::new(), 0, None);
+    loop {
+        let page = store.follow_logs(&groups, next, PAGE_BYTES).await?;
+        for log in page.logs {
+            assert!(last < Some(log.sequence), "{case}: {log:?} comes after sequence {last:?}");
+            assert!((next..page.next).contains(&log.sequence), "{case}: {log:?} is not in {next}..{}", page.next);
+            last = Some(log.sequence);
+            seen.push(log.message);
+        }
+        if page.next == next {
+            break;
+        }
+        next = page.next;
+    }
+    assert_eq!(next, store.log_sequence(), "{case}: a follower stops before the end");
+    messages.sort_unstable();
+    seen.sort_unstable();
+    assert_eq!(seen, messages, "{case}: a follower does not see what scans show");
+    Ok(())
 }
 
 /// All columns of the table of logs, two fields among them: the fields are those of the message.

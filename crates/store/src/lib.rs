@@ -6,6 +6,8 @@
 //! segments (`flush.rs`, `segment.rs`); the manifest (`manifest.rs`) commits that, and only then the journal behind it goes. Scans
 //! (`scan_*.rs`) read one snapshot (`state.rs`), in which a record is in exactly one memtable or segment.
 //!
+//! Followers (`follow.rs`) see log events in the order in which they were accepted.
+//!
 //! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
 
 mod append;

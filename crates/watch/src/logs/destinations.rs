@@ -10,6 +10,7 @@ use super::subscriptions::{Unreached, reach};
 use super::tags::check_keys;
 use crate::Watch;
 use catalog::LogDestination;
+use model::arn::log_destination;
 use model::{Caller, Scope};
 use wire::ApiError;
 use wire::logs::errors::RESOURCE_NOT_FOUND_EXCEPTION;
@@ -21,10 +22,6 @@ use wire::shape::Empty;
 
 /// Page size, and its maximum by the model.
 const PAGE: usize = 50;
-
-fn arn(scope: &Scope, name: &str) -> String {
-    format!("arn:aws:logs:{}:{}:destination:{name}", scope.region, scope.account)
-}
 
 pub(super) async fn put_destination(
     watch: &Watch,
@@ -49,7 +46,7 @@ pub(super) async fn put_destination(
         access_policy: None,
         created: watch.clock.now(),
     };
-    watch.catalog.put_log_destination(scope, &new, &arn(scope, &new.name), &tags).await?;
+    watch.catalog.put_log_destination(scope, &new, &log_destination(scope, &new.name), &tags).await?;
     // As it stands: one that was there keeps its policy and its age.
     let stored = watch.catalog.log_destination(scope, &new.name).await?.unwrap_or(new);
     Ok(PutDestinationResponse { destination: Some(described(scope, stored)) })
@@ -57,7 +54,7 @@ pub(super) async fn put_destination(
 
 fn described(scope: &Scope, destination: LogDestination) -> Destination {
     Destination {
-        arn: Some(arn(scope, &destination.name)),
+        arn: Some(log_destination(scope, &destination.name)),
         destination_name: Some(destination.name),
         target_arn: Some(destination.target_arn),
         role_arn: Some(destination.role_arn),
@@ -108,7 +105,7 @@ pub(super) async fn delete_destination(
     input: DeleteDestinationRequest,
 ) -> Result<Empty, ApiError> {
     let (scope, name) = (&caller.scope, &input.destination_name);
-    if watch.catalog.delete_log_destination(scope, name, &arn(scope, name)).await? {
+    if watch.catalog.delete_log_destination(scope, name, &log_destination(scope, name)).await? {
         Ok(Empty {})
     } else {
         Err(ApiError::new(&RESOURCE_NOT_FOUND_EXCEPTION, "The specified destination does not exist."))

@@ -3,7 +3,7 @@
 use super::errors::{group_not_found, invalid, resource_not_found};
 use crate::Watch;
 use catalog::LogGroup;
-use model::arn::Arn;
+use model::arn::{Arn, log_destination, log_group};
 use model::{Caller, Scope};
 use wire::ApiError;
 
@@ -45,12 +45,27 @@ pub(super) fn group_name<'a>(scope: &Scope, identifier: &'a str) -> Result<&'a s
     }
 }
 
-/// The group that the ARN of a tag operation names. Other resources of Logs that AWS can tag do not exist here yet.
-pub(super) async fn tagged_group(watch: &Watch, caller: &Caller, arn: &str) -> Result<LogGroup, ApiError> {
+/// The ARN under which the tags of a resource are kept, once the resource is found that the ARN of a tag operation names.
+pub(super) async fn tagged_arn(watch: &Watch, caller: &Caller, arn: &str) -> Result<String, ApiError> {
+    let scope = &caller.scope;
     let parsed = Arn::parse(arn).filter(|arn| arn.service == "logs");
     let parsed = parsed.ok_or_else(|| invalid("The specified resourceArn is not a valid ARN of CloudWatch Logs."))?;
-    let name = group_of(&caller.scope, &parsed).ok_or_else(resource_not_found)?;
-    watch.catalog.log_group(&caller.scope, name).await?.ok_or_else(resource_not_found)
+    if parsed.region != scope.region || parsed.account != scope.account {
+        return Err(resource_not_found());
+    }
+    let (kind, name) = parsed.resource.split_once(':').unwrap_or((parsed.resource, ""));
+    let there = match kind {
+        "destination" => watch.catalog.log_destination(scope, name).await?.is_some(),
+        "lookup-table" => watch.catalog.lookup_table_body(scope, name).await?.is_some(),
+        "scheduled-query" => watch.catalog.scheduled_query(scope, name).await?.is_some_and(|query| query.id == name),
+        _ => false,
+    };
+    if there {
+        return Ok(arn.to_owned());
+    }
+    let name = group_of(scope, &parsed).ok_or_else(resource_not_found)?;
+    let group = watch.catalog.log_group(scope, name).await?.ok_or_else(resource_not_found)?;
+    Ok(log_group(scope, &group.name))
 }
 
 fn group_of<'a>(scope: &Scope, arn: &Arn<'a>) -> Option<&'a str> {

@@ -1,10 +1,10 @@
 //! TagResource, UntagResource, ListTagsForResource, and their deprecated forms TagLogGroup, UntagLogGroup and
-//! ListTagsLogGroup: tags of log groups, lookup tables and scheduled queries. AWS can also tag destinations and anomaly detectors.
+//! ListTagsLogGroup: tags of log groups, logical destinations, lookup tables
+//! and scheduled queries. AWS can also tag anomaly detectors.
 
-use super::errors::{invalid, resource_not_found};
-use super::identifiers::{group, tagged_group};
+use super::errors::invalid;
+use super::identifiers::{group, tagged_arn};
 use crate::Watch;
-use model::arn::Arn;
 use model::limits::TAGS_MAX;
 use model::{Caller, arn};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use wire::logs::{
 use wire::shape::Empty;
 
 pub(super) async fn tag_resource(watch: &Watch, caller: &Caller, input: TagResourceRequest) -> Result<Empty, ApiError> {
-    put(watch, tagged(watch, caller, &input.resource_arn).await?, &input.tags).await
+    put(watch, tagged_arn(watch, caller, &input.resource_arn).await?, &input.tags).await
 }
 
 pub(super) async fn untag_resource(
@@ -25,7 +25,7 @@ pub(super) async fn untag_resource(
     caller: &Caller,
     input: UntagResourceRequest,
 ) -> Result<Empty, ApiError> {
-    remove(watch, &tagged(watch, caller, &input.resource_arn).await?, &input.tag_keys).await
+    remove(watch, &tagged_arn(watch, caller, &input.resource_arn).await?, &input.tag_keys).await
 }
 
 pub(super) async fn list_tags_for_resource(
@@ -33,7 +33,7 @@ pub(super) async fn list_tags_for_resource(
     caller: &Caller,
     input: ListTagsForResourceRequest,
 ) -> Result<ListTagsForResourceResponse, ApiError> {
-    let tags = watch.catalog.tags(&tagged(watch, caller, &input.resource_arn).await?).await?;
+    let tags = watch.catalog.tags(&tagged_arn(watch, caller, &input.resource_arn).await?).await?;
     Ok(ListTagsForResourceResponse { tags: Some(tags) })
 }
 
@@ -72,27 +72,6 @@ pub(super) fn check_keys<'a>(keys: impl IntoIterator<Item = &'a String>) -> Resu
         Some(key) => Err(invalid(format!("Tag keys that start with aws: are reserved for AWS: {key}"))),
         None => Ok(()),
     }
-}
-
-/// The ARN under which the tags of a resource are kept, once the resource is found.
-async fn tagged(watch: &Watch, caller: &Caller, given: &str) -> Result<String, ApiError> {
-    let parsed = Arn::parse(given).filter(|arn| arn.service == "logs");
-    let parsed = parsed.ok_or_else(|| invalid("The specified resourceArn is not a valid ARN of CloudWatch Logs."))?;
-    let scope = &caller.scope;
-    if parsed.region != scope.region || parsed.account != scope.account {
-        return Err(resource_not_found());
-    }
-    let (kind, name) = parsed.resource.split_once(':').unwrap_or((parsed.resource, ""));
-    let is_there = match kind {
-        "log-group" => {
-            let group = tagged_group(watch, caller, given).await?;
-            return Ok(arn::log_group(scope, &group.name));
-        }
-        "lookup-table" => watch.catalog.lookup_table_body(scope, name).await?.is_some(),
-        "scheduled-query" => watch.catalog.scheduled_query(scope, name).await?.is_some_and(|query| query.id == name),
-        _ => false,
-    };
-    if is_there { Ok(given.to_owned()) } else { Err(resource_not_found()) }
 }
 
 async fn put(watch: &Watch, arn: String, tags: &BTreeMap<String, String>) -> Result<Empty, ApiError> {

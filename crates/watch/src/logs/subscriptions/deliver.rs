@@ -102,32 +102,37 @@ fn backoff_secs(failures: u32) -> u64 {
     1u64.checked_shl(failures).map_or(BACKOFF_SECS_MAX, |secs| secs.clamp(1, BACKOFF_SECS_MAX))
 }
 
-/// One pass over every subscription, from where each has noted that it is: as far as its receiver takes. Answers why the others
-/// stopped.
-pub async fn deliver_due(watch: &Watch) -> Vec<String> {
-    let mut refused = Vec::new();
-    let keys = match every_key(watch).await {
-        Ok(keys) => keys,
-        Err(error) => return vec![error.to_string()],
-    };
-    for key in keys {
-        let mut follower = Follower::new(key);
-        loop {
-            match follower.round(watch).await {
-                Ok(Round::Gone | Round::UpToDate(_)) => break,
-                Ok(Round::Moved) => {}
-                Ok(Round::Refused(why)) => {
-                    refused.push(why);
-                    break;
+/// Followers that are told when to go on: for who has no use for tasks and waits.
+#[derive(Default)]
+pub struct Followers(HashMap<Key, Follower>);
+
+impl Followers {
+    /// One pass over every subscription, as far as its receiver takes. Answers why the others stopped.
+    pub async fn deliver_due(&mut self, watch: &Watch) -> Vec<String> {
+        let keys = match every_key(watch).await {
+            Ok(keys) => keys,
+            Err(error) => return vec![error.to_string()],
+        };
+        let mut stopped = Vec::new();
+        for key in keys {
+            let follower = self.0.entry(key).or_insert_with(|| Follower::new(key));
+            loop {
+                match follower.round(watch).await {
+                    Ok(Round::Gone | Round::UpToDate(_)) => break,
+                    Ok(Round::Moved) => continue,
+                    Ok(Round::Refused(why)) => stopped.push(why),
+                    Err(error) => stopped.push(error.to_string()),
                 }
-                Err(error) => {
-                    refused.push(error.to_string());
-                    break;
-                }
+                break;
             }
         }
+        stopped
     }
-    refused
+}
+
+/// One pass over every subscription, from where each has noted that it is: what a restart would do.
+pub async fn deliver_due(watch: &Watch) -> Vec<String> {
+    Followers::default().deliver_due(watch).await
 }
 
 #[cfg(test)]

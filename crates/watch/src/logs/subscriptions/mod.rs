@@ -9,12 +9,13 @@
 mod counts;
 mod deliver;
 mod payload;
+mod records;
 mod request;
 mod round;
 mod send;
 pub(super) mod target;
 
-pub use deliver::{deliver, deliver_due};
+pub use deliver::{Followers, deliver, deliver_due};
 pub use request::{ReceiverAnswer, ReceiverRequest};
 pub(super) use send::{Unreached, reach};
 

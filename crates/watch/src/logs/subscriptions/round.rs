@@ -5,9 +5,8 @@
 
 use super::super::account_policies::documents::{selects_group, subscription_of};
 use super::super::criteria::Criteria;
-use super::super::event_id::event_id;
-use super::payload::{Event, Source, payloads};
-use super::request::{Record, partition_key};
+use super::records::{Fields, Matched, Naming, matched, records, system_field};
+use super::request::Record;
 use super::send::{Sender, Unreached, resolve, send};
 use crate::Watch;
 use catalog::SubscriptionDefinition;
@@ -15,10 +14,9 @@ use model::{GroupId, Scope, StreamId, Timestamp};
 use query::filter_pattern::FilterPattern;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use store::FollowedLog;
 
 /// Text read at a time, bytes.
-const PAGE_BYTES: usize = 2 * 1024 * 1024;
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// A subscription of which nothing matches notes this often how far it came, milliseconds: a restart looks at the rest again.
 const NOTED_EVERY_MS: i64 = 60_000;
 
@@ -84,26 +82,53 @@ struct Waiting {
     next: u64,
 }
 
+/// Names of log groups that are followed.
+type GroupNames = HashMap<GroupId, String>;
+
 /// What is kept of a subscription from round to round.
 pub(super) struct Follower {
     key: Key,
     position: u64,
+    /// How the last round ended.
+    was_up_to_date: bool,
+    /// The group of a filter.
+    group: Option<GroupId>,
+    /// When its position was last noted.
+    noted_at: Timestamp,
     waiting: Option<Waiting>,
     pattern: Option<(String, Arc<FilterPattern>)>,
     /// Names of an account's groups as of when this was the newest group, under these criteria.
-    names: Option<(GroupId, Option<String>, Arc<HashMap<GroupId, String>>)>,
+    names: Option<(GroupId, Option<String>, Arc<GroupNames>)>,
 }
 
 impl Follower {
     /// Begins where the subscription has noted that it is.
     pub(super) fn new(key: Key) -> Self {
-        Self { key, position: 0, waiting: None, pattern: None, names: None }
+        let noted_at = Timestamp::MIN;
+        Self {
+            key,
+            position: 0,
+            was_up_to_date: false,
+            group: None,
+            noted_at,
+            waiting: None,
+            pattern: None,
+            names: None,
+        }
     }
 
     /// Reads, sends and notes one page.
     pub(super) async fn round(&mut self, watch: &Watch) -> Result<Round, Failure> {
+        if let Some(next) = self.nothing_new(watch).await? {
+            self.position = next;
+            return Ok(Round::UpToDate(next));
+        }
         let Some(subscription) = load(watch, self.key).await? else { return Ok(Round::Gone) };
         self.position = self.position.max(subscription.position);
+        self.noted_at = subscription.position_at;
+        if let Groups::One { id, .. } = &subscription.groups {
+            self.group = Some(*id);
+        }
         let waiting = self.waiting.take().filter(|waiting| waiting.definition == subscription.definition);
         let waiting = match waiting {
             Some(waiting) => waiting,
@@ -112,11 +137,13 @@ impl Follower {
         if waiting.records.is_empty() {
             let up_to_date = waiting.next >= watch.store.log_sequence();
             self.position = waiting.next;
+            self.was_up_to_date = up_to_date;
             if watch.clock.now() - subscription.position_at >= NOTED_EVERY_MS {
                 self.note(watch, waiting.next).await?;
             }
             return Ok(if up_to_date { Round::UpToDate(waiting.next) } else { Round::Moved });
         }
+        self.was_up_to_date = false;
         let Waiting { definition, records, next } = waiting;
         let sender = Sender { scope: &subscription.scope, filter: &subscription.name };
         let sent = match resolve(watch, &definition.destination_arn).await {
@@ -137,6 +164,17 @@ impl Follower {
         }
     }
 
+    /// Where a filter is whose group has nothing new. Most rounds of most filters: the catalog is not asked for them.
+    async fn nothing_new(&self, watch: &Watch) -> Result<Option<u64>, Failure> {
+        let Some(group) = self.group.filter(|_| self.was_up_to_date && self.waiting.is_none()) else { return Ok(None) };
+        if watch.clock.now() - self.noted_at >= NOTED_EVERY_MS {
+            return Ok(None);
+        }
+        let page = watch.store.follow_logs(&[group], self.position, 1).await?;
+        let nothing = page.logs.is_empty() && page.next >= watch.store.log_sequence();
+        Ok(nothing.then_some(page.next))
+    }
+
     async fn note(&mut self, watch: &Watch, position: u64) -> Result<(), Failure> {
         let now = watch.clock.now();
         match self.key {
@@ -154,7 +192,9 @@ impl Follower {
         let names = self.group_names(watch, subscription).await?;
         let groups: Vec<GroupId> = names.keys().copied().collect();
         let page = watch.store.follow_logs(&groups, self.position, PAGE_BYTES).await?;
-        warn_of_expired(watch, subscription, self.position, page.next);
+        if !self.was_up_to_date && page.next > self.position {
+            warn_of_expired(watch, subscription);
+        }
         let next = page.next.min(end.max(self.position));
         let mut logs = page.logs;
         logs.retain(|log| log.sequence < next);
@@ -163,16 +203,20 @@ impl Follower {
             return Ok(waiting);
         }
         let pattern = self.pattern(&subscription.definition.pattern).await?;
-        let fields = Fields::of(subscription);
+        let fields = Fields::of(&subscription.definition, &subscription.scope);
         let matching = tokio::task::spawn_blocking(move || matched(logs, &pattern, &fields)).await?;
         if matching.is_empty() {
             return Ok(waiting);
         }
-        let streams = stream_names(watch, &matching).await?;
-        let (owner, filter) = (subscription.scope.account.clone(), subscription.name.clone());
-        let of_account = matches!(subscription.groups, Groups::Selected(_));
-        let made =
-            tokio::task::spawn_blocking(move || records(matching, &names, &streams, (&owner, &filter, of_account)));
+        let naming = Naming {
+            owner: subscription.scope.account.clone(),
+            filter: subscription.name.clone(),
+            of_account: matches!(subscription.groups, Groups::Selected(_)),
+            streams: stream_names(watch, &matching).await?,
+            groups: names,
+            random: (subscription.definition.distribution == "Random").then(|| Arc::clone(&watch.ids)),
+        };
+        let made = tokio::task::spawn_blocking(move || records(matching, &naming));
         let (records, left_out) = made.await?;
         if left_out > 0 {
             tracing::warn!(
@@ -198,11 +242,7 @@ impl Follower {
     }
 
     /// Names of the groups that are followed.
-    async fn group_names(
-        &mut self,
-        watch: &Watch,
-        subscription: &Subscription,
-    ) -> Result<Arc<HashMap<GroupId, String>>, Failure> {
+    async fn group_names(&mut self, watch: &Watch, subscription: &Subscription) -> Result<Arc<GroupNames>, Failure> {
         let criteria = match &subscription.groups {
             Groups::One { id, name, .. } => return Ok(Arc::new(HashMap::from([(*id, name.clone())]))),
             Groups::Selected(criteria) => criteria,
@@ -216,7 +256,7 @@ impl Follower {
         let wanted = all
             .into_iter()
             .filter(|(_, scope, name)| *scope == subscription.scope && selects_group(criteria.as_deref(), name));
-        let names: Arc<HashMap<_, _>> = Arc::new(wanted.map(|(id, _, name)| (id, name)).collect());
+        let names: Arc<GroupNames> = Arc::new(wanted.map(|(id, _, name)| (id, name)).collect());
         self.names = Some((newest, criteria.clone(), Arc::clone(&names)));
         Ok(names)
     }
@@ -250,10 +290,10 @@ async fn load(watch: &Watch, key: Key) -> Result<Option<Subscription>, Failure> 
 }
 
 /// Says so when events may have expired before they were sent.
-fn warn_of_expired(watch: &Watch, subscription: &Subscription, position: u64, next: u64) {
+fn warn_of_expired(watch: &Watch, subscription: &Subscription) {
     let Groups::One { name, retention_ms: Some(retention_ms), .. } = &subscription.groups else { return };
     let behind_ms = watch.clock.now() - subscription.position_at;
-    if behind_ms > *retention_ms && next > position {
+    if behind_ms > *retention_ms {
         tracing::warn!(
             filter = subscription.name,
             group = name,
@@ -270,55 +310,6 @@ fn is_selected(subscription: &Subscription) -> Result<bool, Failure> {
     Ok(criteria.hold(&|field| system_field(&subscription.scope, field).map(str::to_owned)))
 }
 
-fn system_field<'a>(scope: &'a Scope, name: &str) -> Option<&'a str> {
-    match name {
-        "@aws.account" => Some(&scope.account),
-        "@aws.region" => Some(&scope.region),
-        _ => None,
-    }
-}
-
-/// What is sent with each event.
-struct Fields {
-    /// Those of columns.
-    extracted: bool,
-    system: BTreeMap<String, String>,
-}
-
-impl Fields {
-    fn of(subscription: &Subscription) -> Self {
-        let value = |name: &String| Some((name.clone(), system_field(&subscription.scope, name)?.to_owned()));
-        Self {
-            extracted: subscription.definition.pattern.trim_start().starts_with('['),
-            system: subscription.definition.system_fields.iter().filter_map(value).collect(),
-        }
-    }
-}
-
-/// The events that match, by group and stream, in order.
-type Matched = BTreeMap<(GroupId, StreamId), Vec<Event>>;
-
-fn matched(logs: Vec<FollowedLog>, pattern: &FilterPattern, fields: &Fields) -> Matched {
-    let mut matched = Matched::new();
-    for log in logs {
-        let mut extracted = fields.system.clone();
-        if fields.extracted {
-            let Some(columns) = pattern.extract(&log.message) else { continue };
-            let named = |(name, value): (String, String)| (name.trim_start_matches('$').to_owned(), value);
-            extracted.extend(columns.into_iter().map(named));
-        } else if !pattern.matches(&log.message) {
-            continue;
-        }
-        matched.entry((log.group, log.stream)).or_default().push(Event {
-            id: event_id(log.timestamp, log.sequence),
-            timestamp: log.timestamp.0,
-            message: log.message,
-            extracted_fields: (!extracted.is_empty()).then_some(extracted),
-        });
-    }
-    matched
-}
-
 async fn stream_names(watch: &Watch, matched: &Matched) -> Result<HashMap<StreamId, String>, Failure> {
     let mut of_group: BTreeMap<GroupId, Vec<StreamId>> = BTreeMap::new();
     for (group, stream) in matched.keys() {
@@ -329,27 +320,4 @@ async fn stream_names(watch: &Watch, matched: &Matched) -> Result<HashMap<Stream
         names.extend(watch.catalog.log_stream_names(group, &streams).await?);
     }
     Ok(names)
-}
-
-/// Records of what matched, and how many events fit in none. Events of streams that were deleted are left out.
-fn records(
-    matched: Matched,
-    groups: &HashMap<GroupId, String>,
-    streams: &HashMap<StreamId, String>,
-    (owner, filter, of_account): (&str, &str, bool),
-) -> (Vec<Record>, usize) {
-    let (mut records, mut left_out) = (Vec::new(), 0);
-    for ((group, stream), events) in matched {
-        let (Some(group), Some(name)) = (groups.get(&group), streams.get(&stream)) else { continue };
-        let (made, too_large) = payloads(Source { owner, group, stream: name, filter, of_account }, &events);
-        left_out += too_large;
-        records.extend(made.into_iter().map(|(data, events)| Record {
-            lane: stream.0,
-            partition_key: partition_key(name),
-            data,
-            group: group.clone(),
-            events,
-        }));
-    }
-    (records, left_out)
 }

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
-use watch::logs::subscriptions::{ReceiverAnswer, ReceiverRequest, Receivers, Subscriptions, deliver, deliver_due};
+use watch::logs::subscriptions::{
+    Followers, ReceiverAnswer, ReceiverRequest, Receivers, Subscriptions, deliver, deliver_due,
+};
 
 const KINESIS: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/k";
 const FIREHOSE: &str = "arn:aws:firehose:us-east-1:123456789012:deliverystream/f";
@@ -26,18 +28,21 @@ struct Fake {
     arrived: tokio::sync::Notify,
 }
 
-impl Receivers for Arc<Fake> {
+/// The fake as the plane holds it.
+struct Shared(Arc<Fake>);
+
+impl Receivers for Shared {
     fn has(&self, arn: &str) -> bool {
         arn != NOWHERE
     }
 
     fn ask(&self, request: ReceiverRequest) -> BoxFuture<'static, Result<ReceiverAnswer, String>> {
-        let answer = self.answers.lock().unwrap().pop_front();
+        let answer = self.0.answers.lock().unwrap().pop_front();
         let answer = answer.unwrap_or_else(|| Ok(ReceiverAnswer { status: 200, body: b"{}".to_vec() }));
         // What was not answered was not taken in either.
         if answer.is_ok() {
-            self.asked.lock().unwrap().push(request);
-            self.arrived.notify_one();
+            self.0.asked.lock().unwrap().push(request);
+            self.0.arrived.notify_one();
         }
         std::future::ready(answer).boxed()
     }
@@ -95,7 +100,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 fn with_receiver(plane: &mut Plane) -> Arc<Fake> {
     let fake = Arc::new(Fake::default());
-    plane.watch.subscriptions = Arc::new(Subscriptions::new(Arc::new(Arc::clone(&fake))));
+    plane.watch.subscriptions = Arc::new(Subscriptions::new(Arc::new(Shared(Arc::clone(&fake)))));
     fake
 }
 
@@ -230,6 +235,25 @@ async fn a_receiver_gets_what_matches_from_the_filter_on_with_the_ids_of_filter_
 }
 
 #[tokio::test]
+async fn random_distribution_gives_each_record_a_key_of_its_own() {
+    let (plane, fake) = subscribed().await;
+    let mut random = filter("f", "", KINESIS);
+    random["distribution"] = "Random".into();
+    plane.ok("PutSubscriptionFilter", random).await;
+    fake.requests();
+    put(&plane, "s", &[(0, "a")]).await;
+    put(&plane, "t", &[(0, "b")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    put(&plane, "s", &[(0, "c")]).await;
+    assert!(deliver_due(&plane.watch).await.is_empty());
+    let requests = fake.requests();
+    let bodies: Vec<Value> = requests.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect();
+    let records = bodies.iter().flat_map(|body| body["Records"].as_array().unwrap());
+    let keys: std::collections::BTreeSet<&str> = records.map(|r| r["PartitionKey"].as_str().unwrap()).collect();
+    assert!(keys.len() == 3 && !keys.contains("s") && !keys.contains("t"), "{keys:?}");
+}
+
+#[tokio::test]
 async fn columns_and_system_fields_are_extracted_and_other_regions_are_not_wanted() {
     let (plane, fake) = subscribed().await;
     let mut columns = filter("a", "[ip, code=4*]", LAMBDA);
@@ -285,43 +309,98 @@ async fn nothing_is_lost_while_a_receiver_is_down_across_flushes_and_restarts() 
     assert_eq!(errors.observation.stats().1, 14.0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn running_deliveries_wait_longer_after_each_failure_and_resend_only_what_was_not_taken() {
+#[tokio::test]
+async fn only_what_was_not_taken_is_sent_again_and_what_is_behind_it_waits() {
     let (plane, fake) = subscribed().await;
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let watch = plane.watch.clone();
-    let running = tokio::spawn(async move {
-        deliver(&watch, async {
-            let _ = stopped.await;
-        })
-        .await;
-    });
     plane.ok("PutSubscriptionFilter", filter("f", "", KINESIS)).await;
     fake.requests();
-    // The record of the first stream is throttled, that of the second is taken; then the receiver is down for a while.
+    let mut followers = Followers::default();
+    put(&plane, "s", &[(0, "a")]).await;
+    put(&plane, "t", &[(0, "b")]).await;
+    // The record of the first stream is throttled, that of the second is taken.
     fake.answer(
         200,
         r#"{"FailedRecordCount":1,"Records":[{"ErrorCode":"ProvisionedThroughputExceededException"},{}]}"#,
     );
-    fake.down(20);
-    plane
-        .ok(
-            "PutLogEvents",
-            json!({"logGroupName": "g", "logStreamName": "s", "logEvents": [{"timestamp": NOW, "message": "a"}]}),
-        )
-        .await;
-    put(&plane, "t", &[(0, "b")]).await;
-    let mut sent = Vec::new();
-    while sent.iter().filter(|(stream, _)| stream == "s").count() < 2 || !sent.contains(&("t".into(), "b".into())) {
-        fake.arrived.notified().await;
-        sent.extend(events(&fake.payloads()));
-    }
+    assert_eq!(followers.deliver_due(&plane.watch).await, ["it has too much to do"]);
+    assert_eq!(events(&fake.payloads()), pairs(&[("s", "a"), ("t", "b")]));
     put(&plane, "s", &[(1, "c")]).await;
+    fake.down(1);
+    assert_eq!(followers.deliver_due(&plane.watch).await, ["connection refused"]);
+    assert!(followers.deliver_due(&plane.watch).await.is_empty());
+    let requests = fake.requests();
+    let sent: Vec<_> = requests.iter().map(|request| events(&payloads(request))).collect();
+    assert_eq!(sent, [pairs(&[("s", "a")]), pairs(&[("s", "c")])]);
+    let metrics = plane.watch.subscriptions.take_metrics(plane.watch.clock.now());
+    let sums: Vec<_> =
+        metrics.iter().map(|metric| (metric.series.name.as_str(), metric.observation.stats().1)).collect();
+    assert_eq!(sums[0], ("ForwardedLogEvents", 3.0));
+    assert_eq!(sums[2..], [("DeliveryErrors", 1.0), ("DeliveryThrottling", 1.0)]);
+    // A filter that is changed meanwhile sends what waits under its new definition.
+    put(&plane, "s", &[(2, "d"), (3, "e")]).await;
+    fake.down(1);
+    assert_eq!(followers.deliver_due(&plane.watch).await.len(), 1);
+    plane.ok("PutSubscriptionFilter", filter("f", "e", LAMBDA)).await;
+    fake.requests();
+    assert!(followers.deliver_due(&plane.watch).await.is_empty());
+    assert_eq!(events(&fake.payloads()), pairs(&[("s", "e")]));
+}
+
+/// Events of other groups are passed over; how far that came is noted once a minute.
+#[tokio::test]
+async fn a_quiet_filter_keeps_up_and_misses_nothing() {
+    let (plane, fake) = subscribed().await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "other"})).await;
+    plane.ok("CreateLogStream", json!({"logGroupName": "other", "logStreamName": "s"})).await;
+    plane.ok("PutSubscriptionFilter", filter("f", "", KINESIS)).await;
+    fake.requests();
+    let group = plane.watch.catalog.every_log_group().await.unwrap()[0].0;
+    let position = async || plane.watch.catalog.subscription_filters(group, "", "", 1).await.unwrap()[0].position;
+    let elsewhere = async || {
+        let events = json!([{"timestamp": NOW, "message": "elsewhere"}]);
+        plane.ok("PutLogEvents", json!({"logGroupName": "other", "logStreamName": "s", "logEvents": events})).await
+    };
+    let mut followers = Followers::default();
+    let begin = position().await;
+    for round in 0..4 {
+        elsewhere().await;
+        assert!(followers.deliver_due(&plane.watch).await.is_empty());
+        assert_eq!(position().await, begin, "round {round}");
+    }
+    plane.clock.advance(60_000);
+    elsewhere().await;
+    assert!(followers.deliver_due(&plane.watch).await.is_empty());
+    assert_eq!(position().await, begin + 5);
+    assert!(fake.requests().is_empty());
+    elsewhere().await;
+    put(&plane, "s", &[(0, "here")]).await;
+    elsewhere().await;
+    assert!(followers.deliver_due(&plane.watch).await.is_empty());
+    assert_eq!(events(&fake.payloads()), pairs(&[("s", "here")]));
+    plane.ok("DeleteSubscriptionFilter", json!({"logGroupName": "g", "filterName": "f"})).await;
+    put(&plane, "s", &[(0, "after")]).await;
+    assert!(followers.deliver_due(&plane.watch).await.is_empty());
+    assert!(fake.requests().is_empty());
+}
+
+/// The loop itself: a filter that is put while it runs is followed without being asked for.
+#[tokio::test]
+async fn a_filter_is_followed_as_soon_as_it_is_put() {
+    let (plane, fake) = subscribed().await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let watch = plane.watch.clone();
+    let running = tokio::spawn(async move {
+        let stop = async {
+            let _ = stopped.await;
+        };
+        deliver(&watch, stop).await;
+    });
+    plane.ok("PutSubscriptionFilter", filter("f", "", LAMBDA)).await;
     fake.arrived.notified().await;
-    sent.extend(events(&fake.payloads()));
-    let of_s: Vec<&str> =
-        sent.iter().filter(|(stream, _)| stream == "s").map(|(_, message)| message.as_str()).collect();
-    assert_eq!(of_s, ["a", "a", "c"]);
+    fake.requests();
+    put(&plane, "s", &[(0, "a")]).await;
+    fake.arrived.notified().await;
+    assert_eq!(events(&fake.payloads()), pairs(&[("s", "a")]));
     stop.send(()).unwrap();
     running.await.unwrap();
 }
@@ -335,6 +414,8 @@ async fn a_logical_destination_leads_to_its_stream() {
     let made = plane.ok("PutDestination", put_destination(KINESIS)).await;
     let arn = "arn:aws:logs:us-east-1:123456789012:destination:d";
     assert_eq!(made["destination"]["arn"], arn);
+    plane.ok("TagResource", json!({"resourceArn": arn, "tags": {"team": "a"}})).await;
+    assert_eq!(plane.ok("ListTagsForResource", json!({"resourceArn": arn})).await, json!({"tags": {"team": "a"}}));
     let policy = json!({"destinationName": "d", "accessPolicy": "{\"Statement\":[]}"});
     plane.ok("PutDestinationPolicy", policy).await;
     let nonsense = json!({"destinationName": "d", "accessPolicy": "x"});
