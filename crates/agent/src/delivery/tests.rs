@@ -102,17 +102,17 @@ fn later_events_are_sent_without_a_question_and_others_after_one() {
 
 #[test]
 fn a_batch_is_sent_again_only_if_no_more_equal_events_are_there() {
-    for (found, expected) in [
-        (vec!["x"], (vec![GetLogEvents, PutLogEvents], true)),
-        (vec!["x", "x"], (vec![GetLogEvents], true)),
-    ] {
+    for (found, expected) in
+        [(vec!["x"], (vec![GetLogEvents, PutLogEvents], true)), (vec!["x", "x"], (vec![GetLogEvents], true))]
+    {
         let mut bench = Bench::new(Some(NOW.0));
         bench.push(NOW.0);
         let broke = Err(Failure::Unknown("broke".into()));
         let one = || json!({ "events": [{ "timestamp": NOW.0, "message": "x" }] });
         assert!(!bench.step(NOW, vec![Ok(one()), broke]).1);
         assert_eq!(bench.step(NOW + SETTLE_MS - 1, vec![]), (vec![], false), "what was sent may not be seen yet");
-        let events: Vec<Value> = found.iter().map(|message| json!({ "timestamp": NOW.0, "message": message })).collect();
+        let events: Vec<Value> =
+            found.iter().map(|message| json!({ "timestamp": NOW.0, "message": message })).collect();
         let mut answers = vec![Ok(json!({ "events": events }))];
         answers.extend((found.len() == 1).then_some(Ok(json!({}))));
         assert_eq!(bench.step(NOW + SETTLE_MS, answers), expected);
