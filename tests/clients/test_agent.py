@@ -330,14 +330,15 @@ def udp_waiting(port):
 
 
 JOURNALCTL = """#!/bin/sh
-# Stands for journalctl: entries 1 to 3 after the cursor, then silence until nobody listens.
+# Stands for journalctl: entries 1 to 3 after the cursor, then silence.
 [ "$1" = --version ] && exit 0
+echo $$ > "$0.pid"
 after=0
 for argument in "$@"; do case $argument in --after-cursor=*) after=${argument#*=};; esac; done
 for number in 1 2 3; do
   [ "$number" -gt "$after" ] && echo "{\\"__CURSOR\\":\\"$number\\",\\"__REALTIME_TIMESTAMP\\":\\"$(date +%s)00000$number\\",\\"MESSAGE\\":\\"m$number\\"}"
 done
-exec tail -f /dev/null --pid=$PPID
+exec tail -f /dev/null
 """
 
 
@@ -352,6 +353,8 @@ def test_a_journal_is_followed_from_its_cursor_and_one_that_is_absent_is_told(se
     agent.start()
     wait_until(lambda: agent.log().count("/nonexistent is not installed") == 2, ARRIVED_SECONDS_MAX, "the second start")
     assert agent.stop() == 0
+    child = int((tmp_path / "journalctl.pid").read_text())
+    wait_until(lambda: not os.path.exists(f"/proc/{child}"), ARRIVED_SECONDS_MAX, "the end of journalctl")
     assert [json.loads(message) for message in stored(server, "/journal")] == [{"message": f"m{n}"} for n in (1, 2, 3)]
 
 

@@ -4,25 +4,26 @@ mod real;
 
 pub use real::RealDisk;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io;
 
-/// Which file it is, and how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct About {
+/// Which file it is, whatever its names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FileId {
     /// Number of the file system.
     pub device: u64,
     /// Number of the file on it; used again after the file is deleted and closed.
     pub inode: u64,
-    /// Bytes.
-    pub len: u64,
 }
 
-impl About {
-    /// True when both are the same file, whatever its length.
-    pub fn is_same_file(&self, other: &About) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
-    }
+/// Which file it is, and how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Which file.
+    pub file: FileId,
+    /// Bytes.
+    pub len: u64,
 }
 
 /// A file in a directory.

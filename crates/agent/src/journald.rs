@@ -10,8 +10,9 @@ use crate::positions::Event;
 use crate::records::TEXT_BYTES_MAX;
 use serde_json::{Map, Value};
 use std::io::{self, BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Entries that wait between journalctl and the agent; journalctl waits when there are so many.
@@ -27,10 +28,31 @@ const FIELDS: [(&str, &str); 5] = [
     ("_PID", "pid"),
 ];
 
-/// A journal that a thread of its own reads.
+/// A journal that a thread of its own reads. Dropping it ends journalctl.
 #[derive(Debug)]
 pub struct Journald {
     entries: Receiver<JournalEntry>,
+    running: Arc<Mutex<Running>>,
+}
+
+/// The child, as far as there is one.
+#[derive(Debug, Default)]
+struct Running {
+    child: Option<Child>,
+    stopped: bool,
+}
+
+impl Drop for Journald {
+    fn drop(&mut self) {
+        let mut running = lock(&self.running);
+        running.stopped = true;
+        // The thread that reads from it waits for it.
+        let _ = running.child.as_mut().map(Child::kill);
+    }
+}
+
+fn lock(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Journal for Journald {
@@ -55,39 +77,57 @@ pub fn check(settings: &JournalSettings) -> Result<(), String> {
 }
 
 impl Journald {
-    /// Follows the journal after `cursor`. The thread ends when the value is dropped and another entry comes, or with the process.
+    /// Follows the journal after `cursor`.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn follow(settings: JournalSettings, cursor: Option<&str>) -> io::Result<Self> {
         let (sender, entries) = sync_channel(WAITING_MAX);
         let cursor = cursor.map(str::to_owned);
-        std::thread::Builder::new().name("journal".into()).spawn(move || follow(&settings, cursor, &sender))?;
-        Ok(Self { entries })
+        let running = Arc::new(Mutex::new(Running::default()));
+        let of_thread = Arc::clone(&running);
+        let follow = move || follow(&settings, cursor, &sender, &of_thread);
+        std::thread::Builder::new().name("journal".into()).spawn(follow)?;
+        Ok(Self { entries, running })
     }
 }
 
 /// Runs journalctl again and again: it ends when the journal's files are vacuumed under it, for instance.
-fn follow(settings: &JournalSettings, mut cursor: Option<String>, sender: &SyncSender<JournalEntry>) {
+fn follow(
+    settings: &JournalSettings,
+    mut cursor: Option<String>,
+    sender: &SyncSender<JournalEntry>,
+    running: &Mutex<Running>,
+) {
     let mut failures = 0;
     loop {
         let began = cursor.clone();
-        let ended = match command(settings, cursor.as_deref()).spawn() {
-            Ok(mut child) => {
-                let goes_on = read(&mut child, &mut cursor, sender);
-                // It may run still, when it was not this side of the pipe that ended.
-                let _ = child.kill();
-                let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-                if !goes_on {
-                    return;
-                }
-                status
+        let output = {
+            let mut running = lock(running);
+            if running.stopped {
+                return;
+            }
+            command(settings, cursor.as_deref()).spawn().map(|child| running.child.insert(child).stdout.take())
+        };
+        let ended = match output {
+            Ok(output) => {
+                read(output, &mut cursor, sender);
+                let child = lock(running).child.take();
+                child.map_or_else(String::new, |mut child| {
+                    // It may run still, when it was its output only that ended.
+                    let _ = child.kill();
+                    child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
+                })
             }
             Err(error) => error.to_string(),
         };
+        if lock(running).stopped {
+            return;
+        }
         failures = if cursor == began { failures + 1 } else { 1 };
         let wait_ms = wait_ms(failures, 1.0);
-        tracing::warn!(program = %settings.program.display(), ended, wait_ms, "the journal's reader ended; starting it again");
+        let program = settings.program.display();
+        tracing::warn!(%program, ended, wait_ms, "the journal's reader ended; starting it again");
         std::thread::sleep(Duration::from_millis(wait_ms.unsigned_abs()));
     }
 }
@@ -106,15 +146,15 @@ fn command(settings: &JournalSettings, cursor: Option<&str>) -> Command {
     command
 }
 
-/// Reads until journalctl ends (true) or nobody listens any more (false).
-fn read(child: &mut Child, cursor: &mut Option<String>, sender: &SyncSender<JournalEntry>) -> bool {
-    let Some(output) = child.stdout.take() else { return true };
+/// Reads until journalctl ends, or nobody listens any more.
+fn read(output: Option<ChildStdout>, cursor: &mut Option<String>, sender: &SyncSender<JournalEntry>) {
+    let Some(output) = output else { return };
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
     loop {
         line.clear();
         match output.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return true,
+            Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
         if !line.ends_with(b"\n") {
@@ -122,7 +162,7 @@ fn read(child: &mut Child, cursor: &mut Option<String>, sender: &SyncSender<Jour
                 tracing::warn!("a journal entry is too long and left out");
             }
             if output.skip_until(b'\n').is_err() {
-                return true;
+                return;
             }
             continue;
         }
@@ -130,7 +170,7 @@ fn read(child: &mut Child, cursor: &mut Option<String>, sender: &SyncSender<Jour
             Some(entry) => {
                 *cursor = Some(entry.cursor.clone());
                 if sender.send(entry).is_err() {
-                    return false;
+                    return;
                 }
             }
             None => tracing::warn!("a line of journalctl is not understood"),

@@ -9,7 +9,7 @@ mod tests;
 use crate::delivery::{Delivery, Outside};
 use crate::disk::Disk;
 use crate::positions::{Delivered, Event, InFlight, Positions, StreamName};
-use crate::tails::{FileRule, Tails};
+use crate::tails::{FileRule, Scene, Tails};
 use anyhow::Context;
 use model::Timestamp;
 use model::time::SECOND;
@@ -78,7 +78,7 @@ impl Logs {
         let in_flight = positions.in_flight(disk).context("the agent's state")?;
         let is_new = positions.next_id == 0 && in_flight.is_empty();
         positions.next_id = positions.next_id.max(1);
-        let tails = Tails::restore(disk, &rules, &mut positions, &in_flight, now);
+        let tails = Tails::restore(Scene { disk, rules: &rules, now }, &mut positions, &in_flight);
         let streams = positions.streams.iter();
         let mut deliveries: BTreeMap<StreamName, Delivery> =
             streams.map(|(name, delivered)| (name.clone(), Delivery::new(name.clone(), delivered.clone()))).collect();
@@ -119,18 +119,15 @@ impl Logs {
 
     /// Reads what is there, sends what is due, writes down what was acknowledged. True when there may be more to do at once.
     pub fn pass(&mut self, now: Timestamp, outside: &Outside<'_>) -> bool {
+        let scene = Scene { disk: outside.disk, rules: &self.rules, now };
         // Before the globs, which may find the copy; and while the server is down as well, for the copy may be gone later.
-        for id in self.tails.truncated_now(now) {
-            self.tails.truncated(id, outside.disk, &mut self.positions, now);
-            self.unsaved = true;
-        }
+        self.unsaved |= self.tails.look(scene, &mut self.positions);
         if now >= self.next_scan {
             self.next_scan = now + SCAN_MS;
-            self.unsaved |= self.is_new;
-            let is_new = std::mem::take(&mut self.is_new);
+            let is_first = std::mem::take(&mut self.is_new);
             let before = self.positions.next_id;
-            self.tails.scan(outside.disk, &self.rules, &mut self.positions, now, is_new);
-            self.unsaved |= before != self.positions.next_id;
+            self.tails.scan(scene, &mut self.positions, is_first);
+            self.unsaved |= is_first || before != self.positions.next_id;
         }
         let mut more = self.read_files(now);
         more |= self.read_journals(now);
@@ -240,13 +237,14 @@ impl Logs {
         let any = !done.is_empty();
         for (batch, delivered) in done {
             for (id, mut at) in batch.files {
-                // A file that is no longer followed needs no position.
                 if let Some(tail) = self.tails.by_id.get(&id) {
                     // It may have been found again under another name, or as a copy.
-                    (at.device, at.inode) = (tail.at.device, tail.at.inode);
-                    at.path.clone_from(&tail.at.path);
-                    self.positions.files.insert(id, at);
+                    (at.file, at.path) = (tail.at.file, tail.at.path.clone());
+                } else if !self.positions.files.contains_key(&id) {
+                    // A file that is gone needs no position; one that no rule wants at present does.
+                    continue;
                 }
+                self.positions.files.insert(id, at);
             }
             self.positions.cursors.extend(batch.cursors);
             self.done.push(batch.stream.in_flight());

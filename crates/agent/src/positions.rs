@@ -4,7 +4,7 @@
 //! written before the batch is sent; it counts as long as its sequence is above the one that positions say of the stream.
 //! After a crash such a batch is looked for on the server before it is sent again.
 
-use crate::disk::Disk;
+use crate::disk::{Disk, FileId};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -62,10 +62,8 @@ pub struct Position {
     pub id: u64,
     /// Where the file was last.
     pub path: String,
-    /// See [`crate::disk::About`].
-    pub device: u64,
-    /// See [`crate::disk::About`].
-    pub inode: u64,
+    /// Which file it is.
+    pub file: FileId,
     /// First byte that was not read.
     pub offset: u64,
     /// See [`crate::disk::fingerprint`].

@@ -1,6 +1,6 @@
 //! The machine's disk.
 
-use super::{About, Disk, Found, LogFile};
+use super::{About, Disk, FileId, Found, LogFile};
 use anyhow::{Context, bail};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -39,7 +39,7 @@ impl RealDisk {
 }
 
 fn about(metadata: &fs::Metadata) -> About {
-    About { device: metadata.dev(), inode: metadata.ino(), len: metadata.len() }
+    About { file: FileId { device: metadata.dev(), inode: metadata.ino() }, len: metadata.len() }
 }
 
 fn found(path: PathBuf) -> Option<Found> {
@@ -148,7 +148,7 @@ mod tests {
         fs::write(&path, "two\n").unwrap();
         let found = disk.find(&format!("{}/*.log", dir.path().display()));
         assert_eq!(found.len(), 1);
-        assert!(!found[0].about.is_same_file(&file.about().unwrap()));
+        assert_ne!(found[0].about.file, file.about().unwrap().file);
         assert_eq!(disk.siblings(path.to_str().unwrap()).len(), 2);
         let mut bytes = [0; 9];
         assert_eq!(file.read_at(1, &mut bytes).unwrap(), 3);

@@ -194,6 +194,23 @@ fn without_from_beginning_only_what_is_there_at_the_very_first_start_is_passed_o
 }
 
 #[test]
+fn a_file_that_no_rule_wants_for_a_while_is_gone_on_with_later() {
+    let mut bench = Bench::new(vec![rule(LOG)]);
+    bench.world.write(LOG, "one\n");
+    bench.settle();
+    let mut other = rule("/srv/*.log");
+    other.group = "other".into();
+    let rules = std::mem::replace(&mut bench.rules, vec![other]);
+    bench.restart(u32::MAX);
+    bench.settle();
+    bench.rules = rules;
+    bench.world.write(LOG, "two\n");
+    bench.restart(u32::MAX);
+    bench.settle();
+    assert_eq!(bench.messages(), ["one", "two"]);
+}
+
+#[test]
 fn records_of_several_lines_wait_for_the_next_start_or_for_silence() {
     let mut rule = rule(LOG);
     rule.start = Some(regex::Regex::new(r"^\d").unwrap());
@@ -339,7 +356,7 @@ fn play(rule: FileRule, acts: &[Act], line: impl Fn(usize) -> String) -> (Vec<St
                 bench.pass(1_000);
                 // What was never looked at cannot be known again in a copy.
                 let inode = bench.world.inode(LOG);
-                let saved = bench.logs.positions.files.values().rev().find(|at| Some(at.inode) == inode);
+                let saved = bench.logs.positions.files.values().rev().find(|at| Some(at.file.inode) == inode);
                 if saved.is_some_and(|at| at.offset > 0) {
                     rotated += 1;
                     bench.world.copy(LOG, &format!("/var/log/app.log.{rotated}"));

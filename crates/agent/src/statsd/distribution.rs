@@ -47,7 +47,7 @@ impl Distribution {
 
 /// The bucket of a value: sign and order of magnitude, and the value itself while values are exact.
 fn key(value: f64, width: f64) -> (i64, u64) {
-    let sign = if value > 0.0 { 1 } else { i64::from(value < 0.0) * -1 };
+    let sign = if value > 0.0 { 1 } else { -i64::from(value < 0.0) };
     if width == 0.0 {
         return (sign, value.to_bits());
     }

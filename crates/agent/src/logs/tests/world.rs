@@ -1,6 +1,6 @@
 //! A simulated disk and server: files that rotate, a server that fails before or after it stored, an agent that is killed.
 
-use crate::disk::{About, Disk, Found, LogFile};
+use crate::disk::{About, Disk, FileId, Found, LogFile};
 use crate::endpoint::{Endpoint, Failure, Operation};
 use crate::positions::Event;
 use model::time::DAY;
@@ -101,7 +101,7 @@ impl World {
     }
 
     fn about(&self, inode: u64) -> About {
-        About { device: 1, inode, len: self.files.borrow()[&inode].borrow().len() as u64 }
+        About { file: FileId { device: 1, inode }, len: self.files.borrow()[&inode].borrow().len() as u64 }
     }
 
     /// One effect; fails once the agent is dead.
@@ -119,7 +119,7 @@ struct OpenFile {
 
 impl LogFile for OpenFile {
     fn about(&self) -> io::Result<About> {
-        Ok(About { device: 1, inode: self.inode, len: self.bytes.borrow().len() as u64 })
+        Ok(About { file: FileId { device: 1, inode: self.inode }, len: self.bytes.borrow().len() as u64 })
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
