@@ -1,12 +1,14 @@
 //! `Delivery`: one stream's batches on their way, one at a time, each exactly once as far as the server can be asked.
 //!
 //! A batch is filled, closed, written to disk, sent, and done when the server acknowledged it. When it is not known whether it
-//! arrived (the connection broke, the server failed, the agent was killed) one event of it, the probe, is counted on the server
-//! with GetLogEvents; a batch is stored as a whole or not at all, so more than before means that it is there. Events that get
-//! their time from the agent are later than all before them, so there were none before. Where times come from the log, equal
-//! events may be there already; they are counted before the batch is sent. AWS shows new events after some seconds only, and a
-//! stream may have other writers of equal lines: then a batch may be repeated after a crash. So it is when the keys may not call
-//! GetLogEvents. No batch is ever left out.
+//! arrived (the connection broke, the server failed, the agent was killed) up to three events of it, the probes, are counted on
+//! the server with GetLogEvents; a batch is stored as a whole or not at all, so if there are more of each than before, it is
+//! there. Probes are events that are later than all before them, as those are that get their time from the agent: there were
+//! none before. Where a log's own times give no such event, equal ones are counted before the batch is sent.
+//!
+//! What is assumed: a stream has one writer, or its writers do not write equal lines at equal times; and the server shows within
+//! `SETTLE_MS` what it took (AWS may take longer). Else a batch may be repeated, or one of such equal lines be taken for arrived.
+//! Keys that may not call GetLogEvents mean that a batch is repeated when its answer is lost.
 
 #[cfg(test)]
 mod tests;
@@ -130,24 +132,17 @@ impl Delivery {
     fn close(&self, batch: Batch, now: Timestamp) -> InFlight {
         let (files, cursors) = (batch.files.clone(), batch.cursors.clone());
         let events = batch.into_events();
-        // The server would not keep others. The margins are for clocks and for the way.
-        let kept = now.0.saturating_sub(LOG_PAST_MS_MAX - HOUR)..now.0.saturating_add(LOG_FUTURE_MS_MAX - MINUTE);
-        let event = events.iter().rposition(|event| kept.contains(&event.timestamp));
-        let before = |event: usize| {
-            let later = self.delivered.newest.is_some_and(|newest| events[event].timestamp > newest);
-            later.then_some(0)
-        };
-        let probe = event.map(|event| Probe { event, before: before(event) });
-        InFlight { stream: self.name.clone(), sequence: self.delivered.sequence + 1, probe, events, files, cursors }
+        let probes = probes(&events, self.delivered.newest, now);
+        InFlight { stream: self.name.clone(), sequence: self.delivered.sequence + 1, probes, events, files, cursors }
     }
 
     /// `Closed` -> `Ready`: counts what is there already where that matters, and writes the batch to disk.
     fn try_count(&mut self, outside: &Outside<'_>, now: Timestamp) {
         let Stage::Closed(batch) = &mut self.stage else { return };
-        if let Some(probe) = batch.probe.as_mut().filter(|probe| probe.before.is_none()) {
+        for probe in batch.probes.iter_mut().filter(|probe| probe.before.is_none()) {
             match count(outside.endpoint, &self.name, &batch.events[probe.event]) {
                 Ok(count) => probe.before = Some(count),
-                Err(failure) if FORBIDDEN.contains(&failure.code()) => {}
+                Err(failure) if FORBIDDEN.contains(&failure.code()) => break,
                 Err(failure) => return self.failed(&failure.to_string(), now, outside),
             }
         }
@@ -163,13 +158,7 @@ impl Delivery {
     /// `Unknown` -> done or `Ready`.
     fn try_verify(&mut self, outside: &Outside<'_>, now: Timestamp) -> Option<(InFlight, Delivered)> {
         let Stage::Unknown(batch) = &self.stage else { return None };
-        let counted = match &batch.probe {
-            Some(Probe { event, before: Some(before) }) => {
-                count(outside.endpoint, &self.name, &batch.events[*event]).map(|count| count > *before)
-            }
-            _ => Ok(false),
-        };
-        match counted {
+        match has_arrived(outside.endpoint, batch) {
             Ok(true) => {
                 tracing::info!(stream = %self.name, events = batch.events.len(), "a batch had arrived");
                 return self.done();
@@ -229,7 +218,7 @@ impl Delivery {
     fn done(&mut self) -> Option<(InFlight, Delivered)> {
         let stage = std::mem::replace(&mut self.stage, Stage::Filling(Batch::default()));
         let (Stage::Ready(batch) | Stage::Unknown(batch)) = stage else { return None };
-        let newest = batch.probe.as_ref().map(|probe| batch.events[probe.event].timestamp);
+        let newest = batch.probes.iter().map(|probe| batch.events[probe.event].timestamp).max();
         self.delivered.newest = self.delivered.newest.max(newest);
         self.delivered.sequence = batch.sequence;
         self.failures = 0;
@@ -267,6 +256,34 @@ fn create(endpoint: &dyn Endpoint, name: &StreamName) -> Result<(), Failure> {
         Err(failure) if failure.code() == "ResourceNotFoundException" => group.and(Err(failure)),
         made => made.map(|_| tracing::info!(stream = %name, "made a log stream")),
     }
+}
+
+/// The events by which a batch will be known: the first, the last and the longest of those that the server will keep, and of
+/// these only what is later than `newest`, if there is any.
+fn probes(events: &[Event], newest: Option<i64>, now: Timestamp) -> Vec<Probe> {
+    // The margins are for clocks and for the way.
+    let kept = now.0.saturating_sub(LOG_PAST_MS_MAX - HOUR)..now.0.saturating_add(LOG_FUTURE_MS_MAX - MINUTE);
+    let is_later = |event: usize| newest.is_some_and(|newest| events[event].timestamp > newest);
+    let mut kept: Vec<usize> = (0..events.len()).filter(|&event| kept.contains(&events[event].timestamp)).collect();
+    if kept.iter().any(|&event| is_later(event)) {
+        kept.retain(|&event| is_later(event));
+    }
+    let longest = kept.iter().copied().max_by_key(|&event| events[event].message.len());
+    let mut chosen: Vec<usize> = kept.first().into_iter().chain(kept.last()).copied().chain(longest).collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen.into_iter().map(|event| Probe { event, before: is_later(event).then_some(0) }).collect()
+}
+
+/// True when the stream has more of every probe than before the batch was sent.
+fn has_arrived(endpoint: &dyn Endpoint, batch: &InFlight) -> Result<bool, Failure> {
+    for probe in &batch.probes {
+        let Some(before) = probe.before else { return Ok(false) };
+        if count(endpoint, &batch.stream, &batch.events[probe.event])? <= before {
+            return Ok(false);
+        }
+    }
+    Ok(!batch.probes.is_empty())
 }
 
 /// How many events of the stream have the time and the text of `event`.

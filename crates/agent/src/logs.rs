@@ -209,12 +209,10 @@ impl Logs {
 
     fn read_journals(&mut self, now: Timestamp) -> bool {
         let mut buffered = self.buffered();
+        let mut more = false;
         for (stream, journal, held) in &mut self.journals {
-            let delivery = self
-                .deliveries
-                .entry(stream.clone())
-                .or_insert_with(|| Delivery::new(stream.clone(), Delivered::default()));
-            let Some(batch) = delivery.filling() else { continue };
+            let new = || Delivery::new(stream.clone(), Delivered::default());
+            let Some(batch) = self.deliveries.entry(stream.clone()).or_insert_with(new).filling() else { continue };
             while buffered < BUFFER_BYTES_MAX
                 && let Some(JournalEntry { cursor, event }) = held.take().or_else(|| journal.next())
             {
@@ -225,10 +223,11 @@ impl Logs {
                         break;
                     }
                 }
+                more = true;
                 batch.cursors.insert(stream.clone(), cursor);
             }
         }
-        self.journals.iter().any(|(_, _, held)| held.is_some())
+        more
     }
 
     fn deliver(&mut self, now: Timestamp, batch_ms: i64, outside: &Outside<'_>) -> bool {

@@ -90,7 +90,7 @@ pub struct Event {
     pub message: String,
 }
 
-/// One event of a batch, by which the server is asked whether the batch arrived.
+/// An event of a batch, by which the server is asked whether the batch arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// Which event.
@@ -106,8 +106,8 @@ pub struct InFlight {
     pub stream: StreamName,
     /// Its number in the stream.
     pub sequence: u64,
-    /// What to look for; `None` when no event of it will be kept.
-    pub probe: Option<Probe>,
+    /// What to look for; nothing when no event of it will be kept.
+    pub probes: Vec<Probe>,
     /// In order of time.
     pub events: Vec<Event>,
     /// How far files are read with it.

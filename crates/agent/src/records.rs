@@ -85,6 +85,15 @@ fn push(records: &mut Vec<Record>, raw: &[u8]) {
     if raw.is_empty() {
         return;
     }
+    let body = raw.strip_suffix(b"\n").unwrap_or(raw);
+    let body = body.strip_suffix(b"\r").unwrap_or(body);
+    // Nearly all records are as they are to be.
+    if body.len() <= TEXT_BYTES_MAX
+        && memchr::memchr2(b'\r', b'\0', body).is_none()
+        && let Ok(text) = std::str::from_utf8(body)
+    {
+        return records.push(Record { text: text.to_owned(), len: raw.len(), continues: false });
+    }
     let mut record = Record { text: String::new(), len: 0, continues: false };
     let mut add = |text: &str, len: usize| {
         if record.text.len() + text.len() > TEXT_BYTES_MAX {
@@ -96,8 +105,6 @@ fn push(records: &mut Vec<Record>, raw: &[u8]) {
         }
         record.len += len;
     };
-    let body = raw.strip_suffix(b"\n").unwrap_or(raw);
-    let body = body.strip_suffix(b"\r").unwrap_or(body);
     for chunk in body.utf8_chunks() {
         let mut buffer = [0; 4];
         let mut letters = chunk.valid().chars().peekable();

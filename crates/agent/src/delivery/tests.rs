@@ -120,6 +120,27 @@ fn a_batch_is_sent_again_only_if_no_more_equal_events_are_there() {
 }
 
 #[test]
+fn one_equal_line_of_another_writer_is_not_the_batch() {
+    let mut bench = Bench::new(Some(NOW.0 - 1));
+    for message in ["first", "x", "the longest", "last"] {
+        let event = Event { timestamp: NOW.0, message: message.into() };
+        bench.delivery.filling().unwrap().push(event, NOW).unwrap();
+    }
+    let there = |messages: &[&str]| {
+        let event = |message: &&str| json!({ "timestamp": NOW.0, "message": message });
+        Ok(json!({ "events": messages.iter().map(event).collect::<Vec<_>>() }))
+    };
+    let broke = || Err(Failure::Unknown("broke".into()));
+    assert_eq!(bench.step(NOW, vec![broke()]), (vec![PutLogEvents], false));
+    let answers = vec![there(&["first", "last"]), there(&["first", "last"]), broke()];
+    let calls = vec![GetLogEvents, GetLogEvents, PutLogEvents];
+    assert_eq!(bench.step(NOW + SETTLE_MS, answers), (calls, false));
+    let all = ["first", "the longest", "last"];
+    let answers = vec![there(&all), there(&all), there(&all)];
+    assert_eq!(bench.step(NOW + 2 * SETTLE_MS, answers), (vec![GetLogEvents; 3], true));
+}
+
+#[test]
 fn without_leave_to_look_a_batch_is_sent_again() {
     let mut bench = Bench::new(None);
     bench.push(NOW.0);

@@ -266,14 +266,14 @@ fn the_last_pass_sends_what_was_read() {
     assert_eq!(bench.messages(), ["one"]);
 }
 
-/// A journal of numbered entries.
-struct Numbers(u32);
+/// A journal of numbered entries: the last that was read, and how many there are.
+struct Numbers(u32, u32);
 
 impl Journal for Numbers {
     fn next(&mut self) -> Option<JournalEntry> {
         self.0 += 1;
         let event = Event { timestamp: START.0 + i64::from(self.0), message: format!("entry {}", self.0) };
-        (self.0 <= 5).then(|| JournalEntry { cursor: self.0.to_string(), event })
+        (self.0 <= self.1).then(|| JournalEntry { cursor: self.0.to_string(), event })
     }
 }
 
@@ -284,7 +284,7 @@ fn a_journal_goes_on_after_the_last_entry_that_arrived() {
         let stream = StreamName::new("g", "s");
         let follow = |bench: &mut Bench| {
             let after = bench.logs.cursor(&stream).map_or(0, |cursor| cursor.parse().unwrap());
-            bench.logs.follow(stream.clone(), Box::new(Numbers(after)));
+            bench.logs.follow(stream.clone(), Box::new(Numbers(after, 5)));
         };
         follow(&mut bench);
         bench.restart(effects);
@@ -292,6 +292,19 @@ fn a_journal_goes_on_after_the_last_entry_that_arrived() {
         bench.settle();
         assert_eq!(bench.messages(), ["entry 1", "entry 2", "entry 3", "entry 4", "entry 5"], "{effects} effects");
     }
+}
+
+#[test]
+fn a_journal_waits_while_the_server_is_down() {
+    let mut bench = Bench::new(Vec::new());
+    bench.world.mood.set(Mood::Down);
+    bench.logs.follow(StreamName::new("g", "s"), Box::new(Numbers(0, 25_000)));
+    bench.pass(0);
+    let outside = Outside { disk: &bench.world, endpoint: &bench.world, random: &|| 0.5 };
+    assert!(!bench.logs.pass(bench.now, &outside), "there is nothing to do but to wait");
+    bench.world.mood.set(Mood::Up);
+    bench.settle();
+    assert_eq!(bench.messages().len(), 25_000);
 }
 
 #[derive(Debug, Clone)]
