@@ -212,11 +212,7 @@ impl Settings {
             batch_ms: seconds("batch_seconds", self.batch_seconds)?,
             record_ms: seconds("record_seconds", self.record_seconds)?,
         };
-        let target = match self.endpoint.as_deref() {
-            None => Target::Server("http://127.0.0.1:8792".into()),
-            Some("aws") => Target::Aws,
-            Some(url) => Target::Server(url.into()),
-        };
+        let target = Target::parse(self.endpoint.as_deref().unwrap_or("http://127.0.0.1:8792"))?;
         let region = self.region.unwrap_or_else(|| "us-east-1".into());
         let is_region = region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         ensure!(is_region && !region.is_empty(), "region must look like us-east-1, not '{region}'");

@@ -103,7 +103,7 @@ pub async fn agent(config: Config) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     keys()?;
     let (target, region) = (config.target.clone(), config.region.clone());
-    let endpoint = AwsEndpoint::new(target, &region, Box::new(keys), Arc::clone(&clock))?;
+    let endpoint = AwsEndpoint::new(target, &region, Box::new(keys), Arc::clone(&clock));
     // Without chance agents only come back at the same time after an outage.
     let random = || random_u64().map_or(0.5, |number| number as f64 / u64::MAX as f64);
     let parts = Parts { endpoint: Arc::new(endpoint), clock, random: Arc::new(random) };

@@ -21,6 +21,18 @@ fn what_is_not_said_has_a_default() {
 }
 
 #[test]
+fn the_file_of_the_documentation_is_one() {
+    let document = include_str!("../../../../docs/agent.md");
+    let text = document.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let config = resolved(text).unwrap();
+    assert_eq!((config.files.len(), config.journals.len()), (2, 1));
+    assert_eq!(config.files[0].stream, "web-1/{file}");
+    assert_eq!(config.statsd.unwrap().dimensions["host"], "web-1");
+    // With what is commented out as well, it is one still.
+    resolved(&text.replace("\n# host =", "\nhost =")).unwrap();
+}
+
+#[test]
 fn a_record_may_start_with_its_time_in_the_machines_zone() {
     let files = "[[files]]\npaths = ['x']\ngroup = 'g'\ntimezone = 'local'\ntimestamp_format = '%F %T'\nmulti_line_start = '{timestamp_format}'\n";
     let rule = resolved(files).unwrap().files.remove(0);
@@ -44,6 +56,7 @@ fn what_makes_no_sense_is_refused_in_words() {
         (files("timestamp_format = '%Q'"), "%Q"),
         (files("colour = 'red'"), "colour"),
         ("batch_seconds = 0\n[metrics]".into(), "batch_seconds"),
+        ("endpoint = 'nowhere'\n[metrics]".into(), "'nowhere'"),
         ("region = 'Nowhere!'\n[metrics]".into(), "region"),
         ("[metrics]\nnamespace = 'AWS/EC2'".into(), "those of AWS"),
         ("[statsd]\ninterval_seconds = 0".into(), "interval_seconds"),

@@ -3,7 +3,7 @@
 //! CloudWatch takes JSON since November 2025, on AWS as here.
 
 use super::{Endpoint, Failure, Operation};
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use model::Clock;
 use serde_json::Value;
@@ -23,16 +23,31 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Where calls go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// One server for all services, as a URL without a path.
+    /// One server for all services, as a URL without a path and a slash at its end.
     Server(String),
     /// AWS itself, in the region that is signed for.
     Aws,
 }
 
 impl Target {
+    /// Reads a URL, or `aws`.
+    ///
+    /// # Errors
+    /// When it is not the URL of a server.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        if text == "aws" {
+            return Ok(Target::Aws);
+        }
+        let url = text.trim_end_matches('/');
+        let uri: http::Uri = url.parse().with_context(|| format!("endpoint '{text}' is not a URL"))?;
+        let is_plain = matches!(uri.scheme_str(), Some("http" | "https")) && uri.path() == "/" && uri.query().is_none();
+        ensure!(is_plain, "endpoint '{text}' must be an http or https URL without a path, or aws");
+        Ok(Target::Server(url.to_owned()))
+    }
+
     fn base(&self, signing_name: &str, region: &str) -> String {
         match self {
-            Target::Server(url) => url.trim_end_matches('/').to_owned(),
+            Target::Server(url) => url.clone(),
             Target::Aws => {
                 let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
                 format!("https://{signing_name}.{region}.{suffix}")
@@ -52,18 +67,12 @@ pub struct AwsEndpoint {
 
 impl AwsEndpoint {
     /// `credentials` is asked before each call, so that keys may be renewed while the agent runs.
-    ///
-    /// # Errors
-    /// When the target is not a URL.
     pub fn new(
         target: Target,
         region: &str,
         credentials: Box<dyn Fn() -> anyhow::Result<Credentials> + Send + Sync>,
         clock: Arc<dyn Clock>,
-    ) -> anyhow::Result<Self> {
-        let base = target.base("logs", region);
-        let uri: http::Uri = base.parse().with_context(|| format!("endpoint '{base}' is not a URL"))?;
-        uri.authority().zip(uri.scheme()).with_context(|| format!("endpoint '{base}' is not an http or https URL"))?;
+    ) -> Self {
         let config = Config::builder()
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -72,7 +81,7 @@ impl AwsEndpoint {
             .timeout_global(Some(CALL_TIME_MAX))
             .user_agent(concat!("trailwatch-agent/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { target, region: region.into(), credentials, clock, agent: ureq::Agent::new_with_config(config) })
+        Self { target, region: region.into(), credentials, clock, agent: ureq::Agent::new_with_config(config) }
     }
 }
 
@@ -165,13 +174,8 @@ mod tests {
             session_token: Some("token".into()),
         };
         let credentials = move || Ok(credentials.clone());
-        AwsEndpoint::new(
-            Target::Server(url.into()),
-            "eu-west-1",
-            Box::new(credentials),
-            Arc::new(ManualClock::default()),
-        )
-        .unwrap()
+        let target = Target::parse(url).unwrap();
+        AwsEndpoint::new(target, "eu-west-1", Box::new(credentials), Arc::new(ManualClock::default()))
     }
 
     /// Serves one connection: reads a request and writes `answer`, or hangs up when it is empty. Gives what it read.
@@ -227,8 +231,13 @@ mod tests {
     fn aws_has_a_host_for_each_service() {
         assert_eq!(Target::Aws.base("logs", "eu-west-1"), "https://logs.eu-west-1.amazonaws.com");
         assert_eq!(Target::Aws.base("monitoring", "cn-north-1"), "https://monitoring.cn-north-1.amazonaws.com.cn");
-        let nothing = || anyhow::bail!("none");
-        let clock = Arc::new(ManualClock::default());
-        assert!(AwsEndpoint::new(Target::Server("nowhere".into()), "r", Box::new(nothing), clock).is_err());
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_server_is_refused() {
+        for url in ["nowhere", "ftp://a", "http://a/path", "http://", "", "AWS"] {
+            assert!(Target::parse(url).is_err(), "{url}");
+        }
+        assert_eq!(Target::parse("aws").unwrap(), Target::Aws);
     }
 }
