@@ -10,7 +10,7 @@ use crate::positions::Event;
 use crate::records::TEXT_BYTES_MAX;
 use serde_json::{Map, Value};
 use std::io::{self, BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -111,7 +111,7 @@ fn follow(
         };
         let ended = match output {
             Ok(output) => {
-                read(output, &mut cursor, sender);
+                read(output, &mut cursor, !settings.from_beginning, sender);
                 let child = lock(running).child.take();
                 child.map_or_else(String::new, |mut child| {
                     // It may run still, when it was its output only that ended.
@@ -140,14 +140,16 @@ fn command(settings: &JournalSettings, cursor: Option<&str>) -> Command {
         // Else only the last ten of them.
         Some(cursor) => command.arg(format!("--after-cursor={cursor}")).arg("--no-tail"),
         None if settings.from_beginning => command.arg("--no-tail"),
-        None => command.arg("--lines=0"),
+        // The last one says where to begin; it is not told itself.
+        None => command.arg("--lines=1"),
     };
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     command
 }
 
-/// Reads until journalctl ends, or nobody listens any more.
-fn read(output: Option<ChildStdout>, cursor: &mut Option<String>, sender: &SyncSender<JournalEntry>) {
+/// Reads until journalctl ends, or nobody listens any more. Without a cursor the message of the first entry is left out if
+/// `from_now`.
+fn read(output: Option<impl Read>, cursor: &mut Option<String>, from_now: bool, sender: &SyncSender<JournalEntry>) {
     let Some(output) = output else { return };
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
@@ -167,8 +169,10 @@ fn read(output: Option<ChildStdout>, cursor: &mut Option<String>, sender: &SyncS
             continue;
         }
         match entry(&line) {
-            Some(entry) => {
-                *cursor = Some(entry.cursor.clone());
+            Some(mut entry) => {
+                if cursor.replace(entry.cursor.clone()).is_none() && from_now {
+                    entry.event.message.clear();
+                }
                 if sender.send(entry).is_err() {
                     return;
                 }
@@ -227,6 +231,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_entry_is_passed_over_and_the_first_says_where_to_begin() {
+        let line = |number: u8, message: &str| {
+            format!(r#"{{"__CURSOR":"{number}","__REALTIME_TIMESTAMP":"0","MESSAGE":"{message}"}}"#)
+        };
+        let long = "x".repeat(LINE_BYTES_MAX as usize);
+        let output =
+            [line(1, "old"), "no".into(), line(2, &long), line(3, "new"), line(4, "cut")[..20].into()].join("\n");
+        for (from_now, first) in [(true, ""), (false, r#"{"message":"old"}"#)] {
+            let (sender, entries) = sync_channel(10);
+            let mut cursor = None;
+            read(Some(output.as_bytes()), &mut cursor, from_now, &sender);
+            drop(sender);
+            let read: Vec<(String, String)> =
+                entries.into_iter().map(|entry| (entry.cursor, entry.event.message)).collect();
+            assert_eq!(read, [("1".into(), first.into()), ("3".into(), r#"{"message":"new"}"#.into())]);
+            assert_eq!(cursor.as_deref(), Some("3"));
+        }
+    }
+
+    #[test]
     fn journalctl_is_asked_from_the_cursor_on() {
         let settings: JournalSettings = toml::from_str("group = 'g'\nunits = ['a.service']").unwrap();
         let arguments = |cursor: Option<&str>| {
@@ -234,7 +258,7 @@ mod tests {
             command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
         };
         let common = "--follow --output=json --no-pager --quiet --unit=a.service";
-        assert_eq!(arguments(None), format!("{common} --lines=0"));
+        assert_eq!(arguments(None), format!("{common} --lines=1"));
         assert_eq!(arguments(Some("s=1")), format!("{common} --after-cursor=s=1 --no-tail"));
     }
 

@@ -226,6 +226,11 @@ impl Logs {
                 more = true;
                 batch.cursors.insert(stream.clone(), cursor);
             }
+            if batch.is_empty() && !batch.cursors.is_empty() {
+                // Entries without a message: nothing is sent, and all before them was acknowledged.
+                self.positions.cursors.append(&mut batch.cursors);
+                self.unsaved = true;
+            }
         }
         more
     }
