@@ -13,7 +13,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::backoff::wait_ms;
+use crate::backoff::{LONGEST_MS, is_due, wait_ms};
 use crate::batch::Batch;
 use crate::disk::Disk;
 use crate::endpoint::{Endpoint, Failure, Operation};
@@ -116,13 +116,13 @@ impl Delivery {
     /// is not full waits until its first event is `flush_ms` old.
     pub fn step(&mut self, now: Timestamp, flush_ms: i64, outside: &Outside<'_>) -> Option<(InFlight, Delivered)> {
         if let Stage::Filling(batch) = &mut self.stage {
-            if batch.is_empty() || !batch.is_full() && now - batch.opened() < flush_ms {
+            if batch.is_empty() || !batch.is_full() && !is_due(batch.opened() + flush_ms, now, flush_ms) {
                 return None;
             }
             let batch = std::mem::take(batch);
             self.stage = Stage::Closed(self.close(batch, now));
         }
-        if now < self.not_before {
+        if !is_due(self.not_before, now, LONGEST_MS) {
             return None;
         }
         self.try_count(outside, now);

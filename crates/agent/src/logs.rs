@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::backoff::is_due;
 use crate::delivery::{Delivery, Outside};
 use crate::disk::Disk;
 use crate::positions::{Delivered, Event, InFlight, Positions, StreamName};
@@ -122,7 +123,7 @@ impl Logs {
         let scene = Scene { disk: outside.disk, rules: &self.rules, now };
         // Before the globs, which may find the copy; and while the server is down as well, for the copy may be gone later.
         self.unsaved |= self.tails.look(scene, &mut self.positions);
-        if now >= self.next_scan {
+        if is_due(self.next_scan, now, SCAN_MS) {
             self.next_scan = now + SCAN_MS;
             let is_first = std::mem::take(&mut self.is_new);
             let before = self.positions.next_id;

@@ -3,7 +3,7 @@
 //! A call whose answer was lost is made again, as the SDKs do: a datapoint may count twice then. Metrics that were not sent are
 //! lost when the agent ends.
 
-use crate::backoff::wait_ms;
+use crate::backoff::{LONGEST_MS, is_due, wait_ms};
 use crate::endpoint::{Endpoint, Failure, Operation};
 use model::limits::METRIC_DATUMS_MAX;
 use model::{Datapoint, Observation, Timestamp};
@@ -60,7 +60,7 @@ impl Outgoing {
 
     /// Sends what waits, oldest first, until one fails.
     pub fn send(&mut self, endpoint: &dyn Endpoint, now: Timestamp, random: f64) {
-        if self.not_before.is_some_and(|not_before| now < not_before) {
+        if self.not_before.is_some_and(|not_before| !is_due(not_before, now, LONGEST_MS)) {
             return;
         }
         while let Some((call, bytes)) = self.calls.front() {

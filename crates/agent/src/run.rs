@@ -1,5 +1,6 @@
 //! Runs the agent until it is told to stop: logs on one thread, metrics on another, StatsD packets on a third.
 
+use crate::backoff::is_due;
 use crate::config::{Config, MetricSettings, StatsdSettings};
 use crate::delivery::Outside;
 use crate::disk::RealDisk;
@@ -11,7 +12,7 @@ use crate::metrics::Outgoing;
 use crate::positions::StreamName;
 use crate::statsd::Aggregate;
 use anyhow::{Context, bail};
-use model::time::SECOND;
+use model::time::{HOUR, SECOND};
 use model::{Clock, SeriesKey, Timestamp};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,8 @@ use std::time::Duration;
 
 /// How often files are looked at.
 const POLL: Duration = Duration::from_millis(250);
+/// Longest interval that the configuration allows, milliseconds.
+const INTERVAL_MS_MAX: i64 = HOUR;
 /// Longest packet of StatsD.
 const PACKET_BYTES_MAX: usize = 65_536;
 
@@ -133,11 +136,11 @@ impl Metrics {
             std::thread::park_timeout(POLL);
             let stopped = stopping.load(Ordering::Relaxed);
             let now = parts.clock.now();
-            if let Some(host) = host.as_mut().filter(|_| now >= host_due) {
+            if let Some(host) = host.as_mut().filter(|_| is_due(host_due, now, INTERVAL_MS_MAX)) {
                 outgoing.push(&host.sample(now));
                 host_due = next(now, self.host.as_ref().map(|host| host.interval_seconds));
             }
-            if let Some(statsd) = self.statsd.as_ref().filter(|_| now >= statsd_due || stopped) {
+            if let Some(statsd) = self.statsd.as_ref().filter(|_| is_due(statsd_due, now, INTERVAL_MS_MAX) || stopped) {
                 let mut aggregate = self.aggregate.lock().unwrap_or_else(PoisonError::into_inner);
                 let datapoints = aggregate.flush(&statsd.namespace, now);
                 drop(aggregate);

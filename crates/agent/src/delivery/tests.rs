@@ -150,6 +150,14 @@ fn without_leave_to_look_a_batch_is_sent_again() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_holds_nothing_up() {
+    let mut bench = Bench::new(Some(NOW.0 - 1));
+    bench.push(NOW.0);
+    assert_eq!(bench.step(NOW, vec![Err(Failure::NotSent("down".into()))]), (vec![PutLogEvents], false));
+    assert_eq!(bench.step(NOW - HOUR, vec![Ok(json!({}))]), (vec![PutLogEvents], true));
+}
+
+#[test]
 fn an_absent_group_or_stream_is_made() {
     let missing = || refused("ResourceNotFoundException");
     let mut bench = Bench::new(None);

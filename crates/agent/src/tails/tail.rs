@@ -1,5 +1,6 @@
 //! `Tail`: one open file, and how far it was read.
 
+use crate::backoff::is_due;
 use crate::disk::{FileId, LogFile, fingerprint};
 use crate::positions::Position;
 use crate::records::{Last, Record, WINDOW_BYTES_MAX, cut};
@@ -83,7 +84,7 @@ impl Tail {
     /// # Errors
     /// As the disk gives them.
     pub fn read(&mut self, start: Option<&Regex>, now: Timestamp, flush_ms: i64) -> io::Result<Vec<Record>> {
-        let silent = now - self.grew >= flush_ms;
+        let silent = is_due(self.grew + flush_ms, now, flush_ms);
         let last = match self.place {
             _ if !silent => Last::Keep,
             Place::There => Last::Lines,
