@@ -1,5 +1,6 @@
 //! The `trailwatch` command: parses the command line and runs one subcommand. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod agent;
 mod auth;
 mod backtest;
 mod backup;
@@ -12,7 +13,6 @@ mod export;
 mod firehose;
 mod grpc;
 mod health;
-mod host;
 mod http;
 mod import;
 mod ingest;
@@ -61,6 +61,8 @@ struct Cli {
 enum Command {
     /// Start the server.
     Serve(ServeArgs),
+    /// Collect log files, the journal and metrics of this machine, and hand them in.
+    Agent(agent::AgentArgs),
     /// Bring existing records in.
     #[command(subcommand)]
     Import(Import),
@@ -192,6 +194,10 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(args) => match config_of(args) {
             Ok(config) => run(serve::serve(config)),
+            Err(error) => return complain(&error, ExitCode::from(2)),
+        },
+        Command::Agent(args) => match args.config() {
+            Ok(config) => run(agent::agent(config)),
             Err(error) => return complain(&error, ExitCode::from(2)),
         },
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),

@@ -2,12 +2,12 @@
 //! metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
 
 use crate::firehose::HttpFirehose;
-use crate::host::Host;
 use crate::server::Server;
 use crate::server_log::Line;
 use crate::syslog::Ports;
+use ::agent::host::Host;
 use model::time::{MINUTE, SECOND};
-use model::{Batch, Datapoint, Scope};
+use model::{Batch, Datapoint, Scope, SeriesKey};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,7 +151,13 @@ async fn scheduled_queries(server: Arc<Server>, mut stopped: Stopped) {
 }
 
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {
-    let mut host = match Host::new(&server.config.account_id, &server.config.region) {
+    let series = SeriesKey {
+        account: server.config.account_id.clone(),
+        region: server.config.region.clone(),
+        namespace: "CWAgent".into(),
+        ..SeriesKey::default()
+    };
+    let mut host = match Host::new(series, None) {
         Ok(host) => host,
         Err(error) => {
             // A system without counters still has audit, logs and its clients' metrics.

@@ -10,8 +10,7 @@ use sysinfo::{CpuRefreshKind, Disks, MemoryRefreshKind, Networks, RefreshKind, S
 /// Reads the machine; keeps what the next sample is compared with.
 #[derive(Debug)]
 pub struct Host {
-    account: String,
-    region: String,
+    series: SeriesKey,
     name: String,
     system: System,
     disks: Disks,
@@ -19,17 +18,17 @@ pub struct Host {
 }
 
 impl Host {
-    /// A first look at the machine. CPU use is known from the second sample on.
+    /// A first look at the machine. CPU use is known from the second sample on. Account, region and namespace of all metrics are
+    /// those of `series`; dimension `host` is `name`, or what the machine calls itself.
     ///
     /// # Errors
     /// On a system whose counters cannot be read at all.
-    pub fn new(account: &str, region: &str) -> Result<Self, sysinfo::Error> {
+    pub fn new(series: SeriesKey, name: Option<&str>) -> Result<Self, sysinfo::Error> {
         let cpu = CpuRefreshKind::nothing().with_usage();
         let kinds = RefreshKind::nothing().with_cpu(cpu).with_memory(MemoryRefreshKind::everything());
         Ok(Self {
-            account: account.into(),
-            region: region.into(),
-            name: System::host_name().unwrap_or_else(|_| "localhost".into()),
+            series,
+            name: name.map_or_else(name_of_machine, str::to_owned),
             system: System::new_with_specifics(kinds)?,
             disks: Disks::new_with_refreshed_list()?,
             networks: Networks::new_with_refreshed_list()?,
@@ -49,6 +48,11 @@ impl Host {
         sample.networks();
         sample.datapoints
     }
+}
+
+/// What the machine calls itself.
+pub fn name_of_machine() -> String {
+    System::host_name().unwrap_or_else(|_| "localhost".into())
 }
 
 struct Sample<'a> {
@@ -121,12 +125,10 @@ impl Sample<'_> {
         dimensions.sort();
         self.datapoints.push(Datapoint {
             series: Arc::new(SeriesKey {
-                account: self.host.account.clone(),
-                region: self.host.region.clone(),
-                namespace: "CWAgent".into(),
                 name: name.into(),
                 dimensions,
                 unit: unit.into(),
+                ..self.host.series.clone()
             }),
             timestamp: self.now,
             resolution_secs: 60,
@@ -146,11 +148,14 @@ mod tests {
 
     #[test]
     fn a_sample_has_cpu_memory_and_sorted_dimensions() {
-        let mut host = Host::new("123456789012", "us-east-1").unwrap();
+        let series = SeriesKey { namespace: "CWAgent".into(), ..SeriesKey::default() };
+        let mut host = Host::new(series, Some("web-1")).unwrap();
         let datapoints = host.sample(Timestamp(1_234));
         for name in ["cpu_usage_active", "mem_used_percent", "system_load1"] {
             assert!(datapoints.iter().any(|d| d.series.name == name), "{name} is missing");
         }
         assert!(datapoints.iter().all(|d| d.series.dimensions.is_sorted() && d.timestamp == Timestamp(1_000)));
+        let host = ("host".to_owned(), "web-1".to_owned());
+        assert!(datapoints.iter().all(|d| d.series.namespace == "CWAgent" && d.series.dimensions.contains(&host)));
     }
 }
