@@ -2,6 +2,7 @@
 
 pub mod anomaly;
 pub mod contributors;
+pub mod data_protection;
 pub mod dynamic_label;
 pub mod error;
 pub mod events;
