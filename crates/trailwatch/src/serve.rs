@@ -77,6 +77,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             ids: Arc::clone(&ids),
             notify: Arc::new(Notify::new(config.notify.clone())),
             bands: Arc::default(),
+            rules: Arc::default(),
         },
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,

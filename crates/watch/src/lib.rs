@@ -34,6 +34,8 @@ pub struct Watch {
     pub notify: Arc<notify::Notify>,
     /// Models of anomaly detection bands, trained lately.
     pub bands: Arc<metric_data::Models>,
+    /// How the events of log groups are shown, asked for lately.
+    pub rules: Arc<logs::RulesOfGroups>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

@@ -4,6 +4,7 @@
 //! than 24 hours. Sequence tokens are accepted and ignored, as on AWS since 2023. A wrong entity is told, and the events
 //! are stored all the same; a right one is not kept.
 
+use super::audit_findings::with_findings;
 use super::errors::{group_not_found, invalid, stream_not_found};
 use crate::{Watch, entity};
 use catalog::{LogTarget, LogTargetFound};
@@ -35,7 +36,9 @@ pub(super) async fn put_log_events(
         let logs = log_events(input.log_events, accepted, target, now);
         // A deletion that commits after the lookup makes this call one that came just before it: the events go to ids
         // that no name leads to any more, and maintenance frees them.
-        let appended = watch.store.append(Batch { logs, ..Batch::default() }).await?;
+        let batch = Batch { logs, ..Batch::default() };
+        let batch = with_findings(watch, caller, &input.log_group_name, batch).await?;
+        let appended = watch.store.append(batch).await?;
         sequence_token(appended.first_log_sequence)
     };
     Ok(PutLogEventsResponse {

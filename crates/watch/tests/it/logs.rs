@@ -2,6 +2,7 @@
 
 mod events;
 mod groups;
+mod protection;
 mod search;
 mod streams;
 

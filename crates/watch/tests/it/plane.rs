@@ -49,6 +49,7 @@ impl Plane {
             ids: Arc::new(CountingIds::from_seed(1)),
             notify: Arc::new(Notify::new(settings)),
             bands: Arc::default(),
+            rules: Arc::default(),
         };
         Self { watch, clock, operations, dir }
     }

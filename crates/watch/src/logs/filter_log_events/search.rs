@@ -19,6 +19,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// When it was ingested, and its message.
+    pub(super) fn text(&mut self) -> (Timestamp, &mut String) {
+        (self.ingestion_time, &mut self.message)
+    }
+
     /// 56 digits, unique over the whole installation, in the order of the answer.
     pub(super) fn event_id(&self) -> String {
         // 13 digits reach to the year 2286; a later time is not worth a longer id.

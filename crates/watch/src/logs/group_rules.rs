@@ -1,0 +1,116 @@
+//! How the events of a log group are shown: what of them is masked, and how they are transformed. Kept in memory, for every
+//! read and every PutLogEvents asks.
+
+use crate::Watch;
+use catalog::DataProtectionPolicy;
+use model::GroupId;
+use query::data_protection::{Period, Policy, Protection, Protector};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wire::ApiError;
+
+/// Groups remembered at most, most of which have no rules at all; then all are forgotten and read again.
+const GROUPS_MAX: usize = 10_000;
+/// Different policies and transformers kept ready at most, each up to some megabytes; then all are forgotten.
+const COMPILED_MAX: usize = 32;
+
+/// The rules of one group.
+#[derive(Debug, Default)]
+pub(crate) struct GroupRules {
+    /// What of its events is masked, where something ever was.
+    pub protection: Option<Arc<Protection>>,
+    /// The log group that findings go to, by name, while a policy is in force that says so.
+    pub findings_group: Option<String>,
+}
+
+/// The rules of groups asked for lately.
+#[derive(Debug, Default)]
+pub struct RulesOfGroups(Mutex<Cached>);
+
+#[derive(Debug, Default)]
+struct Cached {
+    groups: HashMap<GroupId, Arc<GroupRules>>,
+    /// By the document, which many groups may have in common.
+    protectors: HashMap<String, Arc<Protector>>,
+    /// Counts changes: what was read from the catalog before one must not be kept after it.
+    generation: u64,
+}
+
+impl RulesOfGroups {
+    /// Forgets a group: something about it changed.
+    pub(super) fn forget(&self, group: GroupId) {
+        let mut cached = self.lock();
+        cached.generation += 1;
+        cached.groups.remove(&group);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cached> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The rules of a group, as they are in force now. A document that can no longer be read is an error: its events must not be
+/// shown as if there were none.
+pub(crate) async fn group_rules(watch: &Watch, group: GroupId) -> Result<Arc<GroupRules>, ApiError> {
+    let generation = {
+        let cached = watch.rules.lock();
+        if let Some(rules) = cached.groups.get(&group) {
+            return Ok(Arc::clone(rules));
+        }
+        cached.generation
+    };
+    let policies = watch.catalog.data_protection(group).await?;
+    let rules = Arc::new(if policies.is_empty() {
+        GroupRules::default()
+    } else {
+        let cache = Arc::clone(&watch.rules);
+        // Many patterns take milliseconds to compile.
+        let built = tokio::task::spawn_blocking(move || build(&cache, policies)).await;
+        built.map_err(|error| unreadable(error.to_string()))??
+    });
+    let mut cached = watch.rules.lock();
+    if cached.generation == generation {
+        if cached.groups.len() >= GROUPS_MAX {
+            cached.groups.clear();
+        }
+        cached.groups.insert(group, Arc::clone(&rules));
+    }
+    Ok(rules)
+}
+
+/// What of the events of a group is masked for readers who may not see all; `None` where nothing is.
+///
+/// Logs Insights, live tail, metric filters and subscriptions show events through [`Protection::mask`].
+pub(crate) async fn protection(watch: &Watch, group: GroupId) -> Result<Option<Arc<Protection>>, ApiError> {
+    Ok(group_rules(watch, group).await?.protection.clone())
+}
+
+fn build(cache: &RulesOfGroups, policies: Vec<DataProtectionPolicy>) -> Result<GroupRules, ApiError> {
+    let mut periods = Vec::with_capacity(policies.len());
+    let mut findings_group = None;
+    for stored in policies {
+        let known = cache.lock().protectors.get(&stored.document).cloned();
+        let policy = Policy::parse(&stored.document).map_err(|error| unreadable(error.to_string()))?;
+        if stored.until.is_none() {
+            findings_group.clone_from(&policy.findings_group);
+        }
+        let protector = known.unwrap_or_else(|| keep(cache, stored.document, Protector::compile(&[policy])));
+        periods.push(Period { from: stored.from, until: stored.until, protector });
+    }
+    Ok(GroupRules { protection: Some(Arc::new(Protection::new(periods))), findings_group })
+}
+
+fn keep(cache: &RulesOfGroups, document: String, protector: Protector) -> Arc<Protector> {
+    let protector = Arc::new(protector);
+    let mut cached = cache.lock();
+    if cached.protectors.len() >= COMPILED_MAX {
+        cached.protectors.clear();
+        cached.groups.clear();
+    }
+    cached.protectors.insert(document, Arc::clone(&protector));
+    protector
+}
+
+fn unreadable(error: String) -> ApiError {
+    ApiError::new(&wire::error::common::INTERNAL_FAILURE, format!("read the rules of a log group: {error}"))
+}
