@@ -15,5 +15,6 @@ pub mod promql;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod statistics;
+pub mod transformer;
 
 pub use error::Error;
