@@ -43,7 +43,7 @@ pub struct ConfigError(pub String);
 #[error("{0}")]
 pub struct TransformError(pub String);
 
-/// Where an event comes from, which `copyValue` can copy, and when it happened, whose year a date without one gets.
+/// Where an event comes from, which `copyValue` can copy where it is not empty, and when it happened, whose year a date without one gets.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Origin<'a> {
     /// `@logGroupName`.

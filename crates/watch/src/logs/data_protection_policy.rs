@@ -3,10 +3,9 @@
 //! A policy holds for events that are ingested from then on, and its masks stay on them when it is changed or deleted. The
 //! log group that findings go to must exist. AWS checks the same and does not publish its words.
 
-use super::errors::{group_not_found, invalid};
-use super::identifiers::{group, group_name};
+use super::errors::invalid;
+use super::identifiers::identified_group;
 use crate::Watch;
-use catalog::LogGroup;
 use model::Caller;
 use query::data_protection::Policy;
 use wire::ApiError;
@@ -22,7 +21,7 @@ pub(super) async fn put_data_protection_policy(
     caller: &Caller,
     input: PutDataProtectionPolicyRequest,
 ) -> Result<PutDataProtectionPolicyResponse, ApiError> {
-    let group = identified(watch, caller, &input.log_group_identifier).await?;
+    let group = identified_group(watch, caller, &input.log_group_identifier).await?;
     let document = input.policy_document.clone();
     // A client's pattern may take long to compile.
     let parsed = tokio::task::spawn_blocking(move || Policy::parse(&document)).await;
@@ -47,7 +46,7 @@ pub(super) async fn get_data_protection_policy(
     caller: &Caller,
     input: GetDataProtectionPolicyRequest,
 ) -> Result<GetDataProtectionPolicyResponse, ApiError> {
-    let group = identified(watch, caller, &input.log_group_identifier).await?;
+    let group = identified_group(watch, caller, &input.log_group_identifier).await?;
     let policies = watch.catalog.data_protection(group.id).await?;
     // A group without a policy is no error: the members are absent.
     let policy = policies.into_iter().rfind(|policy| policy.until.is_none());
@@ -63,20 +62,11 @@ pub(super) async fn delete_data_protection_policy(
     caller: &Caller,
     input: DeleteDataProtectionPolicyRequest,
 ) -> Result<Empty, ApiError> {
-    let group = identified(watch, caller, &input.log_group_identifier).await?;
+    let group = identified_group(watch, caller, &input.log_group_identifier).await?;
     let deleted = watch.catalog.delete_data_protection(group.id, watch.clock.now()).await?;
     watch.rules.forget(group.id);
     if deleted {
         return Ok(Empty {});
     }
     Err(ApiError::new(&RESOURCE_NOT_FOUND_EXCEPTION, "The specified log group has no data protection policy."))
-}
-
-/// The group of a `logGroupIdentifier`.
-async fn identified(watch: &Watch, caller: &Caller, identifier: &str) -> Result<LogGroup, ApiError> {
-    match group_name(&caller.scope, identifier) {
-        Ok(name) => group(watch, &caller.scope, name).await,
-        Err(error) if error.code() == "ResourceNotFoundException" => Err(group_not_found()),
-        Err(error) => Err(error),
-    }
 }

@@ -25,6 +25,8 @@ mod put_log_group_deletion_protection;
 mod retention_policy;
 mod tags;
 mod test_metric_filter;
+mod transformation_metrics;
+mod transformer;
 
 pub use append_internal::append_internal;
 pub use group_rules::RulesOfGroups;

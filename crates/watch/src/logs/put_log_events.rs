@@ -6,6 +6,7 @@
 
 use super::audit_findings::with_findings;
 use super::errors::{group_not_found, invalid, stream_not_found};
+use super::transformation_metrics::with_transformations;
 use crate::{Watch, entity};
 use catalog::{LogTarget, LogTargetFound};
 use model::limits::{
@@ -37,7 +38,9 @@ pub(super) async fn put_log_events(
         // A deletion that commits after the lookup makes this call one that came just before it: the events go to ids
         // that no name leads to any more, and maintenance frees them.
         let batch = Batch { logs, ..Batch::default() };
-        let batch = with_findings(watch, caller, &input.log_group_name, batch).await?;
+        let names = (input.log_group_name.as_str(), input.log_stream_name.as_str());
+        let batch = with_transformations(watch, caller, names, batch).await?;
+        let batch = with_findings(watch, caller, names.0, batch).await?;
         let appended = watch.store.append(batch).await?;
         sequence_token(appended.first_log_sequence)
     };

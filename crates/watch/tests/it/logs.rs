@@ -5,6 +5,7 @@ mod groups;
 mod protection;
 mod search;
 mod streams;
+mod transformers;
 
 use crate::plane::{NOW, Plane};
 use serde_json::{Value, json};
