@@ -3,6 +3,7 @@
 //! Both ends of the time range are inside. Events come in order of time, then of acceptance; newest first with
 //! `startFromHead=false`. A page ends at its limit, at 1 MB, or after looking at a bounded number of bytes for a bounded
 //! time, so a page may be empty and still have a token. `searchedLogStreams` is always empty and `interleaved` is ignored, as on AWS.
+//! Sensitive data are masked, and are not found either (`masking.rs`).
 
 mod search;
 

@@ -2,7 +2,7 @@
 //!
 //! `startTime` is inside, `endTime` is not. Events inside a page ascend. Both tokens are always there, and the end of the
 //! stream is a token that comes back unchanged. A token's direction wins over `startFromHead`. On AWS tokens end after 24
-//! hours; here they stay good as long as the stream exists.
+//! hours; here they stay good as long as the stream exists. Sensitive data are masked (`masking.rs`).
 
 mod token;
 
