@@ -2,6 +2,7 @@
 
 pub mod anomaly;
 pub mod contributors;
+pub mod data_protection;
 pub mod dynamic_label;
 pub mod error;
 pub mod events;
@@ -18,5 +19,6 @@ pub mod promql;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod statistics;
+pub mod transformer;
 
 pub use error::Error;

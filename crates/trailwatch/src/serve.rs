@@ -106,6 +106,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             live_tails: Arc::default(),
             group_filters: Arc::default(),
             queries: Arc::default(),
+            rules: Arc::default(),
         },
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,

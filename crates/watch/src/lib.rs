@@ -47,6 +47,8 @@ pub struct Watch {
     pub group_filters: Arc<logs::GroupFilters>,
     /// Queries of Logs Insights that run.
     pub queries: Arc<logs::Queries>,
+    /// How the events of log groups are shown, asked for lately.
+    pub rules: Arc<logs::RulesOfGroups>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

@@ -3,10 +3,12 @@
 //! Both ride in the batch of their events, so that no crash parts them. Groups without metric filters and events that are no
 //! documents of the format cost two searches for a word. What may take long runs on a thread of its own.
 
+use super::audit_findings::with_findings;
 use super::emf;
 use super::group_filters::ReadyFilter;
 use super::metric_filter::Seen;
 use super::tally::Tally;
+use super::transformation_metrics::with_transformations;
 use crate::Watch;
 use catalog::LogTarget;
 use model::{Batch, Datapoint, GroupId, LogEvent, Scope, Timestamp};
@@ -23,6 +25,8 @@ pub(super) struct Destination<'a> {
     pub(super) scope: &'a Scope,
     /// The name of the log group.
     pub(super) group_name: &'a str,
+    /// The name of the stream.
+    pub(super) stream_name: &'a str,
     /// The group and the stream.
     pub(super) target: LogTarget,
     /// Whether documents of the embedded metric format make metrics.
@@ -70,8 +74,22 @@ pub(super) async fn append(
     Ok(appended.first_log_sequence)
 }
 
-/// Finds what follows from events.
+/// Finds what follows from events: metrics, and what data protection and transformers report.
 pub(super) async fn prepare(
+    watch: &Watch,
+    to: Destination<'_>,
+    logs: Vec<LogEvent>,
+    now: Timestamp,
+) -> Result<Prepared, ApiError> {
+    let Prepared { logs, datapoints, receipt } = measure(watch, to, logs, now).await?;
+    let batch = Batch { logs, datapoints, ..Batch::default() };
+    let batch = with_transformations(watch, to.scope, (to.group_name, to.stream_name), batch).await?;
+    let Batch { logs, datapoints, .. } = with_findings(watch, to.scope, to.group_name, batch).await?;
+    Ok(Prepared { logs, datapoints, receipt })
+}
+
+/// Finds the metrics of metric filters and of the embedded metric format.
+async fn measure(
     watch: &Watch,
     to: Destination<'_>,
     logs: Vec<LogEvent>,

@@ -24,7 +24,8 @@ pub async fn append_internal(
     let now = watch.clock.now();
     let logs = log_events(target, lines, now);
     if !logs.is_empty() {
-        append(watch, Destination { scope, group_name, target, extracts_metrics: true }, logs, now).await?;
+        append(watch, Destination { scope, group_name, stream_name, target, extracts_metrics: true }, logs, now)
+            .await?;
     }
     Ok(())
 }
@@ -43,7 +44,7 @@ pub async fn prepare_delivery(
 ) -> Result<Prepared, ApiError> {
     let target = ready_target(watch, scope, group_name, stream_name, false).await?;
     let now = watch.clock.now();
-    let to = Destination { scope, group_name, target, extracts_metrics: true };
+    let to = Destination { scope, group_name, stream_name, target, extracts_metrics: true };
     prepare(watch, to, log_events(target, lines, now), now).await
 }
 

@@ -61,7 +61,7 @@ pub async fn append_lines(
     let now = watch.clock.now();
     let left_out = sift(&mut lines, now, target.retention_ms);
     if !lines.is_empty() {
-        let to = Destination { scope, group_name, target, extracts_metrics: true };
+        let to = Destination { scope, group_name, stream_name: stream, target, extracts_metrics: true };
         append(watch, to, log_events(target, lines, now), now).await?;
     }
     Ok(left_out)

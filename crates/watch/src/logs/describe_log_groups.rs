@@ -8,7 +8,7 @@ use super::group_page::{asks_for_own_account, group_page};
 use super::identifiers::group_name;
 use super::page_token::Fingerprint;
 use crate::Watch;
-use model::{Caller, Scope, arn};
+use model::{Caller, GroupId, Scope, arn};
 use std::collections::BTreeSet;
 use wire::ApiError;
 use wire::logs::{DescribeLogGroupsRequest, DescribeLogGroupsResponse, LogGroup};
@@ -38,7 +38,13 @@ pub(super) async fn describe_log_groups(
             && names.as_ref().is_none_or(|names| names.contains(group.name.as_str()))
     };
     let page = group_page(watch, scope, prefix, after, limit, keep).await?;
-    let groups = page.groups.into_iter().map(|group| described(watch, scope, group)).collect();
+    let ids: Vec<GroupId> = page.groups.iter().map(|group| group.id).collect();
+    let protected = watch.catalog.data_protection_states(&ids).await?;
+    let described = |group: catalog::LogGroup| {
+        let is_protected = protected.get(&group.id).copied();
+        described(watch, scope, group, is_protected)
+    };
+    let groups = page.groups.into_iter().map(described).collect();
     let next_token = page.next.map(|after| fingerprint.seal(&after));
     Ok(DescribeLogGroupsResponse { log_groups: Some(groups), next_token })
 }
@@ -80,7 +86,8 @@ fn fingerprint(scope: &Scope, input: &DescribeLogGroupsRequest) -> Fingerprint {
     Fingerprint::of("DescribeLogGroups", fixed.into_iter().chain(identifiers))
 }
 
-fn described(watch: &Watch, scope: &Scope, group: catalog::LogGroup) -> LogGroup {
+/// `is_protected` is whether a data protection policy is in force; `None` when there never was one.
+fn described(watch: &Watch, scope: &Scope, group: catalog::LogGroup, is_protected: Option<bool>) -> LogGroup {
     let arn = arn::log_group(scope, &group.name);
     LogGroup {
         creation_time: Some(group.created_at.0),
@@ -90,6 +97,7 @@ fn described(watch: &Watch, scope: &Scope, group: catalog::LogGroup) -> LogGroup
         log_group_arn: Some(arn),
         stored_bytes: Some(i64::try_from(watch.store.group_bytes(group.id)).unwrap_or(i64::MAX)),
         kms_key_id: group.kms_key_id,
+        data_protection_status: is_protected.map(|active| if active { "ACTIVATED" } else { "DELETED" }.to_owned()),
         log_group_class: Some(group.class),
         deletion_protection_enabled: Some(group.deletion_protected),
         bearer_token_authentication_enabled: Some(group.bearer_enabled),

@@ -3,11 +3,13 @@
 //! Both ends of the time range are inside. Events come in order of time, then of acceptance; newest first with
 //! `startFromHead=false`. A page ends at its limit, at 1 MB, or after looking at a bounded number of bytes for a bounded
 //! time, so a page may be empty and still have a token. `searchedLogStreams` is always empty and `interleaved` is ignored, as on AWS.
+//! Sensitive data are masked, and are not found either (`masking.rs`).
 
 mod search;
 
 use super::errors::{invalid, invalid_token, stream_not_found};
 use super::identifiers::named_group;
+use super::masking::{mask_for, shown};
 use super::page_token::Fingerprint;
 use crate::Watch;
 use catalog::LogGroup;
@@ -54,6 +56,8 @@ pub(super) async fn filter_log_events(
     // `endTime` is inside.
     let range = TimeRange::new(start, Timestamp(input.end_time.unwrap_or(i64::MAX)) + 1);
     let limit = input.limit.map_or(Ok(LOG_PAGE_EVENTS_MAX), usize::try_from).map_err(|_| invalid_token())?;
+    let mask = mask_for(watch, caller, &group, input.unmask).await?;
+    let shown_pattern = pattern.clone();
     let hidden = watch.catalog.deleted_streams_of(group.id).await?;
     let mut search = Search::new(pattern, hidden, limit, Arc::clone(&watch.clock));
     if streams.as_ref().is_none_or(|streams| !streams.is_empty()) {
@@ -61,7 +65,9 @@ pub(super) async fn filter_log_events(
         search = run(watch, scan, search).await?;
     }
     let next_token = search.resume_at().map(|position| fingerprint.seal(&position_text(direction, position)));
-    let events = named_events(watch, &group, search.into_found()).await?;
+    let found = search.into_found();
+    let found = shown(mask, found, Found::text, move |message| shown_pattern.matches(message)).await?;
+    let events = named_events(watch, &group, found).await?;
     Ok(FilterLogEventsResponse { events: Some(events), searched_log_streams: Some(Vec::new()), next_token })
 }
 

@@ -2,12 +2,13 @@
 //!
 //! `startTime` is inside, `endTime` is not. Events inside a page ascend. Both tokens are always there, and the end of the
 //! stream is a token that comes back unchanged. A token's direction wins over `startFromHead`. On AWS tokens end after 24
-//! hours; here they stay good as long as the stream exists.
+//! hours; here they stay good as long as the stream exists. Sensitive data are masked (`masking.rs`).
 
 mod token;
 
 use super::errors::{invalid_token, stream_not_found};
 use super::identifiers::named_group;
+use super::masking::{mask_for, shown};
 use crate::Watch;
 use model::limits::{LOG_EVENT_OVERHEAD_BYTES, LOG_PAGE_BYTES_MAX, LOG_PAGE_EVENTS_MAX};
 use model::{Caller, TimeRange, Timestamp};
@@ -51,18 +52,41 @@ pub(super) async fn get_log_events(
         page.events.reverse();
     }
     let (forward, backward) = token::both(given, range, page.ends(direction));
+    let mask = mask_for(watch, caller, &group, input.unmask).await?;
+    let events = shown(mask, page.events, Event::text, |_| true).await?;
     Ok(GetLogEventsResponse {
-        events: Some(page.events),
+        events: Some(events.into_iter().map(Event::told).collect()),
         next_forward_token: Some(forward.text(fingerprint)),
         next_backward_token: Some(backward.text(fingerprint)),
     })
+}
+
+/// An event of the page.
+struct Event {
+    timestamp: Timestamp,
+    ingested: Timestamp,
+    message: String,
+}
+
+impl Event {
+    fn text(&mut self) -> (Timestamp, &mut String) {
+        (self.ingested, &mut self.message)
+    }
+
+    fn told(self) -> OutputLogEvent {
+        OutputLogEvent {
+            timestamp: Some(self.timestamp.0),
+            message: Some(self.message),
+            ingestion_time: Some(self.ingested.0),
+        }
+    }
 }
 
 /// Events gathered in the order of the scan.
 struct Page {
     limit: usize,
     bytes: usize,
-    events: Vec<OutputLogEvent>,
+    events: Vec<Event>,
     first_visited: Option<Position>,
     last_visited: Option<Position>,
 }
@@ -81,10 +105,10 @@ impl Page {
         self.bytes = bytes;
         self.last_visited = Some((row.timestamp, row.sequence));
         self.first_visited = self.first_visited.or(self.last_visited);
-        self.events.push(OutputLogEvent {
-            timestamp: Some(row.timestamp.0),
-            message: Some(row.message.to_owned()),
-            ingestion_time: Some(row.ingestion_time.0),
+        self.events.push(Event {
+            timestamp: row.timestamp,
+            ingested: row.ingestion_time,
+            message: row.message.to_owned(),
         });
         ControlFlow::Continue(())
     }

@@ -25,6 +25,11 @@ pub(super) async fn named_group(
     group(watch, &caller.scope, name).await
 }
 
+/// The group of a `logGroupIdentifier` alone.
+pub(super) async fn identified_group(watch: &Watch, caller: &Caller, identifier: &str) -> Result<LogGroup, ApiError> {
+    group(watch, &caller.scope, group_name(&caller.scope, identifier)?).await
+}
+
 /// The group of this name.
 pub(super) async fn group(watch: &Watch, scope: &Scope, name: &str) -> Result<LogGroup, ApiError> {
     watch.catalog.log_group(scope, name).await?.ok_or_else(group_not_found)

@@ -1,12 +1,12 @@
 //! The table of the implemented Logs operations.
 
 use super::{
-    account_policies, create_log_group, create_log_stream, delete_log_group, delete_log_stream, delete_metric_filter,
-    describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries, destinations,
-    filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results, list_log_groups,
-    lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection,
+    account_policies, create_log_group, create_log_stream, data_protection_policy, delete_log_group, delete_log_stream,
+    delete_metric_filter, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries,
+    destinations, filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results,
+    list_log_groups, lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection,
     put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail,
-    start_query, stop_query, subscription_filters, tags, test_metric_filter,
+    start_query, stop_query, subscription_filters, tags, test_metric_filter, transformer,
 };
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
@@ -24,6 +24,12 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::CreateLookupTable, lookup_tables::create_lookup_table),
         operation!(Write, Management, logs::CreateScheduledQuery, scheduled_queries::create_scheduled_query),
         operation!(Write, Management, logs::DeleteAccountPolicy, account_policies::delete_account_policy),
+        operation!(
+            Write,
+            Management,
+            logs::DeleteDataProtectionPolicy,
+            data_protection_policy::delete_data_protection_policy
+        ),
         operation!(Write, Management, logs::DeleteDestination, destinations::delete_destination),
         operation!(Write, Management, logs::DeleteLogGroup, delete_log_group::delete_log_group),
         operation!(Write, Management, logs::DeleteLogStream, delete_log_stream::delete_log_stream),
@@ -34,6 +40,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::DeleteRetentionPolicy, retention_policy::delete_retention_policy),
         operation!(Write, Management, logs::DeleteScheduledQuery, scheduled_queries::delete_scheduled_query),
         operation!(Write, Management, logs::DeleteSubscriptionFilter, subscription_filters::delete_subscription_filter),
+        operation!(Write, Management, logs::DeleteTransformer, transformer::delete_transformer),
         operation!(List, Management, logs::DescribeAccountPolicies, account_policies::describe_account_policies),
         operation!(List, Management, logs::DescribeDestinations, destinations::describe_destinations),
         operation!(List, Management, logs::DescribeLogGroups, describe_log_groups::describe_log_groups),
@@ -50,6 +57,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
             subscription_filters::describe_subscription_filters
         ),
         operation!(Read, EVENTS, logs::FilterLogEvents, filter_log_events::filter_log_events),
+        operation!(Read, Management, logs::GetDataProtectionPolicy, data_protection_policy::get_data_protection_policy),
         operation!(Read, EVENTS, logs::GetLogEvents, get_log_events::get_log_events),
         operation!(Read, Management, logs::GetLogGroupFields, get_log_group_fields::get_log_group_fields),
         operation!(Read, EVENTS, logs::GetLogRecord, get_log_record::get_log_record),
@@ -57,6 +65,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Read, EVENTS, logs::GetQueryResults, get_query_results::get_query_results),
         operation!(Read, Management, logs::GetScheduledQuery, scheduled_queries::get_scheduled_query),
         operation!(Read, Management, logs::GetScheduledQueryHistory, scheduled_queries::get_scheduled_query_history),
+        operation!(Read, Management, logs::GetTransformer, transformer::get_transformer),
         operation!(List, Management, logs::ListLogGroups, list_log_groups::list_log_groups),
         operation!(List, Management, logs::ListLogGroupsForQuery, describe_queries::list_log_groups_for_query),
         operation!(List, Management, logs::ListScheduledQueries, scheduled_queries::list_scheduled_queries),
@@ -68,6 +77,12 @@ pub fn operations() -> Vec<Operation<Watch>> {
             Management,
             logs::PutBearerTokenAuthentication,
             put_bearer_token_authentication::put_bearer_token_authentication
+        ),
+        operation!(
+            Write,
+            Management,
+            logs::PutDataProtectionPolicy,
+            data_protection_policy::put_data_protection_policy
         ),
         operation!(Write, Management, logs::PutDestination, destinations::put_destination),
         operation!(Write, Management, logs::PutDestinationPolicy, destinations::put_destination_policy),
@@ -83,12 +98,14 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::PutResourcePolicy, resource_policies::put_resource_policy),
         operation!(Write, Management, logs::PutRetentionPolicy, retention_policy::put_retention_policy),
         operation!(Write, Management, logs::PutSubscriptionFilter, subscription_filters::put_subscription_filter),
+        operation!(Write, Management, logs::PutTransformer, transformer::put_transformer),
         streaming_operation!(Read, Management, logs::StartLiveTail, start_live_tail::start_live_tail),
         operation!(Read, Management, logs::StartQuery, start_query::start_query),
         operation!(Read, Management, logs::StopQuery, stop_query::stop_query),
         operation!(Tagging, Management, logs::TagLogGroup, tags::tag_log_group),
         operation!(Tagging, Management, logs::TagResource, tags::tag_resource),
         operation!(Read, Management, logs::TestMetricFilter, test_metric_filter::test_metric_filter),
+        operation!(Read, Management, logs::TestTransformer, transformer::test_transformer),
         operation!(Tagging, Management, logs::UntagLogGroup, tags::untag_log_group),
         operation!(Tagging, Management, logs::UntagResource, tags::untag_resource),
         operation!(Write, Management, logs::UpdateLookupTable, lookup_tables::update_lookup_table),

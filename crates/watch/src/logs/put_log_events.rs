@@ -35,8 +35,10 @@ pub(super) async fn put_log_events(
     } else {
         let logs = log_events(input.log_events, accepted, target, now);
         let (scope, group_name) = (&caller.scope, input.log_group_name.as_str());
+        let stream_name = input.log_stream_name.as_str();
         sequence_token(
-            append(watch, Destination { scope, group_name, target, extracts_metrics: true }, logs, now).await?,
+            append(watch, Destination { scope, group_name, stream_name, target, extracts_metrics: true }, logs, now)
+                .await?,
         )
     };
     Ok(PutLogEventsResponse {

@@ -3,9 +3,11 @@
 mod events;
 mod groups;
 mod metric_filters;
+mod protection;
 mod search;
 mod streams;
 mod subscriptions;
+mod transformers;
 
 use crate::plane::{NOW, Plane};
 use serde_json::{Value, json};

@@ -53,6 +53,7 @@ impl Plane {
             live_tails: Arc::default(),
             group_filters: Arc::default(),
             queries: Arc::default(),
+            rules: Arc::default(),
         };
         Self { watch, clock, operations, dir }
     }

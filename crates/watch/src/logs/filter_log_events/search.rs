@@ -20,6 +20,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// When it was ingested, and its message.
+    pub(super) fn text(&mut self) -> (Timestamp, &mut String) {
+        (self.ingestion_time, &mut self.message)
+    }
+
     /// See [`event_id`].
     pub(super) fn event_id(&self) -> String {
         event_id(self.timestamp, self.sequence)

@@ -1,0 +1,63 @@
+//! Who sees what is sensitive, and the events as the others see them.
+//!
+//! A caller with the permission `logs:Unmask` who asks for it sees all; so far that is the root user. A search for a pattern
+//! must match the event as it is stored and as it is shown, or the search would tell what the mask hides.
+
+use super::group_rules::protection;
+use crate::Watch;
+use catalog::LogGroup;
+use model::{Caller, Timestamp, arn};
+use query::data_protection::Protection;
+use std::borrow::Cow;
+use std::sync::Arc;
+use wire::ApiError;
+use wire::logs::errors::ACCESS_DENIED_EXCEPTION;
+
+/// What masks the events of a group for this caller; `None` when nothing does, or when `unmask` asks for all and may.
+pub(super) async fn mask_for(
+    watch: &Watch,
+    caller: &Caller,
+    group: &LogGroup,
+    unmask: Option<bool>,
+) -> Result<Option<Arc<Protection>>, ApiError> {
+    if unmask != Some(true) {
+        return protection(watch, group.id).await;
+    }
+    if caller.identity_type == "Root" {
+        return Ok(None);
+    }
+    let resource = arn::log_group(&caller.scope, &group.name);
+    Err(ApiError::new(
+        &ACCESS_DENIED_EXCEPTION,
+        format!(
+            "User: {} is not authorized to perform: logs:Unmask on resource: {resource} because no identity-based policy \
+             allows the logs:Unmask action",
+            caller.arn
+        ),
+    ))
+}
+
+/// The events with their texts masked, without those whose shown text `keep` does not want. `text` is when an event was
+/// ingested, and its message.
+pub(super) async fn shown<T: Send + 'static>(
+    mask: Option<Arc<Protection>>,
+    mut events: Vec<T>,
+    text: fn(&mut T) -> (Timestamp, &mut String),
+    keep: impl Fn(&str) -> bool + Send + 'static,
+) -> Result<Vec<T>, ApiError> {
+    let Some(mask) = mask.filter(|_| !events.is_empty()) else { return Ok(events) };
+    let masking = tokio::task::spawn_blocking(move || {
+        events.retain_mut(|event| {
+            let (ingested, message) = text(event);
+            match mask.mask(ingested, message) {
+                Cow::Borrowed(_) => true,
+                Cow::Owned(masked) => {
+                    *message = masked;
+                    keep(message)
+                }
+            }
+        });
+        events
+    });
+    masking.await.map_err(|error| store::Error::Bug(format!("mask events: {error}")).into())
+}

@@ -1,0 +1,206 @@
+//! Data protection policies, what they mask, and what they report.
+
+use super::*;
+use model::{Caller, Scope};
+
+/// A policy that finds e-mail addresses and Social Security numbers, with findings to a group.
+fn policy(findings: Value) -> String {
+    let arn = |name| format!("arn:aws:dataprotection::aws:data-identifier/{name}");
+    let identifiers = json!([arn("EmailAddress"), arn("Ssn-US")]);
+    json!({
+        "Name": "p",
+        "Version": "2021-06-01",
+        "Statement": [
+            {"DataIdentifier": identifiers, "Operation": {"Audit": {"FindingsDestination": findings}}},
+            {"DataIdentifier": identifiers, "Operation": {"Deidentify": {"MaskConfig": {}}}}
+        ]
+    })
+    .to_string()
+}
+
+async fn put_policy(plane: &Plane) {
+    let input = json!({"logGroupIdentifier": "g", "policyDocument": policy(json!({}))});
+    plane.ok("PutDataProtectionPolicy", input).await;
+}
+
+async fn read(plane: &Plane, extra: Value) -> Vec<String> {
+    let mut input = json!({"logGroupName": "g", "logStreamName": "s", "startFromHead": true});
+    input.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    messages(&plane.ok("GetLogEvents", input).await).into_iter().map(str::to_owned).collect()
+}
+
+async fn filter(plane: &Plane, extra: Value) -> Vec<String> {
+    let mut input = json!({"logGroupName": "g"});
+    input.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    messages(&plane.ok("FilterLogEvents", input).await).into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_policy_is_put_got_replaced_and_deleted() {
+    let plane = plane_with_stream().await;
+    let arn = "arn:aws:logs:us-east-1:123456789012:log-group:g";
+    let named = json!({"logGroupIdentifier": arn});
+    assert_eq!(plane.ok("GetDataProtectionPolicy", named.clone()).await, named, "a group without one is no error");
+    let status =
+        async || plane.ok("DescribeLogGroups", json!({})).await["logGroups"][0].get("dataProtectionStatus").cloned();
+    assert_eq!(status().await, None);
+    let document = policy(json!({}));
+    let full = json!({"logGroupIdentifier": arn, "policyDocument": document, "lastUpdatedTime": NOW});
+    let put = plane.ok("PutDataProtectionPolicy", json!({"logGroupIdentifier": arn, "policyDocument": document})).await;
+    assert_eq!(put, full);
+    assert_eq!(plane.ok("GetDataProtectionPolicy", named.clone()).await, full);
+    assert_eq!(status().await, Some(json!("ACTIVATED")));
+    plane.ok("DeleteDataProtectionPolicy", named.clone()).await;
+    assert_eq!(status().await, Some(json!("DELETED")));
+    assert_eq!(plane.ok("GetDataProtectionPolicy", named.clone()).await, named);
+    assert_eq!(plane.refused("DeleteDataProtectionPolicy", named).await.0, "ResourceNotFoundException");
+    let absent = json!({"logGroupIdentifier": "absent", "policyDocument": document});
+    let gone = error("ResourceNotFoundException", "The specified log group does not exist.");
+    assert_eq!(plane.refused("PutDataProtectionPolicy", absent).await, gone);
+}
+
+#[tokio::test]
+async fn wrong_policies_are_refused_and_change_nothing() {
+    let plane = plane_with_stream().await;
+    let refused = async |document: String| {
+        plane.refused("PutDataProtectionPolicy", json!({"logGroupIdentifier": "g", "policyDocument": document})).await
+    };
+    let unknown = policy(json!({})).replace("Ssn-US", "PhoneNumber");
+    assert_eq!(
+        refused(unknown).await,
+        error(
+            "InvalidParameterException",
+            "arn:aws:dataprotection::aws:data-identifier/PhoneNumber is not a valid Data Identifier"
+        )
+    );
+    assert_eq!(refused("{".into()).await.0, "InvalidParameterException");
+    let findings = policy(json!({"CloudWatchLogs": {"LogGroup": "absent"}}));
+    assert_eq!(
+        refused(findings).await,
+        error("InvalidParameterException", "The log group absent of FindingsDestination does not exist")
+    );
+    assert_eq!(
+        plane.ok("GetDataProtectionPolicy", json!({"logGroupIdentifier": "g"})).await.get("policyDocument"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn events_are_masked_as_the_policy_of_their_time_says() {
+    let plane = plane_with_stream().await;
+    put(&plane, "s", &[(-3, "before a@b.co")]).await;
+    plane.clock.advance(10);
+    put_policy(&plane).await;
+    put(&plane, "s", &[(-2, "while a@b.co, ssn 123-45-6789")]).await;
+    plane.clock.advance(10);
+    plane.ok("DeleteDataProtectionPolicy", json!({"logGroupIdentifier": "g"})).await;
+    put(&plane, "s", &[(-1, "after a@b.co")]).await;
+    let shown = ["before a@b.co", "while ******, ssn ***********", "after a@b.co"];
+    assert_eq!(read(&plane, json!({})).await, shown);
+    assert_eq!(filter(&plane, json!({})).await, shown);
+    // The root user may see all, and must ask for it.
+    let all = ["before a@b.co", "while a@b.co, ssn 123-45-6789", "after a@b.co"];
+    assert_eq!(read(&plane, json!({"unmask": true})).await, all);
+    assert_eq!(filter(&plane, json!({"unmask": true})).await, all);
+    assert_eq!(read(&plane, json!({"unmask": false})).await, shown);
+}
+
+#[tokio::test]
+async fn nobody_else_may_unmask() {
+    let plane = plane_with_stream().await;
+    put_policy(&plane).await;
+    put(&plane, "s", &[(0, "a@b.co")]).await;
+    let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
+    let user = Caller {
+        identity_type: "IAMUser".into(),
+        arn: "arn:aws:iam::123456789012:user/jo".into(),
+        ..Caller::root(scope, "key")
+    };
+    let input = |unmask: bool| json!({"logGroupName": "g", "logStreamName": "s", "unmask": unmask});
+    let shown = plane.call_as(&user, "GetLogEvents", input(false)).await.unwrap();
+    assert_eq!(messages(&shown), ["******"]);
+    let refused = plane.call_as(&user, "GetLogEvents", input(true)).await.unwrap_err();
+    assert_eq!(
+        refused,
+        error(
+            "AccessDeniedException",
+            "User: arn:aws:iam::123456789012:user/jo is not authorized to perform: logs:Unmask on resource: \
+             arn:aws:logs:us-east-1:123456789012:log-group:g because no identity-based policy allows the logs:Unmask action"
+        )
+    );
+    let filter = json!({"logGroupName": "g", "unmask": true});
+    assert_eq!(plane.call_as(&user, "FilterLogEvents", filter).await.unwrap_err().0, "AccessDeniedException");
+}
+
+#[tokio::test]
+async fn a_search_does_not_tell_what_the_mask_hides() {
+    let plane = plane_with_stream().await;
+    put_policy(&plane).await;
+    put(&plane, "s", &[(-2, "login a@b.co ok"), (-1, "login c@d.co ok")]).await;
+    assert_eq!(filter(&plane, json!({"filterPattern": "login"})).await, ["login ****** ok", "login ****** ok"]);
+    assert_eq!(filter(&plane, json!({"filterPattern": "\"a@b.co\""})).await, [""; 0]);
+    let unmasked = json!({"filterPattern": "\"a@b.co\"", "unmask": true});
+    assert_eq!(filter(&plane, unmasked).await, ["login a@b.co ok"]);
+}
+
+#[tokio::test]
+async fn findings_are_reported_and_counted() {
+    let operations = watch::logs::operations().into_iter().chain(watch::cloudwatch::operations());
+    let plane = Plane::new(operations.collect()).await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "g"})).await;
+    plane.ok("CreateLogStream", json!({"logGroupName": "g", "logStreamName": "s"})).await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "/findings"})).await;
+    let document = policy(json!({"CloudWatchLogs": {"LogGroup": "/findings"}}));
+    plane.ok("PutDataProtectionPolicy", json!({"logGroupIdentifier": "g", "policyDocument": document})).await;
+    put(&plane, "s", &[(-3, "nothing"), (-2, "to jdoe@exampl.co, a@b.co"), (-1, "ssn 123-45-6789 of a@b.co")]).await;
+    let answer = plane.ok("FilterLogEvents", json!({"logGroupName": "/findings"})).await;
+    let reports: Vec<Value> =
+        messages(&answer).into_iter().map(|message| serde_json::from_str(message).unwrap()).collect();
+    let detections = |places: &[(u64, u64)]| -> Vec<Value> {
+        places.iter().map(|(start, end)| json!({"start": start, "end": end})).collect()
+    };
+    let report = |identifiers: Value| {
+        json!({
+            "auditTimestamp": "2026-03-01T00:00:00Z",
+            "resourceArn": "arn:aws:logs:us-east-1:123456789012:log-group:g:*",
+            "dataIdentifiers": identifiers
+        })
+    };
+    let mail = |places: &[(u64, u64)]| json!({"name": "EmailAddress", "count": places.len(), "detections": detections(places)});
+    let ssn = json!({"name": "Ssn-US", "count": 1, "detections": detections(&[(5, 15)])});
+    assert_eq!(reports, [report(json!([mail(&[(4, 17), (20, 25)])])), report(json!([mail(&[(20, 25)]), ssn]))]);
+    let streams: Vec<&Value> =
+        answer["events"].as_array().unwrap().iter().map(|event| &event["logStreamName"]).collect();
+    assert_eq!(streams, ["g", "g"]);
+    assert_eq!(counted(&plane).await, 2.0);
+    // A group that is gone gets no reports; the events are stored all the same.
+    plane.ok("DeleteLogGroup", json!({"logGroupName": "/findings"})).await;
+    put(&plane, "s", &[(0, "a@b.co")]).await;
+    assert_eq!(read(&plane, json!({})).await.len(), 4);
+    assert_eq!(counted(&plane).await, 3.0);
+}
+
+/// Events with findings in group `g`.
+async fn counted(plane: &Plane) -> f64 {
+    let input = json!({
+        "Namespace": "AWS/Logs",
+        "MetricName": "LogEventsWithFindings",
+        "Dimensions": [{"Name": "LogGroupName", "Value": "g"}],
+        "StartTime": NOW / 1000 - 60,
+        "EndTime": NOW / 1000 + 60,
+        "Period": 60,
+        "Statistics": ["Sum"]
+    });
+    plane.ok("GetMetricStatistics", input).await["Datapoints"][0]["Sum"].as_f64().unwrap()
+}
+
+#[tokio::test]
+async fn a_group_made_anew_has_no_policy() {
+    let plane = plane_with_stream().await;
+    put_policy(&plane).await;
+    plane.ok("DeleteLogGroup", json!({"logGroupName": "g"})).await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "g"})).await;
+    plane.ok("CreateLogStream", json!({"logGroupName": "g", "logStreamName": "s"})).await;
+    put(&plane, "s", &[(0, "a@b.co")]).await;
+    assert_eq!(read(&plane, json!({})).await, ["a@b.co"]);
+}

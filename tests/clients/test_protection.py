@@ -1,0 +1,107 @@
+"""Data protection policies and transformers with boto3."""
+
+import json
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+ARN = "arn:aws:dataprotection::aws:data-identifier/"
+
+
+def policy(*identifiers, findings=None, custom=()):
+    names = [ARN + name for name in identifiers] + [name for name, _ in custom]
+    document = {
+        "Name": "policy",
+        "Version": "2021-06-01",
+        "Statement": [
+            {"Sid": "audit", "DataIdentifier": names, "Operation": {"Audit": {"FindingsDestination": findings or {}}}},
+            {"Sid": "mask", "DataIdentifier": names, "Operation": {"Deidentify": {"MaskConfig": {}}}},
+        ],
+    }
+    if custom:
+        document["Configuration"] = {"CustomDataIdentifier": [{"Name": name, "Regex": regex} for name, regex in custom]}
+    return json.dumps(document)
+
+
+def put(logs, group, *messages):
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": message} for message in messages]
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+
+def make(logs, group):
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    return group
+
+
+def shown(logs, group, **options):
+    answer = logs.get_log_events(logGroupName=group, logStreamName="s", startFromHead=True, **options)
+    return [event["message"] for event in answer["events"]]
+
+
+def test_sensitive_data_is_masked_until_someone_asks(logs):
+    group = make(logs, "/protect/masked")
+    document = policy("EmailAddress", "CreditCardNumber", custom=[("Employee", r"EmployeeId-\d{9}")])
+    assert logs.put_data_protection_policy(logGroupIdentifier=group, policyDocument=document)["policyDocument"] == document
+    put(logs, group, '{"mail":"jo@example.com","cardNumber":"4242424242424242"}', "EmployeeId-123456789 came")
+    masked = [
+        '{"mail":"**************","cardNumber":"****************"}',
+        "******************** came",
+    ]
+    assert shown(logs, group) == masked
+    assert [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]] == masked
+    assert json.loads(shown(logs, group, unmask=True)[0])["mail"] == "jo@example.com"
+    described = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]
+    assert described["dataProtectionStatus"] == "ACTIVATED"
+    assert logs.get_data_protection_policy(logGroupIdentifier=group)["policyDocument"] == document
+    logs.delete_data_protection_policy(logGroupIdentifier=group)
+    assert shown(logs, group) == masked, "what was masked stays masked"
+
+
+def test_findings_are_reported(logs):
+    group, findings = make(logs, "/protect/audited"), make(logs, "/protect/findings")
+    document = policy("EmailAddress", findings={"CloudWatchLogs": {"LogGroup": findings}})
+    logs.put_data_protection_policy(logGroupIdentifier=group, policyDocument=document)
+    put(logs, group, "nothing", "to a@b.co")
+    (report,) = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=findings)["events"]]
+    assert report["resourceArn"].endswith(":log-group:/protect/audited:*")
+    expected = [{"name": "EmailAddress", "count": 1, "detections": [{"start": 4, "end": 9}]}]
+    assert report["dataIdentifiers"] == expected
+
+
+def test_unknown_and_unsupported_identifiers_are_named(logs):
+    group = make(logs, "/protect/refused")
+    for name, words in [("PhoneNumber", "is not a valid Data Identifier"), ("Name", "is not supported")]:
+        with pytest.raises(ClientError) as raised:
+            logs.put_data_protection_policy(logGroupIdentifier=group, policyDocument=policy(name))
+        error = raised.value.response["Error"]
+        assert error["Code"] == "InvalidParameterException"
+        assert error["Message"].startswith(f"{ARN}{name} {words}")
+
+
+def test_a_transformer_is_tested_and_kept(logs):
+    group = make(logs, "/protect/transformed")
+    config = [
+        {"grok": {"match": "%{IP:client.ip} %{WORD:method} %{URIPATHPARAM:request.uri} %{NUMBER:status}"}},
+        {"typeConverter": {"entries": [{"key": "status", "type": "integer"}]}},
+    ]
+    tested = logs.test_transformer(
+        transformerConfig=config, logEventMessages=["192.168.1.1 GET /index.html?param=value 200", "no match"]
+    )["transformedLogs"]
+    assert json.loads(tested[0]["transformedEventMessage"]) == {
+        "client": {"ip": "192.168.1.1"},
+        "method": "GET",
+        "request": {"uri": "/index.html?param=value"},
+        "status": 200,
+    }
+    assert "transformedEventMessage" not in tested[1]
+    logs.put_transformer(logGroupIdentifier=group, transformerConfig=config)
+    got = logs.get_transformer(logGroupIdentifier=group)
+    assert got["transformerConfig"] == config and got["creationTime"] == got["lastModifiedTime"]
+    logs.delete_transformer(logGroupIdentifier=group)
+    assert "transformerConfig" not in logs.get_transformer(logGroupIdentifier=group)
+    with pytest.raises(ClientError) as raised:
+        logs.put_transformer(logGroupIdentifier=group, transformerConfig=config[1:])
+    assert raised.value.response["Error"]["Message"] == "The first processor of a transformer must be a parser"
