@@ -3,23 +3,18 @@
 use super::ast::{Column, Command, Expr, InList, Query};
 use super::walk;
 
-/// Deepest nesting of expressions that is looked into; the plan allows no deeper ones.
-const DEPTH_MAX: usize = 200;
-
-/// The queries within a query, in the order in which they are written; not those within these.
+/// The queries within a query, command by command; not those within these.
 pub(super) fn of(query: &Query) -> Vec<&Query> {
     let mut found = Vec::new();
     for command in &query.commands {
         if let Command::Join { query, .. } = command {
             found.push(&**query);
         }
-        expressions(command).into_iter().for_each(|expr| {
-            in_expr(expr, 0, &mut |expr| {
-                if let Expr::In { list: InList::Query(query), .. } = expr {
-                    found.push(query);
-                }
-            })
+        let queries = expressions(command).into_iter().flat_map(parts).filter_map(|expr| match expr {
+            Expr::In { list: InList::Query(query), .. } => Some(&**query),
+            _ => None,
         });
+        found.extend(queries);
     }
     found
 }
@@ -28,13 +23,13 @@ pub(super) fn of(query: &Query) -> Vec<&Query> {
 pub(super) fn to_run(query: &Query) -> Vec<Query> {
     let joins = |inner: &Query| {
         query.commands.iter().find_map(|command| match command {
-            Command::Join { right: Some(right), on, query, .. } if **query == *inner => Some((right, on)),
+            Command::Join { right: Some(right), query, .. } if **query == *inner => Some(right),
             _ => None,
         })
     };
     of(query)
         .into_iter()
-        .map(|inner| joins(inner).map_or_else(|| inner.clone(), |(right, _)| showing(inner, right, query)))
+        .map(|inner| joins(inner).map_or_else(|| inner.clone(), |right| showing(inner, right, query)))
         .collect()
 }
 
@@ -55,12 +50,11 @@ fn showing(inner: &Query, prefix: &str, outer: &Query) -> Query {
         }
     };
     for command in &outer.commands {
-        expressions(command).into_iter().for_each(|expr| in_expr(expr, 0, &mut note));
+        expressions(command).into_iter().flat_map(parts).for_each(&mut note);
     }
     let columns: Vec<Column> =
         names.into_iter().map(|name| Column { value: Expr::Field(name.clone()), name }).collect();
     if !columns.is_empty() {
-        // Before a limit or sort they would be the same.
         inner.commands.push(Command::Fields(columns));
     }
     inner
@@ -84,10 +78,13 @@ fn expressions(command: &Command) -> Vec<&Expr> {
     }
 }
 
-fn in_expr<'q>(expr: &'q Expr, depth: usize, note: &mut impl FnMut(&'q Expr)) {
-    if depth > DEPTH_MAX {
-        return;
+/// Every part of an expression, however deep it is.
+fn parts(expr: &Expr) -> Vec<&Expr> {
+    let mut found = vec![expr];
+    let mut at = 0;
+    while let Some(expr) = found.get(at).copied() {
+        found.extend(walk::children(expr));
+        at += 1;
     }
-    note(expr);
-    walk::children(expr).into_iter().for_each(|child| in_expr(child, depth + 1, note));
+    found
 }
