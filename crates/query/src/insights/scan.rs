@@ -5,9 +5,12 @@
 //! in a row, the texts are not read at all.
 
 use super::{Answer, Event, Plan, PlanError, Worker};
+use crate::data_protection::Protection;
+use crate::transformer::{Origin, Transformer};
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use model::limits::LOG_EVENT_OVERHEAD_BYTES;
 use model::{GroupId, StreamId, TimeRange, Timestamp};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +27,47 @@ pub struct Target {
     pub streams: HashMap<StreamId, String>,
     /// Events before this time have expired.
     pub kept_since: Timestamp,
+    /// What is masked.
+    pub protection: Option<Arc<Protection>>,
+    /// What events are transformed into.
+    pub transforming: Option<Transforming>,
+}
+
+/// The transformer of a group.
+#[derive(Debug, Clone)]
+pub struct Transforming {
+    /// Events that were accepted before are shown as they are.
+    pub since: Timestamp,
+    /// How.
+    pub transformer: Arc<Transformer>,
+    /// Account, region and name of the group, which it may copy.
+    pub from: (String, String, String),
+}
+
+impl Target {
+    /// True when events are shown as they are stored.
+    fn is_plain(&self) -> bool {
+        self.protection.is_none() && self.transforming.is_none()
+    }
+
+    /// The text of an event as it is shown. An event that cannot be transformed is shown as it is.
+    fn shown<'t>(&self, line: &'t str, timestamp: Timestamp, ingested: Timestamp, stream: &str) -> Cow<'t, str> {
+        let transforming = self.transforming.as_ref().filter(|transforming| transforming.since <= ingested);
+        let transformed = transforming.and_then(|Transforming { transformer, from, .. }| {
+            let (account, region, log_group) = (&from.0, &from.1, &from.2);
+            let origin = Origin { log_group, log_stream: stream, account, region, timestamp };
+            transformer.transform(line, &origin).ok()
+        });
+        let text = match transformed {
+            Some(fields) => Cow::Owned(serde_json::Value::Object(fields).to_string()),
+            None => Cow::Borrowed(line),
+        };
+        let Some(protection) = &self.protection else { return text };
+        match protection.mask(ingested, &text) {
+            Cow::Owned(masked) => Cow::Owned(masked),
+            Cow::Borrowed(_) => text,
+        }
+    }
 }
 
 /// Where an event is: what `@ptr` says.
@@ -196,8 +240,12 @@ impl<'a> Reading<'a> {
         let texts = plan.required_texts().into_iter();
         let contains = texts.filter(|clause| clause.len() == 1).flatten().map(|text| ("message", text)).collect();
         let are_all_columns = fields.len() == plan.fields().len();
-        let contains: Vec<(&'static str, String)> = contains;
-        let lean = (!plan.needs_message() && are_all_columns && contains.is_empty()).then(|| {
+        let mut contains: Vec<(&'static str, String)> = contains;
+        if targets.iter().any(|target| target.transforming.is_some()) {
+            contains.clear();
+        }
+        let are_plain = targets.iter().all(Target::is_plain);
+        let lean = (are_plain && !plan.needs_message() && are_all_columns && contains.is_empty()).then(|| {
             let keys = KEYS.into_iter().chain(FIELD_COLUMNS.into_iter().take(fields.len()));
             keys.collect()
         });
@@ -301,7 +349,11 @@ impl<'a> Reading<'a> {
             let message = columns.message.map_or("", |message| message.value(at));
             rows += 1;
             bytes += (message.len() + LOG_EVENT_OVERHEAD_BYTES) as u64;
-            worker.feed(&Row { columns: &columns, at, timestamp, target, stream, message })?;
+            let message = match target.is_plain() {
+                true => Cow::Borrowed(message),
+                false => target.shown(message, timestamp, Timestamp(columns.ingestion_time.value(at)), stream),
+            };
+            worker.feed(&Row { columns: &columns, at, timestamp, target, stream, message: &message })?;
         }
         progress.rows.fetch_add(rows, Ordering::Relaxed);
         progress.bytes.fetch_add(bytes, Ordering::Relaxed);

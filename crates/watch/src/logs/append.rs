@@ -6,12 +6,14 @@
 use super::audit_findings::with_findings;
 use super::emf;
 use super::group_filters::ReadyFilter;
+use super::group_rules::group_rules;
 use super::metric_filter::Seen;
 use super::tally::Tally;
 use super::transformation_metrics::with_transformations;
 use crate::Watch;
 use catalog::LogTarget;
 use model::{Batch, Datapoint, GroupId, LogEvent, Scope, Timestamp};
+use query::data_protection::Protection;
 use std::sync::Arc;
 use wire::ApiError;
 
@@ -100,10 +102,11 @@ async fn measure(
     if filters.is_empty() && documents.is_empty() {
         return Ok(Prepared { logs, datapoints: Vec::new(), receipt: Receipt(None) });
     }
-    let is_short = is_short(&logs, &filters, &documents);
     let (scope, group_name) = (to.scope.clone(), to.group_name.to_owned());
-    let work = Work { logs, documents, filters, scope, group: to.target.group, group_name, now };
-    if is_short {
+    let rules = group_rules(watch, to.target.group).await?;
+    let protection = rules.protection.clone();
+    let work = Work { logs, documents, filters, protection, scope, group: to.target.group, group_name, now };
+    if work.is_short() {
         return Ok(work.derive());
     }
     let deriving = tokio::task::spawn_blocking(move || work.derive());
@@ -148,18 +151,13 @@ fn documents(logs: &[LogEvent]) -> Vec<usize> {
     candidates.map(|(position, _)| position).collect()
 }
 
-fn is_short(logs: &[LogEvent], filters: &[ReadyFilter], documents: &[usize]) -> bool {
-    let bytes: usize = logs.iter().map(|event| event.message.len()).sum();
-    let of_documents: usize = documents.iter().filter_map(|&at| logs.get(at)).map(|event| event.message.len()).sum();
-    bytes.saturating_mul(filters.len()) + of_documents <= INLINE_BYTES_MAX
-        && !filters.iter().any(|ready| ready.filter.has_regex())
-}
-
 /// One batch and what is to be found in it.
 struct Work {
     logs: Vec<LogEvent>,
     documents: Vec<usize>,
     filters: Arc<[ReadyFilter]>,
+    /// Filters match what is shown, or their metrics would tell what is masked.
+    protection: Option<Arc<Protection>>,
     scope: Scope,
     group: GroupId,
     group_name: String,
@@ -167,15 +165,32 @@ struct Work {
 }
 
 impl Work {
+    fn is_short(&self) -> bool {
+        let bytes: usize = self.logs.iter().map(|event| event.message.len()).sum();
+        let documents = self.documents.iter().filter_map(|&at| self.logs.get(at));
+        let of_documents: usize = documents.map(|event| event.message.len()).sum();
+        self.protection.is_none()
+            && bytes.saturating_mul(self.filters.len()) + of_documents <= INLINE_BYTES_MAX
+            && !self.filters.iter().any(|ready| ready.filter.has_regex())
+    }
+
     fn derive(self) -> Prepared {
-        let Work { logs, documents, filters, scope, group, group_name, now } = self;
+        let Work { logs, documents, filters, protection, scope, group, group_name, now } = self;
         let mut tally = Tally::default();
         let mut errors = emf::Errors::default();
         for event in documents.iter().filter_map(|&at| logs.get(at)) {
             errors += emf::count(&event.message, &scope, now, &mut tally);
         }
         emf::report(errors, &scope, &group_name, now, &mut tally);
-        let seen = filters.iter().map(|ready| (ready.clone(), ready.filter.count(&logs, now, &mut tally)));
+        let masked = protection.filter(|_| !filters.is_empty()).map(|protection| {
+            let mask = |event: &LogEvent| LogEvent {
+                message: protection.mask(event.ingestion_time, &event.message).into_owned(),
+                ..event.clone()
+            };
+            logs.iter().map(mask).collect::<Vec<_>>()
+        });
+        let shown = masked.as_deref().unwrap_or(&logs);
+        let seen = filters.iter().map(|ready| (ready.clone(), ready.filter.count(shown, now, &mut tally)));
         let seen: Vec<_> = seen.filter(|(_, seen)| *seen != Seen::default()).collect();
         let dropped = tally.dropped();
         let receipt = Receipt(Some(Box::new(Noted { group, group_name, now, seen, dropped })));

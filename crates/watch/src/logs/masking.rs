@@ -6,10 +6,12 @@
 use super::group_rules::protection;
 use crate::Watch;
 use catalog::LogGroup;
-use model::{Caller, Timestamp, arn};
+use model::{Caller, GroupId, Timestamp, arn};
 use query::data_protection::Protection;
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use store::FollowedLog;
 use wire::ApiError;
 use wire::logs::errors::ACCESS_DENIED_EXCEPTION;
 
@@ -58,6 +60,30 @@ pub(super) async fn shown<T: Send + 'static>(
             }
         });
         events
+    });
+    masking.await.map_err(|error| store::Error::Bug(format!("mask events: {error}")).into())
+}
+
+/// Events on their way out of the store, with their texts masked.
+pub(super) async fn mask_followed(watch: &Watch, mut logs: Vec<FollowedLog>) -> Result<Vec<FollowedLog>, ApiError> {
+    let mut masks = HashMap::new();
+    for group in logs.iter().map(|log| log.group).collect::<HashSet<GroupId>>() {
+        if let Some(mask) = protection(watch, group).await? {
+            masks.insert(group, mask);
+        }
+    }
+    if masks.is_empty() {
+        return Ok(logs);
+    }
+    let masking = tokio::task::spawn_blocking(move || {
+        for log in &mut logs {
+            if let Some(mask) = masks.get(&log.group)
+                && let Cow::Owned(masked) = mask.mask(log.ingestion_time, &log.message)
+            {
+                log.message = masked;
+            }
+        }
+        logs
     });
     masking.await.map_err(|error| store::Error::Bug(format!("mask events: {error}")).into())
 }

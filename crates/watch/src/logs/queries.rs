@@ -3,6 +3,7 @@
 //! A query waits for its turn (`Scheduled`), then runs on threads of its own; while it does, whoever asks sees what it has found
 //! so far. Its end and answer go to the catalog, which keeps them for a week. A query that a stop of the server cuts off is `Failed`.
 
+use super::group_rules::group_rules;
 use super::query_answers::{Statistics, encode};
 use super::start_query::sourced;
 use crate::Watch;
@@ -10,7 +11,7 @@ use catalog::{LogGroup, LogQuery, LogQueryEnd};
 use model::limits::{QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX};
 use model::{Scope, TimeRange};
 use query::insights::ast::Query;
-use query::insights::scan::{self, Looked, Progress, ScanError, Target};
+use query::insights::scan::{self, Looked, Progress, ScanError, Target, Transforming};
 use query::insights::{Answer, Context, LookupTable, Plan};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,6 +84,8 @@ pub(super) struct Asked {
     pub(super) range: TimeRange,
     /// Rows of the answer at most.
     pub(super) limit: usize,
+    /// Whether `unmask` is allowed.
+    pub(super) may_unmask: bool,
 }
 
 impl Queries {
@@ -230,7 +233,10 @@ async fn scanned(
 ) -> Result<Answer, Ended> {
     // First the view, then the names: each event of the view has a stream whose name is there, unless it was deleted.
     let view = watch.store.view();
-    let targets = targets(watch, &asked.scope, groups).await?;
+    if plan.is_unmasking() && !asked.may_unmask {
+        return Err(Ended::Failed("the caller is not authorized to perform logs:Unmask".into()));
+    }
+    let targets = targets(watch, &asked.scope, groups, plan.is_unmasking()).await?;
     let (running, range) = (Arc::clone(running), asked.range);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let scanning =
@@ -242,16 +248,29 @@ async fn scanned(
     }
 }
 
-async fn targets(watch: &Watch, scope: &Scope, groups: &[LogGroup]) -> Result<Vec<Target>, Ended> {
+async fn targets(
+    watch: &Watch,
+    scope: &Scope,
+    groups: &[LogGroup],
+    is_unmasked: bool,
+) -> Result<Vec<Target>, Ended> {
     let now = watch.clock.now();
     let mut targets = Vec::with_capacity(groups.len());
     for group in groups {
         let streams = watch.catalog.every_log_stream(&[group.id]).await?;
+        let rules = group_rules(watch, group.id).await.map_err(|error| failed(&error))?;
+        let transforming = rules.transforming.as_ref().map(|transforming| Transforming {
+            since: transforming.since,
+            transformer: Arc::clone(&transforming.transformer),
+            from: (scope.account.clone(), scope.region.clone(), group.name.clone()),
+        });
         targets.push(Target {
             group: group.id,
             log: format!("{}:{}", scope.account, group.name),
             streams: streams.into_iter().collect(),
             kept_since: group.kept_since(now),
+            protection: rules.protection.clone().filter(|_| !is_unmasked),
+            transforming,
         });
     }
     Ok(targets)

@@ -43,6 +43,7 @@ pub(super) async fn start_query(
         query,
         groups,
         range: TimeRange::new(start, end),
+        may_unmask: caller.identity_type == "Root",
         limit: input.limit.map_or(Ok(QUERY_ROWS), usize::try_from).unwrap_or(QUERY_ROWS),
     };
     let (id, _) = queries::start(watch, asked).await?;

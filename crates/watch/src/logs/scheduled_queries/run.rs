@@ -104,6 +104,7 @@ async fn outcome(watch: &Watch, scope: &Scope, document: &Document, at: Timestam
         groups,
         range: TimeRange::new(start, end + SECOND),
         limit: QUERY_ROWS,
+        may_unmask: false,
     };
     let (query_id, running) = match queries::start(watch, asked).await {
         Ok(started) => started,

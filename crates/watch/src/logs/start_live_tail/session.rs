@@ -1,6 +1,7 @@
 //! One live tail session: what each update shows.
 
 use crate::Watch;
+use crate::logs::masking::mask_followed;
 use model::limits::{LIVE_TAIL_EVENTS_MAX, LIVE_TAIL_MS_MAX, LIVE_TAIL_UPDATE_BYTES_MAX};
 use model::time::SECOND;
 use model::{GroupId, StreamId, Timestamp};
@@ -111,6 +112,8 @@ impl Session {
             self.from = page.next;
             looked_at += page.logs.iter().map(|log| log.message.len()).sum::<usize>().max(1);
             let logs = self.of_wanted_streams(page.logs).await?;
+            // A pattern looks at what is shown, or it would tell what the mask hides.
+            let logs = mask_followed(&self.watch, logs).await.map_err(|error| error.message().to_owned())?;
             shown.extend(self.matching(logs).await?);
         }
         let count = shown.len();

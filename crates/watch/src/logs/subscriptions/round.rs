@@ -5,6 +5,7 @@
 
 use super::super::account_policies::documents::{selects_group, subscription_of};
 use super::super::criteria::Criteria;
+use super::super::masking::mask_followed;
 use super::records::{Fields, Matched, Naming, matched, records, system_field};
 use super::request::Record;
 use super::send::{Sender, Unreached, resolve, send};
@@ -49,6 +50,8 @@ pub(super) enum Failure {
     Store(#[from] store::Error),
     #[error("{0}")]
     Definition(String),
+    #[error("mask events: {0}")]
+    Masked(String),
     #[error("{0}")]
     Thread(#[from] tokio::task::JoinError),
 }
@@ -202,6 +205,7 @@ impl Follower {
         if logs.is_empty() || !is_selected(subscription)? {
             return Ok(waiting);
         }
+        let logs = mask_followed(watch, logs).await.map_err(|error| Failure::Masked(error.message().to_owned()))?;
         let pattern = self.pattern(&subscription.definition.pattern).await?;
         let fields = Fields::of(&subscription.definition, &subscription.scope);
         let matching = tokio::task::spawn_blocking(move || matched(logs, &pattern, &fields)).await?;
