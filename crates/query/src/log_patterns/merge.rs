@@ -1,6 +1,6 @@
 //! Merges templates that differ in one word, when what differs looks like a value.
 
-use super::words::{ANY, Kind, WordId, Words, common};
+use super::words::{ANY, Kind, WordId, Words, generalize};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
@@ -70,7 +70,7 @@ fn round(words: &mut Words, templates: &[Template]) -> Moved {
             continue;
         }
         let mut merged = templates[first].clone();
-        merged[place] = common_word(words, &values);
+        merged[place] = generalized(words, &values);
         for member in members {
             is_moved[member] = true;
             moved.insert(templates[member].clone(), merged.clone());
@@ -80,8 +80,8 @@ fn round(words: &mut Words, templates: &[Template]) -> Moved {
 }
 
 /// What words in one place have in common.
-fn common_word(words: &mut Words, values: &[WordId]) -> WordId {
-    let text = common(values.iter().map(|&value| words.text(value)));
+fn generalized(words: &mut Words, values: &[WordId]) -> WordId {
+    let text = generalize(values.iter().map(|&value| words.text(value)));
     let id = words.id(&text);
     if words.kind(id).varies { ANY } else { id }
 }
@@ -122,7 +122,7 @@ fn sweep(words: &mut Words, templates: &[Template]) -> Moved {
             values.sort_unstable();
             values.dedup();
             fewest = fewest.min(values.len());
-            merged[place] = common_word(words, &values);
+            merged[place] = generalized(words, &values);
         }
         if fewest >= VALUES_MIN_OF_SEVERAL {
             moved.extend(members.into_iter().map(|member| (member.clone(), merged.clone())));

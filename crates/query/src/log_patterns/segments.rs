@@ -2,7 +2,7 @@
 
 use super::merge::{Template, merge};
 use super::shape::{REST, TIGHT, VARIES};
-use super::words::{ANY, WordId, Words, common};
+use super::words::{ANY, WordId, Words, generalize};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
@@ -121,9 +121,9 @@ pub fn elements(words: &Words, group: &Group) -> Vec<Element> {
 
 fn word_of_all(words: &Words, all: impl Iterator<Item = WordId> + Clone) -> Element {
     let texts = all.map(|word| words.text(word));
-    let common = common(texts.clone().map(|text| text.trim_start_matches(TIGHT)));
+    let text = generalize(texts.clone().map(|text| text.trim_start_matches(TIGHT)));
     let is_tight = texts.clone().any(|text| text.starts_with(TIGHT));
-    Element::Word(if is_tight { format!("{TIGHT}{common}") } else { common }.into())
+    Element::Word(if is_tight { format!("{TIGHT}{text}") } else { text }.into())
 }
 
 fn is_rest(words: &Words, word: WordId) -> bool {

@@ -277,11 +277,11 @@ impl Compound {
             return None;
         }
         // Classes that any and that all bytes of the runs are of.
-        let (mut start, mut seen, mut common) = (at, 0, if here == at { HEX_LETTER } else { 0 });
+        let (mut start, mut seen, mut every) = (at, 0, if here == at { HEX_LETTER } else { 0 });
         let mut parts = 0;
         loop {
             let run = bytes[here..].iter().map(|&b| class(b)).take_while(|kind| kind & RUN != 0);
-            here += run.inspect(|kind| (seen, common) = (seen | kind, common & kind)).count();
+            here += run.inspect(|kind| (seen, every) = (seen | kind, every & kind)).count();
             let joined = here + joiners(&bytes[here..]);
             if !(1..=JOINERS_MAX).contains(&(joined - here)) || kind_at(joined) & RUN == 0 {
                 break;
@@ -290,7 +290,7 @@ impl Compound {
             if parts == 0 && slashes == 0 && seen & DIGIT == 0 && bytes[here] == b':' && !is_url {
                 start = here + 1;
             }
-            common = 0;
+            every = 0;
             slashes += bytes[here..joined].iter().filter(|&&b| class(b) == SLASH).count();
             parts += 1;
             here = joined;
@@ -303,7 +303,7 @@ impl Compound {
         Some(Self {
             start,
             end: here,
-            varies: seen & DIGIT != 0 || is_path || (common & HEX_LETTER != 0 && here - start >= HEX_MIN),
+            varies: seen & DIGIT != 0 || is_path || (every & HEX_LETTER != 0 && here - start >= HEX_MIN),
         })
     }
 }

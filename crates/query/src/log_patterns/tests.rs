@@ -76,6 +76,8 @@ fn a_long_line_has_a_rest() {
     let templates: Vec<&str> =
         lines.iter().map(|line| &*patterns.list()[patterns.template_of(line).expect("known")].template).collect();
     assert_eq!(templates, ["a b c <*>", "abcdefgh <*>", "<*>"]);
+    miner.add(&"long ".repeat(200_000), 0, 1);
+    assert!(miner.value_bytes < 100, "a rest is not kept: {}", miner.value_bytes);
 }
 
 #[test]

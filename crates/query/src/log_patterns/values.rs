@@ -5,6 +5,9 @@ use super::Limits;
 /// Values of which so many are kept as examples when there are too many to count.
 const EXAMPLES: usize = 8;
 
+/// A token with a longer value is not counted.
+const VALUE_BYTES_MAX: usize = 256;
+
 /// Values and how often each occurred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Values {
@@ -39,7 +42,7 @@ impl Values {
     fn count_few(&mut self, value: &str, count: u64, limits: Limits, bytes: &mut usize) {
         if let Some((_, known)) = self.counts.iter_mut().find(|(known, _)| **known == *value) {
             *known = known.saturating_add(count);
-        } else if self.counts.len() >= limits.values || *bytes >= limits.value_bytes {
+        } else if self.counts.len() >= limits.values || *bytes >= limits.value_bytes || value.len() > VALUE_BYTES_MAX {
             *bytes = bytes.saturating_sub(self.bytes());
             self.give_up();
             *bytes += self.bytes();

@@ -81,7 +81,7 @@ impl Words {
 
 /// One word for several: what they begin and end with, up to punctuation, and `VARIES` for the rest.
 /// `user=root` and `user=guest` make `user=` and what varies.
-pub fn common<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> String {
+pub fn generalize<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> String {
     let mut all = texts.clone();
     let Some(first) = all.next() else { return VARIES.to_string() };
     if all.all(|text| text == first) {
