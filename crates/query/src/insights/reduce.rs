@@ -115,7 +115,9 @@ impl First {
         let kept = Kept { keys: keys.into_iter().map(Value::into_owned).collect(), record };
         let grown = kept.bytes() as isize;
         self.rows.push(kept);
-        if self.rows.len() < self.keep.saturating_add(self.keep / 2).saturating_add(64) {
+        // The first time there are enough, so that rows that come in order are not kept in vain.
+        let is_enough = self.rows.len() == self.keep && self.last.is_none();
+        if !is_enough && self.rows.len() < self.keep.saturating_add(self.keep / 2).saturating_add(64) {
             return grown;
         }
         grown - self.cut(order)
@@ -131,7 +133,7 @@ impl First {
 
     /// Drops the rows that are not among the first; the result is how many bytes that frees.
     fn cut(&mut self, order: &Order) -> isize {
-        if self.rows.len() <= self.keep {
+        if self.rows.len() < self.keep {
             return 0;
         }
         let (_, last, _) = self.rows.select_nth_unstable_by(self.keep - 1, |a, b| order.compare(a, b));

@@ -382,6 +382,12 @@ fn memory_is_bounded_over_all_workers() {
         assert_eq!(fed, Err(PlanError::Memory { command: name, max: 10_000 }));
         assert!(a.memory() + b.memory() > 10_000);
     }
+    let plan = Plan::new(&query(vec![Command::Limit(20)]), Context { memory_max: 1 << 20, ..context.clone() }).unwrap();
+    let mut worker = plan.worker();
+    many.iter().rev().take(20).for_each(|line| worker.feed(line).unwrap());
+    let enough = worker.memory();
+    many.iter().rev().skip(20).for_each(|line| worker.feed(line).unwrap());
+    assert_eq!(worker.memory(), enough, "rows that come in order are not kept in vain");
     let few = vec![sort(&[("k", true)]), Command::Limit(3), fields(&["k"])];
     assert_eq!(
         table(&answer_in(context, few, &many).unwrap()),
