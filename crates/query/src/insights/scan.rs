@@ -186,12 +186,35 @@ pub fn run(
     progress: &Progress,
     threads: usize,
 ) -> Result<Answer, ScanError> {
+    let compared = plan.compared_range().map(|range| (range, true));
+    let mut ended = Vec::new();
+    for (range, is_compared) in std::iter::once((range, false)).chain(compared) {
+        ended.extend(feed(view, plan, range, targets, progress, threads, is_compared)?);
+    }
+    progress.matched.fetch_add(ended.iter().map(Worker::matched).sum(), Ordering::Relaxed);
+    Ok(plan.finish(ended)?)
+}
+
+/// Feeds workers with the events of one time range.
+fn feed(
+    view: &View,
+    plan: &Plan,
+    range: TimeRange,
+    targets: &[Target],
+    progress: &Progress,
+    threads: usize,
+    is_compared: bool,
+) -> Result<Vec<Worker>, ScanError> {
     let reading = Reading::new(plan, range, targets);
     let mut parts = view.parts(Table::Logs, &reading.filter).parts;
-    // A query that stops early wants the newest events.
-    parts.sort_by_key(|part| std::cmp::Reverse(part.max_time));
+    // A query that stops early wants the events of one end of time.
+    match plan.is_newest_first() {
+        true => parts.sort_by_key(|part| std::cmp::Reverse(part.max_time)),
+        false => parts.sort_by_key(|part| part.min_time),
+    }
     let queue = Mutex::new(parts.into_iter());
-    let workers: Vec<Arc<Slot>> = (0..threads.max(1)).map(|_| Arc::new(Mutex::new(Some(plan.worker())))).collect();
+    let worker = || if is_compared { plan.worker_compared() } else { plan.worker() };
+    let workers: Vec<Arc<Slot>> = (0..threads.max(1)).map(|_| Arc::new(Mutex::new(Some(worker())))).collect();
     lock(&progress.workers).clone_from(&workers);
     let outcome = std::thread::scope(|scope| {
         let work = |worker: &Arc<Slot>| {
@@ -204,10 +227,8 @@ pub fn run(
         ended.collect::<Vec<_>>().into_iter().collect::<Result<(), ScanError>>()
     });
     outcome?;
-    let ended: Vec<Worker> = workers.iter().filter_map(|worker| lock(worker).take()).collect();
-    progress.matched.fetch_add(ended.iter().map(Worker::matched).sum(), Ordering::Relaxed);
     lock(&progress.workers).clear();
-    Ok(plan.finish(ended)?)
+    Ok(workers.iter().filter_map(|worker| lock(worker).take()).collect())
 }
 
 /// How the parts are read.
@@ -268,18 +289,22 @@ impl<'a> Reading<'a> {
         worker: &Slot,
         progress: &Progress,
     ) -> Result<(), ScanError> {
-        // No event that this worker was fed is earlier.
-        let mut earliest = Timestamp::MAX;
+        // The times of all events that this worker was fed lie within these.
+        let (mut earliest, mut latest) = (Timestamp::MAX, Timestamp::MIN);
         loop {
             if progress.is_cancelled() {
                 return Err(ScanError::Cancelled);
             }
             let Some(part) = lock(queue).next() else { return Ok(()) };
+            let comes_later = match self.plan.is_newest_first() {
+                true => part.max_time < earliest,
+                false => part.min_time > latest,
+            };
             // What it has are as many rows as are wanted, and none of the part's events could come before one of them.
-            if worker_of(worker, Worker::is_full) && part.max_time < earliest {
+            if comes_later && worker_of(worker, Worker::is_full) {
                 continue;
             }
-            earliest = earliest.min(part.min_time);
+            (earliest, latest) = (earliest.min(part.min_time), latest.max(part.max_time));
             self.part(part, worker, progress)?;
         }
     }
@@ -299,9 +324,10 @@ impl<'a> Reading<'a> {
                 return Err(ScanError::Cancelled);
             }
             self.feed(&batch, worker, progress)?;
-            // Pages come from the newest on where few rows are wanted.
+            // Pages come from the newest on where few rows are wanted. The other way round an instant may go on in the next page.
             let matched = worker_of(worker, Worker::matched) - matched_before;
-            if self.plan.wanted_rows().is_some_and(|wanted| matched >= wanted as u64) {
+            let is_enough = self.plan.wanted_rows().is_some_and(|wanted| matched >= wanted as u64);
+            if is_enough && self.plan.is_newest_first() {
                 break;
             }
         }
@@ -312,7 +338,8 @@ impl<'a> Reading<'a> {
     }
 
     fn order(&self) -> Option<Direction> {
-        self.plan.wanted_rows().is_some().then_some(Direction::Backward)
+        let direction = if self.plan.is_newest_first() { Direction::Backward } else { Direction::Forward };
+        self.plan.wanted_rows().is_some().then_some(direction)
     }
 
     /// The part by its columns alone; `None` when a row lacks a field, which its text may have nevertheless.

@@ -248,12 +248,7 @@ async fn scanned(
     }
 }
 
-async fn targets(
-    watch: &Watch,
-    scope: &Scope,
-    groups: &[LogGroup],
-    is_unmasked: bool,
-) -> Result<Vec<Target>, Ended> {
+async fn targets(watch: &Watch, scope: &Scope, groups: &[LogGroup], is_unmasked: bool) -> Result<Vec<Target>, Ended> {
     let now = watch.clock.now();
     let mut targets = Vec::with_capacity(groups.len());
     for group in groups {
