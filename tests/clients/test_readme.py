@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand: fenced sh blocks under an HTML comment `<!-- test -->`, in order, in one shell."""
+"""The commands of the README and of docs/insights.md, run as they stand: fenced sh blocks under an HTML comment `<!-- test -->`, in order, in one shell."""
 
 import re
 import subprocess
@@ -9,12 +9,10 @@ from trailwatch import Paths
 BLOCK = re.compile(r"^<!-- test -->\s*\n```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def test_readme_commands(server, tmp_path):
-    readme = Paths.workspace / "README.md"
-    if not readme.exists():
-        pytest.skip("no README.md yet")
-    blocks = BLOCK.findall(readme.read_text())
-    assert blocks, "README.md has no sh block marked <!-- test -->"
+@pytest.mark.parametrize("page", ["README.md", "docs/insights.md"])
+def test_commands_of_a_page(server, tmp_path, page):
+    blocks = BLOCK.findall((Paths.workspace / page).read_text())
+    assert blocks, f"{page} has no sh block marked <!-- test -->"
     script = "set -euo pipefail\n" + "\n".join(blocks)
     bin_folders = f"{Paths.newest('aws').parent}:{Paths.server().parent}"
     environment = server.environment(PATH=f"{bin_folders}:/usr/local/bin:/usr/bin:/bin", HOME=str(tmp_path))

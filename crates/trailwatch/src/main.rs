@@ -32,6 +32,7 @@ mod sql;
 #[path = "without_sql.rs"]
 mod sql;
 mod syslog;
+mod tail;
 mod tasks;
 mod tokens;
 
@@ -70,6 +71,8 @@ enum Command {
     Check(CheckArgs),
     /// Copy the data of a server, running or not.
     Backup(BackupArgs),
+    /// Print log events as they arrive.
+    Tail(tail::TailArgs),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
     /// Write records as plain files.
@@ -203,6 +206,7 @@ fn main() -> ExitCode {
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
+        Command::Tail(args) => run(tail::command(args)),
         Command::Sql(args) => run(sql::command::run(args)),
         Command::Alarms(Alarms::Backtest(args)) => run(backtest::command(args)),
         Command::Export(Export::Metrics(args)) => {

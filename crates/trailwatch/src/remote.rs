@@ -215,6 +215,40 @@ impl Remote {
         Ok((answer.status().as_u16(), body))
     }
 
+    /// Calls an operation of Logs; answers what can be read of its answer, which may go on for hours.
+    pub fn logs_call(&self, operation: &str, input: &serde_json::Value) -> anyhow::Result<impl std::io::Read + use<>> {
+        let mut request = HttpRequest {
+            method: "POST".into(),
+            path: "/".into(),
+            headers: vec![
+                ("host".into(), self.host.clone()),
+                ("content-type".into(), "application/x-amz-json-1.1".into()),
+                ("x-amz-target".into(), format!("Logs_20140328.{operation}")),
+            ],
+            body: Bytes::from(input.to_string()),
+            ..HttpRequest::default()
+        };
+        sigv4::sign(&mut request, &self.credentials, &self.region, "logs", self.clock.now());
+        let without_end = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_global(None)
+            .build();
+        let mut post = ureq::Agent::from(without_end).post(format!("{}/", self.base));
+        for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
+            post = post.header(name, value);
+        }
+        let answer = post.send(&request.body[..]).with_context(|| format!("reach {}", self.base))?;
+        let status = answer.status().as_u16();
+        let mut body = answer.into_body();
+        if status != 200 {
+            let told = body.read_to_string().context("read the answer")?;
+            let told: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
+            bail!("{operation}: {}", told["message"].as_str().unwrap_or("the server refused the call"));
+        }
+        Ok(body.into_reader())
+    }
+
     /// Hands over records that were read and checked here.
     pub fn store(&self, events: &[Event]) -> anyhow::Result<Imported> {
         let records: Vec<&str> = events.iter().map(|event| event.record.as_str()).collect();

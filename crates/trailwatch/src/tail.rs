@@ -1,0 +1,111 @@
+//! `trailwatch tail`: prints log events as they arrive, by StartLiveTail of a running server.
+
+use crate::remote::Remote;
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use trail::record::Defaults;
+use wire::event_stream::Message;
+
+/// Read at a time, bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// Which events, and how they are shown.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trailwatch tail /shop/web\n  trailwatch tail /shop/web --filter 'ERROR -timeout' --stream-prefix web-\n\nA session ends after three hours, as on AWS. Ctrl-C ends it sooner."
+)]
+pub struct TailArgs {
+    /// Names of log groups, ten at most
+    #[arg(required = true, value_name = "GROUP")]
+    groups: Vec<String>,
+    /// Only events that match this filter pattern
+    #[arg(long, value_name = "PATTERN", default_value = "")]
+    filter: String,
+    /// Only streams whose names begin so; may be given several times, with one group
+    #[arg(long, value_name = "PREFIX")]
+    stream_prefix: Vec<String>,
+    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Print each event as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Follows until the session ends or nobody reads on.
+pub async fn command(args: TailArgs) -> anyhow::Result<ExitCode> {
+    let clock: Arc<dyn model::Clock> = Arc::new(crate::real::SystemClock);
+    let environment = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let region = environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION"));
+    let defaults = Defaults {
+        account: String::new(),
+        region: region.unwrap_or_else(|| "us-east-1".into()),
+        ingestion_time: clock.now(),
+    };
+    let remote = Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?;
+    tokio::task::spawn_blocking(move || follow(&remote, &args)).await.context("follow the logs")?
+}
+
+fn follow(remote: &Remote, args: &TailArgs) -> anyhow::Result<ExitCode> {
+    let arns: Vec<String> = args.groups.iter().map(|group| arn(remote, group)).collect::<anyhow::Result<_>>()?;
+    let mut input = json!({ "logGroupIdentifiers": arns, "logEventFilterPattern": args.filter });
+    if !args.stream_prefix.is_empty() {
+        input["logStreamNamePrefixes"] = json!(args.stream_prefix);
+    }
+    let mut stream = remote.logs_call("StartLiveTail", &input)?;
+    let mut held: Vec<u8> = Vec::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        while let Some((message, length)) = Message::decode(&held).context("read the stream")? {
+            held.drain(..length);
+            if message.header(":message-type") == Some("exception") {
+                let told: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
+                bail!("{}", told["message"].as_str().unwrap_or("the session has ended"));
+            }
+            if message.header(":event-type") == Some("sessionUpdate")
+                && !show(&serde_json::from_slice(&message.payload).context("read an update")?, args.json)
+            {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        match stream.read(&mut chunk).context("read the stream")? {
+            0 => return Ok(ExitCode::SUCCESS),
+            count => held.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+/// The ARN of a group.
+fn arn(remote: &Remote, group: &str) -> anyhow::Result<String> {
+    let mut answer = remote.logs_call("DescribeLogGroups", &json!({ "logGroupNamePrefix": group }))?;
+    let mut text = String::new();
+    answer.read_to_string(&mut text).context("read the answer")?;
+    let answer: Value = serde_json::from_str(&text).context("read the answer")?;
+    let mut groups = answer["logGroups"].as_array().into_iter().flatten();
+    let found = groups.find(|found| found["logGroupName"] == group);
+    let arn = found.and_then(|found| found["logGroupArn"].as_str());
+    arn.map(str::to_owned).with_context(|| format!("there is no log group {group}"))
+}
+
+/// Prints the events of an update; false when nobody reads them any more.
+fn show(update: &Value, as_json: bool) -> bool {
+    let mut out = std::io::stdout().lock();
+    let mut print = |event: &Value| {
+        let text = |member: &str| event[member].as_str().unwrap_or_default();
+        let time = model::Timestamp(event["timestamp"].as_i64().unwrap_or_default()).iso_millis();
+        match as_json {
+            true => writeln!(out, "{event}"),
+            false => writeln!(out, "{time} {} {}", text("logStreamName"), text("message")),
+        }
+    };
+    let events = update["sessionResults"].as_array().into_iter().flatten();
+    let printed = events.map(&mut print).collect::<std::io::Result<()>>();
+    if update["sessionMetadata"]["sampled"] == true {
+        eprintln!("trailwatch: too much to show: this is a sample");
+    }
+    printed.and_then(|()| out.flush()).is_ok()
+}
