@@ -6,6 +6,7 @@ use super::{Collected, Run, remove, start_loaded};
 use crate::data::logs::{self, App, LogBatch, NEEDLE, PHRASE};
 use crate::workloads::{self, Call};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Which part of the batches is sent again in calls of 100 lines.
 const SMALL_PART: u64 = 5;
@@ -103,6 +104,10 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
     })?;
     all.ask(client, "regex-literal", &mut |client| filter(client, "%upstream [a-z]+ refused%"))?;
     all.ask(client, "regex", &mut |client| filter(client, "%[0-9]{3}-[0-9]{3}-[0-9]{4}%"))?;
+    for (name, groups, query) in INSIGHTS {
+        let groups: Vec<&str> = groups.iter().map(|app| app.group()).collect();
+        all.ask(client, name, &mut |client| insights(client, &groups, query, (from, to)))?;
+    }
     let body = format!(r#"{{"logGroupName":"{}","logStreamName":"host-07","limit":100}}"#, App::Nginx.group());
     let tail = workloads::logs("GetLogEvents", body.into_bytes());
     all.ask(client, "tail", &mut |client| {
@@ -110,6 +115,52 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
         let page = client.pages(|_| tail.clone(), |page: LogPage| (page.events.len() as u64, None))?;
         Ok(counted(page))
     })
+}
+
+/// Queries of Logs Insights and the groups that they ask.
+const INSIGHTS: [(&str, &[App], &str); 4] = [
+    ("insights-status", &[App::Json], "stats count(*) as n by bin(1m), status"),
+    (
+        "insights-top",
+        &[App::Nginx],
+        "parse @message '\"* * HTTP/1.1\"' as method, path | stats count(*) as n by path | sort n desc | limit 10",
+    ),
+    ("insights-regex", &App::ALL, "filter @message like /[0-9]{3}-[0-9]{3}-[0-9]{4}/ | stats count(*) as n"),
+    ("insights-pattern", &[App::Json], "pattern @message | limit 10"),
+];
+/// How often the answer of a query is asked for.
+const POLL: Duration = Duration::from_millis(2);
+
+/// Starts a query and asks until it has ended.
+fn insights(client: &mut Client, groups: &[&str], query: &str, (from, to): (i64, i64)) -> anyhow::Result<Asked> {
+    let start = serde_json::json!({
+        "logGroupNames": groups, "queryString": query, "startTime": from, "endTime": to - 1, "limit": 10_000
+    });
+    let answer = client.call(&workloads::logs("StartQuery", start.to_string().into_bytes()))?;
+    if answer.status != 200 {
+        return Ok(Asked::Refused(format!("HTTP {}", answer.status)));
+    }
+    let started: serde_json::Value = serde_json::from_slice(&answer.body)?;
+    let look = workloads::logs(
+        "GetQueryResults",
+        serde_json::json!({ "queryId": started["queryId"] }).to_string().into_bytes(),
+    );
+    loop {
+        std::thread::sleep(POLL);
+        let answer = client.call(&look)?;
+        let results: serde_json::Value = serde_json::from_slice(&answer.body)?;
+        match results["status"].as_str() {
+            Some("Scheduled" | "Running") => {}
+            Some("Complete") => {
+                let rows = results["results"].as_array().map(Vec::as_slice).unwrap_or_default();
+                return Ok(Asked::Answer(match rows {
+                    [row] if row[0]["field"] == "n" => row[0]["value"].as_str().unwrap_or_default().into(),
+                    rows => format!("{} rows", rows.len()),
+                }));
+            }
+            _ => return Ok(Asked::Refused(results["status"].to_string())),
+        }
+    }
 }
 
 /// Lines of all groups that match.

@@ -74,6 +74,14 @@ fn questions(plan: &Plan, all: &mut Collected, client: &mut Client) -> anyhow::R
         ("status-field", format!("{{grp=\"{app}\"}} | unpack_json fields (status) | {per_minute}")),
         ("regex-literal", "_msg:~\"upstream [a-z]+ refused\" | stats count() n".into()),
         ("regex", "_msg:~\"[0-9]{3}-[0-9]{3}-[0-9]{4}\" | stats count() n".into()),
+        ("insights-status", format!("{{grp=\"{app}\"}} | unpack_json fields (status) | {per_minute}")),
+        (
+            "insights-top",
+            format!(
+                "{{grp=\"{nginx}\"}} | extract '\"<_> <path> HTTP/1.1\"' | stats by (path) count() n | sort by (n desc) limit 10"
+            ),
+        ),
+        ("insights-regex", "_msg:~\"[0-9]{3}-[0-9]{3}-[0-9]{4}\" | stats count() n".into()),
     ];
     for (name, query) in ask {
         let path = path(plan, &query);
