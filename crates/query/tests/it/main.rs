@@ -1,5 +1,6 @@
 //! Metric buckets over a real store.
 
+mod insights;
 mod tiers;
 
 use model::clock::ManualClock;
