@@ -3,6 +3,7 @@
 //! A query waits for its turn (`Scheduled`), then runs on threads of its own; while it does, whoever asks sees what it has found
 //! so far. Its end and answer go to the catalog, which keeps them for a week. A query that a stop of the server cuts off is `Failed`.
 
+use super::field_indexes::FieldIndexes;
 use super::group_rules::group_rules;
 use super::query_answers::{Statistics, encode};
 use super::start_query::sourced;
@@ -191,6 +192,7 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
             Some(source) => sourced(watch, &asked.scope, source).await.map_err(|error| failed(&error))?,
             None => asked.groups.clone(),
         };
+        let groups = indexing(watch, &asked.scope, &inner, groups).await.map_err(|error| failed(&error))?;
         let context = context(watch, &asked, &inner, QUERY_ROWS_MAX, Vec::new()).await?;
         let plan = Arc::new(Plan::new(&inner, context)?);
         subqueries.push(scanned(watch, running, &asked, plan, &groups).await?);
@@ -198,7 +200,30 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     let context = context(watch, &asked, &asked.query, asked.limit, subqueries).await?;
     let plan = Arc::new(Plan::new(&asked.query, context)?);
     let _ = running.plan.set(Arc::clone(&plan));
-    scanned(watch, running, &asked, plan, &asked.groups).await
+    let groups = indexing(watch, &asked.scope, &asked.query, asked.groups.clone()).await;
+    let groups = groups.map_err(|error| failed(&error))?;
+    scanned(watch, running, &asked, plan, &groups).await
+}
+
+/// The groups that index the fields of the query's `filterIndex`; all when it has none.
+async fn indexing(
+    watch: &Watch,
+    scope: &Scope,
+    query: &Query,
+    groups: Vec<LogGroup>,
+) -> Result<Vec<LogGroup>, ApiError> {
+    let fields: Vec<&str> = query.index_fields().into_iter().collect();
+    if fields.is_empty() {
+        return Ok(groups);
+    }
+    let indexes = FieldIndexes::of(watch, scope).await?;
+    let mut indexing = Vec::with_capacity(groups.len());
+    for group in groups {
+        if indexes.cover(&group, &fields).await? {
+            indexing.push(group);
+        }
+    }
+    Ok(indexing)
 }
 
 fn failed(error: &ApiError) -> Ended {
@@ -248,12 +273,7 @@ async fn scanned(
     }
 }
 
-async fn targets(
-    watch: &Watch,
-    scope: &Scope,
-    groups: &[LogGroup],
-    is_unmasked: bool,
-) -> Result<Vec<Target>, Ended> {
+async fn targets(watch: &Watch, scope: &Scope, groups: &[LogGroup], is_unmasked: bool) -> Result<Vec<Target>, Ended> {
     let now = watch.clock.now();
     let mut targets = Vec::with_capacity(groups.len());
     for group in groups {
