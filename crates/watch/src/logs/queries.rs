@@ -15,7 +15,7 @@ use query::insights::ast::Query;
 use query::insights::scan::{self, Looked, Progress, ScanError, Target, Transforming};
 use query::insights::{Answer, Context, LookupTable, Plan};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -41,7 +41,8 @@ impl Default for Queries {
 pub(super) struct Running {
     pub(super) scope: Scope,
     pub(super) query: LogQuery,
-    pub(super) groups: u64,
+    /// Log groups that it looks at.
+    groups: AtomicU64,
     progress: Progress,
     has_begun: AtomicBool,
     /// Set when it begins.
@@ -69,7 +70,7 @@ impl Running {
 
     fn statistics(&self, rows: usize) -> Statistics {
         let Looked { rows: scanned, bytes, skipped, matched } = self.progress.looked();
-        Statistics { matched, scanned, bytes, skipped, groups: self.groups, rows: rows as u64 }
+        Statistics { matched, scanned, bytes, skipped, groups: self.groups.load(Ordering::Relaxed), rows: rows as u64 }
     }
 }
 
@@ -118,7 +119,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
     let running = Arc::new(Running {
         scope: asked.scope.clone(),
         query: query.clone(),
-        groups: asked.groups.len() as u64,
+        groups: AtomicU64::new(asked.groups.len() as u64),
         progress: Progress::default(),
         has_begun: AtomicBool::new(false),
         plan: OnceLock::new(),
@@ -202,6 +203,7 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     let _ = running.plan.set(Arc::clone(&plan));
     let groups = indexing(watch, &asked.scope, &asked.query, asked.groups.clone()).await;
     let groups = groups.map_err(|error| failed(&error))?;
+    running.groups.store(groups.len() as u64, Ordering::Relaxed);
     scanned(watch, running, &asked, plan, &groups).await
 }
 

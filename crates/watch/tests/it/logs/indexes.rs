@@ -152,6 +152,8 @@ async fn filter_index_leaves_out_groups_that_do_not_index_its_fields() {
     put_account_policy(&plane, "h", Some("LogGroupNamePrefix = \"h\""), &json!({"Fields": ["user"]})).await;
     assert_eq!(from("filterIndex user = 'jo'").await, ["g", "h"]);
     assert_eq!(from("filterIndex user = 'jo' and team = 'core'").await, ["g"]);
+    let answer = query(&plane, &groups, "filterIndex user = 'jo'").await;
+    assert_eq!(answer["statistics"]["logGroupsScanned"], 2.0);
     assert_eq!(from("filter user = 'jo'").await, groups);
     assert_eq!(from("filterIndex @logStream = 's'").await, groups, "indexed by default");
     // A query within a query asks for itself.
