@@ -2,6 +2,12 @@
 
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
+use sqlx::SqliteConnection;
+
+/// The types whose effect outlives a policy: what they said is remembered when they are put again or deleted.
+const REMEMBERED: [&str; 2] = ["DATA_PROTECTION_POLICY", "FIELD_INDEX_POLICY"];
+/// Past policies of one type remembered in a scope.
+const PAST_MAX: i64 = 16;
 
 /// An account policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +24,27 @@ pub struct AccountPolicy {
     pub document: String,
     /// Which log groups it holds for; `None` for all.
     pub selection_criteria: Option<String>,
+    /// Since when there is one of this name.
+    pub created: Timestamp,
     /// When it was last put.
     pub updated: Timestamp,
     /// Log events of lower sequences have been delivered (subscription policies only).
     pub position: u64,
     /// When the position was noted.
     pub position_at: Timestamp,
+}
+
+/// What an account policy said, and when it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastAccountPolicy {
+    /// See [`AccountPolicy::document`].
+    pub document: String,
+    /// See [`AccountPolicy::selection_criteria`].
+    pub selection_criteria: Option<String>,
+    /// The first instant.
+    pub from: Timestamp,
+    /// The instant after the last.
+    pub until: Timestamp,
 }
 
 /// What is put of an account policy.
@@ -52,6 +73,7 @@ struct Row {
     name: String,
     document: String,
     selection_criteria: Option<String>,
+    created_ms: i64,
     updated_ms: i64,
     position: i64,
     position_ms: i64,
@@ -66,6 +88,7 @@ impl From<Row> for AccountPolicy {
             name: row.name,
             document: row.document,
             selection_criteria: row.selection_criteria,
+            created: Timestamp(row.created_ms),
             updated: Timestamp(row.updated_ms),
             position: row.position as u64,
             position_at: Timestamp(row.position_ms),
@@ -95,9 +118,10 @@ impl Catalog {
         if others >= policies_max as i64 {
             return Ok(false);
         }
+        remember(&mut transaction, scope, new.kind, new.name, new.at).await?;
         sqlx::query(
-            "INSERT INTO account_policies (id, account, region, type, name, document, selection_criteria, updated_ms, \
-             position, position_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8) \
+            "INSERT INTO account_policies (id, account, region, type, name, document, selection_criteria, created_ms, \
+             updated_ms, position, position_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $8) \
              ON CONFLICT (account, region, type, name) DO UPDATE SET document = excluded.document, \
              selection_criteria = excluded.selection_criteria, updated_ms = excluded.updated_ms",
         )
@@ -158,18 +182,102 @@ impl Catalog {
         Ok(())
     }
 
-    /// Deletes a policy. False when there is none.
-    pub async fn delete_account_policy(&self, scope: &Scope, kind: &str, name: &str) -> Result<bool> {
+    /// Deletes a policy at `now`. False when there is none.
+    pub async fn delete_account_policy(&self, scope: &Scope, kind: &str, name: &str, now: Timestamp) -> Result<bool> {
+        let mut transaction = self.pool.begin().await?;
+        remember(&mut transaction, scope, kind, name, now).await?;
         let deleted =
             sqlx::query("DELETE FROM account_policies WHERE account = $1 AND region = $2 AND type = $3 AND name = $4")
                 .bind(&scope.account)
                 .bind(&scope.region)
                 .bind(kind)
                 .bind(name)
-                .execute(&self.pool)
+                .execute(&mut *transaction)
                 .await?;
+        transaction.commit().await?;
         Ok(deleted.rows_affected() > 0)
     }
+
+    /// What policies of a kind said that ended at `since` or later, in the order of their ends.
+    pub async fn past_account_policies(
+        &self,
+        scope: &Scope,
+        kind: &str,
+        since: Timestamp,
+    ) -> Result<Vec<PastAccountPolicy>> {
+        let rows: Vec<(String, Option<String>, i64, i64)> = sqlx::query_as(
+            "SELECT document, selection_criteria, from_ms, until_ms FROM past_account_policies \
+             WHERE account = $1 AND region = $2 AND type = $3 AND until_ms >= $4 ORDER BY until_ms, id",
+        )
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(kind)
+        .bind(since.0)
+        .fetch_all(&self.pool)
+        .await?;
+        let past = |(document, selection_criteria, from, until)| PastAccountPolicy {
+            document,
+            selection_criteria,
+            from: Timestamp(from),
+            until: Timestamp(until),
+        };
+        Ok(rows.into_iter().map(past).collect())
+    }
+}
+
+/// Remembers what a policy says until `until`, and forgets the oldest of too many; the time of a forgotten one belongs to the
+/// oldest that is left.
+async fn remember(
+    transaction: &mut SqliteConnection,
+    scope: &Scope,
+    kind: &str,
+    name: &str,
+    until: Timestamp,
+) -> Result<()> {
+    // A write comes first: see `next_id`.
+    let id = Catalog::next_id(transaction, "past_account_policies").await?;
+    if !REMEMBERED.contains(&kind) {
+        return Ok(());
+    }
+    let added = sqlx::query(
+        "INSERT INTO past_account_policies (id, account, region, type, document, selection_criteria, from_ms, until_ms) \
+         SELECT $5, account, region, type, document, selection_criteria, updated_ms, $6 FROM account_policies \
+         WHERE account = $1 AND region = $2 AND type = $3 AND name = $4 AND updated_ms < $6",
+    )
+    .bind(&scope.account)
+    .bind(&scope.region)
+    .bind(kind)
+    .bind(name)
+    .bind(id)
+    .bind(until.0)
+    .execute(&mut *transaction)
+    .await?;
+    if added.rows_affected() == 0 {
+        return Ok(());
+    }
+    let forgotten: Vec<(i64,)> = sqlx::query_as(
+        "DELETE FROM past_account_policies WHERE account = $1 AND region = $2 AND type = $3 AND id NOT IN \
+         (SELECT id FROM past_account_policies WHERE account = $1 AND region = $2 AND type = $3 \
+         ORDER BY id DESC LIMIT $4) RETURNING from_ms",
+    )
+    .bind(&scope.account)
+    .bind(&scope.region)
+    .bind(kind)
+    .bind(PAST_MAX)
+    .fetch_all(&mut *transaction)
+    .await?;
+    let Some((from,)) = forgotten.into_iter().min() else { return Ok(()) };
+    sqlx::query(
+        "UPDATE past_account_policies SET from_ms = $4 WHERE from_ms > $4 AND id = \
+         (SELECT MIN(id) FROM past_account_policies WHERE account = $1 AND region = $2 AND type = $3)",
+    )
+    .bind(&scope.account)
+    .bind(&scope.region)
+    .bind(kind)
+    .bind(from)
+    .execute(&mut *transaction)
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -194,8 +302,46 @@ mod tests {
         catalog.move_account_policy(found[0].id, 30, Timestamp(6)).await.unwrap();
         let found = catalog.account_policy(found[0].id).await.unwrap().unwrap();
         assert_eq!((found.position, found.position_at), (30, Timestamp(6)));
-        assert!(catalog.delete_account_policy(&scope, "SUBSCRIPTION_FILTER_POLICY", "a").await.unwrap());
-        assert!(!catalog.delete_account_policy(&scope, "SUBSCRIPTION_FILTER_POLICY", "a").await.unwrap());
+        assert!(catalog.delete_account_policy(&scope, "SUBSCRIPTION_FILTER_POLICY", "a", Timestamp(9)).await.unwrap());
+        assert!(!catalog.delete_account_policy(&scope, "SUBSCRIPTION_FILTER_POLICY", "a", Timestamp(9)).await.unwrap());
         assert_eq!(catalog.every_account_policy("DATA_PROTECTION_POLICY").await.unwrap().len(), 1);
+    }
+    #[tokio::test]
+    async fn what_protected_or_indexed_is_remembered() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
+        let put = async |kind: &str, document: &str, at: i64| {
+            let new = NewAccountPolicy {
+                kind,
+                name: "p",
+                document,
+                selection_criteria: None,
+                at: Timestamp(at),
+                position: 0,
+            };
+            assert!(catalog.put_account_policy(&scope, new, 1).await.unwrap());
+        };
+        let past = async |kind: &str, since: i64| {
+            let past = catalog.past_account_policies(&scope, kind, Timestamp(since)).await.unwrap();
+            past.into_iter().map(|past| (past.from.0, past.until.0, past.document)).collect::<Vec<_>>()
+        };
+        let kind = "DATA_PROTECTION_POLICY";
+        put(kind, "a", 10).await;
+        put(kind, "b", 20).await;
+        put(kind, "c", 20).await;
+        assert!(catalog.delete_account_policy(&scope, kind, "p", Timestamp(30)).await.unwrap());
+        assert_eq!(past(kind, 0).await, [(10, 20, "a".into()), (20, 30, "c".into())]);
+        assert_eq!(past(kind, 21).await, [(20, 30, "c".into())]);
+        for n in 0..=PAST_MAX {
+            put(kind, &n.to_string(), 100 + n).await;
+        }
+        let kept = past(kind, 0).await;
+        assert_eq!(kept.len() as i64, PAST_MAX);
+        assert_eq!(kept[0], (10, 101, "0".into()), "the time of those before is its own");
+        let policies = catalog.account_policies(&scope, kind).await.unwrap();
+        assert_eq!((policies[0].created, policies[0].updated), (Timestamp(100), Timestamp(116)));
+        put("TRANSFORMER_POLICY", "a", 10).await;
+        put("TRANSFORMER_POLICY", "b", 20).await;
+        assert_eq!(past("TRANSFORMER_POLICY", 0).await, []);
     }
 }

@@ -16,6 +16,7 @@ mod data_protection;
 mod deliveries;
 mod error;
 mod every_account;
+mod index_policies;
 mod insight_rules;
 mod log_destinations;
 mod log_groups;
@@ -31,6 +32,7 @@ mod metric_streams;
 mod mute_rules;
 mod otel_enrichment;
 mod query_definitions;
+mod query_result_keys;
 mod scheduled_queries;
 mod subscription_filters;
 mod subscriptions;
@@ -38,7 +40,7 @@ mod tags;
 mod topics;
 mod trails;
 
-pub use account_policies::{AccountPolicy, NewAccountPolicy};
+pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
 pub use alarm_configuration::{
     AlarmConfiguration, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, PromqlCriteria, WallClock,
 };
@@ -50,6 +52,7 @@ pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
+pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_destinations::LogDestination;
 pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};

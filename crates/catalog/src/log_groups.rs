@@ -158,6 +158,18 @@ impl Catalog {
         Ok(row.map(LogGroup::from))
     }
 
+    /// The group of this id, and its scope.
+    pub async fn log_group_anywhere(&self, id: GroupId) -> Result<Option<(Scope, LogGroup)>> {
+        let scope: Option<(String, String)> = sqlx::query_as("SELECT account, region FROM log_groups WHERE id = $1")
+            .bind(id.0 as i64)
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some((account, region)) = scope else { return Ok(None) };
+        let scope = Scope { account, region };
+        let group = self.log_group_of_id(&scope, id).await?;
+        Ok(group.map(|group| (scope, group)))
+    }
+
     /// At most `limit` groups whose names begin with `prefix` and come after `after`, by name.
     pub async fn list_log_groups(
         &self,
@@ -199,6 +211,12 @@ impl Catalog {
     pub async fn set_log_group_bearer(&self, scope: &Scope, name: &str, enabled: bool) -> Result<bool> {
         let sql = "UPDATE log_groups SET bearer_enabled = $4 WHERE account = $1 AND region = $2 AND name = $3";
         self.change_log_group(scope, name, sqlx::query(sql), i64::from(enabled)).await
+    }
+
+    /// Associates a KMS key with a group; `None` ends the association. False when there is no such group.
+    pub async fn set_log_group_key(&self, scope: &Scope, name: &str, kms_key_id: Option<&str>) -> Result<bool> {
+        let sql = "UPDATE log_groups SET kms_key_id = $4 WHERE account = $1 AND region = $2 AND name = $3";
+        self.change_log_group(scope, name, sqlx::query(sql), kms_key_id).await
     }
 
     async fn change_log_group<'q, V>(

@@ -3,7 +3,9 @@
 //! A query is a list of commands, each of which takes the rows of the one before. Columns have the names that results show: an
 //! alias, or else the text of the expression as it was written.
 
+use super::walk;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// A query.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,16 @@ impl Query {
             Command::Lookup { table, .. } => Some(table.as_str()),
             _ => None,
         })
+    }
+
+    /// The fields that its `filterIndex` commands name, for which only log groups that index them all count; other queries
+    /// within it aside.
+    pub fn index_fields(&self) -> BTreeSet<&str> {
+        let conditions = self.commands.iter().filter_map(|command| match command {
+            Command::FilterIndex(condition) => Some(condition),
+            _ => None,
+        });
+        conditions.flat_map(walk::fields).collect()
     }
 }
 

@@ -49,6 +49,14 @@ pub fn has_aggregate(value: &Expr) -> bool {
     matches!(value, Expr::Aggregate(..)) || children(value).into_iter().any(has_aggregate)
 }
 
+/// The names of its fields.
+pub fn fields(value: &Expr) -> Vec<&str> {
+    match value {
+        Expr::Field(name) => vec![name],
+        other => children(other).into_iter().flat_map(fields).collect(),
+    }
+}
+
 /// Every field of it, to be changed.
 pub fn for_each_field(value: &mut Expr, change: &mut dyn FnMut(&mut String)) {
     match value {

@@ -2,13 +2,16 @@
 //!
 //! A subscription policy is delivered as a filter of every group that it selects; its receiver is asked with a control message
 //! first. Policies of other types are checked (`documents.rs`), kept and shown; what they do is done where logs are taken in and
-//! read. Retention policies are refused by name.
+//! read: data protection and transformers in `group_rules.rs`, field indexes in `field_indexes.rs`. Retention policies are
+//! refused by name, and policies of metric extraction change nothing yet.
 
 pub(super) mod documents;
 
+use super::data_protection_policy::check_protection;
 use super::errors::{invalid, resource_not_found};
 use super::page_token::Fingerprint;
 use super::subscription_filters::{check_definition, check_pattern, check_receiver, limit_exceeded};
+use super::transformer::compiled;
 use crate::Watch;
 use catalog::NewAccountPolicy;
 use model::{Caller, Scope};
@@ -49,13 +52,18 @@ pub(super) async fn put_account_policy(
     documents::check(&input.policy_type, &input.policy_document, criteria).map_err(invalid)?;
     let others = watch.catalog.account_policies(scope, &input.policy_type).await?;
     let others = others.iter().filter(|policy| policy.name != *name);
-    let selections = others.filter_map(|policy| policy.selection_criteria.as_deref());
+    let selections = others.map(|policy| policy.selection_criteria.as_deref());
     documents::check_overlap(&input.policy_type, criteria, selections).map_err(invalid)?;
-    if input.policy_type == SUBSCRIPTION {
-        let definition = documents::subscription_of(&input.policy_document).map_err(invalid)?;
-        check_definition(&definition)?;
-        check_pattern(&definition.pattern).await?;
-        check_receiver(watch, &definition).await?;
+    match input.policy_type.as_str() {
+        SUBSCRIPTION => {
+            let definition = documents::subscription_of(&input.policy_document).map_err(invalid)?;
+            check_definition(&definition)?;
+            check_pattern(&definition.pattern).await?;
+            check_receiver(watch, &definition).await?;
+        }
+        "DATA_PROTECTION_POLICY" => check_protection(watch, scope, &input.policy_document).await?,
+        "TRANSFORMER_POLICY" => compiled(input.policy_document.clone()).await.map(drop)?,
+        _ => {}
     }
     let new = NewAccountPolicy {
         kind: &input.policy_type,
@@ -68,6 +76,7 @@ pub(super) async fn put_account_policy(
     if !watch.catalog.put_account_policy(scope, new, policies_max(&input.policy_type)).await? {
         return Err(limit_exceeded());
     }
+    watch.rules.forget_all();
     watch.subscriptions.wake();
     let stored = watch.catalog.account_policies(scope, &input.policy_type).await?;
     let stored = stored.into_iter().find(|policy| policy.name == *name);
@@ -130,9 +139,8 @@ pub(super) async fn delete_account_policy(
     if input.dry_run.is_some() {
         return Err(invalid("dryRun is only supported for RETENTION_POLICY."));
     }
-    if watch.catalog.delete_account_policy(&caller.scope, &input.policy_type, &input.policy_name).await? {
-        Ok(DeleteAccountPolicyResponse::default())
-    } else {
-        Err(resource_not_found())
-    }
+    let (kind, name, now) = (&input.policy_type, &input.policy_name, watch.clock.now());
+    let deleted = watch.catalog.delete_account_policy(&caller.scope, kind, name, now).await?;
+    watch.rules.forget_all();
+    if deleted { Ok(DeleteAccountPolicyResponse::default()) } else { Err(resource_not_found()) }
 }

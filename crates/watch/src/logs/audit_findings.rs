@@ -2,7 +2,8 @@
 //! names, and one in the metric `LogEventsWithFindings` of the namespace `AWS/Logs`.
 //!
 //! Source: user guide, "Audit findings reports". Reports are durable with the events they tell of. They go to a stream that
-//! is named as the group they tell of; AWS does not say its name. A group that is gone gets none.
+//! is named as the group they tell of; AWS does not say its name. A group that is gone gets none. Where both the log group and
+//! its account have a policy, the groups that either names get reports of what either finds.
 
 use super::group_rules::group_rules;
 use crate::Watch;
@@ -25,10 +26,10 @@ pub(super) async fn with_findings(
     let Some(protector) = rules.protection.as_ref().and_then(|protection| protection.current()).cloned() else {
         return Ok(batch);
     };
-    let target = match &rules.findings_group {
-        Some(findings_group) => findings_target(watch, scope, findings_group, group_name).await?,
-        None => None,
-    };
+    let mut targets = Vec::new();
+    for findings_group in &rules.findings_groups {
+        targets.extend(findings_target(watch, scope, findings_group, group_name).await?);
+    }
     let now = watch.clock.now();
     let resource = format!("{}:*", arn::log_group(scope, group_name));
     let reporting = tokio::task::spawn_blocking(move || {
@@ -46,8 +47,8 @@ pub(super) async fn with_findings(
         ingestion_time: now,
         message,
     };
-    if let Some(target) = target {
-        found.logs.extend(reports.into_iter().map(|message| event(target, message)));
+    for target in targets {
+        found.logs.extend(reports.iter().map(|message| event(target, message.clone())));
     }
     batch = found;
     Ok(batch)

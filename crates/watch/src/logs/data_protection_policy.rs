@@ -6,7 +6,7 @@
 use super::errors::invalid;
 use super::identifiers::identified_group;
 use crate::Watch;
-use model::Caller;
+use model::{Caller, Scope};
 use query::data_protection::Policy;
 use wire::ApiError;
 use wire::logs::errors::RESOURCE_NOT_FOUND_EXCEPTION;
@@ -22,16 +22,7 @@ pub(super) async fn put_data_protection_policy(
     input: PutDataProtectionPolicyRequest,
 ) -> Result<PutDataProtectionPolicyResponse, ApiError> {
     let group = identified_group(watch, caller, &input.log_group_identifier).await?;
-    let document = input.policy_document.clone();
-    // A client's pattern may take long to compile.
-    let parsed = tokio::task::spawn_blocking(move || Policy::parse(&document)).await;
-    let parsed = parsed.map_err(|error| store::Error::Bug(format!("read a policy: {error}")))?;
-    let policy = parsed.map_err(|error| invalid(error.0))?;
-    if let Some(findings) = &policy.findings_group
-        && watch.catalog.log_group(&caller.scope, findings).await?.is_none()
-    {
-        return Err(invalid(format!("The log group {findings} of FindingsDestination does not exist")));
-    }
+    check_protection(watch, &caller.scope, &input.policy_document).await?;
     let since = watch.catalog.put_data_protection(group.id, &input.policy_document, watch.clock.now()).await?;
     watch.rules.forget(group.id);
     Ok(PutDataProtectionPolicyResponse {
@@ -39,6 +30,21 @@ pub(super) async fn put_data_protection_policy(
         policy_document: Some(input.policy_document),
         last_updated_time: Some(since.0),
     })
+}
+
+/// Refuses a document that is no data protection policy for this scope.
+pub(super) async fn check_protection(watch: &Watch, scope: &Scope, document: &str) -> Result<(), ApiError> {
+    let document = document.to_owned();
+    // A client's pattern may take long to compile.
+    let parsed = tokio::task::spawn_blocking(move || Policy::parse(&document)).await;
+    let parsed = parsed.map_err(|error| store::Error::Bug(format!("read a policy: {error}")))?;
+    let policy = parsed.map_err(|error| invalid(error.0))?;
+    match &policy.findings_group {
+        Some(findings) if watch.catalog.log_group(scope, findings).await?.is_none() => {
+            Err(invalid(format!("The log group {findings} of FindingsDestination does not exist")))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) async fn get_data_protection_policy(

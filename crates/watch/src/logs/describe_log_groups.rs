@@ -40,9 +40,11 @@ pub(super) async fn describe_log_groups(
     let page = group_page(watch, scope, prefix, after, limit, keep).await?;
     let ids: Vec<GroupId> = page.groups.iter().map(|group| group.id).collect();
     let protected = watch.catalog.data_protection_states(&ids).await?;
+    let inherits = !watch.catalog.account_policies(scope, "DATA_PROTECTION_POLICY").await?.is_empty();
+    let inherited = inherits.then(|| vec!["ACCOUNT_DATA_PROTECTION".to_owned()]);
     let described = |group: catalog::LogGroup| {
         let is_protected = protected.get(&group.id).copied();
-        described(watch, scope, group, is_protected)
+        LogGroup { inherited_properties: inherited.clone(), ..described(watch, scope, group, is_protected) }
     };
     let groups = page.groups.into_iter().map(described).collect();
     let next_token = page.next.map(|after| fingerprint.seal(&after));

@@ -7,8 +7,9 @@ use super::errors::invalid_token;
 use super::page_token::Fingerprint;
 use super::query_answers::{Statistics, query_not_found, stored};
 use crate::Watch;
-use model::Caller;
+use catalog::LogQuery;
 use model::limits::QUERY_ROWS;
+use model::{Caller, Scope};
 use query::insights::Answer;
 use wire::ApiError;
 use wire::logs::{GetQueryResultsRequest, GetQueryResultsResponse, ResultField};
@@ -21,11 +22,12 @@ pub(super) async fn get_query_results(
     let id = input.query_id.as_str();
     if let Some(running) = watch.queries.running(&caller.scope, id) {
         let language = running.query.language.clone();
+        let key = encryption_key(watch, &caller.scope, &running.query).await?;
         let so_far = tokio::task::spawn_blocking(move || (running.status(), running.so_far())).await;
         let (status, (answer, statistics)) =
             so_far.map_err(|error| store::Error::Bug(format!("look at a query: {error}")))?;
         let rows = answer.map_or(Vec::new(), |answer| page(answer, 0, QUERY_ROWS).0);
-        return Ok(response(language, status, rows, statistics, None));
+        return Ok(response(language, status, rows, statistics, key, None));
     }
     // It may have ended between the two looks.
     let stored = stored(watch, &caller.scope, id).await?.ok_or_else(query_not_found)?;
@@ -40,7 +42,14 @@ pub(super) async fn get_query_results(
         None => (Vec::new(), None),
     };
     let next_token = next.map(|next| fingerprint.seal(&next.to_string()));
-    Ok(response(stored.query.language, &stored.query.status, rows, stored.statistics, next_token))
+    let key = encryption_key(watch, &caller.scope, &stored.query).await?;
+    Ok(response(stored.query.language, &stored.query.status, rows, stored.statistics, key, next_token))
+}
+
+/// The KMS key that results were associated with when the query began. Nothing is encrypted with it.
+async fn encryption_key(watch: &Watch, scope: &Scope, query: &LogQuery) -> Result<Option<String>, ApiError> {
+    let key = watch.catalog.query_result_key(scope).await?;
+    Ok(key.filter(|(_, since)| since.0 <= query.created_ms).map(|(key, _)| key))
 }
 
 fn response(
@@ -48,6 +57,7 @@ fn response(
     status: &str,
     rows: Vec<Vec<ResultField>>,
     statistics: Statistics,
+    encryption_key: Option<String>,
     next_token: Option<String>,
 ) -> GetQueryResultsResponse {
     GetQueryResultsResponse {
@@ -55,7 +65,7 @@ fn response(
         results: Some(rows),
         statistics: Some(statistics.shape()),
         status: Some(status.to_owned()),
-        encryption_key: None,
+        encryption_key,
         next_token,
     }
 }

@@ -1,12 +1,16 @@
 //! How the events of a log group are shown: what of them is masked, and how they are transformed. Kept in memory, for every
 //! read and every PutLogEvents asks.
+//!
+//! What the policy of the group or that of its account names is masked, each for events of its own time. A transformer of the
+//! group takes the place of the account's that selects the group; only groups of the Standard class are transformed.
 
+use super::account_policies::documents::selects_group;
 use crate::Watch;
-use catalog::{DataProtectionPolicy, LogTransformer};
+use catalog::{AccountPolicy, DataProtectionPolicy};
 use model::{GroupId, Timestamp};
 use query::data_protection::{Period, Policy, Protection, Protector};
 use query::transformer::Transformer;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::ApiError;
 
@@ -20,8 +24,8 @@ const COMPILED_MAX: usize = 32;
 pub(crate) struct GroupRules {
     /// What of its events is masked, where something ever was.
     pub protection: Option<Arc<Protection>>,
-    /// The log group that findings go to, by name, while a policy is in force that says so.
-    pub findings_group: Option<String>,
+    /// The log groups that findings go to, by name: those that policies in force name.
+    pub findings_groups: Vec<String>,
     /// How its events are transformed.
     pub transforming: Option<Arc<Transforming>>,
 }
@@ -43,8 +47,8 @@ pub struct RulesOfGroups(Mutex<Cached>);
 #[derive(Debug, Default)]
 struct Cached {
     groups: HashMap<GroupId, Arc<GroupRules>>,
-    /// By the document, which many groups may have in common.
-    protectors: HashMap<String, Arc<Protector>>,
+    /// By the documents, which many groups may have in common.
+    protectors: HashMap<Vec<String>, Arc<Protector>>,
     transformers: HashMap<String, Arc<Transformer>>,
     /// Counts changes: what was read from the catalog before one must not be kept after it.
     generation: u64,
@@ -56,6 +60,13 @@ impl RulesOfGroups {
         let mut cached = self.lock();
         cached.generation += 1;
         cached.groups.remove(&group);
+    }
+
+    /// Forgets all groups: a policy of an account changed.
+    pub(super) fn forget_all(&self) {
+        let mut cached = self.lock();
+        cached.generation += 1;
+        cached.groups.clear();
     }
 
     /// The cache with room for one more that is compiled.
@@ -84,14 +95,13 @@ pub(crate) async fn group_rules(watch: &Watch, group: GroupId) -> Result<Arc<Gro
         }
         cached.generation
     };
-    let policies = watch.catalog.data_protection(group).await?;
-    let transformer = watch.catalog.log_transformer(group).await?;
-    let rules = Arc::new(if policies.is_empty() && transformer.is_none() {
+    let stored = stored(watch, group).await?;
+    let rules = Arc::new(if stored.policies.is_empty() && stored.transformer.is_none() {
         GroupRules::default()
     } else {
         let cache = Arc::clone(&watch.rules);
         // Many patterns take milliseconds to compile.
-        let built = tokio::task::spawn_blocking(move || build(&cache, policies, transformer)).await;
+        let built = tokio::task::spawn_blocking(move || build(&cache, stored)).await;
         built.map_err(|error| unreadable(error.to_string()))??
     });
     let mut cached = watch.rules.lock();
@@ -118,50 +128,142 @@ pub(crate) async fn transforming(watch: &Watch, group: GroupId) -> Result<Option
     Ok(group_rules(watch, group).await?.transforming.clone())
 }
 
-fn build(
-    cache: &RulesOfGroups,
+/// What the catalog says of a group and of its account.
+struct Stored {
     policies: Vec<DataProtectionPolicy>,
-    transformer: Option<LogTransformer>,
-) -> Result<GroupRules, ApiError> {
-    let mut rules = GroupRules::default();
-    if let Some(stored) = transformer {
-        rules.transforming = Some(Arc::new(build_transforming(cache, stored)?));
+    /// Since when, and the document.
+    transformer: Option<(Timestamp, String)>,
+}
+
+async fn stored(watch: &Watch, group: GroupId) -> Result<Stored, ApiError> {
+    let catalog = &watch.catalog;
+    let mut policies = catalog.data_protection(group).await?;
+    let transformer = catalog.log_transformer(group).await?;
+    let mut transformer = transformer.map(|own| (own.created, own.document));
+    // A group that was deleted has no account.
+    let Some((scope, group)) = catalog.log_group_anywhere(group).await? else {
+        return Ok(Stored { policies, transformer });
+    };
+    let past = catalog.past_account_policies(&scope, "DATA_PROTECTION_POLICY", Timestamp::MIN).await?;
+    policies.extend(past.into_iter().map(|past| DataProtectionPolicy {
+        from: past.from,
+        until: Some(past.until),
+        document: past.document,
+    }));
+    let current = catalog.account_policies(&scope, "DATA_PROTECTION_POLICY").await?;
+    policies.extend(current.into_iter().map(|policy| DataProtectionPolicy {
+        from: policy.updated,
+        until: None,
+        document: policy.document,
+    }));
+    if transformer.is_none() && group.class == "STANDARD" {
+        let of_account = catalog.account_policies(&scope, "TRANSFORMER_POLICY").await?;
+        let selects = |policy: &AccountPolicy| selects_group(policy.selection_criteria.as_deref(), &group.name);
+        transformer = of_account.into_iter().find(selects).map(|policy| (policy.created, policy.document));
     }
-    if policies.is_empty() {
+    Ok(Stored { policies, transformer })
+}
+
+fn build(cache: &RulesOfGroups, stored: Stored) -> Result<GroupRules, ApiError> {
+    let mut rules = GroupRules::default();
+    if let Some((since, document)) = stored.transformer {
+        rules.transforming = Some(Arc::new(build_transforming(cache, since, document)?));
+    }
+    if stored.policies.is_empty() {
         return Ok(rules);
     }
-    let mut periods = Vec::with_capacity(policies.len());
-    for stored in policies {
-        let known = cache.lock().protectors.get(&stored.document).cloned();
-        let policy = Policy::parse(&stored.document).map_err(|error| unreadable(error.to_string()))?;
-        if stored.until.is_none() {
-            rules.findings_group.clone_from(&policy.findings_group);
+    let mut periods = Vec::new();
+    for span in spans(&stored.policies) {
+        let documents: Vec<String> = span.documents.into_iter().map(str::to_owned).collect();
+        let parsed: Result<Vec<Policy>, _> = documents.iter().map(|document| Policy::parse(document)).collect();
+        let policies = parsed.map_err(|error| unreadable(error.to_string()))?;
+        if span.until.is_none() {
+            rules.findings_groups = policies.iter().filter_map(|policy| policy.findings_group.clone()).collect();
+            rules.findings_groups.dedup();
         }
+        let known = cache.lock().protectors.get(&documents).cloned();
         let protector = known.unwrap_or_else(|| {
-            let protector = Arc::new(Protector::compile(&[policy]));
-            cache.room().protectors.insert(stored.document, Arc::clone(&protector));
+            let protector = Arc::new(Protector::compile(&policies));
+            cache.room().protectors.insert(documents, Arc::clone(&protector));
             protector
         });
-        periods.push(Period { from: stored.from, until: stored.until, protector });
+        periods.push(Period { from: span.from, until: span.until, protector });
     }
     rules.protection = Some(Arc::new(Protection::new(periods)));
     Ok(rules)
 }
 
-fn build_transforming(cache: &RulesOfGroups, stored: LogTransformer) -> Result<Transforming, ApiError> {
-    let known = cache.lock().transformers.get(&stored.document).cloned();
+/// A time in which the same policies are in force.
+#[derive(Debug, PartialEq, Eq)]
+struct Span<'p> {
+    from: Timestamp,
+    until: Option<Timestamp>,
+    documents: Vec<&'p str>,
+}
+
+/// The times between the changes of the policies, in order, without those in which none is in force.
+fn spans(policies: &[DataProtectionPolicy]) -> Vec<Span<'_>> {
+    let changes: BTreeSet<Timestamp> =
+        policies.iter().flat_map(|policy| std::iter::once(policy.from).chain(policy.until)).collect();
+    let untils = changes.iter().skip(1).copied().map(Some).chain([None]);
+    let span = |(from, until): (Timestamp, Option<Timestamp>)| {
+        let is_in_force =
+            |policy: &&DataProtectionPolicy| policy.from <= from && policy.until.is_none_or(|until| from < until);
+        let documents = policies.iter().filter(is_in_force).map(|policy| policy.document.as_str()).collect();
+        Span { from, until, documents }
+    };
+    changes.iter().copied().zip(untils).map(span).filter(|span| !span.documents.is_empty()).collect()
+}
+
+fn build_transforming(cache: &RulesOfGroups, since: Timestamp, document: String) -> Result<Transforming, ApiError> {
+    let known = cache.lock().transformers.get(&document).cloned();
     let transformer = match known {
         Some(transformer) => transformer,
         None => {
-            let transformer = Transformer::parse(&stored.document).map_err(|error| unreadable(error.to_string()))?;
+            let transformer = Transformer::parse(&document).map_err(|error| unreadable(error.to_string()))?;
             let transformer = Arc::new(transformer);
-            cache.room().transformers.insert(stored.document, Arc::clone(&transformer));
+            cache.room().transformers.insert(document, Arc::clone(&transformer));
             transformer
         }
     };
-    Ok(Transforming { since: stored.created, transformer })
+    Ok(Transforming { since, transformer })
 }
 
 fn unreadable(error: String) -> ApiError {
     ApiError::new(&wire::error::common::INTERNAL_FAILURE, format!("read the rules of a log group: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_that_overlap_in_time_are_in_force_together() {
+        let policy = |from, until: Option<i64>, document: &str| DataProtectionPolicy {
+            from: Timestamp(from),
+            until: until.map(Timestamp),
+            document: document.into(),
+        };
+        let policies = [
+            policy(10, Some(20), "a"),
+            policy(30, None, "b"),
+            policy(15, Some(25), "account"),
+            policy(40, None, "account, again"),
+        ];
+        let shown: Vec<_> = spans(&policies)
+            .into_iter()
+            .map(|span| (span.from.0, span.until.map(|until| until.0), span.documents.join(" + ")))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (10, Some(15), "a".into()),
+                (15, Some(20), "a + account".into()),
+                (20, Some(25), "account".into()),
+                (30, Some(40), "b".into()),
+                (40, None, "b + account, again".into()),
+            ]
+        );
+        assert_eq!(spans(&[]), []);
+    }
 }

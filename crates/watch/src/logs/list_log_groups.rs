@@ -1,10 +1,11 @@
 //! ListLogGroups: names, ARNs and classes of groups, filtered by name pattern, class and tags.
 //!
 //! The pattern is up to five alternatives, each anywhere in the name, or at its start after `^`. Asking for
-//! INFREQUENT_ACCESS or ESSENTIALS returns both. Data sources and field indexes do not exist here yet, so asking for
-//! either matches no group.
+//! INFREQUENT_ACCESS or ESSENTIALS returns both. Groups must index all of the fields asked for. Data sources do not exist here
+//! yet, so asking for one matches no group.
 
 use super::errors::invalid_token;
+use super::field_indexes::FieldIndexes;
 use super::group_page::{asks_for_own_account, group_page};
 use super::page_token::Fingerprint;
 use crate::Watch;
@@ -15,8 +16,8 @@ use wire::logs::{ListLogGroupsRequest, ListLogGroupsResponse, LogGroupSummary, T
 
 /// Page size when the request names none.
 const PAGE: usize = 50;
-/// Times that groups are read for one page while tags keep it short.
-const TAG_ROUNDS_MAX: usize = 20;
+/// Times that groups are read for one page while tags or indexes keep it short.
+const ROUNDS_MAX: usize = 20;
 
 pub(super) async fn list_log_groups(
     watch: &Watch,
@@ -28,7 +29,7 @@ pub(super) async fn list_log_groups(
     let mut after = input.next_token.as_deref().map(|token| fingerprint.open(token)).transpose()?.unwrap_or_default();
     let limit = input.limit.map_or(Ok(PAGE), usize::try_from).map_err(|_| invalid_token())?;
     let own = asks_for_own_account(scope, input.include_linked_accounts, input.account_identifiers.as_deref());
-    if !own || input.data_sources.is_some() || input.field_index_names.is_some() {
+    if !own || input.data_sources.is_some() {
         return Ok(ListLogGroupsResponse { log_groups: Some(Vec::new()), next_token: None });
     }
     let pattern = input.log_group_name_pattern.as_deref();
@@ -38,12 +39,19 @@ pub(super) async fn list_log_groups(
             && class.is_none_or(|class| matches_class(&group.class, class))
     };
     let filters = input.log_group_tags.as_deref().unwrap_or_default();
+    let names: Vec<&str> = input.field_index_names.iter().flatten().map(String::as_str).collect();
+    let indexes = if names.is_empty() { None } else { Some(FieldIndexes::of(watch, scope).await?) };
     let mut groups = Vec::new();
     let mut next = None;
-    for _ in 0..TAG_ROUNDS_MAX {
+    for _ in 0..ROUNDS_MAX {
         let page = group_page(watch, scope, "", after, limit - groups.len(), keep).await?;
         for group in page.groups {
             let arn = arn::log_group(scope, &group.name);
+            if let Some(indexes) = &indexes
+                && !indexes.cover(&group, &names).await?
+            {
+                continue;
+            }
             if filters.is_empty() || matches_tags(&watch.catalog.tags(&arn).await?, filters) {
                 groups.push(LogGroupSummary {
                     log_group_name: Some(group.name),
@@ -73,7 +81,8 @@ fn fingerprint(scope: &Scope, input: &ListLogGroupsRequest) -> Fingerprint {
         input.log_group_name_pattern.as_deref(),
         input.log_group_class.as_deref(),
     ];
-    Fingerprint::of("ListLogGroups", fixed.into_iter().chain(tags))
+    let indexes = input.field_index_names.iter().flatten().map(|name| Some(name.as_str()));
+    Fingerprint::of("ListLogGroups", fixed.into_iter().chain(tags).chain(indexes))
 }
 
 fn matches_pattern(name: &str, pattern: &str) -> bool {

@@ -2,11 +2,12 @@
 
 use super::{
     account_policies, create_log_group, create_log_stream, data_protection_policy, delete_log_group, delete_log_stream,
-    delete_metric_filter, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries,
-    destinations, filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results,
-    list_log_groups, lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection,
-    put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail,
-    start_query, stop_query, subscription_filters, tags, test_metric_filter, transformer,
+    delete_metric_filter, describe_field_indexes, describe_log_groups, describe_log_streams, describe_metric_filters,
+    describe_queries, destinations, filter_log_events, get_log_events, get_log_group_fields, get_log_record,
+    get_query_results, index_policy, kms_key, list_log_groups, lookup_tables, put_bearer_token_authentication,
+    put_log_events, put_log_group_deletion_protection, put_metric_filter, query_definitions, resource_policies,
+    retention_policy, scheduled_queries, start_live_tail, start_query, stop_query, subscription_filters, tags,
+    test_metric_filter, transformer,
 };
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
@@ -19,6 +20,7 @@ const EVENTS: wire::Audit = Data("AWS::Logs::LogGroup");
 /// The implemented Logs operations.
 pub fn operations() -> Vec<Operation<Watch>> {
     vec![
+        operation!(Write, Management, logs::AssociateKmsKey, kms_key::associate_kms_key),
         operation!(Write, Management, logs::CreateLogGroup, create_log_group::create_log_group),
         operation!(Write, Management, logs::CreateLogStream, create_log_stream::create_log_stream),
         operation!(Write, Management, logs::CreateLookupTable, lookup_tables::create_lookup_table),
@@ -31,6 +33,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
             data_protection_policy::delete_data_protection_policy
         ),
         operation!(Write, Management, logs::DeleteDestination, destinations::delete_destination),
+        operation!(Write, Management, logs::DeleteIndexPolicy, index_policy::delete_index_policy),
         operation!(Write, Management, logs::DeleteLogGroup, delete_log_group::delete_log_group),
         operation!(Write, Management, logs::DeleteLogStream, delete_log_stream::delete_log_stream),
         operation!(Write, Management, logs::DeleteLookupTable, lookup_tables::delete_lookup_table),
@@ -43,6 +46,8 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::DeleteTransformer, transformer::delete_transformer),
         operation!(List, Management, logs::DescribeAccountPolicies, account_policies::describe_account_policies),
         operation!(List, Management, logs::DescribeDestinations, destinations::describe_destinations),
+        operation!(List, Management, logs::DescribeFieldIndexes, describe_field_indexes::describe_field_indexes),
+        operation!(List, Management, logs::DescribeIndexPolicies, index_policy::describe_index_policies),
         operation!(List, Management, logs::DescribeLogGroups, describe_log_groups::describe_log_groups),
         operation!(List, Management, logs::DescribeLogStreams, describe_log_streams::describe_log_streams),
         operation!(List, Management, logs::DescribeLookupTables, lookup_tables::describe_lookup_tables),
@@ -56,6 +61,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
             logs::DescribeSubscriptionFilters,
             subscription_filters::describe_subscription_filters
         ),
+        operation!(Write, Management, logs::DisassociateKmsKey, kms_key::disassociate_kms_key),
         operation!(Read, EVENTS, logs::FilterLogEvents, filter_log_events::filter_log_events),
         operation!(Read, Management, logs::GetDataProtectionPolicy, data_protection_policy::get_data_protection_policy),
         operation!(Read, EVENTS, logs::GetLogEvents, get_log_events::get_log_events),
@@ -86,6 +92,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         ),
         operation!(Write, Management, logs::PutDestination, destinations::put_destination),
         operation!(Write, Management, logs::PutDestinationPolicy, destinations::put_destination_policy),
+        operation!(Write, Management, logs::PutIndexPolicy, index_policy::put_index_policy),
         operation!(Write, EVENTS, logs::PutLogEvents, put_log_events::put_log_events),
         operation!(
             Write,

@@ -3,6 +3,7 @@
 //! A query waits for its turn (`Scheduled`), then runs on threads of its own; while it does, whoever asks sees what it has found
 //! so far. Its end and answer go to the catalog, which keeps them for a week. A query that a stop of the server cuts off is `Failed`.
 
+use super::field_indexes::FieldIndexes;
 use super::group_rules::group_rules;
 use super::query_answers::{Statistics, encode};
 use super::start_query::sourced;
@@ -14,7 +15,7 @@ use query::insights::ast::Query;
 use query::insights::scan::{self, Looked, Progress, ScanError, Target, Transforming};
 use query::insights::{Answer, Context, LookupTable, Plan};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -40,7 +41,8 @@ impl Default for Queries {
 pub(super) struct Running {
     pub(super) scope: Scope,
     pub(super) query: LogQuery,
-    pub(super) groups: u64,
+    /// Log groups that it looks at.
+    groups: AtomicU64,
     progress: Progress,
     has_begun: AtomicBool,
     /// Set when it begins.
@@ -68,7 +70,7 @@ impl Running {
 
     fn statistics(&self, rows: usize) -> Statistics {
         let Looked { rows: scanned, bytes, skipped, matched } = self.progress.looked();
-        Statistics { matched, scanned, bytes, skipped, groups: self.groups, rows: rows as u64 }
+        Statistics { matched, scanned, bytes, skipped, groups: self.groups.load(Ordering::Relaxed), rows: rows as u64 }
     }
 }
 
@@ -117,7 +119,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
     let running = Arc::new(Running {
         scope: asked.scope.clone(),
         query: query.clone(),
-        groups: asked.groups.len() as u64,
+        groups: AtomicU64::new(asked.groups.len() as u64),
         progress: Progress::default(),
         has_begun: AtomicBool::new(false),
         plan: OnceLock::new(),
@@ -191,6 +193,7 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
             Some(source) => sourced(watch, &asked.scope, source).await.map_err(|error| failed(&error))?,
             None => asked.groups.clone(),
         };
+        let groups = indexing(watch, &asked.scope, &inner, groups).await.map_err(|error| failed(&error))?;
         let context = context(watch, &asked, &inner, QUERY_ROWS_MAX, Vec::new()).await?;
         let plan = Arc::new(Plan::new(&inner, context)?);
         subqueries.push(scanned(watch, running, &asked, plan, &groups).await?);
@@ -198,7 +201,31 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     let context = context(watch, &asked, &asked.query, asked.limit, subqueries).await?;
     let plan = Arc::new(Plan::new(&asked.query, context)?);
     let _ = running.plan.set(Arc::clone(&plan));
-    scanned(watch, running, &asked, plan, &asked.groups).await
+    let groups = indexing(watch, &asked.scope, &asked.query, asked.groups.clone()).await;
+    let groups = groups.map_err(|error| failed(&error))?;
+    running.groups.store(groups.len() as u64, Ordering::Relaxed);
+    scanned(watch, running, &asked, plan, &groups).await
+}
+
+/// The groups that index the fields of the query's `filterIndex`; all when it has none.
+async fn indexing(
+    watch: &Watch,
+    scope: &Scope,
+    query: &Query,
+    groups: Vec<LogGroup>,
+) -> Result<Vec<LogGroup>, ApiError> {
+    let fields: Vec<&str> = query.index_fields().into_iter().collect();
+    if fields.is_empty() {
+        return Ok(groups);
+    }
+    let indexes = FieldIndexes::of(watch, scope).await?;
+    let mut indexing = Vec::with_capacity(groups.len());
+    for group in groups {
+        if indexes.cover(&group, &fields).await? {
+            indexing.push(group);
+        }
+    }
+    Ok(indexing)
 }
 
 fn failed(error: &ApiError) -> Ended {

@@ -103,7 +103,7 @@ pub(super) fn text(fields: query::transformer::Fields) -> String {
 }
 
 /// A checked transformer.
-async fn compiled(document: String) -> Result<Transformer, ApiError> {
+pub(super) async fn compiled(document: String) -> Result<Transformer, ApiError> {
     // A client's expression may take long to compile.
     let compiling = tokio::task::spawn_blocking(move || Transformer::parse(&document));
     let compiled = compiling.await.map_err(|error| store::Error::Bug(format!("read a transformer: {error}")))?;

@@ -7,6 +7,7 @@ use super::super::criteria::Criteria;
 use catalog::SubscriptionDefinition;
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Longest document, characters.
 const DOCUMENT_CHARS_MAX: usize = 30_720;
@@ -15,8 +16,6 @@ const CRITERIA_BYTES_MAX: usize = 25 * 1024;
 /// Fields of an index policy, and characters of each.
 const INDEX_FIELDS_MAX: usize = 20;
 const INDEX_FIELD_CHARS_MAX: usize = 100;
-/// Processors of a transformer.
-const PROCESSORS_MAX: usize = 20;
 
 /// Refuses a document or criteria that a policy of this type cannot have.
 pub(super) fn check(kind: &str, document: &str, criteria: Option<&str>) -> Result<(), String> {
@@ -27,9 +26,9 @@ pub(super) fn check(kind: &str, document: &str, criteria: Option<&str>) -> Resul
         serde_json::from_str(document).map_err(|error| format!("The policy document is not valid JSON: {error}"))?;
     match kind {
         "SUBSCRIPTION_FILTER_POLICY" => subscription_of(document).map(drop)?,
-        "DATA_PROTECTION_POLICY" => check_data_protection(&parsed)?,
-        "FIELD_INDEX_POLICY" => check_index_fields(&parsed)?,
-        "TRANSFORMER_POLICY" => check_transformer(&parsed)?,
+        "FIELD_INDEX_POLICY" => index_fields_of(document).map(drop)?,
+        // These are read by who makes them work.
+        "DATA_PROTECTION_POLICY" | "TRANSFORMER_POLICY" => {}
         _ if parsed.is_object() => {}
         _ => return Err("The policy document must be a JSON object.".into()),
     }
@@ -64,53 +63,39 @@ pub(in super::super) fn subscription_of(document: &str) -> Result<SubscriptionDe
     })
 }
 
-fn check_data_protection(document: &Value) -> Result<(), String> {
-    let statements = document["Statement"].as_array().ok_or("A data protection policy needs a list Statement.")?;
-    let of = |operation: &str| statements.iter().find(|statement| statement["Operation"].get(operation).is_some());
-    let (Some(audit), Some(deidentify)) = (of("Audit"), of("Deidentify")) else {
-        return Err("A data protection policy needs one statement with Audit and one with Deidentify.".into());
-    };
-    if statements.len() != 2 || audit["DataIdentifier"] != deidentify["DataIdentifier"] {
-        return Err("Both statements of a data protection policy must have the same DataIdentifier.".into());
+/// The fields that an index policy names, each with its type, `FIELD_INDEX` or `FACET`.
+pub(in super::super) fn index_fields_of(document: &str) -> Result<BTreeMap<String, &'static str>, String> {
+    let document: Value =
+        serde_json::from_str(document).map_err(|error| format!("The policy document is not valid JSON: {error}"))?;
+    let (plain, typed) = (&document["Fields"], &document["FieldsV2"]);
+    if plain.is_null() && typed.is_null() {
+        return Err("A field index policy needs Fields or FieldsV2.".into());
     }
-    let masks = deidentify["Operation"]["Deidentify"]["MaskConfig"].as_object();
-    if masks.is_none_or(|mask| !mask.is_empty()) {
-        return Err("The MaskConfig of a data protection policy must be an empty object.".into());
+    let mut fields = BTreeMap::new();
+    if !plain.is_null() {
+        let names: Option<Vec<&str>> = plain.as_array().and_then(|names| names.iter().map(Value::as_str).collect());
+        let names = names.ok_or("Fields must be a list of strings.")?;
+        fields.extend(names.into_iter().map(|name| (name.to_owned(), "FIELD_INDEX")));
     }
-    Ok(())
-}
-
-fn check_index_fields(document: &Value) -> Result<(), String> {
-    let names: Vec<&str> = match (document["Fields"].as_array(), document["FieldsV2"].as_object()) {
-        (Some(fields), None) => {
-            let names: Option<Vec<&str>> = fields.iter().map(Value::as_str).collect();
-            names.ok_or("Fields must be a list of strings.")?
-        }
-        (None, Some(fields)) => {
-            let known = |field: &Value| matches!(field["type"].as_str(), Some("FIELD_INDEX" | "FACET"));
-            if !fields.values().all(known) {
-                return Err("The type of each of FieldsV2 must be FIELD_INDEX or FACET.".into());
+    if !typed.is_null() {
+        for (name, field) in typed.as_object().ok_or("FieldsV2 must be an object.")? {
+            let kind = match field["type"].as_str() {
+                Some("FIELD_INDEX") => "FIELD_INDEX",
+                Some("FACET") => "FACET",
+                _ => return Err("The type of each of FieldsV2 must be FIELD_INDEX or FACET.".into()),
+            };
+            if fields.insert(name.clone(), kind).is_some() {
+                return Err(format!("The field '{name}' is in both Fields and FieldsV2."));
             }
-            fields.keys().map(String::as_str).collect()
         }
-        _ => return Err("A field index policy needs either Fields or FieldsV2.".into()),
-    };
-    if names.is_empty() || names.len() > INDEX_FIELDS_MAX {
+    }
+    if fields.is_empty() || fields.len() > INDEX_FIELDS_MAX {
         return Err(format!("A field index policy has 1 to {INDEX_FIELDS_MAX} fields."));
     }
-    match names.iter().find(|name| name.is_empty() || name.chars().count() > INDEX_FIELD_CHARS_MAX) {
+    match fields.keys().find(|name| name.is_empty() || name.chars().count() > INDEX_FIELD_CHARS_MAX) {
         Some(name) => Err(format!("A field has 1 to {INDEX_FIELD_CHARS_MAX} characters, not '{name}'")),
-        None => Ok(()),
+        None => Ok(fields),
     }
-}
-
-fn check_transformer(document: &Value) -> Result<(), String> {
-    let processors = document.as_array().ok_or("A transformer policy is a list of processors.")?;
-    if processors.is_empty() || processors.len() > PROCESSORS_MAX {
-        return Err(format!("A transformer has 1 to {PROCESSORS_MAX} processors."));
-    }
-    let single = |processor: &Value| processor.as_object().is_some_and(|processor| processor.len() == 1);
-    if processors.iter().all(single) { Ok(()) } else { Err("Each processor is an object with one member.".into()) }
 }
 
 fn check_criteria(kind: &str, text: &str) -> Result<(), String> {
@@ -140,19 +125,25 @@ fn check_criteria(kind: &str, text: &str) -> Result<(), String> {
     if fits { Ok(()) } else { Err("Invalid selectionCriteria: it is not one that this policyType takes.".into()) }
 }
 
-/// Refuses a prefix that begins another policy's prefix, or the other way round.
+/// Refuses a policy that would select groups which another of its type selects: for all groups, or for a prefix that begins
+/// another's or is begun by it. Policies for data sources overlap with none.
 pub(super) fn check_overlap<'a>(
     kind: &str,
     criteria: Option<&str>,
-    others: impl Iterator<Item = &'a str>,
+    others: impl Iterator<Item = Option<&'a str>>,
 ) -> Result<(), String> {
     if !["FIELD_INDEX_POLICY", "TRANSFORMER_POLICY"].contains(&kind) {
         return Ok(());
     }
-    let Some(prefix) = criteria.and_then(prefix_of) else { return Ok(()) };
-    match others.filter_map(prefix_of).find(|other| other.starts_with(&prefix) || prefix.starts_with(other.as_str())) {
-        Some(other) => Err(format!("The prefix '{prefix}' overlaps with the prefix '{other}' of another policy.")),
+    // All names begin with nothing.
+    let prefix = |criteria: Option<&str>| criteria.map_or(Some(String::new()), prefix_of);
+    let Some(own) = prefix(criteria) else { return Ok(()) };
+    match others.filter_map(prefix).find(|other| other.starts_with(&own) || own.starts_with(other.as_str())) {
         None => Ok(()),
+        Some(other) if own.is_empty() || other.is_empty() => {
+            Err("A policy for all log groups cannot stand beside another policy for log groups.".into())
+        }
+        Some(other) => Err(format!("The prefix '{own}' overlaps with the prefix '{other}' of another policy.")),
     }
 }
 
@@ -184,15 +175,11 @@ mod tests {
 
     #[test]
     fn each_type_takes_its_own_documents() {
-        let protection = r#"{"Name":"n","Version":"2021-06-01","Statement":[
-            {"Sid":"a","DataIdentifier":["x"],"Operation":{"Audit":{"FindingsDestination":{}}}},
-            {"Sid":"b","DataIdentifier":["x"],"Operation":{"Deidentify":{"MaskConfig":{}}}}]}"#;
         for (kind, document) in [
             ("SUBSCRIPTION_FILTER_POLICY", SUBSCRIPTION),
-            ("DATA_PROTECTION_POLICY", protection),
             ("FIELD_INDEX_POLICY", r#"{"Fields":["a","b"]}"#),
             ("FIELD_INDEX_POLICY", r#"{"FieldsV2":{"a":{"type":"FACET"}}}"#),
-            ("TRANSFORMER_POLICY", r#"[{"parseJSON":{}},{"addKeys":{"entries":[]}}]"#),
+            ("FIELD_INDEX_POLICY", r#"{"Fields":["a"],"FieldsV2":{"b":{"type":"FACET"}}}"#),
             ("METRIC_EXTRACTION_POLICY", r#"{"Anything":true}"#),
         ] {
             assert_eq!(check(kind, document, None), Ok(()), "{kind} {document}");
@@ -200,11 +187,10 @@ mod tests {
         for (kind, document, part) in [
             ("SUBSCRIPTION_FILTER_POLICY", r#"{"FilterPattern":""}"#, "DestinationArn"),
             ("SUBSCRIPTION_FILTER_POLICY", "nonsense", "not valid JSON"),
-            ("DATA_PROTECTION_POLICY", r#"{"Statement":[]}"#, "one with Deidentify"),
-            ("DATA_PROTECTION_POLICY", &protection.replacen("\"x\"", "\"y\"", 1), "same DataIdentifier"),
             ("FIELD_INDEX_POLICY", r#"{"Fields":[]}"#, "1 to 20 fields"),
-            ("FIELD_INDEX_POLICY", r#"{}"#, "either Fields or FieldsV2"),
-            ("TRANSFORMER_POLICY", r#"{}"#, "a list"),
+            ("FIELD_INDEX_POLICY", r#"{"Fields":["a"],"FieldsV2":{"a":{"type":"FACET"}}}"#, "in both"),
+            ("FIELD_INDEX_POLICY", r#"{"FieldsV2":{"a":{"type":"TEXT"}}}"#, "FIELD_INDEX or FACET"),
+            ("FIELD_INDEX_POLICY", r#"{}"#, "needs Fields or FieldsV2"),
             ("METRIC_EXTRACTION_POLICY", "[]", "JSON object"),
         ] {
             let refused = check(kind, document, None).unwrap_err();
@@ -223,22 +209,19 @@ mod tests {
         assert!(ok("TRANSFORMER_POLICY", r#"DataSourceName = "a" AND DataSourceType = "b""#));
         assert!(!ok("TRANSFORMER_POLICY", r#"DataSourceName = "a" OR DataSourceType = "b""#));
         assert!(!ok("DATA_PROTECTION_POLICY", r#"LogGroupName NOT IN ["a"]"#));
-        assert!(
-            check_overlap(
-                "FIELD_INDEX_POLICY",
-                Some(r#"LogGroupNamePrefix = "ab""#),
-                [r#"LogGroupNamePrefix = "a""#].into_iter()
-            )
-            .is_err()
-        );
-        assert!(
-            check_overlap(
-                "FIELD_INDEX_POLICY",
-                Some(r#"LogGroupNamePrefix = "b""#),
-                [r#"LogGroupNamePrefix = "a""#].into_iter()
-            )
-            .is_ok()
-        );
+        let overlap = |kind: &str, own: Option<&str>, other: Option<&str>| {
+            let quoted = |prefix: &str| format!("LogGroupNamePrefix = \"{prefix}\"");
+            let (own, other) = (own.map(quoted), other.map(quoted));
+            check_overlap(kind, own.as_deref(), [other.as_deref()].into_iter()).is_err()
+        };
+        assert!(overlap("FIELD_INDEX_POLICY", Some("ab"), Some("a")));
+        assert!(!overlap("FIELD_INDEX_POLICY", Some("b"), Some("a")));
+        assert!(overlap("TRANSFORMER_POLICY", Some("b"), None));
+        assert!(overlap("TRANSFORMER_POLICY", None, Some("a")));
+        assert!(overlap("TRANSFORMER_POLICY", None, None));
+        assert!(!overlap("METRIC_EXTRACTION_POLICY", None, None));
+        let source = r#"DataSourceName = "a" AND DataSourceType = "b""#;
+        assert_eq!(check_overlap("FIELD_INDEX_POLICY", Some(source), [None].into_iter()), Ok(()));
     }
 
     #[test]

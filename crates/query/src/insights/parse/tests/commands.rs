@@ -49,6 +49,12 @@ fn commands_stand_between_pipes_with_comments() {
     assert_eq!(command("where a = 1"), command("filter a = 1"));
     assert_eq!(command("filterIndex a = 1"), Command::FilterIndex(condition("a = 1")));
     assert_eq!(command("limit any 3"), Command::Limit(3));
+    let fields = |text: &str| parse(text).unwrap().index_fields().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(
+        fields("filterIndex b = 1 and a in [1, 2] | filter c = 1 | filterIndex @logStream = 's'"),
+        ["@logStream", "a", "b"]
+    );
+    assert!(fields("filter a = 1 | filter b in (filterIndex c = 1 | fields c)").is_empty());
 }
 
 #[test]
