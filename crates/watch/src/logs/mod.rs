@@ -58,7 +58,6 @@ mod transformation_metrics;
 mod transformer;
 
 pub use append::{Prepared, Receipt};
-pub use append_internal::append_internal;
 pub use append_internal::{append_internal, prepare_delivery};
 pub use append_lines::{LeftOut, Missing, append_lines};
 pub use group_filters::GroupFilters;
