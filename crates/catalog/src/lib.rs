@@ -17,6 +17,7 @@ mod deliveries;
 mod error;
 mod every_account;
 mod insight_rules;
+mod log_anomaly_detectors;
 mod log_destinations;
 mod log_groups;
 mod log_ids;
@@ -51,6 +52,9 @@ pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
 pub use insight_rules::{InsightRule, NewInsightRule};
+pub use log_anomaly_detectors::{
+    LogAnomaly, LogAnomalyDetector, LogAnomalyProgress, LogAnomalyTarget, NewLogAnomalyDetector,
+};
 pub use log_destinations::LogDestination;
 pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};
 pub use log_ids::{LogTarget, LogTargetFound};
