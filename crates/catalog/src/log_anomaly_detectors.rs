@@ -153,11 +153,13 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Replaces what a client can change of a detector: frequency, filter pattern, days, status, position and time of change.
+    /// Replaces what a client can change of a detector: frequency, filter pattern, days, status and time of change. Its position
+    /// moves forward only: it may have advanced since the detector was read.
     pub async fn update_log_anomaly_detector(&self, detector: &LogAnomalyDetector) -> Result<()> {
         sqlx::query(
             "UPDATE log_anomaly_detectors SET frequency = $2, filter_pattern = $3, visibility_days = $4, status = $5, \
-             modified_ms = $6, position = $7, evaluated_ms = $8 WHERE id = $1",
+             modified_ms = $6, position = CASE WHEN position > $7 THEN position ELSE $7 END, \
+             evaluated_ms = CASE WHEN evaluated_ms > $8 THEN evaluated_ms ELSE $8 END WHERE id = $1",
         )
         .bind(&detector.id)
         .bind(&detector.frequency)

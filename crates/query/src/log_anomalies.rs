@@ -71,8 +71,11 @@ impl Window {
         self.start_ms
     }
 
-    /// Adds a line.
+    /// Adds a line; a blank one says nothing.
     pub fn add(&mut self, line: &str, time_ms: i64) {
+        if line.trim().is_empty() {
+            return;
+        }
         let line = &line[..line.floor_char_boundary(LIMITS.line_bytes)];
         if self.miner.add(line, time_ms, 1) && self.samples.len() < SAMPLES_MAX {
             self.samples.push(Sample { time_ms, line: line.to_owned() });

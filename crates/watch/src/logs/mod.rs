@@ -1,6 +1,7 @@
 //! CloudWatch Logs operations: one file per operation, named after the CLI command.
 
 mod account_policies;
+mod anomalies;
 mod append;
 mod append_internal;
 mod append_lines;
@@ -31,6 +32,7 @@ mod group_rules;
 mod identifiers;
 mod kept_logs;
 mod list_log_groups;
+mod log_anomaly_detectors;
 mod lookup_tables;
 mod masking;
 mod metric_filter;
@@ -57,6 +59,7 @@ mod test_metric_filter;
 mod transformation_metrics;
 mod transformer;
 
+pub use anomalies::evaluate_anomalies;
 pub use append::{Prepared, Receipt};
 pub use append_internal::{append_internal, prepare_delivery};
 pub use append_lines::{LeftOut, Missing, append_lines};

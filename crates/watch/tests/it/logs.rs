@@ -1,5 +1,6 @@
 //! Logs operations, as a client sees them.
 
+mod anomalies;
 mod events;
 mod groups;
 mod metric_filters;
