@@ -18,6 +18,7 @@ mod error;
 mod every_account;
 mod index_policies;
 mod insight_rules;
+mod log_anomaly_detectors;
 mod log_destinations;
 mod log_groups;
 mod log_ids;
@@ -54,6 +55,9 @@ pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
+pub use log_anomaly_detectors::{
+    LogAnomaly, LogAnomalyDetector, LogAnomalyProgress, LogAnomalyTarget, NewLogAnomalyDetector,
+};
 pub use log_destinations::LogDestination;
 pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};
 pub use log_ids::{LogTarget, LogTargetFound};

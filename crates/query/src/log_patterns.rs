@@ -36,12 +36,13 @@ pub use names::Severity;
 pub use pattern::{Dynamic, Pattern, Patterns, Token};
 
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 use shape::{REST, Reader};
 use std::collections::HashMap;
 use values::Values;
 
 /// Bounds of a miner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of a line that are looked at.
     pub line_bytes: usize,
@@ -62,11 +63,12 @@ impl Default for Limits {
 }
 
 /// Collects lines.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Miner {
     limits: Limits,
     shapes: Shapes,
     value_bytes: usize,
+    #[serde(skip)]
     reader: Reader,
 }
 
@@ -74,7 +76,7 @@ pub struct Miner {
 type Shapes = HashMap<Box<str>, Entry, FixedState>;
 
 /// What is known of the lines of a shape.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     count: u64,
     first_ms: i64,
@@ -89,10 +91,10 @@ impl Miner {
         Self { limits, shapes: Shapes::default(), value_bytes: 0, reader: Reader::default() }
     }
 
-    /// Adds a line that occurred `count` times at a time.
-    pub fn add(&mut self, line: &str, time_ms: i64, count: u64) {
+    /// Adds a line that occurred `count` times at a time. True when no line of its shape was there.
+    pub fn add(&mut self, line: &str, time_ms: i64, count: u64) -> bool {
         self.reader.read(line, self.limits.line_bytes, self.limits.words);
-        let Ok(text) = std::str::from_utf8(&self.reader.shape) else { return };
+        let Ok(text) = std::str::from_utf8(&self.reader.shape) else { return false };
         let limits = self.limits;
         if let Some(entry) = self.shapes.get_mut(text) {
             entry.count = entry.count.saturating_add(count);
@@ -101,7 +103,7 @@ impl Miner {
             for (values, slot) in entry.values.iter_mut().zip(&self.reader.slots) {
                 values.count(&line[slot.start..slot.end], slot.spaced, count, limits, &mut self.value_bytes);
             }
-            return;
+            return false;
         }
         let mut entry = Entry { count, first_ms: time_ms, last_ms: time_ms, values: Vec::new() };
         for slot in &self.reader.slots {
@@ -113,6 +115,7 @@ impl Miner {
         if self.shapes.len() > self.limits.shapes {
             self.compact();
         }
+        true
     }
 
     /// Adds what another miner collected.

@@ -1,5 +1,5 @@
-//! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, host
-//! metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
+//! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, log
+//! anomalies, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
 
 use crate::firehose::HttpFirehose;
 use crate::server::Server;
@@ -41,6 +41,7 @@ impl Tasks {
         tasks.spawn("metric streams", metric_streams(Arc::clone(&server), stopped.clone()));
         tasks.spawn("subscriptions", subscriptions(Arc::clone(&server), stopped.clone()));
         tasks.spawn("scheduled queries", scheduled_queries(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("log anomalies", log_anomalies(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -148,6 +149,18 @@ async fn scheduled_queries(server: Arc<Server>, mut stopped: Stopped) {
         rounds.spawn(async move { watch::logs::run_due_queries(&watch).await });
     }
     // What still runs is cut off, and is failed at the next start.
+}
+
+/// A round that takes longer than a minute leaves out the next; windows are looked at in order all the same.
+async fn log_anomalies(server: Arc<Server>, mut stopped: Stopped) {
+    while next_tick(&server, &mut stopped, MINUTE).await {
+        tokio::select! {
+            biased;
+            // What a round has not noted is looked at again after the next start.
+            _ = stopped.wait_for(|&stop| stop) => return,
+            () = watch::logs::evaluate_anomalies(&server.watch) => {}
+        }
+    }
 }
 
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {

@@ -1,6 +1,7 @@
 //! The values that a dynamic token had, counted while they are few.
 
 use super::Limits;
+use serde::{Deserialize, Serialize};
 
 /// Values of which so many are kept as examples when there are too many to count.
 const EXAMPLES: usize = 8;
@@ -9,7 +10,7 @@ const EXAMPLES: usize = 8;
 const VALUE_BYTES_MAX: usize = 256;
 
 /// Values and how often each occurred.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Values {
     counts: Vec<(Box<str>, u64)>,
     /// More occurred than are counted: `counts` are examples.

@@ -1,6 +1,7 @@
 //! CloudWatch Logs operations: one file per operation, named after the CLI command.
 
 mod account_policies;
+mod anomalies;
 mod append;
 mod append_internal;
 mod append_lines;
@@ -35,6 +36,7 @@ mod index_policy;
 mod kept_logs;
 mod kms_key;
 mod list_log_groups;
+mod log_anomaly_detectors;
 mod lookup_tables;
 mod masking;
 mod metric_filter;
@@ -61,6 +63,7 @@ mod test_metric_filter;
 mod transformation_metrics;
 mod transformer;
 
+pub use anomalies::evaluate_anomalies;
 pub use append::{Prepared, Receipt};
 pub use append_internal::{append_internal, prepare_delivery};
 pub use append_lines::{LeftOut, Missing, append_lines};

@@ -1,14 +1,6 @@
 //! The table of the implemented Logs operations.
 
-use super::{
-    account_policies, create_log_group, create_log_stream, data_protection_policy, delete_log_group, delete_log_stream,
-    delete_metric_filter, describe_field_indexes, describe_log_groups, describe_log_streams, describe_metric_filters,
-    describe_queries, destinations, filter_log_events, get_log_events, get_log_group_fields, get_log_record,
-    get_query_results, index_policy, kms_key, list_log_groups, lookup_tables, put_bearer_token_authentication,
-    put_log_events, put_log_group_deletion_protection, put_metric_filter, query_definitions, resource_policies,
-    retention_policy, scheduled_queries, start_live_tail, start_query, stop_query, subscription_filters, tags,
-    test_metric_filter, transformer,
-};
+use super::{account_policies, anomalies, create_log_group, create_log_stream, data_protection_policy, delete_log_group, delete_log_stream, delete_metric_filter, describe_field_indexes, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries, destinations, filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results, index_policy, kms_key, list_log_groups, log_anomaly_detectors, lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail, start_query, stop_query, subscription_filters, tags, test_metric_filter, transformer};
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
 use wire::Audit::{Data, Management};
@@ -21,6 +13,12 @@ const EVENTS: wire::Audit = Data("AWS::Logs::LogGroup");
 pub fn operations() -> Vec<Operation<Watch>> {
     vec![
         operation!(Write, Management, logs::AssociateKmsKey, kms_key::associate_kms_key),
+        operation!(
+            Write,
+            Management,
+            logs::CreateLogAnomalyDetector,
+            log_anomaly_detectors::create_log_anomaly_detector
+        ),
         operation!(Write, Management, logs::CreateLogGroup, create_log_group::create_log_group),
         operation!(Write, Management, logs::CreateLogStream, create_log_stream::create_log_stream),
         operation!(Write, Management, logs::CreateLookupTable, lookup_tables::create_lookup_table),
@@ -34,6 +32,12 @@ pub fn operations() -> Vec<Operation<Watch>> {
         ),
         operation!(Write, Management, logs::DeleteDestination, destinations::delete_destination),
         operation!(Write, Management, logs::DeleteIndexPolicy, index_policy::delete_index_policy),
+        operation!(
+            Write,
+            Management,
+            logs::DeleteLogAnomalyDetector,
+            log_anomaly_detectors::delete_log_anomaly_detector
+        ),
         operation!(Write, Management, logs::DeleteLogGroup, delete_log_group::delete_log_group),
         operation!(Write, Management, logs::DeleteLogStream, delete_log_stream::delete_log_stream),
         operation!(Write, Management, logs::DeleteLookupTable, lookup_tables::delete_lookup_table),
@@ -64,6 +68,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::DisassociateKmsKey, kms_key::disassociate_kms_key),
         operation!(Read, EVENTS, logs::FilterLogEvents, filter_log_events::filter_log_events),
         operation!(Read, Management, logs::GetDataProtectionPolicy, data_protection_policy::get_data_protection_policy),
+        operation!(Read, Management, logs::GetLogAnomalyDetector, log_anomaly_detectors::get_log_anomaly_detector),
         operation!(Read, EVENTS, logs::GetLogEvents, get_log_events::get_log_events),
         operation!(Read, Management, logs::GetLogGroupFields, get_log_group_fields::get_log_group_fields),
         operation!(Read, EVENTS, logs::GetLogRecord, get_log_record::get_log_record),
@@ -72,6 +77,8 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Read, Management, logs::GetScheduledQuery, scheduled_queries::get_scheduled_query),
         operation!(Read, Management, logs::GetScheduledQueryHistory, scheduled_queries::get_scheduled_query_history),
         operation!(Read, Management, logs::GetTransformer, transformer::get_transformer),
+        operation!(List, Management, logs::ListAnomalies, anomalies::list_anomalies),
+        operation!(List, Management, logs::ListLogAnomalyDetectors, log_anomaly_detectors::list_log_anomaly_detectors),
         operation!(List, Management, logs::ListLogGroups, list_log_groups::list_log_groups),
         operation!(List, Management, logs::ListLogGroupsForQuery, describe_queries::list_log_groups_for_query),
         operation!(List, Management, logs::ListScheduledQueries, scheduled_queries::list_scheduled_queries),
@@ -115,6 +122,13 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Read, Management, logs::TestTransformer, transformer::test_transformer),
         operation!(Tagging, Management, logs::UntagLogGroup, tags::untag_log_group),
         operation!(Tagging, Management, logs::UntagResource, tags::untag_resource),
+        operation!(Write, Management, logs::UpdateAnomaly, anomalies::update_anomaly),
+        operation!(
+            Write,
+            Management,
+            logs::UpdateLogAnomalyDetector,
+            log_anomaly_detectors::update_log_anomaly_detector
+        ),
         operation!(Write, Management, logs::UpdateLookupTable, lookup_tables::update_lookup_table),
         operation!(Write, Management, logs::UpdateScheduledQuery, scheduled_queries::update_scheduled_query),
     ]

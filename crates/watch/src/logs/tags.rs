@@ -1,6 +1,5 @@
 //! TagResource, UntagResource, ListTagsForResource, and their deprecated forms TagLogGroup, UntagLogGroup and
-//! ListTagsLogGroup: tags of log groups, logical destinations, lookup tables
-//! and scheduled queries. AWS can also tag anomaly detectors.
+//! ListTagsLogGroup: tags of log groups, logical destinations, lookup tables, scheduled queries and anomaly detectors.
 
 use super::errors::invalid;
 use super::identifiers::{group, tagged_arn};

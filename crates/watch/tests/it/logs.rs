@@ -1,6 +1,7 @@
 //! Logs operations, as a client sees them.
 
 mod account_policies;
+mod anomalies;
 mod events;
 mod groups;
 mod indexes;
