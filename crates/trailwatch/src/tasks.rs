@@ -1,5 +1,5 @@
-//! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, host
-//! metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
+//! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions,
+//! exports, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
 
 use crate::firehose::HttpFirehose;
 use crate::server::Server;
@@ -41,6 +41,7 @@ impl Tasks {
         tasks.spawn("metric streams", metric_streams(Arc::clone(&server), stopped.clone()));
         tasks.spawn("subscriptions", subscriptions(Arc::clone(&server), stopped.clone()));
         tasks.spawn("scheduled queries", scheduled_queries(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -148,6 +149,17 @@ async fn scheduled_queries(server: Arc<Server>, mut stopped: Stopped) {
         rounds.spawn(async move { watch::logs::run_due_queries(&watch).await });
     }
     // What still runs is cut off, and is failed at the next start.
+}
+
+async fn exports(server: Arc<Server>, mut stopped: Stopped) {
+    while next_tick(&server, &mut stopped, SECOND).await {
+        // What still runs at the end is cut off, and runs again after the next start.
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|&stop| stop) => return,
+            () = watch::logs::run_due_exports(&server.watch) => {}
+        }
+    }
 }
 
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {

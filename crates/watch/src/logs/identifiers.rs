@@ -3,7 +3,7 @@
 use super::errors::{group_not_found, invalid, resource_not_found};
 use crate::Watch;
 use catalog::LogGroup;
-use model::arn::{Arn, log_destination, log_group};
+use model::arn::{Arn, log_group};
 use model::{Caller, Scope};
 use wire::ApiError;
 

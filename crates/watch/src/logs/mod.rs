@@ -20,6 +20,7 @@ mod destinations;
 mod emf;
 mod errors;
 mod event_id;
+mod export_tasks;
 mod filter_log_events;
 mod get_log_events;
 mod get_log_group_fields;
@@ -58,9 +59,9 @@ mod transformation_metrics;
 mod transformer;
 
 pub use append::{Prepared, Receipt};
-pub use append_internal::append_internal;
 pub use append_internal::{append_internal, prepare_delivery};
 pub use append_lines::{LeftOut, Missing, append_lines};
+pub use export_tasks::run_due as run_due_exports;
 pub use group_filters::GroupFilters;
 pub use group_rules::RulesOfGroups;
 pub use kept_logs::{KeptLogs, forget_deleted_logs, kept_logs};

@@ -3,10 +3,11 @@
 use super::{
     account_policies, create_log_group, create_log_stream, data_protection_policy, delete_log_group, delete_log_stream,
     delete_metric_filter, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries,
-    destinations, filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results,
-    list_log_groups, lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection,
-    put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail,
-    start_query, stop_query, subscription_filters, tags, test_metric_filter, transformer,
+    destinations, export_tasks, filter_log_events, get_log_events, get_log_group_fields, get_log_record,
+    get_query_results, list_log_groups, lookup_tables, put_bearer_token_authentication, put_log_events,
+    put_log_group_deletion_protection, put_metric_filter, query_definitions, resource_policies, retention_policy,
+    scheduled_queries, start_live_tail, start_query, stop_query, subscription_filters, tags, test_metric_filter,
+    transformer,
 };
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
@@ -19,6 +20,8 @@ const EVENTS: wire::Audit = Data("AWS::Logs::LogGroup");
 /// The implemented Logs operations.
 pub fn operations() -> Vec<Operation<Watch>> {
     vec![
+        operation!(Write, Management, logs::CancelExportTask, export_tasks::cancel_export_task),
+        operation!(Write, Management, logs::CreateExportTask, export_tasks::create_export_task),
         operation!(Write, Management, logs::CreateLogGroup, create_log_group::create_log_group),
         operation!(Write, Management, logs::CreateLogStream, create_log_stream::create_log_stream),
         operation!(Write, Management, logs::CreateLookupTable, lookup_tables::create_lookup_table),
@@ -43,6 +46,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::DeleteTransformer, transformer::delete_transformer),
         operation!(List, Management, logs::DescribeAccountPolicies, account_policies::describe_account_policies),
         operation!(List, Management, logs::DescribeDestinations, destinations::describe_destinations),
+        operation!(List, Management, logs::DescribeExportTasks, export_tasks::describe_export_tasks),
         operation!(List, Management, logs::DescribeLogGroups, describe_log_groups::describe_log_groups),
         operation!(List, Management, logs::DescribeLogStreams, describe_log_streams::describe_log_streams),
         operation!(List, Management, logs::DescribeLookupTables, lookup_tables::describe_lookup_tables),

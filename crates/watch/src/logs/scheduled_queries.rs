@@ -1,9 +1,11 @@
 //! Scheduled queries: CreateScheduledQuery and the five calls about what it made.
 //!
 //! A query runs at each time of its schedule over the seconds from `startTimeOffset` to `endTimeOffset` before it, on behalf of the
-//! role that it names. Its answer can go to a lookup table, which is made or replaced. S3 is refused: there is no bucket to write to.
+//! role that it names. Its answer can go to a lookup table, which is made or replaced, and to a bucket, as JSON. Whether the bucket
+//! takes it shows when the query runs. A key to encrypt objects with is refused: no bucket of ours could keep to it.
 
 mod run;
+mod s3;
 mod schedule;
 
 pub use run::run_due;
@@ -24,8 +26,8 @@ use wire::logs::{
     CreateScheduledQueryRequest, CreateScheduledQueryResponse, DeleteScheduledQueryRequest,
     DeleteScheduledQueryResponse, DestinationConfiguration, GetScheduledQueryHistoryRequest,
     GetScheduledQueryHistoryResponse, GetScheduledQueryRequest, GetScheduledQueryResponse, ListScheduledQueriesRequest,
-    ListScheduledQueriesResponse, LookupTableConfiguration, ScheduledQueryDestination, ScheduledQuerySummary,
-    TriggerHistoryRecord, UpdateScheduledQueryRequest, UpdateScheduledQueryResponse,
+    ListScheduledQueriesResponse, LookupTableConfiguration, S3Configuration, ScheduledQueryDestination,
+    ScheduledQuerySummary, TriggerHistoryRecord, UpdateScheduledQueryRequest, UpdateScheduledQueryResponse,
 };
 
 /// Page sizes when the request names none.
@@ -33,6 +35,9 @@ const QUERIES: usize = 50;
 const RUNS: usize = 50;
 /// Seconds before a run that its query begins at, when the request does not say.
 const START_OFFSET_SECS: i64 = 3600;
+/// Kinds of destinations.
+const TABLE: &str = "LOOKUP_TABLE";
+const BUCKET: &str = "S3";
 
 /// What the client put.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +51,7 @@ struct Document {
     start_offset_secs: Option<i64>,
     end_offset_secs: Option<i64>,
     lookup_table: Option<TableDestination>,
+    s3: Option<S3Destination>,
     starts_ms: Option<i64>,
     ends_ms: Option<i64>,
     role: String,
@@ -60,9 +66,20 @@ struct TableDestination {
     kms_key_id: Option<String>,
 }
 
+/// The bucket that answers go to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct S3Destination {
+    /// `s3://bucket/prefix`.
+    uri: String,
+    role: String,
+    owner: Option<String>,
+}
+
 /// Where an answer went.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Delivered {
+    /// `S3` or `LOOKUP_TABLE`; runs of old have gone to tables only, and do not say so.
+    kind: Option<String>,
     destination: String,
     status: String,
     processed: Option<String>,
@@ -117,32 +134,41 @@ impl Document {
         schedule.first_after(at).filter(|next| self.ends_ms.is_none_or(|ends| next.0 <= ends))
     }
 
+    /// The document with what the client says of destinations.
+    fn deliver_to(mut self, given: Option<DestinationConfiguration>) -> Result<Self, ApiError> {
+        let Some(given) = given else { return Ok(self) };
+        self.lookup_table = given.lookup_table_configuration.map(|table| TableDestination {
+            name: table.table_name,
+            role: table.role_arn,
+            description: table.description,
+            kms_key_id: table.kms_key_id,
+        });
+        self.s3 = given.s3_configuration.map(s3::destination).transpose()?;
+        Ok(self)
+    }
+
     fn destinations(&self) -> Option<DestinationConfiguration> {
-        let table = self.lookup_table.clone()?;
+        if self.lookup_table.is_none() && self.s3.is_none() {
+            return None;
+        }
+        let table = |table: TableDestination| LookupTableConfiguration {
+            table_name: table.name,
+            role_arn: table.role,
+            description: table.description,
+            kms_key_id: table.kms_key_id,
+            tags: None,
+        };
+        let bucket = |bucket: S3Destination| S3Configuration {
+            destination_identifier: bucket.uri,
+            role_arn: bucket.role,
+            owner_account_id: bucket.owner,
+            kms_key_id: None,
+        };
         Some(DestinationConfiguration {
-            s3_configuration: None,
-            lookup_table_configuration: Some(LookupTableConfiguration {
-                table_name: table.name,
-                role_arn: table.role,
-                description: table.description,
-                kms_key_id: table.kms_key_id,
-                tags: None,
-            }),
+            s3_configuration: self.s3.clone().map(bucket),
+            lookup_table_configuration: self.lookup_table.clone().map(table),
         })
     }
-}
-
-fn table_destination(given: Option<DestinationConfiguration>) -> Result<Option<TableDestination>, ApiError> {
-    let Some(given) = given else { return Ok(None) };
-    if given.s3_configuration.is_some() {
-        return Err(refused("s3Configuration is not supported: Trailwatch keeps no buckets"));
-    }
-    Ok(given.lookup_table_configuration.map(|table| TableDestination {
-        name: table.table_name,
-        role: table.role_arn,
-        description: table.description,
-        kms_key_id: table.kms_key_id,
-    }))
 }
 
 pub(super) async fn create_scheduled_query(
@@ -159,11 +185,13 @@ pub(super) async fn create_scheduled_query(
         time_zone: input.timezone,
         start_offset_secs: input.start_time_offset,
         end_offset_secs: input.end_time_offset,
-        lookup_table: table_destination(input.destination_configuration)?,
+        lookup_table: None,
+        s3: None,
         starts_ms: input.schedule_start_time,
         ends_ms: input.schedule_end_time,
         role: input.execution_role_arn,
     };
+    let document = document.deliver_to(input.destination_configuration)?;
     let schedule = document.check().await?;
     let now = watch.clock.now();
     let state = input.state.unwrap_or_else(|| "ENABLED".into());
@@ -216,11 +244,13 @@ pub(super) async fn update_scheduled_query(
         time_zone: input.timezone,
         start_offset_secs: input.start_time_offset,
         end_offset_secs: input.end_time_offset,
-        lookup_table: table_destination(input.destination_configuration)?,
+        lookup_table: None,
+        s3: None,
         starts_ms: input.schedule_start_time,
         ends_ms: input.schedule_end_time,
         role: input.execution_role_arn,
     };
+    let document = document.deliver_to(input.destination_configuration)?;
     let schedule = document.check().await?;
     let now = watch.clock.now();
     row.state = input.state.unwrap_or(row.state);
@@ -371,7 +401,7 @@ fn record(run: catalog::ScheduledRun) -> Result<TriggerHistoryRecord, ApiError> 
     let delivered: Vec<Delivered> = serde_json::from_str(&run.destinations)
         .map_err(|error| store::Error::Bug(format!("read a run of a scheduled query: {error}")))?;
     let destination = |delivered: Delivered| ScheduledQueryDestination {
-        destination_type: Some("LOOKUP_TABLE".into()),
+        destination_type: Some(delivered.kind.unwrap_or_else(|| TABLE.into())),
         destination_identifier: Some(delivered.destination),
         status: Some(delivered.status),
         processed_identifier: delivered.processed,
