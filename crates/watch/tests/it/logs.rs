@@ -1,6 +1,7 @@
 //! Logs operations, as a client sees them.
 
 mod events;
+mod export;
 mod groups;
 mod metric_filters;
 mod protection;
