@@ -4,6 +4,7 @@
 //! role that it names. Its answer can go to a lookup table, which is made or replaced, and to a bucket, as JSON. Whether the bucket
 //! takes it shows when the query runs. A key to encrypt objects with is refused: no bucket of ours could keep to it.
 
+mod document;
 mod run;
 mod s3;
 mod schedule;
@@ -12,22 +13,21 @@ pub use run::run_due;
 
 use super::errors::invalid_token;
 use super::page_token::Fingerprint;
-use super::start_query;
 use crate::Watch;
 use catalog::ScheduledQuery as Row;
+use document::{Document, S3Destination, TableDestination};
 use model::arn::Arn;
 use model::{Caller, Scope, TimeRange, Timestamp};
-use schedule::Schedule;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use wire::ApiError;
 use wire::logs::errors::{CONFLICT_EXCEPTION, RESOURCE_NOT_FOUND_EXCEPTION, VALIDATION_EXCEPTION};
 use wire::logs::{
     CreateScheduledQueryRequest, CreateScheduledQueryResponse, DeleteScheduledQueryRequest,
-    DeleteScheduledQueryResponse, DestinationConfiguration, GetScheduledQueryHistoryRequest,
-    GetScheduledQueryHistoryResponse, GetScheduledQueryRequest, GetScheduledQueryResponse, ListScheduledQueriesRequest,
-    ListScheduledQueriesResponse, LookupTableConfiguration, S3Configuration, ScheduledQueryDestination,
-    ScheduledQuerySummary, TriggerHistoryRecord, UpdateScheduledQueryRequest, UpdateScheduledQueryResponse,
+    DeleteScheduledQueryResponse, GetScheduledQueryHistoryRequest, GetScheduledQueryHistoryResponse,
+    GetScheduledQueryRequest, GetScheduledQueryResponse, ListScheduledQueriesRequest, ListScheduledQueriesResponse,
+    ScheduledQueryDestination, ScheduledQuerySummary, TriggerHistoryRecord, UpdateScheduledQueryRequest,
+    UpdateScheduledQueryResponse,
 };
 
 /// Page sizes when the request names none.
@@ -38,42 +38,6 @@ const START_OFFSET_SECS: i64 = 3600;
 /// Kinds of destinations.
 const TABLE: &str = "LOOKUP_TABLE";
 const BUCKET: &str = "S3";
-
-/// What the client put.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Document {
-    description: Option<String>,
-    language: String,
-    expression: String,
-    log_groups: Vec<String>,
-    schedule: String,
-    time_zone: Option<String>,
-    start_offset_secs: Option<i64>,
-    end_offset_secs: Option<i64>,
-    lookup_table: Option<TableDestination>,
-    s3: Option<S3Destination>,
-    starts_ms: Option<i64>,
-    ends_ms: Option<i64>,
-    role: String,
-}
-
-/// The lookup table that answers go to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct TableDestination {
-    name: String,
-    role: String,
-    description: Option<String>,
-    kms_key_id: Option<String>,
-}
-
-/// The bucket that answers go to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct S3Destination {
-    /// `s3://bucket/prefix`.
-    uri: String,
-    role: String,
-    owner: Option<String>,
-}
 
 /// Where an answer went.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -101,74 +65,6 @@ fn arn(scope: &Scope, id: &str) -> String {
 fn read(row: &Row) -> Result<Document, ApiError> {
     serde_json::from_str(&row.document)
         .map_err(|error| store::Error::Bug(format!("read a scheduled query: {error}")).into())
-}
-
-impl Document {
-    fn text(&self) -> Result<String, ApiError> {
-        serde_json::to_string(self)
-            .map_err(|error| store::Error::Bug(format!("write a scheduled query: {error}")).into())
-    }
-
-    /// Refuses what could never run.
-    async fn check(&self) -> Result<Schedule, ApiError> {
-        let schedule = Schedule::parse(&self.schedule, self.time_zone.as_deref());
-        let schedule = schedule.map_err(|reason| refused(format!("Invalid schedule expression: {reason}")))?;
-        let query = start_query::parse(&self.language, &self.expression).await;
-        let query = query.map_err(|error| refused(format!("Invalid query: {}", error.message())))?;
-        if self.log_groups.is_empty() && query.source.is_none() {
-            return Err(refused("At least one log group must be specified."));
-        }
-        let (start, end) = (self.start_offset_secs.unwrap_or(START_OFFSET_SECS), self.end_offset_secs.unwrap_or(0));
-        if end < 0 || start <= end {
-            return Err(refused("startTimeOffset must be greater than endTimeOffset, which must not be negative."));
-        }
-        if matches!((self.starts_ms, self.ends_ms), (Some(starts), Some(ends)) if starts >= ends) {
-            return Err(refused("scheduleStartTime must be before scheduleEndTime."));
-        }
-        Ok(schedule)
-    }
-
-    /// The first time after `at` that it runs.
-    fn next(&self, schedule: &Schedule, at: Timestamp) -> Option<Timestamp> {
-        let at = self.starts_ms.map_or(at, |starts| at.max(Timestamp(starts) - 1));
-        schedule.first_after(at).filter(|next| self.ends_ms.is_none_or(|ends| next.0 <= ends))
-    }
-
-    /// The document with what the client says of destinations.
-    fn deliver_to(mut self, given: Option<DestinationConfiguration>) -> Result<Self, ApiError> {
-        let Some(given) = given else { return Ok(self) };
-        self.lookup_table = given.lookup_table_configuration.map(|table| TableDestination {
-            name: table.table_name,
-            role: table.role_arn,
-            description: table.description,
-            kms_key_id: table.kms_key_id,
-        });
-        self.s3 = given.s3_configuration.map(s3::destination).transpose()?;
-        Ok(self)
-    }
-
-    fn destinations(&self) -> Option<DestinationConfiguration> {
-        if self.lookup_table.is_none() && self.s3.is_none() {
-            return None;
-        }
-        let table = |table: TableDestination| LookupTableConfiguration {
-            table_name: table.name,
-            role_arn: table.role,
-            description: table.description,
-            kms_key_id: table.kms_key_id,
-            tags: None,
-        };
-        let bucket = |bucket: S3Destination| S3Configuration {
-            destination_identifier: bucket.uri,
-            role_arn: bucket.role,
-            owner_account_id: bucket.owner,
-            kms_key_id: None,
-        };
-        Some(DestinationConfiguration {
-            s3_configuration: self.s3.clone().map(bucket),
-            lookup_table_configuration: self.lookup_table.clone().map(table),
-        })
-    }
 }
 
 pub(super) async fn create_scheduled_query(
