@@ -16,6 +16,7 @@ mod data_protection;
 mod deliveries;
 mod error;
 mod every_account;
+mod export_tasks;
 mod index_policies;
 mod insight_rules;
 mod log_anomaly_detectors;
@@ -53,6 +54,7 @@ pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
+pub use export_tasks::ExportTask;
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_anomaly_detectors::{

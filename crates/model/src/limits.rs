@@ -256,3 +256,10 @@ pub const FIELD_SAMPLE_EVENTS_MAX: usize = 1000;
 pub const LOOKUP_TABLE_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// GetScheduledQueryHistory: runs are kept so long, milliseconds (no AWS source: 30 days).
 pub const SCHEDULED_RUNS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// CreateExportTask: text of one file of an export, bytes before compression (no AWS source); the memory of a task.
+pub const EXPORT_PART_BYTES: usize = 16 * 1024 * 1024;
+/// CreateExportTask: longest key of an object, bytes (S3 guide).
+pub const OBJECT_KEY_BYTES_MAX: usize = 1024;
+/// DescribeExportTasks: tasks are kept so long after their end, milliseconds (no AWS source: 30 days).
+pub const EXPORT_TASKS_MS: i64 = 30 * 24 * 60 * 60 * 1000;

@@ -1,13 +1,17 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
 mod notify;
+mod s3;
 mod syslog;
 mod tokens;
 
+use crate::buckets::is_bucket_name;
 use crate::tokens::BearerToken;
 use anyhow::{Context, bail};
 use model::arn::Arn;
 use notify::NotifySection;
+pub use s3::S3;
+use s3::S3Section;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -48,6 +52,10 @@ pub struct Config {
     pub destinations: BTreeMap<String, String>,
     /// Where OTLP over gRPC is listened for.
     pub otlp_grpc: Option<SocketAddr>,
+    /// Buckets that are folders of this machine, by name.
+    pub buckets: BTreeMap<String, PathBuf>,
+    /// How requests to the endpoint of S3 are signed; without it nothing is written there.
+    pub s3: Option<S3>,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -104,6 +112,11 @@ pub struct Settings {
     /// OTLP beyond HTTP.
     #[serde(default)]
     pub otlp: OtlpSection,
+    /// See [`Config::buckets`].
+    #[serde(default)]
+    pub buckets: BTreeMap<String, PathBuf>,
+    /// See [`Config::s3`].
+    pub s3: Option<S3Section>,
 }
 
 impl Settings {
@@ -119,11 +132,13 @@ impl Config {
     pub fn resolve(flags: Settings, file: Settings) -> anyhow::Result<Self> {
         let listen = flags.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8792".into());
         let tokens = file.bearer_tokens.into_iter();
+        let region = flags.region.or(file.region).unwrap_or_else(|| "us-east-1".into());
         let config = Self {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
             listen: address("--listen", &listen)?,
             account_id: flags.account_id.or(file.account_id).unwrap_or_else(|| "123456789012".into()),
-            region: flags.region.or(file.region).unwrap_or_else(|| "us-east-1".into()),
+            s3: file.s3.map(|section| section.resolve(&region)).transpose()?,
+            region,
             open: flags.open.or(file.open).unwrap_or(false),
             endpoints: file.endpoints,
             trail: file.trail,
@@ -133,6 +148,7 @@ impl Config {
             otlp_grpc: file.otlp.grpc.map(|text| address("[otlp] grpc", &text)).transpose()?,
             bearer_tokens: tokens.map(|(name, section)| section.resolve(name)).collect::<Result<_, _>>()?,
             destinations: file.destinations,
+            buckets: file.buckets,
         };
         config.check()?;
         Ok(config)
@@ -159,6 +175,18 @@ impl Config {
                 bail!("[endpoints] {service} must be an http:// or https:// URL, not '{endpoint}'");
             }
         }
+        for bucket in self.buckets.keys() {
+            if !is_bucket_name(bucket) {
+                bail!("[buckets] has names of 3 to 63 lowercase letters, digits, '-' and '.', not '{bucket}'");
+            }
+        }
+        if self.s3.is_some() && !self.endpoints.contains_key("s3") {
+            bail!("[s3] needs the URL of an endpoint: [endpoints] s3");
+        }
+        self.check_receivers()
+    }
+
+    fn check_receivers(&self) -> anyhow::Result<()> {
         for (arn, url) in &self.firehose {
             let is_stream = Arn::parse(arn)
                 .is_some_and(|arn| arn.service == "firehose" && arn.resource.starts_with("deliverystream/"));
@@ -238,6 +266,9 @@ mod tests {
             error(Settings::default(), "[destinations]\n'arn:aws:s3:::b' = 'http://x'").contains("'arn:aws:s3:::b'")
         );
         assert!(error(Settings::default(), &format!("[destinations]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
+        assert!(error(Settings::default(), "[buckets]\n'a/b' = '/x'").contains("'a/b'"));
+        let s3 = "[s3]\naccess_key_id = 'K'\nsecret_access_key = 's'";
+        assert!(error(Settings::default(), s3).contains("[endpoints] s3"));
         assert!(toml::from_str::<Settings>("lisen = 'x'").unwrap_err().to_string().contains("lisen"));
     }
 }

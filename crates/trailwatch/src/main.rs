@@ -4,6 +4,7 @@ mod agent;
 mod auth;
 mod backtest;
 mod backup;
+mod buckets;
 mod calls;
 mod check;
 mod config;

@@ -1,6 +1,7 @@
 //! `trailwatch serve`: opens everything in order, listens, and closes everything in the opposite order.
 
 use crate::auth::Auth;
+use crate::buckets::ConfiguredBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::keys::AccessKey;
@@ -107,6 +108,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             group_filters: Arc::default(),
             queries: Arc::default(),
             rules: Arc::default(),
+            buckets: Arc::new(ConfiguredBuckets::new(&config, Arc::clone(&clock))),
         },
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,

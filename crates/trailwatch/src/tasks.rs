@@ -1,5 +1,6 @@
 //! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, log
-//! anomalies, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays no other.
+//! anomalies, exports, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays
+//! no other.
 
 use crate::firehose::HttpFirehose;
 use crate::server::Server;
@@ -42,6 +43,7 @@ impl Tasks {
         tasks.spawn("subscriptions", subscriptions(Arc::clone(&server), stopped.clone()));
         tasks.spawn("scheduled queries", scheduled_queries(Arc::clone(&server), stopped.clone()));
         tasks.spawn("log anomalies", log_anomalies(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -159,6 +161,17 @@ async fn log_anomalies(server: Arc<Server>, mut stopped: Stopped) {
             // What a round has not noted is looked at again after the next start.
             _ = stopped.wait_for(|&stop| stop) => return,
             () = watch::logs::evaluate_anomalies(&server.watch) => {}
+        }
+    }
+}
+
+async fn exports(server: Arc<Server>, mut stopped: Stopped) {
+    while next_tick(&server, &mut stopped, SECOND).await {
+        // What still runs at the end is cut off, and runs again after the next start.
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|&stop| stop) => return,
+            () = watch::logs::run_due_exports(&server.watch) => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 //! imports `trail`.
 
 pub mod alarms;
+pub mod buckets;
 pub mod cloudwatch;
 mod dimensions;
 mod entity;
@@ -49,6 +50,8 @@ pub struct Watch {
     pub queries: Arc<logs::Queries>,
     /// How the events of log groups are shown, asked for lately.
     pub rules: Arc<logs::RulesOfGroups>,
+    /// Where objects are written to.
+    pub buckets: Arc<dyn buckets::Buckets>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

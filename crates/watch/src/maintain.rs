@@ -1,10 +1,10 @@
-//! What the clock does to this plane's records: retention, deleted groups, old alarm history, old queries, subscriptions and
-//! dead letters.
+//! What the clock does to this plane's records: retention, deleted groups, old alarm history, old queries, old export tasks,
+//! subscriptions and dead letters.
 
 use crate::Watch;
 use crate::logs::{KeptLogs, forget_deleted_logs, kept_logs};
 use model::limits::{
-    ALARM_HISTORY_MS, DEAD_LETTERS_MAX, DEAD_LETTERS_MS, METRIC_RETENTION_MS, QUERY_ANSWERS_BYTES_MAX,
+    ALARM_HISTORY_MS, DEAD_LETTERS_MAX, DEAD_LETTERS_MS, EXPORT_TASKS_MS, METRIC_RETENTION_MS, QUERY_ANSWERS_BYTES_MAX,
     QUERY_ANSWERS_MS, SCHEDULED_RUNS_MS,
 };
 use store::Retention;
@@ -20,6 +20,9 @@ pub async fn maintain(watch: &Watch) {
     }
     if let Err(error) = maintain_queries(watch).await {
         tracing::warn!(%error, "forget old queries");
+    }
+    if let Err(error) = watch.catalog.expire_export_tasks(watch.clock.now() - EXPORT_TASKS_MS).await {
+        tracing::warn!(%error, "forget old export tasks");
     }
     if let Err(error) = maintain_notifications(watch).await {
         tracing::warn!(%error, "forget old subscriptions and dead letters");

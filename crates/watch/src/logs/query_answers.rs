@@ -72,6 +72,35 @@ pub(super) fn encode(answer: Answer) -> Result<String, String> {
     Ok(STANDARD.encode(compressed.finish().map_err(|error| error.to_string())?))
 }
 
+/// A query that has ended as JSON, of the shape that GetQueryResults answers, all rows in one. It takes long where the answer is
+/// large.
+pub(super) fn json(stored: Stored) -> Vec<u8> {
+    let shown = stored.statistics.shape();
+    let Answer { columns, rows, pointers } = stored.answer.unwrap_or_default();
+    let field = |name: &str, value: String| serde_json::json!({ "field": name, "value": value });
+    let mut pointers = pointers.into_iter().flatten();
+    let row = |row: Vec<Option<String>>| {
+        let mut fields: Vec<_> =
+            columns.iter().zip(row).filter_map(|(name, value)| Some(field(name, value?))).collect();
+        fields.extend(pointers.next().map(|pointer| field("@ptr", pointer)));
+        fields
+    };
+    let document = serde_json::json!({
+        "queryLanguage": stored.query.language,
+        "results": rows.into_iter().map(row).collect::<Vec<_>>(),
+        "statistics": {
+            "recordsMatched": shown.records_matched,
+            "recordsScanned": shown.records_scanned,
+            "estimatedRecordsSkipped": shown.estimated_records_skipped,
+            "bytesScanned": shown.bytes_scanned,
+            "estimatedBytesSkipped": shown.estimated_bytes_skipped,
+            "logGroupsScanned": shown.log_groups_scanned,
+        },
+        "status": stored.query.status,
+    });
+    document.to_string().into_bytes()
+}
+
 fn decode(text: &str) -> Result<Answer, String> {
     let compressed = STANDARD.decode(text).map_err(|error| error.to_string())?;
     let mut json = Vec::new();

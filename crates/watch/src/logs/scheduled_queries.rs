@@ -1,31 +1,33 @@
 //! Scheduled queries: CreateScheduledQuery and the five calls about what it made.
 //!
 //! A query runs at each time of its schedule over the seconds from `startTimeOffset` to `endTimeOffset` before it, on behalf of the
-//! role that it names. Its answer can go to a lookup table, which is made or replaced. S3 is refused: there is no bucket to write to.
+//! role that it names. Its answer can go to a lookup table, which is made or replaced, and to a bucket, as JSON. Whether the bucket
+//! takes it shows when the query runs. A key to encrypt objects with is refused: no bucket of ours could keep to it.
 
+mod document;
 mod run;
+mod s3;
 mod schedule;
 
 pub use run::run_due;
 
 use super::errors::invalid_token;
 use super::page_token::Fingerprint;
-use super::start_query;
 use crate::Watch;
 use catalog::ScheduledQuery as Row;
+use document::{Document, S3Destination, TableDestination};
 use model::arn::Arn;
 use model::{Caller, Scope, TimeRange, Timestamp};
-use schedule::Schedule;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use wire::ApiError;
 use wire::logs::errors::{CONFLICT_EXCEPTION, RESOURCE_NOT_FOUND_EXCEPTION, VALIDATION_EXCEPTION};
 use wire::logs::{
     CreateScheduledQueryRequest, CreateScheduledQueryResponse, DeleteScheduledQueryRequest,
-    DeleteScheduledQueryResponse, DestinationConfiguration, GetScheduledQueryHistoryRequest,
-    GetScheduledQueryHistoryResponse, GetScheduledQueryRequest, GetScheduledQueryResponse, ListScheduledQueriesRequest,
-    ListScheduledQueriesResponse, LookupTableConfiguration, ScheduledQueryDestination, ScheduledQuerySummary,
-    TriggerHistoryRecord, UpdateScheduledQueryRequest, UpdateScheduledQueryResponse,
+    DeleteScheduledQueryResponse, GetScheduledQueryHistoryRequest, GetScheduledQueryHistoryResponse,
+    GetScheduledQueryRequest, GetScheduledQueryResponse, ListScheduledQueriesRequest, ListScheduledQueriesResponse,
+    ScheduledQueryDestination, ScheduledQuerySummary, TriggerHistoryRecord, UpdateScheduledQueryRequest,
+    UpdateScheduledQueryResponse,
 };
 
 /// Page sizes when the request names none.
@@ -33,36 +35,15 @@ const QUERIES: usize = 50;
 const RUNS: usize = 50;
 /// Seconds before a run that its query begins at, when the request does not say.
 const START_OFFSET_SECS: i64 = 3600;
-
-/// What the client put.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Document {
-    description: Option<String>,
-    language: String,
-    expression: String,
-    log_groups: Vec<String>,
-    schedule: String,
-    time_zone: Option<String>,
-    start_offset_secs: Option<i64>,
-    end_offset_secs: Option<i64>,
-    lookup_table: Option<TableDestination>,
-    starts_ms: Option<i64>,
-    ends_ms: Option<i64>,
-    role: String,
-}
-
-/// The lookup table that answers go to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct TableDestination {
-    name: String,
-    role: String,
-    description: Option<String>,
-    kms_key_id: Option<String>,
-}
+/// Kinds of destinations.
+const TABLE: &str = "LOOKUP_TABLE";
+const BUCKET: &str = "S3";
 
 /// Where an answer went.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Delivered {
+    /// `S3` or `LOOKUP_TABLE`; runs of old have gone to tables only, and do not say so.
+    kind: Option<String>,
     destination: String,
     status: String,
     processed: Option<String>,
@@ -86,65 +67,6 @@ fn read(row: &Row) -> Result<Document, ApiError> {
         .map_err(|error| store::Error::Bug(format!("read a scheduled query: {error}")).into())
 }
 
-impl Document {
-    fn text(&self) -> Result<String, ApiError> {
-        serde_json::to_string(self)
-            .map_err(|error| store::Error::Bug(format!("write a scheduled query: {error}")).into())
-    }
-
-    /// Refuses what could never run.
-    async fn check(&self) -> Result<Schedule, ApiError> {
-        let schedule = Schedule::parse(&self.schedule, self.time_zone.as_deref());
-        let schedule = schedule.map_err(|reason| refused(format!("Invalid schedule expression: {reason}")))?;
-        let query = start_query::parse(&self.language, &self.expression).await;
-        let query = query.map_err(|error| refused(format!("Invalid query: {}", error.message())))?;
-        if self.log_groups.is_empty() && query.source.is_none() {
-            return Err(refused("At least one log group must be specified."));
-        }
-        let (start, end) = (self.start_offset_secs.unwrap_or(START_OFFSET_SECS), self.end_offset_secs.unwrap_or(0));
-        if end < 0 || start <= end {
-            return Err(refused("startTimeOffset must be greater than endTimeOffset, which must not be negative."));
-        }
-        if matches!((self.starts_ms, self.ends_ms), (Some(starts), Some(ends)) if starts >= ends) {
-            return Err(refused("scheduleStartTime must be before scheduleEndTime."));
-        }
-        Ok(schedule)
-    }
-
-    /// The first time after `at` that it runs.
-    fn next(&self, schedule: &Schedule, at: Timestamp) -> Option<Timestamp> {
-        let at = self.starts_ms.map_or(at, |starts| at.max(Timestamp(starts) - 1));
-        schedule.first_after(at).filter(|next| self.ends_ms.is_none_or(|ends| next.0 <= ends))
-    }
-
-    fn destinations(&self) -> Option<DestinationConfiguration> {
-        let table = self.lookup_table.clone()?;
-        Some(DestinationConfiguration {
-            s3_configuration: None,
-            lookup_table_configuration: Some(LookupTableConfiguration {
-                table_name: table.name,
-                role_arn: table.role,
-                description: table.description,
-                kms_key_id: table.kms_key_id,
-                tags: None,
-            }),
-        })
-    }
-}
-
-fn table_destination(given: Option<DestinationConfiguration>) -> Result<Option<TableDestination>, ApiError> {
-    let Some(given) = given else { return Ok(None) };
-    if given.s3_configuration.is_some() {
-        return Err(refused("s3Configuration is not supported: Trailwatch keeps no buckets"));
-    }
-    Ok(given.lookup_table_configuration.map(|table| TableDestination {
-        name: table.table_name,
-        role: table.role_arn,
-        description: table.description,
-        kms_key_id: table.kms_key_id,
-    }))
-}
-
 pub(super) async fn create_scheduled_query(
     watch: &Watch,
     caller: &Caller,
@@ -159,11 +81,13 @@ pub(super) async fn create_scheduled_query(
         time_zone: input.timezone,
         start_offset_secs: input.start_time_offset,
         end_offset_secs: input.end_time_offset,
-        lookup_table: table_destination(input.destination_configuration)?,
+        lookup_table: None,
+        s3: None,
         starts_ms: input.schedule_start_time,
         ends_ms: input.schedule_end_time,
         role: input.execution_role_arn,
     };
+    let document = document.deliver_to(input.destination_configuration)?;
     let schedule = document.check().await?;
     let now = watch.clock.now();
     let state = input.state.unwrap_or_else(|| "ENABLED".into());
@@ -216,11 +140,13 @@ pub(super) async fn update_scheduled_query(
         time_zone: input.timezone,
         start_offset_secs: input.start_time_offset,
         end_offset_secs: input.end_time_offset,
-        lookup_table: table_destination(input.destination_configuration)?,
+        lookup_table: None,
+        s3: None,
         starts_ms: input.schedule_start_time,
         ends_ms: input.schedule_end_time,
         role: input.execution_role_arn,
     };
+    let document = document.deliver_to(input.destination_configuration)?;
     let schedule = document.check().await?;
     let now = watch.clock.now();
     row.state = input.state.unwrap_or(row.state);
@@ -371,7 +297,7 @@ fn record(run: catalog::ScheduledRun) -> Result<TriggerHistoryRecord, ApiError> 
     let delivered: Vec<Delivered> = serde_json::from_str(&run.destinations)
         .map_err(|error| store::Error::Bug(format!("read a run of a scheduled query: {error}")))?;
     let destination = |delivered: Delivered| ScheduledQueryDestination {
-        destination_type: Some("LOOKUP_TABLE".into()),
+        destination_type: Some(delivered.kind.unwrap_or_else(|| TABLE.into())),
         destination_identifier: Some(delivered.destination),
         status: Some(delivered.status),
         processed_identifier: delivered.processed,

@@ -3,6 +3,7 @@
 mod account_policies;
 mod anomalies;
 mod events;
+mod export;
 mod groups;
 mod indexes;
 mod kms_keys;

@@ -4,10 +4,12 @@ use catalog::Catalog;
 use model::clock::{CountingIds, ManualClock};
 use model::{Caller, Scope, Timestamp};
 use serde_json::Value;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use store::{Options, Store};
 use tempfile::TempDir;
 use watch::Watch;
+use watch::buckets::{BucketError, Buckets};
 use watch::notify::{Notify, Settings};
 use wire::{Call, Operation, Protocol};
 
@@ -18,8 +20,60 @@ pub const NOW: i64 = 1_772_323_200_000;
 pub struct Plane {
     pub watch: Watch,
     pub clock: Arc<ManualClock>,
+    pub buckets: Arc<MemoryBuckets>,
     operations: Vec<Operation<Watch>>,
     dir: TempDir,
+}
+
+/// Buckets `logs`, which takes objects until it is closed, and `closed`, which takes none.
+#[derive(Debug, Default)]
+pub struct MemoryBuckets(Mutex<Objects>);
+
+#[derive(Debug, Default)]
+struct Objects {
+    taken: BTreeMap<String, Vec<u8>>,
+    /// Objects that are still taken; `None` for any number.
+    left: Option<usize>,
+}
+
+impl MemoryBuckets {
+    /// Keys of the objects of `logs`.
+    pub fn keys(&self) -> Vec<String> {
+        self.0.lock().unwrap().taken.keys().cloned().collect()
+    }
+
+    /// The object of this key.
+    pub fn object(&self, key: &str) -> Vec<u8> {
+        self.0.lock().unwrap().taken[key].clone()
+    }
+
+    /// Takes so many objects more, and then none.
+    pub fn close_after(&self, objects: usize) {
+        self.0.lock().unwrap().left = Some(objects);
+    }
+
+    /// Takes objects again.
+    pub fn open(&self) {
+        self.0.lock().unwrap().left = None;
+    }
+}
+
+impl Buckets for MemoryBuckets {
+    fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), BucketError> {
+        match bucket {
+            "logs" => {
+                let mut objects = self.0.lock().unwrap();
+                if objects.left == Some(0) {
+                    return Err(BucketError::Unreachable("closed".into()));
+                }
+                objects.left = objects.left.map(|left| left - 1);
+                objects.taken.insert(key.to_owned(), body);
+                Ok(())
+            }
+            "closed" => Err(BucketError::AccessDenied),
+            _ => Err(BucketError::NoSuchBucket),
+        }
+    }
 }
 
 /// Code and message of a refused call.
@@ -41,6 +95,7 @@ impl Plane {
 
     async fn on(dir: TempDir, catalog: Catalog, operations: Vec<Operation<Watch>>, settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp(NOW)));
+        let buckets = Arc::new(MemoryBuckets::default());
         let options = Options { dir: dir.path().to_owned(), ..Options::default() };
         let watch = Watch {
             store: Store::open(options, clock.clone()).await.unwrap(),
@@ -54,8 +109,9 @@ impl Plane {
             group_filters: Arc::default(),
             queries: Arc::default(),
             rules: Arc::default(),
+            buckets: buckets.clone(),
         };
-        Self { watch, clock, operations, dir }
+        Self { watch, clock, buckets, operations, dir }
     }
 
     /// What a crash and a start leave of the catalog.

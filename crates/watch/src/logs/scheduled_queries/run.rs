@@ -1,7 +1,7 @@
 //! Runs the scheduled queries that are due, and takes their answers where they belong.
 
 use super::schedule::Schedule;
-use super::{Delivered, Document, START_OFFSET_SECS, TableDestination, read};
+use super::{Delivered, Document, START_OFFSET_SECS, TABLE, TableDestination, read, s3};
 use crate::Watch;
 use crate::logs::identifiers::group_name;
 use crate::logs::lookup_tables;
@@ -128,6 +128,9 @@ async fn outcome(watch: &Watch, scope: &Scope, document: &Document, at: Timestam
     if let (Some(answer), Some(table), "Complete") = (&ended.answer, &document.lookup_table, status) {
         delivered.push(deliver(watch, scope, table, answer).await);
     }
+    if let (Some(_), Some(bucket), "Complete") = (&ended.answer, &document.s3, status) {
+        delivered.push(s3::deliver(watch, bucket, ended).await);
+    }
     Outcome { query_id, status: status.into(), error: None, delivered }
 }
 
@@ -137,10 +140,15 @@ async fn deliver(watch: &Watch, scope: &Scope, table: &TableDestination, answer:
     let made =
         lookup_tables::replace(watch, scope, &table.name, table.description.clone(), table.kms_key_id.clone(), &body);
     match made.await {
-        Ok(arn) => {
-            Delivered { destination: table.name.clone(), status: "COMPLETE".into(), processed: Some(arn), error: None }
-        }
+        Ok(arn) => Delivered {
+            kind: Some(TABLE.into()),
+            destination: table.name.clone(),
+            status: "COMPLETE".into(),
+            processed: Some(arn),
+            error: None,
+        },
         Err(error) => Delivered {
+            kind: Some(TABLE.into()),
             destination: table.name.clone(),
             status: if error.status() < 500 { "CLIENT_ERROR" } else { "FAILED" }.into(),
             processed: None,
