@@ -35,7 +35,7 @@ pub(super) struct Statistics {
 impl Statistics {
     /// As the API shows it.
     pub(super) fn shape(&self) -> QueryStatistics {
-        let average = if self.scanned > 0 { self.bytes / self.scanned } else { 0 };
+        let average = self.bytes.checked_div(self.scanned).unwrap_or(0);
         QueryStatistics {
             records_matched: Some(self.matched as f64),
             records_scanned: Some(self.scanned as f64),
