@@ -154,7 +154,7 @@ fn few_events_are_no_surge() {
         assert_eq!(said(&service.evaluate(window)), []);
     }
     let mut window = Window::new(120 * MINUTE);
-    (0..21).for_each(|_| window.add("INFO heartbeat", 0));
+    (0..31).for_each(|_| window.add("INFO heartbeat", 0));
     assert_eq!(service.evaluate(window).len(), 1);
 }
 
