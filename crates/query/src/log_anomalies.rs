@@ -11,8 +11,9 @@
 //! - A **value** is new when its token had few values, all of them often. Of numbers only the status codes of HTTP are looked at.
 //!   LOW, and MEDIUM when it is a status or a word of an error.
 //!
-//! Windows without any event are left out: they say nothing of patterns. Of logs with more patterns than a model keeps, new patterns
-//! are not reported any more. Everything is a function of the lines, their times and their windows.
+//! Windows without any event are left out: they say nothing of patterns. Where new patterns keep appearing (access logs, free text)
+//! only those from WARN on are reported, and none any more of logs with more patterns than a model keeps. Everything is a function
+//! of the lines, their times and their windows.
 
 mod history;
 mod learned;

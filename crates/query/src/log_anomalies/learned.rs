@@ -10,6 +10,8 @@ use std::collections::HashMap;
 /// Times the median from which on a surge is HIGH, and MEDIUM.
 const HIGH_RATIO: f64 = 5.0;
 const MEDIUM_RATIO: f64 = 3.0;
+/// When patterns appeared in so many of the last 32 windows, one more is no news, unless it is a warning or worse.
+const APPEARANCES_USUAL: u32 = 6;
 /// New values that a description names.
 const VALUES_NAMED: usize = 3;
 
@@ -24,6 +26,8 @@ pub struct Model {
     windows: u64,
     /// There were more patterns than are kept: one that is not known may have been there.
     is_full: bool,
+    /// A bit for each of the last windows, latest lowest: whether patterns appeared in it.
+    appeared: u32,
 }
 
 /// A pattern that is known: by a line of it, because patterns change as more is learned.
@@ -59,7 +63,7 @@ struct Seen<'a> {
 
 impl Default for Model {
     fn default() -> Self {
-        Self { miner: Miner::new(LIMITS), known: Vec::new(), begun_ms: None, windows: 0, is_full: false }
+        Self { miner: Miner::new(LIMITS), known: Vec::new(), begun_ms: None, windows: 0, is_full: false, appeared: 0 }
     }
 }
 
@@ -93,7 +97,9 @@ impl Model {
         }
         let known = self.known_by_place(&now);
         let mut findings = Vec::new();
+        let mut has_new = false;
         for (seen, known) in seen.iter().zip(known) {
+            has_new |= known.is_none() && seen.count > 0;
             let Some(mut known) = known.or_else(|| self.appeared(seen, before.as_ref(), start_ms)) else { continue };
             let usual = before.as_ref().and_then(|_| known.history.usual(start_ms));
             if let Some(before) = before.as_ref().filter(|_| seen.count > 0) {
@@ -103,6 +109,8 @@ impl Model {
             self.known.push(known);
         }
         self.is_full |= now.list().len() > LIMITS.shapes / 2;
+        // In the first window every pattern is new.
+        self.appeared = self.appeared << 1 | u32::from(has_new && self.windows > 0);
         self.begun_ms.get_or_insert(start_ms);
         self.windows += 1;
         findings.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.pattern_id.cmp(&b.pattern_id)));
@@ -133,8 +141,9 @@ impl Model {
     /// A pattern that was not there before.
     fn appeared(&self, seen: &Seen, before: Option<&Before>, at_ms: i64) -> Option<Known> {
         let line = seen.samples.first()?.line.clone();
-        let is_new =
-            before.is_some_and(|before| !self.is_full && is_telling(seen.pattern) && !is_like(seen, &before.patterns));
+        let is_usual = self.appeared.count_ones() >= APPEARANCES_USUAL && seen.pattern.severity > Severity::Warning;
+        let is_news = !self.is_full && !is_usual && is_telling(seen.pattern);
+        let is_new = is_news && before.is_some_and(|before| !is_like(seen, &before.patterns));
         let novelty = is_new.then(|| Novelty { since_ms: at_ms, id: seen.pattern.id.clone() });
         Some(Known { line, history: History::default(), novelty })
     }

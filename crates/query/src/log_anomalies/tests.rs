@@ -154,7 +154,7 @@ fn few_events_are_no_surge() {
         assert_eq!(said(&service.evaluate(window)), []);
     }
     let mut window = Window::new(120 * MINUTE);
-    (0..21).for_each(|_| window.add("INFO heartbeat", 0));
+    (0..31).for_each(|_| window.add("INFO heartbeat", 0));
     assert_eq!(service.evaluate(window).len(), 1);
 }
 
@@ -216,4 +216,27 @@ fn what_never_repeats_is_bounded_and_soon_no_news() {
         sizes.push(serde_json::to_string(&service.model).unwrap().len());
     }
     assert!(sizes.iter().all(|size| *size < 2 << 20), "{sizes:?}");
+}
+
+#[test]
+fn where_patterns_keep_appearing_only_warnings_are_news() {
+    let mut service = Service::new(5 * MINUTE);
+    for round in 0..40 {
+        let mut window = service.window();
+        let mut word =
+            |length: usize| -> String { (0..length).map(|_| char::from(b'a' + service.random(26) as u8)).collect() };
+        let words: Vec<String> = (0..4 + round % 9).map(|at| word(3 + at)).collect();
+        window.add(&words.join(" "), 1);
+        let findings = service.evaluate(window);
+        assert!(round < 12 || findings.is_empty(), "{round}: {:?}", said(&findings));
+    }
+    let mut window = service.window();
+    window.add("INFO configuration was read", 1);
+    window.add("WARN nearly out of memory", 1);
+    let description = "New log pattern: WARN nearly out of memory";
+    assert_eq!(said(&service.evaluate(window)), [(Kind::NewPattern, Priority::Medium, 1, description)]);
+    service.steady(service.now_ms + 4 * HOUR);
+    let mut window = service.window();
+    window.add("INFO configuration was loaded again", 1);
+    assert_eq!(service.evaluate(window).len(), 1, "they have stopped to appear");
 }
