@@ -90,7 +90,9 @@ fn labelled(text: &str) -> anyhow::Result<Labelled> {
 
 fn mined(lines: &[String]) -> Miner {
     let mut miner = Miner::new(Limits::default());
-    lines.iter().for_each(|line| miner.add(line, 0, 1));
+    for line in lines {
+        miner.add(line, 0, 1);
+    }
     miner
 }
 
@@ -111,7 +113,9 @@ fn speed(lines: &[String]) -> anyhow::Result<(f64, f64)> {
     let begun = cpu_seconds()?;
     let mut miner = Miner::new(Limits::default());
     for _ in 0..REPEATS {
-        lines.iter().for_each(|line| miner.add(black_box(line), 0, 1));
+        for line in lines {
+            miner.add(black_box(line), 0, 1);
+        }
     }
     let seconds = (cpu_seconds()? - begun) / REPEATS as f64 * 1e6;
     let bytes: usize = lines.iter().map(String::len).sum();
