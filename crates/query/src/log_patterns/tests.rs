@@ -71,7 +71,9 @@ fn a_long_line_has_a_rest() {
     let limits = Limits { line_bytes: 10, words: 3, ..Limits::default() };
     let mut miner = Miner::new(limits);
     let lines = ["a b c d e f", "abcdefgh ijklmnop qr", "abcdefghijklmnopqr"];
-    lines.iter().for_each(|line| miner.add(line, 0, 1));
+    for line in lines {
+        miner.add(line, 0, 1);
+    }
     let patterns = miner.patterns();
     let templates: Vec<&str> =
         lines.iter().map(|line| &*patterns.list()[patterns.template_of(line).expect("known")].template).collect();
@@ -363,7 +365,9 @@ proptest! {
     fn halves_make_the_whole(lines in prop::collection::vec(line(), 0..40), cut in 0_usize..40) {
         let add = |lines: &[String], from: usize| {
             let mut miner = Miner::new(Limits::default());
-            lines.iter().enumerate().for_each(|(at, line)| miner.add(line, (from + at) as i64, 1));
+            lines.iter().enumerate().for_each(|(at, line)| {
+ miner.add(line, (from + at) as i64, 1);
+});
             miner
         };
         let cut = cut.min(lines.len());
@@ -380,7 +384,9 @@ proptest! {
     #[test]
     fn no_text_panics(lines in prop::collection::vec(any::<String>(), 0..8)) {
         let mut miner = Miner::new(Limits { shapes: 3, words: 4, line_bytes: 30, ..Limits::default() });
-        lines.iter().for_each(|line| miner.add(line, 0, 1));
+        lines.iter().for_each(|line| {
+ miner.add(line, 0, 1);
+});
         let patterns = miner.patterns();
         for line in &lines {
             prop_assert!(patterns.template_of(line).is_some());
