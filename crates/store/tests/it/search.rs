@@ -317,7 +317,7 @@ async fn a_slow_condition_holds_up_no_append() {
     });
     tokio::task::spawn_blocking(move || is_asked.recv().unwrap()).await.unwrap();
     store.append(logs(vec![log(1, 1, 2, "quick")])).await.unwrap();
-    assert_eq!(store.health().next_log_sequence, 2);
+    assert_eq!(store.health().next_log_sequence, 3);
     go.send(()).unwrap();
     assert_eq!(searching.await.unwrap(), 1, "what came after its beginning is not its concern");
 }
