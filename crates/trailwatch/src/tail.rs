@@ -102,8 +102,8 @@ fn show(update: &Value, as_json: bool) -> bool {
             false => writeln!(out, "{time} {} {}", text("logStreamName"), text("message")),
         }
     };
-    let events = update["sessionResults"].as_array().into_iter().flatten();
-    let printed = events.map(&mut print).collect::<std::io::Result<()>>();
+    let mut events = update["sessionResults"].as_array().into_iter().flatten();
+    let printed = events.try_for_each(&mut print);
     if update["sessionMetadata"]["sampled"] == true {
         eprintln!("trailwatch: too much to show: this is a sample");
     }
