@@ -1,13 +1,15 @@
 """Live tail with boto3 and the aws cli: what arrives while a session is open, as AWS frames it."""
 
+import json
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 from test_logs import code_of, make, now_ms
-from trailwatch import wait_until
+from trailwatch import Paths, run, wait_until
 
 
 def tailing(server):
@@ -181,3 +183,32 @@ def test_the_cli_tails(server, logs):
     finally:
         tail.send_signal(signal.SIGINT)
         tail.wait(30)
+
+
+def test_our_own_command_tails(server, logs):
+    names = make(logs, "/tail/own", "web-1", "db-1")
+    arguments = [Paths.server(), "tail", "/tail/own", "--filter", "hello", "--stream-prefix", "web-", "--json"]
+    tail = subprocess.Popen(
+        [str(argument) for argument in arguments], stdout=subprocess.PIPE, text=True, env=server.environment()
+    )
+    lines = []
+    threading.Thread(target=lambda: lines.extend(iter(tail.stdout.readline, "")), daemon=True).start()
+    try:
+        put(logs, {**names, "logStreamName": "db-1"}, "hello from elsewhere")
+        sent = 0
+
+        def is_shown():
+            nonlocal sent
+            sent += 1
+            put(logs, names, f"hello {sent}", "something else")
+            time.sleep(0.5)
+            return lines
+
+        wait_until(is_shown, 60, "trailwatch tail shows an event")
+        event = json.loads(lines[0])
+        assert event["message"].startswith("hello ") and event["logStreamName"] == "web-1"
+    finally:
+        tail.kill()
+        tail.wait(30)
+    unknown = run([Paths.server(), "tail", "/tail/nowhere"], env=server.environment())
+    assert unknown.returncode == 1 and "there is no log group /tail/nowhere" in unknown.stderr

@@ -23,7 +23,8 @@ pub(super) async fn get_query_results(
     if let Some(running) = watch.queries.running(&caller.scope, id) {
         let language = running.query.language.clone();
         let key = encryption_key(watch, &caller.scope, &running.query).await?;
-        let so_far = tokio::task::spawn_blocking(move || (running.status(), running.so_far())).await;
+        let now = watch.clock.now();
+        let so_far = tokio::task::spawn_blocking(move || (running.status(), running.so_far(now))).await;
         let (status, (answer, statistics)) =
             so_far.map_err(|error| store::Error::Bug(format!("look at a query: {error}")))?;
         let rows = answer.map_or(Vec::new(), |answer| page(answer, 0, QUERY_ROWS).0);

@@ -10,7 +10,7 @@ use super::start_query::sourced;
 use crate::Watch;
 use catalog::{LogGroup, LogQuery, LogQueryEnd};
 use model::limits::{QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX};
-use model::{Scope, TimeRange};
+use model::{Scope, TimeRange, Timestamp};
 use query::insights::ast::Query;
 use query::insights::scan::{self, Looked, Progress, ScanError, Target, Transforming};
 use query::insights::{Answer, Context, LookupTable, Plan};
@@ -22,6 +22,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use wire::ApiError;
 use wire::logs::errors::LIMIT_EXCEEDED_EXCEPTION;
+
+/// What a query has found so far is looked at so often, milliseconds.
+const PARTIAL_MS: i64 = 250;
 
 /// The queries that run or wait.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub(super) struct Running {
     has_begun: AtomicBool,
     /// Set when it begins.
     plan: OnceLock<Arc<Plan>>,
+    /// What clients were shown last, and when.
+    shown: Mutex<Option<(Timestamp, Option<Answer>, Statistics)>>,
 }
 
 impl Running {
@@ -60,12 +65,24 @@ impl Running {
         self.progress.cancel();
     }
 
-    /// What it has found and looked at so far. Waits for a part in work.
-    pub(super) fn so_far(&self) -> (Option<Answer>, Statistics) {
-        // An answer that cannot be made yet is shown as none.
-        let answer = self.plan.get().and_then(|plan| self.progress.partial(plan).ok());
-        let rows = answer.as_ref().map_or(0, |answer| answer.rows.len());
-        (answer, self.statistics(rows))
+    /// What it has found and looked at so far. Waits for a part in work, and copies what was found, so clients that ask again soon
+    /// are shown the same.
+    pub(super) fn so_far(&self, now: Timestamp) -> (Option<Answer>, Statistics) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, answer, statistics)) = &*shown
+            && now - *at < PARTIAL_MS
+        {
+            return (answer.clone(), *statistics);
+        }
+        let answer = self.found();
+        let statistics = self.statistics(answer.as_ref().map_or(0, |answer| answer.rows.len()));
+        *shown = Some((now, answer.clone(), statistics));
+        (answer, statistics)
+    }
+
+    /// What it has found; an answer that cannot be made yet is none.
+    fn found(&self) -> Option<Answer> {
+        self.plan.get().and_then(|plan| self.progress.partial(plan).ok())
     }
 
     fn statistics(&self, rows: usize) -> Statistics {
@@ -123,6 +140,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
         progress: Progress::default(),
         has_begun: AtomicBool::new(false),
         plan: OnceLock::new(),
+        shown: Mutex::default(),
     });
     {
         let mut all = watch.queries.lock();
@@ -147,7 +165,7 @@ async fn run(watch: Watch, running: Arc<Running>, asked: Asked) {
     running.cancel();
     let (status, answer) = match ended {
         Ok(Ok(answer)) => ("Complete", Some(answer)),
-        Ok(Err(Ended::Cancelled)) => ("Cancelled", running.so_far().0),
+        Ok(Err(Ended::Cancelled)) => ("Cancelled", running.found()),
         Ok(Err(Ended::Failed(error))) => {
             tracing::warn!(query = running.query.id, %error, "a query of Logs Insights failed");
             ("Failed", None)
