@@ -63,7 +63,7 @@ def test_a_detector_goes_with_its_group(logs):
         ({"logGroupArnList": []}, "InvalidParameterException"),
         ({"logGroupArnList": ["arn:aws:logs:us-east-1:123456789012:log-group:/absent"]}, "ResourceNotFoundException"),
         ({"filterPattern": "{ $.a = "}, "InvalidParameterException"),
-        ({"anomalyVisibilityTime": 6}, "InvalidParameterException"),
+        ({"anomalyVisibilityTime": 91}, "InvalidParameterException"),
         ({"evaluationFrequency": "TWO_MIN"}, "InvalidParameterException"),
     ],
 )
