@@ -1,6 +1,7 @@
 //! GetLogRecord: one event with all of its fields, by the `@ptr` of a query's row.
 
 use super::errors::{invalid, resource_not_found};
+use super::masking::mask_for;
 use crate::Watch;
 use model::{Caller, TimeRange};
 use query::insights::scan::Pointer;
@@ -38,6 +39,8 @@ pub(super) async fn get_log_record(
     };
     watch.store.scan_logs(scan, &mut visit).await?;
     let (stream, ingestion_time, message) = found.ok_or_else(resource_not_found)?;
+    let mask = mask_for(watch, caller, &group, input.unmask).await?;
+    let message = mask.map_or(message.clone(), |mask| mask.mask(ingestion_time, &message).into_owned());
     let names = watch.catalog.log_stream_names(group.id, &[stream]).await?;
     let stream = names.get(&stream).ok_or_else(resource_not_found)?;
     let mut record: BTreeMap<String, String> = log_fields::fields(&message).into_iter().collect();

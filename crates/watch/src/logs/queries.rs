@@ -204,6 +204,9 @@ impl<E: std::error::Error> From<E> for Ended {
 async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<Answer, Ended> {
     // The semaphore is never closed.
     let _turn = Arc::clone(&watch.queries.turns).acquire_owned().await.ok();
+    if running.progress.is_cancelled() {
+        return Err(Ended::Cancelled);
+    }
     running.has_begun.store(true, Ordering::Relaxed);
     let mut subqueries = Vec::new();
     for inner in Plan::subqueries(&asked.query) {
