@@ -5,6 +5,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from trailwatch import wait_until
 
 ARN = "arn:aws:dataprotection::aws:data-identifier/"
 
@@ -105,3 +106,26 @@ def test_a_transformer_is_tested_and_kept(logs):
     with pytest.raises(ClientError) as raised:
         logs.put_transformer(logGroupIdentifier=group, transformerConfig=config[1:])
     assert raised.value.response["Error"]["Message"] == "The first processor of a transformer must be a parser"
+
+
+def test_queries_show_what_may_be_seen(logs):
+    group = make(logs, "/protect/asked")
+    logs.put_data_protection_policy(logGroupIdentifier=group, policyDocument=policy("EmailAddress"))
+    put(logs, group, '{"mail":"jo@example.com"}')
+    now = int(time.time())
+
+    def ask(text):
+        query = logs.start_query(logGroupName=group, startTime=now - 3600, endTime=now + 60, queryString=text)["queryId"]
+
+        def ended():
+            results = logs.get_query_results(queryId=query)
+            return results if results["status"] == "Complete" else None
+
+        (row,) = wait_until(ended, 60, "the query ends")["results"]
+        return {cell["field"]: cell["value"] for cell in row}
+
+    row = ask("fields @message, mail")
+    assert (row["@message"], row["mail"]) == ('{"mail":"**************"}', "**************")
+    record = logs.get_log_record(logRecordPointer=row["@ptr"])["logRecord"]
+    assert (record["@message"], record["mail"]) == ('{"mail":"**************"}', "**************")
+    assert logs.get_log_record(logRecordPointer=row["@ptr"], unmask=True)["logRecord"]["mail"] == "jo@example.com"
