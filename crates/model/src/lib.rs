@@ -1,6 +1,7 @@
 //! The nouns of Trailwatch: records, ids, ARNs, time ranges, limits, clock and error kinds; no IO, no async.
 
 pub mod arn;
+pub mod buckets;
 pub mod caller;
 pub mod clock;
 pub mod datapoint;

@@ -13,6 +13,7 @@ pub mod sts;
 use audit::DataAudit;
 use catalog::Catalog;
 use log_delivery::LogDelivery;
+use model::buckets::{Buckets, NoBuckets};
 use model::{Clock, Ids};
 use std::sync::Arc;
 use store::Store;
@@ -31,6 +32,8 @@ pub struct Trail {
     pub ids: Arc<dyn Ids>,
     /// Limits and leniency.
     pub settings: Settings,
+    /// Where trails deliver to; none at first.
+    pub buckets: Arc<dyn Buckets>,
     /// Which data events trails ask for; refreshed by every operation that changes a trail.
     pub data_audit: DataAudit,
     /// Which audit events trails want in log groups; refreshed likewise.
@@ -67,8 +70,9 @@ impl Trail {
         settings: Settings,
     ) -> Result<Self, catalog::Error> {
         let (data_audit, log_delivery) = (DataAudit::default(), LogDelivery::default());
-        let trail =
-            Self { store, catalog, clock, ids, settings, data_audit, log_delivery, import_turn: Arc::default() };
+        let buckets = Arc::new(NoBuckets);
+        let import_turn = Arc::default();
+        let trail = Self { store, catalog, clock, ids, settings, buckets, data_audit, log_delivery, import_turn };
         trail.refresh_trails().await?;
         Ok(trail)
     }

@@ -6,10 +6,10 @@ mod s3;
 use crate::config::Config;
 use folder::Folder;
 use model::Clock;
+use model::buckets::{BucketError, Buckets, is_key};
 use s3::S3;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use watch::buckets::{BucketError, Buckets, is_key};
 
 /// What `[buckets]`, and `[s3]` with its endpoint, name.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use crate::server::Server;
 use crate::{grpc, http, operations, server_log, sql, syslog, tasks};
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
+use model::buckets::Buckets;
 use model::{Clock, Ids};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -93,7 +94,9 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
     catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
     catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
-    let trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
+    let buckets: Arc<dyn Buckets> = Arc::new(ConfiguredBuckets::new(&config, Arc::clone(&clock)));
+    let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
+    trail.buckets = Arc::clone(&buckets);
     Ok(Server {
         auth: Auth::new(&config, key),
         watch: Watch {
@@ -108,7 +111,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             group_filters: Arc::default(),
             queries: Arc::default(),
             rules: Arc::default(),
-            buckets: Arc::new(ConfiguredBuckets::new(&config, Arc::clone(&clock))),
+            buckets,
         },
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,

@@ -2,7 +2,7 @@
 //! imports `trail`.
 
 pub mod alarms;
-pub mod buckets;
+mod buckets;
 pub mod cloudwatch;
 mod dimensions;
 mod entity;
@@ -20,6 +20,7 @@ pub mod syslog;
 pub use maintain::maintain;
 
 use catalog::Catalog;
+use model::buckets::Buckets;
 use model::{Clock, Ids};
 use std::sync::Arc;
 use store::Store;
@@ -51,7 +52,7 @@ pub struct Watch {
     /// How the events of log groups are shown, asked for lately.
     pub rules: Arc<logs::RulesOfGroups>,
     /// Where objects are written to.
-    pub buckets: Arc<dyn buckets::Buckets>,
+    pub buckets: Arc<dyn Buckets>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

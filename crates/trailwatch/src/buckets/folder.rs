@@ -3,11 +3,11 @@
 //! An object is there whole and durable, or not at all: it is written beside its place, synced, renamed, and the folders on its
 //! way are synced as well.
 
+use model::buckets::BucketError;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use watch::buckets::BucketError;
 
 /// What the name of a file begins with that is not whole yet. One that a crash left is written over, or can be deleted.
 const UNFINISHED: &str = ".unfinished-";

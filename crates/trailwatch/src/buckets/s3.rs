@@ -5,12 +5,12 @@
 use crate::config;
 use bytes::Bytes;
 use model::Clock;
+use model::buckets::BucketError;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
-use watch::buckets::BucketError;
 use wire::HttpRequest;
 use wire::sigv4;
 

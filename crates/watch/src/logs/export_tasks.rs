@@ -13,9 +13,10 @@ use super::errors::{invalid, invalid_token};
 use super::identifiers::group;
 use super::page_token::Fingerprint;
 use crate::Watch;
-use crate::buckets::{self, BucketError};
+use crate::buckets;
 use catalog::ExportTask as Row;
 use model::Caller;
+use model::buckets::{BucketError, is_key};
 use wire::ApiError;
 use wire::logs::errors::{
     INVALID_OPERATION_EXCEPTION, LIMIT_EXCEEDED_EXCEPTION, RESOURCE_NOT_FOUND_EXCEPTION, SERVICE_UNAVAILABLE_EXCEPTION,
@@ -48,7 +49,7 @@ pub(super) async fn create_export_task(
     let id = watch.ids.uuid().to_string();
     // No key of the task is longer than this one.
     let longest = part::key(&prefix, &id, &"s".repeat(part::FOLDER_BYTES_MAX), part::NUMBER_MAX);
-    if !buckets::is_key(&longest) {
+    if !is_key(&longest) {
         return Err(invalid("The specified destinationPrefix is not valid."));
     }
     if watch.catalog.has_active_export_task(scope).await? {

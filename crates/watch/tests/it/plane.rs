@@ -1,6 +1,7 @@
 //! A `Watch` on a temporary directory with a clock that stands still, and calls to it as clients make them.
 
 use catalog::Catalog;
+use model::buckets::{BucketError, Buckets};
 use model::clock::{CountingIds, ManualClock};
 use model::{Caller, Scope, Timestamp};
 use serde_json::Value;
@@ -9,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use store::{Options, Store};
 use tempfile::TempDir;
 use watch::Watch;
-use watch::buckets::{BucketError, Buckets};
 use watch::notify::{Notify, Settings};
 use wire::{Call, Operation, Protocol};
 

@@ -7,6 +7,7 @@ use super::{BUCKET, Delivered, S3Destination, refused};
 use crate::Watch;
 use crate::buckets;
 use crate::logs::query_answers::{self, Stored};
+use model::buckets::is_key;
 use wire::ApiError;
 use wire::logs::S3Configuration;
 
@@ -15,7 +16,7 @@ pub(super) fn destination(given: S3Configuration) -> Result<S3Destination, ApiEr
     if given.kms_key_id.is_some() {
         return Err(refused("kmsKeyId of s3Configuration is not supported: Trailwatch does not encrypt objects."));
     }
-    if !place(&given.destination_identifier).is_some_and(|(_, prefix)| buckets::is_key(&key(prefix, &"0".repeat(36)))) {
+    if !place(&given.destination_identifier).is_some_and(|(_, prefix)| is_key(&key(prefix, &"0".repeat(36)))) {
         return Err(refused("destinationIdentifier is not a valid S3 URI."));
     }
     Ok(S3Destination { uri: given.destination_identifier, role: given.role_arn, owner: given.owner_account_id })
