@@ -80,6 +80,11 @@ pub fn metric_stream(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudwatch:{}:{}:metric-stream/{name}", scope.region, scope.account)
 }
 
+/// `arn:aws:cloudwatch:…:dataset/ID`.
+pub fn dataset(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:cloudwatch:{}:{}:dataset/{id}", scope.region, scope.account)
+}
+
 /// `arn:aws:cloudtrail:…:trail/NAME`.
 pub fn trail(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudtrail:{}:{}:trail/{name}", scope.region, scope.account)

@@ -172,6 +172,8 @@ pub const INSIGHT_REPORT_MS_MAX: i64 = 30_000;
 pub const INSIGHT_REPORTS_MAX: usize = 2;
 /// GetInsightRuleReport (our own): most log groups of a rule.
 pub const INSIGHT_REPORT_GROUPS_MAX: usize = 10_000;
+/// CreateResourceMetricsConfiguration: most configurations of an account and region (no AWS source).
+pub const RESOURCE_METRICS_MAX: usize = 10_000;
 /// PutMetricDataQueryDefinition: most definitions of an account and region (its reference).
 pub const METRIC_QUERY_DEFINITIONS_MAX: usize = 1_000;
 /// Alarm history is kept this long, milliseconds (30 days).
