@@ -15,6 +15,8 @@ mod dashboards;
 mod data_protection;
 mod dataset_keys;
 mod deliveries;
+mod delivery_destinations;
+mod delivery_sources;
 mod error;
 mod every_account;
 mod export_tasks;
@@ -43,6 +45,7 @@ mod subscriptions;
 mod tags;
 mod topics;
 mod trails;
+mod vended_deliveries;
 
 pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
 pub use alarm_configuration::{
@@ -55,6 +58,8 @@ pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStor
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
+pub use delivery_destinations::DeliveryDestination;
+pub use delivery_sources::{DeliveryEndDeleted, DeliverySource, DeliverySourcePut};
 pub use error::Error;
 pub use export_tasks::ExportTask;
 pub use index_policies::IndexPolicy;
@@ -85,6 +90,9 @@ pub use subscription_filters::{SubscriptionDefinition, SubscriptionFilter, Subsc
 pub use subscriptions::{Subscription, SubscriptionCounts};
 pub use topics::Topic;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
+pub use vended_deliveries::{
+    VendedDelivery, VendedDeliveryConfiguration, VendedDeliveryCreated, VendedDeliveryObjects,
+};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqliteConnection, SqlitePool};

@@ -50,6 +50,21 @@ pub fn log_destination(scope: &Scope, name: &str) -> String {
     format!("arn:aws:logs:{}:{}:destination:{name}", scope.region, scope.account)
 }
 
+/// `arn:aws:logs:…:delivery-source:NAME`.
+pub fn delivery_source(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:logs:{}:{}:delivery-source:{name}", scope.region, scope.account)
+}
+
+/// `arn:aws:logs:…:delivery-destination:NAME`.
+pub fn delivery_destination(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:logs:{}:{}:delivery-destination:{name}", scope.region, scope.account)
+}
+
+/// `arn:aws:logs:…:delivery:ID`.
+pub fn delivery(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:logs:{}:{}:delivery:{id}", scope.region, scope.account)
+}
+
 /// `arn:aws:cloudwatch:…:alarm:NAME`.
 pub fn alarm(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", scope.region, scope.account)

@@ -68,7 +68,9 @@ pub(super) async fn create_delivery(
     };
     let own = delivery(scope, &new.id);
     match watch.catalog.create_vended_delivery(scope, &new, &own, &tags, DELIVERIES_OF_LOGS_MAX).await? {
-        VendedDeliveryCreated::Created => Ok(CreateDeliveryResponse { delivery: Some(shape(watch, scope, new).await?) }),
+        VendedDeliveryCreated::Created => {
+            Ok(CreateDeliveryResponse { delivery: Some(shape(watch, scope, new).await?) })
+        }
         VendedDeliveryCreated::Exists => Err(conflict(format!(
             "A delivery from the delivery source {} to {} already exists.",
             new.source_name, new.destination_arn
@@ -97,7 +99,8 @@ pub(super) async fn describe_deliveries(
     let fingerprint = Fingerprint::of("DescribeDeliveries", parts);
     let mut found = watch.catalog.vended_deliveries(scope).await?;
     found.retain(|delivery| asked.is_empty() || asked.contains(&delivery.source_name));
-    let (found, next_token) = fingerprint.page(found, |one| &one.id, input.next_token.as_deref(), limit(input.limit))?;
+    let (found, next_token) =
+        fingerprint.page(found, |one| &one.id, input.next_token.as_deref(), limit(input.limit))?;
     let mut deliveries = Vec::with_capacity(found.len());
     for delivery in found {
         deliveries.push(shape(watch, scope, delivery).await?);
@@ -144,7 +147,9 @@ pub(super) async fn describe_configuration_templates(
     // An empty list has no second page, so no token is ours.
     match input.next_token {
         Some(_) => Err(super::errors::invalid_token()),
-        None => Ok(DescribeConfigurationTemplatesResponse { configuration_templates: Some(Vec::new()), next_token: None }),
+        None => {
+            Ok(DescribeConfigurationTemplatesResponse { configuration_templates: Some(Vec::new()), next_token: None })
+        }
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) async fn put_delivery_destination(
     input: PutDeliveryDestinationRequest,
 ) -> Result<PutDeliveryDestinationResponse, ApiError> {
     let scope = &caller.scope;
-    let resource_arn = input.delivery_destination_configuration.map(|configuration| configuration.destination_resource_arn);
+    let resource_arn =
+        input.delivery_destination_configuration.map(|configuration| configuration.destination_resource_arn);
     let kind = kind(resource_arn.as_deref(), input.delivery_destination_type.as_deref())?;
     if input.role_arn.is_some() && kind != XRAY {
         return Err(refused("roleArn is supported only for X-Ray delivery destinations."));
@@ -116,7 +117,8 @@ pub(super) async fn describe_delivery_destinations(
     let fingerprint = Fingerprint::of("DescribeDeliveryDestinations", parts);
     let mut found = watch.catalog.delivery_destinations(scope).await?;
     found.retain(|destination| asked.is_empty() || asked.contains(&destination.name));
-    let (found, next_token) = fingerprint.page(found, |one| &one.name, input.next_token.as_deref(), limit(input.limit))?;
+    let (found, next_token) =
+        fingerprint.page(found, |one| &one.name, input.next_token.as_deref(), limit(input.limit))?;
     let mut delivery_destinations = Vec::with_capacity(found.len());
     for destination in found {
         delivery_destinations.push(shape(watch, destination).await?);

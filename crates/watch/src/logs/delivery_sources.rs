@@ -87,7 +87,8 @@ pub(super) async fn describe_delivery_sources(
     let fingerprint = Fingerprint::of("DescribeDeliverySources", parts);
     let mut found = watch.catalog.delivery_sources(scope).await?;
     found.retain(|source| asked.is_empty() || asked.contains(&source.resource_arn));
-    let (found, next_token) = fingerprint.page(found, |one| &one.name, input.next_token.as_deref(), limit(input.limit))?;
+    let (found, next_token) =
+        fingerprint.page(found, |one| &one.name, input.next_token.as_deref(), limit(input.limit))?;
     let mut delivery_sources = Vec::with_capacity(found.len());
     for source in found {
         delivery_sources.push(shape(watch, scope, source).await?);
