@@ -8,7 +8,6 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-from google.protobuf.internal.decoder import _DecodeVarint32
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from trailwatch import wait_until
 
@@ -96,10 +95,16 @@ def latency(at):
 
 
 def requests(batch):
-    """The requests of a batch, each of which stands behind its length."""
+    """The requests of a batch, each of which stands behind its length: a varint, 7 bits a byte, lowest first."""
     found, at = [], 0
     while at < len(batch):
-        length, at = _DecodeVarint32(batch, at)
+        length, shift = 0, 0
+        while True:
+            byte, at = batch[at], at + 1
+            length |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
         found.append(ExportMetricsServiceRequest.FromString(batch[at : at + length]))
         at += length
     assert at == len(batch)

@@ -39,8 +39,8 @@ def test_a_managed_rule_from_its_template(cloudwatch):
     """What Terraform's aws_cloudwatch_contributor_managed_insight_rule calls, in its order."""
 
     def rule():
-        pages = cloudwatch.get_paginator("list_managed_insight_rules").paginate(ResourceARN=SERVICE)
-        [found] = [rule for page in pages for rule in page["ManagedRules"] if rule["TemplateName"] == TEMPLATE]
+        rules = cloudwatch.list_managed_insight_rules(ResourceARN=SERVICE)["ManagedRules"]
+        [found] = [rule for rule in rules if rule["TemplateName"] == TEMPLATE]
         return found
 
     managed = [{"ResourceARN": SERVICE, "TemplateName": TEMPLATE, "Tags": [{"Key": "team", "Value": "net"}]}]

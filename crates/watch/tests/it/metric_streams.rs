@@ -322,7 +322,7 @@ async fn what_makes_no_sense_is_refused() {
             "FirehoseArn",
         ),
         (json!({ "RoleArn": "role" }), "InvalidParameterValueException", "RoleArn"),
-        (json!({ "OutputFormat": "opentelemetry2.0" }), "InvalidParameterValueException", "opentelemetry2.0"),
+        (json!({ "OutputFormat": "opentelemetry2.0" }), "ValidationException", "opentelemetry2.0"),
         (json!({ "IncludeFilters": one, "ExcludeFilters": one }), "InvalidParameterCombinationException", "exclusive"),
         (json!({ "IncludeFilters": [{ "MetricNames": ["m"] }] }), "MissingRequiredParameterException", "Namespace"),
         (
