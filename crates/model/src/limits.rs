@@ -172,6 +172,16 @@ pub const INSIGHT_REPORT_MS_MAX: i64 = 30_000;
 pub const INSIGHT_REPORTS_MAX: usize = 2;
 /// GetInsightRuleReport (our own): most log groups of a rule.
 pub const INSIGHT_REPORT_GROUPS_MAX: usize = 10_000;
+/// CreateResourceMetricsConfiguration: most configurations of an account and region (no AWS source).
+pub const RESOURCE_METRICS_MAX: usize = 10_000;
+/// PutDeliverySource: most sources of an account and region (no AWS source).
+pub const DELIVERY_SOURCES_MAX: usize = 1_000;
+/// PutDeliverySource: most settings of a source (no AWS source).
+pub const DELIVERY_SETTINGS_MAX: usize = 50;
+/// PutDeliveryDestination: most destinations of an account and region (no AWS source).
+pub const DELIVERY_DESTINATIONS_MAX: usize = 1_000;
+/// CreateDelivery: most deliveries of an account and region (no AWS source).
+pub const DELIVERIES_OF_LOGS_MAX: usize = 1_000;
 /// PutMetricDataQueryDefinition: most definitions of an account and region (its reference).
 pub const METRIC_QUERY_DEFINITIONS_MAX: usize = 1_000;
 /// Alarm history is kept this long, milliseconds (30 days).

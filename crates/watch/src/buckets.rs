@@ -1,4 +1,4 @@
-//! Objects that this plane writes to buckets: exports of log groups, answers of scheduled queries.
+//! Objects that this plane writes to buckets: exports of log groups, answers of scheduled queries, metric streams.
 
 use crate::Watch;
 use model::buckets::BucketError;
