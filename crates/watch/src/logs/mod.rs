@@ -62,6 +62,7 @@ mod tags;
 mod tally;
 mod test_metric_filter;
 mod transformation_metrics;
+mod transformed;
 mod transformer;
 
 pub use anomalies::evaluate_anomalies;

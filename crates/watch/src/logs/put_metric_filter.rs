@@ -2,8 +2,8 @@
 //!
 //! The rules are those of `metric_filter.rs`, where a filter is made ready as it will be used.
 //!
-//! What differs: all classes of log groups take metric filters. `applyOnTransformedLogs` is kept, and while there are no
-//! transformers the events are looked at as they came.
+//! What differs: all classes of log groups take metric filters, and `applyOnTransformedLogs` is taken by groups without a
+//! transformer too: it acts once there is one (`transformed.rs`).
 
 use super::errors::{group_not_found, invalid};
 use super::metric_filter::{Filter, Rule};

@@ -1,13 +1,14 @@
 //! PutSubscriptionFilter, DescribeSubscriptionFilters and DeleteSubscriptionFilter: which events of a group are sent where.
 //!
 //! A filter is taken when its receiver has taken a control message, and begins with the next event. Put again, it goes on where it
-//! is. `roleArn` is kept and not used. AWS's rules for roles hold all the same: a stream needs one, a function must have none.
+//! is. `roleArn` is kept and not used. AWS's rules for roles hold all the same: a stream needs one, a function must have none. A
+//! bucket, which AWS does not take, may have one.
 
 use super::criteria::Criteria;
 use super::errors::{group_not_found, invalid};
 use super::identifiers::group;
 use super::page_token::Fingerprint;
-use super::subscriptions::target::Kind;
+use super::subscriptions::target::{Kind, Target};
 use super::subscriptions::{Unreached, reach};
 use crate::Watch;
 use catalog::{SubscriptionDefinition, SubscriptionFilterPut};
@@ -93,7 +94,10 @@ pub(super) fn check_definition(definition: &SubscriptionDefinition) -> Result<()
             return Err(invalid(format!("destinationArn for vendor {vendor} cannot be used without roleArn")));
         }
         ("lambda", true) => return Err(invalid("destinationArn for vendor lambda cannot be used with roleArn")),
-        ("kinesis" | "firehose" | "lambda" | "logs", _) => {}
+        ("s3", _) if Target::of(&definition.destination_arn).is_none() => {
+            return Err(invalid("The specified destinationArn is not that of a bucket, with or without a prefix."));
+        }
+        ("kinesis" | "firehose" | "lambda" | "logs" | "s3", _) => {}
         _ => {
             return Err(invalid(format!(
                 "PutSubscriptionFilter operation cannot work with destinationArn for vendor {vendor}"
@@ -166,6 +170,7 @@ pub(super) async fn delete_subscription_filter(
 ) -> Result<Empty, ApiError> {
     let group = group(watch, &caller.scope, &input.log_group_name).await?;
     if watch.catalog.delete_subscription_filter(group.id, &input.filter_name).await? {
+        watch.subscriptions.wake();
         Ok(Empty {})
     } else {
         Err(ApiError::new(&RESOURCE_NOT_FOUND_EXCEPTION, "The specified subscription filter does not exist."))

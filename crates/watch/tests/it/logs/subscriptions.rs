@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use watch::logs::subscriptions::{
-    Followers, ReceiverAnswer, ReceiverRequest, Receivers, Subscriptions, deliver, deliver_due,
+    Followers, OBJECT_MS, ReceiverAnswer, ReceiverRequest, Receivers, Subscriptions, deliver, deliver_due,
 };
 
 const KINESIS: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/k";
@@ -100,7 +100,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 fn with_receiver(plane: &mut Plane) -> Arc<Fake> {
     let fake = Arc::new(Fake::default());
-    plane.watch.subscriptions = Arc::new(Subscriptions::new(Arc::new(Shared(Arc::clone(&fake)))));
+    plane.watch.subscriptions = Arc::new(Subscriptions::new(Arc::new(Shared(Arc::clone(&fake))), OBJECT_MS));
     fake
 }
 
