@@ -17,6 +17,7 @@ mod deliveries;
 mod error;
 mod every_account;
 mod export_tasks;
+mod group_retention;
 mod index_policies;
 mod insight_rules;
 mod log_anomaly_detectors;
@@ -38,6 +39,7 @@ mod query_result_keys;
 mod scheduled_queries;
 mod subscription_filters;
 mod subscriptions;
+mod syslog_configurations;
 mod tags;
 mod topics;
 mod trails;
@@ -55,6 +57,7 @@ pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
 pub use export_tasks::ExportTask;
+pub use group_retention::RetainedGroup;
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_anomaly_detectors::{
@@ -69,8 +72,8 @@ pub use log_streams::{LogStream, StreamCreated};
 pub use log_transformers::LogTransformer;
 pub use lookup_tables::LookupTable;
 pub use metric_filters::{
-    LogMetricFilter, MetricFilterDeletion, MetricFilterLimits, MetricFilterPut, MetricFilterQuery,
-    MetricTransformation, NewLogMetricFilter,
+    FilterLimits, LogMetricFilter, MetricFilterDeletion, MetricFilterPut, MetricFilterQuery, MetricTransformation,
+    NewLogMetricFilter,
 };
 pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySummary};
 pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
@@ -80,6 +83,7 @@ pub use query_definitions::{QueryDefinition, QueryDefinitionPut};
 pub use scheduled_queries::{ScheduledQuery, ScheduledRun};
 pub use subscription_filters::{SubscriptionDefinition, SubscriptionFilter, SubscriptionFilterPut};
 pub use subscriptions::{Subscription, SubscriptionCounts};
+pub use syslog_configurations::{SyslogConfiguration, SyslogConfigurationPut};
 pub use topics::Topic;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
 

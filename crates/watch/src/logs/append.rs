@@ -100,11 +100,14 @@ async fn measure(
     now: Timestamp,
 ) -> Result<Prepared, ApiError> {
     let filters = watch.group_filters.of(&watch.catalog, to.scope, to.target).await?;
-    let documents = if to.extracts_metrics { documents(&logs) } else { Vec::new() };
+    let mut documents = if to.extracts_metrics { documents(&logs) } else { Vec::new() };
     if filters.is_empty() && documents.is_empty() {
         return Ok(Prepared { logs, datapoints: Vec::new(), receipt: Receipt(None) });
     }
     let rules = group_rules(watch, to.target.group).await?;
+    if rules.extracts_nothing {
+        documents.clear();
+    }
     let applies_transformed = filters.iter().any(|ready| ready.filter.on_transformed_logs());
     let work = Work {
         logs,

@@ -8,16 +8,15 @@
 use super::errors::{group_not_found, invalid};
 use super::metric_filter::{Filter, Rule};
 use crate::Watch;
-use catalog::{MetricFilterLimits, MetricFilterPut, MetricTransformation, NewLogMetricFilter};
+use catalog::{FilterLimits, MetricFilterPut, MetricTransformation, NewLogMetricFilter};
 use model::Caller;
-use model::limits::{METRIC_FILTERS_MAX, METRIC_FILTERS_WITH_REGEX_MAX};
+use model::limits::{FILTERS_WITH_REGEX_MAX, METRIC_FILTERS_MAX};
 use wire::ApiError;
 use wire::logs::errors::LIMIT_EXCEEDED_EXCEPTION;
 use wire::logs::{self, PutMetricFilterRequest};
 use wire::shape::Empty;
 
-const LIMITS: MetricFilterLimits =
-    MetricFilterLimits { filters: METRIC_FILTERS_MAX, with_regex: METRIC_FILTERS_WITH_REGEX_MAX };
+const LIMITS: FilterLimits = FilterLimits { filters: METRIC_FILTERS_MAX, with_regex: FILTERS_WITH_REGEX_MAX };
 
 pub(super) async fn put_metric_filter(
     watch: &Watch,

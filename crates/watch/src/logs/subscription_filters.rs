@@ -11,9 +11,10 @@ use super::page_token::Fingerprint;
 use super::subscriptions::target::{Kind, Target};
 use super::subscriptions::{Unreached, reach};
 use crate::Watch;
-use catalog::{SubscriptionDefinition, SubscriptionFilterPut};
+use catalog::{FilterLimits, SubscriptionDefinition, SubscriptionFilterPut};
 use model::Caller;
 use model::arn::Arn;
+use model::limits::FILTERS_WITH_REGEX_MAX;
 use query::filter_pattern::FilterPattern;
 use wire::ApiError;
 use wire::logs::errors::{INVALID_OPERATION_EXCEPTION, LIMIT_EXCEEDED_EXCEPTION, RESOURCE_NOT_FOUND_EXCEPTION};
@@ -24,7 +25,7 @@ use wire::logs::{
 use wire::shape::Empty;
 
 /// Filters of a group (CloudWatch Logs quotas).
-const FILTERS_MAX: usize = 2;
+const LIMITS: FilterLimits = FilterLimits { filters: 2, with_regex: FILTERS_WITH_REGEX_MAX };
 /// Page size, and its maximum by the model.
 const PAGE: usize = 50;
 /// The fields that `emitSystemFields` may name (PutSubscriptionFilter reference).
@@ -42,7 +43,7 @@ pub(super) async fn put_subscription_filter(
             format!("Subscription filters are not supported for log groups of class {}.", group.class),
         ));
     }
-    check_pattern(&input.filter_pattern).await?;
+    let has_regex = check_pattern(&input.filter_pattern).await?;
     let definition = SubscriptionDefinition {
         pattern: input.filter_pattern,
         destination_arn: input.destination_arn,
@@ -53,15 +54,14 @@ pub(super) async fn put_subscription_filter(
         system_fields: input.emit_system_fields.unwrap_or_default(),
     };
     check_definition(&definition)?;
-    let there = watch.catalog.subscription_filters(group.id, "", "", FILTERS_MAX).await?;
-    if there.len() >= FILTERS_MAX && there.iter().all(|filter| filter.name != input.filter_name) {
+    let there = watch.catalog.subscription_filters(group.id, "", "", LIMITS.filters).await?;
+    if there.len() >= LIMITS.filters && there.iter().all(|filter| filter.name != input.filter_name) {
         return Err(limit_exceeded());
     }
     check_receiver(watch, &definition).await?;
     let begins = (watch.clock.now(), watch.store.log_sequence());
-    let put =
-        watch.catalog.put_subscription_filter(group.id, &input.filter_name, &definition, begins, FILTERS_MAX).await?;
-    match put {
+    let what = (&definition, has_regex);
+    match watch.catalog.put_subscription_filter(group.id, &input.filter_name, what, begins, LIMITS).await? {
         SubscriptionFilterPut::Put => {
             watch.subscriptions.wake();
             Ok(Empty {})
@@ -75,13 +75,14 @@ pub(super) fn limit_exceeded() -> ApiError {
     ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, "Resource limit exceeded.")
 }
 
-/// Refuses a text that is no filter pattern.
-pub(super) async fn check_pattern(text: &str) -> Result<(), ApiError> {
+/// Refuses a text that is no filter pattern; true when it has a regular expression.
+pub(super) async fn check_pattern(text: &str) -> Result<bool, ApiError> {
     let given = text.to_owned();
     // A costly regular expression takes long to compile: other requests go on meanwhile.
-    let parsed = tokio::task::spawn_blocking(move || FilterPattern::parse(&given).map(drop)).await;
+    let parsed = tokio::task::spawn_blocking(move || FilterPattern::parse(&given)).await;
     let parsed = parsed.map_err(|error| store::Error::Bug(format!("read a filter pattern: {error}")))?;
-    parsed.map_err(|error| invalid(format!("Invalid filter pattern: {}", error.message)))
+    let pattern = parsed.map_err(|error| invalid(format!("Invalid filter pattern: {}", error.message)))?;
+    Ok(pattern.has_regex())
 }
 
 /// AWS's rules for what a subscription says, besides its pattern.

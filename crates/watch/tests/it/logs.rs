@@ -2,6 +2,7 @@
 
 mod account_policies;
 mod anomalies;
+mod buckets;
 mod events;
 mod export;
 mod groups;
