@@ -20,6 +20,7 @@ mod delivery_sources;
 mod error;
 mod every_account;
 mod export_tasks;
+mod group_retention;
 mod index_policies;
 mod insight_rules;
 mod log_anomaly_detectors;
@@ -42,6 +43,7 @@ mod resource_metrics;
 mod scheduled_queries;
 mod subscription_filters;
 mod subscriptions;
+mod syslog_configurations;
 mod tags;
 mod topics;
 mod trails;
@@ -62,6 +64,7 @@ pub use delivery_destinations::DeliveryDestination;
 pub use delivery_sources::{DeliveryEndDeleted, DeliverySource, DeliverySourcePut};
 pub use error::Error;
 pub use export_tasks::ExportTask;
+pub use group_retention::RetainedGroup;
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_anomaly_detectors::{
@@ -76,8 +79,8 @@ pub use log_streams::{LogStream, StreamCreated};
 pub use log_transformers::LogTransformer;
 pub use lookup_tables::LookupTable;
 pub use metric_filters::{
-    LogMetricFilter, MetricFilterDeletion, MetricFilterLimits, MetricFilterPut, MetricFilterQuery,
-    MetricTransformation, NewLogMetricFilter,
+    FilterLimits, LogMetricFilter, MetricFilterDeletion, MetricFilterPut, MetricFilterQuery, MetricTransformation,
+    NewLogMetricFilter,
 };
 pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySummary};
 pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
@@ -88,6 +91,7 @@ pub use resource_metrics::{ResourceMetrics, ResourceMetricsCreated};
 pub use scheduled_queries::{ScheduledQuery, ScheduledRun};
 pub use subscription_filters::{SubscriptionDefinition, SubscriptionFilter, SubscriptionFilterPut};
 pub use subscriptions::{Subscription, SubscriptionCounts};
+pub use syslog_configurations::{SyslogConfiguration, SyslogConfigurationPut};
 pub use topics::Topic;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
 pub use vended_deliveries::{

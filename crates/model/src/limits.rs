@@ -38,8 +38,9 @@ pub const FILTER_PATTERN_CHARS_MAX: usize = 1024;
 
 /// PutMetricFilter: most metric filters of a log group, and most of them with a regular expression (PutMetricFilter reference).
 pub const METRIC_FILTERS_MAX: usize = 100;
-/// See [`METRIC_FILTERS_MAX`].
-pub const METRIC_FILTERS_WITH_REGEX_MAX: usize = 5;
+/// Metric and subscription filters of a log group, together, whose patterns have a regular expression (PutMetricFilter and
+/// PutSubscriptionFilter references).
+pub const FILTERS_WITH_REGEX_MAX: usize = 5;
 /// PutMetricFilter: most dimensions, those from system fields included (MetricTransformation reference).
 pub const METRIC_FILTER_DIMENSIONS_MAX: usize = 3;
 /// A metric filter that makes more pairs of dimension and value in an hour is switched off (PutMetricFilter reference).
@@ -273,3 +274,5 @@ pub const EXPORT_PART_BYTES: usize = 16 * 1024 * 1024;
 pub const OBJECT_KEY_BYTES_MAX: usize = 1024;
 /// DescribeExportTasks: tasks are kept so long after their end, milliseconds (no AWS source: 30 days).
 pub const EXPORT_TASKS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Syslog configurations of an account in a region; AWS names no limit.
+pub const SYSLOG_CONFIGURATIONS_MAX: usize = 100;

@@ -1,12 +1,10 @@
 //! `HttpFirehose`: batches for a Firehose delivery stream are posted to the URL that the operator gave its ARN.
-//!
-//! The URL is the operator's own word, so it may be of any address. Redirects are not followed and proxies not used.
 
+use crate::outgoing::client;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use ureq::config::Config;
 use watch::cloudwatch::Firehose;
 
 /// Longest attempt.
@@ -22,15 +20,7 @@ pub struct HttpFirehose {
 impl HttpFirehose {
     /// With the URL of each ARN.
     pub fn new(destinations: BTreeMap<String, String>) -> Self {
-        let config = Config::builder()
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .timeout_global(Some(POST_TIME_MAX))
-            .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { destinations, agent: ureq::Agent::new_with_config(config) }
+        Self { destinations, agent: client(POST_TIME_MAX) }
     }
 }
 

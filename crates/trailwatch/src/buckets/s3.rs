@@ -1,9 +1,9 @@
 //! Buckets behind an S3 endpoint: PutObject, signed, with the bucket in the path.
 //!
-//! The URL is the operator's own word, so it may be of any address. Redirects are not followed and proxies not used.
+//! Requests are made and signed in `outgoing.rs`.
 
 use crate::config;
-use bytes::Bytes;
+use crate::outgoing::{Signer, client};
 use model::Clock;
 use model::buckets::BucketError;
 use sha2::{Digest, Sha256};
@@ -11,8 +11,6 @@ use std::fmt::Write;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
-use wire::HttpRequest;
-use wire::sigv4;
 
 /// Longest attempt: a part of an export has some megabytes.
 const PUT_TIME_MAX: Duration = Duration::from_secs(25);
@@ -38,16 +36,7 @@ impl std::fmt::Debug for S3 {
 impl S3 {
     /// The endpoint at a URL.
     pub fn new(endpoint: &str, keys: config::S3, clock: Arc<dyn Clock>) -> Self {
-        let config = ureq::config::Config::builder()
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .timeout_global(Some(PUT_TIME_MAX))
-            .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let agent = ureq::Agent::new_with_config(config);
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, clock, agent }
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, clock, agent: client(PUT_TIME_MAX) }
     }
 
     /// Makes or replaces an object; bucket and key have been checked.
@@ -66,20 +55,13 @@ impl S3 {
 
     fn ask(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(u16, String), String> {
         let url = format!("{}/{bucket}/{}", self.endpoint, encoded(key));
-        let uri: http::Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
-        let host = uri.authority().ok_or_else(|| format!("{url} names no host"))?.as_str().to_owned();
         let mut hash = String::new();
         for byte in Sha256::digest(&body) {
             let _ = write!(hash, "{byte:02x}");
         }
-        let mut request = HttpRequest {
-            method: "PUT".into(),
-            path: uri.path().to_owned(),
-            headers: vec![("host".into(), host), ("x-amz-content-sha256".into(), hash)],
-            body: Bytes::from(body),
-            ..HttpRequest::default()
-        };
-        sigv4::sign(&mut request, &self.keys.credentials, &self.keys.region, "s3", self.clock.now());
+        let config::S3 { credentials, region } = &self.keys;
+        let signer = Signer { credentials, region, service: "s3", now: self.clock.now() };
+        let request = signer.signed("PUT", &url, vec![("x-amz-content-sha256".into(), hash)], body)?;
         let mut put = self.agent.put(&url);
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
             put = put.header(name, value);
@@ -108,11 +90,13 @@ fn encoded(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use model::Timestamp;
     use model::clock::ManualClock;
     use std::io::Write;
     use std::net::TcpListener;
-    use wire::sigv4::Credentials;
+    use wire::HttpRequest;
+    use wire::sigv4::{self, Credentials};
 
     const NOW: Timestamp = Timestamp(1_772_323_200_000);
 

@@ -61,12 +61,15 @@ mod start_query;
 mod stop_query;
 mod subscription_filters;
 pub mod subscriptions;
+mod syslog_configurations;
 mod tags;
 mod tally;
 mod test_metric_filter;
 mod transformation_metrics;
+mod transformed;
 mod transformer;
 
+pub use account_policies::retention::apply as apply_retention_policies;
 pub use anomalies::evaluate_anomalies;
 pub use append::{Prepared, Receipt};
 pub use append_internal::{append_internal, prepare_delivery};

@@ -1,15 +1,6 @@
 //! The table of the implemented Logs operations.
 
-use super::{
-    account_policies, anomalies, create_log_group, create_log_stream, data_protection_policy, delete_log_group,
-    delete_log_stream, delete_metric_filter, deliveries, delivery_destinations, delivery_sources,
-    describe_field_indexes, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries,
-    destinations, export_tasks, filter_log_events, get_log_events, get_log_group_fields, get_log_record,
-    get_query_results, index_policy, kms_key, list_log_groups, log_anomaly_detectors, lookup_tables,
-    put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, put_metric_filter,
-    query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail, start_query,
-    stop_query, subscription_filters, tags, test_metric_filter, transformer,
-};
+use super::{account_policies, anomalies, create_log_group, create_log_stream, data_protection_policy, delete_log_group, delete_log_stream, delete_metric_filter, deliveries, delivery_destinations, delivery_sources, describe_field_indexes, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries, destinations, export_tasks, filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results, index_policy, kms_key, list_log_groups, log_anomaly_detectors, lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail, start_query, stop_query, subscription_filters, syslog_configurations, tags, test_metric_filter, transformer};
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
 use wire::Audit::{Data, Management};
@@ -73,6 +64,12 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::DeleteRetentionPolicy, retention_policy::delete_retention_policy),
         operation!(Write, Management, logs::DeleteScheduledQuery, scheduled_queries::delete_scheduled_query),
         operation!(Write, Management, logs::DeleteSubscriptionFilter, subscription_filters::delete_subscription_filter),
+        operation!(
+            Write,
+            Management,
+            logs::DeleteSyslogConfiguration,
+            syslog_configurations::delete_syslog_configuration
+        ),
         operation!(Write, Management, logs::DeleteTransformer, transformer::delete_transformer),
         operation!(List, Management, logs::DescribeAccountPolicies, account_policies::describe_account_policies),
         operation!(
@@ -132,6 +129,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(List, Management, logs::ListLogGroups, list_log_groups::list_log_groups),
         operation!(List, Management, logs::ListLogGroupsForQuery, describe_queries::list_log_groups_for_query),
         operation!(List, Management, logs::ListScheduledQueries, scheduled_queries::list_scheduled_queries),
+        operation!(List, Management, logs::ListSyslogConfigurations, syslog_configurations::list_syslog_configurations),
         operation!(List, Management, logs::ListTagsForResource, tags::list_tags_for_resource),
         operation!(List, Management, logs::ListTagsLogGroup, tags::list_tags_log_group),
         operation!(Write, Management, logs::PutAccountPolicy, account_policies::put_account_policy),
@@ -170,6 +168,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Write, Management, logs::PutResourcePolicy, resource_policies::put_resource_policy),
         operation!(Write, Management, logs::PutRetentionPolicy, retention_policy::put_retention_policy),
         operation!(Write, Management, logs::PutSubscriptionFilter, subscription_filters::put_subscription_filter),
+        operation!(Write, Management, logs::PutSyslogConfiguration, syslog_configurations::put_syslog_configuration),
         operation!(Write, Management, logs::PutTransformer, transformer::put_transformer),
         streaming_operation!(Read, Management, logs::StartLiveTail, start_live_tail::start_live_tail),
         operation!(Read, Management, logs::StartQuery, start_query::start_query),

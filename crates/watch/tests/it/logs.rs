@@ -3,6 +3,7 @@
 mod account_policies;
 mod anomalies;
 mod deliveries;
+mod buckets;
 mod events;
 mod export;
 mod groups;
