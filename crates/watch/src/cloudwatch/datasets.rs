@@ -33,7 +33,7 @@ pub async fn associate_dataset_kms_key(
 ) -> Result<AssociateDatasetKmsKeyOutput, ApiError> {
     own(&caller.scope, &input.dataset_identifier)?;
     let key = &input.kms_key_arn;
-    if !Arn::parse(key).is_some_and(|arn| arn.region == caller.scope.region) {
+    if Arn::parse(key).is_none_or(|arn| arn.region != caller.scope.region) {
         let message = format!("The KMS key {key} could not be found in the Region of the dataset.");
         return Err(ApiError::new(&errors::KMS_KEY_NOT_FOUND_EXCEPTION, message));
     }
