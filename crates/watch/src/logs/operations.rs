@@ -1,6 +1,15 @@
 //! The table of the implemented Logs operations.
 
-use super::{account_policies, anomalies, create_log_group, create_log_stream, data_protection_policy, delete_log_group, delete_log_stream, delete_metric_filter, deliveries, delivery_destinations, delivery_sources, describe_field_indexes, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries, destinations, export_tasks, filter_log_events, get_log_events, get_log_group_fields, get_log_record, get_query_results, index_policy, kms_key, list_log_groups, log_anomaly_detectors, lookup_tables, put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, put_metric_filter, query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail, start_query, stop_query, subscription_filters, syslog_configurations, tags, test_metric_filter, transformer};
+use super::{
+    account_policies, anomalies, create_log_group, create_log_stream, data_protection_policy, delete_log_group,
+    delete_log_stream, delete_metric_filter, deliveries, delivery_destinations, delivery_sources,
+    describe_field_indexes, describe_log_groups, describe_log_streams, describe_metric_filters, describe_queries,
+    destinations, export_tasks, filter_log_events, get_log_events, get_log_group_fields, get_log_record,
+    get_query_results, index_policy, kms_key, list_log_groups, log_anomaly_detectors, lookup_tables,
+    put_bearer_token_authentication, put_log_events, put_log_group_deletion_protection, put_metric_filter,
+    query_definitions, resource_policies, retention_policy, scheduled_queries, start_live_tail, start_query,
+    stop_query, subscription_filters, syslog_configurations, tags, test_metric_filter, transformer,
+};
 use crate::Watch;
 use wire::Access::{List, Read, Tagging, Write};
 use wire::Audit::{Data, Management};

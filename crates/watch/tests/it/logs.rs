@@ -2,8 +2,8 @@
 
 mod account_policies;
 mod anomalies;
-mod deliveries;
 mod buckets;
+mod deliveries;
 mod events;
 mod export;
 mod groups;

@@ -2,6 +2,7 @@
 
 use crate::buckets;
 use model::arn::Arn;
+use model::buckets::is_key;
 
 /// A kind of receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +89,7 @@ impl Target {
             _ => (name, ""),
         };
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        let is_prefix = prefix.is_empty() || (prefix.len() <= PREFIX_BYTES_MAX && buckets::is_key(prefix));
+        let is_prefix = prefix.is_empty() || (prefix.len() <= PREFIX_BYTES_MAX && is_key(prefix));
         let target = || Self { kind, arn: arn.to_owned(), name: name.to_owned(), prefix: prefix.to_owned() };
         (!name.is_empty() && is_prefix).then(target)
     }
