@@ -294,6 +294,6 @@ def test_a_bucket_gets_objects_of_lines(make_server, tmp_path):
     assert set(written()) == set(expected)
     with pytest.raises(ClientError) as raised:
         logs.put_subscription_filter(
-            logGroupName="/app/web", filterName="g", filterPattern="", destinationArn="arn:aws:s3:::no-such-bucket"
+            logGroupName="/app/web", filterName="g", filterPattern="", destinationArn="arn:aws:s3:::No_Such_Bucket"
         )
     assert raised.value.response["Error"]["Message"].startswith("Could not deliver test message to specified S3 bucket.")

@@ -203,7 +203,8 @@ async fn send(
         Destination::Firehose => firehose.put(arn, format.content_type(), batch).await.map_err(Failure::Refused),
         Destination::Bucket { bucket, prefix } => {
             let key = destination::object_key(stream, prefix, number);
-            buckets::put(watch, bucket, &key, batch).await.map_err(|error| Failure::Refused(error.to_string()))
+            let put = buckets::put_for(watch, &stream.scope, bucket, &key, batch).await;
+            put.map_err(|error| Failure::Refused(error.to_string()))
         }
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn put_account_policy(
             let definition = documents::subscription_of(&input.policy_document).map_err(invalid)?;
             check_definition(&definition)?;
             check_pattern(&definition.pattern).await?;
-            check_receiver(watch, &definition).await?;
+            check_receiver(watch, scope, &definition).await?;
         }
         "DATA_PROTECTION_POLICY" => check_protection(watch, scope, &input.policy_document).await?,
         "TRANSFORMER_POLICY" => compiled(input.policy_document.clone()).await.map(drop)?,

@@ -34,7 +34,7 @@ pub(super) async fn put_destination(
         target.ok_or_else(|| invalid("The specified targetArn is not the ARN of a Kinesis or Firehose stream."))?;
     let tags = input.tags.unwrap_or_default();
     check_keys(tags.keys())?;
-    match reach(watch, &target.arn).await {
+    match reach(watch, scope, &target.arn).await {
         Ok(_) => {}
         Err(Unreached::Catalog(error)) => return Err(error.into()),
         Err(Unreached::NoReceiver(told) | Unreached::Refused { told, .. }) => return Err(invalid(told)),

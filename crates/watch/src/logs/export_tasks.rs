@@ -56,7 +56,7 @@ pub(super) async fn create_export_task(
         return Err(limit_exceeded());
     }
     let test = part::below(&prefix, WRITE_TEST);
-    let tested = buckets::put(watch, &input.destination, &test, WRITE_TEST_BODY.to_vec()).await;
+    let tested = buckets::put_for(watch, scope, &input.destination, &test, WRITE_TEST_BODY.to_vec()).await;
     tested.map_err(|error| bucket_refused(&error))?;
     let row = Row {
         id: id.clone(),
@@ -87,7 +87,7 @@ fn limit_exceeded() -> ApiError {
 
 fn bucket_refused(error: &BucketError) -> ApiError {
     match error {
-        BucketError::NoSuchBucket => invalid(error.to_string()),
+        BucketError::NoSuchBucket | BucketError::NoSuchKey => invalid(error.to_string()),
         BucketError::AccessDenied => invalid(
             "PutObject call on the given bucket failed. Please check if CloudWatch Logs has been granted permission to \
              perform this operation.",

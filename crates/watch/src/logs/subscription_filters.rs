@@ -12,9 +12,9 @@ use super::subscriptions::target::{Kind, Target};
 use super::subscriptions::{Unreached, reach};
 use crate::Watch;
 use catalog::{FilterLimits, SubscriptionDefinition, SubscriptionFilterPut};
-use model::Caller;
 use model::arn::Arn;
 use model::limits::FILTERS_WITH_REGEX_MAX;
+use model::{Caller, Scope};
 use query::filter_pattern::FilterPattern;
 use wire::ApiError;
 use wire::logs::errors::{INVALID_OPERATION_EXCEPTION, LIMIT_EXCEEDED_EXCEPTION, RESOURCE_NOT_FOUND_EXCEPTION};
@@ -58,7 +58,7 @@ pub(super) async fn put_subscription_filter(
     if there.len() >= LIMITS.filters && there.iter().all(|filter| filter.name != input.filter_name) {
         return Err(limit_exceeded());
     }
-    check_receiver(watch, &definition).await?;
+    check_receiver(watch, &caller.scope, &definition).await?;
     let begins = (watch.clock.now(), watch.store.log_sequence());
     let what = (&definition, has_regex);
     match watch.catalog.put_subscription_filter(group.id, &input.filter_name, what, begins, LIMITS).await? {
@@ -117,8 +117,12 @@ pub(super) fn check_definition(definition: &SubscriptionDefinition) -> Result<()
 }
 
 /// Refuses a receiver that does not take the control message.
-pub(super) async fn check_receiver(watch: &Watch, definition: &SubscriptionDefinition) -> Result<Kind, ApiError> {
-    match reach(watch, &definition.destination_arn).await {
+pub(super) async fn check_receiver(
+    watch: &Watch,
+    scope: &Scope,
+    definition: &SubscriptionDefinition,
+) -> Result<Kind, ApiError> {
+    match reach(watch, scope, &definition.destination_arn).await {
         Ok(target) => Ok(target.kind),
         Err(Unreached::Catalog(error)) => Err(error.into()),
         Err(Unreached::NoReceiver(told)) => Err(invalid(told)),

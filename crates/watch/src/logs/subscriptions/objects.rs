@@ -59,8 +59,8 @@ fn folder(group: &str) -> String {
 mod tests {
     use super::super::payload::gunzip;
     use super::*;
-    use crate::buckets::is_key;
     use model::Timestamp;
+    use model::buckets::is_key;
     use std::collections::HashMap;
     use std::sync::Arc;
 

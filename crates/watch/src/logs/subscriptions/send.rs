@@ -55,13 +55,13 @@ async fn logical_destination(watch: &Watch, arn: &str) -> catalog::Result<Option
     watch.catalog.log_destination(&scope, name).await
 }
 
-/// Sends the control message to the receiver behind an ARN.
-pub(in super::super) async fn reach(watch: &Watch, arn: &str) -> Result<Target, Unreached> {
+/// Sends the control message to the receiver behind an ARN, as someone of `scope`.
+pub(in super::super) async fn reach(watch: &Watch, scope: &Scope, arn: &str) -> Result<Target, Unreached> {
     let target = resolve(watch, arn).await?;
     let told = target.kind.unreached();
     if target.kind == Kind::S3 {
         let key = below(&target.prefix, WRITE_TEST);
-        let put = buckets::put(watch, &target.name, &key, WRITE_TEST_BODY.to_vec()).await;
+        let put = buckets::put_for(watch, scope, &target.name, &key, WRITE_TEST_BODY.to_vec()).await;
         return put.map(|()| target).map_err(|error| Unreached::Refused { told, why: error.to_string() });
     }
     if !watch.subscriptions.receivers.has(&target.arn) {

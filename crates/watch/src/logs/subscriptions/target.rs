@@ -1,6 +1,5 @@
 //! Where a subscription sends: the kinds of receivers, by their ARNs, and AWS's words when one is not reached.
 
-use crate::buckets;
 use model::arn::Arn;
 use model::buckets::is_key;
 
