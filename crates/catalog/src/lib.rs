@@ -40,6 +40,9 @@ mod subscription_filters;
 mod subscriptions;
 mod tags;
 mod topics;
+mod trail_files;
+mod trail_spans;
+mod trail_status;
 mod trails;
 
 pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
@@ -81,6 +84,9 @@ pub use scheduled_queries::{ScheduledQuery, ScheduledRun};
 pub use subscription_filters::{SubscriptionDefinition, SubscriptionFilter, SubscriptionFilterPut};
 pub use subscriptions::{Subscription, SubscriptionCounts};
 pub use topics::Topic;
+pub use trail_files::TrailFile;
+pub use trail_spans::TrailSpan;
+pub use trail_status::TrailStatus;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
