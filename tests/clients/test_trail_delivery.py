@@ -101,7 +101,7 @@ def test_selectors_and_stop_logging_decide(server, bucket):
     assert bucket.calls("DescribeLogGroups") == []
 
 
-def test_a_bucket_that_does_not_take_files_is_refused(server, bucket):
+def test_a_bucket_that_does_not_take_files_is_refused_and_so_is_a_topic_that_is_not_there(server, bucket):
     cloudtrail = server.client("cloudtrail")
     cloudtrail.create_trail(Name="files", S3BucketName="audit")
     code, message = refused(cloudtrail.update_trail, Name="files", S3KeyPrefix="a/../b")
@@ -110,6 +110,8 @@ def test_a_bucket_that_does_not_take_files_is_refused(server, bucket):
     code, message = refused(cloudtrail.update_trail, Name="files", S3KeyPrefix="blocked")
     assert message == "The bucket audit cannot be reached. Try again.", code
     server.expect_complaint("check the bucket of a trail")
+    code, message = refused(cloudtrail.update_trail, Name="files", SnsTopicName="nobody-made-it")
+    assert (code, message) == ("InsufficientSnsTopicPolicyException", "SNS Topic does not exist or the topic policy is incorrect!")
 
 
 def test_each_event_is_delivered_once_across_kills(server, bucket):
