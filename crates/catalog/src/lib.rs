@@ -47,6 +47,9 @@ mod subscriptions;
 mod syslog_configurations;
 mod tags;
 mod topics;
+mod trail_files;
+mod trail_spans;
+mod trail_status;
 mod trails;
 mod vended_deliveries;
 
@@ -95,6 +98,9 @@ pub use subscription_filters::{SubscriptionDefinition, SubscriptionFilter, Subsc
 pub use subscriptions::{Subscription, SubscriptionCounts};
 pub use syslog_configurations::{SyslogConfiguration, SyslogConfigurationPut};
 pub use topics::Topic;
+pub use trail_files::TrailFile;
+pub use trail_spans::TrailSpan;
+pub use trail_status::TrailStatus;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
 pub use vended_deliveries::{
     VendedDelivery, VendedDeliveryConfiguration, VendedDeliveryCreated, VendedDeliveryObjects,

@@ -6,7 +6,7 @@
 //! segments (`flush.rs`, `segment.rs`); the manifest (`manifest.rs`) commits that, and only then the journal behind it goes. Scans
 //! (`scan_*.rs`) read one snapshot (`state.rs`), in which a record is in exactly one memtable or segment.
 //!
-//! Followers (`follow.rs`) see log events in the order in which they were accepted.
+//! Followers see log events (`follow.rs`) and audit events (`follow_events.rs`) in the order in which they were accepted.
 //!
 //! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
 
@@ -27,6 +27,7 @@ mod find_events;
 mod flush;
 mod folder;
 mod follow;
+mod follow_events;
 mod frame;
 mod health;
 mod journal;
@@ -69,6 +70,7 @@ pub use error::{Error, Result};
 pub use event_tree::{EventTree, EventTreeCheck};
 pub use events_page::EventRow;
 pub use follow::{Arrived, Followed, FollowedLog};
+pub use follow_events::FollowedEvents;
 pub use health::Health;
 pub use log_fields::LogField;
 pub use logs_page::LogRow;

@@ -8,6 +8,7 @@ use crate::keys::AccessKey;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
+use crate::trail_topics::TrailTopics;
 use crate::{grpc, http, operations, server_log, sql, syslog, tasks};
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
@@ -91,7 +92,11 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let signing = config.signing.clone().map(|keys| (keys, Arc::clone(&clock)));
     let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone(), signing);
     let subscriptions = Subscriptions::new(Arc::new(receivers), config.object_ms);
-    let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
+    let settings = trail::Settings {
+        lenient_lookup: config.trail.lenient_lookup,
+        organization_id: config.trail.organization_id.clone(),
+        ..trail::Settings::default()
+    };
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
     catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
     catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
@@ -99,22 +104,24 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let all: Arc<dyn Buckets> = buckets.clone();
     let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     trail.buckets = Arc::clone(&all);
+    let watch = Watch {
+        store,
+        catalog,
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        notify: Arc::new(Notify::new(config.notify.clone())),
+        subscriptions: Arc::new(subscriptions),
+        bands: Arc::default(),
+        live_tails: Arc::default(),
+        group_filters: Arc::default(),
+        queries: Arc::default(),
+        rules: Arc::default(),
+        buckets: all,
+    };
+    trail.topics = Arc::new(TrailTopics(watch.clone()));
     Ok(Server {
         auth: Auth::new(&config, key),
-        watch: Watch {
-            store,
-            catalog,
-            clock: Arc::clone(&clock),
-            ids: Arc::clone(&ids),
-            notify: Arc::new(Notify::new(config.notify.clone())),
-            subscriptions: Arc::new(subscriptions),
-            bands: Arc::default(),
-            live_tails: Arc::default(),
-            group_filters: Arc::default(),
-            queries: Arc::default(),
-            rules: Arc::default(),
-            buckets: all,
-        },
+        watch,
         buckets,
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,
