@@ -14,6 +14,8 @@ mod copy;
 mod dashboards;
 mod data_protection;
 mod deliveries;
+mod digest_chains;
+mod digest_keys;
 mod error;
 mod every_account;
 mod export_tasks;
@@ -56,6 +58,8 @@ pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStor
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
+pub use digest_chains::DigestChain;
+pub use digest_keys::DigestKey;
 pub use error::Error;
 pub use export_tasks::ExportTask;
 pub use index_policies::IndexPolicy;

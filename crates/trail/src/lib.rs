@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod cloudtrail;
 pub mod cloudtrail_data;
+pub mod digest;
 pub mod import;
 mod json;
 pub mod log_delivery;
@@ -12,8 +13,10 @@ pub mod sts;
 
 use audit::DataAudit;
 use catalog::Catalog;
+use digest::keys::KeyStore;
 use log_delivery::LogDelivery;
 use model::buckets::{Buckets, NoBuckets};
+use model::time::{DAY, HOUR};
 use model::{Clock, Ids};
 use std::sync::Arc;
 use store::Store;
@@ -34,6 +37,8 @@ pub struct Trail {
     pub settings: Settings,
     /// Where trails deliver to; none at first.
     pub buckets: Arc<dyn Buckets>,
+    /// What the keys of digest files are made and kept with; without it no digest is written.
+    pub digest_keys: Option<Arc<KeyStore>>,
     /// Which data events trails ask for; refreshed by every operation that changes a trail.
     pub data_audit: DataAudit,
     /// Which audit events trails want in log groups; refreshed likewise.
@@ -52,11 +57,21 @@ pub struct Settings {
     /// LookupEvents as AWS has it is strict: 90 days, one attribute, management events. Lenient, it sees all of time,
     /// takes several attributes (all must match) and finds every category, account and region: for imported files.
     pub lenient_lookup: bool,
+    /// How much time a digest file covers, ms: whole seconds (AWS: an hour).
+    pub digest_interval: i64,
+    /// How long a key signs digest files, ms (keys of AWS: 30 days).
+    pub key_rotation: i64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { trails_per_region_max: 5, channels_per_region_max: 25, lenient_lookup: false }
+        Self {
+            trails_per_region_max: 5,
+            channels_per_region_max: 25,
+            lenient_lookup: false,
+            digest_interval: HOUR,
+            key_rotation: 30 * DAY,
+        }
     }
 }
 
@@ -72,13 +87,16 @@ impl Trail {
         let (data_audit, log_delivery) = (DataAudit::default(), LogDelivery::default());
         let buckets = Arc::new(NoBuckets);
         let import_turn = Arc::default();
-        let trail = Self { store, catalog, clock, ids, settings, buckets, data_audit, log_delivery, import_turn };
+        let digest_keys = None;
+        let trail =
+            Self { store, catalog, clock, ids, settings, buckets, digest_keys, data_audit, log_delivery, import_turn };
         trail.refresh_trails().await?;
         Ok(trail)
     }
 
     /// Reads again what trails ask for. Every operation that changes a trail does; so must whoever changes them otherwise.
     pub async fn refresh_trails(&self) -> Result<(), catalog::Error> {
+        self.catalog.sync_digest_chains(self.clock.now()).await?;
         let trails = self.catalog.logging_trails().await?;
         self.data_audit.set(&trails);
         self.log_delivery.set(&trails);
