@@ -7,13 +7,15 @@ command -v cc >/dev/null || need_apt+=(gcc libc6-dev)
 if [ "${1:-build}" = test ]; then
   command -v python3 >/dev/null || need_apt+=(python3)
   python3 -c 'import venv, ensurepip' 2>/dev/null || need_apt+=(python3-venv)
+  # Version 2 of the aws cli, which PyPI does not have, knows `aws logs tail`.
+  [ -x /usr/bin/aws ] || need_apt+=(awscli)
 fi
 if [ "${#need_apt[@]}" -gt 0 ]; then
   echo "installing: ${need_apt[*]}"
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" apt-get install -y -qq "${need_apt[@]}"
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${need_apt[@]}"
 fi
 if ! command -v cargo >/dev/null; then
   echo "cargo is missing: install Rust 1.95 or newer (rustup), then run this again" >&2

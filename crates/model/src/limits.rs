@@ -259,7 +259,11 @@ pub const SCHEDULED_RUNS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// CreateExportTask: text of one file of an export, bytes before compression (no AWS source); the memory of a task.
 pub const EXPORT_PART_BYTES: usize = 16 * 1024 * 1024;
-/// CreateExportTask: longest key of an object, bytes (S3 guide).
+/// Longest key of an object, bytes (S3 guide).
 pub const OBJECT_KEY_BYTES_MAX: usize = 1024;
+/// Names and values of the user metadata of an object, bytes (S3 guide).
+pub const OBJECT_METADATA_BYTES_MAX: usize = 2048;
+/// An object that is read whole, bytes (no AWS source: log files have some megabytes).
+pub const OBJECT_READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// DescribeExportTasks: tasks are kept so long after their end, milliseconds (no AWS source: 30 days).
 pub const EXPORT_TASKS_MS: i64 = 30 * 24 * 60 * 60 * 1000;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// Puts an object from async work.
 pub(crate) async fn put(watch: &Watch, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), BucketError> {
     let (buckets, into, at) = (Arc::clone(&watch.buckets), bucket.to_owned(), key.to_owned());
-    let putting = tokio::task::spawn_blocking(move || buckets.put(&into, &at, body)).await;
+    let putting = tokio::task::spawn_blocking(move || buckets.put(&into, &at, body.into())).await;
     let put = putting.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string())));
     put.inspect_err(|error| {
         // The operator is told what the client is not.

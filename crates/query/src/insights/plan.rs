@@ -262,9 +262,9 @@ impl Plan {
         self.0.finish(workers)
     }
 
-    /// The answer so far. It copies what the workers hold.
-    pub fn partial<'w>(&self, workers: impl IntoIterator<Item = &'w Worker>) -> Result<Answer, PlanError> {
-        self.0.finish(workers.into_iter().map(Worker::snapshot).collect())
+    /// Bytes that all workers hold, about.
+    pub fn memory(&self) -> usize {
+        self.0.memory.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

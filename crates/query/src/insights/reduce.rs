@@ -3,21 +3,21 @@
 use super::code::Code;
 use super::event::{Record, Row};
 use super::groups;
+use super::sort_key::SortKey;
 use super::step::{Dedup, SortCode};
-use super::value::Value;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// A row with what it is sorted by.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
-    keys: Vec<Value<'static>>,
+    keys: Vec<SortKey<'static>>,
     pub record: Record,
 }
 
 impl Kept {
     fn bytes(&self) -> usize {
-        let keys: usize = self.keys.iter().map(|key| size_of::<Value<'_>>() + key.heap_bytes()).sum();
+        let keys: usize = self.keys.iter().map(|key| size_of::<SortKey<'_>>() + key.heap_bytes()).sum();
         keys + self.record.bytes()
     }
 }
@@ -50,12 +50,12 @@ impl Order {
         if self.is_ascending { a.cmp(&b) } else { b.cmp(&a) }
     }
 
-    fn keys<'e>(&self, row: &impl Row<'e>) -> Vec<Value<'e>> {
-        self.keys.iter().map(|key| sort_key(&key.value, row)).collect()
+    fn keys<'e>(&self, row: &impl Row<'e>) -> Vec<SortKey<'e>> {
+        self.keys.iter().map(|key| SortKey::of(&key.value, row)).collect()
     }
 
-    fn compare_keys(&self, a: &[Value<'_>], b: &[Value<'_>]) -> Ordering {
-        let orders = self.keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| directed(a, b, key.is_descending));
+    fn compare_keys(&self, a: &[SortKey<'_>], b: &[SortKey<'_>]) -> Ordering {
+        let orders = self.keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| a.directed(b, key.is_descending));
         orders.fold(Ordering::Equal, Ordering::then)
     }
 
@@ -66,20 +66,6 @@ impl Order {
             .then_with(|| self.compare_times(left.at, right.at))
             .then_with(|| right.pointer.cmp(&left.pointer))
             .then_with(|| left.ordinal.cmp(&right.ordinal))
-    }
-}
-
-/// A value with its number read out of its text, once for all comparisons.
-pub(super) fn sort_key<'e>(code: &Code, row: &impl Row<'e>) -> Value<'e> {
-    let value = code.value(row);
-    value.number().map_or(value, Value::Number)
-}
-
-/// The order of two keys; missing values are last either way.
-pub(super) fn directed(a: &Value<'_>, b: &Value<'_>, is_descending: bool) -> Ordering {
-    match (a.is_null(), b.is_null()) {
-        (false, false) if is_descending => b.order(a),
-        _ => a.order(b),
     }
 }
 
@@ -112,7 +98,7 @@ impl First {
             }
         }
         let record = Record::of(row, slots, ordinal);
-        let kept = Kept { keys: keys.into_iter().map(Value::into_owned).collect(), record };
+        let kept = Kept { keys: keys.into_iter().map(SortKey::into_owned).collect(), record };
         let grown = kept.bytes() as isize;
         self.rows.push(kept);
         // The first time there are enough, so that rows that come in order are not kept in vain.
@@ -179,7 +165,7 @@ impl Distincts {
             }
         }
         let record = Record::of(row, slots, ordinal);
-        let kept = Kept { keys: keys.into_iter().map(Value::into_owned).collect(), record };
+        let kept = Kept { keys: keys.into_iter().map(SortKey::into_owned).collect(), record };
         let bytes = kept.bytes();
         let grown = match (rows, is_whole) {
             (Some(rows), _) => insert(rows, kept, dedup.keep, order),

@@ -1,12 +1,13 @@
 //! Commands on rows that have left their events.
 
-use super::code::Code;
 use super::event::{Record, Row};
+use super::group_rows::first_rows;
 use super::groups::Groups;
 use super::mining;
 use super::plan::PlanError;
-use super::reduce::{directed, key_of, sort_key};
-use super::step::{Dedup, SortCode, Stats, Step, Totals, drive};
+use super::reduce::key_of;
+use super::sort_key::SortKey;
+use super::step::{Dedup, SortCode, Step, Totals, drive};
 use super::value::Value;
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -31,7 +32,7 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) 
                         return Err(PlanError::Memory { command: "stats", max: memory_max });
                     }
                 }
-                of_groups(stats, &groups)
+                first_rows(stats, &groups, &[], usize::MAX)
             }
             Step::Totals(totals) => with_totals(rows, totals),
             Step::Mine(mining) => {
@@ -67,10 +68,10 @@ fn row_wise(steps: &[Step], rows: Vec<Record>, memory_max: usize) -> Result<Vec<
 }
 
 fn sorted(rows: Vec<Record>, keys: &[SortCode]) -> Vec<Record> {
-    let with_keys = |row: Record| (keys.iter().map(|key| sort_key(&key.value, &row)).collect::<Vec<_>>(), row);
+    let with_keys = |row: Record| (keys.iter().map(|key| SortKey::of(&key.value, &row)).collect::<Vec<_>>(), row);
     let mut rows: Vec<_> = rows.into_iter().map(with_keys).collect();
     rows.sort_by(|(a, _), (b, _)| {
-        let orders = keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| directed(a, b, key.is_descending));
+        let orders = keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| a.directed(b, key.is_descending));
         orders.fold(Ordering::Equal, Ordering::then)
     });
     rows.into_iter().map(|(_, row)| row).collect()
@@ -86,30 +87,6 @@ fn deduplicated(mut rows: Vec<Record>, dedup: &Dedup) -> Vec<Record> {
         let count = counts.entry(key.clone()).or_insert(0);
         *count += 1;
         *count <= dedup.keep
-    });
-    rows
-}
-
-/// The rows of groups: times newest first, other values ascending, the first column before the second.
-pub(super) fn of_groups(stats: &Stats, groups: &Groups) -> Vec<Record> {
-    let width = stats.grouping.by.len();
-    let mut rows: Vec<Record> = groups
-        .rows(&stats.grouping)
-        .map(|values| {
-            let group = Record { values, ..Record::default() };
-            let computed: Vec<Value<'static>> = stats.values.iter().map(|code: &Code| code.value(&group)).collect();
-            let mut values = group.values;
-            values.truncate(width);
-            values.extend(computed);
-            Record { values, ..Record::default() }
-        })
-        .collect();
-    rows.sort_by(|a, b| {
-        let orders = a.values.iter().zip(&b.values).take(width).map(|(a, b)| {
-            let is_time = matches!((a, b), (Value::Time(_), Value::Time(_)));
-            directed(a, b, is_time).then_with(|| a.text().cmp(&b.text()))
-        });
-        orders.fold(Ordering::Equal, Ordering::then)
     });
     rows
 }

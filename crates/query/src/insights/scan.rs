@@ -108,6 +108,9 @@ pub struct Progress {
     workers: Mutex<Vec<Arc<Slot>>>,
 }
 
+/// Most bytes that workers may hold for what they have so far to be shown: they wait while it is copied.
+const PARTIAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// A worker, until its query has ended.
 type Slot = Mutex<Option<Worker>>;
 
@@ -152,11 +155,17 @@ impl Progress {
         Looked { rows: load(&self.rows), bytes: load(&self.bytes), skipped: load(&self.skipped), matched }
     }
 
-    /// What the answer would be if nothing more came. Waits for the parts in work.
-    pub fn partial(&self, plan: &Plan) -> Result<Answer, PlanError> {
+    /// What the answer would be if nothing more came; none while so much is held that copies of it would hold up the query. Waits
+    /// for the parts in work.
+    pub fn partial(&self, plan: &Plan) -> Option<Answer> {
+        if plan.memory() > PARTIAL_BYTES_MAX {
+            return None;
+        }
         let workers: Vec<Arc<Slot>> = lock(&self.workers).clone();
         let held: Vec<MutexGuard<'_, Option<Worker>>> = workers.iter().map(|worker| lock(worker)).collect();
-        plan.partial(held.iter().filter_map(|worker| worker.as_ref()))
+        let copies = held.iter().filter_map(|worker| worker.as_ref()).map(Worker::snapshot).collect();
+        drop(held);
+        plan.finish(copies).ok()
     }
 }
 

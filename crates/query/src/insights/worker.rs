@@ -1,12 +1,13 @@
 //! `Worker`: takes events through the prefix of a plan and keeps what the rest of it needs; the plan puts workers together.
 
 use super::event::{Event, EventRow, Record, Row};
+use super::group_rows::first_rows;
 use super::groups::Groups;
 use super::mining;
 use super::plan::{Answer, Inner, PlanError, Reduction};
 use super::reduce::{Distincts, First};
 use super::rows;
-use super::step::{Step, drive};
+use super::step::{SortCode, Step, drive};
 use super::value::Value;
 use crate::log_patterns::Miner;
 use std::borrow::Cow;
@@ -181,7 +182,8 @@ impl Inner {
         }
         let (rows, rest) = match (all, &self.reduction) {
             (Some(Kept::Groups(groups)), Reduction::Groups(stats)) => {
-                (rows::of_groups(stats, &groups), &self.rest[1..])
+                let (sort, keep, rest) = self.wanted_groups();
+                (first_rows(stats, &groups, sort, keep), rest)
             }
             (Some(Kept::First(first)), _) => (first.into_records(&self.order), &self.rest[..]),
             (Some(Kept::Patterns(miners)), Reduction::Patterns(mining)) => {
@@ -194,6 +196,19 @@ impl Inner {
         let mut rows = rows::run(rest, rows, self.memory_max)?;
         rows.truncate(self.limit);
         Ok(self.answer(&rows))
+    }
+
+    /// In what order the rows of groups are wanted, how many of them, and the commands that are left then.
+    fn wanted_groups(&self) -> (&[SortCode], usize, &[Step]) {
+        let (sort, rest) = match self.rest.get(1..).unwrap_or_default() {
+            [Step::Sort(keys), rest @ ..] => (keys.as_slice(), rest),
+            rest => (&[][..], rest),
+        };
+        match rest {
+            [] => (sort, self.limit, rest),
+            [Step::Limit(count), rest @ ..] => (sort, *count, rest),
+            _ => (sort, usize::MAX, rest),
+        }
     }
 
     fn answer(&self, rows: &[Record]) -> Answer {

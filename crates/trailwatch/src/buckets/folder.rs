@@ -1,50 +1,143 @@
 //! A bucket that is a folder of this machine: keys are paths below it.
 //!
 //! An object is there whole and durable, or not at all: it is written beside its place, synced, renamed, and the folders on its
-//! way are synced as well.
+//! way are synced as well. What is known besides its body is in a file of its own, which is there before (`side_file.rs`).
+//! A key whose place is a folder, because other keys lie below it, cannot be written, and neither can one below an object.
 
-use model::buckets::BucketError;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+mod list;
+mod side_file;
+#[cfg(test)]
+mod tests;
+
+use model::buckets::{BucketError, Head, Listed, NewObject, Object, UNFINISHED, is_key};
+use model::limits::OBJECT_READ_BYTES_MAX;
+use model::{Clock, Timestamp};
+use side_file::{SideFile, Version};
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-
-/// What the name of a file begins with that is not whole yet. One that a crash left is written over, or can be deleted.
-const UNFINISHED: &str = ".unfinished-";
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// A folder that is a bucket; it is made when the first object comes.
-#[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
+    clock: Arc<dyn Clock>,
     /// Held while an object is written: two writers of one object would write into one unfinished file.
     writing: Mutex<()>,
 }
 
+impl std::fmt::Debug for Folder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Folder").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
 impl Folder {
-    /// The bucket in `root`.
-    pub fn new(root: PathBuf) -> Self {
-        Self { root, writing: Mutex::default() }
+    /// The bucket in `root`; `clock` tells when objects are put.
+    pub fn new(root: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        Self { root, clock, writing: Mutex::default() }
     }
 
-    /// Makes or replaces an object; `key` has been checked.
-    pub fn put(&self, key: &str, body: &[u8]) -> Result<(), BucketError> {
+    /// Makes or replaces an object; key and metadata have been checked.
+    pub fn put(&self, key: &str, object: NewObject) -> Result<(), BucketError> {
         let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.write(key, body).map_err(|error| match error.kind() {
-            ErrorKind::PermissionDenied => BucketError::AccessDenied,
-            _ => BucketError::Unreachable(format!("write {key} below {}: {error}", self.root.display())),
-        })
+        self.write(key, object).map_err(|error| self.failed("write", key, &error))
     }
 
-    fn write(&self, key: &str, body: &[u8]) -> io::Result<()> {
+    /// An object, whole.
+    pub fn get(&self, key: &str) -> Result<Object, BucketError> {
+        let (file, head) = self.open(key)?;
+        if head.bytes > OBJECT_READ_BYTES_MAX as u64 {
+            return Err(BucketError::Unreachable(format!("{key} has {} bytes, too many to read whole", head.bytes)));
+        }
+        let mut body = Vec::with_capacity(head.bytes as usize);
+        // A file that grows meanwhile is read as it was.
+        file.take(head.bytes).read_to_end(&mut body).map_err(|error| self.failed("read", key, &error))?;
+        Ok(Object { body, metadata: head.metadata, modified: head.modified })
+    }
+
+    /// What is known of an object.
+    pub fn head(&self, key: &str) -> Result<Head, BucketError> {
+        self.open(key).map(|(_, head)| head)
+    }
+
+    /// An object's file, to be read from its start, and what is known of it.
+    pub fn open(&self, key: &str) -> Result<(File, Head), BucketError> {
+        if !is_key(key) {
+            return Err(BucketError::NoSuchKey);
+        }
+        let found = |error: io::Error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::InvalidFilename => {
+                BucketError::NoSuchKey
+            }
+            _ => self.failed("read", key, &error),
+        };
+        let (file, metadata, version) = self.find(key).map_err(found)?;
+        if let Some(version) = version.filter(|version| version.is_of(&metadata)) {
+            return Ok((file, version.into_head()));
+        }
+        // Either the object was replaced twice meanwhile, or someone else wrote the file: nobody does now.
+        let _none = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, metadata, version) = self.find(key).map_err(found)?;
+        let is_ours = version.as_ref().is_some_and(|version| version.is_of(&metadata));
+        let mut head = version.unwrap_or_default().into_head();
+        if !is_ours {
+            head.bytes = metadata.len();
+            head.modified = modified(&metadata);
+            head.etag = format!("{:016x}{:016x}-1", head.modified.0, head.bytes);
+        }
+        Ok((file, head))
+    }
+
+    /// The file of an object, and the version of its side file that it is, or else the latest.
+    fn find(&self, key: &str) -> io::Result<(File, Metadata, Option<Version>)> {
+        let file = File::open(self.root.join(key))?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        let mut versions = SideFile::read(&self.root, key)?.versions;
+        let index = versions.iter().position(|version| version.is_of(&metadata)).unwrap_or(0);
+        let version = (index < versions.len()).then(|| versions.swap_remove(index));
+        Ok((file, metadata, version))
+    }
+
+    /// Objects in order of their keys; see `Buckets::list`.
+    pub fn list(&self, prefix: &str, after: &str, max: usize) -> Result<Vec<Listed>, BucketError> {
+        list::list(&self.root, prefix, after, max).map_err(|error| self.failed("list", prefix, &error))
+    }
+
+    fn failed(&self, what: &str, key: &str, error: &io::Error) -> BucketError {
+        match error.kind() {
+            ErrorKind::PermissionDenied => BucketError::AccessDenied,
+            _ => BucketError::Unreachable(format!("{what} {key} below {}: {error}", self.root.display())),
+        }
+    }
+
+    fn write(&self, key: &str, object: NewObject) -> io::Result<()> {
         let path = self.root.join(key);
         let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
         let folder = self.root.join(folder);
         fs::create_dir_all(&folder)?;
+        let mut side = SideFile::read(&self.root, key)?;
+        // What the object is until the last step, if it is anything of ours.
+        let now = fs::symlink_metadata(&path).ok();
+        side.versions.retain(|version| now.as_ref().is_some_and(|now| version.is_of(now)));
+        side.versions.truncate(1);
         let unfinished = folder.join(unfinished(name));
         let mut file = File::create(&unfinished)?;
-        file.write_all(body)?;
+        file.write_all(&object.body)?;
+        let taken = side.versions.first().map(|version| version.modified_ms);
+        let mut at = self.clock.now().0.max(0);
+        // Time and size tell versions apart.
+        at += i64::from(taken == Some(at));
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(at.unsigned_abs()))?;
         file.sync_all()?;
+        side.versions.insert(0, Version::new(object, modified(&file.metadata()?)));
         drop(file);
+        let beside = side.write(&self.root, key)?;
+        self.sync(&beside)?;
         fs::rename(&unfinished, &path)?;
         self.sync(&folder)
     }
@@ -57,38 +150,15 @@ impl Folder {
     }
 }
 
+/// When a file was written.
+fn modified(metadata: &Metadata) -> Timestamp {
+    let since = metadata.modified().ok().and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+    Timestamp(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+}
+
 /// The name of the file that becomes `name`, no longer than a file name may be.
 fn unfinished(name: &str) -> String {
     let mut unfinished = format!("{UNFINISHED}{name}");
     unfinished.truncate(unfinished.floor_char_boundary(255));
     unfinished
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_object_is_replaced_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::new(dir.path().join("bucket"));
-        folder.put("p/task/s/000000.gz", b"a longer body").unwrap();
-        // A crash left this.
-        fs::write(dir.path().join("bucket/p/task/s/.unfinished-000000.gz"), b"half of something longer").unwrap();
-        folder.put("p/task/s/000000.gz", b"short").unwrap();
-        assert_eq!(fs::read(dir.path().join("bucket/p/task/s/000000.gz")).unwrap(), b"short");
-        assert_eq!(fs::read_dir(dir.path().join("bucket/p/task/s")).unwrap().count(), 1);
-        folder.put("top", b"").unwrap();
-        assert_eq!(fs::read(dir.path().join("bucket/top")).unwrap(), b"");
-    }
-
-    #[test]
-    fn what_cannot_be_written_says_why() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::new(dir.path().to_owned());
-        folder.put("a", b"").unwrap();
-        let Err(BucketError::Unreachable(reason)) = folder.put("a/b", b"") else { panic!() };
-        assert!(reason.contains("a/b"), "{reason}");
-        assert_eq!(unfinished(&"ä".repeat(127)).len(), 254);
-    }
 }

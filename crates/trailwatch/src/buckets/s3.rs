@@ -1,11 +1,17 @@
-//! Buckets behind an S3 endpoint: PutObject, signed, with the bucket in the path.
+//! Buckets behind an S3 endpoint: PutObject, GetObject, HeadObject and ListObjectsV2, signed, with the bucket in the path.
 //!
 //! The URL is the operator's own word, so it may be of any address. Redirects are not followed and proxies not used.
 
+mod list;
+#[cfg(test)]
+mod tests;
+
 use crate::config;
 use bytes::Bytes;
-use model::Clock;
-use model::buckets::BucketError;
+use jiff::fmt::rfc2822::DateTimeParser;
+use model::buckets::{BucketError, Head, Listed, Metadata, NewObject, Object};
+use model::limits::OBJECT_READ_BYTES_MAX;
+use model::{Clock, Timestamp};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::io::Read;
@@ -15,10 +21,12 @@ use wire::HttpRequest;
 use wire::sigv4;
 
 /// Longest attempt: a part of an export has some megabytes.
-const PUT_TIME_MAX: Duration = Duration::from_secs(25);
-/// Most bytes read of an answer, and most shown of one.
-const ANSWER_BYTES_MAX: u64 = 16 * 1024;
+const TIME_MAX: Duration = Duration::from_secs(25);
+/// Most bytes read of an answer that is no object and no list, and most shown of one.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
 const SHOWN_CHARS_MAX: usize = 300;
+/// How the headers of user metadata begin.
+const METADATA: &str = "x-amz-meta-";
 
 /// An S3 endpoint, with keys.
 pub struct S3 {
@@ -35,6 +43,24 @@ impl std::fmt::Debug for S3 {
     }
 }
 
+/// One request to the endpoint; bucket and key have been checked.
+#[derive(Default)]
+struct Ask<'a> {
+    method: &'static str,
+    bucket: &'a str,
+    key: &'a str,
+    /// Encoded.
+    query: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+struct Answer {
+    status: u16,
+    headers: http::HeaderMap,
+    body: Vec<u8>,
+}
+
 impl S3 {
     /// The endpoint at a URL.
     pub fn new(endpoint: &str, keys: config::S3, clock: Arc<dyn Clock>) -> Self {
@@ -43,150 +69,161 @@ impl S3 {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_global(Some(PUT_TIME_MAX))
+            .timeout_global(Some(TIME_MAX))
             .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))
             .build();
         let agent = ureq::Agent::new_with_config(config);
         Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, clock, agent }
     }
 
-    /// Makes or replaces an object; bucket and key have been checked.
-    pub fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), BucketError> {
-        let (status, answer) = self.ask(bucket, key, body).map_err(BucketError::Unreachable)?;
-        match status {
-            200..300 => Ok(()),
-            404 => Err(BucketError::NoSuchBucket),
+    /// Makes or replaces an object; bucket, key and metadata have been checked.
+    pub fn put(&self, bucket: &str, key: &str, object: NewObject) -> Result<(), BucketError> {
+        let NewObject { body, metadata, content_type, content_encoding } = object;
+        let mut headers: Vec<_> =
+            metadata.into_iter().map(|(name, value)| (format!("{METADATA}{name}"), value)).collect();
+        headers.extend(content_type.map(|value| ("content-type".to_owned(), value)));
+        headers.extend(content_encoding.map(|value| ("content-encoding".to_owned(), value)));
+        let ask = Ask { method: "PUT", bucket, key, headers, body, ..Ask::default() };
+        self.done(ask, ANSWER_BYTES_MAX).map(drop).map_err(|error| match error {
+            // There is no key that PutObject could miss.
+            BucketError::NoSuchKey => BucketError::NoSuchBucket,
+            error => error,
+        })
+    }
+
+    /// An object, whole.
+    pub fn get(&self, bucket: &str, key: &str) -> Result<Object, BucketError> {
+        let ask = Ask { method: "GET", bucket, key, ..Ask::default() };
+        let answer = self.done(ask, OBJECT_READ_BYTES_MAX)?;
+        let (metadata, modified) = (metadata(&answer.headers), modified(&answer.headers));
+        Ok(Object { body: answer.body, metadata, modified })
+    }
+
+    /// What is known of an object.
+    pub fn head(&self, bucket: &str, key: &str) -> Result<Head, BucketError> {
+        let headers = self.done(Ask { method: "HEAD", bucket, key, ..Ask::default() }, 0)?.headers;
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let bytes = text("content-length").and_then(|bytes| bytes.parse().ok());
+        Ok(Head {
+            bytes: bytes.ok_or_else(|| self.unreachable(&format!("the size of {key} is missing")))?,
+            modified: modified(&headers),
+            etag: text("etag").unwrap_or_default().trim_matches('"').to_owned(),
+            metadata: metadata(&headers),
+            content_type: text("content-type"),
+            content_encoding: text("content-encoding"),
+        })
+    }
+
+    /// Objects in order of their keys; see `Buckets::list`.
+    pub fn list(&self, bucket: &str, prefix: &str, after: &str, max: usize) -> Result<Vec<Listed>, BucketError> {
+        let max = max.min(list::PAGE_KEYS_MAX);
+        let mut listed: Vec<Listed> = Vec::new();
+        while listed.len() < max {
+            let after = listed.last().map_or(after, |last| &last.key);
+            let query = list::query(prefix, after, max - listed.len());
+            let ask = Ask { method: "GET", bucket, query, ..Ask::default() };
+            let answer = self.done(ask, list::PAGE_BYTES_MAX)?;
+            let page = list::read(&answer.body, after).map_err(|reason| self.unreachable(&reason))?;
+            listed.extend(page.listed);
+            if !page.is_truncated {
+                break;
+            }
+        }
+        listed.truncate(max);
+        Ok(listed)
+    }
+
+    fn unreachable(&self, reason: &str) -> BucketError {
+        BucketError::Unreachable(format!("{} answered what is no answer: {reason}", self.endpoint))
+    }
+
+    /// The answer of a request that was granted.
+    fn done(&self, ask: Ask<'_>, bytes_max: usize) -> Result<Answer, BucketError> {
+        let answer = self.ask(ask, bytes_max).map_err(BucketError::Unreachable)?;
+        let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(ANSWER_BYTES_MAX)]);
+        match answer.status {
+            200..300 => Ok(answer),
+            404 if text.contains("<Code>NoSuchBucket</Code>") => Err(BucketError::NoSuchBucket),
+            404 => Err(BucketError::NoSuchKey),
             401 | 403 => Err(BucketError::AccessDenied),
-            _ => {
-                let shown: String = answer.chars().take(SHOWN_CHARS_MAX).collect();
+            status => {
+                let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
                 Err(BucketError::Unreachable(format!("{} answered {status}: {shown}", self.endpoint)))
             }
         }
     }
 
-    fn ask(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(u16, String), String> {
-        let url = format!("{}/{bucket}/{}", self.endpoint, encoded(key));
+    fn ask(&self, ask: Ask<'_>, bytes_max: usize) -> Result<Answer, String> {
+        let mut url = format!("{}/{}", self.endpoint, ask.bucket);
+        if !ask.key.is_empty() {
+            url = format!("{url}/{}", encoded(ask.key, b"-._~/"));
+        }
+        if !ask.query.is_empty() {
+            url = format!("{url}?{}", ask.query);
+        }
         let uri: http::Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
         let host = uri.authority().ok_or_else(|| format!("{url} names no host"))?.as_str().to_owned();
         let mut hash = String::new();
-        for byte in Sha256::digest(&body) {
+        for byte in Sha256::digest(&ask.body) {
             let _ = write!(hash, "{byte:02x}");
         }
         let mut request = HttpRequest {
-            method: "PUT".into(),
+            method: ask.method.into(),
             path: uri.path().to_owned(),
-            headers: vec![("host".into(), host), ("x-amz-content-sha256".into(), hash)],
-            body: Bytes::from(body),
-            ..HttpRequest::default()
+            query: ask.query,
+            headers: ask.headers,
+            body: Bytes::from(ask.body),
         };
+        request.headers.extend([("host".to_owned(), host), ("x-amz-content-sha256".to_owned(), hash)]);
         sigv4::sign(&mut request, &self.keys.credentials, &self.keys.region, "s3", self.clock.now());
-        let mut put = self.agent.put(&url);
+        let mut sent = http::Request::builder().method(ask.method).uri(&url);
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
-            put = put.header(name, value);
+            sent = sent.header(name, value);
         }
-        let mut answer = put.send(&request.body[..]).map_err(|error| format!("reach {}: {error}", self.endpoint))?;
-        let mut text = Vec::new();
-        let read = answer.body_mut().as_reader().take(ANSWER_BYTES_MAX).read_to_end(&mut text);
-        read.map_err(|error| format!("read the answer of {}: {error}", self.endpoint))?;
-        Ok((answer.status().as_u16(), String::from_utf8_lossy(&text).into_owned()))
+        let answer = match ask.method {
+            "PUT" => sent.body(&request.body[..]).map(|sent| self.agent.run(sent)),
+            _ => sent.body(()).map(|sent| self.agent.run(sent)),
+        };
+        let answer = answer.map_err(|error| error.to_string())?;
+        let answer = answer.map_err(|error| format!("reach {}: {error}", self.endpoint))?;
+        let (parts, body) = answer.into_parts();
+        let mut read = Vec::new();
+        body.into_reader()
+            .take(bytes_max.max(ANSWER_BYTES_MAX) as u64 + 1)
+            .read_to_end(&mut read)
+            .map_err(|error| format!("read the answer of {}: {error}", self.endpoint))?;
+        let status = parts.status.as_u16();
+        if status < 300 && read.len() > bytes_max.max(ANSWER_BYTES_MAX) {
+            return Err(format!("{} answered more than {bytes_max} bytes", self.endpoint));
+        }
+        Ok(Answer { status, headers: parts.headers, body: read })
     }
 }
 
-/// A key as a path: each byte that is not safe is written as `%XX`, once.
-fn encoded(key: &str) -> String {
-    let mut path = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            path.push(char::from(byte));
+fn metadata(headers: &http::HeaderMap) -> Metadata {
+    let pairs = headers.iter().filter_map(|(name, value)| {
+        let name = name.as_str().strip_prefix(METADATA)?;
+        Some((name.to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    pairs.collect()
+}
+
+/// When the object was put, to the second; long ago when the answer does not say.
+fn modified(headers: &http::HeaderMap) -> Timestamp {
+    let text = headers.get(http::header::LAST_MODIFIED).and_then(|value| value.to_str().ok());
+    let read = text.and_then(|text| DateTimeParser::new().parse_timestamp(text).ok());
+    Timestamp(read.map_or(0, jiff::Timestamp::as_millisecond))
+}
+
+/// Text as part of a URL: each byte that is neither a letter, a digit nor in `safe` is written as `%XX`, once.
+fn encoded(text: &str, safe: &[u8]) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || safe.contains(&byte) {
+            encoded.push(char::from(byte));
         } else {
-            let _ = write!(path, "%{byte:02X}");
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
-    path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::Timestamp;
-    use model::clock::ManualClock;
-    use std::io::Write;
-    use std::net::TcpListener;
-    use wire::sigv4::Credentials;
-
-    const NOW: Timestamp = Timestamp(1_772_323_200_000);
-
-    fn s3(endpoint: &str) -> S3 {
-        let credentials =
-            Credentials { access_key_id: "KEY".into(), secret_access_key: "secret".into(), session_token: None };
-        let keys = config::S3 { region: "eu-west-1".into(), credentials };
-        S3::new(endpoint, keys, Arc::new(ManualClock::at(NOW)))
-    }
-
-    /// Answers one request with `answer`; gives the request as it came.
-    fn serve(answer: &'static str) -> (String, std::thread::JoinHandle<HttpRequest>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let serving = std::thread::spawn(move || {
-            let (mut connection, _) = listener.accept().unwrap();
-            let mut read = Vec::new();
-            let mut part = [0; 1024];
-            while !read.ends_with(b"the body") {
-                let count = connection.read(&mut part).unwrap();
-                assert!(count > 0, "the connection ended early");
-                read.extend_from_slice(&part[..count]);
-            }
-            connection.write_all(answer.as_bytes()).unwrap();
-            let text = String::from_utf8(read).unwrap();
-            let (head, body) = text.split_once("\r\n\r\n").unwrap();
-            let mut lines = head.split("\r\n");
-            let mut first = lines.next().unwrap().split(' ');
-            let header = |line: &str| {
-                let (name, value) = line.split_once(':').unwrap();
-                (name.to_ascii_lowercase(), value.trim().to_owned())
-            };
-            HttpRequest {
-                method: first.next().unwrap().into(),
-                path: first.next().unwrap().into(),
-                headers: lines.map(header).collect(),
-                body: Bytes::from(body.to_owned()),
-                ..HttpRequest::default()
-            }
-        });
-        (url, serving)
-    }
-
-    #[test]
-    fn an_object_is_put_signed_with_its_key_encoded_once() {
-        let (url, serving) = serve("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        s3(&format!("{url}/")).put("my-logs", "a b/ä%+.gz", b"the body".to_vec()).unwrap();
-        let request = serving.join().unwrap();
-        assert_eq!((request.method.as_str(), request.path.as_str()), ("PUT", "/my-logs/a%20b/%C3%A4%25%2B.gz"));
-        assert_eq!(request.header("x-amz-content-sha256").map(str::len), Some(64));
-        let claim = sigv4::verify(&request, NOW, 1000, |key| (key == "KEY").then(|| "secret".into())).unwrap();
-        assert_eq!((claim.region.as_str(), claim.service.as_str()), ("eu-west-1", "s3"));
-    }
-
-    #[test]
-    fn refusals_are_told_apart() {
-        let refused = |answer| {
-            let (url, serving) = serve(answer);
-            let refused = s3(&url).put("my-logs", "a", b"the body".to_vec()).unwrap_err();
-            serving.join().unwrap();
-            refused
-        };
-        let head = "content-length: 2\r\nconnection: close\r\n\r\nno";
-        let answer = |status: &str| -> &'static str { format!("HTTP/1.1 {status}\r\n{head}").leak() };
-        assert_eq!(refused(answer("404 Not Found")), BucketError::NoSuchBucket);
-        assert_eq!(refused(answer("403 Forbidden")), BucketError::AccessDenied);
-        for status in ["301 Moved", "503 Slow Down"] {
-            let BucketError::Unreachable(reason) = refused(answer(status)) else { panic!("{status}") };
-            assert!(reason.contains(&status[..3]) && reason.ends_with(": no"), "{reason}");
-        }
-        let BucketError::Unreachable(reason) = s3("http://127.0.0.1:1").put("my-logs", "a", Vec::new()).unwrap_err()
-        else {
-            panic!()
-        };
-        assert!(reason.contains("127.0.0.1:1") && !reason.contains("secret"), "{reason}");
-    }
+    encoded
 }

@@ -87,7 +87,7 @@ fn limit_exceeded() -> ApiError {
 
 fn bucket_refused(error: &BucketError) -> ApiError {
     match error {
-        BucketError::NoSuchBucket => invalid(error.to_string()),
+        BucketError::NoSuchBucket | BucketError::NoSuchKey => invalid(error.to_string()),
         BucketError::AccessDenied => invalid(
             "PutObject call on the given bucket failed. Please check if CloudWatch Logs has been granted permission to \
              perform this operation.",

@@ -82,7 +82,7 @@ impl Running {
 
     /// What it has found; an answer that cannot be made yet is none.
     fn found(&self) -> Option<Answer> {
-        self.plan.get().and_then(|plan| self.progress.partial(plan).ok())
+        self.plan.get().and_then(|plan| self.progress.partial(plan))
     }
 
     fn statistics(&self, rows: usize) -> Statistics {

@@ -1,12 +1,11 @@
 //! A `Watch` on a temporary directory with a clock that stands still, and calls to it as clients make them.
 
 use catalog::Catalog;
-use model::buckets::{BucketError, Buckets};
+use model::buckets::MemoryBuckets;
 use model::clock::{CountingIds, ManualClock};
 use model::{Caller, Scope, Timestamp};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use store::{Options, Store};
 use tempfile::TempDir;
 use watch::Watch;
@@ -23,57 +22,6 @@ pub struct Plane {
     pub buckets: Arc<MemoryBuckets>,
     operations: Vec<Operation<Watch>>,
     dir: TempDir,
-}
-
-/// Buckets `logs`, which takes objects until it is closed, and `closed`, which takes none.
-#[derive(Debug, Default)]
-pub struct MemoryBuckets(Mutex<Objects>);
-
-#[derive(Debug, Default)]
-struct Objects {
-    taken: BTreeMap<String, Vec<u8>>,
-    /// Objects that are still taken; `None` for any number.
-    left: Option<usize>,
-}
-
-impl MemoryBuckets {
-    /// Keys of the objects of `logs`.
-    pub fn keys(&self) -> Vec<String> {
-        self.0.lock().unwrap().taken.keys().cloned().collect()
-    }
-
-    /// The object of this key.
-    pub fn object(&self, key: &str) -> Vec<u8> {
-        self.0.lock().unwrap().taken[key].clone()
-    }
-
-    /// Takes so many objects more, and then none.
-    pub fn close_after(&self, objects: usize) {
-        self.0.lock().unwrap().left = Some(objects);
-    }
-
-    /// Takes objects again.
-    pub fn open(&self) {
-        self.0.lock().unwrap().left = None;
-    }
-}
-
-impl Buckets for MemoryBuckets {
-    fn put(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), BucketError> {
-        match bucket {
-            "logs" => {
-                let mut objects = self.0.lock().unwrap();
-                if objects.left == Some(0) {
-                    return Err(BucketError::Unreachable("closed".into()));
-                }
-                objects.left = objects.left.map(|left| left - 1);
-                objects.taken.insert(key.to_owned(), body);
-                Ok(())
-            }
-            "closed" => Err(BucketError::AccessDenied),
-            _ => Err(BucketError::NoSuchBucket),
-        }
-    }
 }
 
 /// Code and message of a refused call.

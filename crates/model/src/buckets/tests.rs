@@ -1,0 +1,56 @@
+//! What is a key, what are metadata, and what buckets in memory do.
+
+use super::*;
+
+#[test]
+fn a_key_leads_nowhere_else() {
+    for good in ["a", "a/b.gz", "a/..b/c..", "ä/%2F \\", "a/.trailwatch/b", ".trailwatch2"] {
+        assert!(is_key(good), "{good}");
+    }
+    let long = "a".repeat(1025);
+    for bad in ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a\0", "a\n", &long] {
+        assert!(!is_key(bad), "{bad}");
+    }
+    for kept in [".trailwatch", ".trailwatch/a", "a/.unfinished-b", ".unfinished-/a"] {
+        assert!(!is_key(kept), "{kept}");
+    }
+}
+
+#[test]
+fn metadata_are_headers() {
+    let with =
+        |name: &str, value: &str| NewObject { metadata: vec![(name.into(), value.into())], ..NewObject::default() };
+    assert!(with("signature-algorithm", "SHA256withRSA").has_valid_metadata());
+    assert!(with("a", &"v".repeat(2047)).has_valid_metadata());
+    for (name, value) in [("", "v"), ("A", "v"), ("a b", "v"), ("a", "v\r\nx: y"), ("a", "ä"), ("a:", "v")] {
+        assert!(!with(name, value).has_valid_metadata(), "{name}: {value}");
+    }
+    assert!(!with("a", &"v".repeat(2048)).has_valid_metadata());
+    assert!(!NewObject { content_type: Some("a\r\nb".into()), ..NewObject::default() }.has_valid_metadata());
+}
+
+#[test]
+fn memory_lists_in_order_and_closes() {
+    let buckets = MemoryBuckets::default();
+    buckets.set_time(Timestamp(7));
+    for key in ["a/b", "a.txt", "a/c", "b"] {
+        buckets.put("logs", key, key.as_bytes().to_vec().into()).unwrap();
+    }
+    let keys = |prefix, after, max| {
+        let listed = buckets.list("logs", prefix, after, max).unwrap();
+        listed.into_iter().map(|listed| listed.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("", "", 9), ["a.txt", "a/b", "a/c", "b"]);
+    assert_eq!(keys("a/", "", 9), ["a/b", "a/c"]);
+    assert_eq!(keys("a", "a.txt", 1), ["a/b"]);
+    assert_eq!(keys("a/", "b", 9), Vec::<String>::new());
+    assert_eq!(buckets.get("logs", "b").unwrap().modified, Timestamp(7));
+    assert_eq!(buckets.get("logs", "c"), Err(BucketError::NoSuchKey));
+    assert_eq!(buckets.head("other", "c"), Err(BucketError::NoSuchBucket));
+    buckets.tamper("b", |_| None);
+    assert_eq!(buckets.head("logs", "b"), Err(BucketError::NoSuchKey));
+    buckets.close_after(1);
+    buckets.put("logs", "d", NewObject::default()).unwrap();
+    assert!(matches!(buckets.put("logs", "e", NewObject::default()), Err(BucketError::Unreachable(_))));
+    assert_eq!(buckets.put("closed", "e", NewObject::default()), Err(BucketError::AccessDenied));
+}
