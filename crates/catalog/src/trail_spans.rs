@@ -110,11 +110,11 @@ impl Catalog {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// Forgets the spans of a trail that have ended and whose events are all in delivered files.
+    /// Forgets the spans of a trail that have ended and whose events are all in delivered files that nobody is to be told of.
     pub async fn drop_ended_trail_spans(&self, trail_id: i64) -> Result<()> {
         sqlx::query(
             "DELETE FROM trail_spans WHERE trail_id = $1 AND end_sequence <= next_sequence AND NOT EXISTS (SELECT 1 FROM \
-             trail_files AS f WHERE f.trail_id = $1 AND f.span_id = trail_spans.id AND f.delivered_ms IS NULL)",
+             trail_files AS f WHERE f.trail_id = $1 AND f.span_id = trail_spans.id AND (f.delivered_ms IS NULL OR f.topic IS NOT NULL))",
         )
         .bind(trail_id)
         .execute(&self.pool)

@@ -161,6 +161,10 @@ pub const LOOKUP_PAST_MS_MAX: i64 = 90 * 24 * 60 * 60 * 1000;
 pub const LOOKUP_PAGE_MAX: usize = 50;
 /// Largest audit event, bytes (CloudTrail quotas: 256 KB; 1 MB in Large).
 pub const AUDIT_EVENT_BYTES_MAX: usize = 1_048_576;
+/// Trails: records of one delivered file, bytes before compression (ours; on AWS files have up to 50 MB compressed).
+pub const TRAIL_FILE_BYTES: usize = 5 * 1024 * 1024;
+/// Trails: what was delivered is remembered so long, milliseconds (no AWS source); digests need the last hours.
+pub const TRAIL_FILES_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Most tags on a resource.
 pub const TAGS_MAX: usize = 50;

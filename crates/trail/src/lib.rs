@@ -3,6 +3,8 @@
 pub mod audit;
 pub mod cloudtrail;
 pub mod cloudtrail_data;
+mod coverage;
+pub mod delivery;
 pub mod digest;
 pub mod import;
 mod json;
@@ -13,6 +15,7 @@ pub mod sts;
 
 use audit::DataAudit;
 use catalog::Catalog;
+use delivery::{NoTopics, Topics};
 use digest::keys::KeyStore;
 use log_delivery::LogDelivery;
 use model::buckets::{Buckets, NoBuckets};
@@ -39,12 +42,16 @@ pub struct Trail {
     pub buckets: Arc<dyn Buckets>,
     /// What the keys of digest files are made and kept with; without it no digest is written.
     pub digest_keys: Option<Arc<KeyStore>>,
+    /// Who is told of delivered files; none at first.
+    pub topics: Arc<dyn Topics>,
     /// Which data events trails ask for; refreshed by every operation that changes a trail.
     pub data_audit: DataAudit,
     /// Which audit events trails want in log groups; refreshed likewise.
     pub log_delivery: LogDelivery,
     /// One import at a time, so that two cannot both find an event missing.
     import_turn: Arc<tokio::sync::Mutex<()>>,
+    /// One reading of trails at a time, so that what changed later is dated later.
+    refresh_turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What may differ from AWS by choice of the operator.
@@ -61,6 +68,9 @@ pub struct Settings {
     pub digest_interval: i64,
     /// How long a key signs digest files, ms (keys of AWS: 30 days).
     pub key_rotation: i64,
+    /// The organization whose management account every account here is, such as `o-exampleorgid`; without one there are no
+    /// organization trails.
+    pub organization_id: Option<String>,
 }
 
 impl Default for Settings {
@@ -71,6 +81,7 @@ impl Default for Settings {
             lenient_lookup: false,
             digest_interval: HOUR,
             key_rotation: 30 * DAY,
+            organization_id: None,
         }
     }
 }
@@ -85,18 +96,31 @@ impl Trail {
         settings: Settings,
     ) -> Result<Self, catalog::Error> {
         let (data_audit, log_delivery) = (DataAudit::default(), LogDelivery::default());
-        let buckets = Arc::new(NoBuckets);
-        let import_turn = Arc::default();
-        let digest_keys = None;
-        let trail =
-            Self { store, catalog, clock, ids, settings, buckets, digest_keys, data_audit, log_delivery, import_turn };
+        let trail = Self {
+            store,
+            catalog,
+            clock,
+            ids,
+            settings,
+            buckets: Arc::new(NoBuckets),
+            topics: Arc::new(NoTopics),
+            digest_keys: None,
+            data_audit,
+            log_delivery,
+            import_turn: Arc::default(),
+            refresh_turn: Arc::default(),
+        };
+        trail.catalog.clamp_trail_spans(trail.store.event_sequence() as i64).await?;
         trail.refresh_trails().await?;
         Ok(trail)
     }
 
     /// Reads again what trails ask for. Every operation that changes a trail does; so must whoever changes them otherwise.
+    /// What changed since the last reading counts for delivery from the next event on.
     pub async fn refresh_trails(&self) -> Result<(), catalog::Error> {
         self.catalog.sync_digest_chains(self.clock.now()).await?;
+        let _turn = self.refresh_turn.lock().await;
+        self.catalog.sync_trail_spans(self.store.event_sequence() as i64).await?;
         let trails = self.catalog.logging_trails().await?;
         self.data_audit.set(&trails);
         self.log_delivery.set(&trails);

@@ -8,6 +8,7 @@ use crate::keys::AccessKey;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
+use crate::trail_topics::TrailTopics;
 use crate::{grpc, http, operations, server_log, sql, syslog, tasks};
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
@@ -90,29 +91,35 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone());
     let subscriptions = Subscriptions::new(Arc::new(receivers));
-    let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
+    let settings = trail::Settings {
+        lenient_lookup: config.trail.lenient_lookup,
+        organization_id: config.trail.organization_id.clone(),
+        ..trail::Settings::default()
+    };
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
     catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
     catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
     let buckets: Arc<dyn Buckets> = Arc::new(ConfiguredBuckets::new(&config, Arc::clone(&clock)));
     let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     trail.buckets = Arc::clone(&buckets);
+    let watch = Watch {
+        store,
+        catalog,
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        notify: Arc::new(Notify::new(config.notify.clone())),
+        subscriptions: Arc::new(subscriptions),
+        bands: Arc::default(),
+        live_tails: Arc::default(),
+        group_filters: Arc::default(),
+        queries: Arc::default(),
+        rules: Arc::default(),
+        buckets,
+    };
+    trail.topics = Arc::new(TrailTopics(watch.clone()));
     Ok(Server {
         auth: Auth::new(&config, key),
-        watch: Watch {
-            store,
-            catalog,
-            clock: Arc::clone(&clock),
-            ids: Arc::clone(&ids),
-            notify: Arc::new(Notify::new(config.notify.clone())),
-            subscriptions: Arc::new(subscriptions),
-            bands: Arc::default(),
-            live_tails: Arc::default(),
-            group_filters: Arc::default(),
-            queries: Arc::default(),
-            rules: Arc::default(),
-            buckets,
-        },
+        watch,
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,
         operations: operations::Table::new(),

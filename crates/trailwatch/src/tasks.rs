@@ -1,5 +1,5 @@
 //! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, log
-//! anomalies, exports, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays
+//! anomalies, exports, deliveries of trails, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays
 //! no other.
 
 use crate::firehose::HttpFirehose;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
+use trail::delivery::Deliveries;
 use watch::cloudwatch::MetricStreams;
 
 /// Most rounds of alarm evaluation at the same time.
@@ -44,6 +45,7 @@ impl Tasks {
         tasks.spawn("scheduled queries", scheduled_queries(Arc::clone(&server), stopped.clone()));
         tasks.spawn("log anomalies", log_anomalies(Arc::clone(&server), stopped.clone()));
         tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("trails", trails(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -176,6 +178,14 @@ async fn exports(server: Arc<Server>, mut stopped: Stopped) {
     }
 }
 
+async fn trails(server: Arc<Server>, mut stopped: Stopped) {
+    let mut deliveries = Deliveries::default();
+    // A delivery that runs at the end is dropped: the next start puts what is planned.
+    while next_tick(&server, &mut stopped, server.config.trail.delivery_interval.millis()).await {
+        deliveries.start_due(&server.trail).await;
+    }
+}
+
 async fn host_metrics(server: Arc<Server>, mut stopped: Stopped) {
     let series = SeriesKey {
         account: server.config.account_id.clone(),
@@ -261,6 +271,7 @@ async fn publish(server: &Server, datapoints: Vec<Datapoint>) {
 async fn maintenance(server: Arc<Server>, mut stopped: Stopped) {
     while next_tick(&server, &mut stopped, MINUTE).await {
         watch::maintain(&server.watch).await;
+        trail::delivery::expire(&server.trail).await;
     }
 }
 

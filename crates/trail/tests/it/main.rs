@@ -1,10 +1,13 @@
 //! The governance plane through its table of operations: what AWS's clients would see, without a socket.
 
+mod buckets;
+mod deliveries;
 mod imports;
 mod lookups;
 mod put_audit_events;
 mod trails;
 
+use buckets::TestBuckets;
 use model::clock::{CountingIds, ManualClock};
 use model::{Batch, Caller, Event, Scope, Timestamp};
 use serde_json::{Value, json};
@@ -20,7 +23,8 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) struct Plane {
     pub(crate) trail: Trail,
     pub(crate) clock: Arc<ManualClock>,
-    _dir: tempfile::TempDir,
+    pub(crate) buckets: Arc<TestBuckets>,
+    dir: Arc<tempfile::TempDir>,
 }
 
 impl Plane {
@@ -29,14 +33,25 @@ impl Plane {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(NOW));
-        let options = store::Options { dir: dir.path().to_owned(), ..store::Options::default() };
-        let store = store::Store::open(options, clock.clone()).await.unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let catalog = catalog::Catalog::in_memory().await.unwrap();
-        let ids = Arc::new(CountingIds::from_seed(1));
-        let trail = Trail::new(store, catalog, clock.clone(), ids, settings).await.unwrap();
-        Self { trail, clock, _dir: dir }
+        Self::open(dir, catalog, Arc::default(), Arc::new(ManualClock::at(NOW)), 1, settings).await
+    }
+
+    async fn open(
+        dir: Arc<tempfile::TempDir>,
+        catalog: catalog::Catalog,
+        buckets: Arc<TestBuckets>,
+        clock: Arc<ManualClock>,
+        seed: u64,
+        settings: Settings,
+    ) -> Self {
+        let options = store::Options { dir: dir.path().join("store"), ..store::Options::default() };
+        let store = store::Store::open(options, clock.clone()).await.unwrap();
+        let ids = Arc::new(CountingIds::from_seed(seed));
+        let mut trail = Trail::new(store, catalog, clock.clone(), ids, settings).await.unwrap();
+        trail.buckets = buckets.clone();
+        Self { trail, clock, buckets, dir }
     }
 
     /// Calls an operation in us-east-1; the error is `Code: message`.
