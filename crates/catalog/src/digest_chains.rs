@@ -7,7 +7,7 @@ use crate::{Catalog, Result, TrailFile};
 use model::{Scope, Timestamp};
 use sqlx::{FromRow, SqliteConnection};
 
-/// The chain of one region of a trail.
+/// The chain of one region of an account that a trail has events of.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct DigestChain {
     /// Counts up.
@@ -20,6 +20,10 @@ pub struct DigestChain {
     pub home_region: String,
     /// The trail's name.
     pub name: String,
+    /// Whether the trail is an organization's.
+    pub organization: bool,
+    /// The account of the events; the trail's own but for trails of organizations.
+    pub events_account: String,
     /// The region of the events.
     pub region: String,
     /// Where digests go: always where the trail says now.
@@ -40,8 +44,8 @@ pub struct DigestChain {
     pub planned: Option<String>,
 }
 
-const COLUMNS: &str = "id, trail_id, account, home_region, name, region, bucket, prefix, started_ms, ended_ms, next_ms, last, \
-                       last_backfill, planned";
+const COLUMNS: &str = "id, trail_id, account, home_region, name, organization, events_account, region, bucket, prefix, started_ms, \
+                       ended_ms, next_ms, last, last_backfill, planned";
 
 impl Catalog {
     /// Brings chains in line with the trails as they are at `now`: those whose trail no longer logs with validation end, and
@@ -49,45 +53,47 @@ impl Catalog {
     pub async fn sync_digest_chains(&self, now: Timestamp) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query(
-            "UPDATE digest_chains SET (bucket, prefix) = (SELECT t.s3_bucket, t.s3_key_prefix FROM trails AS t \
-             WHERE t.id = digest_chains.trail_id) \
-             WHERE EXISTS (SELECT 1 FROM trails AS t WHERE t.id = digest_chains.trail_id AND \
-             (t.s3_bucket <> digest_chains.bucket OR t.s3_key_prefix IS DISTINCT FROM digest_chains.prefix))",
+            "UPDATE digest_chains SET (bucket, prefix, organization) = (SELECT t.s3_bucket, t.s3_key_prefix, t.organization \
+             FROM trails AS t WHERE t.id = digest_chains.trail_id) \
+             WHERE EXISTS (SELECT 1 FROM trails AS t WHERE t.id = digest_chains.trail_id AND (t.s3_bucket <> digest_chains.bucket \
+             OR t.s3_key_prefix IS DISTINCT FROM digest_chains.prefix OR t.organization <> digest_chains.organization))",
         )
         .execute(&mut *transaction)
         .await?;
         sqlx::query(
             "UPDATE digest_chains SET ended_ms = $1 WHERE ended_ms IS NULL AND NOT EXISTS (SELECT 1 FROM trails AS t \
              WHERE t.id = digest_chains.trail_id AND t.logging = 1 AND t.file_validation = 1 \
-             AND (t.multi_region = 1 OR t.region = digest_chains.region))",
+             AND (t.multi_region = 1 OR t.region = digest_chains.region) \
+             AND (t.organization = 1 OR t.account = digest_chains.events_account))",
         )
         .bind(now.millis())
         .execute(&mut *transaction)
         .await?;
-        let missing: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT id, region FROM trails AS t WHERE logging = 1 AND file_validation = 1 AND NOT EXISTS (SELECT 1 \
-             FROM digest_chains AS c WHERE c.trail_id = t.id AND c.region = t.region AND c.ended_ms IS NULL) ORDER BY id",
+        let missing: Vec<(i64,)> = sqlx::query_as(
+            "SELECT id FROM trails AS t WHERE logging = 1 AND file_validation = 1 AND NOT EXISTS (SELECT 1 \
+             FROM digest_chains AS c WHERE c.trail_id = t.id AND c.events_account = t.account AND c.region = t.region AND c.ended_ms IS NULL) ORDER BY id",
         )
         .fetch_all(&mut *transaction)
         .await?;
-        for (trail_id, region) in missing {
-            insert(&mut transaction, trail_id, &region, now).await?;
+        for (trail_id,) in missing {
+            insert(&mut transaction, trail_id, now).await?;
         }
         transaction.commit().await?;
         Ok(())
     }
 
-    /// Begins the chain of a region of the trail of `home`, the chain of its home region, which must be there still.
-    pub async fn begin_digest_chain(&self, home: &DigestChain, region: &str, from: Timestamp) -> Result<()> {
+    /// Begins the chain of an account and region of the trail of `home`, the chain of its own, which must be there still.
+    pub async fn begin_digest_chain(&self, home: &DigestChain, events: &Scope, from: Timestamp) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
         let id = Self::next_id(&mut transaction, "digest_chains").await?;
         sqlx::query(
-            "INSERT INTO digest_chains (id, trail_id, account, home_region, name, region, bucket, prefix, started_ms, ended_ms, \
-             next_ms) SELECT $1, trail_id, account, home_region, name, $2, bucket, prefix, $3, ended_ms, $3 \
-             FROM digest_chains WHERE id = $4",
+            "INSERT INTO digest_chains (id, trail_id, account, home_region, name, organization, events_account, region, bucket, \
+             prefix, started_ms, ended_ms, next_ms) SELECT $1, trail_id, account, home_region, name, organization, $2, $3, \
+             bucket, prefix, $4, ended_ms, $4 FROM digest_chains WHERE id = $5",
         )
         .bind(id)
-        .bind(region)
+        .bind(&events.account)
+        .bind(&events.region)
         .bind(from.millis())
         .bind(home.id)
         .execute(&mut *transaction)
@@ -96,32 +102,34 @@ impl Catalog {
         Ok(())
     }
 
-    /// All chains, by trail and region, the oldest first.
+    /// All chains, by trail, account and region, the oldest first.
     pub async fn digest_chains(&self) -> Result<Vec<DigestChain>> {
-        let sql = format!("SELECT {COLUMNS} FROM digest_chains ORDER BY trail_id, region, id");
+        let sql = format!("SELECT {COLUMNS} FROM digest_chains ORDER BY trail_id, events_account, region, id");
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?)
     }
 
-    /// Regions where a trail delivered files since `from` that no digest lists, with the time of the first.
-    pub async fn undigested_regions(&self, trail_id: i64, from: Timestamp) -> Result<Vec<(String, Timestamp)>> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT region, MIN(delivered_ms) FROM trail_files WHERE trail_id = $1 AND digested = 0 AND delivered_ms >= $2 \
-             GROUP BY region ORDER BY region",
+    /// Accounts and regions of files that a trail delivered since `from` and that no digest lists, with the time of the first.
+    pub async fn undigested_scopes(&self, trail_id: i64, from: Timestamp) -> Result<Vec<(Scope, Timestamp)>> {
+        let rows: Vec<(String, String, i64)> = sqlx::query_as(
+            "SELECT account, region, MIN(delivered_ms) FROM trail_files WHERE trail_id = $1 AND digested = 0 AND delivered_ms >= $2 \
+             GROUP BY account, region ORDER BY account, region",
         )
         .bind(trail_id)
         .bind(from.millis())
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|(region, first)| (region, Timestamp(first))).collect())
+        let scoped = |(account, region, first)| (Scope { account, region }, Timestamp(first));
+        Ok(rows.into_iter().map(scoped).collect())
     }
 
     /// Files of the chain that were delivered before `to` and that no digest lists, in the order of delivery.
     pub async fn undigested_trail_files(&self, chain: &DigestChain, to: Timestamp) -> Result<Vec<TrailFile>> {
         Ok(sqlx::query_as(
-            "SELECT * FROM trail_files WHERE trail_id = $1 AND region = $2 AND digested = 0 AND delivered_ms >= $3 \
-             AND delivered_ms < $4 ORDER BY delivered_ms, id",
+            "SELECT * FROM trail_files WHERE trail_id = $1 AND account = $2 AND region = $3 AND digested = 0 \
+             AND delivered_ms >= $4 AND delivered_ms < $5 ORDER BY delivered_ms, id",
         )
         .bind(chain.trail_id)
+        .bind(&chain.events_account)
         .bind(&chain.region)
         .bind(chain.started_ms)
         .bind(to.millis())
@@ -132,10 +140,11 @@ impl Catalog {
     /// True while the chain has files that are not delivered, or delivered and in no digest.
     pub async fn awaits_digest(&self, chain: &DigestChain) -> Result<bool> {
         let (files,): (i64,) = sqlx::query_as(
-            "SELECT COUNT(*) FROM trail_files WHERE trail_id = $1 AND region = $2 AND digested = 0 \
-             AND (delivered_ms IS NULL OR delivered_ms >= $3)",
+            "SELECT COUNT(*) FROM trail_files WHERE trail_id = $1 AND account = $2 AND region = $3 AND digested = 0 \
+             AND (delivered_ms IS NULL OR delivered_ms >= $4)",
         )
         .bind(chain.trail_id)
+        .bind(&chain.events_account)
         .bind(&chain.region)
         .bind(chain.started_ms)
         .fetch_one(&self.pool)
@@ -220,15 +229,15 @@ impl Catalog {
     }
 }
 
-/// Begins a chain of a trail at the second of `now`: digests know no fractions of one.
-async fn insert(transaction: &mut SqliteConnection, trail_id: i64, region: &str, now: Timestamp) -> Result<()> {
+/// Begins the chain of a trail's own account and home region at the second of `now`: digests know no fractions of one.
+async fn insert(transaction: &mut SqliteConnection, trail_id: i64, now: Timestamp) -> Result<()> {
     let id = Catalog::next_id(&mut *transaction, "digest_chains").await?;
     sqlx::query(
-        "INSERT INTO digest_chains (id, trail_id, account, home_region, name, region, bucket, prefix, started_ms, next_ms) \
-         SELECT $1, id, account, region, name, $2, s3_bucket, s3_key_prefix, $3, $3 FROM trails WHERE id = $4",
+        "INSERT INTO digest_chains (id, trail_id, account, home_region, name, organization, events_account, region, bucket, \
+         prefix, started_ms, next_ms) SELECT $1, id, account, region, name, organization, account, region, s3_bucket, \
+         s3_key_prefix, $2, $2 FROM trails WHERE id = $3",
     )
     .bind(id)
-    .bind(region)
     .bind(now.floor_to(model::time::SECOND).millis())
     .bind(trail_id)
     .execute(&mut *transaction)
@@ -240,6 +249,11 @@ impl DigestChain {
     /// Account and home region of the trail.
     pub fn home(&self) -> Scope {
         Scope { account: self.account.clone(), region: self.home_region.clone() }
+    }
+
+    /// Account and region of the events.
+    pub fn events(&self) -> Scope {
+        Scope { account: self.events_account.clone(), region: self.region.clone() }
     }
 }
 

@@ -8,22 +8,19 @@
 //! `deliver.rs` is the task, `keys.rs` the keys; the other files are pure: bytes and values in, bytes and values out.
 
 pub mod body;
+pub mod deliver;
 pub mod keys;
 pub mod object_key;
 pub mod sealing;
 pub mod signing_key;
 pub mod window;
 
+use crate::delivery::content::{gzip, hex};
 use body::{Body, Cover, Link, LogFile, SIGNATURE_ALGORITHM};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use model::Timestamp;
-use object_key::{TrailName, object_key};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use signing_key::{KeyError, SigningKey};
-use std::io::Write as _;
-use window::Window;
 
 /// A digest that is ready to be put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,24 +33,19 @@ pub struct Signed {
     pub backfilled: Option<String>,
 }
 
-/// Makes the digest of a window of one region of a trail; `previous` is the one before in the chain that the window belongs to.
+/// Makes a digest; `previous` is the one before in the chain that its window belongs to.
 pub fn sign(
-    trail: TrailName<'_>,
-    region: &str,
-    bucket: &str,
-    window: Window,
+    cover: Cover<'_>,
     previous: Option<&Link>,
     files: Vec<LogFile>,
     key: &SigningKey,
     now: Timestamp,
 ) -> Result<Signed, KeyError> {
-    let at = object_key(trail, region, window.end, window.backfill);
-    let cover = Cover { account: &trail.home.account, start: window.start, end: window.end, bucket, key: &at };
     let body = Body::new(cover, &key.fingerprint(), previous, files);
     let json = body.to_json().map_err(|error| KeyError(error.to_string()))?;
     let signature = key.sign(&body.string_to_sign(&json))?;
-    let link = Link { bucket: bucket.into(), key: at, hash: hash_hex(json.as_bytes()), signature };
-    Ok(Signed { link, json, backfilled: window.backfill.then(|| now.iso_seconds()) })
+    let link = Link { bucket: cover.bucket.into(), key: cover.key.into(), hash: hash_hex(json.as_bytes()), signature };
+    Ok(Signed { link, json, backfilled: cover.window.backfill.then(|| now.iso_seconds()) })
 }
 
 impl Signed {
@@ -69,19 +61,13 @@ impl Signed {
 
     /// The object: the file, compressed. The same file makes the same bytes.
     pub fn object(&self) -> std::io::Result<Vec<u8>> {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-        gzip.write_all(self.json.as_bytes())?;
-        gzip.finish()
+        gzip(self.json.as_bytes())
     }
 }
 
 /// SHA-256 in lower-case hex.
 pub fn hash_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -118,8 +118,8 @@ impl Trail {
     /// Reads again what trails ask for. Every operation that changes a trail does; so must whoever changes them otherwise.
     /// What changed since the last reading counts for delivery from the next event on.
     pub async fn refresh_trails(&self) -> Result<(), catalog::Error> {
-        self.catalog.sync_digest_chains(self.clock.now()).await?;
         let _turn = self.refresh_turn.lock().await;
+        self.catalog.sync_digest_chains(self.clock.now()).await?;
         self.catalog.sync_trail_spans(self.store.event_sequence() as i64).await?;
         let trails = self.catalog.logging_trails().await?;
         self.data_audit.set(&trails);

@@ -21,6 +21,10 @@ async fn logging() -> Catalog {
     catalog
 }
 
+fn elsewhere() -> Scope {
+    Scope { region: "s".into(), ..scope() }
+}
+
 async fn chains(catalog: &Catalog) -> Vec<(i64, String, i64, Option<i64>, i64)> {
     let chains = catalog.digest_chains().await.unwrap().into_iter();
     chains.map(|chain| (chain.id, chain.region, chain.started_ms, chain.ended_ms, chain.next_ms)).collect()
@@ -77,7 +81,7 @@ async fn a_chain_begins_and_ends_with_validation() {
     catalog.sync_digest_chains(Timestamp(5_000)).await.unwrap();
     let moved = catalog.digest_chains().await.unwrap();
     assert_eq!((moved[1].bucket.as_str(), moved[1].prefix.as_deref()), ("c", Some("p")));
-    catalog.begin_digest_chain(&moved[1], "s", Timestamp(5_000)).await.unwrap();
+    catalog.begin_digest_chain(&moved[1], &elsewhere(), Timestamp(5_000)).await.unwrap();
     catalog.delete_trail(&scope(), "a").await.unwrap();
     catalog.sync_digest_chains(Timestamp(6_000)).await.unwrap();
     let deleted = [ended, (2, "r".into(), 4_000, Some(6_000), 4_000), (3, "s".into(), 5_000, Some(6_000), 5_000)];
@@ -97,8 +101,8 @@ async fn a_file_is_in_one_digest() {
     let keys = |files: &[TrailFile]| files.iter().map(|file| file.object_key.clone()).collect::<Vec<_>>();
     let chain = catalog.digest_chains().await.unwrap().remove(0);
     assert_eq!(
-        catalog.undigested_regions(1, Timestamp(1_000)).await.unwrap(),
-        [("r".into(), Timestamp(1_000)), ("s".into(), Timestamp(1_700))]
+        catalog.undigested_scopes(1, Timestamp(1_000)).await.unwrap(),
+        [(scope(), Timestamp(1_000)), (elsewhere(), Timestamp(1_700))]
     );
     let files = catalog.undigested_trail_files(&chain, Timestamp(2_000)).await.unwrap();
     assert_eq!(keys(&files), ["a", "b"]);

@@ -5,6 +5,7 @@
 //! chain; the two about events are null where there are none. All hashes are of uncompressed bytes, in lower-case hex.
 
 use super::hash_hex;
+use super::window::Window;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -72,10 +73,8 @@ pub struct Link {
 pub struct Cover<'a> {
     /// Whose events they are.
     pub account: &'a str,
-    /// Log files that were delivered from here on ...
-    pub start: Timestamp,
-    /// ... and before this.
-    pub end: Timestamp,
+    /// When the log files were delivered.
+    pub window: Window,
     /// Where the digest goes.
     pub bucket: &'a str,
     /// Under which key.
@@ -102,8 +101,8 @@ impl Body {
         let of_previous = |member: fn(&Link) -> &String| previous.map(|link| member(link).clone());
         Self {
             aws_account_id: cover.account.into(),
-            digest_start_time: cover.start.iso_seconds(),
-            digest_end_time: cover.end.iso_seconds(),
+            digest_start_time: cover.window.start.iso_seconds(),
+            digest_end_time: cover.window.end.iso_seconds(),
             digest_s3_bucket: cover.bucket.into(),
             digest_s3_object: cover.key.into(),
             digest_public_key_fingerprint: fingerprint.into(),

@@ -27,6 +27,11 @@ impl SealingKey {
         Self(bytes)
     }
 
+    /// The key with the bytes of 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        super::unhex(text)?.try_into().ok().map(Self)
+    }
+
     /// Encrypts a private key of `owner`. `nonce` must be random: no two seals may share one.
     pub fn seal(&self, owner: &Scope, key: &SigningKey, nonce: [u8; NONCE_BYTES]) -> Result<Vec<u8>, KeyError> {
         let der = key.private_der()?;

@@ -4,6 +4,7 @@
 //! names a key and protects nothing. Signatures are RSASSA-PKCS1-v1_5 with SHA-256: the same key and text give the same
 //! signature.
 
+use crate::delivery::content::hex;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng as _;
 use md5::{Digest as _, Md5};
@@ -72,13 +73,13 @@ impl SigningKey {
     /// The signature of a text, in hex.
     pub fn sign(&self, text: &str) -> Result<String, KeyError> {
         let signature = self.private.try_sign(text.as_bytes()).map_err(unusable)?;
-        Ok(super::hex(&signature.to_bytes()))
+        Ok(hex(&signature.to_bytes()))
     }
 }
 
 /// What digests call the key with this DER of `RSAPublicKey`.
 pub fn fingerprint(public_der: &[u8]) -> String {
-    super::hex(&Md5::digest(public_der))
+    hex(&Md5::digest(public_der))
 }
 
 /// True when `signature`, in hex, is that of `text` by the key with this DER of `RSAPublicKey`.

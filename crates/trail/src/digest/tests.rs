@@ -1,8 +1,11 @@
 //! Digests as `aws cloudtrail validate-logs` checks them.
 
 use super::*;
+use crate::delivery::key::Folder;
+use crate::digest::object_key::{TrailName, object_key};
 use crate::digest::sealing::SealingKey;
 use crate::digest::signing_key::verifies;
+use crate::digest::window::Window;
 use model::Scope;
 
 /// Keys are made once: it takes a while.
@@ -12,12 +15,14 @@ fn key() -> SigningKey {
     SigningKey::from_der(DER.get_or_init(make)).unwrap()
 }
 
-fn home() -> Scope {
-    Scope { account: "123456789012".into(), region: "us-east-1".into() }
+/// Key of a digest of `us-east-1`'s trail.
+fn key_of(prefix: Option<&str>, organization: Option<&str>, region: &str, window: Window) -> String {
+    let folder = Folder { prefix, organization, account: "123456789012" };
+    object_key(folder, TrailName { home_region: "us-east-1", name: "management" }, region, window.end, window.backfill)
 }
 
-fn name<'a>(home: &'a Scope, prefix: Option<&'a str>, organization: Option<&'a str>) -> TrailName<'a> {
-    TrailName { home, name: "management", prefix, organization }
+fn cover<'a>(key: &'a str, window: Window) -> Cover<'a> {
+    Cover { account: "123456789012", window, bucket: "logs", key }
 }
 
 fn at(text: &str) -> Timestamp {
@@ -30,7 +35,6 @@ fn window(start: &str, end: &str, backfill: bool) -> Window {
 
 #[test]
 fn a_digest_says_what_awss_does() {
-    let home = home();
     let files = vec![
         LogFile::new("logs", "a.json.gz", "aa", at("2026-01-02T03:04:05Z"), at("2026-01-02T03:20:00Z")),
         LogFile::new("logs", "b.json.gz", "bb", at("2026-01-02T03:04:00Z"), at("2026-01-02T03:10:00Z")),
@@ -38,17 +42,8 @@ fn a_digest_says_what_awss_does() {
     let previous = Link { bucket: "logs".into(), key: "before".into(), hash: "cc".into(), signature: "dd".into() };
     let hour = window("2026-01-02T03:00:00Z", "2026-01-02T04:00:00Z", false);
     let key = key();
-    let signed = sign(
-        name(&home, Some("p/q"), None),
-        "eu-west-1",
-        "logs",
-        hour,
-        Some(&previous),
-        files,
-        &key,
-        at("2026-01-02T04:00:01Z"),
-    )
-    .unwrap();
+    let at_key = key_of(Some("p/q"), None, "eu-west-1", hour);
+    let signed = sign(cover(&at_key, hour), Some(&previous), files, &key, at("2026-01-02T04:00:01Z")).unwrap();
     let object = "p/q/AWSLogs/123456789012/CloudTrail-Digest/eu-west-1/2026/01/02/\
         123456789012_CloudTrail-Digest_eu-west-1_management_us-east-1_20260102T040000Z.json.gz";
     let fingerprint = key.fingerprint();
@@ -84,10 +79,11 @@ fn a_digest_says_what_awss_does() {
 
 #[test]
 fn an_empty_first_digest_has_nulls_and_signs_the_word_null() {
-    let (home, key) = (home(), key());
+    let key = key();
     let hour = window("2026-01-02T03:59:58Z", "2026-01-02T04:00:00Z", true);
     let made = at("2026-01-02T09:30:00Z");
-    let signed = sign(name(&home, None, Some("o-1")), "us-east-1", "logs", hour, None, Vec::new(), &key, made).unwrap();
+    let at_key = key_of(None, Some("o-1"), "us-east-1", hour);
+    let signed = sign(cover(&at_key, hour), None, Vec::new(), &key, made).unwrap();
     let text = signed.json.clone();
     let nulls = "\"newestEventTime\":null,\"oldestEventTime\":null,\"previousDigestS3Bucket\":null,\
         \"previousDigestS3Object\":null,\"previousDigestHashValue\":null,\"previousDigestHashAlgorithm\":null,\
@@ -122,7 +118,7 @@ fn fingerprints_are_those_of_aws() {
 
 #[test]
 fn a_sealed_key_opens_where_it_belongs_only() {
-    let (owner, key) = (home(), key());
+    let (owner, key) = (Scope { account: "123456789012".into(), region: "us-east-1".into() }, key());
     let sealing = SealingKey::new([1; 32]);
     let sealed = sealing.seal(&owner, &key, [9; 24]).unwrap();
     assert!(
