@@ -137,11 +137,13 @@ impl Catalog {
         .await?)
     }
 
-    /// True while the chain has files that are not delivered, or delivered and in no digest.
+    /// True while the chain has files that are not delivered, or delivered and in no digest; or while its trail, which no
+    /// longer logs, still has events to deliver.
     pub async fn awaits_digest(&self, chain: &DigestChain) -> Result<bool> {
-        let (files,): (i64,) = sqlx::query_as(
-            "SELECT COUNT(*) FROM trail_files WHERE trail_id = $1 AND account = $2 AND region = $3 AND digested = 0 \
-             AND (delivered_ms IS NULL OR delivered_ms >= $4)",
+        let (waits,): (bool,) = sqlx::query_as(
+            "SELECT EXISTS (SELECT 1 FROM trail_files WHERE trail_id = $1 AND account = $2 AND region = $3 AND digested = 0 \
+             AND (delivered_ms IS NULL OR delivered_ms >= $4)) \
+             OR EXISTS (SELECT 1 FROM trail_spans WHERE trail_id = $1 AND end_sequence IS NOT NULL)",
         )
         .bind(chain.trail_id)
         .bind(&chain.events_account)
@@ -149,7 +151,7 @@ impl Catalog {
         .bind(chain.started_ms)
         .fetch_one(&self.pool)
         .await?;
-        Ok(files > 0)
+        Ok(waits)
     }
 
     /// Plans the next digest of a chain, up to `end`, and marks the files that it lists, all or nothing. False, and nothing is
@@ -219,9 +221,9 @@ impl Catalog {
         Ok(())
     }
 
-    /// Forgets a chain that has ended. Its digests stay.
+    /// Forgets a chain that has ended, with what is planned of it. Its digests stay.
     pub async fn drop_digest_chain(&self, id: i64) -> Result<()> {
-        sqlx::query("DELETE FROM digest_chains WHERE id = $1 AND ended_ms IS NOT NULL AND planned IS NULL")
+        sqlx::query("DELETE FROM digest_chains WHERE id = $1 AND ended_ms IS NOT NULL")
             .bind(id)
             .execute(&self.pool)
             .await?;

@@ -128,6 +128,11 @@ async fn a_file_is_in_one_digest() {
     assert!(!catalog.awaits_digest(&chain).await.unwrap());
     deliver(&catalog, "r", "waits", None).await;
     assert!(catalog.awaits_digest(&chain).await.unwrap(), "it is not delivered yet");
+    catalog.drop_trail_file(catalog.planned_trail_files(1).await.unwrap()[0].id).await.unwrap();
+    assert!(!catalog.awaits_digest(&chain).await.unwrap());
+    catalog.stop_trail(&scope(), "a", Timestamp(9_000)).await.unwrap();
+    catalog.sync_trail_spans(99).await.unwrap();
+    assert!(catalog.awaits_digest(&chain).await.unwrap(), "there are events in no file yet");
     catalog.drop_digest_chain(chain.id).await.unwrap();
     assert_eq!(chains(&catalog).await.len(), 1, "it has not ended");
 }

@@ -5,10 +5,11 @@
 //! after one second, then two, up to a minute.
 //!
 //! The chain of a trail's home region begins when it logs and validates; those of other regions, and of other accounts of an
-//! organization, at the window in which their first log file was delivered: AWS writes digests for every region of the partition, we for those in which something happened. A chain ends
-//! with logging, validation or the trail; as log files are still delivered then, its last digest ends five minutes or an
-//! interval later at least. Logging or validation that begins again begins a new chain, and the old one ends there. Of a trail
-//! that is deleted and made again under its name, files of the old one that are delivered after the new one logs are in no digest.
+//! organization, at the window in which their first log file was delivered: AWS writes digests for every region of the
+//! partition, we for those in which something happened. A chain ends with logging, validation or the trail; its last digest is
+//! the first that comes after all that the trail had to deliver. Logging or validation that begins again begins a new chain,
+//! and the old one ends there. Of a trail that is deleted and made again under its name, files of the old one that are delivered
+//! after the new one logs are in no digest.
 
 use super::body::{Body, Cover, Link, LogFile};
 use super::keys::{self, Error, KeyStore};
@@ -31,8 +32,6 @@ use tokio::task::JoinSet;
 const CATCH_UP_MAX: usize = 64;
 /// Most digests that are put at the same time.
 const PUTS_MAX: usize = 8;
-/// Log files may be delivered for so long after a chain ended, ms.
-const LAST_FILES: i64 = 5 * MINUTE;
 /// Longest wait before a digest is put again, ms.
 const RETRY_MAX: i64 = MINUTE;
 
@@ -111,7 +110,8 @@ impl Digests {
         }
     }
 
-    /// Notes a failure. A digest whose trail has another place for it by now is signed anew for that.
+    /// Notes a failure. A digest whose trail has another place for it by now is signed anew for that; one that a bucket refuses
+    /// whose trail is gone is given up, as nobody can mend that.
     async fn failed(
         &mut self,
         trail: &Trail,
@@ -131,6 +131,13 @@ impl Digests {
         };
         tracing::warn!(trail = chain.name, bucket, key, reason, "a digest was not delivered");
         trail.catalog.note_trail_digest(chain.trail_id, now, Some(&told(error))).await?;
+        if chain.ended_ms.is_some() && error.is_clients() {
+            let row = trail.catalog.trail(&chain.home(), &chain.name).await?;
+            if row.is_none_or(|row| row.id != chain.trail_id) {
+                tracing::warn!(trail = chain.name, bucket, key, "the last digest of a deleted trail is given up");
+                return Ok(trail.catalog.drop_digest_chain(chain.id).await?);
+            }
+        }
         let body: Body = parse(&signed.json)?;
         let (Some(start), Some(end)) =
             (Timestamp::parse_iso(&body.digest_start_time), Timestamp::parse_iso(&body.digest_end_time))
@@ -183,10 +190,7 @@ async fn plan(
     if let Some(ended) = chain.ended_ms.map(Timestamp) {
         let finished = match closes {
             Some(closes) => closes <= next,
-            None => {
-                let last_files = LAST_FILES.min(trail.settings.digest_interval);
-                next >= ended + last_files && !trail.catalog.awaits_digest(chain).await?
-            }
+            None => next >= ended && !trail.catalog.awaits_digest(chain).await?,
         };
         if finished {
             trail.catalog.drop_digest_chain(chain.id).await?;

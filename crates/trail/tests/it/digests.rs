@@ -92,7 +92,9 @@ impl World {
 
     /// Keys of log files, and of digests of one region and kind.
     fn keys(&self, part: &str, backfill: bool) -> Vec<String> {
-        let of_kind = |key: &String| key.contains(part) && key.ends_with("_backfill.json.gz") == backfill;
+        let of_kind = |key: &String| {
+            key.contains(part) && key.ends_with(".json.gz") && key.ends_with("_backfill.json.gz") == backfill
+        };
         self.bucket.keys().into_iter().filter(of_kind).collect()
     }
 
@@ -169,7 +171,7 @@ fn key_store(sealing: u8) -> KeyStore {
     let drawn = std::sync::atomic::AtomicU64::new(0);
     let random = move |bytes: &mut [u8]| {
         let number = drawn.fetch_add(1, std::sync::atomic::Ordering::SeqCst).to_le_bytes();
-        bytes.iter_mut().zip(number.iter().cycle()).for_each(|(byte, &part)| *byte = part ^ 0x5a);
+        bytes.iter_mut().zip(number.iter().cycle()).for_each(|(byte, &part)| *byte = part ^ sealing);
         Ok(())
     };
     KeyStore { sealing: SealingKey::new([sealing; 32]), random: Box::new(random) }
@@ -463,7 +465,7 @@ async fn keys_are_listed_by_time_and_made_anew_when_they_cannot_be_opened() {
     let mut world = World::logging(settings, json!({})).await;
     world.pass(3 * HOUR, 30 * MINUTE).await;
     // The key file is another one.
-    world.plane.trail.digest_keys = Some(Arc::new(KeyStore { random: key_store(3).random, ..key_store(2) }));
+    world.plane.trail.digest_keys = Some(Arc::new(key_store(2)));
     world.plane.trail.settings.key_rotation = 100 * HOUR;
     world.pass(2 * HOUR, 30 * MINUTE).await;
     let verified = world.verify("us-east-1", false).await;
