@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
 use trail::delivery::Deliveries;
+use trail::digest::deliver::Digests;
 use watch::cloudwatch::MetricStreams;
 
 /// Most rounds of alarm evaluation at the same time.
@@ -46,6 +47,7 @@ impl Tasks {
         tasks.spawn("log anomalies", log_anomalies(Arc::clone(&server), stopped.clone()));
         tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
         tasks.spawn("trails", trails(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("digests", digests(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -183,6 +185,18 @@ async fn trails(server: Arc<Server>, mut stopped: Stopped) {
     // A delivery that runs at the end is dropped: the next start puts what is planned.
     while next_tick(&server, &mut stopped, server.config.trail.delivery_interval.millis()).await {
         deliveries.start_due(&server.trail).await;
+    }
+}
+
+async fn digests(server: Arc<Server>, mut stopped: Stopped) {
+    let mut digests = Digests::default();
+    while next_tick(&server, &mut stopped, SECOND).await {
+        // What is put at the end and not noted is put again after the next start.
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|&stop| stop) => return,
+            () = digests.run_due(&server.trail) => {}
+        }
     }
 }
 
