@@ -28,6 +28,7 @@ mod log_resource_policies;
 mod log_streams;
 mod log_transformers;
 mod lookup_tables;
+mod managed_queries;
 mod metric_filters;
 mod metric_queries;
 mod metric_streams;
@@ -44,9 +45,10 @@ mod trails;
 
 pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
 pub use alarm_configuration::{
-    AlarmConfiguration, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, PromqlCriteria, WallClock,
+    AlarmConfiguration, AlarmKind, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, LogCriteria, PromqlCriteria,
+    WallClock,
 };
-pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem};
+pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem, HistoryContributor};
 pub use alarms::{Alarm, AlarmFilter, AlarmState, StateChange};
 pub use anomaly_detectors::AnomalyDetector;
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
@@ -68,6 +70,7 @@ pub use log_resource_policies::{LogResourcePolicy, LogResourcePolicyChange};
 pub use log_streams::{LogStream, StreamCreated};
 pub use log_transformers::LogTransformer;
 pub use lookup_tables::LookupTable;
+pub use managed_queries::{ManagedQuery, ManagedRun};
 pub use metric_filters::{
     LogMetricFilter, MetricFilterDeletion, MetricFilterLimits, MetricFilterPut, MetricFilterQuery,
     MetricTransformation, NewLogMetricFilter,

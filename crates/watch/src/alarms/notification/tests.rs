@@ -49,6 +49,8 @@ fn notification(name: &str, region: &str, trigger: Trigger) -> Notification {
         previous: state(AlarmState::Ok, "before", None, "2022-06-28T01:50:00Z"),
         state: state(AlarmState::Alarm, "reason", None, "2022-06-28T01:57:35.603Z"),
         trigger,
+        contributor: None,
+        lines: Vec::new(),
     }
 }
 
