@@ -2,7 +2,7 @@
 //!
 //! A child's state at the beginning is that of its last change before, or else the one that its first change left, or else the one it
 //! is in. What is older than the history that is kept is not known, and an alarm that was deleted stays in its last
-//! state. Children are not replayed themselves, and the suppressor, which leaves states as they are, is not looked at.
+//! state. The rule is evaluated at each change, one after the other; the live one looks each second. Children are not replayed themselves, and the suppressor, which leaves states as they are, is not looked at.
 
 use super::replay::Life;
 use super::{Backtest, BacktestError};
@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 
 /// Items of history that are read at a time.
 const PAGE: usize = 1_000;
+/// How many changes go by between two chances for other requests.
+const CHANGES_AT_ONCE: usize = 256;
 
 /// Replays a composite alarm over the changes of its children within `range`.
 pub(super) async fn backtest(
@@ -28,31 +30,28 @@ pub(super) async fn backtest(
 ) -> Result<Backtest, BacktestError> {
     let rule = AlarmRule::parse(&composite.rule).map_err(CompositeError::from)?;
     let mut children: BTreeMap<&str, Child> = BTreeMap::new();
-    let mut changes: BTreeMap<Timestamp, Vec<(&str, AlarmState)>> = BTreeMap::new();
-    let mut count = 0;
+    let mut changes: Vec<(Change, &str)> = Vec::new();
     for child in rule.children().into_iter().map(name_of) {
         let (first, later) = states(watch, scope, child, range).await?;
-        count += later.len();
-        if count > BACKTEST_CHANGES_MAX {
+        changes.extend(later.into_iter().map(|change| (change, child)));
+        if changes.len() > BACKTEST_CHANGES_MAX {
             return Err(BacktestError::TooManyChanges);
         }
         let (state, since) = first;
         children.insert(child, Child { arn: arn::alarm(scope, child), state, since });
-        for (at, state) in later {
-            changes.entry(at).or_default().push((child, state));
-        }
     }
+    changes.sort_by_key(|(change, _)| (change.at, change.sequence));
     let mut life = Life::begin(scope, name, configuration, range.start);
     step(&mut life, &rule, &children, range.start);
     let evaluations = changes.len() + 1;
-    for (at, changed) in changes {
-        for (child, state) in changed {
-            if let Some(child) = children.get_mut(child) {
-                (child.state, child.since) = (state, at);
-            }
+    for (index, (change, name)) in changes.into_iter().enumerate() {
+        if let Some(child) = children.get_mut(name) {
+            (child.state, child.since) = (change.state, change.at);
         }
-        step(&mut life, &rule, &children, at);
-        tokio::task::yield_now().await;
+        step(&mut life, &rule, &children, change.at);
+        if index % CHANGES_AT_ONCE == 0 {
+            tokio::task::yield_now().await;
+        }
     }
     Ok(life.end(range.start, range.end, evaluations))
 }
@@ -75,8 +74,16 @@ fn step(life: &mut Life, rule: &AlarmRule, children: &BTreeMap<&str, Child>, at:
     life.change(StateChange { state, reason, reason_data, at, memory: None, due: None });
 }
 
+/// A recorded change of a child.
+struct Change {
+    at: Timestamp,
+    /// Orders changes of the same time.
+    sequence: i64,
+    state: AlarmState,
+}
+
 /// The state of an alarm at the start of `range` with its time, and its changes within.
-type States = ((AlarmState, Timestamp), Vec<(Timestamp, AlarmState)>);
+type States = ((AlarmState, Timestamp), Vec<Change>);
 
 async fn states(watch: &Watch, scope: &Scope, name: &str, range: TimeRange) -> Result<States, BacktestError> {
     let filter = AlarmHistoryFilter {
@@ -91,11 +98,11 @@ async fn states(watch: &Watch, scope: &Scope, name: &str, range: TimeRange) -> R
     let mut page = AlarmHistoryFilter { start: Some(range.start), end: Some(range.end - 1), ascending: true, ..filter };
     loop {
         let items = watch.catalog.alarm_history(scope, &page, PAGE).await.map_err(CompositeError::from)?;
-        for (_, item) in &items {
+        for (sequence, item) in &items {
             if first.is_none() {
                 first = read(item, "oldState").map(|state| (state, range.start));
             }
-            later.extend(read(item, "newState").map(|state| (item.at, state)));
+            later.extend(read(item, "newState").map(|state| Change { at: item.at, sequence: *sequence, state }));
         }
         match items.last() {
             Some((sequence, item)) if items.len() == PAGE && later.len() <= BACKTEST_CHANGES_MAX => {
