@@ -125,6 +125,7 @@ def test_a_suppressor_holds_what_it_should(server, cloudwatch, receiver):
         ActionsSuppressorExtensionPeriod=2,
     )
     wait_for(cloudwatch, "service", "OK")
+    wait_until(lambda: "ActionsSuppressedBy" not in composite(cloudwatch, "service"), FOLLOWS, "its first wait is over")
     # From here on it acts, and beside it one that nothing suppresses.
     cloudwatch.put_composite_alarm(
         AlarmName="service", AlarmRule="ALARM(child)", ActionsSuppressor="maintenance", ActionsSuppressorWaitPeriod=2,

@@ -82,6 +82,7 @@ def test_log_alarms_follow_their_queries(server, cloudwatch, logs, group):
     wait_until(lambda: both()["StateValue"] == "ALARM", 30, "the parent follows")
     lost = wait_until(lambda: (lambda a: a if a.get("EvaluationState") else None)(shown(cloudwatch, "lost")), RUNS, "a failure is told")
     assert (lost["EvaluationState"], lost["StateValue"]) == ("EVALUATION_ERROR", "INSUFFICIENT_DATA")
+    assert "failed. The most recent error: " in lost["StateReason"]
 
     arn = errors["ScheduledQueryConfiguration"]["QueryARN"]
     managed = logs.list_scheduled_queries(scheduleType="AWS_MANAGED")["scheduledQueries"]

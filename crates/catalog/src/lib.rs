@@ -7,6 +7,7 @@ mod account_policies;
 mod alarm_children;
 mod alarm_configuration;
 mod alarm_history;
+mod alarm_schedule;
 mod alarms;
 mod anomaly_detectors;
 mod channels;

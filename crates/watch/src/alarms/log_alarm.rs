@@ -29,6 +29,15 @@ use query::insights::Answer;
 use query::insights::aggregation::Aggregation;
 use verdict::{Decision, Found, Run, Value};
 
+/// Why one alarm could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    #[error("judge the runs: {0}")]
+    Judge(#[from] tokio::task::JoinError),
+}
+
 /// Evaluates the log alarms that are due, one after the other; called again meanwhile, the two share them. One that fails is logged and
 /// counted and does not stop the others.
 pub async fn evaluate_due_on_logs(watch: &Watch) -> Evaluated {
@@ -53,7 +62,7 @@ pub async fn evaluate_due_on_logs(watch: &Watch) -> Evaluated {
         evaluated.alarms += 1;
         let outcome = match alarm {
             Ok(alarm) => evaluate(watch, &alarm, now).await,
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         match outcome {
             Ok(changed) => evaluated.transitions += usize::from(changed),
@@ -65,7 +74,7 @@ pub async fn evaluate_due_on_logs(watch: &Watch) -> Evaluated {
     }
 }
 
-async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> catalog::Result<bool> {
+async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, Failure> {
     let Some(log) = &alarm.configuration.log else { return Ok(false) };
     let memory = Memory::of(alarm);
     if (memory.muted.is_some() || !memory.withheld.is_empty()) && transition::run_muted(watch, alarm, now).await? {
@@ -87,31 +96,56 @@ async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> catalog::Resu
 }
 
 /// Judges the alarm by its latest runs, of which the newest was at `at`.
-async fn judge(watch: &Watch, alarm: &Alarm, log: &LogCriteria, at: Timestamp) -> catalog::Result<bool> {
+async fn judge(watch: &Watch, alarm: &Alarm, log: &LogCriteria, at: Timestamp) -> Result<bool, Failure> {
     let now = watch.clock.now();
     let runs = latest(watch, alarm, log, at).await?;
     let is_grouped = Aggregation::parse(&log.aggregation).is_ok_and(|aggregation| aggregation.is_grouped());
-    let mut memory = Memory::of(alarm);
-    let Decision { mut outcome, reason_data, evaluation_state, slots } =
-        verdict::decide(&alarm.configuration, is_grouped, &mut memory.contributors, &runs, now);
+    let (mut memory, configuration) = (Memory::of(alarm), alarm.configuration.clone());
+    // Many runs with many contributors take a while to read.
+    let judging = tokio::task::spawn_blocking(move || {
+        let runs: Vec<Run> = runs.into_iter().map(read).collect();
+        let decision = verdict::decide(&configuration, is_grouped, &mut memory.contributors, &runs, now);
+        (memory, decision)
+    });
+    let (mut memory, decision) = judging.await?;
+    let Decision { mut outcome, reason_data, evaluation_state, slots } = decision;
     memory.evaluation_state = evaluation_state.map(str::to_owned);
     if evaluate::is_warming_up(alarm, &memory, &slots, now) {
         return Ok(false);
     }
     memory.warming_since_ms = None;
+    if outcome.state == Some(alarm.state) && matches!(evaluation_state, Some("EVALUATION_ERROR" | "EVALUATION_FAILURE"))
+    {
+        explain(watch, alarm, &memory, outcome.reason, now).await?;
+        return Ok(false);
+    }
     outcome.state = outcome.state.filter(|state| *state != alarm.state);
     let lines = lines(watch, alarm, log, &outcome, at).await;
     if is_grouped {
-        return evaluate::settle_many(watch, alarm, &memory, &outcome, now, &lines).await;
+        return Ok(evaluate::settle_many(watch, alarm, &memory, &outcome, now, &lines).await?);
     }
     match outcome.state {
         Some(state) => {
             let memory = Some(memory.text());
             let change = StateChange { state, reason: outcome.reason, reason_data, at: now, memory, due: None };
-            transition::apply(watch, alarm, &change, &lines).await
+            Ok(transition::apply(watch, alarm, &change, &lines).await?)
         }
-        None => evaluate::remember(watch, alarm, &memory).await.map(|()| false),
+        None => {
+            evaluate::remember(watch, alarm, &memory).await?;
+            Ok(false)
+        }
     }
+}
+
+/// Says why the alarm stays in INSUFFICIENT_DATA, where that is another reason than before. It is no change of state, so that history
+/// and actions say nothing.
+async fn explain(watch: &Watch, alarm: &Alarm, memory: &Memory, reason: String, now: Timestamp) -> catalog::Result<()> {
+    if alarm.state_reason == reason {
+        return evaluate::remember(watch, alarm, memory).await;
+    }
+    let memory = Some(memory.text());
+    let change = StateChange { state: alarm.state, reason, reason_data: None, at: now, memory, due: None };
+    transition::apply(watch, alarm, &change, &[]).await.map(|_| ())
 }
 
 /// The log lines for those who will be told, if anybody is. A query for them that fails leaves none.
@@ -128,13 +162,13 @@ async fn lines(watch: &Watch, alarm: &Alarm, log: &LogCriteria, outcome: &Outcom
 }
 
 /// The latest runs that count, oldest first.
-async fn latest(watch: &Watch, alarm: &Alarm, log: &LogCriteria, at: Timestamp) -> catalog::Result<Vec<Run>> {
+async fn latest(watch: &Watch, alarm: &Alarm, log: &LogCriteria, at: Timestamp) -> catalog::Result<Vec<ManagedRun>> {
     let n = evaluation_periods(&alarm.configuration);
     let oldest = (at - span_ms(n, log)).0.max(log.since_ms);
     let range = TimeRange::new(Timestamp(oldest) + 1, at + 1);
     let mut runs = watch.catalog.managed_runs(&alarm.scope, &log.scheduled_query_id, range, n).await?;
     runs.reverse();
-    Ok(runs.into_iter().map(read).collect())
+    Ok(runs)
 }
 
 /// How far back runs count, milliseconds, of an alarm that evaluates `n` of them.

@@ -93,7 +93,8 @@ async fn replace(
     if is_reset && !reset(watch, &old, now).await? {
         return Ok(false);
     }
-    let Some(current) = watch.catalog.alarm(&old.scope, &old.name).await? else { return Ok(false) };
+    let current = watch.catalog.alarm(&old.scope, &old.name).await?;
+    let Some(current) = current.filter(|current| current.configuration == old.configuration) else { return Ok(false) };
     let mut new = current.clone();
     new.configuration = configuration.clone();
     new.actions_enabled = actions_enabled;

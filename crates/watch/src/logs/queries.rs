@@ -54,6 +54,8 @@ pub(super) struct Running {
     pub(super) query: LogQuery,
     /// Log groups that it looks at.
     groups: AtomicU64,
+    /// Whether an alarm asks.
+    is_of_alarm: bool,
     progress: Progress,
     has_begun: AtomicBool,
     /// Set when it begins.
@@ -147,6 +149,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
         scope: asked.scope.clone(),
         query: query.clone(),
         groups: AtomicU64::new(asked.groups.len() as u64),
+        is_of_alarm: asked.alarm_time_max.is_some(),
         progress: Progress::default(),
         has_begun: AtomicBool::new(false),
         plan: OnceLock::new(),
@@ -154,7 +157,9 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
     });
     {
         let mut all = watch.queries.lock();
-        if all.values().filter(|running| running.scope == asked.scope).count() >= QUERIES_MAX {
+        // Alarms do not count: few of them run at a time, and clients' queries must not keep them from it.
+        let of_clients = |running: &&Arc<Running>| running.scope == asked.scope && !running.is_of_alarm;
+        if asked.alarm_time_max.is_none() && all.values().filter(of_clients).count() >= QUERIES_MAX {
             let message = "Too many queries are running. Wait until some have ended.";
             return Err(ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, message));
         }

@@ -199,6 +199,10 @@ async fn queries_that_fail_are_told_and_recovered_from() {
     let shown = describe(&plane, "lost").await;
     assert_eq!(shown["EvaluationState"], "EVALUATION_ERROR");
     assert_eq!(shown["StateValue"], "INSUFFICIENT_DATA");
+    let reason =
+        "1 out of the last 1 query result failed. The most recent error: The specified log group does not exist.";
+    assert_eq!(shown["StateReason"], reason);
+    assert!(history(&plane, "lost", "StateUpdate").await.is_empty(), "no change of state");
     plane.ok("CreateLogGroup", json!({ "logGroupName": "late" })).await;
     minute(&plane).await;
     assert_eq!(describe(&plane, "lost").await["EvaluationState"], "EVALUATION_FAILURE", "one of two has failed");
