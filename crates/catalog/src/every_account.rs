@@ -1,6 +1,6 @@
 //! Names and histories over all accounts and regions: what a query over all records asks for.
 
-use crate::{AlarmHistoryItem, Catalog, Result};
+use crate::{AlarmHistoryItem, AlarmKind, Catalog, Result};
 use model::{GroupId, Scope, StreamId, TimeRange, Timestamp};
 use sqlx::FromRow;
 
@@ -72,7 +72,8 @@ impl Catalog {
                 at: Timestamp(row.at_ms),
                 summary: row.summary,
                 data: row.data,
-                composite: row.kind == crate::alarms::kind(true),
+                kind: AlarmKind::of_word(&row.kind),
+                contributor: None,
             };
             (row.sequence, scope, item)
         };

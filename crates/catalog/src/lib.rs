@@ -7,6 +7,7 @@ mod account_policies;
 mod alarm_children;
 mod alarm_configuration;
 mod alarm_history;
+mod alarm_schedule;
 mod alarms;
 mod anomaly_detectors;
 mod buckets;
@@ -35,6 +36,7 @@ mod log_resource_policies;
 mod log_streams;
 mod log_transformers;
 mod lookup_tables;
+mod managed_queries;
 mod metric_filters;
 mod metric_queries;
 mod metric_streams;
@@ -57,9 +59,10 @@ mod vended_deliveries;
 
 pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
 pub use alarm_configuration::{
-    AlarmConfiguration, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, PromqlCriteria, WallClock,
+    AlarmConfiguration, AlarmKind, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, LogCriteria, PromqlCriteria,
+    WallClock,
 };
-pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem};
+pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem, HistoryContributor};
 pub use alarms::{Alarm, AlarmFilter, AlarmState, StateChange};
 pub use anomaly_detectors::AnomalyDetector;
 pub use buckets::Bucket;
@@ -87,6 +90,7 @@ pub use log_resource_policies::{LogResourcePolicy, LogResourcePolicyChange};
 pub use log_streams::{LogStream, StreamCreated};
 pub use log_transformers::LogTransformer;
 pub use lookup_tables::LookupTable;
+pub use managed_queries::{ManagedQuery, ManagedRun};
 pub use metric_filters::{
     FilterLimits, LogMetricFilter, MetricFilterDeletion, MetricFilterPut, MetricFilterQuery, MetricTransformation,
     NewLogMetricFilter,

@@ -6,6 +6,7 @@
 //! (`mining`); `rows` runs the other steps when all events have been read.
 
 mod aggregate;
+pub mod aggregation;
 pub mod ast;
 mod build;
 mod calendar;

@@ -1,6 +1,6 @@
 //! Queries within a query: those of `in` and of `join`.
 
-use super::ast::{Column, Command, Expr, InList, Query};
+use super::ast::{Column, Command, Expr, Function, InList, Query};
 use super::walk;
 
 /// The queries within a query, command by command; not those within these.
@@ -58,6 +58,17 @@ fn showing(inner: &Query, prefix: &str, outer: &Query) -> Query {
         inner.commands.push(Command::Fields(columns));
     }
     inner
+}
+
+impl Query {
+    /// True when it shows what data protection masks; other queries within it aside.
+    pub fn is_unmasking(&self) -> bool {
+        let is_unmask = |part: &&Expr| matches!(part, Expr::Call(Function::Unmask, _));
+        self.commands.iter().any(|command| {
+            matches!(command, Command::Unmask(_))
+                || expressions(command).into_iter().any(|expr| parts(expr).iter().any(is_unmask))
+        })
+    }
 }
 
 /// The expressions of a command.

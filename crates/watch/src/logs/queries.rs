@@ -9,7 +9,9 @@ use super::query_answers::{Statistics, encode};
 use super::start_query::sourced;
 use crate::Watch;
 use catalog::{LogGroup, LogQuery, LogQueryEnd};
-use model::limits::{QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX};
+use model::limits::{
+    LOG_ALARMS_AT_ONCE_MAX, QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX,
+};
 use model::{Scope, TimeRange, Timestamp};
 use query::insights::ast::Query;
 use query::insights::scan::{self, Looked, Progress, ScanError, Target, Transforming};
@@ -31,11 +33,17 @@ const PARTIAL_MS: i64 = 250;
 pub struct Queries {
     running: Mutex<HashMap<String, Arc<Running>>>,
     turns: Arc<Semaphore>,
+    /// Turns of the queries of alarms, which do not wait behind those of people.
+    alarm_turns: Arc<Semaphore>,
 }
 
 impl Default for Queries {
     fn default() -> Self {
-        Self { running: Mutex::default(), turns: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)) }
+        Self {
+            running: Mutex::default(),
+            turns: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
+            alarm_turns: Arc::new(Semaphore::new(LOG_ALARMS_AT_ONCE_MAX)),
+        }
     }
 }
 
@@ -46,6 +54,8 @@ pub(super) struct Running {
     pub(super) query: LogQuery,
     /// Log groups that it looks at.
     groups: AtomicU64,
+    /// Whether an alarm asks.
+    is_of_alarm: bool,
     progress: Progress,
     has_begun: AtomicBool,
     /// Set when it begins.
@@ -105,6 +115,8 @@ pub(super) struct Asked {
     pub(super) limit: usize,
     /// Whether `unmask` is allowed.
     pub(super) may_unmask: bool,
+    /// Longest that it may take with its wait, when an alarm asks; `None` when somebody else does.
+    pub(super) alarm_time_max: Option<Duration>,
 }
 
 impl Queries {
@@ -118,8 +130,8 @@ impl Queries {
     }
 }
 
-/// Starts a query; answers its id, and what ends when it does.
-pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHandle<()>), ApiError> {
+/// Starts a query; answers its id, and what ends when it does, with the reason if the query failed.
+pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHandle<Option<String>>), ApiError> {
     let id = watch.ids.uuid().to_string();
     let names: Vec<&str> = asked.groups.iter().map(|group| group.name.as_str()).collect();
     let query = LogQuery {
@@ -137,6 +149,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
         scope: asked.scope.clone(),
         query: query.clone(),
         groups: AtomicU64::new(asked.groups.len() as u64),
+        is_of_alarm: asked.alarm_time_max.is_some(),
         progress: Progress::default(),
         has_begun: AtomicBool::new(false),
         plan: OnceLock::new(),
@@ -144,7 +157,9 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
     });
     {
         let mut all = watch.queries.lock();
-        if all.values().filter(|running| running.scope == asked.scope).count() >= QUERIES_MAX {
+        // Alarms do not count: few of them run at a time, and clients' queries must not keep them from it.
+        let of_clients = |running: &&Arc<Running>| running.scope == asked.scope && !running.is_of_alarm;
+        if asked.alarm_time_max.is_none() && all.values().filter(of_clients).count() >= QUERIES_MAX {
             let message = "Too many queries are running. Wait until some have ended.";
             return Err(ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, message));
         }
@@ -158,16 +173,18 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
 }
 
 /// Runs a query to its end, whatever that is, and enters it in the catalog.
-async fn run(watch: Watch, running: Arc<Running>, asked: Asked) {
-    let limit = Duration::from_millis(QUERY_MS_MAX);
+async fn run(watch: Watch, running: Arc<Running>, asked: Asked) -> Option<String> {
+    let limit = asked.alarm_time_max.unwrap_or(Duration::from_millis(QUERY_MS_MAX));
     let ended = tokio::time::timeout(limit, answer(&watch, &running, asked)).await;
     // Threads that still run are told to stop.
     running.cancel();
+    let mut failed = None;
     let (status, answer) = match ended {
         Ok(Ok(answer)) => ("Complete", Some(answer)),
         Ok(Err(Ended::Cancelled)) => ("Cancelled", running.found()),
         Ok(Err(Ended::Failed(error))) => {
             tracing::warn!(query = running.query.id, %error, "a query of Logs Insights failed");
+            failed = Some(error);
             ("Failed", None)
         }
         Err(_) => ("Timeout", None),
@@ -187,6 +204,7 @@ async fn run(watch: Watch, running: Arc<Running>, asked: Asked) {
         tracing::error!(%error, "keep the end of a query");
     }
     watch.queries.lock().remove(&running.query.id);
+    failed
 }
 
 /// Why a query has no answer.
@@ -202,8 +220,9 @@ impl<E: std::error::Error> From<E> for Ended {
 }
 
 async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<Answer, Ended> {
-    // The semaphore is never closed.
-    let _turn = Arc::clone(&watch.queries.turns).acquire_owned().await.ok();
+    let turns = if asked.alarm_time_max.is_some() { &watch.queries.alarm_turns } else { &watch.queries.turns };
+    // The semaphores are never closed.
+    let _turn = Arc::clone(turns).acquire_owned().await.ok();
     if running.progress.is_cancelled() {
         return Err(Ended::Cancelled);
     }
