@@ -339,7 +339,7 @@ async fn record(
         error,
         resources: &[],
     };
-    server.record(&call).await
+    if server.trail.data_audit.should_record(&call) { server.record(&call).await } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ pub use append_lines::{LeftOut, Missing, append_lines};
 pub use export_tasks::run_due as run_due_exports;
 pub use group_filters::GroupFilters;
 pub use group_rules::RulesOfGroups;
+pub(crate) use group_rules::protection;
 pub use kept_logs::{KeptLogs, forget_deleted_logs, kept_logs};
 pub use operations::operations;
 pub use put_bearer_token_authentication::takes_bearer_tokens;
