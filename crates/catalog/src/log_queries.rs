@@ -42,7 +42,8 @@ pub struct LogQueryEnd {
     pub answer: Option<String>,
 }
 
-const COLUMNS: &str = "id, expression, language, log_groups, user_identity, unmasks, status, created_ms, ended_ms, statistics";
+const COLUMNS: &str =
+    "id, expression, language, log_groups, user_identity, unmasks, status, created_ms, ended_ms, statistics";
 
 impl Catalog {
     /// Enters a query that begins.

@@ -196,17 +196,19 @@ impl Remote {
         })
     }
 
-    /// Posts a body, signed; answers the status and the body of the answer.
-    pub fn post(&self, path: &str, signing_name: &str, accept: &str, body: String) -> anyhow::Result<(u16, Vec<u8>)> {
+    /// Posts a body, signed, to a path that may have a query string; answers the status and the body of the answer.
+    pub fn post(&self, target: &str, signing_name: &str, accept: &str, body: String) -> anyhow::Result<(u16, Vec<u8>)> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut request = HttpRequest {
             method: "POST".into(),
             path: path.into(),
+            query: query.into(),
             headers: vec![("host".into(), self.host.clone()), ("accept".into(), accept.into())],
             body: Bytes::from(body),
             ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &self.credentials, &self.region, signing_name, self.clock.now());
-        let mut post = self.agent.post(format!("{}{path}", self.base));
+        let mut post = self.agent.post(format!("{}{target}", self.base));
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
             post = post.header(name, value);
         }

@@ -66,6 +66,30 @@ pub(super) async fn shown<T: Send + 'static>(
     masking.await.map_err(|error| store::Error::Bug(format!("mask events: {error}")).into())
 }
 
+/// The masks of log groups of any account, `None` for those without. A group that is gone is left out: what protected it is, too.
+///
+/// # Errors
+/// When the catalog cannot be read, or a policy in it.
+pub async fn masks_of(
+    watch: &Watch,
+    groups: Vec<GroupId>,
+) -> Result<HashMap<GroupId, Option<Arc<Protection>>>, ApiError> {
+    let protected = watch.catalog.every_log_group_protected().await?;
+    let mut masks = HashMap::with_capacity(groups.len());
+    for group in groups {
+        let mask = match protected.get(&group) {
+            Some(true) => match protection(watch, group).await? {
+                Some(mask) => Some(mask),
+                None => continue,
+            },
+            Some(false) => None,
+            None => continue,
+        };
+        masks.insert(group, mask);
+    }
+    Ok(masks)
+}
+
 /// Events on their way out of the store, with their texts masked.
 pub(super) async fn mask_followed(watch: &Watch, mut logs: Vec<FollowedLog>) -> Result<Vec<FollowedLog>, ApiError> {
     let mut masks = HashMap::new();

@@ -73,6 +73,7 @@ pub use group_filters::GroupFilters;
 pub use group_rules::RulesOfGroups;
 pub(crate) use group_rules::protection;
 pub use kept_logs::{KeptLogs, forget_deleted_logs, kept_logs};
+pub use masking::masks_of;
 pub use operations::operations;
 pub use put_bearer_token_authentication::takes_bearer_tokens;
 pub use queries::Queries;
