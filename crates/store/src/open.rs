@@ -7,6 +7,7 @@ use crate::event_tree::{Frontier, leaf_hash};
 use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
+use crate::follow_events::EventTail;
 use crate::journal::{self, Journal, Recovered};
 use crate::lock::DirLock;
 use crate::manifest::Manifest;
@@ -71,6 +72,7 @@ impl Store {
             flusher,
             flush_waiting: false.into(),
             logs_arrived: tokio::sync::Notify::new(),
+            event_tail: EventTail::default(),
             room: tokio::sync::Notify::new(),
             committed: tokio::sync::Mutex::new(Committed {
                 number: manifest.number,
