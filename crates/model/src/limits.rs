@@ -263,6 +263,11 @@ pub const LIVE_TAIL_UPDATE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// StartLiveTail: most names, and most prefixes of names, of streams (StartLiveTail reference).
 pub const LIVE_TAIL_STREAMS_MAX: usize = 10;
 
+/// Tail of audit events (ours): events that wait for slow readers, bytes, over all readers; of more, the oldest are lost to them.
+pub const EVENT_TAIL_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Tail of audit events (ours): most readers at once.
+pub const EVENT_TAILS_MAX: usize = 15;
+
 /// StartQuery: most log groups of a query (StartQuery reference).
 pub const QUERY_GROUPS_MAX: usize = 50;
 /// StartQuery: rows of an answer when the request names no limit, and most rows of one page (StartQuery reference).

@@ -3,7 +3,7 @@
 //! A query is a list of commands, each of which takes the rows of the one before. Columns have the names that results show: an
 //! alias, or else the text of the expression as it was written.
 
-use super::walk;
+use super::{subqueries, walk};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -23,6 +23,12 @@ impl Query {
             Command::Lookup { table, .. } => Some(table.as_str()),
             _ => None,
         })
+    }
+
+    /// True when it, or a query within it, asks for what data protection masks.
+    pub fn unmasks(&self) -> bool {
+        self.commands.iter().any(|command| matches!(command, Command::Unmask(_)))
+            || subqueries::of(self).into_iter().any(Query::unmasks)
     }
 
     /// The fields that its `filterIndex` commands name, for which only log groups that index them all count; other queries

@@ -271,7 +271,8 @@ impl<'a> Reading<'a> {
         let contains = texts.filter(|clause| clause.len() == 1).flatten().map(|text| ("message", text)).collect();
         let are_all_columns = fields.len() == plan.fields().len();
         let mut contains: Vec<(&'static str, String)> = contains;
-        if targets.iter().any(|target| target.transforming.is_some()) {
+        // Lines that are shown otherwise than they are stored: what is masked must not be told by what was skipped either.
+        if targets.iter().any(|target| target.transforming.is_some() || target.protection.is_some()) {
             contains.clear();
         }
         let are_plain = targets.iter().all(Target::is_plain);

@@ -140,6 +140,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
         language: asked.language.clone(),
         log_groups: serde_json::json!(names).to_string(),
         user_identity: asked.user_identity.clone(),
+        unmasks: asked.query.unmasks(),
         status: "Running".into(),
         created_ms: watch.clock.now().0,
         ended_ms: None,
