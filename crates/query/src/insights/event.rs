@@ -71,7 +71,7 @@ impl Source {
 
 /// Most bytes that the computed columns of a row may take; a column that would take more is missing. A query has room for some
 /// hundred columns, each twice as long as the one before.
-const COLUMNS_BYTES_MAX: usize = 16 * 1024 * 1024;
+const COLUMNS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The row of one event, read as far as it is asked for.
 pub(super) struct EventRow<'e, E> {
@@ -121,10 +121,10 @@ impl<'e, E: Event> Row<'e> for EventRow<'e, E> {
         if let Some(Source::Column(column)) = self.sources.get(at)
             && let Some(place) = self.columns.get_mut(*column)
         {
-            self.bytes -= text_bytes(place);
-            let bytes = text_bytes(&value);
+            self.bytes -= place.heap_bytes();
+            let bytes = value.heap_bytes();
             *place = if self.bytes + bytes > COLUMNS_BYTES_MAX { Value::Null } else { value };
-            self.bytes += text_bytes(place);
+            self.bytes += place.heap_bytes();
         }
     }
 
@@ -134,14 +134,6 @@ impl<'e, E: Event> Row<'e> for EventRow<'e, E> {
 
     fn pointer(&self) -> Cow<'e, str> {
         Cow::Owned(self.event.pointer())
-    }
-}
-
-/// Bytes of a text of its own. JSON is no longer than the event that it was read from.
-fn text_bytes(value: &Value<'_>) -> usize {
-    match value {
-        Value::Text(Cow::Owned(text)) => text.capacity(),
-        _ => 0,
     }
 }
 

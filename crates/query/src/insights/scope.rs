@@ -58,7 +58,9 @@ impl Scope {
     fn may_be_structure(&self, value: &Expr) -> bool {
         match value {
             Expr::Field(name) => self.structures.contains(name),
-            Expr::Member(..) | Expr::Aggregate(Aggregate::Values, _) | Expr::Call(Function::JsonParse, _) => true,
+            Expr::Member(..) | Expr::Aggregate(Aggregate::Values, _) => true,
+            Expr::Call(Function::JsonParse | Function::Split | Function::JsonArray, _) => true,
+            Expr::Call(Function::JsonObject | Function::JsonKeys, _) => true,
             Expr::Aggregate(Aggregate::Earliest | Aggregate::Latest, arguments)
             | Expr::Call(Function::Coalesce, arguments) => arguments.iter().any(|part| self.may_be_structure(part)),
             Expr::Case(cases, otherwise) => {

@@ -69,7 +69,7 @@ impl Reader<'_> {
     }
 
     /// A name that may have hyphens in it, as those of lookup tables may.
-    fn table_name(&mut self) -> Parsed<String> {
+    pub(super) fn table_name(&mut self) -> Parsed<String> {
         let mut name = self.cursor.name()?;
         while self.cursor.is_adjacent() && self.cursor.is_symbol("-") {
             self.cursor.advance();
