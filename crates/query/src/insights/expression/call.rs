@@ -69,7 +69,7 @@ impl Reader<'_> {
         compiled.map(|_| ()).map_err(|message| self.cursor.error_since(name.start, message))
     }
 
-    pub(super) fn arguments_do_not_fit(&self, name: Token) -> super::super::QueryError {
+    pub fn arguments_do_not_fit(&self, name: Token) -> super::super::QueryError {
         let message = format!("the arguments of the function {} do not fit", self.cursor.written(name));
         self.cursor.error_since(name.start, message)
     }

@@ -44,7 +44,7 @@ impl Reader<'_> {
     }
 
     /// `lookup table key as field, … OUTPUT a as b, …`
-    pub(super) fn lookup(&mut self) -> Parsed<Command> {
+    pub fn lookup(&mut self) -> Parsed<Command> {
         let table = if self.cursor.peek().kind == Kind::Text { self.cursor.quoted()? } else { self.table_name()? };
         let keys = self.list(|reader| {
             let key = reader.cursor.name()?;
