@@ -71,7 +71,7 @@ impl Source {
 
 /// Most bytes that the computed columns of a row may take; a column that would take more is missing. A query has room for some
 /// hundred columns, each twice as long as the one before.
-const COLUMNS_BYTES_MAX: usize = 64 * 1024 * 1024;
+const COLUMNS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The row of one event, read as far as it is asked for.
 pub(super) struct EventRow<'e, E> {

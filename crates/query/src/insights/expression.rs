@@ -138,11 +138,8 @@ impl<'t> Reader<'t> {
                 return Ok(value);
             };
             self.cursor.symbol(symbol)?;
-            value = match (*operator, operand(self)?) {
-                (BinaryOp::Add, Expr::Literal(Literal::Duration(period))) => shifted(value, period, 1.0),
-                (BinaryOp::Subtract, Expr::Literal(Literal::Duration(period))) => shifted(value, period, -1.0),
-                (operator, right) => Expr::Binary(operator, Box::new(value), Box::new(right)),
-            };
+            let right = operand(self)?;
+            value = applied(*operator, value, right);
         }
         let message = format!("the query has more than {CHAIN_MAX} operators in a row");
         Err(self.cursor.error(self.cursor.peek(), message))
@@ -183,6 +180,16 @@ impl<'t> Reader<'t> {
         let is_call = is_name && self.cursor.is_symbol("(");
         self.cursor.back_to(mark);
         is_call
+    }
+}
+
+/// An operator with its operands; a length of time is added to dates.
+#[inline(never)]
+fn applied(operator: BinaryOp, left: Expr, right: Expr) -> Expr {
+    match (operator, right) {
+        (BinaryOp::Add, Expr::Literal(Literal::Duration(period))) => shifted(left, period, 1.0),
+        (BinaryOp::Subtract, Expr::Literal(Literal::Duration(period))) => shifted(left, period, -1.0),
+        (operator, right) => Expr::Binary(operator, Box::new(left), Box::new(right)),
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) struct Select {
 
 impl Reader<'_> {
     /// `SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT … OFFSET …`
-    fn select_alone(&mut self) -> Parsed<Query> {
+    fn select_alone(&mut self, follows: bool) -> Parsed<Query> {
         self.cursor.word("select")?;
         let mut select = Select { is_distinct: self.cursor.eat_word("distinct"), ..Select::default() };
         if !self.cursor.eat_symbol("*") {
@@ -73,7 +73,7 @@ impl Reader<'_> {
         let windows = std::mem::take(&mut self.scope.windows);
         let mut tables = self.tables()?;
         self.scope.windows = windows;
-        self.clauses(&mut select)?;
+        self.clauses(&mut select, follows)?;
         select.windows = std::mem::take(&mut self.scope.windows);
         tables.forget_prefixes(&mut select);
         let mut commands = std::mem::take(&mut tables.commands);
@@ -109,7 +109,7 @@ impl Reader<'_> {
         if is_name { self.cursor.name().map(Some) } else { Ok(None) }
     }
 
-    fn clauses(&mut self, select: &mut Select) -> Parsed<()> {
+    fn clauses(&mut self, select: &mut Select, follows: bool) -> Parsed<()> {
         if self.cursor.eat_word("where") {
             select.filter = Some(self.expression()?);
         }
@@ -121,7 +121,7 @@ impl Reader<'_> {
         if self.cursor.eat_word("having") {
             select.having = Some(self.item()?);
         }
-        if self.is_combined() {
+        if follows || self.is_combined() {
             self.scope.is_stats = false;
             return Ok(());
         }

@@ -190,8 +190,15 @@ impl Builder<'_> {
         let answer = self.setting.answer(query)?;
         let (names, others) = (answer.columns.clone(), Arc::new(answer.rows.clone()));
         let known = self.in_sight();
-        let taken = names.iter().enumerate().filter(|(_, name)| overrides || !known.contains(name));
-        let output = taken.map(|(at, name)| (at, self.new_in_sight(name))).collect();
+        let (mut output, mut copied) = (Vec::new(), Vec::new());
+        for (at, name) in names.iter().enumerate().filter(|(_, name)| overrides || !known.contains(name)) {
+            let own = if known.contains(name) { self.names.slot(name) } else { None };
+            let slot = self.new_in_sight(name);
+            // A row that the other query has none for keeps what it has.
+            copied.extend(own.map(|own| (slot, Code::Slot(own))));
+            output.push((at, slot));
+        }
+        self.steps.push(Step::Compute(copied));
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         self.steps.push(Step::AppendColumns(AppendColumns { others, count, output }));
         Ok(())

@@ -43,15 +43,9 @@ impl Reader<'_> {
             None => Err(self.cursor.unexpected_at(parenthesis)),
             Some(Named::Missing) => Err(self.cursor.error(name, format!("the function {written} is not supported"))),
             Some(Named::Function(function, least, most)) => {
-                let mut arguments = self.arguments()?;
+                let arguments = self.arguments()?;
                 let fits = (least..=most).contains(&arguments.len());
-                if function == Function::MessageSize && arguments.is_empty() {
-                    arguments.push(Expr::Field("@message".to_owned()));
-                }
-                if function == Function::RegexReplace {
-                    self.check_regex(name, arguments.get(1))?;
-                }
-                if fits { Ok(Expr::Call(function, arguments)) } else { Err(self.arguments_do_not_fit(name)) }
+                if fits { self.called(function, arguments, name) } else { Err(self.arguments_do_not_fit(name)) }
             }
             Some(Named::Lowered(function)) => {
                 let arguments = self.arguments()?;
@@ -59,6 +53,18 @@ impl Reader<'_> {
             }
             Some(Named::Aggregate(aggregate, count)) => self.aggregate(name, aggregate, count),
         }
+    }
+
+    /// A function with arguments of the right number.
+    #[inline(never)]
+    fn called(&mut self, function: Function, mut arguments: Vec<Expr>, name: Token) -> Parsed<Expr> {
+        if function == Function::MessageSize && arguments.is_empty() {
+            arguments.push(Expr::Field("@message".to_owned()));
+        }
+        if function == Function::RegexReplace {
+            self.check_regex(name, arguments.get(1))?;
+        }
+        Ok(Expr::Call(function, arguments))
     }
 
     /// A regular expression that a function takes as a text.

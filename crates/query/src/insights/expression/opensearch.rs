@@ -92,8 +92,15 @@ impl Reader<'_> {
         Ok(Expr::Call(Function::DatePart, vec![Expr::Literal(Literal::Text(part)), time]))
     }
 
-    /// `INTERVAL 1 DAY`, if that comes next.
-    pub(super) fn eat_interval(&mut self) -> Parsed<Option<Expr>> {
+    /// `INTERVAL 1 DAY`, or a field of that name.
+    pub(super) fn interval(&mut self) -> Parsed<Expr> {
+        match self.eat_interval()? {
+            Some(interval) => Ok(interval),
+            None => self.field(),
+        }
+    }
+
+    fn eat_interval(&mut self) -> Parsed<Option<Expr>> {
         let mark = self.cursor.mark();
         self.cursor.advance();
         let count = match self.cursor.peek().kind {

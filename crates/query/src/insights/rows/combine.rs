@@ -64,7 +64,10 @@ impl AppendColumns {
     pub fn run(&self, rows: &mut [Record]) {
         for (row, other) in rows.iter_mut().zip(self.others.iter().take(self.count)) {
             for (column, slot) in &self.output {
-                row.set(*slot, value(other, *column));
+                let value = value(other, *column);
+                if !value.is_null() {
+                    row.set(*slot, value);
+                }
             }
         }
     }

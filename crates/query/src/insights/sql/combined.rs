@@ -19,7 +19,7 @@ impl Reader<'_> {
         if self.cursor.eat_word("with") {
             self.named_tables()?;
         }
-        let mut query = self.term()?;
+        let mut query = self.term(false)?;
         let mut is_combined = false;
         while let Some(kind) = self.combination() {
             is_combined = true;
@@ -30,7 +30,7 @@ impl Reader<'_> {
             // It knows nothing of the columns before it.
             let is_subquery = self.scope.is_subquery;
             self.scope = Scope { is_subquery, ..Scope::default() };
-            let other = Box::new(self.term()?);
+            let other = Box::new(self.term(true)?);
             query.commands.push(Command::Combine { kind, is_all, query: other });
         }
         if is_combined {
@@ -40,10 +40,10 @@ impl Reader<'_> {
         Ok(query)
     }
 
-    /// One `SELECT`, or a query in parentheses.
-    fn term(&mut self) -> Parsed<Query> {
+    /// One `SELECT`, or a query in parentheses. What sorts and cuts belongs to all of them, not to one that `follows` another.
+    fn term(&mut self, follows: bool) -> Parsed<Query> {
         if !self.cursor.eat_symbol("(") {
-            return self.select_alone();
+            return self.select_alone(follows);
         }
         let query = self.select()?;
         self.cursor.symbol(")")?;

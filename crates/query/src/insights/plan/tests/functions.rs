@@ -177,10 +177,7 @@ fn texts_are_encoded_and_hashed() {
         ("regex_replace('x-y', '(\\w)-(\\w)', '\\2$1$')", "yx$"),
         ("regex_replace('aaa', '', '-')", "-a-a-a-"),
         ("messageSize('ü')", "2"),
-        (
-            "haversine(39.0438, -77.4879, 45.73723, -119.81143) > 3512 and haversine(39.0438, -77.4879, 45.73723, -119.81143) < 3513",
-            "1",
-        ),
+        ("round(haversine(39.0438, -77.4879, 45.73723, -119.81143))", "3512"),
     ];
     all(crate::insights::Language::Cwli, &pairs);
 }
@@ -275,5 +272,6 @@ fn lists_of_lists_do_not_grow_without_bound() {
     let doubled: String = (1..40).map(|n| format!(" | eval a{n} = json_array(a{}, a{})", n - 1, n - 1)).collect();
     let text = format!("eval a0 = json_array('{}'){doubled} | fields a39", "x".repeat(100));
     let query = crate::insights::parse_in(crate::insights::Language::Ppl, &text).unwrap();
-    assert_eq!(table(&answer(query.commands, &lines(&["x"]))), ["[null,null]"]);
+    let longest = table(&answer(query.commands, &lines(&["x"]))).remove(0).len();
+    assert!(longest < 2 * 1024 * 1024, "{longest}");
 }
