@@ -280,6 +280,10 @@ pub const QUERIES_MAX: usize = 100;
 pub const QUERIES_RUNNING_MAX: usize = 2;
 /// StartQuery: longest query, milliseconds (Logs quotas: 60 minutes).
 pub const QUERY_MS_MAX: u64 = 60 * 60 * 1000;
+/// StartQuery: longest query within a query, milliseconds (user guide, "subqueries").
+pub const SUBQUERY_MS_MAX: i64 = 30_000;
+/// StartQuery: how deep queries may stand within each other; SQL alone lets them (no AWS source).
+pub const SUBQUERIES_DEEP_MAX: usize = 4;
 /// StartQuery: memory of one query (no AWS source).
 pub const QUERY_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// StartQuery: answers are kept so long, milliseconds (Logs quotas: 7 days), and so much of them, bytes.

@@ -28,6 +28,7 @@ mod vended;
 mod tests;
 
 use config::Processor;
+pub(crate) use dates::{format_date, parse_date};
 use model::Timestamp;
 use serde_json::{Map, Value};
 

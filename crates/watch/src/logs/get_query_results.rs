@@ -8,7 +8,7 @@ use super::describe_queries::groups;
 use super::errors::invalid_token;
 use super::masking::may_unmask;
 use super::page_token::Fingerprint;
-use super::query_answers::{Statistics, query_not_found, stored};
+use super::query_answers::{Statistics, query_not_found, shown_rows, stored};
 use crate::Watch;
 use catalog::LogQuery;
 use model::limits::QUERY_ROWS;
@@ -84,16 +84,9 @@ fn response(
 
 /// Up to `limit` rows from `start` on, and where the next page begins.
 fn page(answer: Answer, start: usize, limit: usize) -> (Vec<Vec<ResultField>>, Option<usize>) {
-    let Answer { columns, rows, pointers } = answer;
     let next = start.saturating_add(limit);
-    let next = (next < rows.len()).then_some(next);
-    let mut pointers = pointers.into_iter().flatten().skip(start);
-    let field = |name: &str, value: String| ResultField { field: Some(name.to_owned()), value: Some(value) };
-    let shape = |row: Vec<Option<String>>| {
-        let cells = columns.iter().zip(row);
-        let mut fields: Vec<ResultField> = cells.filter_map(|(name, value)| Some(field(name, value?))).collect();
-        fields.extend(pointers.next().map(|pointer| field("@ptr", pointer)));
-        fields
-    };
-    (rows.into_iter().skip(start).take(limit).map(shape).collect(), next)
+    let next = (next < answer.rows.len()).then_some(next);
+    let field = |(name, value)| ResultField { field: Some(name), value: Some(value) };
+    let rows = shown_rows(answer, start, limit).map(|row| row.into_iter().map(field).collect());
+    (rows.collect(), next)
 }

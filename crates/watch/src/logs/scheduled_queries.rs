@@ -68,27 +68,34 @@ fn read(row: &Row) -> Result<Document, ApiError> {
         .map_err(|error| store::Error::Bug(format!("read a scheduled query: {error}")).into())
 }
 
+/// What the client put: requests that create and requests that update have the same members, in shapes of their own.
+macro_rules! document {
+    ($input:ident) => {
+        Document {
+            description: $input.description,
+            language: $input.query_language,
+            expression: $input.query_string,
+            log_groups: $input.log_group_identifiers.unwrap_or_default(),
+            schedule: $input.schedule_expression,
+            time_zone: $input.timezone,
+            start_offset_secs: $input.start_time_offset,
+            end_offset_secs: $input.end_time_offset,
+            lookup_table: None,
+            s3: None,
+            starts_ms: $input.schedule_start_time,
+            ends_ms: $input.schedule_end_time,
+            role: $input.execution_role_arn,
+        }
+        .deliver_to($input.destination_configuration)
+    };
+}
+
 pub(super) async fn create_scheduled_query(
     watch: &Watch,
     caller: &Caller,
     input: CreateScheduledQueryRequest,
 ) -> Result<CreateScheduledQueryResponse, ApiError> {
-    let document = Document {
-        description: input.description,
-        language: input.query_language,
-        expression: input.query_string,
-        log_groups: input.log_group_identifiers.unwrap_or_default(),
-        schedule: input.schedule_expression,
-        time_zone: input.timezone,
-        start_offset_secs: input.start_time_offset,
-        end_offset_secs: input.end_time_offset,
-        lookup_table: None,
-        s3: None,
-        starts_ms: input.schedule_start_time,
-        ends_ms: input.schedule_end_time,
-        role: input.execution_role_arn,
-    };
-    let document = document.deliver_to(input.destination_configuration)?;
+    let document = document!(input)?;
     let schedule = document.check().await?;
     let now = watch.clock.now();
     let state = input.state.unwrap_or_else(|| "ENABLED".into());
@@ -144,22 +151,7 @@ pub(super) async fn update_scheduled_query(
     input: UpdateScheduledQueryRequest,
 ) -> Result<UpdateScheduledQueryResponse, ApiError> {
     let mut row = changeable(watch, &caller.scope, &input.identifier).await?;
-    let document = Document {
-        description: input.description,
-        language: input.query_language,
-        expression: input.query_string,
-        log_groups: input.log_group_identifiers.unwrap_or_default(),
-        schedule: input.schedule_expression,
-        time_zone: input.timezone,
-        start_offset_secs: input.start_time_offset,
-        end_offset_secs: input.end_time_offset,
-        lookup_table: None,
-        s3: None,
-        starts_ms: input.schedule_start_time,
-        ends_ms: input.schedule_end_time,
-        role: input.execution_role_arn,
-    };
-    let document = document.deliver_to(input.destination_configuration)?;
+    let document = document!(input)?;
     let schedule = document.check().await?;
     let now = watch.clock.now();
     row.state = input.state.unwrap_or(row.state);
