@@ -147,14 +147,14 @@ def test_calls_of_no_known_operation_are_on_the_record(server, cloudtrail):
     stranger = {"key": "AKIANOBODYKNOWSTHIS1", "secret": "wrong"}
     assert server.json_call("logs", "BrewTea", {}).code == "UnknownOperationException"
     assert server.query_call("Action=BrewCoffee&Version=2010-08-01", **stranger).status == 400
-    assert server.signed("s3", "/bucket", {}, b"", **stranger).status == 400
+    assert server.signed("ec2", "/bucket", {}, b"", **stranger).status == 400
     assert server.json_call("logs", "no\tname", {}, **stranger).status == 400
     (tea,) = lookup(cloudtrail, "EventName", "BrewTea")
     assert (tea["EventSource"], tea["AccessKeyId"], tea["Username"]) == ("logs.amazonaws.com", server.exports["AWS_ACCESS_KEY_ID"], "root")
     assert record(tea)["errorCode"] == "UnknownOperationException" and "BrewTea" in record(tea)["errorMessage"]
     by_stranger = lookup(cloudtrail, "AccessKeyId", "AKIANOBODYKNOWSTHIS1")
     assert sorted((e["EventSource"], e["EventName"]) for e in by_stranger) == [
-        ("logs.amazonaws.com", "UnknownOperation"), ("monitoring.amazonaws.com", "BrewCoffee"), ("s3.amazonaws.com", "UnknownOperation")]
+        ("ec2.amazonaws.com", "UnknownOperation"), ("logs.amazonaws.com", "UnknownOperation"), ("monitoring.amazonaws.com", "BrewCoffee")]
     assert all(record(e)["userIdentity"] == {"type": "Unknown", "accessKeyId": "AKIANOBODYKNOWSTHIS1"} for e in by_stranger)
     for path in ("/favicon.ico", "/", "/health", "/robots.txt"):
         server.http("GET", path, headers={"User-Agent": "a browser"})

@@ -147,7 +147,7 @@ def test_a_group_is_exported_to_a_folder(make_server, tmp_path):
     refused = server.cli_raw("logs", "cancel-export-task", "--task-id", made["taskId"])
     assert refused.returncode != 0 and "InvalidOperationException" in refused.stderr
     with pytest.raises(ClientError) as error:
-        server.client("logs").create_export_task(logGroupName="shop", fromTime=at, to=at + 1, destination="other-archive")
+        server.client("logs").create_export_task(logGroupName="shop", fromTime=at, to=at + 1, destination="No_Bucket")
     assert error.value.response["Error"]["Code"] == "InvalidParameterException"
     assert server.stop() == 0
 

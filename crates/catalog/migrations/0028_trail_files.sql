@@ -48,6 +48,7 @@ CREATE TABLE trail_files (
 );
 CREATE INDEX trail_files_planned ON trail_files (trail_id, id) WHERE delivered_ms IS NULL;
 CREATE INDEX trail_files_to_tell ON trail_files (trail_id, id) WHERE topic IS NOT NULL;
+CREATE INDEX trail_files_by_time ON trail_files (delivered_ms);
 CREATE INDEX trail_files_delivered ON trail_files (trail_id, region, delivered_ms);
 -- How the deliveries of a trail have fared. attempt, success and error are of log files and of notifications; those of digests
 -- have no attempt.

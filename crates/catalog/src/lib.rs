@@ -9,6 +9,7 @@ mod alarm_configuration;
 mod alarm_history;
 mod alarms;
 mod anomaly_detectors;
+mod buckets;
 mod channels;
 mod copy;
 mod dashboards;
@@ -54,6 +55,7 @@ pub use alarm_configuration::{
 pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem};
 pub use alarms::{Alarm, AlarmFilter, AlarmState, StateChange};
 pub use anomaly_detectors::AnomalyDetector;
+pub use buckets::Bucket;
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;

@@ -263,6 +263,8 @@ pub const SCHEDULED_RUNS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// CreateExportTask: text of one file of an export, bytes before compression (no AWS source); the memory of a task.
 pub const EXPORT_PART_BYTES: usize = 16 * 1024 * 1024;
+/// Buckets that the server keeps for an account (S3 guide: 10,000, of which this many were the quota before 2024).
+pub const BUCKETS_PER_ACCOUNT_MAX: i64 = 100;
 /// Longest key of an object, bytes (S3 guide).
 pub const OBJECT_KEY_BYTES_MAX: usize = 1024;
 /// Names and values of the user metadata of an object, bytes (S3 guide).

@@ -140,6 +140,11 @@ async fn round(trail: &Trail, id: i64) -> bool {
         Ok(()) => true,
         Err(error) => {
             tracing::warn!(trail_id = id, %error, "deliver a trail");
+            if let Failed::Store(_) = error {
+                let text = "InternalError: The events of the trail cannot be read";
+                let noted = trail.catalog.fail_trail_delivery(id, trail.clock.now(), text).await;
+                noted.unwrap_or_else(|error| tracing::warn!(trail_id = id, %error, "note a failed delivery"));
+            }
             false
         }
     }

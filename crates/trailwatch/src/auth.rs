@@ -6,6 +6,7 @@ use crate::tokens::{BearerToken, same_secret};
 use model::limits::CLOCK_SKEW_MS_MAX;
 use model::{Caller, Scope, Timestamp};
 use wire::request::HttpRequest;
+use wire::sigv2;
 use wire::sigv4::{self, SignatureError};
 
 /// Decides who the caller is.
@@ -48,6 +49,22 @@ impl Auth {
             Some(claim) if !self.open => claim.check_service(signing_name),
             _ => Ok(()),
         }
+    }
+
+    /// The caller of a request to S3, which may be presigned by version 2 as well.
+    pub fn s3_caller(&self, request: &HttpRequest, source_ip: &str, now: Timestamp) -> Result<Caller, SignatureError> {
+        let Some(key) = sigv2::claimed(request) else {
+            let caller = self.caller(request, source_ip, now)?;
+            return self.check_service(request, "s3").map(|()| caller);
+        };
+        if !self.open {
+            sigv2::verify(request, now, |key| {
+                (key == self.root.access_key_id).then(|| self.root.secret_access_key.clone())
+            })?;
+        }
+        let account = if self.open && is_account_id(&key) { &key } else { &self.account_id };
+        let caller = Caller::root(self.scope(account, None), key.clone());
+        Ok(self.describe(caller, request, source_ip))
     }
 
     /// The caller who shows the access key as user and password (HTTP basic authentication); `None` when it is not the key.

@@ -1,10 +1,13 @@
 //! `trailwatch backup`: copies the data directory of a server, which may be running and under load, to a new folder.
 //!
 //! First the store, then the catalog: whatever the copied records belong to was made before them, so it is in the catalog that
-//! is copied after them. The copy has its name only when it is whole.
+//! is copied after them. Then the buckets that the server keeps itself: what the catalog says was delivered is in them. The copy
+//! has its name only when it is whole.
 
+use crate::buckets;
 use anyhow::{Context, bail};
 use catalog::Catalog;
+use model::buckets::{HIDDEN_FOLDER, UNFINISHED};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,6 +32,7 @@ pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCo
     let copied = store::backup(&data_dir.join("store"), &part.join("store")).await.context("copy the store")?;
     copy_files(&data_dir, &part)?;
     Catalog::copy(&catalog, &part.join("catalog.db")).await.context("copy the catalog")?;
+    copy_buckets(&data_dir.join(buckets::DIR), &part.join(buckets::DIR))?;
     sync(&part)?;
     std::fs::rename(&part, &output).with_context(|| format!("name {}", output.display()))?;
     sync(output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
@@ -56,6 +60,77 @@ fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The objects of the server's own buckets, with their times; what is known of an object is told by its time.
+fn copy_buckets(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if !from.exists() {
+        return Ok(());
+    }
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let copy = to.join(&folder);
+        std::fs::create_dir_all(&copy).with_context(|| format!("make {}", copy.display()))?;
+        let mut below = Vec::new();
+        let listed = from.join(&folder);
+        for entry in listed.read_dir().with_context(|| format!("list {}", listed.display()))? {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                below.push(path);
+            } else if !is_unfinished(&path) {
+                copy_object(&from.join(&path), &to.join(&path))?;
+            }
+        }
+        // The folder of side files comes last: it names two versions of an object that is replaced meanwhile.
+        below.sort_by_key(|path| !path.ends_with(HIDDEN_FOLDER));
+        folders.extend(below);
+        sync(&copy)?;
+    }
+    Ok(())
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "unfinished")
+        || path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
+}
+
+fn copy_object(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let copied = File::open(from).and_then(|mut file| {
+        let mut copy = File::create(to)?;
+        std::io::copy(&mut file, &mut copy)?;
+        copy.set_modified(file.metadata()?.modified()?)?;
+        copy.sync_all()
+    });
+    copied.with_context(|| format!("copy {}", from.display()))
+}
+
 fn sync(path: &Path) -> anyhow::Result<()> {
     File::open(path).and_then(|file| file.sync_all()).with_context(|| format!("sync {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buckets::Folder;
+    use model::Timestamp;
+    use model::buckets::NewObject;
+    use model::clock::ManualClock;
+    use std::sync::Arc;
+
+    #[test]
+    fn objects_are_copied_with_what_is_known_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("buckets"), dir.path().join("copy"));
+        copy_buckets(&from, &to).unwrap();
+        assert!(!to.exists());
+        let clock = Arc::new(ManualClock::at(Timestamp(1_772_323_200_123)));
+        let object = NewObject { metadata: vec![("a".into(), "b".into())], ..NewObject::from(b"body".to_vec()) };
+        let original = Folder::new(from.join("mine"), clock.clone());
+        original.put("a/b/c", object).unwrap();
+        std::fs::write(from.join("mine/a/.unfinished-d"), b"half").unwrap();
+        copy_buckets(&from, &to).unwrap();
+        let copy = Folder::new(to.join("mine"), clock);
+        assert_eq!(copy.head("a/b/c"), original.head("a/b/c"));
+        assert_eq!(copy.get("a/b/c").unwrap().body, b"body");
+        assert_eq!(std::fs::read_dir(to.join("mine/a")).unwrap().count(), 1);
+    }
 }

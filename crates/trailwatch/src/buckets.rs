@@ -1,59 +1,118 @@
-//! The buckets that objects are kept in: folders of this machine, and an S3 endpoint for every other bucket.
+//! The buckets that objects are kept in: folders that the configuration names, and for every other bucket an S3 endpoint, or,
+//! where there is none, the server itself.
 
 mod folder;
+mod own;
+pub mod percent;
 mod s3;
+#[cfg(test)]
+mod tests;
 
 use crate::config::Config;
-use folder::Folder;
+use catalog::{Bucket, Catalog};
+pub use folder::Folder;
 use model::buckets::{BucketError, Buckets, Head, Listed, NewObject, Object, is_key};
 use model::{Clock, Scope};
+use own::OwnBuckets;
 use s3::S3;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
-/// What `[buckets]`, and `[s3]` with its endpoint, name.
+/// The folder of the data directory that holds the server's own buckets.
+pub const DIR: &str = "buckets";
+
+/// All buckets of a server. Its methods block.
 #[derive(Debug)]
-pub struct ConfiguredBuckets {
-    folders: BTreeMap<String, Folder>,
+pub struct ServerBuckets {
+    /// The account and region that the folders of the configuration are of, when they are read over the S3 API.
+    home: Scope,
+    folders: BTreeMap<String, Arc<Folder>>,
     s3: Option<S3>,
-}
-
-impl ConfiguredBuckets {
-    /// As the configuration says; `clock` is for signatures.
-    pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Self {
-        let folder = |path: &PathBuf| Folder::new(path.clone(), Arc::clone(&clock));
-        let folders = config.buckets.iter().map(|(name, path)| (name.clone(), folder(path))).collect();
-        let endpoint = config.endpoints.get("s3");
-        let s3 = endpoint.zip(config.s3.clone()).map(|(endpoint, keys)| S3::new(endpoint, keys, Arc::clone(&clock)));
-        Self { folders, s3 }
-    }
+    own: OwnBuckets,
 }
 
 /// Who keeps a bucket.
 enum Kept<'a> {
-    InFolder(&'a Folder),
+    InFolder(Arc<Folder>),
     InS3(&'a S3),
 }
 
-impl ConfiguredBuckets {
+impl ServerBuckets {
+    /// As the configuration says. Tasks of the present runtime ask the catalog.
+    pub fn new(config: &Config, catalog: Catalog, clock: Arc<dyn Clock>) -> Self {
+        let folder = |path: &PathBuf| Arc::new(Folder::new(path.clone(), Arc::clone(&clock)));
+        let folders = config.buckets.iter().map(|(name, path)| (name.clone(), folder(path))).collect();
+        let endpoint = config.endpoints.get("s3");
+        let s3 = endpoint.zip(config.s3.clone()).map(|(endpoint, keys)| S3::new(endpoint, keys, Arc::clone(&clock)));
+        let home = Scope { account: config.account_id.clone(), region: config.region.clone() };
+        let own = OwnBuckets::new(config.data_dir.join(DIR), catalog, Arc::clone(&clock), Handle::current());
+        Self { home, folders, s3, own }
+    }
+
+    /// A bucket that the server reads out itself, and its folder; one behind an S3 endpoint is none.
+    pub fn readable(&self, name: &str) -> Result<(Bucket, Arc<Folder>), BucketError> {
+        match self.folders.get(name) {
+            Some(folder) => Ok((self.of_configuration(name, folder), Arc::clone(folder))),
+            None => self.own.find(name),
+        }
+    }
+
+    /// The buckets of an account that the server reads out itself, in order of their names.
+    pub fn readable_of(&self, account: &str) -> Result<Vec<Bucket>, BucketError> {
+        let mut buckets = self.own.of_account(account)?;
+        buckets.retain(|bucket| !self.folders.contains_key(&bucket.name));
+        if account == self.home.account {
+            buckets.extend(self.folders.iter().map(|(name, folder)| self.of_configuration(name, folder)));
+        }
+        buckets.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(buckets)
+    }
+
+    fn of_configuration(&self, name: &str, folder: &Folder) -> Bucket {
+        Bucket {
+            name: name.to_owned(),
+            account: self.home.account.clone(),
+            region: self.home.region.clone(),
+            created_ms: folder.changed().0,
+        }
+    }
+
+    /// Removes the server's own buckets, once the catalog has none any more.
+    pub fn reset(&self) -> std::io::Result<()> {
+        self.own.reset()
+    }
+
     fn find(&self, bucket: &str) -> Result<Kept<'_>, BucketError> {
         match (self.folders.get(bucket), &self.s3) {
-            (Some(folder), _) => Ok(Kept::InFolder(folder)),
-            // A bucket's name is part of the URL: what is no name goes nowhere.
-            (None, Some(s3)) if is_bucket_name(bucket) => Ok(Kept::InS3(s3)),
-            _ => Err(BucketError::NoSuchBucket),
+            (Some(folder), _) => Ok(Kept::InFolder(Arc::clone(folder))),
+            // A bucket's name is part of the URL, or of a path: what is no name goes nowhere.
+            _ if !is_bucket_name(bucket) => Err(BucketError::NoSuchBucket),
+            (None, Some(s3)) => Ok(Kept::InS3(s3)),
+            (None, None) => self.own.find(bucket).map(|(_, folder)| Kept::InFolder(folder)),
         }
+    }
+
+    /// True for a bucket that the server keeps, or would.
+    fn is_own(&self, bucket: &str) -> bool {
+        self.s3.is_none() && !self.folders.contains_key(bucket) && is_bucket_name(bucket)
     }
 }
 
-impl Buckets for ConfiguredBuckets {
+impl Buckets for ServerBuckets {
     fn ensure(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
-        self.check(scope, bucket)
+        if self.is_own(bucket) { self.own.ensure(scope, bucket) } else { self.find(bucket).map(drop) }
     }
 
-    fn check(&self, _: &Scope, bucket: &str) -> Result<(), BucketError> {
-        self.find(bucket).map(drop)
+    fn check(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
+        if !self.is_own(bucket) {
+            return self.find(bucket).map(drop);
+        }
+        match self.own.find(bucket)? {
+            (bucket, _) if bucket.account == scope.account => Ok(()),
+            _ => Err(BucketError::AccessDenied),
+        }
     }
 
     fn put(&self, bucket: &str, key: &str, object: NewObject) -> Result<(), BucketError> {
@@ -95,53 +154,8 @@ pub fn is_bucket_name(text: &str) -> bool {
     let is_edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let bytes = text.as_bytes();
     (3..=63).contains(&bytes.len())
+        && !text.contains("..")
         && is_edge(bytes.first())
         && is_edge(bytes.last())
         && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(byte))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::clock::ManualClock;
-
-    #[test]
-    fn a_bucket_is_a_folder_or_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let folders = BTreeMap::from([(
-            "archive".to_owned(),
-            Folder::new(dir.path().join("deep/archive"), Arc::new(ManualClock::default())),
-        )]);
-        let buckets = ConfiguredBuckets { folders, s3: None };
-        buckets.put("archive", "a/b.gz", b"body".to_vec().into()).unwrap();
-        assert_eq!(std::fs::read(dir.path().join("deep/archive/a/b.gz")).unwrap(), b"body");
-        for (bucket, key) in [("archive", "../out"), ("archive", "/out"), ("archive", "a//b"), ("archive", "")] {
-            let refused = buckets.put(bucket, key, NewObject::default());
-            assert!(matches!(refused, Err(BucketError::Unreachable(_))), "{key}: {refused:?}");
-        }
-        assert!(!dir.path().join("deep/out").exists());
-        assert_eq!(buckets.put("other", "a", NewObject::default()), Err(BucketError::NoSuchBucket));
-        let keys = crate::config::S3 {
-            region: "us-east-1".into(),
-            credentials: wire::sigv4::Credentials {
-                access_key_id: "k".into(),
-                secret_access_key: "s".into(),
-                session_token: None,
-            },
-        };
-        // Nobody asks the endpoint, where nobody listens, for what is no bucket.
-        let s3 = S3::new("http://127.0.0.1:1", keys, Arc::new(ManualClock::default()));
-        let buckets = ConfiguredBuckets { folders: BTreeMap::new(), s3: Some(s3) };
-        assert_eq!(buckets.put("a/../b", "a", NewObject::default()), Err(BucketError::NoSuchBucket));
-    }
-
-    #[test]
-    fn names_of_buckets() {
-        for good in ["abc", "my-logs.2026", "0-0"] {
-            assert!(is_bucket_name(good), "{good}");
-        }
-        for bad in ["", "ab", "Abc", "-abc", "abc.", "a/b", "a_b", "ä-ä", &"a".repeat(64)] {
-            assert!(!is_bucket_name(bad), "{bad}");
-        }
-    }
 }

@@ -4,7 +4,7 @@ mod body;
 mod silence;
 
 use crate::server::Server;
-use crate::{ingest, promql, sql};
+use crate::{ingest, promql, s3_api, sql};
 pub use body::Unread;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -143,8 +143,12 @@ async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incom
     let (_waiting, hung_up) = oneshot::channel();
     let answering = tokio::spawn(async move {
         match whole {
-            Ok(body::Whole { bytes, room }) => {
+            Ok(body::Whole { bytes, room: _room }) => {
                 request.body = bytes;
+                // First, for a bucket may be called as any other path begins.
+                if s3_api::is_signed(&request) {
+                    return of_s3(s3_api::answer(&server, &request, &source_ip).await);
+                }
                 let response = if sql::is_asked(&request) {
                     sql::answer(&server, &request, &source_ip, hung_up).await
                 } else if ingest::is_asked(&request) {
@@ -152,25 +156,33 @@ async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incom
                     ingest::answer(&server, &request, &source_ip).await
                 } else if promql::is_asked(&request) {
                     promql::answer(&server, &request, &source_ip).await
+                } else if s3_api::is_open_read(&server, &request).await {
+                    return of_s3(s3_api::answer(&server, &request, &source_ip).await);
                 } else {
                     server.answer(request, &source_ip).await
                 };
-                drop(room);
-                response
+                into_answer(response, stopped)
             }
-            Err(unread) if ingest::is_asked(&request) => ingest::refuse(&server, &request, &source_ip, unread).await,
-            Err(Unread::NoRoom) => server.overloaded(&request, &source_ip).await,
-            Err(Unread::TooLarge) => server.too_large(&request, &source_ip).await,
-            Err(Unread::Broken) => server.incomplete(&request, &source_ip).await,
+            Err(unread) if s3_api::is_signed(&request) => {
+                of_s3(s3_api::refuse(&server, &request, &source_ip, unread).await)
+            }
+            Err(unread) => into_answer(unread_answer(&server, &request, &source_ip, unread).await, stopped),
         }
     });
-    match answering.await {
-        Ok(response) => into_answer(response, stopped),
-        Err(error) => {
-            tracing::error!(%error, "answer request");
-            let body = serde_json::json!({ "message": "An internal error has occurred." });
-            into_answer(crate::server::json(500, &body), stopped)
-        }
+    answering.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "answer request");
+        let body = serde_json::json!({ "message": "An internal error has occurred." });
+        with_head(500, [("content-type", "application/json")], Either::Left(Full::new(Bytes::from(body.to_string()))))
+    })
+}
+
+/// The answer to a request whose body could not be read.
+async fn unread_answer(server: &Server, request: &HttpRequest, source_ip: &str, unread: Unread) -> wire::Response {
+    match unread {
+        unread if ingest::is_asked(request) => ingest::refuse(server, request, source_ip, unread).await,
+        Unread::NoRoom => server.overloaded(request, source_ip).await,
+        Unread::TooLarge => server.too_large(request, source_ip).await,
+        Unread::Broken => server.incomplete(request, source_ip).await,
     }
 }
 
@@ -191,7 +203,7 @@ pub fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
 
 /// An answer that goes on ends when the server stops.
 fn into_answer(response: wire::Response, mut stopped: watch::Receiver<()>) -> Answer {
-    let mut answer = Answer::new(match response.rest {
+    let body = match response.rest {
         None => Either::Left(Full::new(response.body)),
         Some(rest) => {
             let first = futures::stream::once(std::future::ready(response.body));
@@ -199,10 +211,27 @@ fn into_answer(response: wire::Response, mut stopped: watch::Receiver<()>) -> An
             let bytes = first.chain(rest.into_stream()).take_until(stop.boxed());
             Either::Right(StreamBody::new(bytes.map(|bytes| Ok(Frame::data(bytes))).boxed()))
         }
-    });
-    *answer.status_mut() =
-        hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in response.headers {
+    };
+    with_head(response.status, response.headers, body)
+}
+
+/// An object that is being read out may come to its end when the server stops.
+fn of_s3(reply: s3_api::Reply) -> Answer {
+    let body = match reply.rest {
+        None => Either::Left(Full::new(reply.body)),
+        Some(rest) => Either::Right(StreamBody::new(rest.map(|bytes| Ok(Frame::data(bytes))).boxed())),
+    };
+    with_head(reply.status, reply.headers, body)
+}
+
+fn with_head<N, V>(status: u16, headers: impl IntoIterator<Item = (N, V)>, body: AnswerBody) -> Answer
+where
+    HeaderName: TryFrom<N>,
+    HeaderValue: TryFrom<V>,
+{
+    let mut answer = Answer::new(body);
+    *answer.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
         // A header value made from input could hold a line break; such a header is left out.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             answer.headers_mut().append(name, value);

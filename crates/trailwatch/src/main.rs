@@ -24,6 +24,7 @@ mod promql;
 mod real;
 mod receivers;
 mod remote;
+mod s3_api;
 mod serve;
 mod server;
 mod server_log;

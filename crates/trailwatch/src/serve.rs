@@ -1,7 +1,7 @@
 //! `trailwatch serve`: opens everything in order, listens, and closes everything in the opposite order.
 
 use crate::auth::Auth;
-use crate::buckets::ConfiguredBuckets;
+use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::keys::{AccessKey, sealing_key};
@@ -102,9 +102,10 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
     catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
     catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
-    let buckets: Arc<dyn Buckets> = Arc::new(ConfiguredBuckets::new(&config, Arc::clone(&clock)));
+    let buckets = Arc::new(ServerBuckets::new(&config, catalog.clone(), Arc::clone(&clock)));
+    let all: Arc<dyn Buckets> = buckets.clone();
     let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
-    trail.buckets = Arc::clone(&buckets);
+    trail.buckets = Arc::clone(&all);
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|error| error.to_string());
     trail.digest_keys = Some(Arc::new(KeyStore { sealing: sealing_key(dir)?, random: Box::new(random) }));
     let watch = Watch {
@@ -119,12 +120,13 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         group_filters: Arc::default(),
         queries: Arc::default(),
         rules: Arc::default(),
-        buckets,
+        buckets: all,
     };
     trail.topics = Arc::new(TrailTopics(watch.clone()));
     Ok(Server {
         auth: Auth::new(&config, key),
         watch,
+        buckets,
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,
         operations: operations::Table::new(),

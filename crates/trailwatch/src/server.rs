@@ -1,6 +1,7 @@
 //! `Server`: the two planes and everything a request needs, and the few paths that are not AWS operations.
 
 use crate::auth::Auth;
+use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::{backtest, dead_letters, health, remote};
@@ -22,6 +23,8 @@ pub struct Server {
     pub trail: Trail,
     /// The operations plane.
     pub watch: Watch,
+    /// Objects that both planes write, to be read out.
+    pub buckets: Arc<ServerBuckets>,
     /// SQL over all records.
     pub sql: crate::sql::Engine,
     /// The table of operations.
@@ -65,9 +68,12 @@ impl Server {
     async fn reset(&self) -> Response {
         let store = self.trail.store.reset().await.map_err(|error| error.to_string());
         let catalog = self.trail.catalog.reset().await.map_err(|error| error.to_string());
+        let buckets = Arc::clone(&self.buckets);
+        let objects = tokio::task::spawn_blocking(move || buckets.reset().map_err(|error| error.to_string())).await;
+        let objects = objects.unwrap_or_else(|error| Err(error.to_string()));
         self.cumulative.clear();
         let audit = self.trail.refresh_trails().await.map_err(|error| error.to_string());
-        match store.and(catalog).and(audit) {
+        match store.and(catalog).and(objects).and(audit) {
             Ok(()) => json(200, &serde_json::json!({ "status": "empty" })),
             Err(error) => {
                 tracing::error!(%error, "reset");

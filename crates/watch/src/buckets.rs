@@ -1,6 +1,7 @@
 //! Objects that this plane writes to buckets: exports of log groups, answers of scheduled queries.
 
 use crate::Watch;
+use model::Scope;
 use model::buckets::BucketError;
 use std::sync::Arc;
 
@@ -13,6 +14,18 @@ pub(crate) async fn put(watch: &Watch, bucket: &str, key: &str, body: Vec<u8>) -
         // The operator is told what the client is not.
         if let BucketError::Unreachable(reason) = error {
             tracing::warn!(bucket, key, reason, "write to a bucket");
+        }
+    })
+}
+
+/// Makes sure that a bucket is there which the caller may use; its first use makes it, where the server keeps buckets.
+pub(crate) async fn ensure(watch: &Watch, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
+    let (buckets, scope, name) = (Arc::clone(&watch.buckets), scope.clone(), bucket.to_owned());
+    let ensuring = tokio::task::spawn_blocking(move || buckets.ensure(&scope, &name)).await;
+    let ensured = ensuring.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string())));
+    ensured.inspect_err(|error| {
+        if let BucketError::Unreachable(reason) = error {
+            tracing::warn!(bucket, reason, "look for a bucket");
         }
     })
 }

@@ -22,6 +22,7 @@ pub mod routing;
 mod scalar;
 pub mod service;
 pub mod shape;
+pub mod sigv2;
 pub mod sigv4;
 #[cfg(test)]
 mod test_bytes;

@@ -1,8 +1,10 @@
 //! What CreateTrail and UpdateTrail accept as settings of a trail.
 
 use crate::Trail;
+use crate::cloudtrail::trails;
+use crate::delivery::NotTold;
 use crate::delivery::key::Folder;
-use catalog::TrailSettings;
+use catalog::{TrailRow, TrailSettings};
 use model::buckets::{BucketError, NewObject, is_key};
 use model::{Scope, arn::Arn};
 use std::sync::Arc;
@@ -22,8 +24,7 @@ pub fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// Checks settings as a whole; key ids are completed to ARNs. Whether topics and keys exist shows at delivery, in
-/// GetTrailStatus.
+/// Checks settings as a whole; key ids are completed to ARNs. Whether there is such a key nobody asks.
 pub fn check(trail: &Trail, settings: &mut TrailSettings, scope: &Scope) -> Result<(), ApiError> {
     check_bucket(&settings.s3_bucket)?;
     settings.s3_key_prefix.as_deref().map_or(Ok(()), check_prefix)?;
@@ -79,6 +80,21 @@ pub async fn check_delivery(trail: &Trail, settings: &TrailSettings, scope: &Sco
             // The operator is told what the client is not.
             tracing::warn!(bucket = name, ?error, "check the bucket of a trail");
             ApiError::new(&common::SERVICE_UNAVAILABLE, format!("The bucket {name} cannot be reached. Try again."))
+        }
+    })
+}
+
+/// Refuses a topic that is not there or belongs to another account.
+pub async fn check_notification(trail: &Trail, row: &TrailRow) -> Result<(), ApiError> {
+    let Some(arn) = trails::topic_arn(row) else { return Ok(()) };
+    trail.topics.check(&row.scope.account, &arn).await.map_err(|error| match error {
+        NotTold::Refused(_) => {
+            let text = "SNS Topic does not exist or the topic policy is incorrect!";
+            ApiError::new(&errors::INSUFFICIENT_SNS_TOPIC_POLICY_EXCEPTION, text)
+        }
+        NotTold::Later(reason) => {
+            tracing::warn!(topic = arn, reason, "check the topic of a trail");
+            ApiError::new(&common::SERVICE_UNAVAILABLE, "The topic cannot be looked up. Try again.")
         }
     })
 }

@@ -54,6 +54,7 @@ async fn send(trail: &Trail, spans: &[TrailSpan], mut file: TrailFile) -> Result
         describe(&mut file, &content);
         trail.catalog.replan_trail_file(&file).await?;
     }
+    let content = Arc::new(content);
     let mut put = put(trail, span, &file, &content).await?;
     let folder = plan::folder(trail, span, &file.account).of("CloudTrail");
     if put.is_err() && (file.bucket != span.bucket || !file.object_key.starts_with(&folder)) {
@@ -97,12 +98,12 @@ async fn put(
     trail: &Trail,
     span: &TrailSpan,
     file: &TrailFile,
-    content: &Content,
+    content: &Arc<Content>,
 ) -> Result<Result<(), BucketError>, Failed> {
     let (buckets, scope) = (Arc::clone(&trail.buckets), home(span));
-    let (bucket, key, bytes) = (file.bucket.clone(), file.object_key.clone(), content.bytes.clone());
+    let (bucket, key, content) = (file.bucket.clone(), file.object_key.clone(), Arc::clone(content));
     let putting = tokio::task::spawn_blocking(move || {
-        let body = gzip(&bytes).map_err(|error| BucketError::Unreachable(error.to_string()))?;
+        let body = gzip(&content.bytes).map_err(|error| BucketError::Unreachable(error.to_string()))?;
         let (content_type, content_encoding) = (Some("application/json".into()), Some("gzip".into()));
         buckets.ensure(&scope, &bucket)?;
         buckets.put(&bucket, &key, NewObject { body, content_type, content_encoding, ..NewObject::default() })
@@ -111,7 +112,7 @@ async fn put(
 }
 
 /// What GetTrailStatus says of a failure: S3's code, and its text.
-pub(crate) fn told(error: &BucketError) -> String {
+fn told(error: &BucketError) -> String {
     let code = match error {
         BucketError::NoSuchBucket => "NoSuchBucket",
         BucketError::AccessDenied => "AccessDenied",

@@ -7,6 +7,9 @@ pub type Telling<'a> = Pin<Box<dyn Future<Output = Result<(), NotTold>> + Send +
 
 /// Publishes messages of trails.
 pub trait Topics: Send + Sync + 'static {
+    /// Whether a trail of `account` may publish to the topic of this ARN.
+    fn check<'a>(&'a self, account: &'a str, topic_arn: &'a str) -> Telling<'a>;
+
     /// Publishes `message` to the topic of this ARN for a trail of `account`; durable once it is done.
     fn tell<'a>(&'a self, account: &'a str, topic_arn: &'a str, message: String) -> Telling<'a>;
 }
@@ -25,6 +28,10 @@ pub enum NotTold {
 pub struct NoTopics;
 
 impl Topics for NoTopics {
+    fn check<'a>(&'a self, account: &'a str, topic_arn: &'a str) -> Telling<'a> {
+        self.tell(account, topic_arn, String::new())
+    }
+
     fn tell<'a>(&'a self, _: &'a str, _: &'a str, _: String) -> Telling<'a> {
         Box::pin(async { Err(NotTold::Refused("NotFound: Topic does not exist".into())) })
     }

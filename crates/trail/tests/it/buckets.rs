@@ -98,6 +98,11 @@ pub(crate) struct TestTopics {
 }
 
 impl Topics for TestTopics {
+    fn check<'a>(&'a self, _: &'a str, topic_arn: &'a str) -> Telling<'a> {
+        let is_there = !topic_arn.ends_with(":missing");
+        Box::pin(async move { if is_there { Ok(()) } else { Err(NotTold::Refused("NotFound: no topic".into())) } })
+    }
+
     fn tell<'a>(&'a self, account: &'a str, topic_arn: &'a str, message: String) -> Telling<'a> {
         assert_eq!(account, crate::ACCOUNT);
         let refusal = self.refusal.lock().unwrap().clone();

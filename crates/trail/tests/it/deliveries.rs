@@ -1,6 +1,6 @@
 //! Delivery of trails to buckets: each event once, whatever fails between plan, put and mark; keys, status, notifications.
 
-use crate::buckets::{Put, TestTopics};
+use crate::buckets::Put;
 use crate::*;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -160,9 +160,8 @@ async fn what_waits_goes_to_the_bucket_that_the_trail_names_now() {
 
 #[tokio::test]
 async fn topics_are_told_of_each_file() {
-    let mut plane = Plane::new().await;
-    let topics = Arc::new(TestTopics::default());
-    plane.trail.topics = topics.clone();
+    let plane = Plane::new().await;
+    let topics = plane.topics.clone();
     logging(&plane, json!({"SnsTopicName": "topic"})).await;
     let mut deliveries = Deliveries::default();
     *topics.refusal.lock().unwrap() = Some(NotTold::Later("Throttling: Rate exceeded".into()));

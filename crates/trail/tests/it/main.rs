@@ -8,7 +8,7 @@ mod lookups;
 mod put_audit_events;
 mod trails;
 
-use buckets::TestBuckets;
+use buckets::{TestBuckets, TestTopics};
 use model::clock::{CountingIds, ManualClock};
 use model::{Batch, Caller, Event, Scope, Timestamp};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(crate) struct Plane {
     pub(crate) trail: Trail,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) buckets: Arc<TestBuckets>,
+    pub(crate) topics: Arc<TestTopics>,
     dir: Arc<tempfile::TempDir>,
 }
 
@@ -52,7 +53,9 @@ impl Plane {
         let ids = Arc::new(CountingIds::from_seed(seed));
         let mut trail = Trail::new(store, catalog, clock.clone(), ids, settings).await.unwrap();
         trail.buckets = buckets.clone();
-        Self { trail, clock, buckets, dir }
+        let topics = Arc::new(TestTopics::default());
+        trail.topics = topics.clone();
+        Self { trail, clock, buckets, topics, dir }
     }
 
     /// Calls an operation in us-east-1; the error is `Code: message`.

@@ -73,6 +73,7 @@ async fn settings_are_validated() {
         (json!({"S3BucketName": "missing"}), "S3BucketDoesNotExistException"),
         (json!({"S3BucketName": "closed"}), "InsufficientS3BucketPolicyException"),
         (json!({"SnsTopicName": "a topic"}), "InvalidSnsTopicNameException"),
+        (json!({"SnsTopicName": "missing"}), "InsufficientSnsTopicPolicyException"),
         (json!({"CloudWatchLogsLogGroupArn": group}), "InvalidCloudWatchLogsRoleArnException"),
         (json!({"CloudWatchLogsRoleArn": role}), "InvalidCloudWatchLogsLogGroupArnException"),
         (

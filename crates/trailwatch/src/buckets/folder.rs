@@ -39,6 +39,11 @@ impl Folder {
         Self { root, clock, writing: Mutex::default() }
     }
 
+    /// When the folder itself was changed last; long ago where there is none.
+    pub fn changed(&self) -> Timestamp {
+        fs::metadata(&self.root).map_or(Timestamp(0), |metadata| modified(&metadata))
+    }
+
     /// Makes or replaces an object; key and metadata have been checked.
     pub fn put(&self, key: &str, object: NewObject) -> Result<(), BucketError> {
         let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);

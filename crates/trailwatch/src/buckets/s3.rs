@@ -6,6 +6,7 @@ mod list;
 #[cfg(test)]
 mod tests;
 
+use super::percent::encoded;
 use crate::config;
 use bytes::Bytes;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -213,17 +214,4 @@ fn modified(headers: &http::HeaderMap) -> Timestamp {
     let text = headers.get(http::header::LAST_MODIFIED).and_then(|value| value.to_str().ok());
     let read = text.and_then(|text| DateTimeParser::new().parse_timestamp(text).ok());
     Timestamp(read.map_or(0, jiff::Timestamp::as_millisecond))
-}
-
-/// Text as part of a URL: each byte that is neither a letter, a digit nor in `safe` is written as `%XX`, once.
-fn encoded(text: &str, safe: &[u8]) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || safe.contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }

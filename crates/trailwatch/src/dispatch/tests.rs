@@ -216,9 +216,9 @@ async fn a_call_of_no_known_operation_leaves_one_event_that_says_what_it_named()
         request.headers.retain(|(name, _)| name != "authorization");
         request
     };
-    let mut s3 = HttpRequest { method: "PUT".into(), path: "/bucket/key".into(), ..HttpRequest::default() };
-    s3.headers.push(("host".into(), "127.0.0.1:8792".into()));
-    sigv4::sign(&mut s3, &stranger(), "us-east-1", "s3", NOW);
+    let mut ec2 = HttpRequest { method: "PUT".into(), path: "/some/path".into(), ..HttpRequest::default() };
+    ec2.headers.push(("host".into(), "127.0.0.1:8792".into()));
+    sigv4::sign(&mut ec2, &stranger(), "us-east-1", "ec2", NOW);
     let form = call(Service::CloudWatch, "", Protocol::Query, &stranger());
     let cases = [
         (
@@ -257,7 +257,7 @@ async fn a_call_of_no_known_operation_leaves_one_event_that_says_what_it_named()
             "AKIASTRANGERSTRANGER",
         ),
         (form, "monitoring.amazonaws.com", "UnknownOperation", "Unknown", "AKIASTRANGERSTRANGER"),
-        (s3, "s3.amazonaws.com", "UnknownOperation", "Unknown", "AKIASTRANGERSTRANGER"),
+        (ec2, "ec2.amazonaws.com", "UnknownOperation", "Unknown", "AKIASTRANGERSTRANGER"),
     ];
     for (request, source, name, who, key) in cases {
         let before = events(&server).await.len();

@@ -1,6 +1,6 @@
 //! ListObjectsV2: what is asked, and the XML that comes back. Keys are asked for encoded, for XML cannot hold every one.
 
-use super::encoded;
+use crate::buckets::percent::{Plus, decoded, encoded};
 use model::Timestamp;
 use model::buckets::Listed;
 use roxmltree::{Document, Node, ParsingOptions};
@@ -64,29 +64,10 @@ fn child<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
 fn object(node: Node<'_, '_>, is_encoded: bool) -> Option<Listed> {
     let key = child(node, "Key")?;
     Some(Listed {
-        key: if is_encoded { decoded(key)? } else { key.to_owned() },
+        key: if is_encoded { decoded(key, Plus::Blank)? } else { key.to_owned() },
         bytes: child(node, "Size")?.parse().ok()?,
         modified: Timestamp::parse_iso(child(node, "LastModified")?)?,
     })
-}
-
-/// A key as S3 encodes it: as in forms, `+` for a blank.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            b'%' => {
-                let (digits, after) = after.split_at_checked(2)?;
-                bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-                rest = after;
-            }
-            b'+' => bytes.push(b' '),
-            byte => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ async fn outcome(watch: &Watch, scope: &Scope, document: &Document, at: Timestam
         delivered.push(deliver(watch, scope, table, answer).await);
     }
     if let (Some(_), Some(bucket), "Complete") = (&ended.answer, &document.s3, status) {
-        delivered.push(s3::deliver(watch, bucket, ended).await);
+        delivered.push(s3::deliver(watch, scope, bucket, ended).await);
     }
     Outcome { query_id, status: status.into(), error: None, delivered }
 }

@@ -7,6 +7,7 @@ use super::{BUCKET, Delivered, S3Destination, refused};
 use crate::Watch;
 use crate::buckets;
 use crate::logs::query_answers::{self, Stored};
+use model::Scope;
 use model::buckets::is_key;
 use wire::ApiError;
 use wire::logs::S3Configuration;
@@ -36,7 +37,7 @@ fn key(prefix: &str, query_id: &str) -> String {
 }
 
 /// Writes an answer.
-pub(super) async fn deliver(watch: &Watch, to: &S3Destination, ended: Stored) -> Delivered {
+pub(super) async fn deliver(watch: &Watch, scope: &Scope, to: &S3Destination, ended: Stored) -> Delivered {
     let delivered = |status: &str, processed, error| Delivered {
         kind: Some(BUCKET.into()),
         destination: to.uri.clone(),
@@ -54,7 +55,11 @@ pub(super) async fn deliver(watch: &Watch, to: &S3Destination, ended: Stored) ->
         Ok(body) => body,
         Err(error) => return delivered("FAILED", None, Some(error.to_string())),
     };
-    match buckets::put(watch, bucket, &key, body).await {
+    let put = match buckets::ensure(watch, scope, bucket).await {
+        Ok(()) => buckets::put(watch, bucket, &key, body).await,
+        Err(error) => Err(error),
+    };
+    match put {
         Ok(()) => delivered("COMPLETE", Some(format!("s3://{bucket}/{key}")), None),
         Err(error) => {
             let status = if error.is_clients() { "CLIENT_ERROR" } else { "FAILED" };

@@ -1,0 +1,78 @@
+//! Buckets that the server keeps itself, each a folder below its data directory; the catalog says whose they are.
+//!
+//! What names a bucket for the first time makes it, as the account's own. A bucket that the catalog has is there, also before
+//! its folder is.
+
+use super::folder::Folder;
+use catalog::{Bucket, Catalog};
+use model::buckets::BucketError;
+use model::limits::BUCKETS_PER_ACCOUNT_MAX;
+use model::{Clock, Scope};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// See the module. Its methods block.
+pub struct OwnBuckets {
+    dir: PathBuf,
+    catalog: Catalog,
+    clock: Arc<dyn Clock>,
+    runtime: Handle,
+    /// Each bucket's folder once, for it has a lock; no more than the catalog has buckets.
+    folders: Mutex<HashMap<String, Arc<Folder>>>,
+}
+
+impl std::fmt::Debug for OwnBuckets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnBuckets").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl OwnBuckets {
+    /// The buckets below `dir`. `runtime` is where the catalog is asked.
+    pub fn new(dir: PathBuf, catalog: Catalog, clock: Arc<dyn Clock>, runtime: Handle) -> Self {
+        Self { dir, catalog, clock, runtime, folders: Mutex::default() }
+    }
+
+    /// Makes sure that the bucket is there, and this account's.
+    pub fn ensure(&self, scope: &Scope, name: &str) -> Result<(), BucketError> {
+        let ensuring = self.catalog.ensure_bucket(name, scope, self.clock.now(), BUCKETS_PER_ACCOUNT_MAX);
+        match self.ask(ensuring)? {
+            Some(bucket) if bucket.account == scope.account => Ok(()),
+            Some(_) => Err(BucketError::AccessDenied),
+            None => {
+                tracing::warn!(account = scope.account, most = BUCKETS_PER_ACCOUNT_MAX, "no room for a further bucket");
+                Err(BucketError::AccessDenied)
+            }
+        }
+    }
+
+    /// A bucket and its folder.
+    pub fn find(&self, name: &str) -> Result<(Bucket, Arc<Folder>), BucketError> {
+        let bucket = self.ask(self.catalog.bucket(name))?.ok_or(BucketError::NoSuchBucket)?;
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Folder::new(self.dir.join(name), Arc::clone(&self.clock)));
+        let folder = Arc::clone(folders.entry(name.to_owned()).or_insert_with(new));
+        Ok((bucket, folder))
+    }
+
+    /// The buckets of an account, in order of their names.
+    pub fn of_account(&self, account: &str) -> Result<Vec<Bucket>, BucketError> {
+        self.ask(self.catalog.buckets(account))
+    }
+
+    /// Removes every object, once the catalog has no bucket any more.
+    pub fn reset(&self) -> io::Result<()> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        match std::fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn ask<T>(&self, question: impl Future<Output = catalog::Result<T>>) -> Result<T, BucketError> {
+        self.runtime.block_on(question).map_err(|error| BucketError::Unreachable(error.to_string()))
+    }
+}

@@ -1,0 +1,278 @@
+//! The S3 API, for reading alone: objects that the planes wrote to folders, out to the account that owns the bucket.
+//!
+//! A request is for S3 when its signature says so (version 4 in a header or in the query, or version 2 in the query), or, in open
+//! mode, when it is unsigned, only reads, and its path begins with the name of a bucket that is there. Buckets stand in the
+//! path, not in the host. Everything that writes is refused; so is what reads things that are not kept, such as tags.
+//!
+//! Calls are audited as those of the planes are: what touches objects is a data event of `AWS::S3::Object`. Region and account
+//! are the caller's. There are no versions, checksums, encryption or storage classes, so no header tells of any.
+
+mod error;
+mod get_object;
+mod list_buckets;
+mod list_objects;
+mod reply;
+mod route;
+#[cfg(test)]
+mod tests;
+mod xml;
+
+use crate::calls::CallFacts;
+use crate::http::Unread;
+use crate::remote;
+use crate::server::Server;
+use bytes::Bytes;
+use error::S3Error;
+use model::{Caller, EventResource, Timestamp};
+pub use reply::Reply;
+use route::{Asked, Operation};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Instant;
+use trail::audit::OwnCall;
+use wire::sigv4::SignatureError;
+use wire::{Access, Audit, HttpRequest, sigv2, sigv4};
+
+/// `eventSource` in CloudTrail records.
+const EVENT_SOURCE: &str = "s3.amazonaws.com";
+/// The resource type of data events.
+const OBJECT: &str = "AWS::S3::Object";
+
+/// True for a request whose signature is for S3.
+pub fn is_signed(request: &HttpRequest) -> bool {
+    // Every request is asked: most are told by one look.
+    let may_be = match request.header("authorization") {
+        Some(authorization) => authorization.contains("/s3/"),
+        None => !request.query.is_empty(),
+    };
+    let is_claimed = || sigv4::claimed(request).is_some_and(|claim| claim.service == "s3");
+    may_be && (is_claimed() || sigv2::claimed(request).is_some())
+}
+
+/// True, in open mode, for an unsigned request that reads from a bucket of the server's account.
+pub async fn is_open_read(server: &Server, request: &HttpRequest) -> bool {
+    let may_be = server.auth.is_open()
+        && matches!(request.method.as_str(), "GET" | "HEAD")
+        && !request.path.starts_with(remote::OWN_PATHS)
+        && request.path != "/health"
+        && wire::routing::announced(request, b"").is_none();
+    let Some(bucket) = Asked::read(request).ok().filter(|_| may_be).and_then(|asked| asked.bucket) else {
+        return false;
+    };
+    let buckets = Arc::clone(&server.buckets);
+    tokio::task::spawn_blocking(move || buckets.readable(&bucket).is_ok()).await.unwrap_or(false)
+}
+
+/// Answers a whole request.
+pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Reply {
+    let arrived = Arrived::of(server, request);
+    let verified = match server.auth.s3_caller(request, source_ip, arrived.now) {
+        Err(SignatureError::MissingToken) if server.auth.is_open() => Ok(server.auth.claimed(request, source_ip)),
+        verified => verified,
+    };
+    let (caller, outcome) = match verified {
+        Ok(caller) => {
+            let outcome = arrived.run(&caller).await;
+            (caller, outcome)
+        }
+        Err(refused) => {
+            let is_presigned = request.header("authorization").is_none();
+            let error = S3Error::of_signature(&refused, is_presigned);
+            (server.auth.claimed(request, source_ip), Err(error))
+        }
+    };
+    arrived.finish(&caller, outcome).await
+}
+
+/// Refuses a request whose body was not read: whatever it asks for, it cannot be had.
+pub async fn refuse(server: &Server, request: &HttpRequest, source_ip: &str, unread: Unread) -> Reply {
+    let error = match unread {
+        Unread::NoRoom => S3Error::new(503, "SlowDown", "Please reduce your request rate."),
+        Unread::TooLarge => read_only(),
+        Unread::Broken => S3Error::new(400, "IncompleteBody", "The request body terminated unexpectedly"),
+    };
+    let mut caller = server.auth.claimed(request, source_ip);
+    caller.identity_type = "Unknown".into();
+    Arrived::of(server, request).finish(&caller, Err(error)).await
+}
+
+fn read_only() -> S3Error {
+    S3Error::new(403, "AccessDenied", "Access Denied: buckets of Trailwatch can only be read over the S3 API")
+}
+
+/// A request on its way.
+struct Arrived<'a> {
+    server: &'a Server,
+    request: &'a HttpRequest,
+    asked: Result<Asked, S3Error>,
+    request_id: String,
+    now: Timestamp,
+    began: Instant,
+}
+
+impl<'a> Arrived<'a> {
+    fn of(server: &'a Server, request: &'a HttpRequest) -> Self {
+        let (request_id, now) = (server.ids.uuid().to_string(), server.clock.now());
+        Self { server, request, asked: Asked::read(request), request_id, now, began: Instant::now() }
+    }
+
+    async fn run(&self, caller: &Caller) -> Result<Reply, S3Error> {
+        let asked = self.asked.clone()?;
+        let (buckets, request) = (Arc::clone(&self.server.buckets), self.request.clone());
+        let account = caller.scope.account.clone();
+        let running = move || {
+            let owner = canonical_user(&account);
+            if asked.operation == Operation::ListBuckets {
+                return list_buckets::list_buckets(&buckets.readable_of(&account)?, &asked, &owner);
+            }
+            let name = asked.bucket.as_deref().unwrap_or_default();
+            if asked.name == "CreateBucket" {
+                return Err(read_only());
+            }
+            let (bucket, folder) = buckets.readable(name)?;
+            if bucket.account != account {
+                return Err(S3Error::access_denied());
+            }
+            let key = asked.key.as_deref().unwrap_or_default();
+            let mut reply = match asked.operation {
+                Operation::ListBuckets | Operation::Write => return Err(read_only()),
+                Operation::OtherRead => {
+                    let message = format!("Trailwatch does not serve {}", asked.name);
+                    return Err(S3Error::new(501, "NotImplemented", message));
+                }
+                Operation::GetBucketLocation => location(&bucket.region),
+                Operation::GetBucketVersioning => empty("VersioningConfiguration"),
+                Operation::HeadBucket => Reply { status: 200, ..Reply::default() },
+                Operation::ListObjects => list_objects::list_objects(&folder, &asked, name, &owner, false)?,
+                Operation::ListObjectsV2 => list_objects::list_objects(&folder, &asked, name, &owner, true)?,
+                Operation::GetObject | Operation::HeadObject => get_object::get_object(&folder, key, &request)?,
+            };
+            if asked.key.is_none() {
+                reply.headers.push(("x-amz-bucket-region".into(), bucket.region));
+            }
+            Ok(reply)
+        };
+        tokio::task::spawn_blocking(running).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "answer a request to S3");
+            Err(S3Error::internal())
+        })
+    }
+
+    /// Records the call where that is due, and makes the answer.
+    async fn finish(&self, caller: &Caller, outcome: Result<Reply, S3Error>) -> Reply {
+        let outcome = match self.audit(caller, outcome.as_ref().err()).await {
+            Ok(()) => outcome,
+            // A call whose audit record is not durable is not answered as done.
+            Err(error) => {
+                tracing::error!(%error, "record a request to S3");
+                Err(S3Error::new(503, "ServiceUnavailable", "Please reduce your request rate."))
+            }
+        };
+        let mut reply = outcome.unwrap_or_else(|error| {
+            tracing::debug!(request_id = self.request_id, code = error.code, "request to S3 refused");
+            let mut reply = Reply::xml(error.to_xml(&self.request.path, &self.request_id));
+            reply.status = error.status;
+            reply
+        });
+        if self.request.method == "HEAD" {
+            (reply.body, reply.rest) = (Bytes::new(), None);
+        }
+        reply.headers.push(("x-amz-request-id".into(), self.request_id.clone()));
+        let length = reply.headers.iter().find(|(name, _)| name == "content-length");
+        self.server.calls.count(CallFacts {
+            service: "s3",
+            operation: self.asked.as_ref().map_or("Unknown", |asked| asked.name),
+            status: reply.status,
+            latency: self.began.elapsed(),
+            bytes_in: self.request.body.len(),
+            bytes_out: length.and_then(|(_, bytes)| bytes.parse().ok()).unwrap_or(reply.body.len()),
+        });
+        reply
+    }
+
+    async fn audit(&self, caller: &Caller, error: Option<&S3Error>) -> Result<(), store::Error> {
+        let (name, is_read, is_data) = match &self.asked {
+            Ok(asked) => (asked.name, asked.operation != Operation::Write, asked.is_data()),
+            Err(_) => ("UnknownOperation", false, false),
+        };
+        let parameters = self.parameters();
+        let call = OwnCall {
+            caller,
+            source: EVENT_SOURCE,
+            operation: name,
+            access: if is_read { Access::Read } else { Access::Write },
+            audit: if is_data { Audit::Data(OBJECT) } else { Audit::Management },
+            time: self.now,
+            request_id: &self.request_id,
+            host: self.request.header("host"),
+            request_parameters: Some(&parameters),
+            response_elements: None,
+            error: error.map(|error| (error.code, error.message.as_str())),
+            resources: &self.resources(is_data),
+        };
+        if !self.server.trail.data_audit.should_record(&call) {
+            return Ok(());
+        }
+        self.server.record(&call).await
+    }
+
+    /// `requestParameters`, as S3 writes them; never a part of a signature.
+    fn parameters(&self) -> String {
+        let mut members = serde_json::Map::new();
+        if let Ok(asked) = &self.asked {
+            let is_shown = |name: &str| !name.starts_with("X-Amz-") && !name.starts_with("x-amz-");
+            let is_secret = |name: &str| matches!(name, "AWSAccessKeyId" | "Signature" | "Expires");
+            for (name, value) in asked.parameters.iter().filter(|(name, _)| is_shown(name) && !is_secret(name)) {
+                members.insert(name.clone(), value.as_str().into());
+            }
+            members.extend(asked.bucket.as_deref().map(|bucket| ("bucketName".to_owned(), bucket.into())));
+            members.extend(asked.key.as_deref().map(|key| ("key".to_owned(), key.into())));
+        }
+        members.extend(self.request.header("host").map(|host| ("Host".to_owned(), host.into())));
+        serde_json::Value::Object(members).to_string()
+    }
+
+    fn resources(&self, is_data: bool) -> Vec<EventResource> {
+        let Some((asked, bucket)) = self.asked.as_ref().ok().and_then(|asked| Some((asked, asked.bucket.as_ref()?)))
+        else {
+            return Vec::new();
+        };
+        let resource = |kind: &str, name| EventResource { resource_type: kind.to_owned(), name };
+        let mut resources = Vec::new();
+        if is_data {
+            let key = asked.key.as_deref().unwrap_or_default();
+            resources.push(resource(OBJECT, format!("arn:aws:s3:::{bucket}/{key}")));
+        }
+        resources.push(resource("AWS::S3::Bucket", format!("arn:aws:s3:::{bucket}")));
+        resources
+    }
+}
+
+/// S3's name for an account: 64 hexadecimal digits.
+fn canonical_user(account: &str) -> String {
+    Sha256::digest(account).iter().fold(String::with_capacity(64), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
+
+/// S3 leaves the first of its regions unsaid.
+fn location(region: &str) -> Reply {
+    if region == "us-east-1" {
+        return empty("LocationConstraint");
+    }
+    let mut xml = xml::Xml::new();
+    xml.root("LocationConstraint");
+    let mut text = xml.finish();
+    wire::xml::push_escaped(&mut text, region);
+    text.extend_from_slice(b"</LocationConstraint>");
+    Reply::xml(text)
+}
+
+fn empty(root: &str) -> Reply {
+    let mut xml = xml::Xml::new();
+    xml.root(root);
+    xml.close(root);
+    Reply::xml(xml.finish())
+}
