@@ -7,6 +7,8 @@ use sqlx::FromRow;
 /// A trail. Event selectors are an opaque JSON document here; `trail` gives them meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TrailRow {
+    /// Given by `create_trail`; no other trail ever has it.
+    pub id: i64,
     /// Account and home region.
     pub scope: Scope,
     /// Name, unique in the scope.
@@ -67,6 +69,7 @@ pub enum TrailCreated {
 
 #[derive(FromRow)]
 struct Row {
+    id: i64,
     account: String,
     region: String,
     name: String,
@@ -92,6 +95,7 @@ struct Row {
 impl From<Row> for TrailRow {
     fn from(row: Row) -> Self {
         Self {
+            id: row.id,
             scope: Scope { account: row.account, region: row.region },
             name: row.name,
             settings: TrailSettings {
@@ -122,12 +126,14 @@ impl Catalog {
     pub async fn create_trail(&self, trail: &TrailRow, trails_max: i64) -> Result<TrailCreated> {
         let settings = &trail.settings;
         let mut transaction = self.pool.begin().await?;
+        let id = Self::next_id(&mut transaction, "trails").await?;
         let done = sqlx::query(
-            "INSERT INTO trails (account, region, name, s3_bucket, s3_key_prefix, sns_topic, global_events, multi_region, \
+            "INSERT INTO trails (id, account, region, name, s3_bucket, s3_key_prefix, sns_topic, global_events, multi_region, \
              file_validation, logs_group_arn, logs_role_arn, kms_key_id, organization, recursive_logging, logging, \
-             created_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $15, 1) \
+             created_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, 1) \
              ON CONFLICT (account, region, name) DO NOTHING",
         )
+        .bind(id)
         .bind(&trail.scope.account)
         .bind(&trail.scope.region)
         .bind(&trail.name)
@@ -295,7 +301,11 @@ mod tests {
         assert_eq!(catalog.create_trail(&trail("a"), 2).await.unwrap(), TrailCreated::Exists);
         assert_eq!(catalog.create_trail(&trail("b"), 2).await.unwrap(), TrailCreated::Created);
         assert_eq!(catalog.create_trail(&trail("c"), 2).await.unwrap(), TrailCreated::TooMany);
-        assert_eq!(catalog.trails("1").await.unwrap(), [trail("a"), trail("b")]);
+        let trails = catalog.trails("1").await.unwrap();
+        assert_eq!(trails, [TrailRow { id: 1, ..trail("a") }, TrailRow { id: 2, ..trail("b") }]);
+        assert!(catalog.delete_trail(&trails[1].scope, "b").await.unwrap());
+        assert_eq!(catalog.create_trail(&trail("b"), 2).await.unwrap(), TrailCreated::Created);
+        assert!(catalog.trails("1").await.unwrap()[1].id > 2, "an id is not given again");
     }
 
     #[tokio::test]

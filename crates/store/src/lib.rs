@@ -6,7 +6,7 @@
 //! segments (`flush.rs`, `segment.rs`); the manifest (`manifest.rs`) commits that, and only then the journal behind it goes. Scans
 //! (`scan_*.rs`) read one snapshot (`state.rs`), in which a record is in exactly one memtable or segment.
 //!
-//! Followers (`follow.rs`) see log events in the order in which they were accepted.
+//! Followers see log events (`follow.rs`) and audit events (`follow_events.rs`) in the order in which they were accepted.
 //!
 //! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
 
@@ -19,6 +19,7 @@ mod compact;
 mod compact_metrics;
 mod disk;
 mod error;
+mod event_tail;
 mod event_tree;
 mod events_page;
 mod export;
@@ -27,6 +28,7 @@ mod find_events;
 mod flush;
 mod folder;
 mod follow;
+mod follow_events;
 mod frame;
 mod health;
 mod journal;
@@ -66,9 +68,11 @@ pub use backup::{BackedUp, backup};
 pub use check::{Checked, Problem, check};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
+pub use event_tail::{EventFollower, TailedEvents};
 pub use event_tree::{EventTree, EventTreeCheck};
 pub use events_page::EventRow;
 pub use follow::{Arrived, Followed, FollowedLog};
+pub use follow_events::FollowedEvents;
 pub use health::Health;
 pub use log_fields::LogField;
 pub use logs_page::LogRow;

@@ -4,6 +4,7 @@ mod arrivals;
 
 use crate::event_tree::Frontier;
 use crate::events_page::{EventPage, EventRow};
+use crate::follow_events::Filling;
 use crate::logs_page::LogPage;
 use crate::metric_lines::MetricLines;
 use crate::position::{Direction, Position, Window};
@@ -12,6 +13,7 @@ use crate::streams::StreamStats;
 use arrivals::Arrivals;
 use model::{Datapoint, Event, GroupId, LogEvent, Observation, StreamId, Timestamp};
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -43,6 +45,8 @@ pub(crate) struct GroupLines {
 #[derive(Debug, Default)]
 pub(crate) struct EventLines {
     pub events: BTreeMap<Position, Arc<Event>>,
+    /// Sequence and time of each, in the order in which they came, which is that of their sequences.
+    order: Vec<(u64, Timestamp)>,
     pub ids: HashSet<String, foldhash::fast::RandomState>,
 }
 
@@ -154,17 +158,21 @@ impl Memtable {
         self.grown(bytes, rows, written);
     }
 
-    /// Adds audit events of one batch, numbered from `sequence`.
-    pub(crate) fn add_events(&self, events: Vec<Event>, mut sequence: u64, written: Timestamp) {
+    /// Adds audit events of one batch, numbered from `sequence`; answers them, shared.
+    pub(crate) fn add_events(&self, events: Vec<Event>, mut sequence: u64, written: Timestamp) -> Vec<Arc<Event>> {
         let (mut bytes, rows) = (0, events.len());
+        let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
         let mut lines = write(&self.events);
-        for event in events {
+        for event in &events {
             bytes += EVENT_OVERHEAD_BYTES + event.record.len();
             lines.ids.insert(event.event_id.clone());
-            lines.events.insert((event.time, sequence), Arc::new(event));
+            lines.order.push((sequence, event.time));
+            lines.events.insert((event.time, sequence), Arc::clone(event));
             sequence += 1;
         }
+        drop(lines);
         self.grown(bytes, rows, written);
+        events
     }
 
     fn grown(&self, bytes: usize, rows: usize, written: Timestamp) {
@@ -269,6 +277,31 @@ impl Memtable {
             Direction::Backward => range.rev().take(ROWS_MAX).all(&mut visit),
         };
         (page, last)
+    }
+
+    /// The sequence of the first event that was added; `None` while there is none.
+    pub(crate) fn first_event_sequence(&self) -> Option<u64> {
+        self.events().order.first().map(|(sequence, _)| *sequence)
+    }
+
+    /// Copies the events with these sequences that are not older, in order, until the page is full; then answers the sequence of the
+    /// first one that found no room.
+    pub(crate) fn follow_events(
+        &self,
+        sequences: Range<u64>,
+        not_before: Timestamp,
+        page: &mut Filling,
+    ) -> Option<u64> {
+        let lines = self.events();
+        let start = lines.order.partition_point(|(sequence, _)| *sequence < sequences.start);
+        let order = lines.order.get(start..).unwrap_or_default().iter();
+        for (sequence, time) in order.take_while(|(sequence, _)| *sequence < sequences.end) {
+            let event = lines.events.get(&(*time, *sequence)).filter(|_| *time >= not_before);
+            if event.is_some_and(|event| !page.push(*sequence, || Event::clone(event))) {
+                return Some(*sequence);
+            }
+        }
+        None
     }
 
     /// Clones the next events (they are shared, not copied); the same contract as `log_page`.

@@ -8,7 +8,7 @@
 //! the group exactly once. Only our own calls are delivered: imported events and those of channels are not, as on AWS.
 //! How deliveries fare is known since the server started.
 
-use crate::selectors::{Selectors, Subject};
+use crate::coverage::Coverage;
 use catalog::TrailRow;
 use model::arn::Arn;
 use model::{Event, Scope, Timestamp};
@@ -36,8 +36,7 @@ type TrailId = (Scope, String);
 #[derive(Debug)]
 struct Rule {
     trail: TrailId,
-    multi_region: bool,
-    selectors: Selectors,
+    coverage: Coverage,
     group_name: String,
 }
 
@@ -70,14 +69,7 @@ impl LogDelivery {
             return Vec::new();
         }
         let rules = Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner));
-        let subject = Subject::of(event);
-        let wanted = rules.iter().filter(|rule| {
-            let (home, _) = &rule.trail;
-            home.account == event.account
-                && (rule.multi_region || home.region == event.region)
-                && rule.selectors.matches(&subject)
-        });
-        wanted.map(|rule| rule.delivery(event)).collect()
+        rules.iter().filter(|rule| rule.coverage.covers(event)).map(|rule| rule.delivery(event)).collect()
     }
 
     /// Notes how a delivery went.
@@ -116,8 +108,13 @@ impl Rule {
         let group_name = arn.resource.strip_prefix("log-group:")?.trim_end_matches(":*").to_owned();
         Some(Self {
             trail: (trail.scope.clone(), trail.name.clone()),
-            multi_region: trail.settings.multi_region,
-            selectors: crate::cloudtrail::trails::selectors_of(trail),
+            coverage: Coverage {
+                home: trail.scope.clone(),
+                multi_region: trail.settings.multi_region,
+                global_events: trail.settings.global_events,
+                organization: trail.settings.organization,
+                selectors: crate::cloudtrail::trails::selectors_of(trail),
+            },
             group_name,
         })
     }

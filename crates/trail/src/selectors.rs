@@ -143,6 +143,16 @@ impl Default for Selectors {
 }
 
 impl Selectors {
+    /// What PutEventSelectors stored for a trail; those of a fresh trail where it has stored nothing.
+    pub(crate) fn stored(document: Option<&str>, trail_name: &str) -> Self {
+        let Some(document) = document else { return Selectors::default() };
+        serde_json::from_str(document).unwrap_or_else(|error| {
+            // A document that cannot be read must not make a trail blind: it falls back to what a fresh trail keeps.
+            tracing::error!(%error, trail = trail_name, "read stored event selectors");
+            Selectors::default()
+        })
+    }
+
     /// True when a trail with these selectors keeps the event.
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
         match self {

@@ -1,5 +1,6 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
+mod interval;
 mod keys;
 mod notify;
 mod subscriptions;
@@ -9,6 +10,7 @@ mod tokens;
 use crate::buckets::is_bucket_name;
 use crate::tokens::BearerToken;
 use anyhow::{Context, bail};
+use interval::Interval;
 use keys::KeysSection;
 pub use keys::{S3, Signing};
 use model::arn::Arn;
@@ -65,11 +67,31 @@ pub struct Config {
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrailSettings {
     /// LookupEvents sees all of time, every category, and takes several attributes; AWS's sees 90 days of management events.
     pub lenient_lookup: bool,
+    /// How often trails write what is new to their buckets.
+    pub delivery_interval: Interval,
+    /// How much time a digest file covers.
+    pub digest_interval: Interval,
+    /// How long a key signs digest files.
+    pub key_rotation: Interval,
+    /// The organization that organization trails are of, such as `o-exampleorgid`.
+    pub organization_id: Option<String>,
+}
+
+impl Default for TrailSettings {
+    fn default() -> Self {
+        Self {
+            lenient_lookup: false,
+            delivery_interval: Interval::secs(60),
+            digest_interval: Interval::secs(60 * 60),
+            key_rotation: Interval::secs(30 * 24 * 60 * 60),
+            organization_id: None,
+        }
+    }
 }
 
 /// `[otlp]`.
@@ -196,6 +218,14 @@ impl Config {
         if self.s3.is_some() && !self.endpoints.contains_key("s3") {
             bail!("[s3] needs the URL of an endpoint: [endpoints] s3");
         }
+        if self.trail.digest_interval > Interval::secs(24 * 60 * 60) {
+            bail!("[trail] digest_interval must be no longer than a day");
+        }
+        if let Some(id) = &self.trail.organization_id
+            && !is_organization_id(id)
+        {
+            bail!("[trail] organization_id must look like o-exampleorgid, not '{id}'");
+        }
         self.check_receivers()
     }
 
@@ -220,6 +250,13 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// True for `o-` with 10 to 32 lowercase letters and digits (Organizations reference).
+fn is_organization_id(text: &str) -> bool {
+    text.strip_prefix("o-").is_some_and(|id| {
+        (10..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    })
 }
 
 /// True for twelve ASCII digits.
@@ -280,6 +317,10 @@ mod tests {
         );
         assert!(error(Settings::default(), &format!("[destinations]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
         assert!(error(Settings::default(), "[buckets]\n'a/b' = '/x'").contains("'a/b'"));
+        assert!(error(Settings::default(), "[trail]\norganization_id = 'o-x'").contains("'o-x'"));
+        assert!(error(Settings::default(), "[trail]\ndigest_interval = '25h'").contains("digest_interval"));
+        let wrong = toml::from_str::<Settings>("[trail]\ndelivery_interval = '60'").unwrap_err().to_string();
+        assert!(wrong.contains("such as 30s"), "{wrong}");
         let s3 = "[s3]\naccess_key_id = 'K'\nsecret_access_key = 's'";
         assert!(error(Settings::default(), s3).contains("[endpoints] s3"));
         assert!(toml::from_str::<Settings>("lisen = 'x'").unwrap_err().to_string().contains("lisen"));

@@ -4,10 +4,11 @@ use crate::auth::Auth;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::keys::AccessKey;
+use crate::keys::{AccessKey, sealing_key};
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
+use crate::trail_topics::TrailTopics;
 use crate::{grpc, http, operations, server_log, sql, syslog, tasks};
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use trail::Trail;
+use trail::digest::keys::KeyStore;
 use watch::Watch;
 use watch::logs::subscriptions::Subscriptions;
 use watch::notify::Notify;
@@ -91,7 +93,13 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let signing = config.signing.clone().map(|keys| (keys, Arc::clone(&clock)));
     let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone(), signing);
     let subscriptions = Subscriptions::new(Arc::new(receivers), config.object_ms);
-    let settings = trail::Settings { lenient_lookup: config.trail.lenient_lookup, ..trail::Settings::default() };
+    let settings = trail::Settings {
+        lenient_lookup: config.trail.lenient_lookup,
+        digest_interval: config.trail.digest_interval.millis(),
+        key_rotation: config.trail.key_rotation.millis(),
+        organization_id: config.trail.organization_id.clone(),
+        ..trail::Settings::default()
+    };
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
     catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
     catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
@@ -99,22 +107,26 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let all: Arc<dyn Buckets> = buckets.clone();
     let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     trail.buckets = Arc::clone(&all);
+    let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|error| error.to_string());
+    trail.digest_keys = Some(Arc::new(KeyStore { sealing: sealing_key(dir)?, random: Box::new(random) }));
+    let watch = Watch {
+        store,
+        catalog,
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        notify: Arc::new(Notify::new(config.notify.clone())),
+        subscriptions: Arc::new(subscriptions),
+        bands: Arc::default(),
+        live_tails: Arc::default(),
+        group_filters: Arc::default(),
+        queries: Arc::default(),
+        rules: Arc::default(),
+        buckets: all,
+    };
+    trail.topics = Arc::new(TrailTopics(watch.clone()));
     Ok(Server {
         auth: Auth::new(&config, key),
-        watch: Watch {
-            store,
-            catalog,
-            clock: Arc::clone(&clock),
-            ids: Arc::clone(&ids),
-            notify: Arc::new(Notify::new(config.notify.clone())),
-            subscriptions: Arc::new(subscriptions),
-            bands: Arc::default(),
-            live_tails: Arc::default(),
-            group_filters: Arc::default(),
-            queries: Arc::default(),
-            rules: Arc::default(),
-            buckets: all,
-        },
+        watch,
         buckets,
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,

@@ -4,10 +4,13 @@
 //! texts are skipped. Where all fields that the plan needs are columns of the row group (`store::LogField`), and none is missing
 //! in a row, the texts are not read at all.
 
+mod estimate;
+
 use super::{Answer, Event, Plan, PlanError, Worker};
 use crate::data_protection::Protection;
 use crate::transformer::{Origin, Transformer};
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
+use model::clock::Clock;
 use model::limits::LOG_EVENT_OVERHEAD_BYTES;
 use model::{GroupId, StreamId, TimeRange, Timestamp};
 use std::borrow::Cow;
@@ -96,10 +99,26 @@ impl Pointer {
     }
 }
 
+/// When a query must have ended.
+#[derive(Clone)]
+pub struct Deadline {
+    /// The time.
+    pub at: Timestamp,
+    /// What tells it.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Deadline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Deadline").field(&self.at).finish()
+    }
+}
+
 /// How far a query has come; shared with those who ask.
 #[derive(Debug, Default)]
 pub struct Progress {
     cancelled: AtomicBool,
+    deadline: Mutex<Option<Deadline>>,
     rows: AtomicU64,
     bytes: AtomicU64,
     skipped: AtomicU64,
@@ -142,6 +161,23 @@ impl Progress {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
+    /// What it reads from here on must be read until then.
+    pub fn set_deadline(&self, deadline: Option<Deadline>) {
+        *lock(&self.deadline) = deadline;
+    }
+
+    /// Fails when it was told to end, or its time is over.
+    fn check(&self) -> Result<(), ScanError> {
+        if self.is_cancelled() {
+            return Err(ScanError::Cancelled);
+        }
+        let deadline = lock(&self.deadline).clone();
+        match deadline.is_some_and(|deadline| deadline.clock.now() > deadline.at) {
+            true => Err(ScanError::TimedOut),
+            false => Ok(()),
+        }
+    }
+
     /// True once it was told to end.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
@@ -175,6 +211,9 @@ pub enum ScanError {
     /// It was told to end.
     #[error("the query was cancelled")]
     Cancelled,
+    /// It took too long.
+    #[error("the time of the query within the query is over")]
+    TimedOut,
     /// It takes too much memory, or cannot be computed.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -195,6 +234,9 @@ pub fn run(
     progress: &Progress,
     threads: usize,
 ) -> Result<Answer, ScanError> {
+    if plan.is_estimating() {
+        return estimate::answer(view, plan, range, targets, progress);
+    }
     let compared = plan.compared_range().map(|range| (range, true));
     let mut ended = Vec::new();
     for (range, is_compared) in std::iter::once((range, false)).chain(compared) {
@@ -271,7 +313,8 @@ impl<'a> Reading<'a> {
         let contains = texts.filter(|clause| clause.len() == 1).flatten().map(|text| ("message", text)).collect();
         let are_all_columns = fields.len() == plan.fields().len();
         let mut contains: Vec<(&'static str, String)> = contains;
-        if targets.iter().any(|target| target.transforming.is_some()) {
+        // Lines that are shown otherwise than they are stored: what is masked must not be told by what was skipped either.
+        if targets.iter().any(|target| target.transforming.is_some() || target.protection.is_some()) {
             contains.clear();
         }
         let are_plain = targets.iter().all(Target::is_plain);
@@ -301,9 +344,7 @@ impl<'a> Reading<'a> {
         // The times of all events that this worker was fed lie within these.
         let (mut earliest, mut latest) = (Timestamp::MAX, Timestamp::MIN);
         loop {
-            if progress.is_cancelled() {
-                return Err(ScanError::Cancelled);
-            }
+            progress.check()?;
             let Some(part) = lock(queue).next() else { return Ok(()) };
             let comes_later = match self.plan.is_newest_first() {
                 true => part.max_time < earliest,
@@ -329,9 +370,7 @@ impl<'a> Reading<'a> {
         let mut open = reader.open(part);
         let matched_before = worker_of(worker, Worker::matched);
         while let Some(batch) = wait_for(reader.next(&mut open, TimeRange::ALL))? {
-            if progress.is_cancelled() {
-                return Err(ScanError::Cancelled);
-            }
+            progress.check()?;
             self.feed(&batch, worker, progress)?;
             // Pages come from the newest on where few rows are wanted. The other way round an instant may go on in the next page.
             let matched = worker_of(worker, Worker::matched) - matched_before;

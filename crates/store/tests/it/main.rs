@@ -6,6 +6,7 @@ mod event_tree;
 mod faults;
 mod fixture;
 mod follow;
+mod follow_events;
 mod formats;
 mod maintain;
 mod metrics;

@@ -1,7 +1,6 @@
 //! CreateTrail: makes a trail in the caller's region. It does not log before StartLogging.
 //!
-//! AWS checks that the bucket and the topic exist and let CloudTrail in. Trailwatch has no S3 or SNS of its own yet: it
-//! accepts them and reports the failing delivery in GetTrailStatus. Organization trails are refused.
+//! As on AWS the bucket must take files, and the topic must be there. Organization trails need an organization in the configuration.
 
 use super::{tags, trail_name, trail_settings, trails};
 use crate::Trail;
@@ -30,7 +29,7 @@ pub(super) async fn create_trail(
         organization: input.is_organization_trail.unwrap_or(false),
         recursive_logging: input.recursive_logging,
     };
-    trail_settings::check(&mut settings, &caller.scope)?;
+    trail_settings::check(trail, &mut settings, &caller.scope)?;
     trail_settings::check_log_group(trail, &settings, &caller.scope).await?;
     let row = TrailRow {
         scope: caller.scope.clone(),
@@ -41,6 +40,8 @@ pub(super) async fn create_trail(
     };
     trails::check_name_free(trail, &row).await?;
     trails::check_room(trail, &row).await?;
+    trail_settings::check_delivery(trail, &row.settings, &row.scope).await?;
+    trail_settings::check_notification(trail, &row).await?;
     let trails_max = i64::try_from(trail.settings.trails_per_region_max).unwrap_or(i64::MAX);
     match trail.catalog.create_trail(&row, trails_max).await? {
         TrailCreated::Created => {}

@@ -1,29 +1,33 @@
 //! What CreateTrail and UpdateTrail accept as settings of a trail.
 
 use crate::Trail;
-use catalog::TrailSettings;
+use crate::cloudtrail::trails;
+use crate::delivery::NotTold;
+use crate::delivery::key::Folder;
+use catalog::{TrailRow, TrailSettings};
+use model::buckets::{BucketError, NewObject, is_key};
 use model::{Scope, arn::Arn};
+use std::sync::Arc;
 use wire::cloudtrail::errors;
+use wire::error::common;
 use wire::{ApiError, ErrorShape};
 
 /// CreateTrail reference: longest key prefix, characters.
 const PREFIX_CHARS_MAX: usize = 200;
 /// CreateTrail reference: longest topic name, characters.
 const TOPIC_CHARS_MAX: usize = 256;
+/// The empty object that is written to see whether a bucket takes files.
+const ACCESS_CHECK: &str = "access-check";
 
 /// An empty text means none: clients clear a setting with it.
 pub fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// Checks settings as a whole; key ids are completed to ARNs. Buckets, topics and keys live outside Trailwatch, so whether
-/// they exist shows at delivery, in GetTrailStatus.
-pub fn check(settings: &mut TrailSettings, scope: &Scope) -> Result<(), ApiError> {
+/// Checks settings as a whole; key ids are completed to ARNs. Whether there is such a key nobody asks.
+pub fn check(trail: &Trail, settings: &mut TrailSettings, scope: &Scope) -> Result<(), ApiError> {
     check_bucket(&settings.s3_bucket)?;
-    if settings.s3_key_prefix.as_ref().is_some_and(|prefix| prefix.chars().count() > PREFIX_CHARS_MAX) {
-        let text = format!("S3 key prefix must not be longer than {PREFIX_CHARS_MAX} characters.");
-        return Err(ApiError::new(&errors::INVALID_S3_PREFIX_EXCEPTION, text));
-    }
+    settings.s3_key_prefix.as_deref().map_or(Ok(()), check_prefix)?;
     if let Some(topic) = &settings.sns_topic {
         check_topic(topic)?;
     }
@@ -33,8 +37,8 @@ pub fn check(settings: &mut TrailSettings, scope: &Scope) -> Result<(), ApiError
         let text = "Multi-Region trail must include global service events.";
         return Err(ApiError::new(&errors::INVALID_PARAMETER_COMBINATION_EXCEPTION, text));
     }
-    if settings.organization {
-        let text = "The account is not a member of an organization: Trailwatch keeps no organizations.";
+    if settings.organization && trail.settings.organization_id.is_none() {
+        let text = "The account is not a member of an organization: the configuration names none.";
         return Err(ApiError::new(&errors::ORGANIZATIONS_NOT_IN_USE_EXCEPTION, text));
     }
     Ok(())
@@ -49,6 +53,62 @@ pub async fn check_log_group(trail: &Trail, settings: &TrailSettings, scope: &Sc
     }
     let text = "CloudTrail cannot validate the specified log group ARN.";
     Err(ApiError::new(&errors::INVALID_CLOUD_WATCH_LOGS_LOG_GROUP_ARN_EXCEPTION, text))
+}
+
+/// Refuses a bucket that does not take files: it writes an empty object into the folder where they will go, as AWS makes sure
+/// that it may. Trailwatch's own buckets are made here.
+pub async fn check_delivery(trail: &Trail, settings: &TrailSettings, scope: &Scope) -> Result<(), ApiError> {
+    let organization = trail.settings.organization_id.as_deref().filter(|_| settings.organization);
+    let folder = Folder { prefix: settings.s3_key_prefix.as_deref(), organization, account: &scope.account };
+    let key = format!("{}{ACCESS_CHECK}", folder.of("CloudTrail"));
+    let (buckets, bucket, scope) = (Arc::clone(&trail.buckets), settings.s3_bucket.clone(), scope.clone());
+    let put = tokio::task::spawn_blocking(move || {
+        buckets.ensure(&scope, &bucket)?;
+        buckets.put(&bucket, &key, NewObject::default())
+    });
+    let put = put.await.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string())));
+    let name = &settings.s3_bucket;
+    put.map_err(|error| match error {
+        BucketError::NoSuchBucket => {
+            ApiError::new(&errors::S3_BUCKET_DOES_NOT_EXIST_EXCEPTION, format!("S3 bucket {name} does not exist!"))
+        }
+        BucketError::AccessDenied => {
+            let text = format!("Incorrect S3 bucket policy is detected for bucket: {name}");
+            ApiError::new(&errors::INSUFFICIENT_S3_BUCKET_POLICY_EXCEPTION, text)
+        }
+        BucketError::NoSuchKey | BucketError::Unreachable(_) => {
+            // The operator is told what the client is not.
+            tracing::warn!(bucket = name, ?error, "check the bucket of a trail");
+            ApiError::new(&common::SERVICE_UNAVAILABLE, format!("The bucket {name} cannot be reached. Try again."))
+        }
+    })
+}
+
+/// Refuses a topic that is not there or belongs to another account.
+pub async fn check_notification(trail: &Trail, row: &TrailRow) -> Result<(), ApiError> {
+    let Some(arn) = trails::topic_arn(row) else { return Ok(()) };
+    trail.topics.check(&row.scope.account, &arn).await.map_err(|error| match error {
+        NotTold::Refused(_) => {
+            let text = "SNS Topic does not exist or the topic policy is incorrect!";
+            ApiError::new(&errors::INSUFFICIENT_SNS_TOPIC_POLICY_EXCEPTION, text)
+        }
+        NotTold::Later(reason) => {
+            tracing::warn!(topic = arn, reason, "check the topic of a trail");
+            ApiError::new(&common::SERVICE_UNAVAILABLE, "The topic cannot be looked up. Try again.")
+        }
+    })
+}
+
+fn check_prefix(prefix: &str) -> Result<(), ApiError> {
+    let text = if prefix.chars().count() > PREFIX_CHARS_MAX {
+        format!("S3 key prefix must not be longer than {PREFIX_CHARS_MAX} characters.")
+    } else if !is_key(prefix.trim_matches('/')) {
+        "S3 key prefix must be the beginning of a key, without empty parts and without '.' or '..' as a part."
+            .to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::new(&errors::INVALID_S3_PREFIX_EXCEPTION, text))
 }
 
 fn check_bucket(name: &str) -> Result<(), ApiError> {

@@ -4,7 +4,7 @@ use super::trail_name::TrailRef;
 use crate::Trail;
 use crate::selectors::Selectors;
 use catalog::TrailRow;
-use model::{Caller, arn};
+use model::{Caller, Scope, arn};
 use wire::ApiError;
 use wire::cloudtrail::{self as ct, errors};
 
@@ -52,22 +52,20 @@ fn not_home(row: &TrailRow) -> ApiError {
 
 /// The selectors in force on a trail.
 pub fn selectors_of(row: &TrailRow) -> Selectors {
-    let Some(document) = &row.selectors else { return Selectors::default() };
-    serde_json::from_str(document).unwrap_or_else(|error| {
-        // A document that cannot be read must not make a trail blind: it falls back to what a fresh trail keeps.
-        tracing::error!(%error, trail = row.name, "read stored event selectors");
-        Selectors::default()
-    })
+    Selectors::stored(row.selectors.as_deref(), &row.name)
 }
 
 /// ARN of the trail's SNS topic, which may have been given by name.
 pub fn topic_arn(row: &TrailRow) -> Option<String> {
-    let topic = row.settings.sns_topic.as_ref()?;
-    let scope = &row.scope;
-    Some(match topic.starts_with("arn:") {
-        true => topic.clone(),
-        false => format!("arn:aws:sns:{}:{}:{topic}", scope.region, scope.account),
-    })
+    Some(topic_arn_of(&row.scope, row.settings.sns_topic.as_deref()?))
+}
+
+/// The ARN of a topic that a trail of this home names by ARN or name.
+pub fn topic_arn_of(home: &Scope, topic: &str) -> String {
+    match topic.starts_with("arn:") {
+        true => topic.to_owned(),
+        false => arn::topic(home, topic),
+    }
 }
 
 /// The trail as GetTrail and DescribeTrails show it.

@@ -14,14 +14,22 @@ pub(super) async fn update_trail(
 ) -> Result<UpdateTrailResponse, ApiError> {
     let mut row = trails::find_home(trail, caller, &input.name).await?;
     let was_multi_region = row.settings.multi_region;
+    let names_bucket = input.s3_bucket_name.is_some() || input.s3_key_prefix.is_some();
+    let names_topic = input.sns_topic_name.is_some();
     let names_log_group = input.cloud_watch_logs_log_group_arn.is_some();
     apply(&mut row, input);
-    trail_settings::check(&mut row.settings, &caller.scope)?;
+    trail_settings::check(trail, &mut row.settings, &caller.scope)?;
     if names_log_group {
         trail_settings::check_log_group(trail, &row.settings, &caller.scope).await?;
     }
     if row.settings.multi_region && !was_multi_region {
         trails::check_room(trail, &row).await?;
+    }
+    if names_bucket {
+        trail_settings::check_delivery(trail, &row.settings, &row.scope).await?;
+    }
+    if names_topic {
+        trail_settings::check_notification(trail, &row).await?;
     }
     if !trail.catalog.update_trail(&row).await? {
         let text = "The trail was changed by another request at the same time. Try again.";

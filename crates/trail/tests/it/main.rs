@@ -1,10 +1,14 @@
 //! The governance plane through its table of operations: what AWS's clients would see, without a socket.
 
+mod buckets;
+mod deliveries;
+mod digests;
 mod imports;
 mod lookups;
 mod put_audit_events;
 mod trails;
 
+use buckets::{TestBuckets, TestTopics};
 use model::clock::{CountingIds, ManualClock};
 use model::{Batch, Caller, Event, Scope, Timestamp};
 use serde_json::{Value, json};
@@ -20,7 +24,9 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) struct Plane {
     pub(crate) trail: Trail,
     pub(crate) clock: Arc<ManualClock>,
-    _dir: tempfile::TempDir,
+    pub(crate) buckets: Arc<TestBuckets>,
+    pub(crate) topics: Arc<TestTopics>,
+    dir: Arc<tempfile::TempDir>,
 }
 
 impl Plane {
@@ -29,14 +35,27 @@ impl Plane {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(NOW));
-        let options = store::Options { dir: dir.path().to_owned(), ..store::Options::default() };
-        let store = store::Store::open(options, clock.clone()).await.unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let catalog = catalog::Catalog::in_memory().await.unwrap();
-        let ids = Arc::new(CountingIds::from_seed(1));
-        let trail = Trail::new(store, catalog, clock.clone(), ids, settings).await.unwrap();
-        Self { trail, clock, _dir: dir }
+        Self::open(dir, catalog, Arc::default(), Arc::new(ManualClock::at(NOW)), 1, settings).await
+    }
+
+    async fn open(
+        dir: Arc<tempfile::TempDir>,
+        catalog: catalog::Catalog,
+        buckets: Arc<TestBuckets>,
+        clock: Arc<ManualClock>,
+        seed: u64,
+        settings: Settings,
+    ) -> Self {
+        let options = store::Options { dir: dir.path().join("store"), ..store::Options::default() };
+        let store = store::Store::open(options, clock.clone()).await.unwrap();
+        let ids = Arc::new(CountingIds::from_seed(seed));
+        let mut trail = Trail::new(store, catalog, clock.clone(), ids, settings).await.unwrap();
+        trail.buckets = buckets.clone();
+        let topics = Arc::new(TestTopics::default());
+        trail.topics = topics.clone();
+        Self { trail, clock, buckets, topics, dir }
     }
 
     /// Calls an operation in us-east-1; the error is `Code: message`.
@@ -114,5 +133,5 @@ fn every_operation_stands_once_in_the_table() {
     let all = names.len();
     names.sort();
     names.dedup();
-    assert_eq!((names.len(), all), (22, 22));
+    assert_eq!((names.len(), all), (23, 23));
 }

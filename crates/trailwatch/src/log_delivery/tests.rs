@@ -23,7 +23,8 @@ impl Plane {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let flags = Settings { data_dir: Some(dir.path().to_owned()), ..Settings::default() };
-        let config = Config::resolve(flags, Settings::default()).unwrap();
+        let buckets = [("bucket".to_owned(), dir.path().join("bucket"))].into();
+        let config = Config::resolve(flags, Settings { buckets, ..Settings::default() }).unwrap();
         let server = serve::open(config, Arc::new(ManualClock::at(NOW))).await.unwrap();
         Self { server, _dir: dir }
     }

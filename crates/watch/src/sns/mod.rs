@@ -16,4 +16,5 @@ mod tags;
 mod topic_attributes;
 mod unsubscribe;
 
+pub use publish::{notify, topic_of};
 pub use table::operations;

@@ -45,6 +45,22 @@ pub async fn publish(watch: &Watch, caller: &Caller, input: PublishInput) -> Res
     Ok(PublishResponse { message_id: Some(message.id), sequence_number: None })
 }
 
+/// Publishes a text of the server's own, for a resource of `account`, to a topic that must be the same account's.
+pub async fn notify(watch: &Watch, account: &str, topic_arn: &str, text: String) -> Result<(), ApiError> {
+    let target = Target::Topic(topic_of(watch, account, topic_arn).await?);
+    let message = target.message(watch, Content { text, subject: None, structure: None, attributes: None })?;
+    let publication = target.publication(watch, &message).await?;
+    target.put(watch, std::slice::from_ref(&publication)).await
+}
+
+/// The topic that a resource of `account` may publish to.
+pub async fn topic_of(watch: &Watch, account: &str, topic_arn: &str) -> Result<catalog::Topic, ApiError> {
+    let (scope, name) = names::topic_parts(topic_arn, "TopicArn")?;
+    // Topics have no policies that would let another account in.
+    let topic = watch.catalog.topic(&scope, &name).await?.filter(|topic| topic.scope.account == account);
+    topic.ok_or_else(refuse::no_topic)
+}
+
 /// What a client publishes.
 pub struct Content {
     pub text: String,

@@ -1,0 +1,85 @@
+//! `Coverage`: which audit events belong to a trail. Pure.
+//!
+//! Global services (IAM, STS, CloudFront and their like) record in us-east-1 since November 2021, and a trail gets them as it gets
+//! any event of that region, unless `IncludeGlobalServiceEvents` is off:
+//! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>.
+
+use crate::selectors::{Selectors, Subject};
+use model::{Event, Scope};
+
+/// Where global services record.
+const GLOBAL_REGION: &str = "us-east-1";
+/// Services without regions.
+const GLOBAL_SOURCES: [&str; 6] = [
+    "cloudfront.amazonaws.com",
+    "globalaccelerator.amazonaws.com",
+    "iam.amazonaws.com",
+    "organizations.amazonaws.com",
+    "route53.amazonaws.com",
+    "sts.amazonaws.com",
+];
+
+/// What belongs to a trail.
+#[derive(Debug, Clone)]
+pub(crate) struct Coverage {
+    /// Account and home region of the trail.
+    pub home: Scope,
+    /// All regions, or the home region alone.
+    pub multi_region: bool,
+    /// Whether events of global services belong to it.
+    pub global_events: bool,
+    /// All accounts, or the trail's alone.
+    pub organization: bool,
+    /// Which of these events it keeps.
+    pub selectors: Selectors,
+}
+
+impl Coverage {
+    /// True when the event belongs to the trail.
+    pub(crate) fn covers(&self, event: &Event) -> bool {
+        // The selectors last, for they take more looking.
+        (self.organization || event.account == self.home.account)
+            && (self.multi_region || event.region == self.home.region)
+            && (self.global_events || !is_global(event))
+            && self.selectors.matches(&Subject::of(event))
+    }
+}
+
+fn is_global(event: &Event) -> bool {
+    event.region == GLOBAL_REGION && GLOBAL_SOURCES.contains(&event.source.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trail_covers_its_regions_and_global_services() {
+        let coverage = Coverage {
+            home: Scope { account: "123456789012".into(), region: "us-east-1".into() },
+            multi_region: false,
+            global_events: true,
+            organization: false,
+            selectors: Selectors::default(),
+        };
+        let event = |account: &str, region: &str, source: &str| Event {
+            account: account.into(),
+            region: region.into(),
+            source: source.into(),
+            category: "Management".into(),
+            record: "{}".into(),
+            ..Event::default()
+        };
+        let here = event("123456789012", "us-east-1", "logs.amazonaws.com");
+        let global = event("123456789012", "us-east-1", "iam.amazonaws.com");
+        let regional = event("123456789012", "eu-west-1", "sts.amazonaws.com");
+        let foreign = event("999999999999", "us-east-1", "logs.amazonaws.com");
+        let covered = |coverage: &Coverage| [&here, &global, &regional, &foreign].map(|event| coverage.covers(event));
+        assert_eq!(covered(&coverage), [true, true, false, false]);
+        let without_global = Coverage { global_events: false, multi_region: true, ..coverage.clone() };
+        assert_eq!(covered(&without_global), [true, false, true, false], "STS of another region is regional");
+        let of_all = Coverage { organization: true, multi_region: true, ..coverage };
+        assert_eq!(covered(&of_all), [true; 4]);
+        assert!(!of_all.covers(&Event { category: "Data".into(), ..here.clone() }), "no selector asks for it");
+    }
+}

@@ -1,0 +1,114 @@
+//! Plans the next files of a span: reads on from its position, and says which events go into which file.
+
+use super::content::{Content, Growing};
+use super::key::Folder;
+use super::{Failed, coverage, is_own};
+use crate::Trail;
+use crate::coverage::Coverage;
+use catalog::{TrailFile, TrailSpan};
+use model::limits::TRAIL_FILE_BYTES;
+use model::{Event, Scope, arn};
+use std::collections::BTreeMap;
+
+/// Records read at a time, bytes.
+const PAGE_BYTES: usize = 1024 * 1024;
+/// Most that is read for one plan, bytes: a trail that wants little gets on all the same.
+const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Plans the files of the events that come next; false when there are none below the sequence `end`.
+pub(super) async fn next(trail: &Trail, span: &TrailSpan, end: u64) -> Result<bool, Failed> {
+    let end = span.end_sequence.map_or(end, |of_span| end.min(of_span as u64));
+    let first = span.next_sequence as u64;
+    let mut position = first;
+    let coverage = coverage(span);
+    let mut growing: BTreeMap<(String, String), Growing> = BTreeMap::new();
+    let (mut wanted, mut read) = (0, 0);
+    'reading: while position < end && read < READ_BYTES_MAX {
+        let page = trail.store.follow_events(position, end, PAGE_BYTES).await?;
+        position = page.next;
+        for row in page.events {
+            read += row.event.record.len();
+            if is_wanted(&coverage, &row.event) {
+                wanted += row.event.record.len();
+                growing.entry((row.event.account.clone(), row.event.region.clone())).or_default().push(&row.event);
+                if wanted >= TRAIL_FILE_BYTES {
+                    position = row.sequence + 1;
+                    break 'reading;
+                }
+            }
+        }
+    }
+    if position == first {
+        return Ok(false);
+    }
+    let file = |((account, region), growing): ((String, String), Growing)| {
+        planned(trail, span, (&account, &region), first..position, &growing.end())
+    };
+    let files: Vec<TrailFile> = growing.into_iter().map(file).collect();
+    // A span that stands elsewhere by now was planned by somebody else, or is gone: then the next look tells.
+    trail.catalog.plan_trail_files(span, position as i64, &files).await?;
+    Ok(true)
+}
+
+fn is_wanted(coverage: &Coverage, event: &Event) -> bool {
+    is_own(event) && coverage.covers(event)
+}
+
+fn planned(
+    trail: &Trail,
+    span: &TrailSpan,
+    (account, region): (&str, &str),
+    sequences: std::ops::Range<u64>,
+    content: &Content,
+) -> TrailFile {
+    let now = trail.clock.now();
+    let home = Scope { account: span.account.clone(), region: span.region.clone() };
+    TrailFile {
+        id: 0,
+        trail_id: span.trail_id,
+        trail_arn: arn::trail(&home, &span.name),
+        span_id: span.id,
+        account: account.to_owned(),
+        region: region.to_owned(),
+        bucket: span.bucket.clone(),
+        object_key: folder(trail, span, account).log_file(region, now, trail.ids.uuid()),
+        first_sequence: sequences.start as i64,
+        end_sequence: sequences.end as i64,
+        events: content.events,
+        sha256: content.sha256.clone(),
+        oldest_ms: content.oldest.millis(),
+        newest_ms: content.newest.millis(),
+        planned_ms: now.millis(),
+        delivered_ms: None,
+        topic: None,
+    }
+}
+
+/// Where a span's files of an account's events go.
+pub(super) fn folder<'a>(trail: &'a Trail, span: &'a TrailSpan, account: &'a str) -> Folder<'a> {
+    let organization = trail.settings.organization_id.as_deref().filter(|_| span.organization);
+    Folder { prefix: span.prefix.as_deref(), organization, account }
+}
+
+/// The content of a planned file, from the store again; `None` when its events are gone.
+pub(super) async fn content(trail: &Trail, span: &TrailSpan, file: &TrailFile) -> Result<Option<Content>, Failed> {
+    let coverage = coverage(span);
+    let (mut position, end) = (file.first_sequence as u64, file.end_sequence as u64);
+    let mut growing = Growing::default();
+    let mut any = false;
+    loop {
+        let page = trail.store.follow_events(position, end, PAGE_BYTES).await?;
+        for row in page.events {
+            let of_file = row.event.account == file.account && row.event.region == file.region;
+            if of_file && is_wanted(&coverage, &row.event) {
+                growing.push(&row.event);
+                any = true;
+            }
+        }
+        if page.next == position {
+            break;
+        }
+        position = page.next;
+    }
+    Ok(any.then(|| growing.end()))
+}
