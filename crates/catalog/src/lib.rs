@@ -57,7 +57,7 @@ pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
 pub use export_tasks::ExportTask;
-pub use group_retention::RetainedGroup;
+pub use group_retention::{RetainedGroup, UnderPolicy};
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_anomaly_detectors::{
