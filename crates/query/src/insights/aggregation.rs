@@ -2,8 +2,8 @@
 //!
 //! From "Log alarms" in the CloudWatch user guide: `function(field) [by field, …] [| sort asc|desc]`, where the function is
 //! count, avg, sum, min or max, `by` has at most 5 fields and no `bin()`, and the sort is by the value. Contributors come in
-//! the order of their fields unless they are sorted, and the first 500 count. `count(*)` of no rows is 0; the other functions
-//! give no value then.
+//! the order of their fields unless they are sorted, and the first 500 count. `count(*)` of no rows is 0; the other
+//! functions give no value then.
 //!
 //! Chosen here: the value may have an alias, as in `stats`; with `sort`, contributors of the same value come in the order of
 //! their fields. AWS's messages for bad expressions are not documented.

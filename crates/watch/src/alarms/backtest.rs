@@ -1,13 +1,13 @@
-//! The alarm time machine: when an alarm, real or only drafted, would have fired over stored history, and what another threshold
-//! would change. AWS has none.
+//! The alarm time machine: when an alarm, real or only drafted, would have fired over stored history, and what another
+//! threshold would change. AWS has none.
 //!
 //! It is the evaluator of the clock (`observe.rs`, `state.rs`), asked at every instant at which the clock would have asked:
-//! multiples of the alarm's interval. The alarm begins in INSUFFICIENT_DATA, on PromQL in OK. What the live past may have shown
-//! otherwise: data that came late are seen here as if they had come in time, and bands of anomaly alarms are trained on what is stored
-//! now. Warm-up is not replayed, and nothing is said about mute rules, which leave states as they are.
+//! multiples of the alarm's interval. The alarm begins in INSUFFICIENT_DATA, on PromQL in OK. What the live past may have
+//! shown otherwise: data that came late are seen here as if they had come in time, and bands of anomaly alarms are trained
+//! on what is stored now. Warm-up is not replayed, and nothing is said about mute rules, which leave states as they are.
 //!
-//! Of log alarms each run of the query is run again (`observed.rs`), and a composite alarm is replayed over the recorded changes of its
-//! children (`composite.rs`).
+//! Of log alarms each run of the query is run again (`observed.rs`), and a composite alarm is replayed over the recorded
+//! changes of its children (`composite.rs`).
 
 mod composite;
 mod observed;
@@ -117,8 +117,8 @@ pub struct Backtest {
     pub by_threshold: Vec<ByThreshold>,
 }
 
-/// Replays `configuration`, of an alarm named `name`, over `range`. Without `thresholds`, some are chosen from the values that were
-/// seen; PromQL and composite alarms have none.
+/// Replays `configuration`, of an alarm named `name`, over `range`. Without `thresholds`, some are chosen from the values
+/// that were seen; PromQL and composite alarms have none.
 pub async fn backtest(
     watch: &Watch,
     scope: &Scope,

@@ -1,7 +1,7 @@
 //! `evaluate_due`: the hub of alarm evaluation. The server's ticker calls it; only alarms that are due cost anything.
 //!
-//! Which periods an alarm looks at is in `window.rs`, what they hold in `observe.rs`, what it makes of them in `state.rs`. Log alarms,
-//! whose queries take long, are `log_alarm.rs`'s.
+//! Which periods an alarm looks at is in `window.rs`, what they hold in `observe.rs`, what it makes of them in `state.rs`.
+//! Log alarms, whose queries take long, are `log_alarm.rs`'s.
 
 use crate::Watch;
 use crate::alarms::composite::{self, CompositeError};
@@ -98,9 +98,9 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
     }
 }
 
-/// How often an alarm is evaluated, milliseconds: every 10 s when its period is shorter than a minute, hourly when it
-/// looks back more than a day, else each minute; an alarm on PromQL or logs as often as it says. A composite alarm is evaluated when a
-/// child changes; once a day is for what nobody thought of.
+/// How often an alarm is evaluated, milliseconds: every 10 s when its period is shorter than a minute, hourly when it looks
+/// back more than a day, else each minute; an alarm on PromQL or logs as often as it says. A composite alarm is evaluated
+/// when a child changes; once a day is for what nobody thought of.
 pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
     let period_secs = period_secs(configuration);
     if configuration.is_composite() {

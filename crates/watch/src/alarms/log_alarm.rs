@@ -4,8 +4,8 @@
 //! A query may take long, so log alarms are evaluated by tasks of their own, some at a time (`LOG_ALARMS_AT_ONCE_MAX`), and
 //! their queries wait for nobody else's turn. Other alarms are never late for them.
 //!
-//! A run that a stop of the server cut off is forgotten: the next one follows at its time. Runs from before a time without the server do not count
-//! once they are older than the periods that a metric alarm would look at (`window::fetched`).
+//! A run that a stop of the server cut off is forgotten: the next one follows at its time. Runs from before a time without
+//! the server do not count once they are older than the periods that a metric alarm would look at (`window::fetched`).
 
 #[cfg(test)]
 mod tests;
@@ -38,8 +38,8 @@ enum Failure {
     Judge(#[from] tokio::task::JoinError),
 }
 
-/// Evaluates the log alarms that are due, one after the other; called again meanwhile, the two share them. One that fails is logged and
-/// counted and does not stop the others.
+/// Evaluates the log alarms that are due, one after the other; called again meanwhile, the two share them. One that fails is
+/// logged and counted and does not stop the others.
 pub async fn evaluate_due_on_logs(watch: &Watch) -> Evaluated {
     let mut evaluated = Evaluated::default();
     loop {
@@ -137,8 +137,8 @@ async fn judge(watch: &Watch, alarm: &Alarm, log: &LogCriteria, at: Timestamp) -
     }
 }
 
-/// Says why the alarm stays in INSUFFICIENT_DATA, where that is another reason than before. It is no change of state, so that history
-/// and actions say nothing.
+/// Says why the alarm stays in INSUFFICIENT_DATA, where that is another reason than before. It is no change of state, so
+/// that history and actions say nothing.
 async fn explain(watch: &Watch, alarm: &Alarm, memory: &Memory, reason: String, now: Timestamp) -> catalog::Result<()> {
     if alarm.state_reason == reason {
         return evaluate::remember(watch, alarm, memory).await;

@@ -1,7 +1,8 @@
 //! Alarms: the pure rule (`state`), its words (`reason`, `history`), and the hub that the clock drives (`evaluate`).
 //!
 //! Pure too: composite alarms (`rule`) and what suppresses their actions (`suppression`), mute rules (`mute`), the periods
-//! that are looked at (`window`), alarms on many series (`recovery`), and what the world is told (`notification`). `observe` reads what an alarm watches, `memory` is what it remembers. Log alarms have a hub of their own (`log_alarm`).
+//! that are looked at (`window`), alarms on many series (`recovery`), and what the world is told (`notification`). `observe`
+//! reads what an alarm watches, `memory` is what it remembers. Log alarms have a hub of their own (`log_alarm`).
 
 pub mod actions;
 pub mod backtest;

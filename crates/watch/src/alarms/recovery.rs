@@ -123,7 +123,8 @@ pub struct Levels {
 
 impl Levels {
     /// Those of an action, by its ARN: the table of "Acting on alarm changes". SNS, Lambda and OpsItems act on both, EC2
-    /// actions on contributors, all others (Auto Scaling, incidents, investigations) on the alarm. Our webhooks act as SNS does.
+    /// actions on contributors, all others (Auto Scaling, incidents, investigations) on the alarm. Our webhooks act as SNS
+    /// does.
     ///
     /// Of log alarms ("Multi-contributor alarms"), SNS and Lambda act on contributors, and OpsItems on the alarm.
     pub fn of(action: &str, is_on_logs: bool) -> Self {
@@ -179,7 +180,8 @@ impl Contributors {
     }
 
     /// One evaluation of a log alarm, each of whose contributors has been judged, in the order of the query: of those that
-    /// are new in ALARM the first are kept, so that no more than [`TOLD_MAX`] are. The state is `None` when no contributor is in ALARM.
+    /// are new in ALARM the first are kept, so that no more than [`TOLD_MAX`] are. The state is `None` when no contributor
+    /// is in ALARM.
     pub fn evaluate_logs(&mut self, judged: Vec<Judged>, now: Timestamp) -> Outcome {
         let series = judged.len();
         let known: BTreeSet<&Attributes> =

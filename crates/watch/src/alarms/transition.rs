@@ -70,8 +70,8 @@ pub async fn apply_held(
     write(watch, alarm, &change, items, prepared).await
 }
 
-/// Writes what an evaluation of an alarm with contributors came to, with `memory`: the state of the whole alarm where it is another
-/// one, and each contributor's change. True when the alarm's state changed.
+/// Writes what an evaluation of an alarm with contributors came to, with `memory`: the state of the whole alarm where it is
+/// another one, and each contributor's change. True when the alarm's state changed.
 pub async fn apply_many(
     watch: &Watch,
     alarm: &Alarm,
@@ -164,8 +164,8 @@ async fn write(
     Ok(written)
 }
 
-/// Whether mute rules withhold the actions of a change and of contributors' changes; if so, that they are owed is remembered until
-/// the rules mute no longer.
+/// Whether mute rules withhold the actions of a change and of contributors' changes; if so, that they are owed is remembered
+/// until the rules mute no longer.
 async fn mute(watch: &Watch, alarm: &Alarm, change: &mut StateChange, withheld: &[Change]) -> catalog::Result<bool> {
     let at = change.at;
     mute_if(watch, alarm, change, true, (withheld, at)).await
@@ -200,8 +200,8 @@ async fn mute_if(
     Ok(until.is_some())
 }
 
-/// Runs the actions of the state that the alarm is in, which were held until now, and keeps `memory`; rules that mute them now
-/// hold them further.
+/// Runs the actions of the state that the alarm is in, which were held until now, and keeps `memory`; rules that mute them
+/// now hold them further.
 pub async fn run_held(watch: &Watch, alarm: &Alarm, at: Timestamp, memory: String) -> catalog::Result<bool> {
     let mut change = StateChange { memory: Some(memory), ..unchanged(alarm, at) };
     let mut prepared = Actions::default();

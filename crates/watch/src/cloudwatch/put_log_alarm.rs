@@ -1,13 +1,15 @@
-//! PutLogAlarm: makes an alarm on the results of a scheduled Logs Insights query, or replaces the configuration of one and leaves
-//! its state.
+//! PutLogAlarm: makes an alarm on the results of a scheduled Logs Insights query, or replaces the configuration of one and
+//! leaves its state.
 //!
-//! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutLogAlarm.html> and "Log alarms" in the user guide.
-//! A new alarm starts in INSUFFICIENT_DATA; its query runs at the next time of its schedule. When the query, the aggregation, the
-//! schedule or the log groups change, the alarm goes to INSUFFICIENT_DATA and begins anew. Tags are taken on creation only. The
-//! operation makes the scheduled query that is managed for the alarm; roles are kept and shown, and not assumed.
+//! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutLogAlarm.html> and "Log alarms" in the user
+//! guide. A new alarm starts in INSUFFICIENT_DATA; its query runs at the next time of its schedule. When the query, the
+//! aggregation, the schedule or the log groups change, the alarm goes to INSUFFICIENT_DATA and begins anew. Tags are taken
+//! on creation only. The operation makes the scheduled query that is managed for the alarm; roles are kept and shown, and
+//! not assumed.
 //!
-//! What is not documented and chosen here: the messages of the refusals; the reason of an alarm that begins anew; that schedules run at
-//! multiples of their rate since 1970, the next one first; that a rate is at most 30 days. Tag propagation is refused by name.
+//! What is not documented and chosen here: the messages of the refusals; the reason of an alarm that begins anew; that
+//! schedules run at multiples of their rate since 1970, the next one first; that a rate is at most 30 days. Tag propagation
+//! is refused by name.
 
 use super::put_composite_alarm::other_kind;
 use super::put_metric_alarm::{actions, contended};

@@ -1,8 +1,8 @@
 //! Queries that log alarms run: the alarm's query with its aggregation behind it, or its first rows as lines.
 //!
-//! They are queries like those of clients, found by `DescribeQueries` and `GetQueryResults`, but they wait for turns of their own
-//! and for no longer than the time between two runs. The range of a run at T is from T - StartTimeOffset up to, and without,
-//! T - EndTimeOffset, so that adjacent runs count no event twice.
+//! They are queries like those of clients, found by `DescribeQueries` and `GetQueryResults`, but they wait for turns of
+//! their own and for no longer than the time between two runs. The range of a run at T is from T - StartTimeOffset up to,
+//! and without, T - EndTimeOffset, so that adjacent runs count no event twice.
 
 use super::identifiers::group_name;
 use super::queries::{self, Asked};
@@ -72,7 +72,8 @@ pub(crate) async fn run(
     ask(watch, scope, log, (at, turn), (aggregation.of(query), expression, QUERY_ROWS)).await
 }
 
-/// The first rows that the query of the time `at` finds, before they are aggregated: the message of each, or else its fields.
+/// The first rows that the query of the time `at` finds, before they are aggregated: the message of each, or else its
+/// fields.
 pub(crate) async fn lines(
     watch: &Watch,
     scope: &Scope,

@@ -1,8 +1,9 @@
 //! Replays of composite alarms: their rule over the recorded changes of their children's states.
 //!
-//! A child's state at the beginning is that of its last change before, or else the one that its first change left, or else the one it
-//! is in. What is older than the history that is kept is not known, and an alarm that was deleted stays in its last
-//! state. The rule is evaluated at each change, one after the other; the live one looks each second. Children are not replayed themselves, and the suppressor, which leaves states as they are, is not looked at.
+//! A child's state at the beginning is that of its last change before, or else the one that its first change left, or else
+//! the one it is in. What is older than the history that is kept is not known, and an alarm that was deleted stays in its
+//! last state. The rule is evaluated at each change, one after the other; the live one looks each second. Children are not
+//! replayed themselves, and the suppressor, which leaves states as they are, is not looked at.
 
 use super::replay::Life;
 use super::{Backtest, BacktestError};

@@ -1,8 +1,8 @@
 //! What a log alarm says of its runs: texts and JSON of states; pure.
 //!
-//! The texts about values are those of `reason.rs`, with query results in place of datapoints, and StateReasonData is as in "Log
-//! alarms" of the CloudWatch user guide. Known from there is `5 out of 10 contributors evaluated to ALARM`; the other texts are
-//! chosen here.
+//! The texts about values are those of `reason.rs`, with query results in place of datapoints, and StateReasonData is as in
+//! "Log alarms" of the CloudWatch user guide. Known from there is `5 out of 10 contributors evaluated to ALARM`; the other
+//! texts are chosen here.
 
 use crate::alarms::log_alarm::verdict::Run;
 use crate::alarms::reason::{REASON_CHARS_MAX, REASON_DATA_CHARS_MAX, cut, json_time};

@@ -1,13 +1,14 @@
 //! What the latest runs of a log alarm's query make of the alarm; pure.
 //!
-//! From "Log alarms" in the CloudWatch user guide. The last N runs count, M of which must breach. A run without a value is missing
-//! and counts as TreatMissingData says. With a `by` clause each contributor is judged by its own values; one that the newest run
-//! does not have is OK whatever TreatMissingData says; at most 100 are in ALARM at a time. When all of the runs failed, or the newest had an
-//! invalid query, the alarm is in INSUFFICIENT_DATA with EVALUATION_ERROR; when some failed, with EVALUATION_FAILURE.
+//! From "Log alarms" in the CloudWatch user guide. The last N runs count, M of which must breach. A run without a value is
+//! missing and counts as TreatMissingData says. With a `by` clause each contributor is judged by its own values; one that
+//! the newest run does not have is OK whatever TreatMissingData says; at most 100 are in ALARM at a time. When all of the
+//! runs failed, or the newest had an invalid query, the alarm is in INSUFFICIENT_DATA with EVALUATION_ERROR; when some
+//! failed, with EVALUATION_FAILURE.
 //!
-//! Chosen here, where the guide is silent. Before N runs there is a verdict only if the runs to come cannot change it: M breach,
-//! or so many do not that M cannot. Of a contributor, runs that did not have it do not breach. A run without any contributor is missing;
-//! if all N are, or with `breaching` M of them, the alarm is what TreatMissingData says.
+//! Chosen here, where the guide is silent. Before N runs there is a verdict only if the runs to come cannot change it: M
+//! breach, or so many do not that M cannot. Of a contributor, runs that did not have it do not breach. A run without any
+//! contributor is missing; if all N are, or with `breaching` M of them, the alarm is what TreatMissingData says.
 
 use crate::alarms::recovery::{Contributors, Judged, Outcome};
 use crate::alarms::state::{
@@ -60,7 +61,7 @@ pub struct Decision {
     pub reason_data: Option<String>,
     /// `EvaluationState`.
     pub evaluation_state: Option<&'static str>,
-    /// A slot for each run, oldest first; those of a run with contributors have a value when it has one.
+    /// A slot for each run, oldest first, with a point where the run has a value, or contributors.
     pub slots: Vec<Slot>,
 }
 
@@ -142,14 +143,15 @@ fn verdict(configuration: &AlarmConfiguration, slots: &[Slot]) -> Option<Verdict
     Some(Verdict { state, evaluated, filled })
 }
 
-/// Judges each contributor of the newest run, and the alarm; answers a slot for each run beside.
+/// Judges each contributor of the newest run, and the alarm; answers a slot for each run beside. In ALARM are those that
+/// breached M times in the runs that had them.
 fn of_contributors(
     configuration: &AlarmConfiguration,
     contributors: &mut Contributors,
     runs: &[Run],
     now: Timestamp,
 ) -> (Outcome, Vec<Slot>) {
-    let (n, m) = (evaluation_periods(configuration), datapoints_to_alarm(configuration));
+    let m = datapoints_to_alarm(configuration);
     let treat = TreatMissing::of(configuration);
     let found: Vec<(Timestamp, &Found)> =
         runs.iter().filter_map(|run| Some((run.at, run.outcome.as_ref().ok()?))).collect();
@@ -176,37 +178,43 @@ fn of_contributors(
         Judged { attributes: value.attributes.clone(), state: Some(state), reason }
     });
     let mut outcome = contributors.evaluate_logs(judged.collect(), now);
-    // Whether the runs had contributors at all, and whether one breached.
-    let slot = |(at, found): &(Timestamp, &Found)| {
-        let breaches_any = |value: &&Value| value.value.is_some_and(|value| breaches(configuration, &point(value)));
-        let value = found.values.iter().find(breaches_any).or_else(|| found.values.first());
-        Slot { start: *at, point: value.map(|value| point(value.value.unwrap_or(0.0))) }
-    };
-    let slots: Vec<Slot> = found.iter().map(slot).collect();
     if outcome.state.is_none() {
-        let quiet = found.iter().filter(|(_, found)| {
-            !found.values.is_empty()
-                && !found
-                    .values
-                    .iter()
-                    .any(|value| value.value.is_some_and(|value| breaches(configuration, &point(value))))
-        });
-        let empty = found.iter().filter(|(_, found)| found.values.is_empty()).count();
-        (outcome.state, outcome.reason) = if treat == TreatMissing::Breaching && empty >= m {
-            (Some(AlarmState::Alarm), told::NO_CONTRIBUTORS.to_owned())
-        } else if found.len() < n {
-            let fine = quiet.count() + if treat == TreatMissing::NotBreaching { empty } else { 0 };
-            ((fine > n - m).then_some(AlarmState::Ok), told::contributors_ok(newest.len()))
-        } else if empty == found.len() {
-            let state = match treat {
-                TreatMissing::NotBreaching => Some(AlarmState::Ok),
-                TreatMissing::Missing => Some(AlarmState::InsufficientData),
-                _ => None,
-            };
-            (state, told::NO_CONTRIBUTORS.to_owned())
-        } else {
-            (Some(AlarmState::Ok), told::contributors_ok(newest.len()))
-        };
+        (outcome.state, outcome.reason) = without_alarm(configuration, &found, newest.len());
     }
-    (outcome, slots)
+    let slot = |(at, found): &(Timestamp, &Found)| {
+        let point = (!found.values.is_empty()).then(|| point(0.0));
+        Slot { start: *at, point }
+    };
+    (outcome, found.iter().map(slot).collect())
+}
+
+/// The state of the alarm when none of the `newest` contributors is in ALARM, and why; `None` when it stays, or is not
+/// decided yet.
+fn without_alarm(
+    configuration: &AlarmConfiguration,
+    found: &[(Timestamp, &Found)],
+    newest: usize,
+) -> (Option<AlarmState>, String) {
+    let (n, m) = (evaluation_periods(configuration), datapoints_to_alarm(configuration));
+    let treat = TreatMissing::of(configuration);
+    let empty = found.iter().filter(|(_, found)| found.values.is_empty()).count();
+    if treat == TreatMissing::Breaching && empty >= m {
+        return (Some(AlarmState::Alarm), told::NO_CONTRIBUTORS.to_owned());
+    }
+    if found.len() < n {
+        let breaches_it = |value: &Value| value.value.is_some_and(|value| breaches(configuration, &point(value)));
+        let is_quiet = |found: &Found| !found.values.is_empty() && !found.values.iter().any(breaches_it);
+        let quiet = found.iter().filter(|(_, found)| is_quiet(found)).count();
+        let fine = quiet + if treat == TreatMissing::NotBreaching { empty } else { 0 };
+        return ((fine > n - m).then_some(AlarmState::Ok), told::contributors_ok(newest));
+    }
+    if empty < found.len() {
+        return (Some(AlarmState::Ok), told::contributors_ok(newest));
+    }
+    let state = match treat {
+        TreatMissing::NotBreaching => Some(AlarmState::Ok),
+        TreatMissing::Missing => Some(AlarmState::InsufficientData),
+        _ => None,
+    };
+    (state, told::NO_CONTRIBUTORS.to_owned())
 }
