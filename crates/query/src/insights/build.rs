@@ -1,16 +1,17 @@
 //! Commands of the tree made into steps: names resolved, constants prepared, columns to show noted.
 
+mod elsewhere;
 mod table;
 
 use super::aggregate::Aggregation;
-use super::ast::{Aggregate, Column, Command, DiffOffset, Expr, JoinKind, Literal, ParsePattern, Query, SortKey};
+use super::ast::{Aggregate, Column, Command, DiffOffset, Expr, Literal, ParsePattern, Query, SortKey};
 use super::code::Code;
 use super::extract::{Every, Extract, Pattern};
 use super::groups::Grouping;
 use super::mining::Mining;
 use super::names::{Names, Setting, replace_aggregates};
 use super::plan::{LookupTable, PlanError};
-use super::step::{Dedup, Join, Lookup, SortCode, Stats, Step, Table, Totals};
+use super::step::{Dedup, SortCode, Stats, Step, Totals};
 use super::value::Value;
 use super::{ast, calendar, grok};
 use memchr::memmem::Finder;
@@ -298,55 +299,6 @@ impl<'q> Builder<'q> {
             _ => return Err(wrong),
         };
         Ok(Aggregation { function, of: of.map(|of| self.code(of)).transpose()?, percent })
-    }
-
-    fn lookup(&mut self, table: &str, keys: &[(String, Expr)], output: &[(String, String)]) -> Result<(), PlanError> {
-        let known = self.lookups.get(table).ok_or_else(|| PlanError::NoTable(table.to_owned()))?;
-        let column = |name: &str| {
-            let at = known.header.iter().position(|column| column == name);
-            at.ok_or_else(|| PlanError::NoColumn { table: table.to_owned(), column: name.to_owned() })
-        };
-        let key = keys.iter().map(|(name, _)| column(name)).collect::<Result<Vec<_>, _>>()?;
-        let output: Vec<(usize, &str)> = if output.is_empty() {
-            let others = known.header.iter().enumerate().filter(|(at, _)| !key.contains(at));
-            others.map(|(at, name)| (at, name.as_str())).collect()
-        } else {
-            output.iter().map(|(from, to)| Ok((column(from)?, to.as_str()))).collect::<Result<_, PlanError>>()?
-        };
-        let rows = known.rows.iter().map(|row| row.iter().cloned().map(Some).collect()).collect();
-        let table = Arc::new(Table::new(rows, &key));
-        let keys = keys.iter().map(|(_, expr)| self.code(expr)).collect::<Result<_, _>>()?;
-        let output = output.into_iter().map(|(at, name)| (at, self.new_shown(name))).collect();
-        self.steps.push(Step::Lookup(Lookup { table, keys, output }));
-        Ok(())
-    }
-
-    fn join(
-        &mut self,
-        kind: JoinKind,
-        left: Option<&str>,
-        right: Option<&str>,
-        on: &[(Expr, Expr)],
-        query: &Query,
-    ) -> Result<(), PlanError> {
-        if let Some(left) = left {
-            self.names.prefix(left);
-        }
-        let keys = on.iter().map(|(own, _)| self.code(own)).collect::<Result<_, _>>()?;
-        let answer = self.setting.answer(query)?;
-        let column = |expr: &Expr| {
-            let Expr::Field(name) = expr else { return Err(PlanError::JoinKey) };
-            let own = right.and_then(|right| name.strip_prefix(right)?.strip_prefix('.')).unwrap_or(name);
-            let at = answer.columns.iter().position(|column| column == own);
-            at.ok_or_else(|| PlanError::NoColumn { table: right.unwrap_or("join").to_owned(), column: own.to_owned() })
-        };
-        let key = on.iter().map(|(_, other)| column(other)).collect::<Result<Vec<_>, _>>()?;
-        let names: Vec<String> = answer.columns.clone();
-        let table = Arc::new(Table::new(answer.rows.clone(), &key));
-        let name = |column: String| right.map_or(column.clone(), |right| format!("{right}.{column}"));
-        let output = names.into_iter().enumerate().map(|(at, column)| (at, self.new_shown(&name(column)))).collect();
-        self.steps.push(Step::Join(Join { table, keys, output, kind }));
-        Ok(())
     }
 
     fn mine(&mut self, mining: Mining) {

@@ -168,11 +168,11 @@ impl Distincts {
         let is_whole = key_of(&mut key, dedup, row);
         let keys = order.keys(row);
         let rows = if is_whole { self.by_key.get_mut(&key) } else { None };
-        if let Some(last) = rows.as_ref().filter(|rows| rows.len() >= dedup.keep).and_then(|rows| rows.last()) {
-            if order.compare_with(&keys, row.at(), last).is_gt() {
-                self.key = key;
-                return 0;
-            }
+        if let Some(last) = rows.as_ref().filter(|rows| rows.len() >= dedup.keep).and_then(|rows| rows.last())
+            && order.compare_with(&keys, row.at(), last).is_gt()
+        {
+            self.key = key;
+            return 0;
         }
         let record = Record::of(row, slots, ordinal);
         let kept = Kept { keys: keys.into_iter().map(SortKey::into_owned).collect(), record };

@@ -1,16 +1,13 @@
 //! Commands that look at many rows at once, and those that look elsewhere, made into steps.
 
 use super::super::aggregate::Aggregation;
-use super::super::ast::{
-    Column, Combination, Expr, Function, Literal, Outlier, Period, Query, Unit, Window, WindowColumn, WindowValue,
-};
-use super::super::cidr::Blocks;
+use super::super::ast::{Column, Expr, Function, Literal, Outlier, Period, Unit, Window, WindowColumn, WindowValue};
 use super::super::code::Code;
 use super::super::mining::Mining;
 use super::super::plan::PlanError;
 use super::super::relevance::Relevance;
-use super::super::rows::{self, AppendColumns, Combine, Computed, FRAME_ROWS_MAX, FillMissing, Outliers, Sessions};
-use super::super::step::{CidrLookup, SortCode, Step, Table};
+use super::super::rows::{self, Computed, FRAME_ROWS_MAX, FillMissing, Outliers, Sessions};
+use super::super::step::{SortCode, Step};
 use super::{Builder, Shown};
 use std::sync::Arc;
 
@@ -56,7 +53,7 @@ fn period(value: &Expr) -> Option<(Period, i64)> {
 
 impl Builder<'_> {
     /// A column that is shown, whatever says what to show.
-    fn new_in_sight(&mut self, name: &str) -> usize {
+    pub(super) fn new_in_sight(&mut self, name: &str) -> usize {
         let slot = self.new_shown(name);
         if let Some(displayed) = self.shown.displayed.as_mut().filter(|shown| !shown.iter().any(|known| known == name))
         {
@@ -66,7 +63,7 @@ impl Builder<'_> {
     }
 
     /// Names of what is shown.
-    fn in_sight(&self) -> Vec<String> {
+    pub(super) fn in_sight(&self) -> Vec<String> {
         self.shown.names()
     }
 
@@ -183,83 +180,6 @@ impl Builder<'_> {
         let time = self.names.timestamp();
         let into = self.new_in_sight(into);
         self.steps.push(Step::Sessions(Sessions { by, time, gap_ms, into }));
-        Ok(())
-    }
-
-    pub(super) fn append_columns(&mut self, query: &Query, overrides: bool, count: u64) -> Result<(), PlanError> {
-        let answer = self.setting.answer(query)?;
-        let (names, others) = (answer.columns.clone(), Arc::new(answer.rows.clone()));
-        let known = self.in_sight();
-        let (mut output, mut copied) = (Vec::new(), Vec::new());
-        for (at, name) in names.iter().enumerate().filter(|(_, name)| overrides || !known.contains(name)) {
-            let own = if known.contains(name) { self.names.slot(name) } else { None };
-            let slot = self.new_in_sight(name);
-            // A row that the other query has none for keeps what it has.
-            copied.extend(own.map(|own| (slot, Code::Slot(own))));
-            output.push((at, slot));
-        }
-        self.steps.push(Step::Compute(copied));
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        self.steps.push(Step::AppendColumns(AppendColumns { others, count, output }));
-        Ok(())
-    }
-
-    pub(super) fn combine(&mut self, kind: Combination, is_all: bool, query: &Query) -> Result<(), PlanError> {
-        let answer = self.setting.answer(query)?;
-        let (width, others) = (answer.columns.len(), Arc::new(answer.rows.clone()));
-        let names = self.in_sight();
-        if names.len() != width {
-            let word = match kind {
-                Combination::Union => "UNION",
-                Combination::Intersect => "INTERSECT",
-                Combination::Except => "EXCEPT",
-            };
-            return Err(PlanError::Combination(word, names.len(), width));
-        }
-        let mut slots = Vec::new();
-        for name in &names {
-            slots.push(self.names.slot(name).ok_or(PlanError::CombinationOfAll)?);
-        }
-        let columns: Vec<Column> =
-            names.into_iter().map(|name| Column { value: Expr::Field(name.clone()), name }).collect();
-        self.names.close(&columns);
-        self.shown = Shown::only(&columns);
-        self.steps.push(Step::Combine(Combine { kind, is_all, others, slots }));
-        Ok(())
-    }
-
-    pub(super) fn cidr_lookup(
-        &mut self,
-        table: &str,
-        address: &Expr,
-        column: Option<&str>,
-        output: &[(String, String)],
-        only_missing: bool,
-    ) -> Result<(), PlanError> {
-        let known = self.lookups.get(table).ok_or_else(|| PlanError::NoTable(table.to_owned()))?;
-        let place = |name: &str| {
-            let at = known.header.iter().position(|column| column == name);
-            at.ok_or_else(|| PlanError::NoColumn { table: table.to_owned(), column: name.to_owned() })
-        };
-        let is_block = |text: &String| {
-            text.split_once('/').is_some_and(|(address, _)| address.parse::<std::net::IpAddr>().is_ok())
-        };
-        let key = match column {
-            Some(name) => place(name)?,
-            None => {
-                let has_blocks = |at: &usize| known.rows.iter().any(|row| row.get(*at).is_some_and(is_block));
-                (0..known.header.len()).find(has_blocks).ok_or_else(|| PlanError::NoBlocks(table.to_owned()))?
-            }
-        };
-        let output: Vec<(usize, &str)> =
-            output.iter().map(|(from, to)| Ok((place(from)?, to.as_str()))).collect::<Result<_, PlanError>>()?;
-        let blocks = Arc::new(Blocks::new(known.rows.iter().map(|row| row.get(key).map(String::as_str))));
-        let rows = known.rows.iter().map(|row| row.iter().cloned().map(Some).collect()).collect();
-        let table = Arc::new(Table::new(rows, &[]));
-        let address = self.code(address)?;
-        let known = only_missing.then(|| output.iter().map(|(_, name)| self.names.field(name)).collect());
-        let output = output.into_iter().map(|(at, name)| (at, self.new_in_sight(name))).collect();
-        self.steps.push(Step::CidrLookup(CidrLookup { table, blocks, address, output, known }));
         Ok(())
     }
 

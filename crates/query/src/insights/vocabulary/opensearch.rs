@@ -123,7 +123,7 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Called {
     if let Some((function, count)) = of_lists(name) {
         return known(arguments.len() == count, function, arguments);
     }
-    let is_written = WRITTEN.contains(&name) && !(name == "unix_timestamp" && !arguments.is_empty());
+    let is_written = (arguments.is_empty() || name != "unix_timestamp") && WRITTEN.contains(&name);
     if !is_written && more::is_known(name) {
         return more::written(name, arguments).map_or(Called::DoesNotFit, Called::Known);
     }
