@@ -22,4 +22,4 @@ CREATE TABLE digest_chains (
 CREATE INDEX digest_chains_by_trail ON digest_chains (trail_id, events_account, region);
 -- Whether a digest lists the file.
 ALTER TABLE trail_files ADD COLUMN digested BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX trail_files_undigested ON trail_files (trail_id, account, region) WHERE digested = 0;
+CREATE INDEX trail_files_undigested ON trail_files (trail_id, delivered_ms) WHERE digested = 0;
