@@ -76,7 +76,7 @@ pub use digest_chains::DigestChain;
 pub use digest_keys::DigestKey;
 pub use error::Error;
 pub use export_tasks::ExportTask;
-pub use group_retention::RetainedGroup;
+pub use group_retention::{RetainedGroup, UnderPolicy};
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_anomaly_detectors::{

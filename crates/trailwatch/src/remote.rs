@@ -205,7 +205,6 @@ impl Remote {
             query: query.into(),
             headers: vec![("host".into(), self.host.clone()), ("accept".into(), accept.into())],
             body: Bytes::from(body),
-            ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &self.credentials, &self.region, signing_name, self.clock.now());
         let mut post = self.agent.post(format!("{}{target}", self.base));

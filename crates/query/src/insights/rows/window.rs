@@ -114,7 +114,7 @@ impl Computed {
 #[derive(Default)]
 struct Partition {
     places: Vec<usize>,
-    keys: Vec<Vec<Value<'static>>>,
+    keys: Vec<Vec<SortKey<'static>>>,
 }
 
 impl Partition {
@@ -123,14 +123,14 @@ impl Partition {
             return;
         }
         let key = |place: usize| order.iter().map(|key| SortKey::of(&key.value, &rows[place])).collect::<Vec<_>>();
-        let mut keyed: Vec<(Vec<Value<'static>>, usize)> =
+        let mut keyed: Vec<(Vec<SortKey<'static>>, usize)> =
             self.places.iter().map(|place| (key(*place), *place)).collect();
         keyed.sort_by(|(a, _), (b, _)| compare(order, a, b));
         (self.keys, self.places) = keyed.into_iter().unzip();
     }
 }
 
-fn compare(order: &[SortCode], a: &[Value<'_>], b: &[Value<'_>]) -> Ordering {
+fn compare(order: &[SortCode], a: &[SortKey<'_>], b: &[SortKey<'_>]) -> Ordering {
     let orders = order.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| a.directed(b, key.is_descending));
     orders.fold(Ordering::Equal, Ordering::then)
 }
@@ -139,7 +139,7 @@ fn compare(order: &[SortCode], a: &[Value<'_>], b: &[Value<'_>]) -> Ordering {
 struct Peers(Vec<(usize, usize)>);
 
 impl Peers {
-    fn of(keys: &[Vec<Value<'static>>], order: &[SortCode]) -> Self {
+    fn of(keys: &[Vec<SortKey<'static>>], order: &[SortCode]) -> Self {
         let mut peers = Vec::with_capacity(keys.len());
         while peers.len() < keys.len() {
             let first = peers.len();
