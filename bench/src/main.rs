@@ -63,6 +63,18 @@ enum Command {
         #[arg(long, default_value_t = 100_000)]
         alarms: u64,
     },
+    /// Measure live tail on a Trailwatch of its own; prints a Markdown table. Takes a minute.
+    Tail {
+        /// The `trailwatch` program.
+        #[arg(long)]
+        server: PathBuf,
+        /// Folder for its data and log; made when absent.
+        #[arg(long)]
+        work: PathBuf,
+        /// How many lines, some eleven each second.
+        #[arg(long, default_value_t = 600)]
+        lines: usize,
+    },
     /// Score the anomaly bands on the Numenta Anomaly Benchmark; prints Markdown tables.
     Nab {
         /// Folder with `series/<category>/*.csv`, `labels/combined_windows.json` and `published-scores-by-category.json`.
@@ -213,6 +225,12 @@ fn main() -> anyhow::Result<()> {
         Command::Alarms { server, work, alarms } => {
             std::fs::create_dir_all(&work).with_context(|| format!("make {}", work.display()))?;
             print!("{}", store::alarms::measure(&server, &work, alarms, 2)?);
+            Ok(())
+        }
+        Command::Tail { server, work, lines } => {
+            anyhow::ensure!(lines > 0, "--lines must be at least 1");
+            std::fs::create_dir_all(&work).with_context(|| format!("make {}", work.display()))?;
+            print!("{}", store::tail::measure(&server, &work, lines)?);
             Ok(())
         }
         Command::Nab { data } => {

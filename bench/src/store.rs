@@ -11,6 +11,7 @@ mod logs;
 pub mod logsql;
 mod metrics;
 pub mod promql;
+pub mod tail;
 
 use crate::data::Plan;
 use crate::data::files::Kind;

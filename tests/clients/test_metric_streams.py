@@ -1,4 +1,4 @@
-"""Metric streams from boto3, and their lines at a receiver of our own."""
+"""Metric streams from boto3, and what they deliver: at a receiver of our own, and in a bucket that is a folder."""
 
 import http.server
 import json
@@ -8,6 +8,8 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from trailwatch import wait_until
 
 FIREHOSE = "arn:aws:firehose:us-east-1:123456789012:deliverystream/metrics"
 ROLE = "arn:aws:iam::123456789012:role/streams"
@@ -87,7 +89,98 @@ def test_life_of_a_stream(cloudwatch):
     assert raised.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
+def latency(at):
+    dimensions = [{"Name": "Page", "Value": "cart"}]
+    return {"MetricName": "Latency", "Dimensions": dimensions, "Timestamp": at, "Values": [1, 2, 4], "Unit": "Milliseconds"}
+
+
+def requests(batch):
+    """The requests of a batch, each of which stands behind its length: a varint, 7 bits a byte, lowest first."""
+    found, at = [], 0
+    while at < len(batch):
+        length, shift = 0, 0
+        while True:
+            byte, at = batch[at], at + 1
+            length |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        found.append(ExportMetricsServiceRequest.FromString(batch[at : at + length]))
+        at += length
+    assert at == len(batch)
+    return found
+
+
+def texts(attributes):
+    return {attribute.key: attribute.value.string_value for attribute in attributes}
+
+
+def test_opentelemetry_arrives_as_its_own_library_reads_it(make_server, receiver, tmp_path):
+    url, batches = receiver
+    config = tmp_path / "trailwatch.toml"
+    config.write_text(f'[firehose]\n"{FIREHOSE}" = "{url}"\n')
+    cloudwatch = make_server("otel", "--config", config).start().client("cloudwatch")
+    at = int(time.time() + 10) // 60 * 60 - 120
+    orders = {"MetricName": "Orders", "Timestamp": at, "Value": 3, "Unit": "Count/Second"}
+    cloudwatch.put_metric_data(Namespace="Shop", MetricData=[latency(at), orders])
+    more = [{"IncludeMetrics": [{"Namespace": "Shop", "MetricName": "Latency"}], "AdditionalStatistics": ["p99.9", "p50"]}]
+    arn = cloudwatch.put_metric_stream(
+        Name="otel", FirehoseArn=FIREHOSE, RoleArn=ROLE, OutputFormat="opentelemetry1.0", StatisticsConfigurations=more
+    )["Arn"]
+    headers, body = batches.get(timeout=DELIVERY_SECONDS_MAX)
+    assert headers["content-type"] == "application/x-protobuf; encoding=delimited"
+    [request] = requests(body)
+    [of_resource] = request.resource_metrics
+    assert texts(of_resource.resource.attributes) == {
+        "cloud.provider": "aws",
+        "cloud.account.id": "123456789012",
+        "cloud.region": "us-east-1",
+        "aws.exporter.arn": arn,
+    }
+    [of_scope] = of_resource.scope_metrics
+    first, second = of_scope.metrics
+    assert (first.name, first.unit, second.name, second.unit) == (
+        "amazonaws.com/Shop/Latency",
+        "ms",
+        "amazonaws.com/Shop/Orders",
+        "{Count}/s",
+    )
+    [point] = first.summary.data_points
+    assert (point.start_time_unix_nano, point.time_unix_nano) == (at * 10**9, (at + 60) * 10**9)
+    assert (point.count, point.sum) == (3, 7.0)
+    quantiles = [(q.quantile, round(q.value, 6)) for q in point.quantile_values]
+    assert quantiles == [(0.0, 1.0), (0.5, 2.0), (0.999, 3.996), (1.0, 4.0)]
+    namespace, name, dimensions = point.attributes
+    assert texts([namespace, name]) == {"Namespace": "Shop", "MetricName": "Latency"}
+    assert dimensions.key == "Dimensions"
+    assert texts(dimensions.value.kvlist_value.values) == {"Page": "cart"}
+
+
+def test_a_bucket_gets_objects_as_firehose_names_them(make_server, tmp_path):
+    archive = tmp_path / "archive"
+    config = tmp_path / "trailwatch.toml"
+    config.write_text(f'[buckets]\nmetrics = "{archive}"\n')
+    cloudwatch = make_server("bucket", "--config", config).start().client("cloudwatch")
+    at = int(time.time() + 10) // 60 * 60 - 120
+    cloudwatch.put_metric_data(Namespace="Shop", MetricData=[latency(at)])
+    bucket = "arn:aws:s3:::metrics/cloudwatch"
+    cloudwatch.put_metric_stream(Name="b", FirehoseArn=bucket, RoleArn=ROLE, OutputFormat="json")
+    assert cloudwatch.get_metric_stream(Name="b")["FirehoseArn"] == bucket
+    [found] = wait_until(lambda: list(archive.rglob("b-1-*")), DELIVERY_SECONDS_MAX, "an object is there")
+    began = time.gmtime(at)
+    assert str(found.parent.relative_to(archive)) == time.strftime("cloudwatch/%Y/%m/%d/%H", began)
+    assert found.name.startswith(time.strftime("b-1-%Y-%m-%d-%H-%M-%S-", began))
+    [line] = found.read_text().splitlines()
+    assert (json.loads(line)["metric_name"], json.loads(line)["value"]) == ("Latency", {"count": 3, "sum": 7, "max": 4, "min": 1})
+
+
 def test_what_is_not_delivered_is_refused_by_name(cloudwatch):
-    with pytest.raises(ClientError) as raised:
-        cloudwatch.put_metric_stream(Name="o", FirehoseArn=FIREHOSE, RoleArn=ROLE, OutputFormat="opentelemetry1.0")
-    assert "opentelemetry1.0" in raised.value.response["Error"]["Message"]
+    more = [{"IncludeMetrics": [{"Namespace": "N", "MetricName": "m"}], "AdditionalStatistics": ["tm99"]}]
+    for wrong, named in [
+        ({"OutputFormat": "opentelemetry1.0", "StatisticsConfigurations": more}, "tm99"),
+        ({"OutputFormat": "opentelemetry3.0"}, "opentelemetry3.0"),
+        ({"OutputFormat": "json", "FirehoseArn": "arn:aws:sqs:us-east-1:123456789012:q"}, "FirehoseArn"),
+    ]:
+        with pytest.raises(ClientError) as raised:
+            cloudwatch.put_metric_stream(**{"Name": "o", "FirehoseArn": FIREHOSE, "RoleArn": ROLE, **wrong})
+        assert named in raised.value.response["Error"]["Message"]

@@ -8,6 +8,9 @@ import queue
 import threading
 import time
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import pytest
 from botocore.exceptions import ClientError
 from trailwatch import wait_until
@@ -25,14 +28,17 @@ class Receiver:
 
     def __init__(self):
         self.requests, self.server, self.port = queue.Queue(), None, 0
+        #: Bodies as they came.
+        self.raw = queue.Queue()
         self.up()
 
     def up(self):
-        requests = self.requests
+        requests, raw = self.requests, self.raw
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
+                raw.put(body)
                 requests.put((self.path, dict(self.headers.items()), json.loads(body)))
                 self.send_response(200)
                 self.send_header("content-length", "0")
@@ -203,3 +209,91 @@ def test_a_receiver_that_is_not_there_is_refused(start, receiver):
         error = raised.value.response["Error"]
         assert (error["Code"], error["Message"]) == ("InvalidParameterException", message)
     receiver.up()
+
+
+def signature(path, headers, body, region, service):
+    """The signature that botocore makes for the request, from the headers that it says are signed and the date it has."""
+    signed = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    request = botocore.awsrequest.AWSRequest(
+        method="POST",
+        url=f"http://{headers['host']}{path}",
+        data=body,
+        headers={name: headers[name] for name in signed if name != "host"},
+    )
+    request.context["timestamp"] = headers["x-amz-date"]
+    auth = botocore.auth.SigV4Auth(botocore.credentials.Credentials("signer", "the secret"), service, region)
+    return auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+
+
+def test_requests_are_signed_when_there_are_keys(make_server, receiver, tmp_path):
+    config, secret = tmp_path / "trailwatch.toml", tmp_path / "secret"
+    secret.write_text("the secret\n")
+    endpoint = f"http://127.0.0.1:{receiver.port}"
+    config.write_text(
+        f'[endpoints]\nkinesis = "{endpoint}"\nfirehose = "{endpoint}"\nlambda = "{endpoint}"\n'
+        f'[signing]\naccess_key_id = "signer"\nsecret_access_key_file = "{secret}"\n'
+    )
+    server = make_server("signed", "--config", config).start()
+    logs = server.client("logs")
+    logs.create_log_group(logGroupName="g")
+    # The region of the ARN, not that of the server.
+    for arn, service in ((KINESIS, "kinesis"), (FIREHOSE, "firehose"), (LAMBDA, "lambda")):
+        arn = arn.replace("us-east-1", "eu-west-1")
+        role = {} if service == "lambda" else {"roleArn": ROLE}
+        logs.put_subscription_filter(logGroupName="g", filterName="f", filterPattern="", destinationArn=arn, **role)
+        path, headers, _, _ = receiver.next()
+        body = receiver.raw.get(timeout=SECONDS_MAX)
+        authorization = headers["authorization"]
+        day = headers["x-amz-date"][:8]
+        assert f"Credential=signer/{day}/eu-west-1/{service}/aws4_request" in authorization
+        signed = authorization.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+        assert {"host", "x-amz-date", "x-amz-destination-arn"} <= set(signed)
+        assert authorization.rpartition("Signature=")[2] == signature(path, headers, body, "eu-west-1", service)
+
+
+def test_a_bucket_gets_objects_of_lines(make_server, tmp_path):
+    folder, config = tmp_path / "archive", tmp_path / "trailwatch.toml"
+    config.write_text(f"[buckets]\nlog-archive = '{folder}'\n[subscriptions]\nobject_seconds = 1\n")
+    server = make_server("buckets", "--config", config).start()
+    logs = server.client("logs")
+    logs.create_log_group(logGroupName="/app/web")
+    for stream in ("s", "t"):
+        logs.create_log_stream(logGroupName="/app/web", logStreamName=stream)
+    server.cli(
+        "logs", "put-subscription-filter", "--log-group-name", "/app/web", "--filter-name", "archive", "--filter-pattern", "ERROR",
+        "--destination-arn", "arn:aws:s3:::log-archive/from/here",
+    )
+    assert (folder / "from/here/aws-logs-write-test").read_bytes() == b"Permission Check Successful"
+    expected = []
+
+    def send(part):
+        for stream in ("s", "t"):
+            now = int(time.time() * 1000)
+            messages = [f"ERROR {part} {n}" for n in range(20)]
+            events = [{"timestamp": now, "message": message} for message in [*messages, "fine"]]
+            logs.put_log_events(logGroupName="/app/web", logStreamName=stream, logEvents=events)
+            expected.extend((stream, message) for message in messages)
+
+    def written():
+        found = []
+        for path in sorted(folder.glob("from/here/*/*/*/*/app/web/filter-*-*.json.gz")):
+            for line in gzip.decompress(path.read_bytes()).decode().splitlines():
+                payload = json.loads(line)
+                assert (payload["logGroup"], payload["subscriptionFilters"]) == ("/app/web", ["archive"])
+                found += [(payload["logStream"], event["message"]) for event in payload["logEvents"]]
+        return found
+
+    send("first")
+    wait_until(lambda: len(written()) == 40, SECONDS_MAX, "the first objects")
+    send("cut off")
+    server.kill()
+    server.start()
+    logs = server.client("logs")
+    send("after kill -9")
+    wait_until(lambda: len(set(written())) == 120, SECONDS_MAX, "all events")
+    assert set(written()) == set(expected)
+    with pytest.raises(ClientError) as raised:
+        logs.put_subscription_filter(
+            logGroupName="/app/web", filterName="g", filterPattern="", destinationArn="arn:aws:s3:::No_Such_Bucket"
+        )
+    assert raised.value.response["Error"]["Message"].startswith("Could not deliver test message to specified S3 bucket.")

@@ -1,6 +1,7 @@
 //! Account policies of CloudWatch Logs: documents that hold for all log groups of an account, or for some.
 
 use crate::{Catalog, Result};
+use model::time::DAY;
 use model::{Scope, Timestamp};
 use sqlx::SqliteConnection;
 
@@ -28,6 +29,9 @@ pub struct AccountPolicy {
     pub created: Timestamp,
     /// When it was last put.
     pub updated: Timestamp,
+    /// What it said a day before that, if it was there: document and criteria. In force for a day after a change of a policy
+    /// that takes effect so late.
+    pub previous: Option<(String, Option<String>)>,
     /// Log events of lower sequences have been delivered (subscription policies only).
     pub position: u64,
     /// When the position was noted.
@@ -77,6 +81,8 @@ struct Row {
     updated_ms: i64,
     position: i64,
     position_ms: i64,
+    previous_document: Option<String>,
+    previous_criteria: Option<String>,
 }
 
 impl From<Row> for AccountPolicy {
@@ -90,6 +96,7 @@ impl From<Row> for AccountPolicy {
             selection_criteria: row.selection_criteria,
             created: Timestamp(row.created_ms),
             updated: Timestamp(row.updated_ms),
+            previous: row.previous_document.map(|document| (document, row.previous_criteria)),
             position: row.position as u64,
             position_at: Timestamp(row.position_ms),
         }
@@ -122,7 +129,10 @@ impl Catalog {
         sqlx::query(
             "INSERT INTO account_policies (id, account, region, type, name, document, selection_criteria, created_ms, \
              updated_ms, position, position_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $8) \
-             ON CONFLICT (account, region, type, name) DO UPDATE SET document = excluded.document, \
+             ON CONFLICT (account, region, type, name) DO UPDATE SET \
+             previous_document = CASE WHEN updated_ms <= $10 THEN document ELSE previous_document END, \
+             previous_criteria = CASE WHEN updated_ms <= $10 THEN selection_criteria ELSE previous_criteria END, \
+             document = excluded.document, \
              selection_criteria = excluded.selection_criteria, updated_ms = excluded.updated_ms",
         )
         .bind(id)
@@ -134,6 +144,7 @@ impl Catalog {
         .bind(new.selection_criteria)
         .bind(new.at.0)
         .bind(new.position as i64)
+        .bind((new.at - DAY).0)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -306,6 +317,25 @@ mod tests {
         assert!(!catalog.delete_account_policy(&scope, "SUBSCRIPTION_FILTER_POLICY", "a", Timestamp(9)).await.unwrap());
         assert_eq!(catalog.every_account_policy("DATA_PROTECTION_POLICY").await.unwrap().len(), 1);
     }
+
+    #[tokio::test]
+    async fn what_was_in_force_a_day_ago_is_known() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
+        let put = async |document: &str, criteria: Option<&str>, at: i64| {
+            let at = Timestamp(at);
+            let kind = "RETENTION_POLICY";
+            let new = NewAccountPolicy { kind, name: "p", document, selection_criteria: criteria, at, position: 0 };
+            assert!(catalog.put_account_policy(&scope, new, 1).await.unwrap());
+            catalog.account_policies(&scope, kind).await.unwrap().remove(0).previous
+        };
+        assert_eq!(put("a", Some("x"), 10).await, None);
+        assert_eq!(put("b", None, 20).await, None, "a was never in force");
+        assert_eq!(put("c", Some("y"), 20 + DAY).await, Some(("b".into(), None)));
+        assert_eq!(put("d", None, 21 + DAY).await, Some(("b".into(), None)), "c was never in force");
+        assert_eq!(put("e", None, 21 + 2 * DAY).await, Some(("d".into(), None)));
+    }
+
     #[tokio::test]
     async fn what_protected_or_indexed_is_remembered() {
         let catalog = Catalog::in_memory().await.unwrap();

@@ -18,9 +18,11 @@ pub struct InsightRule {
     pub switched: Timestamp,
     /// Whether it wants logs as transformers leave them.
     pub on_transformed_logs: bool,
+    /// Whether an AWS service brings it.
+    pub managed: bool,
 }
 
-/// What PutInsightRule said.
+/// What PutInsightRule or PutManagedInsightRules said.
 #[derive(Debug, Clone, Copy)]
 pub struct NewInsightRule<'a> {
     /// Unique in the scope.
@@ -31,19 +33,22 @@ pub struct NewInsightRule<'a> {
     pub enabled: Option<bool>,
     /// Whether it wants logs as transformers leave them; absent, as above, and a new one does not.
     pub on_transformed_logs: Option<bool>,
+    /// Whether an AWS service brings it; of a rule that exists this stays as it is.
+    pub managed: bool,
     /// The time of the call.
     pub at: Timestamp,
 }
 
-type Row = (String, String, i64, i64, i64);
+type Row = (String, String, i64, i64, i64, i64);
 
-fn rule((name, definition, enabled, switched, on_transformed): Row) -> InsightRule {
+fn rule((name, definition, enabled, switched, on_transformed, managed): Row) -> InsightRule {
     InsightRule {
         name,
         definition,
         enabled: enabled != 0,
         switched: Timestamp(switched),
         on_transformed_logs: on_transformed != 0,
+        managed: managed != 0,
     }
 }
 
@@ -74,9 +79,9 @@ impl Catalog {
         .await?;
         if changed.rows_affected() == 0 {
             let made = sqlx::query(
-                "INSERT INTO insight_rules (account, region, name, definition, enabled, switched_ms, on_transformed_logs) \
-                 SELECT $1, $2, $3, $4, $5, $6, $7 \
-                 WHERE (SELECT COUNT(*) FROM insight_rules WHERE account = $1 AND region = $2) < $8",
+                "INSERT INTO insight_rules (account, region, name, definition, enabled, switched_ms, on_transformed_logs, \
+                 managed) SELECT $1, $2, $3, $4, $5, $6, $7, $8 \
+                 WHERE (SELECT COUNT(*) FROM insight_rules WHERE account = $1 AND region = $2) < $9",
             )
             .bind(&scope.account)
             .bind(&scope.region)
@@ -85,6 +90,7 @@ impl Catalog {
             .bind(i64::from(new.enabled.unwrap_or(true)))
             .bind(new.at.0)
             .bind(i64::from(new.on_transformed_logs.unwrap_or(false)))
+            .bind(i64::from(new.managed))
             .bind(i64::try_from(max).unwrap_or(i64::MAX))
             .execute(&mut *transaction)
             .await?;
@@ -100,7 +106,7 @@ impl Catalog {
     /// The rule of this name.
     pub async fn insight_rule(&self, scope: &Scope, name: &str) -> Result<Option<InsightRule>> {
         let row: Option<Row> = sqlx::query_as(
-            "SELECT name, definition, enabled, switched_ms, on_transformed_logs FROM insight_rules \
+            "SELECT name, definition, enabled, switched_ms, on_transformed_logs, managed FROM insight_rules \
              WHERE account = $1 AND region = $2 AND name = $3",
         )
         .bind(&scope.account)
@@ -114,7 +120,7 @@ impl Catalog {
     /// Up to `limit` rules whose names follow `after`, by name in byte order.
     pub async fn insight_rules(&self, scope: &Scope, after: &str, limit: usize) -> Result<Vec<InsightRule>> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT name, definition, enabled, switched_ms, on_transformed_logs FROM insight_rules \
+            "SELECT name, definition, enabled, switched_ms, on_transformed_logs, managed FROM insight_rules \
              WHERE account = $1 AND region = $2 AND name > $3 ORDER BY name LIMIT $4",
         )
         .bind(&scope.account)

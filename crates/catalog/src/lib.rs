@@ -14,10 +14,14 @@ mod channels;
 mod copy;
 mod dashboards;
 mod data_protection;
+mod dataset_keys;
 mod deliveries;
+mod delivery_destinations;
+mod delivery_sources;
 mod error;
 mod every_account;
 mod export_tasks;
+mod group_retention;
 mod index_policies;
 mod insight_rules;
 mod log_anomaly_detectors;
@@ -36,15 +40,18 @@ mod mute_rules;
 mod otel_enrichment;
 mod query_definitions;
 mod query_result_keys;
+mod resource_metrics;
 mod scheduled_queries;
 mod subscription_filters;
 mod subscriptions;
+mod syslog_configurations;
 mod tags;
 mod topics;
 mod trail_files;
 mod trail_spans;
 mod trail_status;
 mod trails;
+mod vended_deliveries;
 
 pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
 pub use alarm_configuration::{
@@ -58,8 +65,11 @@ pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStor
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
+pub use delivery_destinations::DeliveryDestination;
+pub use delivery_sources::{DeliveryEndDeleted, DeliverySource, DeliverySourcePut};
 pub use error::Error;
 pub use export_tasks::ExportTask;
+pub use group_retention::RetainedGroup;
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_anomaly_detectors::{
@@ -74,22 +84,27 @@ pub use log_streams::{LogStream, StreamCreated};
 pub use log_transformers::LogTransformer;
 pub use lookup_tables::LookupTable;
 pub use metric_filters::{
-    LogMetricFilter, MetricFilterDeletion, MetricFilterLimits, MetricFilterPut, MetricFilterQuery,
-    MetricTransformation, NewLogMetricFilter,
+    FilterLimits, LogMetricFilter, MetricFilterDeletion, MetricFilterPut, MetricFilterQuery, MetricTransformation,
+    NewLogMetricFilter,
 };
 pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySummary};
 pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
 pub use mute_rules::MuteRule;
 pub use otel_enrichment::OtelEnrichment;
 pub use query_definitions::{QueryDefinition, QueryDefinitionPut};
+pub use resource_metrics::{ResourceMetrics, ResourceMetricsCreated};
 pub use scheduled_queries::{ScheduledQuery, ScheduledRun};
 pub use subscription_filters::{SubscriptionDefinition, SubscriptionFilter, SubscriptionFilterPut};
 pub use subscriptions::{Subscription, SubscriptionCounts};
+pub use syslog_configurations::{SyslogConfiguration, SyslogConfigurationPut};
 pub use topics::Topic;
 pub use trail_files::TrailFile;
 pub use trail_spans::TrailSpan;
 pub use trail_status::TrailStatus;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
+pub use vended_deliveries::{
+    VendedDelivery, VendedDeliveryConfiguration, VendedDeliveryCreated, VendedDeliveryObjects,
+};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqliteConnection, SqlitePool};

@@ -15,8 +15,10 @@ pub struct LogGroup {
     pub name: String,
     /// When CreateLogGroup accepted it.
     pub created_at: Timestamp,
-    /// Days that events are kept; `None` keeps them forever.
+    /// Days that events are kept, by the account's policy if it is under one; `None` keeps them forever.
     pub retention_days: Option<i64>,
+    /// The retention policy of the account that it is under.
+    pub retention_policy: Option<String>,
     /// `STANDARD`, `INFREQUENT_ACCESS`, `DELIVERY` or `ESSENTIALS`.
     pub class: String,
     /// The KMS key that the owner associated with it.
@@ -62,7 +64,7 @@ pub enum LogDeletion {
     Protected,
 }
 
-const COLUMNS: &str = "id, name, created_at, retention_days, class, kms_key_id, deletion_protected, bearer_enabled, \
+const COLUMNS: &str = "id, name, created_at, kept_days, retention_policy, class, kms_key_id, deletion_protected, bearer_enabled, \
                        (SELECT COUNT(*) FROM metric_filters f WHERE f.group_id = log_groups.id) AS metric_filters";
 
 #[derive(FromRow)]
@@ -70,7 +72,8 @@ struct Row {
     id: i64,
     name: String,
     created_at: i64,
-    retention_days: Option<i64>,
+    kept_days: Option<i64>,
+    retention_policy: Option<String>,
     class: String,
     kms_key_id: Option<String>,
     deletion_protected: i64,
@@ -84,7 +87,8 @@ impl From<Row> for LogGroup {
             id: GroupId(row.id as u64),
             name: row.name,
             created_at: Timestamp(row.created_at),
-            retention_days: row.retention_days,
+            retention_days: row.kept_days,
+            retention_policy: row.retention_policy,
             class: row.class,
             kms_key_id: row.kms_key_id,
             deletion_protected: row.deletion_protected != 0,
@@ -273,10 +277,9 @@ impl Catalog {
 
     /// How long each group with a retention keeps its events, milliseconds.
     pub async fn log_retention(&self) -> Result<HashMap<GroupId, i64>> {
-        let rows: Vec<(i64, i64)> =
-            sqlx::query_as("SELECT id, retention_days FROM log_groups WHERE retention_days IS NOT NULL")
-                .fetch_all(&self.pool)
-                .await?;
+        let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT id, kept_days FROM log_groups WHERE kept_days IS NOT NULL")
+            .fetch_all(&self.pool)
+            .await?;
         Ok(rows.into_iter().map(|(id, days)| (GroupId(id as u64), days.saturating_mul(DAY))).collect())
     }
 

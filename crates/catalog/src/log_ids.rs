@@ -123,7 +123,7 @@ impl Catalog {
             Err(generation) => generation,
         };
         let row: Option<(i64, Option<i64>, i64, Option<i64>)> = sqlx::query_as(
-            "SELECT g.id, g.retention_days, g.metric_filters_version, s.id FROM log_groups g \
+            "SELECT g.id, g.kept_days, g.metric_filters_version, s.id FROM log_groups g \
              LEFT JOIN log_streams s ON s.group_id = g.id AND s.name = $4 \
              WHERE g.account = $1 AND g.region = $2 AND g.name = $3",
         )

@@ -67,12 +67,12 @@ pub struct NewLogMetricFilter<'a> {
     pub at: Timestamp,
 }
 
-/// Most metric filters of a log group.
+/// Most filters of one kind that a log group has.
 #[derive(Debug, Clone, Copy)]
-pub struct MetricFilterLimits {
+pub struct FilterLimits {
     /// In all.
     pub filters: usize,
-    /// With a regular expression.
+    /// With a regular expression, metric and subscription filters together.
     pub with_regex: usize,
 }
 
@@ -85,7 +85,7 @@ pub enum MetricFilterPut {
     NoGroup,
     /// The group has as many as it may have.
     TooMany,
-    /// The group has as many with a regular expression as it may have.
+    /// The group has as many filters with a regular expression as it may have.
     TooManyWithRegex,
 }
 
@@ -154,13 +154,14 @@ impl Catalog {
         scope: &Scope,
         group_name: &str,
         new: NewLogMetricFilter<'_>,
-        limits: MetricFilterLimits,
+        limits: FilterLimits,
     ) -> Result<MetricFilterPut> {
         let mut transaction = self.pool.begin().await?;
         let id = Self::next_id(&mut transaction, "metric_filters").await?;
         // The counts are those of the other filters: one that is replaced makes room.
         let group: Option<(i64, i64, i64)> = sqlx::query_as(
-            "SELECT g.id, COUNT(f.id), COALESCE(SUM(f.has_regex), 0) FROM log_groups g \
+            "SELECT g.id, COUNT(f.id), COALESCE(SUM(f.has_regex), 0) + \
+             (SELECT COUNT(*) FROM subscription_filters s WHERE s.group_id = g.id AND s.has_regex = 1) FROM log_groups g \
              LEFT JOIN metric_filters f ON f.group_id = g.id AND f.name <> $4 \
              WHERE g.account = $1 AND g.region = $2 AND g.name = $3 GROUP BY g.id",
         )

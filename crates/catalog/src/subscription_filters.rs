@@ -1,6 +1,6 @@
 //! Subscription filters: which log events of a group go where, and up to which sequence they have gone.
 
-use crate::{Catalog, Result};
+use crate::{Catalog, FilterLimits, Result};
 use model::time::DAY;
 use model::{GroupId, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -54,13 +54,13 @@ pub struct SubscriptionFilter {
 pub enum SubscriptionFilterPut {
     /// It is there.
     Put,
-    /// The group has as many as it may have.
+    /// The group has as many as it may have, or as many filters with a regular expression.
     TooMany,
     /// There is no such group any more.
     NoGroup,
 }
 
-const SELECT: &str = "SELECT f.id, g.account, g.region, g.id AS group_id, g.name AS group_name, g.retention_days, f.name, \
+const SELECT: &str = "SELECT f.id, g.account, g.region, g.id AS group_id, g.name AS group_name, g.kept_days AS retention_days, f.name, \
     f.definition, f.created_ms, f.position, f.position_ms FROM subscription_filters f JOIN log_groups g ON g.id = f.group_id";
 
 #[derive(sqlx::FromRow)]
@@ -98,32 +98,34 @@ impl TryFrom<Row> for SubscriptionFilter {
 }
 
 impl Catalog {
-    /// Makes a filter that begins at `position`, or replaces the definition of one that exists, which goes on where it is. A group
-    /// has at most `filters_max`.
+    /// Makes a filter that begins at `position`, or replaces the definition of one that exists, which goes on where it is.
     pub async fn put_subscription_filter(
         &self,
         group: GroupId,
         name: &str,
-        definition: &SubscriptionDefinition,
+        (definition, has_regex): (&SubscriptionDefinition, bool),
         (at, position): (Timestamp, u64),
-        filters_max: usize,
+        limits: FilterLimits,
     ) -> Result<SubscriptionFilterPut> {
         let definition = serde_json::to_string(definition)?;
         let mut transaction = self.pool.begin().await?;
         let id = Self::next_id(&mut transaction, "log_subscriptions").await?;
-        let (others,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM subscription_filters WHERE group_id = $1 AND name <> $2")
-                .bind(group.0 as i64)
-                .bind(name)
-                .fetch_one(&mut *transaction)
-                .await?;
-        if others >= filters_max as i64 {
+        let (others, with_regex): (i64, i64) = sqlx::query_as(
+            "SELECT COUNT(*), COALESCE(SUM(has_regex), 0) + \
+             (SELECT COUNT(*) FROM metric_filters m WHERE m.group_id = $1 AND m.has_regex = 1) \
+             FROM subscription_filters WHERE group_id = $1 AND name <> $2",
+        )
+        .bind(group.0 as i64)
+        .bind(name)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if others >= limits.filters as i64 || (has_regex && with_regex >= limits.with_regex as i64) {
             return Ok(SubscriptionFilterPut::TooMany);
         }
         let put = sqlx::query(
-            "INSERT INTO subscription_filters (id, group_id, name, definition, created_ms, position, position_ms) \
-             SELECT $1, id, $3, $4, $5, $6, $5 FROM log_groups WHERE id = $2 \
-             ON CONFLICT (group_id, name) DO UPDATE SET definition = excluded.definition",
+            "INSERT INTO subscription_filters (id, group_id, name, definition, created_ms, position, position_ms, \
+             has_regex) SELECT $1, id, $3, $4, $5, $6, $5, $7 FROM log_groups WHERE id = $2 \
+             ON CONFLICT (group_id, name) DO UPDATE SET definition = excluded.definition, has_regex = excluded.has_regex",
         )
         .bind(id)
         .bind(group.0 as i64)
@@ -131,6 +133,7 @@ impl Catalog {
         .bind(definition)
         .bind(at.0)
         .bind(position as i64)
+        .bind(i64::from(has_regex))
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -225,9 +228,10 @@ mod tests {
             deletion_protected: false,
         };
         let group = catalog.create_log_group(&scope, new, "arn", &Default::default()).await.unwrap().unwrap();
+        let limits = FilterLimits { filters: 2, with_regex: 5 };
         let put = async |name: &str, pattern: &str, position: u64| {
             let at = (Timestamp(position as i64), position);
-            catalog.put_subscription_filter(group, name, &definition(pattern), at, 2).await.unwrap()
+            catalog.put_subscription_filter(group, name, (&definition(pattern), false), at, limits).await.unwrap()
         };
         assert_eq!(put("a", "x", 10).await, SubscriptionFilterPut::Put);
         assert_eq!(put("b", "x", 20).await, SubscriptionFilterPut::Put);

@@ -50,6 +50,21 @@ pub fn log_destination(scope: &Scope, name: &str) -> String {
     format!("arn:aws:logs:{}:{}:destination:{name}", scope.region, scope.account)
 }
 
+/// `arn:aws:logs:…:delivery-source:NAME`.
+pub fn delivery_source(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:logs:{}:{}:delivery-source:{name}", scope.region, scope.account)
+}
+
+/// `arn:aws:logs:…:delivery-destination:NAME`.
+pub fn delivery_destination(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:logs:{}:{}:delivery-destination:{name}", scope.region, scope.account)
+}
+
+/// `arn:aws:logs:…:delivery:ID`.
+pub fn delivery(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:logs:{}:{}:delivery:{id}", scope.region, scope.account)
+}
+
 /// `arn:aws:cloudwatch:…:alarm:NAME`.
 pub fn alarm(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", scope.region, scope.account)
@@ -78,6 +93,11 @@ pub fn metric_query(scope: &Scope, id: &str) -> String {
 /// `arn:aws:cloudwatch:…:metric-stream/NAME`.
 pub fn metric_stream(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudwatch:{}:{}:metric-stream/{name}", scope.region, scope.account)
+}
+
+/// `arn:aws:cloudwatch:…:dataset/ID`.
+pub fn dataset(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:cloudwatch:{}:{}:dataset/{id}", scope.region, scope.account)
 }
 
 /// `arn:aws:cloudtrail:…:trail/NAME`.

@@ -38,8 +38,9 @@ pub const FILTER_PATTERN_CHARS_MAX: usize = 1024;
 
 /// PutMetricFilter: most metric filters of a log group, and most of them with a regular expression (PutMetricFilter reference).
 pub const METRIC_FILTERS_MAX: usize = 100;
-/// See [`METRIC_FILTERS_MAX`].
-pub const METRIC_FILTERS_WITH_REGEX_MAX: usize = 5;
+/// Metric and subscription filters of a log group, together, whose patterns have a regular expression (PutMetricFilter and
+/// PutSubscriptionFilter references).
+pub const FILTERS_WITH_REGEX_MAX: usize = 5;
 /// PutMetricFilter: most dimensions, those from system fields included (MetricTransformation reference).
 pub const METRIC_FILTER_DIMENSIONS_MAX: usize = 3;
 /// A metric filter that makes more pairs of dimension and value in an hour is switched off (PutMetricFilter reference).
@@ -176,6 +177,16 @@ pub const INSIGHT_REPORT_MS_MAX: i64 = 30_000;
 pub const INSIGHT_REPORTS_MAX: usize = 2;
 /// GetInsightRuleReport (our own): most log groups of a rule.
 pub const INSIGHT_REPORT_GROUPS_MAX: usize = 10_000;
+/// CreateResourceMetricsConfiguration: most configurations of an account and region (no AWS source).
+pub const RESOURCE_METRICS_MAX: usize = 10_000;
+/// PutDeliverySource: most sources of an account and region (no AWS source).
+pub const DELIVERY_SOURCES_MAX: usize = 1_000;
+/// PutDeliverySource: most settings of a source (no AWS source).
+pub const DELIVERY_SETTINGS_MAX: usize = 50;
+/// PutDeliveryDestination: most destinations of an account and region (no AWS source).
+pub const DELIVERY_DESTINATIONS_MAX: usize = 1_000;
+/// CreateDelivery: most deliveries of an account and region (no AWS source).
+pub const DELIVERIES_OF_LOGS_MAX: usize = 1_000;
 /// PutMetricDataQueryDefinition: most definitions of an account and region (its reference).
 pub const METRIC_QUERY_DEFINITIONS_MAX: usize = 1_000;
 /// Alarm history is kept this long, milliseconds (30 days).
@@ -273,3 +284,5 @@ pub const OBJECT_METADATA_BYTES_MAX: usize = 2048;
 pub const OBJECT_READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// DescribeExportTasks: tasks are kept so long after their end, milliseconds (no AWS source: 30 days).
 pub const EXPORT_TASKS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// Syslog configurations of an account in a region; AWS names no limit.
+pub const SYSLOG_CONFIGURATIONS_MAX: usize = 100;

@@ -46,6 +46,15 @@ pub struct Followed {
     pub next: u64,
 }
 
+/// Where log events came since someone last looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// The groups they came to; `None` when that is not known any more, so that it may be any.
+    pub groups: Option<HashSet<GroupId>>,
+    /// Look from here on the next time.
+    pub next: u64,
+}
+
 /// What a follower wants.
 pub(crate) struct Following<'a> {
     pub groups: &'a HashSet<GroupId>,
@@ -81,6 +90,27 @@ impl Store {
             }
             arrived.await;
         }
+    }
+
+    /// The groups of the events with `from <= sequence < log_sequence()`. Which they are is known while they are in memory: who
+    /// asks every second finds out.
+    pub async fn log_groups_since(&self, from: u64) -> Arrived {
+        // First the sequence, then the snapshot: what is below the sequence is in the snapshot.
+        let end = self.log_sequence();
+        let snapshot = self.state().snapshot();
+        let first_in_memory = snapshot.memtables.first().map_or(end, |memtable| memtable.first_log_sequence());
+        if from < first_in_memory.min(end) {
+            return Arrived { groups: None, next: end };
+        }
+        let (mut groups, mut next) = (HashSet::new(), from);
+        for (at, memtable) in snapshot.memtables.iter().enumerate() {
+            let end = snapshot.memtables.get(at + 1).map_or(end, |newer| newer.first_log_sequence().min(end));
+            while next < end {
+                next = memtable.groups_since(next, end, &mut groups);
+                tokio::task::yield_now().await;
+            }
+        }
+        Arrived { groups: Some(groups), next: next.max(end) }
     }
 
     /// Events of these groups with `from <= sequence < log_sequence()`, in order of their sequences: about `bytes_max` of text

@@ -69,7 +69,7 @@ pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_tree::{EventTree, EventTreeCheck};
 pub use events_page::EventRow;
-pub use follow::{Followed, FollowedLog};
+pub use follow::{Arrived, Followed, FollowedLog};
 pub use follow_events::FollowedEvents;
 pub use health::Health;
 pub use log_fields::LogField;

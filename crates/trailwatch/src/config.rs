@@ -1,8 +1,9 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
 mod interval;
+mod keys;
 mod notify;
-mod s3;
+mod subscriptions;
 mod syslog;
 mod tokens;
 
@@ -10,14 +11,15 @@ use crate::buckets::is_bucket_name;
 use crate::tokens::BearerToken;
 use anyhow::{Context, bail};
 use interval::Interval;
+use keys::KeysSection;
+pub use keys::{S3, Signing};
 use model::arn::Arn;
 use notify::NotifySection;
-pub use s3::S3;
-use s3::S3Section;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use subscriptions::SubscriptionsSection;
 pub use syslog::Syslog;
 use syslog::SyslogSection;
 use tokens::TokenSection;
@@ -52,6 +54,10 @@ pub struct Config {
     pub syslog: Syslog,
     /// Where subscriptions go: URL by the ARN of a Firehose or Kinesis stream or of a Lambda function.
     pub destinations: BTreeMap<String, String>,
+    /// How requests to them are signed; without it they are not.
+    pub signing: Option<Signing>,
+    /// How long log events gather for an object of a bucket that a subscription sends to, milliseconds.
+    pub object_ms: i64,
     /// Where OTLP over gRPC is listened for.
     pub otlp_grpc: Option<SocketAddr>,
     /// Buckets that are folders of this machine, by name.
@@ -121,6 +127,11 @@ pub struct Settings {
     /// See [`Config::destinations`].
     #[serde(default)]
     pub destinations: BTreeMap<String, String>,
+    /// See [`Config::signing`].
+    pub signing: Option<KeysSection>,
+    /// How subscriptions are delivered.
+    #[serde(default)]
+    pub subscriptions: SubscriptionsSection,
     /// OTLP beyond HTTP.
     #[serde(default)]
     pub otlp: OtlpSection,
@@ -128,7 +139,7 @@ pub struct Settings {
     #[serde(default)]
     pub buckets: BTreeMap<String, PathBuf>,
     /// See [`Config::s3`].
-    pub s3: Option<S3Section>,
+    pub s3: Option<KeysSection>,
 }
 
 impl Settings {
@@ -149,7 +160,7 @@ impl Config {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
             listen: address("--listen", &listen)?,
             account_id: flags.account_id.or(file.account_id).unwrap_or_else(|| "123456789012".into()),
-            s3: file.s3.map(|section| section.resolve(&region)).transpose()?,
+            s3: file.s3.map(|section| section.resolve_s3(&region)).transpose()?,
             region,
             open: flags.open.or(file.open).unwrap_or(false),
             endpoints: file.endpoints,
@@ -160,6 +171,8 @@ impl Config {
             otlp_grpc: file.otlp.grpc.map(|text| address("[otlp] grpc", &text)).transpose()?,
             bearer_tokens: tokens.map(|(name, section)| section.resolve(name)).collect::<Result<_, _>>()?,
             destinations: file.destinations,
+            signing: file.signing.map(|section| section.resolve("[signing]")).transpose()?,
+            object_ms: file.subscriptions.resolve()?,
             buckets: file.buckets,
         };
         config.check()?;

@@ -1,12 +1,10 @@
 //! `HttpFirehose`: batches for a Firehose delivery stream are posted to the URL that the operator gave its ARN.
-//!
-//! The URL is the operator's own word, so it may be of any address. Redirects are not followed and proxies not used.
 
+use crate::outgoing::client;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use ureq::config::Config;
 use watch::cloudwatch::Firehose;
 
 /// Longest attempt.
@@ -22,34 +20,30 @@ pub struct HttpFirehose {
 impl HttpFirehose {
     /// With the URL of each ARN.
     pub fn new(destinations: BTreeMap<String, String>) -> Self {
-        let config = Config::builder()
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .timeout_global(Some(POST_TIME_MAX))
-            .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { destinations, agent: ureq::Agent::new_with_config(config) }
+        Self { destinations, agent: client(POST_TIME_MAX) }
     }
 }
 
 impl Firehose for HttpFirehose {
-    fn put(&self, firehose_arn: &str, batch: Vec<u8>) -> BoxFuture<'static, Result<(), String>> {
+    fn put(
+        &self,
+        firehose_arn: &str,
+        content_type: &'static str,
+        batch: Vec<u8>,
+    ) -> BoxFuture<'static, Result<(), String>> {
         let arn = firehose_arn.to_owned();
         let Some(url) = self.destinations.get(firehose_arn).cloned() else {
             return std::future::ready(Err(format!("[firehose] of the configuration has no URL for {arn}"))).boxed();
         };
         let agent = self.agent.clone();
-        let posting = tokio::task::spawn_blocking(move || post(&agent, &url, &arn, &batch));
+        let posting = tokio::task::spawn_blocking(move || post(&agent, &url, &arn, content_type, &batch));
         posting.map(|posted| posted.unwrap_or_else(|error| Err(error.to_string()))).boxed()
     }
 }
 
 /// One attempt, blocking; Ok after an answer of 2xx.
-fn post(agent: &ureq::Agent, url: &str, arn: &str, batch: &[u8]) -> Result<(), String> {
-    let request =
-        agent.post(url).header("content-type", "application/x-ndjson").header("x-amz-firehose-source-arn", arn);
+fn post(agent: &ureq::Agent, url: &str, arn: &str, content_type: &str, batch: &[u8]) -> Result<(), String> {
+    let request = agent.post(url).header("content-type", content_type).header("x-amz-firehose-source-arn", arn);
     let answer = request.send(batch).map_err(|error| error.to_string())?;
     match answer.status().as_u16() {
         200..=299 => Ok(()),
@@ -86,7 +80,7 @@ mod tests {
 
     async fn put(url: &str) -> Result<(), String> {
         let firehose = HttpFirehose::new(BTreeMap::from([(ARN.to_owned(), url.to_owned())]));
-        firehose.put(ARN, b"{}\n".to_vec()).await
+        firehose.put(ARN, "application/x-ndjson", b"{}\n".to_vec()).await
     }
 
     #[tokio::test]
@@ -104,7 +98,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_arn_without_a_url_and_a_url_without_a_listener_are_told() {
-        let unknown = HttpFirehose::new(BTreeMap::new()).put(ARN, Vec::new()).await.unwrap_err();
+        let unknown =
+            HttpFirehose::new(BTreeMap::new()).put(ARN, "application/x-ndjson", Vec::new()).await.unwrap_err();
         assert!(unknown.contains(ARN), "{unknown}");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         put(&format!("http://127.0.0.1:{port}/")).await.unwrap_err();

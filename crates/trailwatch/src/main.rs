@@ -20,6 +20,7 @@ mod ingest;
 mod keys;
 mod log_delivery;
 mod operations;
+mod outgoing;
 mod promql;
 mod real;
 mod receivers;

@@ -89,8 +89,9 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
     let key = AccessKey::root(dir)?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
-    let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone());
-    let subscriptions = Subscriptions::new(Arc::new(receivers));
+    let signing = config.signing.clone().map(|keys| (keys, Arc::clone(&clock)));
+    let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone(), signing);
+    let subscriptions = Subscriptions::new(Arc::new(receivers), config.object_ms);
     let settings = trail::Settings {
         lenient_lookup: config.trail.lenient_lookup,
         organization_id: config.trail.organization_id.clone(),

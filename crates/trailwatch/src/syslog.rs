@@ -1,4 +1,7 @@
-//! Syslog over UDP and TCP: listens, and stores messages in one log group, each host a stream.
+//! Syslog over UDP and TCP: listens, and stores messages in log groups, each host a stream.
+//!
+//! Messages go to the log groups that syslog configurations name for the endpoint they came to (`batches.rs`), else those of the
+//! addresses of `[syslog]` itself go to its `log_group`.
 //!
 //! Syslog has no way to say who sends: whoever reaches the port writes, so the ports are closed unless `[syslog]` names them.
 //! Messages wait in at most 16 MiB. When these are full, datagrams are dropped and counted (`SyslogDropped` in the namespace
@@ -72,27 +75,31 @@ impl Counts {
     }
 }
 
-/// The open ports.
+/// The open ports, each with the id of the endpoint that it stands for; empty for those without one.
 #[derive(Debug, Default)]
 pub struct Ports {
-    udp: Option<UdpSocket>,
-    tcp: Option<TcpListener>,
+    udp: Vec<(Arc<str>, UdpSocket)>,
+    tcp: Vec<(Arc<str>, TcpListener)>,
 }
 
 impl Ports {
     /// Opens what `[syslog]` asks for.
     pub async fn open(config: &Syslog) -> anyhow::Result<Self> {
         let mut ports = Self::default();
-        if let Some(address) = config.udp {
-            let socket = UdpSocket::bind(address).await.with_context(|| format!("listen on [syslog] udp {address}"))?;
-            tracing::info!(address = %socket.local_addr()?, "listening for syslog over UDP");
-            ports.udp = Some(socket);
-        }
-        if let Some(address) = config.tcp {
-            let listener = TcpListener::bind(address).await;
-            let listener = listener.with_context(|| format!("listen on [syslog] tcp {address}"))?;
-            tracing::info!(address = %listener.local_addr()?, "listening for syslog over TCP");
-            ports.tcp = Some(listener);
+        for (id, addresses) in &config.endpoints {
+            let id: Arc<str> = id.as_str().into();
+            if let Some(address) = addresses.udp {
+                let socket = UdpSocket::bind(address).await;
+                let socket = socket.with_context(|| format!("listen for syslog on udp {address}"))?;
+                tracing::info!(address = %socket.local_addr()?, endpoint = &*id, "listening for syslog over UDP");
+                ports.udp.push((Arc::clone(&id), socket));
+            }
+            if let Some(address) = addresses.tcp {
+                let listener = TcpListener::bind(address).await;
+                let listener = listener.with_context(|| format!("listen for syslog on tcp {address}"))?;
+                tracing::info!(address = %listener.local_addr()?, endpoint = &*id, "listening for syslog over TCP");
+                ports.tcp.push((id, listener));
+            }
         }
         Ok(ports)
     }
@@ -103,11 +110,11 @@ pub async fn run(server: Arc<Server>, ports: Ports, stop: impl Future<Output = (
     let (queue, waiting) = Queue::new();
     let storing = tokio::spawn(store(Arc::clone(&server), waiting));
     let mut listening = JoinSet::new();
-    if let Some(socket) = ports.udp {
-        listening.spawn(datagrams(Arc::clone(&server), socket, queue.clone()));
+    for (endpoint, socket) in ports.udp {
+        listening.spawn(datagrams(Arc::clone(&server), socket, endpoint, queue.clone()));
     }
-    if let Some(listener) = ports.tcp {
-        listening.spawn(connections(Arc::clone(&server), listener, queue.clone()));
+    for (endpoint, listener) in ports.tcp {
+        listening.spawn(connections(Arc::clone(&server), listener, endpoint, queue.clone()));
     }
     drop(queue);
     tokio::select! {
@@ -122,14 +129,14 @@ pub async fn run(server: Arc<Server>, ports: Ports, stop: impl Future<Output = (
     }
 }
 
-async fn datagrams(server: Arc<Server>, socket: UdpSocket, queue: Queue) {
+async fn datagrams(server: Arc<Server>, socket: UdpSocket, endpoint: Arc<str>, queue: Queue) {
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, peer)) => {
                 let datagram = buffer.get(..length).unwrap_or_default();
                 if let Some(message) = watch::syslog::read(datagram, server.clock.now())
-                    && !queue.offer(message, peer)
+                    && !queue.offer(message, (peer, Arc::clone(&endpoint)))
                 {
                     server.syslog.add_dropped(1);
                 }
@@ -140,7 +147,7 @@ async fn datagrams(server: Arc<Server>, socket: UdpSocket, queue: Queue) {
     }
 }
 
-async fn connections(server: Arc<Server>, listener: TcpListener, queue: Queue) {
+async fn connections(server: Arc<Server>, listener: TcpListener, endpoint: Arc<str>, queue: Queue) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut open = JoinSet::new();
     loop {
@@ -149,9 +156,9 @@ async fn connections(server: Arc<Server>, listener: TcpListener, queue: Queue) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let (server, queue) = (Arc::clone(&server), queue.clone());
+                let (server, queue, endpoint) = (Arc::clone(&server), queue.clone(), Arc::clone(&endpoint));
                 open.spawn(async move {
-                    if let Err(error) = connection(&server, stream, peer, &queue).await {
+                    if let Err(error) = connection(&server, stream, (peer, endpoint), &queue).await {
                         tracing::debug!(%peer, %error, "syslog connection ended");
                     }
                     drop(place);
@@ -162,7 +169,12 @@ async fn connections(server: Arc<Server>, listener: TcpListener, queue: Queue) {
     }
 }
 
-async fn connection(server: &Server, mut stream: TcpStream, peer: SocketAddr, queue: &Queue) -> anyhow::Result<()> {
+async fn connection(
+    server: &Server,
+    mut stream: TcpStream,
+    (peer, endpoint): (SocketAddr, Arc<str>),
+    queue: &Queue,
+) -> anyhow::Result<()> {
     let mut frames = Frames::default();
     let mut buffer = vec![0; READ_BYTES];
     let mut messages = Vec::new();
@@ -178,7 +190,7 @@ async fn connection(server: &Server, mut stream: TcpStream, peer: SocketAddr, qu
             frames.push(buffer.get(..length).unwrap_or_default(), &mut each)
         };
         for message in messages.drain(..) {
-            queue.push(message, peer).await;
+            queue.push(message, (peer, Arc::clone(&endpoint))).await;
         }
         taken?;
         if ended {

@@ -1,9 +1,21 @@
-//! Objects that this plane writes to buckets: exports of log groups, answers of scheduled queries.
+//! Objects that this plane writes to buckets: exports of log groups, answers of scheduled queries, metric streams.
 
 use crate::Watch;
 use model::Scope;
 use model::buckets::BucketError;
 use std::sync::Arc;
+
+/// Puts an object into a bucket that is `scope`'s to use; its first use makes it, where the server keeps buckets.
+pub(crate) async fn put_for(
+    watch: &Watch,
+    scope: &Scope,
+    bucket: &str,
+    key: &str,
+    body: Vec<u8>,
+) -> Result<(), BucketError> {
+    ensure(watch, scope, bucket).await?;
+    put(watch, bucket, key, body).await
+}
 
 /// Puts an object from async work.
 pub(crate) async fn put(watch: &Watch, bucket: &str, key: &str, body: Vec<u8>) -> Result<(), BucketError> {
@@ -18,8 +30,7 @@ pub(crate) async fn put(watch: &Watch, bucket: &str, key: &str, body: Vec<u8>) -
     })
 }
 
-/// Makes sure that a bucket is there which the caller may use; its first use makes it, where the server keeps buckets.
-pub(crate) async fn ensure(watch: &Watch, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
+async fn ensure(watch: &Watch, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
     let (buckets, scope, name) = (Arc::clone(&watch.buckets), scope.clone(), bucket.to_owned());
     let ensuring = tokio::task::spawn_blocking(move || buckets.ensure(&scope, &name)).await;
     let ensured = ensuring.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string())));

@@ -2,7 +2,7 @@
 //! subscriptions and dead letters.
 
 use crate::Watch;
-use crate::logs::{KeptLogs, forget_deleted_logs, kept_logs};
+use crate::logs::{KeptLogs, apply_retention_policies, forget_deleted_logs, kept_logs};
 use model::limits::{
     ALARM_HISTORY_MS, DEAD_LETTERS_MAX, DEAD_LETTERS_MS, EXPORT_TASKS_MS, METRIC_RETENTION_MS, QUERY_ANSWERS_BYTES_MAX,
     QUERY_ANSWERS_MS, SCHEDULED_RUNS_MS,
@@ -46,6 +46,7 @@ async fn maintain_notifications(watch: &Watch) -> catalog::Result<()> {
 
 /// Frees the bytes of expired and deleted records. Audit events have no retention: nobody may delete them.
 async fn maintain_records(watch: &Watch) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    apply_retention_policies(watch).await?;
     let KeptLogs { retention_ms, deleted_groups, deleted_streams } = kept_logs(watch).await?;
     let retention = Retention {
         logs: retention_ms,

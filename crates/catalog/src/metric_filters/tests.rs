@@ -4,7 +4,7 @@ use super::*;
 use crate::{LogTarget, LogTargetFound, NewLogGroup};
 
 const NOW: Timestamp = Timestamp(1_772_323_200_000);
-const LIMITS: MetricFilterLimits = MetricFilterLimits { filters: 3, with_regex: 1 };
+const LIMITS: FilterLimits = FilterLimits { filters: 3, with_regex: 1 };
 
 fn scope() -> Scope {
     Scope { account: "123456789012".into(), region: "us-east-1".into() }

@@ -6,6 +6,7 @@
 use super::{Memtable, read};
 use crate::follow::{FollowedLog, Following};
 use model::{GroupId, Timestamp};
+use std::collections::HashSet;
 
 /// Most events looked at under one lock: a hundred microseconds.
 const LOOKED_AT_MAX: usize = 64 * 1024;
@@ -49,6 +50,22 @@ impl Arrivals {
 }
 
 impl Memtable {
+    /// Adds the groups that the next events from `from` on came to, until enough were looked at; answers the sequence to go on
+    /// from, which is `end` when there are no more.
+    pub(crate) fn groups_since(&self, from: u64, end: u64, groups: &mut HashSet<GroupId>) -> u64 {
+        let arrivals = read(&self.arrivals);
+        for (looked_at, (sequence, group, _)) in arrivals.since(from).enumerate() {
+            if sequence >= end {
+                break;
+            }
+            if looked_at == LOOKED_AT_MAX {
+                return sequence;
+            }
+            groups.insert(group);
+        }
+        end
+    }
+
     /// Copies the next events that are wanted from `from` on, until the page is full or enough were looked at; answers the
     /// sequence to go on from, which is `following.end` when there are no more.
     pub(crate) fn follow(&self, following: &Following<'_>, from: u64, page: &mut Vec<FollowedLog>) -> u64 {

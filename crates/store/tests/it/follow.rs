@@ -159,3 +159,31 @@ async fn a_waiting_follower_is_woken_by_the_append_and_by_nothing_else() {
     let page = store.follow_logs(&[GroupId(1)], from + 1, 100).await.unwrap();
     assert_eq!((page.logs.len(), page.next), (1, from + 2));
 }
+
+#[tokio::test]
+async fn the_groups_that_events_came_to_are_known_while_they_are_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let from = store.log_sequence();
+    let arrived = async |from: u64| {
+        let arrived = store.log_groups_since(from).await;
+        assert_eq!(arrived.next, store.log_sequence());
+        arrived.groups.map(|groups| {
+            let mut groups: Vec<u64> = groups.into_iter().map(|group| group.0).collect();
+            groups.sort_unstable();
+            groups
+        })
+    };
+    assert_eq!(arrived(from).await, Some(vec![]));
+    store.append(logs(vec![log(1, 1, 5, "a"), log(2, 2, 5, "b"), log(1, 1, 6, "c")])).await.unwrap();
+    let middle = store.log_sequence();
+    store.append(logs(vec![log(3, 3, 1, "d")])).await.unwrap();
+    assert_eq!(arrived(from).await, Some(vec![1, 2, 3]));
+    assert_eq!(arrived(from + 2).await, Some(vec![1, 3]));
+    assert_eq!(arrived(middle).await, Some(vec![3]));
+    store.flush().await.unwrap();
+    assert_eq!(arrived(middle).await, None, "they may be any");
+    assert_eq!(arrived(store.log_sequence()).await, Some(vec![]));
+    store.append(logs(vec![log(4, 4, 1, "e")])).await.unwrap();
+    assert_eq!(arrived(middle + 1).await, Some(vec![4]));
+}

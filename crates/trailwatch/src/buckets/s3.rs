@@ -1,6 +1,6 @@
 //! Buckets behind an S3 endpoint: PutObject, GetObject, HeadObject and ListObjectsV2, signed, with the bucket in the path.
 //!
-//! The URL is the operator's own word, so it may be of any address. Redirects are not followed and proxies not used.
+//! Requests are made and signed in `outgoing.rs`.
 
 mod list;
 #[cfg(test)]
@@ -8,7 +8,7 @@ mod tests;
 
 use super::percent::encoded;
 use crate::config;
-use bytes::Bytes;
+use crate::outgoing::{Signer, client};
 use jiff::fmt::rfc2822::DateTimeParser;
 use model::buckets::{BucketError, Head, Listed, Metadata, NewObject, Object};
 use model::limits::OBJECT_READ_BYTES_MAX;
@@ -18,8 +18,6 @@ use std::fmt::Write;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
-use wire::HttpRequest;
-use wire::sigv4;
 
 /// Longest attempt: a part of an export has some megabytes.
 const TIME_MAX: Duration = Duration::from_secs(25);
@@ -65,16 +63,7 @@ struct Answer {
 impl S3 {
     /// The endpoint at a URL.
     pub fn new(endpoint: &str, keys: config::S3, clock: Arc<dyn Clock>) -> Self {
-        let config = ureq::config::Config::builder()
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .timeout_global(Some(TIME_MAX))
-            .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let agent = ureq::Agent::new_with_config(config);
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, clock, agent }
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, clock, agent: client(TIME_MAX) }
     }
 
     /// Makes or replaces an object; bucket, key and metadata have been checked.
@@ -162,21 +151,15 @@ impl S3 {
         if !ask.query.is_empty() {
             url = format!("{url}?{}", ask.query);
         }
-        let uri: http::Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
-        let host = uri.authority().ok_or_else(|| format!("{url} names no host"))?.as_str().to_owned();
         let mut hash = String::new();
         for byte in Sha256::digest(&ask.body) {
             let _ = write!(hash, "{byte:02x}");
         }
-        let mut request = HttpRequest {
-            method: ask.method.into(),
-            path: uri.path().to_owned(),
-            query: ask.query,
-            headers: ask.headers,
-            body: Bytes::from(ask.body),
-        };
-        request.headers.extend([("host".to_owned(), host), ("x-amz-content-sha256".to_owned(), hash)]);
-        sigv4::sign(&mut request, &self.keys.credentials, &self.keys.region, "s3", self.clock.now());
+        let config::S3 { credentials, region } = &self.keys;
+        let signer = Signer { credentials, region, service: "s3", now: self.clock.now() };
+        let mut headers = ask.headers;
+        headers.push(("x-amz-content-sha256".into(), hash));
+        let request = signer.signed(ask.method, &url, headers, ask.body)?;
         let mut sent = http::Request::builder().method(ask.method).uri(&url);
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
             sent = sent.header(name, value);

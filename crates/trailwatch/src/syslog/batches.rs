@@ -1,7 +1,8 @@
-//! `store`: a batch of messages, each host's in its own stream.
+//! `store`: a batch of messages, each host's in its own stream of each log group that is configured for it.
 
 use super::queue::Waiting;
 use crate::server::Server;
+use catalog::SyslogConfiguration;
 use futures::StreamExt;
 use futures::stream;
 use model::{Scope, Timestamp};
@@ -34,31 +35,54 @@ impl Streams {
     }
 }
 
+/// The log groups of an endpoint's messages: those configured for it, else `own` for the endpoint without an id. None drops them.
+fn groups_of<'a>(configured: &'a [SyslogConfiguration], endpoint: &str, own: &'a str) -> Vec<&'a str> {
+    let of_endpoint = configured.iter().filter(|configured| configured.vpc_endpoint == endpoint);
+    let groups: Vec<&str> = of_endpoint.map(|configured| configured.group_name.as_str()).collect();
+    if groups.is_empty() && endpoint.is_empty() { vec![own] } else { groups }
+}
+
 /// Stores a batch, waiting for the store as long as it takes; what it refuses is counted and told in the log.
 pub async fn store(server: &Server, streams: &mut Streams, batch: Vec<Waiting>) {
-    let mut lines: BTreeMap<String, Vec<(Timestamp, String)>> = BTreeMap::new();
-    let mut rooms = Vec::with_capacity(batch.len());
-    for waiting in batch {
-        let Waiting { message, peer, room } = waiting;
-        let host = message.host.unwrap_or_else(|| peer.ip().to_string());
-        lines.entry(streams.name(&host)).or_default().push((message.time, message.text));
-        rooms.push(room);
-    }
     let config = &server.config;
     let scope = Scope { account: config.account_id.clone(), region: config.region.clone() };
-    let append = |(stream, lines): (String, Vec<_>)| {
+    let configured = match server.watch.catalog.syslog_configurations(&scope).await {
+        Ok(configured) => configured,
+        Err(error) => {
+            server.syslog.add_dropped(batch.len());
+            tracing::error!(%error, count = batch.len(), "read syslog configurations");
+            return;
+        }
+    };
+    let mut lines: BTreeMap<(String, String), Vec<(Timestamp, String)>> = BTreeMap::new();
+    let mut rooms = Vec::with_capacity(batch.len());
+    for waiting in batch {
+        let Waiting { message, peer, endpoint, room } = waiting;
+        let groups = groups_of(&configured, &endpoint, &config.syslog.log_group);
+        if groups.is_empty() {
+            server.syslog.add_dropped(1);
+            continue;
+        }
+        let host = message.host.unwrap_or_else(|| peer.ip().to_string());
+        let stream = streams.name(&host);
+        for group in groups {
+            let of_stream = lines.entry((group.to_owned(), stream.clone())).or_default();
+            of_stream.push((message.time, message.text.clone()));
+        }
+        rooms.push(room);
+    }
+    let append = |((group, stream), lines): ((String, String), Vec<_>)| {
         let scope = &scope;
         async move {
             let count = lines.len();
-            let target = (config.syslog.log_group.as_str(), stream.as_str());
-            match append_lines(&server.watch, scope, target, Missing::Create, lines).await {
+            match append_lines(&server.watch, scope, (&group, &stream), Missing::Create, lines).await {
                 Ok(left_out) => {
                     server.syslog.add_stored(count - left_out.total());
                     server.syslog.add_dropped(left_out.total());
                 }
                 Err(error) => {
                     server.syslog.add_dropped(count);
-                    tracing::error!(%error, stream, count, "store syslog messages");
+                    tracing::error!(%error, group, stream, count, "store syslog messages");
                 }
             }
         }
@@ -69,6 +93,20 @@ pub async fn store(server: &Server, streams: &mut Streams, batch: Vec<Waiting>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_go_where_they_are_configured_to_go() {
+        let configured = |group: &str, endpoint: &str| SyslogConfiguration {
+            group_name: group.into(),
+            vpc_endpoint: endpoint.into(),
+            created_ms: 0,
+        };
+        let all = [configured("a", "vpce-1"), configured("b", "vpce-1"), configured("c", "vpce-2")];
+        assert_eq!(groups_of(&all, "vpce-1", "own"), ["a", "b"]);
+        assert_eq!(groups_of(&all, "vpce-3", "own"), [""; 0]);
+        assert_eq!(groups_of(&all, "", "own"), ["own"]);
+        assert_eq!(groups_of(&[configured("d", "")], "", "own"), ["d"]);
+    }
 
     #[test]
     fn hosts_are_streams_up_to_a_limit() {

@@ -31,6 +31,8 @@ pub struct Waiting {
     pub message: SyslogMessage,
     /// Who sent it.
     pub peer: SocketAddr,
+    /// The id of the endpoint that it came to, or nothing.
+    pub endpoint: Arc<str>,
     /// One permit for each byte.
     pub room: OwnedSemaphorePermit,
 }
@@ -44,16 +46,16 @@ impl Queue {
     }
 
     /// Takes a message when there is room; false when it is dropped.
-    pub fn offer(&self, message: SyslogMessage, peer: SocketAddr) -> bool {
+    pub fn offer(&self, message: SyslogMessage, (peer, endpoint): (SocketAddr, Arc<str>)) -> bool {
         let room = Arc::clone(&self.room).try_acquire_many_owned(size(&message));
-        room.is_ok_and(|room| self.sender.send(Waiting { message, peer, room }).is_ok())
+        room.is_ok_and(|room| self.sender.send(Waiting { message, peer, endpoint, room }).is_ok())
     }
 
     /// Takes a message once there is room.
-    pub async fn push(&self, message: SyslogMessage, peer: SocketAddr) {
+    pub async fn push(&self, message: SyslogMessage, (peer, endpoint): (SocketAddr, Arc<str>)) {
         // The semaphore is never closed, and the receiver outlives all senders.
         if let Ok(room) = Arc::clone(&self.room).acquire_many_owned(size(&message)).await {
-            let _ = self.sender.send(Waiting { message, peer, room });
+            let _ = self.sender.send(Waiting { message, peer, endpoint, room });
         }
     }
 }
@@ -89,8 +91,8 @@ mod tests {
         SyslogMessage { time: Timestamp(0), host: None, text: "x".repeat(bytes) }
     }
 
-    fn peer() -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], 9))
+    fn peer() -> (SocketAddr, Arc<str>) {
+        (SocketAddr::from(([127, 0, 0, 1], 9)), "".into())
     }
 
     #[tokio::test]

@@ -28,9 +28,12 @@ pub async fn describe_insight_rules(
     let rule = |rule: catalog::InsightRule| InsightRule {
         name: rule.name,
         state: if rule.enabled { "ENABLED" } else { "DISABLED" }.to_owned(),
-        schema: r#"{"Name": "CloudWatchLogRule", "Version": 1}"#.to_owned(),
+        schema: format!(
+            r#"{{"Name": "{}", "Version": 1}}"#,
+            if rule.managed { "ServiceLogRule" } else { "CloudWatchLogRule" }
+        ),
         definition: rule.definition,
-        managed_rule: Some(false),
+        managed_rule: Some(rule.managed),
         apply_on_transformed_logs: Some(rule.on_transformed_logs),
     };
     Ok(DescribeInsightRulesOutput { next_token, insight_rules: Some(rules.into_iter().map(rule).collect()) })

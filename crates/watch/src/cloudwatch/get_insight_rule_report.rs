@@ -4,7 +4,7 @@
 //! metrics; EndTime is exclusive. Periods without a contribution are absent.
 //!
 //! What differs: a report sees all stored events, those from before the rule was made too, up to the moment at which the rule was
-//! disabled. `Average` is the sum by event. With `OrderBy` `Maximum` contributors are ranked by their highest period, and
+//! disabled; that of a managed rule is empty. `Average` is the sum by event. With `OrderBy` `Maximum` contributors are ranked by their highest period, and
 //! `ApproximateAggregateValue` stays the total. At most 1,440 periods; a report that takes longer than 30 s is refused, never cut.
 
 use super::insight_rule_search::search;
@@ -12,7 +12,7 @@ use super::refuse;
 use crate::Watch;
 use model::limits::STATISTICS_DATAPOINTS_MAX;
 use model::{Caller, TimeRange, Timestamp};
-use query::contributors::{Contributor, OrderBy, Period, Report, Rule};
+use query::contributors::{Aggregate, Contributor, OrderBy, Period, Report, Rule};
 use query::metrics;
 use wire::ApiError;
 use wire::cloudwatch::{
@@ -24,7 +24,7 @@ use wire::cloudwatch::{
 const CONTRIBUTORS: i32 = 10;
 const CONTRIBUTORS_MAX: i32 = 100;
 /// What `Metrics` may name.
-const METRICS: [&str; 7] =
+pub const METRICS: [&str; 7] =
     ["UniqueContributors", "MaxContributorValue", "SampleCount", "Sum", "Minimum", "Maximum", "Average"];
 
 pub async fn get_insight_rule_report(
@@ -61,6 +61,9 @@ pub async fn get_insight_rule_report(
     }
     let kept = watch.catalog.insight_rule(&caller.scope, &input.rule_name).await?;
     let kept = kept.ok_or_else(|| not_found(&input.rule_name))?;
+    if kept.managed {
+        return Ok(empty(&asked));
+    }
     let rule = Rule::parse(&kept.definition).map_err(|error| {
         ApiError::new(&wire::error::common::INTERNAL_FAILURE, "read a stored rule").with_source(error)
     })?;
@@ -78,6 +81,18 @@ pub async fn get_insight_rule_report(
         contributors: Some(contributors.into_iter().map(|one| contributor(one, &at)).collect()),
         metric_datapoints: (!asked.is_empty()).then(|| periods.into_iter().map(datapoint).collect()),
     })
+}
+
+/// The report of a managed rule: no AWS service is here that it could count.
+fn empty(asked: &[String]) -> GetInsightRuleReportOutput {
+    GetInsightRuleReportOutput {
+        key_labels: Some(Vec::new()),
+        aggregation_statistic: Some(Aggregate::Sum.as_str().to_owned()),
+        aggregate_value: Some(0.0),
+        approximate_unique_count: Some(0),
+        contributors: Some(Vec::new()),
+        metric_datapoints: (!asked.is_empty()).then(Vec::new),
+    }
 }
 
 fn contributor(contributor: Contributor, at: &dyn Fn(usize) -> Timestamp) -> InsightRuleContributor {

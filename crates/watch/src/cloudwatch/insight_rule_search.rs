@@ -1,6 +1,6 @@
 //! Applies a rule to the stored events of its log groups: bounded in memory, time and number, and stopped when nobody waits.
 
-use super::get_insight_rule_report::{metric_of, not_found};
+use super::get_insight_rule_report::{METRICS, metric_of, not_found};
 use super::refuse;
 use crate::Watch;
 use catalog::{InsightRule, LogGroup};
@@ -33,6 +33,13 @@ pub async fn insight_rule_metric(
     period_ms: i64,
 ) -> Result<Vec<(Timestamp, f64)>, ApiError> {
     let kept = watch.catalog.insight_rule(scope, rule_name).await?.ok_or_else(|| not_found(rule_name))?;
+    // No AWS service is here that a managed rule could count.
+    if kept.managed {
+        return match METRICS.contains(&metric) {
+            true => Ok(Vec::new()),
+            false => Err(no_metric(metric)),
+        };
+    }
     let rule = Rule::parse(&kept.definition).map_err(|error| {
         ApiError::new(&wire::error::common::INTERNAL_FAILURE, "read a stored rule").with_source(error)
     })?;
@@ -40,7 +47,11 @@ pub async fn insight_rule_metric(
     let at = |number: usize| range.start + i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(period_ms);
     let point = |(number, period)| Some((at(number), metric_of(&period, metric)?));
     let points: Option<Vec<(Timestamp, f64)>> = report.periods.into_iter().map(point).collect();
-    points.ok_or_else(|| refuse::validation(format!("The metric {metric} is not one of a Contributor Insights rule.")))
+    points.ok_or_else(|| no_metric(metric))
+}
+
+fn no_metric(metric: &str) -> ApiError {
+    refuse::validation(format!("The metric {metric} is not one of a Contributor Insights rule."))
 }
 
 /// What the stored events of a time range contribute to a rule, by period counted from its start.

@@ -1,19 +1,29 @@
 //! Metric streams at work: each minute the periods that ended go to the delivery stream, at least once, from a durable position.
 //!
-//! One JSON object a line (user guide, "CloudWatch metric stream output in JSON format"): one metric and unit, one period of a
-//! minute. A period is delivered two minutes after its end; what is put for it later is not. The position moves past a minute when
-//! all of its batches were taken; else the minute is sent again, whole. A batch has about 1 MiB. Each stream is delivered by a task
-//! of its own, so that one whose destination is slow delays no other. A stream that is more than a day behind skips to a day.
+//! A period is of a minute, and is delivered two minutes after its end; what is put for it later is not. The position moves past a
+//! minute when all of its batches were taken; else the minute is sent again, whole. A batch has at most 1 MB, in the format of the
+//! stream (`output`), and goes to a delivery stream or a bucket (`destination`). Each stream is delivered by a task of its own, so
+//! that one whose destination is slow delays no other. A stream that is more than a day behind skips to a day.
 
-use crate::Watch;
+mod destination;
+mod json;
+mod opentelemetry;
+mod output;
+#[cfg(test)]
+mod tests;
+
+pub(super) use destination::Destination;
+pub(super) use opentelemetry::percent;
+pub(super) use output::OutputFormat;
+
+use crate::{Watch, buckets};
 use catalog::{MetricFilter, MetricStream, MetricStreamConfiguration};
 use futures::future::BoxFuture;
 use model::limits::METRIC_FUTURE_MS_MAX;
 use model::time::{DAY, MINUTE};
 use model::{Scope, SeriesKey, TimeRange, Timestamp};
+use output::{Output, statistics};
 use query::metrics::{Cut, grouped_periods};
-use query::statistics::{Samples, Statistic};
-use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
 use store::SeriesFilter;
@@ -23,8 +33,6 @@ use tokio::task::JoinSet;
 const LAG_MS: i64 = 2 * MINUTE;
 /// How far behind a stream may be, milliseconds.
 const BACKLOG_MS_MAX: i64 = DAY;
-/// A batch is sent when it has this size, bytes (Firehose records: 1,000 KiB).
-const BATCH_BYTES: usize = 1_000_000;
 /// Series read at once.
 const SERIES: usize = 1000;
 /// Most deliveries that run at once; the others come in a later minute, those furthest behind first.
@@ -35,10 +43,15 @@ pub(super) fn first_position(now: Timestamp) -> Timestamp {
     now.floor_to(MINUTE) - LAG_MS
 }
 
-/// Where batches go.
+/// Where batches for delivery streams go.
 pub trait Firehose: Send + Sync + 'static {
-    /// Puts one batch of lines; Ok says that the receiver has taken it. Must end, whatever the receiver does.
-    fn put(&self, firehose_arn: &str, batch: Vec<u8>) -> BoxFuture<'static, Result<(), String>>;
+    /// Puts one batch, which is of this media type; Ok says that the receiver has taken it. Must end, whatever the receiver does.
+    fn put(
+        &self,
+        firehose_arn: &str,
+        content_type: &'static str,
+        batch: Vec<u8>,
+    ) -> BoxFuture<'static, Result<(), String>>;
 }
 
 /// Why a delivery ended early.
@@ -46,6 +59,8 @@ pub trait Firehose: Send + Sync + 'static {
 enum Failure {
     #[error("the destination did not take a batch: {0}")]
     Refused(String),
+    #[error("the kept configuration is not one")]
+    Configuration,
     #[error("{0}")]
     Catalog(#[from] catalog::Error),
     #[error("{0}")]
@@ -143,6 +158,7 @@ async fn deliver(
 
 async fn deliver_minute(watch: &Watch, firehose: &dyn Firehose, stream: &MetricStream) -> Result<(), Failure> {
     let configuration = &stream.configuration;
+    let format = OutputFormat::parse(&configuration.output_format).ok_or(Failure::Configuration)?;
     let filter = SeriesFilter {
         account: stream.scope.account.clone(),
         region: stream.scope.region.clone(),
@@ -152,26 +168,45 @@ async fn deliver_minute(watch: &Watch, firehose: &dyn Firehose, stream: &MetricS
     let mut series = watch.store.list_series(&filter);
     series.retain(|key| is_wanted(configuration, key));
     let range = TimeRange::new(stream.position, stream.position + MINUTE);
-    let mut batch = Vec::new();
+    let mut output = Output::new(stream, format);
+    let mut sent = 0;
     for part in series.chunks(SERIES) {
         let raw = part.iter().any(|key| statistics(configuration, key).next().is_some());
         let cut = Cut { range, period_ms: MINUTE, raw };
         let found = grouped_periods(&watch.store, part, (0..part.len()).collect(), cut).await?;
         for (key, periods) in part.iter().zip(found) {
             for (start, samples) in periods {
-                batch.extend_from_slice(line(stream, key, start, &samples).to_string().as_bytes());
-                batch.push(b'\n');
-                if batch.len() >= BATCH_BYTES {
-                    let full = std::mem::take(&mut batch);
-                    firehose.put(&configuration.firehose_arn, full).await.map_err(Failure::Refused)?;
+                if let Some(full) = output.add(key, start, &samples) {
+                    send(watch, firehose, stream, format, sent, full).await?;
+                    sent += 1;
                 }
             }
         }
     }
-    if !batch.is_empty() {
-        firehose.put(&configuration.firehose_arn, batch).await.map_err(Failure::Refused)?;
+    match output.finish() {
+        Some(last) => send(watch, firehose, stream, format, sent, last).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Sends one batch; `number` counts those of the minute.
+async fn send(
+    watch: &Watch,
+    firehose: &dyn Firehose,
+    stream: &MetricStream,
+    format: OutputFormat,
+    number: usize,
+    batch: Vec<u8>,
+) -> Result<(), Failure> {
+    let arn = &stream.configuration.firehose_arn;
+    match Destination::parse(arn).ok_or(Failure::Configuration)? {
+        Destination::Firehose => firehose.put(arn, format.content_type(), batch).await.map_err(Failure::Refused),
+        Destination::Bucket { bucket, prefix } => {
+            let key = destination::object_key(stream, prefix, number);
+            let put = buckets::put_for(watch, &stream.scope, bucket, &key, batch).await;
+            put.map_err(|error| Failure::Refused(error.to_string()))
+        }
+    }
 }
 
 fn is_wanted(configuration: &MetricStreamConfiguration, key: &SeriesKey) -> bool {
@@ -181,42 +216,4 @@ fn is_wanted(configuration: &MetricStreamConfiguration, key: &SeriesKey) -> bool
     };
     let any = |filters: &Vec<MetricFilter>| filters.iter().any(names);
     configuration.include.as_ref().is_none_or(any) && !configuration.exclude.as_ref().is_some_and(any)
-}
-
-/// The further statistics of a metric.
-fn statistics<'a>(
-    configuration: &'a MetricStreamConfiguration,
-    key: &'a SeriesKey,
-) -> impl Iterator<Item = &'a String> {
-    let entries = configuration.statistics.iter().flatten();
-    let of_metric =
-        entries.filter(move |entry| entry.metrics.iter().any(|(n, m)| *n == key.namespace && *m == key.name));
-    of_metric.flat_map(|entry| &entry.statistics)
-}
-
-fn line(stream: &MetricStream, key: &SeriesKey, start: Timestamp, samples: &Samples) -> Value {
-    let totals = samples.totals();
-    let mut value = Map::new();
-    for (name, number) in [("count", totals.count), ("sum", totals.sum), ("max", totals.max), ("min", totals.min)] {
-        value.insert(name.into(), number.into());
-    }
-    for name in statistics(&stream.configuration, key) {
-        let number = Statistic::parse(name).ok().and_then(|statistic| samples.evaluate(&statistic));
-        if let Some(number) = number {
-            value.insert(name.clone(), number.into());
-        }
-    }
-    let dimensions: Map<String, Value> =
-        key.dimensions.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    json!({
-        "metric_stream_name": stream.name,
-        "account_id": stream.scope.account,
-        "region": stream.scope.region,
-        "namespace": key.namespace,
-        "metric_name": key.name,
-        "dimensions": dimensions,
-        "timestamp": start.millis(),
-        "value": value,
-        "unit": key.unit,
-    })
 }

@@ -27,12 +27,17 @@ pub async fn put_insight_rule(
     };
     Rule::parse(&input.rule_definition)
         .map_err(|error| refuse::value(format!("The parameter RuleDefinition is invalid: {error}")))?;
+    // The reference: these rules cannot be edited.
+    if watch.catalog.insight_rule(&caller.scope, &input.rule_name).await?.is_some_and(|rule| rule.managed) {
+        return Err(refuse::value(format!("The managed rule {} cannot be edited.", input.rule_name)));
+    }
     let tags = tags::checked(input.tags.unwrap_or_default())?;
     let new = NewInsightRule {
         name: &input.rule_name,
         definition: &input.rule_definition,
         enabled,
         on_transformed_logs: input.apply_on_transformed_logs,
+        managed: false,
         at: watch.clock.now(),
     };
     let arn = arn::insight_rule(&caller.scope, &input.rule_name);

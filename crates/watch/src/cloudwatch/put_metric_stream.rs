@@ -3,10 +3,10 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricStream.html>. A new stream begins with the
 //! minute that is delivered next. Tags are kept only when it is new.
 //!
-//! What differs: only `json` is delivered; the OpenTelemetry formats are refused by name. There are no linked accounts, so
+//! What differs: `FirehoseArn` may name a bucket too (`metric_stream_delivery/destination.rs`). There are no linked accounts, so
 //! `IncludeLinkedAccountsMetrics` is kept and changes nothing. AWS does not publish all of its texts.
 
-use super::metric_stream_delivery::first_position;
+use super::metric_stream_delivery::{Destination, OutputFormat, first_position, percent};
 use super::{refuse, tags};
 use crate::Watch;
 use catalog::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
@@ -44,6 +44,10 @@ pub async fn put_metric_stream(
         position: first_position(now),
         name,
     };
+    let firehose_arn = &stream.configuration.firehose_arn;
+    if !Destination::parse(firehose_arn).is_some_and(|destination| destination.has_room(&stream)) {
+        return Err(refuse::invalid(firehose_arn, "FirehoseArn"));
+    }
     let arn = arn::metric_stream(&caller.scope, &stream.name);
     watch.catalog.put_metric_stream(&stream, &arn, &tags).await?;
     Ok(PutMetricStreamOutput { arn: Some(arn) })
@@ -53,21 +57,12 @@ fn configuration(input: PutMetricStreamInput) -> Result<MetricStreamConfiguratio
     if !input.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
         return Err(refuse::invalid(&input.name, "Name"));
     }
-    let is_of = |text: &str, service: &str, prefix: &str| {
-        Arn::parse(text).is_some_and(|arn| arn.service == service && arn.resource.starts_with(prefix))
-    };
-    if !is_of(&input.firehose_arn, "firehose", "deliverystream/") {
-        return Err(refuse::invalid(&input.firehose_arn, "FirehoseArn"));
-    }
-    if !is_of(&input.role_arn, "iam", "role/") {
+    if !Arn::parse(&input.role_arn).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with("role/")) {
         return Err(refuse::invalid(&input.role_arn, "RoleArn"));
     }
-    if input.output_format != "json" {
-        return Err(refuse::value(format!(
-            "The value {} for parameter OutputFormat cannot be served: Trailwatch delivers json only.",
-            input.output_format
-        )));
-    }
+    let Some(format) = OutputFormat::parse(&input.output_format) else {
+        return Err(refuse::invalid(&input.output_format, "OutputFormat"));
+    };
     let include = input.include_filters.filter(|filters| !filters.is_empty());
     let exclude = input.exclude_filters.filter(|filters| !filters.is_empty());
     if include.is_some() && exclude.is_some() {
@@ -79,7 +74,7 @@ fn configuration(input: PutMetricStreamInput) -> Result<MetricStreamConfiguratio
         firehose_arn: input.firehose_arn,
         role_arn: input.role_arn,
         output_format: input.output_format,
-        statistics: input.statistics_configurations.map(checked_statistics).transpose()?,
+        statistics: input.statistics_configurations.map(|all| checked_statistics(all, format)).transpose()?,
         linked_accounts: input.include_linked_accounts_metrics,
     })
 }
@@ -101,6 +96,7 @@ fn checked_filters(filters: Vec<MetricStreamFilter>, parameter: &str) -> Result<
 
 fn checked_statistics(
     configurations: Vec<MetricStreamStatisticsConfiguration>,
+    format: OutputFormat,
 ) -> Result<Vec<StreamStatistics>, ApiError> {
     if configurations.len() > CONFIGURATIONS_MAX {
         return Err(refuse::value(refuse::too_many("StatisticsConfigurations", CONFIGURATIONS_MAX)));
@@ -115,8 +111,13 @@ fn checked_statistics(
             return Err(refuse::value(refuse::too_many("AdditionalStatistics", STATISTICS_MAX)));
         }
         for name in &additional_statistics {
-            // The four that are always sent are no additions; `Average` is none of those that AWS lists.
-            if Statistic::parse(name).map_or(true, |statistic| statistic.is_plain()) {
+            // The four that are always sent are no additions; `Average` is none of those that AWS lists. A quantile of a summary
+            // can tell a percentile only.
+            let is_told = match format {
+                OutputFormat::Json => Statistic::parse(name).is_ok_and(|statistic| !statistic.is_plain()),
+                OutputFormat::OpenTelemetry(_) => percent(name).is_some(),
+            };
+            if !is_told {
                 return Err(refuse::invalid(name, "AdditionalStatistics"));
             }
         }

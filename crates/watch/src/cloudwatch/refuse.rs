@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use wire::ApiError;
-use wire::cloudwatch::errors;
+use wire::cloudwatch::{ResourceNotFoundException, errors};
 
 /// InvalidParameterValue.
 pub fn value(message: impl Into<String>) -> ApiError {
@@ -47,6 +47,13 @@ pub fn too_many(collection: impl Display, max: usize) -> String {
 /// InvalidNextToken: it is not ours, or belongs to another request.
 pub fn next_token() -> ApiError {
     ApiError::new(&errors::INVALID_NEXT_TOKEN, "Invalid nextToken")
+}
+
+/// ResourceNotFoundException.
+pub fn not_found(resource_type: &str, resource_id: String, message: impl Into<String>) -> ApiError {
+    let members =
+        ResourceNotFoundException { resource_type: Some(resource_type.to_owned()), resource_id: Some(resource_id) };
+    ApiError::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, message.into()).with_members(members)
 }
 
 /// A client's value as an error may repeat it: a hostile one cannot make the answer large.

@@ -1,12 +1,12 @@
 //! The rows of the CloudWatch operations: what each is named, who may call it, and the function that does it.
 
 use super::{
-    alarm_actions, alarm_mute_rules, anomaly_detectors, dashboards, delete_alarms, describe_alarm_contributors,
-    describe_alarm_history, describe_alarms, describe_alarms_for_metric, describe_insight_rules,
-    get_insight_rule_report, get_metric_data, get_metric_statistics, get_metric_widget_image, insight_rules,
-    list_managed_insight_rules, list_metrics, metric_data_query_definitions, metric_streams, otel_enrichment,
+    alarm_actions, alarm_mute_rules, anomaly_detectors, dashboards, datasets, delete_alarms,
+    describe_alarm_contributors, describe_alarm_history, describe_alarms, describe_alarms_for_metric,
+    describe_insight_rules, get_insight_rule_report, get_metric_data, get_metric_statistics, get_metric_widget_image,
+    insight_rules, list_metrics, managed_insight_rules, metric_data_query_definitions, metric_streams, otel_enrichment,
     put_composite_alarm, put_dashboard, put_insight_rule, put_metric_alarm, put_metric_data, put_metric_stream,
-    set_alarm_state, tags,
+    resource_metrics_configurations, set_alarm_state, tags,
 };
 use crate::Watch;
 use wire::{Access, Audit, Operation, OperationShape, Service, cloudwatch, operation};
@@ -56,7 +56,8 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::Write, MANAGEMENT, cloudwatch::EnableInsightRules, insight_rules::enable_insight_rules),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DisableInsightRules, insight_rules::disable_insight_rules),
         operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteInsightRules, insight_rules::delete_insight_rules),
-        operation!(Access::List, MANAGEMENT, cloudwatch::ListManagedInsightRules, list_managed_insight_rules::list_managed_insight_rules),
+        operation!(Access::List, MANAGEMENT, cloudwatch::ListManagedInsightRules, managed_insight_rules::list_managed_insight_rules),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::PutManagedInsightRules, managed_insight_rules::put_managed_insight_rules),
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutMetricDataQueryDefinition, metric_data_query_definitions::put_metric_data_query_definition),
         operation!(Access::Read, MANAGEMENT, cloudwatch::GetMetricDataQueryDefinition, metric_data_query_definitions::get_metric_data_query_definition),
         operation!(Access::List, MANAGEMENT, cloudwatch::ListMetricDataQueryDefinitions, metric_data_query_definitions::list_metric_data_query_definitions),
@@ -71,6 +72,13 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::Write, MANAGEMENT, cloudwatch::StartOTelEnrichment, otel_enrichment::start_otel_enrichment),
         operation!(Access::Write, MANAGEMENT, cloudwatch::UpdateOTelEnrichment, otel_enrichment::update_otel_enrichment),
         operation!(Access::Write, MANAGEMENT, cloudwatch::StopOTelEnrichment, otel_enrichment::stop_otel_enrichment),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::CreateResourceMetricsConfiguration, resource_metrics_configurations::create_resource_metrics_configuration),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::GetResourceMetricsConfiguration, resource_metrics_configurations::get_resource_metrics_configuration),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::UpdateResourceMetricsConfiguration, resource_metrics_configurations::update_resource_metrics_configuration),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::DeleteResourceMetricsConfiguration, resource_metrics_configurations::delete_resource_metrics_configuration),
+        operation!(Access::Read, MANAGEMENT, cloudwatch::GetDataset, datasets::get_dataset),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::AssociateDatasetKmsKey, datasets::associate_dataset_kms_key),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::DisassociateDatasetKmsKey, datasets::disassociate_dataset_kms_key),
         operation!(Access::Tagging, MANAGEMENT, cloudwatch::TagResource, tags::tag_resource),
         operation!(Access::Tagging, MANAGEMENT, cloudwatch::UntagResource, tags::untag_resource),
         operation!(Access::List, MANAGEMENT, cloudwatch::ListTagsForResource, tags::list_tags_for_resource),

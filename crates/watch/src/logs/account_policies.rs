@@ -2,10 +2,12 @@
 //!
 //! A subscription policy is delivered as a filter of every group that it selects; its receiver is asked with a control message
 //! first. Policies of other types are checked (`documents.rs`), kept and shown; what they do is done where logs are taken in and
-//! read: data protection and transformers in `group_rules.rs`, field indexes in `field_indexes.rs`. Retention policies are
-//! refused by name, and policies of metric extraction change nothing yet.
+//! read: data protection, transformers and metric extraction in `group_rules.rs`, field indexes in `field_indexes.rs`, retention
+//! in `retention.rs`.
 
 pub(super) mod documents;
+pub(super) mod metric_extraction;
+pub(super) mod retention;
 
 use super::data_protection_policy::check_protection;
 use super::errors::{invalid, resource_not_found};
@@ -29,7 +31,8 @@ const SUBSCRIPTION: &str = "SUBSCRIPTION_FILTER_POLICY";
 fn policies_max(kind: &str) -> usize {
     match kind {
         "FIELD_INDEX_POLICY" | "TRANSFORMER_POLICY" => 40,
-        "METRIC_EXTRACTION_POLICY" => 20,
+        "METRIC_EXTRACTION_POLICY" => 5,
+        retention::KIND => 20,
         _ => 1,
     }
 }
@@ -40,10 +43,7 @@ pub(super) async fn put_account_policy(
     input: PutAccountPolicyRequest,
 ) -> Result<PutAccountPolicyResponse, ApiError> {
     let scope = &caller.scope;
-    check_kind(&input.policy_type)?;
-    if input.dry_run.is_some() {
-        return Err(invalid("dryRun is only supported for RETENTION_POLICY."));
-    }
+    check_dry_run(&input.policy_type, input.dry_run)?;
     let name = &input.policy_name;
     if name.is_empty() || name.chars().count() > 256 || name.contains([':', '*']) {
         return Err(invalid("The policy name must have 1 to 256 characters and neither ':' nor '*'."));
@@ -59,10 +59,15 @@ pub(super) async fn put_account_policy(
             let definition = documents::subscription_of(&input.policy_document).map_err(invalid)?;
             check_definition(&definition)?;
             check_pattern(&definition.pattern).await?;
-            check_receiver(watch, &definition).await?;
+            check_receiver(watch, scope, &definition).await?;
         }
         "DATA_PROTECTION_POLICY" => check_protection(watch, scope, &input.policy_document).await?,
         "TRANSFORMER_POLICY" => compiled(input.policy_document.clone()).await.map(drop)?,
+        retention::KIND if input.dry_run == Some(true) => {
+            let new = retention::asked(watch, scope, name, &input.policy_document, criteria).await?;
+            let dry_run_result = Some(retention::dry_run(watch, scope, name, Some(new)).await?);
+            return Ok(PutAccountPolicyResponse { account_policy: None, dry_run_result });
+        }
         _ => {}
     }
     let new = NewAccountPolicy {
@@ -83,10 +88,9 @@ pub(super) async fn put_account_policy(
     Ok(PutAccountPolicyResponse { account_policy: stored.map(|policy| described(scope, policy)), dry_run_result: None })
 }
 
-/// What is not there must not look as if it were.
-fn check_kind(kind: &str) -> Result<(), ApiError> {
-    if kind == "RETENTION_POLICY" {
-        return Err(invalid("Policies of type RETENTION_POLICY are not supported."));
+fn check_dry_run(kind: &str, dry_run: Option<bool>) -> Result<(), ApiError> {
+    if dry_run.is_some() && kind != retention::KIND {
+        return Err(invalid("dryRun is only supported for RETENTION_POLICY."));
     }
     Ok(())
 }
@@ -109,7 +113,6 @@ pub(super) async fn describe_account_policies(
     input: DescribeAccountPoliciesRequest,
 ) -> Result<DescribeAccountPoliciesResponse, ApiError> {
     let scope = &caller.scope;
-    check_kind(&input.policy_type)?;
     let parts = [Some(scope.region.as_str()), Some(input.policy_type.as_str()), input.policy_name.as_deref()];
     let fingerprint = Fingerprint::of("DescribeAccountPolicies", parts);
     let after = input.next_token.as_deref().map(|token| fingerprint.open(token)).transpose()?.unwrap_or_default();
@@ -135,12 +138,17 @@ pub(super) async fn delete_account_policy(
     caller: &Caller,
     input: DeleteAccountPolicyRequest,
 ) -> Result<DeleteAccountPolicyResponse, ApiError> {
-    check_kind(&input.policy_type)?;
-    if input.dry_run.is_some() {
-        return Err(invalid("dryRun is only supported for RETENTION_POLICY."));
-    }
+    check_dry_run(&input.policy_type, input.dry_run)?;
     let (kind, name, now) = (&input.policy_type, &input.policy_name, watch.clock.now());
+    if input.dry_run == Some(true) {
+        let dry_run_result = Some(retention::dry_run(watch, &caller.scope, name, None).await?);
+        return Ok(DeleteAccountPolicyResponse { dry_run_result });
+    }
     let deleted = watch.catalog.delete_account_policy(&caller.scope, kind, name, now).await?;
     watch.rules.forget_all();
+    watch.subscriptions.wake();
+    if deleted && kind == retention::KIND {
+        retention::apply(watch).await?;
+    }
     if deleted { Ok(DeleteAccountPolicyResponse::default()) } else { Err(resource_not_found()) }
 }

@@ -6,14 +6,16 @@
 use super::audit_findings::with_findings;
 use super::emf;
 use super::group_filters::ReadyFilter;
-use super::group_rules::group_rules;
+use super::group_rules::{Transforming, group_rules};
 use super::metric_filter::Seen;
 use super::tally::Tally;
 use super::transformation_metrics::with_transformations;
+use super::transformed::transform_events;
 use crate::Watch;
 use catalog::LogTarget;
 use model::{Batch, Datapoint, GroupId, LogEvent, Scope, Timestamp};
 use query::data_protection::Protection;
+use query::transformer::Origin;
 use std::sync::Arc;
 use wire::ApiError;
 
@@ -98,14 +100,27 @@ async fn measure(
     now: Timestamp,
 ) -> Result<Prepared, ApiError> {
     let filters = watch.group_filters.of(&watch.catalog, to.scope, to.target).await?;
-    let documents = if to.extracts_metrics { documents(&logs) } else { Vec::new() };
+    let mut documents = if to.extracts_metrics { documents(&logs) } else { Vec::new() };
     if filters.is_empty() && documents.is_empty() {
         return Ok(Prepared { logs, datapoints: Vec::new(), receipt: Receipt(None) });
     }
-    let (scope, group_name) = (to.scope.clone(), to.group_name.to_owned());
     let rules = group_rules(watch, to.target.group).await?;
-    let protection = rules.protection.clone();
-    let work = Work { logs, documents, filters, protection, scope, group: to.target.group, group_name, now };
+    if rules.extracts_nothing {
+        documents.clear();
+    }
+    let applies_transformed = filters.iter().any(|ready| ready.filter.on_transformed_logs());
+    let work = Work {
+        logs,
+        documents,
+        filters,
+        protection: rules.protection.clone(),
+        transforming: rules.transforming.clone().filter(|_| applies_transformed),
+        scope: to.scope.clone(),
+        group: to.target.group,
+        group_name: to.group_name.to_owned(),
+        stream_name: to.stream_name.to_owned(),
+        now,
+    };
     if work.is_short() {
         return Ok(work.derive());
     }
@@ -158,9 +173,12 @@ struct Work {
     filters: Arc<[ReadyFilter]>,
     /// Filters match what is shown, or their metrics would tell what is masked.
     protection: Option<Arc<Protection>>,
+    /// For filters that apply on transformed logs, if there are any.
+    transforming: Option<Arc<Transforming>>,
     scope: Scope,
     group: GroupId,
     group_name: String,
+    stream_name: String,
     now: Timestamp,
 }
 
@@ -170,30 +188,54 @@ impl Work {
         let documents = self.documents.iter().filter_map(|&at| self.logs.get(at));
         let of_documents: usize = documents.map(|event| event.message.len()).sum();
         self.protection.is_none()
+            && self.transforming.is_none()
             && bytes.saturating_mul(self.filters.len()) + of_documents <= INLINE_BYTES_MAX
             && !self.filters.iter().any(|ready| ready.filter.has_regex())
     }
 
     fn derive(self) -> Prepared {
-        let Work { logs, documents, filters, protection, scope, group, group_name, now } = self;
         let mut tally = Tally::default();
-        let mut errors = emf::Errors::default();
-        for event in documents.iter().filter_map(|&at| logs.get(at)) {
-            errors += emf::count(&event.message, &scope, now, &mut tally);
-        }
-        emf::report(errors, &scope, &group_name, now, &mut tally);
-        let masked = protection.filter(|_| !filters.is_empty()).map(|protection| {
-            let mask = |event: &LogEvent| LogEvent {
-                message: protection.mask(event.ingestion_time, &event.message).into_owned(),
-                ..event.clone()
+        self.count_documents(&mut tally);
+        let masked = self.masked(&self.logs);
+        let shown = masked.as_deref().unwrap_or(&self.logs);
+        let transformed = self.transforming.as_deref().map(|transforming| {
+            let origin = Origin {
+                log_group: &self.group_name,
+                log_stream: &self.stream_name,
+                account: &self.scope.account,
+                region: &self.scope.region,
+                timestamp: self.now,
             };
-            logs.iter().map(mask).collect::<Vec<_>>()
+            let transformed = transform_events(transforming, &origin, &self.logs);
+            self.masked(&transformed).unwrap_or(transformed)
         });
-        let shown = masked.as_deref().unwrap_or(&logs);
-        let seen = filters.iter().map(|ready| (ready.clone(), ready.filter.count(shown, now, &mut tally)));
+        let count = |ready: &ReadyFilter, tally: &mut Tally| {
+            let transformed = transformed.as_deref().filter(|_| ready.filter.on_transformed_logs());
+            ready.filter.count(transformed.unwrap_or(shown), self.now, tally)
+        };
+        let seen = self.filters.iter().map(|ready| (ready.clone(), count(ready, &mut tally)));
         let seen: Vec<_> = seen.filter(|(_, seen)| *seen != Seen::default()).collect();
         let dropped = tally.dropped();
+        let Work { logs, group, group_name, now, .. } = self;
         let receipt = Receipt(Some(Box::new(Noted { group, group_name, now, seen, dropped })));
         Prepared { logs, datapoints: tally.datapoints(), receipt }
+    }
+
+    fn count_documents(&self, tally: &mut Tally) {
+        let mut errors = emf::Errors::default();
+        for event in self.documents.iter().filter_map(|&at| self.logs.get(at)) {
+            errors += emf::count(&event.message, &self.scope, self.now, tally);
+        }
+        emf::report(errors, &self.scope, &self.group_name, self.now, tally);
+    }
+
+    /// The events as filters match them; `None` where nothing is masked.
+    fn masked(&self, events: &[LogEvent]) -> Option<Vec<LogEvent>> {
+        let protection = self.protection.as_ref().filter(|_| !self.filters.is_empty())?;
+        let mask = |event: &LogEvent| LogEvent {
+            message: protection.mask(event.ingestion_time, &event.message).into_owned(),
+            ..event.clone()
+        };
+        Some(events.iter().map(mask).collect())
     }
 }

@@ -94,6 +94,7 @@ fn described(watch: &Watch, scope: &Scope, group: catalog::LogGroup, is_protecte
     LogGroup {
         creation_time: Some(group.created_at.0),
         retention_in_days: group.retention_days.and_then(|days| i32::try_from(days).ok()),
+        retention_policy_name: group.retention_policy,
         metric_filter_count: i32::try_from(group.metric_filters).ok(),
         arn: Some(format!("{arn}:*")),
         log_group_arn: Some(arn),

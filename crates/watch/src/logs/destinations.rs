@@ -29,12 +29,12 @@ pub(super) async fn put_destination(
     input: PutDestinationRequest,
 ) -> Result<PutDestinationResponse, ApiError> {
     let scope = &caller.scope;
-    let target = Target::of(&input.target_arn).filter(|target| target.kind != Kind::Lambda);
+    let target = Target::of(&input.target_arn).filter(|target| matches!(target.kind, Kind::Firehose | Kind::Kinesis));
     let target =
         target.ok_or_else(|| invalid("The specified targetArn is not the ARN of a Kinesis or Firehose stream."))?;
     let tags = input.tags.unwrap_or_default();
     check_keys(tags.keys())?;
-    match reach(watch, &target.arn).await {
+    match reach(watch, scope, &target.arn).await {
         Ok(_) => {}
         Err(Unreached::Catalog(error)) => return Err(error.into()),
         Err(Unreached::NoReceiver(told) | Unreached::Refused { told, .. }) => return Err(invalid(told)),

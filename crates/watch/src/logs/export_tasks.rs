@@ -55,9 +55,8 @@ pub(super) async fn create_export_task(
     if watch.catalog.has_active_export_task(scope).await? {
         return Err(limit_exceeded());
     }
-    buckets::ensure(watch, scope, &input.destination).await.map_err(|error| bucket_refused(&error))?;
     let test = part::below(&prefix, WRITE_TEST);
-    let tested = buckets::put(watch, &input.destination, &test, WRITE_TEST_BODY.to_vec()).await;
+    let tested = buckets::put_for(watch, scope, &input.destination, &test, WRITE_TEST_BODY.to_vec()).await;
     tested.map_err(|error| bucket_refused(&error))?;
     let row = Row {
         id: id.clone(),

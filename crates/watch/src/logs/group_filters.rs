@@ -111,7 +111,7 @@ fn ready(scope: &Scope, row: &LogMetricFilter, known: &[ReadyFilter]) -> Option<
 mod tests {
     use super::*;
     use catalog::{
-        LogTargetFound, MetricFilterLimits, MetricFilterPut, MetricTransformation, NewLogGroup, NewLogMetricFilter,
+        FilterLimits, LogTargetFound, MetricFilterPut, MetricTransformation, NewLogGroup, NewLogMetricFilter,
     };
     use model::Timestamp;
     use std::collections::BTreeMap;
@@ -150,7 +150,7 @@ mod tests {
             transformation: &transformation,
             at: NOW,
         };
-        let limits = MetricFilterLimits { filters: 100, with_regex: 5 };
+        let limits = FilterLimits { filters: 100, with_regex: 5 };
         assert_eq!(catalog.put_metric_filter(&scope(), "g", new, limits).await.unwrap(), MetricFilterPut::Done);
     }
 

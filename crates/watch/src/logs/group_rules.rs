@@ -1,10 +1,11 @@
-//! How the events of a log group are shown: what of them is masked, and how they are transformed. Kept in memory, for every
-//! read and every PutLogEvents asks.
+//! How the events of a log group are shown, what of them is masked and how they are transformed, and whether they make metrics by
+//! the embedded metric format. Kept in memory, for every read and every PutLogEvents asks.
 //!
 //! What the policy of the group or that of its account names is masked, each for events of its own time. A transformer of the
 //! group takes the place of the account's that selects the group; only groups of the Standard class are transformed.
 
 use super::account_policies::documents::selects_group;
+use super::account_policies::metric_extraction::extracts;
 use crate::Watch;
 use catalog::{AccountPolicy, DataProtectionPolicy};
 use model::{GroupId, Timestamp};
@@ -28,6 +29,8 @@ pub(crate) struct GroupRules {
     pub findings_groups: Vec<String>,
     /// How its events are transformed.
     pub transforming: Option<Arc<Transforming>>,
+    /// A policy of the account lets its documents of the embedded metric format make no metrics.
+    pub extracts_nothing: bool,
 }
 
 /// The transformer of a group. An event that was ingested since the group has one is transformed, by the one it has now; on AWS
@@ -96,8 +99,9 @@ pub(crate) async fn group_rules(watch: &Watch, group: GroupId) -> Result<Arc<Gro
         cached.generation
     };
     let stored = stored(watch, group).await?;
+    let extracts_nothing = stored.extracts_nothing;
     let rules = Arc::new(if stored.policies.is_empty() && stored.transformer.is_none() {
-        GroupRules::default()
+        GroupRules { extracts_nothing, ..GroupRules::default() }
     } else {
         let cache = Arc::clone(&watch.rules);
         // Many patterns take milliseconds to compile.
@@ -133,6 +137,8 @@ struct Stored {
     policies: Vec<DataProtectionPolicy>,
     /// Since when, and the document.
     transformer: Option<(Timestamp, String)>,
+    /// See [`GroupRules::extracts_nothing`].
+    extracts_nothing: bool,
 }
 
 async fn stored(watch: &Watch, group: GroupId) -> Result<Stored, ApiError> {
@@ -142,7 +148,7 @@ async fn stored(watch: &Watch, group: GroupId) -> Result<Stored, ApiError> {
     let mut transformer = transformer.map(|own| (own.created, own.document));
     // A group that was deleted has no account.
     let Some((scope, group)) = catalog.log_group_anywhere(group).await? else {
-        return Ok(Stored { policies, transformer });
+        return Ok(Stored { policies, transformer, extracts_nothing: false });
     };
     let past = catalog.past_account_policies(&scope, "DATA_PROTECTION_POLICY", Timestamp::MIN).await?;
     policies.extend(past.into_iter().map(|past| DataProtectionPolicy {
@@ -156,16 +162,20 @@ async fn stored(watch: &Watch, group: GroupId) -> Result<Stored, ApiError> {
         until: None,
         document: policy.document,
     }));
+    let of_metrics = catalog.account_policies(&scope, "METRIC_EXTRACTION_POLICY").await?;
+    let extracts_nothing = of_metrics.iter().any(|policy| {
+        selects_group(policy.selection_criteria.as_deref(), &group.name) && extracts(&policy.document) == Ok(false)
+    });
     if transformer.is_none() && group.class == "STANDARD" {
         let of_account = catalog.account_policies(&scope, "TRANSFORMER_POLICY").await?;
         let selects = |policy: &AccountPolicy| selects_group(policy.selection_criteria.as_deref(), &group.name);
         transformer = of_account.into_iter().find(selects).map(|policy| (policy.created, policy.document));
     }
-    Ok(Stored { policies, transformer })
+    Ok(Stored { policies, transformer, extracts_nothing })
 }
 
 fn build(cache: &RulesOfGroups, stored: Stored) -> Result<GroupRules, ApiError> {
-    let mut rules = GroupRules::default();
+    let mut rules = GroupRules { extracts_nothing: stored.extracts_nothing, ..GroupRules::default() };
     if let Some((since, document)) = stored.transformer {
         rules.transforming = Some(Arc::new(build_transforming(cache, since, document)?));
     }

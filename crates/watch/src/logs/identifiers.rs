@@ -61,6 +61,9 @@ pub(super) async fn tagged_arn(watch: &Watch, caller: &Caller, arn: &str) -> Res
     let (kind, name) = parsed.resource.split_once(':').unwrap_or((parsed.resource, ""));
     let there = match kind {
         "anomaly-detector" => watch.catalog.log_anomaly_detector(scope, name).await?.is_some(),
+        "delivery" => watch.catalog.vended_delivery(scope, name).await?.is_some(),
+        "delivery-destination" => watch.catalog.delivery_destination(arn).await?.is_some(),
+        "delivery-source" => watch.catalog.delivery_source(scope, name).await?.is_some(),
         "destination" => watch.catalog.log_destination(scope, name).await?.is_some(),
         "lookup-table" => watch.catalog.lookup_table_body(scope, name).await?.is_some(),
         "scheduled-query" => watch.catalog.scheduled_query(scope, name).await?.is_some_and(|query| query.id == name),

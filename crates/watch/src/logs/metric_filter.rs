@@ -60,6 +60,7 @@ pub struct Filter {
     default_value: Option<f64>,
     /// False when no event of its group can have the system fields that it selects.
     selects: bool,
+    on_transformed_logs: bool,
     memory: Mutex<Memory>,
 }
 
@@ -157,7 +158,14 @@ impl Filter {
             true => Series::One(named.key(&[])),
             false => Series::ByFields(named),
         };
-        Ok(Self { pattern, fields, value, series, default_value, selects, memory: Mutex::default() })
+        let on_transformed_logs = transformation.on_transformed_logs == Some(true);
+        let memory = Mutex::default();
+        Ok(Self { pattern, fields, value, series, default_value, selects, on_transformed_logs, memory })
+    }
+
+    /// Whether it looks at events as the transformer of their group makes them.
+    pub fn on_transformed_logs(&self) -> bool {
+        self.on_transformed_logs
     }
 
     /// Whether its pattern has a regular expression.

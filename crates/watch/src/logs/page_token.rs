@@ -37,6 +37,22 @@ impl Fingerprint {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// The page of a list in order of its keys, all of which is at hand, that follows the key in `token`; and the token of the next.
+    pub(super) fn page<T>(
+        self,
+        mut all: Vec<T>,
+        key: impl Fn(&T) -> &String,
+        token: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<T>, Option<String>), ApiError> {
+        let after = token.map(|token| self.open(token)).transpose()?;
+        all.retain(|one| after.as_ref().is_none_or(|after| key(one) > after));
+        let has_more = all.len() > limit;
+        all.truncate(limit);
+        let next = all.last().filter(|_| has_more).map(|last| self.seal(key(last)));
+        Ok((all, next))
+    }
+
     /// The position in a token of the same listing.
     pub(super) fn open(self, token: &str) -> Result<String, ApiError> {
         if token.len() > TOKEN_BYTES_MAX {

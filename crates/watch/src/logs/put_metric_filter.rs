@@ -2,22 +2,21 @@
 //!
 //! The rules are those of `metric_filter.rs`, where a filter is made ready as it will be used.
 //!
-//! What differs: all classes of log groups take metric filters. `applyOnTransformedLogs` is kept, and while there are no
-//! transformers the events are looked at as they came.
+//! What differs: all classes of log groups take metric filters, and `applyOnTransformedLogs` is taken by groups without a
+//! transformer too: it acts once there is one (`transformed.rs`).
 
 use super::errors::{group_not_found, invalid};
 use super::metric_filter::{Filter, Rule};
 use crate::Watch;
-use catalog::{MetricFilterLimits, MetricFilterPut, MetricTransformation, NewLogMetricFilter};
+use catalog::{FilterLimits, MetricFilterPut, MetricTransformation, NewLogMetricFilter};
 use model::Caller;
-use model::limits::{METRIC_FILTERS_MAX, METRIC_FILTERS_WITH_REGEX_MAX};
+use model::limits::{FILTERS_WITH_REGEX_MAX, METRIC_FILTERS_MAX};
 use wire::ApiError;
 use wire::logs::errors::LIMIT_EXCEEDED_EXCEPTION;
 use wire::logs::{self, PutMetricFilterRequest};
 use wire::shape::Empty;
 
-const LIMITS: MetricFilterLimits =
-    MetricFilterLimits { filters: METRIC_FILTERS_MAX, with_regex: METRIC_FILTERS_WITH_REGEX_MAX };
+const LIMITS: FilterLimits = FilterLimits { filters: METRIC_FILTERS_MAX, with_regex: FILTERS_WITH_REGEX_MAX };
 
 pub(super) async fn put_metric_filter(
     watch: &Watch,

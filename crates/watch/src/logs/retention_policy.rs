@@ -1,7 +1,7 @@
 //! PutRetentionPolicy and DeleteRetentionPolicy: how long a group keeps its events.
 //!
 //! A change holds for readers at once, also for events stored before it; the bytes of expired events are freed by
-//! maintenance.
+//! maintenance. Under a retention policy of the account (`account_policies/retention.rs`) it is kept and has no effect.
 
 use super::errors::{group_not_found, invalid};
 use crate::Watch;

@@ -1,18 +1,20 @@
 //! PutSubscriptionFilter, DescribeSubscriptionFilters and DeleteSubscriptionFilter: which events of a group are sent where.
 //!
 //! A filter is taken when its receiver has taken a control message, and begins with the next event. Put again, it goes on where it
-//! is. `roleArn` is kept and not used. AWS's rules for roles hold all the same: a stream needs one, a function must have none.
+//! is. `roleArn` is kept and not used. AWS's rules for roles hold all the same: a stream needs one, a function must have none. A
+//! bucket, which AWS does not take, may have one.
 
 use super::criteria::Criteria;
 use super::errors::{group_not_found, invalid};
 use super::identifiers::group;
 use super::page_token::Fingerprint;
-use super::subscriptions::target::Kind;
+use super::subscriptions::target::{Kind, Target};
 use super::subscriptions::{Unreached, reach};
 use crate::Watch;
-use catalog::{SubscriptionDefinition, SubscriptionFilterPut};
-use model::Caller;
+use catalog::{FilterLimits, SubscriptionDefinition, SubscriptionFilterPut};
 use model::arn::Arn;
+use model::limits::FILTERS_WITH_REGEX_MAX;
+use model::{Caller, Scope};
 use query::filter_pattern::FilterPattern;
 use wire::ApiError;
 use wire::logs::errors::{INVALID_OPERATION_EXCEPTION, LIMIT_EXCEEDED_EXCEPTION, RESOURCE_NOT_FOUND_EXCEPTION};
@@ -23,7 +25,7 @@ use wire::logs::{
 use wire::shape::Empty;
 
 /// Filters of a group (CloudWatch Logs quotas).
-const FILTERS_MAX: usize = 2;
+const LIMITS: FilterLimits = FilterLimits { filters: 2, with_regex: FILTERS_WITH_REGEX_MAX };
 /// Page size, and its maximum by the model.
 const PAGE: usize = 50;
 /// The fields that `emitSystemFields` may name (PutSubscriptionFilter reference).
@@ -41,7 +43,7 @@ pub(super) async fn put_subscription_filter(
             format!("Subscription filters are not supported for log groups of class {}.", group.class),
         ));
     }
-    check_pattern(&input.filter_pattern).await?;
+    let has_regex = check_pattern(&input.filter_pattern).await?;
     let definition = SubscriptionDefinition {
         pattern: input.filter_pattern,
         destination_arn: input.destination_arn,
@@ -52,15 +54,14 @@ pub(super) async fn put_subscription_filter(
         system_fields: input.emit_system_fields.unwrap_or_default(),
     };
     check_definition(&definition)?;
-    let there = watch.catalog.subscription_filters(group.id, "", "", FILTERS_MAX).await?;
-    if there.len() >= FILTERS_MAX && there.iter().all(|filter| filter.name != input.filter_name) {
+    let there = watch.catalog.subscription_filters(group.id, "", "", LIMITS.filters).await?;
+    if there.len() >= LIMITS.filters && there.iter().all(|filter| filter.name != input.filter_name) {
         return Err(limit_exceeded());
     }
-    check_receiver(watch, &definition).await?;
+    check_receiver(watch, &caller.scope, &definition).await?;
     let begins = (watch.clock.now(), watch.store.log_sequence());
-    let put =
-        watch.catalog.put_subscription_filter(group.id, &input.filter_name, &definition, begins, FILTERS_MAX).await?;
-    match put {
+    let what = (&definition, has_regex);
+    match watch.catalog.put_subscription_filter(group.id, &input.filter_name, what, begins, LIMITS).await? {
         SubscriptionFilterPut::Put => {
             watch.subscriptions.wake();
             Ok(Empty {})
@@ -74,13 +75,14 @@ pub(super) fn limit_exceeded() -> ApiError {
     ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, "Resource limit exceeded.")
 }
 
-/// Refuses a text that is no filter pattern.
-pub(super) async fn check_pattern(text: &str) -> Result<(), ApiError> {
+/// Refuses a text that is no filter pattern; true when it has a regular expression.
+pub(super) async fn check_pattern(text: &str) -> Result<bool, ApiError> {
     let given = text.to_owned();
     // A costly regular expression takes long to compile: other requests go on meanwhile.
-    let parsed = tokio::task::spawn_blocking(move || FilterPattern::parse(&given).map(drop)).await;
+    let parsed = tokio::task::spawn_blocking(move || FilterPattern::parse(&given)).await;
     let parsed = parsed.map_err(|error| store::Error::Bug(format!("read a filter pattern: {error}")))?;
-    parsed.map_err(|error| invalid(format!("Invalid filter pattern: {}", error.message)))
+    let pattern = parsed.map_err(|error| invalid(format!("Invalid filter pattern: {}", error.message)))?;
+    Ok(pattern.has_regex())
 }
 
 /// AWS's rules for what a subscription says, besides its pattern.
@@ -93,7 +95,10 @@ pub(super) fn check_definition(definition: &SubscriptionDefinition) -> Result<()
             return Err(invalid(format!("destinationArn for vendor {vendor} cannot be used without roleArn")));
         }
         ("lambda", true) => return Err(invalid("destinationArn for vendor lambda cannot be used with roleArn")),
-        ("kinesis" | "firehose" | "lambda" | "logs", _) => {}
+        ("s3", _) if Target::of(&definition.destination_arn).is_none() => {
+            return Err(invalid("The specified destinationArn is not that of a bucket, with or without a prefix."));
+        }
+        ("kinesis" | "firehose" | "lambda" | "logs" | "s3", _) => {}
         _ => {
             return Err(invalid(format!(
                 "PutSubscriptionFilter operation cannot work with destinationArn for vendor {vendor}"
@@ -112,8 +117,12 @@ pub(super) fn check_definition(definition: &SubscriptionDefinition) -> Result<()
 }
 
 /// Refuses a receiver that does not take the control message.
-pub(super) async fn check_receiver(watch: &Watch, definition: &SubscriptionDefinition) -> Result<Kind, ApiError> {
-    match reach(watch, &definition.destination_arn).await {
+pub(super) async fn check_receiver(
+    watch: &Watch,
+    scope: &Scope,
+    definition: &SubscriptionDefinition,
+) -> Result<Kind, ApiError> {
+    match reach(watch, scope, &definition.destination_arn).await {
         Ok(target) => Ok(target.kind),
         Err(Unreached::Catalog(error)) => Err(error.into()),
         Err(Unreached::NoReceiver(told)) => Err(invalid(told)),
@@ -166,6 +175,7 @@ pub(super) async fn delete_subscription_filter(
 ) -> Result<Empty, ApiError> {
     let group = group(watch, &caller.scope, &input.log_group_name).await?;
     if watch.catalog.delete_subscription_filter(group.id, &input.filter_name).await? {
+        watch.subscriptions.wake();
         Ok(Empty {})
     } else {
         Err(ApiError::new(&RESOURCE_NOT_FOUND_EXCEPTION, "The specified subscription filter does not exist."))

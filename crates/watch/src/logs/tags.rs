@@ -1,5 +1,6 @@
 //! TagResource, UntagResource, ListTagsForResource, and their deprecated forms TagLogGroup, UntagLogGroup and
-//! ListTagsLogGroup: tags of log groups, logical destinations, lookup tables, scheduled queries and anomaly detectors.
+//! ListTagsLogGroup: tags of log groups, logical destinations, lookup tables, scheduled queries, anomaly detectors and of the three
+//! parts of vended log deliveries.
 
 use super::errors::invalid;
 use super::identifiers::{group, tagged_arn};

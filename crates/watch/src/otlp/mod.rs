@@ -22,7 +22,7 @@ mod encoding;
 mod export;
 mod histogram;
 mod log_lines;
-mod message;
+pub(crate) mod message;
 mod proto_json;
 mod series;
 #[cfg(test)]
@@ -34,3 +34,4 @@ pub use cumulative::Cumulative;
 pub use encoding::Encoding;
 pub use export::{export_logs, export_metrics};
 pub(crate) use series::is_namespace;
+pub(crate) use unit::ucum_unit;

@@ -2,6 +2,8 @@
 
 mod account_policies;
 mod anomalies;
+mod buckets;
+mod deliveries;
 mod events;
 mod export;
 mod groups;

@@ -13,4 +13,5 @@ mod notify;
 mod otel_enrichment;
 mod plane;
 mod receiver;
+mod resource_settings;
 mod sns;

@@ -1,4 +1,4 @@
-//! Enrichment for OpenTelemetry: a setting that is kept; and managed rules, of which there are none.
+//! Enrichment for OpenTelemetry: a setting that is kept.
 
 use crate::plane::Plane;
 use model::time::MINUTE;
@@ -27,16 +27,4 @@ async fn enrichment_is_started_changed_and_stopped() {
         plane.ok("StopOTelEnrichment", json!({})).await;
     }
     assert_eq!(plane.ok("GetOTelEnrichment", json!({})).await, json!({ "Status": "Stopped" }));
-}
-
-#[tokio::test]
-async fn there_are_no_managed_rules() {
-    let plane = Plane::new(watch::cloudwatch::operations()).await;
-    let arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t";
-    let listed = plane.ok("ListManagedInsightRules", json!({ "ResourceARN": arn })).await;
-    assert_eq!(listed, json!({ "ManagedRules": [] }));
-    let token = json!({ "ResourceARN": arn, "NextToken": "x" });
-    assert_eq!(plane.refused("ListManagedInsightRules", token).await.0, "InvalidNextToken");
-    let refusal = plane.refused("ListManagedInsightRules", json!({ "ResourceARN": "x" })).await;
-    assert_eq!(refusal.0, "InvalidParameterValueException");
 }

@@ -1,10 +1,11 @@
 //! What the documents and selection criteria of account policies must be, by type (PutAccountPolicy reference).
 //!
-//! Known and checked: sizes, the shape of each document, which criteria a type takes, prefixes that overlap. A document of metric
-//! extraction is any JSON object: the reference does not say more.
+//! Known and checked: sizes, the shape of each document, which criteria a type takes, selections that overlap.
 
 use super::super::criteria::Criteria;
+use super::{metric_extraction, retention};
 use catalog::SubscriptionDefinition;
+use model::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub(super) fn check(kind: &str, document: &str, criteria: Option<&str>) -> Resul
     match kind {
         "SUBSCRIPTION_FILTER_POLICY" => subscription_of(document).map(drop)?,
         "FIELD_INDEX_POLICY" => index_fields_of(document).map(drop)?,
+        "METRIC_EXTRACTION_POLICY" => metric_extraction::extracts(document).map(drop)?,
+        retention::KIND => retention::Rule::of("", document, None, Timestamp(0)).map(drop)?,
         // These are read by who makes them work.
         "DATA_PROTECTION_POLICY" | "TRANSFORMER_POLICY" => {}
         _ if parsed.is_object() => {}
@@ -117,21 +120,23 @@ fn check_criteria(kind: &str, text: &str) -> Result<(), String> {
             }
             _ => false,
         },
-        "METRIC_EXTRACTION_POLICY" => {
-            comparisons.iter().all(|(field, ..)| ["LogGroupName", "LogGroupNamePrefix"].contains(field))
-        }
+        "METRIC_EXTRACTION_POLICY" => metric_extraction::takes(&criteria),
+        retention::KIND => matches!(comparisons[..], [("LogGroupNamePrefix", [_], false)]),
         _ => return Err("selectionCriteria cannot be used with this policyType.".into()),
     };
     if fits { Ok(()) } else { Err("Invalid selectionCriteria: it is not one that this policyType takes.".into()) }
 }
 
 /// Refuses a policy that would select groups which another of its type selects: for all groups, or for a prefix that begins
-/// another's or is begun by it. Policies for data sources overlap with none.
+/// another's or is begun by it. Policies for data sources overlap with none, and neither do those of types that may overlap.
 pub(super) fn check_overlap<'a>(
     kind: &str,
     criteria: Option<&str>,
-    others: impl Iterator<Item = Option<&'a str>>,
+    mut others: impl Iterator<Item = Option<&'a str>>,
 ) -> Result<(), String> {
+    if kind == "METRIC_EXTRACTION_POLICY" && others.any(|other| metric_extraction::overlaps(criteria, other)) {
+        return Err("The selection criteria overlap with those of another policy.".into());
+    }
     if !["FIELD_INDEX_POLICY", "TRANSFORMER_POLICY"].contains(&kind) {
         return Ok(());
     }
@@ -180,7 +185,8 @@ mod tests {
             ("FIELD_INDEX_POLICY", r#"{"Fields":["a","b"]}"#),
             ("FIELD_INDEX_POLICY", r#"{"FieldsV2":{"a":{"type":"FACET"}}}"#),
             ("FIELD_INDEX_POLICY", r#"{"Fields":["a"],"FieldsV2":{"b":{"type":"FACET"}}}"#),
-            ("METRIC_EXTRACTION_POLICY", r#"{"Anything":true}"#),
+            ("METRIC_EXTRACTION_POLICY", r#"{"EmbeddedMetricFormat":{"Status":"Disabled"}}"#),
+            ("RETENTION_POLICY", r#"{"retentionInDays":90,"enforcementMode":"RETROACTIVE"}"#),
         ] {
             assert_eq!(check(kind, document, None), Ok(()), "{kind} {document}");
         }
@@ -191,7 +197,8 @@ mod tests {
             ("FIELD_INDEX_POLICY", r#"{"Fields":["a"],"FieldsV2":{"a":{"type":"FACET"}}}"#, "in both"),
             ("FIELD_INDEX_POLICY", r#"{"FieldsV2":{"a":{"type":"TEXT"}}}"#, "FIELD_INDEX or FACET"),
             ("FIELD_INDEX_POLICY", r#"{}"#, "needs Fields or FieldsV2"),
-            ("METRIC_EXTRACTION_POLICY", "[]", "JSON object"),
+            ("METRIC_EXTRACTION_POLICY", "{}", "not a metric extraction policy"),
+            ("RETENTION_POLICY", "{}", "retentionInDays must be"),
         ] {
             let refused = check(kind, document, None).unwrap_err();
             assert!(refused.contains(part), "{kind} {document}: {refused}");
@@ -208,6 +215,9 @@ mod tests {
         assert!(ok("FIELD_INDEX_POLICY", r#"LogGroupNamePrefix = "a""#));
         assert!(ok("TRANSFORMER_POLICY", r#"DataSourceName = "a" AND DataSourceType = "b""#));
         assert!(!ok("TRANSFORMER_POLICY", r#"DataSourceName = "a" OR DataSourceType = "b""#));
+        assert!(ok("RETENTION_POLICY", r#"LogGroupNamePrefix = "a""#));
+        assert!(!ok("RETENTION_POLICY", r#"LogGroupName IN ["a"]"#));
+        assert!(ok("METRIC_EXTRACTION_POLICY", r#"LogGroupNamePrefix NOT IN ["a"]"#));
         assert!(!ok("DATA_PROTECTION_POLICY", r#"LogGroupName NOT IN ["a"]"#));
         let overlap = |kind: &str, own: Option<&str>, other: Option<&str>| {
             let quoted = |prefix: &str| format!("LogGroupNamePrefix = \"{prefix}\"");
@@ -219,7 +229,8 @@ mod tests {
         assert!(overlap("TRANSFORMER_POLICY", Some("b"), None));
         assert!(overlap("TRANSFORMER_POLICY", None, Some("a")));
         assert!(overlap("TRANSFORMER_POLICY", None, None));
-        assert!(!overlap("METRIC_EXTRACTION_POLICY", None, None));
+        assert!(overlap("METRIC_EXTRACTION_POLICY", None, None));
+        assert!(!overlap("RETENTION_POLICY", None, None));
         let source = r#"DataSourceName = "a" AND DataSourceType = "b""#;
         assert_eq!(check_overlap("FIELD_INDEX_POLICY", Some(source), [None].into_iter()), Ok(()));
     }

@@ -55,11 +55,7 @@ pub(super) async fn deliver(watch: &Watch, scope: &Scope, to: &S3Destination, en
         Ok(body) => body,
         Err(error) => return delivered("FAILED", None, Some(error.to_string())),
     };
-    let put = match buckets::ensure(watch, scope, bucket).await {
-        Ok(()) => buckets::put(watch, bucket, &key, body).await,
-        Err(error) => Err(error),
-    };
-    match put {
+    match buckets::put_for(watch, scope, bucket, &key, body).await {
         Ok(()) => delivered("COMPLETE", Some(format!("s3://{bucket}/{key}")), None),
         Err(error) => {
             let status = if error.is_clients() { "CLIENT_ERROR" } else { "FAILED" };

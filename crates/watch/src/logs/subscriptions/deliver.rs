@@ -1,56 +1,87 @@
 //! Runs every subscription: finds new ones, follows each in a task of its own, waits longer after each failure.
 
-use super::round::{Follower, Key, Round};
+use super::arrivals::GATHERED;
+use super::load::Key;
+use super::round::{Follower, Round};
 use crate::Watch;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 /// The type of account policies that are subscriptions.
 pub(in super::super) const ACCOUNT_POLICY: &str = "SUBSCRIPTION_FILTER_POLICY";
 /// How often subscriptions are looked for that nobody announced.
 const LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
-/// How long events gather before they are sent, so that a busy group makes few and large requests.
-const GATHERED: Duration = Duration::from_millis(250);
 /// Longest wait after a failure, seconds.
 const BACKOFF_SECS_MAX: u64 = 60;
 /// A subscription that goes on failing says so again after this many failures: about an hour.
 const FAILURES_SAID_EVERY: u32 = 60;
+/// A filter whose group stays quiet notes after so many seconds, and up to as many more, that nothing came: all of them must not
+/// do it at once.
+const QUIET_SECS: u64 = 1_800;
+
+/// The tasks that follow subscriptions.
+#[derive(Default)]
+struct Running {
+    followers: JoinSet<()>,
+    by_key: HashMap<Key, AbortHandle>,
+    by_id: HashMap<Id, Key>,
+}
+
+impl Running {
+    /// Follows what is new, and ends what was deleted: `found` is all there is.
+    fn follow(&mut self, watch: &Watch, found: &HashSet<Key>) {
+        for (key, task) in &self.by_key {
+            if !found.contains(key) {
+                task.abort();
+            }
+        }
+        for &key in found {
+            if !self.by_key.contains_key(&key) {
+                let watch = watch.clone();
+                let handle = self.followers.spawn(async move { follow(&watch, key).await });
+                self.by_id.insert(handle.id(), key);
+                self.by_key.insert(key, handle);
+            }
+        }
+    }
+
+    /// Forgets those that ended.
+    fn forget_ended(&mut self) {
+        while let Some(ended) = self.followers.try_join_next_with_id() {
+            let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+            if let Err(error) = ended
+                && !error.is_cancelled()
+            {
+                tracing::error!(%error, "a subscription panicked; it begins again");
+            }
+            if let Some(key) = self.by_id.remove(&id) {
+                self.by_key.remove(&key);
+            }
+        }
+    }
+}
 
 /// Delivers until `stop` resolves. What is under way then is dropped, and the next start sends it again.
 pub async fn deliver(watch: &Watch, stop: impl Future<Output = ()>) {
-    let mut running: HashSet<Key> = HashSet::new();
-    let mut keys: HashMap<Id, Key> = HashMap::new();
-    let mut followers: JoinSet<()> = JoinSet::new();
-    tokio::pin!(stop);
+    tokio::select! {
+        biased;
+        () = stop => {}
+        () = watch.subscriptions.arrivals.announce(&watch.store) => {}
+        () = follow_every(watch) => {}
+    }
+}
+
+/// Follows every subscription there is, for ever.
+async fn follow_every(watch: &Watch) {
+    let mut running = Running::default();
     loop {
-        while let Some(ended) = followers.try_join_next_with_id() {
-            let id = match ended {
-                Ok((id, ())) => id,
-                Err(error) => {
-                    tracing::error!(%error, "a subscription panicked; it begins again");
-                    error.id()
-                }
-            };
-            if let Some(key) = keys.remove(&id) {
-                running.remove(&key);
-            }
-        }
+        running.forget_ended();
         match every_key(watch).await {
-            Ok(found) => {
-                for key in found {
-                    if running.insert(key) {
-                        let watch = watch.clone();
-                        let handle = followers.spawn(async move { follow(&watch, key).await });
-                        keys.insert(handle.id(), key);
-                    }
-                }
-            }
+            Ok(found) => running.follow(watch, &found.into_iter().collect()),
             Err(error) => tracing::warn!(%error, "read subscriptions"),
         }
         tokio::select! {
-            biased;
-            () = &mut stop => return,
             () = watch.subscriptions.changed.notified() => {}
             () = tokio::time::sleep(LOOKED_FOR_EVERY) => {}
         }
@@ -72,8 +103,7 @@ async fn follow(watch: &Watch, key: Key) {
             Ok(Round::Gone) => return,
             Ok(Round::UpToDate(position)) => {
                 recovered(key, &mut failures);
-                watch.store.logs_after(position).await;
-                tokio::time::sleep(GATHERED).await;
+                wait(watch, key, &follower, position).await;
                 continue;
             }
             Ok(Round::Moved) => {
@@ -89,6 +119,31 @@ async fn follow(watch: &Watch, key: Key) {
         tokio::time::sleep(Duration::from_secs(backoff_secs(failures))).await;
         failures = failures.saturating_add(1);
     }
+}
+
+/// Waits until there may be something for a subscription that is up to date.
+async fn wait(watch: &Watch, key: Key, follower: &Follower, position: u64) {
+    let arrived = async {
+        match follower.group() {
+            Some(group) => watch.subscriptions.arrivals.of(group, position).await,
+            None => {
+                watch.store.logs_after(position).await;
+                tokio::time::sleep(GATHERED).await;
+            }
+        }
+    };
+    let longest = match follower.due_at(watch) {
+        Some(due) => Duration::from_millis((due - watch.clock.now()).max(1) as u64),
+        None => Duration::from_secs(quiet_secs(key)),
+    };
+    // Either way there is a round.
+    let _ = tokio::time::timeout(longest, arrived).await;
+}
+
+/// How long a subscription waits that has nothing to do.
+fn quiet_secs(key: Key) -> u64 {
+    let (Key::Filter(id) | Key::Policy(id)) = key;
+    QUIET_SECS + id % QUIET_SECS
 }
 
 fn recovered(key: Key, failures: &mut u32) {

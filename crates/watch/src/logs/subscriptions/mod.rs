@@ -4,10 +4,17 @@
 //! Each subscription is followed by a task of its own (`deliver.rs`), so that a receiver that is slow or down holds up no other. It
 //! reads the store in order of acceptance (`round.rs`), sends what matches (`payload.rs`, `request.rs`) and then notes how far it
 //! came. What is refused is sent again, later and later but at least once a minute, for as long as its group keeps the events; a
-//! restart goes on where it was. AWS gives up after 24 hours.
+//! restart goes on where it was. AWS gives up after 24 hours. A filter whose group is quiet sleeps (`arrivals.rs`).
+//!
+//! Buckets are receivers too, which they are not on AWS: what matches gathers for a while (`gathered.rs`) and is written as
+//! objects (`objects.rs`).
 
+mod arrivals;
 mod counts;
 mod deliver;
+mod gathered;
+mod load;
+mod objects;
 mod payload;
 mod records;
 mod request;
@@ -19,11 +26,13 @@ pub use deliver::{Followers, deliver, deliver_due};
 pub use request::{ReceiverAnswer, ReceiverRequest};
 pub(super) use send::{Unreached, reach};
 
+use arrivals::Arrivals;
 use counts::Counts;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use model::{Datapoint, Timestamp};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// The network: how requests come to receivers.
 pub trait Receivers: Send + Sync + 'static {
@@ -34,10 +43,13 @@ pub trait Receivers: Send + Sync + 'static {
     fn ask(&self, request: ReceiverRequest) -> BoxFuture<'static, Result<ReceiverAnswer, String>>;
 }
 
-/// Whether this is the ARN of a receiver: a Firehose or Kinesis stream, or a Lambda function.
+/// Whether this is the ARN of a receiver that requests are made to: a Firehose or Kinesis stream, or a Lambda function.
 pub fn is_receiver(arn: &str) -> bool {
-    target::Target::of(arn).is_some()
+    target::Target::of(arn).is_some_and(|target| target.kind != target::Kind::S3)
 }
+
+/// How long events gather for an object of a bucket unless the configuration says otherwise, milliseconds.
+pub const OBJECT_MS: i64 = 60_000;
 
 /// Where nothing is configured.
 struct NoReceivers;
@@ -57,21 +69,33 @@ pub struct Subscriptions {
     receivers: Arc<dyn Receivers>,
     counts: Counts,
     changed: tokio::sync::Notify,
+    arrivals: Arrivals,
+    /// How long events gather for an object of a bucket, milliseconds.
+    object_ms: i64,
+    /// Text that gathers for buckets, bytes.
+    gathered_bytes: Arc<AtomicUsize>,
 }
 
 impl Default for Subscriptions {
     fn default() -> Self {
-        Self::new(Arc::new(NoReceivers))
+        Self::new(Arc::new(NoReceivers), OBJECT_MS)
     }
 }
 
 impl Subscriptions {
-    /// With the way to receivers.
-    pub fn new(receivers: Arc<dyn Receivers>) -> Self {
-        Self { receivers, counts: Counts::default(), changed: tokio::sync::Notify::new() }
+    /// With the way to receivers; events gather for `object_ms` before they become an object of a bucket.
+    pub fn new(receivers: Arc<dyn Receivers>, object_ms: i64) -> Self {
+        Self {
+            receivers,
+            counts: Counts::default(),
+            changed: tokio::sync::Notify::new(),
+            arrivals: Arrivals::default(),
+            object_ms,
+            gathered_bytes: Arc::default(),
+        }
     }
 
-    /// Has new subscriptions looked for now instead of within seconds.
+    /// Has new subscriptions looked for now instead of within seconds, and deleted ones ended.
     pub(super) fn wake(&self) {
         self.changed.notify_one();
     }

@@ -5,6 +5,7 @@
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use model::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -27,10 +28,14 @@ pub(super) struct Event {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extracted_fields: Option<BTreeMap<String, String>>,
+    /// Its number in order of acceptance, and when it was accepted.
+    #[serde(skip)]
+    pub accepted: (u64, Timestamp),
 }
 
 impl Event {
-    fn bytes(&self) -> usize {
+    /// What it takes in JSON, about.
+    pub(super) fn bytes(&self) -> usize {
         let fields = self.extracted_fields.iter().flatten().map(|(name, value)| name.len() + value.len() + 6);
         // Quotes, backslashes and control characters take more in JSON.
         let escapes = self.message.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).count();
@@ -67,24 +72,8 @@ pub(super) struct Source<'a> {
 /// out; their number comes second.
 pub(super) fn payloads(source: Source<'_>, events: &[Event]) -> (Vec<(Vec<u8>, usize)>, usize) {
     let (mut payloads, mut left_out) = (Vec::new(), 0);
-    let mut rest = events;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fits = rest.iter().take_while(|event| {
-            bytes += event.bytes();
-            bytes <= JSON_BYTES_MAX
-        });
-        let (part, after) = rest.split_at(fits.count().max(1));
-        rest = after;
-        let payload = gzip(&Payload {
-            message_type: "DATA_MESSAGE",
-            owner: source.owner,
-            log_group: source.group,
-            log_stream: source.stream,
-            subscription_filters: &[source.filter],
-            log_events: part,
-            policy_level: source.of_account.then_some("ACCOUNT_LEVEL_POLICY"),
-        });
+    for part in parts(events) {
+        let payload = gzip(&json(source, part));
         if payload.len() <= PAYLOAD_BYTES_MAX {
             payloads.push((payload, part.len()));
         } else {
@@ -94,11 +83,47 @@ pub(super) fn payloads(source: Source<'_>, events: &[Event]) -> (Vec<(Vec<u8>, u
     (payloads, left_out)
 }
 
+/// Payloads of one stream as lines of JSON, in order.
+pub(super) fn lines(source: Source<'_>, events: &[Event], into: &mut Vec<u8>) {
+    for part in parts(events) {
+        into.extend_from_slice(&json(source, part));
+        into.push(b'\n');
+    }
+}
+
+/// The events of each payload.
+fn parts(events: &[Event]) -> impl Iterator<Item = &[Event]> {
+    let mut rest = events;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = rest.iter().take_while(|event| {
+            bytes += event.bytes();
+            bytes <= JSON_BYTES_MAX
+        });
+        let (part, after) = rest.split_at_checked(fits.count().max(1))?;
+        rest = after;
+        Some(part)
+    })
+}
+
+fn json(source: Source<'_>, events: &[Event]) -> Vec<u8> {
+    to_json(&Payload {
+        message_type: "DATA_MESSAGE",
+        owner: source.owner,
+        log_group: source.group,
+        log_stream: source.stream,
+        subscription_filters: &[source.filter],
+        log_events: events,
+        policy_level: source.of_account.then_some("ACCOUNT_LEVEL_POLICY"),
+    })
+}
+
 /// What a receiver is asked with before a filter is taken: `destination` is such as `Kinesis stream`.
 pub(super) fn control_message(destination: &str, timestamp: i64) -> Vec<u8> {
     let message = format!("CWL CONTROL MESSAGE: Checking health of destination {destination}.");
-    let event = Event { id: String::new(), timestamp, message, extracted_fields: None };
-    gzip(&Payload {
+    let event =
+        Event { id: String::new(), timestamp, message, extracted_fields: None, accepted: (0, Timestamp(timestamp)) };
+    gzip(&to_json(&Payload {
         message_type: "CONTROL_MESSAGE",
         owner: "CloudwatchLogs",
         log_group: "",
@@ -106,14 +131,19 @@ pub(super) fn control_message(destination: &str, timestamp: i64) -> Vec<u8> {
         subscription_filters: &[],
         log_events: &[event],
         policy_level: None,
-    })
+    }))
 }
 
-fn gzip(payload: &Payload<'_>) -> Vec<u8> {
-    // Neither step can fail: the shape is plain, and a Vec takes everything.
-    let json = serde_json::to_vec(payload).unwrap_or_default();
+fn to_json(payload: &Payload<'_>) -> Vec<u8> {
+    // It cannot fail: the shape is plain.
+    serde_json::to_vec(payload).unwrap_or_default()
+}
+
+/// The same bytes each time.
+pub(super) fn gzip(json: &[u8]) -> Vec<u8> {
+    // It cannot fail: a Vec takes everything.
     let mut encoder = GzEncoder::new(Vec::with_capacity(json.len() / 4), LEVEL);
-    let _ = encoder.write_all(&json);
+    let _ = encoder.write_all(json);
     encoder.finish().unwrap_or_default()
 }
 
@@ -132,7 +162,7 @@ mod tests {
         Source { owner: "123456789012", group: "g", stream: "s", filter: "f", of_account: false };
 
     fn event(n: usize, message: String) -> Event {
-        Event { id: format!("{n}"), timestamp: 7, message, extracted_fields: None }
+        Event { id: format!("{n}"), timestamp: 7, message, extracted_fields: None, accepted: (n as u64, Timestamp(7)) }
     }
 
     #[test]
@@ -159,6 +189,20 @@ mod tests {
                 r#""message":"CWL CONTROL MESSAGE: Checking health of destination Kinesis stream."}]}"#
             )
         );
+    }
+
+    #[test]
+    fn payloads_are_lines_for_files() {
+        let mut text = Vec::new();
+        lines(SOURCE, &[event(1, "a\nb".into()), event(2, "x".repeat(JSON_BYTES_MAX))], &mut text);
+        let text = String::from_utf8(text).unwrap();
+        let read: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read.len(), 2);
+        assert_eq!(
+            (&read[0]["logEvents"][0]["message"], &read[1]["logEvents"][0]["id"]),
+            (&"a\nb".into(), &"2".into())
+        );
+        assert!(text.ends_with("]}\n"));
     }
 
     #[test]

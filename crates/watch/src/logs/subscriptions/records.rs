@@ -57,6 +57,7 @@ pub(super) fn matched(logs: Vec<FollowedLog>, pattern: &FilterPattern, fields: &
             timestamp: log.timestamp.0,
             message: log.message,
             extracted_fields: (!extracted.is_empty()).then_some(extracted),
+            accepted: (log.sequence, log.ingestion_time),
         });
     }
     matched
@@ -67,6 +68,8 @@ pub(super) struct Naming {
     pub owner: String,
     /// The filter, or the account policy.
     pub filter: String,
+    /// What objects are called after.
+    pub subscription: String,
     pub of_account: bool,
     pub groups: Arc<HashMap<GroupId, String>>,
     pub streams: HashMap<StreamId, String>,
@@ -85,7 +88,7 @@ pub(super) fn records(matched: Matched, naming: &Naming) -> (Vec<Record>, usize)
         left_out += too_large;
         records.extend(made.into_iter().map(|(data, events)| Record {
             lane: stream.0,
-            partition_key: match &naming.random {
+            place: match &naming.random {
                 Some(ids) => ids.uuid().to_string(),
                 None => partition_key(name),
             },

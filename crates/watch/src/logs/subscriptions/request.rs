@@ -1,7 +1,8 @@
 //! Requests to receivers, as AWS would make them, and what their answers say of each record.
 //!
 //! Firehose: PutRecordBatch; Kinesis: PutRecords; Lambda: one event for each record. A receiver that answers 2xx with something
-//! else than AWS's answer, or nothing, has taken everything: a web server that keeps what it is sent is a receiver too.
+//! else than AWS's answer, or nothing, has taken everything: a web server that keeps what it is sent is a receiver too. A bucket
+//! is not asked: objects are written to it (`send.rs`).
 
 use super::target::{Kind, Target};
 use base64::Engine as _;
@@ -21,8 +22,8 @@ const PARTITION_KEY_CHARS_MAX: usize = 256;
 pub(super) struct Record {
     /// Records of the same lane arrive in order.
     pub lane: u64,
-    /// For Kinesis: which shard it goes to.
-    pub partition_key: String,
+    /// For Kinesis the partition key, for a bucket the key of the object.
+    pub place: String,
     pub data: Vec<u8>,
     /// The log group that it counts for.
     pub group: String,
@@ -66,12 +67,12 @@ pub(super) fn partition_key(stream: &str) -> String {
 
 /// How many of the first records go in one request; at least one.
 pub(super) fn first_request(kind: Kind, records: &[Record]) -> Range<usize> {
-    if kind == Kind::Lambda {
+    if matches!(kind, Kind::Lambda | Kind::S3) {
         return 0..records.len().min(1);
     }
     let mut bytes = 0;
     let fits = records.iter().take(RECORDS_MAX).take_while(|record| {
-        bytes += record.data.len() + record.partition_key.len();
+        bytes += record.data.len() + record.place.len();
         bytes <= REQUEST_BYTES_MAX
     });
     0..fits.count().max(1).min(records.len())
@@ -87,12 +88,12 @@ pub(super) fn request(target: &Target, records: &[Record]) -> ReceiverRequest {
             (Some("Firehose_20150804.PutRecordBatch"), body)
         }
         Kind::Kinesis => {
-            let one = |record: &Record| json!({"Data": data(record), "PartitionKey": record.partition_key});
+            let one = |record: &Record| json!({"Data": data(record), "PartitionKey": record.place});
             let records: Vec<Value> = records.iter().map(one).collect();
             let body = json!({"Records": records, "StreamName": target.name, "StreamARN": target.arn});
             (Some("Kinesis_20131202.PutRecords"), body)
         }
-        Kind::Lambda => (None, json!({"awslogs": {"data": records.first().map(data).unwrap_or_default()}})),
+        Kind::Lambda | Kind::S3 => (None, json!({"awslogs": {"data": records.first().map(data).unwrap_or_default()}})),
     };
     let headers = match operation {
         Some(operation) => {
@@ -122,7 +123,7 @@ pub(super) fn outcomes(kind: Kind, count: usize, answer: &ReceiverAnswer) -> Vec
     let list = match kind {
         Kind::Firehose => &body["RequestResponses"],
         Kind::Kinesis => &body["Records"],
-        Kind::Lambda => return all(Outcome::Taken),
+        Kind::Lambda | Kind::S3 => return all(Outcome::Taken),
     };
     let Some(list) = list.as_array().filter(|list| list.len() == count) else { return all(Outcome::Taken) };
     let one = |answer: &Value| match answer["ErrorCode"].as_str() {
@@ -166,7 +167,7 @@ mod tests {
     }
 
     fn record(lane: u64, data: &[u8]) -> Record {
-        Record { lane, partition_key: format!("s{lane}"), data: data.into(), group: "g".into(), events: 1 }
+        Record { lane, place: format!("s{lane}"), data: data.into(), group: "g".into(), events: 1 }
     }
 
     fn answer(status: u16, body: &str) -> ReceiverAnswer {

@@ -1,17 +1,21 @@
 //! One round of a subscription: a page of what is new is matched and sent, and how far it came is noted.
 //!
 //! The position is noted after everything below it was taken. Records that were refused wait in memory and are sent again as they
-//! are; after a restart, or when the subscription was changed, they are made anew.
+//! are; after a restart, or when the subscription was changed, they are made anew. Events for a bucket gather over many rounds.
 
-use super::super::account_policies::documents::{selects_group, subscription_of};
-use super::super::criteria::Criteria;
+use super::super::account_policies::documents::selects_group;
 use super::super::masking::mask_followed;
-use super::records::{Fields, Matched, Naming, matched, records, system_field};
+use super::super::transformed::transform_followed;
+use super::gathered::Gathered;
+use super::load::{Failure, Groups, Key, Subscription, is_selected, load, warn_of_expired};
+use super::objects::objects;
+use super::records::{Fields, Matched, Naming, matched, records};
 use super::request::Record;
 use super::send::{Sender, Unreached, resolve, send};
+use super::target::{Kind, Target};
 use crate::Watch;
 use catalog::SubscriptionDefinition;
-use model::{GroupId, Scope, StreamId, Timestamp};
+use model::{GroupId, StreamId, Timestamp};
 use query::filter_pattern::FilterPattern;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -20,13 +24,6 @@ use std::sync::Arc;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// A subscription of which nothing matches notes this often how far it came, milliseconds: a restart looks at the rest again.
 const NOTED_EVERY_MS: i64 = 60_000;
-
-/// A subscription: a filter of a group, or an account policy. By its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Key {
-    Filter(u64),
-    Policy(u64),
-}
 
 /// How a round ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,46 +38,12 @@ pub(super) enum Round {
     Refused(String),
 }
 
-/// Why a round could not be.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("{0}")]
-    Catalog(#[from] catalog::Error),
-    #[error("{0}")]
-    Store(#[from] store::Error),
-    #[error("{0}")]
-    Definition(String),
-    #[error("mask events: {0}")]
-    Masked(String),
-    #[error("{0}")]
-    Thread(#[from] tokio::task::JoinError),
-}
-
-/// What a round works on.
-struct Subscription {
-    scope: Scope,
-    /// Of the filter or the policy.
-    name: String,
-    definition: SubscriptionDefinition,
-    groups: Groups,
-    position: u64,
-    position_at: Timestamp,
-}
-
-enum Groups {
-    One {
-        id: GroupId,
-        name: String,
-        retention_ms: Option<i64>,
-    },
-    /// All of the scope that the criteria select.
-    Selected(Option<String>),
-}
-
 /// Records that are not sent yet, made under this definition.
 struct Waiting {
     definition: SubscriptionDefinition,
     records: Vec<Record>,
+    /// Where the subscription was before them.
+    begun: u64,
     /// Where the subscription is once they were taken.
     next: u64,
 }
@@ -96,9 +59,8 @@ pub(super) struct Follower {
     was_up_to_date: bool,
     /// The group of a filter.
     group: Option<GroupId>,
-    /// When its position was last noted.
-    noted_at: Timestamp,
     waiting: Option<Waiting>,
+    gathered: Option<Gathered>,
     pattern: Option<(String, Arc<FilterPattern>)>,
     /// Names of an account's groups as of when this was the newest group, under these criteria.
     names: Option<(GroupId, Option<String>, Arc<GroupNames>)>,
@@ -107,33 +69,37 @@ pub(super) struct Follower {
 impl Follower {
     /// Begins where the subscription has noted that it is.
     pub(super) fn new(key: Key) -> Self {
-        let noted_at = Timestamp::MIN;
         Self {
             key,
             position: 0,
             was_up_to_date: false,
             group: None,
-            noted_at,
             waiting: None,
+            gathered: None,
             pattern: None,
             names: None,
         }
     }
 
+    /// The one group that it follows, once that is known; `None` for many.
+    pub(super) fn group(&self) -> Option<GroupId> {
+        self.group
+    }
+
+    /// When there is something to do although nothing arrived.
+    pub(super) fn due_at(&self, watch: &Watch) -> Option<Timestamp> {
+        self.gathered.as_ref().map(|gathered| gathered.due_at(watch.subscriptions.object_ms))
+    }
+
     /// Reads, sends and notes one page.
     pub(super) async fn round(&mut self, watch: &Watch) -> Result<Round, Failure> {
-        if let Some(next) = self.nothing_new(watch).await? {
-            self.position = next;
-            return Ok(Round::UpToDate(next));
-        }
         let Some(subscription) = load(watch, self.key).await? else { return Ok(Round::Gone) };
         self.position = self.position.max(subscription.position);
-        self.noted_at = subscription.position_at;
         if let Groups::One { id, .. } = &subscription.groups {
             self.group = Some(*id);
         }
-        let waiting = self.waiting.take().filter(|waiting| waiting.definition == subscription.definition);
-        let waiting = match waiting {
+        self.forget_other_definitions(&subscription.definition);
+        let waiting = match self.waiting.take() {
             Some(waiting) => waiting,
             None => self.read(watch, &subscription).await?,
         };
@@ -141,17 +107,39 @@ impl Follower {
             let up_to_date = waiting.next >= watch.store.log_sequence();
             self.position = waiting.next;
             self.was_up_to_date = up_to_date;
-            if watch.clock.now() - subscription.position_at >= NOTED_EVERY_MS {
+            if self.gathered.is_none() && watch.clock.now() - subscription.position_at >= NOTED_EVERY_MS {
                 self.note(watch, waiting.next).await?;
             }
             return Ok(if up_to_date { Round::UpToDate(waiting.next) } else { Round::Moved });
         }
         self.was_up_to_date = false;
-        let Waiting { definition, records, next } = waiting;
+        self.deliver(watch, &subscription, waiting).await
+    }
+
+    /// What was made under a definition that holds no more is made anew.
+    fn forget_other_definitions(&mut self, definition: &SubscriptionDefinition) {
+        if let Some(waiting) = self.waiting.take_if(|waiting| waiting.definition != *definition) {
+            self.position = waiting.begun;
+        }
+        if let Some(gathered) = self.gathered.take_if(|gathered| gathered.definition != *definition) {
+            self.position = gathered.begun;
+        }
+    }
+
+    async fn deliver(
+        &mut self,
+        watch: &Watch,
+        subscription: &Subscription,
+        waiting: Waiting,
+    ) -> Result<Round, Failure> {
+        let Waiting { definition, records, begun, next } = waiting;
         let sender = Sender { scope: &subscription.scope, filter: &subscription.name };
         let sent = match resolve(watch, &definition.destination_arn).await {
             Ok(target) => send(watch, sender, &target, records).await,
-            Err(Unreached::Catalog(error)) => return Err(error.into()),
+            Err(Unreached::Catalog(error)) => {
+                self.waiting = Some(Waiting { definition, records, begun, next });
+                return Err(error.into());
+            }
             Err(Unreached::NoReceiver(why)) => Err((records, why.to_owned())),
             Err(Unreached::Refused { why, .. }) => Err((records, why)),
         };
@@ -161,21 +149,10 @@ impl Follower {
                 Ok(Round::Moved)
             }
             Err((records, why)) => {
-                self.waiting = Some(Waiting { definition, records, next });
+                self.waiting = Some(Waiting { definition, records, begun, next });
                 Ok(Round::Refused(why))
             }
         }
-    }
-
-    /// Where a filter is whose group has nothing new. Most rounds of most filters: the catalog is not asked for them.
-    async fn nothing_new(&self, watch: &Watch) -> Result<Option<u64>, Failure> {
-        let Some(group) = self.group.filter(|_| self.was_up_to_date && self.waiting.is_none()) else { return Ok(None) };
-        if watch.clock.now() - self.noted_at >= NOTED_EVERY_MS {
-            return Ok(None);
-        }
-        let page = watch.store.follow_logs(&[group], self.position, 1).await?;
-        let nothing = page.logs.is_empty() && page.next >= watch.store.log_sequence();
-        Ok(nothing.then_some(page.next))
     }
 
     async fn note(&mut self, watch: &Watch, position: u64) -> Result<(), Failure> {
@@ -188,7 +165,7 @@ impl Follower {
         Ok(())
     }
 
-    /// The records of the next page; none when nothing matches.
+    /// The records of the next page; none when nothing matches, or when it is for a bucket and not due yet.
     async fn read(&mut self, watch: &Watch, subscription: &Subscription) -> Result<Waiting, Failure> {
         // First the sequence, then the groups: an event below it is of a group that is in the list.
         let end = watch.store.log_sequence();
@@ -201,26 +178,73 @@ impl Follower {
         let next = page.next.min(end.max(self.position));
         let mut logs = page.logs;
         logs.retain(|log| log.sequence < next);
-        let mut waiting = Waiting { definition: subscription.definition.clone(), records: Vec::new(), next };
-        if logs.is_empty() || !is_selected(subscription)? {
-            return Ok(waiting);
+        let definition = &subscription.definition;
+        let mut begun = self.position;
+        let mut matching = Matched::new();
+        if !logs.is_empty() && is_selected(subscription)? {
+            let unseen = |error: wire::ApiError| Failure::Shown(error.message().to_owned());
+            if definition.on_transformed_logs {
+                logs = transform_followed(watch, &subscription.scope, &names, logs).await.map_err(unseen)?;
+            }
+            let logs = mask_followed(watch, logs).await.map_err(unseen)?;
+            let pattern = self.pattern(&definition.pattern).await?;
+            let fields = Fields::of(definition, &subscription.scope);
+            matching = tokio::task::spawn_blocking(move || matched(logs, &pattern, &fields)).await?;
         }
-        let logs = mask_followed(watch, logs).await.map_err(|error| Failure::Masked(error.message().to_owned()))?;
-        let pattern = self.pattern(&subscription.definition.pattern).await?;
-        let fields = Fields::of(&subscription.definition, &subscription.scope);
-        let matching = tokio::task::spawn_blocking(move || matched(logs, &pattern, &fields)).await?;
-        if matching.is_empty() {
-            return Ok(waiting);
+        let bucket = Target::of(&definition.destination_arn).filter(|target| target.kind == Kind::S3);
+        if bucket.is_some() {
+            (matching, begun) = self.gather(watch, definition, matching);
         }
+        let mut waiting = Waiting { definition: definition.clone(), records: Vec::new(), begun, next };
+        if !matching.is_empty() {
+            let made = self.records(watch, subscription, bucket, names, matching).await;
+            // What gathered is gone: it is read again.
+            waiting.records = made.inspect_err(|_| self.position = begun)?;
+        }
+        Ok(waiting)
+    }
+
+    /// What is to be written to a bucket now, of these events and of those that wait, and where the subscription was before it.
+    fn gather(&mut self, watch: &Watch, definition: &SubscriptionDefinition, matching: Matched) -> (Matched, u64) {
+        let now = watch.clock.now();
+        if self.gathered.is_none() && matching.is_empty() {
+            return (matching, self.position);
+        }
+        let begun = self.position;
+        let gathered = self.gathered.get_or_insert_with(|| {
+            Gathered::new(definition.clone(), begun, now, Arc::clone(&watch.subscriptions.gathered_bytes))
+        });
+        gathered.add(matching);
+        match self.gathered.take_if(|gathered| gathered.is_due(now, watch.subscriptions.object_ms)) {
+            Some(due) => {
+                let begun = due.begun;
+                (due.into_matched(), begun)
+            }
+            None => (Matched::new(), begun),
+        }
+    }
+
+    async fn records(
+        &self,
+        watch: &Watch,
+        subscription: &Subscription,
+        bucket: Option<Target>,
+        groups: Arc<GroupNames>,
+        matching: Matched,
+    ) -> Result<Vec<Record>, Failure> {
         let naming = Naming {
             owner: subscription.scope.account.clone(),
             filter: subscription.name.clone(),
+            subscription: self.key.to_string(),
             of_account: matches!(subscription.groups, Groups::Selected(_)),
             streams: stream_names(watch, &matching).await?,
-            groups: names,
+            groups,
             random: (subscription.definition.distribution == "Random").then(|| Arc::clone(&watch.ids)),
         };
-        let made = tokio::task::spawn_blocking(move || records(matching, &naming));
+        let made = tokio::task::spawn_blocking(move || match bucket {
+            Some(bucket) => (objects(&matching, &naming, &bucket.prefix), 0),
+            None => records(matching, &naming),
+        });
         let (records, left_out) = made.await?;
         if left_out > 0 {
             tracing::warn!(
@@ -229,8 +253,7 @@ impl Follower {
                 "log events are too large for any record and were left out"
             );
         }
-        waiting.records = records;
-        Ok(waiting)
+        Ok(records)
     }
 
     async fn pattern(&mut self, text: &str) -> Result<Arc<FilterPattern>, Failure> {
@@ -264,54 +287,6 @@ impl Follower {
         self.names = Some((newest, criteria.clone(), Arc::clone(&names)));
         Ok(names)
     }
-}
-
-async fn load(watch: &Watch, key: Key) -> Result<Option<Subscription>, Failure> {
-    match key {
-        Key::Filter(id) => {
-            let Some(filter) = watch.catalog.subscription_filter(id).await? else { return Ok(None) };
-            Ok(Some(Subscription {
-                scope: filter.scope,
-                name: filter.name,
-                definition: filter.definition,
-                groups: Groups::One { id: filter.group, name: filter.group_name, retention_ms: filter.retention_ms },
-                position: filter.position,
-                position_at: filter.position_at,
-            }))
-        }
-        Key::Policy(id) => {
-            let Some(policy) = watch.catalog.account_policy(id).await? else { return Ok(None) };
-            Ok(Some(Subscription {
-                definition: subscription_of(&policy.document).map_err(Failure::Definition)?,
-                scope: policy.scope,
-                name: policy.name,
-                groups: Groups::Selected(policy.selection_criteria),
-                position: policy.position,
-                position_at: policy.position_at,
-            }))
-        }
-    }
-}
-
-/// Says so when events may have expired before they were sent.
-fn warn_of_expired(watch: &Watch, subscription: &Subscription) {
-    let Groups::One { name, retention_ms: Some(retention_ms), .. } = &subscription.groups else { return };
-    let behind_ms = watch.clock.now() - subscription.position_at;
-    if behind_ms > *retention_ms {
-        tracing::warn!(
-            filter = subscription.name,
-            group = name,
-            hours = behind_ms / 3_600_000,
-            "a subscription is further behind than its group keeps events: it goes on with what is left"
-        );
-    }
-}
-
-/// Whether events of this account and region are wanted.
-fn is_selected(subscription: &Subscription) -> Result<bool, Failure> {
-    let Some(text) = &subscription.definition.field_selection else { return Ok(true) };
-    let criteria = Criteria::parse(text).map_err(Failure::Definition)?;
-    Ok(criteria.hold(&|field| system_field(&subscription.scope, field).map(str::to_owned)))
 }
 
 async fn stream_names(watch: &Watch, matched: &Matched) -> Result<HashMap<StreamId, String>, Failure> {

@@ -1,10 +1,11 @@
-//! Sends records to a receiver, and asks one with a control message whether it is there.
+//! Sends records to a receiver, and asks one with a control message whether it is there. In a bucket both write objects.
 
 use super::counts::{Counted, Counter};
+use super::objects::{WRITE_TEST, WRITE_TEST_BODY, below};
 use super::payload::control_message;
 use super::request::{Outcome, Record, first_request, outcomes, partition_key, remaining, request};
-use super::target::Target;
-use crate::Watch;
+use super::target::{Kind, Target};
+use crate::{Watch, buckets};
 use catalog::LogDestination;
 use model::Scope;
 use model::arn::Arn;
@@ -54,16 +55,21 @@ async fn logical_destination(watch: &Watch, arn: &str) -> catalog::Result<Option
     watch.catalog.log_destination(&scope, name).await
 }
 
-/// Sends the control message to the receiver behind an ARN.
-pub(in super::super) async fn reach(watch: &Watch, arn: &str) -> Result<Target, Unreached> {
+/// Sends the control message to the receiver behind an ARN, as someone of `scope`.
+pub(in super::super) async fn reach(watch: &Watch, scope: &Scope, arn: &str) -> Result<Target, Unreached> {
     let target = resolve(watch, arn).await?;
     let told = target.kind.unreached();
+    if target.kind == Kind::S3 {
+        let key = below(&target.prefix, WRITE_TEST);
+        let put = buckets::put_for(watch, scope, &target.name, &key, WRITE_TEST_BODY.to_vec()).await;
+        return put.map(|()| target).map_err(|error| Unreached::Refused { told, why: error.to_string() });
+    }
     if !watch.subscriptions.receivers.has(&target.arn) {
         return Err(Unreached::NoReceiver(told));
     }
     let data = control_message(target.kind.in_control_message(), watch.clock.now().0);
-    let partition_key = partition_key("CONTROL_MESSAGE");
-    let record = Record { lane: 0, partition_key, data, group: String::new(), events: 0 };
+    let place = partition_key("CONTROL_MESSAGE");
+    let record = Record { lane: 0, place, data, group: String::new(), events: 0 };
     let asked = watch.subscriptions.receivers.ask(request(&target, std::slice::from_ref(&record)));
     let refused = |why: String| Unreached::Refused { told, why };
     let answer = match tokio::time::timeout(PROBE_TIME_MAX, asked).await {
@@ -95,11 +101,7 @@ pub(super) async fn send(
     while !records.is_empty() {
         let part = first_request(target.kind, &records);
         let later = records.split_off(part.end);
-        let asked = watch.subscriptions.receivers.ask(request(target, &records)).await;
-        let results = match &asked {
-            Ok(answer) => outcomes(target.kind, records.len(), answer),
-            Err(why) => vec![Outcome::Refused(why.clone()); records.len()],
-        };
+        let results = send_once(watch, target, &records).await;
         count(watch, sender, target, &records, &results);
         let why = results.iter().find_map(|outcome| match outcome {
             Outcome::Taken => None,
@@ -113,6 +115,22 @@ pub(super) async fn send(
         }
     }
     Ok(())
+}
+
+/// One request, or one object.
+async fn send_once(watch: &Watch, target: &Target, records: &[Record]) -> Vec<Outcome> {
+    if target.kind == Kind::S3 {
+        let mut results = Vec::with_capacity(records.len());
+        for record in records {
+            let put = buckets::put(watch, &target.name, &record.place, record.data.clone()).await;
+            results.push(put.map_or_else(|error| Outcome::Refused(error.to_string()), |()| Outcome::Taken));
+        }
+        return results;
+    }
+    match watch.subscriptions.receivers.ask(request(target, records)).await {
+        Ok(answer) => outcomes(target.kind, records.len(), &answer),
+        Err(why) => vec![Outcome::Refused(why); records.len()],
+    }
 }
 
 fn count(watch: &Watch, sender: Sender<'_>, target: &Target, records: &[Record], results: &[Outcome]) {

@@ -1,6 +1,7 @@
 //! Where a subscription sends: the kinds of receivers, by their ARNs, and AWS's words when one is not reached.
 
 use model::arn::Arn;
+use model::buckets::is_key;
 
 /// A kind of receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,6 +9,8 @@ pub(crate) enum Kind {
     Firehose,
     Kinesis,
     Lambda,
+    /// A bucket: ours alone.
+    S3,
 }
 
 impl Kind {
@@ -17,6 +20,7 @@ impl Kind {
             Kind::Firehose => "Firehose",
             Kind::Kinesis => "Kinesis",
             Kind::Lambda => "Lambda",
+            Kind::S3 => "S3",
         }
     }
 
@@ -26,6 +30,7 @@ impl Kind {
             Kind::Firehose => "Firehose",
             Kind::Kinesis => "Kinesis stream",
             Kind::Lambda => "Lambda function",
+            Kind::S3 => "S3 bucket",
         }
     }
 
@@ -44,6 +49,10 @@ impl Kind {
                 "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute \
                  your function."
             }
+            Kind::S3 => {
+                "Could not deliver test message to specified S3 bucket. Check if the given bucket exists and can be \
+                 written to."
+            }
         }
     }
 }
@@ -53,12 +62,17 @@ impl Kind {
 pub(crate) struct Target {
     pub kind: Kind,
     pub arn: String,
-    /// The name of the stream or the function.
+    /// The name of the stream, the function or the bucket.
     pub name: String,
+    /// How the keys of objects begin, for a bucket; may be empty.
+    pub prefix: String,
 }
 
+/// Longest prefix of keys, bytes: the rest of a key has room beside it.
+const PREFIX_BYTES_MAX: usize = 400;
+
 impl Target {
-    /// Of an ARN of a delivery stream, a data stream or a function.
+    /// Of an ARN of a delivery stream, a data stream, a function or a bucket, which may have a prefix of keys behind it.
     pub(crate) fn of(arn: &str) -> Option<Self> {
         let parsed = Arn::parse(arn)?;
         let (kind, name) = match parsed.service {
@@ -66,9 +80,17 @@ impl Target {
             "kinesis" => (Kind::Kinesis, parsed.resource.strip_prefix("stream/")?),
             // A version or an alias may stand behind the name.
             "lambda" => (Kind::Lambda, parsed.resource.strip_prefix("function:")?),
+            "s3" => (Kind::S3, parsed.resource),
             _ => return None,
         };
-        (!name.is_empty()).then(|| Self { kind, arn: arn.to_owned(), name: name.to_owned() })
+        let (name, prefix) = match kind {
+            Kind::S3 => name.split_once('/').unwrap_or((name, "")),
+            _ => (name, ""),
+        };
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let is_prefix = prefix.is_empty() || (prefix.len() <= PREFIX_BYTES_MAX && is_key(prefix));
+        let target = || Self { kind, arn: arn.to_owned(), name: name.to_owned(), prefix: prefix.to_owned() };
+        (!name.is_empty() && is_prefix).then(target)
     }
 }
 
@@ -86,7 +108,20 @@ mod tests {
         );
         assert_eq!(found("arn:aws:kinesis:us-east-1:123456789012:stream/b"), Some((Kind::Kinesis, name("b"))));
         assert_eq!(found("arn:aws:lambda:us-east-1:123456789012:function:c:1"), Some((Kind::Lambda, name("c:1"))));
-        for arn in ["arn:aws:s3:::bucket", "arn:aws:kinesis:us-east-1:123456789012:stream/", "x", ""] {
+        for arn in ["arn:aws:sqs:us-east-1:123456789012:q", "arn:aws:kinesis:us-east-1:123456789012:stream/", "x", ""] {
+            assert_eq!(found(arn), None, "{arn}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_may_have_a_prefix_that_leads_nowhere_else() {
+        let found = |arn: &str| Target::of(arn).map(|target| (target.name, target.prefix));
+        let place = |bucket: &str, prefix: &str| Some((bucket.to_owned(), prefix.to_owned()));
+        assert_eq!(found("arn:aws:s3:::logs"), place("logs", ""));
+        assert_eq!(found("arn:aws:s3:::logs/"), place("logs", ""));
+        assert_eq!(found("arn:aws:s3:::logs/a/b/"), place("logs", "a/b"));
+        let long = format!("arn:aws:s3:::logs/{}", "p".repeat(401));
+        for arn in ["arn:aws:s3:::", "arn:aws:s3:::logs/../x", "arn:aws:s3:::logs//x", "arn:aws:s3:::/x", &long] {
             assert_eq!(found(arn), None, "{arn}");
         }
     }

@@ -1,4 +1,4 @@
-//! `ExportMetricsServiceRequest` and what is in it. Exemplars are not read.
+//! `ExportMetricsServiceRequest` and what is in it. Exemplars are not read. Metric streams write it.
 
 use super::common::{InstrumentationScope, KeyValue, Resource};
 use crate::otlp::proto_json::{integer, integers, nullable, optional_real, real, reals};
@@ -238,9 +238,16 @@ pub struct Buckets {
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct SummaryPoint {
+    /// What opentelemetry-proto 0.7.0 had in place of `attributes`: written by metric streams, not read.
+    #[prost(message, repeated, tag = "1")]
+    #[serde(skip)]
+    pub labels: Vec<StringKeyValue>,
     #[prost(message, repeated, tag = "7")]
     #[serde(deserialize_with = "nullable")]
     pub attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "2")]
+    #[serde(deserialize_with = "integer")]
+    pub start_time_unix_nano: u64,
     #[prost(fixed64, tag = "3")]
     #[serde(deserialize_with = "integer")]
     pub time_unix_nano: u64,
@@ -268,4 +275,13 @@ pub struct Quantile {
     #[prost(double, tag = "2")]
     #[serde(deserialize_with = "real")]
     pub value: f64,
+}
+
+/// A label of opentelemetry-proto 0.7.0.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct StringKeyValue {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
 }

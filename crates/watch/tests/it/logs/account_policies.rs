@@ -124,3 +124,115 @@ async fn a_transformer_of_the_account_holds_for_groups_without_their_own() {
     plane.ok("DeleteAccountPolicy", json!({"policyName": "p", "policyType": "TRANSFORMER_POLICY"})).await;
     assert_eq!(names("g").await, [] as [&str; 0]);
 }
+
+#[tokio::test]
+async fn a_metric_extraction_policy_switches_the_embedded_metric_format_off() {
+    let plane = Plane::new(watch::operations()).await;
+    for group in ["g", "kept"] {
+        plane.ok("CreateLogGroup", json!({"logGroupName": group})).await;
+        plane.ok("CreateLogStream", json!({"logGroupName": group, "logStreamName": "s"})).await;
+    }
+    let send = async |group: &str, metric: &str| {
+        let directive = json!({"Namespace": "N", "Dimensions": [[]], "Metrics": [{"Name": metric}]});
+        let document = json!({"_aws": {"Timestamp": NOW, "CloudWatchMetrics": [directive]}, (metric): 1});
+        put_into(&plane, group, &document.to_string()).await;
+    };
+    let metrics = async || {
+        let answer = plane.ok("ListMetrics", json!({"Namespace": "N"})).await;
+        let names = each(&answer["Metrics"], "MetricName");
+        names.into_iter().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
+    send("g", "before").await;
+    let document = r#"{"EmbeddedMetricFormat":{"Status":"Disabled"}}"#;
+    let off = policy("METRIC_EXTRACTION_POLICY", document, Some(r#"LogGroupNamePrefix NOT IN ["kept"]"#));
+    plane.ok("PutAccountPolicy", off).await;
+    send("g", "off").await;
+    send("kept", "excluded").await;
+    plane.ok("DeleteAccountPolicy", json!({"policyName": "p", "policyType": "METRIC_EXTRACTION_POLICY"})).await;
+    send("g", "after").await;
+    assert_eq!(metrics().await, ["after", "before", "excluded"].map(str::to_owned).into());
+    assert_eq!(messages(&plane.ok("FilterLogEvents", json!({"logGroupName": "g"})).await).len(), 3, "all are stored");
+    let nothing = policy("METRIC_EXTRACTION_POLICY", r#"{"Metrics":"off"}"#, None);
+    assert_eq!(plane.refused("PutAccountPolicy", nothing).await.0, "InvalidParameterException");
+}
+
+fn retention(days: &str, mode: &str) -> String {
+    format!(r#"{{"retentionInDays":{days},"enforcementMode":"{mode}"}}"#)
+}
+
+#[tokio::test]
+async fn a_retention_policy_of_the_account_holds_a_day_after_it_was_put() {
+    let plane = plane_with_stream().await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "other"})).await;
+    plane.ok("PutRetentionPolicy", json!({"logGroupName": "g", "retentionInDays": 7})).await;
+    let shown = async |group: &str| {
+        watch::maintain(&plane.watch).await;
+        let groups = plane.ok("DescribeLogGroups", json!({"logGroupNamePrefix": group})).await;
+        let group = &groups["logGroups"][0];
+        (group["retentionInDays"].as_i64(), group["retentionPolicyName"].as_str().map(str::to_owned))
+    };
+    let named = |days: Option<i64>| (days, Some("p".to_owned()));
+    put_into(&plane, "g", "kept for ten days").await;
+    let put = |document: &str| policy("RETENTION_POLICY", document, Some("LogGroupNamePrefix = \"g\""));
+    let made = plane.ok("PutAccountPolicy", put(&retention("30", "RETROACTIVE"))).await;
+    assert_eq!(made["accountPolicy"]["policyType"], "RETENTION_POLICY");
+    assert_eq!(shown("g").await, (Some(7), None));
+    plane.clock.advance(86_400_000);
+    assert_eq!((shown("g").await, shown("other").await), (named(Some(30)), (None, None)));
+    plane.clock.advance(9 * 86_400_000);
+    assert_eq!(read(&plane, "g").await, ["kept for ten days"], "the group's own seven days have no effect");
+    // A change waits for a day too; what was there before holds meanwhile.
+    plane.ok("PutAccountPolicy", put(&retention("\"NEVER_EXPIRE\"", "RETROACTIVE"))).await;
+    assert_eq!(shown("g").await, named(Some(30)));
+    plane.clock.advance(86_400_000);
+    assert_eq!(shown("g").await, named(None));
+    // A deletion does not, and the group says for itself again.
+    plane.ok("DeleteAccountPolicy", json!({"policyName": "p", "policyType": "RETENTION_POLICY"})).await;
+    assert_eq!(shown("g").await, (Some(7), None));
+    // One for new groups only.
+    plane.ok("PutAccountPolicy", put(&retention("60", "NEW_ONLY"))).await;
+    plane.clock.advance(1);
+    plane.ok("CreateLogGroup", json!({"logGroupName": "g2"})).await;
+    plane.clock.advance(86_400_000);
+    assert_eq!((shown("g").await, shown("g2").await), ((Some(7), None), named(Some(60))));
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_what_a_retention_policy_would_change_and_changes_nothing() {
+    let plane = plane_with_stream().await;
+    for (group, days) in [("g1", 7), ("g2", 90), ("g3", 30)] {
+        plane.ok("CreateLogGroup", json!({"logGroupName": group})).await;
+        plane.ok("PutRetentionPolicy", json!({"logGroupName": group, "retentionInDays": days})).await;
+    }
+    put_into(&plane, "g", "some bytes").await;
+    let mut dry = policy("RETENTION_POLICY", &retention("30", "RETROACTIVE"), Some("LogGroupNamePrefix = \"g\""));
+    dry["dryRun"] = json!(true);
+    let answer = plane.ok("PutAccountPolicy", dry.clone()).await;
+    assert_eq!(answer.get("accountPolicy"), None);
+    let result = &answer["dryRunResult"];
+    let count = |name: &str| result[name].as_i64().unwrap();
+    assert_eq!(
+        ["totalMatchedLogGroups", "increasedRetentionLogGroupCount", "decreasedRetentionLogGroupCount"].map(count),
+        [4, 1, 2]
+    );
+    assert_eq!(["unchangedRetentionLogGroupCount", "failedAnalysisCount"].map(count), [1, 0]);
+    let first = &result["topLogGroupsImpacted"][0];
+    assert_eq!(
+        (&first["logGroupName"], &first["currentRetention"], &first["proposedRetention"]),
+        (&json!("g"), &json!("NEVER_EXPIRE"), &json!("30"))
+    );
+    assert_eq!(each(&result["topLogGroupsImpacted"], "logGroupName"), ["g", "g1", "g2", "g3"]);
+    let all = json!({"policyType": "RETENTION_POLICY"});
+    assert_eq!(plane.ok("DescribeAccountPolicies", all).await, json!({"accountPolicies": []}));
+    let delete = json!({"policyName": "p", "policyType": "RETENTION_POLICY", "dryRun": true});
+    assert_eq!(plane.refused("DeleteAccountPolicy", delete.clone()).await.0, "ResourceNotFoundException");
+    dry["dryRun"] = json!(false);
+    plane.ok("PutAccountPolicy", dry).await;
+    plane.clock.advance(86_400_000);
+    watch::maintain(&plane.watch).await;
+    let result = plane.ok("DeleteAccountPolicy", delete).await;
+    assert_eq!(result["dryRunResult"]["increasedRetentionLogGroupCount"], 2);
+    let other = policy("TRANSFORMER_POLICY", "[]", None);
+    let other = json!({"policyName": "p", "policyType": "TRANSFORMER_POLICY", "policyDocument": other["policyDocument"], "dryRun": true});
+    assert_eq!(plane.refused("PutAccountPolicy", other).await.1, "dryRun is only supported for RETENTION_POLICY.");
+}

@@ -11,18 +11,18 @@ use std::collections::VecDeque;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use watch::logs::subscriptions::{
-    Followers, ReceiverAnswer, ReceiverRequest, Receivers, Subscriptions, deliver, deliver_due,
+    Followers, OBJECT_MS, ReceiverAnswer, ReceiverRequest, Receivers, Subscriptions, deliver, deliver_due,
 };
 
 const KINESIS: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/k";
 const FIREHOSE: &str = "arn:aws:firehose:us-east-1:123456789012:deliverystream/f";
-const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:l";
+pub(super) const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:l";
 const NOWHERE: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/nowhere";
 const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 
 /// Keeps what it is asked, and answers as told, or with 200.
 #[derive(Default)]
-struct Fake {
+pub(super) struct Fake {
     asked: Mutex<Vec<ReceiverRequest>>,
     answers: Mutex<VecDeque<Result<ReceiverAnswer, String>>>,
     arrived: tokio::sync::Notify,
@@ -57,7 +57,7 @@ impl Fake {
         self.answers.lock().unwrap().extend(std::iter::repeat_n(Err("connection refused".to_owned()), times));
     }
 
-    fn requests(&self) -> Vec<ReceiverRequest> {
+    pub(super) fn requests(&self) -> Vec<ReceiverRequest> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 
@@ -67,7 +67,7 @@ impl Fake {
     }
 }
 
-fn payloads(request: &ReceiverRequest) -> Vec<Value> {
+pub(super) fn payloads(request: &ReceiverRequest) -> Vec<Value> {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     let data: Vec<&str> = match body["Records"].as_array() {
         Some(records) => records.iter().map(|record| record["Data"].as_str().unwrap()).collect(),
@@ -100,13 +100,18 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 fn with_receiver(plane: &mut Plane) -> Arc<Fake> {
     let fake = Arc::new(Fake::default());
-    plane.watch.subscriptions = Arc::new(Subscriptions::new(Arc::new(Shared(Arc::clone(&fake)))));
+    plane.watch.subscriptions = Arc::new(Subscriptions::new(Arc::new(Shared(Arc::clone(&fake))), OBJECT_MS));
     fake
 }
 
 /// A plane whose catalog can be reopened, with group `g`, streams `s` and `t`, and a receiver.
-async fn subscribed() -> (Plane, Arc<Fake>) {
-    let mut plane = Plane::with(watch::logs::operations(), watch::notify::Settings::default()).await;
+pub(super) async fn subscribed() -> (Plane, Arc<Fake>) {
+    subscribed_with(watch::logs::operations()).await
+}
+
+/// The same with these operations.
+pub(super) async fn subscribed_with(operations: Vec<wire::Operation<watch::Watch>>) -> (Plane, Arc<Fake>) {
+    let mut plane = Plane::with(operations, watch::notify::Settings::default()).await;
     let fake = with_receiver(&mut plane);
     plane.ok("CreateLogGroup", json!({"logGroupName": "g"})).await;
     for stream in ["s", "t"] {
@@ -115,7 +120,7 @@ async fn subscribed() -> (Plane, Arc<Fake>) {
     (plane, fake)
 }
 
-fn filter(name: &str, pattern: &str, arn: &str) -> Value {
+pub(super) fn filter(name: &str, pattern: &str, arn: &str) -> Value {
     let mut filter = json!({"logGroupName": "g", "filterName": name, "filterPattern": pattern, "destinationArn": arn});
     if arn != LAMBDA {
         filter["roleArn"] = ROLE.into();
@@ -174,8 +179,8 @@ async fn what_cannot_be_subscribed_is_refused_in_awss_words() {
         "Could not deliver test message to specified Firehose stream. Check if the given Firehose stream is in ACTIVE state."
     );
     assert_eq!(
-        refused(filter("f", "", "arn:aws:s3:::bucket/prefix")).await,
-        invalid("PutSubscriptionFilter operation cannot work with destinationArn for vendor s3")
+        refused(filter("f", "", "arn:aws:sqs:us-east-1:123456789012:q")).await,
+        invalid("PutSubscriptionFilter operation cannot work with destinationArn for vendor sqs")
     );
     let mut without_role = filter("f", "", KINESIS);
     without_role.as_object_mut().unwrap().remove("roleArn");
