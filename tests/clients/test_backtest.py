@@ -44,3 +44,37 @@ def test_what_makes_no_sense_is_refused(server, tmp_path):
         told = backtest(server, *flags)
         assert told.returncode == 1 and words in told.stderr, (flags, told.stderr)
     assert backtest(server, "--name", "kept", "--since", "soon").returncode == 2
+
+
+def test_a_composite_draft_is_tried_on_what_its_children_did(server, cloudwatch, tmp_path):
+    for name in ("left", "right"):
+        cloudwatch.put_metric_alarm(**{**ALARM, "MetricName": "Nothing", "AlarmName": name})
+    for name, state in (("left", "ALARM"), ("right", "ALARM"), ("left", "OK"), ("left", "ALARM")):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="by hand")
+    draft = tmp_path / "composite.json"
+    draft.write_text(json.dumps({"AlarmName": "both", "AlarmRule": "ALARM(left) AND ALARM(right)"}))
+    told = backtest(server, "--alarm", draft, "--since", "1h", "--json")
+    assert told.returncode == 0, told.stderr
+    answer = json.loads(told.stdout)
+    assert [c["to"] for c in answer["transitions"]] == ["OK", "ALARM", "OK", "ALARM"]
+    assert (answer["fires"], answer["by_threshold"]) == (2, [])
+
+
+def test_a_log_draft_is_tried_on_the_logs(server, logs, tmp_path):
+    logs.create_log_group(logGroupName="past")
+    logs.create_log_stream(logGroupName="past", logStreamName="s")
+    start = minutes_ago(60)
+    events = [{"timestamp": (start + 60 * minute) * 1000 + 1, "message": "ERROR"} for minute in range(40) for _ in range(3 if 20 <= minute < 30 else 1)]
+    logs.put_log_events(logGroupName="past", logStreamName="s", logEvents=events)
+    query = {
+        "QueryString": "filter @message like /ERROR/", "LogGroupIdentifiers": ["past"], "ScheduledQueryRoleARN": "arn:aws:iam::123456789012:role/r",
+        "ScheduleConfiguration": {"ScheduleExpression": "rate(5 minutes)", "StartTimeOffset": 300}, "AggregationExpression": "count(*)",
+    }
+    draft = tmp_path / "log.json"
+    rest = {"QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1, "Threshold": 11.0, "ComparisonOperator": "GreaterThanThreshold"}
+    draft.write_text(json.dumps({"AlarmName": "draft", "ScheduledQueryConfiguration": query, **rest}))
+    told = backtest(server, "--alarm", draft, "--since", "2h", "--threshold", "20", "--threshold", "4", "--json")
+    assert told.returncode == 0, told.stderr
+    answer = json.loads(told.stdout)
+    assert [c["to"] for c in answer["transitions"]] == ["OK", "ALARM", "OK"]
+    assert [(t["threshold"], t["fires"]) for t in answer["by_threshold"]] == [(4.0, 1), (20.0, 0)]

@@ -135,7 +135,8 @@ def test_a_group_is_exported_to_a_folder(make_server, tmp_path):
     task = completed(server, made["taskId"])
     assert (task["taskName"], task["destinationPrefix"]) == ("nightly", "exportedlogs")
     assert task["executionInfo"]["completionTime"] >= task["executionInfo"]["creationTime"]
-    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    paths = [path for path in folder.rglob("*") if path.is_file() and ".trailwatch" not in path.parts]
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
     task_folder = f"exportedlogs/{made['taskId']}"
     assert files.pop("exportedlogs/aws-logs-write-test") == b"Permission Check Successful"
     assert {name: messages(body) for name, body in files.items()} == {

@@ -88,6 +88,52 @@ def test_other_languages(logs, shop):
     assert sum(int(row["n"]) for row in rows) == 10
 
 
+def test_newer_commands(logs, shop):
+    rows = ask(logs, shop, "filter ispresent(ms) | sort ms | fields ms | accum ms as sum | tail 1")
+    assert (rows[0]["ms"], rows[0]["sum"]) == ("99", "4950")
+    rows = ask(logs, shop, "filter ispresent(ms) | stats count(*) as n by status | appendcols (stats max(ms) as most)")
+    assert rows[0]["most"] == "99" and "most" not in rows[1]
+    (row,) = ask(logs, shop, 'fields sha256(path) as h, regex_replace(path, "[0-9]", "N") as p | filter ms = 0')
+    assert row["p"] == "/item/N" and len(row["h"]) == 64
+    rows = ask(logs, shop, "relevantfields status, path where ms < 0 or status = 500")
+    assert (rows[0]["@fieldName"], rows[0]["@relevanceScore"]) == ("status", "1")
+    (row,) = ask(logs, shop, "filter status = 500 | estimate")
+    assert int(row["estimatedBytesScanned"]) > 101 * 26
+
+
+def test_anomalies_among_patterns(logs):
+    names = make(logs, "/odd", "s")
+    begin = now_ms() - 50 * 60_000
+    for minute in range(50):
+        lines = [f"[INFO] request {minute * 20 + n} is done" for n in range(20)]
+        if minute == 40:
+            lines.append("[ERROR] the disk is full")
+        put(logs, names, lines, at=begin + minute * 60_000)
+    rows = ask(logs, ["/odd"], "pattern @message | anomaly | filter @anomalyScore > 0")
+    assert [(row["@pattern"], row["@anomalyType"]) for row in rows] == [("[ERROR] the disk is full", "New Pattern")]
+
+
+def test_windows_and_unions(logs, shop):
+    now = int(time.time())
+    times = {"startTime": now - 3600, "endTime": now + 60}
+
+    def rows(language, text):
+        query = logs.start_query(queryLanguage=language, queryString=text, **times)["queryId"]
+        results = ended(logs, query)
+        assert results["status"] == "Complete", text
+        return [[cell["value"] for cell in row] for row in results["results"]]
+
+    sql = """WITH counts AS (SELECT status, COUNT(*) AS n FROM `/shop` WHERE status IS NOT NULL GROUP BY status)
+        SELECT status, n, RANK() OVER (ORDER BY n DESC) AS place FROM counts
+        UNION ALL SELECT 'all', COUNT(*), 0 FROM `/shop` WHERE status IN (SELECT status FROM counts) ORDER BY place"""
+    assert rows("SQL", sql) == [["all", "100", "0"], ["200", "90", "1"], ["500", "10", "2"]]
+    ppl = "source = [lg:`/shop`] | where ms < 4 | trendline sort ms sma(2, ms) as mean | fields ms, mean | tail 1"
+    with pytest.raises(ClientError):
+        logs.start_query(queryLanguage="PPL", queryString=ppl, **times)
+    found = rows("PPL", ppl.replace(" | tail 1", "") + " | sort - ms | head 1")
+    assert found == [["3", "2.5"]]
+
+
 def test_mistakes_are_placed(logs, shop):
     with pytest.raises(ClientError) as raised:
         start(logs, shop, "fields @timestamp | filtr status = 1")

@@ -212,3 +212,51 @@ def test_our_own_command_tails(server, logs):
         tail.wait(30)
     unknown = run([Paths.server(), "tail", "/tail/nowhere"], env=server.environment())
     assert unknown.returncode == 1 and "there is no log group /tail/nowhere" in unknown.stderr
+
+
+def start_tail(server, *arguments):
+    """`trailwatch tail` and the list that its lines go to."""
+    command = [str(argument) for argument in (Paths.server(), "tail", *arguments)]
+    tail = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=server.environment())
+    lines = []
+    threading.Thread(target=lambda: lines.extend(iter(tail.stdout.readline, "")), daemon=True).start()
+    return tail, lines
+
+
+def test_our_own_command_tails_audit_events(server, logs, cloudtrail):
+    chosen = ("--name", "CreateLogGroup", "--name", "PutLogEvents", "--source", "logs", "--filter", "/tail/audited/")
+    tail, lines = start_tail(server, "--events", *chosen, "--json")
+    failed, failures = start_tail(server, "--events", "--errors", "--source", "logs.amazonaws.com")
+    try:
+        sent = 0
+
+        def is_shown():
+            nonlocal sent
+            sent += 1
+            logs.create_log_group(logGroupName=f"/tail/other/{sent}")
+            logs.create_log_group(logGroupName=f"/tail/audited/{sent}")
+            assert code_of(logs.create_log_group, logGroupName=f"/tail/audited/{sent}") == "ResourceAlreadyExistsException"
+            return lines and failures
+
+        wait_until(is_shown, 60, "both tails show an event")
+        events = [json.loads(line) for line in lines]
+        assert {event["eventName"] for event in events} == {"CreateLogGroup"}
+        assert all(event["requestParameters"]["logGroupName"].startswith("/tail/audited/") for event in events)
+        assert " logs.amazonaws.com CreateLogGroup " in failures[0]
+        assert failures[0].endswith(" ResourceAlreadyExistsException\n")
+    finally:
+        for process in (tail, failed):
+            process.kill()
+            process.wait(30)
+    asked = cloudtrail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "TailEvents"}])["Events"]
+    parameters = [json.loads(event["CloudTrailEvent"])["requestParameters"] for event in asked]
+    assert {"name": ["CreateLogGroup", "PutLogEvents"], "source": ["logs"], "filter": ["/tail/audited/"]} in parameters
+
+
+def test_audit_events_are_not_tailed_by_strangers_nor_beside_groups(server):
+    stranger = run([Paths.server(), "tail", "--events"], env={**server.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"})
+    assert stranger.returncode == 1 and stranger.stderr.strip()
+    assert server.http("GET", "/_trailwatch/events/tail").status == 403
+    assert run([Paths.server(), "tail", "--events", "/a/group"], env=server.environment()).returncode == 2
+    assert run([Paths.server(), "tail"], env=server.environment()).returncode == 2
+    assert run([Paths.server(), "tail", "--errors", "/a/group"], env=server.environment()).returncode == 2

@@ -108,6 +108,19 @@ def test_a_transformer_is_tested_and_kept(logs):
     assert raised.value.response["Error"]["Message"] == "The first processor of a transformer must be a parser"
 
 
+def test_records_become_ocsf_events(logs):
+    group = make(logs, "/protect/ocsf")
+    config = [{"parseToOCSF": {"eventSource": "VPCFlow", "ocsfVersion": "V1.1"}}]
+    line = "2 123456789010 eni-1235b8ca 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 REJECT OK"
+    tested = logs.test_transformer(transformerConfig=config, logEventMessages=[line, "no flow"])["transformedLogs"]
+    event = json.loads(tested[0]["transformedEventMessage"])
+    assert (event["class_uid"], event["type_name"], event["metadata"]["version"]) == (4001, "Network Activity: Refuse", "1.1.0")
+    assert event["src_endpoint"] == {"ip": "172.31.16.139", "port": 20641} and event["time"] == 1418530010000
+    assert "transformedEventMessage" not in tested[1]
+    logs.put_transformer(logGroupIdentifier=group, transformerConfig=config)
+    assert logs.get_transformer(logGroupIdentifier=group)["transformerConfig"] == config
+
+
 def test_queries_show_what_may_be_seen(logs):
     group = make(logs, "/protect/asked")
     logs.put_data_protection_policy(logGroupIdentifier=group, policyDocument=policy("EmailAddress"))

@@ -71,3 +71,30 @@ def test_explain_says_what_was_skipped(server):
     assert done.returncode == 0 and "row groups skipped=" in done.stdout, done.stdout
     done = sql(server, "EXPLAIN ANALYZE SELECT message FROM logs ORDER BY timestamp DESC LIMIT 1")
     assert done.returncode == 0 and "rows_seen=" in done.stdout, done.stdout
+
+
+def test_protected_lines_are_masked_until_someone_asks(server, logs, cloudtrail):
+    logs.create_log_group(logGroupName="protected")
+    logs.create_log_stream(logGroupName="protected", logStreamName="one")
+    names = ["arn:aws:dataprotection::aws:data-identifier/EmailAddress"]
+    document = {
+        "Name": "policy",
+        "Version": "2021-06-01",
+        "Statement": [
+            {"DataIdentifier": names, "Operation": {"Audit": {"FindingsDestination": {}}}},
+            {"DataIdentifier": names, "Operation": {"Deidentify": {"MaskConfig": {}}}},
+        ],
+    }
+    logs.put_data_protection_policy(logGroupIdentifier="protected", policyDocument=json.dumps(document))
+    event = {"timestamp": int(time.time() * 1000), "message": '{"mail":"jo@example.com","n":1}'}
+    logs.put_log_events(logGroupName="protected", logStreamName="one", logEvents=[event])
+    of_group = "SELECT message, json_extract_scalar(message, '$.mail') AS mail FROM logs WHERE log_group = 'protected'"
+    assert rows(server, of_group) == [{"message": '{"mail":"**************","n":1}', "mail": "**************"}]
+    for condition in ("message LIKE '%jo@example.com%'", "json_extract_scalar(message, '$.mail') = 'jo@example.com'"):
+        assert rows(server, f"{of_group} AND {condition}") == []
+        assert len(rows(server, f"{of_group} AND NOT ({condition})")) == 1
+    done = sql(server, "--format", "json", "--unmask", f"{of_group} AND message LIKE '%jo@example.com%'")
+    assert json.loads(done.stdout)["mail"] == "jo@example.com", done.stderr
+    found = cloudtrail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "ExecuteSql"}])["Events"]
+    asked = [json.loads(event["CloudTrailEvent"])["requestParameters"] for event in found]
+    assert [record["statement"] for record in asked if record.get("unmask") is True] == [f"{of_group} AND message LIKE '%jo@example.com%'"]

@@ -2,10 +2,50 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What PutMetricAlarm or PutCompositeAlarm said. Strings are AWS's words, checked by the operation; what the client left out
+/// The kinds of alarms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlarmKind {
+    /// On metrics: what PutMetricAlarm made.
+    Metric,
+    /// On other alarms: what PutCompositeAlarm made.
+    Composite,
+    /// On log events: what PutLogAlarm made.
+    Log,
+}
+
+impl AlarmKind {
+    /// Every kind.
+    pub const ALL: [AlarmKind; 3] = [AlarmKind::Metric, AlarmKind::Composite, AlarmKind::Log];
+
+    /// `AlarmType` of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlarmKind::Metric => "MetricAlarm",
+            AlarmKind::Composite => "CompositeAlarm",
+            AlarmKind::Log => "LogAlarm",
+        }
+    }
+
+    /// The word in the tables.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            AlarmKind::Metric => "metric",
+            AlarmKind::Composite => "composite",
+            AlarmKind::Log => "log",
+        }
+    }
+
+    /// The kind of a word; only `word` is ever written.
+    pub(crate) fn of_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.word() == word).unwrap_or(AlarmKind::Metric)
+    }
+}
+
+/// What PutMetricAlarm, PutCompositeAlarm or PutLogAlarm said. Strings are AWS's words, checked by the operation; what the client left out
 /// stays out, so that DescribeAlarms answers as AWS does.
 ///
-/// An alarm watches one of these: one metric (`metric_name`), `metrics`, `promql`, or other alarms (`composite`).
+/// An alarm watches one of these: one metric (`metric_name`), `metrics`, `promql`, other alarms (`composite`),
+/// or log events (`log`).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AlarmConfiguration {
@@ -55,6 +95,8 @@ pub struct AlarmConfiguration {
     pub promql: Option<PromqlCriteria>,
     /// A rule over other alarms.
     pub composite: Option<CompositeRule>,
+    /// A query of log events that runs on a schedule. Its N and M are `evaluation_periods` and `datapoints_to_alarm`.
+    pub log: Option<LogCriteria>,
 }
 
 /// One of the queries of an alarm (MetricDataQuery).
@@ -143,6 +185,36 @@ pub struct CompositeRule {
     pub children: Vec<String>,
 }
 
+/// What PutLogAlarm said of its query, and of the log lines in notifications.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogCriteria {
+    /// In the language of Logs Insights.
+    pub query: String,
+    /// Names or ARNs; empty where the query says it.
+    pub log_groups: Vec<String>,
+    /// On whose behalf the query runs.
+    pub role: String,
+    /// How its rows become values: `count(*) by service | sort desc`.
+    pub aggregation: String,
+    /// `rate(5 minutes)`.
+    pub schedule: String,
+    /// The same in seconds.
+    pub interval_secs: i64,
+    /// Seconds before a run that its time range begins at.
+    pub start_offset_secs: i64,
+    /// Seconds before a run that its time range ends at; absent means 0.
+    pub end_offset_secs: Option<i64>,
+    /// Lines in notifications.
+    pub line_count: Option<i64>,
+    /// On whose behalf they are read.
+    pub line_role: Option<String>,
+    /// The scheduled query that is managed for the alarm.
+    pub scheduled_query_id: String,
+    /// Only runs after this time count: what is looked for was another thing before. Milliseconds.
+    pub since_ms: i64,
+}
+
 impl AlarmConfiguration {
     /// The names of the alarms that this one depends on.
     pub fn children(&self) -> &[String] {
@@ -152,5 +224,14 @@ impl AlarmConfiguration {
     /// True for what PutCompositeAlarm made.
     pub fn is_composite(&self) -> bool {
         self.composite.is_some()
+    }
+
+    /// What kind of alarm it is.
+    pub fn kind(&self) -> AlarmKind {
+        match (&self.composite, &self.log) {
+            (Some(_), _) => AlarmKind::Composite,
+            (None, Some(_)) => AlarmKind::Log,
+            (None, None) => AlarmKind::Metric,
+        }
     }
 }

@@ -1,16 +1,17 @@
 //! Alarm history: what happened to alarms, kept after they are gone, newest or oldest first.
 
-use crate::alarms::kind;
+use crate::alarm_configuration::AlarmKind;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use std::collections::BTreeMap;
 
 /// One line of an alarm's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmHistoryItem {
     /// The alarm's name.
     pub alarm_name: String,
-    /// `ConfigurationUpdate`, `StateUpdate` or `Action`.
+    /// `ConfigurationUpdate`, `StateUpdate`, `Action`, `AlarmContributorStateUpdate` or `AlarmContributorAction`.
     pub item_type: String,
     /// When it happened.
     pub at: Timestamp,
@@ -18,8 +19,19 @@ pub struct AlarmHistoryItem {
     pub summary: String,
     /// JSON.
     pub data: String,
-    /// Whether the alarm is a composite one.
-    pub composite: bool,
+    /// What kind of alarm it is.
+    pub kind: AlarmKind,
+    /// Which of the alarm's time series it is about; absent when it is about the whole alarm.
+    pub contributor: Option<HistoryContributor>,
+}
+
+/// A contributor as history tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryContributor {
+    /// 16 hexadecimal digits.
+    pub id: String,
+    /// What makes it this one.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Which items to list; absent fields do not filter.
@@ -27,8 +39,10 @@ pub struct AlarmHistoryItem {
 pub struct AlarmHistoryFilter {
     /// Items of this alarm.
     pub alarm_name: Option<String>,
-    /// Only items of composite alarms, or only of others.
-    pub composite: Option<bool>,
+    /// Items of alarms of these kinds; empty for all.
+    pub kinds: Vec<AlarmKind>,
+    /// Items about this contributor.
+    pub contributor_id: Option<String>,
     /// Items of this type.
     pub item_type: Option<String>,
     /// Items at or after this time.
@@ -50,6 +64,8 @@ struct HistoryRow {
     summary: String,
     data: String,
     kind: String,
+    contributor_id: Option<String>,
+    contributor_attributes: Option<String>,
 }
 
 /// Writes items within the transaction that makes the change they tell of.
@@ -65,9 +81,11 @@ pub(crate) async fn insert_history(
         )
         .fetch_one(&mut *connection)
         .await?;
+        let attributes = item.contributor.as_ref().map(|contributor| serde_json::to_string(&contributor.attributes));
+        let attributes = attributes.transpose()?;
         sqlx::query(
-            "INSERT INTO alarm_history (sequence, account, region, alarm_name, item_type, at_ms, summary, data, kind) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO alarm_history (sequence, account, region, alarm_name, item_type, at_ms, summary, data, kind, \
+             contributor_id, contributor_attributes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(sequence)
         .bind(&scope.account)
@@ -77,7 +95,9 @@ pub(crate) async fn insert_history(
         .bind(item.at.0)
         .bind(&item.summary)
         .bind(&item.data)
-        .bind(kind(item.composite))
+        .bind(item.kind.word())
+        .bind(item.contributor.as_ref().map(|contributor| &contributor.id))
+        .bind(attributes)
         .execute(&mut *connection)
         .await?;
     }
@@ -93,14 +113,16 @@ impl Catalog {
         limit: usize,
     ) -> Result<Vec<(i64, AlarmHistoryItem)>> {
         let mut sql = QueryBuilder::<Sqlite>::new(
-            "SELECT sequence, alarm_name, item_type, at_ms, summary, data, kind FROM alarm_history WHERE account = ",
+            "SELECT sequence, alarm_name, item_type, at_ms, summary, data, kind, contributor_id, contributor_attributes \
+             FROM alarm_history WHERE account = ",
         );
         sql.push_bind(scope.account.clone()).push(" AND region = ").push_bind(scope.region.clone());
         if let Some(name) = &filter.alarm_name {
             sql.push(" AND alarm_name = ").push_bind(name.clone());
         }
-        if let Some(composite) = filter.composite {
-            sql.push(" AND kind = ").push_bind(kind(composite));
+        push_kinds(&mut sql, &filter.kinds);
+        if let Some(id) = &filter.contributor_id {
+            sql.push(" AND contributor_id = ").push_bind(id.clone());
         }
         if let Some(item_type) = &filter.item_type {
             sql.push(" AND item_type = ").push_bind(item_type.clone());
@@ -128,15 +150,32 @@ impl Catalog {
     }
 }
 
+/// Only rows of these kinds; of all when there are none.
+pub(crate) fn push_kinds(sql: &mut QueryBuilder<Sqlite>, kinds: &[AlarmKind]) {
+    if kinds.is_empty() {
+        return;
+    }
+    sql.push(" AND kind IN (");
+    let mut list = sql.separated(", ");
+    for kind in kinds {
+        list.push_bind(kind.word());
+    }
+    sql.push(")");
+}
+
 impl From<HistoryRow> for AlarmHistoryItem {
     fn from(row: HistoryRow) -> Self {
+        let attributes = row.contributor_attributes.and_then(|text| serde_json::from_str(&text).ok());
         Self {
+            kind: AlarmKind::of_word(&row.kind),
+            contributor: row
+                .contributor_id
+                .map(|id| HistoryContributor { id, attributes: attributes.unwrap_or_default() }),
             alarm_name: row.alarm_name,
             item_type: row.item_type,
             at: Timestamp(row.at_ms),
             summary: row.summary,
             data: row.data,
-            composite: row.kind == kind(true),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Metric alarms: configuration, state, and the compare-and-set that changes either together with its history.
 
 use crate::alarm_children::{delete_children, parents_due, put_children};
-use crate::alarm_configuration::AlarmConfiguration;
-use crate::alarm_history::{AlarmHistoryItem, insert_history};
+use crate::alarm_configuration::{AlarmConfiguration, AlarmKind};
+use crate::alarm_history::{AlarmHistoryItem, insert_history, push_kinds};
+use crate::alarm_schedule::first_due;
 use crate::deliveries::{Publication, insert_publications};
+use crate::managed_queries::{ManagedQuery, delete_managed_query, put_managed_query};
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
 use sqlx::{QueryBuilder, Sqlite};
@@ -79,8 +81,8 @@ pub struct AlarmFilter {
     pub name_prefix: Option<String>,
     /// Alarms in this state.
     pub state: Option<AlarmState>,
-    /// Only composite alarms, or only others.
-    pub composite: Option<bool>,
+    /// Alarms of these kinds; empty for all.
+    pub kinds: Vec<AlarmKind>,
     /// Alarms with an action ARN, of any state, beginning with this.
     pub action_prefix: Option<String>,
     /// Names after this one, in byte order: where the last page ended.
@@ -105,7 +107,7 @@ pub struct StateChange {
 }
 
 #[derive(sqlx::FromRow)]
-struct AlarmRow {
+pub(crate) struct AlarmRow {
     account: String,
     region: String,
     name: String,
@@ -128,6 +130,7 @@ macro_rules! columns {
          state_value, state_reason, state_reason_data, state_updated_ms, state_transitioned_ms, memory"
     };
 }
+pub(crate) use columns;
 
 impl TryFrom<AlarmRow> for Alarm {
     type Error = crate::Error;
@@ -208,9 +211,7 @@ impl Catalog {
         if let Some(state) = filter.state {
             sql.push(" AND state_value = ").push_bind(state.as_str());
         }
-        if let Some(composite) = filter.composite {
-            sql.push(" AND kind = ").push_bind(kind(composite));
-        }
+        push_kinds(&mut sql, &filter.kinds);
         if let Some(after) = after {
             sql.push(" AND name > ").push_bind(after.to_owned());
         }
@@ -235,7 +236,8 @@ impl Catalog {
         rows.into_iter().map(Alarm::try_from).collect()
     }
 
-    /// Makes a new alarm with its tags and first history items, due at once. False when the name is taken.
+    /// Makes a new alarm with its tags, its first history items and the query that is managed for it, due at once; a log alarm at
+    /// the next multiple of its interval. False when the name is taken.
     pub async fn create_alarm(
         &self,
         alarm: &Alarm,
@@ -243,6 +245,7 @@ impl Catalog {
         history: &[AlarmHistoryItem],
         arn: &str,
         tags: &BTreeMap<String, String>,
+        managed: Option<&ManagedQuery>,
     ) -> Result<bool> {
         let configuration = serde_json::to_string(&alarm.configuration)?;
         let mut transaction = self.pool.begin().await?;
@@ -267,8 +270,8 @@ impl Catalog {
         .bind(alarm.state_updated.0)
         .bind(alarm.state_transitioned.0)
         .bind(interval_ms)
-        .bind(alarm.configuration_updated.0)
-        .bind(kind(alarm.configuration.is_composite()))
+        .bind(first_due(alarm, interval_ms).0)
+        .bind(alarm.configuration.kind().word())
         .bind(&alarm.memory)
         .execute(&mut *transaction)
         .await?;
@@ -276,6 +279,9 @@ impl Catalog {
             return Ok(false);
         }
         put_children(&mut transaction, alarm).await?;
+        if let Some(managed) = managed {
+            put_managed_query(&mut transaction, alarm, managed).await?;
+        }
         insert_history(&mut transaction, &alarm.scope, history).await?;
         for (key, value) in tags {
             sqlx::query(
@@ -292,14 +298,21 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Replaces configuration and `actions_enabled` of the alarm at `alarm.version`, leaving its state, and makes it due
-    /// at once. False when the alarm has changed since it was read, or is gone.
-    pub async fn update_alarm(&self, alarm: &Alarm, interval_ms: i64, history: &[AlarmHistoryItem]) -> Result<bool> {
+    /// Replaces configuration and `actions_enabled` of the alarm at `alarm.version`, leaving its state, and what is managed for
+    /// it where that is given, and makes it due at once; a log alarm keeps to its schedule. False when the alarm has changed
+    /// since it was read, or is gone.
+    pub async fn update_alarm(
+        &self,
+        alarm: &Alarm,
+        interval_ms: i64,
+        history: &[AlarmHistoryItem],
+        managed: Option<&ManagedQuery>,
+    ) -> Result<bool> {
         let configuration = serde_json::to_string(&alarm.configuration)?;
         let mut transaction = self.pool.begin().await?;
         let updated = sqlx::query(
             "UPDATE alarms SET version = version + 1, configuration = $5, namespace = $6, metric_name = $7, \
-             actions_enabled = $8, configuration_updated_ms = $9, interval_ms = $10, due_ms = $9 \
+             actions_enabled = $8, configuration_updated_ms = $9, interval_ms = $10, due_ms = CASE WHEN $11 < due_ms THEN $11 ELSE due_ms END \
              WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
         )
         .bind(&alarm.scope.account)
@@ -312,6 +325,7 @@ impl Catalog {
         .bind(i64::from(alarm.actions_enabled))
         .bind(alarm.configuration_updated.0)
         .bind(interval_ms)
+        .bind(first_due(alarm, interval_ms).0)
         .execute(&mut *transaction)
         .await?;
         if updated.rows_affected() == 0 {
@@ -319,6 +333,9 @@ impl Catalog {
         }
         delete_children(&mut transaction, alarm).await?;
         put_children(&mut transaction, alarm).await?;
+        if let Some(managed) = managed {
+            put_managed_query(&mut transaction, alarm, managed).await?;
+        }
         insert_history(&mut transaction, &alarm.scope, history).await?;
         transaction.commit().await?;
         Ok(true)
@@ -396,60 +413,12 @@ impl Catalog {
             return Ok(false);
         }
         delete_children(&mut transaction, alarm).await?;
+        delete_managed_query(&mut transaction, alarm).await?;
         insert_history(&mut transaction, &alarm.scope, history).await?;
         sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(true)
     }
-
-    /// Takes up to `limit` alarms that are due at `now`, of all accounts, and sets when each is due next: the next
-    /// multiple of its interval. One statement, so that two nodes never take the same alarm. An alarm that cannot be
-    /// read is an error in its own place, so that it does not stop the others.
-    pub async fn claim_due_alarms(&self, now: Timestamp, limit: usize) -> Result<Vec<Result<Alarm>>> {
-        let rows: Vec<AlarmRow> = sqlx::query_as(concat!(
-            "UPDATE alarms SET due_ms = ($1 / interval_ms + 1) * interval_ms WHERE (account, region, name) IN \
-             (SELECT account, region, name FROM alarms WHERE due_ms <= $1 ORDER BY due_ms LIMIT $2) RETURNING ",
-            columns!()
-        ))
-        .bind(now.0)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(Alarm::try_from).collect())
-    }
-
-    /// Makes all composite alarms due: what they were due for when the process ended may have been under way.
-    pub async fn composite_alarms_due(&self, at: Timestamp) -> Result<()> {
-        sqlx::query("UPDATE alarms SET due_ms = $1 WHERE kind = $2 AND due_ms > $1")
-            .bind(at.0)
-            .bind(kind(true))
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// Makes an alarm due at a time.
-    pub async fn alarm_due(&self, alarm: &Alarm, at: Timestamp) -> Result<()> {
-        sqlx::query("UPDATE alarms SET due_ms = $4 WHERE account = $1 AND region = $2 AND name = $3")
-            .bind(&alarm.scope.account)
-            .bind(&alarm.scope.region)
-            .bind(&alarm.name)
-            .bind(at.0)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// When the next alarm is due; `None` without alarms. A read, so that an idle tick writes nothing.
-    pub async fn next_alarm_due(&self) -> Result<Option<Timestamp>> {
-        let (due,): (Option<i64>,) = sqlx::query_as("SELECT MIN(due_ms) FROM alarms").fetch_one(&self.pool).await?;
-        Ok(due.map(Timestamp))
-    }
-}
-
-/// The word of a kind in the tables.
-pub(crate) fn kind(composite: bool) -> &'static str {
-    if composite { "composite" } else { "metric" }
 }
 
 fn has_action(configuration: &AlarmConfiguration, prefix: &str) -> bool {

@@ -1,8 +1,9 @@
 //! Names and histories over all accounts and regions: what a query over all records asks for.
 
-use crate::{AlarmHistoryItem, Catalog, Result};
+use crate::{AlarmHistoryItem, AlarmKind, Catalog, Result};
 use model::{GroupId, Scope, StreamId, TimeRange, Timestamp};
 use sqlx::FromRow;
+use std::collections::HashMap;
 
 /// More groups than this, and the streams of all groups are read at once instead of group by group.
 const GROUPS_ASKED_SINGLY: usize = 64;
@@ -27,6 +28,20 @@ impl Catalog {
             sqlx::query_as("SELECT id, account, region, name FROM log_groups").fetch_all(&self.pool).await?;
         let named = |(id, account, region, name)| (GroupId(id as u64), Scope { account, region }, name);
         Ok(rows.into_iter().map(named).collect())
+    }
+
+    /// Id of every log group, and whether its events are, or ever were, protected by a policy of its own or of its account.
+    pub async fn every_log_group_protected(&self) -> Result<HashMap<GroupId, bool>> {
+        let rows: Vec<(i64, bool)> = sqlx::query_as(
+            "SELECT id, id IN (SELECT group_id FROM data_protection_policies) \
+             OR EXISTS (SELECT 1 FROM account_policies AS policy WHERE policy.account = log_groups.account \
+                AND policy.region = log_groups.region AND policy.type = 'DATA_PROTECTION_POLICY') \
+             OR EXISTS (SELECT 1 FROM past_account_policies AS past WHERE past.account = log_groups.account \
+                AND past.region = log_groups.region AND past.type = 'DATA_PROTECTION_POLICY') FROM log_groups",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|(id, protected)| (GroupId(id as u64), protected)).collect())
     }
 
     /// The greatest id of a log group that exists, 0 when there is none: groups that are made later have greater ones.
@@ -72,7 +87,8 @@ impl Catalog {
                 at: Timestamp(row.at_ms),
                 summary: row.summary,
                 data: row.data,
-                composite: row.kind == crate::alarms::kind(true),
+                kind: AlarmKind::of_word(&row.kind),
+                contributor: None,
             };
             (row.sequence, scope, item)
         };

@@ -3,6 +3,9 @@
 use crate::{Catalog, Result};
 use model::{GroupId, Scope, Timestamp};
 
+/// The retention policy that a group is under, if any: name and days, where no days keep events forever.
+pub type UnderPolicy = Option<(String, Option<i64>)>;
+
 /// A log group, as far as it matters for its retention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetainedGroup {
@@ -18,8 +21,8 @@ pub struct RetainedGroup {
     pub created: Timestamp,
     /// Days that it says itself; `None` keeps events forever.
     pub own_days: Option<i64>,
-    /// The policy that it is under: name and days, where no days keep events forever.
-    pub policy: Option<(String, Option<i64>)>,
+    /// The policy that it is under.
+    pub policy: UnderPolicy,
 }
 
 impl RetainedGroup {
@@ -78,7 +81,7 @@ impl Catalog {
     }
 
     /// Puts groups under policies, by name and days, or under none.
-    pub async fn set_retention_policies(&self, groups: &[(GroupId, Option<(String, Option<i64>)>)]) -> Result<()> {
+    pub async fn set_retention_policies(&self, groups: &[(GroupId, UnderPolicy)]) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
         for (group, policy) in groups {
             sqlx::query("UPDATE log_groups SET retention_policy = $2, retention_policy_days = $3 WHERE id = $1")

@@ -7,6 +7,7 @@ mod account_policies;
 mod alarm_children;
 mod alarm_configuration;
 mod alarm_history;
+mod alarm_schedule;
 mod alarms;
 mod anomaly_detectors;
 mod buckets;
@@ -18,6 +19,8 @@ mod dataset_keys;
 mod deliveries;
 mod delivery_destinations;
 mod delivery_sources;
+mod digest_chains;
+mod digest_keys;
 mod error;
 mod every_account;
 mod export_tasks;
@@ -33,6 +36,7 @@ mod log_resource_policies;
 mod log_streams;
 mod log_transformers;
 mod lookup_tables;
+mod managed_queries;
 mod metric_filters;
 mod metric_queries;
 mod metric_streams;
@@ -55,9 +59,10 @@ mod vended_deliveries;
 
 pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
 pub use alarm_configuration::{
-    AlarmConfiguration, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, PromqlCriteria, WallClock,
+    AlarmConfiguration, AlarmKind, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, LogCriteria, PromqlCriteria,
+    WallClock,
 };
-pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem};
+pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem, HistoryContributor};
 pub use alarms::{Alarm, AlarmFilter, AlarmState, StateChange};
 pub use anomaly_detectors::AnomalyDetector;
 pub use buckets::Bucket;
@@ -67,9 +72,11 @@ pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use delivery_destinations::DeliveryDestination;
 pub use delivery_sources::{DeliveryEndDeleted, DeliverySource, DeliverySourcePut};
+pub use digest_chains::DigestChain;
+pub use digest_keys::DigestKey;
 pub use error::Error;
 pub use export_tasks::ExportTask;
-pub use group_retention::RetainedGroup;
+pub use group_retention::{RetainedGroup, UnderPolicy};
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
 pub use log_anomaly_detectors::{
@@ -83,6 +90,7 @@ pub use log_resource_policies::{LogResourcePolicy, LogResourcePolicyChange};
 pub use log_streams::{LogStream, StreamCreated};
 pub use log_transformers::LogTransformer;
 pub use lookup_tables::LookupTable;
+pub use managed_queries::{ManagedQuery, ManagedRun};
 pub use metric_filters::{
     FilterLimits, LogMetricFilter, MetricFilterDeletion, MetricFilterPut, MetricFilterQuery, MetricTransformation,
     NewLogMetricFilter,

@@ -17,6 +17,8 @@ pub struct LogQuery {
     pub log_groups: String,
     /// ARN of who started it.
     pub user_identity: String,
+    /// Whether it shows what data protection masks.
+    pub unmasks: bool,
     /// `Running` until it ends, then how it did.
     pub status: String,
     /// When it was started, milliseconds.
@@ -40,14 +42,15 @@ pub struct LogQueryEnd {
     pub answer: Option<String>,
 }
 
-const COLUMNS: &str = "id, expression, language, log_groups, user_identity, status, created_ms, ended_ms, statistics";
+const COLUMNS: &str =
+    "id, expression, language, log_groups, user_identity, unmasks, status, created_ms, ended_ms, statistics";
 
 impl Catalog {
     /// Enters a query that begins.
     pub async fn begin_log_query(&self, scope: &Scope, query: &LogQuery) -> Result<()> {
         sqlx::query(
             "INSERT INTO log_queries (id, account, region, expression, language, log_groups, user_identity, status, \
-             created_ms, answer_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)",
+             created_ms, unmasks, answer_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)",
         )
         .bind(&query.id)
         .bind(&scope.account)
@@ -58,6 +61,7 @@ impl Catalog {
         .bind(&query.user_identity)
         .bind(&query.status)
         .bind(query.created_ms)
+        .bind(query.unmasks)
         .execute(&self.pool)
         .await?;
         Ok(())

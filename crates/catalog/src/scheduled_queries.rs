@@ -31,6 +31,8 @@ pub struct ScheduledQuery {
     pub triggered_ms: Option<i64>,
     /// What became of its last run.
     pub last_status: Option<String>,
+    /// The log alarm that it is managed for; `None` for what a customer made.
+    pub alarm: Option<String>,
 }
 
 /// A run of a scheduled query.
@@ -49,7 +51,7 @@ pub struct ScheduledRun {
 }
 
 const COLUMNS: &str =
-    "account, region, id, name, document, state, created_ms, updated_ms, next_ms, triggered_ms, last_status";
+    "account, region, id, name, document, state, created_ms, updated_ms, next_ms, triggered_ms, last_status, alarm";
 
 impl Catalog {
     /// Makes a scheduled query with its tags; false when there is one of its name.
@@ -110,20 +112,22 @@ impl Catalog {
         Ok(query.fetch_optional(&self.pool).await?)
     }
 
-    /// Up to `limit` scheduled queries whose names follow `after`, by name; only those of a state where one is given.
+    /// Up to `limit` scheduled queries whose names follow `after`, by name; only those of a state where one is given, and only
+    /// those that are managed for alarms, or only others, where `is_managed` says so.
     pub async fn scheduled_queries(
         &self,
         scope: &Scope,
         state: Option<&str>,
+        is_managed: Option<bool>,
         after: &str,
         limit: usize,
     ) -> Result<Vec<ScheduledQuery>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM scheduled_queries WHERE account = $1 AND region = $2 AND ($3 IS NULL OR state = $3) \
-             AND name > $4 ORDER BY name LIMIT $5"
+             AND name > $4 AND ($6 IS NULL OR (alarm IS NOT NULL) = $6) ORDER BY name LIMIT $5"
         );
         let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&scope.account).bind(&scope.region);
-        let query = query.bind(state).bind(after).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let query = query.bind(state).bind(after).bind(i64::try_from(limit).unwrap_or(i64::MAX)).bind(is_managed);
         Ok(query.fetch_all(&self.pool).await?)
     }
 
@@ -215,8 +219,14 @@ impl Catalog {
         Ok(query.bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&self.pool).await?)
     }
 
-    /// Ends every run that a stop of the server has cut off.
+    /// Ends every run that a stop of the server has cut off. One for an alarm has not been: a stop is no failure of its query.
     pub async fn fail_scheduled_runs(&self) -> Result<()> {
+        sqlx::query(
+            "DELETE FROM scheduled_query_runs WHERE status = 'Running' AND scheduled_id IN \
+             (SELECT id FROM scheduled_queries WHERE alarm IS NOT NULL)",
+        )
+        .execute(&self.pool)
+        .await?;
         sqlx::query("UPDATE scheduled_query_runs SET status = 'Failed', error = 'The server was stopped.' WHERE status = 'Running'")
             .execute(&self.pool)
             .await?;

@@ -65,6 +65,11 @@ pub fn delivery(scope: &Scope, id: &str) -> String {
     format!("arn:aws:logs:{}:{}:delivery:{id}", scope.region, scope.account)
 }
 
+/// `arn:aws:logs:…:scheduled-query:ID`.
+pub fn scheduled_query(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:logs:{}:{}:scheduled-query:{id}", scope.region, scope.account)
+}
+
 /// `arn:aws:cloudwatch:…:alarm:NAME`.
 pub fn alarm(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", scope.region, scope.account)

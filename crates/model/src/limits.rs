@@ -125,6 +125,24 @@ pub const BACKTEST_SLOTS_MAX: i64 = 2_000_000;
 pub const BACKTEST_THRESHOLDS_MAX: usize = 100;
 /// Backtest of an alarm: most at the same time; ours.
 pub const BACKTESTS_AT_ONCE_MAX: usize = 2;
+/// Backtest of a log alarm: most runs of its query, each of which reads the logs; ours.
+pub const BACKTEST_LOG_RUNS_MAX: i64 = 500;
+/// Backtest of a composite alarm: most changes of its children; ours.
+pub const BACKTEST_CHANGES_MAX: usize = 100_000;
+/// Log alarms: most runs of the query that are evaluated (PutLogAlarm, QueryResultsToEvaluate).
+pub const LOG_ALARM_RESULTS_MAX: i64 = 100;
+/// Log alarms: most log lines in a notification (PutLogAlarm, ActionLogLineCount).
+pub const LOG_ALARM_LINES_MAX: i64 = 50;
+/// Log alarms: bytes of all log lines in a notification together; ours, to stay within an SNS message.
+pub const LOG_ALARM_LINES_BYTES_MAX: usize = 64 * 1024;
+/// Log alarms: most bytes of the values of one run as they are kept; ours. Further contributors are left out.
+pub const LOG_ALARM_RESULT_BYTES_MAX: usize = 256 * 1024;
+/// Log alarms: most that are evaluated at the same time; ours.
+pub const LOG_ALARMS_AT_ONCE_MAX: usize = 4;
+/// Log alarms: longest that a run of the query may take, milliseconds, and never longer than the time between runs; ours.
+pub const LOG_ALARM_QUERY_MS_MAX: u64 = 5 * 60 * 1000;
+/// Log alarms: longest time between runs, seconds; ours.
+pub const LOG_ALARM_INTERVAL_SECS_MAX: i64 = 30 * 24 * 3600;
 /// Metric alarms: most entries of `Metrics` (PutMetricAlarm).
 pub const ALARM_QUERIES_MAX: usize = 20;
 /// Metric alarms: most metrics among them (PutMetricAlarm).
@@ -245,6 +263,11 @@ pub const LIVE_TAIL_UPDATE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// StartLiveTail: most names, and most prefixes of names, of streams (StartLiveTail reference).
 pub const LIVE_TAIL_STREAMS_MAX: usize = 10;
 
+/// Tail of audit events (ours): events that wait for slow readers, bytes, over all readers; of more, the oldest are lost to them.
+pub const EVENT_TAIL_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Tail of audit events (ours): most readers at once.
+pub const EVENT_TAILS_MAX: usize = 15;
+
 /// StartQuery: most log groups of a query (StartQuery reference).
 pub const QUERY_GROUPS_MAX: usize = 50;
 /// StartQuery: rows of an answer when the request names no limit, and most rows of one page (StartQuery reference).
@@ -257,6 +280,10 @@ pub const QUERIES_MAX: usize = 100;
 pub const QUERIES_RUNNING_MAX: usize = 2;
 /// StartQuery: longest query, milliseconds (Logs quotas: 60 minutes).
 pub const QUERY_MS_MAX: u64 = 60 * 60 * 1000;
+/// StartQuery: longest query within a query, milliseconds (user guide, "subqueries").
+pub const SUBQUERY_MS_MAX: i64 = 30_000;
+/// StartQuery: how deep queries may stand within each other; SQL alone lets them (no AWS source).
+pub const SUBQUERIES_DEEP_MAX: usize = 4;
 /// StartQuery: memory of one query (no AWS source).
 pub const QUERY_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// StartQuery: answers are kept so long, milliseconds (Logs quotas: 7 days), and so much of them, bytes.

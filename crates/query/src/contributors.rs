@@ -10,6 +10,7 @@
 //!   text counts as a number. `IsPresent` is true for null.
 //! - `$["odd.key"]` selects too. Of a field that selects several values (a key twice in an object) the first counts.
 //! - In CLF, `"…"` and `[…]` are one field, as in filter patterns.
+//! - Rules see masked text where data protection masks it; what is no JSON any more then, for a number was masked, is no contribution.
 //! - The text of a key is cut after 1,024 bytes.
 //!
 //! **Bounds.** A tally is exact until it holds 32 MiB of contributors; then those with the smallest totals are dropped until

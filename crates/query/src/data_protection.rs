@@ -76,6 +76,27 @@ impl Protection {
         }
     }
 
+    /// Whether `holds` is true of the line in one of the ways in which it may be shown: as it is stored, or as any of the policies
+    /// masks it. A first look for a search, which does not know yet when the line was ingested.
+    pub fn may_hold(&self, line: &str, holds: impl Fn(&str) -> bool) -> bool {
+        let mut looked_through: Vec<&Arc<Protector>> = Vec::new();
+        holds(line)
+            || self.periods.iter().map(|period| &period.protector).any(|protector| {
+                if looked_through.iter().any(|known| Arc::ptr_eq(known, protector)) {
+                    return false;
+                }
+                looked_through.push(protector);
+                matches!(protector.mask(line), Cow::Owned(masked) if holds(&masked))
+            })
+    }
+
+    /// Of texts one of which is in every line that is shown and wanted, those that are in such a line as it is stored, too. Masking
+    /// only puts asterisks in the place of characters.
+    pub fn clauses_of_stored(mut clauses: Vec<Vec<String>>) -> Vec<Vec<String>> {
+        clauses.retain(|texts| !texts.iter().any(|text| text.contains('*')));
+        clauses
+    }
+
     /// The policy that is in force now.
     pub fn current(&self) -> Option<&Arc<Protector>> {
         self.periods.last().filter(|period| period.until.is_none()).map(|period| &period.protector)

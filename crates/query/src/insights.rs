@@ -6,9 +6,11 @@
 //! (`mining`); `rows` runs the other steps when all events have been read.
 
 mod aggregate;
+pub mod aggregation;
 pub mod ast;
 mod build;
 mod calendar;
+mod cidr;
 mod code;
 mod csv;
 mod cursor;
@@ -30,6 +32,7 @@ pub mod ppl;
 mod push_down;
 mod reduce;
 mod regexes;
+mod relevance;
 mod rows;
 pub mod scan;
 mod scope;

@@ -17,6 +17,7 @@
 
 mod history;
 mod learned;
+pub mod range;
 #[cfg(test)]
 mod tests;
 mod values;

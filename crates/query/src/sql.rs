@@ -11,6 +11,7 @@ mod fields;
 mod guard;
 mod json;
 mod logs;
+mod masked;
 mod metric_periods;
 mod metrics;
 mod metrics_latest;
@@ -26,7 +27,7 @@ mod wanted;
 
 pub use error::{SqlError, SqlPosition};
 pub use output::Format;
-pub use resources::{AlarmHistoryRow, LogGroupName, ResourceError, Resources};
+pub use resources::{AlarmHistoryRow, GroupMasks, LogGroupName, Masks, ResourceError, Resources};
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -98,15 +99,22 @@ impl Sql {
         })
     }
 
-    /// Runs one statement and answers its rows.
-    pub async fn query(&self, statement: &str, format: Format) -> Result<Vec<u8>, SqlError> {
+    /// Runs one statement and answers its rows. Log lines are shown, and looked at by every condition, as `masks` have them; without,
+    /// as they are stored.
+    pub async fn query(
+        &self,
+        statement: &str,
+        format: Format,
+        masks: Option<Arc<dyn Masks>>,
+    ) -> Result<Vec<u8>, SqlError> {
         let Some(runtime) = &self.runtime else { return Err(SqlError::Failed("the threads are gone".into())) };
         let statement = statement.to_owned();
         let (store, resources, options) = (self.store.clone(), Arc::clone(&self.resources), self.options);
         let queries = Arc::clone(&self.queries);
         let mut running = AbortOnDrop(runtime.spawn(async move {
             let _permit = queries.acquire_owned().await;
-            run(store, resources, options, &statement, format).await
+            let inputs = Inputs { view: store.view(), store, resources, masks, groups: OnceCell::new() };
+            run(inputs, options, &statement, format).await
         }));
         match tokio::time::timeout(Duration::from_millis(self.options.ms_max), &mut running.0).await {
             Ok(Ok(answer)) => answer,
@@ -134,14 +142,8 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-async fn run(
-    store: Store,
-    resources: Arc<dyn Resources>,
-    options: SqlOptions,
-    statement: &str,
-    format: Format,
-) -> Result<Vec<u8>, SqlError> {
-    let session = session(store, resources, options)?;
+async fn run(inputs: Inputs, options: SqlOptions, statement: &str, format: Format) -> Result<Vec<u8>, SqlError> {
+    let session = session(inputs, options)?;
     let state = session.state();
     let plan = fields::as_columns(guard::plan(&state, statement).await?)?;
     let plan = state.create_physical_plan(&plan).await?;
@@ -153,7 +155,7 @@ async fn run(
     Ok(output.finish())
 }
 
-fn session(store: Store, resources: Arc<dyn Resources>, options: SqlOptions) -> Result<SessionContext> {
+fn session(inputs: Inputs, options: SqlOptions) -> Result<SessionContext> {
     let config = SessionConfig::new()
         .with_target_partitions(options.threads.max(1))
         .with_default_catalog_and_schema("trailwatch", "records")
@@ -167,8 +169,7 @@ fn session(store: Store, resources: Arc<dyn Resources>, options: SqlOptions) -> 
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udf(name));
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
     json::functions().into_iter().for_each(|function| session.register_udf(function));
-    let view = store.view();
-    let inputs = Arc::new(Inputs { store, view, resources, groups: OnceCell::new() });
+    let inputs = Arc::new(inputs);
     session.register_table("events", Arc::new(events::Events(Arc::clone(&inputs))))?;
     session.register_table("logs", Arc::new(logs::Logs::new(Arc::clone(&inputs))))?;
     session.register_table("metrics", Arc::new(metrics::Metrics(Arc::clone(&inputs))))?;
@@ -184,6 +185,7 @@ struct Inputs {
     store: Store,
     view: View,
     resources: Arc<dyn Resources>,
+    masks: Option<Arc<dyn Masks>>,
     groups: OnceCell<Vec<LogGroupName>>,
 }
 
@@ -192,6 +194,14 @@ impl Inputs {
     async fn log_groups(&self) -> Result<&[LogGroupName]> {
         let groups = self.groups.get_or_try_init(|| self.resources.log_groups()).await;
         groups.map(Vec::as_slice).map_err(|error| failed("read log groups", &error))
+    }
+
+    /// The masks of these groups, with none where all may be seen.
+    async fn masks(&self, groups: Vec<GroupId>) -> Result<GroupMasks> {
+        match &self.masks {
+            Some(masks) => masks.of_groups(groups).await.map_err(|error| failed("read data protection", &error)),
+            None => Ok(groups.into_iter().map(|group| (group, None)).collect()),
+        }
     }
 
     /// Names of the streams of these groups.

@@ -7,7 +7,7 @@
 //! and has an error; every other processor passes over what it cannot do: a key that is absent, a value of another kind, a
 //! date in another form. A `grok` pattern must match all of its source, and text between its patterns stands for itself.
 //! `moveKeys` onto an object moves into it, else onto that name. `nonMatchValue` defaults to null. A label of WAF that comes
-//! again becomes a list. What differs: `parseToOCSF` is refused by name; regular expressions are those of the Rust crate
+//! again becomes a list. What differs: regular expressions are those of the Rust crate
 //! `regex`, so that no text makes them slow: what looks around and back references are refused; `dateTimeConverter` knows the
 //! names of months and days in the languages of `dates::locale`, and writes zones by their abbreviations; the limit of 200
 //! fields is not enforced.
@@ -18,6 +18,7 @@ mod dates;
 mod fields;
 mod grok;
 mod keys;
+mod ocsf;
 mod parse;
 mod path;
 mod strings;
@@ -27,6 +28,7 @@ mod vended;
 mod tests;
 
 use config::Processor;
+pub(crate) use dates::{format_date, parse_date};
 use model::Timestamp;
 use serde_json::{Map, Value};
 
@@ -72,6 +74,7 @@ enum Step {
     ParseKeyValue(config::ParseKeyValue),
     Grok(config::Grok, grok::Grok),
     Vended(vended::Format),
+    Ocsf(ocsf::Ocsf),
     Keys(keys::Change),
     Strings(strings::Change),
     TypeConverter(Vec<config::TypeEntry>),
@@ -121,7 +124,7 @@ impl Step {
             Processor::ParseJson(json) => Step::ParseJson(json),
             Processor::ParseKeyValue(pairs) => Step::ParseKeyValue(pairs),
             Processor::ParseRoute53(_) => Step::Vended(vended::Format::Route53),
-            Processor::ParseToOcsf(_) => return Err(ConfigError("parseToOCSF is not supported".into())),
+            Processor::ParseToOcsf(config) => Step::Ocsf(ocsf::Ocsf::new(&config)?),
             Processor::ParsePostgres(_) => Step::Vended(vended::Format::postgres()?),
             Processor::ParseVpc(_) => Step::Vended(vended::Format::Vpc),
             Processor::ParseWaf(_) => Step::Vended(vended::Format::Waf),
@@ -148,6 +151,7 @@ impl Step {
                 grok.parse(&source, fields)
             }
             Step::Vended(format) => format.parse(line, fields),
+            Step::Ocsf(ocsf) => ocsf.parse(line, fields),
             Step::Keys(change) => {
                 change.apply(origin, fields);
                 Ok(())

@@ -9,7 +9,7 @@ use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
 use crate::memtable::{Cut, Memtable};
 use crate::series::SeriesIndex;
 use crate::state::{Change, Snapshot, State, lock};
-use model::{Batch, Timestamp};
+use model::{Batch, Event, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -121,7 +121,7 @@ pub(crate) fn wake_flusher(state: &State) {
 }
 
 /// Adds the records of a durable frame to a memtable.
-pub(crate) fn apply(memtable: &Memtable, series: &mut SeriesIndex, meta: FrameMeta, batch: Batch) {
+pub(crate) fn apply(memtable: &Memtable, series: &mut SeriesIndex, meta: FrameMeta, batch: Batch) -> Vec<Arc<Event>> {
     if !batch.datapoints.is_empty() {
         memtable.add_points(batch.datapoints, meta.written, |datapoint| {
             let (count, sum, ..) = datapoint.observation.stats();
@@ -132,9 +132,10 @@ pub(crate) fn apply(memtable: &Memtable, series: &mut SeriesIndex, meta: FrameMe
     if !batch.logs.is_empty() {
         memtable.add_logs(batch.logs, meta.first_log_sequence, meta.written);
     }
-    if !batch.events.is_empty() {
-        memtable.add_events(batch.events, meta.first_event_sequence, meta.written);
+    if batch.events.is_empty() {
+        return Vec::new();
     }
+    memtable.add_events(batch.events, meta.first_event_sequence, meta.written)
 }
 
 /// The only one that writes to the journal and to the active memtable.
@@ -235,10 +236,11 @@ impl Writer {
             new_leaves.into_iter().for_each(|leaf| tree.push(leaf));
         }
         let mut replies = Vec::with_capacity(waiting.len());
+        let mut accepted = Vec::new();
         {
             let mut series = self.state.series_mut();
             for (meta, batch, reply) in waiting {
-                apply(&self.active, &mut series, meta, batch);
+                accepted.append(&mut apply(&self.active, &mut series, meta, batch));
                 replies.push((meta, reply));
             }
         }
@@ -247,6 +249,7 @@ impl Writer {
         if had_logs {
             self.state.logs_arrived.notify_waiters();
         }
+        self.state.event_tail.note(accepted);
         for (meta, reply) in replies {
             let appended = Appended {
                 first_log_sequence: meta.first_log_sequence,

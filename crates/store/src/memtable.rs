@@ -158,18 +158,21 @@ impl Memtable {
         self.grown(bytes, rows, written);
     }
 
-    /// Adds audit events of one batch, numbered from `sequence`.
-    pub(crate) fn add_events(&self, events: Vec<Event>, mut sequence: u64, written: Timestamp) {
+    /// Adds audit events of one batch, numbered from `sequence`; answers them, shared.
+    pub(crate) fn add_events(&self, events: Vec<Event>, mut sequence: u64, written: Timestamp) -> Vec<Arc<Event>> {
         let (mut bytes, rows) = (0, events.len());
+        let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
         let mut lines = write(&self.events);
-        for event in events {
+        for event in &events {
             bytes += EVENT_OVERHEAD_BYTES + event.record.len();
             lines.ids.insert(event.event_id.clone());
             lines.order.push((sequence, event.time));
-            lines.events.insert((event.time, sequence), Arc::new(event));
+            lines.events.insert((event.time, sequence), Arc::clone(event));
             sequence += 1;
         }
+        drop(lines);
         self.grown(bytes, rows, written);
+        events
     }
 
     fn grown(&self, bytes: usize, rows: usize, written: Timestamp) {

@@ -3,6 +3,7 @@
 use crate::append::{Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
+use crate::event_tail::EventTail;
 use crate::event_tree::{Frontier, leaf_hash};
 use crate::filter_cache::FilterCache;
 use crate::flush;
@@ -71,6 +72,7 @@ impl Store {
             flusher,
             flush_waiting: false.into(),
             logs_arrived: tokio::sync::Notify::new(),
+            event_tail: EventTail::default(),
             room: tokio::sync::Notify::new(),
             committed: tokio::sync::Mutex::new(Committed {
                 number: manifest.number,

@@ -3,6 +3,7 @@
 use crate::Options;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
+use crate::event_tail::EventTail;
 use crate::event_tree::{Frontier, StoredTree};
 use crate::filter_cache::FilterCache;
 use crate::flush::FlushCommand;
@@ -84,6 +85,8 @@ pub(crate) struct State {
     pub flush_waiting: AtomicBool,
     /// Told after each group with log events: followers may go on.
     pub logs_arrived: tokio::sync::Notify,
+    /// The audit events accepted last, for those who follow.
+    pub event_tail: EventTail,
     /// Told after each group, cut and flush: there may be room for appends that wait.
     pub room: tokio::sync::Notify,
     pub committed: tokio::sync::Mutex<Committed>,

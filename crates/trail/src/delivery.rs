@@ -27,6 +27,7 @@ mod plan;
 mod send;
 mod topics;
 
+pub(crate) use send::told;
 pub use topics::{NoTopics, NotTold, Telling, Topics};
 
 use crate::Trail;

@@ -5,6 +5,7 @@ pub mod cloudtrail;
 pub mod cloudtrail_data;
 mod coverage;
 pub mod delivery;
+pub mod digest;
 pub mod import;
 mod json;
 pub mod log_delivery;
@@ -15,8 +16,10 @@ pub mod sts;
 use audit::DataAudit;
 use catalog::Catalog;
 use delivery::{NoTopics, Topics};
+use digest::keys::KeyStore;
 use log_delivery::LogDelivery;
 use model::buckets::{Buckets, NoBuckets};
+use model::time::{DAY, HOUR};
 use model::{Clock, Ids};
 use std::sync::Arc;
 use store::Store;
@@ -37,6 +40,8 @@ pub struct Trail {
     pub settings: Settings,
     /// Where trails deliver to; none at first.
     pub buckets: Arc<dyn Buckets>,
+    /// What the keys of digest files are made and kept with; without it no digest is written.
+    pub digest_keys: Option<Arc<KeyStore>>,
     /// Who is told of delivered files; none at first.
     pub topics: Arc<dyn Topics>,
     /// Which data events trails ask for; refreshed by every operation that changes a trail.
@@ -59,6 +64,10 @@ pub struct Settings {
     /// LookupEvents as AWS has it is strict: 90 days, one attribute, management events. Lenient, it sees all of time,
     /// takes several attributes (all must match) and finds every category, account and region: for imported files.
     pub lenient_lookup: bool,
+    /// How much time a digest file covers, ms: whole seconds (AWS: an hour).
+    pub digest_interval: i64,
+    /// How long a key signs digest files, ms (keys of AWS: 30 days).
+    pub key_rotation: i64,
     /// The organization whose management account every account here is, such as `o-exampleorgid`; without one there are no
     /// organization trails.
     pub organization_id: Option<String>,
@@ -66,7 +75,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { trails_per_region_max: 5, channels_per_region_max: 25, lenient_lookup: false, organization_id: None }
+        Self {
+            trails_per_region_max: 5,
+            channels_per_region_max: 25,
+            lenient_lookup: false,
+            digest_interval: HOUR,
+            key_rotation: 30 * DAY,
+            organization_id: None,
+        }
     }
 }
 
@@ -88,6 +104,7 @@ impl Trail {
             settings,
             buckets: Arc::new(NoBuckets),
             topics: Arc::new(NoTopics),
+            digest_keys: None,
             data_audit,
             log_delivery,
             import_turn: Arc::default(),
@@ -102,6 +119,7 @@ impl Trail {
     /// What changed since the last reading counts for delivery from the next event on.
     pub async fn refresh_trails(&self) -> Result<(), catalog::Error> {
         let _turn = self.refresh_turn.lock().await;
+        self.catalog.sync_digest_chains(self.clock.now()).await?;
         self.catalog.sync_trail_spans(self.store.event_sequence() as i64).await?;
         let trails = self.catalog.logging_trails().await?;
         self.data_audit.set(&trails);

@@ -4,6 +4,7 @@ use crate::real::SystemClock;
 use crate::remote::{EVENT_SOURCE, Remote};
 use crate::server::{Server, json};
 use anyhow::{Context, bail};
+use catalog::AlarmConfiguration;
 use clap::Args;
 use model::limits::BACKTESTS_AT_ONCE_MAX;
 use model::time::{DAY, HOUR, MINUTE};
@@ -17,7 +18,7 @@ use tokio::sync::Semaphore;
 use trail::audit::OwnCall;
 use trail::record::Defaults;
 use watch::alarms::backtest::{Backtest, BacktestError, backtest};
-use watch::cloudwatch::drafted_alarm;
+use watch::cloudwatch::{drafted_alarm, drafted_composite_alarm, drafted_log_alarm};
 use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
 
 /// Where questions are posted to.
@@ -35,7 +36,7 @@ const SINCE_MS: i64 = 7 * DAY;
 struct Question {
     /// An alarm that exists.
     alarm_name: Option<String>,
-    /// Or the input of PutMetricAlarm.
+    /// Or the input of PutMetricAlarm, PutCompositeAlarm or PutLogAlarm.
     alarm: Option<Value>,
     /// ISO 8601; a week before the end when absent.
     start: Option<String>,
@@ -83,12 +84,16 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<
     let question: Question =
         serde_json::from_slice(&request.body).map_err(|error| invalid(format!("The body: {error}")))?;
     let now = server.clock.now();
-    let configuration = match (question.alarm_name, question.alarm) {
+    let (name, configuration) = match (question.alarm_name, question.alarm) {
         (Some(name), None) => {
             let alarm = server.watch.catalog.alarm(&caller.scope, &name).await?;
-            alarm.ok_or_else(|| invalid(format!("Alarm {name} does not exist")))?.configuration
+            let alarm = alarm.ok_or_else(|| invalid(format!("Alarm {name} does not exist")))?;
+            (alarm.name, alarm.configuration)
         }
-        (None, Some(alarm)) => drafted_alarm(&server.watch, caller, alarm.to_string().as_bytes()).await?,
+        (None, Some(alarm)) => {
+            let name = alarm["AlarmName"].as_str().unwrap_or_default().to_owned();
+            (name, drafted(server, caller, &alarm).await?)
+        }
         _ => return Err(invalid("Exactly one of alarm_name and alarm must be given")),
     };
     let time = |text: Option<String>, otherwise: Timestamp| match text {
@@ -104,16 +109,29 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<
     // Each may hold millions of periods. The semaphore is never closed.
     static REPLAYING: Semaphore = Semaphore::const_new(BACKTESTS_AT_ONCE_MAX);
     let _place = REPLAYING.acquire().await.ok();
-    let found = backtest(&server.watch, &caller.scope, &configuration, range, &question.thresholds, now).await;
+    let found = backtest(&server.watch, &caller.scope, (&name, &configuration), range, &question.thresholds, now).await;
     found.map_err(|error| match error {
-        BacktestError::Kind(_)
-        | BacktestError::TooMany(..)
+        BacktestError::TooMany(..)
         | BacktestError::TooLarge
+        | BacktestError::TooManyChanges
         | BacktestError::TooManyThresholds(_) => invalid(error.to_string()),
-        BacktestError::Observe(_) => {
+        BacktestError::Observe(_) | BacktestError::Composite(_) => {
             ApiError::new(&wire::error::common::INTERNAL_FAILURE, "The history could not be read").with_source(error)
         }
     })
+}
+
+/// The configuration of a draft: the input of PutCompositeAlarm has an `AlarmRule`, that of PutLogAlarm a
+/// `ScheduledQueryConfiguration`, and anything else is for PutMetricAlarm.
+async fn drafted(server: &Server, caller: &Caller, draft: &Value) -> Result<AlarmConfiguration, ApiError> {
+    let (has, text) = (|member: &str| draft.get(member).is_some(), draft.to_string());
+    if has("AlarmRule") {
+        return drafted_composite_alarm(&server.watch, caller, text.as_bytes()).await;
+    }
+    if has("ScheduledQueryConfiguration") {
+        return drafted_log_alarm(caller, text.as_bytes()).await;
+    }
+    drafted_alarm(&server.watch, caller, text.as_bytes()).await
 }
 
 async fn record(
@@ -142,13 +160,13 @@ async fn record(
 /// The same evaluator that watches the alarm, over what is stored: nothing is changed, no action runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch alarms backtest --name slow --since 7d\n  trailwatch alarms backtest --alarm draft.json --threshold 100 --threshold 200\n\nThe file holds what `aws cloudwatch put-metric-alarm --cli-input-json` takes."
+    after_help = "Examples:\n  trailwatch alarms backtest --name slow --since 7d\n  trailwatch alarms backtest --alarm draft.json --threshold 100 --threshold 200\n\nThe file holds what `aws cloudwatch put-metric-alarm --cli-input-json` takes, or put-composite-alarm, whose children's recorded changes are replayed, or put-log-alarm."
 )]
 pub struct BacktestArgs {
     /// An alarm that exists
     #[arg(long, value_name = "NAME", conflicts_with = "alarm", required_unless_present = "alarm")]
     name: Option<String>,
-    /// A file with the input of PutMetricAlarm, as JSON
+    /// A file with the input of PutMetricAlarm, PutCompositeAlarm or PutLogAlarm, as JSON
     #[arg(long, value_name = "FILE")]
     alarm: Option<PathBuf>,
     /// How far back: 12h, 7d

@@ -74,13 +74,23 @@ pub struct TrailSettings {
     pub lenient_lookup: bool,
     /// How often trails write what is new to their buckets.
     pub delivery_interval: Interval,
+    /// How much time a digest file covers.
+    pub digest_interval: Interval,
+    /// How long a key signs digest files.
+    pub key_rotation: Interval,
     /// The organization that organization trails are of, such as `o-exampleorgid`.
     pub organization_id: Option<String>,
 }
 
 impl Default for TrailSettings {
     fn default() -> Self {
-        Self { lenient_lookup: false, delivery_interval: Interval::secs(60), organization_id: None }
+        Self {
+            lenient_lookup: false,
+            delivery_interval: Interval::secs(60),
+            digest_interval: Interval::secs(60 * 60),
+            key_rotation: Interval::secs(30 * 24 * 60 * 60),
+            organization_id: None,
+        }
     }
 }
 
@@ -208,6 +218,9 @@ impl Config {
         if self.s3.is_some() && !self.endpoints.contains_key("s3") {
             bail!("[s3] needs the URL of an endpoint: [endpoints] s3");
         }
+        if self.trail.digest_interval > Interval::secs(24 * 60 * 60) {
+            bail!("[trail] digest_interval must be no longer than a day");
+        }
         if let Some(id) = &self.trail.organization_id
             && !is_organization_id(id)
         {
@@ -305,6 +318,7 @@ mod tests {
         assert!(error(Settings::default(), &format!("[destinations]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
         assert!(error(Settings::default(), "[buckets]\n'a/b' = '/x'").contains("'a/b'"));
         assert!(error(Settings::default(), "[trail]\norganization_id = 'o-x'").contains("'o-x'"));
+        assert!(error(Settings::default(), "[trail]\ndigest_interval = '25h'").contains("digest_interval"));
         let wrong = toml::from_str::<Settings>("[trail]\ndelivery_interval = '60'").unwrap_err().to_string();
         assert!(wrong.contains("such as 30s"), "{wrong}");
         let s3 = "[s3]\naccess_key_id = 'K'\nsecret_access_key = 's'";

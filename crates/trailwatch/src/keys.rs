@@ -1,4 +1,5 @@
-//! The root access key: made at the first start, kept in the data directory, readable by its owner only.
+//! Secrets of the data directory: made at the first start, readable by their owner only. The root access key, and the key that
+//! encrypts the private keys of digest files.
 
 use crate::real::random_text;
 use anyhow::Context;
@@ -6,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use trail::digest::sealing::SealingKey;
 
 const FILE: &str = "root-access-key.json";
+const SEALING_FILE: &str = "digest-sealing-key";
 
 /// An access key id and its secret. The secret never reaches a log: `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +36,7 @@ impl AccessKey {
             return serde_json::from_str(&text).with_context(|| format!("read {}", path.display()));
         }
         let key = Self::generate()?;
-        key.write(&path).with_context(|| format!("write {}", path.display()))?;
+        write_secret(&path, &serde_json::to_string_pretty(&key)?)?;
         Ok(key)
     }
 
@@ -43,23 +46,34 @@ impl AccessKey {
         let text = |alphabet, length| random_text(alphabet, length).context("draw random bytes");
         Ok(Self { access_key_id: format!("AKIA{}", text(ID, 16)?), secret_access_key: text(SECRET, 40)? })
     }
+}
 
-    /// Writes beside the final name and renames, so that a crash leaves a whole file or none.
-    fn write(&self, path: &Path) -> anyhow::Result<()> {
+/// Reads the key of `data_dir` that encrypts private keys of digest files, or makes one. The file is 64 hexadecimal digits.
+pub fn sealing_key(data_dir: &Path) -> anyhow::Result<SealingKey> {
+    const DIGITS: &[u8] = b"0123456789abcdef";
+    let path = data_dir.join(SEALING_FILE);
+    if !path.exists() {
+        write_secret(&path, &random_text(DIGITS, 64).context("draw random bytes")?)?;
+    }
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    SealingKey::from_hex(text.trim()).with_context(|| format!("{} does not hold 64 hexadecimal digits", path.display()))
+}
+
+/// Writes beside the final name and renames, so that a crash leaves a whole file or none (file mode 0600, durable once done).
+fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    let write = || -> std::io::Result<()> {
         let partial: PathBuf = path.with_extension("partial");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&partial)?;
-        file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&partial, path)?;
-        if let Some(folder) = path.parent() {
-            fs::File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    }
+        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    };
+    write().with_context(|| format!("write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -79,5 +93,22 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         assert!(!format!("{key:?}").contains(&key.secret_access_key));
+    }
+
+    #[test]
+    fn the_sealing_key_is_made_once_and_must_be_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        sealing_key(dir.path()).unwrap();
+        let path = dir.path().join(SEALING_FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        sealing_key(dir.path()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        fs::write(&path, &text[..62]).unwrap();
+        assert!(sealing_key(dir.path()).unwrap_err().to_string().contains("64 hexadecimal digits"));
     }
 }

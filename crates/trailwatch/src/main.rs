@@ -10,6 +10,7 @@ mod check;
 mod config;
 mod dead_letters;
 mod dispatch;
+mod event_tail;
 mod export;
 mod firehose;
 mod grpc;

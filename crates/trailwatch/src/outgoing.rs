@@ -56,7 +56,6 @@ impl Signer<'_> {
             query: uri.query().unwrap_or_default().to_owned(),
             headers,
             body: Bytes::from(body),
-            ..HttpRequest::default()
         };
         sigv4::sign(&mut request, self.credentials, self.region, self.service, self.now);
         Ok(request)

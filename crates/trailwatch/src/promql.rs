@@ -339,12 +339,68 @@ async fn record(
         error,
         resources: &[],
     };
-    server.record(&call).await
+    if server.trail.data_audit.should_record(&call) { server.record(&call).await } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Settings};
+    use bytes::Bytes;
+    use futures::FutureExt;
+    use model::clock::ManualClock;
+    use std::sync::Arc;
+    use wire::sigv4::{self, Credentials};
+
+    const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+    fn sign(server: &Server, mut request: HttpRequest, service: &str) -> HttpRequest {
+        let (key, secret) = server.auth.credentials();
+        let credentials =
+            Credentials { access_key_id: key.into(), secret_access_key: secret.into(), session_token: None };
+        request.headers.push(("host".into(), "127.0.0.1:8792".into()));
+        sigv4::sign(&mut request, &credentials, "us-east-1", service, NOW);
+        request
+    }
+
+    async fn cloudtrail(server: &Server, operation: &str, input: Value) {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let target = format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}");
+        let headers = vec![header("x-amz-target", &target), header("content-type", "application/x-amz-json-1.1")];
+        let body = Bytes::from(input.to_string());
+        let request = HttpRequest { method: "POST".into(), path: "/".into(), headers, body, ..HttpRequest::default() };
+        let response = server.answer(sign(server, request, "cloudtrail"), "127.0.0.1").await;
+        assert_eq!(response.status, 200, "{operation}: {:?}", response.body);
+    }
+
+    #[tokio::test]
+    async fn a_query_is_recorded_where_a_trail_asks_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = Settings { data_dir: Some(dir.path().to_owned()), ..Settings::default() };
+        let config = Config::resolve(flags, Settings::default()).unwrap();
+        let server = crate::serve::open(config, Arc::new(ManualClock::at(NOW))).await.unwrap();
+        let asked = async || {
+            let path = format!("{PREFIX}query");
+            let request = HttpRequest { method: "GET".into(), path, query: "query=1".into(), ..HttpRequest::default() };
+            let request = sign(&server, request, SIGNING_NAME);
+            let mut recorded = server.trail.store.tail_events();
+            assert_eq!(answer(&server, &request, "127.0.0.1").await.status, 200);
+            let events = recorded.next(usize::MAX).now_or_never().unwrap_or_default().events;
+            events.iter().map(|event| event.name.clone()).collect::<Vec<String>>()
+        };
+        assert_eq!(asked().await, [""; 0]);
+        cloudtrail(&server, "CreateTrail", value!({ "Name": "data", "S3BucketName": "bucket" })).await;
+        let fields = value!([
+            { "Field": "eventCategory", "Equals": ["Data"] },
+            { "Field": "resources.type", "Equals": ["AWS::CloudWatch::Metric"] },
+        ]);
+        let selectors = value!([{ "FieldSelectors": fields }]);
+        cloudtrail(&server, "PutEventSelectors", value!({ "TrailName": "data", "AdvancedEventSelectors": selectors }))
+            .await;
+        assert_eq!(asked().await, [""; 0], "the trail does not log yet");
+        cloudtrail(&server, "StartLogging", value!({ "Name": "data" })).await;
+        assert_eq!(asked().await, ["QueryPrometheus"]);
+    }
 
     #[test]
     fn durations_and_names_are_read() {

@@ -195,7 +195,6 @@ mod tests {
             query: query.into(),
             headers: lines.map(header).collect(),
             body: body.to_owned().into(),
-            ..HttpRequest::default()
         }
     }
 

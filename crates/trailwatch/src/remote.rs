@@ -196,17 +196,18 @@ impl Remote {
         })
     }
 
-    /// Posts a body, signed; answers the status and the body of the answer.
-    pub fn post(&self, path: &str, signing_name: &str, accept: &str, body: String) -> anyhow::Result<(u16, Vec<u8>)> {
+    /// Posts a body, signed, to a path that may have a query string; answers the status and the body of the answer.
+    pub fn post(&self, target: &str, signing_name: &str, accept: &str, body: String) -> anyhow::Result<(u16, Vec<u8>)> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut request = HttpRequest {
             method: "POST".into(),
             path: path.into(),
+            query: query.into(),
             headers: vec![("host".into(), self.host.clone()), ("accept".into(), accept.into())],
             body: Bytes::from(body),
-            ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &self.credentials, &self.region, signing_name, self.clock.now());
-        let mut post = self.agent.post(format!("{}{path}", self.base));
+        let mut post = self.agent.post(format!("{}{target}", self.base));
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
             post = post.header(name, value);
         }
@@ -229,24 +230,30 @@ impl Remote {
             ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &self.credentials, &self.region, "logs", self.clock.now());
-        let without_end = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_global(None)
-            .build();
-        let mut post = ureq::Agent::from(without_end).post(format!("{}/", self.base));
+        let mut post = without_end().post(format!("{}/", self.base));
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
             post = post.header(name, value);
         }
         let answer = post.send(&request.body[..]).with_context(|| format!("reach {}", self.base))?;
-        let status = answer.status().as_u16();
-        let mut body = answer.into_body();
-        if status != 200 {
-            let told = body.read_to_string().context("read the answer")?;
-            let told: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
-            bail!("{operation}: {}", told["message"].as_str().unwrap_or("the server refused the call"));
+        reader(answer, operation)
+    }
+
+    /// Gets a path, which may have a query string, signed; answers what can be read of its answer, which may go on for ever.
+    pub fn stream(&self, target: &str, signing_name: &str) -> anyhow::Result<impl std::io::Read + use<>> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut request = HttpRequest {
+            method: "GET".into(),
+            path: path.into(),
+            query: query.into(),
+            headers: vec![("host".into(), self.host.clone())],
+            ..HttpRequest::default()
+        };
+        sigv4::sign(&mut request, &self.credentials, &self.region, signing_name, self.clock.now());
+        let mut get = without_end().get(format!("{}{target}", self.base));
+        for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
+            get = get.header(name, value);
         }
-        Ok(body.into_reader())
+        reader(get.call().with_context(|| format!("reach {}", self.base))?, path)
     }
 
     /// Hands over records that were read and checked here.
@@ -279,4 +286,25 @@ impl Remote {
         let Outcome { stored, duplicates, differing, .. } = outcome;
         Ok(Imported { stored, duplicates, differing })
     }
+}
+
+/// For answers that go on.
+fn without_end() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_global(None);
+    config.build().into()
+}
+
+/// The body of an answer; an answer that refuses `what` is an error with its message.
+fn reader(answer: http::Response<ureq::Body>, what: &str) -> anyhow::Result<impl std::io::Read + use<>> {
+    let status = answer.status().as_u16();
+    let mut body = answer.into_body();
+    if status != 200 {
+        let told = body.read_to_string().context("read the answer")?;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
+        bail!("{what}: {}", told["message"].as_str().unwrap_or("the server refused the call"));
+    }
+    Ok(body.into_reader())
 }

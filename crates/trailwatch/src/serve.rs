@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::keys::AccessKey;
+use crate::keys::{AccessKey, sealing_key};
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use trail::Trail;
+use trail::digest::keys::KeyStore;
 use watch::Watch;
 use watch::logs::subscriptions::Subscriptions;
 use watch::notify::Notify;
@@ -94,6 +95,8 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let subscriptions = Subscriptions::new(Arc::new(receivers), config.object_ms);
     let settings = trail::Settings {
         lenient_lookup: config.trail.lenient_lookup,
+        digest_interval: config.trail.digest_interval.millis(),
+        key_rotation: config.trail.key_rotation.millis(),
         organization_id: config.trail.organization_id.clone(),
         ..trail::Settings::default()
     };
@@ -104,6 +107,8 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let all: Arc<dyn Buckets> = buckets.clone();
     let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     trail.buckets = Arc::clone(&all);
+    let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|error| error.to_string());
+    trail.digest_keys = Some(Arc::new(KeyStore { sealing: sealing_key(dir)?, random: Box::new(random) }));
     let watch = Watch {
         store,
         catalog,

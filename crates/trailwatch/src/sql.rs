@@ -9,16 +9,22 @@ use catalog::Catalog;
 use futures::future::{BoxFuture, FutureExt};
 use model::limits::SQL_STATEMENT_BYTES_MAX;
 use model::{Caller, Classify, ErrorKind, GroupId, StreamId, TimeRange};
-use query::sql::{AlarmHistoryRow, Format, LogGroupName, ResourceError, Resources, SqlError, SqlOptions};
+use query::sql::{
+    AlarmHistoryRow, Format, GroupMasks, LogGroupName, Masks, ResourceError, Resources, SqlError, SqlOptions,
+};
 use serde_json::{Value, json as value};
+use std::fmt;
 use std::sync::Arc;
 use store::Store;
 use tokio::sync::oneshot;
 use trail::audit::OwnCall;
+use watch::Watch;
 use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
 
 /// Where statements are posted to.
 pub const PATH: &str = "/_trailwatch/sql";
+/// What the query string says to have log lines as they are stored, without masks.
+pub const UNMASK: &str = "unmask=true";
 /// Service name in the signature.
 pub const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
@@ -71,6 +77,21 @@ impl Resources for Names {
             Ok(rows.collect())
         }
         .boxed()
+    }
+}
+
+/// Data protection, as SQL asks for it.
+struct Protected(Watch);
+
+impl fmt::Debug for Protected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Protected")
+    }
+}
+
+impl Masks for Protected {
+    fn of_groups(&self, groups: Vec<GroupId>) -> BoxFuture<'_, Result<GroupMasks, ResourceError>> {
+        async move { Ok(watch::logs::masks_of(&self.0, groups).await?) }.boxed()
     }
 }
 
@@ -174,11 +195,21 @@ async fn run(
         Some(accept) if accept.contains("text/csv") => (Format::Csv, "text/csv; charset=utf-8"),
         _ => (Format::JsonLines, "application/x-ndjson"),
     };
+    // As in Logs, who may see what data protection masks must ask for it.
+    let masks: Option<Arc<dyn Masks>> = match is_unmasking(request) {
+        true => None,
+        false => Some(Arc::new(Protected(server.watch.clone()))),
+    };
     let answer = tokio::select! {
-        answer = server.sql.query(statement, format) => answer.map_err(|error| Refusal::of(&error))?,
+        answer = server.sql.query(statement, format, masks) => answer.map_err(|error| Refusal::of(&error))?,
         _ = hung_up => return Err(Refusal::new(499, "QueryCanceled", "The client hung up.".into())),
     };
     Ok(Response { status: 200, headers: vec![("content-type", content_type.into())], body: answer.into(), rest: None })
+}
+
+/// True when the query string asks for log lines as they are stored.
+fn is_unmasking(request: &HttpRequest) -> bool {
+    request.query.split('&').any(|pair| pair == UNMASK)
 }
 
 /// Records the call on our own trail, with the statement.
@@ -189,7 +220,11 @@ async fn record(
     refusal: Option<&Refusal>,
 ) -> Result<(), store::Error> {
     let statement = String::from_utf8_lossy(&request.body[..request.body.len().min(SQL_STATEMENT_BYTES_MAX)]);
-    let parameters = value!({ "statement": statement }).to_string();
+    let mut parameters = value!({ "statement": statement });
+    if is_unmasking(request) {
+        parameters["unmask"] = Value::from(true);
+    }
+    let parameters = parameters.to_string();
     let call = OwnCall {
         caller,
         source: EVENT_SOURCE,

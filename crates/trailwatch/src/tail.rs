@@ -1,4 +1,6 @@
-//! `trailwatch tail`: prints log events as they arrive, by StartLiveTail of a running server.
+//! `trailwatch tail`: prints log events as they arrive, by StartLiveTail of a running server; or audit events.
+
+mod events;
 
 use crate::remote::Remote;
 use anyhow::{Context, bail};
@@ -14,15 +16,30 @@ use wire::event_stream::Message;
 const CHUNK: usize = 64 * 1024;
 
 /// Which events, and how they are shown.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch tail /shop/web\n  trailwatch tail /shop/web --filter 'ERROR -timeout' --stream-prefix web-\n\nA session ends after three hours, as on AWS. Ctrl-C ends it sooner."
+    after_help = "Examples:\n  trailwatch tail /shop/web\n  trailwatch tail /shop/web --filter 'ERROR -timeout' --stream-prefix web-\n  trailwatch tail --events --source s3 --errors\n\nA session over log groups ends after three hours, as on AWS. Ctrl-C ends it sooner."
 )]
 pub struct TailArgs {
     /// Names of log groups, ten at most
-    #[arg(required = true, value_name = "GROUP")]
+    #[arg(required_unless_present = "events", conflicts_with = "events", value_name = "GROUP")]
     groups: Vec<String>,
-    /// Only events that match this filter pattern
+    /// Audit events, of all accounts, instead of log events; needs the root key
+    #[arg(long, conflicts_with = "stream_prefix")]
+    events: bool,
+    /// Only audit events of this name; may be given several times, as the next two
+    #[arg(long, value_name = "NAME", requires = "events")]
+    name: Vec<String>,
+    /// Only audit events of this source, such as s3 or s3.amazonaws.com
+    #[arg(long, value_name = "SOURCE", requires = "events")]
+    source: Vec<String>,
+    /// Only audit events of this user: a name or an ARN
+    #[arg(long, value_name = "USER", requires = "events")]
+    user: Vec<String>,
+    /// Only audit events of calls that failed
+    #[arg(long, requires = "events")]
+    errors: bool,
+    /// Only log events that match this filter pattern, or audit events whose record contains this text
     #[arg(long, value_name = "PATTERN", default_value = "")]
     filter: String,
     /// Only streams whose names begin so; may be given several times, with one group
@@ -47,7 +64,8 @@ pub async fn command(args: TailArgs) -> anyhow::Result<ExitCode> {
         ingestion_time: clock.now(),
     };
     let remote = Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?;
-    tokio::task::spawn_blocking(move || follow(&remote, &args)).await.context("follow the logs")?
+    let following = move || if args.events { events::follow(&remote, &args) } else { follow(&remote, &args) };
+    tokio::task::spawn_blocking(following).await.context("follow")?
 }
 
 fn follow(remote: &Remote, args: &TailArgs) -> anyhow::Result<ExitCode> {

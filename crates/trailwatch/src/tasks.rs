@@ -15,10 +15,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
 use trail::delivery::Deliveries;
+use trail::digest::deliver::Digests;
+use watch::Watch;
 use watch::cloudwatch::MetricStreams;
 
 /// Most rounds of alarm evaluation at the same time.
 const ALARM_ROUNDS_MAX: usize = 4;
+/// The same of log alarms; a round evaluates one at a time.
+const LOG_ALARM_ROUNDS_MAX: usize = model::limits::LOG_ALARMS_AT_ONCE_MAX;
 /// Log group and stream of the server's own log.
 const SERVER_LOG_GROUP: &str = "/trailwatch/server";
 /// How often queued lines of the server's own log are stored.
@@ -39,6 +43,7 @@ impl Tasks {
         let (stop, stopped) = flag::channel(false);
         let mut tasks = Self { running: JoinSet::new(), names: HashMap::new(), stop };
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("log alarms", log_alarms(Arc::clone(&server), stopped.clone()));
         tasks.spawn("notifications", notifications(Arc::clone(&server), stopped.clone()));
         tasks.spawn("metric streams", metric_streams(Arc::clone(&server), stopped.clone()));
         tasks.spawn("subscriptions", subscriptions(Arc::clone(&server), stopped.clone()));
@@ -46,6 +51,7 @@ impl Tasks {
         tasks.spawn("log anomalies", log_anomalies(Arc::clone(&server), stopped.clone()));
         tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
         tasks.spawn("trails", trails(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("digests", digests(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -97,20 +103,38 @@ async fn wait_for(stopped: &mut Stopped, duration: Duration) -> bool {
 }
 
 /// Rounds may overlap: an alarm that takes long keeps its own round from ending, not the others' alarms from their time.
-async fn alarms(server: Arc<Server>, mut stopped: Stopped) {
-    let mut rounds: JoinSet<()> = JoinSet::new();
-    while next_tick(&server, &mut stopped, SECOND).await {
-        while let Some(ended) = rounds.try_join_next() {
+async fn alarms(server: Arc<Server>, stopped: Stopped) {
+    let mut running = rounds(&server, stopped, ALARM_ROUNDS_MAX, |watch| async move {
+        watch::alarms::evaluate_due(&watch).await;
+    })
+    .await;
+    while running.join_next().await.is_some() {}
+}
+
+/// Apart from other alarms: a query that takes long makes none of them late. What still runs at the end is cut off, and is
+/// forgotten at the next start.
+async fn log_alarms(server: Arc<Server>, stopped: Stopped) {
+    let running = rounds(&server, stopped, LOG_ALARM_ROUNDS_MAX, |watch| async move {
+        watch::alarms::evaluate_due_on_logs(&watch).await;
+    });
+    drop(running.await);
+}
+
+/// Begins a round each second, unless `max` run; answers those that run when the server stops. A round that panics ends the task.
+async fn rounds<R>(server: &Server, mut stopped: Stopped, max: usize, round: impl Fn(Watch) -> R) -> JoinSet<()>
+where
+    R: Future<Output = ()> + Send + 'static,
+{
+    let mut running: JoinSet<()> = JoinSet::new();
+    while next_tick(server, &mut stopped, SECOND).await {
+        while let Some(ended) = running.try_join_next() {
             ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         }
-        if rounds.len() < ALARM_ROUNDS_MAX {
-            let watch = server.watch.clone();
-            rounds.spawn(async move {
-                watch::alarms::evaluate_due(&watch).await;
-            });
+        if running.len() < max {
+            running.spawn(round(server.watch.clone()));
         }
     }
-    while rounds.join_next().await.is_some() {}
+    running
 }
 
 async fn notifications(server: Arc<Server>, mut stopped: Stopped) {
@@ -183,6 +207,18 @@ async fn trails(server: Arc<Server>, mut stopped: Stopped) {
     // A delivery that runs at the end is dropped: the next start puts what is planned.
     while next_tick(&server, &mut stopped, server.config.trail.delivery_interval.millis()).await {
         deliveries.start_due(&server.trail).await;
+    }
+}
+
+async fn digests(server: Arc<Server>, mut stopped: Stopped) {
+    let mut digests = Digests::default();
+    while next_tick(&server, &mut stopped, SECOND).await {
+        // What is put at the end and not noted is put again after the next start.
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|&stop| stop) => return,
+            () = digests.run_due(&server.trail) => {}
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //!   it is within 1 %.
 //! - `count_distinct` is exact up to 16,384 values, then within about 2 %.
 //! - Of several `earliest` or `latest` rows of the same instant, the value that sorts first or last counts.
+//! - `rate` is the last number less the first one, by the seconds of its period: users of AWS saw so of a field that grows evenly.
 //! - `values` gives at most 1,000 values, those that sort first, as a list of JSON.
 
 mod quantiles;
@@ -18,7 +19,7 @@ use super::code::Code;
 use super::event::Row;
 use super::value::Value;
 use crate::contributors::distinct::Distinct;
-use quantiles::Quantiles;
+pub(super) use quantiles::Quantiles;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
@@ -35,7 +36,7 @@ pub(super) struct Aggregation {
     pub function: Aggregate,
     /// `None` for `count(*)`.
     pub of: Option<Code>,
-    /// The second argument of `pct`.
+    /// The second argument of `pct`, or the seconds of that of `rate`.
     pub percent: f64,
 }
 
@@ -51,6 +52,8 @@ pub(super) enum State {
     Extreme(Value<'static>),
     /// The value of the earliest or latest row.
     Moment(Option<(i64, Value<'static>)>),
+    /// The first and the last number, with their times.
+    Ends(Option<[(i64, f64); 2]>),
     Quantiles(Box<Quantiles>),
     Distinct(Box<Distinct>),
     Values(BTreeSet<Box<str>>),
@@ -62,7 +65,10 @@ impl Aggregation {
         match self.function {
             Aggregate::Count => State::Count(0),
             Aggregate::Sum | Aggregate::Avg => State::Sum(0, Sum::default()),
-            Aggregate::Stddev => State::Spread(Box::default()),
+            Aggregate::Stddev | Aggregate::Variance | Aggregate::SampleVariance | Aggregate::SampleStddev => {
+                State::Spread(Box::default())
+            }
+            Aggregate::Rate => State::Ends(None),
             Aggregate::Max | Aggregate::Min | Aggregate::SortsFirst | Aggregate::SortsLast => {
                 State::Extreme(Value::Null)
             }
@@ -101,6 +107,11 @@ impl Aggregation {
                     spread.2.add_product(number, number);
                 }
             }
+            State::Ends(ends) => {
+                if let Some(number) = value.number() {
+                    widen(ends, [(row.at(), number); 2]);
+                }
+            }
             State::Extreme(kept) => return self.keep_extreme(kept, value),
             State::Moment(kept) => return self.keep_moment(kept, row.at(), value),
             State::Quantiles(quantiles) => return value.number().map_or(0, |number| quantiles.add(number)),
@@ -123,6 +134,7 @@ impl Aggregation {
                 into.1.merge(from.1);
                 into.2.merge(from.2);
             }
+            (State::Ends(into), State::Ends(Some(from))) => widen(into, from),
             (State::Extreme(into), State::Extreme(from)) if !from.is_null() => return self.keep_extreme(into, from),
             (State::Moment(into), State::Moment(Some((at, value)))) => return self.keep_moment(into, at, value),
             (State::Quantiles(into), State::Quantiles(from)) => return into.merge(*from),
@@ -142,10 +154,9 @@ impl Aggregation {
             State::Sum(0, _) => Value::Null,
             State::Sum(count, sum) if self.function == Aggregate::Avg => Value::number_of(sum.value() / *count as f64),
             State::Sum(_, sum) => Value::number_of(sum.value()),
-            State::Spread(spread) => match &**spread {
-                (0, ..) => Value::Null,
-                (count, sum, squares) => Value::number_of(sum::variance(*count, sum, squares).sqrt()),
-            },
+            State::Spread(spread) => self.spread(spread.0, &spread.1, &spread.2),
+            State::Ends(None) => Value::Null,
+            State::Ends(Some([(_, first), (_, last)])) => Value::number_of((last - first) / self.percent),
             State::Extreme(kept) => match (self.function, kept) {
                 (Aggregate::Min | Aggregate::Max, kept) => kept.number().map_or_else(|| kept.clone(), Value::Number),
                 (_, kept) => kept.clone(),
@@ -158,6 +169,19 @@ impl Aggregation {
                 Value::Json(std::sync::Arc::new(serde_json::Value::Array(texts.collect())))
             }
         }
+    }
+
+    fn spread(&self, count: u64, sum: &Sum, squares: &Sum) -> Value<'static> {
+        let is_sample = matches!(self.function, Aggregate::SampleVariance | Aggregate::SampleStddev);
+        if count <= u64::from(is_sample) {
+            return Value::Null;
+        }
+        let mut variance = sum::variance(count, sum, squares);
+        if is_sample {
+            variance *= count as f64 / (count - 1) as f64;
+        }
+        let is_root = matches!(self.function, Aggregate::Stddev | Aggregate::SampleStddev);
+        Value::number_of(if is_root { variance.sqrt() } else { variance })
     }
 
     fn keep_extreme(&self, kept: &mut Value<'static>, value: Value<'_>) -> usize {
@@ -185,6 +209,22 @@ impl Aggregation {
             return bytes;
         }
         0
+    }
+}
+
+/// Takes the ends of other rows in. Of numbers of one instant the smallest is the first, the largest the last.
+fn widen(ends: &mut Option<[(i64, f64); 2]>, [first, last]: [(i64, f64); 2]) {
+    let compare = |a: &(i64, f64), b: &(i64, f64)| a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1));
+    match ends {
+        Some([known_first, known_last]) => {
+            if compare(&first, known_first).is_lt() {
+                *known_first = first;
+            }
+            if compare(&last, known_last).is_gt() {
+                *known_last = last;
+            }
+        }
+        None => *ends = Some([first, last]),
     }
 }
 

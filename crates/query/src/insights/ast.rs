@@ -3,7 +3,13 @@
 //! A query is a list of commands, each of which takes the rows of the one before. Columns have the names that results show: an
 //! alias, or else the text of the expression as it was written.
 
-use super::walk;
+mod functions;
+mod table;
+
+pub use functions::{Aggregate, Function};
+pub use table::{Combination, Frame, Outlier, Window, WindowColumn, WindowValue};
+
+use super::{subqueries, walk};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -20,9 +26,15 @@ impl Query {
     /// Names of the lookup tables that it looks into, other queries within it aside.
     pub fn lookup_tables(&self) -> impl Iterator<Item = &str> {
         self.commands.iter().filter_map(|command| match command {
-            Command::Lookup { table, .. } => Some(table.as_str()),
+            Command::Lookup { table, .. } | Command::CidrLookup { table, .. } => Some(table.as_str()),
             _ => None,
         })
+    }
+
+    /// True when it, or a query within it, asks for what data protection masks.
+    pub fn unmasks(&self) -> bool {
+        self.commands.iter().any(|command| matches!(command, Command::Unmask(_)))
+            || subqueries::of(self).into_iter().any(Query::unmasks)
     }
 
     /// The fields that its `filterIndex` commands name, for which only log groups that index them all count; other queries
@@ -141,6 +153,68 @@ pub enum Command {
         /// Columns that are summed; empty for all that are numbers.
         fields: Vec<String>,
     },
+    /// Puts rows in the reverse of their order; around a limit it is `tail`.
+    Reverse,
+    /// Adds columns that are computed of the rows around each row (`accum`, `autoregress`, `OVER` of SQL, `trendline` of PPL).
+    Window(Window),
+    /// `filldown`: a column that a row lacks has the value of the row before. Names with `*` stand for all that they match; none
+    /// stand for all columns that are shown.
+    FillDown(Vec<String>),
+    /// `fillmissing`: adds rows for periods of `bin` that have none, with constants for some columns.
+    FillMissing(Vec<(String, Literal)>),
+    /// `outlier`: removes or changes numbers that are far from the others.
+    Outlier(Outlier),
+    /// `sessionize`: numbers the sessions that rows belong to.
+    Sessionize {
+        /// What rows of a session have in common.
+        by: Vec<Expr>,
+        /// A session ends when so long nothing came, milliseconds.
+        gap_ms: i64,
+        /// The column that holds the session's number.
+        into: String,
+    },
+    /// `appendcols`: adds the columns of another query, its first row to the first, and so on.
+    AppendColumns {
+        /// The other query.
+        query: Box<Query>,
+        /// Its columns take the place of those of the same name.
+        overrides: bool,
+        /// So many of its rows.
+        rows: u64,
+    },
+    /// `UNION` and its like: puts the rows of another query to these, column by column.
+    Combine {
+        /// How.
+        kind: Combination,
+        /// Equal rows stay as many as they are.
+        is_all: bool,
+        /// The other query.
+        query: Box<Query>,
+    },
+    /// `cidrlookup`: adds columns of a lookup table by the narrowest block of addresses that an address lies in.
+    CidrLookup {
+        /// The table's name.
+        table: String,
+        /// The address.
+        address: Expr,
+        /// The column that holds the blocks; `None` for the first that holds any.
+        column: Option<String>,
+        /// Columns of the table that are taken, and what they are called here.
+        output: Vec<(String, String)>,
+        /// Only columns that the row lacks are set.
+        only_missing: bool,
+    },
+    /// `estimate`: how many bytes the query would scan, in place of its rows.
+    Estimate,
+    /// `relevantfields`: which fields tell the rows of which a condition is true from the others.
+    RelevantFields {
+        /// Looked at; empty for all.
+        fields: Vec<Expr>,
+        /// What is asked.
+        condition: Expr,
+    },
+    /// `fields -`: shows these columns no more.
+    Hide(Vec<String>),
     /// `unmask`: shows a field as it was sent; by permission only.
     Unmask(Vec<Expr>),
     /// `filterIndex`: like `filter`, and leaves out log groups that do not index the fields of the condition.
@@ -188,6 +262,21 @@ pub enum ParsePattern {
     Regex(Regex),
     /// A pattern of grok (PPL).
     Grok(String),
+    /// One row for each match of the expression.
+    Every(Regex),
+    /// `logfmt`: a map of what stands before and behind equals signs, in this column.
+    Logfmt(String),
+    /// `csv`: the values between commas, in these columns.
+    Csv(Vec<String>),
+    /// `xml`: the text of the first element that these names lead to, in this column.
+    Xml {
+        /// Names from the root on.
+        path: Vec<String>,
+        /// The attribute that is taken in place of the text.
+        attribute: Option<String>,
+        /// The column.
+        name: String,
+    },
 }
 
 /// A regular expression that has been compiled.
@@ -356,71 +445,4 @@ pub enum BinaryOp {
     Divide,
     Remainder,
     Power,
-}
-
-/// Functions of one row, by AWS's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "AWS's guide defines each under its name")]
-pub enum Function {
-    Abs,
-    Ceil,
-    Floor,
-    Greatest,
-    Least,
-    Log,
-    Sqrt,
-    Round,
-    IsPresent,
-    Coalesce,
-    IsEmpty,
-    IsBlank,
-    Concat,
-    Ltrim,
-    Rtrim,
-    Trim,
-    Strlen,
-    ToUpper,
-    ToLower,
-    Substr,
-    Replace,
-    StrContains,
-    Bin,
-    DateFloor,
-    DateCeil,
-    FromMillis,
-    ToMillis,
-    Now,
-    IsValidIp,
-    IsValidIpV4,
-    IsValidIpV6,
-    IsIpInSubnet,
-    IsIpv4InSubnet,
-    IsIpv6InSubnet,
-    JsonParse,
-    JsonStringify,
-    Unmask,
-    /// `CAST(x AS DOUBLE)` of SQL and PPL.
-    ToNumber,
-    /// `CAST(x AS STRING)` of SQL and PPL.
-    ToText,
-}
-
-/// Functions of many rows, by AWS's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "AWS's guide defines each under its name")]
-pub enum Aggregate {
-    Avg,
-    Count,
-    CountDistinct,
-    Max,
-    Min,
-    Percentile,
-    Stddev,
-    Sum,
-    Earliest,
-    Latest,
-    SortsFirst,
-    SortsLast,
-    /// `values(x)`: distinct values as a list.
-    Values,
 }

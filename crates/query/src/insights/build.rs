@@ -1,16 +1,19 @@
 //! Commands of the tree made into steps: names resolved, constants prepared, columns to show noted.
 
+mod elsewhere;
+mod table;
+
 use super::aggregate::Aggregation;
-use super::ast::{Aggregate, Column, Command, DiffOffset, Expr, JoinKind, Literal, ParsePattern, Query, SortKey};
+use super::ast::{Aggregate, Column, Command, DiffOffset, Expr, Literal, ParsePattern, Query, SortKey};
 use super::code::Code;
-use super::extract::{Extract, Pattern};
+use super::extract::{Every, Extract, Pattern};
 use super::groups::Grouping;
 use super::mining::Mining;
 use super::names::{Names, Setting, replace_aggregates};
 use super::plan::{LookupTable, PlanError};
-use super::step::{Dedup, Join, Lookup, SortCode, Stats, Step, Table, Totals};
+use super::step::{Dedup, SortCode, Stats, Step, Totals};
 use super::value::Value;
-use super::{ast, grok};
+use super::{ast, calendar, grok};
 use memchr::memmem::Finder;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +28,11 @@ pub(super) struct Builder<'q> {
     lookups: &'q BTreeMap<String, LookupTable>,
     pub steps: Vec<Step>,
     shown: Shown,
+    binned: Option<table::Binned>,
     /// True when it asks for what data protection masks.
     pub unmasks: bool,
+    /// True when it asks how much would be scanned.
+    pub estimates: bool,
 }
 
 /// Names of the columns of the results.
@@ -50,6 +56,22 @@ impl Shown {
     fn add(&mut self, names: impl IntoIterator<Item = String>) {
         add_new(&mut self.columns, names);
     }
+
+    /// All of them, in order.
+    fn names(&self) -> Vec<String> {
+        self.displayed.clone().unwrap_or_else(|| {
+            let defaults = if self.is_chosen { &[][..] } else { &["@timestamp", "@message"] };
+            let mut names: Vec<String> = defaults.iter().map(|name| (*name).to_owned()).collect();
+            add_new(&mut names, self.columns.iter().cloned());
+            names
+        })
+    }
+
+    fn hide(&mut self, hidden: &[String]) {
+        let mut names = self.names();
+        names.retain(|name| !hidden.contains(name));
+        self.displayed = Some(names);
+    }
 }
 
 fn names_of(columns: &[Column]) -> impl Iterator<Item = String> {
@@ -68,7 +90,7 @@ impl<'q> Builder<'q> {
     /// Of nothing yet.
     pub fn new(setting: Setting<'q>, lookups: &'q BTreeMap<String, LookupTable>) -> Self {
         let (names, shown) = (Names::default(), Shown::default());
-        Self { names, setting, lookups, steps: Vec::new(), shown, unmasks: false }
+        Self { names, setting, lookups, steps: Vec::new(), shown, binned: None, unmasks: false, estimates: false }
     }
 
     /// Adds the commands of a query.
@@ -81,13 +103,7 @@ impl<'q> Builder<'q> {
 
     /// The columns of the results, with their slots.
     pub fn shown(&mut self) -> Vec<(String, usize)> {
-        let shown = std::mem::take(&mut self.shown);
-        let names = shown.displayed.unwrap_or_else(|| {
-            let defaults = if shown.is_chosen { &[][..] } else { &["@timestamp", "@message"] };
-            let mut names: Vec<String> = defaults.iter().map(|name| (*name).to_owned()).collect();
-            add_new(&mut names, shown.columns);
-            names
-        });
+        let names = std::mem::take(&mut self.shown).names();
         names.into_iter().filter_map(|name| self.names.slot(&name).map(|slot| (name, slot))).collect()
     }
 
@@ -144,10 +160,24 @@ impl<'q> Builder<'q> {
             }
             Command::Pattern(of) => {
                 let of = self.code(of)?;
-                self.mine(Mining { of, compared: None });
+                self.mine(Mining { of, compared: None, judged: None });
             }
             Command::Diff(offset) => self.diff(*offset)?,
-            Command::Anomaly => return Err(PlanError::Anomaly),
+            Command::Anomaly => self.anomaly()?,
+            Command::Reverse => self.steps.push(Step::Reverse),
+            Command::Window(window) => self.window(window)?,
+            Command::FillDown(names) => self.fill_down(names),
+            Command::FillMissing(values) => self.fill_missing(values)?,
+            Command::Outlier(outlier) => self.outlier(outlier)?,
+            Command::Sessionize { by, gap_ms, into } => self.sessionize(by, *gap_ms, into)?,
+            Command::AppendColumns { query, overrides, rows } => self.append_columns(query, *overrides, *rows)?,
+            Command::Combine { kind, is_all, query } => self.combine(*kind, *is_all, query)?,
+            Command::CidrLookup { table, address, column, output, only_missing } => {
+                self.cidr_lookup(table, address, column.as_deref(), output, *only_missing)?;
+            }
+            Command::Estimate => self.estimates = true,
+            Command::RelevantFields { fields, condition } => self.relevant_fields(fields, condition)?,
+            Command::Hide(names) => self.shown.hide(names),
         }
         Ok(())
     }
@@ -197,6 +227,16 @@ impl<'q> Builder<'q> {
             }
             ParsePattern::Regex(regex) => by_groups(regex),
             ParsePattern::Grok(pattern) => by_groups(&grok::compile(pattern).map_err(PlanError::Grok)?),
+            ParsePattern::Every(regex) => {
+                let groups = regex.columns().map(|(group, name)| (group, self.new_shown(&name))).collect();
+                self.steps.push(Step::Every(Every { from, regex: regex.0.clone(), groups }));
+                return Ok(());
+            }
+            ParsePattern::Logfmt(name) => (vec![name.clone()], Pattern::Logfmt),
+            ParsePattern::Csv(names) => (names.clone(), Pattern::Csv),
+            ParsePattern::Xml { path, attribute, name } => {
+                (vec![name.clone()], Pattern::Xml(path.clone(), attribute.clone()))
+            }
         };
         let slots = names.iter().map(|name| self.new_shown(name)).collect();
         self.steps.push(Step::Extract(Extract { from, pattern, slots }));
@@ -234,6 +274,7 @@ impl<'q> Builder<'q> {
         let columns: Vec<Column> = by.iter().chain(values).cloned().collect();
         self.names.close(&columns);
         self.shown = Shown::only(&columns);
+        self.binned = table::Binned::of(by);
         let grouping = Grouping { by: by_codes, aggregations };
         self.steps.push(Step::Stats(Arc::new(Stats { grouping, values: codes })));
         Ok(())
@@ -250,60 +291,14 @@ impl<'q> Builder<'q> {
             {
                 (Some(of), *percent)
             }
-            (Aggregate::Percentile, _) => return Err(wrong),
+            (Aggregate::Rate, [of, Expr::Literal(Literal::Duration(period))]) => {
+                (Some(of), calendar::length_ms(*period) as f64 / 1_000.0)
+            }
+            (Aggregate::Percentile | Aggregate::Rate, _) => return Err(wrong),
             (_, [of]) => (Some(of), 0.0),
             _ => return Err(wrong),
         };
         Ok(Aggregation { function, of: of.map(|of| self.code(of)).transpose()?, percent })
-    }
-
-    fn lookup(&mut self, table: &str, keys: &[(String, Expr)], output: &[(String, String)]) -> Result<(), PlanError> {
-        let known = self.lookups.get(table).ok_or_else(|| PlanError::NoTable(table.to_owned()))?;
-        let column = |name: &str| {
-            let at = known.header.iter().position(|column| column == name);
-            at.ok_or_else(|| PlanError::NoColumn { table: table.to_owned(), column: name.to_owned() })
-        };
-        let key = keys.iter().map(|(name, _)| column(name)).collect::<Result<Vec<_>, _>>()?;
-        let output: Vec<(usize, &str)> = if output.is_empty() {
-            let others = known.header.iter().enumerate().filter(|(at, _)| !key.contains(at));
-            others.map(|(at, name)| (at, name.as_str())).collect()
-        } else {
-            output.iter().map(|(from, to)| Ok((column(from)?, to.as_str()))).collect::<Result<_, PlanError>>()?
-        };
-        let rows = known.rows.iter().map(|row| row.iter().cloned().map(Some).collect()).collect();
-        let table = Arc::new(Table::new(rows, &key));
-        let keys = keys.iter().map(|(_, expr)| self.code(expr)).collect::<Result<_, _>>()?;
-        let output = output.into_iter().map(|(at, name)| (at, self.new_shown(name))).collect();
-        self.steps.push(Step::Lookup(Lookup { table, keys, output }));
-        Ok(())
-    }
-
-    fn join(
-        &mut self,
-        kind: JoinKind,
-        left: Option<&str>,
-        right: Option<&str>,
-        on: &[(Expr, Expr)],
-        query: &Query,
-    ) -> Result<(), PlanError> {
-        if let Some(left) = left {
-            self.names.prefix(left);
-        }
-        let keys = on.iter().map(|(own, _)| self.code(own)).collect::<Result<_, _>>()?;
-        let answer = self.setting.answer(query)?;
-        let column = |expr: &Expr| {
-            let Expr::Field(name) = expr else { return Err(PlanError::JoinKey) };
-            let own = right.and_then(|right| name.strip_prefix(right)?.strip_prefix('.')).unwrap_or(name);
-            let at = answer.columns.iter().position(|column| column == own);
-            at.ok_or_else(|| PlanError::NoColumn { table: right.unwrap_or("join").to_owned(), column: own.to_owned() })
-        };
-        let key = on.iter().map(|(_, other)| column(other)).collect::<Result<Vec<_>, _>>()?;
-        let names: Vec<String> = answer.columns.clone();
-        let table = Arc::new(Table::new(answer.rows.clone(), &key));
-        let name = |column: String| right.map_or(column.clone(), |right| format!("{right}.{column}"));
-        let output = names.into_iter().enumerate().map(|(at, column)| (at, self.new_shown(&name(column)))).collect();
-        self.steps.push(Step::Join(Join { table, keys, output, kind }));
-        Ok(())
     }
 
     fn mine(&mut self, mining: Mining) {
@@ -322,7 +317,7 @@ impl<'q> Builder<'q> {
         if self.steps.iter().any(|step| !step.is_row_wise() && !matches!(step, Step::Sort(_))) {
             return Err(PlanError::Diff);
         }
-        self.mine(Mining { of, compared: Some(offset) });
+        self.mine(Mining { of, compared: Some(offset), judged: None });
         Ok(())
     }
 

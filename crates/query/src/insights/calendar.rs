@@ -15,6 +15,22 @@ pub fn text(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{milli:03}")
 }
 
+/// How long a period is, milliseconds; months have 30 days here, years 365.
+pub fn length_ms(period: Period) -> i64 {
+    let unit = match period.unit {
+        Unit::Millisecond => 1,
+        Unit::Second => SECOND,
+        Unit::Minute => MINUTE,
+        Unit::Hour => HOUR,
+        Unit::Day => DAY,
+        Unit::Week => 7 * DAY,
+        Unit::Month => 30 * DAY,
+        Unit::Quarter => 91 * DAY,
+        Unit::Year => 365 * DAY,
+    };
+    unit.saturating_mul(i64::from(period.count))
+}
+
 /// The beginning of the period that an instant lies in. Periods are counted from the epoch, weeks from the Monday before it.
 pub fn floor(period: Period, ms: i64) -> i64 {
     begin(period, ms, 0)

@@ -42,6 +42,18 @@ pub(super) enum Code {
     Floor(Box<Code>, Period),
     Ceil(Box<Code>, Period),
     Call(Function, Vec<Code>),
+    /// A text with every match replaced.
+    Replace {
+        text: Box<Code>,
+        regex: regex::Regex,
+        by: Arc<str>,
+    },
+    /// A group of the first match.
+    Find {
+        text: Box<Code>,
+        regex: regex::Regex,
+        group: usize,
+    },
     Member(Box<Code>, Arc<[Step]>),
     Case(Vec<(Code, Code)>, Option<Box<Code>>),
 }
@@ -86,6 +98,8 @@ impl Code {
             Self::Floor(time, period) => on_time(&time.value(row), |ms| calendar::floor(*period, ms)),
             Self::Ceil(time, period) => on_time(&time.value(row), |ms| calendar::ceil(*period, ms)),
             Self::Call(function, arguments) => functions::call(*function, arguments, row),
+            Self::Replace { text, regex, by } => functions::regex_replace(text.value(row), regex, by),
+            Self::Find { text, regex, group } => functions::regex_extract(text.value(row), regex, *group),
             Self::Member(of, steps) => member(&of.value(row), steps),
             Self::Case(branches, otherwise) => match branches.iter().find(|(when, _)| when.truth(row)) {
                 Some((_, then)) => then.value(row),
@@ -132,6 +146,7 @@ impl Code {
             Self::Contains { text: part, .. } | Self::Matches { text: part, .. } | Self::Member(part, _) => {
                 part.slots(found);
             }
+            Self::Replace { text: part, .. } | Self::Find { text: part, .. } => part.slots(found),
             Self::Compare(_, parts) | Self::Arithmetic(_, parts) => parts.iter().for_each(|part| part.slots(found)),
             Self::All(parts) | Self::Any(parts) | Self::Call(_, parts) => {
                 parts.iter().for_each(|part| part.slots(found));
@@ -162,6 +177,7 @@ impl Code {
             Self::All(parts) | Self::Any(parts) => all(parts).saturating_add(1),
             Self::Contains { text, .. } => text.cost().saturating_add(8),
             Self::Matches { text, .. } => text.cost().saturating_add(30),
+            Self::Replace { text, .. } | Self::Find { text, .. } => text.cost().saturating_add(60),
             Self::In { value, others, .. } => value.cost().saturating_add(all(others)).saturating_add(6),
             Self::Call(Function::JsonParse | Function::JsonStringify, parts) => all(parts).saturating_add(200),
             Self::Call(_, parts) => all(parts).saturating_add(10),

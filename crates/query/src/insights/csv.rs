@@ -50,6 +50,11 @@ impl Answer {
     }
 }
 
+/// The fields of the first record of a text; `None` when it cannot be read.
+pub(super) fn first_record(text: &str) -> Option<Vec<String>> {
+    records(text).ok()?.into_iter().next()
+}
+
 fn write<'a>(text: &mut String, fields: impl Iterator<Item = &'a str>) {
     for (at, field) in fields.enumerate() {
         if at > 0 {

@@ -121,10 +121,10 @@ impl<'e, E: Event> Row<'e> for EventRow<'e, E> {
         if let Some(Source::Column(column)) = self.sources.get(at)
             && let Some(place) = self.columns.get_mut(*column)
         {
-            self.bytes -= text_bytes(place);
-            let bytes = text_bytes(&value);
+            self.bytes -= place.heap_bytes();
+            let bytes = value.heap_bytes();
             *place = if self.bytes + bytes > COLUMNS_BYTES_MAX { Value::Null } else { value };
-            self.bytes += text_bytes(place);
+            self.bytes += place.heap_bytes();
         }
     }
 
@@ -134,14 +134,6 @@ impl<'e, E: Event> Row<'e> for EventRow<'e, E> {
 
     fn pointer(&self) -> Cow<'e, str> {
         Cow::Owned(self.event.pointer())
-    }
-}
-
-/// Bytes of a text of its own. JSON is no longer than the event that it was read from.
-fn text_bytes(value: &Value<'_>) -> usize {
-    match value {
-        Value::Text(Cow::Owned(text)) => text.capacity(),
-        _ => 0,
     }
 }
 

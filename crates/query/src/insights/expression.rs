@@ -8,10 +8,11 @@ mod operand;
 pub use call::unit;
 pub use operand::is_reserved;
 
-use super::ast::{BinaryOp, Expr, Literal, UnaryOp};
+use super::ast::{BinaryOp, Expr, Literal, Query, UnaryOp};
 use super::cursor::{Cursor, Parsed};
 use super::lexer::{Dialect, Kind};
 use super::scope::Scope;
+use super::vocabulary::opensearch::shifted;
 use super::walk;
 
 /// Longest chain of operators that bind to the left, `a - b - c …`: a limit of ours that keeps recursion over the tree bounded. Chains
@@ -30,12 +31,22 @@ pub struct Reader<'t> {
     /// What it has seen.
     pub scope: Scope,
     regexes: usize,
+    /// SQL: queries that `WITH` has given names.
+    pub tables: Vec<(String, Query)>,
+    /// SQL: how many commands they came to where they were named.
+    pub commands_of_tables: usize,
 }
 
 impl<'t> Reader<'t> {
     /// At the beginning of `text`.
     pub fn new(text: &'t str, dialect: Dialect) -> Self {
-        Self { cursor: Cursor::new(text, dialect), scope: Scope::default(), regexes: 0 }
+        Self {
+            cursor: Cursor::new(text, dialect),
+            scope: Scope::default(),
+            regexes: 0,
+            tables: Vec::new(),
+            commands_of_tables: 0,
+        }
     }
 
     /// An expression and the text that it was written with.
@@ -127,7 +138,8 @@ impl<'t> Reader<'t> {
                 return Ok(value);
             };
             self.cursor.symbol(symbol)?;
-            value = Expr::Binary(*operator, Box::new(value), Box::new(operand(self)?));
+            let right = operand(self)?;
+            value = applied(*operator, value, right);
         }
         let message = format!("the query has more than {CHAIN_MAX} operators in a row");
         Err(self.cursor.error(self.cursor.peek(), message))
@@ -168,6 +180,16 @@ impl<'t> Reader<'t> {
         let is_call = is_name && self.cursor.is_symbol("(");
         self.cursor.back_to(mark);
         is_call
+    }
+}
+
+/// An operator with its operands; a length of time is added to dates.
+#[inline(never)]
+fn applied(operator: BinaryOp, left: Expr, right: Expr) -> Expr {
+    match (operator, right) {
+        (BinaryOp::Add, Expr::Literal(Literal::Duration(period))) => shifted(left, period, 1.0),
+        (BinaryOp::Subtract, Expr::Literal(Literal::Duration(period))) => shifted(left, period, -1.0),
+        (operator, right) => Expr::Binary(operator, Box::new(left), Box::new(right)),
     }
 }
 

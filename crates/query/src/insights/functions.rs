@@ -5,7 +5,12 @@
 //! be longer than 2 MiB is missing.
 
 mod address;
+mod dates;
+mod encoding;
+mod json;
 mod text;
+
+pub(super) use text::{regex_extract, regex_replace, replacement};
 
 use super::ast::Function;
 use super::code::Code;
@@ -25,8 +30,20 @@ pub(super) fn arity(function: Function) -> RangeInclusive<usize> {
         F::IsPresent | F::IsEmpty | F::IsBlank | F::Strlen | F::ToUpper | F::ToLower => 1..=1,
         F::Bin | F::FromMillis | F::ToMillis | F::IsValidIp | F::IsValidIpV4 | F::IsValidIpV6 => 1..=1,
         F::JsonParse | F::JsonStringify | F::Unmask | F::ToNumber | F::ToText => 1..=1,
+        F::QueryStart | F::QueryEnd | F::QueryRange => 0..=0,
+        F::UrlEncode | F::UrlDecode | F::Base64Encode | F::Base64Decode | F::Md5 | F::Sha1 | F::Sha256 => 1..=1,
+        F::Sha512 | F::Crc32 | F::HexToAscii | F::HexToDec | F::DecToHex | F::Ipv4ToNumber => 1..=1,
+        F::IsPublicIp | F::IsReservedIp | F::MessageSize | F::JsonArraySize | F::JsonKeys | F::JsonValid => 1..=1,
+        F::Sin | F::Cos | F::Tan | F::Cot | F::Asin | F::Acos | F::Atan | F::Exp | F::Sign => 1..=1,
+        F::Reverse | F::InitCap => 1..=1,
+        F::Split | F::JsonArrayContains | F::Atan2 | F::Repeat | F::DatePart => 2..=2,
+        F::FormatDate | F::ParseDate | F::Locate | F::Lpad | F::Rpad => 2..=3,
+        F::RegexReplace | F::DateAdd | F::DateDiff | F::RegexExtract => 3..=3,
+        F::Haversine => 4..=4,
+        F::JsonObject | F::JsonArray => 0..=usize::MAX,
         F::Round | F::Ltrim | F::Rtrim | F::Trim => 1..=2,
-        F::DateFloor | F::DateCeil => 2..=2,
+        F::DateFloor => 2..=3,
+        F::DateCeil => 2..=2,
         F::IsIpInSubnet | F::IsIpv4InSubnet | F::IsIpv6InSubnet => 2..=2,
         F::Substr | F::StrContains => 2..=3,
         F::Replace => 3..=3,
@@ -38,6 +55,7 @@ pub(super) fn arity(function: Function) -> RangeInclusive<usize> {
 pub(super) fn call<'e>(function: Function, arguments: &[Code], row: &impl Row<'e>) -> Value<'e> {
     use Function as F;
     let value = |at: usize| arguments.get(at).map_or(Value::Null, |code: &Code| code.value(row));
+    let optional = |at: usize| arguments.get(at).map(|code: &Code| code.value(row));
     let number = |change: fn(f64) -> f64| value(0).number().map_or(Value::Null, |n| Value::number_of(change(n)));
     match function {
         F::Abs => number(f64::abs),
@@ -87,9 +105,79 @@ pub(super) fn call<'e>(function: Function, arguments: &[Code], row: &impl Row<'e
         F::JsonStringify | F::ToText => value(0).into_text().map_or(Value::Null, Value::Text),
         F::Unmask => value(0),
         F::ToNumber => value(0).number().map_or(Value::Null, Value::number_of),
+        F::Sin | F::Cos | F::Tan | F::Cot | F::Asin | F::Acos | F::Atan | F::Exp | F::Sign => {
+            number(of_number(function))
+        }
+        F::Atan2 => match (value(0).number(), value(1).number()) {
+            (Some(a), Some(b)) => Value::number_of(a.atan2(b)),
+            _ => Value::Null,
+        },
+        F::Haversine => haversine([value(0), value(1), value(2), value(3)].map(|value| value.number())),
+        F::UrlEncode
+        | F::UrlDecode
+        | F::Base64Encode
+        | F::Base64Decode
+        | F::Md5
+        | F::Sha1
+        | F::Sha256
+        | F::Sha512
+        | F::Crc32
+        | F::HexToAscii
+        | F::HexToDec => encoding::of_text(function, &value(0)),
+        F::DecToHex => encoding::to_hex(&value(0)),
+        F::Split => json::split(&value(0), &value(1)),
+        F::JsonArraySize => json::array_size(&value(0)),
+        F::JsonArrayContains => json::array_contains(&value(0), &value(1)),
+        F::JsonKeys => json::keys(&value(0)),
+        F::JsonValid => json::is_valid(&value(0)),
+        F::JsonArray => json::array(arguments.iter().map(|code| code.value(row))),
+        F::JsonObject => json::object(arguments.iter().map(|code| code.value(row))),
+        F::Ipv4ToNumber => address::number(&value(0)),
+        F::IsPublicIp | F::IsReservedIp => address::is_of_kind(function, &value(0)),
+        F::FormatDate => dates::written(&value(0), &value(1), optional(2).as_ref()),
+        F::ParseDate => dates::read(&value(0), &value(1), optional(2).as_ref()),
+        F::DatePart => dates::part(&value(0), &value(1)),
+        F::DateAdd => dates::later(&value(0), &value(1), &value(2)),
+        F::DateDiff => dates::between(&value(0), &value(1), &value(2)),
+        F::MessageSize => value(0).text().map_or(Value::Null, |text| Value::Number(text.len() as f64)),
+        F::Locate => text::locate(&value(0), &value(1), optional(2)),
+        F::Reverse => {
+            value(0).text().map_or(Value::Null, |text| Value::Text(text.chars().rev().collect::<String>().into()))
+        }
+        F::Repeat => text::repeat(&value(0), &value(1)),
+        F::Lpad | F::Rpad => text::pad(&value(0), &value(1), optional(2), function == F::Lpad),
+        F::InitCap => text::init_cap(&value(0)),
         // Made into other code, or a constant, by the plan.
-        F::Bin | F::DateFloor | F::DateCeil | F::Now => Value::Null,
+        F::Bin | F::DateFloor | F::DateCeil | F::Now | F::QueryStart | F::QueryEnd | F::QueryRange => Value::Null,
+        F::RegexReplace | F::RegexExtract => Value::Null,
     }
+}
+
+/// The functions of one number.
+fn of_number(function: Function) -> fn(f64) -> f64 {
+    match function {
+        Function::Sin => f64::sin,
+        Function::Cos => f64::cos,
+        Function::Tan => f64::tan,
+        Function::Cot => |x| 1.0 / x.tan(),
+        Function::Asin => f64::asin,
+        Function::Acos => f64::acos,
+        Function::Atan => f64::atan,
+        Function::Exp => f64::exp,
+        _ => |x| if x == 0.0 { 0.0 } else { x.signum() },
+    }
+}
+
+/// The distance of two places on the globe, kilometres: latitude and longitude of each, degrees.
+fn haversine(degrees: [Option<f64>; 4]) -> Value<'static> {
+    /// The mean radius (IUGG).
+    const RADIUS_KM: f64 = 6_371.008_8;
+    let [Some(lat1), Some(lon1), Some(lat2), Some(lon2)] = degrees.map(|degrees| degrees.map(f64::to_radians)) else {
+        return Value::Null;
+    };
+    let half = |difference: f64| (difference / 2.0).sin().powi(2);
+    let part = half(lat2 - lat1) + lat1.cos() * lat2.cos() * half(lon2 - lon1);
+    Value::number_of(2.0 * RADIUS_KM * part.clamp(0.0, 1.0).sqrt().asin())
 }
 
 /// To so many decimals, halves away from zero.

@@ -7,12 +7,13 @@ use super::ast::{
 };
 use super::code::{Code, Comparison, Set};
 use super::event::Source;
-use super::functions::arity;
+use super::functions::{self, arity};
 use super::plan::{Answer, PlanError};
 use super::value::Value;
-use super::walk;
+use super::{calendar, regexes, walk};
 use crate::log_fields::FieldPath;
 use memchr::memmem::Finder;
+use model::TimeRange;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub(super) struct Names {
 pub(super) struct Setting<'q> {
     /// Seconds since the epoch.
     pub now: f64,
+    /// The time range that is asked for.
+    pub range: TimeRange,
     /// Queries within the query, in the order of `Plan::subqueries`, with their answers.
     pub subqueries: Vec<(&'q Query, Answer)>,
 }
@@ -237,7 +240,16 @@ impl Names {
         if !arity(function).contains(&arguments.len()) {
             return Err(PlanError::Arguments(function));
         }
+        let start = setting.range.start.0 as f64;
+        let end = setting.range.end.0 as f64;
         let period = match (function, arguments.last()) {
+            (Function::QueryStart, _) => return Ok(Code::Constant(Value::Time(setting.range.start.0))),
+            (Function::QueryEnd, _) => return Ok(Code::Constant(Value::Time(setting.range.end.0))),
+            (Function::QueryRange, _) => return Ok(Code::Constant(Value::Number(end - start))),
+            (Function::RegexReplace | Function::RegexExtract, _) => {
+                return self.regex_call(function, arguments, setting, depth);
+            }
+            (Function::DateFloor, _) if arguments.len() == 3 => return self.shifted_floor(arguments, setting, depth),
             (
                 Function::Bin | Function::DateFloor | Function::DateCeil,
                 Some(Expr::Literal(Literal::Duration(period))),
@@ -257,6 +269,45 @@ impl Names {
         };
         let time = Box::new(time);
         Ok(if function == Function::DateCeil { Code::Ceil(time, period) } else { Code::Floor(time, period) })
+    }
+}
+
+impl Names {
+    /// `regex_replace` and its like, whose expressions are constants.
+    fn regex_call(
+        &mut self,
+        function: Function,
+        arguments: &[Expr],
+        setting: &Setting<'_>,
+        depth: usize,
+    ) -> Result<Code, PlanError> {
+        let wrong = || PlanError::Arguments(function);
+        let [text, Expr::Literal(Literal::Text(source)), last] = arguments else { return Err(wrong()) };
+        let regex = regexes::compile(source, &[]).map_err(|_| wrong())?.0;
+        let text = Box::new(self.code_at(text, setting, depth)?);
+        match (function, last) {
+            (Function::RegexReplace, Expr::Literal(Literal::Text(by))) => {
+                Ok(Code::Replace { text, regex, by: functions::replacement(by).into() })
+            }
+            (Function::RegexExtract, Expr::Literal(Literal::Number(group))) => {
+                Ok(Code::Find { text, regex, group: *group as usize })
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    /// Periods that begin so much later than by the calendar.
+    fn shifted_floor(&mut self, arguments: &[Expr], setting: &Setting<'_>, depth: usize) -> Result<Code, PlanError> {
+        let [time, Expr::Literal(Literal::Duration(period)), Expr::Literal(Literal::Duration(offset))] = arguments
+        else {
+            return Err(PlanError::Arguments(Function::DateFloor));
+        };
+        let time = self.code_at(time, setting, depth)?;
+        let offset = Code::Constant(Value::Number(calendar::length_ms(*offset) as f64));
+        let instant = |ms: Code| Code::Call(Function::FromMillis, vec![ms]);
+        let earlier = instant(Code::Arithmetic(BinaryOp::Subtract, Box::new([time, offset.clone()])));
+        let floor = Code::Floor(Box::new(earlier), *period);
+        Ok(instant(Code::Arithmetic(BinaryOp::Add, Box::new([floor, offset]))))
     }
 }
 

@@ -12,6 +12,7 @@ mod order;
 mod pattern;
 mod source;
 mod stats;
+mod table;
 #[cfg(test)]
 mod tests;
 

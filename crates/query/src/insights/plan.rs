@@ -16,6 +16,7 @@ use super::mining::Mining;
 use super::names::Setting;
 use super::push_down;
 use super::reduce::Order;
+use super::relevance::Relevance;
 use super::step::{Dedup, SortCode, Stats, Step};
 use super::worker::Worker;
 use super::{ast, subqueries};
@@ -96,8 +97,22 @@ pub enum PlanError {
     NoSubquery,
     #[error("diff may follow only commands that look at one row at a time, and pattern")]
     Diff,
-    #[error("anomaly is not supported")]
+    #[error("anomaly may follow only commands that look at one row at a time, and pattern")]
     Anomaly,
+    #[error("fillmissing may follow only stats with bin")]
+    NoBin,
+    #[error("fillmissing adds more than {max} rows; use longer periods or a shorter time range")]
+    FillMissing { max: usize },
+    #[error("the two queries of {0} have {1} and {2} columns")]
+    Combination(&'static str, usize, usize),
+    #[error("the columns of a union must be chosen")]
+    CombinationOfAll,
+    #[error("{function:?} runs over at most {max} rows")]
+    WindowRows { function: ast::Aggregate, max: usize },
+    #[error("a window that moves has at most {max} rows")]
+    WindowFrame { max: i64 },
+    #[error("{0} has no column of blocks of addresses")]
+    NoBlocks(String),
 }
 
 impl Classify for PlanError {
@@ -139,6 +154,7 @@ pub(super) struct Inner {
     wanted_rows: Option<usize>,
     required: Vec<Vec<String>>,
     unmasks: bool,
+    estimates: bool,
 }
 
 /// What workers keep of their rows.
@@ -149,23 +165,27 @@ pub(super) enum Reduction {
     First(usize),
     Distincts(Dedup),
     Patterns(Mining),
+    Relevance(Relevance),
 }
 
 impl Plan {
     /// Prepares a query.
     pub fn new(query: &Query, context: Context) -> Result<Self, PlanError> {
         let Context { now, range, limit, lookups, memory_max, subqueries: answers } = context;
-        let setting =
-            Setting { now: now.secs() as f64, subqueries: subqueries::of(query).into_iter().zip(answers).collect() };
+        let setting = Setting {
+            now: now.secs() as f64,
+            range,
+            subqueries: subqueries::of(query).into_iter().zip(answers).collect(),
+        };
         let mut builder = Builder::new(setting, &lookups);
         builder.query(query)?;
         let shown = builder.shown();
-        let Builder { names, steps, unmasks, .. } = builder;
+        let Builder { names, steps, unmasks, estimates, .. } = builder;
         let required = push_down::required_texts(&steps, &names);
-        let (mut prefix, keys, rest) = arrange(steps);
+        let Arranged { mut prefix, keys, is_reversed, rest } = arrange(steps);
         let is_time =
             |code: &Code| matches!(code, Code::Slot(slot) if names.sources.get(*slot) == Some(&Source::Timestamp));
-        let order = Order::new(keys, is_time);
+        let order = Order { is_reversed, ..Order::new(keys, is_time) };
         push_down::advance_filters(&mut prefix);
         let reduction = reduction(&rest, limit);
         let is_aggregated = !names.is_open();
@@ -192,6 +212,7 @@ impl Plan {
             wanted_rows,
             required,
             unmasks,
+            estimates,
         };
         inner.drop_unread();
         Ok(Self(Arc::new(inner)))
@@ -220,7 +241,7 @@ impl Plan {
 
     /// False when the oldest events come first in the answer, so that reading those first ends soonest.
     pub fn is_newest_first(&self) -> bool {
-        !self.0.order.is_ascending
+        self.0.order.is_ascending == self.0.order.is_reversed
     }
 
     /// When the answer is the first rows that pass in the order of time, so many: a scan that reads events in this order, see
@@ -232,6 +253,11 @@ impl Plan {
     /// True when it asks for what data protection masks, by `unmask`.
     pub fn is_unmasking(&self) -> bool {
         self.0.unmasks
+    }
+
+    /// True when it asks how much would be scanned, by `estimate`, and not for rows.
+    pub fn is_estimating(&self) -> bool {
+        self.0.estimates
     }
 
     /// True when rows of the answer stand for several events.
@@ -302,28 +328,39 @@ impl Inner {
     }
 }
 
-/// Parts steps into those of one row at a time, the order of the rows, and the others. A row-wise step after a `sort` runs before
-/// it: that makes no difference.
-fn arrange(steps: Vec<Step>) -> (Vec<Step>, Vec<SortCode>, Vec<Step>) {
-    let (mut prefix, mut order) = (Vec::new(), Vec::new());
+/// Steps by when they run.
+struct Arranged {
+    /// One row at a time.
+    prefix: Vec<Step>,
+    /// The order of the rows.
+    keys: Vec<SortCode>,
+    /// That order the other way round.
+    is_reversed: bool,
+    /// When all rows are there.
+    rest: Vec<Step>,
+}
+
+/// Parts steps. A row-wise step after a `sort` runs before it: that makes no difference.
+fn arrange(steps: Vec<Step>) -> Arranged {
+    let mut arranged = Arranged { prefix: Vec::new(), keys: Vec::new(), is_reversed: false, rest: Vec::new() };
     let mut steps = steps.into_iter();
-    let mut rest = Vec::new();
     for step in steps.by_ref() {
         match step {
             // A later sort leaves equal rows in the order of the earlier one.
-            Step::Sort(mut keys) => {
-                keys.append(&mut order);
-                order = keys;
+            Step::Sort(mut keys) if !arranged.is_reversed => {
+                keys.append(&mut arranged.keys);
+                arranged.keys = keys;
             }
-            step if step.is_row_wise() => prefix.push(step),
+            Step::Reverse => arranged.is_reversed = !arranged.is_reversed,
+            step if step.is_row_wise() => arranged.prefix.push(step),
             step => {
-                rest.push(step);
+                arranged.rest.push(step);
                 break;
             }
         }
     }
-    rest.extend(steps);
-    (prefix, order, rest)
+    arranged.rest.extend(steps);
+    arranged
 }
 
 fn reduction(rest: &[Step], limit: usize) -> Reduction {
@@ -335,6 +372,7 @@ fn reduction(rest: &[Step], limit: usize) -> Reduction {
         [Step::Skip(skipped)] => Reduction::First(skipped.saturating_add(limit)),
         [Step::Dedup(dedup), ..] => Reduction::Distincts(dedup.clone()),
         [Step::Mine(mining), ..] => Reduction::Patterns(mining.clone()),
+        [Step::Relevance(relevance), ..] => Reduction::Relevance(relevance.clone()),
         _ => Reduction::First(usize::MAX),
     }
 }
@@ -342,8 +380,9 @@ fn reduction(rest: &[Step], limit: usize) -> Reduction {
 /// The slots of events that steps read which run after the rows have left them.
 fn kept(rest: &[Step], shown: &[(String, usize)], is_aggregated: bool) -> Vec<usize> {
     let mut slots = Vec::new();
-    let closes = |step: &Step| matches!(step, Step::Stats(_) | Step::Mine(_));
-    if !rest.first().is_some_and(closes) {
+    let reduces = |step: &Step| matches!(step, Step::Stats(_) | Step::Mine(_) | Step::Relevance(_));
+    let closes = |step: &Step| reduces(step) || matches!(step, Step::Combine(_));
+    if !rest.first().is_some_and(reduces) {
         let end = rest.iter().position(closes).map_or(rest.len(), |at| at + 1);
         rest[..end].iter().for_each(|step| step.reads(&mut slots));
         if !is_aggregated {

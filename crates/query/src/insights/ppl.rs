@@ -2,11 +2,12 @@
 //!
 //! Sources: the user guide, "OpenSearch Piped Processing Language (PPL)", and the OpenSearch Service developer guide, "Supported PPL
 //! commands". `fields` shows its list and what is computed behind it, `eval` adds columns, `top` and `rare` count, sort and cut. What has no
-//! counterpart (`fields -`, `trendline`, `eventstats`, `fieldsummary`, `flatten`, …) is refused by name. Names of functions and
+//! counterpart (`fieldsummary`, functions that take lambdas, …) is refused by name. Names of functions and
 //! commands may be in capital or small letters.
 
 mod commands;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 

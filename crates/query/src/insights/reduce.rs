@@ -28,6 +28,8 @@ pub(super) struct Order {
     pub keys: Vec<SortCode>,
     /// The oldest come first, not the newest.
     pub is_ascending: bool,
+    /// All of it the other way round.
+    pub is_reversed: bool,
 }
 
 impl Order {
@@ -35,9 +37,9 @@ impl Order {
     pub fn new(keys: Vec<SortCode>, is_time: impl Fn(&Code) -> bool) -> Self {
         match keys.as_slice() {
             [SortCode { value, is_descending }] if is_time(value) => {
-                Self { keys: Vec::new(), is_ascending: !is_descending }
+                Self { keys: Vec::new(), is_ascending: !is_descending, is_reversed: false }
             }
-            _ => Self { keys, is_ascending: false },
+            _ => Self { keys, ..Self::default() },
         }
     }
 
@@ -48,6 +50,15 @@ impl Order {
 
     fn compare_times(&self, a: i64, b: i64) -> Ordering {
         if self.is_ascending { a.cmp(&b) } else { b.cmp(&a) }
+    }
+
+    fn directed(&self, order: Ordering) -> Ordering {
+        if self.is_reversed { order.reverse() } else { order }
+    }
+
+    /// How a row stands to one that is kept, as far as keys and times tell.
+    fn compare_with(&self, keys: &[SortKey<'_>], at: i64, kept: &Kept) -> Ordering {
+        self.directed(self.compare_keys(keys, &kept.keys).then_with(|| self.compare_times(at, kept.record.at)))
     }
 
     fn keys<'e>(&self, row: &impl Row<'e>) -> Vec<SortKey<'e>> {
@@ -62,10 +73,12 @@ impl Order {
     /// How two rows stand; equal only for the same row.
     pub fn compare(&self, a: &Kept, b: &Kept) -> Ordering {
         let (left, right) = (&a.record, &b.record);
-        self.compare_keys(&a.keys, &b.keys)
+        let order = self
+            .compare_keys(&a.keys, &b.keys)
             .then_with(|| self.compare_times(left.at, right.at))
             .then_with(|| right.pointer.cmp(&left.pointer))
-            .then_with(|| left.ordinal.cmp(&right.ordinal))
+            .then_with(|| left.ordinal.cmp(&right.ordinal));
+        self.directed(order)
     }
 }
 
@@ -91,9 +104,7 @@ impl First {
         }
         let keys = order.keys(row);
         if let Some(last) = &self.last {
-            let behind =
-                order.compare_keys(&keys, &last.keys).then_with(|| order.compare_times(row.at(), last.record.at));
-            if behind.is_gt() {
+            if order.compare_with(&keys, row.at(), last).is_gt() {
                 return 0;
             }
         }
@@ -157,12 +168,11 @@ impl Distincts {
         let is_whole = key_of(&mut key, dedup, row);
         let keys = order.keys(row);
         let rows = if is_whole { self.by_key.get_mut(&key) } else { None };
-        if let Some(last) = rows.as_ref().filter(|rows| rows.len() >= dedup.keep).and_then(|rows| rows.last()) {
-            let behind = order.compare_keys(&keys, &last.keys);
-            if behind.then_with(|| order.compare_times(row.at(), last.record.at)).is_gt() {
-                self.key = key;
-                return 0;
-            }
+        if let Some(last) = rows.as_ref().filter(|rows| rows.len() >= dedup.keep).and_then(|rows| rows.last())
+            && order.compare_with(&keys, row.at(), last).is_gt()
+        {
+            self.key = key;
+            return 0;
         }
         let record = Record::of(row, slots, ordinal);
         let kept = Kept { keys: keys.into_iter().map(SortKey::into_owned).collect(), record };

@@ -1,11 +1,23 @@
 //! Commands on rows that have left their events.
 
+mod combine;
+mod fill;
+mod outlier;
+mod sessions;
+mod window;
+
+pub(super) use combine::{AppendColumns, Combine};
+pub(super) use fill::FillMissing;
+pub(super) use outlier::Outliers;
+pub(super) use sessions::Sessions;
+pub(super) use window::{Column, Computed, FRAME_ROWS_MAX, Window};
+
 use super::event::{Record, Row};
 use super::group_rows::first_rows;
 use super::groups::Groups;
-use super::mining;
 use super::plan::PlanError;
 use super::reduce::key_of;
+use super::relevance::Relevant;
 use super::sort_key::SortKey;
 use super::step::{Dedup, SortCode, Step, Totals, drive};
 use super::value::Value;
@@ -36,11 +48,41 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) 
             }
             Step::Totals(totals) => with_totals(rows, totals),
             Step::Mine(mining) => {
-                let mut miner = mining::miner();
+                let mut miners = mining.miners();
                 for row in &rows {
-                    mining.add(&mut miner, row);
+                    mining.add(&mut miners, row, false);
                 }
-                mining.rows(miner, mining::miner())
+                mining.rows(miners)
+            }
+            Step::Relevance(relevance) => {
+                let mut found = Relevant::default();
+                for row in &rows {
+                    relevance.add(&mut found, row);
+                }
+                relevance.rows(&found)
+            }
+            Step::Reverse => {
+                rows.reverse();
+                rows
+            }
+            Step::Window(window) => {
+                window.run(&mut rows, memory_max)?;
+                rows
+            }
+            Step::FillDown(slots) => {
+                fill::down(&mut rows, slots);
+                rows
+            }
+            Step::FillMissing(fill) => fill.run(rows)?,
+            Step::Outliers(outliers) => outliers.run(rows),
+            Step::Sessions(sessions) => {
+                sessions.run(&mut rows);
+                rows
+            }
+            Step::Combine(combine) => combine.run(rows, memory_max)?,
+            Step::AppendColumns(append) => {
+                append.run(&mut rows);
+                rows
             }
             _ => {
                 let length = steps.iter().take_while(|step| step.is_row_wise()).count();

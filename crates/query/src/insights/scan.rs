@@ -4,16 +4,22 @@
 //! texts are skipped. Where all fields that the plan needs are columns of the row group (`store::LogField`), and none is missing
 //! in a row, the texts are not read at all.
 
+mod estimate;
+mod progress;
+
+pub use progress::{Deadline, Looked, Pointer, Progress};
+
 use super::{Answer, Event, Plan, PlanError, Worker};
 use crate::data_protection::Protection;
 use crate::transformer::{Origin, Transformer};
 use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use model::limits::LOG_EVENT_OVERHEAD_BYTES;
 use model::{GroupId, StreamId, TimeRange, Timestamp};
+use progress::{Slot, lock, worker_of};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use store::{Direction, FIELD_COLUMNS, LogField, PartReader, Table, TableFilter, TablePart, View, wait_for};
 
 /// A log group that is asked.
@@ -70,111 +76,15 @@ impl Target {
     }
 }
 
-/// Where an event is: what `@ptr` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pointer {
-    /// Its group.
-    pub group: GroupId,
-    /// When it happened.
-    pub timestamp: Timestamp,
-    /// Its number in order of acceptance.
-    pub sequence: u64,
-}
-
-impl Pointer {
-    /// Its text; it means nothing to clients. Texts of events of the same instant are in the order of acceptance.
-    pub fn encode(&self) -> String {
-        format!("{:016x}{:016x}{:016x}", self.timestamp.0, self.sequence, self.group.0)
-    }
-
-    /// What a text stands for.
-    pub fn decode(text: &str) -> Option<Self> {
-        let is_hex = text.len() == 48 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = |at: usize| u64::from_str_radix(text.get(at..at + 16)?, 16).ok();
-        let (timestamp, sequence, group) = (number(0)? as i64, number(16)?, number(32)?);
-        is_hex.then_some(Self { group: GroupId(group), timestamp: Timestamp(timestamp), sequence })
-    }
-}
-
-/// How far a query has come; shared with those who ask.
-#[derive(Debug, Default)]
-pub struct Progress {
-    cancelled: AtomicBool,
-    rows: AtomicU64,
-    bytes: AtomicU64,
-    skipped: AtomicU64,
-    /// Matches of workers that have ended.
-    matched: AtomicU64,
-    workers: Mutex<Vec<Arc<Slot>>>,
-}
-
-/// Most bytes that workers may hold for what they have so far to be shown: they wait while it is copied.
-const PARTIAL_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// A worker, until its query has ended.
-type Slot = Mutex<Option<Worker>>;
-
-/// Asks a worker that has not ended.
-fn worker_of<T: Default>(slot: &Slot, ask: impl FnOnce(&Worker) -> T) -> T {
-    lock(slot).as_ref().map(ask).unwrap_or_default()
-}
-
-/// What a query has looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Looked {
-    /// Events.
-    pub rows: u64,
-    /// Their bytes, with overhead as AWS counts it; of events whose text was not read, an estimate of nothing.
-    pub bytes: u64,
-    /// Events in row groups that an index ruled out.
-    pub skipped: u64,
-    /// Events that passed the filters.
-    pub matched: u64,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Progress {
-    /// Tells the query to end.
-    pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-    }
-
-    /// True once it was told to end.
-    pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
-    }
-
-    /// What was looked at so far. Waits for the parts in work.
-    pub fn looked(&self) -> Looked {
-        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let running: u64 = lock(&self.workers).iter().map(|worker| worker_of(worker, Worker::matched)).sum();
-        let matched = load(&self.matched) + running;
-        Looked { rows: load(&self.rows), bytes: load(&self.bytes), skipped: load(&self.skipped), matched }
-    }
-
-    /// What the answer would be if nothing more came; none while so much is held that copies of it would hold up the query. Waits
-    /// for the parts in work.
-    pub fn partial(&self, plan: &Plan) -> Option<Answer> {
-        if plan.memory() > PARTIAL_BYTES_MAX {
-            return None;
-        }
-        let workers: Vec<Arc<Slot>> = lock(&self.workers).clone();
-        let held: Vec<MutexGuard<'_, Option<Worker>>> = workers.iter().map(|worker| lock(worker)).collect();
-        let copies = held.iter().filter_map(|worker| worker.as_ref()).map(Worker::snapshot).collect();
-        drop(held);
-        plan.finish(copies).ok()
-    }
-}
-
 /// Why a query did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// It was told to end.
     #[error("the query was cancelled")]
     Cancelled,
+    /// It took too long.
+    #[error("the time of the query within the query is over")]
+    TimedOut,
     /// It takes too much memory, or cannot be computed.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -195,6 +105,9 @@ pub fn run(
     progress: &Progress,
     threads: usize,
 ) -> Result<Answer, ScanError> {
+    if plan.is_estimating() {
+        return estimate::answer(view, plan, range, targets, progress);
+    }
     let compared = plan.compared_range().map(|range| (range, true));
     let mut ended = Vec::new();
     for (range, is_compared) in std::iter::once((range, false)).chain(compared) {
@@ -271,7 +184,8 @@ impl<'a> Reading<'a> {
         let contains = texts.filter(|clause| clause.len() == 1).flatten().map(|text| ("message", text)).collect();
         let are_all_columns = fields.len() == plan.fields().len();
         let mut contains: Vec<(&'static str, String)> = contains;
-        if targets.iter().any(|target| target.transforming.is_some()) {
+        // Lines that are shown otherwise than they are stored: what is masked must not be told by what was skipped either.
+        if targets.iter().any(|target| target.transforming.is_some() || target.protection.is_some()) {
             contains.clear();
         }
         let are_plain = targets.iter().all(Target::is_plain);
@@ -301,9 +215,7 @@ impl<'a> Reading<'a> {
         // The times of all events that this worker was fed lie within these.
         let (mut earliest, mut latest) = (Timestamp::MAX, Timestamp::MIN);
         loop {
-            if progress.is_cancelled() {
-                return Err(ScanError::Cancelled);
-            }
+            progress.check()?;
             let Some(part) = lock(queue).next() else { return Ok(()) };
             let comes_later = match self.plan.is_newest_first() {
                 true => part.max_time < earliest,
@@ -329,9 +241,7 @@ impl<'a> Reading<'a> {
         let mut open = reader.open(part);
         let matched_before = worker_of(worker, Worker::matched);
         while let Some(batch) = wait_for(reader.next(&mut open, TimeRange::ALL))? {
-            if progress.is_cancelled() {
-                return Err(ScanError::Cancelled);
-            }
+            progress.check()?;
             self.feed(&batch, worker, progress)?;
             // Pages come from the newest on where few rows are wanted. The other way round an instant may go on in the next page.
             let matched = worker_of(worker, Worker::matched) - matched_before;

@@ -1,7 +1,7 @@
 //! `Scope`: what a query has said so far about its columns.
 
-use super::ast::{Aggregate, Expr, Function};
-use std::collections::HashSet;
+use super::ast::{Aggregate, Expr, Function, Literal, Window};
+use std::collections::{HashMap, HashSet};
 
 /// Columns, as far as reading the rest of a query depends on them.
 #[derive(Debug, Default)]
@@ -12,6 +12,12 @@ pub struct Scope {
     pub columns: Option<HashSet<String>>,
     /// Aggregates may stand here.
     pub is_stats: bool,
+    /// SQL: windows may stand here.
+    pub may_have_windows: bool,
+    /// SQL: windows that were read, each with one column.
+    pub windows: Vec<Window>,
+    /// PPL: names of the members of columns that are objects.
+    pub members: HashMap<String, Vec<String>>,
     /// The query stands within another one.
     pub is_subquery: bool,
     /// PPL: the columns that are shown, where a command has said which.
@@ -27,6 +33,15 @@ impl Scope {
             self.structures.insert(name.to_owned());
         } else {
             self.structures.remove(name);
+        }
+        if let Expr::Call(Function::JsonObject, pairs) = value {
+            let names = pairs.iter().step_by(2).filter_map(|name| match name {
+                Expr::Literal(Literal::Text(name)) => Some(name.clone()),
+                _ => None,
+            });
+            self.members.insert(name.to_owned(), names.collect());
+        } else {
+            self.members.remove(name);
         }
         if let Some(columns) = &mut self.columns {
             columns.insert(name.to_owned());
@@ -58,7 +73,9 @@ impl Scope {
     fn may_be_structure(&self, value: &Expr) -> bool {
         match value {
             Expr::Field(name) => self.structures.contains(name),
-            Expr::Member(..) | Expr::Aggregate(Aggregate::Values, _) | Expr::Call(Function::JsonParse, _) => true,
+            Expr::Member(..) | Expr::Aggregate(Aggregate::Values, _) => true,
+            Expr::Call(Function::JsonParse | Function::Split | Function::JsonArray, _) => true,
+            Expr::Call(Function::JsonObject | Function::JsonKeys, _) => true,
             Expr::Aggregate(Aggregate::Earliest | Aggregate::Latest, arguments)
             | Expr::Call(Function::Coalesce, arguments) => arguments.iter().any(|part| self.may_be_structure(part)),
             Expr::Case(cases, otherwise) => {

@@ -2,15 +2,18 @@
 //!
 //! Sources: the user guide, "OpenSearch Structured Query Language (SQL)", and the OpenSearch Service developer guide, "Supported OpenSearch
 //! SQL commands and functions". A log group, `logGroups(…)` and `filterIndex(…)` stand in backticks behind `FROM`. Columns are computed by
-//! `fields` or `stats`, and `display` puts them in order at the end; `SELECT *` leaves what is shown to the engine. What has no
-//! counterpart (windows, `UNION`, other joins, most functions of dates, arrays and JSON) is refused by name.
+//! `fields` or `stats`, and `display` puts them in order at the end; `SELECT *` leaves what is shown to the engine. Windows are
+//! columns that are computed before those. What has no counterpart (joins other than inner and left, `WITH RECURSIVE`, frames by
+//! distance in values, lambdas, some functions of arrays) is refused by name.
 
+mod combined;
 mod grouping;
 mod table;
 #[cfg(test)]
 mod tests;
+mod window;
 
-use super::ast::{Column, Command, Expr, Query, SortKey};
+use super::ast::{Column, Command, Expr, Function, Query, SortKey, Window};
 use super::cursor::Parsed;
 use super::error::QueryError;
 use super::expression::{Reader, is_reserved};
@@ -26,9 +29,6 @@ pub fn parse(text: &str) -> Result<Query, QueryError> {
     reader.cursor.eat_symbol(";");
     match reader.cursor.peek() {
         token if token.kind == Kind::End => Ok(query),
-        token if ["union", "intersect", "except"].iter().any(|word| reader.cursor.is_word(word)) => {
-            Err(reader.unsupported(token, "clause"))
-        }
         _ => Err(reader.cursor.unexpected()),
     }
 }
@@ -56,26 +56,25 @@ pub(super) struct Select {
     order_by: Vec<(Item, bool)>,
     limit: Option<u64>,
     offset: Option<u64>,
+    windows: Vec<Window>,
 }
 
 impl Reader<'_> {
     /// `SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT … OFFSET …`
-    pub(super) fn select(&mut self) -> Parsed<Query> {
-        self.cursor.enter()?;
-        if self.cursor.is_word("with") {
-            return Err(self.unsupported(self.cursor.peek(), "clause"));
-        }
+    fn select_alone(&mut self, follows: bool) -> Parsed<Query> {
         self.cursor.word("select")?;
         let mut select = Select { is_distinct: self.cursor.eat_word("distinct"), ..Select::default() };
         if !self.cursor.eat_symbol("*") {
-            self.scope.is_stats = true;
+            (self.scope.is_stats, self.scope.may_have_windows) = (true, true);
             select.items = Some(self.list(Self::item)?);
-            self.scope.is_stats = false;
+            (self.scope.is_stats, self.scope.may_have_windows) = (false, false);
         }
         self.cursor.word("from")?;
+        let windows = std::mem::take(&mut self.scope.windows);
         let mut tables = self.tables()?;
-        self.clauses(&mut select)?;
-        self.cursor.leave();
+        self.scope.windows = windows;
+        self.clauses(&mut select, follows)?;
+        select.windows = std::mem::take(&mut self.scope.windows);
         tables.forget_prefixes(&mut select);
         let mut commands = std::mem::take(&mut tables.commands);
         commands.extend(select.filter.take().map(Command::Filter));
@@ -110,7 +109,7 @@ impl Reader<'_> {
         if is_name { self.cursor.name().map(Some) } else { Ok(None) }
     }
 
-    fn clauses(&mut self, select: &mut Select) -> Parsed<()> {
+    fn clauses(&mut self, select: &mut Select, follows: bool) -> Parsed<()> {
         if self.cursor.eat_word("where") {
             select.filter = Some(self.expression()?);
         }
@@ -122,9 +121,15 @@ impl Reader<'_> {
         if self.cursor.eat_word("having") {
             select.having = Some(self.item()?);
         }
+        if follows || self.is_combined() {
+            self.scope.is_stats = false;
+            return Ok(());
+        }
         if self.cursor.eat_word("order") {
             self.cursor.word("by")?;
-            select.order_by = self.list(Self::order_key)?;
+            self.scope.may_have_windows = true;
+            select.order_by = self.list(Self::order_key)?.into_iter().flatten().collect();
+            self.scope.may_have_windows = false;
         }
         self.scope.is_stats = false;
         if self.cursor.eat_word("limit") {
@@ -136,7 +141,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn order_key(&mut self) -> Parsed<(Item, bool)> {
+    /// What rows are sorted by, and whether from high to low; where rows without a value come first, that they have one goes before.
+    fn order_key(&mut self) -> Parsed<Vec<(Item, bool)>> {
         let start = self.cursor.peek().start;
         let (value, text) = self.written_expression()?;
         let range = (start, self.cursor.last_end());
@@ -145,10 +151,14 @@ impl Reader<'_> {
         if !is_descending {
             self.cursor.eat_word("asc");
         }
-        if self.cursor.is_word("nulls") {
-            return Err(self.unsupported(self.cursor.peek(), "clause"));
+        let mut keys = Vec::new();
+        if self.cursor.eat_word("nulls") && !self.cursor.eat_word("last") {
+            self.cursor.word("first")?;
+            let has_value = Expr::Call(Function::IsPresent, vec![item.value.clone()]);
+            keys.push((Item { value: has_value, text: item.text.clone(), alias: None, range }, false));
         }
-        Ok((item, is_descending))
+        keys.push((item, is_descending));
+        Ok(keys)
     }
 }
 
@@ -157,7 +167,7 @@ impl Item {
     fn name(&self) -> &str {
         match (&self.alias, &self.value) {
             (Some(alias), _) => alias,
-            (None, Expr::Field(name)) => name,
+            (None, Expr::Field(name)) if !name.starts_with(window::PREFIX) => name,
             (None, _) => &self.text,
         }
     }
@@ -173,7 +183,7 @@ impl Select {
     fn expressions(&mut self) -> impl Iterator<Item = &mut Expr> {
         let items = self.items.iter_mut().flatten().chain(&mut self.group_by).chain(&mut self.having);
         let items = items.chain(self.order_by.iter_mut().map(|(item, _)| item)).map(|item| &mut item.value);
-        items.chain(&mut self.filter)
+        items.chain(&mut self.filter).chain(self.windows.iter_mut().flat_map(window::expressions))
     }
 
     /// Computes columns of single rows and sorts; the names of what is shown.
@@ -191,6 +201,7 @@ impl Select {
             }
             names.push(name);
         }
+        commands.extend(std::mem::take(&mut self.windows).into_iter().map(Command::Window));
         if !computed.is_empty() {
             commands.push(Command::Fields(computed));
         }

@@ -1,12 +1,15 @@
 //! The commands of a query, ready to run, and those among them that look at one row at a time.
 
 use super::ast::JoinKind;
+use super::cidr::Blocks;
 use super::code::Code;
 use super::event::Row;
-use super::extract::Extract;
+use super::extract::{Every, Extract};
 use super::groups::{self, Grouping};
 use super::mining::Mining;
 use super::plan::PlanError;
+use super::relevance::Relevance;
+use super::rows::{AppendColumns, Combine, FillMissing, Outliers, Sessions, Window};
 use super::value::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,11 +24,13 @@ pub(super) enum Step {
     Compute(Vec<(usize, Code)>),
     Filter(Code),
     Extract(Extract),
+    Every(Every),
     Unnest {
         list: Code,
         into: usize,
     },
     Lookup(Lookup),
+    CidrLookup(CidrLookup),
     Join(Join),
     Sort(Vec<SortCode>),
     Limit(usize),
@@ -34,6 +39,15 @@ pub(super) enum Step {
     Stats(Arc<Stats>),
     Totals(Totals),
     Mine(Mining),
+    Reverse,
+    Window(Arc<Window>),
+    FillDown(Vec<usize>),
+    FillMissing(FillMissing),
+    Outliers(Outliers),
+    Sessions(Sessions),
+    Combine(Combine),
+    AppendColumns(AppendColumns),
+    Relevance(Relevance),
 }
 
 /// One key of an order.
@@ -72,6 +86,18 @@ pub(super) struct Lookup {
     pub keys: Vec<Code>,
     /// Column of the table, slot.
     pub output: Vec<(usize, usize)>,
+}
+
+/// A `cidrlookup` command.
+#[derive(Debug, Clone)]
+pub(super) struct CidrLookup {
+    pub table: Arc<Table>,
+    pub blocks: Arc<Blocks>,
+    pub address: Code,
+    /// Column of the table, slot.
+    pub output: Vec<(usize, usize)>,
+    /// Only columns without a value are set; where each has its value until then.
+    pub known: Option<Vec<Code>>,
 }
 
 /// A `join` command, the other query having been run.
@@ -130,14 +156,45 @@ fn key_of<'v>(values: impl Iterator<Item = Value<'v>>) -> Option<Vec<u8>> {
     Some(key)
 }
 
+impl CidrLookup {
+    fn run<'e>(&self, row: &mut impl Row<'e>) {
+        let found = self.address.value(row).text().and_then(|address| self.blocks.find(&address));
+        for (at, (column, slot)) in self.output.iter().enumerate() {
+            let known = self.known.as_ref().and_then(|known| known.get(at)).map(|known| known.value(row));
+            let value = match known.filter(|known| known.text().is_some_and(|text| !text.is_empty())) {
+                Some(known) => known,
+                None => found.map_or(Value::Null, |found| self.table.value(found, *column)),
+            };
+            row.set(*slot, value);
+        }
+    }
+}
+
 impl Step {
     /// True when it looks at one row at a time, so that it may run where the events are read.
     pub fn is_row_wise(&self) -> bool {
         match self {
-            Self::Compute(_) | Self::Filter(_) | Self::Extract(_) => true,
-            Self::Unnest { .. } | Self::Lookup(_) | Self::Join(_) => true,
-            Self::Sort(_) | Self::Limit(_) | Self::Skip(_) | Self::Dedup(_) => false,
-            Self::Stats(_) | Self::Totals(_) | Self::Mine(_) => false,
+            Self::Compute(_) | Self::Filter(_) | Self::Extract(_) | Self::Every(_) => true,
+            Self::Unnest { .. } | Self::Lookup(_) | Self::CidrLookup(_) | Self::Join(_) => true,
+            Self::Sort(_) | Self::Limit(_) | Self::Skip(_) | Self::Dedup(_) | Self::Reverse => false,
+            Self::Stats(_) | Self::Totals(_) | Self::Mine(_) | Self::Relevance(_) => false,
+            Self::Window(_) | Self::FillDown(_) | Self::FillMissing(_) | Self::Outliers(_) => false,
+            Self::Sessions(_) | Self::Combine(_) | Self::AppendColumns(_) => false,
+        }
+    }
+
+    /// What it is called, when it needs all rows at once and keeps them.
+    pub fn needs_all_rows(&self) -> Option<&'static str> {
+        match self {
+            Self::Totals(_) => Some("addtotals"),
+            Self::Window(_) => Some("the window"),
+            Self::Reverse => Some("tail"),
+            Self::FillDown(_) => Some("filldown"),
+            Self::Outliers(_) => Some("outlier"),
+            Self::Sessions(_) => Some("sessionize"),
+            Self::Combine(_) => Some("the union"),
+            Self::AppendColumns(_) => Some("appendcols"),
+            _ => None,
         }
     }
 
@@ -147,6 +204,12 @@ impl Step {
             Self::Compute(columns) => columns.iter().map(|(_, code)| code).collect(),
             Self::Filter(code) | Self::Unnest { list: code, .. } => vec![code],
             Self::Extract(extract) => vec![&extract.from],
+            Self::Every(every) => vec![&every.from],
+            Self::CidrLookup(lookup) => std::iter::once(&lookup.address).chain(lookup.known.iter().flatten()).collect(),
+            Self::Window(window) => window.codes().collect(),
+            Self::Outliers(outliers) => outliers.fields.iter().map(|(code, _)| code).collect(),
+            Self::Sessions(sessions) => sessions.by.iter().chain([&sessions.time]).collect(),
+            Self::Relevance(relevance) => relevance.codes().collect(),
             Self::Lookup(Lookup { keys, .. }) | Self::Join(Join { keys, .. }) => keys.iter().collect(),
             Self::Sort(keys) => keys.iter().map(|key| &key.value).collect(),
             Self::Mine(mining) => vec![&mining.of],
@@ -157,7 +220,16 @@ impl Step {
                 .iter()
                 .chain(stats.grouping.aggregations.iter().filter_map(|a| a.of.as_ref()))
                 .collect(),
-            Self::Limit(_) | Self::Skip(_) => Vec::new(),
+            Self::Limit(_) | Self::Skip(_) | Self::Reverse | Self::AppendColumns(_) => Vec::new(),
+            Self::FillDown(slots) | Self::Combine(Combine { slots, .. }) => {
+                found.extend(slots);
+                Vec::new()
+            }
+            Self::FillMissing(fill) => {
+                found.push(fill.time);
+                found.extend(&fill.groups);
+                Vec::new()
+            }
             Self::Totals(totals) => {
                 found.extend(&totals.slots);
                 Vec::new()
@@ -172,6 +244,8 @@ impl Step {
             Self::Compute(columns) => columns.iter().map(|(slot, _)| *slot).collect(),
             Self::Extract(extract) => extract.slots.clone(),
             Self::Unnest { into, .. } => vec![*into],
+            Self::Every(every) => every.groups.iter().map(|(_, slot)| *slot).collect(),
+            Self::CidrLookup(lookup) => lookup.output.iter().map(|(_, slot)| *slot).collect(),
             Self::Lookup(Lookup { output, .. }) | Self::Join(Join { output, .. }) => {
                 output.iter().map(|(_, slot)| *slot).collect()
             }
@@ -207,6 +281,14 @@ pub(super) fn drive<'e, R: Row<'e>>(
                 for (column, slot) in &lookup.output {
                     row.set(*slot, found.map_or(Value::Null, |found| lookup.table.value(found, *column)));
                 }
+            }
+            Step::CidrLookup(lookup) => lookup.run(row),
+            Step::Every(every) => {
+                for values in every.matches(row) {
+                    every.groups.iter().zip(values).for_each(|((_, slot), value)| row.set(*slot, value));
+                    drive(&steps[at + 1..], row, count, sink)?;
+                }
+                return Ok(());
             }
             Step::Unnest { list, into } => {
                 let members = match list.value(row) {

@@ -1,13 +1,15 @@
-//! Queries within a query: those of `in` and of `join`.
+//! Queries within a query: those of `in`, `join`, `appendcols` and of unions.
 
-use super::ast::{Column, Command, Expr, InList, Query};
+use super::ast::{Column, Command, Expr, Function, InList, Query, Window, WindowColumn, WindowValue};
 use super::walk;
 
 /// The queries within a query, command by command; not those within these.
 pub(super) fn of(query: &Query) -> Vec<&Query> {
     let mut found = Vec::new();
     for command in &query.commands {
-        if let Command::Join { query, .. } = command {
+        if let Command::Join { query, .. } | Command::AppendColumns { query, .. } | Command::Combine { query, .. } =
+            command
+        {
             found.push(&**query);
         }
         let queries = expressions(command).into_iter().flat_map(parts).filter_map(|expr| match expr {
@@ -60,6 +62,17 @@ fn showing(inner: &Query, prefix: &str, outer: &Query) -> Query {
     inner
 }
 
+impl Query {
+    /// True when it shows what data protection masks; other queries within it aside.
+    pub fn is_unmasking(&self) -> bool {
+        let is_unmask = |part: &&Expr| matches!(part, Expr::Call(Function::Unmask, _));
+        self.commands.iter().any(|command| {
+            matches!(command, Command::Unmask(_))
+                || expressions(command).into_iter().any(|expr| parts(expr).iter().any(is_unmask))
+        })
+    }
+}
+
 /// The expressions of a command.
 fn expressions(command: &Command) -> Vec<&Expr> {
     match command {
@@ -72,9 +85,33 @@ fn expressions(command: &Command) -> Vec<&Expr> {
         Command::Unnest { list, .. } => vec![list],
         Command::Lookup { keys, .. } => keys.iter().map(|(_, expr)| expr).collect(),
         Command::Join { on, .. } => on.iter().flat_map(|(left, right)| [left, right]).collect(),
+        Command::Window(window) => of_window(window),
+        Command::Outlier(outlier) => outlier.fields.iter().collect(),
+        Command::Sessionize { by, .. } => by.iter().collect(),
+        Command::CidrLookup { address, .. } => vec![address],
+        Command::RelevantFields { fields, condition } => fields.iter().chain([condition]).collect(),
         Command::Limit(_) | Command::Skip(_) | Command::Diff(_) | Command::Anomaly | Command::AddTotals { .. } => {
             Vec::new()
         }
+        Command::Reverse | Command::FillDown(_) | Command::FillMissing(_) | Command::Estimate | Command::Hide(_) => {
+            Vec::new()
+        }
+        Command::AppendColumns { .. } | Command::Combine { .. } => Vec::new(),
+    }
+}
+
+fn of_window(window: &Window) -> Vec<&Expr> {
+    let columns = window.columns.iter().flat_map(of_column);
+    columns.chain(&window.partition).chain(window.order.iter().map(|key| &key.value)).collect()
+}
+
+fn of_column(column: &WindowColumn) -> Vec<&Expr> {
+    match &column.value {
+        WindowValue::Shifted(value, _, default) => std::iter::once(value).chain(default).collect(),
+        WindowValue::First(value) | WindowValue::Last(value) | WindowValue::Nth(value, _) => vec![value],
+        WindowValue::Weighted(value) => vec![value],
+        WindowValue::Aggregate(_, arguments) => arguments.iter().collect(),
+        _ => Vec::new(),
     }
 }
 

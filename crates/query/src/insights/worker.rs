@@ -3,9 +3,9 @@
 use super::event::{Event, EventRow, Record, Row};
 use super::group_rows::first_rows;
 use super::groups::Groups;
-use super::mining;
 use super::plan::{Answer, Inner, PlanError, Reduction};
 use super::reduce::{Distincts, First};
+use super::relevance::Relevant;
 use super::rows;
 use super::step::{SortCode, Step, drive};
 use super::value::Value;
@@ -34,8 +34,9 @@ enum Kept {
     Groups(Groups),
     First(First),
     Distincts(Distincts),
-    /// Of the time range that is asked for, and of the one that it is compared with.
-    Patterns(Box<[Miner; 2]>),
+    /// See `Mining::miners`.
+    Patterns(Vec<Miner>),
+    Relevant(Box<Relevant>),
 }
 
 impl Worker {
@@ -44,7 +45,8 @@ impl Worker {
             Reduction::Groups(_) => Kept::Groups(Groups::default()),
             Reduction::First(keep) => Kept::First(First::new(*keep)),
             Reduction::Distincts(_) => Kept::Distincts(Distincts::default()),
-            Reduction::Patterns(_) => Kept::Patterns(Box::new([mining::miner(), mining::miner()])),
+            Reduction::Patterns(mining) => Kept::Patterns(mining.miners()),
+            Reduction::Relevance(_) => Kept::Relevant(Box::default()),
         };
         Self { prefix: plan.prefix.clone(), plan, kept, is_compared, fed: 0, matched: 0, memory: 0 }
     }
@@ -119,9 +121,8 @@ impl Kept {
             (Self::Distincts(distincts), Reduction::Distincts(dedup)) => {
                 distincts.add(dedup, &plan.order, &plan.kept, row, ordinal)
             }
-            (Self::Patterns(miners), Reduction::Patterns(mining)) => {
-                mining.add(&mut miners[usize::from(is_compared)], row)
-            }
+            (Self::Patterns(miners), Reduction::Patterns(mining)) => mining.add(miners, row, is_compared),
+            (Self::Relevant(found), Reduction::Relevance(relevance)) => relevance.add(found, row),
             _ => 0,
         }
     }
@@ -136,8 +137,9 @@ impl Kept {
                 distincts.merge(dedup, &plan.order, other);
             }
             (Self::Patterns(miners), Self::Patterns(others), _) => {
-                miners.iter_mut().zip(*others).for_each(|(miner, other)| miner.merge(other));
+                miners.iter_mut().zip(others).for_each(|(miner, other)| miner.merge(other));
             }
+            (Self::Relevant(found), Self::Relevant(other), _) => found.merge(*other),
             _ => {}
         }
     }
@@ -164,9 +166,11 @@ impl Inner {
             (Reduction::Groups(_), _) => "stats",
             (Reduction::Distincts(_), _) => "dedup",
             (Reduction::Patterns(_), _) => "pattern",
-            (Reduction::First(_), Some(Step::Totals(_))) => "addtotals",
-            (Reduction::First(_), _) if self.order.is_by_time() => "limit",
-            (Reduction::First(_), _) => "sort",
+            (Reduction::Relevance(_), _) => "relevantfields",
+            (Reduction::First(_), first) => {
+                let other = if self.order.is_by_time() { "limit" } else { "sort" };
+                first.and_then(Step::needs_all_rows).unwrap_or(other)
+            }
         }
     }
 
@@ -186,10 +190,8 @@ impl Inner {
                 (first_rows(stats, &groups, sort, keep), rest)
             }
             (Some(Kept::First(first)), _) => (first.into_records(&self.order), &self.rest[..]),
-            (Some(Kept::Patterns(miners)), Reduction::Patterns(mining)) => {
-                let [found, compared] = *miners;
-                (mining.rows(found, compared), &self.rest[1..])
-            }
+            (Some(Kept::Patterns(miners)), Reduction::Patterns(mining)) => (mining.rows(miners), &self.rest[1..]),
+            (Some(Kept::Relevant(found)), Reduction::Relevance(relevance)) => (relevance.rows(&found), &self.rest[1..]),
             (Some(Kept::Distincts(distincts)), _) => (distincts.into_records(&self.order), &self.rest[..]),
             _ => (Vec::new(), &[][..]),
         };

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 const HIGH_RATIO: f64 = 5.0;
 const MEDIUM_RATIO: f64 = 3.0;
 /// When patterns appeared in so many of the last 32 windows, one more is no news, unless it is a warning or worse.
-const APPEARANCES_USUAL: u32 = 6;
+pub(super) const APPEARANCES_USUAL: u32 = 6;
 /// New values that a description names.
 const VALUES_NAMED: usize = 3;
 
@@ -161,7 +161,7 @@ impl Before {
 }
 
 /// True when some of the constant text has letters.
-fn is_telling(pattern: &Pattern) -> bool {
+pub(super) fn is_telling(pattern: &Pattern) -> bool {
     pattern.tokens.iter().any(|token| matches!(token, Token::Static(text) if text.contains(char::is_alphabetic)))
 }
 

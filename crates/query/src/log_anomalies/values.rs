@@ -56,7 +56,7 @@ fn priority(token: &Dynamic, value: &str, are_codes: bool) -> Option<Priority> {
 }
 
 /// A status code of HTTP.
-fn status(value: &str) -> Option<u16> {
+pub(super) fn status(value: &str) -> Option<u16> {
     let code = value.parse().ok().filter(|_| value.len() == 3);
     code.filter(|code| (100..600).contains(code))
 }

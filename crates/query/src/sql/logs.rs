@@ -2,10 +2,11 @@
 
 use super::Inputs;
 use super::fields::column_name;
+use super::masked::{self, Masked};
 use super::predicate::Predicate;
 use super::records::{RecordSource, Shape};
-use super::resources::LogGroupName;
-use super::scan::ScanExec;
+use super::resources::{GroupMasks, LogGroupName};
+use super::scan::{ScanExec, Several, Source};
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit, UInt64Type};
@@ -68,36 +69,40 @@ impl TableProvider for Logs {
         let predicate = Predicate::of(filters, TIME);
         let schema = project_schema(&self.schema, projection)?;
         let groups = self.groups(&predicate).await?;
-        let mut filter = TableFilter {
-            range: predicate.range,
-            groups: Some(groups.keys().copied().collect()),
-            contains: predicate
-                .contains
-                .iter()
-                .filter(|(c, _)| c == "message")
-                .map(|(_, t)| ("message", t.clone()))
-                .collect(),
-            one_of: self.columns_of_fields(&predicate),
-            fields: self.fields.clone(),
-            ..TableFilter::default()
-        };
         let asked = predicate.values("log_stream");
         let mut streams = HashMap::new();
         if asked.is_some() || schema.index_of("log_stream").is_ok() {
             streams = self.inputs.log_streams(groups.keys().copied().collect()).await?;
         }
-        if let Some(asked) = asked {
+        let asked_streams = asked.map(|asked| {
             let is_asked = |name: &String| asked.contains(name.as_str());
-            let ids = streams.iter().filter(|(_, name)| is_asked(name)).map(|(id, _)| *id);
-            filter.streams = Some(ids.collect());
+            streams.iter().filter(|(_, name)| is_asked(name)).map(|(id, _)| *id).collect()
+        });
+        let filter = TableFilter { range: predicate.range, streams: asked_streams, ..TableFilter::default() };
+        let masks = Arc::new(self.masks(&groups, &schema, &predicate).await?);
+        let names = Arc::new(Names { groups, streams });
+        let of_mask = |is_masked: bool| -> BTreeSet<GroupId> {
+            masks.iter().filter(|(_, mask)| mask.is_some() == is_masked).map(|(group, _)| *group).collect()
+        };
+        let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+        let (plain, masked) = (of_mask(false), of_mask(true));
+        if !plain.is_empty() || masked.is_empty() {
+            let filter = TableFilter { groups: Some(plain), ..filter.clone() };
+            sources.push(self.plain(&schema, &predicate, filter, Arc::clone(&names)));
         }
-        let columns = self.columns(&schema);
-        let parts = self.inputs.view.parts(Table::Logs, &filter);
-        let shape = self.shape(Arc::clone(&schema), groups, streams);
-        let source = RecordSource::new(Table::Logs, parts, filter, columns, shape);
+        if !masked.is_empty() {
+            let filter = TableFilter { groups: Some(masked), ..filter };
+            sources.push(self.masked(&schema, filter, names, masks));
+        }
         let partitions = session.config().target_partitions();
-        Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions)))
+        Ok(Arc::new(ScanExec::new(Several::of(sources), schema, TIME, partitions)))
     }
+}
+
+/// What ids are called.
+struct Names {
+    groups: HashMap<GroupId, LogGroupName>,
+    streams: HashMap<StreamId, String>,
 }
 
 impl Logs {
@@ -140,33 +145,87 @@ impl Logs {
 }
 
 impl Logs {
-    /// The store's columns that a projection needs.
-    fn columns(&self, schema: &Schema) -> Vec<&'static str> {
-        let needed: BTreeSet<&str> = schema.fields().iter().map(|field| stored(field.name(), &self.fields)).collect();
-        let all = Table::Logs.columns().iter().chain(&FIELD_COLUMNS);
-        all.copied().filter(|column| needed.contains(column)).collect()
+    /// The masks of the groups that are read, where lines are looked at.
+    async fn masks(
+        &self,
+        groups: &HashMap<GroupId, LogGroupName>,
+        schema: &Schema,
+        predicate: &Predicate,
+    ) -> Result<GroupMasks> {
+        let reads = schema.fields().iter().any(|field| self.is_of_lines(field.name()))
+            || predicate.contains.iter().any(|(column, _)| self.is_of_lines(column))
+            || predicate.one_of.iter().any(|(column, _)| self.is_of_lines(column));
+        match reads {
+            true => self.inputs.masks(groups.keys().copied().collect()).await,
+            false => Ok(groups.keys().map(|group| (*group, None)).collect()),
+        }
     }
 
-    /// Replaces ids by names.
-    fn shape(
+    /// Whether a column is the lines or a field of them.
+    fn is_of_lines(&self, column: &str) -> bool {
+        column == "message" || self.fields.iter().any(|field| column_name(field) == column)
+    }
+
+    /// Rows of groups whose lines are shown as they are stored.
+    fn plain(
         &self,
-        schema: SchemaRef,
-        groups: HashMap<GroupId, LogGroupName>,
-        streams: HashMap<StreamId, String>,
-    ) -> Shape {
+        schema: &SchemaRef,
+        predicate: &Predicate,
+        filter: TableFilter,
+        names: Arc<Names>,
+    ) -> Arc<dyn Source> {
+        let contains = predicate.contains.iter().filter(|(column, _)| column == "message");
+        let filter = TableFilter {
+            contains: contains.map(|(_, text)| ("message", text.clone())).collect(),
+            one_of: self.columns_of_fields(predicate),
+            fields: self.fields.clone(),
+            ..filter
+        };
+        let needed: BTreeSet<&str> = schema.fields().iter().map(|field| stored(field.name(), &self.fields)).collect();
+        self.source(filter, &needed, self.shape(Arc::clone(schema), names, None))
+    }
+
+    /// Rows of groups whose lines are masked.
+    fn masked(
+        &self,
+        schema: &SchemaRef,
+        filter: TableFilter,
+        names: Arc<Names>,
+        masks: Arc<GroupMasks>,
+    ) -> Arc<dyn Source> {
+        let columns = schema.fields().iter().filter(|field| !self.is_of_lines(field.name()));
+        let columns = columns.map(|field| stored(field.name(), &self.fields));
+        let needed: BTreeSet<&str> = columns.chain(masked::READ).collect();
+        self.source(filter, &needed, self.shape(Arc::clone(schema), names, Some(masks)))
+    }
+
+    fn source(&self, filter: TableFilter, needed: &BTreeSet<&str>, shape: Shape) -> Arc<dyn Source> {
+        let all = Table::Logs.columns().iter().chain(&FIELD_COLUMNS);
+        let columns = all.copied().filter(|column| needed.contains(column)).collect();
+        let parts = self.inputs.view.parts(Table::Logs, &filter);
+        Arc::new(RecordSource::new(Table::Logs, parts, filter, columns, shape))
+    }
+
+    /// Replaces ids by names, and lines by masked ones.
+    fn shape(&self, schema: SchemaRef, names: Arc<Names>, masks: Option<Arc<GroupMasks>>) -> Shape {
         let fields = self.fields.clone();
         Arc::new(move |batch: RecordBatch| {
+            let shown = masks.as_ref().map(|masks| Masked::of(&batch, masks)).transpose()?;
             let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
             for field in schema.fields() {
                 let name = field.name().as_str();
+                if let Some(column) = shown.as_ref().and_then(|shown| shown.column(name, &fields)) {
+                    columns.push(column);
+                    continue;
+                }
                 let column = batch.column_by_name(stored(name, &fields));
                 let column = column.ok_or_else(|| internal_datafusion_err!("logs have no column {name}"))?;
-                let group = |id: u64| groups.get(&GroupId(id));
+                let group = |id: u64| names.groups.get(&GroupId(id));
                 columns.push(match name {
                     "account" => named(column, |id| group(id).map(|group| group.account.as_str())),
                     "region" => named(column, |id| group(id).map(|group| group.region.as_str())),
                     "log_group" => named(column, |id| group(id).map(|group| group.name.as_str())),
-                    "log_stream" => named(column, |id| streams.get(&StreamId(id)).map(String::as_str)),
+                    "log_stream" => named(column, |id| names.streams.get(&StreamId(id)).map(String::as_str)),
                     _ => Arc::clone(column),
                 });
             }

@@ -1,7 +1,10 @@
-//! `Resources`: what SQL needs to know besides records; the caller answers from its catalog.
+//! `Resources` and `Masks`: what SQL needs to know besides records; the caller answers from its catalog.
 
+use crate::data_protection::Protection;
 use futures::future::BoxFuture;
 use model::{GroupId, StreamId, TimeRange, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Why the caller could not answer; for the operator.
 pub type ResourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -54,4 +57,13 @@ pub trait Resources: std::fmt::Debug + Send + Sync + 'static {
         range: TimeRange,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<AlarmHistoryRow>, ResourceError>>;
+}
+
+/// The mask of each group, `None` where nothing is masked.
+pub type GroupMasks = HashMap<GroupId, Option<Arc<Protection>>>;
+
+/// What hides sensitive text from who asks.
+pub trait Masks: std::fmt::Debug + Send + Sync + 'static {
+    /// The masks of these groups. A group that is not in the answer is gone, and none of its lines is shown.
+    fn of_groups(&self, groups: Vec<GroupId>) -> BoxFuture<'_, Result<GroupMasks, ResourceError>>;
 }

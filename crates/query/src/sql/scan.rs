@@ -37,6 +37,49 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
     fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>>;
 }
 
+/// Sources of the same columns, read as one.
+#[derive(Debug)]
+pub(super) struct Several {
+    /// Each with how many parts it has.
+    sources: Vec<(usize, Arc<dyn Source>)>,
+}
+
+impl Several {
+    /// One source of one or more.
+    pub(super) fn of(mut sources: Vec<Arc<dyn Source>>) -> Arc<dyn Source> {
+        match sources.pop() {
+            Some(only) if sources.is_empty() => only,
+            last => {
+                sources.extend(last);
+                let sources = sources.into_iter().map(|source| (source.parts().len(), source)).collect();
+                Arc::new(Self { sources })
+            }
+        }
+    }
+}
+
+impl Source for Several {
+    fn describe(&self) -> String {
+        let texts: Vec<String> = self.sources.iter().map(|(_, source)| source.describe()).collect();
+        texts.join("; ")
+    }
+
+    fn parts(&self) -> Vec<(Timestamp, Timestamp)> {
+        self.sources.iter().flat_map(|(_, source)| source.parts()).collect()
+    }
+
+    fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>> {
+        let mut part = part;
+        for (parts, source) in &self.sources {
+            if part < *parts {
+                return Arc::clone(source).read(part, wanted, counts);
+            }
+            part -= parts;
+        }
+        futures::stream::empty().boxed()
+    }
+}
+
 /// What a partition read, for EXPLAIN ANALYZE.
 #[derive(Debug, Clone)]
 pub(super) struct Counts {

@@ -3,6 +3,7 @@
 mod fields;
 mod fixture;
 mod hostile;
+mod masks;
 mod metrics;
 mod pruning;
 
@@ -166,10 +167,10 @@ async fn what_changed_just_before_an_alarm_is_one_join() {
 async fn csv_and_names_that_repeat() {
     let fixture = Fixture::new().await;
     let statement = "SELECT a.account, b.account, a.resource_names FROM events a JOIN events b ON a.event_id = b.event_id ORDER BY a.time LIMIT 1";
-    let csv = fixture.sql.query(statement, Format::Csv).await.unwrap();
+    let csv = fixture.sql.query(statement, Format::Csv, None).await.unwrap();
     let csv = String::from_utf8(csv).unwrap();
     assert_eq!(csv, "account,account_2,resource_names\n111122223333,111122223333,[thing-0]\n");
-    let nothing = fixture.sql.query("SELECT name FROM events WHERE name = 'x'", Format::Csv).await.unwrap();
+    let nothing = fixture.sql.query("SELECT name FROM events WHERE name = 'x'", Format::Csv, None).await.unwrap();
     assert_eq!(nothing, b"name\n");
     assert_eq!(fixture.rows("SELECT name FROM events WHERE name = 'x'").await, Vec::<serde_json::Value>::new());
     let tables = fixture.rows("SHOW TABLES").await;
@@ -187,7 +188,7 @@ async fn mistakes_are_pointed_at() {
         ("SELECT name,\n  nme FROM events", 2, 3, "nme"),
         ("SELECT * FROM evnts", 1, 15, "evnts"),
     ] {
-        match fixture.sql.query(statement, Format::JsonLines).await {
+        match fixture.sql.query(statement, Format::JsonLines, None).await {
             Err(SqlError::Invalid { message, position: Some(at) }) => {
                 assert!(message.contains(says), "{message}");
                 assert_eq!((at.line, at.column), (line, column), "{message}");
@@ -195,9 +196,9 @@ async fn mistakes_are_pointed_at() {
             other => panic!("{statement}: {other:?}"),
         }
     }
-    let divided = fixture.sql.query("SELECT 1 / (sequence - sequence) FROM logs", Format::JsonLines).await;
+    let divided = fixture.sql.query("SELECT 1 / (sequence - sequence) FROM logs", Format::JsonLines, None).await;
     assert!(matches!(divided, Err(SqlError::Invalid { .. })), "{divided:?}");
-    let path = fixture.sql.query("SELECT json_extract(message, 'a') FROM logs", Format::JsonLines).await;
+    let path = fixture.sql.query("SELECT json_extract(message, 'a') FROM logs", Format::JsonLines, None).await;
     assert!(
         matches!(&path, Err(SqlError::Invalid { message, .. }) if message.contains("must begin with $")),
         "{path:?}"

@@ -87,6 +87,7 @@ fn source(processor: &Processor) -> Option<&str> {
         | Processor::ParseRoute53(vended)
         | Processor::ParseVpc(vended)
         | Processor::ParseWaf(vended) => vended.source.as_deref(),
+        Processor::ParseToOcsf(ocsf) => ocsf.source.as_deref(),
         _ => None,
     }
 }

@@ -46,15 +46,43 @@ pub(super) struct WithKeys {
     pub with_keys: Vec<String>,
 }
 
-/// A parser of one of AWS's own logs, or what makes OCSF of one.
+/// A parser of one of AWS's own logs.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Vended {
     pub source: Option<String>,
 }
 
-/// Refused, so nothing of it is read.
+/// Of `parseToOCSF`.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Ocsf {}
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ocsf {
+    pub source: Option<String>,
+    pub event_source: OcsfSource,
+    pub ocsf_version: OcsfVersion,
+    pub mapping_version: Option<String>,
+}
+
+/// Whose records they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum OcsfSource {
+    CloudTrail,
+    Route53Resolver,
+    #[serde(rename = "VPCFlow")]
+    VpcFlow,
+    #[serde(rename = "EKSAudit")]
+    EksAudit,
+    #[serde(rename = "AWSWAF")]
+    AwsWaf,
+}
+
+/// Of the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum OcsfVersion {
+    #[serde(rename = "V1.1")]
+    V1_1,
+    #[serde(rename = "V1.5")]
+    V1_5,
+}
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

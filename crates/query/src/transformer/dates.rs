@@ -8,6 +8,7 @@ mod write;
 use super::config::DateTimeConverter;
 use super::{ConfigError, Fields, path};
 use format::Format;
+use jiff::Zoned;
 use jiff::tz::{Offset, TimeZone};
 use locale::Locale;
 use model::Timestamp;
@@ -24,6 +25,16 @@ pub(super) struct Converter {
     from: TimeZone,
     to: TimeZone,
     locale: &'static Locale,
+}
+
+/// A date by a pattern of Java's, in English; `None` when the pattern cannot be read.
+pub(crate) fn format_date(pattern: &str, at: &Zoned) -> Option<String> {
+    Some(write::write(&Format::parse(pattern).ok()?, at, locale::locale("en")?))
+}
+
+/// The date that a text is by a pattern of Java's, in English.
+pub(crate) fn parse_date(pattern: &str, text: &str, zone: &TimeZone) -> Option<Zoned> {
+    read::read(&Format::parse(pattern).ok()?, text, locale::locale("en")?, zone, 1970)
 }
 
 impl Converter {

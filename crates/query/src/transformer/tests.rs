@@ -13,7 +13,7 @@ fn transformer(processors: Value) -> Transformer {
     Transformer::parse(&processors.to_string()).unwrap()
 }
 
-fn origin() -> Origin<'static> {
+pub(super) fn origin() -> Origin<'static> {
     Origin {
         log_group: "myLogGroupName",
         log_stream: "myLogStreamName",
@@ -24,7 +24,7 @@ fn origin() -> Origin<'static> {
 }
 
 /// What the processors make of a line.
-fn made(processors: Value, line: &str) -> Value {
+pub(super) fn made(processors: Value, line: &str) -> Value {
     Value::Object(transformer(processors).transform(line, &origin()).unwrap())
 }
 

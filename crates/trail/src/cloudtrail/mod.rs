@@ -7,6 +7,7 @@ pub mod describe_trails;
 pub mod get_event_selectors;
 pub mod get_trail;
 pub mod get_trail_status;
+pub mod list_public_keys;
 pub mod list_trails;
 pub mod lookup_events;
 pub mod page_token;
@@ -38,6 +39,7 @@ pub fn operations() -> Vec<Operation<Trail>> {
         operation!(Read, Management, ct::GetTrailStatus, get_trail_status::get_trail_status),
         operation!(Write, Management, ct::PutEventSelectors, put_event_selectors::put_event_selectors),
         operation!(Read, Management, ct::GetEventSelectors, get_event_selectors::get_event_selectors),
+        operation!(Read, Management, ct::ListPublicKeys, list_public_keys::list_public_keys),
         operation!(Read, Management, ct::LookupEvents, lookup_events::lookup_events),
         operation!(Tagging, Management, ct::AddTags, tags::add_tags),
         operation!(Tagging, Management, ct::RemoveTags, tags::remove_tags),

@@ -112,7 +112,7 @@ async fn put(
 }
 
 /// What GetTrailStatus says of a failure: S3's code, and its text.
-fn told(error: &BucketError) -> String {
+pub(crate) fn told(error: &BucketError) -> String {
     let code = match error {
         BucketError::NoSuchBucket => "NoSuchBucket",
         BucketError::AccessDenied => "AccessDenied",

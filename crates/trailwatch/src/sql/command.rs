@@ -1,6 +1,6 @@
 //! `trailwatch sql`: a statement for a running server, or for the data directory of a stopped one.
 
-use super::{PATH, SIGNING_NAME, engine, text_table};
+use super::{PATH, SIGNING_NAME, UNMASK, engine, text_table};
 use crate::real::SystemClock;
 use crate::remote::Remote;
 use crate::serve::open_store;
@@ -30,6 +30,9 @@ pub struct SqlArgs {
     /// The data directory of a server that is not running
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Show log lines as they are stored, also what data protection masks; a data directory is always shown so
+    #[arg(long)]
+    unmask: bool,
     /// How rows are written
     #[arg(long, value_enum, default_value = "table")]
     format: Shown,
@@ -56,7 +59,7 @@ pub async fn run(args: SqlArgs) -> anyhow::Result<ExitCode> {
     let format = if args.format == Shown::Csv { Format::Csv } else { Format::JsonLines };
     let answer = match &args.data_dir {
         Some(dir) => offline(dir, &statement, format).await?,
-        None => online(args.endpoint.as_deref(), statement, format).await?,
+        None => online(args.endpoint.as_deref(), statement, format, args.unmask).await?,
     };
     let mut out = std::io::stdout().lock();
     let printed = match args.format {
@@ -78,7 +81,8 @@ async fn offline(dir: &Path, statement: &str, format: Format) -> anyhow::Result<
     let store = open_store(dir, Arc::new(SystemClock)).await?;
     let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
     let sql = engine(&store, &catalog).context("start threads")?;
-    sql.query(statement, format).await.map_err(|error| match &error {
+    // Whoever has the files has what is in them.
+    sql.query(statement, format, None).await.map_err(|error| match &error {
         SqlError::Invalid { position: Some(at), .. } => {
             anyhow::anyhow!("{error} (line {}, column {})", at.line, at.column)
         }
@@ -86,7 +90,7 @@ async fn offline(dir: &Path, statement: &str, format: Format) -> anyhow::Result<
     })
 }
 
-async fn online(endpoint: Option<&str>, statement: String, format: Format) -> anyhow::Result<Vec<u8>> {
+async fn online(endpoint: Option<&str>, statement: String, format: Format, unmask: bool) -> anyhow::Result<Vec<u8>> {
     let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let region = environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -97,7 +101,8 @@ async fn online(endpoint: Option<&str>, statement: String, format: Format) -> an
     };
     let remote = Remote::from_environment(endpoint, &defaults, clock)?;
     let accept = if format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
-    let post = move || remote.post(PATH, SIGNING_NAME, accept, statement);
+    let target = if unmask { format!("{PATH}?{UNMASK}") } else { PATH.to_owned() };
+    let post = move || remote.post(&target, SIGNING_NAME, accept, statement);
     let (status, answer) = tokio::task::spawn_blocking(post).await.context("wait for the answer")??;
     if status == 200 {
         return Ok(answer);

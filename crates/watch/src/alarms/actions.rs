@@ -6,9 +6,10 @@
 use crate::Watch;
 use crate::alarms::history;
 use crate::alarms::notification::{Notification, sns};
+use crate::alarms::recovery::{Change, Levels};
 use crate::notify::message::{Kind, Message};
 use crate::notify::outbox::{self, DISPLAY_NAME};
-use catalog::{Alarm, AlarmHistoryItem, AlarmState, Publication, StateChange};
+use catalog::{Alarm, AlarmConfiguration, AlarmHistoryItem, AlarmState, Publication, StateChange};
 use model::arn::{self, Arn};
 
 /// What the actions of one change come to.
@@ -31,29 +32,74 @@ impl Actions {
     }
 }
 
-/// The actions that `change` calls for; none when actions are off.
-pub async fn prepare(watch: &Watch, alarm: &Alarm, change: &StateChange) -> catalog::Result<Actions> {
-    let mut prepared = Actions::default();
-    if !alarm.actions_enabled {
-        return Ok(prepared);
+/// What actions tell of, beside the change.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told<'a> {
+    /// The contributor whose change it is; `None` for the whole alarm's.
+    pub contributor: Option<&'a Change>,
+    /// At whose changes actions run; `None` where there is only the whole alarm's.
+    pub many: Option<Many>,
+    /// Log lines for those who are notified.
+    pub lines: &'a [String],
+}
+
+/// An alarm with contributors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Many {
+    /// Whether it is a log alarm.
+    pub is_on_logs: bool,
+    /// Whether contributors changed with the alarm, so that their actions tell of it.
+    pub are_told: bool,
+}
+
+impl Told<'_> {
+    /// Whether `action` runs at this change. Of a log alarm whose change no contributor's change tells of (it goes to
+    /// INSUFFICIENT_DATA, or from there to OK), everyone is told by the alarm's.
+    fn runs(&self, action: &str) -> bool {
+        let Some(many) = self.many else { return true };
+        let levels = Levels::of(action, many.is_on_logs);
+        match self.contributor {
+            Some(_) => levels.contributor,
+            None => levels.alarm || (many.is_on_logs && !many.are_told),
+        }
     }
-    let configuration = &alarm.configuration;
-    let actions = match change.state {
+}
+
+/// The actions that a change to a state sets off.
+pub fn of_state(configuration: &AlarmConfiguration, state: AlarmState) -> &[String] {
+    match state {
         AlarmState::Ok => &configuration.ok_actions,
         AlarmState::Alarm => &configuration.alarm_actions,
         AlarmState::InsufficientData => &configuration.insufficient_data_actions,
-    };
-    for action in actions {
-        match prepare_one(watch, alarm, change, action).await? {
+    }
+}
+
+/// Adds the actions that `change` calls for; none when actions are off.
+pub async fn prepare(
+    watch: &Watch,
+    alarm: &Alarm,
+    change: &StateChange,
+    told: Told<'_>,
+    prepared: &mut Actions,
+) -> catalog::Result<()> {
+    if !alarm.actions_enabled {
+        return Ok(());
+    }
+    for action in of_state(&alarm.configuration, change.state).iter().filter(|action| told.runs(action)) {
+        let item = match prepare_one(watch, alarm, change, told, action).await? {
             Ok((message, publication, name)) => {
-                prepared.history.push(history::action_succeeded(alarm, change, action, &message));
                 prepared.publications.push(publication);
                 prepared.published.push(name);
+                history::action_succeeded(alarm, change, action, &message)
             }
-            Err(error) => prepared.history.push(history::action_failed(alarm, change, action, &error)),
-        }
+            Err(error) => history::action_failed(alarm, change, action, &error),
+        };
+        prepared.history.push(match told.contributor {
+            Some(contributor) => history::contributor_acted(item, contributor),
+            None => item,
+        });
     }
-    Ok(prepared)
+    Ok(())
 }
 
 /// What one action publishes: the text, the publication, and the name of where to; or why it cannot.
@@ -61,6 +107,7 @@ async fn prepare_one(
     watch: &Watch,
     alarm: &Alarm,
     change: &StateChange,
+    told: Told<'_>,
     action: &str,
 ) -> catalog::Result<Result<(String, Publication, String), String>> {
     let Some(arn) = Arn::parse(action) else { return Ok(Err("this action is not an ARN".into())) };
@@ -72,12 +119,12 @@ async fn prepare_one(
                 return Ok(Err("Topic does not exist".into()));
             };
             let display_name = topic.attributes.get(DISPLAY_NAME).cloned();
-            let message = message(watch, alarm, change, arn::topic(&topic.scope, &topic.name), display_name);
+            let message = message(watch, alarm, change, told, arn::topic(&topic.scope, &topic.name), display_name);
             let publication = outbox::to_topic(watch, &topic, &message).await?;
             Ok(Ok((message.text, publication, topic.name)))
         }
         ("trailwatch", "notify", Some(name)) => {
-            let message = message(watch, alarm, change, action.to_owned(), None);
+            let message = message(watch, alarm, change, told, action.to_owned(), None);
             let publication = outbox::to_webhook(watch, name, &message)?.filter(|_| own);
             Ok(match publication {
                 Some(publication) => Ok((message.text, publication, format!("webhook/{name}"))),
@@ -92,10 +139,11 @@ fn message(
     watch: &Watch,
     alarm: &Alarm,
     change: &StateChange,
+    told: Told<'_>,
     topic_arn: String,
     display_name: Option<String>,
 ) -> Message {
-    let notification = Notification::of(alarm, change);
+    let notification = Notification::of(alarm, change, told);
     Message {
         kind: Kind::Notification,
         id: watch.ids.uuid().to_string(),

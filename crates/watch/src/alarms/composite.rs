@@ -61,7 +61,7 @@ pub async fn evaluate(
             memory: Some(memory.text()),
             due,
         };
-        return Ok(transition::apply_held(watch, alarm, &change, run).await?);
+        return Ok(transition::apply_held(watch, alarm, &change, run, &[]).await?);
     }
     if run == Run::Now {
         transition::run_held(watch, alarm, now, memory.text()).await?;
@@ -97,7 +97,7 @@ fn child(alarm: &Alarm) -> Child {
 }
 
 /// Names the child that changed last, of those that decided or else of all; or that the alarm is new, or another one than before.
-fn reason_text(alarm: &Alarm, state: AlarmState, deciding: &[Child], all: &[Child]) -> String {
+pub(super) fn reason_text(alarm: &Alarm, state: AlarmState, deciding: &[Child], all: &[Child]) -> String {
     let own = arn::alarm(&alarm.scope, &alarm.name);
     if alarm.state == AlarmState::InsufficientData {
         return reason::text(Cause::Created(&own), state);

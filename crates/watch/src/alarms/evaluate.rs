@@ -1,13 +1,14 @@
 //! `evaluate_due`: the hub of alarm evaluation. The server's ticker calls it; only alarms that are due cost anything.
 //!
 //! Which periods an alarm looks at is in `window.rs`, what they hold in `observe.rs`, what it makes of them in `state.rs`.
+//! Log alarms, whose queries take long, are `log_alarm.rs`'s.
 
 use crate::Watch;
 use crate::alarms::composite::{self, CompositeError};
 use crate::alarms::memory::Memory;
 use crate::alarms::observe::{ObserveError, Observed, observe, observe_together, period_secs};
 use crate::alarms::reason;
-use crate::alarms::recovery::{Judged, Periods};
+use crate::alarms::recovery::{Attributes, Judged, Outcome, Periods};
 use crate::alarms::state::{Slot, TreatMissing, evaluation_periods, judge, next_state};
 use crate::alarms::transition;
 use crate::alarms::window::WarmUp;
@@ -67,10 +68,10 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
     let now = watch.clock.now();
     loop {
         // A read first: an idle tick must not write.
-        if watch.catalog.next_alarm_due().await?.is_none_or(|due| due > now) {
+        if watch.catalog.next_alarm_due(false).await?.is_none_or(|due| due > now) {
             return Ok(());
         }
-        let claimed = watch.catalog.claim_due_alarms(now, CLAIM_MAX).await?;
+        let claimed = watch.catalog.claim_due_alarms(now, CLAIM_MAX, false).await?;
         let mut alarms = Vec::with_capacity(claimed.len());
         for alarm in claimed {
             evaluated.alarms += 1;
@@ -97,9 +98,9 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
     }
 }
 
-/// How often an alarm is evaluated, milliseconds: every 10 s when its period is shorter than a minute, hourly when it
-/// looks back more than a day, else each minute; an alarm on PromQL as often as it says. A composite alarm is evaluated when a
-/// child changes; once a day is for what nobody thought of.
+/// How often an alarm is evaluated, milliseconds: every 10 s when its period is shorter than a minute, hourly when it looks
+/// back more than a day, else each minute; an alarm on PromQL or logs as often as it says. A composite alarm is evaluated
+/// when a child changes; once a day is for what nobody thought of.
 pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
     let period_secs = period_secs(configuration);
     if configuration.is_composite() {
@@ -107,6 +108,9 @@ pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
     }
     if configuration.promql.is_some() {
         return period_secs.saturating_mul(SECOND);
+    }
+    if let Some(log) = &configuration.log {
+        return log.interval_secs.saturating_mul(SECOND);
     }
     let range_ms = period_secs.saturating_mul(configuration.evaluation_periods).saturating_mul(SECOND);
     if period_secs < 60 {
@@ -139,7 +143,7 @@ async fn evaluate_one(watch: &Watch, alarm: Alarm, observed: Option<Observed>, n
 /// `observed` is what the alarm watches, where that was read already.
 async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, Failure> {
     let mut memory = Memory::of(alarm);
-    if memory.muted.is_some() && transition::run_muted(watch, alarm, now).await? {
+    if (memory.muted.is_some() || !memory.withheld.is_empty()) && transition::run_muted(watch, alarm, now).await? {
         // What was read is out of date: the next evaluation has the rest.
         watch.catalog.alarm_due(alarm, now).await?;
         return Ok(false);
@@ -171,11 +175,13 @@ async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now:
         return Ok(false);
     }
     memory.warming_since_ms = None;
-    let change = match &observed {
-        Observed::One(slots) => next_state(alarm, slots, now),
-        Observed::Many(series) => next_state_of_many(alarm, &mut memory, series, now),
-    };
-    settle(watch, alarm, &memory, change).await
+    match &observed {
+        Observed::One(slots) => settle(watch, alarm, &memory, next_state(alarm, slots, now)).await,
+        Observed::Many(series) => {
+            let outcome = outcome_of_many(&alarm.configuration, &mut memory, series, now);
+            Ok(settle_many(watch, alarm, &memory, &outcome, now, &[]).await?)
+        }
+    }
 }
 
 /// Each series that the query gives breaches.
@@ -194,28 +200,44 @@ async fn evaluate_promql(
             return Err(error.into());
         }
     };
-    let returned = match found {
-        PromValue::Vector(series) => {
-            let pairs =
-                |labels: &Labels| labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            series.iter().map(|(labels, ..)| pairs(labels)).collect()
-        }
-        // Only a vector has series.
-        _ => Vec::new(),
-    };
+    let outcome = outcome_of_promql(&mut memory, criteria, returned(&found), now);
+    Ok(settle_many(watch, alarm, &memory, &outcome, now, &[]).await?)
+}
+
+/// The labels of the series that a query gave; only a vector has any.
+pub(super) fn returned(found: &PromValue) -> Vec<Attributes> {
+    let PromValue::Vector(series) = found else { return Vec::new() };
+    let pairs = |labels: &Labels| labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    series.iter().map(|(labels, ..)| pairs(labels)).collect()
+}
+
+/// What the series of a PromQL query make of its contributors.
+pub(super) fn outcome_of_promql(
+    memory: &mut Memory,
+    criteria: &PromqlCriteria,
+    returned: Vec<Attributes>,
+    now: Timestamp,
+) -> Outcome {
     let periods = Periods { pending_secs: criteria.pending_secs, recovery_secs: criteria.recovery_secs };
     let outcome = memory.contributors.evaluate_promql(periods, returned, now);
     memory.evaluation_state = outcome.partial.then(|| "PARTIAL_DATA".to_owned());
-    let state = outcome.state.filter(|state| *state != alarm.state);
-    let change = state.map(|state| StateChange {
-        state,
-        reason: outcome.reason,
-        reason_data: None,
-        at: now,
-        memory: None,
-        due: None,
-    });
-    settle(watch, alarm, &memory, change).await
+    outcome
+}
+
+/// Writes what an evaluation of an alarm with contributors came to, or only what is to be remembered.
+pub(super) async fn settle_many(
+    watch: &Watch,
+    alarm: &Alarm,
+    memory: &Memory,
+    outcome: &Outcome,
+    now: Timestamp,
+    lines: &[String],
+) -> catalog::Result<bool> {
+    if outcome.changes.is_empty() && outcome.state.is_none_or(|state| state == alarm.state) {
+        remember(watch, alarm, memory).await?;
+        return Ok(false);
+    }
+    transition::apply_many(watch, alarm, memory, outcome, now, lines).await
 }
 
 /// Writes the change with what is to be remembered, or only that.
@@ -223,7 +245,7 @@ async fn settle(watch: &Watch, alarm: &Alarm, memory: &Memory, change: Option<St
     match change {
         Some(change) => {
             let change = StateChange { memory: Some(memory.text()), ..change };
-            Ok(transition::apply(watch, alarm, &change).await?)
+            Ok(transition::apply(watch, alarm, &change, &[]).await?)
         }
         None => {
             remember(watch, alarm, memory).await?;
@@ -233,27 +255,26 @@ async fn settle(watch: &Watch, alarm: &Alarm, memory: &Memory, change: Option<St
 }
 
 /// Keeps the memory when it is another one than it was: most evaluations must not write.
-async fn remember(watch: &Watch, alarm: &Alarm, memory: &Memory) -> catalog::Result<()> {
+pub(super) async fn remember(watch: &Watch, alarm: &Alarm, memory: &Memory) -> catalog::Result<()> {
     if *memory != Memory::of(alarm) {
         watch.catalog.keep_alarm_memory(alarm, &memory.text(), None).await?;
     }
     Ok(())
 }
 
-fn is_warming_up(alarm: &Alarm, memory: &Memory, slots: &[Slot], now: Timestamp) -> bool {
+pub(super) fn is_warming_up(alarm: &Alarm, memory: &Memory, slots: &[Slot], now: Timestamp) -> bool {
     let (Some(warm_up), Some(since)) = (alarm.configuration.warm_up, memory.warming_since_ms) else { return false };
     let warm_up = WarmUp { minutes: warm_up.minutes, whole: warm_up.whole };
     warm_up.is_warming_up(Timestamp(since), now, slots, evaluation_periods(&alarm.configuration))
 }
 
 /// Judges each series of an alarm on many.
-pub(super) fn next_state_of_many(
-    alarm: &Alarm,
+pub(super) fn outcome_of_many(
+    configuration: &AlarmConfiguration,
     memory: &mut Memory,
     series: &[(BTreeMap<String, String>, Vec<Slot>)],
     now: Timestamp,
-) -> Option<StateChange> {
-    let configuration = &alarm.configuration;
+) -> Outcome {
     let judged = series.iter().map(|(group, slots)| match judge(configuration, slots) {
         Some(verdict) => Judged {
             attributes: group.clone(),
@@ -264,6 +285,5 @@ pub(super) fn next_state_of_many(
     });
     let outcome = memory.contributors.evaluate_insights(judged.collect(), TreatMissing::of(configuration), now);
     memory.evaluation_state = outcome.partial.then(|| "PARTIAL_DATA".to_owned());
-    let state = outcome.state.filter(|state| *state != alarm.state)?;
-    Some(StateChange { state, reason: outcome.reason, reason_data: None, at: now, memory: None, due: None })
+    outcome
 }

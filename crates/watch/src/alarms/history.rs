@@ -1,7 +1,8 @@
 //! History items in AWS's words: one summary sentence and a JSON document each.
 
 use crate::alarms::reason::{cut, json_time};
-use catalog::{Alarm, AlarmHistoryItem, AlarmState, StateChange};
+use crate::alarms::recovery::Change;
+use catalog::{Alarm, AlarmHistoryItem, AlarmKind, AlarmState, HistoryContributor, LogCriteria, StateChange};
 use model::{Timestamp, arn};
 use serde_json::{Map, Value, json};
 
@@ -47,6 +48,28 @@ pub fn state_updated(alarm: &Alarm, change: &StateChange) -> AlarmHistoryItem {
     item(alarm, "StateUpdate", change.at, summary, &data)
 }
 
+/// A contributor went to another state. AWS's texts for contributors are not documented: they are as those of alarms.
+pub fn contributor_updated(alarm: &Alarm, change: &Change, at: Timestamp) -> AlarmHistoryItem {
+    let before = if change.state == AlarmState::Alarm { AlarmState::Ok } else { AlarmState::Alarm };
+    let data = json!({
+        "version": "1.0",
+        "oldState": { "stateValue": before.as_str() },
+        "newState": state_document(change.state, &change.reason, None),
+    });
+    let summary = format!("Alarm contributor updated from {} to {}", before.as_str(), change.state.as_str());
+    of_contributor(item(alarm, "AlarmContributorStateUpdate", at, summary, &data), change)
+}
+
+/// An item about an action of one contributor instead of the whole alarm.
+pub fn contributor_acted(item: AlarmHistoryItem, change: &Change) -> AlarmHistoryItem {
+    of_contributor(AlarmHistoryItem { item_type: "AlarmContributorAction".to_owned(), ..item }, change)
+}
+
+fn of_contributor(item: AlarmHistoryItem, change: &Change) -> AlarmHistoryItem {
+    let contributor = HistoryContributor { id: change.id.clone(), attributes: change.attributes.clone() };
+    AlarmHistoryItem { contributor: Some(contributor), ..item }
+}
+
 /// An action published `message`: it is in the outbox.
 pub fn action_succeeded(alarm: &Alarm, change: &StateChange, action: &str, message: &str) -> AlarmHistoryItem {
     let data = |message: Option<&str>| {
@@ -88,7 +111,8 @@ fn item(alarm: &Alarm, item_type: &str, at: Timestamp, summary: String, data: &V
         at,
         summary: cut(summary, SUMMARY_CHARS_MAX),
         data: data.to_string(),
-        composite: alarm.configuration.is_composite(),
+        kind: alarm.configuration.kind(),
+        contributor: None,
     }
 }
 
@@ -113,7 +137,8 @@ fn document(alarm: &Alarm) -> Map<String, Value> {
     put("alarmDescription", configuration.description.as_deref().into());
     put("alarmArn", arn::alarm(&alarm.scope, &alarm.name).into());
     put("alarmConfigurationUpdatedTimestamp", json_time(alarm.configuration_updated).into());
-    let on_one = configuration.metrics.is_empty() && configuration.promql.is_none() && !configuration.is_composite();
+    let on_one =
+        configuration.metrics.is_empty() && configuration.promql.is_none() && configuration.kind() == AlarmKind::Metric;
     put("namespace", on_one.then_some(configuration.namespace.as_str()).into());
     put("metricName", on_one.then_some(configuration.metric_name.as_str()).into());
     put("statistic", configuration.statistic.as_deref().into());
@@ -123,14 +148,20 @@ fn document(alarm: &Alarm) -> Map<String, Value> {
     put("dimensions", if on_one { dimensions.collect() } else { Value::Null });
     put("metrics", if configuration.metrics.is_empty() { Value::Null } else { json!(configuration.metrics) });
     put("alarmRule", configuration.composite.as_ref().map(|composite| composite.rule.as_str()).into());
+    put("scheduledQueryConfiguration", configuration.log.as_ref().map_or(Value::Null, scheduled_query));
     put("unit", configuration.unit.as_deref().into());
     let compares = !configuration.comparison_operator.is_empty();
     let on_threshold = compares && configuration.threshold_metric_id.is_none();
     put("threshold", on_threshold.then_some(configuration.threshold).into());
     put("thresholdMetricId", configuration.threshold_metric_id.as_deref().into());
     put("comparisonOperator", compares.then_some(configuration.comparison_operator.as_str()).into());
-    put("evaluationPeriods", compares.then_some(configuration.evaluation_periods).into());
-    put("datapointsToAlarm", configuration.datapoints_to_alarm.into());
+    let on_logs = configuration.log.is_some();
+    let (n, m) = match on_logs {
+        true => ("queryResultsToEvaluate", "queryResultsToAlarm"),
+        false => ("evaluationPeriods", "datapointsToAlarm"),
+    };
+    put(n, compares.then_some(configuration.evaluation_periods).into());
+    put(m, configuration.datapoints_to_alarm.into());
     put("treatMissingData", configuration.treat_missing_data.as_deref().into());
     put("evaluateLowSampleCountPercentile", configuration.evaluate_low_sample_count_percentile.as_deref().into());
     put("stateValue", alarm.state.as_str().into());
@@ -140,4 +171,19 @@ fn document(alarm: &Alarm) -> Map<String, Value> {
     put("insufficientDataActions", configuration.insufficient_data_actions.clone().into());
     put("okactions", configuration.ok_actions.clone().into());
     document
+}
+
+/// The query of a log alarm, with the names of the API's members as history spells them.
+fn scheduled_query(log: &LogCriteria) -> Value {
+    json!({
+        "queryString": log.query,
+        "logGroupIdentifiers": log.log_groups,
+        "scheduledQueryRoleARN": log.role,
+        "scheduleConfiguration": {
+            "scheduleExpression": log.schedule,
+            "startTimeOffset": log.start_offset_secs,
+            "endTimeOffset": log.end_offset_secs.unwrap_or(0),
+        },
+        "aggregationExpression": log.aggregation,
+    })
 }

@@ -1,9 +1,13 @@
 //! What evaluation keeps with an alarm from one time to the next: JSON in the alarm's row.
 
-use crate::alarms::recovery::Contributors;
+use crate::alarms::recovery::{Change, Contributors, SERIES_MAX};
 use crate::alarms::suppression::Suppression;
-use catalog::Alarm;
+use catalog::{Alarm, AlarmState};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Contributors whose actions may be withheld at a time: as many as there are, and as many that have gone.
+const WITHHELD_MAX: usize = 2 * SERIES_MAX;
 
 /// Unknown members are left out and missing ones are empty, so that another version's memory can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,9 +25,23 @@ pub struct Memory {
     /// The state whose actions a mute rule withheld, by its name in the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub muted: Option<String>,
+    /// Contributors whose actions a mute rule withheld, each with its last change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
     /// `EvaluationState` of the last evaluation, when it was not right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation_state: Option<String>,
+}
+
+/// A contributor's change of state whose actions have not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// What makes it this contributor.
+    pub attributes: BTreeMap<String, String>,
+    /// Whether it went to ALARM; else it went to OK.
+    pub is_alarm: bool,
+    /// Why.
+    pub reason: String,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -41,6 +59,27 @@ impl Memory {
         text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
+    /// Keeps changes whose actions may not run now, in the place of earlier ones of the same contributors. No more than
+    /// [`WITHHELD_MAX`] are kept, the latest.
+    pub fn withhold(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.withheld.retain(|withheld| withheld.attributes != change.attributes);
+            self.withheld.push(Withheld {
+                attributes: change.attributes.clone(),
+                is_alarm: change.state == AlarmState::Alarm,
+                reason: change.reason.clone(),
+            });
+        }
+        self.withheld.drain(..self.withheld.len().saturating_sub(WITHHELD_MAX));
+    }
+
+    /// Takes the changes that were kept.
+    pub fn take_withheld(&mut self) -> Vec<Change> {
+        let state = |is_alarm| if is_alarm { AlarmState::Alarm } else { AlarmState::Ok };
+        let change = |kept: Withheld| Change::new(kept.attributes, state(kept.is_alarm), kept.reason);
+        std::mem::take(&mut self.withheld).into_iter().map(change).collect()
+    }
+
     /// As it is kept.
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -56,5 +95,18 @@ mod tests {
         assert_eq!(Memory::default().text(), "{}");
         let some = Memory { warming_since_ms: Some(5), ..Memory::default() };
         assert_eq!(serde_json::from_str::<Memory>(&some.text()).unwrap(), some);
+    }
+
+    #[test]
+    fn the_last_change_of_a_contributor_is_withheld() {
+        let change = |name: &str, state| Change::new([("n".to_owned(), name.to_owned())].into(), state, String::new());
+        let mut memory = Memory::default();
+        memory.withhold(&[change("a", AlarmState::Alarm), change("b", AlarmState::Alarm)]);
+        memory.withhold(&[change("a", AlarmState::Ok)]);
+        assert_eq!(memory.take_withheld(), [change("b", AlarmState::Alarm), change("a", AlarmState::Ok)]);
+        assert_eq!(memory, Memory::default());
+        let many: Vec<Change> = (0..=WITHHELD_MAX).map(|n| change(&n.to_string(), AlarmState::Alarm)).collect();
+        memory.withhold(&many);
+        assert_eq!((memory.withheld.len(), memory.withheld[0].attributes["n"].as_str()), (WITHHELD_MAX, "1"));
     }
 }

@@ -1,7 +1,8 @@
 //! What an alarm tells the world when it changes state: the SNS message; pure.
 //!
 //! Forms and orders of keys are those of messages that AWS's users have published. Not certain: how AWS shortens a subject beyond SNS's 100 characters, and what it sends to SNS
-//! for PromQL alarms and for composite alarms whose actions were suppressed.
+//! for PromQL alarms and for composite alarms whose actions were suppressed. Of log alarms, "Log alarms" in the CloudWatch user guide
+//! shows `NewStateReasonData`, `AlarmContributorId` and `AlarmContributorAttributes`; their `Trigger` and `LogLines` are chosen here.
 
 mod of_alarm;
 mod region;
@@ -12,8 +13,9 @@ mod tests;
 pub use region::long_name as region_name;
 
 use crate::alarms::rule::reason::Child;
-use catalog::AlarmState;
+use catalog::{AlarmState, LogCriteria};
 use model::Timestamp;
+use std::collections::BTreeMap;
 
 /// Longest subject of an SNS message, characters.
 const SUBJECT_CHARS_MAX: usize = 100;
@@ -45,6 +47,10 @@ pub struct Notification {
     pub state: State,
     /// What the alarm watches.
     pub trigger: Trigger,
+    /// The contributor that changed, when it is not the whole alarm: its id and attributes.
+    pub contributor: Option<(String, BTreeMap<String, String>)>,
+    /// Log lines behind the change.
+    pub lines: Vec<String>,
 }
 
 /// A state, why, and when it was reached.
@@ -87,6 +93,13 @@ pub enum Trigger {
         recovery_secs: i64,
         /// `EvaluationInterval`, seconds.
         interval_secs: i64,
+    },
+    /// A query of log events.
+    Log {
+        /// The query and its schedule.
+        log: LogCriteria,
+        /// How its results are judged; there is no period.
+        evaluation: Evaluation,
     },
     /// Other alarms.
     Composite {

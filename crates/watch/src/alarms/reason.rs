@@ -1,4 +1,6 @@
 //! StateReason and StateReasonData in AWS's words: tools match these texts.
+//!
+//! Log alarms have query results where others have datapoints.
 
 use crate::alarms::observe::period_secs;
 use crate::alarms::state::{
@@ -9,9 +11,9 @@ use model::Timestamp;
 use serde_json::{Value, json};
 
 /// Longest StateReason, characters (the model's `StateReason`).
-const REASON_CHARS_MAX: usize = 1023;
+pub(super) const REASON_CHARS_MAX: usize = 1023;
 /// Longest StateReasonData, characters (the model's `StateReasonData`).
-const REASON_DATA_CHARS_MAX: usize = 4000;
+pub(super) const REASON_DATA_CHARS_MAX: usize = 4000;
 /// How many datapoints a reason spells out; more are summed up.
 const TOLD_POINTS_MAX: usize = 5;
 
@@ -36,11 +38,11 @@ pub fn contributor_text(configuration: &AlarmConfiguration, verdict: &Verdict) -
     let crossed = verdict.state == AlarmState::Alarm;
     let claim = claim(configuration, &deciding, verdict.state == AlarmState::Alarm);
     let (count, told) = (deciding.len(), told(&deciding[..1]));
+    let noun = noun(configuration);
     let plural = if count == 1 { "" } else { "s" };
     let which = if crossed { " which crossed the threshold" } else { "" };
-    let text = format!(
-        "Threshold Crossed: {count} datapoint{plural} {claim}. The most recent datapoint{plural}{which}: [{told}]."
-    );
+    let text =
+        format!("Threshold Crossed: {count} {noun}{plural} {claim}. The most recent {noun}{plural}{which}: [{told}].");
     cut(text, REASON_CHARS_MAX)
 }
 
@@ -86,28 +88,34 @@ fn minimum(configuration: &AlarmConfiguration, state: AlarmState) -> usize {
 
 fn insufficient(configuration: &AlarmConfiguration) -> String {
     let n = evaluation_periods(configuration);
-    format!("Insufficient Data: {} unknown.", counted(n, "datapoint"))
+    format!("Insufficient Data: {} unknown.", counted(n, noun(configuration)))
+}
+
+/// What an alarm evaluates one of in each period.
+fn noun(configuration: &AlarmConfiguration) -> &'static str {
+    if configuration.log.is_some() { "query result" } else { "datapoint" }
 }
 
 fn filled_text(configuration: &AlarmConfiguration, verdict: &Verdict, treated: &str) -> String {
     let n = evaluation_periods(configuration);
+    let noun = noun(configuration);
     let received = match verdict.evaluated.len() {
-        0 => "no datapoints were".to_owned(),
-        count => counted(count, "datapoint"),
+        0 => format!("no {noun}s were"),
+        count => counted(count, noun),
     };
     let periods = if n == 1 { "period" } else { "periods" };
-    let missing = counted(verdict.filled, "missing datapoint");
+    let missing = counted(verdict.filled, &format!("missing {noun}"));
     format!("Threshold Crossed: {received} received for {n} {periods} and {missing} treated as [{treated}].")
 }
 
 fn crossed_text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String {
     let crossed = verdict.state == AlarmState::Alarm;
     let deciding = deciding(configuration, verdict);
-    let count = deciding.len();
+    let (count, noun) = (deciding.len(), noun(configuration));
     let subject = match configuration.datapoints_to_alarm {
-        Some(_) => format!("{count} out of the last {} datapoints", verdict.evaluated.len()),
-        None if count == 1 => "1 datapoint".to_owned(),
-        None => format!("{count} datapoints"),
+        Some(_) => format!("{count} out of the last {} {noun}s", verdict.evaluated.len()),
+        None if count == 1 => format!("1 {noun}"),
+        None => format!("{count} {noun}s"),
     };
     let claim = claim(configuration, &deciding, crossed);
     let told = told(&deciding);
@@ -116,7 +124,7 @@ fn crossed_text(configuration: &AlarmConfiguration, verdict: &Verdict) -> String
         format!("{crossing}: {subject} [{told}] {claim}")
     } else {
         let which = if crossed { " which crossed the threshold" } else { "" };
-        format!("{crossing}: {subject} {claim}. The most recent datapoints{which}: [{told}]")
+        format!("{crossing}: {subject} {claim}. The most recent {noun}s{which}: [{told}]")
     };
     match configuration.datapoints_to_alarm {
         Some(_) => format!("{sentence} {}.", transition_words(configuration, verdict.state)),

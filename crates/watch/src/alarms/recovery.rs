@@ -14,13 +14,14 @@
 #[cfg(test)]
 mod tests;
 
+use crate::alarms::log_alarm::told;
 use crate::alarms::state::TreatMissing;
 use catalog::AlarmState;
 use model::Timestamp;
 use model::arn::Arn;
 use model::time::SECOND;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Labels of a series, or its GROUP BY keys and values.
 pub type Attributes = BTreeMap<String, String>;
@@ -80,6 +81,13 @@ pub struct Change {
     pub reason: String,
 }
 
+impl Change {
+    /// A change of the contributor with these attributes.
+    pub fn new(attributes: Attributes, state: AlarmState, reason: String) -> Self {
+        Self { id: id(&attributes), attributes, state, reason }
+    }
+}
+
 /// What an evaluation came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -104,7 +112,7 @@ pub struct Judged {
     pub reason: String,
 }
 
-/// At whose change of state an action of an alarm on many series runs.
+/// At whose change of state an action of an alarm on many contributors runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Levels {
     /// The whole alarm's.
@@ -115,12 +123,19 @@ pub struct Levels {
 
 impl Levels {
     /// Those of an action, by its ARN: the table of "Acting on alarm changes". SNS, Lambda and OpsItems act on both, EC2
-    /// actions on contributors, all others (Auto Scaling, incidents, investigations) on the alarm.
-    pub fn of(action: &str) -> Self {
+    /// actions on contributors, all others (Auto Scaling, incidents, investigations) on the alarm. Our webhooks act as SNS
+    /// does.
+    ///
+    /// Of log alarms ("Multi-contributor alarms"), SNS and Lambda act on contributors, and OpsItems on the alarm.
+    pub fn of(action: &str, is_on_logs: bool) -> Self {
         let service = Arn::parse(action).map_or("", |arn| arn.service);
+        let is_told = matches!(service, "sns" | "lambda" | "notify");
+        if is_on_logs {
+            return Levels { alarm: !is_told, contributor: is_told };
+        }
         Levels {
             alarm: !matches!(service, "automate" | "swf"),
-            contributor: matches!(service, "sns" | "lambda" | "ssm" | "automate" | "swf"),
+            contributor: is_told || matches!(service, "ssm" | "automate" | "swf"),
         }
     }
 }
@@ -159,6 +174,39 @@ impl Contributors {
         let judged: BTreeMap<Attributes, Judged> =
             judged.into_iter().take(SERIES_MAX).map(|series| (series.attributes.clone(), series)).collect();
         let series = judged.len();
+        let changes = self.follow(judged, now);
+        let (state, reason) = insights_state(self.contributors.len(), series, treat);
+        Outcome { state, reason, changes, partial }
+    }
+
+    /// One evaluation of a log alarm, each of whose contributors has been judged, in the order of the query: of those that
+    /// are new in ALARM the first are kept, so that no more than [`TOLD_MAX`] are. The state is `None` when no contributor
+    /// is in ALARM.
+    pub fn evaluate_logs(&mut self, judged: Vec<Judged>, now: Timestamp) -> Outcome {
+        let series = judged.len();
+        let known: BTreeSet<&Attributes> =
+            self.contributors.iter().map(|contributor| &contributor.attributes).collect();
+        let is_alarm = |judged: &Judged| judged.state == Some(AlarmState::Alarm);
+        let alarming = judged.iter().filter(|judged| is_alarm(judged)).count();
+        let staying = judged.iter().filter(|judged| is_alarm(judged) && known.contains(&judged.attributes)).count();
+        let mut room = TOLD_MAX.saturating_sub(staying);
+        let mut kept = BTreeMap::new();
+        for mut judged in judged {
+            if is_alarm(&judged) && !known.contains(&judged.attributes) {
+                match room.checked_sub(1) {
+                    Some(left) => room = left,
+                    None => judged.state = Some(AlarmState::Ok),
+                }
+            }
+            kept.insert(judged.attributes.clone(), judged);
+        }
+        let changes = self.follow(kept, now);
+        let state = (alarming > 0).then_some(AlarmState::Alarm);
+        Outcome { state, reason: told::contributors_in_alarm(alarming, series), changes, partial: false }
+    }
+
+    /// Takes over what was judged; series that are gone are OK.
+    fn follow(&mut self, judged: BTreeMap<Attributes, Judged>, now: Timestamp) -> Vec<Change> {
         let mut before = self.take();
         let mut changes = Vec::new();
         for (attributes, Judged { state, reason, .. }) in judged {
@@ -178,8 +226,7 @@ impl Contributors {
         let gone = "No data was returned for this time series";
         changes.extend(before.into_values().map(|contributor| contributor.change(AlarmState::Ok, gone.to_owned())));
         changes.sort_by(|a, b| a.attributes.cmp(&b.attributes));
-        let (state, reason) = insights_state(self.contributors.len(), series, treat);
-        Outcome { state, reason, changes, partial }
+        changes
     }
 
     /// The contributors in ALARM, by attributes; DescribeAlarmContributors tells [`TOLD_MAX`] of them.
@@ -283,7 +330,7 @@ fn elapsed(since_ms: i64, now: Timestamp, secs: i64) -> bool {
 }
 
 /// The first series, each once. Which they are, if there are too many, is up to the query's order.
-fn distinct(returned: Vec<Attributes>) -> std::collections::BTreeSet<Attributes> {
+fn distinct(returned: Vec<Attributes>) -> BTreeSet<Attributes> {
     returned.into_iter().take(SERIES_MAX).collect()
 }
 

@@ -45,7 +45,7 @@ async fn set(watch: &Watch, caller: &Caller, name: &str, enabled: bool) -> Resul
         new.actions_enabled = enabled;
         new.configuration_updated = now;
         let interval_ms = evaluate::interval_ms(&new.configuration);
-        if watch.catalog.update_alarm(&new, interval_ms, &[history::updated(&old, &new, now)]).await? {
+        if watch.catalog.update_alarm(&new, interval_ms, &[history::updated(&old, &new, now)], None).await? {
             return Ok(());
         }
     }

@@ -1,13 +1,14 @@
 //! DeleteAlarms: deletes up to 100 alarms; their history stays.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteAlarms.html>. A wrong name does not keep
-//! the right ones from being deleted; it is told when they are. At most one composite alarm in a call; an alarm that a composite
+//! the right ones from being deleted; it is told when they are. At most one composite alarm in a call, and a log alarm
+//! alone, with the scheduled query that is managed for it; an alarm that a composite
 //! alarm depends on stays until that one is gone.
 
 use super::refuse;
 use crate::Watch;
 use crate::alarms::history;
-use catalog::AlarmFilter;
+use catalog::{AlarmFilter, AlarmKind};
 use model::{Caller, arn};
 use wire::ApiError;
 use wire::cloudwatch::{DeleteAlarmsInput, errors};
@@ -41,9 +42,15 @@ pub async fn delete_alarms(watch: &Watch, caller: &Caller, input: DeleteAlarmsIn
 
 /// No two composite alarms, and nothing that another alarm depends on which stays.
 async fn check_families(watch: &Watch, caller: &Caller, names: &[String]) -> Result<(), ApiError> {
-    let filter = AlarmFilter { names: Some(names.to_vec()), composite: Some(true), ..AlarmFilter::default() };
-    if watch.catalog.alarms(&caller.scope, &filter, 2).await?.len() > 1 {
+    let found = async |kind: AlarmKind| {
+        let filter = AlarmFilter { names: Some(names.to_vec()), kinds: vec![kind], ..AlarmFilter::default() };
+        watch.catalog.alarms(&caller.scope, &filter, 2).await.map(|found| found.len())
+    };
+    if found(AlarmKind::Composite).await? > 1 {
         return Err(refuse::validation("You can delete at most one composite alarm in one operation"));
+    }
+    if names.len() > 1 && found(AlarmKind::Log).await? > 0 {
+        return Err(refuse::validation("Log alarms cannot be batch deleted. Delete one log alarm in one operation"));
     }
     for name in names {
         let parents = watch.catalog.alarm_parents(&caller.scope, name).await?;

@@ -1,4 +1,5 @@
-//! DescribeAlarmContributors: the series of an alarm on many that are in ALARM now.
+//! DescribeAlarmContributors: the contributors of an alarm that are in ALARM now: series of a Metrics Insights or
+//! PromQL query, or groups of a log alarm's aggregation. An alarm without contributors has none.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmContributors.html>.
 

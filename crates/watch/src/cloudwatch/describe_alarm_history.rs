@@ -3,10 +3,9 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html>. Without
 //! `AlarmTypes` metric alarms only. History is kept for 30 days.
 //! With an alarm's name and without types, that alarm whatever it is.
-//!
-//! What differs: changes of contributors are not told, so that asking for those of one finds nothing.
+//! Of alarms with contributors it has the changes and actions of each, beside those of the whole alarm.
 
-use super::describe_alarms::page_size;
+use super::describe_alarms::{asked_kinds, page_size};
 use super::token::Binding;
 use crate::Watch;
 use catalog::AlarmHistoryFilter;
@@ -24,31 +23,21 @@ pub async fn describe_alarm_history(
     let binding = Binding::new(&("DescribeAlarmHistory", &caller.scope, &input));
     let after: Option<(i64, i64)> = binding.cursor(token.as_deref())?;
     let types = input.alarm_types.filter(|types| !types.is_empty());
-    let has_type = |kind: &str| types.as_ref().is_some_and(|types| types.iter().any(|t| t == kind));
-    let composite = match (has_type("MetricAlarm"), has_type("CompositeAlarm")) {
-        (true, true) => None,
-        (metric, composite) if metric != composite => Some(composite),
-        // Log alarms, of which there are none.
-        _ if types.is_some() => {
-            return Ok(DescribeAlarmHistoryOutput { alarm_history_items: Some(Vec::new()), next_token: None });
-        }
-        _ if input.alarm_name.is_some() => None,
-        _ => Some(false),
+    let kinds = match types.as_deref() {
+        None if input.alarm_name.is_some() => Vec::new(),
+        types => asked_kinds(types),
     };
-    let possible = input.alarm_contributor_id.is_none();
-    let mut items = Vec::new();
-    if possible {
-        let filter = AlarmHistoryFilter {
-            alarm_name: input.alarm_name,
-            composite,
-            item_type: input.history_item_type,
-            start: input.start_date,
-            end: input.end_date,
-            ascending: input.scan_by.as_deref() == Some("TimestampAscending"),
-            after: after.map(|(at, sequence)| (Timestamp(at), sequence)),
-        };
-        items = watch.catalog.alarm_history(&caller.scope, &filter, page + 1).await?;
-    }
+    let filter = AlarmHistoryFilter {
+        alarm_name: input.alarm_name,
+        kinds,
+        contributor_id: input.alarm_contributor_id,
+        item_type: input.history_item_type,
+        start: input.start_date,
+        end: input.end_date,
+        ascending: input.scan_by.as_deref() == Some("TimestampAscending"),
+        after: after.map(|(at, sequence)| (Timestamp(at), sequence)),
+    };
+    let mut items = watch.catalog.alarm_history(&caller.scope, &filter, page + 1).await?;
     let mut next_token = None;
     if items.len() > page {
         items.truncate(page);
@@ -59,13 +48,16 @@ pub async fn describe_alarm_history(
 }
 
 fn shown(item: catalog::AlarmHistoryItem) -> AlarmHistoryItem {
+    let (alarm_contributor_id, alarm_contributor_attributes) =
+        item.contributor.map(|contributor| (contributor.id, contributor.attributes)).unzip();
     AlarmHistoryItem {
         alarm_name: Some(item.alarm_name),
-        alarm_type: Some(if item.composite { "CompositeAlarm" } else { "MetricAlarm" }.to_owned()),
+        alarm_type: Some(item.kind.as_str().to_owned()),
         timestamp: Some(item.at),
         history_item_type: Some(item.item_type),
         history_summary: Some(item.summary),
         history_data: Some(item.data),
-        ..AlarmHistoryItem::default()
+        alarm_contributor_id,
+        alarm_contributor_attributes,
     }
 }

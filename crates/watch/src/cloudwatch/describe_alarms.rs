@@ -2,17 +2,16 @@
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>. Without `AlarmTypes`
 //! metric alarms only. Names or a prefix, not both. `ChildrenOfAlarmName` and `ParentsOfAlarmName` go with no other filter, and
-//! find alarms of both kinds. A page is by name, over both kinds.
-//!
-//! What differs: there are no log alarms yet.
+//! find alarms of all kinds. A page is by name, over all kinds.
 
 use super::composite_alarm::composite_alarm;
+use super::log_alarm::log_alarm;
 use super::metric_alarm::metric_alarm;
 use super::refuse;
 use super::token::Binding;
 use crate::Watch;
 use crate::alarms::rule::{AlarmRule, name_of};
-use catalog::{Alarm, AlarmFilter, AlarmState};
+use catalog::{Alarm, AlarmFilter, AlarmKind, AlarmState};
 use model::Caller;
 use wire::ApiError;
 use wire::cloudwatch::{DescribeAlarmsInput, DescribeAlarmsOutput};
@@ -31,29 +30,24 @@ pub async fn describe_alarms(
     let binding = Binding::new(&("DescribeAlarms", &caller.scope, &input));
     let after: Option<String> = binding.cursor(token.as_deref())?;
     let types = input.alarm_types.take().filter(|types| !types.is_empty());
-    let has_type = |kind: &str| types.as_ref().is_some_and(|types| types.iter().any(|t| t == kind));
     // A list of no names means no filter, as in the query protocol, where the two look the same.
     let mut names = input.alarm_names.filter(|names| !names.is_empty());
-    let composite = match (&input.children_of_alarm_name, &input.parents_of_alarm_name) {
+    let kinds = match (&input.children_of_alarm_name, &input.parents_of_alarm_name) {
         (Some(parent), _) => {
             names = Some(children(watch, caller, parent).await?);
-            None
+            Vec::new()
         }
         (_, Some(child)) => {
             names = Some(watch.catalog.alarm_parents(&caller.scope, name_of(child)).await?);
-            None
+            Vec::new()
         }
-        _ => match (has_type("MetricAlarm"), has_type("CompositeAlarm")) {
-            (true, true) => None,
-            (false, false) if types.is_some() => return Ok(found(Vec::new(), None)),
-            (_, composite) => Some(composite),
-        },
+        _ => asked_kinds(types.as_deref()),
     };
     let filter = AlarmFilter {
         names,
         name_prefix: input.alarm_name_prefix,
         state: input.state_value.as_deref().and_then(AlarmState::parse),
-        composite,
+        kinds,
         action_prefix: input.action_prefix,
         after,
     };
@@ -67,14 +61,26 @@ pub async fn describe_alarms(
 }
 
 fn found(alarms: Vec<Alarm>, next_token: Option<String>) -> DescribeAlarmsOutput {
-    let (composite, metric): (Vec<Alarm>, Vec<Alarm>) =
-        alarms.into_iter().partition(|alarm| alarm.configuration.is_composite());
+    let (mut metric, mut composite, mut log) = (Vec::new(), Vec::new(), Vec::new());
+    for alarm in alarms {
+        match alarm.configuration.kind() {
+            AlarmKind::Metric => metric.push(metric_alarm(alarm)),
+            AlarmKind::Composite => composite.push(composite_alarm(alarm)),
+            AlarmKind::Log => log.push(log_alarm(alarm)),
+        }
+    }
     DescribeAlarmsOutput {
-        metric_alarms: Some(metric.into_iter().map(metric_alarm).collect()),
-        composite_alarms: Some(composite.into_iter().map(composite_alarm).collect()),
-        log_alarms: Some(Vec::new()),
+        metric_alarms: Some(metric),
+        composite_alarms: Some(composite),
+        log_alarms: Some(log),
         next_token,
     }
+}
+
+/// The kinds of `AlarmTypes`; metric alarms when there are none.
+pub fn asked_kinds(types: Option<&[String]>) -> Vec<AlarmKind> {
+    let Some(types) = types else { return vec![AlarmKind::Metric] };
+    AlarmKind::ALL.into_iter().filter(|kind| types.iter().any(|asked| asked == kind.as_str())).collect()
 }
 
 /// The alarms that a composite alarm's rule names; none of another alarm.

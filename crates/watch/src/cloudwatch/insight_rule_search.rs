@@ -1,17 +1,22 @@
 //! Applies a rule to the stored events of its log groups: bounded in memory, time and number, and stopped when nobody waits.
+//!
+//! Events are looked at as those see them who may not unmask: keys, filters and values alike.
 
 use super::get_insight_rule_report::{METRICS, metric_of, not_found};
 use super::refuse;
 use crate::Watch;
+use crate::logs::protection;
 use catalog::{InsightRule, LogGroup};
 use model::arn::Arn;
 use model::limits::{INSIGHT_REPORT_GROUPS_MAX, INSIGHT_REPORT_MS_MAX, INSIGHT_REPORTS_MAX};
 use model::{Scope, StreamId, TimeRange, Timestamp};
 use query::contributors::{LogGroups, OrderBy, Rule, Tally};
+use query::data_protection::Protection;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use store::{Direction, LogScan, LogSearch, Searched, TextSearch};
+use store::{Direction, LogRow, LogScan, LogSearch, Searched, TextSearch};
 use tokio::sync::Semaphore;
 use wire::ApiError;
 
@@ -78,17 +83,17 @@ pub(super) async fn search(
         }
         let hidden: HashSet<StreamId> = watch.catalog.deleted_streams_of(group.id).await?.into_iter().collect();
         let scan = LogScan { group: group.id, streams: None, range: part, direction: Direction::Forward, after: None };
-        let (clock, filtering) = (Arc::clone(&watch.clock), Arc::clone(&rule));
+        let mask = protection(watch, group.id).await?;
+        let clock = Arc::clone(&watch.clock);
         let asked = LogSearch {
             scan,
-            // Filters are judged on the threads of the search; what passes is read once more here.
-            text: TextSearch::new(&rule.required_clauses(), move |text| filtering.apply(text).is_some()),
+            text: text_search(&rule, mask.clone()),
             goes_on: Arc::new(move || clock.now() - began < INSIGHT_REPORT_MS_MAX),
         };
         let mut visit = |searched: Searched<'_>| {
             if let Searched::Match(row) = searched
                 && !hidden.contains(&row.stream)
-                && let Some(contribution) = rule.apply(row.message)
+                && let Some(contribution) = rule.apply(&shown(mask.as_deref(), &row))
             {
                 let number = (row.timestamp - range.start).div_euclid(period_ms.max(1));
                 tally.add(usize::try_from(number).unwrap_or_default(), contribution);
@@ -103,6 +108,22 @@ pub(super) async fn search(
         }
     }
     Ok(tally)
+}
+
+/// Filters are judged on the threads of the search; what passes is read once more for what it contributes.
+fn text_search(rule: &Arc<Rule>, mask: Option<Arc<Protection>>) -> TextSearch {
+    let (filtering, required) = (Arc::clone(rule), rule.required_clauses());
+    let holds = move |text: &str| filtering.apply(text).is_some();
+    match mask {
+        Some(mask) => {
+            TextSearch::new(&Protection::clauses_of_stored(required), move |text| mask.may_hold(text, &holds))
+        }
+        None => TextSearch::new(&required, holds),
+    }
+}
+
+fn shown<'r>(mask: Option<&Protection>, row: &LogRow<'r>) -> Cow<'r, str> {
+    mask.map_or(Cow::Borrowed(row.message), |mask| mask.mask(row.ingestion_time, row.message))
 }
 
 /// The groups that a rule names, each once; names of groups that do not exist are passed over.

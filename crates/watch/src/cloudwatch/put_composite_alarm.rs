@@ -17,9 +17,10 @@ use catalog::{Alarm, AlarmConfiguration, AlarmFilter, AlarmState, CompositeRule}
 use model::arn::{self, Arn};
 use model::{Caller, Scope};
 use std::collections::{BTreeMap, BTreeSet};
-use wire::ApiError;
-use wire::cloudwatch::PutCompositeAlarmInput;
+use std::sync::{Arc, OnceLock};
+use wire::cloudwatch::{PutCompositeAlarm, PutCompositeAlarmInput};
 use wire::shape::Empty;
+use wire::{Access, ApiError, Call, Protocol};
 
 /// How often a put is tried again when the alarm changes under it.
 const ATTEMPTS: usize = 8;
@@ -45,7 +46,7 @@ pub async fn put_composite_alarm(
                 new.configuration = configuration.clone();
                 new.actions_enabled = actions_enabled;
                 new.configuration_updated = now;
-                watch.catalog.update_alarm(&new, interval_ms, &[history::updated(&old, &new, now)]).await?
+                watch.catalog.update_alarm(&new, interval_ms, &[history::updated(&old, &new, now)], None).await?
             }
             None => {
                 let alarm = Alarm {
@@ -63,7 +64,8 @@ pub async fn put_composite_alarm(
                     memory: None,
                 };
                 let arn = arn::alarm(scope, &name);
-                watch.catalog.create_alarm(&alarm, interval_ms, &[history::created(&alarm, now)], &arn, &tags).await?
+                let items = [history::created(&alarm, now)];
+                watch.catalog.create_alarm(&alarm, interval_ms, &items, &arn, &tags, None).await?
             }
         };
         if put {
@@ -76,6 +78,33 @@ pub async fn put_composite_alarm(
 /// The refusal of a name that an alarm of the other kind has. AWS's text is not known.
 pub fn other_kind(name: &str) -> ApiError {
     refuse::validation(format!("An alarm with the name {name} already exists and is of another type"))
+}
+
+/// The configuration that a PutCompositeAlarm input, as JSON, would make; refused as the operation would refuse it.
+pub async fn drafted_composite_alarm(
+    watch: &Watch,
+    caller: &Caller,
+    input: &[u8],
+) -> Result<AlarmConfiguration, ApiError> {
+    let drafted = Arc::new(OnceLock::new());
+    let told = Arc::clone(&drafted);
+    let (watch, scope) = (watch.clone(), caller.scope.clone());
+    let draft = move |mut input: PutCompositeAlarmInput| async move {
+        let name = std::mem::take(&mut input.alarm_name);
+        let configuration = configuration(&scope, input)?;
+        check_children(&watch, &scope, &name, &configuration).await?;
+        // Set once per call, so it cannot be set already.
+        let _ = told.set(configuration);
+        Ok(Empty {})
+    };
+    let call =
+        Call { protocol: Protocol::Json10, path: "/", query: "", body: input, request_id: "draft", audited: false };
+    let answer = wire::operation::run::<PutCompositeAlarm, _, _>(Access::Read, call, draft).await;
+    match (answer.error, drafted.get()) {
+        (Some(error), _) => Err(error),
+        (None, Some(configuration)) => Ok(configuration.clone()),
+        (None, None) => Err(ApiError::new(&wire::error::common::INTERNAL_FAILURE, "the draft was not read")),
+    }
 }
 
 fn configuration(scope: &Scope, input: PutCompositeAlarmInput) -> Result<AlarmConfiguration, ApiError> {

@@ -10,7 +10,7 @@ use super::{refuse, tags};
 use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::{evaluate, history, observe, window};
-use catalog::{Alarm, AlarmConfiguration, AlarmState, AlarmWarmUp, WallClock};
+use catalog::{Alarm, AlarmConfiguration, AlarmKind, AlarmState, AlarmWarmUp, WallClock};
 use model::arn::{self, Arn};
 use model::limits::METRIC_DIMENSIONS_MAX;
 use model::{Caller, Scope, Timestamp};
@@ -47,13 +47,13 @@ pub async fn put_metric_alarm(
     for _ in 0..ATTEMPTS {
         let now = watch.clock.now();
         let put = match watch.catalog.alarm(&caller.scope, &name).await? {
-            Some(old) if old.configuration.is_composite() => return Err(other_kind(&name)),
+            Some(old) if old.configuration.kind() != AlarmKind::Metric => return Err(other_kind(&name)),
             Some(old) => {
                 let mut new = old.clone();
                 new.configuration = configuration.clone();
                 new.actions_enabled = actions_enabled;
                 new.configuration_updated = now;
-                watch.catalog.update_alarm(&new, interval_ms, &[history::updated(&old, &new, now)]).await?
+                watch.catalog.update_alarm(&new, interval_ms, &[history::updated(&old, &new, now)], None).await?
             }
             None => {
                 let alarm = Alarm {
@@ -72,7 +72,8 @@ pub async fn put_metric_alarm(
                     memory: first_memory(&configuration, now),
                 };
                 let arn = arn::alarm(&alarm.scope, &alarm.name);
-                watch.catalog.create_alarm(&alarm, interval_ms, &[history::created(&alarm, now)], &arn, &tags).await?
+                let items = [history::created(&alarm, now)];
+                watch.catalog.create_alarm(&alarm, interval_ms, &items, &arn, &tags, None).await?
             }
         };
         if put {

@@ -37,7 +37,7 @@ pub async fn set_alarm_state(watch: &Watch, caller: &Caller, input: SetAlarmStat
             memory: None,
             due: None,
         };
-        if transition::apply(watch, &alarm, &change).await? {
+        if transition::apply(watch, &alarm, &change, &[]).await? {
             return Ok(Empty {});
         }
     }

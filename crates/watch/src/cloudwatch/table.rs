@@ -5,8 +5,8 @@ use super::{
     describe_alarm_contributors, describe_alarm_history, describe_alarms, describe_alarms_for_metric,
     describe_insight_rules, get_insight_rule_report, get_metric_data, get_metric_statistics, get_metric_widget_image,
     insight_rules, list_metrics, managed_insight_rules, metric_data_query_definitions, metric_streams, otel_enrichment,
-    put_composite_alarm, put_dashboard, put_insight_rule, put_metric_alarm, put_metric_data, put_metric_stream,
-    resource_metrics_configurations, set_alarm_state, tags,
+    put_composite_alarm, put_dashboard, put_insight_rule, put_log_alarm, put_metric_alarm, put_metric_data,
+    put_metric_stream, resource_metrics_configurations, set_alarm_state, tags,
 };
 use crate::Watch;
 use wire::{Access, Audit, Operation, OperationShape, Service, cloudwatch, operation};
@@ -31,6 +31,7 @@ pub fn operations() -> Vec<Operation<Watch>> {
         operation!(Access::List, MANAGEMENT, cloudwatch::ListMetrics, list_metrics::list_metrics),
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutMetricAlarm, put_metric_alarm::put_metric_alarm),
         operation!(Access::Write, MANAGEMENT, cloudwatch::PutCompositeAlarm, put_composite_alarm::put_composite_alarm),
+        operation!(Access::Write, MANAGEMENT, cloudwatch::PutLogAlarm, put_log_alarm::put_log_alarm),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarms, describe_alarms::describe_alarms),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmsForMetric, describe_alarms_for_metric::describe_alarms_for_metric),
         operation!(Access::Read, MANAGEMENT, cloudwatch::DescribeAlarmContributors, describe_alarm_contributors::describe_alarm_contributors),

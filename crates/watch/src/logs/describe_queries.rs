@@ -63,7 +63,8 @@ pub(super) async fn describe_queries(
     }
 }
 
-fn groups(query: &LogQuery) -> Vec<String> {
+/// Names of the log groups that a query was asked of.
+pub(super) fn groups(query: &LogQuery) -> Vec<String> {
     // Written by `queries.rs`; a text that is no list is of no group.
     serde_json::from_str(&query.log_groups).unwrap_or_default()
 }

@@ -59,7 +59,7 @@ pub(super) async fn filter_log_events(
     let mask = mask_for(watch, caller, &group, input.unmask).await?;
     let shown_pattern = pattern.clone();
     let hidden = watch.catalog.deleted_streams_of(group.id).await?;
-    let mut search = Search::new(pattern, hidden, limit, Arc::clone(&watch.clock));
+    let mut search = Search::new(pattern, mask.clone(), hidden, limit, Arc::clone(&watch.clock));
     if streams.as_ref().is_none_or(|streams| !streams.is_empty()) {
         let scan = LogScan { group: group.id, streams, range, direction, after: given.map(|(_, position)| position) };
         search = run(watch, scan, search).await?;

@@ -1,11 +1,14 @@
 //! GetQueryResults: what a query has found, so far or in the end.
 //!
 //! Rows are lists of fields in the order of the query's columns; a row lacks the fields that it has no value for, and rows that are
-//! events end with `@ptr`. A page has 10,000 rows at most; `nextToken` tells that there are more.
+//! events end with `@ptr`. A page has 10,000 rows at most; `nextToken` tells that there are more. What a query with `unmask` has
+//! found is for callers who may unmask.
 
+use super::describe_queries::groups;
 use super::errors::invalid_token;
+use super::masking::may_unmask;
 use super::page_token::Fingerprint;
-use super::query_answers::{Statistics, query_not_found, stored};
+use super::query_answers::{Statistics, query_not_found, shown_rows, stored};
 use crate::Watch;
 use catalog::LogQuery;
 use model::limits::QUERY_ROWS;
@@ -21,6 +24,7 @@ pub(super) async fn get_query_results(
 ) -> Result<GetQueryResultsResponse, ApiError> {
     let id = input.query_id.as_str();
     if let Some(running) = watch.queries.running(&caller.scope, id) {
+        check_sight(caller, &running.query)?;
         let language = running.query.language.clone();
         let key = encryption_key(watch, &caller.scope, &running.query).await?;
         let now = watch.clock.now();
@@ -32,6 +36,7 @@ pub(super) async fn get_query_results(
     }
     // It may have ended between the two looks.
     let stored = stored(watch, &caller.scope, id).await?.ok_or_else(query_not_found)?;
+    check_sight(caller, &stored.query)?;
     let fingerprint = Fingerprint::of("GetQueryResults", [Some(id)]);
     let start = match &input.next_token {
         Some(token) => fingerprint.open(token)?.parse().map_err(|_| invalid_token())?,
@@ -45,6 +50,12 @@ pub(super) async fn get_query_results(
     let next_token = next.map(|next| fingerprint.seal(&next.to_string()));
     let key = encryption_key(watch, &caller.scope, &stored.query).await?;
     Ok(response(stored.query.language, &stored.query.status, rows, stored.statistics, key, next_token))
+}
+
+/// Refuses a caller who may not see what the query shows.
+fn check_sight(caller: &Caller, query: &LogQuery) -> Result<(), ApiError> {
+    let group = groups(query).into_iter().next().unwrap_or_default();
+    if query.unmasks { may_unmask(caller, &group) } else { Ok(()) }
 }
 
 /// The KMS key that results were associated with when the query began. Nothing is encrypted with it.
@@ -73,16 +84,9 @@ fn response(
 
 /// Up to `limit` rows from `start` on, and where the next page begins.
 fn page(answer: Answer, start: usize, limit: usize) -> (Vec<Vec<ResultField>>, Option<usize>) {
-    let Answer { columns, rows, pointers } = answer;
     let next = start.saturating_add(limit);
-    let next = (next < rows.len()).then_some(next);
-    let mut pointers = pointers.into_iter().flatten().skip(start);
-    let field = |name: &str, value: String| ResultField { field: Some(name.to_owned()), value: Some(value) };
-    let shape = |row: Vec<Option<String>>| {
-        let cells = columns.iter().zip(row);
-        let mut fields: Vec<ResultField> = cells.filter_map(|(name, value)| Some(field(name, value?))).collect();
-        fields.extend(pointers.next().map(|pointer| field("@ptr", pointer)));
-        fields
-    };
-    (rows.into_iter().skip(start).take(limit).map(shape).collect(), next)
+    let next = (next < answer.rows.len()).then_some(next);
+    let field = |(name, value)| ResultField { field: Some(name), value: Some(value) };
+    let rows = shown_rows(answer, start, limit).map(|row| row.into_iter().map(field).collect());
+    (rows.collect(), next)
 }

@@ -1,7 +1,7 @@
 //! Who sees what is sensitive, and the events as the others see them.
 //!
 //! A caller with the permission `logs:Unmask` who asks for it sees all; so far that is the root user. A search for a pattern
-//! must match the event as it is stored and as it is shown, or the search would tell what the mask hides.
+//! looks at events as they are shown, or what it finds and what it leaves out would tell what the mask hides.
 
 use super::group_rules::protection;
 use crate::Watch;
@@ -25,10 +25,15 @@ pub(super) async fn mask_for(
     if unmask != Some(true) {
         return protection(watch, group.id).await;
     }
+    may_unmask(caller, &group.name).map(|()| None)
+}
+
+/// Refuses a caller who may not see all of a group.
+pub(super) fn may_unmask(caller: &Caller, group: &str) -> Result<(), ApiError> {
     if caller.identity_type == "Root" {
-        return Ok(None);
+        return Ok(());
     }
-    let resource = arn::log_group(&caller.scope, &group.name);
+    let resource = arn::log_group(&caller.scope, group);
     Err(ApiError::new(
         &ACCESS_DENIED_EXCEPTION,
         format!(
@@ -39,7 +44,7 @@ pub(super) async fn mask_for(
     ))
 }
 
-/// The events with their texts masked, without those whose shown text `keep` does not want. `text` is when an event was
+/// The events with their texts masked, of those that have a mask the ones whose shown text `keep` wants. `text` is when an event was
 /// ingested, and its message.
 pub(super) async fn shown<T: Send + 'static>(
     mask: Option<Arc<Protection>>,
@@ -51,17 +56,38 @@ pub(super) async fn shown<T: Send + 'static>(
     let masking = tokio::task::spawn_blocking(move || {
         events.retain_mut(|event| {
             let (ingested, message) = text(event);
-            match mask.mask(ingested, message) {
-                Cow::Borrowed(_) => true,
-                Cow::Owned(masked) => {
-                    *message = masked;
-                    keep(message)
-                }
+            if let Cow::Owned(masked) = mask.mask(ingested, message) {
+                *message = masked;
             }
+            keep(message)
         });
         events
     });
     masking.await.map_err(|error| store::Error::Bug(format!("mask events: {error}")).into())
+}
+
+/// The masks of log groups of any account, `None` for those without. A group that is gone is left out: what protected it is, too.
+///
+/// # Errors
+/// When the catalog cannot be read, or a policy in it.
+pub async fn masks_of(
+    watch: &Watch,
+    groups: Vec<GroupId>,
+) -> Result<HashMap<GroupId, Option<Arc<Protection>>>, ApiError> {
+    let protected = watch.catalog.every_log_group_protected().await?;
+    let mut masks = HashMap::with_capacity(groups.len());
+    for group in groups {
+        let mask = match protected.get(&group) {
+            Some(true) => match protection(watch, group).await? {
+                Some(mask) => Some(mask),
+                None => continue,
+            },
+            Some(false) => None,
+            None => continue,
+        };
+        masks.insert(group, mask);
+    }
+    Ok(masks)
 }
 
 /// Events on their way out of the store, with their texts masked.

@@ -1,6 +1,7 @@
 //! CloudWatch Logs operations: one file per operation, named after the CLI command.
 
 mod account_policies;
+pub(crate) mod alarm_queries;
 mod anomalies;
 mod append;
 mod append_internal;
@@ -77,9 +78,12 @@ pub use append_lines::{LeftOut, Missing, append_lines};
 pub use export_tasks::run_due as run_due_exports;
 pub use group_filters::GroupFilters;
 pub use group_rules::RulesOfGroups;
+pub(crate) use group_rules::protection;
 pub use kept_logs::{KeptLogs, forget_deleted_logs, kept_logs};
+pub use masking::masks_of;
 pub use operations::operations;
 pub use put_bearer_token_authentication::takes_bearer_tokens;
 pub use queries::Queries;
+pub(crate) use scheduled_queries::managed_query;
 pub use scheduled_queries::run_due as run_due_queries;
 pub use start_live_tail::LiveTails;

@@ -9,12 +9,18 @@ use super::query_answers::{Statistics, encode};
 use super::start_query::sourced;
 use crate::Watch;
 use catalog::{LogGroup, LogQuery, LogQueryEnd};
-use model::limits::{QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX};
+use futures::FutureExt as _;
+use model::limits::{
+    LOG_ALARMS_AT_ONCE_MAX, QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX,
+    SUBQUERIES_DEEP_MAX, SUBQUERY_MS_MAX,
+};
 use model::{Scope, TimeRange, Timestamp};
 use query::insights::ast::Query;
-use query::insights::scan::{self, Looked, Progress, ScanError, Target, Transforming};
+use query::insights::scan::{self, Deadline, Looked, Progress, ScanError, Target, Transforming};
 use query::insights::{Answer, Context, LookupTable, Plan};
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -31,11 +37,17 @@ const PARTIAL_MS: i64 = 250;
 pub struct Queries {
     running: Mutex<HashMap<String, Arc<Running>>>,
     turns: Arc<Semaphore>,
+    /// Turns of the queries of alarms, which do not wait behind those of people.
+    alarm_turns: Arc<Semaphore>,
 }
 
 impl Default for Queries {
     fn default() -> Self {
-        Self { running: Mutex::default(), turns: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)) }
+        Self {
+            running: Mutex::default(),
+            turns: Arc::new(Semaphore::new(QUERIES_RUNNING_MAX)),
+            alarm_turns: Arc::new(Semaphore::new(LOG_ALARMS_AT_ONCE_MAX)),
+        }
     }
 }
 
@@ -46,6 +58,8 @@ pub(super) struct Running {
     pub(super) query: LogQuery,
     /// Log groups that it looks at.
     groups: AtomicU64,
+    /// Whether an alarm asks.
+    is_of_alarm: bool,
     progress: Progress,
     has_begun: AtomicBool,
     /// Set when it begins.
@@ -105,6 +119,8 @@ pub(super) struct Asked {
     pub(super) limit: usize,
     /// Whether `unmask` is allowed.
     pub(super) may_unmask: bool,
+    /// Longest that it may take with its wait, when an alarm asks; `None` when somebody else does.
+    pub(super) alarm_time_max: Option<Duration>,
 }
 
 impl Queries {
@@ -118,8 +134,8 @@ impl Queries {
     }
 }
 
-/// Starts a query; answers its id, and what ends when it does.
-pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHandle<()>), ApiError> {
+/// Starts a query; answers its id, and what ends when it does, with the reason if the query failed.
+pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHandle<Option<String>>), ApiError> {
     let id = watch.ids.uuid().to_string();
     let names: Vec<&str> = asked.groups.iter().map(|group| group.name.as_str()).collect();
     let query = LogQuery {
@@ -128,6 +144,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
         language: asked.language.clone(),
         log_groups: serde_json::json!(names).to_string(),
         user_identity: asked.user_identity.clone(),
+        unmasks: asked.query.unmasks(),
         status: "Running".into(),
         created_ms: watch.clock.now().0,
         ended_ms: None,
@@ -137,6 +154,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
         scope: asked.scope.clone(),
         query: query.clone(),
         groups: AtomicU64::new(asked.groups.len() as u64),
+        is_of_alarm: asked.alarm_time_max.is_some(),
         progress: Progress::default(),
         has_begun: AtomicBool::new(false),
         plan: OnceLock::new(),
@@ -144,7 +162,9 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
     });
     {
         let mut all = watch.queries.lock();
-        if all.values().filter(|running| running.scope == asked.scope).count() >= QUERIES_MAX {
+        // Alarms do not count: few of them run at a time, and clients' queries must not keep them from it.
+        let of_clients = |running: &&Arc<Running>| running.scope == asked.scope && !running.is_of_alarm;
+        if asked.alarm_time_max.is_none() && all.values().filter(of_clients).count() >= QUERIES_MAX {
             let message = "Too many queries are running. Wait until some have ended.";
             return Err(ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, message));
         }
@@ -157,20 +177,40 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
     Ok((id, tokio::spawn(run(watch.clone(), running, asked))))
 }
 
+/// A query in the list of those that run, until this is dropped: a defect must not leave it there.
+struct Listed<'w> {
+    watch: &'w Watch,
+    id: &'w str,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        self.watch.queries.lock().remove(self.id);
+    }
+}
+
 /// Runs a query to its end, whatever that is, and enters it in the catalog.
-async fn run(watch: Watch, running: Arc<Running>, asked: Asked) {
-    let limit = Duration::from_millis(QUERY_MS_MAX);
-    let ended = tokio::time::timeout(limit, answer(&watch, &running, asked)).await;
+async fn run(watch: Watch, running: Arc<Running>, asked: Asked) -> Option<String> {
+    let _listed = Listed { watch: &watch, id: &running.query.id };
+    let limit = asked.alarm_time_max.unwrap_or(Duration::from_millis(QUERY_MS_MAX));
+    let work = AssertUnwindSafe(answer(&watch, &running, asked)).catch_unwind();
+    let ended = tokio::time::timeout(limit, work).await;
     // Threads that still run are told to stop.
     running.cancel();
+    let mut failed = None;
     let (status, answer) = match ended {
-        Ok(Ok(answer)) => ("Complete", Some(answer)),
-        Ok(Err(Ended::Cancelled)) => ("Cancelled", running.found()),
-        Ok(Err(Ended::Failed(error))) => {
+        Ok(Ok(Ok(answer))) => ("Complete", Some(answer)),
+        Ok(Ok(Err(Ended::Cancelled))) => ("Cancelled", found(&running).await),
+        Ok(Ok(Err(Ended::Failed(error)))) => {
             tracing::warn!(query = running.query.id, %error, "a query of Logs Insights failed");
+            failed = Some(error);
             ("Failed", None)
         }
-        Err(_) => ("Timeout", None),
+        Ok(Err(_)) => {
+            tracing::error!(query = running.query.id, "the task of a query of Logs Insights has panicked");
+            ("Failed", None)
+        }
+        Ok(Ok(Err(Ended::TimedOut))) | Err(_) => ("Timeout", None),
     };
     let statistics = running.statistics(answer.as_ref().map_or(0, |answer| answer.rows.len()));
     let encoded = tokio::task::spawn_blocking(move || answer.map(encode).transpose()).await;
@@ -186,12 +226,19 @@ async fn run(watch: Watch, running: Arc<Running>, asked: Asked) {
     if let Err(error) = watch.catalog.end_log_query(&running.query.id, end).await {
         tracing::error!(%error, "keep the end of a query");
     }
-    watch.queries.lock().remove(&running.query.id);
+    failed
+}
+
+/// What it has found, put together where nobody waits for it.
+async fn found(running: &Arc<Running>) -> Option<Answer> {
+    let running = Arc::clone(running);
+    tokio::task::spawn_blocking(move || running.found()).await.ok().flatten()
 }
 
 /// Why a query has no answer.
 enum Ended {
     Cancelled,
+    TimedOut,
     Failed(String),
 }
 
@@ -202,23 +249,15 @@ impl<E: std::error::Error> From<E> for Ended {
 }
 
 async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<Answer, Ended> {
-    // The semaphore is never closed.
-    let _turn = Arc::clone(&watch.queries.turns).acquire_owned().await.ok();
+    let turns = if asked.alarm_time_max.is_some() { &watch.queries.alarm_turns } else { &watch.queries.turns };
+    // The semaphores are never closed.
+    let _turn = Arc::clone(turns).acquire_owned().await.ok();
     if running.progress.is_cancelled() {
         return Err(Ended::Cancelled);
     }
     running.has_begun.store(true, Ordering::Relaxed);
-    let mut subqueries = Vec::new();
-    for inner in Plan::subqueries(&asked.query) {
-        let groups = match &inner.source {
-            Some(source) => sourced(watch, &asked.scope, source).await.map_err(|error| failed(&error))?,
-            None => asked.groups.clone(),
-        };
-        let groups = indexing(watch, &asked.scope, &inner, groups).await.map_err(|error| failed(&error))?;
-        let context = context(watch, &asked, &inner, QUERY_ROWS_MAX, Vec::new()).await?;
-        let plan = Arc::new(Plan::new(&inner, context)?);
-        subqueries.push(scanned(watch, running, &asked, plan, &groups).await?);
-    }
+    let subqueries = answers_within(watch, running, &asked, &asked.query, SUBQUERIES_DEEP_MAX).await?;
+    running.progress.set_deadline(None);
     let context = context(watch, &asked, &asked.query, asked.limit, subqueries).await?;
     let plan = Arc::new(Plan::new(&asked.query, context)?);
     let _ = running.plan.set(Arc::clone(&plan));
@@ -226,6 +265,39 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     let groups = groups.map_err(|error| failed(&error))?;
     running.groups.store(groups.len() as u64, Ordering::Relaxed);
     scanned(watch, running, &asked, plan, &groups).await
+}
+
+type Answers<'a> = Pin<Box<dyn Future<Output = Result<Vec<Answer>, Ended>> + Send + 'a>>;
+
+/// The answers of the queries within a query, those within these first. Each has a time of its own.
+fn answers_within<'a>(
+    watch: &'a Watch,
+    running: &'a Arc<Running>,
+    asked: &'a Asked,
+    query: &'a Query,
+    deep: usize,
+) -> Answers<'a> {
+    Box::pin(async move {
+        let mut answers = Vec::new();
+        for inner in Plan::subqueries(query) {
+            let Some(deep) = deep.checked_sub(1) else {
+                let message = format!("queries stand within each other at most {SUBQUERIES_DEEP_MAX} deep");
+                return Err(Ended::Failed(message));
+            };
+            let groups = match &inner.source {
+                Some(source) => sourced(watch, &asked.scope, source).await.map_err(|error| failed(&error))?,
+                None => asked.groups.clone(),
+            };
+            let groups = indexing(watch, &asked.scope, &inner, groups).await.map_err(|error| failed(&error))?;
+            let within = answers_within(watch, running, asked, &inner, deep).await?;
+            let context = context(watch, asked, &inner, QUERY_ROWS_MAX, within).await?;
+            let plan = Arc::new(Plan::new(&inner, context)?);
+            let deadline = Deadline { at: watch.clock.now() + SUBQUERY_MS_MAX, clock: Arc::clone(&watch.clock) };
+            running.progress.set_deadline(Some(deadline));
+            answers.push(scanned(watch, running, asked, plan, &groups).await?);
+        }
+        Ok(answers)
+    })
 }
 
 /// The groups that index the fields of the query's `filterIndex`; all when it has none.
@@ -292,6 +364,7 @@ async fn scanned(
     match scanning.await? {
         Ok(answer) => Ok(answer),
         Err(ScanError::Cancelled) => Err(Ended::Cancelled),
+        Err(ScanError::TimedOut) => Err(Ended::TimedOut),
         Err(error) => Err(error.into()),
     }
 }

@@ -72,22 +72,29 @@ pub(super) fn encode(answer: Answer) -> Result<String, String> {
     Ok(STANDARD.encode(compressed.finish().map_err(|error| error.to_string())?))
 }
 
+/// Up to `limit` rows from `start` on as clients are shown them: names and values of the fields that a row has, in the order of the
+/// columns; that of an event ends with `@ptr`.
+pub(super) fn shown_rows(answer: Answer, start: usize, limit: usize) -> impl Iterator<Item = Vec<(String, String)>> {
+    let Answer { columns, rows, pointers } = answer;
+    let mut pointers = pointers.into_iter().flatten().skip(start);
+    rows.into_iter().skip(start).take(limit).map(move |row| {
+        let cells = columns.iter().zip(row);
+        let mut fields: Vec<_> = cells.filter_map(|(name, value)| Some((name.clone(), value?))).collect();
+        fields.extend(pointers.next().map(|pointer| ("@ptr".to_owned(), pointer)));
+        fields
+    })
+}
+
 /// A query that has ended as JSON, of the shape that GetQueryResults answers, all rows in one. It takes long where the answer is
 /// large.
 pub(super) fn json(stored: Stored) -> Vec<u8> {
     let shown = stored.statistics.shape();
-    let Answer { columns, rows, pointers } = stored.answer.unwrap_or_default();
-    let field = |name: &str, value: String| serde_json::json!({ "field": name, "value": value });
-    let mut pointers = pointers.into_iter().flatten();
-    let row = |row: Vec<Option<String>>| {
-        let mut fields: Vec<_> =
-            columns.iter().zip(row).filter_map(|(name, value)| Some(field(name, value?))).collect();
-        fields.extend(pointers.next().map(|pointer| field("@ptr", pointer)));
-        fields
-    };
+    let answer = stored.answer.unwrap_or_default();
+    let field = |(name, value): (String, String)| serde_json::json!({ "field": name, "value": value });
+    let results = shown_rows(answer, 0, usize::MAX).map(|row| row.into_iter().map(field).collect::<Vec<_>>());
     let document = serde_json::json!({
         "queryLanguage": stored.query.language,
-        "results": rows.into_iter().map(row).collect::<Vec<_>>(),
+        "results": results.collect::<Vec<_>>(),
         "statistics": {
             "recordsMatched": shown.records_matched,
             "recordsScanned": shown.records_scanned,

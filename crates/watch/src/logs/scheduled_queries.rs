@@ -3,12 +3,17 @@
 //! A query runs at each time of its schedule over the seconds from `startTimeOffset` to `endTimeOffset` before it, on behalf of the
 //! role that it names. Its answer can go to a lookup table, which is made or replaced, and to a bucket, as JSON. Whether the bucket
 //! takes it shows when the query runs. A key to encrypt objects with is refused: no bucket of ours could keep to it.
+//!
+//! Queries of the type `AWS_MANAGED` belong to log alarms: they are shown with their runs, and change and go with their alarm only.
+//! AWS's words for refusing that are not documented.
 
 mod document;
+mod managed;
 mod run;
 mod s3;
 mod schedule;
 
+pub(crate) use managed::managed_query;
 pub use run::run_due;
 
 use super::errors::invalid_token;
@@ -16,7 +21,7 @@ use super::page_token::Fingerprint;
 use crate::Watch;
 use catalog::ScheduledQuery as Row;
 use document::{Document, S3Destination, TableDestination};
-use model::arn::Arn;
+use model::arn::{Arn, scheduled_query as arn};
 use model::{Caller, Scope, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -58,13 +63,31 @@ fn not_found() -> ApiError {
     ApiError::new(&RESOURCE_NOT_FOUND_EXCEPTION, "The specified scheduled query does not exist.")
 }
 
-fn arn(scope: &Scope, id: &str) -> String {
-    format!("arn:aws:logs:{}:{}:scheduled-query:{id}", scope.region, scope.account)
-}
-
 fn read(row: &Row) -> Result<Document, ApiError> {
     serde_json::from_str(&row.document)
         .map_err(|error| store::Error::Bug(format!("read a scheduled query: {error}")).into())
+}
+
+/// What the client put: requests that create and requests that update have the same members, in shapes of their own.
+macro_rules! document {
+    ($input:ident) => {
+        Document {
+            description: $input.description,
+            language: $input.query_language,
+            expression: $input.query_string,
+            log_groups: $input.log_group_identifiers.unwrap_or_default(),
+            schedule: $input.schedule_expression,
+            time_zone: $input.timezone,
+            start_offset_secs: $input.start_time_offset,
+            end_offset_secs: $input.end_time_offset,
+            lookup_table: None,
+            s3: None,
+            starts_ms: $input.schedule_start_time,
+            ends_ms: $input.schedule_end_time,
+            role: $input.execution_role_arn,
+        }
+        .deliver_to($input.destination_configuration)
+    };
 }
 
 pub(super) async fn create_scheduled_query(
@@ -72,22 +95,7 @@ pub(super) async fn create_scheduled_query(
     caller: &Caller,
     input: CreateScheduledQueryRequest,
 ) -> Result<CreateScheduledQueryResponse, ApiError> {
-    let document = Document {
-        description: input.description,
-        language: input.query_language,
-        expression: input.query_string,
-        log_groups: input.log_group_identifiers.unwrap_or_default(),
-        schedule: input.schedule_expression,
-        time_zone: input.timezone,
-        start_offset_secs: input.start_time_offset,
-        end_offset_secs: input.end_time_offset,
-        lookup_table: None,
-        s3: None,
-        starts_ms: input.schedule_start_time,
-        ends_ms: input.schedule_end_time,
-        role: input.execution_role_arn,
-    };
-    let document = document.deliver_to(input.destination_configuration)?;
+    let document = document!(input)?;
     let schedule = document.check().await?;
     let now = watch.clock.now();
     let state = input.state.unwrap_or_else(|| "ENABLED".into());
@@ -104,6 +112,7 @@ pub(super) async fn create_scheduled_query(
         next_ms: next.map(|next| next.0),
         triggered_ms: None,
         last_status: None,
+        alarm: None,
     };
     let arn = arn(&caller.scope, &row.id);
     if !watch.catalog.create_scheduled_query(&row, &arn, &input.tags.unwrap_or_default()).await? {
@@ -125,28 +134,24 @@ async fn named(watch: &Watch, scope: &Scope, identifier: &str) -> Result<Row, Ap
     watch.catalog.scheduled_query(scope, name).await?.ok_or_else(not_found)
 }
 
+/// The same, of a query that its customer may change.
+async fn changeable(watch: &Watch, scope: &Scope, identifier: &str) -> Result<Row, ApiError> {
+    let row = named(watch, scope, identifier).await?;
+    match &row.alarm {
+        Some(alarm) => Err(refused(format!(
+            "The scheduled query is managed by CloudWatch and cannot be modified directly. Change the log alarm {alarm} instead."
+        ))),
+        None => Ok(row),
+    }
+}
+
 pub(super) async fn update_scheduled_query(
     watch: &Watch,
     caller: &Caller,
     input: UpdateScheduledQueryRequest,
 ) -> Result<UpdateScheduledQueryResponse, ApiError> {
-    let mut row = named(watch, &caller.scope, &input.identifier).await?;
-    let document = Document {
-        description: input.description,
-        language: input.query_language,
-        expression: input.query_string,
-        log_groups: input.log_group_identifiers.unwrap_or_default(),
-        schedule: input.schedule_expression,
-        time_zone: input.timezone,
-        start_offset_secs: input.start_time_offset,
-        end_offset_secs: input.end_time_offset,
-        lookup_table: None,
-        s3: None,
-        starts_ms: input.schedule_start_time,
-        ends_ms: input.schedule_end_time,
-        role: input.execution_role_arn,
-    };
-    let document = document.deliver_to(input.destination_configuration)?;
+    let mut row = changeable(watch, &caller.scope, &input.identifier).await?;
+    let document = document!(input)?;
     let schedule = document.check().await?;
     let now = watch.clock.now();
     row.state = input.state.unwrap_or(row.state);
@@ -201,7 +206,7 @@ fn shape(scope: &Scope, row: Row) -> Result<GetScheduledQueryResponse, ApiError>
         start_time_offset: document.start_offset_secs,
         end_time_offset: document.end_offset_secs,
         state: Some(row.state),
-        schedule_type: Some("CUSTOMER_MANAGED".into()),
+        schedule_type: Some(if row.alarm.is_some() { "AWS_MANAGED" } else { "CUSTOMER_MANAGED" }.into()),
         last_triggered_time: row.triggered_ms,
         last_execution_status: row.last_status,
         schedule_start_time: document.starts_ms,
@@ -219,14 +224,13 @@ pub(super) async fn list_scheduled_queries(
 ) -> Result<ListScheduledQueriesResponse, ApiError> {
     let scope = &caller.scope;
     let state = input.state.as_deref();
+    let kind = input.schedule_type.as_deref();
     let fingerprint =
-        Fingerprint::of("ListScheduledQueries", [Some(scope.account.as_str()), Some(&scope.region), state]);
+        Fingerprint::of("ListScheduledQueries", [Some(scope.account.as_str()), Some(&scope.region), state, kind]);
     let after = input.next_token.as_deref().map(|token| fingerprint.open(token)).transpose()?.unwrap_or_default();
     let limit = input.max_results.map_or(Ok(QUERIES), usize::try_from).map_err(|_| invalid_token())?;
-    if input.schedule_type.as_deref() == Some("AWS_MANAGED") {
-        return Ok(ListScheduledQueriesResponse { next_token: None, scheduled_queries: Some(Vec::new()) });
-    }
-    let mut rows = watch.catalog.scheduled_queries(scope, state, &after, limit + 1).await?;
+    let is_managed = kind.map(|kind| kind == "AWS_MANAGED");
+    let mut rows = watch.catalog.scheduled_queries(scope, state, is_managed, &after, limit + 1).await?;
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let next_token = rows.last().filter(|_| has_more).map(|last| fingerprint.seal(&last.name));
@@ -317,7 +321,7 @@ pub(super) async fn delete_scheduled_query(
     caller: &Caller,
     input: DeleteScheduledQueryRequest,
 ) -> Result<DeleteScheduledQueryResponse, ApiError> {
-    let row = named(watch, &caller.scope, &input.identifier).await?;
+    let row = changeable(watch, &caller.scope, &input.identifier).await?;
     let arn = arn(&caller.scope, &row.id);
     match watch.catalog.delete_scheduled_query(&caller.scope, &row.id, &arn).await? {
         true => Ok(DeleteScheduledQueryResponse {}),

@@ -1,7 +1,8 @@
 //! Bodies of webhooks: a JSON object of our own, or what Slack and its like take.
 //!
 //! JSON: `{"source", "messageId", "timestamp", "subject", "message"}`, where `message` is the JSON value that the text holds (an
-//! alarm's document), or the text. Slack: `{"text"}`, the subject in bold and the reason of the alarm, or the text.
+//! alarm's document), or the text. Slack: `{"text"}`, the subject in bold and the reason of the alarm with the attributes of the
+//! contributor that it is about, or the text.
 
 use super::message::Message;
 use super::settings::WebhookFormat;
@@ -25,7 +26,11 @@ pub(super) fn body(message: &Message, format: WebhookFormat) -> String {
         .to_string(),
         WebhookFormat::Slack => {
             let reason = document.as_ref().and_then(|document| document.get("NewStateReason")).and_then(Value::as_str);
-            let text = escape(reason.unwrap_or(&text));
+            let mut text = escape(reason.unwrap_or(&text));
+            let contributor = document.as_ref().and_then(|document| document.get("AlarmContributorAttributes"));
+            for (name, value) in contributor.and_then(Value::as_object).into_iter().flatten() {
+                text += &format!("\n{}: {}", escape(name), escape(value.as_str().unwrap_or_default()));
+            }
             let text = match &message.subject {
                 Some(subject) => format!("*{}*\n{text}", escape(subject)),
                 None => text,
@@ -63,6 +68,9 @@ mod tests {
         assert_eq!((&json["message"]["NewStateReason"], &json["source"]), (&json!("1 > 0 & <!here>"), &json!("arn:w")));
         let slack: Value = serde_json::from_str(&body(&message, WebhookFormat::Slack)).unwrap();
         assert_eq!(slack["text"], "*ALARM: \"a&lt;b\"*\n1 &gt; 0 &amp; &lt;!here&gt;");
+        let contributor = r#"{"NewStateReason":"one","AlarmContributorAttributes":{"host":"<b>"}}"#;
+        let contributor = Message { subject: None, text: contributor.into(), ..message.clone() };
+        assert_eq!(body(&contributor, WebhookFormat::Slack), r#"{"text":"one\nhost: &lt;b&gt;"}"#);
         let plain = Message { subject: None, text: "plain".into(), ..message };
         assert_eq!(body(&plain, WebhookFormat::Slack), r#"{"text":"plain"}"#);
         assert!(body(&plain, WebhookFormat::Json).contains(r#""message":"plain""#));

@@ -203,3 +203,45 @@ async fn an_expression_that_fails_is_told_and_does_not_stop_other_alarms() {
     plane.clock.set(START + HOUR);
     assert_eq!(evaluate_due(&plane.watch).await.failures, 0);
 }
+
+/// Items of a type, oldest first: what each says, and of which contributor.
+async fn told(plane: &CloudWatch, name: &str, item_type: &str) -> Vec<(String, Option<String>)> {
+    let input = json!({ "AlarmName": name, "HistoryItemType": item_type, "ScanBy": "TimestampAscending" });
+    let items = plane.ok("DescribeAlarmHistory", input).await["AlarmHistoryItems"].as_array().unwrap().clone();
+    let read = |item: &Value| {
+        let instance = item["AlarmContributorAttributes"]["Instance"].as_str().map(str::to_owned);
+        (item["HistorySummary"].as_str().unwrap().to_owned(), instance)
+    };
+    items.iter().map(read).collect()
+}
+
+#[tokio::test]
+async fn each_contributor_has_its_actions_and_its_history() {
+    let plane = CloudWatch::new().await;
+    let topic = "arn:aws:sns:us-east-1:123456789012:nobody";
+    let scaling = "arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:p";
+    let sql = "SELECT MAX(load) FROM SCHEMA(N, Instance) GROUP BY Instance";
+    let queries = json!([{ "Id": "q1", "Expression": sql, "Period": 60 }]);
+    let more = json!({ "AlarmActions": [topic, scaling], "OKActions": [topic] });
+    plane.ok("PutMetricAlarm", on_queries("fleet", queries, more)).await;
+    let values = [[5.0, 50.0], [60.0, 50.0], [1.0, 50.0], [1.0, 1.0]];
+    for (minute, [a, b]) in (0..).zip(values) {
+        put_of(&plane, "a", START + minute * MINUTE, a).await;
+        put_of(&plane, "b", START + minute * MINUTE, b).await;
+        plane.run(MINUTE).await;
+    }
+    let (alarm, ok) = ("Alarm contributor updated from OK to ALARM", "Alarm contributor updated from ALARM to OK");
+    let changes = told(&plane, "fleet", "AlarmContributorStateUpdate").await;
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(text, of)| (text.as_str(), of.as_deref().unwrap())).collect();
+    assert_eq!(changes, [(alarm, "b"), (alarm, "a"), (ok, "a"), (ok, "b")]);
+    let actions = told(&plane, "fleet", "AlarmContributorAction").await;
+    let of: Vec<&str> = actions.iter().map(|(_, of)| of.as_deref().unwrap()).collect();
+    assert_eq!(of, ["b", "a", "a", "b"], "topics act on contributors, scaling does not");
+    assert!(actions.iter().all(|(text, _)| text.contains(topic)), "{actions:?}");
+    let whole = told(&plane, "fleet", "Action").await;
+    assert_eq!(whole.len(), 3, "topic and scaling when it goes to ALARM, the topic when it is OK: {whole:?}");
+    assert_eq!(told(&plane, "fleet", "StateUpdate").await.len(), 2);
+    // Of one contributor alone.
+    let input = json!({ "AlarmName": "fleet", "AlarmContributorId": "0123456789abcdef" });
+    assert_eq!(plane.ok("DescribeAlarmHistory", input).await["AlarmHistoryItems"], json!([]));
+}

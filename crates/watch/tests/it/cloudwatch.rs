@@ -197,7 +197,7 @@ async fn a_broken_alarm_does_not_stop_the_others() {
     let mut broken = plane.read("good").await;
     broken.name = "a-broken".into();
     broken.configuration.statistic = Some("Nonsense".into());
-    assert!(plane.watch.catalog.create_alarm(&broken, MINUTE, &[], "arn", &Default::default()).await.unwrap());
+    assert!(plane.watch.catalog.create_alarm(&broken, MINUTE, &[], "arn", &Default::default(), None).await.unwrap());
     let evaluated = evaluate_due(&plane.watch).await;
     assert_eq!((evaluated.alarms, evaluated.transitions, evaluated.failures), (2, 1, 1));
     assert_eq!(plane.state("good").await, "ALARM");
@@ -216,8 +216,8 @@ async fn of_two_evaluators_one_wins() {
         memory: None,
         due: None,
     };
-    assert!(watch::alarms::transition::apply(&plane.watch, &read, &change).await.unwrap());
-    assert!(!watch::alarms::transition::apply(&plane.watch, &read, &change).await.unwrap());
+    assert!(watch::alarms::transition::apply(&plane.watch, &read, &change, &[]).await.unwrap());
+    assert!(!watch::alarms::transition::apply(&plane.watch, &read, &change, &[]).await.unwrap());
     assert_eq!(plane.summaries("a").await.len(), 2);
 }
 

@@ -209,3 +209,45 @@ async fn what_makes_no_sense_is_refused() {
     assert_eq!(full.0, "LimitExceededException");
     put_rule(&plane, "r", &count_by_ip()).await;
 }
+
+#[tokio::test]
+async fn contributors_of_a_protected_group_are_masked() {
+    let plane = plane().await;
+    let identifier = json!(["arn:aws:dataprotection::aws:data-identifier/EmailAddress"]);
+    let document = json!({
+        "Name": "p",
+        "Version": "2021-06-01",
+        "Statement": [
+            {"DataIdentifier": identifier, "Operation": {"Audit": {"FindingsDestination": {}}}},
+            {"DataIdentifier": identifier, "Operation": {"Deidentify": {"MaskConfig": {}}}}
+        ]
+    });
+    plane.ok("CreateLogGroup", json!({ "logGroupName": "/app/a" })).await;
+    plane.ok("CreateLogStream", json!({ "logGroupName": "/app/a", "logStreamName": "s" })).await;
+    let put = async |lines: &[Value]| {
+        let event = |line: &Value| json!({ "timestamp": START, "message": line.to_string() });
+        let events: Vec<Value> = lines.iter().map(event).collect();
+        plane.ok("PutLogEvents", json!({ "logGroupName": "/app/a", "logStreamName": "s", "logEvents": events })).await;
+    };
+    put(&[json!({ "ip": "old@b.co" })]).await;
+    plane.clock.advance(10);
+    let input = json!({ "logGroupIdentifier": "/app/a", "policyDocument": document.to_string() });
+    plane.ok("PutDataProtectionPolicy", input).await;
+    put(&[json!({ "ip": "a@b.co" }), json!({ "ip": "c@d.co" }), json!({ "ip": "10.0.0.1" })]).await;
+    put_rule(&plane, "by-ip", &count_by_ip()).await;
+    let report = plane.ok("GetInsightRuleReport", report_input("by-ip", json!({}))).await;
+    assert_eq!(keys(&report), [("******", 2.0), ("10.0.0.1", 1.0), ("old@b.co", 1.0)]);
+    // Neither what a filter lets through nor what it leaves out tells what is masked.
+    for (filter, expected) in [
+        (json!({ "Match": "$.ip", "In": ["a@b.co"] }), vec![]),
+        (json!({ "Match": "$.ip", "NotIn": ["a@b.co", "10.0.0.1", "old@b.co"] }), vec![("******", 2.0)]),
+        (json!({ "Match": "$.ip", "In": ["******"] }), vec![("******", 2.0)]),
+        (json!({ "Match": "$.ip", "StartsWith": ["a@"] }), vec![]),
+        (json!({ "Match": "$.ip", "In": ["old@b.co"] }), vec![("old@b.co", 1.0)]),
+    ] {
+        let contribution = json!({ "Keys": ["$.ip"], "Filters": [filter] });
+        put_rule(&plane, "filtered", &rule(json!(["/app/*"]), contribution, "Count")).await;
+        let report = plane.ok("GetInsightRuleReport", report_input("filtered", json!({}))).await;
+        assert_eq!(keys(&report), expected, "{filter}");
+    }
+}

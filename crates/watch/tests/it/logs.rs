@@ -8,6 +8,7 @@ mod events;
 mod export;
 mod groups;
 mod indexes;
+mod insights;
 mod kms_keys;
 mod metric_filters;
 mod protection;

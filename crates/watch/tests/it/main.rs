@@ -6,6 +6,7 @@ mod cloudwatch;
 mod composite_alarms;
 mod ingest;
 mod insight_rules;
+mod log_alarms;
 mod logs;
 mod metric_queries;
 mod metric_streams;

@@ -54,6 +54,11 @@ pub struct Rest(
 );
 
 impl Rest {
+    /// Bytes as they come.
+    pub fn new(stream: BoxStream<'static, Bytes>) -> Self {
+        Self(Mutex::new(stream))
+    }
+
     /// The bytes.
     pub fn into_stream(self) -> BoxStream<'static, Bytes> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -118,6 +123,6 @@ fn streaming_response(events: BoxStream<'static, StreamEvent>, request_id: &str)
             ("content-type", "application/vnd.amazon.eventstream".to_owned()),
         ],
         body: initial.encode().unwrap_or_default().into(),
-        rest: Some(Rest(Mutex::new(frames.boxed()))),
+        rest: Some(Rest::new(frames.boxed())),
     }
 }

@@ -87,6 +87,19 @@ impl Quantiles {
     }
 }
 
+impl Quantiles {
+    /// The share of numbers that do not exceed this one; 0 without numbers.
+    pub fn share(&self, most: f64) -> f64 {
+        let (count, all) = match self {
+            Self::Exact(numbers) => {
+                (numbers.iter().filter(|number| **number <= most).count() as u64, numbers.len() as u64)
+            }
+            Self::Buckets(counts) => (counts.range(..=key(most)).map(|(_, count)| count).sum(), counts.values().sum()),
+        };
+        if all == 0 { 0.0 } else { count as f64 / all as f64 }
+    }
+}
+
 /// Logarithms of floats are within ±40,000 buckets of zero; this makes them all positive.
 const SHIFT: i32 = 50_000;
 

@@ -45,7 +45,7 @@ impl Reader<'_> {
             Some(Named::Function(function, least, most)) => {
                 let arguments = self.arguments()?;
                 let fits = (least..=most).contains(&arguments.len());
-                if fits { Ok(Expr::Call(function, arguments)) } else { Err(self.arguments_do_not_fit(name)) }
+                if fits { self.called(function, arguments, name) } else { Err(self.arguments_do_not_fit(name)) }
             }
             Some(Named::Lowered(function)) => {
                 let arguments = self.arguments()?;
@@ -55,7 +55,27 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn arguments_do_not_fit(&self, name: Token) -> super::super::QueryError {
+    /// A function with arguments of the right number.
+    #[inline(never)]
+    fn called(&mut self, function: Function, mut arguments: Vec<Expr>, name: Token) -> Parsed<Expr> {
+        if function == Function::MessageSize && arguments.is_empty() {
+            arguments.push(Expr::Field("@message".to_owned()));
+        }
+        if function == Function::RegexReplace {
+            self.check_regex(name, arguments.get(1))?;
+        }
+        Ok(Expr::Call(function, arguments))
+    }
+
+    /// A regular expression that a function takes as a text.
+    pub(super) fn check_regex(&mut self, name: Token, source: Option<&Expr>) -> Parsed<()> {
+        let Some(Expr::Literal(Literal::Text(source))) = source else { return Err(self.arguments_do_not_fit(name)) };
+        self.count_regex()?;
+        let compiled = super::super::regexes::compile(source, &[]);
+        compiled.map(|_| ()).map_err(|message| self.cursor.error_since(name.start, message))
+    }
+
+    pub fn arguments_do_not_fit(&self, name: Token) -> super::super::QueryError {
         let message = format!("the arguments of the function {} do not fit", self.cursor.written(name));
         self.cursor.error_since(name.start, message)
     }
@@ -74,7 +94,7 @@ impl Reader<'_> {
     fn aggregate(&mut self, name: Token, aggregate: Aggregate, count: usize) -> Parsed<Expr> {
         let is_stats = std::mem::take(&mut self.scope.is_stats);
         let is_all = aggregate == Aggregate::Count && self.cursor.eat_symbol("*");
-        let mut arguments = self.arguments()?;
+        let mut arguments = if aggregate == Aggregate::Rate { self.rate()? } else { self.arguments()? };
         self.scope.is_stats = is_stats;
         let written = &self.cursor.text[name.start..self.cursor.last_end()];
         if !is_stats && self.scope.is_column(written) {
@@ -95,6 +115,15 @@ impl Reader<'_> {
             arguments.push(Expr::Literal(Literal::Number(50.0)));
         }
         Ok(Expr::Aggregate(aggregate, arguments))
+    }
+
+    /// Behind `rate(`: a number and a period.
+    fn rate(&mut self) -> Parsed<Vec<Expr>> {
+        let of = self.expression()?;
+        self.cursor.symbol(",")?;
+        let Some(period) = self.eat_period()? else { return Err(self.cursor.unexpected()) };
+        self.cursor.symbol(")")?;
+        Ok(vec![of, period])
     }
 
     /// `bin(5m)`, and `bin(field, 5m)`, which queries in use have.

@@ -1,6 +1,6 @@
 //! What expressions of OpenSearch SQL and PPL have of their own: their calls, `CASE`, `CAST`, `BETWEEN`, `IS NULL`, patterns.
 
-use super::super::ast::{BinaryOp, Expr, Function, InList, LikePattern, Literal, UnaryOp};
+use super::super::ast::{BinaryOp, Expr, Function, InList, LikePattern, Literal, Period, UnaryOp};
 use super::super::cursor::Parsed;
 use super::super::error::QueryError;
 use super::super::lexer::{Dialect, Kind, Token};
@@ -20,6 +20,7 @@ impl Reader<'_> {
             ("case", Dialect::Ppl) => return self.ppl_case(),
             ("span", Dialect::Ppl) => return self.span(),
             ("like", Dialect::Ppl) => return self.like_call(),
+            ("extract", _) => return self.extract(),
             _ => {}
         }
         let is_stats = std::mem::take(&mut self.scope.is_stats);
@@ -32,7 +33,13 @@ impl Reader<'_> {
         }
         self.scope.is_stats = is_stats;
         self.cursor.symbol(")")?;
+        if self.cursor.dialect == Dialect::Sql && self.cursor.is_word("over") {
+            return self.over(name, &lower, arguments, is_distinct);
+        }
         self.refuse_window()?;
+        if matches!(lower.as_str(), "regexp_replace" | "regexp_extract") {
+            self.check_regex(name, arguments.get(1))?;
+        }
         let column = &self.cursor.text[name.start..self.cursor.last_end()];
         let called = match is_row_function {
             true if is_distinct => Called::DoesNotFit,
@@ -74,6 +81,45 @@ impl Reader<'_> {
         }
         self.cursor.symbol(")")?;
         opensearch::cast(value, &name).ok_or_else(|| self.unsupported(kind, "type"))
+    }
+
+    /// Behind `extract(`: `year from a`.
+    fn extract(&mut self) -> Parsed<Expr> {
+        let part = self.cursor.name()?.to_ascii_lowercase();
+        self.cursor.word("from")?;
+        let time = self.expression()?;
+        self.cursor.symbol(")")?;
+        Ok(Expr::Call(Function::DatePart, vec![Expr::Literal(Literal::Text(part)), time]))
+    }
+
+    /// `INTERVAL 1 DAY`, or a field of that name.
+    pub(super) fn interval(&mut self) -> Parsed<Expr> {
+        match self.eat_interval()? {
+            Some(interval) => Ok(interval),
+            None => self.field(),
+        }
+    }
+
+    fn eat_interval(&mut self) -> Parsed<Option<Expr>> {
+        let mark = self.cursor.mark();
+        self.cursor.advance();
+        let count = match self.cursor.peek().kind {
+            Kind::Number => self.cursor.whole().ok(),
+            Kind::Text => self.cursor.quoted()?.trim().parse().ok(),
+            _ => None,
+        };
+        let unit = self.cursor.peek();
+        let known = super::unit(self.cursor.written(unit)).filter(|_| unit.kind == Kind::Word);
+        match (count.and_then(|count| u32::try_from(count).ok()), known) {
+            (Some(count), Some((unit, _))) => {
+                self.cursor.advance();
+                Ok(Some(Expr::Literal(Literal::Duration(Period { count, unit }))))
+            }
+            _ => {
+                self.cursor.back_to(mark);
+                Ok(None)
+            }
+        }
     }
 
     /// Behind `case(`: conditions and values, then `else` and a value.
@@ -218,7 +264,8 @@ impl Reader<'_> {
             Dialect::Ppl => self.cursor.is_symbol("["),
             _ => {
                 let mark = self.cursor.mark();
-                let is_query = self.cursor.eat_symbol("(") && self.cursor.is_word("select");
+                let is_query =
+                    self.cursor.eat_symbol("(") && (self.cursor.is_word("select") || self.cursor.is_word("with"));
                 self.cursor.back_to(mark);
                 is_query
             }

@@ -34,6 +34,7 @@ impl Reader<'_> {
             Kind::Number => self.number(),
             Kind::Text => self.cursor.quoted().map(|text| Expr::Literal(Literal::Text(text))),
             Kind::Word if self.cursor.dialect == Dialect::Sql && self.cursor.is_word("case") => self.sql_case(),
+            Kind::Word if self.cursor.dialect != Dialect::Cwli && self.cursor.is_word("interval") => self.interval(),
             Kind::Word if self.is_call() => match self.cursor.dialect {
                 Dialect::Cwli => self.call(),
                 _ => self.opensearch_call(),

@@ -1,22 +1,15 @@
 //! The commands, each by its name.
 
-use super::super::ast::{Column, Command, DiffOffset, Expr, Function, SortKey, Unit};
+use super::super::ast::{Column, Command, DiffOffset, Expr, Function, SortKey};
 use super::super::cursor::Parsed;
-use super::super::expression::{Reader, unit};
+use super::super::expression::Reader;
 use super::super::lexer::Kind;
 use super::super::vocabulary::opensearch::json_steps;
 use super::order::Order;
 
 /// Largest `limit` (user guide).
-const LIMIT_MAX: u64 = 100_000;
+pub(super) const LIMIT_MAX: u64 = 100_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// Commands that AWS has and this engine does not.
-#[rustfmt::skip]
-const MISSING: [&str; 12] = [
-    "accum", "appendcols", "autoregress", "cidrlookup", "estimate", "filldown", "fillmissing", "outlier",
-    "relevantfields", "search", "sessionize", "tail",
-];
 
 impl Reader<'_> {
     /// Commands with pipes between them.
@@ -66,9 +59,19 @@ impl Reader<'_> {
             "addtotals" => self.addtotals(),
             "unmask" => self.list(Self::field).map(Command::Unmask),
             "countfrequent" | "count_frequent" => return self.count_frequent(commands),
-            missing if MISSING.contains(&missing) => {
-                Err(self.cursor.error(token, format!("the command {missing} is not supported")))
-            }
+            "accum" => self.accum(),
+            "autoregress" => self.autoregress(),
+            "filldown" => self.filldown(),
+            "fillmissing" => self.fillmissing(),
+            "outlier" => self.outlier(),
+            "sessionize" => self.sessionize(),
+            "tail" => return self.tail(commands),
+            "appendcols" => self.appendcols(),
+            "cidrlookup" => self.cidrlookup(),
+            "relevantfields" => self.relevantfields(),
+            "estimate" => Ok(Command::Estimate),
+            // The guide has no such command.
+            "search" => Err(self.cursor.error(token, "the command search is not supported: filter @message like")),
             _ => Err(self.cursor.unexpected_at(token)),
         }?;
         commands.push(command);
@@ -169,22 +172,7 @@ impl Reader<'_> {
     /// Behind `logcompare`: `timeshift 7d`, a `diff` of messages with so long ago.
     fn logcompare(&mut self) -> Parsed<Command> {
         self.cursor.word("timeshift")?;
-        let token = self.cursor.peek();
-        self.cursor.advance();
-        let written = self.cursor.written(token);
-        let (count, name) = written.split_at(written.find(|c: char| !c.is_ascii_digit()).unwrap_or(written.len()));
-        let unit_ms = match unit(name).map(|(unit, _)| unit) {
-            Some(Unit::Second) => 1_000,
-            Some(Unit::Minute) => 60_000,
-            Some(Unit::Hour) => 60 * 60_000,
-            Some(Unit::Day) => DAY_MS,
-            Some(Unit::Week) => 7 * DAY_MS,
-            _ => return Err(self.cursor.unexpected_at(token)),
-        };
-        match count.parse::<u32>() {
-            Ok(count) if count > 0 => Ok(Command::Diff(DiffOffset::Ago(i64::from(count) * unit_ms))),
-            _ => Err(self.cursor.unexpected_at(token)),
-        }
+        self.length_ms().map(|ms| Command::Diff(DiffOffset::Ago(ms)))
     }
 
     fn addtotals(&mut self) -> Parsed<Command> {
@@ -226,7 +214,7 @@ impl Reader<'_> {
         if self.cursor.peek().kind == Kind::Text { self.cursor.quoted() } else { self.cursor.name() }
     }
 
-    fn truth(&mut self) -> Parsed<bool> {
+    pub(super) fn truth(&mut self) -> Parsed<bool> {
         if self.cursor.eat_word("true") {
             return Ok(true);
         }

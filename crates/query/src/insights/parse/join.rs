@@ -44,7 +44,7 @@ impl Reader<'_> {
     }
 
     /// `lookup table key as field, … OUTPUT a as b, …`
-    pub(super) fn lookup(&mut self) -> Parsed<Command> {
+    pub fn lookup(&mut self) -> Parsed<Command> {
         let table = if self.cursor.peek().kind == Kind::Text { self.cursor.quoted()? } else { self.table_name()? };
         let keys = self.list(|reader| {
             let key = reader.cursor.name()?;
@@ -69,7 +69,7 @@ impl Reader<'_> {
     }
 
     /// A name that may have hyphens in it, as those of lookup tables may.
-    fn table_name(&mut self) -> Parsed<String> {
+    pub(super) fn table_name(&mut self) -> Parsed<String> {
         let mut name = self.cursor.name()?;
         while self.cursor.is_adjacent() && self.cursor.is_symbol("-") {
             self.cursor.advance();

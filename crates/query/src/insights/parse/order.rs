@@ -15,15 +15,16 @@ pub struct Order {
     has_dedup: bool,
     has_pattern: bool,
     has_join: bool,
+    has_estimate: bool,
 }
 
 impl Order {
     /// Checks that the command `name` (`limit` for `head`, `sort` for `order`), at `token`, may stand here.
     ///
     /// Behind `dedup` there may be nothing but `limit`, `sort` and `limit` must stand behind the last `stats`, and there is one `join`
-    /// at most (user guide, on these commands).
+    /// at most, and `estimate` is the last (user guide, on these commands).
     pub fn check(&mut self, name: &str, token: Token, cursor: &Cursor<'_>) -> Parsed<()> {
-        if self.has_dedup && name != "limit" {
+        if self.has_dedup && !matches!(name, "limit" | "estimate") || self.has_estimate {
             return Err(cursor.unexpected_at(token));
         }
         match name {
@@ -40,6 +41,7 @@ impl Order {
             }
             "sort" | "limit" => self.has_sort_or_limit = true,
             "dedup" => self.has_dedup = true,
+            "estimate" => self.has_estimate = true,
             "pattern" => self.has_pattern = true,
             "diff" if !self.has_pattern => {
                 let message = "Diff compilation Failed : Diff operation has to be used after Pattern";

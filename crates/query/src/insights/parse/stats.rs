@@ -1,6 +1,6 @@
 //! `stats`: aggregates and what rows are grouped by.
 
-use super::super::ast::{Aggregate, Column, Command, Expr, Function, SortKey};
+use super::super::ast::{Aggregate, Column, Command, Expr, Function, Literal, Period, SortKey, Unit};
 use super::super::cursor::Parsed;
 use super::super::error::QueryError;
 use super::super::expression::{LEVELS_MAX, Reader};
@@ -34,9 +34,17 @@ impl Reader<'_> {
             }
         }
         self.scope.is_stats = false;
-        let by = if self.cursor.eat_word("by") { self.list(Self::column)? } else { Vec::new() };
-        if self.cursor.is_word("offset") {
-            return Err(self.cursor.error(self.cursor.peek(), "offset is not supported"));
+        let mut by = if self.cursor.eat_word("by") { self.list(Self::column)? } else { Vec::new() };
+        let token = self.cursor.peek();
+        if self.cursor.eat_word("offset") {
+            let offset = self.length_ms()?;
+            let Ok(count) = u32::try_from(offset) else {
+                return Err(self.cursor.error_since(token.start, "the offset is too long"));
+            };
+            let shifted = by.iter_mut().map(|column| shift(&mut column.value, count));
+            if shifted.filter(|is_shifted| *is_shifted).count() == 0 {
+                return Err(self.cursor.error_since(token.start, "offset needs bin"));
+            }
         }
         if let Some(columns) = &self.scope.columns {
             let mut expressions = values.iter().chain(&by).map(|column| &column.value);
@@ -79,6 +87,17 @@ impl Reader<'_> {
         commands.push(Command::Sort(vec![SortKey { value: Expr::Field(name), is_descending: true }]));
         Ok(())
     }
+}
+
+/// Lets the periods of `bin` begin so many milliseconds later than by the calendar; false of anything else.
+fn shift(value: &mut Expr, offset_ms: u32) -> bool {
+    let Expr::Call(function @ (Function::Bin | Function::DateFloor), arguments) = value else { return false };
+    if *function == Function::Bin {
+        *function = Function::DateFloor;
+        arguments.insert(0, Expr::Field("@timestamp".to_owned()));
+    }
+    arguments.push(Expr::Literal(Literal::Duration(Period { count: offset_ms, unit: Unit::Millisecond })));
+    true
 }
 
 /// Puts values in where their aliases stand outside of aggregates: `max(a) as b, b * 2 as c`.

@@ -6,6 +6,7 @@ mod guide;
 mod mining;
 mod naive;
 mod random;
+mod table;
 
 pub use super::{Answer, Context, LookupTable, Plan, PlanError};
 pub use crate::insights::Event;

@@ -15,12 +15,11 @@ const HEAD_DEFAULT: u64 = 10;
 /// Most nodes of what `fillnull` writes once for each field: a limit of ours.
 const FILLING_NODES_MAX: usize = 20;
 
-/// Commands that PPL has and this engine does not.
+/// Commands that PPL has elsewhere; Logs Insights has none of them.
 #[rustfmt::skip]
-const MISSING: [&str; 25] = [
-    "ad", "addcoltotals", "addtotals", "append", "appendcol", "bin", "describe", "eventstats", "fieldsummary", "flatten",
-    "kmeans", "lookup", "ml", "multisearch", "patterns", "regex", "reverse", "rex", "search", "show", "spath", "streamstats",
-    "timechart", "trendline", "chart",
+const MISSING: [&str; 20] = [
+    "ad", "addcoltotals", "addtotals", "append", "appendcol", "bin", "describe", "fieldsummary", "kmeans", "ml", "multisearch",
+    "patterns", "regex", "rex", "search", "show", "spath", "streamstats", "timechart", "chart",
 ];
 
 impl Reader<'_> {
@@ -33,6 +32,11 @@ impl Reader<'_> {
         let command = match self.cursor.written(token).to_ascii_lowercase().as_str() {
             "where" => self.expression().map(Command::Filter),
             "fields" | "table" => self.ppl_fields(),
+            "trendline" => return self.trendline(commands),
+            "eventstats" => self.eventstats(),
+            "flatten" => self.flatten(),
+            "reverse" => Ok(Command::Reverse),
+            "lookup" => self.lookup(),
             "eval" => self.eval(),
             "rename" => self.rename(),
             "stats" => self.ppl_stats(),
@@ -62,8 +66,12 @@ impl Reader<'_> {
 
     /// Behind `fields`: what is shown.
     fn ppl_fields(&mut self) -> Parsed<Command> {
-        if self.cursor.is_symbol("-") {
-            return Err(self.cursor.error(self.cursor.peek(), "fields - is not supported"));
+        if self.cursor.eat_symbol("-") {
+            let hidden = self.list(|reader| reader.column_reference().map(|value| name_of(&value)))?;
+            if let Some(shown) = &mut self.scope.shown {
+                shown.retain(|name| !hidden.contains(name));
+            }
+            return Ok(Command::Hide(hidden));
         }
         self.cursor.eat_symbol("+");
         let columns = self.list(|reader| {
@@ -75,7 +83,7 @@ impl Reader<'_> {
     }
 
     /// A field, or the text of an aggregate that is a column.
-    fn column_reference(&mut self) -> Parsed<Expr> {
+    pub(super) fn column_reference(&mut self) -> Parsed<Expr> {
         if !self.is_call() {
             return self.field();
         }
@@ -270,10 +278,13 @@ impl Reader<'_> {
         if walk::size(&with) > FILLING_NODES_MAX {
             return Err(self.cursor.error_since(start, "the expression is too large"));
         }
-        if !self.cursor.eat_word("in") {
-            return Err(self.cursor.error_since(start, "fillnull without a list of fields is not supported"));
-        }
-        let fields = self.list(Self::field)?;
+        let fields = match (self.cursor.eat_word("in"), &self.scope.shown) {
+            (true, _) => self.list(Self::field)?,
+            (false, Some(shown)) => shown.iter().cloned().map(Expr::Field).collect(),
+            (false, None) => {
+                return Err(self.cursor.error_since(start, "fillnull without a list of fields needs fields before it"));
+            }
+        };
         let columns: Vec<Column> = fields.into_iter().map(|value| fill(value, with.clone())).collect();
         columns.iter().for_each(|column| self.scope.show(&column.name, None));
         Ok(Command::Fields(columns))
@@ -289,7 +300,7 @@ impl Reader<'_> {
 }
 
 /// What a field or a member is called.
-fn name_of(value: &Expr) -> String {
+pub(super) fn name_of(value: &Expr) -> String {
     match value {
         Expr::Field(name) => name.clone(),
         Expr::Member(of, steps) => steps.iter().fold(name_of(of), |name, step| match step {

@@ -1,6 +1,8 @@
 //! PPL against Insights QL: both are read into one tree, so what a query means is said in the other language where that is shorter.
 
-use crate::insights::ast::{Command, Expr, Function, InList, JoinKind, ParsePattern, Query, Source};
+use crate::insights::ast::{
+    Aggregate, Command, Expr, Frame, Function, InList, JoinKind, ParsePattern, Query, Source, WindowValue,
+};
 use crate::insights::{Language, parse, parse_in};
 use proptest::prelude::*;
 
@@ -98,6 +100,31 @@ fn top_and_rare_count() {
 }
 
 #[test]
+fn rows_are_looked_at_together() {
+    let window = |text: &str| match ppl(text).commands.pop() {
+        Some(Command::Window(window)) => window,
+        other => panic!("{other:?}"),
+    };
+    let trend = window("trendline sma(2, a) as b wma(3, c)");
+    let column = |at: usize| (&trend.columns[at].name, &trend.columns[at].value, trend.columns[at].frame);
+    let mean = WindowValue::Aggregate(Aggregate::Avg, vec![field("a")]);
+    assert_eq!(column(0), (&"b".to_owned(), &mean, Frame::last(2)));
+    assert_eq!(column(1), (&"c_trendline".to_owned(), &WindowValue::Weighted(field("c")), Frame::last(3)));
+    assert_eq!(ppl("trendline sort - a sma(2, b)").commands[0], parse("sort a desc").expect("one").commands[0]);
+    let stats = window("eventstats sum(a) as s, count() by b, span(@timestamp, 1h)");
+    assert_eq!((stats.columns.len(), stats.partition.len(), stats.columns[0].frame), (2, 2, Frame::ALL));
+    assert_eq!(ppl("reverse").commands, [Command::Reverse]);
+    assert_eq!(ppl("fields - a, b").commands, [Command::Hide(vec!["a".to_owned(), "b".to_owned()])]);
+    same(
+        "fields a, b | fillnull with 0",
+        "display a, b | fields coalesce(a, 0) as a, coalesce(b, 0) as b | display a, b",
+    );
+    let flat = ppl("eval o = json_object('x', 1, 'y', a) | flatten o as (p, q)").commands.pop();
+    let Some(Command::Fields(columns)) = flat else { panic!("{flat:?}") };
+    assert_eq!(columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["p", "q"]);
+}
+
+#[test]
 fn grok_names_columns() {
     let Command::Parse { from, pattern: ParsePattern::Regex(regex) } =
         ppl("grok email '.+@%{HOSTNAME:host}'").commands.remove(0)
@@ -152,15 +179,17 @@ fn refused(text: &str, part: &str, message: &str) {
 
 #[test]
 fn what_has_no_counterpart_is_refused_by_name() {
-    refused("fields - a", "-", "fields - is not supported");
-    refused("trendline sma(2, a) as b", "trendline", "the command trendline is not supported");
-    refused("eval a = MD5(b)", "MD5", "the function MD5 is not supported");
+    refused("fieldsummary includefields=a", "fieldsummary", "the command fieldsummary is not supported");
+    refused("trendline sma(0, a) as b", "sma(0", "a moving average is of 1 to 1000 rows");
+    refused("eventstats a by b", "a", "eventstats takes aggregates");
+    refused("flatten a", "a", "flatten needs a column that json_object made");
+    refused("eval a = forall(b, c)", "forall", "the function forall is not supported");
     refused("source = [ds:`x.y`]", "ds", "the selection ds is not supported");
     refused("right join left=l, right=r on l.a = r.a `g`", "right", "the join right is not supported");
     refused("stats count() by a | bogus", "bogus", "unexpected symbol found bogus at line 1 and position 21");
     refused("dedup a consecutive=true", "consecutive", "the option consecutive is not supported");
     refused("where count() > 1", "count", "unexpected symbol found count at line 1 and position 6");
-    refused("fillnull with 0", "0", "fillnull without a list of fields is not supported");
+    refused("fillnull with 0", "0", "fillnull without a list of fields needs fields before it");
     refused("source=<INDEX>", "<", "unexpected symbol found < at line 1 and position 7");
 }
 

@@ -27,7 +27,9 @@ impl Reader<'_> {
         for item in std::mem::take(&mut select.group_by) {
             groups.by.push(group_column(item, &items));
         }
-        let mut computed = Vec::new();
+        let windows: Vec<String> =
+            select.windows.iter().flat_map(|window| &window.columns).map(|column| column.name.clone()).collect();
+        let (mut computed, mut of_windows) = (Vec::new(), Vec::new());
         let mut names: Vec<String> = Vec::new();
         for item in items {
             let name =
@@ -38,18 +40,27 @@ impl Reader<'_> {
                 continue;
             }
             let range = item.range;
-            let value = groups.of_columns(item.value, &[]).map_err(|field| self.not_grouped(&field, range))?;
-            if !matches!(&value, Expr::Field(field) if *field == name) {
+            let value = groups.of_columns(item.value, &windows).map_err(|field| self.not_grouped(&field, range))?;
+            if walk::fields(&value).into_iter().any(|field| windows.iter().any(|window| window == field)) {
+                of_windows.push(Column { name, value });
+            } else if !matches!(&value, Expr::Field(field) if *field == name) {
                 computed.push(Column { name, value });
             }
         }
+        for window in &mut select.windows {
+            for expr in super::window::expressions(window) {
+                let value = std::mem::replace(expr, Expr::Literal(Literal::Null));
+                *expr = groups.of_columns(value, &names).map_err(|field| self.not_grouped(&field, (0, 0)))?;
+            }
+        }
+        let aliases: Vec<String> = names.iter().chain(&windows).cloned().collect();
         let having = select.having.take();
         let having = having
             .map(|item| groups.of_columns(item.value, &names).map_err(|field| self.not_grouped(&field, item.range)));
         let having = having.transpose()?;
         for (item, _) in &mut select.order_by {
             let value = std::mem::replace(&mut item.value, Expr::Literal(Literal::Null));
-            item.value = groups.of_columns(value, &names).map_err(|field| self.not_grouped(&field, item.range))?;
+            item.value = groups.of_columns(value, &aliases).map_err(|field| self.not_grouped(&field, item.range))?;
         }
         self.check_columns(groups.values.len())?;
         commands.push(Command::Stats { values: groups.values, by: groups.by });
@@ -57,6 +68,10 @@ impl Reader<'_> {
             commands.push(Command::Fields(computed));
         }
         commands.extend(having.map(Command::Filter));
+        commands.extend(std::mem::take(&mut select.windows).into_iter().map(Command::Window));
+        if !of_windows.is_empty() {
+            commands.push(Command::Fields(of_windows));
+        }
         Ok(Some(names))
     }
 

@@ -97,7 +97,8 @@ impl Reader<'_> {
             (query, name)
         } else {
             let name = self.cursor.name()?;
-            (group(name.clone()), Some(name))
+            let query = self.named_table(&name)?.unwrap_or_else(|| group(name.clone()));
+            (query, Some(name))
         };
         let alias = if self.cursor.eat_word("as") { Some(self.cursor.name()?) } else { self.implicit_alias()? };
         Ok((query, alias.into_iter().chain(name).collect()))

@@ -1,7 +1,8 @@
 //! SQL against Insights QL: both are read into one tree, so what a query means is said in the other language where that is shorter.
 
 use crate::insights::ast::{
-    Aggregate, BinaryOp, Column, Command, Expr, Function, InList, JoinKind, LikePattern, Literal, Query, Regex, Source,
+    Aggregate, BinaryOp, Column, Combination, Command, Expr, Frame, Function, InList, JoinKind, LikePattern, Literal,
+    Query, Regex, Source, WindowValue,
 };
 use crate::insights::{Language, parse, parse_in};
 use proptest::prelude::*;
@@ -239,14 +240,18 @@ fn refused(text: &str, part: &str, message: &str) {
 
 #[test]
 fn what_has_no_counterpart_is_refused_by_name() {
-    refused("SELECT date_add(a, 1) FROM g", "date_add", "the function date_add is not supported");
-    refused("SELECT RANK() OVER (ORDER BY a) FROM g", "OVER", "the clause OVER is not supported");
-    refused("SELECT sum(a) OVER (ORDER BY b) FROM g", "OVER", "the clause OVER is not supported");
-    refused("SELECT a FROM g UNION SELECT a FROM h", "UNION", "the clause UNION is not supported");
-    refused("WITH t AS (SELECT 1) SELECT a FROM t", "WITH", "the clause WITH is not supported");
+    refused("SELECT soundex(a) FROM g", "soundex", "the function soundex is not supported");
+    refused("SELECT a FROM g WHERE rank() OVER (ORDER BY a) = 1", "OVER", "the clause OVER is not supported");
+    let ranged = "SELECT sum(a) OVER (ORDER BY b RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM g";
+    refused(ranged, "RANGE", "the frame RANGE is not supported");
+    refused(
+        "SELECT rank(a) OVER (ORDER BY a) FROM g",
+        "rank(a) OVER (ORDER BY a)",
+        "the arguments of the function rank do not fit",
+    );
+    refused("WITH RECURSIVE t AS (SELECT 1) SELECT a FROM t", "RECURSIVE", "the clause RECURSIVE is not supported");
     refused("SELECT a FROM g RIGHT JOIN h ON g.a = h.a", "RIGHT", "the join RIGHT is not supported");
-    refused("SELECT CAST(a AS DATE) FROM g", "DATE", "the type DATE is not supported");
-    refused("SELECT a FROM g ORDER BY a NULLS LAST", "NULLS", "the clause NULLS is not supported");
+    refused("SELECT CAST(a AS BINARY) FROM g", "BINARY", "the type BINARY is not supported");
     refused("SELECT a FROM `dataSource(['x'])`", "`dataSource(['x'])`", "the selection dataSource is not supported");
     refused("SELECT DISTINCT * FROM g", "SELECT DISTINCT * FROM g", "SELECT DISTINCT * is not supported");
     refused("SELECT a, count(*) FROM g", "a", "a is neither in GROUP BY nor within an aggregate");
@@ -256,7 +261,76 @@ fn what_has_no_counterpart_is_refused_by_name() {
 }
 
 #[test]
+fn windows_come_before_what_is_computed_of_them() {
+    let found = commands("SELECT a, b - LAG(b, 2, 0) OVER (PARTITION BY a ORDER BY c DESC) AS d FROM g WHERE e = 1");
+    assert!(matches!(&found[0], Command::Filter(_)));
+    let Command::Window(window) = &found[1] else { panic!("{found:?}") };
+    let lag = WindowValue::Shifted(field("b"), 2, Some(Expr::Literal(Literal::Number(0.0))));
+    assert_eq!((&window.columns[0].value, window.partition.as_slice()), (&lag, &[field("a")][..]));
+    assert!(window.order[0].is_descending && window.order[0].value == field("c"));
+    let Command::Fields(columns) = &found[2] else { panic!("{found:?}") };
+    assert_eq!(columns[0].name, "d");
+    let frame = |text: &str| match commands(&format!("SELECT sum(a) OVER ({text}) FROM g")).remove(0) {
+        Command::Window(window) => window.columns[0].frame,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(frame(""), Frame::ALL);
+    assert_eq!(frame("ORDER BY b"), Frame::WITH_PEERS);
+    assert_eq!(frame("ORDER BY b ROWS UNBOUNDED PRECEDING"), Frame::RUNNING);
+    let moving = frame("ORDER BY b ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING");
+    assert_eq!((moving.start, moving.end), (Some(-2), Some(1)));
+    let shown = commands("SELECT ROW_NUMBER() OVER (ORDER BY a) FROM g").pop();
+    let Some(Command::Display(columns)) = shown else { panic!("{shown:?}") };
+    assert_eq!(columns[0].name, "ROW_NUMBER() OVER (ORDER BY a)");
+}
+
+#[test]
+fn windows_go_by_aggregates() {
+    let found =
+        commands("SELECT a, count(*) AS n, RANK() OVER (ORDER BY count(*) DESC) AS r FROM g GROUP BY a ORDER BY r");
+    let Command::Stats { values, by } = &found[0] else { panic!("{found:?}") };
+    assert_eq!((values.len(), by.len()), (1, 1));
+    let Command::Window(window) = &found[1] else { panic!("{found:?}") };
+    assert_eq!(window.order[0].value, field("n"));
+    assert_eq!(found.len(), 5);
+}
+
+#[test]
+fn selects_are_put_together() {
+    let found =
+        commands("SELECT a FROM g UNION ALL SELECT b FROM h WHERE c = 1 EXCEPT SELECT d FROM i ORDER BY a LIMIT 3");
+    let Command::Combine { kind: Combination::Union, is_all: true, query } = &found[1] else { panic!("{found:?}") };
+    assert_eq!((query.source.clone(), query.commands.len()), (source(&["h"]), 2));
+    let Command::Combine { kind: Combination::Except, is_all: false, .. } = &found[2] else { panic!("{found:?}") };
+    assert_eq!(found[3..], parse("sort a | limit 3").expect("one").commands[..]);
+    same(
+        "WITH t AS (SELECT a, count(*) AS n FROM g GROUP BY a) SELECT a FROM t WHERE n > 1",
+        "stats count(*) as n by a | display a, n | filter n > 1 | display a",
+    );
+    let Command::Sort(keys) = commands("SELECT a FROM g ORDER BY a NULLS FIRST").remove(0) else { panic!("no sort") };
+    assert_eq!(keys[0].value, Expr::Call(Function::IsPresent, vec![field("a")]));
+}
+
+#[test]
+fn dates_are_written_with_those_of_the_tree() {
+    let part =
+        |name: &str| Expr::Call(Function::DatePart, vec![Expr::Literal(Literal::Text(name.to_owned())), field("a")]);
+    assert_eq!(value("year(a)"), part("year"));
+    assert_eq!(value("EXTRACT(HOUR FROM a)"), part("hour"));
+    assert_eq!(value("a + INTERVAL 2 DAYS"), value("date_add(a, INTERVAL '2' day)"));
+    assert_eq!(value("date_sub(a, INTERVAL 1 quarter)"), value("a - INTERVAL 1 quarter"));
+    let Expr::Call(Function::DateAdd, arguments) = value("a - INTERVAL 1 quarter") else { panic!("no call") };
+    assert_eq!(arguments[1], Expr::Literal(Literal::Number(-3.0)));
+    assert_eq!(value("timestampdiff(MINUTE, a, b)"), value("timestampdiff('minute', a, b)"));
+}
+
+#[test]
 fn limits_hold() {
+    let tables: Vec<String> =
+        (1..15).map(|n| format!("t{n} AS (SELECT a FROM t{} UNION SELECT a FROM t{})", n - 1, n - 1)).collect();
+    let text = format!("WITH t0 AS (SELECT a FROM g), {} SELECT a FROM t14", tables.join(", "));
+    let error = parse_in(Language::Sql, &text).expect_err("large");
+    assert_eq!(error.message, "the tables of WITH are too large where they are named");
     let wide = (0..12).fold("a".to_owned(), |value, _| format!("({value} BETWEEN 1 AND 2)"));
     let error = parse_in(Language::Sql, &format!("SELECT a FROM g WHERE {wide}")).expect_err("large");
     assert_eq!(error.message, "the expression is too large");
@@ -275,6 +349,7 @@ proptest! {
         "SELECT", "DISTINCT", "FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "LIMIT", "OFFSET", "JOIN", "LEFT", "ON",
         "AS", "CASE", "WHEN", "THEN", "ELSE", "END", "BETWEEN", "AND", "OR", "NOT", "IN", "IS", "NULL", "LIKE", "CAST(",
         "count(", "max(", "upper(", "DISTINCT", "*", "(", ")", ",", "a", "t.b", "`@m`", "`logGroups(x: ['y'])`", "'%x_'",
+        "OVER (", "PARTITION BY", "ROWS BETWEEN", "PRECEDING", "UNION", "EXCEPT ALL", "WITH t AS (", "INTERVAL", "rank(", "day",
         "1", "5", "=", "<>", "<", "+", "-", "/", ";", "--", "/*", "\n", "\"", "INT", ".",
     ]), 0..50)) {
         let text = format!("SELECT {}", words.join(" "));

@@ -1,5 +1,9 @@
 //! Functions of OpenSearch SQL and PPL, written with those of the tree. Positions in texts count from 1 there and from 0 here.
 
+mod more;
+
+pub use more::shifted;
+
 use super::{COPIED_NODES_MAX, Lowered, lower, number, truncated};
 use crate::insights::ast::{Aggregate, BinaryOp, Expr, Function, Literal, Period, Step, UnaryOp, Unit};
 use crate::insights::expression;
@@ -18,7 +22,7 @@ pub enum Called {
 }
 
 /// The functions that the tree has, with the least and the most arguments.
-const FUNCTIONS: [(&[&str], Function, usize, usize); 21] = [
+const FUNCTIONS: [(&[&str], Function, usize, usize); 48] = [
     (&["upper", "ucase"], Function::ToUpper, 1, 1),
     (&["lower", "lcase"], Function::ToLower, 1, 1),
     (&["length", "len", "char_length", "character_length"], Function::Strlen, 1, 1),
@@ -33,19 +37,61 @@ const FUNCTIONS: [(&[&str], Function, usize, usize); 21] = [
     (&["floor"], Function::Floor, 1, 1),
     (&["round"], Function::Round, 1, 2),
     (&["sqrt"], Function::Sqrt, 1, 1),
-    (&["ln", "log"], Function::Log, 1, 1),
+    (&["ln"], Function::Log, 1, 1),
     (&["greatest"], Function::Greatest, 1, usize::MAX),
     (&["least"], Function::Least, 1, usize::MAX),
     (&["coalesce", "ifnull", "nvl"], Function::Coalesce, 1, usize::MAX),
     (&["isnotnull", "ispresent"], Function::IsPresent, 1, 1),
     (&["isempty"], Function::IsEmpty, 1, 1),
     (&["isblank"], Function::IsBlank, 1, 1),
+    (&["md5"], Function::Md5, 1, 1),
+    (&["sha1", "sha"], Function::Sha1, 1, 1),
+    (&["crc32"], Function::Crc32, 1, 1),
+    (&["base64", "to_base64"], Function::Base64Encode, 1, 1),
+    (&["unbase64", "from_base64"], Function::Base64Decode, 1, 1),
+    (&["url_encode"], Function::UrlEncode, 1, 1),
+    (&["url_decode"], Function::UrlDecode, 1, 1),
+    (&["exp"], Function::Exp, 1, 1),
+    (&["sin"], Function::Sin, 1, 1),
+    (&["cos"], Function::Cos, 1, 1),
+    (&["tan"], Function::Tan, 1, 1),
+    (&["cot"], Function::Cot, 1, 1),
+    (&["asin"], Function::Asin, 1, 1),
+    (&["acos"], Function::Acos, 1, 1),
+    (&["atan"], Function::Atan, 1, 1),
+    (&["atan2"], Function::Atan2, 2, 2),
+    (&["sign", "signum"], Function::Sign, 1, 1),
+    (&["reverse"], Function::Reverse, 1, 1),
+    (&["repeat"], Function::Repeat, 2, 2),
+    (&["lpad"], Function::Lpad, 2, 3),
+    (&["rpad"], Function::Rpad, 2, 3),
+    (&["initcap"], Function::InitCap, 1, 1),
+    (&["locate", "position"], Function::Locate, 2, 3),
+    (&["split"], Function::Split, 2, 2),
+    (&["json_array", "array"], Function::JsonArray, 0, usize::MAX),
+    (&["json_keys", "json_object_keys"], Function::JsonKeys, 1, 1),
+    (&["json_valid"], Function::JsonValid, 1, 1),
+];
+
+/// Lists, which have functions of their own.
+const OF_LISTS: [(&[&str], Function, usize); 2] = [
+    (&["json_array_length", "array_length", "size", "cardinality"], Function::JsonArraySize, 1),
+    (&["array_contains"], Function::JsonArrayContains, 2),
 ];
 
 /// True when `name`, written in small letters, is a function of one row.
 pub fn is_row_function(name: &str) -> bool {
     let mut names = FUNCTIONS.iter().flat_map(|(names, ..)| names.iter()).chain(&WRITTEN);
-    names.any(|known| *known == name) || lowered(name).is_some()
+    names.any(|known| *known == name)
+        || lowered(name).is_some()
+        || name == "json_object"
+        || of_lists(name).is_some()
+        || more::is_known(name)
+}
+
+fn of_lists(name: &str) -> Option<(Function, usize)> {
+    let found = OF_LISTS.iter().find(|(names, ..)| names.contains(&name));
+    found.map(|(_, function, count)| (*function, *count))
 }
 
 fn lowered(name: &str) -> Option<Lowered> {
@@ -68,7 +114,20 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Called {
     if let Some(function) = lowered(name) {
         return lower(function, arguments).map_or(Called::DoesNotFit, Called::Known);
     }
-    if !WRITTEN.contains(&name) {
+    let known = |fits: bool, function, arguments| {
+        if fits { Called::Known(Expr::Call(function, arguments)) } else { Called::DoesNotFit }
+    };
+    if name == "json_object" {
+        return known(arguments.len().is_multiple_of(2), Function::JsonObject, arguments);
+    }
+    if let Some((function, count)) = of_lists(name) {
+        return known(arguments.len() == count, function, arguments);
+    }
+    let is_written = (arguments.is_empty() || name != "unix_timestamp") && WRITTEN.contains(&name);
+    if !is_written && more::is_known(name) {
+        return more::written(name, arguments).map_or(Called::DoesNotFit, Called::Known);
+    }
+    if !is_written {
         return Called::Unknown;
     }
     if arguments.iter().map(walk::size).sum::<usize>() > COPIED_NODES_MAX {
@@ -78,7 +137,8 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Called {
 }
 
 /// The functions that `written` writes.
-const WRITTEN: [&str; 25] = [
+const WRITTEN: [&str; 26] = [
+    "log",
     "substr",
     "substring",
     "mid",
@@ -131,6 +191,11 @@ fn written(name: &str, arguments: Vec<Expr>) -> Option<Expr> {
         ("power" | "pow", 2) => binary(BinaryOp::Power, next()?, next()?),
         ("mod", 2) => binary(BinaryOp::Remainder, next()?, next()?),
         ("log10", 1) => binary(BinaryOp::Divide, logarithm(next()?), literal(std::f64::consts::LN_10)),
+        ("log", 1) => logarithm(next()?),
+        ("log", 2) => {
+            let base = logarithm(next()?);
+            binary(BinaryOp::Divide, logarithm(next()?), base)
+        }
         ("log2", 1) => binary(BinaryOp::Divide, logarithm(next()?), literal(std::f64::consts::LN_2)),
         ("unix_timestamp", 0) => Expr::Call(Function::Now, Vec::new()),
         ("now" | "current_timestamp", 0) => {
@@ -167,6 +232,8 @@ pub fn cast(value: Expr, kind: &str) -> Option<Expr> {
         "int" | "integer" | "bigint" | "long" | "smallint" | "tinyint" if walk::size(&value) < COPIED_NODES_MAX => {
             Some(truncated(number(value)))
         }
+        "date" => Some(Expr::Call(Function::DatePart, vec![Expr::Literal(Literal::Text("date".to_owned())), value])),
+        "timestamp" | "datetime" => Some(Expr::Call(Function::FromMillis, vec![value])),
         _ => None,
     }
 }
@@ -181,7 +248,21 @@ pub fn aggregate(name: &str, arguments: Vec<Expr>, is_distinct: bool, dialect: D
         "avg" | "mean" => Aggregate::Avg,
         "min" => Aggregate::Min,
         "max" => Aggregate::Max,
-        "stddev" => Aggregate::Stddev,
+        // Of a sample in SQL, as Spark has it.
+        "stddev" | "std" | "variance" if dialect == Dialect::Sql => {
+            if name == "variance" {
+                Aggregate::SampleVariance
+            } else {
+                Aggregate::SampleStddev
+            }
+        }
+        "stddev_samp" => Aggregate::SampleStddev,
+        "var_samp" => Aggregate::SampleVariance,
+        "stddev" | "std" | "stddev_pop" => Aggregate::Stddev,
+        "variance" | "var_pop" => Aggregate::Variance,
+        "first" | "any_value" => Aggregate::Earliest,
+        "last" => Aggregate::Latest,
+        "count_if" | "countif" => return count_if(arguments),
         "values" | "collect_set" => Aggregate::Values,
         "earliest" => Aggregate::Earliest,
         "latest" => Aggregate::Latest,
@@ -203,6 +284,13 @@ pub fn aggregate(name: &str, arguments: Vec<Expr>, is_distinct: bool, dialect: D
         }
         _ => Called::DoesNotFit,
     }
+}
+
+/// How many rows a condition is true of.
+fn count_if(arguments: Vec<Expr>) -> Called {
+    let Ok([condition]) = <[Expr; 1]>::try_from(arguments) else { return Called::DoesNotFit };
+    let ones = Expr::Case(vec![(condition, literal(1.0))], Some(Box::new(literal(0.0))));
+    Called::Known(Expr::Aggregate(Aggregate::Sum, vec![ones]))
 }
 
 /// `p95`, `perc99.9`

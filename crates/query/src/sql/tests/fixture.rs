@@ -49,7 +49,7 @@ impl Fixture {
 
     /// The rows of an answer.
     pub async fn rows(&self, statement: &str) -> Vec<Value> {
-        let answer = self.sql.query(statement, Format::JsonLines).await;
+        let answer = self.sql.query(statement, Format::JsonLines, None).await;
         let answer = answer.unwrap_or_else(|error| panic!("{statement}: {error}"));
         let text = String::from_utf8(answer).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

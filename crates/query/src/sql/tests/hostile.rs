@@ -9,7 +9,7 @@ const ENDLESS: &str =
     "SELECT count(*) AS n FROM logs a, logs b, logs c, logs d WHERE a.sequence + b.sequence + c.sequence < d.sequence";
 
 async fn refused(fixture: &Fixture, statement: &str) -> String {
-    match fixture.sql.query(statement, Format::JsonLines).await {
+    match fixture.sql.query(statement, Format::JsonLines, None).await {
         Err(SqlError::Invalid { message, .. } | SqlError::Limit(message)) => message,
         other => panic!("{}: {other:?}", &statement[..statement.len().min(200)]),
     }
@@ -90,7 +90,7 @@ async fn memory_and_answer_are_bounded() {
 #[tokio::test]
 async fn a_query_ends_when_its_time_is_over() {
     let fixture = Fixture::with(SqlOptions { ms_max: 30, ..SqlOptions::default() }).await;
-    let answer = fixture.sql.query(ENDLESS, Format::JsonLines).await;
+    let answer = fixture.sql.query(ENDLESS, Format::JsonLines, None).await;
     assert!(matches!(answer, Err(SqlError::TimedOut(30))), "{answer:?}");
 }
 
@@ -98,7 +98,7 @@ async fn a_query_ends_when_its_time_is_over() {
 async fn a_query_ends_when_nobody_waits_for_it() {
     let fixture = Fixture::new().await;
     for _ in 0..10 {
-        let mut query = Box::pin(fixture.sql.query(ENDLESS, Format::JsonLines));
+        let mut query = Box::pin(fixture.sql.query(ENDLESS, Format::JsonLines, None));
         assert!(poll!(query.as_mut()).is_pending());
         drop(query);
     }
@@ -119,7 +119,7 @@ async fn damage_is_an_error_and_not_an_answer() {
             std::fs::write(&path, bytes).unwrap();
         }
     }
-    match fixture.sql.query("SELECT * FROM events", Format::JsonLines).await {
+    match fixture.sql.query("SELECT * FROM events", Format::JsonLines, None).await {
         Err(SqlError::Store(error)) => assert!(error.to_string().contains("corrupt"), "{error}"),
         other => panic!("{:?}", other.map(|bytes| bytes.len())),
     }

@@ -106,7 +106,8 @@ async fn averages_agree_with_rows() {
 async fn wrong_periods_are_refused() {
     let fixture = Fixture::new().await;
     for wrong in ["", "7", "0", "-60", "'soon'", "60, 60", "NULL", "1e300"] {
-        let answer = fixture.sql.query(&format!("SELECT * FROM metric_periods({wrong})"), Format::JsonLines).await;
+        let answer =
+            fixture.sql.query(&format!("SELECT * FROM metric_periods({wrong})"), Format::JsonLines, None).await;
         assert!(matches!(answer, Err(SqlError::Invalid { .. })), "{wrong}: {answer:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! Configurations that are no transformers.
 
 use super::refusal;
+use crate::transformer::Transformer;
 use serde_json::{Value, json};
 
 #[test]
@@ -18,7 +19,13 @@ fn lists_have_rules() {
     }
     assert_eq!(refusal(json!([json, {"parseWAF": {}}])), "parseWAF must be the first processor of a transformer");
     let ocsf = json!({"parseToOCSF": {"eventSource": "CloudTrail", "ocsfVersion": "V1.1"}});
-    assert_eq!(refusal(json!([ocsf])), "parseToOCSF is not supported");
+    assert_eq!(refusal(json!([ocsf, ocsf])), "parseToOCSF must be the first processor of a transformer");
+    assert_eq!(refusal(json!([json, ocsf])), "parseToOCSF must be the first processor of a transformer");
+    let mapped = |version: &str, mapping: &str| json!([{"parseToOCSF": {"eventSource": "CloudTrail", "ocsfVersion": version, "mappingVersion": mapping}}]);
+    let old = "parseToOCSF: mappingVersion is not supported when ocsfVersion is V1.1";
+    assert_eq!(refusal(mapped("V1.1", "1.5.0")), old);
+    assert_eq!(refusal(mapped("V1.5", "1.4.0")), "parseToOCSF: the mappingVersion 1.4.0 is not supported");
+    assert!(Transformer::parse(&mapped("V1.5", "v1.5.0").to_string()).is_ok());
     for unreadable in [json!([{}]), json!([{"parseJSON": {}, "csv": {}}]), json!([{"unknown": {}}])] {
         assert!(refusal(unreadable).starts_with("the transformer configuration cannot be read"));
     }

@@ -1,16 +1,21 @@
 //! Replays of histories that are made up, without a store: see `tests/it/backtest.rs` for replays beside the live evaluator.
 
+use super::observed::Seen;
 use super::*;
-use crate::alarms::state::Point;
+use crate::alarms::log_alarm::verdict::{Found, Run, Value};
+use crate::alarms::observe::Observed;
+use crate::alarms::state::{Point, Slot};
+use catalog::{LogCriteria, PromqlCriteria};
 use model::time::MINUTE;
 
-fn observed(values: &[f64]) -> Vec<(Timestamp, Observed)> {
+fn observed(values: &[f64]) -> Vec<(Timestamp, Seen)> {
     let at = |index: usize| Timestamp(index as i64 * MINUTE);
     let slot = |index: usize, value: f64| Slot {
         start: at(index),
         point: Some(Point { value, sample_count: Some(1.0), band: None }),
     };
-    values.iter().enumerate().map(|(index, value)| (at(index + 1), Observed::One(vec![slot(index, *value)]))).collect()
+    let seen = |index, value: f64| Seen::Metrics(Observed::One(vec![slot(index, value)]));
+    values.iter().enumerate().map(|(index, value)| (at(index + 1), seen(index, *value))).collect()
 }
 
 fn configuration(threshold: f64) -> AlarmConfiguration {
@@ -36,4 +41,55 @@ fn fires_and_time_in_alarm_are_counted() {
     let fires = |threshold| replay(&scope, &configuration(threshold), &history, end).fires;
     assert_eq!([0.0, 4.0, 6.0, 7.0].map(fires), [1, 2, 1, 0]);
     assert_eq!(chosen(&history), [5.0, 5.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0]);
+}
+
+#[test]
+fn a_promql_alarm_waits_in_its_replay_too() {
+    let scope = Scope { account: "1".into(), region: "r".into() };
+    let promql = PromqlCriteria { query: "up == 0".into(), pending_secs: 60, recovery_secs: 60, interval_secs: 60 };
+    let configuration = AlarmConfiguration { promql: Some(promql), ..AlarmConfiguration::default() };
+    let series = [("instance".to_owned(), "a".to_owned())].into();
+    let returned = [false, true, true, true, false, false, false];
+    let seen: Vec<(Timestamp, Seen)> = returned
+        .iter()
+        .enumerate()
+        .map(|(index, is_there)| {
+            let series = if *is_there { vec![std::collections::BTreeMap::clone(&series)] } else { Vec::new() };
+            (Timestamp(index as i64 * MINUTE), Seen::Series(series))
+        })
+        .collect();
+    let replayed = replay(&scope, &configuration, &seen, Timestamp(7 * MINUTE));
+    let told: Vec<(&str, &str)> = replayed.transitions.iter().map(|t| (t.from, t.to)).collect();
+    assert_eq!(told, [("OK", "ALARM"), ("ALARM", "OK")]);
+    assert_eq!((replayed.transitions[0].at.as_str(), replayed.alarm_secs), ("1970-01-01T00:02:00.000Z", 180));
+}
+
+#[test]
+fn a_log_alarm_counts_the_runs_of_its_replay() {
+    let scope = Scope { account: "1".into(), region: "r".into() };
+    let log = LogCriteria { aggregation: "count(*)".into(), interval_secs: 60, ..LogCriteria::default() };
+    let configuration = |threshold| AlarmConfiguration {
+        evaluation_periods: 3,
+        datapoints_to_alarm: Some(2),
+        threshold,
+        comparison_operator: "GreaterThanThreshold".into(),
+        log: Some(log.clone()),
+        ..AlarmConfiguration::default()
+    };
+    let run = |index: usize, value: f64| {
+        let at = Timestamp((index as i64 + 1) * MINUTE);
+        let found = Found { values: vec![Value { attributes: Default::default(), value: Some(value) }], more: false };
+        (at, Seen::Logs(Run { at, query_id: format!("q{index}"), outcome: Ok(found) }))
+    };
+    let seen: Vec<(Timestamp, Seen)> =
+        [1.0, 9.0, 2.0, 9.0, 9.0, 0.0, 0.0].iter().enumerate().map(|(index, value)| run(index, *value)).collect();
+    let end = Timestamp(8 * MINUTE);
+    let replayed = replay(&scope, &configuration(5.0), &seen, end);
+    let told: Vec<(&str, &str)> = replayed.transitions.iter().map(|t| (t.at.as_str(), t.to)).collect();
+    assert_eq!(
+        told,
+        [("1970-01-01T00:03:00.000Z", "OK"), ("1970-01-01T00:04:00.000Z", "ALARM"), ("1970-01-01T00:07:00.000Z", "OK")]
+    );
+    assert_eq!(replay(&scope, &configuration(10.0), &seen, end).fires, 0);
+    assert_eq!(chosen(&seen).last(), Some(&9.0));
 }

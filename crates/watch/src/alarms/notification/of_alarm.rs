@@ -1,6 +1,7 @@
 //! A change of an alarm of the catalog as a notification.
 
 use super::{Evaluation, MetricQuery, MetricStat, Notification, Source, State, Threshold, Trigger};
+use crate::alarms::actions::Told;
 use crate::alarms::observe::period_secs;
 use crate::alarms::rule::reason::Child;
 use catalog::{Alarm, AlarmConfiguration, AlarmQuery, AlarmState, StateChange};
@@ -9,8 +10,13 @@ use serde_json::Value;
 
 impl Notification {
     /// What there is to tell of `change`.
-    pub fn of(alarm: &Alarm, change: &StateChange) -> Self {
+    pub fn of(alarm: &Alarm, change: &StateChange, told: Told<'_>) -> Self {
         let configuration = &alarm.configuration;
+        // A contributor is in OK or in ALARM.
+        let before = told.contributor.map(|_| match change.state {
+            AlarmState::Alarm => AlarmState::Ok,
+            _ => AlarmState::Alarm,
+        });
         Self {
             alarm_name: alarm.name.clone(),
             description: configuration.description.clone(),
@@ -22,7 +28,7 @@ impl Notification {
             alarm_actions: configuration.alarm_actions.clone(),
             insufficient_data_actions: configuration.insufficient_data_actions.clone(),
             previous: State {
-                value: alarm.state,
+                value: before.unwrap_or(alarm.state),
                 reason: alarm.state_reason.clone(),
                 reason_data: alarm.state_reason_data.clone(),
                 at: alarm.state_transitioned,
@@ -34,6 +40,8 @@ impl Notification {
                 at: change.at,
             },
             trigger: trigger(configuration, change),
+            contributor: told.contributor.map(|contributor| (contributor.id.clone(), contributor.attributes.clone())),
+            lines: told.lines.to_vec(),
         }
     }
 }
@@ -51,6 +59,9 @@ fn trigger(configuration: &AlarmConfiguration, change: &StateChange) -> Trigger 
         };
     }
     let evaluation = evaluation(configuration);
+    if let Some(log) = &configuration.log {
+        return Trigger::Log { log: log.clone(), evaluation };
+    }
     if !configuration.metrics.is_empty() {
         return Trigger::Metrics { queries: configuration.metrics.iter().map(query).collect(), evaluation };
     }

@@ -5,8 +5,10 @@ use super::{
 };
 use crate::alarms::reason::{json_time, number};
 use crate::alarms::rule::reason::Child;
+use catalog::LogCriteria;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// The body of the message.
 pub fn message(notification: &Notification) -> String {
@@ -22,6 +24,7 @@ pub fn message(notification: &Notification) -> String {
             let evaluation_criteria = CriteriaBody { criteria };
             TriggerBody::PromQl(PromQlTrigger { evaluation_criteria, evaluation_interval: *interval_secs })
         }
+        Trigger::Log { log, evaluation } => TriggerBody::Log(log_trigger(log, evaluation)),
     };
     text(&metric(notification, trigger))
 }
@@ -41,6 +44,8 @@ struct MetricMessage<'a> {
     alarm_configuration_updated_timestamp: String,
     new_state_value: &'a str,
     new_state_reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_state_reason_data: Option<Box<RawValue>>,
     state_change_time: String,
     region: &'a str,
     alarm_arn: &'a str,
@@ -50,6 +55,12 @@ struct MetricMessage<'a> {
     alarm_actions: &'a [String],
     insufficient_data_actions: &'a [String],
     trigger: TriggerBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarm_contributor_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarm_contributor_attributes: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    log_lines: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -93,6 +104,39 @@ enum TriggerBody<'a> {
     Metric(MetricTrigger<'a>),
     Metrics(MetricsTrigger<'a>),
     PromQl(PromQlTrigger<'a>),
+    Log(LogTrigger<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LogTrigger<'a> {
+    scheduled_query_configuration: LogQueryBody<'a>,
+    query_results_to_evaluate: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query_results_to_alarm: Option<i64>,
+    comparison_operator: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<Box<RawValue>>,
+    treat_missing_data: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LogQueryBody<'a> {
+    query_string: &'a str,
+    log_group_identifiers: &'a [String],
+    #[serde(rename = "ScheduledQueryRoleARN")]
+    role: &'a str,
+    schedule_configuration: ScheduleBody<'a>,
+    aggregation_expression: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ScheduleBody<'a> {
+    schedule_expression: &'a str,
+    start_time_offset: i64,
+    end_time_offset: i64,
 }
 
 #[derive(Serialize)]
@@ -198,7 +242,13 @@ struct MetricBody<'a> {
     namespace: &'a str,
 }
 
+/// JSON as it is.
+fn raw(json: String) -> Option<Box<RawValue>> {
+    RawValue::from_string(json).ok()
+}
+
 fn metric<'a>(notification: &'a Notification, trigger: TriggerBody<'a>) -> MetricMessage<'a> {
+    let is_on_logs = matches!(trigger, TriggerBody::Log(_));
     MetricMessage {
         alarm_name: &notification.alarm_name,
         alarm_description: notification.description.as_deref(),
@@ -206,6 +256,7 @@ fn metric<'a>(notification: &'a Notification, trigger: TriggerBody<'a>) -> Metri
         alarm_configuration_updated_timestamp: json_time(notification.configuration_updated),
         new_state_value: notification.state.value.as_str(),
         new_state_reason: &notification.state.reason,
+        new_state_reason_data: notification.state.reason_data.clone().filter(|_| is_on_logs).and_then(raw),
         state_change_time: json_time(notification.state.at),
         region: region_name(&notification.region),
         alarm_arn: &notification.alarm_arn,
@@ -214,6 +265,31 @@ fn metric<'a>(notification: &'a Notification, trigger: TriggerBody<'a>) -> Metri
         alarm_actions: &notification.alarm_actions,
         insufficient_data_actions: &notification.insufficient_data_actions,
         trigger,
+        alarm_contributor_id: notification.contributor.as_ref().map(|(id, _)| id.as_str()),
+        alarm_contributor_attributes: notification.contributor.as_ref().map(|(_, attributes)| attributes),
+        log_lines: &notification.lines,
+    }
+}
+
+fn log_trigger<'a>(log: &'a LogCriteria, evaluation: &'a Evaluation) -> LogTrigger<'a> {
+    let body = evaluation_body(evaluation);
+    LogTrigger {
+        scheduled_query_configuration: LogQueryBody {
+            query_string: &log.query,
+            log_group_identifiers: &log.log_groups,
+            role: &log.role,
+            schedule_configuration: ScheduleBody {
+                schedule_expression: &log.schedule,
+                start_time_offset: log.start_offset_secs,
+                end_time_offset: log.end_offset_secs.unwrap_or(0),
+            },
+            aggregation_expression: &log.aggregation,
+        },
+        query_results_to_evaluate: body.evaluation_periods,
+        query_results_to_alarm: body.datapoints_to_alarm,
+        comparison_operator: body.comparison_operator,
+        threshold: body.threshold,
+        treat_missing_data: body.treat_missing_data,
     }
 }
 

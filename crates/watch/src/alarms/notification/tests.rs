@@ -49,6 +49,8 @@ fn notification(name: &str, region: &str, trigger: Trigger) -> Notification {
         previous: state(AlarmState::Ok, "before", None, "2022-06-28T01:50:00Z"),
         state: state(AlarmState::Alarm, "reason", None, "2022-06-28T01:57:35.603Z"),
         trigger,
+        contributor: None,
+        lines: Vec::new(),
     }
 }
 
@@ -153,6 +155,38 @@ fn the_message_of_an_anomaly_detection_alarm() {
     assert!(message.ends_with(
         r#""Trigger":{"Period":60,"EvaluationPeriods":4,"DatapointsToAlarm":1,"ComparisonOperator":"LessThanLowerOrGreaterThanUpperThreshold","ThresholdMetricId":"ad1","TreatMissingData":"missing","EvaluateLowSampleCountPercentile":"","Metrics":[{"Id":"m1","MetricStat":{"Metric":{"Dimensions":[{"value":"pro","name":"Stage"}],"MetricName":"Count","Namespace":"AWS/ApiGateway"},"Period":60,"Stat":"Sum"},"ReturnData":true,"AccountId":"775096123702"},{"Expression":"ANOMALY_DETECTION_BAND(m1, 1.5)","Id":"ad1","Label":"Count (expected)","ReturnData":true}]}}"#
     ), "{message}");
+}
+
+#[test]
+fn the_message_of_a_log_alarm_and_of_one_contributor() {
+    let log = LogCriteria {
+        query: "filter level = 'ERROR'".into(),
+        log_groups: vec!["/shop".into()],
+        role: "arn:aws:iam::123456789012:role/r".into(),
+        aggregation: "count(*)".into(),
+        schedule: "rate(5 minutes)".into(),
+        start_offset_secs: 300,
+        ..LogCriteria::default()
+    };
+    let evaluation = Evaluation {
+        evaluation_periods: 5,
+        datapoints_to_alarm: Some(3),
+        ..evaluation("GreaterThanThreshold", Threshold::Static(100.0))
+    };
+    let mut alarm = notification("HighErrorCount", "us-east-1", Trigger::Log { log, evaluation });
+    alarm.state.reason_data = Some(r#"{"version":"1.0","threshold":100.0}"#.into());
+    let message = sns::message(&alarm);
+    let told =
+        r#""NewStateReason":"reason","NewStateReasonData":{"version":"1.0","threshold":100.0},"StateChangeTime":"#;
+    assert!(message.contains(told), "{message}");
+    let trigger = r#""Trigger":{"ScheduledQueryConfiguration":{"QueryString":"filter level = 'ERROR'","LogGroupIdentifiers":["/shop"],"ScheduledQueryRoleARN":"arn:aws:iam::123456789012:role/r","ScheduleConfiguration":{"ScheduleExpression":"rate(5 minutes)","StartTimeOffset":300,"EndTimeOffset":0},"AggregationExpression":"count(*)"},"QueryResultsToEvaluate":5,"QueryResultsToAlarm":3,"ComparisonOperator":"GreaterThanThreshold","Threshold":100.0,"TreatMissingData":""}"#;
+    assert!(message.ends_with(&format!("{trigger}}}")), "{message}");
+    alarm.state.reason_data = None;
+    alarm.contributor = Some(("a1b2c3d4e5f60718".into(), [("endpoint".to_owned(), "/api".to_owned())].into()));
+    alarm.lines = vec!["one line".into()];
+    let more = r#","AlarmContributorId":"a1b2c3d4e5f60718","AlarmContributorAttributes":{"endpoint":"/api"},"LogLines":["one line"]}"#;
+    let message = sns::message(&alarm);
+    assert!(message.ends_with(&format!("{trigger}{more}")) && !message.contains("NewStateReasonData"), "{message}");
 }
 
 fn composite() -> Notification {

@@ -165,7 +165,15 @@ fn actions_run_for_the_alarm_or_for_each_contributor() {
         ("arn:aws:aiops:us-east-1:123456789012:investigation-group/g", true, false),
         ("something else", true, false),
     ] {
-        assert_eq!(Levels::of(action), Levels { alarm, contributor }, "{action}");
+        assert_eq!(Levels::of(action, false), Levels { alarm, contributor }, "{action}");
+    }
+    for (action, alarm, contributor) in [
+        ("arn:aws:sns:us-east-1:123456789012:topic", false, true),
+        ("arn:aws:lambda:us-east-1:123456789012:function:f", false, true),
+        ("arn:trailwatch:notify:us-east-1:123456789012:webhook/w", false, true),
+        ("arn:aws:ssm:us-east-1:123456789012:opsitem:1", true, false),
+    ] {
+        assert_eq!(Levels::of(action, true), Levels { alarm, contributor }, "{action}");
     }
 }
 

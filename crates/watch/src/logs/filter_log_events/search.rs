@@ -3,6 +3,7 @@
 use super::super::event_id::event_id;
 use model::limits::{FILTER_SCAN_BYTES_MAX, FILTER_SCAN_MS_MAX, LOG_EVENT_OVERHEAD_BYTES, LOG_PAGE_BYTES_MAX};
 use model::{Clock, StreamId, Timestamp};
+use query::data_protection::Protection;
 use query::filter_pattern::FilterPattern;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -34,6 +35,7 @@ impl Found {
 /// Takes what the store finds until the page is full or enough was looked at.
 pub(super) struct Search {
     pattern: Arc<FilterPattern>,
+    mask: Option<Arc<Protection>>,
     clock: Arc<dyn Clock>,
     began: Timestamp,
     hidden: HashSet<StreamId>,
@@ -47,10 +49,18 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// A search for at most `limit` events; those of `hidden` streams never match.
-    pub(super) fn new(pattern: FilterPattern, hidden: Vec<StreamId>, limit: usize, clock: Arc<dyn Clock>) -> Self {
+    /// A search for at most `limit` events; those of `hidden` streams never match. Where there is a mask, what is found may be shown
+    /// so that it matches, which the caller must see to.
+    pub(super) fn new(
+        pattern: FilterPattern,
+        mask: Option<Arc<Protection>>,
+        hidden: Vec<StreamId>,
+        limit: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             pattern: Arc::new(pattern),
+            mask,
             began: clock.now(),
             clock,
             hidden: hidden.into_iter().collect(),
@@ -72,9 +82,13 @@ impl Search {
         let matches = move |text: &str| pattern.matches(text);
         LogSearch {
             scan,
-            text: match self.pattern.anywhere() {
-                Some(find) => TextSearch::finding(&required, find, matches),
-                None => TextSearch::new(&required, matches),
+            text: match (self.mask.clone(), self.pattern.anywhere()) {
+                (Some(mask), _) => {
+                    let required = Protection::clauses_of_stored(required);
+                    TextSearch::new(&required, move |text: &str| mask.may_hold(text, &matches))
+                }
+                (None, Some(find)) => TextSearch::finding(&required, find, matches),
+                (None, None) => TextSearch::new(&required, matches),
             },
             goes_on: Arc::new(move || clock.now() - began < FILTER_SCAN_MS_MAX),
         }
@@ -150,7 +164,7 @@ mod tests {
     use model::clock::ManualClock;
 
     fn search(pattern: &str, hidden: Vec<StreamId>, limit: usize) -> Search {
-        Search::new(FilterPattern::parse(pattern).unwrap(), hidden, limit, Arc::new(ManualClock::default()))
+        Search::new(FilterPattern::parse(pattern).unwrap(), None, hidden, limit, Arc::new(ManualClock::default()))
     }
 
     fn row(sequence: u64, message: &str) -> LogRow<'_> {
@@ -200,7 +214,7 @@ mod tests {
     fn a_slow_search_ends_its_page_and_goes_on_in_the_next() {
         let clock = Arc::new(ManualClock::default());
         let pattern = FilterPattern::parse("%a{1000}b%").unwrap();
-        let mut search = Search::new(pattern, Vec::new(), 10, clock.clone());
+        let mut search = Search::new(pattern, None, Vec::new(), 10, clock.clone());
         let scan = LogScan {
             group: model::GroupId(1),
             streams: None,

@@ -105,6 +105,7 @@ async fn outcome(watch: &Watch, scope: &Scope, document: &Document, at: Timestam
         range: TimeRange::new(start, end + SECOND),
         limit: QUERY_ROWS,
         may_unmask: false,
+        alarm_time_max: None,
     };
     let (query_id, running) = match queries::start(watch, asked).await {
         Ok(started) => started,

@@ -55,7 +55,7 @@ async fn events_gather_for_a_minute_and_become_an_object() {
     plane.clock.advance(1);
     deliver(&mut followers, &plane).await;
     let key = format!("from/here/2026/03/01/00/g/filter-1-{:020}.json.gz", begun + 1);
-    assert_eq!(objects(&plane), [key.clone()]);
+    assert_eq!(objects(&plane), [key.as_str()]);
     assert_eq!(lines(&plane, &key), [of("s", &["ERROR one", "ERROR three"]), of("t", &["ERROR two"])]);
     assert_eq!(position(&plane).await, begun + 4);
     assert!(fake.requests().is_empty());

@@ -133,13 +133,61 @@ async fn nobody_else_may_unmask() {
 }
 
 #[tokio::test]
+async fn what_a_query_unmasked_is_for_those_who_may_unmask() {
+    let plane = plane_with_stream().await;
+    put_policy(&plane).await;
+    put(&plane, "s", &[(-1, "to a@b.co")]).await;
+    let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
+    let arn = "arn:aws:iam::123456789012:user/jo";
+    let user = Caller { identity_type: "IAMUser".into(), arn: arn.into(), ..Caller::root(scope, "key") };
+    for (text, shown) in [
+        ("fields @message", Some("to ******")),
+        ("fields @message | filter @message like \"unmask\" or 1 = 1", Some("to ******")),
+        ("unmask @message", None),
+    ] {
+        let input =
+            json!({"logGroupName": "g", "queryString": text, "startTime": NOW / 1000 - 60, "endTime": NOW / 1000});
+        let started = plane.ok("StartQuery", input).await;
+        let asked = json!({"queryId": started["queryId"]});
+        loop {
+            let seen = plane.call_as(&user, "GetQueryResults", asked.clone()).await;
+            assert_eq!(seen.is_ok(), shown.is_some(), "{text}: {seen:?}");
+            let answer = plane.ok("GetQueryResults", asked.clone()).await;
+            if answer["status"] == "Complete" {
+                let expected = shown.unwrap_or("to a@b.co");
+                assert_eq!(values(&answer, "@message"), [expected], "{text}");
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        match (shown, plane.call_as(&user, "GetQueryResults", asked).await) {
+            (Some(shown), Ok(answer)) => assert_eq!(values(&answer, "@message"), [shown]),
+            (None, Err((code, message))) => {
+                assert_eq!(code, "AccessDeniedException");
+                assert!(
+                    message.starts_with(&format!("User: {arn} is not authorized to perform: logs:Unmask")),
+                    "{message}"
+                );
+            }
+            (_, other) => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_search_does_not_tell_what_the_mask_hides() {
     let plane = plane_with_stream().await;
     put_policy(&plane).await;
     put(&plane, "s", &[(-2, "login a@b.co ok"), (-1, "login c@d.co ok")]).await;
     assert_eq!(filter(&plane, json!({"filterPattern": "login"})).await, ["login ****** ok", "login ****** ok"]);
     assert_eq!(filter(&plane, json!({"filterPattern": "\"a@b.co\""})).await, [""; 0]);
-    let unmasked = json!({"filterPattern": "\"a@b.co\"", "unmask": true});
+    assert_eq!(filter(&plane, json!({"filterPattern": "-\"a@b.co\""})).await.len(), 2, "what is left out tells, too");
+    assert_eq!(filter(&plane, json!({"filterPattern": "\"******\""})).await.len(), 2);
+    put(&plane, "s", &[(0, r#"{"to":"a@b.co","n":1}"#)]).await;
+    let shown = [r#"{"to":"******","n":1}"#];
+    assert_eq!(filter(&plane, json!({"filterPattern": "{ $.n = 1 && $.to != \"a@b.co\" }"})).await, shown);
+    assert_eq!(filter(&plane, json!({"filterPattern": "{ $.to = \"a@b.co\" }"})).await, [""; 0]);
+    let unmasked = json!({"filterPattern": "login \"a@b.co\"", "unmask": true});
     assert_eq!(filter(&plane, unmasked).await, ["login a@b.co ok"]);
 }
 

@@ -51,8 +51,11 @@ async fn wrong_transformers_are_refused() {
         error("InvalidParameterException", "The first processor of a transformer must be a parser")
     );
     assert_eq!(
-        refused(json!([{"parseToOCSF": {"eventSource": "CloudTrail", "ocsfVersion": "V1.1"}}])).await,
-        error("InvalidParameterException", "parseToOCSF is not supported")
+        refused(
+            json!([{"parseToOCSF": {"eventSource": "CloudTrail", "ocsfVersion": "V1.1", "mappingVersion": "1.5.0"}}])
+        )
+        .await,
+        error("InvalidParameterException", "parseToOCSF: mappingVersion is not supported when ocsfVersion is V1.1")
     );
     assert_eq!(refused(json!([])).await.0, "InvalidParameterException");
     plane.ok("CreateLogGroup", json!({"logGroupName": "ia", "logGroupClass": "INFREQUENT_ACCESS"})).await;

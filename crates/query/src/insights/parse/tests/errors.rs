@@ -76,12 +76,39 @@ fn stats_knows_its_columns() {
 
 #[test]
 fn what_has_no_place_in_the_tree_is_refused_by_name() {
-    refused("fields md5(a)", "md5", "the function md5 is not supported");
-    refused("fields a | accum b", "accum", "the command accum is not supported");
-    refused("parse @message logfmt as x", "logfmt", "parse logfmt is not supported");
+    refused("fields murmurhash(a)", "murmurhash", "the function murmurhash is not supported");
+    let search = "the command search is not supported: filter @message like";
+    refused("fields a | search b", "search", search);
+    let path = "the path of xml is not supported: names from the root on, '/a/b' or '/a/@b'";
+    refused("parse @message xml '//a[1]' as x", "'//a[1]'", path);
     refused("SOURCE dataSource(['amazon_vpc.flow'])", "dataSource", "dataSource is not supported");
     let nested = "filter a in (filter b in (filter c = 1))";
     refused(nested, "(", "nested subqueries are not supported");
+}
+
+#[test]
+fn options_are_checked() {
+    refused("autoregress a p=4-2", "4-2", "p names 1 to 100 rows before");
+    refused("autoregress a p=0", "0", "p names 1 to 100 rows before");
+    refused("tail 0", "0", "tail must be between 1 and 100000");
+    refused("stats count(*) by bin(1m) | fillmissing with a for b", "a", "fillmissing takes constants");
+    refused("stats count(*) by a offset 1h", "offset 1h", "offset needs bin");
+    let most = "max must be between 1 and 100000";
+    refused("appendcols max=0 (SOURCE 'g')", "max=0", most);
+    unexpected("outlier action=keep a", "keep", 1, 15);
+    unexpected("sessionize a maxspan 1x", "1x", 1, 21);
+    unexpected("relevantfields a", "<EOF>", 1, 16);
+    unexpected("fields a | estimate | limit 1", "limit", 1, 22);
+    refused(
+        "fields regex_replace(a, '(', 'b')",
+        "regex_replace(a, '(', 'b')",
+        "invalid regular expression: unclosed group",
+    );
+    refused(
+        "fields regex_replace(a, b, 'c')",
+        "regex_replace(a, b, 'c')",
+        "the arguments of the function regex_replace do not fit",
+    );
 }
 
 #[test]

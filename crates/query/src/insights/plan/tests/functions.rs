@@ -129,3 +129,149 @@ fn case_takes_the_first_branch_that_is_true() {
     assert_eq!(value_of(case(Some(t("high"))), r#"{"a":3}"#), "high");
     assert_eq!(value_of(case(None), r#"{"a":3}"#), "-");
 }
+
+/// The value of an expression as users of a language write it.
+fn written(language: crate::insights::Language, text: &str) -> String {
+    use crate::insights::{Language, parse_in};
+    let query = match language {
+        Language::Cwli => format!("fields {text} as x"),
+        Language::Sql => format!("SELECT {text} AS x FROM g"),
+        Language::Ppl => format!("eval x = {text} | fields x"),
+    };
+    let query = parse_in(language, &query).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let plan = Plan::new(&query, context()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let mut worker = plan.worker();
+    let line = r#"{"s":"a b&ü","t":"2024-01-31 10:20:30","ip":"10.1.2.3","list":"[1,\"x\"]"}"#;
+    worker.feed(&lines(&[line])[0]).unwrap();
+    table(&plan.finish(vec![worker]).unwrap()).remove(0)
+}
+
+#[track_caller]
+fn all(language: crate::insights::Language, pairs: &[(&str, &str)]) {
+    for (text, expected) in pairs {
+        assert_eq!(written(language, text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn texts_are_encoded_and_hashed() {
+    let pairs = [
+        ("md5('abc')", "900150983cd24fb0d6963f7d28e17f72"),
+        ("sha1('abc')", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+        ("sha256('')", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("substr(sha512('abc'), 0, 16)", "ddaf35a193617aba"),
+        ("crc32('123456789')", "3421780262"),
+        ("urlencode(s)", "a+b%26%C3%BC"),
+        ("urldecode('a+b%26%C3%BC')", "a b&ü"),
+        ("urldecode('%C3')", "-"),
+        ("urldecode('%4')", "-"),
+        ("base64encode(s)", "YSBiJsO8"),
+        ("base64decode('YSBiJsO8')", "a b&ü"),
+        ("base64decode('!')", "-"),
+        ("hexToAscii('4142')", "AB"),
+        ("hexToDec('ff')", "255"),
+        ("decToHex(255)", "ff"),
+        ("decToHex(-1)", "-"),
+        ("split('a,b', ',')", r#"["a","b"]"#),
+        ("regex_replace('a1b22', '[0-9]+', '<$0>')", "a<1>b<22>"),
+        ("regex_replace('x-y', '(\\w)-(\\w)', '\\2$1$')", "yx$"),
+        ("regex_replace('aaa', '', '-')", "-a-a-a-"),
+        ("messageSize('ü')", "2"),
+        ("round(haversine(39.0438, -77.4879, 45.73723, -119.81143))", "3512"),
+    ];
+    all(crate::insights::Language::Cwli, &pairs);
+}
+
+#[test]
+fn addresses_lists_and_dates_are_looked_into() {
+    let pairs = [
+        ("ipv4ToNumber(ip)", "167838211"),
+        ("isPublicIp(ip)", "0"),
+        ("isPublicIp('8.8.8.8')", "1"),
+        ("isReservedIp('127.0.0.1')", "1"),
+        ("isPublicIp('fd00::1')", "0"),
+        ("isReservedIp('fe80::1')", "1"),
+        ("isPublicIp('2600::1')", "1"),
+        ("isPublicIp('no')", "0"),
+        ("jsonArraySize(list)", "2"),
+        ("jsonArrayContains(list, 'x')", "1"),
+        ("jsonArrayContains(list, 2)", "0"),
+        ("formatDate(@timestamp, '%Y/%m/%d %H:%M:%S', 'Asia/Tokyo')", "2024/01/02 21:00:00"),
+        ("formatDate(@timestamp, 'dd.MM.yyyy HH:mm')", "02.01.2024 12:00"),
+        ("formatDate(@timestamp, '%Q%')", "-"),
+        ("parseDate('31/01/2024', '%d/%m/%Y')", "2024-01-31 00:00:00.000"),
+        ("parseDate('2024-01-31 10:00', '%Y-%m-%d %H:%M', 'Europe/Berlin')", "2024-01-31 09:00:00.000"),
+        ("parseDate('2024-01-31 10:00:00', 'yyyy-MM-dd HH:mm:ss')", "2024-01-31 10:00:00.000"),
+        ("parseDate('x', '%Y')", "-"),
+        ("queryStartTime()", "2024-01-02 12:00:00.000"),
+        ("queryTimeRange()", "3600000"),
+    ];
+    all(crate::insights::Language::Cwli, &pairs);
+}
+
+#[test]
+fn opensearch_has_more_of_dates() {
+    let pairs = [
+        ("year(t)", "2024"),
+        ("dayofweek(t)", "4"),
+        ("weekofyear(t)", "5"),
+        ("last_day('2024-02-03')", "2024-02-29"),
+        ("date_format(t, 'yyyy/MM')", "2024/01"),
+        ("add_months(t, 1)", "2024-02-29 10:20:30.000"),
+        ("t + INTERVAL 1 DAY", "2024-02-01 10:20:30.000"),
+        ("date_add(t, 2)", "2024-02-02 10:20:30.000"),
+        ("date_sub('2024-03-01', 1)", "2024-02-29 00:00:00.000"),
+        ("datediff('2024-03-01', '2024-02-28 23:59:00')", "2"),
+        ("timestampdiff(HOUR, '2024-01-01 00:00:00', '2024-01-02 01:30:00')", "25"),
+        ("to_timestamp('01.02.2024', 'dd.MM.yyyy')", "2024-02-01 00:00:00.000"),
+        ("from_unixtime(60)", "1970-01-01 00:01:00.000"),
+        ("unix_timestamp('1970-01-01 00:01:00')", "60"),
+        ("CAST(t AS DATE)", "2024-01-31"),
+    ];
+    all(crate::insights::Language::Sql, &pairs);
+    let pairs = [
+        ("DATE_FORMAT(t, '%Y-%m-%d %H:%i')", "2024-01-31 10:20"),
+        ("DAYNAME(t)", "Wednesday"),
+        ("CURRENT_TIMEZONE()", "UTC"),
+        ("TIMESTAMPADD(DAY, 1, t)", "2024-02-01 10:20:30.000"),
+    ];
+    all(crate::insights::Language::Ppl, &pairs);
+}
+
+#[test]
+fn opensearch_has_more_of_texts_numbers_and_json() {
+    let pairs = [
+        ("initcap('ab cD')", "Ab Cd"),
+        ("lpad('7', 3, '0')", "007"),
+        ("rpad('abc', 2)", "ab"),
+        ("repeat('ab', 2)", "abab"),
+        ("repeat(s, 100000000)", "-"),
+        ("reverse(s)", "ü&b a"),
+        ("locate('b', s)", "3"),
+        ("instr(s, 'z')", "0"),
+        ("right(s, 2)", "&ü"),
+        ("concat_ws('-', 'a', 'b')", "a-b"),
+        ("sha2('', 256)", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("regexp_extract('k=v', '(\\w)=(\\w)', 2)", "v"),
+        ("regexp_extract('none', '(x)')", "-"),
+        ("regexp_replace(s, '[^a-z]', '')", "ab"),
+        ("round(degrees(pi()), 2)", "180"),
+        ("sign(-2) + atan2(0, 1) + exp(0)", "0"),
+        ("log(2, 8)", "3"),
+        ("json_object('a', 1, 'b', json_array('x', null))", r#"{"a":1,"b":["x",null]}"#),
+        ("json_keys('{\"p\":1}')", r#"["p"]"#),
+        ("json_valid('{')", "0"),
+        ("json_array_length(list)", "2"),
+        ("array_contains(array(1, 2), 2)", "1"),
+    ];
+    all(crate::insights::Language::Sql, &pairs);
+}
+
+#[test]
+fn lists_of_lists_do_not_grow_without_bound() {
+    let doubled: String = (1..40).map(|n| format!(" | eval a{n} = json_array(a{}, a{})", n - 1, n - 1)).collect();
+    let text = format!("eval a0 = json_array('{}'){doubled} | fields a39", "x".repeat(100));
+    let query = crate::insights::parse_in(crate::insights::Language::Ppl, &text).unwrap();
+    let longest = table(&answer(query.commands, &lines(&["x"]))).remove(0).len();
+    assert!(longest < 2 * 1024 * 1024, "{longest}");
+}

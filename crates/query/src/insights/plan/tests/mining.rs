@@ -64,5 +64,70 @@ fn diff_without_pattern_compares_messages_and_needs_its_rows_as_they_are() {
     assert!(plan.unwrap().compared_range().is_some());
     let limited = Plan::new(&query(vec![Command::Limit(3), Command::Diff(DiffOffset::Previous)]), context());
     assert_eq!(limited.unwrap_err(), PlanError::Diff);
-    assert_eq!(Plan::new(&query(vec![Command::Anomaly]), context()).unwrap_err(), PlanError::Anomaly);
+    let limited = Plan::new(&query(vec![Command::Limit(3), Command::Anomaly]), context());
+    assert_eq!(limited.unwrap_err(), PlanError::Anomaly);
+}
+
+/// Lines of an hour: steady ones in every minute, and others that `more` adds to a minute.
+fn an_hour(more: impl Fn(i64) -> Vec<String>) -> Vec<Line> {
+    let of_minute = |minute: i64| {
+        let steady = (0..10).map(move |n| {
+            format!(
+                "[INFO] request {} took {} ms with status {}",
+                minute * 10 + n,
+                7 + n,
+                if n < 5 { 200 } else { 304 }
+            )
+        });
+        let texts: Vec<String> = steady.chain(more(minute)).collect();
+        texts.into_iter().map(move |text| (NOON + minute * 60_000, text))
+    };
+    let lines = (0..60).flat_map(of_minute).enumerate();
+    lines.map(|(number, (at, text))| Line { at, text, number, known: Vec::new() }).collect()
+}
+
+#[test]
+fn anomaly_scores_patterns() {
+    let lines = an_hour(|minute| match minute {
+        40 => vec!["[ERROR] cannot reach the database".to_owned()],
+        50 => (0..90).map(|n| format!("[WARN] cache miss for key {n}x")).collect(),
+        _ => vec![format!("[WARN] cache miss for key {minute}x")],
+    });
+    let commands = vec![Command::Pattern(f("@message")), Command::Anomaly];
+    let plan = Plan::new(&query(commands), context()).unwrap();
+    let mut workers = [plan.worker(), plan.worker(), plan.worker()];
+    lines.iter().enumerate().for_each(|(at, line)| workers[at % 3].feed(line).unwrap());
+    let found = plan.finish(workers.into()).unwrap();
+    let of = |row: usize, name: &str| {
+        let at = found.columns.iter().position(|column| column == name).unwrap();
+        found.rows[row][at].clone().unwrap_or_default()
+    };
+    assert_eq!(of(0, "@anomalyType"), "New Pattern");
+    assert_eq!((of(0, "@anomalyScore"), of(0, "@anomalyPriority")), ("1".to_owned(), "HIGH".to_owned()));
+    assert_eq!(of(0, "@pattern"), "[ERROR] cannot reach the database");
+    assert_eq!(of(0, "@anomalyTime"), "2024-01-02 12:40:00.000");
+    assert_eq!(of(1, "@anomalyType"), "Pattern Frequency");
+    assert!(of(1, "@pattern").contains("cache miss"));
+    assert_eq!((of(2, "@anomalyScore"), of(2, "@anomalyType")), ("0".to_owned(), String::new()));
+    // It does not depend on who read what.
+    let mut alone = plan.worker();
+    lines.iter().rev().for_each(|line| alone.feed(line).unwrap());
+    assert_eq!(plan.finish(vec![alone]).unwrap(), found);
+}
+
+#[test]
+fn anomaly_finds_new_values_of_tokens() {
+    let lines = an_hour(|minute| {
+        let status = if minute == 45 { 503 } else { 200 };
+        (0..8)
+            .map(|n| format!("GET /item answered {} in region eu", if n == 0 { status } else { 200 + n % 3 }))
+            .collect()
+    });
+    let found = answer(vec![Command::Pattern(f("@message")), Command::Anomaly], &lines);
+    let at = found.columns.iter().position(|column| column == "@anomalyType").unwrap();
+    assert_eq!(found.rows[0][at].as_deref(), Some("HTTP Error Code"), "{:?}", found.rows[0]);
+    let quiet = answer(vec![Command::Anomaly], &an_hour(|_| Vec::new()));
+    assert!(quiet.rows.iter().all(|row| row[at].is_none()), "{quiet:?}");
+    let few = answer(vec![Command::Anomaly], &logins(9, NOON));
+    assert_eq!(few.rows[0][at], None);
 }

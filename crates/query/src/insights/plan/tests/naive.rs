@@ -237,6 +237,26 @@ pub fn rows(query: &Query, lines: &[Line], limit: usize) -> Vec<Vec<Option<Strin
                 by.iter().chain(values).for_each(|column| show(&mut shown, &column.name));
                 (chosen, displayed) = (true, None);
             }
+            Command::Reverse => rows.reverse(),
+            Command::FillDown(names) => {
+                for name in names {
+                    let mut last = V::Null;
+                    for row in &mut rows {
+                        let value = row.get(name);
+                        last = if value == V::Null { last } else { value };
+                        row.columns.insert(name.clone(), last.clone());
+                    }
+                }
+            }
+            Command::Window(window) => {
+                let column = &window.columns[0];
+                let values: Vec<V> = (0..rows.len()).map(|at| windowed(&rows, at, window)).collect();
+                rows.iter_mut().zip(values).for_each(|(row, value)| _ = row.columns.insert(column.name.clone(), value));
+                show(&mut shown, &column.name);
+                if let Some(names) = &mut displayed {
+                    show(names, &column.name);
+                }
+            }
             other => panic!("not generated: {other:?}"),
         }
     }
@@ -248,6 +268,41 @@ pub fn rows(query: &Query, lines: &[Line], limit: usize) -> Vec<Vec<Option<Strin
         names
     });
     rows.iter().map(|row| names.iter().map(|name| row.get(name).text()).collect()).collect()
+}
+
+/// The value of a window's only column for one row.
+fn windowed(rows: &[Cells<'_>], at: usize, window: &Window) -> V {
+    let key = |row: &Cells<'_>| window.partition.iter().map(|expr| row.value(expr).text()).collect::<Vec<_>>();
+    let order = |a: &Cells<'_>, b: &Cells<'_>| {
+        let order = |key: &SortKey| a.value(&key.value).directed(&b.value(&key.value), key.is_descending);
+        window.order.iter().map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    };
+    let mut part: Vec<usize> = (0..rows.len()).filter(|other| key(&rows[*other]) == key(&rows[at])).collect();
+    part.sort_by(|a, b| order(&rows[*a], &rows[*b]));
+    let place = part.iter().position(|other| *other == at).unwrap() as i64;
+    let column = &window.columns[0];
+    let lasts = part.iter().rposition(|other| order(&rows[*other], &rows[at]).is_eq()).unwrap() as i64;
+    let first = column.frame.start.map_or(0, |start| place + start);
+    let last = column.frame.end.map_or(part.len() as i64 - 1, |end| place + end);
+    let last = if column.frame.has_peers { last.max(lasts) } else { last };
+    let is_cut = first < 0 || last >= part.len() as i64;
+    let framed: Vec<&Cells<'_>> =
+        (first.max(0)..=last.min(part.len() as i64 - 1)).map(|place| &rows[part[place as usize]]).collect();
+    match &column.value {
+        WindowValue::RowNumber => V::Number(place as f64 + 1.0),
+        WindowValue::Rank => {
+            let before = part.iter().filter(|other| order(&rows[**other], &rows[at]).is_lt()).count();
+            V::Number(before as f64 + 1.0)
+        }
+        WindowValue::Shifted(of, by, _) => {
+            let from = place - by;
+            let from = usize::try_from(from).ok().and_then(|from| part.get(from));
+            from.map_or(V::Null, |from| rows[*from].value(of))
+        }
+        WindowValue::Aggregate(..) if column.frame.is_whole && is_cut => V::Null,
+        WindowValue::Aggregate(function, of) => aggregate(&Expr::Aggregate(*function, of.clone()), &framed),
+        other => panic!("not generated: {other:?}"),
+    }
 }
 
 fn captured(text: &str, texts: &[String]) -> Option<Vec<String>> {

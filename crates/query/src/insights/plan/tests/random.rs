@@ -137,6 +137,36 @@ fn stats() -> impl Strategy<Value = Command> {
     })
 }
 
+fn window() -> impl Strategy<Value = Command> {
+    let frames = vec![
+        Frame::ALL,
+        Frame::RUNNING,
+        Frame::WITH_PEERS,
+        Frame::last(2),
+        Frame { start: Some(-1), end: Some(1), has_peers: false, is_whole: false },
+        Frame { start: Some(0), end: None, has_peers: false, is_whole: false },
+        Frame { start: Some(1), end: Some(2), has_peers: false, is_whole: false },
+    ];
+    let value = prop_oneof![
+        Just(WindowValue::RowNumber),
+        Just(WindowValue::Rank),
+        (select(&NAMES[..]), -2..3_i64).prop_map(|(name, by)| WindowValue::Shifted(f(name), by, None)),
+        (select(vec![Aggregate::Sum, Aggregate::Count, Aggregate::Min, Aggregate::Max]), select(vec!["n", "s", "t"]))
+            .prop_map(|(function, name)| WindowValue::Aggregate(function, vec![f(name)])),
+    ];
+    let keys = vec((select(vec!["n", "t", "@timestamp"]), any::<bool>()), 0..2);
+    (value, select(frames), option::of(select(vec!["t", "s", "@logStream"])), keys, select(vec!["a", "m"])).prop_map(
+        |(value, frame, partition, keys, name)| {
+            let key = |(name, is_descending): (&str, bool)| SortKey { value: f(name), is_descending };
+            Command::Window(Window {
+                columns: vec![WindowColumn { name: name.into(), value, frame }],
+                partition: partition.into_iter().map(f).collect(),
+                order: keys.into_iter().map(key).collect(),
+            })
+        },
+    )
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let keys = vec((select(&NAMES[..]), any::<bool>()), 1..3);
     prop_oneof![
@@ -149,6 +179,9 @@ fn command() -> impl Strategy<Value = Command> {
         2 => keys.prop_map(|keys| sort(&keys)),
         2 => (0..6_u64).prop_map(Command::Limit),
         1 => (0..3_u64).prop_map(Command::Skip),
+        1 => Just(Command::Reverse),
+        2 => window(),
+        1 => vec(select(&NAMES[..]), 1..3).prop_map(|names| Command::FillDown(names.into_iter().map(Into::into).collect())),
         2 => (vec(select(&NAMES[..]), 1..3), 1..3_u64).prop_map(|(names, keep)| {
             Command::Dedup { by: names.into_iter().map(f).collect(), keep }
         }),

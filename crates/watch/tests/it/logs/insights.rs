@@ -1,0 +1,103 @@
+//! Queries of Logs Insights: what becomes of those within others, and of one whose task panics.
+
+use super::{plane_with_stream, put, query, values};
+use crate::plane::{NOW, Plane};
+use model::Timestamp;
+use model::clock::Clock;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A clock that moves on by so much whenever it is looked at.
+struct Stepping(AtomicI64, i64);
+
+impl Clock for Stepping {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.fetch_add(self.1, Ordering::SeqCst))
+    }
+}
+
+/// A clock that stands still, and breaks once: when it is looked at for the third time.
+struct Broken(AtomicI64);
+
+impl Clock for Broken {
+    fn now(&self) -> Timestamp {
+        assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 2, "the clock is broken");
+        Timestamp(NOW)
+    }
+}
+
+async fn asked(plane: &Plane, text: &str) -> Value {
+    let (start, end) = (NOW / 1000 - 3600, NOW / 1000 + 60);
+    let input = json!({"logGroupNames": ["g"], "queryString": text, "startTime": start, "endTime": end});
+    plane.ok("StartQuery", input).await["queryId"].clone()
+}
+
+async fn status(plane: &Plane, id: &Value) -> String {
+    loop {
+        let answer = plane.ok("GetQueryResults", json!({"queryId": id})).await;
+        match answer["status"].as_str() {
+            Some("Scheduled" | "Running") => tokio::task::yield_now().await,
+            status => return status.expect("a status").to_owned(),
+        }
+    }
+}
+
+const WITHIN: &str = r#"filter user in (filter level = "bad" | stats count(*) by user) | fields level | sort level"#;
+
+#[tokio::test]
+async fn a_query_within_a_query_has_thirty_seconds() {
+    let mut plane = plane_with_stream().await;
+    put(&plane, "s", &[(-2, r#"{"user":"ann","level":"bad"}"#), (-1, r#"{"user":"ann","level":"ok"}"#)]).await;
+    put(&plane, "s", &[(0, r#"{"user":"bob","level":"ok"}"#)]).await;
+    assert_eq!(values(&query(&plane, &["g"], WITHIN).await, "level"), ["bad", "ok"]);
+    plane.watch.clock = Arc::new(Stepping(AtomicI64::new(NOW), 31_000));
+    let id = asked(&plane, WITHIN).await;
+    assert_eq!(status(&plane, &id).await, "Timeout");
+    // One without another within it has an hour.
+    let id = asked(&plane, "fields level").await;
+    assert_eq!(status(&plane, &id).await, "Complete");
+}
+
+#[tokio::test]
+async fn a_query_whose_task_panics_has_failed_and_is_gone() {
+    let mut plane = plane_with_stream().await;
+    put(&plane, "s", &[(0, "x")]).await;
+    plane.watch.clock = Arc::new(Broken(AtomicI64::new(0)));
+    let id = asked(&plane, "fields @message").await;
+    assert_eq!(status(&plane, &id).await, "Failed");
+    let running = plane.ok("DescribeQueries", json!({"status": "Running"})).await;
+    assert_eq!(running["queries"], json!([]));
+    let id = asked(&plane, "fields @message").await;
+    assert_eq!(status(&plane, &id).await, "Complete");
+}
+
+#[tokio::test]
+async fn queries_of_sql_are_put_together() {
+    let plane = plane_with_stream().await;
+    put(&plane, "s", &[(-2, r#"{"user":"ann","ms":1}"#), (-1, r#"{"user":"ann","ms":3}"#)]).await;
+    put(&plane, "s", &[(0, r#"{"user":"bob","ms":5}"#)]).await;
+    let (start, end) = (NOW / 1000 - 3600, NOW / 1000 + 60);
+    let text = "WITH sums AS (SELECT user, sum(ms) AS total FROM g GROUP BY user) \
+        SELECT user, total, RANK() OVER (ORDER BY total DESC) AS place FROM sums \
+        UNION ALL SELECT 'all', sum(ms), 0 FROM g WHERE user IN (SELECT user FROM sums) ORDER BY user";
+    let input = json!({"queryString": text, "queryLanguage": "SQL", "startTime": start, "endTime": end});
+    let id = plane.ok("StartQuery", input).await["queryId"].clone();
+    assert_eq!(status(&plane, &id).await, "Complete");
+    let answer = plane.ok("GetQueryResults", json!({"queryId": id})).await;
+    let rows: Vec<String> = answer["results"].as_array().expect("rows").iter().map(cells).collect();
+    assert_eq!(rows, ["all 9 0", "ann 4 2", "bob 5 1"]);
+}
+
+fn cells(row: &Value) -> String {
+    let cells = row.as_array().expect("cells").iter().map(|cell| cell["value"].as_str().expect("a text"));
+    cells.collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn an_estimate_counts_bytes_and_no_rows() {
+    let plane = plane_with_stream().await;
+    put(&plane, "s", &[(0, "0123456789"), (1, "01234")]).await;
+    let answer = query(&plane, &["g"], "fields @message | filter @message like '9' | estimate").await;
+    assert_eq!(values(&answer, "estimatedBytesScanned"), ["67"]);
+}
