@@ -50,12 +50,16 @@ class Audited:
     """A trail that validates its files, in a bucket that is a folder of the server."""
 
     def __init__(self, server, name, **settings):
-        self.server, self.name, self.start = server, name, time.time()
+        self.server, self.name, self.start, self.made = server, name, time.time(), 0
         self.folder = server.data_dir / "buckets" / "audit"
-        self.cloudtrail = server.client("cloudtrail")
         made = self.cloudtrail.create_trail(Name=name, S3BucketName="audit", EnableLogFileValidation=True, **settings)
         self.arn = made["TrailARN"]
         self.cloudtrail.start_logging(Name=name)
+
+    @property
+    def cloudtrail(self):
+        """A client; the server may have another port since the last one."""
+        return self.server.client("cloudtrail")
 
     def keys(self, below):
         """Keys of log files or of this trail's digests, the oldest first."""
@@ -74,8 +78,9 @@ class Audited:
         """What log files tell of."""
         return [record["eventName"] for key in self.keys(LOG) for record in self.read(key)["Records"]]
 
-    def call(self, name):
-        self.server.client("logs").create_log_group(logGroupName=name)
+    def call(self, name, region=None):
+        self.server.client("logs", region=region).create_log_group(logGroupName=name)
+        self.made += 1
 
     def wait_for_digests(self, more):
         count = len(self.keys(DIGEST)) + more
@@ -87,7 +92,7 @@ class Audited:
         ended = time.time()
 
         def is_over():
-            if "StopLogging" not in self.calls() or sorted(self.listed()) != self.keys(LOG):
+            if self.calls().count("CreateLogGroup") < self.made or sorted(self.listed()) != self.keys(LOG):
                 return False
             return datetime.datetime.fromisoformat(self.read(self.keys(DIGEST)[-1])["digestEndTime"]).timestamp() >= ended
 
@@ -250,7 +255,7 @@ def test_digests_go_on_after_kill_9_and_the_time_between_is_backfilled(make_serv
     wait_until(lambda: time.time() >= down + 8, 20, "time passes")
     server.start()
     audited.call("/after")
-    server.client("logs", region="eu-west-1").create_log_group(logGroupName="/elsewhere")
+    audited.call("/elsewhere", region="eu-west-1")
     audited.wait_for_digests(4)
     audited.stop()
     verdict = audited.accepts()

@@ -69,7 +69,7 @@ async fn a_chain_begins_and_ends_with_validation() {
     catalog.sync_digest_chains(Timestamp(3_000)).await.unwrap();
     catalog.sync_digest_chains(Timestamp(3_500)).await.unwrap();
     let ended = (1, "r".to_owned(), 1_000, Some(3_000), 1_000);
-    assert_eq!(chains(&catalog).await, [ended.clone()]);
+    assert_eq!(chains(&catalog).await, std::slice::from_ref(&ended));
     catalog.start_trail(&scope(), "a", Timestamp(4_000)).await.unwrap();
     catalog.sync_digest_chains(Timestamp(4_000)).await.unwrap();
     assert_eq!(chains(&catalog).await, [ended.clone(), (2, "r".into(), 4_000, None, 4_000)]);
