@@ -15,10 +15,12 @@ mod dashboards;
 mod data_protection;
 mod deliveries;
 mod error;
+mod event_data_stores;
 mod every_account;
 mod export_tasks;
 mod index_policies;
 mod insight_rules;
+mod lake_queries;
 mod log_anomaly_detectors;
 mod log_destinations;
 mod log_groups;
@@ -57,9 +59,11 @@ pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
 pub use error::Error;
+pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSettings};
 pub use export_tasks::ExportTask;
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
+pub use lake_queries::{LakeQuery, LakeRow};
 pub use log_anomaly_detectors::{
     LogAnomaly, LogAnomalyDetector, LogAnomalyProgress, LogAnomalyTarget, NewLogAnomalyDetector,
 };

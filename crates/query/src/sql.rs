@@ -10,6 +10,7 @@ mod events;
 mod fields;
 mod guard;
 mod json;
+mod lake;
 mod logs;
 mod metric_periods;
 mod metrics;
@@ -25,6 +26,7 @@ mod tests;
 mod wanted;
 
 pub use error::{SqlError, SqlPosition};
+pub use lake::LakeSql;
 pub use output::Format;
 pub use resources::{AlarmHistoryRow, LogGroupName, ResourceError, Resources};
 

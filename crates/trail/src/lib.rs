@@ -7,6 +7,7 @@ mod coverage;
 pub mod delivery;
 pub mod import;
 mod json;
+pub mod lake;
 pub mod log_delivery;
 pub mod record;
 pub mod selectors;
@@ -15,9 +16,11 @@ pub mod sts;
 use audit::DataAudit;
 use catalog::Catalog;
 use delivery::{NoTopics, Topics};
+use lake::LakeQueries;
 use log_delivery::LogDelivery;
 use model::buckets::{Buckets, NoBuckets};
 use model::{Clock, Ids};
+use query::lake::{Lake, NoLake};
 use std::sync::Arc;
 use store::Store;
 use wire::Operation;
@@ -39,6 +42,10 @@ pub struct Trail {
     pub buckets: Arc<dyn Buckets>,
     /// Who is told of delivered files; none at first.
     pub topics: Arc<dyn Topics>,
+    /// Answers SQL over event data stores; nobody at first.
+    pub lake: Arc<dyn Lake>,
+    /// Queries of CloudTrail Lake that run.
+    pub lake_queries: Arc<LakeQueries>,
     /// Which data events trails ask for; refreshed by every operation that changes a trail.
     pub data_audit: DataAudit,
     /// Which audit events trails want in log groups; refreshed likewise.
@@ -88,12 +95,15 @@ impl Trail {
             settings,
             buckets: Arc::new(NoBuckets),
             topics: Arc::new(NoTopics),
+            lake: Arc::new(NoLake),
+            lake_queries: Arc::default(),
             data_audit,
             log_delivery,
             import_turn: Arc::default(),
             refresh_turn: Arc::default(),
         };
         trail.catalog.clamp_trail_spans(trail.store.event_sequence() as i64).await?;
+        trail.catalog.fail_lake_queries(trail.clock.now()).await?;
         trail.refresh_trails().await?;
         Ok(trail)
     }
@@ -104,7 +114,7 @@ impl Trail {
         let _turn = self.refresh_turn.lock().await;
         self.catalog.sync_trail_spans(self.store.event_sequence() as i64).await?;
         let trails = self.catalog.logging_trails().await?;
-        self.data_audit.set(&trails);
+        self.data_audit.set(&trails, &self.catalog.enabled_event_data_stores().await?);
         self.log_delivery.set(&trails);
         Ok(())
     }

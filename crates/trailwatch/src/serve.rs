@@ -102,6 +102,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let buckets: Arc<dyn Buckets> = Arc::new(ConfiguredBuckets::new(&config, Arc::clone(&clock)));
     let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     trail.buckets = Arc::clone(&buckets);
+    trail.lake = sql::lake(&trail.store).context("start the threads of CloudTrail Lake")?;
     let watch = Watch {
         store,
         catalog,

@@ -1,16 +1,20 @@
-//! The operations of `aws cloudtrail`, one file per command; tags and channels have one file per family.
+//! The operations of `aws cloudtrail`, one file per command; tags, channels, policies and what
+//! belongs to CloudTrail Lake have one file per family.
 
 pub mod channels;
 pub mod create_trail;
 pub mod delete_trail;
 pub mod describe_trails;
+pub mod event_data_stores;
 pub mod get_event_selectors;
 pub mod get_trail;
 pub mod get_trail_status;
+pub mod lake_queries;
 pub mod list_trails;
 pub mod lookup_events;
 pub mod page_token;
 pub mod put_event_selectors;
+pub mod resource_policies;
 pub mod start_logging;
 pub mod stop_logging;
 pub mod tags;
@@ -44,5 +48,8 @@ pub fn operations() -> Vec<Operation<Trail>> {
         operation!(Read, Management, ct::ListTags, tags::list_tags),
     ];
     operations.extend(channels::operations());
+    operations.extend(event_data_stores::operations());
+    operations.extend(lake_queries::operations());
+    operations.extend(resource_policies::operations());
     operations
 }
