@@ -16,6 +16,8 @@ pub struct EventDataStore {
     pub settings: EventDataStoreSettings,
     /// When it took events in: from and up to a time, by when they were received; the last may be open.
     pub ingestion: Vec<(i64, Option<i64>)>,
+    /// Times of events, from and up to, that imports have added; changed by `add_imported_range` alone.
+    pub imported: Vec<(i64, i64)>,
     /// As the API has it, such as `ENABLED`.
     pub status: String,
     /// When CreateEventDataStore accepted it.
@@ -69,6 +71,7 @@ struct Row {
     id: String,
     settings: String,
     ingestion: String,
+    imported: String,
     status: String,
     created_ms: i64,
     updated_ms: i64,
@@ -85,6 +88,7 @@ impl TryFrom<Row> for EventDataStore {
             id: row.id,
             settings: serde_json::from_str(&row.settings)?,
             ingestion: serde_json::from_str(&row.ingestion)?,
+            imported: serde_json::from_str(&row.imported)?,
             status: row.status,
             created: Timestamp(row.created_ms),
             updated: Timestamp(row.updated_ms),
@@ -94,7 +98,8 @@ impl TryFrom<Row> for EventDataStore {
     }
 }
 
-const COLUMNS: &str = "account, region, id, settings, ingestion, status, created_ms, updated_ms, delete_ms, revision";
+const COLUMNS: &str =
+    "account, region, id, settings, ingestion, imported, status, created_ms, updated_ms, delete_ms, revision";
 
 impl Catalog {
     /// Stores a new event data store unless its name is taken or the scope has `stores_max`, those that are to be deleted counted.

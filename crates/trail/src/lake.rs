@@ -58,6 +58,7 @@ pub(crate) fn lake_store(store: &EventDataStore, now: Timestamp) -> LakeStore {
                 selectors,
             },
             ingestion: store.ingestion.clone(),
+            imported: store.imported.clone(),
         }),
     }
 }
@@ -67,12 +68,14 @@ pub(crate) fn lake_store(store: &EventDataStore, now: Timestamp) -> LakeStore {
 struct Taken {
     coverage: Coverage,
     ingestion: Vec<(i64, Option<i64>)>,
+    imported: Vec<(i64, i64)>,
 }
 
 impl Admits for Taken {
     fn admits(&self, candidate: Candidate<'_>) -> bool {
         let at = candidate.ingestion_time.0;
-        if !self.ingestion.iter().any(|(from, end)| *from <= at && end.is_none_or(|end| at < end)) {
+        let took_in = self.ingestion.iter().any(|(from, end)| *from <= at && end.is_none_or(|end| at < end));
+        if !took_in && self.imported.is_empty() {
             return false;
         }
         let defaults = Defaults {
@@ -80,7 +83,9 @@ impl Admits for Taken {
             region: candidate.region.to_owned(),
             ingestion_time: candidate.ingestion_time,
         };
-        record::parse(candidate.record.to_owned(), &defaults).is_ok_and(|event| self.coverage.covers(&event))
+        let Ok(event) = record::parse(candidate.record.to_owned(), &defaults) else { return false };
+        let imported = || self.imported.iter().any(|(from, to)| (*from..*to).contains(&event.time.0));
+        (took_in || imported()) && self.coverage.covers(&event)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod import;
 mod json;
 pub mod lake;
+mod lake_imports;
 pub mod log_delivery;
 pub mod record;
 pub mod selectors;
@@ -46,6 +47,8 @@ pub struct Trail {
     pub lake: Arc<dyn Lake>,
     /// Queries of CloudTrail Lake that run.
     pub lake_queries: Arc<LakeQueries>,
+    /// Imports into event data stores that run.
+    imports: lake_imports::Running,
     /// Which data events trails ask for; refreshed by every operation that changes a trail.
     pub data_audit: DataAudit,
     /// Which audit events trails want in log groups; refreshed likewise.
@@ -97,6 +100,7 @@ impl Trail {
             topics: Arc::new(NoTopics),
             lake: Arc::new(NoLake),
             lake_queries: Arc::default(),
+            imports: Arc::default(),
             data_audit,
             log_delivery,
             import_turn: Arc::default(),
@@ -104,6 +108,7 @@ impl Trail {
         };
         trail.catalog.clamp_trail_spans(trail.store.event_sequence() as i64).await?;
         trail.catalog.fail_lake_queries(trail.clock.now()).await?;
+        trail.catalog.stop_trail_imports(trail.clock.now()).await?;
         trail.refresh_trails().await?;
         Ok(trail)
     }

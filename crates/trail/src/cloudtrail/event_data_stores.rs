@@ -193,6 +193,11 @@ async fn delete(
         let text = "The event data store cannot be deleted because it is the destination of a channel.";
         return Err(ApiError::new(&errors::CHANNEL_EXISTS_FOR_EDS_EXCEPTION, text));
     }
+    let imports = trail.catalog.trail_imports(&row.scope).await?;
+    if imports.iter().any(|import| import.store_id == row.id && import.status == "IN_PROGRESS") {
+        let text = "The event data store cannot be deleted while an import into it is in progress.";
+        return Err(ApiError::new(&errors::EVENT_DATA_STORE_HAS_ONGOING_IMPORT_EXCEPTION, text));
+    }
     let now = trail.clock.now();
     close(&mut row, now.0);
     row.status = PENDING_DELETION.into();

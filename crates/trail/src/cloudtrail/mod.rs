@@ -9,6 +9,7 @@ pub mod event_data_stores;
 pub mod get_event_selectors;
 pub mod get_trail;
 pub mod get_trail_status;
+pub mod imports;
 pub mod lake_queries;
 pub mod list_trails;
 pub mod lookup_events;
@@ -49,6 +50,7 @@ pub fn operations() -> Vec<Operation<Trail>> {
     ];
     operations.extend(channels::operations());
     operations.extend(event_data_stores::operations());
+    operations.extend(imports::operations());
     operations.extend(lake_queries::operations());
     operations.extend(resource_policies::operations());
     operations

@@ -2,6 +2,7 @@
 
 use crate::*;
 use futures::future::{BoxFuture, FutureExt};
+use model::buckets::MemoryBuckets;
 use model::time::DAY;
 use query::lake::{Candidate, Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use std::sync::Mutex;
@@ -280,4 +281,69 @@ async fn a_build_without_sql_says_so() {
     let plane = Plane::new().await;
     let id = create(&plane, json!({"Name": "all"})).await;
     refused(start(&plane, format!("SELECT 1 FROM {id}")).await.map(Value::from), "UnsupportedOperationException");
+}
+
+/// A file of a trail.
+fn trail_file(records: &[Value]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(json!({"Records": records}).to_string().as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+fn old_record(id: &str, time: &str) -> Value {
+    json!({"eventTime": time, "eventName": "RunInstances", "eventSource": "ec2.amazonaws.com", "eventID": id,
+        "awsRegion": "us-east-1", "eventCategory": "Management", "recipientAccountId": ACCOUNT, "readOnly": false})
+}
+
+async fn imported(plane: &Plane, id: &str) -> Value {
+    loop {
+        let import = plane.call("GetImport", json!({"ImportId": id})).await.unwrap();
+        if import["ImportStatus"] != "IN_PROGRESS" {
+            return import;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_import_adds_the_time_of_its_files_to_its_store() {
+    let (mut plane, engine) = plane(0).await;
+    plane.trail.buckets = Arc::new(MemoryBuckets::default());
+    let put = |key: &str, body: Vec<u8>| plane.trail.buckets.put("logs", key, body.into()).unwrap();
+    let folder = "AWSLogs/123456789012/CloudTrail/us-east-1/2025/12/01";
+    let records = [old_record("a", "2025-12-01T00:00:00Z"), old_record("b", "2025-12-01T01:00:00Z")];
+    put(&format!("{folder}/1.json.gz"), trail_file(&records));
+    put(&format!("{folder}/2.json.gz"), b"nonsense".to_vec());
+    put("AWSLogs/123456789012/CloudTrail-Digest/us-east-1/3.json.gz", b"nonsense".to_vec());
+    let id = create(&plane, json!({"Name": "all"})).await;
+    plane.call("StopEventDataStoreIngestion", json!({"EventDataStore": id})).await.unwrap();
+    let source = |uri: &str| json!({"S3": {"S3LocationUri": uri, "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": "arn:aws:iam::1:role/r"}});
+    let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
+    for wrong in ["s3://missing/x", "logs"] {
+        let input = json!({"Destinations": [arn], "ImportSource": source(wrong)});
+        refused(plane.call("StartImport", input).await, "InvalidImportSourceException");
+    }
+    let input = json!({"Destinations": [arn], "ImportSource": source("s3://logs/AWSLogs/123456789012/")});
+    let started = plane.call("StartImport", input.clone()).await.unwrap();
+    let import = started["ImportId"].as_str().unwrap();
+    refused(plane.call("StartImport", input).await, "AccountHasOngoingImportException");
+    let done = imported(&plane, import).await;
+    let statistics = json!({"PrefixesFound": 1, "PrefixesCompleted": 1, "FilesCompleted": 1, "EventsCompleted": 2, "FailedEntries": 1});
+    assert_eq!((&done["ImportStatus"], &done["ImportStatistics"]), (&json!("FAILED"), &statistics));
+    let failures = plane.call("ListImportFailures", json!({"ImportId": import})).await.unwrap();
+    assert_eq!(failures["Failures"][0]["Location"], json!(format!("s3://logs/{folder}/2.json.gz")));
+    let listed = plane.call("ListImports", json!({"Destination": arn, "ImportStatus": "FAILED"})).await.unwrap();
+    assert_eq!(listed["Imports"].as_array().unwrap().len(), 1);
+    engine.go.add_permits(1);
+    let query = start(&plane, format!("SELECT 1 FROM {id}")).await.unwrap();
+    ended(&plane, &query).await;
+    let asked = engine.asked.lock().unwrap();
+    let has = |record: Value| {
+        let record = record.to_string();
+        let candidate = Candidate { ingestion_time: NOW - 1, record: &record, account: ACCOUNT, region: "us-east-1" };
+        asked[0].stores[0].admits.admits(candidate)
+    };
+    assert!(records.into_iter().all(has), "what was received before the store took in, and imported");
+    assert!(!has(old_record("c", "2025-12-01T01:00:01Z")));
 }

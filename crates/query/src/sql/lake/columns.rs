@@ -105,7 +105,7 @@ const COLUMNS: [(&str, Kind); 34] = [
     ("insightdetails", Map),
     ("eventcategory", Text),
     ("tlsdetails", TLS),
-    ("sessioncredentialfromconsole", Text),
+    ("sessioncredentialfromconsole", Flag),
     ("eventjson", Record),
     ("eventjsonchecksum", Checksum),
 ];

@@ -17,6 +17,8 @@ use model::limits::{SQL_NESTING_MAX, SQL_TABLES_MAX};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+/// Where the engine looks for tables that are named without a schema.
+pub(super) const SCHEMA: &str = "trailwatch.lake";
 /// Stands between a column's name and a number where a name is there twice.
 const COPY: char = '\u{1}';
 
@@ -90,7 +92,7 @@ impl Text {
     }
 
     fn at(&self, position: Option<SqlPosition>, message: &str) -> LakeError {
-        let message = message.replace(COPY, " ");
+        let message = plain(message);
         let Some(SqlPosition { line, column }) = position.filter(|position| position.line > 0) else {
             return LakeError::Invalid(message);
         };
@@ -111,6 +113,20 @@ impl Text {
         }
         shown
     }
+}
+
+/// A message without what is the engine's own: its words for kinds of errors, its name of the schema, places in the quoted text.
+fn plain(message: &str) -> String {
+    let message = message.strip_prefix("SQL error: ").unwrap_or(message);
+    let inner = ["ParserError(\"", "TokenizerError(\""].iter().find_map(|kind| message.strip_prefix(kind));
+    let message = match inner.and_then(|inner| inner.strip_suffix("\")")) {
+        Some(inner) => inner.rsplit_once(" at Line: ").map_or(inner, |(before, _)| before).replace("\\\"", "\""),
+        None => message.to_owned(),
+    };
+    let message = ["Error during planning: ", "Schema error: ", "This feature is not implemented: "]
+        .iter()
+        .fold(message, |message, kind| message.replace(kind, ""));
+    message.replace(&format!("{SCHEMA}."), "").replace(COPY, " ")
 }
 
 /// The name of a column of an answer, without what tells it from others.

@@ -306,7 +306,11 @@ async fn what_has_no_meaning_here_is_refused_at_its_place() {
         (format!("SELECT random() FROM {ID}"), "line 1:8: Function 'random' not registered"),
         (format!("DELETE FROM {ID}"), "Only SELECT statements are supported."),
         (format!("SELECT 1 FROM {ID}; SELECT 2 FROM {ID}"), "Exactly one statement is needed."),
-        ("SELECT * FROM information_schema.tables".into(), ""),
+        (
+            "SELECT * FROM information_schema.tables".into(),
+            "line 1:15: table 'trailwatch.information_schema.tables' not found",
+        ),
+        ("SELECT * FROM elsewhere".into(), "line 1:15: table 'elsewhere' not found"),
         (format!("SELECT ? FROM {ID}"), "Incorrect number of parameters: expected 1 but found 0"),
         (format!("SELECT eventid FROM {ID} WHERE eventid ILIKE 'x'"), "line 1:"),
         (format!("SELECT cast(eventid as json) FROM {ID}"), "line 1:"),
