@@ -4,6 +4,7 @@
 //! there is none.
 
 mod ids;
+pub mod samples;
 
 pub use ids::{StoreName, store_names};
 

@@ -16,6 +16,7 @@ pub mod lookup_events;
 pub mod page_token;
 pub mod put_event_selectors;
 pub mod resource_policies;
+pub mod search_sample_queries;
 pub mod start_logging;
 pub mod stop_logging;
 pub mod tags;
@@ -44,6 +45,7 @@ pub fn operations() -> Vec<Operation<Trail>> {
         operation!(Write, Management, ct::PutEventSelectors, put_event_selectors::put_event_selectors),
         operation!(Read, Management, ct::GetEventSelectors, get_event_selectors::get_event_selectors),
         operation!(Read, Management, ct::LookupEvents, lookup_events::lookup_events),
+        operation!(Read, Management, ct::SearchSampleQueries, search_sample_queries::search_sample_queries),
         operation!(Tagging, Management, ct::AddTags, tags::add_tags),
         operation!(Tagging, Management, ct::RemoveTags, tags::remove_tags),
         operation!(Read, Management, ct::ListTags, tags::list_tags),

@@ -347,3 +347,26 @@ async fn an_import_adds_the_time_of_its_files_to_its_store() {
     assert!(records.into_iter().all(has), "what was received before the store took in, and imported");
     assert!(!has(old_record("c", "2025-12-01T01:00:01Z")));
 }
+
+#[tokio::test]
+async fn samples_are_found_by_their_words() {
+    let plane = Plane::new().await;
+    let mut input = json!({"SearchPhrase": "calls of principals", "MaxResults": 2});
+    let mut found = Vec::new();
+    loop {
+        let page = plane.call("SearchSampleQueries", input.clone()).await.unwrap();
+        let results = page["SearchResults"].as_array().unwrap();
+        assert!(results.len() <= 2);
+        found.extend(results.iter().map(|sample| sample["Relevance"].as_f64().unwrap()));
+        if page["NextToken"].is_null() {
+            break;
+        }
+        input["NextToken"] = page["NextToken"].clone();
+    }
+    assert!(
+        found.len() > 4 && found.is_sorted_by(|a, b| a >= b) && found.iter().all(|relevance| *relevance > 0.0),
+        "{found:?}"
+    );
+    let none = plane.call("SearchSampleQueries", json!({"SearchPhrase": "zebra"})).await.unwrap();
+    assert_eq!(none["SearchResults"], json!([]));
+}
