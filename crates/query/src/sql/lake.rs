@@ -3,7 +3,7 @@
 //! A statement is read, its names and functions translated, and planned and run by DataFusion as other SQL is: on threads of its
 //! own, in bounded memory, nothing spilled. A function or a form that is not known to mean here what it means in Trino is refused,
 //! with its line and column. Known differences: `map[key]` and `list[n]` of an element that is not there are NULL, as
-//! `element_at` is, where Trino fails; JSON is text, so CAST to JSON, maps and rows from it are refused; times are of UTC;
+//! `element_at` is, where Trino fails; JSON is text, so CAST to JSON, maps and rows from it are refused; numbers with a decimal point are doubles; times are of UTC;
 //! statements may have sub-queries, common table expressions and window functions.
 
 mod columns;

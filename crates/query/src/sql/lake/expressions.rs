@@ -149,8 +149,16 @@ fn cast(expr: Expr) -> Result<Expr> {
         DataType::Varchar(None) | DataType::Text | DataType::String(None) | DataType::CharacterVarying(None)
     );
     match data_type {
-        _ if is_text && matches!(kind, CastKind::Cast | CastKind::TryCast) => Ok(call("lake_varchar", vec![of])),
+        _ if is_text => Ok(call("lake_varchar", vec![of])),
         DataType::JSON | DataType::JSONB => refuse(&of, "CAST to JSON is not supported: JSON is text here"),
+        // Trino rounds where other engines cut off.
+        DataType::BigInt(_)
+        | DataType::Int(_)
+        | DataType::Integer(_)
+        | DataType::SmallInt(_)
+        | DataType::TinyInt(_) => {
+            Ok(Expr::Cast { kind, expr: Box::new(call("lake_whole", vec![of])), data_type, array, format })
+        }
         data_type => Ok(Expr::Cast { kind, expr: Box::new(of), data_type, array, format }),
     }
 }

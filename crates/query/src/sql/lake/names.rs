@@ -49,14 +49,12 @@ pub(super) const PARTS: [&str; 15] = [
 ];
 
 /// Functions that are called the same and mean the same.
-const SAME: [&str; 74] = [
+const SAME: [&str; 72] = [
     "abs",
     "approx_distinct",
     "array_agg",
     "array_distinct",
     "array_join",
-    "array_max",
-    "array_min",
     "avg",
     "bool_and",
     "bool_or",

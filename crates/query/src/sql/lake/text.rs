@@ -2,9 +2,11 @@
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit, TimestampMillisecondType};
+use datafusion::arrow::datatypes::{
+    DataType, DurationMillisecondType, Float32Type, Float64Type, TimeUnit, TimestampMillisecondType,
+};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_err};
 use std::fmt::Write as _;
 
 /// The text of one value; `None` for NULL.
@@ -33,6 +35,22 @@ fn write(array: &ArrayRef, row: usize, text: &mut String) -> Result<()> {
             let iso = model::Timestamp(ms.as_primitive::<TimestampMillisecondType>().value(0)).iso_millis();
             text.push_str(&iso.replace('T', " ").replace('Z', if zone.is_some() { " UTC" } else { "" }));
         }
+        DataType::Duration(_) => {
+            let ms = cast(&array.slice(row, 1), &DataType::Duration(TimeUnit::Millisecond))?;
+            let ms = ms.as_primitive::<DurationMillisecondType>().value(0);
+            let (sign, ms) = (if ms < 0 { "-" } else { "" }, ms.unsigned_abs());
+            let (seconds, days) = (ms / 1_000 % 86_400, ms / 86_400_000);
+            // Writing to a string does not fail.
+            let _ = write!(
+                text,
+                "{sign}{days} {:02}:{:02}:{:02}.{:03}",
+                seconds / 3_600,
+                seconds / 60 % 60,
+                seconds % 60,
+                ms % 1_000
+            );
+        }
+        DataType::Interval(_) => return exec_err!("an interval cannot be shown; take a part of it"),
         DataType::List(_) => {
             let items = array.as_list::<i32>().value(row);
             text.push('[');

@@ -2,17 +2,18 @@
 
 use super::{Function, int64, utf8};
 use crate::sql::lake::text;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringArray, UInt32Array};
 use datafusion::arrow::compute::{cast, take};
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::{Result, plan_err};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-pub(super) const FUNCTIONS: [Function; 8] = [
+pub(super) const FUNCTIONS: [Function; 9] = [
     Function { name: "element_at", arguments: &[2], answers: element_type, apply: element_at },
     Function { name: "cardinality", arguments: &[1], answers: sized, apply: cardinality },
     Function { name: "lake_varchar", arguments: &[1], answers: utf8, apply: varchar },
+    Function { name: "lake_whole", arguments: &[1], answers: same, apply: whole },
     Function { name: "json_parse", arguments: &[1], answers: utf8, apply: json_parse },
     Function { name: "json_format", arguments: &[1], answers: utf8, apply: json_format },
     Function { name: "json_array_get", arguments: &[2], answers: utf8, apply: json_array_get },
@@ -102,6 +103,21 @@ fn varchar(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     let Some(of) = arguments.first() else { return plan_err!("a cast takes a value") };
     let values = (0..of.len()).map(|row| text::of(of, row)).collect::<Result<Vec<_>>>()?;
     Ok(Arc::new(StringArray::from(values)))
+}
+
+fn same(arguments: &[DataType]) -> Result<DataType> {
+    arguments.first().map_or_else(|| plan_err!("a cast takes a value"), |kind| Ok(kind.clone()))
+}
+
+/// Floating-point numbers rounded, half away from zero; all else as it is.
+fn whole(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+    let Some(of) = arguments.first() else { return plan_err!("a cast takes a value") };
+    if !of.data_type().is_floating() {
+        return Ok(Arc::clone(of));
+    }
+    let numbers = cast(of, &DataType::Float64)?;
+    let rounded: Float64Array = numbers.as_primitive::<Float64Type>().unary(f64::round);
+    Ok(cast(&rounded, of.data_type())?)
 }
 
 fn json_parse(arguments: &[ArrayRef]) -> Result<ArrayRef> {

@@ -1,4 +1,4 @@
-//! Statements that AWS publishes for CloudTrail Lake: each is planned and run, or refused for the reason that stands here.
+//! Statements that AWS publishes for CloudTrail Lake, and our own samples: each is planned and run, or refused for the reason that stands here.
 
 use super::{Fixture, ID};
 use crate::lake::LakeError;
@@ -50,6 +50,15 @@ fn filled(text: &str) -> String {
     let glued = [("ORDER BY", " ORDER BY"), ("LIMIT", " LIMIT"), ("FROM FROM", "FROM")];
     let text = glued.iter().fold(text, |text, (glued, apart)| text.replace(glued, apart));
     text.replace("${date_filter}", "2026-01-01 00:00:00")
+}
+
+#[tokio::test]
+async fn our_own_samples_run() {
+    let fixture = Fixture::new().await;
+    for sample in crate::lake::samples::SAMPLES {
+        let answer = fixture.ask(&filled(sample.sql)).await;
+        assert!(answer.is_ok(), "{}: {answer:?}", sample.name);
+    }
 }
 
 #[tokio::test]
