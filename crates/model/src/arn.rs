@@ -115,6 +115,11 @@ pub fn channel(scope: &Scope, id: &str) -> String {
     format!("arn:aws:cloudtrail:{}:{}:channel/{id}", scope.region, scope.account)
 }
 
+/// `arn:aws:cloudtrail:…:eventdatastore/<id>`.
+pub fn event_data_store(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:cloudtrail:{}:{}:eventdatastore/{id}", scope.region, scope.account)
+}
+
 /// `arn:aws:sns:REGION:ACCOUNT:NAME`.
 pub fn topic(scope: &Scope, name: &str) -> String {
     format!("arn:aws:sns:{}:{}:{name}", scope.region, scope.account)

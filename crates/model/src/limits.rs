@@ -249,6 +249,20 @@ pub const SQL_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const SQL_MS_MAX: u64 = 60_000;
 /// SQL: most queries that run at once; further ones wait.
 pub const SQL_QUERIES_MAX: usize = 2;
+/// CloudTrail Lake (our own): largest answer of a query, bytes.
+pub const LAKE_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// CloudTrail Lake (our own): queries that run at once; further ones are queued.
+pub const LAKE_QUERIES_RUNNING_MAX: usize = 2;
+/// CloudTrail Lake, quotas: queries of an account in a region that are queued or run.
+pub const LAKE_QUERIES_MAX: usize = 10;
+/// CloudTrail Lake, "queries that run for longer than one hour might time out": longest query, milliseconds.
+pub const LAKE_QUERY_MS_MAX: u64 = 3_600_000;
+/// CloudTrail Lake, GetQueryResults: how long results are kept, milliseconds: seven days.
+pub const LAKE_RESULTS_MS: i64 = 7 * 86_400_000;
+/// CloudTrail Lake (our own): results of all queries together, bytes; the oldest go first.
+pub const LAKE_RESULTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// CloudTrail Lake, quotas: event data stores in one region of an account.
+pub const EVENT_DATA_STORES_MAX: usize = 10;
 /// SQL: most lines of alarm history that a query may look at.
 pub const SQL_ALARM_HISTORY_MAX: usize = 100_000;
 

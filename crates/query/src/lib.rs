@@ -9,6 +9,7 @@ pub mod events;
 pub mod filter_pattern;
 pub mod insights;
 mod json_text;
+pub mod lake;
 pub mod log_anomalies;
 pub mod log_fields;
 pub mod log_patterns;

@@ -10,6 +10,7 @@ mod events;
 mod fields;
 mod guard;
 mod json;
+mod lake;
 mod logs;
 mod masked;
 mod metric_periods;
@@ -26,6 +27,7 @@ mod tests;
 mod wanted;
 
 pub use error::{SqlError, SqlPosition};
+pub use lake::LakeSql;
 pub use output::Format;
 pub use resources::{AlarmHistoryRow, GroupMasks, LogGroupName, Masks, ResourceError, Resources};
 

@@ -3,7 +3,7 @@
 
 use crate::record::{self, Defaults};
 use crate::selectors::{Selectors, Subject};
-use catalog::TrailRow;
+use catalog::{EventDataStore, TrailRow};
 use model::{Caller, Event, EventResource, Ids, Scope, Timestamp};
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
@@ -215,7 +215,7 @@ impl DataAudit {
         self.0.any.load(Ordering::Relaxed)
     }
 
-    /// True when a logging trail of the account that covers the region asks for this event.
+    /// True when a logging trail, or an event data store, of the account that covers the region asks for this event.
     pub fn wants(&self, scope: &Scope, subject: &Subject<'_>) -> bool {
         if !self.any() {
             return false;
@@ -253,16 +253,19 @@ impl DataAudit {
         self.wants(&call.caller.scope, &subject)
     }
 
-    /// Takes over the trails that log now.
-    pub(crate) fn set(&self, trails: &[TrailRow]) {
-        let rules: Vec<Rule> = trails
-            .iter()
-            .filter_map(|trail| {
-                let selectors = crate::cloudtrail::trails::selectors_of(trail);
-                let multi_region = trail.settings.multi_region;
-                selectors.want_data().then(|| Rule { home: trail.scope.clone(), multi_region, selectors })
-            })
-            .collect();
+    /// Takes over the trails that log now, and the event data stores that take events in.
+    pub(crate) fn set(&self, trails: &[TrailRow], stores: &[EventDataStore]) {
+        let trails = trails.iter().map(|trail| Rule {
+            home: trail.scope.clone(),
+            multi_region: trail.settings.multi_region,
+            selectors: crate::cloudtrail::trails::selectors_of(trail),
+        });
+        let stores = stores.iter().map(|store| Rule {
+            home: store.scope.clone(),
+            multi_region: store.settings.multi_region,
+            selectors: crate::lake::selectors_of(store),
+        });
+        let rules: Vec<Rule> = trails.chain(stores).filter(|rule| rule.selectors.want_data()).collect();
         let any = !rules.is_empty();
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.into();
         self.0.any.store(any, Ordering::Release);
@@ -361,15 +364,15 @@ mod tests {
             {"field":"eventCategory","equals":["Data"],"starts_with":[],"ends_with":[],"not_equals":[],"not_starts_with":[],"not_ends_with":[]},
             {"field":"resources.type","equals":["AWS::Logs::LogGroup"],"starts_with":[],"ends_with":[],"not_equals":[],"not_starts_with":[],"not_ends_with":[]}]}]}"#;
         let mut trail = TrailRow { scope: scope(), selectors: Some(selectors.into()), ..TrailRow::default() };
-        audit.set(std::slice::from_ref(&trail));
+        audit.set(std::slice::from_ref(&trail), &[]);
         assert!(audit.should_record(&call));
         trail.scope.region = "eu-west-1".into();
-        audit.set(std::slice::from_ref(&trail));
+        audit.set(std::slice::from_ref(&trail), &[]);
         assert!(!audit.should_record(&call));
         trail.settings.multi_region = true;
-        audit.set(&[trail]);
+        audit.set(&[trail], &[]);
         assert!(audit.should_record(&call));
-        audit.set(&[]);
+        audit.set(&[], &[]);
         assert!(!audit.any());
     }
 }

@@ -8,6 +8,8 @@ pub mod delivery;
 pub mod digest;
 pub mod import;
 mod json;
+pub mod lake;
+mod lake_imports;
 pub mod log_delivery;
 pub mod record;
 pub mod selectors;
@@ -17,10 +19,12 @@ use audit::DataAudit;
 use catalog::Catalog;
 use delivery::{NoTopics, Topics};
 use digest::keys::KeyStore;
+use lake::LakeQueries;
 use log_delivery::LogDelivery;
 use model::buckets::{Buckets, NoBuckets};
 use model::time::{DAY, HOUR};
 use model::{Clock, Ids};
+use query::lake::{Lake, NoLake};
 use std::sync::Arc;
 use store::Store;
 use wire::Operation;
@@ -44,6 +48,12 @@ pub struct Trail {
     pub digest_keys: Option<Arc<KeyStore>>,
     /// Who is told of delivered files; none at first.
     pub topics: Arc<dyn Topics>,
+    /// Answers SQL over event data stores; nobody at first.
+    pub lake: Arc<dyn Lake>,
+    /// Queries of CloudTrail Lake that run.
+    pub lake_queries: Arc<LakeQueries>,
+    /// Imports into event data stores that run.
+    imports: lake_imports::Running,
     /// Which data events trails ask for; refreshed by every operation that changes a trail.
     pub data_audit: DataAudit,
     /// Which audit events trails want in log groups; refreshed likewise.
@@ -105,12 +115,17 @@ impl Trail {
             buckets: Arc::new(NoBuckets),
             topics: Arc::new(NoTopics),
             digest_keys: None,
+            lake: Arc::new(NoLake),
+            lake_queries: Arc::default(),
+            imports: Arc::default(),
             data_audit,
             log_delivery,
             import_turn: Arc::default(),
             refresh_turn: Arc::default(),
         };
         trail.catalog.clamp_trail_spans(trail.store.event_sequence() as i64).await?;
+        trail.catalog.fail_lake_queries(trail.clock.now()).await?;
+        trail.catalog.stop_trail_imports(trail.clock.now()).await?;
         trail.refresh_trails().await?;
         Ok(trail)
     }
@@ -122,7 +137,7 @@ impl Trail {
         self.catalog.sync_digest_chains(self.clock.now()).await?;
         self.catalog.sync_trail_spans(self.store.event_sequence() as i64).await?;
         let trails = self.catalog.logging_trails().await?;
-        self.data_audit.set(&trails);
+        self.data_audit.set(&trails, &self.catalog.enabled_event_data_stores().await?);
         self.log_delivery.set(&trails);
         Ok(())
     }

@@ -109,6 +109,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     trail.buckets = Arc::clone(&all);
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|error| error.to_string());
     trail.digest_keys = Some(Arc::new(KeyStore { sealing: sealing_key(dir)?, random: Box::new(random) }));
+    trail.lake = sql::lake(&trail.store).context("start the threads of CloudTrail Lake")?;
     let watch = Watch {
         store,
         catalog,

@@ -38,6 +38,11 @@ pub fn engine(store: &Store, catalog: &Catalog) -> std::io::Result<Engine> {
     Engine::new(store.clone(), Arc::new(Names(catalog.clone())), SqlOptions::default())
 }
 
+/// Starts the threads of CloudTrail Lake's SQL.
+pub fn lake(store: &Store) -> std::io::Result<Arc<dyn query::lake::Lake>> {
+    Ok(Arc::new(query::sql::LakeSql::new(store.clone())?))
+}
+
 /// The catalog, as SQL asks it.
 #[derive(Debug)]
 pub struct Names(pub Catalog);

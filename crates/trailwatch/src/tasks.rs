@@ -308,6 +308,7 @@ async fn maintenance(server: Arc<Server>, mut stopped: Stopped) {
     while next_tick(&server, &mut stopped, MINUTE).await {
         watch::maintain(&server.watch).await;
         trail::delivery::expire(&server.trail).await;
+        trail::lake::expire(&server.trail).await;
     }
 }
 

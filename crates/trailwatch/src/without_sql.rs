@@ -28,6 +28,11 @@ pub fn engine(_: &Store, _: &Catalog) -> std::io::Result<Engine> {
     Ok(Engine)
 }
 
+/// Answers that there is no SQL for CloudTrail Lake either.
+pub fn lake(_: &Store) -> std::io::Result<std::sync::Arc<dyn query::lake::Lake>> {
+    Ok(std::sync::Arc::new(query::lake::NoLake))
+}
+
 /// True when a request is one for this file.
 pub fn is_asked(request: &HttpRequest) -> bool {
     request.method == "POST" && request.path == PATH

@@ -80,7 +80,7 @@ fn check(statement: &Statement) -> Result<(), SqlError> {
 }
 
 /// Common table expressions that use each other twice make plans of exponential size; counting stops at the limit.
-fn nodes_exceed(plan: &LogicalPlan, limit: usize) -> bool {
+pub(super) fn nodes_exceed(plan: &LogicalPlan, limit: usize) -> bool {
     let mut nodes = 0;
     let visited = plan.apply_with_subqueries(|_| {
         nodes += 1;

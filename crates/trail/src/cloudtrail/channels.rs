@@ -1,7 +1,7 @@
 //! CreateChannel, GetChannel, ListChannels, UpdateChannel, DeleteChannel: where PutAuditEvents brings events in.
 //!
-//! AWS wants the event data stores of a channel to exist. Trailwatch has none yet: it accepts the ARN of any store of
-//! the caller's account and region, and keeps the events in its own store.
+//! AWS wants the event data stores of a channel to exist. Trailwatch accepts the ARN of any store of the caller's account and
+//! region, whether it exists or not, and keeps the events in its own store, where each event data store of activity events sees them.
 
 use super::page_token::PageToken;
 use super::tags;

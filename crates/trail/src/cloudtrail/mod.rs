@@ -1,17 +1,23 @@
-//! The operations of `aws cloudtrail`, one file per command; tags and channels have one file per family.
+//! The operations of `aws cloudtrail`, one file per command; tags, channels, policies and what
+//! belongs to CloudTrail Lake have one file per family.
 
 pub mod channels;
 pub mod create_trail;
 pub mod delete_trail;
 pub mod describe_trails;
+pub mod event_data_stores;
 pub mod get_event_selectors;
 pub mod get_trail;
 pub mod get_trail_status;
 pub mod list_public_keys;
+pub mod imports;
+pub mod lake_queries;
 pub mod list_trails;
 pub mod lookup_events;
 pub mod page_token;
 pub mod put_event_selectors;
+pub mod resource_policies;
+pub mod search_sample_queries;
 pub mod start_logging;
 pub mod stop_logging;
 pub mod tags;
@@ -41,10 +47,15 @@ pub fn operations() -> Vec<Operation<Trail>> {
         operation!(Read, Management, ct::GetEventSelectors, get_event_selectors::get_event_selectors),
         operation!(Read, Management, ct::ListPublicKeys, list_public_keys::list_public_keys),
         operation!(Read, Management, ct::LookupEvents, lookup_events::lookup_events),
+        operation!(Read, Management, ct::SearchSampleQueries, search_sample_queries::search_sample_queries),
         operation!(Tagging, Management, ct::AddTags, tags::add_tags),
         operation!(Tagging, Management, ct::RemoveTags, tags::remove_tags),
         operation!(Read, Management, ct::ListTags, tags::list_tags),
     ];
     operations.extend(channels::operations());
+    operations.extend(event_data_stores::operations());
+    operations.extend(imports::operations());
+    operations.extend(lake_queries::operations());
+    operations.extend(resource_policies::operations());
     operations
 }

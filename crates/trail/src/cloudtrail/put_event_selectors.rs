@@ -72,7 +72,8 @@ fn basic_of(shape: ct::EventSelector) -> EventSelector {
     }
 }
 
-fn advanced_of(shape: ct::AdvancedEventSelector) -> AdvancedEventSelector {
+/// An advanced selector of a request.
+pub(super) fn advanced_of(shape: ct::AdvancedEventSelector) -> AdvancedEventSelector {
     let fields = shape.field_selectors.into_iter().map(|field| FieldSelector {
         field: field.field,
         equals: field.equals.unwrap_or_default(),

@@ -179,7 +179,7 @@ fn check_logs(settings: &TrailSettings, scope: &Scope) -> Result<(), ApiError> {
 }
 
 /// A key ARN, alias ARN, alias or key id, as an ARN.
-fn key_arn(key: &str, scope: &Scope) -> Result<String, ApiError> {
+pub(super) fn key_arn(key: &str, scope: &Scope) -> Result<String, ApiError> {
     let resource = |text: &str| {
         text.strip_prefix("alias/").or_else(|| text.strip_prefix("key/")).is_some_and(|name| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/'))

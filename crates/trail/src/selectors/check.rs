@@ -1,4 +1,5 @@
-//! What PutEventSelectors refuses, for trails: every rule answers AWS's InvalidEventSelectorsException.
+//! What PutEventSelectors refuses, for trails, and CreateEventDataStore, for event data stores: every rule answers AWS's
+//! InvalidEventSelectorsException.
 
 use super::{AdvancedEventSelector, EventSelector, FieldSelector};
 
@@ -92,7 +93,8 @@ pub fn advanced(selectors: &[AdvancedEventSelector]) -> Result<(), String> {
     selectors.iter().try_for_each(advanced_one)
 }
 
-fn advanced_one(selector: &AdvancedEventSelector) -> Result<(), String> {
+/// Each field once, and with a value.
+fn well_formed(selector: &AdvancedEventSelector) -> Result<(), String> {
     for (index, field) in selector.fields.iter().enumerate() {
         if field.operators().next().is_none() {
             return Err(format!("Field {} must have at least one operator with a value.", field.field));
@@ -101,6 +103,11 @@ fn advanced_one(selector: &AdvancedEventSelector) -> Result<(), String> {
             return Err(format!("Field {} is given more than once in one advanced event selector.", field.field));
         }
     }
+    Ok(())
+}
+
+fn advanced_one(selector: &AdvancedEventSelector) -> Result<(), String> {
+    well_formed(selector)?;
     let category = only_value(selector, "eventCategory")?
         .ok_or("Advanced event selectors must have the field eventCategory with the operator Equals.")?;
     let fields: &[&str] = match category {
@@ -131,6 +138,57 @@ fn advanced_one(selector: &AdvancedEventSelector) -> Result<(), String> {
         "Data" => data_type(selector),
         _ => network_activity(selector),
     }
+}
+
+/// The first rule that selectors of an event data store break, in words for the client.
+pub fn lake(selectors: &[AdvancedEventSelector]) -> Result<(), String> {
+    let fields = selectors.iter().flat_map(|s| &s.fields);
+    let values: usize = fields.flat_map(FieldSelector::operators).map(|(_, values)| values.len()).sum();
+    if values > CONDITION_VALUES_MAX {
+        return Err(format!(
+            "Specify up to {CONDITION_VALUES_MAX} values for all conditions in all advanced event selectors for an event data store."
+        ));
+    }
+    let mut alone = None;
+    for selector in selectors {
+        let category = lake_one(selector)?;
+        // Events of AWS calls may be in one store; events of other kinds have stores of their own.
+        let kind = if matches!(category, "Management" | "Data" | "NetworkActivity") { "" } else { category };
+        if alone.is_some_and(|alone| alone != kind) {
+            return Err(format!("The eventCategory {category} cannot be together with others in an event data store."));
+        }
+        alone = Some(kind);
+    }
+    Ok(())
+}
+
+fn lake_one(selector: &AdvancedEventSelector) -> Result<&str, String> {
+    well_formed(selector)?;
+    let category = only_value(selector, "eventCategory")?
+        .ok_or("Advanced event selectors must have the field eventCategory with the operator Equals.")?;
+    let fields: &[&str] = match category {
+        "Management" => &[
+            "eventCategory",
+            "readOnly",
+            "eventName",
+            "eventSource",
+            "eventType",
+            "userIdentity.arn",
+            "sessionCredentialFromConsole",
+        ],
+        "Data" | "NetworkActivity" => {
+            advanced_one(selector)?;
+            return Ok(category);
+        }
+        "ActivityAuditLog" | "ConfigurationItem" | "Evidence" | "Insight" => &["eventCategory"],
+        other => return Err(format!("Value {other} for the field eventCategory is invalid for an event data store.")),
+    };
+    if let Some(field) = selector.fields.iter().find(|f| !fields.contains(&f.field.as_str())) {
+        return Err(format!("Field {} is not supported for the eventCategory {category}.", field.field));
+    }
+    flag(selector, "readOnly")?;
+    flag(selector, "sessionCredentialFromConsole")?;
+    Ok(category)
 }
 
 /// Fields of trails' management selectors may only take out the two noisy sources.

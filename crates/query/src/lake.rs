@@ -1,0 +1,144 @@
+//! Questions asked of event data stores in CloudTrail Lake's SQL: what is asked, what is answered, and who answers.
+//!
+//! The engine is behind a trait, for the governance plane must build without DataFusion: `sql::lake` is one, `NoLake` says that
+//! there is none.
+
+mod ids;
+pub mod samples;
+
+pub use ids::{StoreName, store_names};
+
+use futures::future::{BoxFuture, FutureExt};
+use model::{TimeRange, Timestamp};
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// An event as a store is asked whether it has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// When it was received.
+    pub ingestion_time: Timestamp,
+    /// The record's JSON text.
+    pub record: &'a str,
+    /// Account and region that it was accepted under.
+    pub account: &'a str,
+    /// Region.
+    pub region: &'a str,
+}
+
+/// Which events an event data store has.
+pub trait Admits: Debug + Send + Sync {
+    /// True when the store has the event.
+    fn admits(&self, candidate: Candidate<'_>) -> bool;
+}
+
+/// An event data store that a statement names.
+#[derive(Debug, Clone)]
+pub struct LakeStore {
+    /// Its id, the name that it has in statements.
+    pub id: String,
+    /// Times of its events.
+    pub range: TimeRange,
+    /// Accounts of its events; empty for all.
+    pub account: String,
+    /// Categories of its events; empty for all.
+    pub categories: Vec<String>,
+    /// Which events of these it has.
+    pub admits: Arc<dyn Admits>,
+}
+
+/// A statement and what it is asked of.
+#[derive(Debug, Clone)]
+pub struct LakeQuestion {
+    /// The text, as the client sent it.
+    pub statement: String,
+    /// Values of its `?`, in order.
+    pub parameters: Vec<String>,
+    /// The stores that it may name.
+    pub stores: Vec<LakeStore>,
+    /// What `now()` is.
+    pub now: Timestamp,
+}
+
+/// What a query has looked at so far; seen by others while it runs.
+#[derive(Debug, Default)]
+pub struct Looked {
+    scanned: AtomicU64,
+    bytes: AtomicU64,
+    matched: AtomicU64,
+}
+
+impl Looked {
+    /// Events that were looked at.
+    pub fn scanned(&self) -> u64 {
+        self.scanned.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of their records.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Events that met the conditions next to the tables; known at the end.
+    pub fn matched(&self) -> u64 {
+        self.matched.load(Ordering::Relaxed)
+    }
+
+    /// Counts events that were looked at.
+    pub fn look(&self, events: u64, bytes: u64) {
+        self.scanned.fetch_add(events, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Says how many events met the conditions.
+    pub fn set_matched(&self, events: u64) {
+        self.matched.store(events, Ordering::Relaxed);
+    }
+}
+
+/// Rows of an answer; values are text as Lake shows them, `None` for NULL.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LakeAnswer {
+    /// Names of the columns, in lower case; one may be there twice.
+    pub columns: Vec<String>,
+    /// Rows, each with one value for each column.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// Why a statement has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LakeError {
+    /// The statement is wrong, or asks for what there is not; for the client.
+    #[error("{0}")]
+    Invalid(String),
+    /// This build cannot answer.
+    #[error("This build of Trailwatch has no SQL: event data stores are kept and cannot be queried.")]
+    Missing,
+    /// Something below broke; for the operator.
+    #[error("run a Lake query: {0}")]
+    Failed(String),
+}
+
+/// Answers statements.
+pub trait Lake: Debug + Send + Sync {
+    /// Says what is wrong with a statement, as far as that is seen without running it.
+    fn check(&self, question: LakeQuestion) -> BoxFuture<'_, Result<(), LakeError>>;
+
+    /// Runs a statement. The query ends when the future is dropped.
+    fn run(&self, question: LakeQuestion, looked: Arc<Looked>) -> BoxFuture<'_, Result<LakeAnswer, LakeError>>;
+}
+
+/// Of a build without SQL.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLake;
+
+impl Lake for NoLake {
+    fn check(&self, _: LakeQuestion) -> BoxFuture<'_, Result<(), LakeError>> {
+        async { Err(LakeError::Missing) }.boxed()
+    }
+
+    fn run(&self, _: LakeQuestion, _: Arc<Looked>) -> BoxFuture<'_, Result<LakeAnswer, LakeError>> {
+        async { Err(LakeError::Missing) }.boxed()
+    }
+}

@@ -1,0 +1,286 @@
+//! StartQuery, DescribeQuery, GetQueryResults, CancelQuery, ListQueries: SQL over event data stores.
+//!
+//! A statement that is wrong is refused by StartQuery, with the line and column. `QueryAlias` names queries of dashboards, of which
+//! there are none yet, and `DeliveryS3Uri` is refused until results are delivered. A NULL is shown as an empty text.
+
+use super::event_data_stores::{self, PENDING_DELETION, active};
+use super::page_token::PageToken;
+use crate::Trail;
+use crate::lake::{self, lake_store};
+use catalog::{EventDataStore, LakeQuery};
+use model::{Caller, Timestamp};
+use query::lake::{LakeError, LakeQuestion, store_names};
+use std::collections::BTreeMap;
+use wire::cloudtrail::{
+    self as ct, CancelQueryRequest, CancelQueryResponse, DescribeQueryRequest, DescribeQueryResponse,
+    GetQueryResultsRequest, GetQueryResultsResponse, ListQueriesRequest, ListQueriesResponse, StartQueryRequest,
+    StartQueryResponse, errors,
+};
+use wire::{Access, ApiError, Audit, Operation, operation};
+
+/// GetQueryResults and ListQueries reference: most rows or queries of a page, and as many as there are when the client does not say.
+const PAGE: usize = 1000;
+
+pub(super) fn operations() -> Vec<Operation<Trail>> {
+    use Audit::Management;
+    vec![
+        operation!(Access::Read, Management, ct::StartQuery, start_query),
+        operation!(Access::Read, Management, ct::DescribeQuery, describe_query),
+        operation!(Access::Read, Management, ct::GetQueryResults, get_query_results),
+        operation!(Access::Write, Management, ct::CancelQuery, cancel_query),
+        operation!(Access::List, Management, ct::ListQueries, list_queries),
+    ]
+}
+
+async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -> Result<StartQueryResponse, ApiError> {
+    check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
+    if input.delivery_s3_uri.is_some() {
+        let text = "DeliveryS3Uri is not supported: results are kept for seven days and read with GetQueryResults.";
+        return Err(ApiError::new(&errors::UNSUPPORTED_OPERATION_EXCEPTION, text));
+    }
+    let statement = match (input.query_statement, input.query_alias) {
+        (Some(statement), None) => statement,
+        (None, Some(_)) => return Err(invalid("No query template has this alias: there are no dashboards.")),
+        _ => return Err(invalid("Specify either QueryStatement or QueryAlias.")),
+    };
+    let stores = named(trail, caller, &statement).await?;
+    let now = trail.clock.now();
+    let question = LakeQuestion {
+        statement: statement.clone(),
+        parameters: input.query_parameters.unwrap_or_default(),
+        stores: stores.iter().map(|store| lake_store(store, now)).collect(),
+        now,
+    };
+    trail.lake.check(question.clone()).await.map_err(refused)?;
+    let ids: Vec<&str> = stores.iter().map(|store| store.id.as_str()).collect();
+    let query = LakeQuery {
+        id: trail.ids.uuid().to_string(),
+        store_ids: ids.join(","),
+        statement,
+        status: "QUEUED".into(),
+        created_ms: now.0,
+        columns: "[]".into(),
+        ..LakeQuery::default()
+    };
+    let id = query.id.clone();
+    lake::start(trail, &caller.scope, query, question).await?;
+    Ok(StartQueryResponse { query_id: Some(id), event_data_store_owner_account_id: None })
+}
+
+/// The stores that a statement names, each once.
+async fn named(trail: &Trail, caller: &Caller, statement: &str) -> Result<Vec<EventDataStore>, ApiError> {
+    let mut stores: Vec<EventDataStore> = Vec::new();
+    for name in store_names(statement) {
+        if stores.iter().any(|store| store.id == name.id) {
+            continue;
+        }
+        let store = trail.catalog.event_data_store(&caller.scope, &name.id).await?;
+        let store = store.ok_or_else(|| event_data_stores::not_found(&name.id))?;
+        if store.status == PENDING_DELETION {
+            let text = format!("The event data store is pending deletion: {}", store.id);
+            return Err(ApiError::new(&errors::INACTIVE_EVENT_DATA_STORE_EXCEPTION, text));
+        }
+        stores.push(store);
+    }
+    if stores.is_empty() {
+        let text = "The statement names no event data store: its ID is needed after FROM.";
+        return Err(ApiError::new(&errors::INVALID_QUERY_STATEMENT_EXCEPTION, text));
+    }
+    Ok(stores)
+}
+
+fn refused(error: LakeError) -> ApiError {
+    match error {
+        LakeError::Invalid(message) => ApiError::new(&errors::INVALID_QUERY_STATEMENT_EXCEPTION, message),
+        LakeError::Missing => ApiError::new(&errors::UNSUPPORTED_OPERATION_EXCEPTION, error.to_string()),
+        LakeError::Failed(message) => store::Error::Bug(message).into(),
+    }
+}
+
+async fn describe_query(
+    trail: &Trail,
+    caller: &Caller,
+    input: DescribeQueryRequest,
+) -> Result<DescribeQueryResponse, ApiError> {
+    check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
+    let id = match (input.query_id, input.query_alias) {
+        (Some(id), None) => id,
+        (None, Some(alias)) => return Err(query_not_found(&alias)),
+        _ => return Err(invalid("Specify either QueryId or QueryAlias.")),
+    };
+    let query = find(trail, caller, input.event_data_store.as_deref(), &id).await?;
+    Ok(DescribeQueryResponse {
+        query_id: Some(query.id),
+        query_string: Some(query.statement),
+        query_status: Some(query.status),
+        query_statistics: Some(ct::QueryStatisticsForDescribeQuery {
+            events_matched: Some(query.events_matched),
+            events_scanned: Some(query.events_scanned),
+            bytes_scanned: Some(query.bytes_scanned),
+            execution_time_in_millis: Some(i32::try_from(query.run_ms).unwrap_or(i32::MAX)),
+            creation_time: Some(Timestamp(query.created_ms)),
+        }),
+        error_message: query.error.map(cut),
+        ..DescribeQueryResponse::default()
+    })
+}
+
+async fn get_query_results(
+    trail: &Trail,
+    caller: &Caller,
+    input: GetQueryResultsRequest,
+) -> Result<GetQueryResultsResponse, ApiError> {
+    check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
+    let query = find(trail, caller, input.event_data_store.as_deref(), &input.query_id).await?;
+    let token = PageToken::bound_to(&["GetQueryResults", &caller.scope.account, &caller.scope.region, &query.id]);
+    let start = match &input.next_token {
+        Some(text) => token.open(text)?.parse::<usize>().map_err(|_| PageToken::invalid())?,
+        None => 0,
+    };
+    let limit = limit(input.max_query_results);
+    let rows = trail.catalog.lake_rows(&query.id, start, limit).await?;
+    let columns: Vec<String> = serde_json::from_str(&query.columns).map_err(catalog::Error::from)?;
+    let next = start + rows.len();
+    let has_more = i64::try_from(next).is_ok_and(|next| next < query.result_rows);
+    let count = |rows: i64| Some(i32::try_from(rows).unwrap_or(i32::MAX));
+    let statistics = ct::QueryStatistics {
+        results_count: count(rows.len() as i64),
+        total_results_count: count(query.result_rows),
+        bytes_scanned: Some(query.bytes_scanned),
+    };
+    let row = |row: Vec<Option<String>>| {
+        let column =
+            |(name, value): (&String, Option<String>)| BTreeMap::from([(name.clone(), value.unwrap_or_default())]);
+        columns.iter().zip(row).map(column).collect()
+    };
+    Ok(GetQueryResultsResponse {
+        query_status: Some(query.status),
+        query_statistics: Some(statistics),
+        query_result_rows: Some(rows.into_iter().map(row).collect()),
+        next_token: has_more.then(|| token.seal(&next.to_string())),
+        error_message: query.error.map(cut),
+    })
+}
+
+async fn cancel_query(
+    trail: &Trail,
+    caller: &Caller,
+    input: CancelQueryRequest,
+) -> Result<CancelQueryResponse, ApiError> {
+    check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
+    find(trail, caller, input.event_data_store.as_deref(), &input.query_id).await?;
+    let running = trail.lake_queries.running(&caller.scope, &input.query_id);
+    if !running.is_some_and(|running| running.cancel()) {
+        let text = "The specified query cannot be canceled because it is in the FINISHED, FAILED, TIMED_OUT, or CANCELLED state.";
+        return Err(ApiError::new(&errors::INACTIVE_QUERY_EXCEPTION, text));
+    }
+    Ok(CancelQueryResponse {
+        query_id: input.query_id,
+        query_status: "CANCELLED".into(),
+        event_data_store_owner_account_id: None,
+    })
+}
+
+async fn list_queries(
+    trail: &Trail,
+    caller: &Caller,
+    input: ListQueriesRequest,
+) -> Result<ListQueriesResponse, ApiError> {
+    let store = active(trail, caller, &input.event_data_store).await?;
+    let (from, to) = (input.start_time.unwrap_or(Timestamp(0)), input.end_time);
+    if to.is_some_and(|to| from > to) {
+        let text = "The end time must be later than the start time.";
+        return Err(ApiError::new(&errors::INVALID_DATE_RANGE_EXCEPTION, text));
+    }
+    let status = input.query_status.as_deref();
+    let parameters = [from.0.to_string(), to.map_or(String::new(), |to| to.0.to_string())];
+    let [from_text, to_text] = &parameters;
+    let token = PageToken::bound_to(&["ListQueries", &store.id, from_text, to_text, status.unwrap_or_default()]);
+    let mut before = match &input.next_token {
+        Some(text) => place(&token.open(text)?)?,
+        None => (to.map_or(i64::MAX, |to| to.0.saturating_add(1)), String::new()),
+    };
+    let limit = limit(input.max_results);
+    let mut found: Vec<LakeQuery> = Vec::new();
+    loop {
+        // The catalog knows how queries ended, and not how those that run fare: their status is looked at here.
+        let page =
+            trail.catalog.lake_queries(&caller.scope, &store.id, (before.0, &before.1), from, None, PAGE).await?;
+        let is_last = page.len() < PAGE;
+        for query in page {
+            before = (query.created_ms, query.id.clone());
+            let query = now(trail, caller, query);
+            if status.is_none_or(|status| query.status == status) {
+                found.push(query);
+            }
+        }
+        if is_last || found.len() > limit {
+            break;
+        }
+    }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next_token =
+        found.last().filter(|_| more).map(|query| token.seal(&format!("{} {}", query.created_ms, query.id)));
+    let shape = |query: LakeQuery| ct::Query {
+        query_id: Some(query.id),
+        query_status: Some(query.status),
+        creation_time: Some(Timestamp(query.created_ms)),
+    };
+    Ok(ListQueriesResponse { queries: Some(found.into_iter().map(shape).collect()), next_token })
+}
+
+fn place(position: &str) -> Result<(i64, String), ApiError> {
+    let place = position.split_once(' ').and_then(|(time, id)| Some((time.parse().ok()?, id.to_owned())));
+    place.ok_or_else(PageToken::invalid)
+}
+
+fn limit(asked: Option<i32>) -> usize {
+    asked.and_then(|max| usize::try_from(max).ok()).unwrap_or(PAGE).clamp(1, PAGE)
+}
+
+/// The query of this id as it is now; the store that the client names must be one of its own.
+async fn find(trail: &Trail, caller: &Caller, store: Option<&str>, id: &str) -> Result<LakeQuery, ApiError> {
+    // First what runs, for its end is written before it is no more among these.
+    let running = trail.lake_queries.running(&caller.scope, id);
+    let query = match running {
+        Some(running) => running.so_far(trail.clock.now()),
+        None => trail.catalog.lake_query(&caller.scope, id).await?.ok_or_else(|| query_not_found(id))?,
+    };
+    if let Some(store) = store {
+        let store = active(trail, caller, store).await?;
+        if !query.store_ids.split(',').any(|id| id == store.id) {
+            return Err(query_not_found(id));
+        }
+    }
+    Ok(query)
+}
+
+/// A query of the catalog, with how it fares while it runs.
+fn now(trail: &Trail, caller: &Caller, query: LakeQuery) -> LakeQuery {
+    match trail.lake_queries.running(&caller.scope, &query.id) {
+        Some(running) if query.ended_ms.is_none() => running.so_far(trail.clock.now()),
+        _ => query,
+    }
+}
+
+fn check_owner(caller: &Caller, owner: Option<&str>) -> Result<(), ApiError> {
+    match owner {
+        Some(owner) if owner != caller.scope.account => Err(event_data_stores::not_found(owner)),
+        _ => Ok(()),
+    }
+}
+
+/// An error message as long as the model allows, and no shorter either.
+fn cut(message: String) -> String {
+    message.chars().take(1000).collect()
+}
+
+fn query_not_found(id: &str) -> ApiError {
+    let text = format!("The query ID does not exist: {}", super::trail_name::told(id));
+    ApiError::new(&errors::QUERY_ID_NOT_FOUND_EXCEPTION, text)
+}
+
+fn invalid(text: &'static str) -> ApiError {
+    ApiError::new(&errors::INVALID_PARAMETER_EXCEPTION, text)
+}

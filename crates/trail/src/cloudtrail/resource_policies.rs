@@ -1,0 +1,117 @@
+//! PutResourcePolicy, GetResourcePolicy, DeleteResourcePolicy: policies of event data stores and channels.
+//!
+//! They are kept and shown, and not yet looked at: there are no users or accounts that could be let in by one.
+
+use super::event_data_stores;
+use super::trail_name::told;
+use crate::Trail;
+use model::Caller;
+use model::arn::Arn;
+use serde_json::Value;
+use wire::cloudtrail::{
+    self as ct, DeleteResourcePolicyRequest, DeleteResourcePolicyResponse, GetResourcePolicyRequest,
+    GetResourcePolicyResponse, PutResourcePolicyRequest, PutResourcePolicyResponse, errors,
+};
+use wire::{Access, ApiError, Audit, Operation, operation};
+
+pub(super) fn operations() -> Vec<Operation<Trail>> {
+    use Audit::Management;
+    vec![
+        operation!(Access::Write, Management, ct::PutResourcePolicy, put),
+        operation!(Access::Read, Management, ct::GetResourcePolicy, get),
+        operation!(Access::Write, Management, ct::DeleteResourcePolicy, delete),
+    ]
+}
+
+async fn put(
+    trail: &Trail,
+    caller: &Caller,
+    input: PutResourcePolicyRequest,
+) -> Result<PutResourcePolicyResponse, ApiError> {
+    check_resource(trail, caller, &input.resource_arn).await?;
+    check_document(&input.resource_policy)
+        .map_err(|text| ApiError::new(&errors::RESOURCE_POLICY_NOT_VALID_EXCEPTION, text))?;
+    trail.catalog.put_cloudtrail_policy(&input.resource_arn, &input.resource_policy).await?;
+    Ok(PutResourcePolicyResponse {
+        resource_arn: Some(input.resource_arn),
+        resource_policy: Some(input.resource_policy),
+        delegated_admin_resource_policy: None,
+    })
+}
+
+async fn get(
+    trail: &Trail,
+    caller: &Caller,
+    input: GetResourcePolicyRequest,
+) -> Result<GetResourcePolicyResponse, ApiError> {
+    check_resource(trail, caller, &input.resource_arn).await?;
+    let policy =
+        trail.catalog.cloudtrail_policy(&input.resource_arn).await?.ok_or_else(|| absent(&input.resource_arn))?;
+    Ok(GetResourcePolicyResponse {
+        resource_arn: Some(input.resource_arn),
+        resource_policy: Some(policy),
+        delegated_admin_resource_policy: None,
+    })
+}
+
+async fn delete(
+    trail: &Trail,
+    caller: &Caller,
+    input: DeleteResourcePolicyRequest,
+) -> Result<DeleteResourcePolicyResponse, ApiError> {
+    check_resource(trail, caller, &input.resource_arn).await?;
+    match trail.catalog.delete_cloudtrail_policy(&input.resource_arn).await? {
+        true => Ok(DeleteResourcePolicyResponse {}),
+        false => Err(absent(&input.resource_arn)),
+    }
+}
+
+fn absent(arn: &str) -> ApiError {
+    let text = format!("The resource has no resource-based policy: {}", told(arn));
+    ApiError::new(&errors::RESOURCE_POLICY_NOT_FOUND_EXCEPTION, text)
+}
+
+/// The resource must be there, of a kind that has policies.
+async fn check_resource(trail: &Trail, caller: &Caller, text: &str) -> Result<(), ApiError> {
+    let arn = Arn::parse(text).filter(|arn| arn.service == "cloudtrail");
+    let invalid = || {
+        let text = format!("The resource ARN is not valid: {}", told(text));
+        ApiError::new(&errors::RESOURCE_ARN_NOT_VALID_EXCEPTION, text)
+    };
+    let arn = arn.ok_or_else(invalid)?;
+    let (kind, id) = arn.resource.split_once('/').ok_or_else(invalid)?;
+    let own = (arn.account, arn.region) == (caller.scope.account.as_str(), caller.scope.region.as_str());
+    let is_there = match kind {
+        "eventdatastore" => own && event_data_stores::find(trail, caller, text).await.is_ok(),
+        "channel" => own && trail.catalog.channel(&caller.scope, id).await?.is_some(),
+        "dashboard" => false,
+        _ => {
+            let text = "Only event data stores, channels and dashboards have resource-based policies.";
+            return Err(ApiError::new(&errors::RESOURCE_TYPE_NOT_SUPPORTED_EXCEPTION, text));
+        }
+    };
+    if is_there {
+        return Ok(());
+    }
+    let text = format!("The resource does not exist: {}", told(text));
+    Err(ApiError::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, text))
+}
+
+/// A policy is a JSON object with statements, each of which allows or denies.
+fn check_document(document: &str) -> Result<(), String> {
+    let document: Value = serde_json::from_str(document).map_err(|error| format!("The policy is not JSON: {error}"))?;
+    let statements = match document.get("Statement") {
+        Some(Value::Array(statements)) if !statements.is_empty() => statements.iter().collect(),
+        Some(statement @ Value::Object(_)) => vec![statement],
+        _ => return Err("The policy has no statement.".into()),
+    };
+    for statement in statements {
+        if !matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
+            return Err("Each statement of the policy must have the effect Allow or Deny.".into());
+        }
+        if statement.get("Principal").is_none() || statement.get("Action").is_none() {
+            return Err("Each statement of the policy must have a principal and an action.".into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! Queries of CloudTrail Lake that run: their start, their turn, their end; and which events an event data store has.
+//!
+//! A query waits for its turn (`QUEUED`), runs on threads of the engine's own, and its end and rows go to the catalog, which keeps
+//! them for a week. A query that a stop of the server cuts off has `FAILED`.
+
+use crate::Trail;
+use crate::coverage::Coverage;
+use crate::record::{self, Defaults};
+use crate::selectors::Selectors;
+use catalog::{EventDataStore, LakeQuery, LakeRow};
+use model::limits::{
+    LAKE_QUERIES_MAX, LAKE_QUERIES_RUNNING_MAX, LAKE_QUERY_MS_MAX, LAKE_RESULTS_BYTES_MAX, LAKE_RESULTS_MS,
+};
+use model::time::DAY;
+use model::{Scope, TimeRange, Timestamp, arn};
+use query::lake::{Admits, Candidate, LakeError, LakeQuestion, LakeStore, Looked};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+use wire::ApiError;
+use wire::cloudtrail::errors::MAX_CONCURRENT_QUERIES_EXCEPTION;
+
+/// The selectors of a store.
+pub(crate) fn selectors_of(store: &EventDataStore) -> Selectors {
+    Selectors::stored(Some(&store.settings.selectors), &store.settings.name)
+}
+
+/// The categories of events that advanced selectors take.
+pub(crate) fn categories(selectors: &Selectors) -> Vec<String> {
+    let Selectors::Advanced(selectors) = selectors else { return Vec::new() };
+    let fields = selectors.iter().flat_map(|selector| &selector.fields);
+    let mut categories: Vec<String> =
+        fields.filter(|field| field.field == "eventCategory").flat_map(|field| field.equals.clone()).collect();
+    categories.sort();
+    categories.dedup();
+    categories
+}
+
+/// The events of a store as the engine is told of them.
+pub(crate) fn lake_store(store: &EventDataStore, now: Timestamp) -> LakeStore {
+    let selectors = selectors_of(store);
+    let settings = &store.settings;
+    let kept_since = now - i64::from(settings.retention_days) * DAY;
+    LakeStore {
+        id: store.id.clone(),
+        range: TimeRange::new(kept_since, TimeRange::ALL.end),
+        account: if settings.organization { String::new() } else { store.scope.account.clone() },
+        categories: categories(&selectors),
+        admits: Arc::new(Taken {
+            coverage: Coverage {
+                home: store.scope.clone(),
+                multi_region: settings.multi_region,
+                global_events: true,
+                organization: settings.organization,
+                selectors,
+            },
+            ingestion: store.ingestion.clone(),
+            imported: store.imported.clone(),
+        }),
+    }
+}
+
+/// What a store has taken in.
+#[derive(Debug)]
+struct Taken {
+    coverage: Coverage,
+    ingestion: Vec<(i64, Option<i64>)>,
+    imported: Vec<(i64, i64)>,
+}
+
+impl Admits for Taken {
+    fn admits(&self, candidate: Candidate<'_>) -> bool {
+        let at = candidate.ingestion_time.0;
+        let took_in = self.ingestion.iter().any(|(from, end)| *from <= at && end.is_none_or(|end| at < end));
+        if !took_in && self.imported.is_empty() {
+            return false;
+        }
+        let defaults = Defaults {
+            account: candidate.account.to_owned(),
+            region: candidate.region.to_owned(),
+            ingestion_time: candidate.ingestion_time,
+        };
+        let Ok(event) = record::parse(candidate.record.to_owned(), &defaults) else { return false };
+        let imported = || self.imported.iter().any(|(from, to)| (*from..*to).contains(&event.time.0));
+        (took_in || imported()) && self.coverage.covers(&event)
+    }
+}
+
+/// The queries that run or wait.
+#[derive(Debug)]
+pub struct LakeQueries {
+    running: Mutex<HashMap<String, Arc<Running>>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for LakeQueries {
+    fn default() -> Self {
+        Self { running: Mutex::default(), turns: Arc::new(Semaphore::new(LAKE_QUERIES_RUNNING_MAX)) }
+    }
+}
+
+/// A query that has not ended.
+#[derive(Debug)]
+pub(crate) struct Running {
+    scope: Scope,
+    query: LakeQuery,
+    looked: Arc<Looked>,
+    /// When its turn came, milliseconds; 0 before.
+    began: AtomicI64,
+    is_cancelled: AtomicBool,
+    cancel: Notify,
+}
+
+impl Running {
+    /// True when it was not told before.
+    pub(crate) fn cancel(&self) -> bool {
+        let is_first = !self.is_cancelled.swap(true, Ordering::Relaxed);
+        self.cancel.notify_one();
+        is_first
+    }
+
+    /// The query as it is now.
+    pub(crate) fn so_far(&self, now: Timestamp) -> LakeQuery {
+        let began = self.began.load(Ordering::Relaxed);
+        let status = match (self.is_cancelled.load(Ordering::Relaxed), began) {
+            (true, _) => "CANCELLED",
+            (false, 0) => "QUEUED",
+            (false, _) => "RUNNING",
+        };
+        LakeQuery {
+            status: status.into(),
+            run_ms: if began == 0 { 0 } else { (now.0 - began).max(0) },
+            events_matched: i64::try_from(self.looked.matched()).unwrap_or(i64::MAX),
+            events_scanned: i64::try_from(self.looked.scanned()).unwrap_or(i64::MAX),
+            bytes_scanned: i64::try_from(self.looked.bytes()).unwrap_or(i64::MAX),
+            ..self.query.clone()
+        }
+    }
+}
+
+impl LakeQueries {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The query of a scope that runs under this id.
+    pub(crate) fn running(&self, scope: &Scope, id: &str) -> Option<Arc<Running>> {
+        self.lock().get(id).filter(|running| running.scope == *scope).cloned()
+    }
+}
+
+/// Starts a query; what is answered ends when it does.
+pub(crate) async fn start(
+    trail: &Trail,
+    scope: &Scope,
+    query: LakeQuery,
+    question: LakeQuestion,
+) -> Result<JoinHandle<()>, ApiError> {
+    let id = query.id.clone();
+    let running = Arc::new(Running {
+        scope: scope.clone(),
+        query: query.clone(),
+        looked: Arc::default(),
+        began: AtomicI64::new(0),
+        is_cancelled: AtomicBool::new(false),
+        cancel: Notify::new(),
+    });
+    {
+        let mut all = trail.lake_queries.lock();
+        if all.values().filter(|running| running.scope == *scope).count() >= LAKE_QUERIES_MAX {
+            let text = format!(
+                "You have reached the maximum of {LAKE_QUERIES_MAX} queries that are queued or running. Wait for one to end."
+            );
+            return Err(ApiError::new(&MAX_CONCURRENT_QUERIES_EXCEPTION, text));
+        }
+        all.insert(id.clone(), Arc::clone(&running));
+    }
+    if let Err(error) = trail.catalog.begin_lake_query(scope, &query).await {
+        trail.lake_queries.lock().remove(&id);
+        return Err(error.into());
+    }
+    Ok(tokio::spawn(run(trail.clone(), running, question)))
+}
+
+/// How a query ended.
+enum End {
+    Finished(Vec<String>, Vec<LakeRow>),
+    Failed(String),
+    Cancelled,
+    TimedOut,
+}
+
+/// Runs a query to its end, whatever that is, and enters it in the catalog.
+async fn run(trail: Trail, running: Arc<Running>, question: LakeQuestion) {
+    let end = tokio::select! {
+        biased;
+        () = running.cancel.notified() => End::Cancelled,
+        end = answer(&trail, &running, question) => end,
+    };
+    let now = trail.clock.now();
+    let mut query = running.so_far(now);
+    query.ended_ms = Some(now.0);
+    let rows = match end {
+        End::Finished(columns, rows) => {
+            query.status = "FINISHED".into();
+            query.columns = serde_json::json!(columns).to_string();
+            rows
+        }
+        End::Failed(error) => {
+            (query.status, query.error) = ("FAILED".into(), Some(error));
+            Vec::new()
+        }
+        End::Cancelled => {
+            query.status = "CANCELLED".into();
+            Vec::new()
+        }
+        End::TimedOut => {
+            query.status = "TIMED_OUT".into();
+            Vec::new()
+        }
+    };
+    if let Err(error) = trail.catalog.end_lake_query(&query, &rows).await {
+        tracing::error!(%error, query = query.id, "keep the end of a Lake query");
+    }
+    trail.lake_queries.lock().remove(&query.id);
+}
+
+async fn answer(trail: &Trail, running: &Running, question: LakeQuestion) -> End {
+    // The semaphore is never closed.
+    let _turn = Arc::clone(&trail.lake_queries.turns).acquire_owned().await.ok();
+    running.began.store(trail.clock.now().0.max(1), Ordering::Relaxed);
+    let limit = Duration::from_millis(LAKE_QUERY_MS_MAX);
+    match tokio::time::timeout(limit, trail.lake.run(question, Arc::clone(&running.looked))).await {
+        Ok(Ok(answer)) => End::Finished(answer.columns, answer.rows),
+        Ok(Err(LakeError::Failed(error))) => {
+            tracing::error!(error, query = running.query.id, "a Lake query failed");
+            End::Failed("The query did not finish. See the server's log.".into())
+        }
+        Ok(Err(told)) => End::Failed(told.to_string()),
+        Err(_) => End::TimedOut,
+    }
+}
+
+/// Forgets results after a week, and event data stores whose deletion is due.
+pub async fn expire(trail: &Trail) {
+    let now = trail.clock.now();
+    if let Err(error) = expire_at(trail, now).await {
+        tracing::warn!(%error, "forget queries and event data stores of CloudTrail Lake");
+    }
+}
+
+async fn expire_at(trail: &Trail, now: Timestamp) -> Result<(), catalog::Error> {
+    trail.catalog.expire_lake_queries(now - LAKE_RESULTS_MS, LAKE_RESULTS_BYTES_MAX).await?;
+    for (scope, id) in trail.catalog.expire_event_data_stores(now).await? {
+        let arn = arn::event_data_store(&scope, &id);
+        trail.catalog.remove_all_tags(&arn).await?;
+        trail.catalog.delete_cloudtrail_policy(&arn).await?;
+    }
+    Ok(())
+}

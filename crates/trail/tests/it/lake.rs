@@ -1,0 +1,372 @@
+//! CloudTrail Lake: event data stores, and queries with an engine that answers what the test says.
+
+use crate::*;
+use futures::future::{BoxFuture, FutureExt};
+use model::buckets::MemoryBuckets;
+use model::time::DAY;
+use query::lake::{Candidate, Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
+use std::sync::Mutex;
+use tokio::sync::Semaphore;
+
+/// Answers with rows of one column once it is let go.
+#[derive(Debug)]
+struct Engine {
+    rows: usize,
+    go: Semaphore,
+    asked: Mutex<Vec<LakeQuestion>>,
+}
+
+impl Lake for Engine {
+    fn check(&self, question: LakeQuestion) -> BoxFuture<'_, Result<(), LakeError>> {
+        let wrong = question.statement.contains("wrong");
+        async move { if wrong { Err(LakeError::Invalid("line 1:8: wrong".into())) } else { Ok(()) } }.boxed()
+    }
+
+    fn run(&self, question: LakeQuestion, looked: Arc<Looked>) -> BoxFuture<'_, Result<LakeAnswer, LakeError>> {
+        let fails = question.statement.contains("fails");
+        self.asked.lock().unwrap().push(question);
+        async move {
+            self.go.acquire().await.unwrap().forget();
+            looked.look(9, 900);
+            looked.set_matched(4);
+            if fails {
+                return Err(LakeError::Invalid("Division by zero".into()));
+            }
+            let rows = (0..self.rows).map(|row| vec![Some(row.to_string()), None]).collect();
+            Ok(LakeAnswer { columns: vec!["n".into(), "n".into()], rows })
+        }
+        .boxed()
+    }
+}
+
+async fn plane(rows: usize) -> (Plane, Arc<Engine>) {
+    let mut plane = Plane::new().await;
+    let engine = Arc::new(Engine { rows, go: Semaphore::new(0), asked: Mutex::default() });
+    plane.trail.lake = engine.clone();
+    (plane, engine)
+}
+
+/// Creates a store; answers its id.
+async fn create(plane: &Plane, input: Value) -> String {
+    let made = plane.call("CreateEventDataStore", input).await.unwrap();
+    let arn = made["EventDataStoreArn"].as_str().unwrap();
+    arn.rsplit('/').next().unwrap().to_owned()
+}
+
+async fn ended(plane: &Plane, id: &str) -> Value {
+    loop {
+        let query = plane.call("DescribeQuery", json!({"QueryId": id})).await.unwrap();
+        if !["QUEUED", "RUNNING"].contains(&query["QueryStatus"].as_str().unwrap()) {
+            return query;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn start(plane: &Plane, statement: String) -> Result<String, String> {
+    let started = plane.call("StartQuery", json!({"QueryStatement": statement})).await?;
+    Ok(started["QueryId"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_store_lives_from_creation_to_deletion() {
+    let (plane, _) = plane(0).await;
+    let made =
+        plane.call("CreateEventDataStore", json!({"Name": "all", "TagsList": [{"Key": "a", "Value": "b"}]})).await;
+    let made = made.unwrap();
+    let arn = made["EventDataStoreArn"].as_str().unwrap().to_owned();
+    assert_eq!((&made["Status"], &made["RetentionPeriod"]), (&json!("CREATED"), &json!(366)));
+    assert_eq!(made["TerminationProtectionEnabled"], json!(true));
+    assert_eq!(
+        made["AdvancedEventSelectors"][0]["FieldSelectors"],
+        json!([{"Field": "eventCategory", "Equals": ["Management"]}])
+    );
+    refused(plane.call("CreateEventDataStore", json!({"Name": "all"})).await, "EventDataStoreAlreadyExistsException");
+    let got = plane.call("GetEventDataStore", json!({"EventDataStore": arn})).await.unwrap();
+    assert_eq!((&got["Status"], &got["MultiRegionEnabled"]), (&json!("ENABLED"), &json!(true)));
+    let tags = plane.call("ListTags", json!({"ResourceIdList": [arn]})).await.unwrap();
+    assert_eq!(tags["ResourceTagList"][0]["TagsList"], json!([{"Key": "a", "Value": "b"}]));
+    let delete = json!({"EventDataStore": arn});
+    refused(plane.call("DeleteEventDataStore", delete.clone()).await, "EventDataStoreTerminationProtectedException");
+    let update = json!({"EventDataStore": arn, "TerminationProtectionEnabled": false, "Name": "renamed"});
+    assert_eq!(plane.call("UpdateEventDataStore", update).await.unwrap()["Name"], json!("renamed"));
+    refused(plane.call("RestoreEventDataStore", delete.clone()).await, "InvalidEventDataStoreStatusException");
+    plane.call("DeleteEventDataStore", delete.clone()).await.unwrap();
+    refused(plane.call("UpdateEventDataStore", delete.clone()).await, "InactiveEventDataStoreException");
+    plane.clock.advance(6 * DAY);
+    trail::lake::expire(&plane.trail).await;
+    let restored = plane.call("RestoreEventDataStore", delete.clone()).await.unwrap();
+    assert_eq!(restored["Status"], json!("ENABLED"));
+    plane.call("DeleteEventDataStore", delete.clone()).await.unwrap();
+    plane.clock.advance(7 * DAY);
+    trail::lake::expire(&plane.trail).await;
+    refused(plane.call("GetEventDataStore", delete).await, "EventDataStoreNotFoundException");
+    assert_eq!(plane.call("ListEventDataStores", json!({})).await.unwrap()["EventDataStores"], json!([]));
+}
+
+#[tokio::test]
+async fn stores_are_counted_listed_in_pages_and_checked() {
+    let (plane, _) = plane(0).await;
+    for n in 0..10 {
+        create(&plane, json!({"Name": format!("store-{n}")})).await;
+    }
+    refused(
+        plane.call("CreateEventDataStore", json!({"Name": "more"})).await,
+        "EventDataStoreMaxLimitExceededException",
+    );
+    let mut names = Vec::new();
+    let mut input = json!({"MaxResults": 4});
+    loop {
+        let page = plane.call("ListEventDataStores", input.clone()).await.unwrap();
+        names
+            .extend(page["EventDataStores"].as_array().unwrap().iter().map(|s| s["Name"].as_str().unwrap().to_owned()));
+        if page["NextToken"].is_null() {
+            break;
+        }
+        input["NextToken"] = page["NextToken"].clone();
+    }
+    names.sort();
+    assert_eq!(names, (0..10).map(|n| format!("store-{n}")).collect::<Vec<_>>());
+    let fixed = json!({"Name": "fixed", "BillingMode": "FIXED_RETENTION_PRICING", "RetentionPeriod": 3000});
+    refused(plane.call("CreateEventDataStore", fixed).await, "InvalidParameterException");
+    refused(
+        plane.call("CreateEventDataStore", json!({"Name": "org", "OrganizationEnabled": true})).await,
+        "OrganizationsNotInUseException",
+    );
+    let selector = |category: &str| json!({"FieldSelectors": [{"Field": "eventCategory", "Equals": [category]}]});
+    for selectors in [json!([selector("Nonsense")]), json!([selector("Management"), selector("Evidence")])] {
+        let input = json!({"Name": "bad", "AdvancedEventSelectors": selectors});
+        refused(plane.call("CreateEventDataStore", input).await, "InvalidEventSelectorsException");
+    }
+    refused(
+        plane.call("GetEventDataStore", json!({"EventDataStore": "nonsense"})).await,
+        "EventDataStoreARNInvalidException",
+    );
+    let foreign = "arn:aws:cloudtrail:eu-west-1:123456789012:eventdatastore/4ee9d4f0-0000-4000-8000-000000000001";
+    refused(
+        plane.call("GetEventDataStore", json!({"EventDataStore": foreign})).await,
+        "EventDataStoreNotFoundException",
+    );
+}
+
+#[tokio::test]
+async fn a_store_has_what_it_took_in() {
+    let (plane, engine) = plane(0).await;
+    let writes = json!([{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Management"]},
+        {"Field": "readOnly", "Equals": ["false"]}]}]);
+    let input =
+        json!({"Name": "writes", "AdvancedEventSelectors": writes, "RetentionPeriod": 7, "MultiRegionEnabled": false});
+    let id = create(&plane, input).await;
+    plane.clock.advance(1_000);
+    plane.call("StopEventDataStoreIngestion", json!({"EventDataStore": id})).await.unwrap();
+    refused(
+        plane.call("StopEventDataStoreIngestion", json!({"EventDataStore": id})).await,
+        "InvalidEventDataStoreStatusException",
+    );
+    plane.clock.advance(1_000);
+    plane.call("StartEventDataStoreIngestion", json!({"EventDataStore": id})).await.unwrap();
+    engine.go.add_permits(1);
+    let query = start(&plane, format!("SELECT 1 FROM {id}")).await.unwrap();
+    ended(&plane, &query).await;
+    let asked = engine.asked.lock().unwrap();
+    let store = &asked[0].stores[0];
+    assert_eq!((store.id.as_str(), store.account.as_str()), (id.as_str(), ACCOUNT));
+    assert_eq!(store.categories, ["Management"]);
+    assert_eq!(store.range.start, NOW + 2_000 - 7 * DAY);
+    let has = |received: i64, read_only: bool, region: &str, category: &str| {
+        let record = json!({"eventTime": "2026-01-02T03:04:05Z", "eventName": "X", "eventSource": "x.amazonaws.com",
+            "readOnly": read_only, "awsRegion": region, "eventCategory": category, "recipientAccountId": ACCOUNT});
+        let record = record.to_string();
+        store.admits.admits(Candidate { ingestion_time: NOW + received, record: &record, account: ACCOUNT, region })
+    };
+    assert!(has(0, false, "us-east-1", "Management"));
+    for (received, read_only, region, category) in [
+        (-1, false, "us-east-1", "Management"),
+        (1_000, false, "us-east-1", "Management"),
+        (1_999, false, "us-east-1", "Management"),
+        (0, true, "us-east-1", "Management"),
+        (0, false, "eu-west-1", "Management"),
+        (0, false, "us-east-1", "Data"),
+    ] {
+        assert!(!has(received, read_only, region, category), "{received} {read_only} {region} {category}");
+    }
+    assert!(has(2_000, false, "us-east-1", "Management"));
+}
+
+#[tokio::test]
+async fn a_query_runs_and_its_rows_are_paged() {
+    let (plane, engine) = plane(1_201).await;
+    let id = create(&plane, json!({"Name": "all"})).await;
+    let query = start(&plane, format!("SELECT n FROM {id}")).await.unwrap();
+    let results = json!({"QueryId": query, "MaxQueryResults": 1000});
+    let early = plane.call("GetQueryResults", results.clone()).await.unwrap();
+    assert!(["QUEUED", "RUNNING"].contains(&early["QueryStatus"].as_str().unwrap()), "{early}");
+    assert_eq!(early["QueryResultRows"], json!([]));
+    engine.go.add_permits(1);
+    let described = ended(&plane, &query).await;
+    assert_eq!(described["QueryStatus"], json!("FINISHED"));
+    let statistics = &described["QueryStatistics"];
+    assert_eq!(
+        (&statistics["EventsScanned"], &statistics["BytesScanned"], &statistics["EventsMatched"]),
+        (&json!(9), &json!(900), &json!(4))
+    );
+    let first = plane.call("GetQueryResults", results.clone()).await.unwrap();
+    assert_eq!(first["QueryResultRows"][999], json!([{"n": "999"}, {"n": ""}]));
+    assert_eq!(first["QueryStatistics"], json!({"ResultsCount": 1000, "TotalResultsCount": 1201, "BytesScanned": 900}));
+    let mut next = results.clone();
+    next["NextToken"] = first["NextToken"].clone();
+    let second = plane.call("GetQueryResults", next).await.unwrap();
+    assert_eq!((second["QueryResultRows"].as_array().unwrap().len(), &second["NextToken"]), (201, &Value::Null));
+    refused(plane.call("CancelQuery", json!({"QueryId": query})).await, "InactiveQueryException");
+    let listed = plane.call("ListQueries", json!({"EventDataStore": id, "QueryStatus": "FINISHED"})).await.unwrap();
+    assert_eq!(listed["Queries"][0]["QueryId"], json!(query));
+    plane.clock.advance(7 * DAY + 1);
+    trail::lake::expire(&plane.trail).await;
+    refused(plane.call("GetQueryResults", results).await, "QueryIdNotFoundException");
+}
+
+#[tokio::test]
+async fn queries_fail_end_early_and_are_limited() {
+    let (plane, engine) = plane(1).await;
+    let id = create(&plane, json!({"Name": "all"})).await;
+    refused(start(&plane, format!("SELECT wrong FROM {id}")).await.map(Value::from), "InvalidQueryStatementException");
+    refused(start(&plane, "SELECT 1".into()).await.map(Value::from), "InvalidQueryStatementException");
+    let absent = "SELECT 1 FROM 3270e016-59a1-4448-8dd1-d27a4796502d";
+    refused(start(&plane, absent.into()).await.map(Value::from), "EventDataStoreNotFoundException");
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        let what = if n == 0 { "fails" } else { "1" };
+        ids.push(start(&plane, format!("SELECT {what} FROM {id}")).await.unwrap());
+    }
+    refused(start(&plane, format!("SELECT 1 FROM {id}")).await.map(Value::from), "MaxConcurrentQueriesException");
+    let cancelled = plane.call("CancelQuery", json!({"QueryId": ids[9]})).await.unwrap();
+    assert_eq!(cancelled["QueryStatus"], json!("CANCELLED"));
+    refused(plane.call("CancelQuery", json!({"QueryId": ids[9]})).await, "InactiveQueryException");
+    let waiting = plane.call("ListQueries", json!({"EventDataStore": id, "QueryStatus": "QUEUED"})).await.unwrap();
+    assert!(waiting["Queries"].as_array().unwrap().len() >= 7, "{waiting}");
+    engine.go.add_permits(10);
+    let mut statuses = Vec::new();
+    for id in &ids {
+        statuses.push(ended(&plane, id).await["QueryStatus"].as_str().unwrap().to_owned());
+    }
+    assert_eq!((statuses[0].as_str(), statuses[9].as_str()), ("FAILED", "CANCELLED"));
+    assert!(statuses[1..9].iter().all(|status| status == "FINISHED"), "{statuses:?}");
+    let failed = plane.call("GetQueryResults", json!({"QueryId": ids[0]})).await.unwrap();
+    assert_eq!(failed["ErrorMessage"], json!("Division by zero"));
+}
+
+#[tokio::test]
+async fn policies_are_kept_with_their_resource() {
+    let (plane, _) = plane(0).await;
+    let id = create(&plane, json!({"Name": "all"})).await;
+    let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
+    let policy =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"cloudtrail:StartQuery"}]}"#;
+    refused(plane.call("GetResourcePolicy", json!({"ResourceArn": arn})).await, "ResourcePolicyNotFoundException");
+    plane.call("PutResourcePolicy", json!({"ResourceArn": arn, "ResourcePolicy": policy})).await.unwrap();
+    let got = plane.call("GetResourcePolicy", json!({"ResourceArn": arn})).await.unwrap();
+    assert_eq!(got["ResourcePolicy"], json!(policy));
+    for bad in ["nonsense", "{}", r#"{"Statement":[{"Effect":"Maybe"}]}"#] {
+        let input = json!({"ResourceArn": arn, "ResourcePolicy": bad});
+        refused(plane.call("PutResourcePolicy", input).await, "ResourcePolicyNotValidException");
+    }
+    plane.call("DeleteResourcePolicy", json!({"ResourceArn": arn})).await.unwrap();
+    refused(plane.call("DeleteResourcePolicy", json!({"ResourceArn": arn})).await, "ResourcePolicyNotFoundException");
+    let absent = arn.replace(&id, "3270e016-59a1-4448-8dd1-d27a4796502d");
+    refused(plane.call("GetResourcePolicy", json!({"ResourceArn": absent})).await, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn a_build_without_sql_says_so() {
+    let plane = Plane::new().await;
+    let id = create(&plane, json!({"Name": "all"})).await;
+    refused(start(&plane, format!("SELECT 1 FROM {id}")).await.map(Value::from), "UnsupportedOperationException");
+}
+
+/// A file of a trail.
+fn trail_file(records: &[Value]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(json!({"Records": records}).to_string().as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+fn old_record(id: &str, time: &str) -> Value {
+    json!({"eventTime": time, "eventName": "RunInstances", "eventSource": "ec2.amazonaws.com", "eventID": id,
+        "awsRegion": "us-east-1", "eventCategory": "Management", "recipientAccountId": ACCOUNT, "readOnly": false})
+}
+
+async fn imported(plane: &Plane, id: &str) -> Value {
+    loop {
+        let import = plane.call("GetImport", json!({"ImportId": id})).await.unwrap();
+        if import["ImportStatus"] != "IN_PROGRESS" {
+            return import;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_import_adds_the_time_of_its_files_to_its_store() {
+    let (mut plane, engine) = plane(0).await;
+    plane.trail.buckets = Arc::new(MemoryBuckets::default());
+    let put = |key: &str, body: Vec<u8>| plane.trail.buckets.put("logs", key, body.into()).unwrap();
+    let folder = "AWSLogs/123456789012/CloudTrail/us-east-1/2025/12/01";
+    let records = [old_record("a", "2025-12-01T00:00:00Z"), old_record("b", "2025-12-01T01:00:00Z")];
+    put(&format!("{folder}/1.json.gz"), trail_file(&records));
+    put(&format!("{folder}/2.json.gz"), b"nonsense".to_vec());
+    put("AWSLogs/123456789012/CloudTrail-Digest/us-east-1/3.json.gz", b"nonsense".to_vec());
+    let id = create(&plane, json!({"Name": "all"})).await;
+    plane.call("StopEventDataStoreIngestion", json!({"EventDataStore": id})).await.unwrap();
+    let source = |uri: &str| json!({"S3": {"S3LocationUri": uri, "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": "arn:aws:iam::1:role/r"}});
+    let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
+    for wrong in ["s3://missing/x", "logs"] {
+        let input = json!({"Destinations": [arn], "ImportSource": source(wrong)});
+        refused(plane.call("StartImport", input).await, "InvalidImportSourceException");
+    }
+    let input = json!({"Destinations": [arn], "ImportSource": source("s3://logs/AWSLogs/123456789012/")});
+    let started = plane.call("StartImport", input.clone()).await.unwrap();
+    let import = started["ImportId"].as_str().unwrap();
+    refused(plane.call("StartImport", input).await, "AccountHasOngoingImportException");
+    let done = imported(&plane, import).await;
+    let statistics = json!({"PrefixesFound": 1, "PrefixesCompleted": 1, "FilesCompleted": 1, "EventsCompleted": 2, "FailedEntries": 1});
+    assert_eq!((&done["ImportStatus"], &done["ImportStatistics"]), (&json!("FAILED"), &statistics));
+    let failures = plane.call("ListImportFailures", json!({"ImportId": import})).await.unwrap();
+    assert_eq!(failures["Failures"][0]["Location"], json!(format!("s3://logs/{folder}/2.json.gz")));
+    let listed = plane.call("ListImports", json!({"Destination": arn, "ImportStatus": "FAILED"})).await.unwrap();
+    assert_eq!(listed["Imports"].as_array().unwrap().len(), 1);
+    engine.go.add_permits(1);
+    let query = start(&plane, format!("SELECT 1 FROM {id}")).await.unwrap();
+    ended(&plane, &query).await;
+    let asked = engine.asked.lock().unwrap();
+    let has = |record: Value| {
+        let record = record.to_string();
+        let candidate = Candidate { ingestion_time: NOW - 1, record: &record, account: ACCOUNT, region: "us-east-1" };
+        asked[0].stores[0].admits.admits(candidate)
+    };
+    assert!(records.into_iter().all(has), "what was received before the store took in, and imported");
+    assert!(!has(old_record("c", "2025-12-01T01:00:01Z")));
+}
+
+#[tokio::test]
+async fn samples_are_found_by_their_words() {
+    let plane = Plane::new().await;
+    let mut input = json!({"SearchPhrase": "calls of principals", "MaxResults": 2});
+    let mut found = Vec::new();
+    loop {
+        let page = plane.call("SearchSampleQueries", input.clone()).await.unwrap();
+        let results = page["SearchResults"].as_array().unwrap();
+        assert!(results.len() <= 2);
+        found.extend(results.iter().map(|sample| sample["Relevance"].as_f64().unwrap()));
+        if page["NextToken"].is_null() {
+            break;
+        }
+        input["NextToken"] = page["NextToken"].clone();
+    }
+    assert!(
+        found.len() > 4 && found.is_sorted_by(|a, b| a >= b) && found.iter().all(|relevance| *relevance > 0.0),
+        "{found:?}"
+    );
+    let none = plane.call("SearchSampleQueries", json!({"SearchPhrase": "zebra"})).await.unwrap();
+    assert_eq!(none["SearchResults"], json!([]));
+}
