@@ -14,6 +14,7 @@ mod copy;
 mod dashboards;
 mod data_protection;
 mod deliveries;
+mod detection_position;
 mod error;
 mod every_account;
 mod export_tasks;

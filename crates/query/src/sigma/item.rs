@@ -32,7 +32,11 @@ enum Test {
     Net(Net),
     Number(Order, f64),
     /// Compared with another field.
-    Field { name: String, place: Place, cased: bool },
+    Field {
+        name: String,
+        place: Place,
+        cased: bool,
+    },
 }
 
 impl Item {

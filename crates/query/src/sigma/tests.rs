@@ -1,5 +1,6 @@
 //! Each modifier and condition by a rule of its own; rules that are wrong; and random ones, which never panic.
 
+mod expected;
 mod hostile;
 
 use super::{Document, Rule, read};
@@ -7,7 +8,9 @@ use serde_json::{Value, json};
 
 /// A rule with this detection, which is indented by four.
 fn source(detection: &str) -> String {
-    format!("title: t\nid: i\nlogsource:\n    product: aws\n    service: cloudtrail\ndetection:\n{detection}level: high\n")
+    format!(
+        "title: t\nid: i\nlogsource:\n    product: aws\n    service: cloudtrail\ndetection:\n{detection}level: high\n"
+    )
 }
 
 #[track_caller]
@@ -274,14 +277,20 @@ fn what_is_wrong_is_named_with_its_line() {
         (with("a: b\n        a: c"), "line 9: the key 'a' is there twice"),
         (with("a: &x b\n        c: *x"), "line 9: aliases are not supported"),
         (source("    sel: {}\n    condition: sel\n"), "line 7: the selection is empty"),
-        (source("    s: [k]\n    condition: s | count() > 5\n"), "line 8: aggregations in conditions are not supported"),
+        (
+            source("    s: [k]\n    condition: s | count() > 5\n"),
+            "line 8: aggregations in conditions are not supported",
+        ),
         (source("    s: [k]\n    condition: s and\n"), "line 8: the condition ends too early"),
         (source("    s: [k]\n    condition: (s\n"), "line 8: a ')' is missing in the condition"),
         (source("    s: [k]\n    condition: s s\n"), "line 8: 's' is not expected in the condition"),
         (source("    s: [k]\n    condition: 1 of x*\n"), "line 8: 'x*' in the condition means no selection"),
         (source("    s: [k]\n    condition: 2 of s*\n"), "line 8: '2 of' is not supported: 1, any or all"),
         (source("    s: [k]\n"), "line 7: condition is missing"),
-        ("title: x\nlogsource: {product: aws}\nlevel: big\n".into(), "line 3: level is one of informational, low, medium, high, critical"),
+        (
+            "title: x\nlogsource: {product: aws}\nlevel: big\n".into(),
+            "line 3: level is one of informational, low, medium, high, critical",
+        ),
         ("title: x\nlogsource: {product: aws}\n".into(), "line 1: detection is missing"),
         ("title: x\n".into(), "line 1: logsource is missing"),
         ("id: x\n".into(), "line 1: title is missing"),

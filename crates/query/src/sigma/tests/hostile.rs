@@ -36,16 +36,72 @@ fn no_text_makes_an_expression_slow() {
 /// Pieces of which rules are made, so that random texts come far.
 fn yamlish() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
-        "title", "logsource", "product", "aws", "detection", "condition", "sel", "|contains", "|re", "|all", "|cidr", "|exists",
-        "1 of", "all of", "them", "not", "and", "(", ")", ": ", ":\n", "\n", "    ", "- ", "'", "\"", "[", "]", "{", "}", ",", "*", "?",
-        "\\", "&a", "*a", "!!str", "---\n", "...\n", "#", "null", "~", "|\n", ">\n", "é", "\u{feff}", "\t", "%YAML 1.2\n", "0.0.0.0/0",
+        "title",
+        "logsource",
+        "product",
+        "aws",
+        "detection",
+        "condition",
+        "sel",
+        "|contains",
+        "|re",
+        "|all",
+        "|cidr",
+        "|exists",
+        "1 of",
+        "all of",
+        "them",
+        "not",
+        "and",
+        "(",
+        ")",
+        ": ",
+        ":\n",
+        "\n",
+        "    ",
+        "- ",
+        "'",
+        "\"",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "*",
+        "?",
+        "\\",
+        "&a",
+        "*a",
+        "!!str",
+        "---\n",
+        "...\n",
+        "#",
+        "null",
+        "~",
+        "|\n",
+        ">\n",
+        "é",
+        "\u{feff}",
+        "\t",
+        "%YAML 1.2\n",
+        "0.0.0.0/0",
     ]);
     prop::collection::vec(pieces, 0..60).prop_map(|pieces| pieces.concat())
 }
 
 fn detection() -> impl Strategy<Value = String> {
     let field = prop::sample::select(vec!["a", "a.b", "", "x.y.z"]);
-    let modifiers = prop::sample::select(vec!["", "|contains", "|re", "|all|contains", "|cased", "|endswith", "|fieldref", "|lt", "|neq"]);
+    let modifiers = prop::sample::select(vec![
+        "",
+        "|contains",
+        "|re",
+        "|all|contains",
+        "|cased",
+        "|endswith",
+        "|fieldref",
+        "|lt",
+        "|neq",
+    ]);
     let lines = prop::collection::vec((field, modifiers, "[a-c*?.(\\[\\\\^$+|é ]{0,12}"), 1..4);
     let condition = prop::sample::select(vec!["s", "not s", "1 of them", "all of s*", "s or not s"]);
     (lines, condition).prop_map(|(lines, condition)| {
