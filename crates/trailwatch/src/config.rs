@@ -58,6 +58,8 @@ pub struct Config {
     pub buckets: BTreeMap<String, PathBuf>,
     /// How requests to the endpoint of S3 are signed; without it nothing is written there.
     pub s3: Option<S3>,
+    /// The folder of rules that audit events are held against; without it none are.
+    pub detection_rules: Option<PathBuf>,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -76,6 +78,14 @@ impl Default for TrailSettings {
     fn default() -> Self {
         Self { lenient_lookup: false, delivery_interval: Interval::secs(60), organization_id: None }
     }
+}
+
+/// `[detections]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectionSection {
+    /// See [`Config::detection_rules`].
+    pub rules: Option<PathBuf>,
 }
 
 /// `[otlp]`.
@@ -129,6 +139,9 @@ pub struct Settings {
     pub buckets: BTreeMap<String, PathBuf>,
     /// See [`Config::s3`].
     pub s3: Option<S3Section>,
+    /// Live detections.
+    #[serde(default)]
+    pub detections: DetectionSection,
 }
 
 impl Settings {
@@ -161,6 +174,7 @@ impl Config {
             bearer_tokens: tokens.map(|(name, section)| section.resolve(name)).collect::<Result<_, _>>()?,
             destinations: file.destinations,
             buckets: file.buckets,
+            detection_rules: file.detections.rules,
         };
         config.check()?;
         Ok(config)

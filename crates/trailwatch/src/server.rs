@@ -3,7 +3,7 @@
 use crate::auth::Auth;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::{backtest, dead_letters, health, remote};
+use crate::{backtest, dead_letters, detections, health, remote};
 use bytes::Bytes;
 use model::{Clock, Ids, Timestamp};
 use std::sync::Arc;
@@ -50,6 +50,7 @@ impl Server {
             ("GET" | "HEAD", "/health") => self.health(),
             ("POST", "/_trailwatch/reset") if self.config.open => self.reset().await,
             ("POST", backtest::PATH) => backtest::answer(self, &request, source_ip).await,
+            ("POST", detections::backtest::PATH) => detections::backtest::answer(self, &request, source_ip).await,
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
             _ => crate::dispatch::answer(self, request, source_ip).await,

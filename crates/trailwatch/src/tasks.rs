@@ -1,5 +1,5 @@
 //! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, log
-//! anomalies, exports, deliveries of trails, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays
+//! anomalies, exports, deliveries of trails, detections, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays
 //! no other.
 
 use crate::firehose::HttpFirehose;
@@ -23,6 +23,8 @@ const ALARM_ROUNDS_MAX: usize = 4;
 const SERVER_LOG_GROUP: &str = "/trailwatch/server";
 /// How often queued lines of the server's own log are stored.
 const SERVER_LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// How often detections look for new audit events.
+const DETECTION_INTERVAL: Duration = Duration::from_millis(250);
 /// Most lines stored in one append.
 const SERVER_LOG_LINES_MAX: usize = 1000;
 
@@ -46,6 +48,7 @@ impl Tasks {
         tasks.spawn("log anomalies", log_anomalies(Arc::clone(&server), stopped.clone()));
         tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
         tasks.spawn("trails", trails(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("detections", detections(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -183,6 +186,36 @@ async fn trails(server: Arc<Server>, mut stopped: Stopped) {
     // A delivery that runs at the end is dropped: the next start puts what is planned.
     while next_tick(&server, &mut stopped, server.config.trail.delivery_interval.millis()).await {
         deliveries.start_due(&server.trail).await;
+    }
+}
+
+/// Findings come within a second: new events are looked for more often than that, which costs one load.
+async fn detections(server: Arc<Server>, mut stopped: Stopped) {
+    let Some(rules) = server.config.detection_rules.clone() else {
+        let _ = stopped.wait_for(|&stop| stop).await;
+        return;
+    };
+    let mut follower = crate::detections::follower(&server, &rules);
+    let mut failing = false;
+    loop {
+        let round = tokio::select! {
+            biased;
+            // What a round has not noted is looked at again after the next start.
+            _ = stopped.wait_for(|&stop| stop) => return,
+            round = follower.round(&server.trail) => round,
+        };
+        // Said when it begins and when it ends, not four times a second.
+        match round {
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, rules = %rules.display(), "detections");
+            }
+            Err(_) => {}
+            Ok(()) => failing = false,
+        }
+        if !wait_for(&mut stopped, DETECTION_INTERVAL).await {
+            return;
+        }
     }
 }
 

@@ -65,6 +65,16 @@ impl Item {
         if self.all { holds.all(|holds| holds) } else { holds.any(|holds| holds) }
     }
 
+    /// How many compiled expressions it has.
+    pub(super) fn regexes(&self) -> usize {
+        let is_program = |test: &&Test| match test {
+            Test::Regex(_) => true,
+            Test::Text(wanted) | Test::Other(wanted) => wanted.is_program(),
+            _ => false,
+        };
+        self.tests.iter().filter(is_program).count()
+    }
+
     fn holds(&self, test: &Test, record: &Value) -> bool {
         let of_field = |is_wanted: &mut dyn FnMut(&str) -> bool| {
             if self.field.is_empty() {

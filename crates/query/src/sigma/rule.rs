@@ -56,6 +56,13 @@ impl Selection {
         }
     }
 
+    fn regexes(&self) -> usize {
+        match self {
+            Self::Item(item) => item.regexes(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::regexes).sum(),
+        }
+    }
+
     /// A map is lines that must all hold, a list is parts of which one must, a text is a keyword.
     fn read(node: &Node) -> Result<Self, Problem> {
         match &node.content {
@@ -73,6 +80,11 @@ impl Selection {
 }
 
 impl Rule {
+    /// How many compiled regular expressions it holds.
+    pub fn regexes(&self) -> usize {
+        self.selections.iter().map(Selection::regexes).sum()
+    }
+
     /// True when a record, as JSON, is what the rule describes. Takes time in proportion to the record.
     pub fn is_match(&self, record: &Value) -> bool {
         let holds = |number: usize| self.selections.get(number).is_some_and(|selection| selection.is_match(record));

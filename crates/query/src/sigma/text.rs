@@ -73,6 +73,11 @@ impl Wanted {
         Ok(Self { cased, how })
     }
 
+    /// True when it takes a compiled expression.
+    pub(super) fn is_program(&self) -> bool {
+        matches!(self.how, How::Program(_))
+    }
+
     /// True when a value is what is wanted.
     pub(super) fn is_match(&self, value: &str) -> bool {
         let value = folded(value, self.cased);
@@ -122,7 +127,11 @@ fn source(pieces: &[Piece]) -> String {
 
 /// Compiles a regular expression of bounded size.
 pub(super) fn program(source: &str, line: usize) -> Result<regex::Regex, Problem> {
-    let built = regex::RegexBuilder::new(source).size_limit(SIGMA_REGEX_BYTES_MAX).nest_limit(64).build();
+    let built = regex::RegexBuilder::new(source)
+        .size_limit(SIGMA_REGEX_BYTES_MAX)
+        .dfa_size_limit(SIGMA_REGEX_BYTES_MAX)
+        .nest_limit(64)
+        .build();
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => Problem::new(line, "the regular expression is too large"),
         // The message draws the expression over several lines; the last says what is wrong.

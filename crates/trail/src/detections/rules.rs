@@ -1,6 +1,6 @@
 //! `Rules`: what the files of a folder hold, ready to be asked.
 
-use model::limits::{SIGMA_FILES_MAX, SIGMA_RULES_MAX};
+use model::limits::{SIGMA_FILES_MAX, SIGMA_REGEXES_MAX, SIGMA_RULES_MAX};
 use query::sigma::{Document, Problem, Rule, read};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -51,6 +51,7 @@ pub struct Rules {
     /// How many documents are for other logs.
     pub elsewhere: usize,
     ids: HashMap<String, usize>,
+    regexes: usize,
 }
 
 impl Rules {
@@ -88,6 +89,11 @@ impl Rules {
         if self.loaded.len() >= SIGMA_RULES_MAX {
             return self.refuse(file, 1, format!("there are {SIGMA_RULES_MAX} rules already"));
         }
+        let regexes = self.regexes + rule.regexes();
+        if regexes > SIGMA_REGEXES_MAX {
+            return self.refuse(file, 1, format!("all rules together have more than {SIGMA_REGEXES_MAX} expressions"));
+        }
+        self.regexes = regexes;
         self.ids.insert(rule.id.clone(), self.loaded.len());
         self.loaded.push(Loaded { file: file.to_owned(), rule });
     }

@@ -13,7 +13,7 @@ fn depth_and_size_are_bounded() {
     let deep = format!("title: t\nx: {}{}\n", "[".repeat(60), "]".repeat(60));
     assert_eq!(problem(&deep), "line 2: more than 32 levels");
     let many = format!("title: t\nx: [{}]\n", "a,".repeat(SIGMA_NODES_MAX + 1));
-    assert_eq!(problem(&many), "line 2: more than 10000 values");
+    assert_eq!(problem(&many), "line 2: more than 4000 values");
     let long = "x".repeat(SIGMA_FILE_BYTES_MAX + 1);
     assert_eq!(problem(&long), "line 1: the file has more than 262144 bytes");
     for nested in [format!("{}s", "not ".repeat(10_000)), format!("{}s{}", "(".repeat(10_000), ")".repeat(10_000))] {
