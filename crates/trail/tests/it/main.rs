@@ -2,6 +2,7 @@
 
 mod buckets;
 mod deliveries;
+mod detections;
 mod imports;
 mod lookups;
 mod put_audit_events;
