@@ -14,9 +14,10 @@ use std::path::Path;
 use std::sync::Arc;
 use trail::detections::{Appending, Findings, Follower};
 
-/// A follower of the server's events, with the rules of a folder.
+/// A follower of the server's events, with the rules of a folder; the first of all begins with what is accepted from now on.
 pub fn follower(server: &Arc<Server>, rules: &Path) -> Follower {
-    Follower::new(Arc::new(DiskFolder::new(rules)), Arc::new(Recorded(Arc::clone(server))))
+    let begin = server.trail.store.event_sequence();
+    Follower::new(Arc::new(DiskFolder::new(rules)), Arc::new(Recorded(Arc::clone(server))), begin)
 }
 
 /// Findings are recorded as our own calls are.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
 use trail::delivery::Deliveries;
+use trail::detections::Follower;
 use watch::cloudwatch::MetricStreams;
 
 /// Most rounds of alarm evaluation at the same time.
@@ -48,7 +49,10 @@ impl Tasks {
         tasks.spawn("log anomalies", log_anomalies(Arc::clone(&server), stopped.clone()));
         tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
         tasks.spawn("trails", trails(Arc::clone(&server), stopped.clone()));
-        tasks.spawn("detections", detections(Arc::clone(&server), stopped.clone()));
+        // Made here, before the first call can come.
+        let follower =
+            server.config.detection_rules.as_deref().map(|rules| crate::detections::follower(&server, rules));
+        tasks.spawn("detections", detections(Arc::clone(&server), follower, stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -190,12 +194,11 @@ async fn trails(server: Arc<Server>, mut stopped: Stopped) {
 }
 
 /// Findings come within a second: new events are looked for more often than that, which costs one load.
-async fn detections(server: Arc<Server>, mut stopped: Stopped) {
-    let Some(rules) = server.config.detection_rules.clone() else {
+async fn detections(server: Arc<Server>, follower: Option<Follower>, mut stopped: Stopped) {
+    let Some(mut follower) = follower else {
         let _ = stopped.wait_for(|&stop| stop).await;
         return;
     };
-    let mut follower = crate::detections::follower(&server, &rules);
     let mut failing = false;
     loop {
         let round = tokio::select! {
@@ -208,7 +211,7 @@ async fn detections(server: Arc<Server>, mut stopped: Stopped) {
         match round {
             Err(error) if !failing => {
                 failing = true;
-                tracing::warn!(%error, rules = %rules.display(), "detections");
+                tracing::warn!(%error, "detections");
             }
             Err(_) => {}
             Ok(()) => failing = false,

@@ -51,14 +51,16 @@ pub struct Follower {
     rules: Arc<Rules>,
     files: Vec<RuleFile>,
     looked: Option<Timestamp>,
+    /// Where it begins when nothing was ever noted.
+    begin: u64,
     /// Every event below it was looked at; `None` before the first round.
     done: Option<u64>,
 }
 
 impl Follower {
-    /// A follower that has not begun.
-    pub fn new(folder: Arc<dyn Folder>, findings: Arc<dyn Findings>) -> Self {
-        Self { folder, findings, rules: Arc::default(), files: Vec::new(), looked: None, done: None }
+    /// A follower that has not begun. The first of all begins with the event whose sequence is `begin`, later ones where the last stood.
+    pub fn new(folder: Arc<dyn Folder>, findings: Arc<dyn Findings>, begin: u64) -> Self {
+        Self { folder, findings, rules: Arc::default(), files: Vec::new(), looked: None, begin, done: None }
     }
 
     /// Looks at all that was accepted since the last round, and at the folder when it is time.
@@ -105,8 +107,7 @@ impl Follower {
     async fn follow(&mut self, trail: &Trail, end: u64) -> Result<(), Failed> {
         let noted = trail.catalog.detection_position().await?.map(|next| (next as u64).min(end));
         // A position that is gone while we run went with everything else: then events count from the first.
-        let start = noted.or(self.done.map(|_| 0));
-        let mut position = start.unwrap_or(end);
+        let mut position = noted.unwrap_or(if self.done.is_some() { 0 } else { self.begin.min(end) });
         while position < end {
             let page = trail.store.follow_events(position, end, PAGE_BYTES).await?;
             if page.next <= position {
