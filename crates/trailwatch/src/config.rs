@@ -278,13 +278,14 @@ mod tests {
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let file: Settings =
-            toml::from_str("listen = '127.0.0.1:1'\nregion = 'eu-west-1'\n[endpoints]\ns3 = 'http://127.0.0.1:9000'\n")
+            toml::from_str("listen = '127.0.0.1:1'\nregion = 'eu-west-1'\n[endpoints]\ns3 = 'http://127.0.0.1:9000'\n[detections]\nrules = '/rules'\n")
                 .unwrap();
         let config = Config::resolve(flags("127.0.0.1:2", false), file).unwrap();
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.region, "eu-west-1");
         assert_eq!(config.account_id, "123456789012");
         assert_eq!(config.endpoints["s3"], "http://127.0.0.1:9000");
+        assert_eq!(config.detection_rules, Some("/rules".into()));
     }
 
     #[test]

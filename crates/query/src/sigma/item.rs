@@ -28,7 +28,7 @@ enum Test {
     Text(Wanted),
     /// No value of the field is this one.
     Other(Wanted),
-    Regex(regex::Regex),
+    Regex(regex::bytes::Regex),
     Net(Net),
     Number(Order, f64),
     /// Compared with another field.
@@ -87,7 +87,7 @@ impl Item {
             Test::Exists(wanted) => any(record, &self.field, &mut |_| true) == *wanted,
             Test::Text(wanted) => of_field(&mut |value| wanted.is_match(value)),
             Test::Other(wanted) => !of_field(&mut |value| wanted.is_match(value)),
-            Test::Regex(program) => of_field(&mut |value| program.is_match(value)),
+            Test::Regex(program) => of_field(&mut |value| program.is_match(value.as_bytes())),
             Test::Net(net) => of_field(&mut |value| value.parse::<IpAddr>().is_ok_and(|address| net.has(address))),
             Test::Number(order, bound) => {
                 of_field(&mut |value| value.trim().parse::<f64>().is_ok_and(|number| order.holds(number, *bound)))

