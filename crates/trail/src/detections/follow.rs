@@ -18,6 +18,9 @@ const BATCH_FINDINGS: usize = 256;
 /// How often the folder is looked at, milliseconds.
 const RELOAD_MS: i64 = 10 * SECOND;
 
+/// How often the position is written while nothing is found, milliseconds.
+const NOTE_MS: i64 = 10 * SECOND;
+
 /// What storing findings comes to, once it is done.
 pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<(), store::Error>> + Send + 'a>>;
 
@@ -49,10 +52,14 @@ pub struct Follower {
     folder: Arc<dyn Folder>,
     findings: Arc<dyn Findings>,
     rules: Arc<Rules>,
+    /// False until the folder was read once.
+    has_rules: bool,
     files: Vec<RuleFile>,
     looked: Option<Timestamp>,
     /// Where it begins when nothing was ever noted.
     begin: u64,
+    /// When the position was written last.
+    noted: Option<Timestamp>,
     /// Every event below it was looked at; `None` before the first round.
     done: Option<u64>,
 }
@@ -60,12 +67,26 @@ pub struct Follower {
 impl Follower {
     /// A follower that has not begun. The first of all begins with the event whose sequence is `begin`, later ones where the last stood.
     pub fn new(folder: Arc<dyn Folder>, findings: Arc<dyn Findings>, begin: u64) -> Self {
-        Self { folder, findings, rules: Arc::default(), files: Vec::new(), looked: None, begin, done: None }
+        Self {
+            folder,
+            findings,
+            rules: Arc::default(),
+            has_rules: false,
+            files: Vec::new(),
+            looked: None,
+            begin,
+            noted: None,
+            done: None,
+        }
     }
 
     /// Looks at all that was accepted since the last round, and at the folder when it is time.
     pub async fn round(&mut self, trail: &Trail) -> Result<(), Failed> {
         let reloaded = self.reload(trail.clock.now()).await;
+        // Without any rules yet events wait for them.
+        if !self.has_rules {
+            return reloaded;
+        }
         let end = trail.store.event_sequence();
         if self.done != Some(end) {
             self.follow(trail, end).await?;
@@ -79,7 +100,8 @@ impl Follower {
         if self.looked.is_some_and(|looked| (0..RELOAD_MS).contains(&(now - looked))) {
             return Ok(());
         }
-        let first = self.looked.replace(now).is_none();
+        let first = !self.has_rules;
+        self.looked = Some(now);
         let (folder, known) = (Arc::clone(&self.folder), self.files.clone());
         let read = move || {
             let files = folder.files()?;
@@ -100,26 +122,38 @@ impl Follower {
         }
         let (used, broken, elsewhere) = (rules.loaded.len(), rules.broken.len(), rules.elsewhere);
         tracing::info!(used, broken, for_other_logs = elsewhere, "rules of detections");
-        (self.files, self.rules) = (files, Arc::new(rules));
+        (self.files, self.rules, self.has_rules) = (files, Arc::new(rules), true);
         Ok(())
     }
 
     async fn follow(&mut self, trail: &Trail, end: u64) -> Result<(), Failed> {
-        let noted = trail.catalog.detection_position().await?.map(|next| (next as u64).min(end));
-        // A position that is gone while we run went with everything else: then events count from the first.
-        let mut position = noted.unwrap_or(if self.done.is_some() { 0 } else { self.begin.min(end) });
+        let noted = trail.catalog.detection_position().await?;
+        let mut position = match (noted, self.done) {
+            (Some(_), Some(done)) => done.min(end),
+            // Gone while we run: everything else went with it, and events count from the first.
+            (None, Some(_)) => 0,
+            (Some(next), None) => (next as u64).min(end),
+            (None, None) => self.begin.min(end),
+        };
+        let mut any = false;
         while position < end {
             let page = trail.store.follow_events(position, end, PAGE_BYTES).await?;
             if page.next <= position {
                 break;
             }
             position = page.next;
-            if self.hold(trail, page.events).await? && position < end {
+            let found = self.hold(trail, page.events).await?;
+            any |= found;
+            if found && position < end {
                 trail.catalog.set_detection_position(position as i64).await?;
             }
         }
-        if noted != Some(position) {
+        // Events in which nothing was found may be looked at again: they are not worth a sync several times a second.
+        let now = trail.clock.now();
+        let is_recent = self.noted.is_some_and(|at| (0..NOTE_MS).contains(&(now - at)));
+        if any || noted.is_none() || !is_recent {
             trail.catalog.set_detection_position(position as i64).await?;
+            self.noted = Some(now);
         }
         self.done = Some(position);
         Ok(())

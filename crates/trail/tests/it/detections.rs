@@ -183,6 +183,7 @@ async fn a_rule_for_everything_does_not_find_findings() {
     plane.append(events).await;
     for _ in 0..3 {
         follower.round(&plane.trail).await.unwrap();
+        plane.clock.advance(10 * SECOND);
     }
     let wanted: Vec<_> = (0..1_000).map(|n| link("all", &format!("e-{n:04}"))).collect();
     assert_eq!(links(&plane).await, wanted);
@@ -231,6 +232,20 @@ async fn rules_are_read_again_when_files_change() {
     rules.set(Some(&[]));
     plane.clock.advance(10 * SECOND);
     assert_eq!(find(&mut follower).await, Some(link("bb", "e-4")), "no rules, no findings");
+}
+
+#[tokio::test]
+async fn events_wait_for_a_folder_that_comes_later() {
+    let plane = Plane::new().await;
+    let rules = Arc::new(Files::default());
+    let mut follower = follower(&plane, rules.clone(), Kept::of(&plane));
+    follower.round(&plane.trail).await.unwrap_err();
+    plane.append(vec![event("e-1", "CreateUser")]).await;
+    follower.round(&plane.trail).await.unwrap();
+    rules.set(Some(&[("a.yml", &rule("r", "t", "eventName: CreateUser"))]));
+    plane.clock.advance(10 * SECOND);
+    follower.round(&plane.trail).await.unwrap();
+    assert_eq!(links(&plane).await, [link("r", "e-1")]);
 }
 
 #[tokio::test]
