@@ -20,6 +20,7 @@ mod dataset_keys;
 mod deliveries;
 mod delivery_destinations;
 mod delivery_sources;
+mod detection_position;
 mod digest_chains;
 mod digest_keys;
 mod error;

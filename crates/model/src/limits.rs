@@ -327,3 +327,20 @@ pub const OBJECT_READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const EXPORT_TASKS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Syslog configurations of an account in a region; AWS names no limit.
 pub const SYSLOG_CONFIGURATIONS_MAX: usize = 100;
+
+/// Detections (our own, no AWS source): largest file of Sigma rules, bytes, and most values of one rule.
+pub const SIGMA_FILE_BYTES_MAX: usize = 256 * 1024;
+/// See [`SIGMA_FILE_BYTES_MAX`].
+pub const SIGMA_NODES_MAX: usize = 4_000;
+/// Detections: deepest nesting of a rule's YAML, and of its condition.
+pub const SIGMA_NESTING_MAX: usize = 32;
+/// Detections: largest compiled regular expression of a rule, bytes.
+pub const SIGMA_REGEX_BYTES_MAX: usize = 64 * 1024;
+/// Detections: most files of a folder, most rules of them together, and deepest folder.
+pub const SIGMA_FILES_MAX: usize = 10_000;
+/// See [`SIGMA_FILES_MAX`].
+pub const SIGMA_RULES_MAX: usize = 5_000;
+/// Detections: most compiled regular expressions of all rules together, which bounds their memory.
+pub const SIGMA_REGEXES_MAX: usize = 2_000;
+/// See [`SIGMA_FILES_MAX`].
+pub const SIGMA_FOLDERS_DEEP_MAX: usize = 16;

@@ -18,6 +18,7 @@ pub mod metric_search;
 pub mod metrics;
 pub mod metrics_insights;
 pub mod promql;
+pub mod sigma;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod statistics;

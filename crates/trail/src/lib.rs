@@ -5,6 +5,7 @@ pub mod cloudtrail;
 pub mod cloudtrail_data;
 mod coverage;
 pub mod delivery;
+pub mod detections;
 pub mod digest;
 pub mod import;
 mod json;

@@ -64,6 +64,8 @@ pub struct Config {
     pub buckets: BTreeMap<String, PathBuf>,
     /// How requests to the endpoint of S3 are signed; without it nothing is written there.
     pub s3: Option<S3>,
+    /// The folder of rules that audit events are held against; without it none are.
+    pub detection_rules: Option<PathBuf>,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -92,6 +94,14 @@ impl Default for TrailSettings {
             organization_id: None,
         }
     }
+}
+
+/// `[detections]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectionSection {
+    /// See [`Config::detection_rules`].
+    pub rules: Option<PathBuf>,
 }
 
 /// `[otlp]`.
@@ -150,6 +160,9 @@ pub struct Settings {
     pub buckets: BTreeMap<String, PathBuf>,
     /// See [`Config::s3`].
     pub s3: Option<KeysSection>,
+    /// Live detections.
+    #[serde(default)]
+    pub detections: DetectionSection,
 }
 
 impl Settings {
@@ -184,6 +197,7 @@ impl Config {
             signing: file.signing.map(|section| section.resolve("[signing]")).transpose()?,
             object_ms: file.subscriptions.resolve()?,
             buckets: file.buckets,
+            detection_rules: file.detections.rules,
         };
         config.check()?;
         Ok(config)
@@ -290,13 +304,14 @@ mod tests {
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let file: Settings =
-            toml::from_str("listen = '127.0.0.1:1'\nregion = 'eu-west-1'\n[endpoints]\ns3 = 'http://127.0.0.1:9000'\n")
+            toml::from_str("listen = '127.0.0.1:1'\nregion = 'eu-west-1'\n[endpoints]\ns3 = 'http://127.0.0.1:9000'\n[detections]\nrules = '/rules'\n")
                 .unwrap();
         let config = Config::resolve(flags("127.0.0.1:2", false), file).unwrap();
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.region, "eu-west-1");
         assert_eq!(config.account_id, "123456789012");
         assert_eq!(config.endpoints["s3"], "http://127.0.0.1:9000");
+        assert_eq!(config.detection_rules, Some("/rules".into()));
     }
 
     #[test]

@@ -7,8 +7,10 @@ mod backup;
 mod buckets;
 mod calls;
 mod check;
+mod cis;
 mod config;
 mod dead_letters;
+mod detections;
 mod dispatch;
 mod event_tail;
 mod export;
@@ -86,6 +88,12 @@ enum Command {
     /// Try alarms on what has happened.
     #[command(subcommand)]
     Alarms(Alarms),
+    /// Hold audit events against Sigma rules.
+    #[command(subcommand)]
+    Detections(detections::command::Detections),
+    /// The monitoring controls of the CIS AWS Foundations Benchmark: metric filters and alarms on audit events.
+    #[command(subcommand)]
+    Cis(cis::Cis),
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,7 +105,7 @@ enum Alarms {
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
 )]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
@@ -214,6 +222,8 @@ fn main() -> ExitCode {
         Command::Tail(args) => run(tail::command(args)),
         Command::Sql(args) => run(sql::command::run(args)),
         Command::Alarms(Alarms::Backtest(args)) => run(backtest::command(args)),
+        Command::Detections(command) => run(detections::command::run(command)),
+        Command::Cis(command) => run(cis::run(command)),
         Command::Export(Export::Metrics(args)) => {
             run(async move { export::metrics(&args.data_dir, &args.output).await })
         }

@@ -1,5 +1,7 @@
 //! `POST /_trailwatch/import`: records in, from the command line to a running server; both ends of it.
 
+pub mod aws_call;
+
 use crate::server::{Server, json};
 use anyhow::{Context, bail};
 use bytes::Bytes;

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::{backtest, dead_letters, event_tail, health, remote};
+use crate::{backtest, dead_letters, detections, event_tail, health, remote};
 use bytes::Bytes;
 use model::{Clock, Ids, Timestamp};
 use std::sync::Arc;
@@ -54,6 +54,7 @@ impl Server {
             ("POST", "/_trailwatch/reset") if self.config.open => self.reset().await,
             ("POST", backtest::PATH) => backtest::answer(self, &request, source_ip).await,
             ("GET", event_tail::PATH) => event_tail::answer(self, &request, source_ip).await,
+            ("POST", detections::backtest::PATH) => detections::backtest::answer(self, &request, source_ip).await,
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
             _ => crate::dispatch::answer(self, request, source_ip).await,

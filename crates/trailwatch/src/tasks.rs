@@ -1,5 +1,5 @@
 //! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, log
-//! anomalies, exports, deliveries of trails, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays
+//! anomalies, exports, deliveries of trails, detections, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays
 //! no other.
 
 use crate::firehose::HttpFirehose;
@@ -17,6 +17,7 @@ use tokio::task::{Id, JoinSet};
 use trail::delivery::Deliveries;
 use trail::digest::deliver::Digests;
 use watch::Watch;
+use trail::detections::Follower;
 use watch::cloudwatch::MetricStreams;
 
 /// Most rounds of alarm evaluation at the same time.
@@ -27,6 +28,8 @@ const LOG_ALARM_ROUNDS_MAX: usize = model::limits::LOG_ALARMS_AT_ONCE_MAX;
 const SERVER_LOG_GROUP: &str = "/trailwatch/server";
 /// How often queued lines of the server's own log are stored.
 const SERVER_LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// How often detections look for new audit events.
+const DETECTION_INTERVAL: Duration = Duration::from_millis(250);
 /// Most lines stored in one append.
 const SERVER_LOG_LINES_MAX: usize = 1000;
 
@@ -52,6 +55,10 @@ impl Tasks {
         tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
         tasks.spawn("trails", trails(Arc::clone(&server), stopped.clone()));
         tasks.spawn("digests", digests(Arc::clone(&server), stopped.clone()));
+        // Made here, before the first call can come.
+        let follower =
+            server.config.detection_rules.as_deref().map(|rules| crate::detections::follower(&server, rules));
+        tasks.spawn("detections", detections(Arc::clone(&server), follower, stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -218,6 +225,31 @@ async fn digests(server: Arc<Server>, mut stopped: Stopped) {
             biased;
             _ = stopped.wait_for(|&stop| stop) => return,
             () = digests.run_due(&server.trail) => {}
+/// Findings come within a second: new events are looked for more often than that, which costs one load.
+async fn detections(server: Arc<Server>, follower: Option<Follower>, mut stopped: Stopped) {
+    let Some(mut follower) = follower else {
+        let _ = stopped.wait_for(|&stop| stop).await;
+        return;
+    };
+    let mut failing = false;
+    loop {
+        let round = tokio::select! {
+            biased;
+            // What a round has not noted is looked at again after the next start.
+            _ = stopped.wait_for(|&stop| stop) => return,
+            round = follower.round(&server.trail) => round,
+        };
+        // Said when it begins and when it ends, not four times a second.
+        match round {
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "detections");
+            }
+            Err(_) => {}
+            Ok(()) => failing = false,
+        }
+        if !wait_for(&mut stopped, DETECTION_INTERVAL).await {
+            return;
         }
     }
 }

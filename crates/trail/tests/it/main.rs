@@ -2,6 +2,7 @@
 
 mod buckets;
 mod deliveries;
+mod detections;
 mod digests;
 mod imports;
 mod lake;

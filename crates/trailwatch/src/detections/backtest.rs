@@ -1,0 +1,209 @@
+//! `POST /_trailwatch/detections/backtest`: what rules would have found in the stored history of the caller's account, signed as an
+//! import is. The rules come with the question; nothing is recorded but the question itself.
+
+use crate::remote::EVENT_SOURCE;
+use crate::server::{Server, json};
+use model::limits::BACKTESTS_AT_ONCE_MAX;
+use model::time::DAY;
+use model::{Caller, TimeRange, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json as value;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use store::{Direction, EventRow, EventScan};
+use tokio::sync::Semaphore;
+use trail::audit::OwnCall;
+use trail::detections::{EVENT_SOURCE as FINDINGS, Rules};
+use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+
+/// Where questions are posted to.
+pub const PATH: &str = "/_trailwatch/detections/backtest";
+/// Service name in the signature.
+pub const SIGNING_NAME: &str = "trailwatch";
+/// `eventName` of the audit record.
+const EVENT_NAME: &str = "BacktestDetections";
+/// How far back is looked when nobody says.
+const SINCE_MS: i64 = 7 * DAY;
+/// Records that are held against the rules at a time, bytes: a thread has them for so long.
+const CHUNK_BYTES: usize = 1024 * 1024;
+/// Most findings that are named; all are counted.
+const FINDINGS_MAX: usize = 1_000;
+
+/// The body of a question.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Question {
+    /// Texts of rule files by name.
+    pub rules: BTreeMap<String, String>,
+    /// ISO 8601; a week before the end when absent.
+    pub from: Option<String>,
+    /// ISO 8601; now when absent.
+    pub to: Option<String>,
+}
+
+/// The answer.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// How many events were looked at.
+    pub events: usize,
+    /// How often each rule matched, by id; rules that never did are left out.
+    pub matches: BTreeMap<String, usize>,
+    /// The first findings, oldest first.
+    pub findings: Vec<Found>,
+}
+
+/// One finding.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Found {
+    /// `id` of the rule.
+    pub rule: String,
+    /// Its title.
+    pub title: String,
+    /// Its level.
+    pub level: String,
+    /// `eventTime` of what was found.
+    pub time: String,
+    /// Its `eventID`.
+    pub event_id: String,
+    /// Its `eventName`.
+    pub event_name: String,
+}
+
+/// Answers a question.
+pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
+    let verified = server.auth.caller(request, source_ip, server.clock.now());
+    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
+    let (caller, outcome) = match verified {
+        Ok(caller) => {
+            let outcome = run(server, &caller, request).await;
+            (caller, outcome)
+        }
+        Err(refused) => (server.auth.claimed(request, source_ip), Err(refused.to_api_error(Protocol::RestJson))),
+    };
+    let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
+        Ok(()) => outcome,
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(answer) => json(200, &value!(answer)),
+        Err(error) => {
+            if error.status() >= 500 {
+                tracing::error!(%error, "backtest detections");
+            }
+            json(error.status(), &value!({ "__type": error.code(), "message": error.message() }))
+        }
+    }
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(&wire::cloudwatch::errors::VALIDATION_EXCEPTION, message.into())
+}
+
+async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<Answer, ApiError> {
+    let question: Question =
+        serde_json::from_slice(&request.body).map_err(|error| invalid(format!("The body: {error}")))?;
+    let time = |text: Option<String>, otherwise: Timestamp| match text {
+        None => Ok(otherwise),
+        Some(text) => Timestamp::parse_iso(&text).ok_or_else(|| invalid(format!("{text} is not a time (ISO 8601)"))),
+    };
+    let to = time(question.to, server.clock.now())?;
+    let from = time(question.from, to - SINCE_MS)?;
+    if from >= to {
+        return Err(invalid("The start must be before the end"));
+    }
+    let texts = question.rules;
+    let load = move || {
+        let mut rules = Rules::default();
+        texts.iter().for_each(|(name, text)| rules.add(name, text));
+        rules
+    };
+    // Each holds a thread and some megabytes. The semaphore is never closed.
+    static RUNNING: Semaphore = Semaphore::const_new(BACKTESTS_AT_ONCE_MAX);
+    let _place = RUNNING.acquire().await.ok();
+    let rules = tokio::task::spawn_blocking(load).await.map_err(lost)?;
+    if let Some(broken) = rules.broken.first() {
+        return Err(invalid(broken.to_string()));
+    }
+    look(server, caller, TimeRange::new(from, to), Arc::new(rules)).await
+}
+
+fn lost(error: tokio::task::JoinError) -> ApiError {
+    ApiError::new(&wire::error::common::INTERNAL_FAILURE, "The history could not be read").with_source(error)
+}
+
+/// Reads the history piece by piece and holds each against the rules.
+async fn look(server: &Server, caller: &Caller, range: TimeRange, rules: Arc<Rules>) -> Result<Answer, ApiError> {
+    let mut answer = Answer::default();
+    let mut after = None;
+    loop {
+        let scan = EventScan {
+            account: Some(caller.scope.account.clone()),
+            region: None,
+            range,
+            direction: Direction::Forward,
+            after,
+            filter: None,
+        };
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let mut take = |row: &EventRow| {
+            bytes += row.event.record.len();
+            rows.push(row.clone());
+            if bytes < CHUNK_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        server.trail.store.scan_events(scan, &mut take).await?;
+        let Some(last) = rows.last() else { return Ok(answer) };
+        after = Some((last.event.time, last.sequence));
+        let rules = Arc::clone(&rules);
+        let hold = move || {
+            rows.iter().for_each(|row| count(&rules, &row.event, &mut answer));
+            answer
+        };
+        answer = tokio::task::spawn_blocking(hold).await.map_err(lost)?;
+    }
+}
+
+/// Holds one event against the rules.
+pub(super) fn count(rules: &Rules, event: &model::Event, answer: &mut Answer) {
+    if event.source == FINDINGS {
+        return;
+    }
+    answer.events += 1;
+    for loaded in rules.matches(&event.record) {
+        let rule = &loaded.rule;
+        *answer.matches.entry(rule.id.clone()).or_default() += 1;
+        if answer.findings.len() < FINDINGS_MAX {
+            answer.findings.push(Found {
+                rule: rule.id.clone(),
+                title: rule.title.clone(),
+                level: rule.level.clone(),
+                time: event.time.iso_seconds(),
+                event_id: event.event_id.clone(),
+                event_name: event.name.clone(),
+            });
+        }
+    }
+}
+
+async fn record(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+    error: Option<&ApiError>,
+) -> Result<(), store::Error> {
+    let call = OwnCall {
+        caller,
+        source: EVENT_SOURCE,
+        operation: EVENT_NAME,
+        access: Access::Read,
+        audit: Audit::Management,
+        time: server.clock.now(),
+        request_id: &server.ids.uuid().to_string(),
+        host: request.header("host"),
+        request_parameters: None,
+        response_elements: None,
+        error: error.map(|error| (error.code(), error.message())),
+        resources: &[],
+    };
+    server.record(&call).await
+}
