@@ -58,6 +58,18 @@ pub struct Config {
     pub buckets: BTreeMap<String, PathBuf>,
     /// How requests to the endpoint of S3 are signed; without it nothing is written there.
     pub s3: Option<S3>,
+    /// Where the tree of audit events is kept for others to verify.
+    pub proofs: ProofSettings,
+}
+
+/// `[proofs]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProofSettings {
+    /// The bucket that tiles and checkpoints go to; without it they stay below the data directory.
+    pub bucket: Option<String>,
+    /// What their keys begin with.
+    pub prefix: String,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -129,6 +141,9 @@ pub struct Settings {
     pub buckets: BTreeMap<String, PathBuf>,
     /// See [`Config::s3`].
     pub s3: Option<S3Section>,
+    /// See [`Config::proofs`].
+    #[serde(default)]
+    pub proofs: ProofSettings,
 }
 
 impl Settings {
@@ -161,6 +176,7 @@ impl Config {
             bearer_tokens: tokens.map(|(name, section)| section.resolve(name)).collect::<Result<_, _>>()?,
             destinations: file.destinations,
             buckets: file.buckets,
+            proofs: file.proofs,
         };
         config.check()?;
         Ok(config)
@@ -194,6 +210,11 @@ impl Config {
         }
         if self.s3.is_some() && !self.endpoints.contains_key("s3") {
             bail!("[s3] needs the URL of an endpoint: [endpoints] s3");
+        }
+        if let Some(bucket) = &self.proofs.bucket
+            && !is_bucket_name(bucket)
+        {
+            bail!("[proofs] bucket must be the name of a bucket, not '{bucket}'");
         }
         if let Some(id) = &self.trail.organization_id
             && !is_organization_id(id)
@@ -291,6 +312,7 @@ mod tests {
         );
         assert!(error(Settings::default(), &format!("[destinations]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
         assert!(error(Settings::default(), "[buckets]\n'a/b' = '/x'").contains("'a/b'"));
+        assert!(error(Settings::default(), "[proofs]\nbucket = 'a/b'").contains("'a/b'"));
         assert!(error(Settings::default(), "[trail]\norganization_id = 'o-x'").contains("'o-x'"));
         let wrong = toml::from_str::<Settings>("[trail]\ndelivery_interval = '60'").unwrap_err().to_string();
         assert!(wrong.contains("such as 30s"), "{wrong}");

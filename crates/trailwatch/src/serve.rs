@@ -5,6 +5,7 @@ use crate::buckets::ConfiguredBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::keys::AccessKey;
+use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
@@ -114,12 +115,13 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         group_filters: Arc::default(),
         queries: Arc::default(),
         rules: Arc::default(),
-        buckets,
+        buckets: Arc::clone(&buckets),
     };
     trail.topics = Arc::new(TrailTopics(watch.clone()));
     Ok(Server {
         auth: Auth::new(&config, key),
         watch,
+        proofs: Proofs::open(&config, trail.store.clone(), buckets).context("open the log of events")?,
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,
         operations: operations::Table::new(),

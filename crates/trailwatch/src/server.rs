@@ -3,7 +3,7 @@
 use crate::auth::Auth;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::{backtest, dead_letters, health, remote};
+use crate::{backtest, dead_letters, health, proofs, remote};
 use bytes::Bytes;
 use model::{Clock, Ids, Timestamp};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Server {
     pub trail: Trail,
     /// The operations plane.
     pub watch: Watch,
+    /// The tree of audit events, for others to verify.
+    pub proofs: crate::proofs::Proofs,
     /// SQL over all records.
     pub sql: crate::sql::Engine,
     /// The table of operations.
@@ -52,6 +54,9 @@ impl Server {
             ("POST", backtest::PATH) => backtest::answer(self, &request, source_ip).await,
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
+            (_, path) if path.starts_with(proofs::answer::PATHS) => {
+                proofs::answer::answer(self, &request, source_ip).await
+            }
             _ => crate::dispatch::answer(self, request, source_ip).await,
         }
     }

@@ -46,6 +46,7 @@ impl Tasks {
         tasks.spawn("log anomalies", log_anomalies(Arc::clone(&server), stopped.clone()));
         tasks.spawn("exports", exports(Arc::clone(&server), stopped.clone()));
         tasks.spawn("trails", trails(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("proofs", proofs(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -183,6 +184,29 @@ async fn trails(server: Arc<Server>, mut stopped: Stopped) {
     // A delivery that runs at the end is dropped: the next start puts what is planned.
     while next_tick(&server, &mut stopped, server.config.trail.delivery_interval.millis()).await {
         deliveries.start_due(&server.trail).await;
+    }
+}
+
+/// Full tiles go out each second, while the hashes are in memory; a checkpoint is signed each minute, and at the end.
+async fn proofs(server: Arc<Server>, mut stopped: Stopped) {
+    let mut failed = false;
+    loop {
+        let go_on = next_tick(&server, &mut stopped, SECOND).await;
+        let is_minute = server.clock.now().floor_to(SECOND) == server.clock.now().floor_to(MINUTE);
+        let done =
+            if is_minute || !go_on { server.proofs.publish().await.map(drop) } else { server.proofs.advance().await };
+        // Said once, not each second.
+        match done {
+            Ok(()) => failed = false,
+            Err(error) if !failed => {
+                failed = true;
+                tracing::error!(%error, "write the log of events for proofs");
+            }
+            Err(_) => {}
+        }
+        if !go_on {
+            return;
+        }
     }
 }
 
