@@ -5,8 +5,8 @@
 //! covers is there. After a stop the log goes on from the checkpoint and writes what lies beyond it again, the same bytes.
 //! Hashes of leaves come from the store's memory, where appending left them; only a log that is behind reads events again.
 //!
-//! Tiles outlive the events, so they must be written before retention removes these. When it did not wait (a server that
-//! kept events before it had a log, or whose bucket was away for longer than retention), the tree cannot be completed: that is an
+//! Tiles outlive the events, so they must be written before events are removed. This server keeps audit events for ever, and writes the
+//! log before a reset empties it. Should events be gone all the same before their hashes were written, the tree cannot be completed: that is an
 //! error, in the server's log and in the answers, and nothing is signed. So is a tree that is smaller than the last checkpoint, or another
 //! one, as after a restored backup: to sign it would fork the log.
 

@@ -68,6 +68,10 @@ impl Server {
 
     /// Empties everything: test suites ask for it between tests.
     async fn reset(&self) -> Response {
+        // The log of events goes on: what is emptied must be in it before.
+        if let Err(error) = self.proofs.publish().await {
+            tracing::warn!(%error, "write the log of events before a reset");
+        }
         let store = self.trail.store.reset().await.map_err(|error| error.to_string());
         let catalog = self.trail.catalog.reset().await.map_err(|error| error.to_string());
         self.cumulative.clear();
