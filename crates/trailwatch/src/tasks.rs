@@ -187,25 +187,32 @@ async fn trails(server: Arc<Server>, mut stopped: Stopped) {
     }
 }
 
-/// Full tiles go out each second, while the hashes are in memory; a checkpoint is signed each minute, and at the end.
+/// Full tiles go out each second, while the hashes are in memory; a checkpoint is signed each minute.
 async fn proofs(server: Arc<Server>, mut stopped: Stopped) {
     let mut failed = false;
-    loop {
-        let go_on = next_tick(&server, &mut stopped, SECOND).await;
-        let is_minute = server.clock.now().floor_to(SECOND) == server.clock.now().floor_to(MINUTE);
-        let done =
-            if is_minute || !go_on { server.proofs.publish().await.map(drop) } else { server.proofs.advance().await };
-        // Said once, not each second.
+    while next_tick(&server, &mut stopped, SECOND).await {
+        let now = server.clock.now().floor_to(SECOND);
+        let is_minute = now == now.floor_to(MINUTE);
+        if failed && !is_minute {
+            continue;
+        }
+        let write =
+            async { if is_minute { server.proofs.publish().await.map(drop) } else { server.proofs.advance().await } };
+        let done = tokio::select! {
+            biased;
+            // The next start goes on from the last checkpoint.
+            _ = stopped.wait_for(|&stop| stop) => return,
+            done = write => done,
+        };
         match done {
             Ok(()) => failed = false,
-            Err(error) if !failed => {
+            Err(error) => {
+                // Said once, not each minute.
+                if !failed {
+                    tracing::error!(%error, "write the log of events for proofs");
+                }
                 failed = true;
-                tracing::error!(%error, "write the log of events for proofs");
             }
-            Err(_) => {}
-        }
-        if !go_on {
-            return;
         }
     }
 }

@@ -3,6 +3,8 @@
 use super::*;
 use crate::evidence::Trusted;
 use crate::folder;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flate2::write::GzEncoder;
 use serde_json::json;
 use std::io::Write;
@@ -105,4 +107,52 @@ fn changed_and_missing_files_are_named() {
         folder.insert(digest_path(2), gzip(text.as_bytes()));
     };
     assert!(wrong(&changed).contains("it was changed"));
+}
+
+/// Public half of an RSA key of 2048 bits that signed the first digest below, as ListPublicKeys answers it.
+const KEY: &str = concat!(
+    "MIIBCgKCAQEAupuuaUjnH90Qkvv4ebkB37p7go/603u87Sumf/gNILE7NQtE9qSuDb+2pryb2PUq3vR0drj8v5UL+fTBG2w7t776",
+    "qliXbok7YesovV97dlnPwAVSLSoajQQD475U4LXUORe51a7PtmAWiDVVHx+VbNq6UrdsKuNDNRpwM6DztsitwGlvNfdYF4xSYnNW",
+    "7ybup/rqnnbBgQj4qCSox07dVnAN2etQa9O2Z7IijNklVQ++qR5cEd5t60r+v/SrcBs1+qBuuumhkKsZwcU1kRfWCwAlfET+YrBf",
+    "A1vxlRZrHM/T8+SmvI9IWQTteTa258dTHMHBrPfZW2jBfFpzAUzuRQIDAQAB",
+);
+/// Made with `openssl dgst -sha256 -sign`.
+const SIGNATURE: &str = concat!(
+    "10553a637c3df512d0c7a64bd75d988c1c76e0554e48a742ff7fd855d58c2e6b9f6eaa20414d7ae25f86bd07546cf7b4e0fc",
+    "5942545b4828177739b844dde349d66bd7a8fa38820f468dcfdde4cf2a7b456622a48a2365d64010d9f76ce63619f74f478d",
+    "18180df3a0a8a8eef5747b7e1636437c8775d9e06e36bf8bbe03950cfdd975267931ec6eb689dc29cd859375f0df8616b424",
+    "73e9bfdf4a3359c407ed19a4aad116c7e63957133882b4d948ec47f9f32c790de856886c3a8e3dde092b3a8515c2de42a662",
+    "15ffd99335d0e9c069bce1d3c5714e2995662652e4b2d2b40f591f0037a0063473a6718aa598b7fc0c69ee775316ff989f0b",
+    "26ae27de4d14",
+);
+
+#[test]
+fn the_signature_of_a_digest_is_verified_where_the_next_one_repeats_it() {
+    let key = STANDARD.decode(KEY).unwrap();
+    let first = format!(
+        r#"{{"digestStartTime":"2026-01-02T00:00:00Z","digestEndTime":"2026-01-02T01:00:00Z","digestS3Bucket":"b","digestS3Object":"{}"}}"#,
+        digest_path(1)
+    );
+    let check = |signature: &str, key: &[u8]| {
+        let next = json!({
+            "digestStartTime": "2026-01-02T01:00:00Z",
+            "digestEndTime": "2026-01-02T02:00:00Z",
+            "digestS3Bucket": "b",
+            "digestS3Object": digest_path(2),
+            "previousDigestS3Object": digest_path(1),
+            "previousDigestHashValue": hex(&Sha256::digest(first.as_bytes())),
+            "previousDigestSignature": signature,
+        });
+        let folder: Folder =
+            [(digest_path(1), gzip(first.as_bytes())), (digest_path(2), gzip(next.to_string().as_bytes()))].into();
+        let paths: Vec<String> = folder.keys().cloned().collect();
+        folder::verify(&folder, &paths, &Trusted::default(), Some(key))
+    };
+    let report = check(SIGNATURE, &key);
+    assert_eq!(report.wrong, Vec::<String>::new());
+    assert!(report.open.join("\n").contains("1 signatures before it are right"), "{report:?}");
+    let forged = SIGNATURE.replacen(&SIGNATURE[..1], if SIGNATURE.starts_with('0') { "1" } else { "0" }, 1);
+    assert!(check(&forged, &key).wrong[0].contains("signature of"));
+    assert!(check("no hex", &key).wrong[0].contains("signature of"));
+    assert!(check(SIGNATURE, &key[..200]).wrong[0].contains("signature of"));
 }

@@ -8,6 +8,9 @@
 //!
 //! Events are those of the caller's account.
 
+#[cfg(test)]
+mod tests;
+
 use super::{ProofError, ReadTile, Signed};
 use crate::remote::EVENT_SOURCE;
 use crate::server::{Server, json};
