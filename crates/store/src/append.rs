@@ -3,13 +3,13 @@
 use crate::Appended;
 use crate::Store;
 use crate::error::{Error, Result};
-use crate::event_tree::{Hash, leaf_hash};
 use crate::flush::FlushCommand;
 use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
 use crate::memtable::{Cut, Memtable};
 use crate::series::SeriesIndex;
 use crate::state::{Change, Snapshot, State, lock};
 use model::{Batch, Event, Timestamp};
+use proof::merkle::{Hash, leaf_hash};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -233,7 +233,11 @@ impl Writer {
         lock(&self.state.journals).insert(self.journal.number(), self.journal.len());
         {
             let mut tree = lock(&self.state.event_tree);
-            new_leaves.into_iter().for_each(|leaf| tree.push(leaf));
+            let mut recent = lock(&self.state.recent_leaves);
+            for leaf in new_leaves {
+                tree.push(leaf);
+                recent.push(leaf, tree.size());
+            }
         }
         let mut replies = Vec::with_capacity(waiting.len());
         let mut accepted = Vec::new();

@@ -1,8 +1,9 @@
 //! The hash tree over audit events: RFC 6962's Merkle tree, with one leaf for each event in order of its sequence.
 //!
 //! A leaf is SHA-256 of `00` and the bytes of the record; a node above is SHA-256 of `01`, its left and its right child. Event
-//! `n` is leaf `n - 1`. Leaf hashes are not stored, for 32 bytes an event would be a third of what the events take: what is kept
-//! is the *frontier*, the roots of the perfect subtrees from left to right, from which the tree grows and its root follows.
+//! `n` is leaf `n - 1`. What the store keeps of it is the *frontier*, the roots of the perfect subtrees from left to right, from
+//! which the tree grows and its root follows. Hashes of leaves are for whoever follows the tree (`event_leaves`): the latest are in
+//! memory, older ones are made again from the events.
 
 use crate::Store;
 use crate::error::{Error, Result};
@@ -11,13 +12,11 @@ use crate::segment::event_rows::rows;
 use crate::segment::events::ROW_COLUMNS;
 use crate::state::{Snapshot, State, lock};
 use model::Event;
+use proof::merkle::{Hash, empty_root, leaf_hash, node_hash};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// A hash of the tree.
-pub(crate) type Hash = [u8; 32];
 
 /// The tree as it stands after a number of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,16 +39,33 @@ pub struct EventTreeCheck {
     pub missing: u64,
 }
 
-/// The hash of a leaf.
-pub(crate) fn leaf_hash(record: &[u8]) -> Hash {
-    hash(0, &[record])
+/// Hashes of leaves that are kept in memory, 2 MB.
+const RECENT_LEAVES_MAX: usize = 64 * 1024;
+
+/// The latest leaves.
+#[derive(Debug, Default)]
+pub(crate) struct RecentLeaves {
+    /// The index of the leaf after the last.
+    end: u64,
+    hashes: VecDeque<Hash>,
 }
 
-fn hash(prefix: u8, parts: &[&[u8]]) -> Hash {
-    let mut hasher = Sha256::new();
-    hasher.update([prefix]);
-    parts.iter().for_each(|part| hasher.update(part));
-    hasher.finalize().into()
+impl RecentLeaves {
+    /// Takes the last leaf of a tree that has `size` now.
+    pub(crate) fn push(&mut self, leaf: Hash, size: u64) {
+        if self.hashes.len() == RECENT_LEAVES_MAX {
+            self.hashes.pop_front();
+        }
+        self.hashes.push_back(leaf);
+        self.end = size;
+    }
+
+    /// Those with these indexes, if all are here.
+    fn range(&self, leaves: &Range<u64>) -> Option<Vec<Hash>> {
+        let first = self.end - self.hashes.len() as u64;
+        let (start, end) = (leaves.start.checked_sub(first)?, leaves.end.checked_sub(first)?);
+        (leaves.end <= self.end).then(|| self.hashes.range(start as usize..end as usize).copied().collect())
+    }
 }
 
 /// A tree that can grow.
@@ -72,7 +88,7 @@ impl Frontier {
         while size & 1 == 1
             && let Some(left) = self.peaks.pop()
         {
-            node = hash(1, &[&left, &node]);
+            node = node_hash(&left, &node);
             size >>= 1;
         }
         self.peaks.push(node);
@@ -81,9 +97,9 @@ impl Frontier {
 
     /// The tree so far.
     pub(crate) fn tree(&self) -> EventTree {
-        let above = |right: Option<Hash>, left: &Hash| Some(right.map_or(*left, |right| hash(1, &[left, &right])));
+        let above = |right: Option<Hash>, left: &Hash| Some(right.map_or(*left, |right| node_hash(left, &right)));
         let root = self.peaks.iter().rev().fold(None, above);
-        EventTree { size: self.size, root: root.unwrap_or_else(|| Sha256::digest([]).into()) }
+        EventTree { size: self.size, root: root.unwrap_or_else(empty_root) }
     }
 }
 
@@ -132,6 +148,20 @@ impl Store {
     /// The hash tree over all events that are acknowledged.
     pub fn event_tree(&self) -> EventTree {
         lock(&self.state().event_tree).tree()
+    }
+
+    /// Hashes of the leaves from `from` to `end`, of which there are so many in `event_tree`, or of fewer: at least one, unless
+    /// `from` is `end`. `None` when the event of one is gone.
+    pub async fn event_leaves(&self, from: u64, end: u64) -> Result<Option<Vec<[u8; 32]>>> {
+        if let Some(leaves) = lock(&self.state().recent_leaves).range(&(from..end)) {
+            return Ok(Some(leaves));
+        }
+        let (snapshot, runtime) = (self.state().snapshot(), tokio::runtime::Handle::current());
+        // Event `n` is leaf `n - 1`.
+        let sequences = from + 1..end.min(from + WINDOW) + 1;
+        let work = tokio::task::spawn_blocking(move || runtime.block_on(leaves(&snapshot, sequences)));
+        let found = work.await.map_err(|error| Error::Bug(format!("hash events: {error}")))??;
+        Ok(found.into_iter().collect())
     }
 
     /// Hashes all stored events again and compares the root with the one that was computed when they were accepted: a record
@@ -217,11 +247,11 @@ mod tests {
     /// RFC 6962, 2.1: the largest power of two less than the number of leaves goes to the left.
     fn naive_root(leaves: &[Hash]) -> Hash {
         match leaves {
-            [] => Sha256::digest([]).into(),
+            [] => empty_root(),
             [leaf] => *leaf,
             _ => {
                 let left = 1 << (leaves.len() - 1).ilog2();
-                hash(1, &[&naive_root(&leaves[..left]), &naive_root(&leaves[left..])])
+                node_hash(&naive_root(&leaves[..left]), &naive_root(&leaves[left..]))
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::append::{Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
 use crate::event_tail::EventTail;
-use crate::event_tree::{Frontier, leaf_hash};
+use crate::event_tree::{Frontier, RecentLeaves};
 use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
@@ -22,6 +22,7 @@ use futures::{StreamExt, TryStreamExt};
 use model::Clock;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use proof::merkle::leaf_hash;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock, mpsc};
@@ -64,6 +65,7 @@ impl Store {
             visible_logs: replayed.next_log_sequence.into(),
             visible_events: replayed.next_event_sequence.into(),
             event_tree: Mutex::new(replayed.event_tree),
+            recent_leaves: Mutex::new(replayed.recent_leaves),
             queued_bytes: 0.into(),
             queued_batches: 0.into(),
             poisoned: Default::default(),
@@ -212,6 +214,7 @@ struct Replayed {
     next_log_sequence: u64,
     next_event_sequence: u64,
     event_tree: Frontier,
+    recent_leaves: RecentLeaves,
 }
 
 /// Replays the journals into a memtable and begins a new journal behind them.
@@ -227,15 +230,28 @@ async fn replay(
     let (mut next_log_sequence, mut next_event_sequence) = (manifest.next_log_sequence, manifest.next_event_sequence);
     let replay = tokio::task::spawn_blocking(move || {
         let memtable = Arc::new(Memtable::new(next_log_sequence));
+        let mut recent_leaves = RecentLeaves::default();
         let Recovered { last, files } = journal::recover(&disk, &folder, first, &mut |meta, batch| {
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =
                 next_event_sequence.max(meta.first_event_sequence.saturating_add(batch.events.len() as u64));
-            batch.events.iter().for_each(|event| event_tree.push(leaf_hash(event.record.as_bytes())));
+            for leaf in batch.events.iter().map(|event| leaf_hash(event.record.as_bytes())) {
+                event_tree.push(leaf);
+                recent_leaves.push(leaf, event_tree.size());
+            }
             apply(&memtable, &mut series, meta, batch);
         })?;
         let journal = Journal::create(disk.as_ref(), &folder, last + 1, salt)?;
-        Ok(Replayed { memtable, series, journal, files, next_log_sequence, next_event_sequence, event_tree })
+        Ok(Replayed {
+            memtable,
+            series,
+            journal,
+            files,
+            next_log_sequence,
+            next_event_sequence,
+            event_tree,
+            recent_leaves,
+        })
     });
     replay.await.map_err(|error| Error::Bug(format!("replay the journal: {error}")))?
 }

@@ -4,7 +4,7 @@ use crate::Options;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::event_tail::EventTail;
-use crate::event_tree::{Frontier, StoredTree};
+use crate::event_tree::{Frontier, RecentLeaves, StoredTree};
 use crate::filter_cache::FilterCache;
 use crate::flush::FlushCommand;
 use crate::journal;
@@ -73,6 +73,8 @@ pub(crate) struct State {
     pub visible_events: AtomicU64,
     /// The hash tree over all acknowledged events.
     pub event_tree: Mutex<Frontier>,
+    /// Its last leaves; locked after it.
+    pub recent_leaves: Mutex<RecentLeaves>,
     /// Bytes and batches that wait for the writer.
     pub queued_bytes: AtomicUsize,
     pub queued_batches: AtomicUsize,

@@ -5,9 +5,11 @@
 //! has its name only when it is whole.
 
 use crate::buckets;
+use crate::proofs::FOLDER;
 use anyhow::{Context, bail};
 use catalog::Catalog;
 use model::buckets::{HIDDEN_FOLDER, UNFINISHED};
+use proof::folder::CHECKPOINT;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCo
             .with_context(|| format!("remove what is left of a backup, {}", part.display()))?;
     }
     std::fs::create_dir_all(&part).with_context(|| format!("make {}", part.display()))?;
+    // Before the store: a checkpoint must not cover more than the store has.
+    copy_log(&data_dir.join(FOLDER), &part.join(FOLDER))?;
     let copied = store::backup(&data_dir.join("store"), &part.join("store")).await.context("copy the store")?;
     copy_files(&data_dir, &part)?;
     Catalog::copy(&catalog, &part.join("catalog.db")).await.context("copy the catalog")?;
@@ -55,6 +59,36 @@ fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
             let copy = to.join(entry.file_name());
             std::fs::copy(entry.path(), &copy).with_context(|| format!("copy {}", entry.path().display()))?;
             sync(&copy)?;
+        }
+    }
+    Ok(())
+}
+
+/// The log of events: its checkpoint first, and so all that this covers.
+fn copy_log(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if !from.join(CHECKPOINT).is_file() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
+    let copy = |path: PathBuf| -> anyhow::Result<()> {
+        let target = to.join(path.strip_prefix(from)?);
+        match std::fs::copy(&path, &target) {
+            // A tile that has grown meanwhile: its leaves come from the store.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            copied => copied.map(drop).with_context(|| format!("copy {}", path.display())).and_then(|()| sync(&target)),
+        }
+    };
+    copy(from.join(CHECKPOINT))?;
+    let mut folders = vec![from.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().with_context(|| format!("list {}", folder.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                std::fs::create_dir_all(to.join(path.strip_prefix(from)?))?;
+                folders.push(path);
+            } else if path != from.join(CHECKPOINT) {
+                copy(path)?;
+            }
         }
     }
     Ok(())

@@ -66,6 +66,18 @@ pub struct Config {
     pub s3: Option<S3>,
     /// The folder of rules that audit events are held against; without it none are.
     pub detection_rules: Option<PathBuf>,
+    /// Where the tree of audit events is kept for others to verify.
+    pub proofs: ProofSettings,
+}
+
+/// `[proofs]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProofSettings {
+    /// The bucket that tiles and checkpoints go to; without it they stay below the data directory.
+    pub bucket: Option<String>,
+    /// What their keys begin with.
+    pub prefix: String,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -163,6 +175,9 @@ pub struct Settings {
     /// Live detections.
     #[serde(default)]
     pub detections: DetectionSection,
+    /// See [`Config::proofs`].
+    #[serde(default)]
+    pub proofs: ProofSettings,
 }
 
 impl Settings {
@@ -198,6 +213,7 @@ impl Config {
             object_ms: file.subscriptions.resolve()?,
             buckets: file.buckets,
             detection_rules: file.detections.rules,
+            proofs: file.proofs,
         };
         config.check()?;
         Ok(config)
@@ -234,6 +250,11 @@ impl Config {
         }
         if self.trail.digest_interval > Interval::secs(24 * 60 * 60) {
             bail!("[trail] digest_interval must be no longer than a day");
+        }
+        if let Some(bucket) = &self.proofs.bucket
+            && !is_bucket_name(bucket)
+        {
+            bail!("[proofs] bucket must be the name of a bucket, not '{bucket}'");
         }
         if let Some(id) = &self.trail.organization_id
             && !is_organization_id(id)
@@ -332,6 +353,7 @@ mod tests {
         );
         assert!(error(Settings::default(), &format!("[destinations]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
         assert!(error(Settings::default(), "[buckets]\n'a/b' = '/x'").contains("'a/b'"));
+        assert!(error(Settings::default(), "[proofs]\nbucket = 'a/b'").contains("'a/b'"));
         assert!(error(Settings::default(), "[trail]\norganization_id = 'o-x'").contains("'o-x'"));
         assert!(error(Settings::default(), "[trail]\ndigest_interval = '25h'").contains("digest_interval"));
         let wrong = toml::from_str::<Settings>("[trail]\ndelivery_interval = '60'").unwrap_err().to_string();

@@ -25,6 +25,7 @@ mod log_delivery;
 mod operations;
 mod outgoing;
 mod promql;
+mod proofs;
 mod real;
 mod receivers;
 mod remote;
@@ -82,6 +83,12 @@ enum Command {
     Tail(tail::TailArgs),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
+    /// Take records out with the proof that they were accepted as they are.
+    Evidence(proofs::command::EvidenceArgs),
+    /// Verify evidence, or a folder of tiles, log files and digests; needs no server and no network.
+    Verify(proofs::verify::VerifyArgs),
+    /// Print the public key that checkpoints are verified with.
+    Vkey(proofs::command::VkeyArgs),
     /// Write records as plain files.
     #[command(subcommand)]
     Export(Export),
@@ -105,7 +112,7 @@ enum Alarms {
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[proofs] with bucket and prefix, where the log of events goes (docs/proofs.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
 )]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
@@ -221,6 +228,9 @@ fn main() -> ExitCode {
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Tail(args) => run(tail::command(args)),
         Command::Sql(args) => run(sql::command::run(args)),
+        Command::Evidence(args) => run(proofs::command::evidence(args)),
+        Command::Verify(args) => proofs::verify::run(&args),
+        Command::Vkey(args) => proofs::command::vkey(&args),
         Command::Alarms(Alarms::Backtest(args)) => run(backtest::command(args)),
         Command::Detections(command) => run(detections::command::run(command)),
         Command::Cis(command) => run(cis::run(command)),

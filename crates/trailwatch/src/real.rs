@@ -33,6 +33,13 @@ pub fn random_u64() -> Result<u64, getrandom::Error> {
     Ok(u64::from_le_bytes(bytes))
 }
 
+/// 32 random bytes that nobody can guess.
+pub fn random_bytes() -> Result<[u8; 32], getrandom::Error> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// `length` random characters of `alphabet`, unbiased.
 pub fn random_text(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> {
     let limit = 256 - 256 % alphabet.len();

@@ -5,6 +5,7 @@ use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::keys::{AccessKey, sealing_key};
+use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
@@ -128,6 +129,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     Ok(Server {
         auth: Auth::new(&config, key),
         watch,
+        proofs: Proofs::open(&config, trail.store.clone(), buckets.clone()).context("open the log of events")?,
         buckets,
         sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
         trail,

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::{backtest, dead_letters, detections, event_tail, health, remote};
+use crate::{backtest, dead_letters, detections, event_tail, health, proofs, remote};
 use bytes::Bytes;
 use model::{Clock, Ids, Timestamp};
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Server {
     pub watch: Watch,
     /// Objects that both planes write, to be read out.
     pub buckets: Arc<ServerBuckets>,
+    /// The tree of audit events, for others to verify.
+    pub proofs: crate::proofs::Proofs,
     /// SQL over all records.
     pub sql: crate::sql::Engine,
     /// The table of operations.
@@ -57,6 +59,9 @@ impl Server {
             ("POST", detections::backtest::PATH) => detections::backtest::answer(self, &request, source_ip).await,
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
+            (_, path) if path.starts_with(proofs::answer::PATHS) => {
+                proofs::answer::answer(self, &request, source_ip).await
+            }
             _ => crate::dispatch::answer(self, request, source_ip).await,
         }
     }
@@ -68,6 +73,10 @@ impl Server {
 
     /// Empties everything: test suites ask for it between tests.
     async fn reset(&self) -> Response {
+        // The log of events goes on: what is emptied must be in it before.
+        if let Err(error) = self.proofs.publish().await {
+            tracing::warn!(%error, "write the log of events before a reset");
+        }
         let store = self.trail.store.reset().await.map_err(|error| error.to_string());
         let catalog = self.trail.catalog.reset().await.map_err(|error| error.to_string());
         let buckets = Arc::clone(&self.buckets);

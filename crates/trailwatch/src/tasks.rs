@@ -15,9 +15,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
 use trail::delivery::Deliveries;
+use trail::detections::Follower;
 use trail::digest::deliver::Digests;
 use watch::Watch;
-use trail::detections::Follower;
 use watch::cloudwatch::MetricStreams;
 
 /// Most rounds of alarm evaluation at the same time.
@@ -59,6 +59,7 @@ impl Tasks {
         let follower =
             server.config.detection_rules.as_deref().map(|rules| crate::detections::follower(&server, rules));
         tasks.spawn("detections", detections(Arc::clone(&server), follower, stopped.clone()));
+        tasks.spawn("proofs", proofs(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
@@ -225,6 +226,40 @@ async fn digests(server: Arc<Server>, mut stopped: Stopped) {
             biased;
             _ = stopped.wait_for(|&stop| stop) => return,
             () = digests.run_due(&server.trail) => {}
+        }
+    }
+}
+
+/// Full tiles go out each second, while the hashes are in memory; a checkpoint is signed each minute.
+async fn proofs(server: Arc<Server>, mut stopped: Stopped) {
+    let mut failed = false;
+    while next_tick(&server, &mut stopped, SECOND).await {
+        let now = server.clock.now().floor_to(SECOND);
+        let is_minute = now == now.floor_to(MINUTE);
+        if failed && !is_minute {
+            continue;
+        }
+        let write =
+            async { if is_minute { server.proofs.publish().await.map(drop) } else { server.proofs.advance().await } };
+        let done = tokio::select! {
+            biased;
+            // The next start goes on from the last checkpoint.
+            _ = stopped.wait_for(|&stop| stop) => return,
+            done = write => done,
+        };
+        match done {
+            Ok(()) => failed = false,
+            Err(error) => {
+                // Said once, not each minute.
+                if !failed {
+                    tracing::error!(%error, "write the log of events for proofs");
+                }
+                failed = true;
+            }
+        }
+    }
+}
+
 /// Findings come within a second: new events are looked for more often than that, which costs one load.
 async fn detections(server: Arc<Server>, follower: Option<Follower>, mut stopped: Stopped) {
     let Some(mut follower) = follower else {

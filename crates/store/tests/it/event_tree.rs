@@ -30,11 +30,23 @@ async fn append(store: &Store, records: &mut Vec<String>, events: Vec<Event>) {
     store.append(Batch { events, ..Batch::default() }).await.unwrap();
 }
 
+/// All leaves, of which the store may give fewer at a time.
+async fn leaves(store: &Store, size: u64) -> Option<Vec<[u8; 32]>> {
+    let mut leaves = Vec::new();
+    while (leaves.len() as u64) < size {
+        leaves.extend(store.event_leaves(leaves.len() as u64, size).await.unwrap()?);
+    }
+    Some(leaves)
+}
+
 async fn check(store: &Store, records: &[String]) {
     let expected = EventTree { size: records.len() as u64, root: root(records) };
     assert_eq!(store.event_tree(), expected);
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree, checked.from, checked.missing), (expected, 0, 0));
+    // From memory, from segments after a start, and from both.
+    let expected: Vec<[u8; 32]> = records.iter().map(|record| hash(0, &[record.as_bytes()])).collect();
+    assert_eq!(leaves(store, expected.len() as u64).await, Some(expected));
 }
 
 #[tokio::test]
@@ -72,10 +84,13 @@ async fn after_retention_the_check_begins_at_the_last_removal() {
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree.size, checked.tree.root), (25, root(&records)));
     assert_eq!((checked.from, checked.missing), (20, 0));
+    assert_eq!(leaves(&store, 25).await, None, "what is gone is said to be");
+    assert_eq!(store.event_leaves(20, 25).await.unwrap().map(|leaves| leaves.len()), Some(5));
     append(&store, &mut records, vec![event("too old", NOW.0 - 5_000)]).await;
     store.flush().await.unwrap();
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree.root, checked.missing), (root(&records), 1));
+    assert_eq!(store.event_leaves(25, 26).await.unwrap().map(|leaves| leaves.len()), Some(1), "memory still has it");
     store.reset().await.unwrap();
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree.root, checked.from), (root(&records), 26));

@@ -1,0 +1,227 @@
+//! CloudTrail's log files and digests in a folder: hashes, chains, and gaps between digests.
+//!
+//! Format: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html>.
+//! A digest names the log files of its hour with their hashes, and the digest before with its hash and signature. `aws cloudtrail
+//! validate-logs` follows the names and takes a digest that names none for the start of a chain; here the times are compared as
+//! well, so that digests which are gone leave a gap that is seen even where no name leads to them.
+//!
+//! The signature of a digest is in metadata that a folder does not have, but the next digest repeats it: with the public key
+//! all but the last of a chain are verified.
+
+use crate::Unproven;
+use crate::evidence::Report;
+use crate::folder::Files;
+use crate::note::hex;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, HashSet};
+use std::io::Read;
+
+#[cfg(test)]
+mod tests;
+
+/// Largest file after decompression, bytes.
+const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// What is used of a digest.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    digest_start_time: String,
+    digest_end_time: String,
+    digest_s3_bucket: String,
+    digest_s3_object: String,
+    previous_digest_s3_object: Option<String>,
+    previous_digest_hash_value: Option<String>,
+    previous_digest_signature: Option<String>,
+    #[serde(default)]
+    log_files: Vec<LogFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogFile {
+    s3_object: String,
+    hash_value: String,
+}
+
+/// A digest and where it lies.
+struct Digest {
+    path: String,
+    hash: String,
+    body: Body,
+}
+
+/// Verifies all digests among the paths and the log files that they name. `key` is the DER of the RSA key that signed them, as
+/// ListPublicKeys answers it.
+pub fn verify(files: &dyn Files, paths: &[String], key: Option<&[u8]>) -> Report {
+    let mut report = Report::default();
+    let mut chains: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+    for path in paths.iter().filter(|path| is_digest(path)) {
+        match read(files, path) {
+            Ok(digest) => chains.entry(chain(path)).or_default().push(digest),
+            Err(error) => report.wrong.push(error.0),
+        }
+    }
+    let mut named: HashSet<String> = HashSet::new();
+    for digests in chains.values_mut() {
+        digests.sort_by(|a, b| a.body.digest_end_time.cmp(&b.body.digest_end_time));
+        verify_chain(digests, key, &mut report);
+        digests.iter().for_each(|digest| verify_log_files(files, digest, &mut named, &mut report));
+    }
+    let uncovered = paths.iter().filter(|path| is_log_file(path) && !named.contains(*path)).count();
+    if uncovered > 0 {
+        report.open.push(format!("{uncovered} log files: no digest names them (those of the last hour have none yet)"));
+    }
+    report
+}
+
+/// True for the path of a digest.
+fn is_digest(path: &str) -> bool {
+    path.contains("/CloudTrail-Digest/") && path.ends_with(".json.gz")
+}
+
+/// True for the path of a log file.
+pub fn is_log_file(path: &str) -> bool {
+    path.contains("/CloudTrail/") && path.ends_with(".json.gz")
+}
+
+/// Which chain a digest is of: all of its path but the time.
+fn chain(path: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let above = folder.rsplitn(4, '/').last().unwrap_or_default();
+    let stem = name.trim_end_matches(".json.gz");
+    let (stem, kind) = stem.strip_suffix("_backfill").map_or((stem, ""), |stem| (stem, "_backfill"));
+    format!("{above}/{}{kind}", stem.rsplit_once('_').map_or(stem, |(stem, _)| stem))
+}
+
+/// The bytes of a gzip file, whole, with nothing behind them.
+pub fn decompressed(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Unproven> {
+    let mut decoder = flate2::bufread::GzDecoder::new(bytes);
+    let mut text = Vec::new();
+    let read = (&mut decoder).take(FILE_BYTES_MAX + 1).read_to_end(&mut text);
+    read.map_err(|error| Unproven(format!("{path} cannot be decompressed: {error}")))?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(Unproven(format!("{path} is too large")));
+    }
+    if !decoder.into_inner().is_empty() {
+        return Err(Unproven(format!("{path} has bytes behind its end")));
+    }
+    Ok(text)
+}
+
+fn read(files: &dyn Files, path: &str) -> Result<Digest, Unproven> {
+    let bytes = files.read(path)?.ok_or_else(|| Unproven(format!("{path} is gone")))?;
+    let text = decompressed(path, &bytes)?;
+    let body: Body =
+        serde_json::from_slice(&text).map_err(|error| Unproven(format!("{path} is no digest: {error}")))?;
+    if !is_at(path, &body.digest_s3_object) {
+        return Err(Unproven(format!("{path} says that it is {}", body.digest_s3_object)));
+    }
+    Ok(Digest { path: path.to_owned(), hash: hex(&Sha256::digest(&text)), body })
+}
+
+/// True when a path of the folder is that of an object: the folder may be a part of the bucket, or hold the bucket in a folder.
+fn is_at(path: &str, object: &str) -> bool {
+    let ends = |long: &str, short: &str| {
+        long.strip_suffix(short).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+    };
+    ends(path, object) || ends(object, path)
+}
+
+/// The path in the folder of an object that a digest names.
+fn path_of(digest: &Digest, object: &str) -> String {
+    let (path, own) = (&digest.path, &digest.body.digest_s3_object);
+    match (path.strip_suffix(own.as_str()), own.strip_suffix(path.as_str())) {
+        (Some(above), _) => format!("{above}{object}"),
+        (None, Some(cut)) => object.strip_prefix(cut).unwrap_or(object).to_owned(),
+        (None, None) => object.to_owned(),
+    }
+}
+
+fn verify_chain(digests: &[Digest], key: Option<&[u8]>, report: &mut Report) {
+    let (mut wrong, mut signed) = (Vec::new(), 0);
+    for pair in digests.windows(2) {
+        let [before, digest] = pair else { continue };
+        let Body { digest_start_time: start, previous_digest_s3_object, .. } = &digest.body;
+        let (end, path) = (&before.body.digest_end_time, &digest.path);
+        match previous_digest_s3_object {
+            None if start == end => {
+                wrong.push(format!("{path} names no digest before it, but {} ends where it begins", before.path))
+            }
+            None => report.open.push(format!("what was logged between {end} and {start}: {path} starts a new chain")),
+            Some(_) if start != end => {
+                wrong.push(format!(
+                    "digests are missing between {end} and {start}: {} and {path} do not meet",
+                    before.path
+                ));
+            }
+            Some(object) if path_of(digest, object) != before.path => {
+                wrong.push(format!("{path} follows {object}, which is not there"));
+            }
+            Some(_) if digest.body.previous_digest_hash_value.as_deref() != Some(before.hash.as_str()) => {
+                wrong.push(format!("{} is not the digest that {path} follows: it was changed", before.path));
+            }
+            Some(_) => match (key, &digest.body.previous_digest_signature) {
+                (Some(key), Some(signature)) if is_signed(before, signature, key) => signed += 1,
+                (Some(_), _) => wrong.push(format!("the signature of {} is wrong", before.path)),
+                (None, _) => {}
+            },
+        }
+    }
+    let (Some(first), Some(last)) = (digests.first(), digests.last()) else { return };
+    if let Some(object) = &first.body.previous_digest_s3_object {
+        report.open.push(format!("digests before {}: it follows {object}, which is not there", first.path));
+    }
+    if wrong.is_empty() {
+        let Body { digest_start_time: from, .. } = &first.body;
+        report.proved.push(format!(
+            "{} digests follow each other from {from} to {}, each naming the one before by its hash",
+            digests.len(),
+            last.body.digest_end_time
+        ));
+        report.open.push(match key {
+            Some(_) => {
+                format!("the signature of {}: it is in metadata ({signed} signatures before it are right)", last.path)
+            }
+            None => format!("signatures of digests up to {}: no --digest-key was given", last.path),
+        });
+    }
+    report.wrong.extend(wrong);
+}
+
+fn is_signed(digest: &Digest, signature: &str, key: &[u8]) -> bool {
+    let Body { digest_end_time, digest_s3_bucket, digest_s3_object, previous_digest_signature, .. } = &digest.body;
+    let previous = previous_digest_signature.as_deref().unwrap_or("null");
+    let message = format!("{digest_end_time}\n{digest_s3_bucket}/{digest_s3_object}\n{}\n{previous}", digest.hash);
+    let Some(signature) = unhex(signature) else { return false };
+    UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(message.as_bytes(), &signature).is_ok()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.iter().map(byte).collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty())
+}
+
+fn verify_log_files(files: &dyn Files, digest: &Digest, named: &mut HashSet<String>, report: &mut Report) {
+    let mut right = 0;
+    for LogFile { s3_object, hash_value } in &digest.body.log_files {
+        let path = path_of(digest, s3_object);
+        let found = files.read(&path).and_then(|bytes| {
+            let bytes = bytes.ok_or_else(|| Unproven(format!("{path} is gone, which {} names", digest.path)))?;
+            let hash = hex(&Sha256::digest(decompressed(&path, &bytes)?));
+            let changed = || Unproven(format!("{path} was changed: {} has another hash", digest.path));
+            if hash == *hash_value { Ok(()) } else { Err(changed()) }
+        });
+        match found {
+            Ok(()) => right += 1,
+            Err(error) => report.wrong.push(error.0),
+        }
+        named.insert(path);
+    }
+    if right > 0 && right == digest.body.log_files.len() {
+        report.proved.push(format!("{right} log files are as {} has them", digest.path));
+    }
+}

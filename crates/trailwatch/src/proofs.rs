@@ -1,0 +1,254 @@
+//! The tree of audit events as a log that others can verify: tiles and signed checkpoints, written behind the store.
+//!
+//! Files (c2sp.org/tlog-tiles): `tile/…`, `checkpoint` and `vkey`, the log's public key. Full tiles are written as the tree grows,
+//! tiles that are not full and the checkpoint once a minute, and when a proof needs a newer one. The checkpoint comes last: what it
+//! covers is there. After a stop the log goes on from the checkpoint and writes what lies beyond it again, the same bytes.
+//! Hashes of leaves come from the store's memory, where appending left them; only a log that is behind reads events again.
+//!
+//! Tiles outlive the events, so they must be written before events are removed. This server keeps audit events for ever, and writes the
+//! log before a reset empties it. Should events be gone all the same before their hashes were written, the tree cannot be completed: that is an
+//! error, in the server's log and in the answers, and nothing is signed. So is a tree that is smaller than the last checkpoint, or another
+//! one, as after a restored backup: to sign it would fork the log.
+
+pub mod answer;
+pub mod command;
+mod key;
+mod place;
+#[cfg(test)]
+mod tests;
+pub mod verify;
+
+use crate::config::Config;
+use model::buckets::Buckets;
+use place::Place;
+use proof::Unproven;
+use proof::folder::{CHECKPOINT, VKEY};
+use proof::merkle::{Hash, Tree};
+use proof::note::{SigningKey, verify_checkpoint};
+use proof::tile::{Edge, Tile, WIDTH, hashes};
+use std::sync::Arc;
+use store::Store;
+use tokio::sync::Mutex;
+
+/// Folder in the data directory.
+pub const FOLDER: &str = "proofs";
+
+/// Why there is no proof.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError {
+    /// Events could not be read.
+    #[error("read audit events: {0}")]
+    Store(#[from] store::Error),
+    /// Files of the log could not be read or written.
+    #[error("{0}")]
+    Place(String),
+    /// The files, or the tree, are not what they were.
+    #[error(transparent)]
+    Wrong(#[from] Unproven),
+    /// A thread was lost.
+    #[error("a thread of the log was lost: {0}")]
+    Join(#[from] tokio::task::JoinError),
+}
+
+/// The log; see the module.
+pub struct Proofs {
+    key: SigningKey,
+    place: Arc<Place>,
+    store: Store,
+    /// `None` until it was read, and after a failure.
+    log: Mutex<Option<Log>>,
+}
+
+/// Reads a tile.
+type ReadTile<'a> = dyn FnMut(&Tile) -> Result<Vec<Hash>, ProofError> + 'a;
+
+/// How far the log came.
+struct Log {
+    edge: Edge,
+    /// The last checkpoint, if there is one.
+    signed: Option<Signed>,
+}
+
+/// A tree and its checkpoint.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// What was signed.
+    pub tree: Tree,
+    /// The note.
+    pub note: String,
+}
+
+impl Proofs {
+    /// The log of a data directory. Its key is made if there is none.
+    pub fn open(config: &Config, store: Store, buckets: Arc<dyn Buckets>) -> anyhow::Result<Self> {
+        let place = match &config.proofs.bucket {
+            Some(bucket) => {
+                let prefix = config.proofs.prefix.trim_matches('/');
+                let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+                Place::Bucket { buckets, bucket: bucket.clone(), prefix }
+            }
+            None => Place::Folder(config.data_dir.join(FOLDER)),
+        };
+        let key = key::read_or_make(&config.data_dir)?;
+        Ok(Self { key, place: Arc::new(place), store, log: Mutex::default() })
+    }
+
+    /// The public key.
+    pub fn vkey(&self) -> String {
+        self.key.public().to_string()
+    }
+
+    /// Writes the full tiles of what was accepted.
+    pub async fn advance(&self) -> Result<(), ProofError> {
+        let mut held = self.log.lock().await;
+        let mut log = self.take(&mut held).await?;
+        self.grow(&mut log).await?;
+        *held = Some(log);
+        Ok(())
+    }
+
+    /// Signs the tree as it is now, and answers the checkpoint; nothing is written when it did not grow.
+    pub async fn publish(&self) -> Result<Signed, ProofError> {
+        self.signed(&mut *self.log.lock().await, None).await
+    }
+
+    /// Runs what reads tiles of the last signed tree, if that covers so many events, else of a new one. It may block.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        covering: u64,
+        read: impl FnOnce(&Signed, &mut ReadTile<'_>) -> Result<T, ProofError> + Send + 'static,
+    ) -> Result<T, ProofError> {
+        // Held to the end: the next checkpoint removes tiles.
+        let mut held = self.log.lock().await;
+        let signed = self.signed(&mut held, Some(covering)).await?;
+        let place = Arc::clone(&self.place);
+        tokio::task::spawn_blocking(move || read(&signed, &mut |tile| read_tile(&place, tile))).await?
+    }
+
+    async fn signed(&self, held: &mut Option<Log>, enough: Option<u64>) -> Result<Signed, ProofError> {
+        let mut log = self.take(held).await?;
+        let fits = |signed: &&Signed| enough.is_some_and(|enough| signed.tree.size >= enough);
+        if let Some(signed) = log.signed.as_ref().filter(fits).cloned() {
+            *held = Some(log);
+            return Ok(signed);
+        }
+        self.grow(&mut log).await?;
+        let tree = log.edge.tree();
+        let signed = match &log.signed {
+            Some(signed) if signed.tree == tree => signed.clone(),
+            before => {
+                let signed = Signed { tree, note: self.key.checkpoint(&tree) };
+                let before = before.as_ref().map_or(0, |signed| signed.tree.size);
+                self.write_checkpoint(&log.edge, before, &signed).await?;
+                signed
+            }
+        };
+        log.signed = Some(signed.clone());
+        *held = Some(log);
+        Ok(signed)
+    }
+
+    /// Takes the log, or reads it. Whoever fails leaves nothing, and the next one reads it again.
+    async fn take(&self, held: &mut Option<Log>) -> Result<Log, ProofError> {
+        if let Some(log) = held.take() {
+            return Ok(log);
+        }
+        let (place, key) = (Arc::clone(&self.place), self.key.public().clone());
+        let read = tokio::task::spawn_blocking(move || -> Result<Log, ProofError> {
+            let Some(note) = place.read(CHECKPOINT).map_err(ProofError::Place)? else {
+                place.write(VKEY, format!("{key}\n").into_bytes()).map_err(ProofError::Place)?;
+                return Ok(Log { edge: Edge::default(), signed: None });
+            };
+            let note = String::from_utf8(note).map_err(|_| Unproven::new("the checkpoint is no text"))?;
+            let tree = verify_checkpoint(&note, &key, &[])?.tree;
+            let whole = Edge::resume(tree.size, |tile| read_tile(&place, tile));
+            // Without its last tile, the log begins at the full ones, and `grow` compares.
+            let edge =
+                whole.or_else(|_| Edge::resume(tree.size - tree.size % WIDTH, |tile| read_tile(&place, tile)))?;
+            let log = Log { edge, signed: Some(Signed { tree, note }) };
+            if log.edge.size() == tree.size {
+                is_tree(&log, &tree)?;
+            }
+            Ok(log)
+        });
+        read.await?
+    }
+
+    /// Adds what the store has accepted since, and writes full tiles.
+    async fn grow(&self, log: &mut Log) -> Result<(), ProofError> {
+        let accepted = self.store.event_tree();
+        if let Some(signed) = log.signed.clone() {
+            if accepted.size < signed.tree.size {
+                let (has, had) = (accepted.size, signed.tree.size);
+                let text = format!("the store has {has} events, but {had} were signed: it was set back");
+                return Err(Unproven(text).into());
+            }
+            // As after a restored backup, whose last tile was on its way.
+            if log.edge.size() < signed.tree.size {
+                self.grow_to(log, signed.tree.size).await?;
+                is_tree(log, &signed.tree)?;
+            }
+        }
+        self.grow_to(log, accepted.size).await?;
+        is_tree(log, &Tree { size: accepted.size, root: accepted.root })
+    }
+
+    async fn grow_to(&self, log: &mut Log, size: u64) -> Result<(), ProofError> {
+        while log.edge.size() < size {
+            let leaves = self.store.event_leaves(log.edge.size(), size).await?;
+            let gone = || Unproven::new("events are gone that the log does not have yet: it cannot go on");
+            let leaves = leaves.filter(|leaves| !leaves.is_empty()).ok_or_else(gone)?;
+            let mut full = Vec::new();
+            leaves.into_iter().for_each(|leaf| log.edge.push(leaf, &mut |tile, bytes| full.push((tile, bytes))));
+            self.write(full).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, tiles: Vec<(Tile, Vec<u8>)>) -> Result<(), ProofError> {
+        if tiles.is_empty() {
+            return Ok(());
+        }
+        let place = Arc::clone(&self.place);
+        let write = move || tiles.into_iter().try_for_each(|(tile, bytes)| place.write(&tile.path(), bytes));
+        tokio::task::spawn_blocking(write).await?.map_err(ProofError::Place)
+    }
+
+    /// Tiles that are not full, then the checkpoint; then those go that the checkpoint before needed.
+    async fn write_checkpoint(&self, edge: &Edge, before: u64, signed: &Signed) -> Result<(), ProofError> {
+        let partial = edge.partial_tiles();
+        self.write(partial.clone()).await?;
+        let (place, note) = (Arc::clone(&self.place), signed.note.clone());
+        let finish = move || {
+            place.write(CHECKPOINT, note.into_bytes())?;
+            let is_needed = |old: &Tile| partial.iter().any(|(tile, _)| tile == old);
+            let levels = 0..proof::tile::LEVELS;
+            let last = |level| Tile::of(level, Tile::count(level, before).checked_sub(1)?, before);
+            let outdated = levels.filter_map(last).filter(|old| old.width < 256 && !is_needed(old));
+            outdated.for_each(|old| place.forget(&old.path()));
+            Ok(())
+        };
+        tokio::task::spawn_blocking(finish).await?.map_err(ProofError::Place)
+    }
+}
+
+fn is_tree(log: &Log, tree: &Tree) -> Result<(), ProofError> {
+    if log.edge.tree() == *tree {
+        return Ok(());
+    }
+    let text = format!("the tiles make another tree of {} events than was accepted and signed", tree.size);
+    Err(Unproven(text).into())
+}
+
+/// A tile; one that has grown since will do.
+fn read_tile(place: &Place, tile: &Tile) -> Result<Vec<Hash>, ProofError> {
+    if let Some(bytes) = place.read(&tile.path()).map_err(ProofError::Place)? {
+        return Ok(hashes(tile, &bytes)?);
+    }
+    let full = Tile { width: 256, ..*tile };
+    let bytes = place.read(&full.path()).map_err(ProofError::Place)?;
+    let bytes = bytes.ok_or_else(|| Unproven(format!("{} is gone", tile.path())))?;
+    let mut hashes = hashes(&full, &bytes)?;
+    hashes.truncate(usize::from(tile.width));
+    Ok(hashes)
+}

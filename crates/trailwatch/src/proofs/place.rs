@@ -1,0 +1,94 @@
+//! Where the files of the log are: a folder below the data directory, or a bucket. All of it blocks.
+
+use model::buckets::{BucketError, Buckets, NewObject};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Keeps files by path.
+pub enum Place {
+    /// On this machine.
+    Folder(PathBuf),
+    /// Objects of a bucket, whose keys begin with `prefix`.
+    Bucket {
+        /// Who keeps it.
+        buckets: Arc<dyn Buckets>,
+        /// Its name.
+        bucket: String,
+        /// Empty, or ends with `/`.
+        prefix: String,
+    },
+}
+
+impl Place {
+    /// A file; `None` when there is none.
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        match self {
+            Place::Folder(folder) => match fs::read(folder.join(path)) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(format!("read {}: {error}", folder.join(path).display())),
+            },
+            Place::Bucket { buckets, bucket, prefix } => match buckets.get(bucket, &format!("{prefix}{path}")) {
+                Ok(object) => Ok(Some(object.body)),
+                Err(BucketError::NoSuchKey) => Ok(None),
+                Err(error) => Err(format!("get {prefix}{path} from {bucket}: {}", told(&error))),
+            },
+        }
+    }
+
+    /// Makes or replaces a file; it is whole and durable then.
+    pub fn write(&self, path: &str, bytes: Vec<u8>) -> Result<(), String> {
+        match self {
+            Place::Folder(folder) => {
+                let path = folder.join(path);
+                write(&path, &bytes).map_err(|error| format!("write {}: {error}", path.display()))
+            }
+            Place::Bucket { buckets, bucket, prefix } => {
+                let put = buckets.put(bucket, &format!("{prefix}{path}"), NewObject::from(bytes));
+                put.map_err(|error| format!("put {prefix}{path} into {bucket}: {}", told(&error)))
+            }
+        }
+    }
+
+    /// Removes a file of this machine that nobody needs any more; in buckets it stays.
+    pub fn forget(&self, path: &str) {
+        if let Place::Folder(folder) = self {
+            // What stays is in nobody's way.
+            let _ = fs::remove_file(folder.join(path));
+        }
+    }
+}
+
+fn told(error: &BucketError) -> String {
+    match error {
+        BucketError::Unreachable(why) => format!("{error}: {why}"),
+        _ => error.to_string(),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make(folder)?;
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let mut file = File::create(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Makes a folder and those above it, durable.
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => File::open(above)?.sync_all(),
+    }
+}
