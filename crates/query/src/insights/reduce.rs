@@ -103,10 +103,10 @@ impl First {
             return 0;
         }
         let keys = order.keys(row);
-        if let Some(last) = &self.last {
-            if order.compare_with(&keys, row.at(), last).is_gt() {
-                return 0;
-            }
+        if let Some(last) = &self.last
+            && order.compare_with(&keys, row.at(), last).is_gt()
+        {
+            return 0;
         }
         let record = Record::of(row, slots, ordinal);
         let kept = Kept { keys: keys.into_iter().map(SortKey::into_owned).collect(), record };
