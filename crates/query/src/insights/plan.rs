@@ -111,6 +111,8 @@ pub enum PlanError {
     WindowRows { function: ast::Aggregate, max: usize },
     #[error("a window that moves has at most {max} rows")]
     WindowFrame { max: i64 },
+    #[error("nobody waits for the answer")]
+    Unwanted,
     #[error("{0} has no column of blocks of addresses")]
     NoBlocks(String),
 }
@@ -285,7 +287,12 @@ impl Plan {
 
     /// The answer, every event having been fed to one of the workers.
     pub fn finish(&self, workers: Vec<Worker>) -> Result<Answer, PlanError> {
-        self.0.finish(workers)
+        self.finish_while(workers, &|| true)
+    }
+
+    /// The same, as long as somebody waits for it; else the error is `Unwanted`. `is_wanted` is asked often.
+    pub fn finish_while(&self, workers: Vec<Worker>, is_wanted: &dyn Fn() -> bool) -> Result<Answer, PlanError> {
+        self.0.finish(workers, is_wanted)
     }
 
     /// Bytes that all workers hold, about.

@@ -2,12 +2,14 @@
 
 mod combine;
 mod fill;
+mod meter;
 mod outlier;
 mod sessions;
 mod window;
 
 pub(super) use combine::{AppendColumns, Combine};
 pub(super) use fill::FillMissing;
+pub(super) use meter::{Bounds, Meter};
 pub(super) use outlier::Outliers;
 pub(super) use sessions::Sessions;
 pub(super) use window::{Column, Computed, FRAME_ROWS_MAX, Window};
@@ -24,11 +26,12 @@ use super::value::Value;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-/// Takes rows through steps. `memory_max` bounds what any of them makes, bytes.
-pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) -> Result<Vec<Record>, PlanError> {
+/// Takes rows through steps.
+pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, bounds: Bounds<'_>) -> Result<Vec<Record>, PlanError> {
     while let Some((first, others)) = steps.split_first() {
+        bounds.check()?;
         rows = match first {
-            Step::Sort(keys) => sorted(rows, keys),
+            Step::Sort(keys) => sorted(rows, keys, bounds)?,
             Step::Limit(count) => {
                 rows.truncate(*count);
                 rows
@@ -37,28 +40,21 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) 
             Step::Dedup(dedup) => deduplicated(rows, dedup),
             Step::Stats(stats) => {
                 let mut groups = Groups::default();
-                let mut bytes = 0;
-                for row in &rows {
-                    bytes += groups.add(&stats.grouping, row);
-                    if bytes > memory_max {
-                        return Err(PlanError::Memory { command: "stats", max: memory_max });
-                    }
-                }
+                let mut meter = bounds.meter("stats", 0);
+                rows.iter().try_for_each(|row| meter.take(groups.add(&stats.grouping, row)))?;
                 first_rows(stats, &groups, &[], usize::MAX)
             }
             Step::Totals(totals) => with_totals(rows, totals),
             Step::Mine(mining) => {
                 let mut miners = mining.miners();
-                for row in &rows {
-                    mining.add(&mut miners, row, false);
-                }
+                let mut meter = bounds.meter("pattern", 0);
+                rows.iter().try_for_each(|row| meter.grow(mining.add(&mut miners, row, false)))?;
                 mining.rows(miners)
             }
             Step::Relevance(relevance) => {
                 let mut found = Relevant::default();
-                for row in &rows {
-                    relevance.add(&mut found, row);
-                }
+                let mut meter = bounds.meter("relevantfields", 0);
+                rows.iter().try_for_each(|row| meter.grow(relevance.add(&mut found, row)))?;
                 relevance.rows(&found)
             }
             Step::Reverse => {
@@ -66,20 +62,20 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) 
                 rows
             }
             Step::Window(window) => {
-                window.run(&mut rows, memory_max)?;
+                window.run(&mut rows, bounds)?;
                 rows
             }
             Step::FillDown(slots) => {
-                fill::down(&mut rows, slots);
+                fill::down(&mut rows, slots, bounds)?;
                 rows
             }
-            Step::FillMissing(fill) => fill.run(rows)?,
+            Step::FillMissing(fill) => fill.run(rows, bounds)?,
             Step::Outliers(outliers) => outliers.run(rows),
             Step::Sessions(sessions) => {
                 sessions.run(&mut rows);
                 rows
             }
-            Step::Combine(combine) => combine.run(rows, memory_max)?,
+            Step::Combine(combine) => combine.run(rows, bounds.memory_max)?,
             Step::AppendColumns(append) => {
                 append.run(&mut rows);
                 rows
@@ -87,7 +83,7 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) 
             _ => {
                 let length = steps.iter().take_while(|step| step.is_row_wise()).count();
                 let (run, others) = steps.split_at(length);
-                rows = row_wise(run, rows, memory_max)?;
+                rows = row_wise(run, rows, bounds)?;
                 steps = others;
                 continue;
             }
@@ -97,26 +93,41 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, memory_max: usize) 
     Ok(rows)
 }
 
-fn row_wise(steps: &[Step], rows: Vec<Record>, memory_max: usize) -> Result<Vec<Record>, PlanError> {
-    let (mut out, mut bytes) = (Vec::with_capacity(rows.len()), 0);
+fn row_wise(steps: &[Step], rows: Vec<Record>, bounds: Bounds<'_>) -> Result<Vec<Record>, PlanError> {
+    let (mut out, mut meter) = (Vec::with_capacity(rows.len()), bounds.meter("unnest", 0));
     for mut row in rows {
+        meter.look()?;
         drive(steps, &mut row, &mut 0, &mut |row, _| {
-            bytes += row.bytes();
+            meter.take(row.bytes())?;
             out.push(row.clone());
-            if bytes > memory_max { Err(PlanError::Memory { command: "unnest", max: memory_max }) } else { Ok(()) }
+            Ok(())
         })?;
     }
     Ok(out)
 }
 
-fn sorted(rows: Vec<Record>, keys: &[SortCode]) -> Vec<Record> {
-    let with_keys = |row: Record| (keys.iter().map(|key| SortKey::of(&key.value, &row)).collect::<Vec<_>>(), row);
-    let mut rows: Vec<_> = rows.into_iter().map(with_keys).collect();
+fn sorted(rows: Vec<Record>, keys: &[SortCode], bounds: Bounds<'_>) -> Result<Vec<Record>, PlanError> {
+    let mut meter = bounds.meter("sort", bytes_of(&rows));
+    let with_keys = |row: Record| Ok((sort_keys(keys, &row, &mut meter)?, row));
+    let mut rows: Vec<_> = rows.into_iter().map(with_keys).collect::<Result<_, PlanError>>()?;
     rows.sort_by(|(a, _), (b, _)| {
         let orders = keys.iter().zip(a.iter().zip(b)).map(|(key, (a, b))| a.directed(b, key.is_descending));
         orders.fold(Ordering::Equal, Ordering::then)
     });
-    rows.into_iter().map(|(_, row)| row).collect()
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+fn sort_keys(keys: &[SortCode], row: &Record, meter: &mut Meter<'_>) -> Result<Vec<SortKey<'static>>, PlanError> {
+    let key = |key: &SortCode| {
+        let key = SortKey::of(&key.value, row);
+        meter.take(size_of::<SortKey<'_>>() + key.heap_bytes())?;
+        Ok(key)
+    };
+    keys.iter().map(key).collect()
+}
+
+fn bytes_of(rows: &[Record]) -> usize {
+    rows.iter().map(Record::bytes).sum()
 }
 
 fn deduplicated(mut rows: Vec<Record>, dedup: &Dedup) -> Vec<Record> {

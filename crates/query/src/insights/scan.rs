@@ -114,7 +114,11 @@ pub fn run(
         ended.extend(feed(view, plan, range, targets, progress, threads, is_compared)?);
     }
     progress.matched.fetch_add(ended.iter().map(Worker::matched).sum(), Ordering::Relaxed);
-    Ok(plan.finish(ended)?)
+    match plan.finish_while(ended, &|| progress.check().is_ok()) {
+        // Both stay so: a query that was told to end, and time that is over.
+        Err(PlanError::Unwanted) => Err(progress.check().err().unwrap_or(ScanError::Cancelled)),
+        answer => Ok(answer?),
+    }
 }
 
 /// Feeds workers with the events of one time range.

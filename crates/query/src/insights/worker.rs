@@ -6,7 +6,7 @@ use super::groups::Groups;
 use super::plan::{Answer, Inner, PlanError, Reduction};
 use super::reduce::{Distincts, First};
 use super::relevance::Relevant;
-use super::rows;
+use super::rows::{self, Bounds};
 use super::step::{SortCode, Step, drive};
 use super::value::Value;
 use crate::log_patterns::Miner;
@@ -174,7 +174,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn finish(&self, workers: Vec<Worker>) -> Result<Answer, PlanError> {
+    pub(super) fn finish(&self, workers: Vec<Worker>, is_wanted: &dyn Fn() -> bool) -> Result<Answer, PlanError> {
         let mut all: Option<Kept> = None;
         for mut worker in workers {
             let empty = Kept::First(First::new(0));
@@ -195,7 +195,7 @@ impl Inner {
             (Some(Kept::Distincts(distincts)), _) => (distincts.into_records(&self.order), &self.rest[..]),
             _ => (Vec::new(), &[][..]),
         };
-        let mut rows = rows::run(rest, rows, self.memory_max)?;
+        let mut rows = rows::run(rest, rows, Bounds { memory_max: self.memory_max, is_wanted })?;
         rows.truncate(self.limit);
         Ok(self.answer(&rows))
     }

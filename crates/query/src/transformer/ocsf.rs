@@ -5,7 +5,7 @@
 //! `mappings/bloblang`; the schema at <https://schema.ocsf.io>.
 //!
 //! What a mapping does not name goes to `unmapped`, by its path with dots (`[]` for the members of a list, whose values are joined
-//! by commas), as text; nulls and what is empty are left out. The classes are API Activity, Authentication and Account Change for
+//! by commas), as text; nulls and what is empty are left out. A record whose paths are many times longer than itself is none. The classes are API Activity, Authentication and Account Change for
 //! CloudTrail, Network Activity, DNS Activity, API Activity and HTTP Activity for the others.
 //!
 //! Ours, where the mappings leave it open or contradict their samples: times are written in UTC with milliseconds; each file of
@@ -68,7 +68,10 @@ impl Ocsf {
         };
         let event = raw.and_then(|raw| map(raw, self.version));
         let event = event.ok_or_else(|| TransformError(format!("not a record of {}", self.source.name())))?;
-        fields.extend(event.finish());
+        let made = event.finish(record.len());
+        fields.extend(
+            made.ok_or_else(|| TransformError("the unmapped fields take far more bytes than the record".into()))?,
+        );
         Ok(())
     }
 }

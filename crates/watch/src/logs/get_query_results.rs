@@ -4,11 +4,9 @@
 //! events end with `@ptr`. A page has 10,000 rows at most; `nextToken` tells that there are more. What a query with `unmask` has
 //! found is for callers who may unmask.
 
-use super::describe_queries::groups;
 use super::errors::invalid_token;
-use super::masking::may_unmask;
 use super::page_token::Fingerprint;
-use super::query_answers::{Statistics, query_not_found, shown_rows, stored};
+use super::query_answers::{Statistics, check_sight, query_not_found, shown_rows, stored};
 use crate::Watch;
 use catalog::LogQuery;
 use model::limits::QUERY_ROWS;
@@ -50,12 +48,6 @@ pub(super) async fn get_query_results(
     let next_token = next.map(|next| fingerprint.seal(&next.to_string()));
     let key = encryption_key(watch, &caller.scope, &stored.query).await?;
     Ok(response(stored.query.language, &stored.query.status, rows, stored.statistics, key, next_token))
-}
-
-/// Refuses a caller who may not see what the query shows.
-fn check_sight(caller: &Caller, query: &LogQuery) -> Result<(), ApiError> {
-    let group = groups(query).into_iter().next().unwrap_or_default();
-    if query.unmasks { may_unmask(caller, &group) } else { Ok(()) }
 }
 
 /// The KMS key that results were associated with when the query began. Nothing is encrypted with it.

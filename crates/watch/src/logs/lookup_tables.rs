@@ -1,7 +1,7 @@
 //! CreateLookupTable, GetLookupTable, UpdateLookupTable, DescribeLookupTables and DeleteLookupTable: CSV tables that queries look into.
 //!
 //! A table is UTF-8 CSV with a header, 10 MB at most, or the answer of a query that has ended. Columns have names of letters, digits
-//! and `_`, each once. KMS keys are kept and encrypt nothing.
+//! and `_`, each once. The answer of a query with `unmask` is for callers who may unmask. KMS keys are kept and encrypt nothing.
 
 use super::errors::{invalid, invalid_token, resource_not_found};
 use super::page_token::Fingerprint;
@@ -94,7 +94,10 @@ async fn body(watch: &Watch, caller: &Caller, body: Option<String>, query: Optio
     match (body, query) {
         (Some(body), None) => Ok(body),
         (None, Some(id)) => match query_answers::stored(watch, &caller.scope, &id).await? {
-            Some(Stored { answer: Some(answer), .. }) => Ok(answer.to_csv()),
+            Some(Stored { answer: Some(answer), query, .. }) => {
+                query_answers::check_sight(caller, &query)?;
+                Ok(answer.to_csv())
+            }
             Some(_) => Err(invalid("The specified query has no results.")),
             None => Err(invalid("The specified query does not exist.")),
         },

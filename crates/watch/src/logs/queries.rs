@@ -24,7 +24,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use wire::ApiError;
 use wire::logs::errors::LIMIT_EXCEEDED_EXCEPTION;
@@ -248,15 +248,18 @@ impl<E: std::error::Error> From<E> for Ended {
     }
 }
 
+/// The turn of a query, over when all that work for it have ended.
+type Turn = Arc<Option<OwnedSemaphorePermit>>;
+
 async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<Answer, Ended> {
     let turns = if asked.alarm_time_max.is_some() { &watch.queries.alarm_turns } else { &watch.queries.turns };
     // The semaphores are never closed.
-    let _turn = Arc::clone(turns).acquire_owned().await.ok();
+    let turn: Turn = Arc::new(Arc::clone(turns).acquire_owned().await.ok());
     if running.progress.is_cancelled() {
         return Err(Ended::Cancelled);
     }
     running.has_begun.store(true, Ordering::Relaxed);
-    let subqueries = answers_within(watch, running, &asked, &asked.query, SUBQUERIES_DEEP_MAX).await?;
+    let subqueries = answers_within(watch, running, &turn, &asked, &asked.query, SUBQUERIES_DEEP_MAX).await?;
     running.progress.set_deadline(None);
     let context = context(watch, &asked, &asked.query, asked.limit, subqueries).await?;
     let plan = Arc::new(Plan::new(&asked.query, context)?);
@@ -264,7 +267,7 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     let groups = indexing(watch, &asked.scope, &asked.query, asked.groups.clone()).await;
     let groups = groups.map_err(|error| failed(&error))?;
     running.groups.store(groups.len() as u64, Ordering::Relaxed);
-    scanned(watch, running, &asked, plan, &groups).await
+    scanned(watch, running, &turn, &asked, plan, &groups).await
 }
 
 type Answers<'a> = Pin<Box<dyn Future<Output = Result<Vec<Answer>, Ended>> + Send + 'a>>;
@@ -273,6 +276,7 @@ type Answers<'a> = Pin<Box<dyn Future<Output = Result<Vec<Answer>, Ended>> + Sen
 fn answers_within<'a>(
     watch: &'a Watch,
     running: &'a Arc<Running>,
+    turn: &'a Turn,
     asked: &'a Asked,
     query: &'a Query,
     deep: usize,
@@ -289,12 +293,12 @@ fn answers_within<'a>(
                 None => asked.groups.clone(),
             };
             let groups = indexing(watch, &asked.scope, &inner, groups).await.map_err(|error| failed(&error))?;
-            let within = answers_within(watch, running, asked, &inner, deep).await?;
+            let within = answers_within(watch, running, turn, asked, &inner, deep).await?;
             let context = context(watch, asked, &inner, QUERY_ROWS_MAX, within).await?;
             let plan = Arc::new(Plan::new(&inner, context)?);
             let deadline = Deadline { at: watch.clock.now() + SUBQUERY_MS_MAX, clock: Arc::clone(&watch.clock) };
             running.progress.set_deadline(Some(deadline));
-            answers.push(scanned(watch, running, asked, plan, &groups).await?);
+            answers.push(scanned(watch, running, turn, asked, plan, &groups).await?);
         }
         Ok(answers)
     })
@@ -347,6 +351,7 @@ async fn context(
 async fn scanned(
     watch: &Watch,
     running: &Arc<Running>,
+    turn: &Turn,
     asked: &Asked,
     plan: Arc<Plan>,
     groups: &[LogGroup],
@@ -357,10 +362,13 @@ async fn scanned(
         return Err(Ended::Failed("the caller is not authorized to perform logs:Unmask".into()));
     }
     let targets = targets(watch, &asked.scope, groups, plan.is_unmasking()).await?;
-    let (running, range) = (Arc::clone(running), asked.range);
+    let (running, range, turn) = (Arc::clone(running), asked.range, Arc::clone(turn));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let scanning =
-        tokio::task::spawn_blocking(move || scan::run(&view, &plan, range, &targets, &running.progress, threads));
+    let scanning = tokio::task::spawn_blocking(move || {
+        // Nobody may wait for these threads any more; their turn lasts until they have ended.
+        let _turn = turn;
+        scan::run(&view, &plan, range, &targets, &running.progress, threads)
+    });
     match scanning.await? {
         Ok(answer) => Ok(answer),
         Err(ScanError::Cancelled) => Err(Ended::Cancelled),

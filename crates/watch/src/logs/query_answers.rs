@@ -1,6 +1,8 @@
 //! Answers of queries as they are kept: rows and what was looked at, compressed.
 
+use super::describe_queries::groups;
 use super::errors::resource_not_found;
+use super::masking::may_unmask;
 use crate::Watch;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +10,7 @@ use catalog::LogQuery;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use model::Scope;
+use model::{Caller, Scope};
 use query::insights::Answer;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -133,6 +135,12 @@ pub(super) async fn stored(watch: &Watch, scope: &Scope, id: &str) -> Result<Opt
         None => None,
     };
     Ok(Some(Stored { query, statistics: statistics.unwrap_or_default(), answer }))
+}
+
+/// Refuses a caller who may not see what the query shows.
+pub(super) fn check_sight(caller: &Caller, query: &LogQuery) -> Result<(), ApiError> {
+    let group = groups(query).into_iter().next().unwrap_or_default();
+    if query.unmasks { may_unmask(caller, &group) } else { Ok(()) }
 }
 
 /// Refusal of an id that no query has.

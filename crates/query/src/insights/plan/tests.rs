@@ -1,5 +1,6 @@
 //! Queries over lines, and what AWS's guide says of them.
 
+mod bounds;
 mod commands;
 mod functions;
 mod guide;

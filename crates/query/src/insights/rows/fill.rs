@@ -10,6 +10,7 @@ use super::super::event::{Record, Row};
 use super::super::groups;
 use super::super::plan::PlanError;
 use super::super::value::Value;
+use super::{Bounds, bytes_of};
 use model::TimeRange;
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,16 +18,20 @@ use std::collections::{BTreeMap, HashSet};
 const ROWS_ADDED_MAX: usize = 100_000;
 
 /// A column that a row lacks has the value of the row before.
-pub(super) fn down(rows: &mut [Record], slots: &[usize]) {
+pub(super) fn down(rows: &mut [Record], slots: &[usize], bounds: Bounds<'_>) -> Result<(), PlanError> {
+    let mut meter = bounds.meter("filldown", bytes_of(rows));
     for slot in slots {
         let mut last = Value::Null;
         for row in rows.iter_mut() {
+            meter.look()?;
             match row.slot(*slot) {
-                Value::Null => row.set(*slot, last.clone()),
+                Value::Null if last.is_null() => {}
+                Value::Null => row.set(*slot, meter.value(last.clone())?),
                 value => last = value,
             }
         }
     }
+    Ok(())
 }
 
 /// A `fillmissing` command.
@@ -47,34 +52,38 @@ pub(in crate::insights) struct FillMissing {
 
 impl FillMissing {
     /// Adds rows.
-    pub fn run(&self, mut rows: Vec<Record>) -> Result<Vec<Record>, PlanError> {
-        let mut times: HashSet<(Vec<u8>, i64)> = HashSet::new();
-        let mut groups: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
-        for row in &rows {
+    pub fn run(&self, mut rows: Vec<Record>, bounds: Bounds<'_>) -> Result<Vec<Record>, PlanError> {
+        let mut meter = bounds.meter("fillmissing", bytes_of(&rows));
+        // The first row of each group, and the times of all of them.
+        let mut groups: BTreeMap<Vec<u8>, (Option<usize>, HashSet<i64>)> = BTreeMap::new();
+        for (place, row) in rows.iter().enumerate() {
             let Value::Time(time) = row.slot(self.time) else { continue };
             let mut key = Vec::new();
             self.groups.iter().for_each(|slot| groups::append(&mut key, &row.slot(*slot)));
-            groups.entry(key.clone()).or_insert_with(|| row.clone());
-            times.insert((key, time));
+            meter.take(key.len() + size_of::<i64>())?;
+            groups.entry(key).or_insert_with(|| (Some(place), HashSet::new())).1.insert(time);
         }
         if self.groups.is_empty() {
             groups.entry(Vec::new()).or_default();
         }
         let is_ascending = self.is_ascending(&rows);
         let mut added = 0;
-        for (key, of) in groups {
+        for (place, times) in groups.into_values() {
             let mut at = calendar::floor(self.period, self.range.start.0.saturating_sub(self.offset_ms));
             loop {
                 let time = at.saturating_add(self.offset_ms);
                 if time >= self.range.end.0 {
                     break;
                 }
-                if !times.contains(&(key.clone(), time)) {
+                meter.look()?;
+                if !times.contains(&time) {
                     added += 1;
                     if added > ROWS_ADDED_MAX {
                         return Err(PlanError::FillMissing { max: ROWS_ADDED_MAX });
                     }
-                    rows.push(self.row(&of, time));
+                    let row = self.row(place.map(|place| &rows[place]), time);
+                    meter.take(row.bytes())?;
+                    rows.push(row);
                 }
                 let next = calendar::ceil(self.period, at.saturating_add(1));
                 if next <= at {
@@ -97,10 +106,10 @@ impl FillMissing {
         matches!(times.as_slice(), [Value::Time(first), Value::Time(last)] if first < last)
     }
 
-    fn row(&self, of: &Record, time: i64) -> Record {
+    fn row(&self, of: Option<&Record>, time: i64) -> Record {
         let mut row = Record::default();
         for slot in &self.groups {
-            row.set(*slot, of.slot(*slot));
+            row.set(*slot, of.map_or(Value::Null, |of| of.slot(*slot)));
         }
         row.set(self.time, Value::Time(time));
         for (slot, value) in &self.values {

@@ -13,6 +13,7 @@ use super::super::plan::PlanError;
 use super::super::sort_key::SortKey;
 use super::super::step::SortCode;
 use super::super::value::Value;
+use super::{Bounds, Meter, bytes_of, sort_keys};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -62,17 +63,13 @@ impl Window {
     }
 
     /// Sets the columns of all rows.
-    pub fn run(&self, rows: &mut [Record], memory_max: usize) -> Result<(), PlanError> {
-        let mut bytes: usize = rows.iter().map(Record::bytes).sum();
-        for part in self.partitions(rows) {
+    pub fn run(&self, rows: &mut [Record], bounds: Bounds<'_>) -> Result<(), PlanError> {
+        let mut meter = bounds.meter("the window", bytes_of(rows));
+        for part in self.partitions(rows, &mut meter)? {
             let peers = Peers::of(&part.keys, &self.order);
             for column in &self.columns {
-                let values = column.values(rows, &part.places, &peers)?;
+                let values = column.values(rows, &part.places, &peers, &mut meter)?;
                 for (place, value) in part.places.iter().zip(values) {
-                    bytes += size_of::<Value<'_>>() + value.heap_bytes();
-                    if bytes > memory_max {
-                        return Err(PlanError::Memory { command: "the window", max: memory_max });
-                    }
                     rows[*place].set(column.slot, value);
                 }
             }
@@ -81,12 +78,13 @@ impl Window {
     }
 
     /// The rows of each partition in the window's order, with their keys.
-    fn partitions(&self, rows: &[Record]) -> Vec<Partition> {
+    fn partitions(&self, rows: &[Record], meter: &mut Meter<'_>) -> Result<Vec<Partition>, PlanError> {
         let mut parts: Vec<Partition> = Vec::new();
         let mut places: HashMap<Vec<u8>, usize, foldhash::fast::FixedState> = HashMap::default();
         for (place, row) in rows.iter().enumerate() {
             let mut key = Vec::new();
             self.partition.iter().for_each(|code| groups::append(&mut key, &code.value(row)));
+            meter.take(key.len())?;
             let part = *places.entry(key).or_insert_with(|| {
                 parts.push(Partition::default());
                 parts.len() - 1
@@ -94,9 +92,9 @@ impl Window {
             parts[part].places.push(place);
         }
         for part in &mut parts {
-            part.sort(rows, &self.order);
+            part.sort(rows, &self.order, meter)?;
         }
-        parts
+        Ok(parts)
     }
 }
 
@@ -118,15 +116,15 @@ struct Partition {
 }
 
 impl Partition {
-    fn sort(&mut self, rows: &[Record], order: &[SortCode]) {
+    fn sort(&mut self, rows: &[Record], order: &[SortCode], meter: &mut Meter<'_>) -> Result<(), PlanError> {
         if order.is_empty() {
-            return;
+            return Ok(());
         }
-        let key = |place: usize| order.iter().map(|key| SortKey::of(&key.value, &rows[place])).collect::<Vec<_>>();
-        let mut keyed: Vec<(Vec<SortKey<'static>>, usize)> =
-            self.places.iter().map(|place| (key(*place), *place)).collect();
+        let keyed = self.places.iter().map(|place| Ok((sort_keys(order, &rows[*place], meter)?, *place)));
+        let mut keyed: Vec<(Vec<SortKey<'static>>, usize)> = keyed.collect::<Result<_, PlanError>>()?;
         keyed.sort_by(|(a, _), (b, _)| compare(order, a, b));
         (self.keys, self.places) = keyed.into_iter().unzip();
+        Ok(())
     }
 }
 
@@ -157,31 +155,37 @@ impl Peers {
 
 impl Column {
     /// The value of each row of a partition.
-    fn values(&self, rows: &[Record], places: &[usize], peers: &Peers) -> Result<Vec<Value<'static>>, PlanError> {
+    fn values(
+        &self,
+        rows: &[Record],
+        places: &[usize],
+        peers: &Peers,
+        meter: &mut Meter<'_>,
+    ) -> Result<Vec<Value<'static>>, PlanError> {
         let count = places.len();
         let row = |at: usize| &rows[places[at]];
         let number = |number: usize| Value::Number(number as f64);
-        let of_each = |value: &dyn Fn(usize) -> Value<'static>| Ok((0..count).map(value).collect());
+        let mut of_each =
+            |value: &mut dyn FnMut(usize) -> Value<'static>| (0..count).map(|at| meter.value(value(at))).collect();
         match &self.value {
-            Computed::RowNumber => of_each(&|at| number(at + 1)),
-            Computed::Rank => of_each(&|at| number(peers.get(at, count).0 + 1)),
+            Computed::RowNumber => of_each(&mut |at| number(at + 1)),
+            Computed::Rank => of_each(&mut |at| number(peers.get(at, count).0 + 1)),
             Computed::DenseRank => {
                 let mut rank = 0;
-                let ranks = (0..count).map(|at| {
+                of_each(&mut |at| {
                     rank += usize::from(peers.get(at, count).0 == at);
                     number(rank)
-                });
-                Ok(ranks.collect())
+                })
             }
-            Computed::PercentRank => of_each(&|at| match count {
+            Computed::PercentRank => of_each(&mut |at| match count {
                 1 => Value::Number(0.0),
                 _ => Value::Number(peers.get(at, count).0 as f64 / (count - 1) as f64),
             }),
-            Computed::CumeDist => of_each(&|at| Value::Number((peers.get(at, count).1 + 1) as f64 / count as f64)),
+            Computed::CumeDist => of_each(&mut |at| Value::Number((peers.get(at, count).1 + 1) as f64 / count as f64)),
             Computed::Tiles(tiles) => {
-                of_each(&|at| number(tile(at, count, usize::try_from(*tiles).unwrap_or(usize::MAX))))
+                of_each(&mut |at| number(tile(at, count, usize::try_from(*tiles).unwrap_or(usize::MAX))))
             }
-            Computed::Shifted(value, by, default) => of_each(&|at| {
+            Computed::Shifted(value, by, default) => of_each(&mut |at| {
                 let from = i64::try_from(at).ok().and_then(|at| at.checked_sub(*by));
                 let from = from.and_then(|from| usize::try_from(from).ok()).filter(|from| *from < count);
                 match (from, default) {
@@ -190,22 +194,22 @@ impl Column {
                     (None, None) => Value::Null,
                 }
             }),
-            Computed::First(value) => of_each(&|at| {
+            Computed::First(value) => of_each(&mut |at| {
                 let range = self.range(at, count, peers);
                 range.map_or(Value::Null, |(first, _)| value.value(row(first)))
             }),
-            Computed::Last(value) => of_each(&|at| {
+            Computed::Last(value) => of_each(&mut |at| {
                 let range = self.range(at, count, peers);
                 range.map_or(Value::Null, |(_, last)| value.value(row(last)))
             }),
-            Computed::Nth(value, nth) => of_each(&|at| {
+            Computed::Nth(value, nth) => of_each(&mut |at| {
                 let nth = usize::try_from(*nth).unwrap_or(usize::MAX).saturating_sub(1);
                 let range = self.range(at, count, peers);
                 let place = range.and_then(|(first, last)| first.checked_add(nth).filter(|place| *place <= last));
                 place.map_or(Value::Null, |place| value.value(row(place)))
             }),
-            Computed::Aggregate(aggregation) => self.aggregates(aggregation, rows, places, peers),
-            Computed::Weighted(value) => of_each(&|at| {
+            Computed::Aggregate(aggregation) => self.aggregates(aggregation, rows, places, peers, meter),
+            Computed::Weighted(value) => of_each(&mut |at| {
                 let Some((first, last)) = self.range(at, count, peers) else { return Value::Null };
                 weighted((first..=last).map(|at| value.value(row(at)).number()))
             }),
@@ -233,12 +237,17 @@ impl Column {
         rows: &[Record],
         places: &[usize],
         peers: &Peers,
+        meter: &mut Meter<'_>,
     ) -> Result<Vec<Value<'static>>, PlanError> {
         let count = places.len();
         if self.frame.start.is_none() && self.frame.end.is_none() {
             let mut state = aggregation.start();
-            places.iter().for_each(|place| _ = aggregation.add(&mut state, &rows[*place]));
-            return Ok(vec![aggregation.value(&state); count]);
+            for place in places {
+                meter.look()?;
+                aggregation.add(&mut state, &rows[*place]);
+            }
+            let value = aggregation.value(&state);
+            return (0..count).map(|_| meter.value(value.clone())).collect();
         }
         if count > COSTLY_ROWS_MAX && is_costly(aggregation.function) {
             return Err(PlanError::WindowRows { function: aggregation.function, max: COSTLY_ROWS_MAX });
@@ -250,10 +259,10 @@ impl Column {
         for step in 0..count {
             let at = if is_backward { count - 1 - step } else { step };
             let range = self.range(at, count, peers);
-            values[at] = match range {
+            values[at] = meter.value(match range {
                 None if self.frame.is_whole => Value::Null,
                 range => running.over(range, rows, places),
-            };
+            })?;
         }
         Ok(values)
     }

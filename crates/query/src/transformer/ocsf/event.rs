@@ -43,13 +43,14 @@ impl Observable {
 pub(super) struct Event {
     fields: Fields,
     observables: Vec<Value>,
-    unmapped: Fields,
+    /// What is left of the record.
+    rest: Option<Raw>,
 }
 
 impl Event {
     /// An informational event of a class.
     pub fn new(class: Class, version: OcsfVersion, profiles: &[&str]) -> Self {
-        let mut event = Self { fields: Fields::new(), observables: Vec::new(), unmapped: Fields::new() };
+        let mut event = Self { fields: Fields::new(), observables: Vec::new(), rest: None };
         event.put("category_uid", class.category_uid);
         event.put("category_name", class.category_name);
         event.put("class_uid", class.uid);
@@ -148,18 +149,20 @@ impl Event {
 
     /// Takes the rest of a record.
     pub fn rest(mut self, raw: Raw) -> Self {
-        self.unmapped = raw.unmapped();
+        self.rest = Some(raw);
         self
     }
 
-    pub fn finish(mut self) -> Fields {
+    /// The event of a record of so many bytes; `None` when what is left of it takes far more.
+    pub fn finish(mut self, length: usize) -> Option<Fields> {
         if !self.observables.is_empty() {
             self.fields.insert("observables".into(), Value::Array(self.observables));
         }
-        if !self.unmapped.is_empty() {
-            self.fields.insert("unmapped".into(), Value::Object(self.unmapped));
+        let unmapped = self.rest.map_or(Some(Fields::new()), |rest| rest.unmapped(length))?;
+        if !unmapped.is_empty() {
+            self.fields.insert("unmapped".into(), Value::Object(unmapped));
         }
-        self.fields
+        Some(self.fields)
     }
 }
 

@@ -63,11 +63,17 @@ impl Raw {
         }
     }
 
-    /// What is left, by path, as text.
-    pub fn unmapped(self) -> Fields {
-        let mut unmapped = Fields::new();
-        flatten(String::new(), self.0, &mut unmapped);
-        unmapped
+    /// What is left of a record of `length` bytes, by path, as text; `None` when that takes far more bytes than the record.
+    pub fn unmapped(self, length: usize) -> Option<Fields> {
+        let bytes = |times: usize| length.saturating_mul(times).saturating_add(SPARE_BYTES);
+        let mut flat = Flat {
+            path: String::new(),
+            fields: Fields::new(),
+            kept: bytes(KEPT_PER_BYTE),
+            looked_up: bytes(LOOKED_UP_PER_BYTE),
+        };
+        flat.add(self.0)?;
+        Some(flat.fields)
     }
 }
 
@@ -76,30 +82,61 @@ pub(super) fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// Nesting is bounded by the parser of JSON.
-fn flatten(path: String, value: Value, into: &mut Fields) {
-    let text = match value {
-        Value::Null => return,
-        Value::Object(object) => {
-            for (key, value) in object {
-                let path = if path.is_empty() { key } else { format!("{path}.{key}") };
-                flatten(path, value, into);
+/// Bytes of paths and texts that are kept for each byte of a record, at most: each path is written out, however deep it begins.
+const KEPT_PER_BYTE: usize = 8;
+/// Bytes of paths that are looked up for each byte of a record, at most: the members of a list share theirs.
+const LOOKED_UP_PER_BYTE: usize = 64;
+/// Both for records of any length.
+const SPARE_BYTES: usize = 16 * 1024;
+
+/// Values by path.
+struct Flat {
+    /// Where the next value is.
+    path: String,
+    fields: Fields,
+    /// Bytes that may still be kept.
+    kept: usize,
+    /// Bytes that may still be looked up.
+    looked_up: usize,
+}
+
+impl Flat {
+    /// Takes a value in; `None` when it is too much. Nesting is bounded by the parser of JSON.
+    fn add(&mut self, value: Value) -> Option<()> {
+        let length = self.path.len();
+        match value {
+            Value::Null => {}
+            Value::Object(object) => {
+                for (key, value) in object {
+                    if length > 0 {
+                        self.path.push('.');
+                    }
+                    self.path.push_str(&key);
+                    self.add(value)?;
+                    self.path.truncate(length);
+                }
             }
-            return;
+            Value::Array(list) => {
+                self.path.push_str("[]");
+                list.into_iter().try_for_each(|value| self.add(value))?;
+                self.path.truncate(length);
+            }
+            Value::String(text) => self.put(text)?,
+            other => self.put(other.to_string())?,
         }
-        Value::Array(list) => {
-            let path = format!("{path}[]");
-            list.into_iter().for_each(|value| flatten(path.clone(), value, into));
-            return;
-        }
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    match into.get_mut(&path) {
-        Some(Value::String(known)) => {
+        Some(())
+    }
+
+    fn put(&mut self, text: String) -> Option<()> {
+        self.looked_up = self.looked_up.checked_sub(self.path.len())?;
+        if let Some(Value::String(known)) = self.fields.get_mut(&self.path) {
+            self.kept = self.kept.checked_sub(text.len() + 1)?;
             known.push(',');
             known.push_str(&text);
+        } else {
+            self.kept = self.kept.checked_sub(self.path.len() + text.len())?;
+            self.fields.insert(self.path.clone(), Value::String(text));
         }
-        _ => drop(into.insert(path, Value::String(text))),
+        Some(())
     }
 }

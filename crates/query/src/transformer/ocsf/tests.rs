@@ -316,3 +316,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_unmapped_is_not_much_longer_than_the_record() {
+    let transformer = Transformer::parse(&processors("EKSAudit", "V1.1").to_string()).expect("a transformer");
+    let members: serde_json::Map<String, Value> = (0..2_000).map(|at| (format!("k{at}"), json!(1))).collect();
+    let record = |key: String, value: &Value| {
+        let at = "2024-01-02T12:00:00Z";
+        json!({"kind": "Event", "verb": "get", "auditID": "a", "stageTimestamp": at, key: value}).to_string()
+    };
+    let transformed = |key: &str, value: &Value| transformer.transform(&record(key.into(), value), &origin());
+    let (object, list) = (Value::Object(members), json!(vec![1; 20_000]));
+    for value in [&object, &list] {
+        assert!(transformed("short", value).is_ok());
+        let error = transformed(&"k".repeat(20_000), value).expect_err("too much");
+        assert_eq!(error.0, "the unmapped fields take far more bytes than the record");
+    }
+}

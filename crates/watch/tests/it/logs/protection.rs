@@ -160,6 +160,17 @@ async fn what_a_query_unmasked_is_for_those_who_may_unmask() {
             }
             tokio::task::yield_now().await;
         }
+        let arn = "arn:aws:logs:us-east-1:123456789012:lookup-table:t";
+        let copies = [
+            ("CreateLookupTable", json!({"lookupTableName": "t", "queryId": started["queryId"]})),
+            ("UpdateLookupTable", json!({"lookupTableArn": arn, "queryId": started["queryId"]})),
+        ];
+        for (operation, input) in copies {
+            // No table has a column `@message`; who may not see the answer is not told that.
+            let (code, _) = plane.call_as(&user, operation, input).await.unwrap_err();
+            let expected = if shown.is_some() { "ValidationException" } else { "AccessDeniedException" };
+            assert_eq!(code, expected, "{operation}: {text}");
+        }
         match (shown, plane.call_as(&user, "GetQueryResults", asked).await) {
             (Some(shown), Ok(answer)) => assert_eq!(values(&answer, "@message"), [shown]),
             (None, Err((code, message))) => {
