@@ -5,12 +5,14 @@
 //! case, values of printable ASCII, 2 KB in all.
 
 mod memory;
+mod place;
 #[cfg(test)]
 mod tests;
 
 use crate::limits::{OBJECT_KEY_BYTES_MAX, OBJECT_METADATA_BYTES_MAX};
 use crate::{Scope, Timestamp};
 pub use memory::MemoryBuckets;
+pub use place::Place;
 
 /// The folder at the top of a bucket that is a folder, which no key reaches.
 pub const HIDDEN_FOLDER: &str = ".trailwatch";

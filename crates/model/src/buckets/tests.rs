@@ -17,6 +17,27 @@ fn a_key_leads_nowhere_else() {
 }
 
 #[test]
+fn a_place_is_a_bucket_and_a_prefix_that_leads_nowhere_else() {
+    for (path, bucket, prefix) in [("logs", "logs", ""), ("logs/", "logs", ""), ("logs/a/b/", "logs", "a/b")] {
+        let place = Some(Place { bucket, prefix });
+        assert_eq!(Place::of_arn(&format!("arn:aws:s3:::{path}")), place, "{path}");
+        assert_eq!(Place::of_uri(&format!("s3://{path}")), place, "{path}");
+    }
+    for path in ["", "/x", "logs/../x", "logs//x", "logs//", "logs/x//", "logs/a\n"] {
+        assert_eq!(Place::of_arn(&format!("arn:aws:s3:::{path}")), None, "{path}");
+        assert_eq!(Place::of_uri(&format!("s3://{path}")), None, "{path}");
+    }
+    let point = "arn:aws:s3:us-east-1:123456789012:accesspoint/logs";
+    for arn in [point, "arn:aws:s3::123456789012:logs", "arn:aws:s3:us-east-1::logs", "arn:aws:sqs:::logs", "s3://logs"]
+    {
+        assert_eq!(Place::of_arn(arn), None, "{arn}");
+    }
+    assert_eq!(Place::of_uri("http://logs"), None);
+    let keys = ["", "a/b"].map(|prefix| Place { bucket: "logs", prefix }.key("c"));
+    assert_eq!(keys, ["c", "a/b/c"]);
+}
+
+#[test]
 fn metadata_are_headers() {
     let with =
         |name: &str, value: &str| NewObject { metadata: vec![(name.into(), value.into())], ..NewObject::default() };

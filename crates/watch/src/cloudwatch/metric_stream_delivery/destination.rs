@@ -7,7 +7,7 @@
 
 use catalog::MetricStream;
 use model::arn::{Arn, metric_stream};
-use model::buckets::is_key;
+use model::buckets::{Place, is_key};
 use uuid::Uuid;
 
 /// The namespace of the ids of objects (version 5 UUIDs).
@@ -28,13 +28,7 @@ impl<'a> Destination<'a> {
         let arn = Arn::parse(text)?;
         match arn.service {
             "firehose" => arn.resource.starts_with("deliverystream/").then_some(Self::Firehose),
-            "s3" if arn.region.is_empty() && arn.account.is_empty() => {
-                let (bucket, prefix) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));
-                let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-                let is_prefix = prefix.is_empty() || is_key(prefix);
-                (!bucket.is_empty() && is_prefix).then_some(Self::Bucket { bucket, prefix })
-            }
-            _ => None,
+            _ => Place::of_arn(text).map(|Place { bucket, prefix }| Self::Bucket { bucket, prefix }),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::Watch;
 use crate::buckets;
 use crate::logs::query_answers::{self, Stored};
 use model::Scope;
-use model::buckets::is_key;
+use model::buckets::{Place, is_key};
 use wire::ApiError;
 use wire::logs::S3Configuration;
 
@@ -17,23 +17,15 @@ pub(super) fn destination(given: S3Configuration) -> Result<S3Destination, ApiEr
     if given.kms_key_id.is_some() {
         return Err(refused("kmsKeyId of s3Configuration is not supported: Trailwatch does not encrypt objects."));
     }
-    if !place(&given.destination_identifier).is_some_and(|(_, prefix)| is_key(&key(prefix, &"0".repeat(36)))) {
+    let place = Place::of_uri(&given.destination_identifier);
+    if !place.is_some_and(|place| is_key(&key(&place, &"0".repeat(36)))) {
         return Err(refused("destinationIdentifier is not a valid S3 URI."));
     }
     Ok(S3Destination { uri: given.destination_identifier, role: given.role_arn, owner: given.owner_account_id })
 }
 
-/// Bucket and prefix of `s3://bucket/prefix`.
-fn place(uri: &str) -> Option<(&str, &str)> {
-    let rest = uri.strip_prefix("s3://")?;
-    Some(rest.split_once('/').unwrap_or((rest, "")))
-}
-
-fn key(prefix: &str, query_id: &str) -> String {
-    match prefix.trim_matches('/') {
-        "" => format!("{query_id}.json"),
-        prefix => format!("{prefix}/{query_id}.json"),
-    }
+fn key(place: &Place<'_>, query_id: &str) -> String {
+    place.key(&format!("{query_id}.json"))
 }
 
 /// Writes an answer.
@@ -46,10 +38,10 @@ pub(super) async fn deliver(watch: &Watch, scope: &Scope, to: &S3Destination, en
         error,
     };
     // It was checked when it was put.
-    let Some((bucket, prefix)) = place(&to.uri) else {
+    let Some(place) = Place::of_uri(&to.uri) else {
         return delivered("CLIENT_ERROR", None, Some("destinationIdentifier is not a valid S3 URI.".into()));
     };
-    let key = key(prefix, &ended.query.id);
+    let (bucket, key) = (place.bucket, key(&place, &ended.query.id));
     // Many rows take long to write.
     let body = match tokio::task::spawn_blocking(move || query_answers::json(ended)).await {
         Ok(body) => body,
@@ -85,11 +77,11 @@ mod tests {
             ("s3://b/p", "b", "p/q.json"),
             ("s3://b/p/q/", "b", "p/q/q.json"),
         ] {
-            let place = place(uri).unwrap();
-            assert_eq!((place.0, key(place.1, "q").as_str()), (bucket, object), "{uri}");
+            let place = Place::of_uri(uri).unwrap();
+            assert_eq!((place.bucket, key(&place, "q").as_str()), (bucket, object), "{uri}");
             assert!(destination(given(uri)).is_ok());
         }
-        for bad in ["http://b", "s3://b/../c", "s3://b/a//c", "s3://b/a\n"] {
+        for bad in ["http://b", "s3://b/../c", "s3://b/a//c", "s3://b/a\n", "s3:///p"] {
             assert!(destination(given(bad)).is_err(), "{bad}");
         }
         let encrypted = S3Configuration { kms_key_id: Some("k".into()), ..given("s3://b") };

@@ -8,12 +8,13 @@ use super::target::{Kind, Target};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use std::ops::Range;
 
 /// Most records of a request (PutRecordBatch and PutRecords references).
 const RECORDS_MAX: usize = 500;
 /// Most bytes of a request's records before base64: 4 MiB for Firehose, 5 MiB for Kinesis.
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most objects that are put at the same time.
+const OBJECTS_AT_ONCE: usize = 8;
 /// Longest partition key, characters (PutRecords reference).
 const PARTITION_KEY_CHARS_MAX: usize = 256;
 
@@ -65,17 +66,23 @@ pub(super) fn partition_key(stream: &str) -> String {
     stream.chars().take(PARTITION_KEY_CHARS_MAX).collect()
 }
 
-/// How many of the first records go in one request; at least one.
-pub(super) fn first_request(kind: Kind, records: &[Record]) -> Range<usize> {
-    if matches!(kind, Kind::Lambda | Kind::S3) {
-        return 0..records.len().min(1);
+/// How many of the first records go in one request, or into a bucket at the same time; at least one, if there is any.
+pub(super) fn first_request(kind: Kind, records: &[Record]) -> usize {
+    match kind {
+        Kind::Lambda => return records.len().min(1),
+        Kind::S3 => {
+            // Objects of one lane are put one after the other.
+            let is_first = |&n: &usize| records.iter().take(n).all(|before| before.lane != records[n].lane);
+            return (0..records.len().min(OBJECTS_AT_ONCE)).take_while(is_first).count();
+        }
+        Kind::Firehose | Kind::Kinesis => {}
     }
     let mut bytes = 0;
     let fits = records.iter().take(RECORDS_MAX).take_while(|record| {
         bytes += record.data.len() + record.place.len();
         bytes <= REQUEST_BYTES_MAX
     });
-    0..fits.count().max(1).min(records.len())
+    fits.count().max(1).min(records.len())
 }
 
 /// The request that carries these records.
@@ -203,11 +210,20 @@ mod tests {
     #[test]
     fn requests_have_few_records_and_bytes() {
         let many: Vec<Record> = (0..600).map(|n| record(n, b"x")).collect();
-        assert_eq!(first_request(Kind::Kinesis, &many), 0..500);
-        assert_eq!(first_request(Kind::Lambda, &many), 0..1);
+        assert_eq!(first_request(Kind::Kinesis, &many), 500);
+        assert_eq!(first_request(Kind::Lambda, &many), 1);
         let large: Vec<Record> = (0..6).map(|n| record(n, &[0; 1_000_000])).collect();
-        assert_eq!(first_request(Kind::Firehose, &large), 0..4);
-        assert_eq!(first_request(Kind::Firehose, &[]), 0..0);
+        assert_eq!(first_request(Kind::Firehose, &large), 4);
+        assert_eq!(first_request(Kind::Firehose, &[]), 0);
+    }
+
+    #[test]
+    fn objects_of_different_lanes_are_put_together() {
+        let lanes =
+            |lanes: &[u64]| first_request(Kind::S3, &lanes.iter().map(|&n| record(n, b"x")).collect::<Vec<_>>());
+        assert_eq!(lanes(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), 8);
+        assert_eq!(lanes(&[1, 2, 1, 3]), 2);
+        assert_eq!((lanes(&[1, 1]), lanes(&[1]), lanes(&[])), (1, 1, 0));
     }
 
     #[test]

@@ -145,7 +145,8 @@ impl Follower {
         };
         match sent {
             Ok(()) => {
-                self.note(watch, next).await?;
+                // The records are gone. What is read again makes the same objects only from where these began.
+                self.note(watch, next).await.inspect_err(|_| self.position = begun)?;
                 Ok(Round::Moved)
             }
             Err((records, why)) => {

@@ -7,6 +7,7 @@ use super::request::{Outcome, Record, first_request, outcomes, partition_key, re
 use super::target::{Kind, Target};
 use crate::{Watch, buckets};
 use catalog::LogDestination;
+use futures::future::join_all;
 use model::Scope;
 use model::arn::Arn;
 use std::collections::BTreeMap;
@@ -96,36 +97,36 @@ pub(super) async fn send(
     watch: &Watch,
     sender: Sender<'_>,
     target: &Target,
-    mut records: Vec<Record>,
+    records: Vec<Record>,
 ) -> Result<(), (Vec<Record>, String)> {
-    while !records.is_empty() {
-        let part = first_request(target.kind, &records);
-        let later = records.split_off(part.end);
-        let results = send_once(watch, target, &records).await;
-        count(watch, sender, target, &records, &results);
+    let mut later = records.into_iter();
+    while !later.as_slice().is_empty() {
+        let count_now = first_request(target.kind, later.as_slice());
+        let now: Vec<Record> = later.by_ref().take(count_now).collect();
+        let results = send_once(watch, target, &now).await;
+        count(watch, sender, target, &now, &results);
         let why = results.iter().find_map(|outcome| match outcome {
             Outcome::Taken => None,
             Outcome::Throttled => Some("it has too much to do".to_owned()),
             Outcome::Refused(why) => Some(why.clone()),
         });
-        records = remaining(records, &results);
-        records.extend(later);
         if let Some(why) = why {
-            return Err((records, why));
+            let mut again = remaining(now, &results);
+            again.extend(later);
+            return Err((again, why));
         }
     }
     Ok(())
 }
 
-/// One request, or one object.
+/// One request, or some objects at the same time.
 async fn send_once(watch: &Watch, target: &Target, records: &[Record]) -> Vec<Outcome> {
     if target.kind == Kind::S3 {
-        let mut results = Vec::with_capacity(records.len());
-        for record in records {
+        let put = async |record: &Record| {
             let put = buckets::put(watch, &target.name, &record.place, record.data.clone()).await;
-            results.push(put.map_or_else(|error| Outcome::Refused(error.to_string()), |()| Outcome::Taken));
-        }
-        return results;
+            put.map_or_else(|error| Outcome::Refused(error.to_string()), |()| Outcome::Taken)
+        };
+        return join_all(records.iter().map(put)).await;
     }
     match watch.subscriptions.receivers.ask(request(target, records)).await {
         Ok(answer) => outcomes(target.kind, records.len(), &answer),

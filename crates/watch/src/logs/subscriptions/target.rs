@@ -1,7 +1,7 @@
 //! Where a subscription sends: the kinds of receivers, by their ARNs, and AWS's words when one is not reached.
 
 use model::arn::Arn;
-use model::buckets::is_key;
+use model::buckets::Place;
 
 /// A kind of receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,22 +75,19 @@ impl Target {
     /// Of an ARN of a delivery stream, a data stream, a function or a bucket, which may have a prefix of keys behind it.
     pub(crate) fn of(arn: &str) -> Option<Self> {
         let parsed = Arn::parse(arn)?;
-        let (kind, name) = match parsed.service {
-            "firehose" => (Kind::Firehose, parsed.resource.strip_prefix("deliverystream/")?),
-            "kinesis" => (Kind::Kinesis, parsed.resource.strip_prefix("stream/")?),
+        let (kind, name, prefix) = match parsed.service {
+            "firehose" => (Kind::Firehose, parsed.resource.strip_prefix("deliverystream/")?, ""),
+            "kinesis" => (Kind::Kinesis, parsed.resource.strip_prefix("stream/")?, ""),
             // A version or an alias may stand behind the name.
-            "lambda" => (Kind::Lambda, parsed.resource.strip_prefix("function:")?),
-            "s3" => (Kind::S3, parsed.resource),
+            "lambda" => (Kind::Lambda, parsed.resource.strip_prefix("function:")?, ""),
+            "s3" => {
+                let Place { bucket, prefix } = Place::of_arn(arn)?;
+                (Kind::S3, bucket, prefix)
+            }
             _ => return None,
         };
-        let (name, prefix) = match kind {
-            Kind::S3 => name.split_once('/').unwrap_or((name, "")),
-            _ => (name, ""),
-        };
-        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        let is_prefix = prefix.is_empty() || (prefix.len() <= PREFIX_BYTES_MAX && is_key(prefix));
         let target = || Self { kind, arn: arn.to_owned(), name: name.to_owned(), prefix: prefix.to_owned() };
-        (!name.is_empty() && is_prefix).then(target)
+        (!name.is_empty() && prefix.len() <= PREFIX_BYTES_MAX).then(target)
     }
 }
 
@@ -121,7 +118,8 @@ mod tests {
         assert_eq!(found("arn:aws:s3:::logs/"), place("logs", ""));
         assert_eq!(found("arn:aws:s3:::logs/a/b/"), place("logs", "a/b"));
         let long = format!("arn:aws:s3:::logs/{}", "p".repeat(401));
-        for arn in ["arn:aws:s3:::", "arn:aws:s3:::logs/../x", "arn:aws:s3:::logs//x", "arn:aws:s3:::/x", &long] {
+        let point = "arn:aws:s3:us-east-1:123456789012:accesspoint/logs";
+        for arn in ["arn:aws:s3:::", "arn:aws:s3:::logs/../x", "arn:aws:s3:::/x", point, &long] {
             assert_eq!(found(arn), None, "{arn}");
         }
     }

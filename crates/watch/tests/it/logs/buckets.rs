@@ -2,10 +2,45 @@
 
 use super::subscriptions::{LAMBDA, filter, payloads, subscribed, subscribed_with};
 use super::*;
+use model::Scope;
+use model::buckets::{BucketError, Buckets, Head, Listed, MemoryBuckets, NewObject, Object};
 use std::io::Read as _;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+use tokio::runtime::Handle;
 use watch::logs::subscriptions::Followers;
 
 const BUCKET: &str = "arn:aws:s3:::logs/from/here";
+
+/// Buckets where something happens before an object is put.
+struct Hooked<F>(Arc<MemoryBuckets>, F);
+
+impl<F: Fn() + Send + Sync + 'static> Buckets for Hooked<F> {
+    fn ensure(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
+        self.0.ensure(scope, bucket)
+    }
+
+    fn check(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
+        self.0.check(scope, bucket)
+    }
+
+    fn put(&self, bucket: &str, key: &str, object: NewObject) -> Result<(), BucketError> {
+        (self.1)();
+        self.0.put(bucket, key, object)
+    }
+
+    fn get(&self, bucket: &str, key: &str) -> Result<Object, BucketError> {
+        self.0.get(bucket, key)
+    }
+
+    fn head(&self, bucket: &str, key: &str) -> Result<Head, BucketError> {
+        self.0.head(bucket, key)
+    }
+
+    fn list(&self, bucket: &str, prefix: &str, after: &str, max: usize) -> Result<Vec<Listed>, BucketError> {
+        self.0.list(bucket, prefix, after, max)
+    }
+}
 
 /// What AWS would send, from the lines of an object: (stream, messages).
 fn lines(plane: &Plane, key: &str) -> Vec<(String, Vec<String>)> {
@@ -89,6 +124,64 @@ async fn an_object_that_is_written_again_after_a_crash_takes_the_place_of_the_fi
     assert_eq!(objects(&plane), first, "the same key, although it is an hour's minute later");
     assert_eq!(lines(&plane, &first[0]), [of("s", &["a", "b"])]);
     assert!(plane.watch.store.group_bytes(group) > 0);
+}
+
+#[tokio::test]
+async fn what_was_written_and_could_not_be_noted_is_written_again_in_the_same_place() {
+    let (mut plane, _) = subscribed().await;
+    plane.ok("PutSubscriptionFilter", filter("f", "", BUCKET)).await;
+    let mut followers = Followers::default();
+    put(&plane, "s", &[(0, "a")]).await;
+    deliver(&mut followers, &plane).await;
+    put(&plane, "s", &[(1, "b")]).await;
+    plane.clock.advance(60_000);
+    let (catalog, runtime) = (plane.watch.catalog.clone(), Handle::current());
+    let closing = move || runtime.block_on(catalog.close());
+    plane.watch.buckets = Arc::new(Hooked(Arc::clone(&plane.buckets), closing));
+    assert_eq!(followers.deliver_due(&plane.watch).await.len(), 1, "the position is not noted");
+    let first = objects(&plane);
+    assert_eq!((first.len(), lines(&plane, &first[0])), (1, vec![of("s", &["a", "b"])]));
+    plane.reopen().await;
+    plane.watch.buckets = plane.buckets.clone();
+    put(&plane, "s", &[(2, "c")]).await;
+    deliver(&mut followers, &plane).await;
+    plane.clock.advance(60_000);
+    deliver(&mut followers, &plane).await;
+    assert_eq!(objects(&plane), first);
+    assert_eq!(lines(&plane, &first[0]), [of("s", &["a", "b", "c"])]);
+}
+
+#[tokio::test]
+async fn objects_of_an_accounts_groups_are_put_at_the_same_time() {
+    let (mut plane, _) = subscribed().await;
+    let document =
+        json!({"DestinationArn": BUCKET, "FilterPattern": "", "RoleArn": "arn:aws:iam::123456789012:role/r"})
+            .to_string();
+    let policy = json!({"policyName": "p", "policyType": "SUBSCRIPTION_FILTER_POLICY", "policyDocument": document});
+    plane.ok("PutAccountPolicy", policy).await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "g1"})).await;
+    plane.ok("CreateLogStream", json!({"logGroupName": "g1", "logStreamName": "s"})).await;
+    let events = json!([{"timestamp": NOW, "message": "b"}]);
+    plane.ok("PutLogEvents", json!({"logGroupName": "g1", "logStreamName": "s", "logEvents": events})).await;
+    put(&plane, "s", &[(0, "a")]).await;
+    // Each object waits until the other is on its way, too.
+    let on_their_way = Arc::new((Mutex::new(0), Condvar::new()));
+    let shared = Arc::clone(&on_their_way);
+    let meeting = move || {
+        let (count, changed) = &*shared;
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        changed.notify_all();
+        let (_count, waited) = changed.wait_timeout_while(count, Duration::from_secs(20), |count| *count < 2).unwrap();
+        assert!(!waited.timed_out(), "the other object is not put meanwhile");
+    };
+    plane.watch.buckets = Arc::new(Hooked(Arc::clone(&plane.buckets), meeting));
+    let mut followers = Followers::default();
+    deliver(&mut followers, &plane).await;
+    plane.clock.advance(60_000);
+    deliver(&mut followers, &plane).await;
+    let texts: Vec<_> = objects(&plane).iter().flat_map(|key| lines(&plane, key)).collect();
+    assert_eq!(texts, [of("s", &["a"]), of("s", &["b"])]);
 }
 
 #[tokio::test]
