@@ -8,7 +8,7 @@
 //! done again and comes to the same bytes under the same key.
 //!
 //! **Which events.** Those that came while the trail logged, judged by its settings of that time (`catalog/trail_spans.rs`): a
-//! change counts from the next event on, and one that is accepted while the change is made may fall to either side. Where
+//! change counts from the next event on, but the call that stops or deletes a trail still belongs to it, and one that is accepted while the change is made may fall to either side. Where
 //! files go is what the trail says now, also for events that wait. Delivered are calls that this server recorded itself: what an
 //! import brings and what applications put into channels are not events of a trail. A record does not say how it came here, but
 //! of our own calls, and of no others, the time of reception is the event's time, to the second.

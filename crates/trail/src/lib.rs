@@ -28,6 +28,7 @@ use model::{Clock, Ids};
 use query::lake::{Lake, NoLake};
 use std::sync::Arc;
 use store::Store;
+use tokio::sync::OwnedMutexGuard;
 use wire::Operation;
 
 /// What every operation of this plane works with.
@@ -131,16 +132,45 @@ impl Trail {
         Ok(trail)
     }
 
-    /// Reads again what trails ask for. Every operation that changes a trail does; so must whoever changes them otherwise.
+    /// Reads again what trails ask for. Every operation that changes a trail does, but those for which there is [`Trail::hold`]; so
+    /// must whoever changes them otherwise.
     /// What changed since the last reading counts for delivery from the next event on.
     pub async fn refresh_trails(&self) -> Result<(), catalog::Error> {
-        let _turn = self.refresh_turn.lock().await;
+        let turn = Arc::clone(&self.refresh_turn).lock_owned().await;
+        self.refresh(&turn).await
+    }
+
+    /// Keeps what trails ask for as it is, before a call that ends what a trail takes; `None` for any other operation. AWS
+    /// delivers the event of such a call to the trail that it ends, and so do we: whoever runs the call stores its audit event,
+    /// and then releases.
+    pub async fn hold(&self, operation: &str) -> Option<Held> {
+        if !matches!(operation, "StopLogging" | "DeleteTrail") {
+            return None;
+        }
+        let turn = Arc::clone(&self.refresh_turn).lock_owned().await;
+        Some(Held { trail: self.clone(), turn })
+    }
+
+    async fn refresh(&self, _: &OwnedMutexGuard<()>) -> Result<(), catalog::Error> {
         self.catalog.sync_digest_chains(self.clock.now()).await?;
         self.catalog.sync_trail_spans(self.store.event_sequence() as i64).await?;
         let trails = self.catalog.logging_trails().await?;
         self.data_audit.set(&trails, &self.catalog.enabled_event_data_stores().await?);
         self.log_delivery.set(&trails);
         Ok(())
+    }
+}
+
+/// What trails ask for does not change while this is held; see [`Trail::hold`].
+pub struct Held {
+    trail: Trail,
+    turn: OwnedMutexGuard<()>,
+}
+
+impl Held {
+    /// Reads again what trails ask for, as [`Trail::refresh_trails`] does.
+    pub async fn release(self) -> Result<(), catalog::Error> {
+        self.trail.refresh(&self.turn).await
     }
 }
 

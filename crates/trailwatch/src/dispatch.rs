@@ -48,8 +48,12 @@ pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> R
     });
     let verified = verified.and_then(|caller| server.auth.check_service(&request, service).map(|()| caller));
     let arrived = Arrived { request: &request, target: &target, request_id: &request_id, now };
+    let mut held = None;
     let (caller, answer) = match verified {
         Ok(caller) => {
+            if target.service == Service::CloudTrail {
+                held = server.trail.hold(target.operation).await;
+            }
             let answer = arrived.run(server, &caller, opened).await;
             (caller, answer)
         }
@@ -59,11 +63,16 @@ pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> R
         }
     };
     arrived.log(&answer);
-    let response = match arrived.audit(server, &caller, &answer).await {
+    let audited = arrived.audit(server, &caller, &answer).await.map_err(ApiError::from);
+    let released = match held {
+        Some(held) => held.release().await.map_err(ApiError::from),
+        None => Ok(()),
+    };
+    let response = match audited.and(released) {
         Ok(()) => answer.response,
         // A call whose audit record is not durable is not answered as done.
         Err(error) => {
-            let refused = arrived.refuse(error.into());
+            let refused = arrived.refuse(error);
             arrived.log(&refused);
             refused.response
         }

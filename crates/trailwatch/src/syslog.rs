@@ -206,8 +206,8 @@ async fn pause(error: &std::io::Error) {
 
 /// Stores what waits, until nobody sends any more.
 async fn store(server: Arc<Server>, mut waiting: UnboundedReceiver<Waiting>) {
-    let mut streams = batches::Streams::default();
+    let (mut streams, mut configured) = (batches::Streams::default(), batches::Configurations::default());
     while let Some(batch) = queue::next_batch(&mut waiting).await {
-        batches::store(&server, &mut streams, batch).await;
+        batches::store(&server, (&mut streams, &mut configured), batch).await;
     }
 }

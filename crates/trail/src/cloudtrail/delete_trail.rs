@@ -1,4 +1,4 @@
-//! DeleteTrail: takes a trail away in its home region. Events and delivered files stay.
+//! DeleteTrail: takes a trail away in its home region. If it logged, this call is the last that it keeps (`Trail::hold`). Events and delivered files stay.
 
 use super::trails;
 use crate::Trail;
@@ -14,6 +14,5 @@ pub(super) async fn delete_trail(
     let row = trails::find_home(trail, caller, &input.name).await?;
     trail.catalog.delete_trail(&row.scope, &row.name).await?;
     trail.catalog.remove_all_tags(&arn::trail(&row.scope, &row.name)).await?;
-    trail.refresh_trails().await?;
     Ok(DeleteTrailResponse {})
 }

@@ -1,4 +1,4 @@
-//! StopLogging: the trail keeps nothing from now on. A trail that does not log keeps the time at which it stopped.
+//! StopLogging: the trail keeps this call and nothing after it (`Trail::hold`). A trail that does not log keeps the time at which it stopped.
 
 use super::trails;
 use crate::Trail;
@@ -13,6 +13,5 @@ pub(super) async fn stop_logging(
 ) -> Result<StopLoggingResponse, ApiError> {
     let row = trails::find_home(trail, caller, &input.name).await?;
     trail.catalog.stop_trail(&row.scope, &row.name, trail.clock.now()).await?;
-    trail.refresh_trails().await?;
     Ok(StopLoggingResponse {})
 }

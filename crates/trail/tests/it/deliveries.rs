@@ -115,6 +115,35 @@ async fn a_trail_takes_what_is_its_own_and_came_while_it_logged() {
 }
 
 #[tokio::test]
+async fn the_call_that_ends_a_trail_is_the_last_that_it_takes() {
+    for operation in ["StopLogging", "DeleteTrail"] {
+        let plane = Plane::new().await;
+        logging(&plane, json!({})).await;
+        let held = plane.trail.hold(operation).await.unwrap();
+        let scope = caller("us-east-1").scope;
+        match operation {
+            "StopLogging" => plane.trail.catalog.stop_trail(&scope, "my-trail", NOW).await.map(drop).unwrap(),
+            _ => plane.trail.catalog.delete_trail(&scope, "my-trail").await.map(drop).unwrap(),
+        }
+        // Another call that changes trails meanwhile must not end the span before the audit event is stored.
+        let other = plane.trail.clone();
+        let mut refreshing = Box::pin(async move { other.refresh_trails().await });
+        tokio::select! {
+            biased;
+            _ = &mut refreshing => panic!("it does not wait"),
+            () = plane.append(vec![own("ending", "us-east-1", false, NOW)]) => {}
+        }
+        held.release().await.unwrap();
+        refreshing.await.unwrap();
+        plane.append(vec![own("after", "us-east-1", false, NOW)]).await;
+        let mut deliveries = Deliveries::default();
+        deliver(&plane, &mut deliveries).await;
+        assert_eq!(delivered(&plane, "bucket").await, ["ending"], "{operation}");
+    }
+    assert!(Plane::new().await.trail.hold("StartLogging").await.is_none());
+}
+
+#[tokio::test]
 async fn a_bucket_that_is_down_is_tried_again_and_misses_nothing() {
     let plane = Plane::new().await;
     logging(&plane, json!({})).await;

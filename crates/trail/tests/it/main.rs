@@ -84,7 +84,11 @@ impl Plane {
             _ => (Protocol::Json11, body.as_bytes()),
         };
         let call = Call { protocol, path: "/", query, body, request_id: "r", audited: true };
+        let held = self.trail.hold(operation).await;
         let answer = (row.run)(&self.trail, caller, call).await;
+        if let Some(held) = held {
+            held.release().await.unwrap();
+        }
         if let Some(error) = answer.error {
             assert!(error.status() < 500, "{error:?}");
             return Err(format!("{}: {}", error.code(), error.message()));

@@ -125,6 +125,7 @@ async fn a_group_that_is_gone_is_told_and_events_are_recorded_all_the_same() {
     );
     plane.ok("CreateLogGroup", json!({"logGroupName": "/trail"})).await;
     plane.ok("StopLogging", json!({"Name": "all"})).await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "/after"})).await;
     let names: Vec<Value> = delivered(&plane).await.into_iter().map(|record| record["eventName"].clone()).collect();
-    assert_eq!(names, ["CreateLogGroup"], "the call that stops it is not taken any more");
+    assert_eq!(names, ["CreateLogGroup", "StopLogging"], "the call that stops it is the last that it takes");
 }

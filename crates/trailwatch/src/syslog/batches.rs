@@ -3,10 +3,11 @@
 use super::queue::Waiting;
 use crate::server::Server;
 use catalog::SyslogConfiguration;
-use futures::StreamExt;
-use futures::stream;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
 use model::{Scope, Timestamp};
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 use watch::logs::{Missing, append_lines};
 
 /// Most streams that hosts get; further hosts share one.
@@ -15,6 +16,8 @@ const STREAMS_MAX: usize = 4096;
 const OTHER_HOSTS: &str = "other-hosts";
 /// How many streams are written to at the same time.
 const APPENDS_AT_ONCE: usize = 32;
+/// How long the first batch waits between attempts to read the configurations, seconds.
+const READ_AGAIN_SECS: [u64; 6] = [1, 2, 4, 8, 15, 30];
 
 /// The streams that hosts have got since the start.
 #[derive(Debug, Default)]
@@ -35,6 +38,35 @@ impl Streams {
     }
 }
 
+/// The configurations, as they were last read.
+#[derive(Debug, Default)]
+pub struct Configurations(Option<Vec<SyslogConfiguration>>);
+
+impl Configurations {
+    /// Reads them. When that fails the last ones hold, for the next batch reads again; without any it is tried again after
+    /// each of these waits.
+    async fn current<'a>(
+        &mut self,
+        read: impl Fn() -> BoxFuture<'a, catalog::Result<Vec<SyslogConfiguration>>>,
+        waits: impl IntoIterator<Item = Duration>,
+    ) -> catalog::Result<&[SyslogConfiguration]> {
+        let mut waits = waits.into_iter();
+        loop {
+            match read().await {
+                Ok(configured) => return Ok(self.0.insert(configured)),
+                Err(error) => {
+                    tracing::warn!(%error, "read syslog configurations");
+                    if self.0.is_some() {
+                        return Ok(self.0.as_deref().unwrap_or_default());
+                    }
+                    let Some(wait) = waits.next() else { return Err(error) };
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+}
+
 /// The log groups of an endpoint's messages: those configured for it, else `own` for the endpoint without an id. None drops them.
 fn groups_of<'a>(configured: &'a [SyslogConfiguration], endpoint: &str, own: &'a str) -> Vec<&'a str> {
     let of_endpoint = configured.iter().filter(|configured| configured.vpc_endpoint == endpoint);
@@ -42,15 +74,17 @@ fn groups_of<'a>(configured: &'a [SyslogConfiguration], endpoint: &str, own: &'a
     if groups.is_empty() && endpoint.is_empty() { vec![own] } else { groups }
 }
 
-/// Stores a batch, waiting for the store as long as it takes; what it refuses is counted and told in the log.
-pub async fn store(server: &Server, streams: &mut Streams, batch: Vec<Waiting>) {
+/// Stores a batch, waiting for the store as long as it takes; what it refuses is counted and told in the log. So is a batch whose
+/// groups are not known because no configurations could be read since the start, a minute long.
+pub async fn store(server: &Server, (streams, last): (&mut Streams, &mut Configurations), batch: Vec<Waiting>) {
     let config = &server.config;
     let scope = Scope { account: config.account_id.clone(), region: config.region.clone() };
-    let configured = match server.watch.catalog.syslog_configurations(&scope).await {
+    let read = || server.watch.catalog.syslog_configurations(&scope).boxed();
+    let configured = match last.current(read, READ_AGAIN_SECS.map(Duration::from_secs)).await {
         Ok(configured) => configured,
         Err(error) => {
             server.syslog.add_dropped(batch.len());
-            tracing::error!(%error, count = batch.len(), "read syslog configurations");
+            tracing::error!(%error, count = batch.len(), "store syslog messages");
             return;
         }
     };
@@ -58,7 +92,7 @@ pub async fn store(server: &Server, streams: &mut Streams, batch: Vec<Waiting>) 
     let mut rooms = Vec::with_capacity(batch.len());
     for waiting in batch {
         let Waiting { message, peer, endpoint, room } = waiting;
-        let groups = groups_of(&configured, &endpoint, &config.syslog.log_group);
+        let groups = groups_of(configured, &endpoint, &config.syslog.log_group);
         if groups.is_empty() {
             server.syslog.add_dropped(1);
             continue;
@@ -106,6 +140,27 @@ mod tests {
         assert_eq!(groups_of(&all, "vpce-3", "own"), [""; 0]);
         assert_eq!(groups_of(&all, "", "own"), ["own"]);
         assert_eq!(groups_of(&[configured("d", "")], "", "own"), ["d"]);
+    }
+
+    #[tokio::test]
+    async fn configurations_that_cannot_be_read_are_those_that_were_read_last() {
+        let closed = catalog::Catalog::in_memory().await.unwrap();
+        closed.close().await;
+        let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
+        let read = SyslogConfiguration { group_name: "a".into(), vpc_endpoint: String::new(), created_ms: 0 };
+        let failures = std::cell::Cell::new(2);
+        let fails = || closed.syslog_configurations(&scope).boxed();
+        let fails_at_first = || match failures.get() {
+            0 => std::future::ready(Ok(vec![read.clone()])).boxed(),
+            left => {
+                failures.set(left - 1);
+                fails()
+            }
+        };
+        let mut last = Configurations::default();
+        assert!(last.current(fails, [Duration::ZERO; 3]).await.is_err(), "it gives up");
+        assert_eq!(last.current(fails_at_first, [Duration::ZERO; 2]).await.unwrap(), [read.clone()]);
+        assert_eq!(last.current(fails, []).await.unwrap(), [read]);
     }
 
     #[test]
