@@ -1,10 +1,9 @@
 //! Metric alarms: configuration, state, and the compare-and-set that changes either together with its history.
 
-use crate::alarm_children::{delete_children, parents_due, put_children};
+use crate::alarm_children::{delete_children, put_children};
 use crate::alarm_configuration::{AlarmConfiguration, AlarmKind};
 use crate::alarm_history::{AlarmHistoryItem, insert_history, push_kinds};
 use crate::alarm_schedule::first_due;
-use crate::deliveries::{Publication, insert_publications};
 use crate::managed_queries::{ManagedQuery, delete_managed_query, put_managed_query};
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
@@ -294,91 +293,6 @@ impl Catalog {
             .execute(&mut *transaction)
             .await?;
         }
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Replaces configuration and `actions_enabled` of the alarm at `alarm.version`, leaving its state, and what is managed for
-    /// it where that is given, and makes it due at once; a log alarm keeps to its schedule. False when the alarm has changed
-    /// since it was read, or is gone.
-    pub async fn update_alarm(
-        &self,
-        alarm: &Alarm,
-        interval_ms: i64,
-        history: &[AlarmHistoryItem],
-        managed: Option<&ManagedQuery>,
-    ) -> Result<bool> {
-        let configuration = serde_json::to_string(&alarm.configuration)?;
-        let mut transaction = self.pool.begin().await?;
-        let updated = sqlx::query(
-            "UPDATE alarms SET version = version + 1, configuration = $5, namespace = $6, metric_name = $7, \
-             actions_enabled = $8, configuration_updated_ms = $9, interval_ms = $10, due_ms = CASE WHEN $11 < due_ms THEN $11 ELSE due_ms END \
-             WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
-        )
-        .bind(&alarm.scope.account)
-        .bind(&alarm.scope.region)
-        .bind(&alarm.name)
-        .bind(alarm.version)
-        .bind(configuration)
-        .bind(&alarm.configuration.namespace)
-        .bind(&alarm.configuration.metric_name)
-        .bind(i64::from(alarm.actions_enabled))
-        .bind(alarm.configuration_updated.0)
-        .bind(interval_ms)
-        .bind(first_due(alarm, interval_ms).0)
-        .execute(&mut *transaction)
-        .await?;
-        if updated.rows_affected() == 0 {
-            return Ok(false);
-        }
-        delete_children(&mut transaction, alarm).await?;
-        put_children(&mut transaction, alarm).await?;
-        if let Some(managed) = managed {
-            put_managed_query(&mut transaction, alarm, managed).await?;
-        }
-        insert_history(&mut transaction, &alarm.scope, history).await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Sets the state of the alarm at `alarm.version`, with its history and what its actions publish, all or nothing. False
-    /// when the alarm has changed since it was read, or is gone: another evaluator was faster, or the alarm is another one now.
-    pub async fn change_alarm_state(
-        &self,
-        alarm: &Alarm,
-        change: &StateChange,
-        history: &[AlarmHistoryItem],
-        publications: &[Publication],
-    ) -> Result<bool> {
-        let transitioned = if change.state == alarm.state { alarm.state_transitioned } else { change.at };
-        let mut transaction = self.pool.begin().await?;
-        let changed = sqlx::query(
-            "UPDATE alarms SET version = version + 1, state_value = $5, state_reason = $6, state_reason_data = $7, \
-             state_updated_ms = $8, state_transitioned_ms = $9, memory = COALESCE($10, memory), \
-             due_ms = CASE WHEN $11 < due_ms THEN $11 ELSE due_ms END \
-             WHERE account = $1 AND region = $2 AND name = $3 AND version = $4",
-        )
-        .bind(&alarm.scope.account)
-        .bind(&alarm.scope.region)
-        .bind(&alarm.name)
-        .bind(alarm.version)
-        .bind(change.state.as_str())
-        .bind(&change.reason)
-        .bind(&change.reason_data)
-        .bind(change.at.0)
-        .bind(transitioned.0)
-        .bind(&change.memory)
-        .bind(change.due.map(|due| due.0))
-        .execute(&mut *transaction)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Ok(false);
-        }
-        if change.state != alarm.state {
-            parents_due(&mut transaction, alarm, change.at).await?;
-        }
-        insert_history(&mut transaction, &alarm.scope, history).await?;
-        insert_publications(&mut transaction, publications).await?;
         transaction.commit().await?;
         Ok(true)
     }

@@ -4,6 +4,7 @@
 //! columns, booleans as 0/1 BIGINT, times as milliseconds. Documents that AWS treats as one value are one TEXT column of JSON.
 
 mod account_policies;
+mod alarm_changes;
 mod alarm_children;
 mod alarm_configuration;
 mod alarm_history;
@@ -62,6 +63,7 @@ mod trails;
 mod vended_deliveries;
 
 pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
+pub use alarm_changes::Replacement;
 pub use alarm_configuration::{
     AlarmConfiguration, AlarmKind, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, LogCriteria, PromqlCriteria,
     WallClock,
@@ -92,7 +94,7 @@ pub use log_anomaly_detectors::{
 pub use log_destinations::LogDestination;
 pub use log_groups::{LogDeletion, LogGroup, NewLogGroup};
 pub use log_ids::{LogTarget, LogTargetFound};
-pub use log_queries::{LogQuery, LogQueryEnd};
+pub use log_queries::{LogQueriesKept, LogQuery, LogQueryEnd};
 pub use log_resource_policies::{LogResourcePolicy, LogResourcePolicyChange};
 pub use log_streams::{LogStream, StreamCreated};
 pub use log_transformers::LogTransformer;

@@ -4,6 +4,9 @@ use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
 use sqlx::FromRow;
 
+#[cfg(test)]
+mod tests;
+
 /// A query.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct LogQuery {
@@ -21,6 +24,8 @@ pub struct LogQuery {
     pub unmasks: bool,
     /// `Running` until it ends, then how it did.
     pub status: String,
+    /// The managed scheduled query of the log alarm that asks, or `backtest`; `None` when a client does.
+    pub asked_for: Option<String>,
     /// When it was started, milliseconds.
     pub created_ms: i64,
     /// When it ended, milliseconds.
@@ -42,15 +47,28 @@ pub struct LogQueryEnd {
     pub answer: Option<String>,
 }
 
+/// Which queries that have ended are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogQueriesKept {
+    /// Those that were started since then.
+    pub since: Timestamp,
+    /// The newest whose answers take no more bytes than this.
+    pub bytes_max: usize,
+    /// The same of those that alarms asked, which take nothing from clients.
+    pub alarms_bytes_max: usize,
+    /// The newest of each alarm.
+    pub of_each_alarm: usize,
+}
+
 const COLUMNS: &str =
-    "id, expression, language, log_groups, user_identity, unmasks, status, created_ms, ended_ms, statistics";
+    "id, expression, language, log_groups, user_identity, unmasks, asked_for, status, created_ms, ended_ms, statistics";
 
 impl Catalog {
     /// Enters a query that begins.
     pub async fn begin_log_query(&self, scope: &Scope, query: &LogQuery) -> Result<()> {
         sqlx::query(
             "INSERT INTO log_queries (id, account, region, expression, language, log_groups, user_identity, status, \
-             created_ms, unmasks, answer_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)",
+             created_ms, unmasks, asked_for, answer_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
         )
         .bind(&query.id)
         .bind(&scope.account)
@@ -62,6 +80,7 @@ impl Catalog {
         .bind(&query.status)
         .bind(query.created_ms)
         .bind(query.unmasks)
+        .bind(&query.asked_for)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -113,30 +132,44 @@ impl Catalog {
         Ok(row.and_then(|(answer,)| answer))
     }
 
-    /// Up to `limit` queries that were started before those of `before` (time in milliseconds, id), the latest first.
+    /// Up to `limit` queries of clients that were started before those of `before` (time in milliseconds, id), the latest first.
     pub async fn log_queries(&self, scope: &Scope, before: (i64, &str), limit: usize) -> Result<Vec<LogQuery>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM log_queries WHERE account = $1 AND region = $2 \
-             AND (created_ms < $3 OR (created_ms = $3 AND id < $4)) ORDER BY created_ms DESC, id DESC LIMIT $5"
+             AND asked_for IS NULL AND (created_ms < $3 OR (created_ms = $3 AND id < $4)) ORDER BY created_ms DESC, id DESC LIMIT $5"
         );
         let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&scope.account).bind(&scope.region);
         let query = query.bind(before.0).bind(before.1).bind(i64::try_from(limit).unwrap_or(i64::MAX));
         Ok(query.fetch_all(&self.pool).await?)
     }
 
-    /// Forgets queries that were started before a time, and the oldest answers where all of them take more than `bytes_max`.
-    pub async fn expire_log_queries(&self, before: Timestamp, bytes_max: usize) -> Result<()> {
+    /// Forgets what `keep` does not.
+    pub async fn expire_log_queries(&self, keep: &LogQueriesKept) -> Result<()> {
         sqlx::query("DELETE FROM log_queries WHERE created_ms < $1 AND ended_ms IS NOT NULL")
-            .bind(before.0)
+            .bind(keep.since.0)
             .execute(&self.pool)
             .await?;
         sqlx::query(
-            "DELETE FROM log_queries WHERE id IN (SELECT id FROM (SELECT id, answer_bytes, SUM(answer_bytes) OVER \
-             (ORDER BY created_ms DESC, id DESC) AS held FROM log_queries) AS kept WHERE held > $1 AND answer_bytes > 0)",
+            "DELETE FROM log_queries WHERE ended_ms IS NOT NULL AND id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER \
+             (PARTITION BY account, region, asked_for ORDER BY created_ms DESC, id DESC) AS place FROM log_queries \
+             WHERE asked_for IS NOT NULL) AS newest WHERE place > $1)",
         )
-        .bind(i64::try_from(bytes_max).unwrap_or(i64::MAX))
+        .bind(count(keep.of_each_alarm))
+        .execute(&self.pool)
+        .await?;
+        sqlx::query(
+            "DELETE FROM log_queries WHERE id IN (SELECT id FROM (SELECT id, answer_bytes, asked_for, SUM(answer_bytes) OVER \
+             (PARTITION BY asked_for IS NULL ORDER BY created_ms DESC, id DESC) AS held FROM log_queries) AS kept \
+             WHERE held > CASE WHEN asked_for IS NULL THEN $1 ELSE $2 END AND answer_bytes > 0)",
+        )
+        .bind(count(keep.bytes_max))
+        .bind(count(keep.alarms_bytes_max))
         .execute(&self.pool)
         .await?;
         Ok(())
     }
+}
+
+fn count(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
 }

@@ -5,12 +5,13 @@
 use crate::alarms::Alarm;
 use crate::tags::insert_tags;
 use crate::{Catalog, Result};
+use model::limits::LOG_ALARM_RESULTS_MAX;
 use model::{Scope, TimeRange, Timestamp, arn};
 use sqlx::{FromRow, SqliteConnection};
 use std::collections::BTreeMap;
 
 /// Results that are kept of one query, the newest: as many as an alarm may evaluate.
-const RESULTS_KEPT: i64 = 100;
+pub(crate) const RESULTS_KEPT: i64 = LOG_ALARM_RESULTS_MAX;
 
 /// The scheduled query of a log alarm, whose id is in the alarm's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Scheduled queries of Logs Insights, and what became of their runs.
 
+use crate::managed_queries::RESULTS_KEPT;
 use crate::tags::insert_tags;
 use crate::{Catalog, Result};
 use model::{Scope, TimeRange, Timestamp};
@@ -236,12 +237,21 @@ impl Catalog {
         Ok(())
     }
 
-    /// Forgets runs that were due before a time.
+    /// Forgets runs that were due before a time, but not the newest that a log alarm may evaluate: it may run once in 30 days.
     pub async fn expire_scheduled_runs(&self, before: Timestamp) -> Result<()> {
-        sqlx::query("DELETE FROM scheduled_query_runs WHERE triggered_ms < $1")
-            .bind(before.0)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "DELETE FROM scheduled_query_runs WHERE triggered_ms < $1 AND NOT (EXISTS (SELECT 1 FROM scheduled_queries AS query \
+             WHERE query.account = scheduled_query_runs.account AND query.region = scheduled_query_runs.region \
+             AND query.id = scheduled_query_runs.scheduled_id AND query.alarm IS NOT NULL) \
+             AND (SELECT COUNT(*) FROM (SELECT 1 FROM scheduled_query_runs AS newer \
+             WHERE newer.account = scheduled_query_runs.account AND newer.region = scheduled_query_runs.region \
+             AND newer.scheduled_id = scheduled_query_runs.scheduled_id \
+             AND newer.triggered_ms > scheduled_query_runs.triggered_ms LIMIT $2)) < $2)",
+        )
+        .bind(before.0)
+        .bind(RESULTS_KEPT)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -265,3 +275,6 @@ impl Catalog {
         Ok(gone.rows_affected() > 0)
     }
 }
+
+#[cfg(test)]
+mod tests;

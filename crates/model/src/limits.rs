@@ -304,6 +304,10 @@ pub const QUERY_MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const QUERY_ANSWERS_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// See [`QUERY_ANSWERS_MS`].
 pub const QUERY_ANSWERS_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Log alarms: answers of the queries of one alarm, or of all backtests of an account and region, that are kept, the newest; ours.
+pub const LOG_ALARM_ANSWERS_MAX: usize = 10;
+/// Log alarms: bytes of the answers of all alarms' queries that are kept, beside those of clients; ours.
+pub const LOG_ALARM_ANSWERS_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// PutQueryDefinition: most definitions of an account and region (Logs quotas).
 pub const QUERY_DEFINITIONS_MAX: usize = 1000;
 /// GetLogGroupFields: most events that are looked at (no AWS source).

@@ -115,7 +115,7 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<
         | BacktestError::TooLarge
         | BacktestError::TooManyChanges
         | BacktestError::TooManyThresholds(_) => invalid(error.to_string()),
-        BacktestError::Observe(_) | BacktestError::Composite(_) => {
+        BacktestError::Observe(_) | BacktestError::Composite(_) | BacktestError::Replay(_) => {
             ApiError::new(&wire::error::common::INTERNAL_FAILURE, "The history could not be read").with_source(error)
         }
     })

@@ -3,9 +3,10 @@
 
 use crate::Watch;
 use crate::logs::{KeptLogs, apply_retention_policies, forget_deleted_logs, kept_logs};
+use catalog::LogQueriesKept;
 use model::limits::{
-    ALARM_HISTORY_MS, DEAD_LETTERS_MAX, DEAD_LETTERS_MS, EXPORT_TASKS_MS, METRIC_RETENTION_MS, QUERY_ANSWERS_BYTES_MAX,
-    QUERY_ANSWERS_MS, SCHEDULED_RUNS_MS,
+    ALARM_HISTORY_MS, DEAD_LETTERS_MAX, DEAD_LETTERS_MS, EXPORT_TASKS_MS, LOG_ALARM_ANSWERS_BYTES_MAX,
+    LOG_ALARM_ANSWERS_MAX, METRIC_RETENTION_MS, QUERY_ANSWERS_BYTES_MAX, QUERY_ANSWERS_MS, SCHEDULED_RUNS_MS,
 };
 use store::Retention;
 
@@ -32,7 +33,13 @@ pub async fn maintain(watch: &Watch) {
 /// Forgets answers of queries, and runs of scheduled ones.
 async fn maintain_queries(watch: &Watch) -> catalog::Result<()> {
     let now = watch.clock.now();
-    watch.catalog.expire_log_queries(now - QUERY_ANSWERS_MS, QUERY_ANSWERS_BYTES_MAX).await?;
+    let keep = LogQueriesKept {
+        since: now - QUERY_ANSWERS_MS,
+        bytes_max: QUERY_ANSWERS_BYTES_MAX,
+        alarms_bytes_max: LOG_ALARM_ANSWERS_BYTES_MAX,
+        of_each_alarm: LOG_ALARM_ANSWERS_MAX,
+    };
+    watch.catalog.expire_log_queries(&keep).await?;
     watch.catalog.expire_scheduled_runs(now - SCHEDULED_RUNS_MS).await
 }
 

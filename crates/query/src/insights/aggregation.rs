@@ -6,7 +6,7 @@
 //! functions give no value then.
 //!
 //! Chosen here: the value may have an alias, as in `stats`; with `sort`, contributors of the same value come in the order of
-//! their fields. AWS's messages for bad expressions are not documented.
+//! their fields; names and values of contributors that are longer than the API allows end with a hash. AWS's messages for bad expressions are not documented.
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +14,7 @@ mod tests;
 use super::ast::{Aggregate, Column, Command, Expr, Function, Query, SortKey};
 use super::plan::Answer;
 use super::{QueryError, parse, walk};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Most contributors of one run.
@@ -24,6 +25,8 @@ const FIELDS_MAX: usize = 5;
 const NAME_CHARS_MAX: usize = 255;
 /// Longest value of an attribute, characters (the model's `AttributeValue`).
 const VALUE_CHARS_MAX: usize = 1024;
+/// Bytes of the hash that ends a name or value that is cut.
+const CUT_HASH_BYTES: usize = 8;
 
 /// An aggregation expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,6 +151,16 @@ fn has_bin(value: &Expr) -> bool {
 
 /// An attribute as long as it may be; an empty value is none.
 fn attribute(name: &str, value: String) -> Option<(String, String)> {
-    let cut = |text: &str, max: usize| text.chars().take(max).collect::<String>();
     (!value.is_empty()).then(|| (cut(name, NAME_CHARS_MAX), cut(&value, VALUE_CHARS_MAX)))
+}
+
+/// The text in at most `max` characters; the end of one that is cut is a hash of it all, so that other texts stay others.
+fn cut(text: &str, max: usize) -> String {
+    if text.chars().nth(max).is_none() {
+        return text.to_owned();
+    }
+    let hash = Sha256::digest(text.as_bytes());
+    let hash: String = hash.iter().take(CUT_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let begin: String = text.chars().take(max - hash.len() - 1).collect();
+    format!("{begin}\u{2026}{hash}")
 }

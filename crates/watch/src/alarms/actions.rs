@@ -48,13 +48,13 @@ pub struct Told<'a> {
 pub struct Many {
     /// Whether it is a log alarm.
     pub is_on_logs: bool,
-    /// Whether contributors changed with the alarm, so that their actions tell of it.
+    /// Whether contributors went to the alarm's state with it, so that their actions tell of it.
     pub are_told: bool,
 }
 
 impl Told<'_> {
     /// Whether `action` runs at this change. Of a log alarm whose change no contributor's change tells of (it goes to
-    /// INSUFFICIENT_DATA, or from there to OK), everyone is told by the alarm's.
+    /// INSUFFICIENT_DATA, or comes from there), everyone is told by the alarm's.
     fn runs(&self, action: &str) -> bool {
         let Some(many) = self.many else { return true };
         let levels = Levels::of(action, many.is_on_logs);

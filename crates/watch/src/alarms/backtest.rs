@@ -26,9 +26,10 @@ use model::limits::{
     BACKTEST_SLOTS_MAX, BACKTEST_THRESHOLDS_MAX,
 };
 use model::{Scope, TimeRange, Timestamp};
-use observed::{chosen, observe_all};
+use observed::{Seen, chosen, observe_all};
 use replay::replay;
 use serde::Serialize;
+use std::sync::Arc;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,9 @@ pub enum BacktestError {
     /// The children of a composite alarm changed too often.
     #[error("the children changed more than {BACKTEST_CHANGES_MAX} times; ask for a shorter time")]
     TooManyChanges,
+    /// A replay has panicked.
+    #[error("replay the alarm: {0}")]
+    Replay(#[from] tokio::task::JoinError),
     /// The history could not be read.
     #[error(transparent)]
     Observe(#[from] ObserveError),
@@ -137,18 +141,40 @@ pub async fn backtest(
     let interval_ms = interval_ms(configuration);
     check_size(configuration, range, interval_ms)?;
     let observed = observe_all(watch, scope, configuration, range, interval_ms).await?;
-    let mut replayed = replay(scope, configuration, &observed.seen, range.end);
+    let mut replayed = replay_all(scope, configuration, Arc::new(observed.seen), range.end, thresholds).await?;
     (replayed.failures, replayed.failure) = (observed.failures, observed.failure);
+    Ok(replayed)
+}
+
+/// Replays what was seen, and what other thresholds would have made of it. Each takes long where many runs with many
+/// contributors were seen, so none is done on a thread that others wait for.
+async fn replay_all(
+    scope: &Scope,
+    configuration: &AlarmConfiguration,
+    seen: Arc<Vec<(Timestamp, Seen)>>,
+    end: Timestamp,
+    thresholds: &[f64],
+) -> Result<Backtest, BacktestError> {
+    let replay_one = |tried: AlarmConfiguration| {
+        let (scope, seen) = (scope.clone(), Arc::clone(&seen));
+        tokio::task::spawn_blocking(move || replay(&scope, &tried, &seen, end))
+    };
+    let mut replayed = replay_one(configuration.clone()).await?;
     if configuration.threshold_metric_id.is_none() && configuration.promql.is_none() {
-        let chosen = if thresholds.is_empty() { chosen(&observed.seen) } else { thresholds.to_vec() };
+        let chosen = match thresholds {
+            [] => {
+                let seen = Arc::clone(&seen);
+                tokio::task::spawn_blocking(move || chosen(&seen)).await?
+            }
+            _ => thresholds.to_vec(),
+        };
         let mut chosen: Vec<f64> = chosen.into_iter().filter(|threshold| threshold.is_finite()).collect();
         chosen.sort_by(f64::total_cmp);
         chosen.dedup();
         for threshold in chosen {
             let tried = AlarmConfiguration { threshold, ..configuration.clone() };
-            let Backtest { fires, fires_per_week, alarm_secs, .. } = replay(scope, &tried, &observed.seen, range.end);
+            let Backtest { fires, fires_per_week, alarm_secs, .. } = replay_one(tried).await?;
             replayed.by_threshold.push(ByThreshold { threshold, fires, fires_per_week, alarm_secs });
-            tokio::task::yield_now().await;
         }
     }
     Ok(replayed)

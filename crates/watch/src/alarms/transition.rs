@@ -7,7 +7,7 @@ use crate::alarms::memory::Memory;
 use crate::alarms::mute::step;
 use crate::alarms::recovery::{Change, Outcome};
 use crate::alarms::{history, muting};
-use catalog::{Alarm, AlarmConfiguration, AlarmState, StateChange};
+use catalog::{Alarm, AlarmConfiguration, AlarmHistoryItem, AlarmState, Replacement, StateChange};
 use model::Timestamp;
 use query::insights::aggregation::Aggregation;
 use query::metrics_insights::MetricsInsights;
@@ -57,6 +57,36 @@ pub async fn apply_held(
     run: Run,
     lines: &[String],
 ) -> catalog::Result<bool> {
+    let (change, items, prepared) = prepared(watch, alarm, change, run, lines).await?;
+    write(watch, alarm, &change, items, prepared).await
+}
+
+/// Writes `change` and, in the same transaction, replaces the alarm's configuration. False when the alarm is no longer the one
+/// that was read.
+pub async fn apply_and_replace(
+    watch: &Watch,
+    alarm: &Alarm,
+    change: &StateChange,
+    replacement: &Replacement<'_>,
+) -> catalog::Result<bool> {
+    let (change, mut items, mut prepared) = prepared(watch, alarm, change, Run::Now, &[]).await?;
+    items.append(&mut prepared.history);
+    let publications = &prepared.publications;
+    let written = watch.catalog.change_and_replace_alarm(alarm, &change, &items, publications, replacement).await?;
+    if written {
+        prepared.written(watch, alarm);
+    }
+    Ok(written)
+}
+
+/// The change as it is to be written, with its history and actions.
+async fn prepared(
+    watch: &Watch,
+    alarm: &Alarm,
+    change: &StateChange,
+    run: Run,
+    lines: &[String],
+) -> catalog::Result<(StateChange, Vec<AlarmHistoryItem>, Actions)> {
     let mut items = Vec::new();
     let mut prepared = Actions::default();
     let mut change = change.clone();
@@ -67,7 +97,7 @@ pub async fn apply_held(
         }
         items.push(history::state_updated(alarm, &change));
     }
-    write(watch, alarm, &change, items, prepared).await
+    Ok((change, items, prepared))
 }
 
 /// Writes what an evaluation of an alarm with contributors came to, with `memory`: the state of the whole alarm where it is
@@ -86,7 +116,7 @@ pub async fn apply_many(
         None => unchanged(alarm, alarm.state_updated),
     };
     change.memory = Some(memory.text());
-    let many = Many { is_on_logs: alarm.configuration.log.is_some(), are_told: !outcome.changes.is_empty() };
+    let many = Many { is_on_logs: alarm.configuration.log.is_some(), are_told: tell_of(&outcome.changes, state) };
     let is_muted = mute_if(watch, alarm, &mut change, state.is_some(), (&outcome.changes, at)).await?;
     let mut items = Vec::new();
     let mut prepared = Actions::default();
@@ -102,6 +132,12 @@ pub async fn apply_many(
         tell_contributors(watch, alarm, (&outcome.changes, at, &outcome.reason), (many, lines), &mut prepared).await?;
     }
     Ok(write(watch, alarm, &change, items, prepared).await? && state.is_some())
+}
+
+/// Whether contributors' changes tell of the alarm's to `state`: one of them goes there. A contributor that goes to OK says
+/// nothing of an alarm that goes to INSUFFICIENT_DATA.
+fn tell_of(changes: &[Change], state: Option<AlarmState>) -> bool {
+    changes.iter().any(|change| Some(change.state) == state)
 }
 
 /// Prepares the actions of contributors' changes at a time, of an evaluation with this reason.
@@ -153,7 +189,7 @@ async fn write(
     watch: &Watch,
     alarm: &Alarm,
     change: &StateChange,
-    mut items: Vec<catalog::AlarmHistoryItem>,
+    mut items: Vec<AlarmHistoryItem>,
     mut prepared: Actions,
 ) -> catalog::Result<bool> {
     items.append(&mut prepared.history);
@@ -222,7 +258,7 @@ async fn run_withheld(
     withheld: &[Change],
 ) -> catalog::Result<bool> {
     let change = StateChange { memory: Some(memory.text()), ..unchanged(alarm, at) };
-    let many = Many { is_on_logs: alarm.configuration.log.is_some(), are_told: true };
+    let many = Many { is_on_logs: alarm.configuration.log.is_some(), are_told: tell_of(withheld, Some(alarm.state)) };
     let mut prepared = Actions::default();
     if owed {
         let told = Told { contributor: None, many: Some(many), lines: &[] };

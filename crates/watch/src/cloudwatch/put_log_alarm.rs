@@ -18,7 +18,7 @@ use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::{evaluate, history, log_alarm, transition};
 use crate::logs::{alarm_queries, managed_query};
-use catalog::{Alarm, AlarmConfiguration, AlarmKind, AlarmState, AlarmWarmUp, LogCriteria, StateChange};
+use catalog::{Alarm, AlarmConfiguration, AlarmKind, AlarmState, AlarmWarmUp, LogCriteria, Replacement, StateChange};
 use model::arn::{self, Arn};
 use model::limits::{LOG_ALARM_INTERVAL_SECS_MAX, LOG_ALARM_LINES_MAX, LOG_ALARM_RESULTS_MAX};
 use model::{Caller, Scope, Timestamp};
@@ -91,38 +91,31 @@ async fn replace(
     let known = old.configuration.log.clone().unwrap_or_default();
     let since = if is_reset { now } else { Timestamp(known.since_ms) };
     begin(configuration, known.scheduled_query_id, since);
-    // First the state: an alarm that stands still between the two only waits for its next evaluation.
-    if is_reset && !reset(watch, &old, now).await? {
-        return Ok(false);
-    }
-    let current = watch.catalog.alarm(&old.scope, &old.name).await?;
-    let Some(current) = current.filter(|current| current.configuration == old.configuration) else { return Ok(false) };
-    let mut new = current.clone();
+    let mut new = old.clone();
     new.configuration = configuration.clone();
     new.actions_enabled = actions_enabled;
     new.configuration_updated = now;
     let interval_ms = evaluate::interval_ms(configuration);
     let managed = managed(&new, BTreeMap::new())?;
-    let items = [history::updated(&old, &new, now)];
-    Ok(watch.catalog.update_alarm(&new, interval_ms, &items, managed.as_ref()).await?)
+    let history = [history::updated(&old, &new, now)];
+    if !is_reset {
+        return Ok(watch.catalog.update_alarm(&new, interval_ms, &history, managed.as_ref()).await?);
+    }
+    // At once: a run of the old query that ends between the two would set the state.
+    let replacement = Replacement { new: &new, interval_ms, history: &history, managed: managed.as_ref() };
+    Ok(transition::apply_and_replace(watch, &old, &reset(&old, now), &replacement).await?)
 }
 
 /// Takes the alarm to INSUFFICIENT_DATA, without contributors.
-async fn reset(watch: &Watch, old: &Alarm, now: Timestamp) -> Result<bool, ApiError> {
+fn reset(old: &Alarm, now: Timestamp) -> StateChange {
     let before = Memory::of(old);
     let memory = Memory { muted: before.muted, warming_since_ms: before.warming_since_ms, ..Memory::default() };
-    if old.state == AlarmState::InsufficientData {
-        return Ok(watch.catalog.keep_alarm_memory(old, &memory.text(), None).await?);
+    let (state, memory, due) = (AlarmState::InsufficientData, Some(memory.text()), None);
+    if old.state == state {
+        let (reason, reason_data) = (old.state_reason.clone(), old.state_reason_data.clone());
+        return StateChange { state, reason, reason_data, at: old.state_updated, memory, due };
     }
-    let change = StateChange {
-        state: AlarmState::InsufficientData,
-        reason: RESET.to_owned(),
-        reason_data: None,
-        at: now,
-        memory: Some(memory.text()),
-        due: None,
-    };
-    Ok(transition::apply(watch, old, &change, &[]).await?)
+    StateChange { state, reason: RESET.to_owned(), reason_data: None, at: now, memory, due }
 }
 
 /// Only runs after `since` count.

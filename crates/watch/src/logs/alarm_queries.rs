@@ -1,7 +1,8 @@
 //! Queries that log alarms run: the alarm's query with its aggregation behind it, or its first rows as lines.
 //!
-//! They are queries like those of clients, found by `DescribeQueries` and `GetQueryResults`, but they wait for turns of
-//! their own and for no longer than the time between two runs. The range of a run at T is from T - StartTimeOffset up to,
+//! They are queries like those of clients, and `GetQueryResults` has the newest of each alarm, but `DescribeQueries` leaves them
+//! out (chosen here: a minute's rate makes 1,440 a day), their answers take nothing from the room of clients' answers, and they
+//! wait for turns of their own and for no longer than the time between two runs. The range of a run at T is from T - StartTimeOffset up to,
 //! and without, T - EndTimeOffset, so that adjacent runs count no event twice.
 
 use super::identifiers::group_name;
@@ -27,6 +28,9 @@ pub(crate) enum Turn {
     /// A client's, who wants to know what an alarm would have seen.
     Client,
 }
+
+/// Whom the queries of backtests are kept for.
+const BACKTEST: &str = "backtest";
 
 /// Why a run has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,6 +132,10 @@ async fn ask(
         range: TimeRange::new(start, end),
         limit,
         may_unmask: false,
+        asked_for: Some(match turn {
+            Turn::Alarm => log.scheduled_query_id.clone(),
+            Turn::Client => BACKTEST.to_owned(),
+        }),
         alarm_time_max: (turn == Turn::Alarm).then_some(Duration::from_millis(interval_ms.min(LOG_ALARM_QUERY_MS_MAX))),
     };
     let started = queries::start(watch, asked).await;

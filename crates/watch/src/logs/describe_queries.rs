@@ -1,4 +1,5 @@
 //! DescribeQueries and ListLogGroupsForQuery: queries of the last days, the latest first, and the log groups of one.
+//! Queries that log alarms ran are not among them (`alarm_queries.rs`).
 
 use super::errors::invalid_token;
 use super::page_token::Fingerprint;

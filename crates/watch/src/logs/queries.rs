@@ -121,6 +121,8 @@ pub(super) struct Asked {
     pub(super) may_unmask: bool,
     /// Longest that it may take with its wait, when an alarm asks; `None` when somebody else does.
     pub(super) alarm_time_max: Option<Duration>,
+    /// The managed scheduled query of the alarm that asks, or `backtest`; `None` when a client does.
+    pub(super) asked_for: Option<String>,
 }
 
 impl Queries {
@@ -145,6 +147,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
         log_groups: serde_json::json!(names).to_string(),
         user_identity: asked.user_identity.clone(),
         unmasks: asked.query.unmasks(),
+        asked_for: asked.asked_for.clone(),
         status: "Running".into(),
         created_ms: watch.clock.now().0,
         ended_ms: None,

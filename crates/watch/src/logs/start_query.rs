@@ -45,6 +45,7 @@ pub(super) async fn start_query(
         range: TimeRange::new(start, end),
         may_unmask: caller.identity_type == "Root",
         alarm_time_max: None,
+        asked_for: None,
         limit: input.limit.map_or(Ok(QUERY_ROWS), usize::try_from).unwrap_or(QUERY_ROWS),
     };
     let (id, _) = queries::start(watch, asked).await?;

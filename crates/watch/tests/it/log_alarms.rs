@@ -182,11 +182,55 @@ async fn each_contributor_is_told_and_remembered() {
     assert_eq!(state(&plane, "by-service").await, "INSUFFICIENT_DATA");
     let told = published(&plane, "by-service", "AlarmContributorAction").await;
     assert_eq!(told.last().unwrap()["AlarmContributorAttributes"]["service"], "c");
+    let told = published(&plane, "by-service", "Action").await;
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["NewStateValue"], &told[0]["OldStateValue"]), (&json!("INSUFFICIENT_DATA"), &json!("ALARM")));
     errors(&plane, &["d"]).await;
     minute(&plane).await;
     assert_eq!(state(&plane, "by-service").await, "OK");
     let told = published(&plane, "by-service", "Action").await;
     assert_eq!(told.last().unwrap()["NewStateValue"], "OK", "no contributor changed");
+}
+
+#[tokio::test]
+async fn an_alarm_that_comes_back_from_a_failed_run_is_told() {
+    let plane = plane().await;
+    let more = json!({ "AlarmActions": [TOPIC], "QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1 });
+    plane.ok("PutLogAlarm", alarm("back", "count(*) by service", more)).await;
+    errors(&plane, &["a", "a", "b", "b"]).await;
+    minute(&plane).await;
+    assert_eq!(state(&plane, "back").await, "ALARM");
+    plane.ok("DeleteLogGroup", json!({ "logGroupName": "g" })).await;
+    minute(&plane).await;
+    assert_eq!(state(&plane, "back").await, "INSUFFICIENT_DATA", "the query has failed");
+    plane.ok("CreateLogGroup", json!({ "logGroupName": "g" })).await;
+    plane.ok("CreateLogStream", json!({ "logGroupName": "g", "logStreamName": "s" })).await;
+    errors(&plane, &["a", "a"]).await;
+    minute(&plane).await;
+    assert_eq!(state(&plane, "back").await, "ALARM");
+    let told = published(&plane, "back", "Action").await;
+    assert_eq!(told.len(), 1, "the only contributor that changed went to OK");
+    assert_eq!((&told[0]["NewStateValue"], &told[0]["OldStateValue"]), (&json!("ALARM"), &json!("INSUFFICIENT_DATA")));
+}
+
+#[tokio::test]
+async fn a_muted_alarm_whose_contributors_are_gone_is_told_when_the_rule_ends() {
+    let plane = plane().await;
+    let more = json!({ "InsufficientDataActions": [TOPIC], "QueryResultsToEvaluate": 1, "QueryResultsToAlarm": 1 });
+    plane.ok("PutLogAlarm", alarm("gone", "count(*) by service", more)).await;
+    let schedule = json!({ "Expression": "at(2026-03-01T00:00)", "Duration": "PT3M" });
+    let rule = json!({ "Name": "r", "Rule": { "Schedule": schedule }, "MuteTargets": { "AlarmNames": ["gone"] } });
+    plane.ok("PutAlarmMuteRule", rule).await;
+    errors(&plane, &["a", "a"]).await;
+    minute(&plane).await;
+    assert_eq!(state(&plane, "gone").await, "ALARM");
+    minute(&plane).await;
+    assert_eq!(state(&plane, "gone").await, "INSUFFICIENT_DATA");
+    assert!(history(&plane, "gone", "Action").await.is_empty(), "muted");
+    minute(&plane).await;
+    minute(&plane).await;
+    let told = published(&plane, "gone", "Action").await;
+    assert_eq!(told.iter().map(|message| &message["NewStateValue"]).collect::<Vec<_>>(), ["INSUFFICIENT_DATA"]);
 }
 
 #[tokio::test]
@@ -236,6 +280,8 @@ async fn its_scheduled_query_is_managed() {
     assert_eq!(times, [NOW + 120 * SECOND, NOW + 60 * SECOND]);
     let rows = plane.ok("GetQueryResults", json!({ "queryId": runs[0]["queryId"] })).await;
     assert_eq!(rows["status"], "Complete");
+    let listed = plane.ok("DescribeQueries", json!({})).await;
+    assert_eq!(listed["queries"], json!([]), "clients asked nothing");
     let (_, message) = plane.refused("DeleteScheduledQuery", json!({ "identifier": arn })).await;
     assert!(message.contains("managed by CloudWatch"), "{message}");
     let (code, message) = plane.refused("DeleteAlarms", json!({ "AlarmNames": ["m", "n"] })).await;

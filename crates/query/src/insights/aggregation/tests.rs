@@ -77,3 +77,17 @@ fn more_than_500_contributors_are_told_as_more() {
         matches!(query.commands.as_slice(), [Command::Filter(_), Command::Stats { .. }, Command::Sort(keys), Command::Limit(501)] if keys.len() == 1)
     );
 }
+
+#[test]
+fn long_values_that_differ_are_other_contributors() {
+    let grouped = read("count(*) by n");
+    let fits = "\u{e9}".repeat(VALUE_CHARS_MAX);
+    let (one, other) = (format!("{fits}1"), format!("{fits}2"));
+    let rows: [&[&str]; 3] = [&[&fits, "1"], &[&one, "1"], &[&other, "1"]];
+    let (values, _) = grouped.values(&answer(&["n", "count(*)"], &rows));
+    let kept: Vec<&str> = values.iter().map(|value| value.attributes["n"].as_str()).collect();
+    assert_eq!(kept[0], fits);
+    assert_ne!(kept[1], kept[2]);
+    assert!(kept.iter().all(|text| text.chars().count() == VALUE_CHARS_MAX), "{kept:?}");
+    assert!(kept[1].starts_with("\u{e9}\u{e9}") && kept[1].contains("\u{2026}"), "{}", kept[1]);
+}

@@ -93,3 +93,26 @@ fn a_log_alarm_counts_the_runs_of_its_replay() {
     assert_eq!(replay(&scope, &configuration(10.0), &seen, end).fires, 0);
     assert_eq!(chosen(&seen).last(), Some(&9.0));
 }
+
+/// Replays begin on threads of their own: while there is none, the thread that asks is free.
+#[test]
+fn a_replay_takes_no_thread_that_others_wait_for() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let (free, busy) = std::sync::mpsc::channel::<()>();
+    runtime.block_on(async {
+        let occupied = tokio::task::spawn_blocking(move || busy.recv());
+        let scope = Scope { account: "1".into(), region: "r".into() };
+        let tried = configuration(4.0);
+        let history = Arc::new(observed(&[1.0, 5.0, 1.0, 7.0]));
+        let mut replaying = std::pin::pin!(replay_all(&scope, &tried, history, Timestamp(7 * MINUTE), &[6.0, 0.0]));
+        for _ in 0..100 {
+            assert!(futures::poll!(replaying.as_mut()).is_pending());
+        }
+        free.send(()).unwrap();
+        let replayed = replaying.await.unwrap();
+        assert_eq!(replayed.fires, 2);
+        let tried: Vec<(f64, usize)> = replayed.by_threshold.iter().map(|by| (by.threshold, by.fires)).collect();
+        assert_eq!(tried, [(0.0, 1), (6.0, 1)]);
+        occupied.await.unwrap().unwrap();
+    });
+}

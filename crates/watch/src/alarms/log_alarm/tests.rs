@@ -167,6 +167,18 @@ fn each_contributor_is_judged_by_itself() {
 }
 
 #[test]
+fn groups_of_the_same_attributes_are_one_contributor() {
+    let (state, names, _) = followed(2, 3, "missing", &["a=200 a=200"]);
+    assert_eq!((state.as_str(), names.as_str()), ("keep", ""), "one run of two");
+    for text in ["a=1 a=200 b=1", "a=200 a=1 b=1"] {
+        let (state, names, reason) = followed(1, 1, "missing", &[text]);
+        assert_eq!((state.as_str(), names.as_str()), ("ALARM", "a"), "{text}");
+        assert_eq!(reason, "1 out of 2 contributors evaluated to ALARM", "{text}");
+    }
+    assert_eq!(followed(1, 1, "missing", &["a=1 a=2"]).2, "1 contributor evaluated to OK");
+}
+
+#[test]
 fn runs_without_contributors_are_missing() {
     for (treat, wanted) in
         [("missing", "INSUFFICIENT_DATA"), ("ignore", "keep"), ("breaching", "ALARM"), ("notBreaching", "OK")]

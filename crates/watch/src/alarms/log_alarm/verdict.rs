@@ -8,7 +8,8 @@
 //!
 //! Chosen here, where the guide is silent. Before N runs there is a verdict only if the runs to come cannot change it: M
 //! breach, or so many do not that M cannot. Of a contributor, runs that did not have it do not breach. A run without any
-//! contributor is missing; if all N are, or with `breaching` M of them, the alarm is what TreatMissingData says.
+//! contributor is missing; if all N are, or with `breaching` M of them, the alarm is what TreatMissingData says. Groups of one
+//! run with the same attributes (that of the empty value, and that of none) are one contributor, which breaches if one does.
 
 use crate::alarms::recovery::{Contributors, Judged, Outcome};
 use crate::alarms::state::{
@@ -18,7 +19,7 @@ use crate::alarms::{log_alarm::told, reason};
 use catalog::{AlarmConfiguration, AlarmState};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The value of one contributor in one run, or of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,27 +156,32 @@ fn of_contributors(
     let treat = TreatMissing::of(configuration);
     let found: Vec<(Timestamp, &Found)> =
         runs.iter().filter_map(|run| Some((run.at, run.outcome.as_ref().ok()?))).collect();
-    let mut values: BTreeMap<&BTreeMap<String, String>, Vec<Slot>> = BTreeMap::new();
-    for (at, found) in &found {
-        for value in &found.values {
-            let slot = Slot { start: *at, point: value.value.map(point) };
-            values.entry(&value.attributes).or_default().push(slot);
-        }
-    }
     let breaching = |slot: &&Slot| match slot.point {
         Some(point) => breaches(configuration, &point),
         None => treat == TreatMissing::Breaching,
     };
-    let newest = found.last().map(|(_, found)| found.values.as_slice()).unwrap_or_default();
-    let judged = newest.iter().map(|value| {
-        let slots = values.get(&value.attributes).map(Vec::as_slice).unwrap_or_default();
+    let mut values: BTreeMap<&BTreeMap<String, String>, Vec<Slot>> = BTreeMap::new();
+    for (at, found) in &found {
+        for value in &found.values {
+            let slot = Slot { start: *at, point: value.value.map(point) };
+            let slots = values.entry(&value.attributes).or_default();
+            match slots.last_mut().filter(|last| last.start == *at) {
+                Some(last) if breaching(&&*last) || !breaching(&&slot) => {}
+                Some(last) => *last = slot,
+                None => slots.push(slot),
+            }
+        }
+    }
+    let newest = found.last().map(|(_, found)| distinct(&found.values)).unwrap_or_default();
+    let judged = newest.iter().map(|attributes| {
+        let slots = values.get(attributes).map(Vec::as_slice).unwrap_or_default();
         let is_alarm = slots.iter().filter(breaching).count() >= m;
         let state = if is_alarm { AlarmState::Alarm } else { AlarmState::Ok };
         let evaluated: Vec<(Timestamp, Point)> =
             slots.iter().filter_map(|slot| Some((slot.start, slot.point?))).collect();
         let filled = slots.len() - evaluated.len();
         let reason = reason::contributor_text(configuration, &Verdict { state, evaluated, filled });
-        Judged { attributes: value.attributes.clone(), state: Some(state), reason }
+        Judged { attributes: (*attributes).clone(), state: Some(state), reason }
     });
     let mut outcome = contributors.evaluate_logs(judged.collect(), now);
     if outcome.state.is_none() {
@@ -186,6 +192,12 @@ fn of_contributors(
         Slot { start: *at, point }
     };
     (outcome, found.iter().map(slot).collect())
+}
+
+/// The attributes of the values, each once, in their order.
+fn distinct(values: &[Value]) -> Vec<&BTreeMap<String, String>> {
+    let mut known = BTreeSet::new();
+    values.iter().map(|value| &value.attributes).filter(|attributes| known.insert(*attributes)).collect()
 }
 
 /// The state of the alarm when none of the `newest` contributors is in ALARM, and why; `None` when it stays, or is not

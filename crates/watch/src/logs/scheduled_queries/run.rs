@@ -106,6 +106,7 @@ async fn outcome(watch: &Watch, scope: &Scope, document: &Document, at: Timestam
         limit: QUERY_ROWS,
         may_unmask: false,
         alarm_time_max: None,
+        asked_for: None,
     };
     let (query_id, running) = match queries::start(watch, asked).await {
         Ok(started) => started,
