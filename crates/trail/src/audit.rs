@@ -1,8 +1,9 @@
 //! Trailwatch on its own trail: builds the CloudTrail record (version 1.11) of one of our own calls, and decides which
 //! data events are worth one.
 
+use crate::coverage::Coverage;
 use crate::record::{self, Defaults};
-use crate::selectors::{Selectors, Subject};
+use crate::selectors::Subject;
 use catalog::TrailRow;
 use model::{Caller, Event, EventResource, Ids, Scope, Timestamp};
 use serde_json::value::RawValue;
@@ -199,14 +200,8 @@ pub struct DataAudit(Arc<Rules>);
 #[derive(Debug, Default)]
 struct Rules {
     any: AtomicBool,
-    rules: RwLock<Arc<[Rule]>>,
-}
-
-#[derive(Debug)]
-struct Rule {
-    home: Scope,
-    multi_region: bool,
-    selectors: Selectors,
+    /// Of the trails that ask for some.
+    rules: RwLock<Arc<[Coverage]>>,
 }
 
 impl DataAudit {
@@ -215,17 +210,13 @@ impl DataAudit {
         self.0.any.load(Ordering::Relaxed)
     }
 
-    /// True when a logging trail of the account that covers the region asks for this event.
+    /// True when a logging trail that covers the account and region asks for this event.
     pub fn wants(&self, scope: &Scope, subject: &Subject<'_>) -> bool {
         if !self.any() {
             return false;
         }
         let rules = Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner));
-        rules.iter().any(|rule| {
-            rule.home.account == scope.account
-                && (rule.multi_region || rule.home.region == scope.region)
-                && rule.selectors.matches(subject)
-        })
+        rules.iter().any(|coverage| coverage.covers_subject(scope, subject))
     }
 
     /// True when the call is to be recorded: management events always, data events where a trail asks.
@@ -255,14 +246,8 @@ impl DataAudit {
 
     /// Takes over the trails that log now.
     pub(crate) fn set(&self, trails: &[TrailRow]) {
-        let rules: Vec<Rule> = trails
-            .iter()
-            .filter_map(|trail| {
-                let selectors = crate::cloudtrail::trails::selectors_of(trail);
-                let multi_region = trail.settings.multi_region;
-                selectors.want_data().then(|| Rule { home: trail.scope.clone(), multi_region, selectors })
-            })
-            .collect();
+        let of_all = trails.iter().map(Coverage::of_trail);
+        let rules: Vec<Coverage> = of_all.filter(|coverage| coverage.selectors.want_data()).collect();
         let any = !rules.is_empty();
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.into();
         self.0.any.store(any, Ordering::Release);
@@ -367,8 +352,14 @@ mod tests {
         audit.set(std::slice::from_ref(&trail));
         assert!(!audit.should_record(&call));
         trail.settings.multi_region = true;
-        audit.set(&[trail]);
+        audit.set(std::slice::from_ref(&trail));
         assert!(audit.should_record(&call));
+        trail.scope.account = "999999999999".into();
+        audit.set(std::slice::from_ref(&trail));
+        assert!(!audit.should_record(&call), "another account's");
+        trail.settings.organization = true;
+        audit.set(&[trail]);
+        assert!(audit.should_record(&call), "a trail of the organization asks for all accounts");
         audit.set(&[]);
         assert!(!audit.any());
     }
