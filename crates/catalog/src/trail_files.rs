@@ -176,22 +176,6 @@ impl Catalog {
         Ok(())
     }
 
-    /// Files of one trail and region that were delivered from `from` up to before `to`, in the order of delivery.
-    pub async fn delivered_trail_files(
-        &self,
-        trail_id: i64,
-        region: &str,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<TrailFile>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM trail_files WHERE trail_id = $1 AND region = $2 AND delivered_ms >= $3 \
-             AND delivered_ms < $4 ORDER BY delivered_ms, id"
-        );
-        let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(trail_id).bind(region);
-        Ok(query.bind(from.millis()).bind(to.millis()).fetch_all(&self.pool).await?)
-    }
-
     /// Forgets files that were delivered before a time and that nobody is to be told of. The objects stay.
     pub async fn expire_trail_files(&self, before: Timestamp) -> Result<()> {
         sqlx::query("DELETE FROM trail_files WHERE delivered_ms < $1 AND topic IS NULL")
@@ -279,6 +263,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_change_that_comes_late_counts_from_where_files_are_planned() {
+        let catalog = logging().await;
+        let span = catalog.trail_spans().await.unwrap().remove(0);
+        assert!(catalog.plan_trail_files(&span, 103, &[file("k")]).await.unwrap());
+        catalog.set_trail_selectors(&scope(), "a", "{}").await.unwrap();
+        catalog.sync_trail_spans(100).await.unwrap();
+        let expected = [(103, Some(103), "b".into(), false), (103, None, "b".into(), false)];
+        assert_eq!(bounds(&catalog).await, expected, "100 to 102 are in a file already");
+        // Logging that ends and begins again within the same moment.
+        catalog.stop_trail(&scope(), "a", Timestamp(2)).await.unwrap();
+        catalog.sync_trail_spans(100).await.unwrap();
+        catalog.start_trail(&scope(), "a", Timestamp(3)).await.unwrap();
+        catalog.sync_trail_spans(101).await.unwrap();
+        assert_eq!(bounds(&catalog).await[1..], [(103, Some(103), "b".into(), false), (103, None, "b".into(), false)]);
+    }
+
+    #[tokio::test]
+    async fn files_that_wait_are_taken_back_with_their_events() {
+        let catalog = logging().await;
+        let planned = |key, first_sequence, end_sequence| TrailFile { first_sequence, end_sequence, ..file(key) };
+        let files = [planned("told", 5, 9), planned("all", 5, 7), planned("part", 5, 9), planned("none", 7, 9)];
+        let span = catalog.trail_spans().await.unwrap().remove(0);
+        assert!(catalog.plan_trail_files(&span, 9, &files).await.unwrap());
+        let delivered = catalog.planned_trail_files(1).await.unwrap().remove(0);
+        catalog.deliver_trail_file(&delivered, Timestamp(20), Some("t")).await.unwrap();
+        catalog.clamp_trail_spans(7).await.unwrap();
+        let left = catalog.planned_trail_files(1).await.unwrap().into_iter();
+        let left: Vec<_> = left.map(|file| (file.object_key, file.first_sequence, file.end_sequence)).collect();
+        assert_eq!(left, [("all".to_owned(), 5, 7), ("part".to_owned(), 5, 7)], "the next 7 and 8 are other events");
+        assert_eq!(catalog.untold_trail_files(1, 9).await.unwrap()[0].end_sequence, 9, "what is delivered stays");
+        assert_eq!(bounds(&catalog).await, [(7, None, "b".into(), false)]);
+    }
+
+    #[tokio::test]
     async fn a_file_is_planned_once_delivered_once_and_told() {
         let catalog = logging().await;
         let span = catalog.trail_spans().await.unwrap().remove(0);
@@ -303,11 +321,11 @@ mod tests {
         assert_eq!((status.delivery_attempt_ms, status.delivery_ms, status.delivery_error), (Some(20), Some(20), None));
         let told = (status.notification_attempt_ms, status.notification_ms, status.notification_error);
         assert_eq!(told, (Some(22), Some(22), None));
-        let delivered = |from, to| catalog.delivered_trail_files(1, "r", Timestamp(from), Timestamp(to));
-        assert_eq!(delivered(20, 21).await.unwrap().len(), 1);
-        assert_eq!(delivered(0, 20).await.unwrap().len(), 0);
+        let delivered = async || catalog.undigested_scopes(1, Timestamp(20)).await.unwrap();
+        catalog.expire_trail_files(Timestamp(20)).await.unwrap();
+        assert_eq!(delivered().await, [(scope(), Timestamp(20))]);
         catalog.expire_trail_files(Timestamp(99)).await.unwrap();
-        assert_eq!(delivered(20, 21).await.unwrap().len(), 0);
+        assert_eq!(delivered().await, []);
         catalog.drop_trail_file(2).await.unwrap();
         assert_eq!(catalog.planned_trail_files(1).await.unwrap(), []);
     }

@@ -43,7 +43,8 @@ pub struct TrailSpan {
 
 impl Catalog {
     /// Brings spans in line with the trails as they are now; what changed does so at `sequence`, the next that an event will
-    /// get. Calls must not overlap, and their sequences must not fall.
+    /// get. Calls must not overlap, and their sequences must not fall. Files may be planned beyond `sequence` before it comes
+    /// here: then what changed does so where they end, so that no event is in files of two spans.
     pub async fn sync_trail_spans(&self, sequence: i64) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
         // Where files go is not for the past to say: who mends a trail's bucket wants what waits for it, too.
@@ -56,7 +57,7 @@ impl Catalog {
         .execute(&mut *transaction)
         .await?;
         sqlx::query(
-            "UPDATE trail_spans SET end_sequence = $1 WHERE end_sequence IS NULL AND NOT EXISTS (SELECT 1 FROM trails AS t \
+            "UPDATE trail_spans SET end_sequence = MAX($1, next_sequence) WHERE end_sequence IS NULL AND NOT EXISTS (SELECT 1 FROM trails AS t \
              WHERE t.id = trail_spans.trail_id AND t.logging = 1 AND t.global_events = trail_spans.global_events \
              AND t.multi_region = trail_spans.multi_region AND t.organization = trail_spans.organization \
              AND t.selectors IS NOT DISTINCT FROM trail_spans.selectors)",
@@ -75,7 +76,8 @@ impl Catalog {
             sqlx::query(
                 "INSERT INTO trail_spans (id, trail_id, account, region, name, global_events, multi_region, organization, \
                  selectors, bucket, prefix, topic, next_sequence) SELECT $1, id, account, region, name, global_events, \
-                 multi_region, organization, selectors, s3_bucket, s3_key_prefix, sns_topic, $2 FROM trails WHERE id = $3",
+                 multi_region, organization, selectors, s3_bucket, s3_key_prefix, sns_topic, MAX($2, COALESCE((SELECT \
+                 MAX(end_sequence) FROM trail_spans WHERE trail_id = $3), $2)) FROM trails WHERE id = $3",
             )
             .bind(id)
             .bind(sequence)
@@ -87,17 +89,19 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes back positions that lie beyond `sequence`, the next that an event will get: a store that was restored from a
-    /// backup may be older than the catalog, and gives their sequences again.
+    /// Takes back what lies beyond `sequence`, the next that an event will get, of positions and of files that are planned and
+    /// not delivered: a store that was restored from a backup may be older than the catalog, and gives their sequences again.
     pub async fn clamp_trail_spans(&self, sequence: i64) -> Result<()> {
-        sqlx::query(
-            "UPDATE trail_spans SET next_sequence = CASE WHEN next_sequence > $1 THEN $1 ELSE next_sequence END, \
-             end_sequence = CASE WHEN end_sequence > $1 THEN $1 ELSE end_sequence END \
+        let mut transaction = self.pool.begin().await?;
+        for sql in [
+            "UPDATE trail_spans SET next_sequence = MIN(next_sequence, $1), end_sequence = MIN(end_sequence, $1) \
              WHERE next_sequence > $1 OR end_sequence > $1",
-        )
-        .bind(sequence)
-        .execute(&self.pool)
-        .await?;
+            "DELETE FROM trail_files WHERE delivered_ms IS NULL AND first_sequence >= $1",
+            "UPDATE trail_files SET end_sequence = $1 WHERE delivered_ms IS NULL AND end_sequence > $1",
+        ] {
+            sqlx::query(sql).bind(sequence).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! Trailwatch on its own trail: builds the CloudTrail record (version 1.11) of one of our own calls, and decides which
 //! data events are worth one.
 
+use crate::coverage::Coverage;
 use crate::record::{self, Defaults};
-use crate::selectors::{Selectors, Subject};
+use crate::selectors::Subject;
 use catalog::{EventDataStore, TrailRow};
 use model::{Caller, Event, EventResource, Ids, Scope, Timestamp};
 use serde_json::value::RawValue;
@@ -199,14 +200,8 @@ pub struct DataAudit(Arc<Rules>);
 #[derive(Debug, Default)]
 struct Rules {
     any: AtomicBool,
-    rules: RwLock<Arc<[Rule]>>,
-}
-
-#[derive(Debug)]
-struct Rule {
-    home: Scope,
-    multi_region: bool,
-    selectors: Selectors,
+    /// Of the trails that ask for some.
+    rules: RwLock<Arc<[Coverage]>>,
 }
 
 impl DataAudit {
@@ -215,17 +210,13 @@ impl DataAudit {
         self.0.any.load(Ordering::Relaxed)
     }
 
-    /// True when a logging trail, or an event data store, of the account that covers the region asks for this event.
+    /// True when a logging trail, or an event data store, that covers the account and region asks for this event.
     pub fn wants(&self, scope: &Scope, subject: &Subject<'_>) -> bool {
         if !self.any() {
             return false;
         }
         let rules = Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner));
-        rules.iter().any(|rule| {
-            rule.home.account == scope.account
-                && (rule.multi_region || rule.home.region == scope.region)
-                && rule.selectors.matches(subject)
-        })
+        rules.iter().any(|coverage| coverage.covers_subject(scope, subject))
     }
 
     /// True when the call is to be recorded: management events always, data events where a trail asks.
@@ -255,17 +246,15 @@ impl DataAudit {
 
     /// Takes over the trails that log now, and the event data stores that take events in.
     pub(crate) fn set(&self, trails: &[TrailRow], stores: &[EventDataStore]) {
-        let trails = trails.iter().map(|trail| Rule {
-            home: trail.scope.clone(),
-            multi_region: trail.settings.multi_region,
-            selectors: crate::cloudtrail::trails::selectors_of(trail),
-        });
-        let stores = stores.iter().map(|store| Rule {
+        let stores = stores.iter().map(|store| Coverage {
             home: store.scope.clone(),
             multi_region: store.settings.multi_region,
+            global_events: true,
+            organization: store.settings.organization,
             selectors: crate::lake::selectors_of(store),
         });
-        let rules: Vec<Rule> = trails.chain(stores).filter(|rule| rule.selectors.want_data()).collect();
+        let all = trails.iter().map(Coverage::of_trail).chain(stores);
+        let rules: Vec<Coverage> = all.filter(|coverage| coverage.selectors.want_data()).collect();
         let any = !rules.is_empty();
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.into();
         self.0.any.store(any, Ordering::Release);
@@ -370,8 +359,14 @@ mod tests {
         audit.set(std::slice::from_ref(&trail), &[]);
         assert!(!audit.should_record(&call));
         trail.settings.multi_region = true;
-        audit.set(&[trail], &[]);
+        audit.set(std::slice::from_ref(&trail), &[]);
         assert!(audit.should_record(&call));
+        trail.scope.account = "999999999999".into();
+        audit.set(std::slice::from_ref(&trail), &[]);
+        assert!(!audit.should_record(&call), "another account's");
+        trail.settings.organization = true;
+        audit.set(&[trail], &[]);
+        assert!(audit.should_record(&call), "a trail of the organization asks for all accounts");
         audit.set(&[], &[]);
         assert!(!audit.any());
     }

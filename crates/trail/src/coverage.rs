@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>.
 
 use crate::selectors::{Selectors, Subject};
+use catalog::{TrailRow, TrailSpan};
 use model::{Event, Scope};
 
 /// Where global services record.
@@ -35,18 +36,45 @@ pub(crate) struct Coverage {
 }
 
 impl Coverage {
+    /// What belongs to a trail by its settings of now.
+    pub(crate) fn of_trail(trail: &TrailRow) -> Self {
+        Self {
+            home: trail.scope.clone(),
+            multi_region: trail.settings.multi_region,
+            global_events: trail.settings.global_events,
+            organization: trail.settings.organization,
+            selectors: Selectors::stored(trail.selectors.as_deref(), &trail.name),
+        }
+    }
+
+    /// What belongs to a span of a trail.
+    pub(crate) fn of_span(span: &TrailSpan) -> Self {
+        Self {
+            home: Scope { account: span.account.clone(), region: span.region.clone() },
+            multi_region: span.multi_region,
+            global_events: span.global_events,
+            organization: span.organization,
+            selectors: Selectors::stored(span.selectors.as_deref(), &span.name),
+        }
+    }
+
     /// True when the event belongs to the trail.
     pub(crate) fn covers(&self, event: &Event) -> bool {
         // The selectors last, for they take more looking.
-        (self.organization || event.account == self.home.account)
-            && (self.multi_region || event.region == self.home.region)
-            && (self.global_events || !is_global(event))
-            && self.selectors.matches(&Subject::of(event))
+        self.reaches(&event.account, &event.region, &event.source) && self.selectors.matches(&Subject::of(event))
     }
-}
 
-fn is_global(event: &Event) -> bool {
-    event.region == GLOBAL_REGION && GLOBAL_SOURCES.contains(&event.source.as_str())
+    /// True when an event of this account and region belongs to the trail.
+    pub(crate) fn covers_subject(&self, scope: &Scope, subject: &Subject<'_>) -> bool {
+        self.reaches(&scope.account, &scope.region, &subject.source) && self.selectors.matches(subject)
+    }
+
+    fn reaches(&self, account: &str, region: &str, source: &str) -> bool {
+        let is_global = region == GLOBAL_REGION && GLOBAL_SOURCES.contains(&source);
+        (self.organization || account == self.home.account)
+            && (self.multi_region || region == self.home.region)
+            && (self.global_events || !is_global)
+    }
 }
 
 #[cfg(test)]

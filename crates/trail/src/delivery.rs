@@ -13,7 +13,7 @@
 //! import brings and what applications put into channels are not events of a trail. A record does not say how it came here, but
 //! of our own calls, and of no others, the time of reception is the event's time, to the second.
 //!
-//! **A bucket that is down** is tried again after a second, and after twice as long each time, up to a minute. Meanwhile the
+//! **A bucket that is down** is tried again a second after the round that failed, and after twice as long each time, up to a minute. Meanwhile the
 //! position stands still and nothing is dropped. When the trail names another bucket by then, waiting files go there; if the old
 //! one had taken a file without being able to say so, both have it. A trail that was deleted still delivers what came before;
 //! when the bucket refuses that, it is given up.
@@ -31,13 +31,12 @@ pub(crate) use send::told;
 pub use topics::{NoTopics, NotTold, Telling, Topics};
 
 use crate::Trail;
-use crate::coverage::Coverage;
-use crate::selectors::Selectors;
-use catalog::TrailSpan;
 use model::time::SECOND;
-use model::{Event, Scope, Timestamp, limits};
-use std::collections::{BTreeSet, HashMap, HashSet};
-use tokio::task::{JoinError, JoinSet};
+use model::{Event, Timestamp, limits};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// Most trails that deliver at the same time.
 const TRAILS_AT_ONCE: usize = 8;
@@ -61,25 +60,54 @@ pub(crate) enum Failed {
     Join(#[from] JoinError),
 }
 
-/// The deliveries of all trails: which are under way, and which wait after a failure.
-#[derive(Debug, Default)]
+/// The deliveries of all trails: which are under way, and when each comes next.
+#[derive(Debug)]
 pub struct Deliveries {
-    running: JoinSet<(i64, bool)>,
-    busy: HashSet<i64>,
-    waiting: HashMap<i64, Waiting>,
+    interval: i64,
+    turns: Arc<Semaphore>,
+    running: JoinSet<Ended>,
+    /// The trail of each running task, for one that panics cannot tell.
+    trail_of: HashMap<Id, i64>,
+    paces: HashMap<i64, Pace>,
 }
 
+/// How a round went, and when it ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    succeeded: bool,
+    at: Timestamp,
+}
+
+/// When a trail delivers next.
 #[derive(Debug)]
-struct Waiting {
+struct Pace {
+    is_running: bool,
     failures: u32,
-    until: Timestamp,
+    /// The next round of those that come at each interval.
+    regular: Timestamp,
+    /// The next round, which after a failure is an earlier or later one.
+    due: Timestamp,
+}
+
+impl Default for Deliveries {
+    /// Each call of `start_due` finds all trails due that did not fail.
+    fn default() -> Self {
+        Self::every(0)
+    }
 }
 
 impl Deliveries {
-    /// Starts a round for each trail that is not in one and does not wait.
+    /// Delivers at whole multiples of `interval` ms on the clock.
+    pub fn every(interval: i64) -> Self {
+        let turns = Arc::new(Semaphore::new(TRAILS_AT_ONCE));
+        Self { interval, turns, running: JoinSet::new(), trail_of: HashMap::new(), paces: HashMap::new() }
+    }
+
+    /// Starts a round for each trail that is due and not in one. To be called each second, for a trail that failed does not
+    /// wait for its next regular round.
     pub async fn start_due(&mut self, trail: &Trail) {
         let now = trail.clock.now();
-        while let Some(ended) = self.running.try_join_next() {
+        while let Some(ended) = self.running.try_join_next_with_id() {
             self.end(ended, now);
         }
         let spans = match trail.catalog.trail_spans().await {
@@ -87,50 +115,57 @@ impl Deliveries {
             Err(error) => return tracing::warn!(%error, "read what trails deliver"),
         };
         let trails: BTreeSet<i64> = spans.iter().map(|span| span.trail_id).collect();
-        self.waiting.retain(|id, _| trails.contains(id));
+        self.paces.retain(|id, pace| pace.is_running || trails.contains(id));
+        let regular = now.floor_to(self.interval.max(1)) + self.interval;
         for id in trails {
-            let waits = self.waiting.get(&id).is_some_and(|waiting| waiting.is_waiting(now));
-            if !waits && self.busy.len() < TRAILS_AT_ONCE && self.busy.insert(id) {
-                let trail = trail.clone();
-                self.running.spawn(async move { (id, round(&trail, id).await) });
+            let first = Pace { is_running: false, failures: 0, regular, due: regular };
+            let pace = self.paces.entry(id).or_insert(first);
+            if pace.is_running || pace.waits(now, self.interval) {
+                continue;
             }
+            (pace.is_running, pace.regular) = (true, regular);
+            let (trail, turns) = (trail.clone(), Arc::clone(&self.turns));
+            let task = self.running.spawn(async move {
+                // All that are due stand in line here: none is passed over for those that come before it. The line is never closed.
+                let _turn = turns.acquire_owned().await;
+                let succeeded = round(&trail, id).await;
+                Ended { succeeded, at: trail.clock.now() }
+            });
+            self.trail_of.insert(task.id(), id);
         }
     }
 
     /// Waits until what was started has ended.
     pub async fn finish(&mut self, now: Timestamp) {
-        while let Some(ended) = self.running.join_next().await {
+        while let Some(ended) = self.running.join_next_with_id().await {
             self.end(ended, now);
         }
     }
 
-    fn end(&mut self, ended: Result<(i64, bool), JoinError>, now: Timestamp) {
-        match ended {
-            Ok((id, true)) => {
-                self.busy.remove(&id);
-                self.waiting.remove(&id);
-            }
-            Ok((id, false)) => {
-                self.busy.remove(&id);
-                let failures = self.waiting.get(&id).map_or(0, |waiting| waiting.failures) + 1;
-                let wait = (SECOND << failures.min(16).saturating_sub(1)).min(BACK_OFF_MS_MAX);
-                self.waiting.insert(id, Waiting { failures, until: now + wait });
-            }
-            // A panic took the id with it: the trail must not wait for ever.
-            Err(error) => {
-                tracing::error!(%error, "the delivery of a trail panicked");
-                if self.running.is_empty() {
-                    self.busy.clear();
-                }
-            }
-        }
+    fn end(&mut self, ended: Result<(Id, Ended), JoinError>, now: Timestamp) {
+        let (task, ended) = ended.unwrap_or_else(|error| {
+            tracing::error!(%error, "the delivery of a trail panicked");
+            (error.id(), Ended { succeeded: false, at: now })
+        });
+        let Some(pace) = self.trail_of.remove(&task).and_then(|id| self.paces.get_mut(&id)) else { return };
+        pace.end(ended);
     }
 }
 
-impl Waiting {
+impl Pace {
+    fn end(&mut self, ended: Ended) {
+        self.is_running = false;
+        if ended.succeeded {
+            (self.failures, self.due) = (0, self.regular);
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            self.due = ended.at + (SECOND << self.failures.min(16).saturating_sub(1)).min(BACK_OFF_MS_MAX);
+        }
+    }
+
     /// False also when the clock was set back.
-    fn is_waiting(&self, now: Timestamp) -> bool {
-        now < self.until && self.until - now <= BACK_OFF_MS_MAX
+    fn waits(&self, now: Timestamp, interval: i64) -> bool {
+        now < self.due && self.due - now <= interval.max(BACK_OFF_MS_MAX)
     }
 }
 
@@ -159,18 +194,10 @@ pub async fn expire(trail: &Trail) {
     }
 }
 
-/// What a span wants.
-fn coverage(span: &TrailSpan) -> Coverage {
-    Coverage {
-        home: Scope { account: span.account.clone(), region: span.region.clone() },
-        multi_region: span.multi_region,
-        global_events: span.global_events,
-        organization: span.organization,
-        selectors: Selectors::stored(span.selectors.as_deref(), &span.name),
-    }
-}
-
 /// True for the record of a call to this server, which was received when it happened.
 fn is_own(event: &Event) -> bool {
     event.time.floor_to(SECOND) == event.ingestion_time.floor_to(SECOND)
 }
+
+#[cfg(test)]
+mod tests;

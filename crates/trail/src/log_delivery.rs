@@ -106,17 +106,7 @@ impl Rule {
     fn of(trail: &TrailRow) -> Option<Self> {
         let arn = Arn::parse(trail.settings.logs_group_arn.as_deref()?)?;
         let group_name = arn.resource.strip_prefix("log-group:")?.trim_end_matches(":*").to_owned();
-        Some(Self {
-            trail: (trail.scope.clone(), trail.name.clone()),
-            coverage: Coverage {
-                home: trail.scope.clone(),
-                multi_region: trail.settings.multi_region,
-                global_events: trail.settings.global_events,
-                organization: trail.settings.organization,
-                selectors: crate::cloudtrail::trails::selectors_of(trail),
-            },
-            group_name,
-        })
+        Some(Self { trail: (trail.scope.clone(), trail.name.clone()), coverage: Coverage::of_trail(trail), group_name })
     }
 
     fn delivery(&self, event: &Event) -> Delivery {

@@ -211,9 +211,9 @@ async fn exports(server: Arc<Server>, mut stopped: Stopped) {
 }
 
 async fn trails(server: Arc<Server>, mut stopped: Stopped) {
-    let mut deliveries = Deliveries::default();
+    let mut deliveries = Deliveries::every(server.config.trail.delivery_interval.millis());
     // A delivery that runs at the end is dropped: the next start puts what is planned.
-    while next_tick(&server, &mut stopped, server.config.trail.delivery_interval.millis()).await {
+    while next_tick(&server, &mut stopped, SECOND).await {
         deliveries.start_due(&server.trail).await;
     }
 }

@@ -2,26 +2,30 @@
 
 use super::content::{Content, Growing};
 use super::key::Folder;
-use super::{Failed, coverage, is_own};
+use super::{Failed, is_own};
 use crate::Trail;
 use crate::coverage::Coverage;
 use catalog::{TrailFile, TrailSpan};
 use model::limits::TRAIL_FILE_BYTES;
 use model::{Event, Scope, arn};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Records read at a time, bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
 /// Most that is read for one plan, bytes: a trail that wants little gets on all the same.
 const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Account and region of a file's events.
+type Of = (String, String);
+
 /// Plans the files of the events that come next; false when there are none below the sequence `end`.
 pub(super) async fn next(trail: &Trail, span: &TrailSpan, end: u64) -> Result<bool, Failed> {
     let end = span.end_sequence.map_or(end, |of_span| end.min(of_span as u64));
     let first = span.next_sequence as u64;
     let mut position = first;
-    let coverage = coverage(span);
-    let mut growing: BTreeMap<(String, String), Growing> = BTreeMap::new();
+    let coverage = Coverage::of_span(span);
+    let mut growing: BTreeMap<Of, Growing> = BTreeMap::new();
     let (mut wanted, mut read) = (0, 0);
     'reading: while position < end && read < READ_BYTES_MAX {
         let page = trail.store.follow_events(position, end, PAGE_BYTES).await?;
@@ -30,7 +34,7 @@ pub(super) async fn next(trail: &Trail, span: &TrailSpan, end: u64) -> Result<bo
             read += row.event.record.len();
             if is_wanted(&coverage, &row.event) {
                 wanted += row.event.record.len();
-                growing.entry((row.event.account.clone(), row.event.region.clone())).or_default().push(&row.event);
+                growing.entry(of(&row.event)).or_default().push(&row.event);
                 if wanted >= TRAIL_FILE_BYTES {
                     position = row.sequence + 1;
                     break 'reading;
@@ -41,13 +45,17 @@ pub(super) async fn next(trail: &Trail, span: &TrailSpan, end: u64) -> Result<bo
     if position == first {
         return Ok(false);
     }
-    let file = |((account, region), growing): ((String, String), Growing)| {
+    let file = |((account, region), growing): (Of, Growing)| {
         planned(trail, span, (&account, &region), first..position, &growing.end())
     };
     let files: Vec<TrailFile> = growing.into_iter().map(file).collect();
     // A span that stands elsewhere by now was planned by somebody else, or is gone: then the next look tells.
     trail.catalog.plan_trail_files(span, position as i64, &files).await?;
     Ok(true)
+}
+
+fn of(event: &Event) -> Of {
+    (event.account.clone(), event.region.clone())
 }
 
 fn is_wanted(coverage: &Coverage, event: &Event) -> bool {
@@ -58,7 +66,7 @@ fn planned(
     trail: &Trail,
     span: &TrailSpan,
     (account, region): (&str, &str),
-    sequences: std::ops::Range<u64>,
+    sequences: Range<u64>,
     content: &Content,
 ) -> TrailFile {
     let now = trail.clock.now();
@@ -90,25 +98,23 @@ pub(super) fn folder<'a>(trail: &'a Trail, span: &'a TrailSpan, account: &'a str
     Folder { prefix: span.prefix.as_deref(), organization, account }
 }
 
-/// The content of a planned file, from the store again; `None` when its events are gone.
-pub(super) async fn content(trail: &Trail, span: &TrailSpan, file: &TrailFile) -> Result<Option<Content>, Failed> {
-    let coverage = coverage(span);
-    let (mut position, end) = (file.first_sequence as u64, file.end_sequence as u64);
-    let mut growing = Growing::default();
-    let mut any = false;
+/// The contents of the files of a plan, from the store again; none of those whose events are gone.
+pub(super) async fn contents(
+    trail: &Trail,
+    span: &TrailSpan,
+    sequences: Range<u64>,
+) -> Result<BTreeMap<Of, Content>, Failed> {
+    let coverage = Coverage::of_span(span);
+    let Range { start: mut position, end } = sequences;
+    let mut growing: BTreeMap<Of, Growing> = BTreeMap::new();
     loop {
         let page = trail.store.follow_events(position, end, PAGE_BYTES).await?;
-        for row in page.events {
-            let of_file = row.event.account == file.account && row.event.region == file.region;
-            if of_file && is_wanted(&coverage, &row.event) {
-                growing.push(&row.event);
-                any = true;
-            }
+        for row in page.events.iter().filter(|row| is_wanted(&coverage, &row.event)) {
+            growing.entry(of(&row.event)).or_default().push(&row.event);
         }
         if page.next == position {
-            break;
+            return Ok(growing.into_iter().map(|(of, growing)| (of, growing.end())).collect());
         }
         position = page.next;
     }
-    Ok(any.then(|| growing.end()))
 }

@@ -8,6 +8,8 @@ use crate::cloudtrail::trails::topic_arn_of;
 use catalog::{TrailFile, TrailSpan};
 use model::Scope;
 use model::buckets::{BucketError, NewObject};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Files that a topic is told of before the next are looked up.
@@ -22,8 +24,9 @@ pub(super) async fn round(trail: &Trail, trail_id: i64) -> Result<(), Failed> {
     loop {
         let spans: Vec<TrailSpan> = trail.catalog.trail_spans().await?;
         let spans: Vec<TrailSpan> = spans.into_iter().filter(|span| span.trail_id == trail_id).collect();
-        for file in trail.catalog.planned_trail_files(trail_id).await? {
-            send(trail, &spans, file).await?;
+        let files = trail.catalog.planned_trail_files(trail_id).await?;
+        for files in files.chunk_by(|a, b| plan_of(a) == plan_of(b)) {
+            send_all(trail, &spans, files).await?;
         }
         tell(trail, trail_id).await?;
         let mut planned = false;
@@ -39,16 +42,33 @@ pub(super) async fn round(trail: &Trail, trail_id: i64) -> Result<(), Failed> {
     }
 }
 
+/// What the files of one plan have in common.
+fn plan_of(file: &TrailFile) -> (i64, Range<u64>) {
+    (file.span_id, file.first_sequence as u64..file.end_sequence as u64)
+}
+
+/// Puts the files of a plan, whose events are read once for all of them.
+async fn send_all(trail: &Trail, spans: &[TrailSpan], files: &[TrailFile]) -> Result<(), Failed> {
+    let Some((span_id, sequences)) = files.first().map(plan_of) else { return Ok(()) };
+    let span = spans.iter().find(|span| span.id == span_id);
+    let mut contents = match span {
+        Some(span) => plan::contents(trail, span, sequences).await?,
+        None => BTreeMap::new(),
+    };
+    for file in files {
+        match span.zip(contents.remove(&(file.account.clone(), file.region.clone()))) {
+            Some((span, content)) => send(trail, span, file.clone(), content).await?,
+            None => {
+                tracing::warn!(trail = file.trail_arn, key = file.object_key, "the events of a planned file are gone");
+                trail.catalog.drop_trail_file(file.id).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Puts a planned file and marks it delivered.
-async fn send(trail: &Trail, spans: &[TrailSpan], mut file: TrailFile) -> Result<(), Failed> {
-    let content = match spans.iter().find(|span| span.id == file.span_id) {
-        Some(span) => plan::content(trail, span, &file).await?.map(|content| (span, content)),
-        None => None,
-    };
-    let Some((span, content)) = content else {
-        tracing::warn!(trail = file.trail_arn, key = file.object_key, "the events of a planned file are gone");
-        return Ok(trail.catalog.drop_trail_file(file.id).await?);
-    };
+async fn send(trail: &Trail, span: &TrailSpan, mut file: TrailFile, content: Content) -> Result<(), Failed> {
     if content.sha256 != file.sha256 {
         // Retention took some of its events: the file is what is left, under the key that it had.
         describe(&mut file, &content);

@@ -1,8 +1,8 @@
 //! Makes the digests that are due and puts them into the buckets of their trails.
 //!
 //! A digest is planned, signed, in the catalog before it is put, and put again, the same, until the bucket has it: a crash
-//! leaves neither a file in two digests nor one in none. Chains wait for their own buckets only; what fails is tried again
-//! after one second, then two, up to a minute.
+//! leaves neither a file in two digests nor one in none. A round ends when the slowest bucket has answered. A chain that fails
+//! stops no other; it is tried again after one second, then two, up to a minute.
 //!
 //! The chain of a trail's home region begins when it logs and validates; those of other regions, and of other accounts of an
 //! organization, at the window in which their first log file was delivered: AWS writes digests for every region of the
@@ -21,12 +21,12 @@ use crate::Trail;
 use crate::delivery::key::Folder;
 use crate::delivery::told;
 use catalog::DigestChain;
-use model::buckets::{BucketError, NewObject};
+use model::buckets::{BucketError, Buckets, NewObject};
 use model::time::{MINUTE, SECOND};
 use model::{Scope, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// Most digests that one chain catches up in one round.
 const CATCH_UP_MAX: usize = 64;
@@ -56,13 +56,21 @@ impl Digests {
         }
     }
 
-    async fn rounds(&mut self, trail: &Trail, store: &Arc<KeyStore>) -> Result<(), Error> {
+    async fn rounds(&mut self, trail: &Trail, store: &Arc<KeyStore>) -> Result<(), catalog::Error> {
         begin_chains(trail).await?;
         for _ in 0..CATCH_UP_MAX {
             let chains = trail.catalog.digest_chains().await?;
+            self.failures.retain(|id, _| chains.iter().any(|chain| chain.id == *id));
             let mut moved = false;
             for chain in chains.iter().filter(|chain| chain.planned.is_none()) {
-                moved |= plan(trail, store, chain, closes(&chains, chain)).await?;
+                if !self.is_due(chain, trail.clock.now()) {
+                    continue;
+                }
+                match plan(trail, store, chain, closes(&chains, chain)).await {
+                    Ok(changed) => moved |= changed,
+                    Err(Error::Catalog(error)) => return Err(error),
+                    Err(Error::Key(error)) => self.broken(trail, chain, &error).await?,
+                }
             }
             let delivered = self.put_planned(trail, store).await?;
             if !moved && !delivered {
@@ -72,42 +80,59 @@ impl Digests {
         Ok(())
     }
 
-    /// Puts every planned digest whose bucket did not fail a moment ago; true when one was delivered.
-    async fn put_planned(&mut self, trail: &Trail, store: &Arc<KeyStore>) -> Result<bool, Error> {
+    fn is_due(&self, chain: &DigestChain, now: Timestamp) -> bool {
+        self.failures.get(&chain.id).is_none_or(|failure| failure.again <= now)
+    }
+
+    /// Puts every planned digest whose chain did not fail a moment ago; true when one was delivered.
+    async fn put_planned(&mut self, trail: &Trail, store: &Arc<KeyStore>) -> Result<bool, catalog::Error> {
         let now = trail.clock.now();
-        let chains = trail.catalog.digest_chains().await?;
-        self.failures.retain(|id, _| chains.iter().any(|chain| chain.id == *id && chain.planned.is_some()));
-        let due = |chain: &DigestChain| {
-            chain.planned.is_some() && self.failures.get(&chain.id).is_none_or(|failure| failure.again <= now)
-        };
-        let mut waiting = chains.into_iter().filter(due).collect::<Vec<_>>().into_iter();
+        let chains = trail.catalog.digest_chains().await?.into_iter();
+        let waiting = chains.filter(|chain| chain.planned.is_some() && self.is_due(chain, now));
+        let mut waiting = waiting.collect::<Vec<_>>().into_iter();
         let (mut putting, mut delivered) = (JoinSet::new(), false);
         loop {
             while putting.len() < PUTS_MAX
                 && let Some(chain) = waiting.next()
             {
-                let signed = parse::<Signed>(chain.planned.as_deref().unwrap_or_default())?;
-                let buckets = Arc::clone(&trail.buckets);
-                putting.spawn_blocking(move || {
-                    let put = object(&signed).and_then(|object| {
-                        buckets.ensure(&chain.home(), &signed.link.bucket)?;
-                        buckets.put(&signed.link.bucket, &signed.link.key, object)
-                    });
-                    (chain, signed, put)
-                });
+                match parse::<Signed>(chain.planned.as_deref().unwrap_or_default()) {
+                    Ok(signed) => drop(putting.spawn(put(Arc::clone(&trail.buckets), chain, signed))),
+                    Err(error) => self.broken(trail, &chain, &error).await?,
+                }
             }
             let Some(ended) = putting.join_next().await else { return Ok(delivered) };
-            let (chain, signed, put) = ended.map_err(|error| KeyError(error.to_string()))?;
-            delivered |= put.is_ok();
-            match put {
-                Ok(()) => {
-                    self.failures.remove(&chain.id);
-                    let (link, backfill) = (text(&signed.link)?, signed.backfilled.is_some());
-                    trail.catalog.deliver_digest(&chain, &link, backfill, trail.clock.now()).await?;
-                }
-                Err(error) => self.failed(trail, store, &chain, signed, &error).await?,
+            let Ok((chain, ended)) = ended else { continue };
+            let noted = match ended {
+                Ok((signed, Ok(()))) => self.delivered(trail, &chain, &signed).await.map(|()| delivered = true),
+                Ok((signed, Err(error))) => self.failed(trail, store, &chain, signed, &error).await,
+                Err(error) => Err(KeyError(error.to_string()).into()),
+            };
+            match noted {
+                Ok(()) => {}
+                Err(Error::Catalog(error)) => return Err(error),
+                Err(Error::Key(error)) => self.broken(trail, &chain, &error).await?,
             }
         }
+    }
+
+    async fn delivered(&mut self, trail: &Trail, chain: &DigestChain, signed: &Signed) -> Result<(), Error> {
+        self.failures.remove(&chain.id);
+        let (link, backfill) = (text(&signed.link)?, signed.backfilled.is_some());
+        Ok(trail.catalog.deliver_digest(chain, &link, backfill, trail.clock.now()).await?)
+    }
+
+    /// Notes that a digest could not be made, or not be read again: no fault of its bucket.
+    async fn broken(&mut self, trail: &Trail, chain: &DigestChain, error: &KeyError) -> Result<(), catalog::Error> {
+        let now = trail.clock.now();
+        self.wait(chain, now);
+        tracing::error!(trail = chain.name, region = chain.region, %error, "make a digest");
+        trail.catalog.note_trail_digest(chain.trail_id, now, Some("InternalError: The digest cannot be made")).await
+    }
+
+    fn wait(&mut self, chain: &DigestChain, now: Timestamp) {
+        let failure = self.failures.entry(chain.id).or_insert(Failure { times: 0, again: now });
+        failure.again = now + (SECOND << failure.times.min(10)).min(RETRY_MAX);
+        failure.times = failure.times.saturating_add(1);
     }
 
     /// Notes a failure. A digest whose trail has another place for it by now is signed anew for that; one that a bucket refuses
@@ -121,9 +146,7 @@ impl Digests {
         error: &BucketError,
     ) -> Result<(), Error> {
         let now = trail.clock.now();
-        let failure = self.failures.entry(chain.id).or_insert(Failure { times: 0, again: now });
-        failure.again = now + (SECOND << failure.times.min(10)).min(RETRY_MAX);
-        failure.times = failure.times.saturating_add(1);
+        self.wait(chain, now);
         let (bucket, key) = (&signed.link.bucket, &signed.link.key);
         let reason = match error {
             BucketError::Unreachable(reason) => reason.clone(),
@@ -154,8 +177,23 @@ impl Digests {
     }
 }
 
+/// What became of a put: the digest with the bucket's answer, or a lost thread.
+type Ended = Result<(Signed, Result<(), BucketError>), JoinError>;
+
+async fn put(buckets: Arc<dyn Buckets>, chain: DigestChain, signed: Signed) -> (DigestChain, Ended) {
+    let home = chain.home();
+    let putting = tokio::task::spawn_blocking(move || {
+        let put = object(&signed).and_then(|object| {
+            buckets.ensure(&home, &signed.link.bucket)?;
+            buckets.put(&signed.link.bucket, &signed.link.key, object)
+        });
+        (signed, put)
+    });
+    (chain, putting.await)
+}
+
 /// Begins the chains of accounts and regions of which a trail delivered its first file.
-async fn begin_chains(trail: &Trail) -> Result<(), Error> {
+async fn begin_chains(trail: &Trail) -> Result<(), catalog::Error> {
     let chains = trail.catalog.digest_chains().await?;
     for home in chains.iter().filter(|chain| chain.events() == chain.home()) {
         let started = Timestamp(home.started_ms);

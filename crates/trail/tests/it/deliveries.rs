@@ -2,6 +2,7 @@
 
 use crate::buckets::Put;
 use crate::*;
+use catalog::{DigestChain, TrailFile};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -26,6 +27,14 @@ async fn logging(plane: &Plane, settings: Value) {
     input.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     plane.call("CreateTrail", input).await.unwrap();
     plane.call("StartLogging", json!({"Name": "my-trail"})).await.unwrap();
+}
+
+/// What the catalog has of delivered files of a region, of a trail that validates its files.
+async fn rows(plane: &Plane, region: &str) -> Vec<TrailFile> {
+    let mut chains = plane.trail.catalog.digest_chains().await.unwrap();
+    let Some(chain) = chains.pop() else { return Vec::new() };
+    let chain = DigestChain { region: region.into(), started_ms: 0, ..chain };
+    plane.trail.catalog.undigested_trail_files(&chain, Timestamp::MAX).await.unwrap()
 }
 
 /// One round of all trails that do not wait.
@@ -53,7 +62,8 @@ async fn delivered(plane: &Plane, bucket: &str) -> Vec<String> {
 #[tokio::test]
 async fn files_are_laid_out_by_region_and_say_what_they_hold() {
     let plane = Plane::new().await;
-    logging(&plane, json!({"S3KeyPrefix": "/p/q/", "IsMultiRegionTrail": true})).await;
+    let settings = json!({"S3KeyPrefix": "/p/q/", "IsMultiRegionTrail": true, "EnableLogFileValidation": true});
+    logging(&plane, settings).await;
     let events = vec![
         own("a", "us-east-1", false, NOW - 5_000),
         own("b", "eu-west-1", true, NOW - 3_000),
@@ -74,8 +84,7 @@ async fn files_are_laid_out_by_region_and_say_what_they_hold() {
         assert!(random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{key}");
     }
     assert_eq!(plane.buckets.unpacked("bucket", &keys[1]), expected.as_bytes(), "records are kept byte for byte");
-    let id = plane.trail.catalog.trails(ACCOUNT).await.unwrap()[0].id;
-    let rows = plane.trail.catalog.delivered_trail_files(id, "us-east-1", NOW, NOW + 1).await.unwrap();
+    let rows = rows(&plane, "us-east-1").await;
     assert_eq!((rows.len(), rows[0].trail_arn.as_str(), rows[0].events), (1, ARN, 2));
     assert_eq!((rows[0].bucket.as_str(), &rows[0].object_key), ("bucket", &keys[1]));
     assert_eq!((rows[0].oldest_ms, rows[0].newest_ms), (NOW.0 - 5_000, NOW.0));
@@ -167,6 +176,56 @@ async fn a_bucket_that_is_down_is_tried_again_and_misses_nothing() {
     assert_eq!(status.get("LatestDeliveryError"), None);
     assert_eq!(status["LatestDeliveryTime"].as_f64(), Some(1_767_323_046.0));
     assert_eq!(status["LatestDeliveryAttemptSucceeded"], "2026-01-02T03:04:06Z");
+}
+
+#[tokio::test]
+async fn a_failure_does_not_wait_for_the_next_regular_round() {
+    let plane = Plane::new().await;
+    plane.clock.set(Timestamp(NOW.0 - 5_000));
+    logging(&plane, json!({})).await;
+    plane.append(vec![own("a", "us-east-1", false, NOW)]).await;
+    let mut deliveries = Deliveries::every(300_000);
+    let mut attempts = Vec::new();
+    plane.buckets.set_down(true);
+    // 03:04:00 to 03:05:10, a tick each second; the bucket is back at 03:05:08.
+    for second in 0..=70 {
+        plane.buckets.set_down(second < 68);
+        deliver(&plane, &mut deliveries).await;
+        let status = plane.call("GetTrailStatus", json!({"Name": ARN})).await.unwrap();
+        let attempt = status.get("LatestDeliveryAttemptTime").map(|at| at.as_str().unwrap()[14..19].to_owned());
+        attempts.extend(attempt);
+        plane.clock.advance(1_000);
+    }
+    attempts.dedup();
+    assert_eq!(attempts, ["05:00", "05:01", "05:03", "05:07"], "of five minutes the first round, and what follows");
+    plane.clock.advance(4_000);
+    deliver(&plane, &mut deliveries).await;
+    assert_eq!(delivered(&plane, "bucket").await, ["a"], "03:05:15");
+    plane.append(vec![own("b", "us-east-1", false, NOW)]).await;
+    plane.clock.set(Timestamp(NOW.0 + 354_999));
+    deliver(&plane, &mut deliveries).await;
+    assert_eq!(delivered(&plane, "bucket").await, ["a"], "03:09:59.999");
+    plane.clock.advance(1);
+    deliver(&plane, &mut deliveries).await;
+    assert_eq!(delivered(&plane, "bucket").await, ["a", "b"], "03:10:00");
+}
+
+#[tokio::test]
+async fn no_trail_is_passed_over() {
+    let plane = Plane::with(Settings { trails_per_region_max: 10, ..Settings::default() }).await;
+    let names: Vec<String> = (0..10).map(|n| format!("trail-{n}")).collect();
+    for name in &names {
+        plane.call("CreateTrail", json!({"Name": name, "S3BucketName": name})).await.unwrap();
+        plane.call("StartLogging", json!({"Name": name})).await.unwrap();
+    }
+    let mut deliveries = Deliveries::default();
+    for (id, expected) in [("a", &["a"][..]), ("b", &["a", "b"][..])] {
+        plane.append(vec![own(id, "us-east-1", false, NOW)]).await;
+        deliver(&plane, &mut deliveries).await;
+        for name in &names {
+            assert_eq!(delivered(&plane, name).await, expected, "{name}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -294,7 +353,10 @@ impl World {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let plane = Self::open(&dir, Arc::default(), Arc::new(ManualClock::at(NOW)), 0).await;
         plane
-            .call("CreateTrail", json!({"Name": "my-trail", "S3BucketName": "bucket", "IsMultiRegionTrail": true}))
+            .call(
+                "CreateTrail",
+                json!({"Name": "my-trail", "S3BucketName": "bucket", "IsMultiRegionTrail": true, "EnableLogFileValidation": true}),
+            )
             .await
             .unwrap();
         let (deliveries, numbers) = (Deliveries::default(), Numbers(seed));
@@ -380,11 +442,9 @@ async fn each_event_is_delivered_once_whatever_fails() {
         deliver(&world.plane, &mut world.deliveries).await;
         assert_eq!(delivered(&world.plane, "bucket").await, world.expected, "seed {seed}");
         let files = world.plane.buckets.files("bucket");
-        let trail_id = world.plane.trail.catalog.trails(ACCOUNT).await.unwrap()[0].id;
         let mut rows = Vec::new();
         for region in ["us-east-1", "eu-west-1", "ap-south-1"] {
-            let (from, to) = (Timestamp::MIN, Timestamp::MAX);
-            rows.extend(world.plane.trail.catalog.delivered_trail_files(trail_id, region, from, to).await.unwrap());
+            rows.extend(self::rows(&world.plane, region).await);
         }
         rows.sort_by(|a, b| a.object_key.cmp(&b.object_key));
         assert_eq!(rows.iter().map(|row| &row.object_key).collect::<Vec<_>>(), files.iter().collect::<Vec<_>>());

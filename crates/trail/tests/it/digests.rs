@@ -227,6 +227,28 @@ async fn a_digest_is_put_until_the_bucket_has_it() {
 }
 
 #[tokio::test]
+async fn a_broken_chain_stops_no_other() {
+    let mut world = World::logging(Settings::default(), json!({"IsMultiRegionTrail": true})).await;
+    for region in ["eu-west-1", "us-east-1"] {
+        world.event(region).await;
+    }
+    world.pass(50 * MINUTE, 10 * MINUTE).await;
+    let catalog = world.plane.trail.catalog.clone();
+    let chains = catalog.digest_chains().await.unwrap();
+    // The chain that comes first cannot be read: what was planned of it at first, and then what it links to.
+    assert_eq!((chains.len(), chains[0].region.as_str()), (2, "eu-west-1"));
+    assert!(catalog.plan_digest(&chains[0], NOW + 55 * MINUTE + 55_000, "{", &[]).await.unwrap());
+    world.pass(10 * MINUTE, MINUTE).await;
+    assert_eq!(world.digest_keys("us-east-1", false).len(), 1);
+    let status = world.plane.call("GetTrailStatus", json!({"Name": ARN})).await.unwrap();
+    assert_eq!(status["LatestDigestDeliveryError"], "InternalError: The digest cannot be made");
+    catalog.deliver_digest(&chains[0], "{", false, NOW).await.unwrap();
+    world.pass(2 * HOUR, MINUTE).await;
+    assert_eq!(world.digest_keys("us-east-1", false).len(), 3);
+    assert_eq!(world.digest_keys("eu-west-1", false), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_digest_goes_where_the_trail_says_by_then() {
     let mut world = World::logging(Settings::default(), json!({})).await;
     world.event("us-east-1").await;
