@@ -51,18 +51,18 @@ def test_a_retention_policy_says_beforehand_what_it_would_change(server, logs):
     make(logs, "kept-short", "kept-long", "kept-forever")
     logs.put_retention_policy(logGroupName="kept-short", retentionInDays=7)
     logs.put_retention_policy(logGroupName="kept-long", retentionInDays=365)
-    policy = [
-        "logs", "put-account-policy", "--policy-name", "ninety", "--policy-type", "RETENTION_POLICY",
-        "--policy-document", json.dumps({"retentionInDays": 90, "enforcementMode": "RETROACTIVE"}),
-        "--selection-criteria", 'LogGroupNamePrefix = "kept-"',
-    ]
-    result = server.cli(*policy, "--dry-run")["dryRunResult"]
+    policy = {
+        "policyName": "ninety", "policyType": "RETENTION_POLICY", "selectionCriteria": 'LogGroupNamePrefix = "kept-"',
+        "policyDocument": json.dumps({"retentionInDays": 90, "enforcementMode": "RETROACTIVE"}),
+    }
+    # Newer than the clients of today.
+    result = server.json_call("logs", "PutAccountPolicy", {**policy, "dryRun": True}).json["dryRunResult"]
     counts = [result[f"{name}LogGroupCount"] for name in ("increasedRetention", "decreasedRetention", "unchangedRetention")]
     assert (result["totalMatchedLogGroups"], counts) == (3, [1, 2, 0])
     impacts = {i["logGroupName"]: (i["currentRetention"], i["proposedRetention"]) for i in result["topLogGroupsImpacted"]}
     assert impacts == {"kept-short": ("7", "90"), "kept-long": ("365", "90"), "kept-forever": ("NEVER_EXPIRE", "90")}
     assert logs.describe_account_policies(policyType="RETENTION_POLICY")["accountPolicies"] == []
-    assert server.cli(*policy)["accountPolicy"]["policyName"] == "ninety"
+    assert server.json_call("logs", "PutAccountPolicy", policy).json["accountPolicy"]["policyName"] == "ninety"
     # It takes effect after a day.
     groups = logs.describe_log_groups(logGroupNamePrefix="kept-")["logGroups"]
     assert [group.get("retentionInDays") for group in groups] == [None, 365, 7]

@@ -121,7 +121,7 @@ def test_windows_and_unions(logs, shop):
         query = logs.start_query(queryLanguage=language, queryString=text, **times)["queryId"]
         results = ended(logs, query)
         assert results["status"] == "Complete", text
-        return [[cell["value"] for cell in row] for row in results["results"]]
+        return [[cell["value"] for cell in row if cell["field"] != "@ptr"] for row in results["results"]]
 
     sql = """WITH counts AS (SELECT status, COUNT(*) AS n FROM `/shop` WHERE status IS NOT NULL GROUP BY status)
         SELECT status, n, RANK() OVER (ORDER BY n DESC) AS place FROM counts

@@ -28,16 +28,16 @@ pub struct TailArgs {
     #[arg(long, conflicts_with = "stream_prefix")]
     events: bool,
     /// Only audit events of this name; may be given several times, as the next two
-    #[arg(long, value_name = "NAME", requires = "events")]
+    #[arg(long, value_name = "NAME", conflicts_with = "groups")]
     name: Vec<String>,
     /// Only audit events of this source, such as s3 or s3.amazonaws.com
-    #[arg(long, value_name = "SOURCE", requires = "events")]
+    #[arg(long, value_name = "SOURCE", conflicts_with = "groups")]
     source: Vec<String>,
     /// Only audit events of this user: a name or an ARN
-    #[arg(long, value_name = "USER", requires = "events")]
+    #[arg(long, value_name = "USER", conflicts_with = "groups")]
     user: Vec<String>,
     /// Only audit events of calls that failed
-    #[arg(long, requires = "events")]
+    #[arg(long, conflicts_with = "groups")]
     errors: bool,
     /// Only log events that match this filter pattern, or audit events whose record contains this text
     #[arg(long, value_name = "PATTERN", default_value = "")]
