@@ -82,7 +82,8 @@ fn group_of<'a>(scope: &Scope, arn: &Arn<'a>) -> Option<&'a str> {
         return None;
     }
     let name = arn.resource.strip_prefix("log-group:")?;
-    let name = name.strip_suffix(":*").unwrap_or(name);
+    // Grafana cuts the `*` off and leaves the colon.
+    let name = name.strip_suffix(":*").or_else(|| name.strip_suffix(':')).unwrap_or(name);
     (!name.is_empty() && !name.contains(':')).then_some(name)
 }
 
@@ -97,6 +98,7 @@ mod tests {
         assert_eq!(name("/a/b"), Ok("/a/b"));
         assert_eq!(name("arn:aws:logs:us-east-1:123456789012:log-group:/a/b"), Ok("/a/b"));
         assert_eq!(name("arn:aws:logs:us-east-1:123456789012:log-group:/a/b:*"), Ok("/a/b"));
+        assert_eq!(name("arn:aws:logs:us-east-1:123456789012:log-group:/a/b:"), Ok("/a/b"));
         assert_eq!(name("arn:aws:logs:eu-west-1:123456789012:log-group:/a/b"), Err("ResourceNotFoundException"));
         assert_eq!(name("arn:aws:logs:us-east-1:999999999999:log-group:/a/b"), Err("ResourceNotFoundException"));
         assert_eq!(name("arn:aws:s3:us-east-1:123456789012:log-group:/a/b"), Err("InvalidParameterException"));
