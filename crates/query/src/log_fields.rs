@@ -8,7 +8,7 @@
 //!   are written as doubles: `1394.6`, `1395.0`, `1.28E8`. Of JSON fragments amid text only the first is discovered.
 //! - **VPC flow logs** in the default format and **Route 53** query logs: the names of the guide. A flow log's value that is
 //!   missing is `-`.
-//! - Other lines, access logs among them, have no fields.
+//! - Other lines have no fields. **Access lines** of web servers, which AWS leaves at that, have those of `access.rs` here.
 //!
 //! Where AWS says nothing, here:
 //! - The format is told from the line itself, not from the name of its log group, so that the JSON amid text is discovered in
@@ -19,6 +19,7 @@
 //! - `field` finds fields after the 200th too.
 //! - `start`, `end` and `hostedZoneId` find what the guide calls `startTime`, `endTime` and `hostZoneId`.
 
+mod access;
 mod columns;
 mod json;
 mod lambda;
@@ -74,7 +75,10 @@ pub fn field<'t>(line: &'t str, path: &FieldPath) -> Option<Cow<'t, str>> {
     match json::Text::of(line) {
         Some(text) => path.may_be_in(line).then(|| text.field(name))?,
         None if name.starts_with('@') => None,
-        None => columns::of(line)?.field(name).map(Cow::Borrowed),
+        None => match columns::of(line) {
+            Some(columns) => columns.field(name).map(Cow::Borrowed),
+            None => access::of(line)?.field(name).map(Cow::Borrowed),
+        },
     }
 }
 
@@ -106,6 +110,8 @@ pub fn fields(line: &str) -> Vec<(String, String)> {
         found.extend(text.fields(FIELDS_MAX.saturating_sub(found.len())));
     } else if let Some(columns) = columns::of(line) {
         found.extend(columns.fields().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    } else if let Some(access) = access::of(line) {
+        found.extend(access.fields().map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
     found
 }
