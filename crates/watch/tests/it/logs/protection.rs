@@ -160,10 +160,10 @@ async fn what_a_query_unmasked_is_for_those_who_may_unmask() {
             }
             tokio::task::yield_now().await;
         }
-        let arn = "arn:aws:logs:us-east-1:123456789012:lookup-table:t";
+        let table = "arn:aws:logs:us-east-1:123456789012:lookup-table:t";
         let copies = [
             ("CreateLookupTable", json!({"lookupTableName": "t", "queryId": started["queryId"]})),
-            ("UpdateLookupTable", json!({"lookupTableArn": arn, "queryId": started["queryId"]})),
+            ("UpdateLookupTable", json!({"lookupTableArn": table, "queryId": started["queryId"]})),
         ];
         for (operation, input) in copies {
             let refused = plane.call_as(&user, operation, input).await.err().map(|(code, _)| code);
