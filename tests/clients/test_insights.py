@@ -53,6 +53,14 @@ def test_counts_by_field(logs, shop):
     assert rows == [{"status": "200", "n": "90", "mean": "50"}, {"status": "500", "n": "10", "mean": "45"}]
 
 
+def test_access_lines_have_fields(logs):
+    line = '10.0.0.{} - - [01/Mar/2026:00:00:00 +0000] "GET /item/{} HTTP/1.1" {} 512 "-" "curl/8"'
+    put(logs, make(logs, "/access", "web-1"), [line.format(n, n % 2, 500 if n == 3 else 200) for n in range(5)])
+    rows = ask(logs, ["/access"], "stats count(*) as n by status, path | sort status, path")
+    assert [(row["status"], row["path"], row["n"]) for row in rows] == [("200", "/item/0", "3"), ("200", "/item/1", "1"), ("500", "/item/1", "1")]
+    assert ask(logs, ["/access"], "filter status >= 500 | stats count(*) as n by host, userAgent") == [{"host": "10.0.0.3", "userAgent": "curl/8", "n": "1"}]
+
+
 def test_events_come_newest_first_with_pointers(logs, shop):
     rows = ask(logs, shop, "fields @timestamp, @message, user.name | filter status = 500 | limit 3")
     assert [json.loads(row["@message"])["ms"] for row in rows] == [90, 80, 70]

@@ -210,6 +210,15 @@ proptest! {
     }
 
     #[test]
+    fn access_lines_are_read_as_they_are_told(status in 100u16..600, path in "/[a-z]{0,5}") {
+        let line = format!("10.0.0.1 - - [01/Mar/2026:00:00:00 +0000] \"GET {path} HTTP/1.1\" {status} 5");
+        for (name, value) in [("status", status.to_string()), ("path", path)] {
+            prop_assert_eq!(field(&line, &FieldPath::parse(name)), Some(Cow::Owned(value)));
+        }
+        prop_assert_eq!(fields(&line).len(), 10);
+    }
+
+    #[test]
     fn no_text_panics(line in ".{0,80}", name in ".{0,10}") {
         let _ = fields(&line);
         let _ = field(&line, &FieldPath::parse(&name));
