@@ -115,6 +115,10 @@ impl Asked {
         let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let (bucket, key) = (given(bucket), given(key));
+        // A key of no bucket would pass for a data event, which is recorded only where a trail asks.
+        if bucket.is_none() && key.is_some() {
+            return Err(invalid());
+        }
         if key.as_ref().is_some_and(|key| key.len() > OBJECT_KEY_BYTES_MAX) {
             return Err(S3Error::new(400, "KeyTooLongError", "Your key is too long"));
         }

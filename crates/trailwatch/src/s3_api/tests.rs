@@ -174,6 +174,7 @@ async fn what_cannot_be_had_is_refused_in_xml() {
         ("POST", "/mine", "delete", refused(403, "AccessDenied")),
         ("PATCH", "/mine/top", "", refused(405, "MethodNotAllowed")),
         ("GET", "/mine/%ff", "", refused(400, "InvalidURI")),
+        ("GET", "/%2Fx", "", refused(400, "InvalidURI")),
         ("GET", "/mine/top", "a=%zz", refused(400, "InvalidURI")),
     ] {
         let answered = plane.answer(&plane.signed(method, path, query, &[])).await;
