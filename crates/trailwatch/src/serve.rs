@@ -50,7 +50,10 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let ports = syslog::Ports::open(&server.config.syslog).await?;
-    let tasks = tasks::Tasks::start(Arc::clone(&server), lines, ports);
+    let mut tasks = tasks::Tasks::start(Arc::clone(&server), lines, ports);
+    // Before anybody can know that it runs: a signal that comes first would end the process uncleanly.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     announce(&server, address)?;
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -63,9 +66,6 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
             let _ = grpc_stopped.await;
         }))
     });
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut tasks = tasks;
     let broken = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
