@@ -90,7 +90,7 @@ impl Digests {
                 let buckets = Arc::clone(&trail.buckets);
                 putting.spawn_blocking(move || {
                     let put = object(&signed).and_then(|object| {
-                        buckets.ensure(&chain.home(), &signed.link.bucket)?;
+                        buckets.check(&chain.home(), &signed.link.bucket)?;
                         buckets.put(&signed.link.bucket, &signed.link.key, object)
                     });
                     (chain, signed, put)
