@@ -17,7 +17,8 @@ MANY = [f"many/{folder}/{n:02}" for folder in ("a", "b", "c") for n in range(10)
 
 @pytest.fixture(scope="module")
 def exported(server):
-    """An export in a bucket that it made; answers the key of its one object."""
+    """An export in a bucket; answers the key of its one object."""
+    server.client("s3").create_bucket(Bucket=BUCKET)
     logs, at = server.client("logs"), int(time.time() * 1000)
     logs.create_log_group(logGroupName="shop")
     logs.create_log_stream(logGroupName="shop", logStreamName="web")
@@ -157,12 +158,47 @@ def test_a_presigned_url(server, exported, version):
 # -- what is refused ----------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_written(server, s3, exported):
+def test_a_bucket_is_made_and_deleted(server, s3, exported):
+    assert s3.create_bucket(Bucket="short-lived")["Location"] == "/short-lived"
+    s3.create_bucket(Bucket="short-lived")
+    assert "short-lived" in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    west = {"Bucket": "western", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    s3.create_bucket(**west)
+    assert s3.get_bucket_location(Bucket="western")["LocationConstraint"] == "eu-west-1"
+    assert code(s3.create_bucket, **west) == "BucketAlreadyOwnedByYou"
+    assert code(s3.create_bucket, Bucket="10") == "InvalidBucketName"
+    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    s3.put_bucket_policy(Bucket="western", Policy=policy)
+    assert s3.get_bucket_policy(Bucket="western")["Policy"] == policy
+    s3.delete_bucket_policy(Bucket="western")
+    assert code(s3.get_bucket_policy, Bucket="western") == "NoSuchBucketPolicy"
+    assert code(s3.put_bucket_policy, Bucket="western", Policy="[]") == "MalformedPolicy"
+    for bucket in ("short-lived", "western"):
+        s3.delete_bucket(Bucket=bucket)
+        assert code(s3.head_bucket, Bucket=bucket) == "404"
+    assert code(s3.delete_bucket, Bucket=BUCKET) == "BucketNotEmpty"
+    for words in (("mb", "s3://by-the-cli"), ("rb", "s3://by-the-cli")):
+        done = run([Paths.newest("aws"), "s3", *words], env=server.environment())
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_bucket_that_nobody_made_is_refused(server, exported):
+    at = int(time.time() * 1000)
+    ask = {"logGroupName": "shop", "fromTime": at, "to": at + 1, "destination": "nobody-made-it"}
+    assert code(server.client("logs").create_export_task, **ask) == "InvalidParameterException"
+
+
+def test_a_version_and_headers_of_an_answer(server, s3, exported):
+    assert code(s3.get_object, Bucket=BUCKET, Key=exported, VersionId="anything") == "NoSuchVersion"
+    assert s3.get_object(Bucket=BUCKET, Key=exported, VersionId="null")["ContentLength"] > 0
+    got = s3.get_object(Bucket=BUCKET, Key=exported, ResponseContentType="text/plain", ResponseContentDisposition="inline")
+    assert (got["ContentType"], got["ContentDisposition"]) == ("text/plain", "inline")
+
+
+def test_no_object_is_written(server, s3, exported):
     assert code(s3.put_object, Bucket=BUCKET, Key="new", Body=b"x") == "AccessDenied"
     assert code(s3.delete_object, Bucket=BUCKET, Key=exported) == "AccessDenied"
     assert code(s3.copy_object, Bucket=BUCKET, Key="copy", CopySource=f"{BUCKET}/{exported}") == "AccessDenied"
-    assert code(s3.create_bucket, Bucket="new-bucket") == "AccessDenied"
-    assert code(s3.delete_bucket, Bucket=BUCKET) == "AccessDenied"
     assert code(s3.create_multipart_upload, Bucket=BUCKET, Key="new") == "AccessDenied"
     assert code(s3.delete_objects, Bucket=BUCKET, Delete={"Objects": [{"Key": exported}]}) == "AccessDenied"
     assert code(s3.get_object_tagging, Bucket=BUCKET, Key=exported) == "NotImplemented"
@@ -193,11 +229,14 @@ def test_accounts_are_apart(make_server):
     for who in (mine, theirs):
         server.client("logs", **who).create_log_group(logGroupName="g")
     ask = {"logGroupName": "g", "fromTime": at, "to": at + 1, "destination": "shared-name"}
+    server.client("s3", **mine).create_bucket(Bucket="shared-name")
     server.client("logs", **mine).create_export_task(**ask)
     assert code(server.client("logs", **theirs).create_export_task, **ask) == "InvalidParameterException"
     key = "exportedlogs/aws-logs-write-test"
     assert server.client("s3", **mine).get_object(Bucket="shared-name", Key=key)["Body"].read() == b"Permission Check Successful"
     their_s3 = server.client("s3", **theirs)
+    assert code(their_s3.create_bucket, Bucket="shared-name") == "BucketAlreadyExists"
+    assert code(their_s3.delete_bucket, Bucket="shared-name") == "AccessDenied"
     assert their_s3.list_buckets()["Buckets"] == []
     assert code(their_s3.get_object, Bucket="shared-name", Key=key) == "AccessDenied"
     assert code(their_s3.list_objects_v2, Bucket="shared-name") == "AccessDenied"
@@ -205,6 +244,7 @@ def test_accounts_are_apart(make_server):
     assert server.http("GET", f"/shared-name/{key}").status == 403
     own = server.client("logs", key="123456789012", secret="any")
     own.create_log_group(logGroupName="g")
+    server.client("s3", key="123456789012", secret="any").create_bucket(Bucket="own-name")
     own.create_export_task(**{**ask, "destination": "own-name"})
     assert server.http("GET", f"/own-name/{key}").body == b"Permission Check Successful"
     for who in (mine, {"key": "123456789012", "secret": "any"}):

@@ -63,6 +63,7 @@ def test_an_alarm_is_made_and_described(server):
 
 
 def test_trails_and_own_calls(server):
+    assert server.cli("s3api", "create-bucket", "--bucket", "cli-bucket") == {"Location": "/cli-bucket"}
     made = server.cli("cloudtrail", "create-trail", "--name", "cli-trail", "--s3-bucket-name", "cli-bucket")
     assert made["TrailARN"] == "arn:aws:cloudtrail:us-east-1:123456789012:trail/cli-trail"
     found = server.cli(

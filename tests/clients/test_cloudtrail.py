@@ -29,6 +29,13 @@ def record(event):
     return json.loads(event["CloudTrailEvent"])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def buckets(server):
+    """Where the trails deliver to."""
+    for name in ("bucket", "other"):
+        server.client("s3").create_bucket(Bucket=name)
+
+
 # -- trails -------------------------------------------------------------------------------------------------------------
 
 
@@ -38,6 +45,9 @@ def test_a_trails_life(cloudtrail):
     assert arn == "arn:aws:cloudtrail:us-east-1:123456789012:trail/life"
     assert (made["LogFileValidationEnabled"], made["IsMultiRegionTrail"], made["IncludeGlobalServiceEvents"]) == (True, False, True)
     assert refused(cloudtrail.create_trail, Name="life", S3BucketName="bucket") == "TrailAlreadyExistsException"
+    assert refused(cloudtrail.create_trail, Name="lost", S3BucketName="nobody-made-it") == "S3BucketDoesNotExistException"
+    with pytest.raises(ClientError, match="S3 bucket nobody-made-it does not exist!"):
+        cloudtrail.update_trail(Name="life", S3BucketName="nobody-made-it")
     assert cloudtrail.get_trail_status(Name="life")["IsLogging"] is False, "CreateTrail does not start logging"
     cloudtrail.start_logging(Name=arn)
     status = cloudtrail.get_trail_status(Name="life")
@@ -247,6 +257,7 @@ def test_data_events_only_where_a_selector_asks(make_server, tmp_path):
         cloudtrail.put_event_selectors(TrailName="data-trail", AdvancedEventSelectors=[{"FieldSelectors": selector}])
 
     assert put() == []
+    server.client("s3").create_bucket(Bucket="bucket")
     cloudtrail.create_trail(Name="data-trail", S3BucketName="bucket")
     ask({"Field": "eventName", "Equals": ["PutLogEvents"]})
     assert put() == [], "a trail that does not log asks for nothing"

@@ -186,6 +186,7 @@ def test_the_way_of_the_cis_benchmark(server, logs, cloudtrail, cloudwatch):
     logs.create_log_group(logGroupName="/cis/trail")
     (group,) = logs.describe_log_groups(logGroupNamePrefix="/cis/trail")["logGroups"]
     role = f"arn:aws:iam::{group['arn'].split(':')[4]}:role/CloudTrailToLogs"
+    server.client("s3").create_bucket(Bucket="bucket")
     cloudtrail.create_trail(Name="cis", S3BucketName="bucket", CloudWatchLogsLogGroupArn=group["arn"], CloudWatchLogsRoleArn=role)
     cloudtrail.start_logging(Name="cis")
     pattern = "{ ($.eventName = CreateTrail) || ($.eventName = UpdateTrail) || ($.eventName = DeleteTrail) || ($.eventName = StartLogging) || ($.eventName = StopLogging) }"

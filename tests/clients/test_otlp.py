@@ -266,6 +266,7 @@ def test_what_is_refused_and_how(server, logs, target):
 
 
 def test_calls_are_recorded_where_a_trail_asks(server, cloudtrail, target):
+    server.client("s3").create_bucket(Bucket="bucket")
     cloudtrail.create_trail(Name="data", S3BucketName="bucket")
     selector = {"Name": "logs", "FieldSelectors": [{"Field": "eventCategory", "Equals": ["Data"]}, {"Field": "resources.type", "Equals": ["AWS::Logs::LogGroup"]}]}
     cloudtrail.put_event_selectors(TrailName="data", AdvancedEventSelectors=[selector])

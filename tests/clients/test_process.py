@@ -58,6 +58,7 @@ def test_everything_is_there_after_a_restart(make_server):
     cloudwatch.put_metric_alarm(AlarmName="kept", Namespace="T/Restart", MetricName="Other", Statistic="Sum", Period=60, EvaluationPeriods=1,
                                 Threshold=1, ComparisonOperator="GreaterThanThreshold")
     cloudwatch.put_dashboard(DashboardName="kept", DashboardBody='{"widgets":[]}')
+    server.client("s3").create_bucket(Bucket="bucket")
     cloudtrail.create_trail(Name="kept", S3BucketName="bucket")
     cloudtrail.start_logging(Name="kept")
     token = logs.get_log_events(logGroupName="/restart", logStreamName="s", startFromHead=True)["nextForwardToken"]
@@ -133,6 +134,7 @@ def test_reset_empties_everything_and_only_in_open_mode(make_server):
         assert len(logs.filter_log_events(logGroupName="/reset")["events"]) == 1
         cloudwatch.put_metric_data(Namespace="T/Reset", MetricData=[{"MetricName": "M", "Value": 1}])
         cloudwatch.put_dashboard(DashboardName="reset", DashboardBody='{"widgets":[]}')
+        server.client("s3").create_bucket(Bucket="bucket")
         cloudtrail.create_trail(Name="reset", S3BucketName="bucket")
         assert server.http("POST", "/_trailwatch/reset").status == 200
         assert logs.describe_log_groups(logGroupNamePrefix="/reset")["logGroups"] == []

@@ -52,6 +52,7 @@ class Audited:
     def __init__(self, server, name, **settings):
         self.server, self.name, self.start, self.made = server, name, time.time(), 0
         self.folder = server.data_dir / "buckets" / "audit"
+        server.client("s3").create_bucket(Bucket="audit")
         made = self.cloudtrail.create_trail(Name=name, S3BucketName="audit", EnableLogFileValidation=True, **settings)
         self.arn = made["TrailARN"]
         self.cloudtrail.start_logging(Name=name)

@@ -17,13 +17,21 @@ pub struct Bucket {
     pub created_ms: i64,
 }
 
+/// What became of a bucket that was to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BucketCreated {
+    /// It is there now.
+    Created,
+    /// There was one of its name.
+    Exists(Bucket),
+    /// The account has no room for another.
+    TooMany,
+}
+
 impl Catalog {
-    /// Makes a bucket unless there is one of its name, or the account has `most`; answers the one that there is then.
-    pub async fn ensure_bucket(&self, name: &str, scope: &Scope, now: Timestamp, most: i64) -> Result<Option<Bucket>> {
-        if let Some(bucket) = self.bucket(name).await? {
-            return Ok(Some(bucket));
-        }
-        sqlx::query(
+    /// Makes a bucket, unless there is one of its name or the account has `most`.
+    pub async fn create_bucket(&self, name: &str, scope: &Scope, now: Timestamp, most: i64) -> Result<BucketCreated> {
+        let made = sqlx::query(
             "INSERT INTO buckets (name, account, region, created_ms) SELECT $1, $2, $3, $4 \
              WHERE (SELECT count(*) FROM buckets WHERE account = $2) < $5 ON CONFLICT (name) DO NOTHING",
         )
@@ -34,7 +42,29 @@ impl Catalog {
         .bind(most)
         .execute(&self.pool)
         .await?;
-        self.bucket(name).await
+        if made.rows_affected() == 1 {
+            return Ok(BucketCreated::Created);
+        }
+        Ok(self.bucket(name).await?.map_or(BucketCreated::TooMany, BucketCreated::Exists))
+    }
+
+    /// Deletes a bucket and its policy; true when it was there.
+    pub async fn delete_bucket(&self, name: &str) -> Result<bool> {
+        let deleted = sqlx::query("DELETE FROM buckets WHERE name = $1").bind(name).execute(&self.pool).await?;
+        Ok(deleted.rows_affected() > 0)
+    }
+
+    /// The policy of a bucket.
+    pub async fn bucket_policy(&self, name: &str) -> Result<Option<String>> {
+        let query = sqlx::query_as("SELECT policy FROM buckets WHERE name = $1").bind(name);
+        let found: Option<(Option<String>,)> = query.fetch_optional(&self.pool).await?;
+        Ok(found.and_then(|(policy,)| policy))
+    }
+
+    /// Sets or takes away the policy of a bucket; true when the bucket is there.
+    pub async fn put_bucket_policy(&self, name: &str, policy: Option<&str>) -> Result<bool> {
+        let query = sqlx::query("UPDATE buckets SET policy = $2 WHERE name = $1").bind(name).bind(policy);
+        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
     }
 
     /// The bucket of this name.
@@ -59,19 +89,32 @@ mod tests {
     async fn a_bucket_is_made_once_and_there_is_room_for_some() {
         let catalog = Catalog::in_memory().await.unwrap();
         let scope = |account: &str| Scope { account: account.into(), region: "us-east-1".into() };
-        let ensure = |name: &'static str, account: &'static str| {
+        let create = |name: &'static str, account: &'static str| {
             let (catalog, scope) = (catalog.clone(), scope(account));
-            async move { catalog.ensure_bucket(name, &scope, Timestamp(7), 2).await.unwrap() }
+            async move { catalog.create_bucket(name, &scope, Timestamp(7), 2).await.unwrap() }
         };
         let bucket =
             |name: &str| Bucket { name: name.into(), account: "1".into(), region: "us-east-1".into(), created_ms: 7 };
-        assert_eq!(ensure("b", "1").await, Some(bucket("b")));
-        assert_eq!(ensure("b", "2").await, Some(bucket("b")));
-        assert_eq!(ensure("a", "1").await, Some(bucket("a")));
-        assert_eq!(ensure("c", "1").await, None);
-        assert_eq!(ensure("a", "1").await, Some(bucket("a")));
+        assert_eq!(create("b", "1").await, BucketCreated::Created);
+        assert_eq!(create("b", "2").await, BucketCreated::Exists(bucket("b")));
+        assert_eq!(create("a", "1").await, BucketCreated::Created);
+        assert_eq!(create("c", "1").await, BucketCreated::TooMany);
+        assert_eq!(create("a", "1").await, BucketCreated::Exists(bucket("a")));
         assert_eq!(catalog.buckets("1").await.unwrap(), [bucket("a"), bucket("b")]);
         assert_eq!(catalog.buckets("2").await.unwrap(), []);
         assert_eq!(catalog.bucket("c").await.unwrap(), None);
+    }
+    #[tokio::test]
+    async fn a_policy_goes_with_its_bucket() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        let scope = Scope { account: "1".into(), region: "us-east-1".into() };
+        assert!(!catalog.put_bucket_policy("b", Some("{}")).await.unwrap());
+        catalog.create_bucket("b", &scope, Timestamp(7), 2).await.unwrap();
+        assert!(catalog.put_bucket_policy("b", Some("{}")).await.unwrap());
+        assert_eq!(catalog.bucket_policy("b").await.unwrap().as_deref(), Some("{}"));
+        assert!(catalog.delete_bucket("b").await.unwrap());
+        assert!(!catalog.delete_bucket("b").await.unwrap());
+        catalog.create_bucket("b", &scope, Timestamp(7), 2).await.unwrap();
+        assert_eq!(catalog.bucket_policy("b").await.unwrap(), None);
     }
 }

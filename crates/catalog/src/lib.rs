@@ -71,7 +71,7 @@ pub use alarm_configuration::{
 pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem, HistoryContributor};
 pub use alarms::{Alarm, AlarmFilter, AlarmState, StateChange};
 pub use anomaly_detectors::AnomalyDetector;
-pub use buckets::Bucket;
+pub use buckets::{Bucket, BucketCreated};
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
 pub use cloudtrail_imports::{TrailImport, TrailImportFailure};
 pub use dashboards::{Dashboard, DashboardEntry};

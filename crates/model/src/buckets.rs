@@ -24,12 +24,8 @@ pub type Metadata = Vec<(String, String)>;
 
 /// Keeps objects in buckets. The server has one that knows folders and an S3 endpoint; tests have [`MemoryBuckets`].
 pub trait Buckets: Send + Sync + 'static {
-    /// Makes sure that a bucket is there which `scope`'s account may use: what names a bucket for the first time makes it,
-    /// where the server keeps buckets of its own. Another account's is `AccessDenied`. Whether a bucket behind an S3
-    /// endpoint is there, `put` tells.
-    fn ensure(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError>;
-
-    /// As `ensure`, but makes nothing: for what reads.
+    /// Makes sure that a bucket is there which `scope`'s account may use. Another account's is `AccessDenied`. Whether a
+    /// bucket behind an S3 endpoint is there, `put` tells.
     fn check(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError>;
 
     /// Makes or replaces an object, with its metadata at once; durable once it returns.
@@ -151,10 +147,6 @@ impl BucketError {
 pub struct NoBuckets;
 
 impl Buckets for NoBuckets {
-    fn ensure(&self, _: &Scope, _: &str) -> Result<(), BucketError> {
-        Err(BucketError::NoSuchBucket)
-    }
-
     fn check(&self, _: &Scope, _: &str) -> Result<(), BucketError> {
         Err(BucketError::NoSuchBucket)
     }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod datapoint;
 pub mod error;
 pub mod event;
+mod hex;
 pub mod limits;
 pub mod log_event;
 pub mod time;
@@ -16,6 +17,7 @@ pub use clock::{Clock, Ids};
 pub use datapoint::{Datapoint, Observation, SeriesKey};
 pub use error::{Classify, ErrorKind};
 pub use event::{Event, EventResource};
+pub use hex::hex;
 pub use log_event::{GroupId, LogEvent, StreamId};
 pub use time::{TimeRange, Timestamp};
 

@@ -11,7 +11,7 @@ use crate::segment::Kind;
 use crate::segment::event_rows::rows;
 use crate::segment::events::ROW_COLUMNS;
 use crate::state::{Snapshot, State, lock};
-use model::Event;
+use model::{Event, hex};
 use proof::merkle::{Hash, empty_root, leaf_hash, node_hash};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -113,7 +113,7 @@ pub(crate) struct StoredTree {
 
 impl From<&Frontier> for StoredTree {
     fn from(frontier: &Frontier) -> Self {
-        let peaks = frontier.peaks.iter().map(hex).collect();
+        let peaks = frontier.peaks.iter().map(|peak| hex(peak)).collect();
         Self { size: frontier.size, root: hex(&frontier.tree().root), frontier: peaks }
     }
 }
@@ -126,10 +126,6 @@ impl StoredTree {
         let fits = frontier.peaks.len() == self.size.count_ones() as usize && hex(&frontier.tree().root) == self.root;
         fits.then_some(frontier)
     }
-}
-
-fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Hash> {

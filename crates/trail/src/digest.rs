@@ -15,9 +15,9 @@ pub mod sealing;
 pub mod signing_key;
 pub mod window;
 
-use crate::delivery::content::{gzip, hex};
+use crate::delivery::content::gzip;
 use body::{Body, Cover, Link, LogFile, SIGNATURE_ALGORITHM};
-use model::Timestamp;
+use model::{Timestamp, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use signing_key::{KeyError, SigningKey};

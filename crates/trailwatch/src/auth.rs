@@ -57,13 +57,13 @@ impl Auth {
             let caller = self.caller(request, source_ip, now)?;
             return self.check_service(request, "s3").map(|()| caller);
         };
-        if !self.open {
-            sigv2::verify(request, now, |key| {
-                (key == self.root.access_key_id).then(|| self.root.secret_access_key.clone())
-            })?;
+        if self.open {
+            return Ok(self.s3_claimed(request, source_ip));
         }
-        let account = if self.open && is_account_id(&key) { &key } else { &self.account_id };
-        let caller = Caller::root(self.scope(account, None), key.clone());
+        sigv2::verify(request, now, |key| {
+            (key == self.root.access_key_id).then(|| self.root.secret_access_key.clone())
+        })?;
+        let caller = Caller::root(self.scope(&self.account_id, None), key);
         Ok(self.describe(caller, request, source_ip))
     }
 
@@ -101,8 +101,20 @@ impl Auth {
     pub fn claimed(&self, request: &HttpRequest, source_ip: &str) -> Caller {
         let claimed = sigv4::claimed(request);
         let key = claimed.as_ref().map_or("", |c| c.access_key_id.as_str());
+        self.claimant(key, claimed.as_ref().map(|c| c.region.as_str()), request, source_ip)
+    }
+
+    /// As [`Self::claimed`], of a request to S3, which may be presigned by version 2 as well.
+    pub fn s3_claimed(&self, request: &HttpRequest, source_ip: &str) -> Caller {
+        match sigv2::claimed(request) {
+            Some(key) => self.claimant(&key, None, request, source_ip),
+            None => self.claimed(request, source_ip),
+        }
+    }
+
+    fn claimant(&self, key: &str, region: Option<&str>, request: &HttpRequest, source_ip: &str) -> Caller {
         let account = if self.open && is_account_id(key) { key } else { &self.account_id };
-        let scope = self.scope(account, claimed.as_ref().map(|c| c.region.as_str()));
+        let scope = self.scope(account, region);
         let mut caller = Caller::root(scope, key);
         if !self.open {
             caller.identity_type = "Unknown".into();

@@ -9,8 +9,8 @@ mod s3;
 mod tests;
 
 use crate::config::Config;
-use catalog::{Bucket, Catalog};
-pub use folder::Folder;
+use catalog::{Bucket, BucketCreated, Catalog};
+pub use folder::{Folder, make_durable};
 use model::buckets::{BucketError, Buckets, Head, Listed, NewObject, Object, is_key};
 use model::{Clock, Scope};
 use own::OwnBuckets;
@@ -94,6 +94,34 @@ impl ServerBuckets {
         }
     }
 
+    /// Makes a bucket of the account's, where the server keeps buckets; `name` is one of a bucket. Behind an S3 endpoint they
+    /// are made there: `AccessDenied`.
+    pub fn create(&self, scope: &Scope, name: &str) -> Result<BucketCreated, BucketError> {
+        match self.folders.get(name) {
+            Some(folder) => Ok(BucketCreated::Exists(self.of_configuration(name, folder))),
+            None if self.is_own(name) => self.own.create(scope, name),
+            None => Err(BucketError::AccessDenied),
+        }
+    }
+
+    /// Deletes a bucket that has no objects; false when it has some. A folder of the configuration is `AccessDenied`.
+    pub fn delete(&self, name: &str) -> Result<bool, BucketError> {
+        if self.folders.contains_key(name) { Err(BucketError::AccessDenied) } else { self.own.delete(name) }
+    }
+
+    /// The policy of a bucket that the server keeps. It is shown, and has no effect.
+    pub fn policy(&self, name: &str) -> Result<Option<String>, BucketError> {
+        if self.folders.contains_key(name) { Ok(None) } else { self.own.policy(name) }
+    }
+
+    /// Sets or takes away the policy of a bucket. A folder of the configuration is `AccessDenied`.
+    pub fn put_policy(&self, name: &str, policy: Option<&str>) -> Result<(), BucketError> {
+        if self.folders.contains_key(name) {
+            return Err(BucketError::AccessDenied);
+        }
+        self.own.put_policy(name, policy)
+    }
+
     /// True for a bucket that the server keeps, or would.
     fn is_own(&self, bucket: &str) -> bool {
         self.s3.is_none() && !self.folders.contains_key(bucket) && is_bucket_name(bucket)
@@ -101,10 +129,6 @@ impl ServerBuckets {
 }
 
 impl Buckets for ServerBuckets {
-    fn ensure(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
-        if self.is_own(bucket) { self.own.ensure(scope, bucket) } else { self.find(bucket).map(drop) }
-    }
-
     fn check(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
         if !self.is_own(bucket) {
             return self.find(bucket).map(drop);

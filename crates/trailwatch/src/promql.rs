@@ -389,6 +389,11 @@ mod tests {
             events.iter().map(|event| event.name.clone()).collect::<Vec<String>>()
         };
         assert_eq!(asked().await, [""; 0]);
+        let (buckets, scope) = (
+            Arc::clone(&server.buckets),
+            model::Scope { account: server.config.account_id.clone(), region: server.config.region.clone() },
+        );
+        tokio::task::spawn_blocking(move || buckets.create(&scope, "bucket").unwrap()).await.unwrap();
         cloudtrail(&server, "CreateTrail", value!({ "Name": "data", "S3BucketName": "bucket" })).await;
         let fields = value!([
             { "Field": "eventCategory", "Equals": ["Data"] },

@@ -1,12 +1,14 @@
-//! The S3 API, for reading alone: objects that the planes wrote to folders, out to the account that owns the bucket.
+//! The S3 API: buckets, made and deleted by the account that owns them, and their objects, which the planes wrote, read out to it.
 //!
 //! A request is for S3 when its signature says so (version 4 in a header or in the query, or version 2 in the query), or, in open
 //! mode, when it is unsigned, only reads, and its path begins with the name of a bucket that is there. Buckets stand in the
-//! path, not in the host. Everything that writes is refused; so is what reads things that are not kept, such as tags.
+//! path, not in the host. Whatever writes objects is refused; so is what reads things that are not kept, such as tags.
 //!
 //! Calls are audited as those of the planes are: what touches objects is a data event of `AWS::S3::Object`. Region and account
 //! are the caller's. There are no versions, checksums, encryption or storage classes, so no header tells of any.
 
+mod bucket_policy;
+mod create_bucket;
 mod error;
 mod get_object;
 mod list_buckets;
@@ -17,21 +19,20 @@ mod route;
 mod tests;
 mod xml;
 
+use crate::buckets::ServerBuckets;
 use crate::calls::CallFacts;
 use crate::http::Unread;
 use crate::remote;
 use crate::server::Server;
 use bytes::Bytes;
 use error::S3Error;
-use model::{Caller, EventResource, Timestamp};
+use model::{Caller, EventResource, Timestamp, hex};
 pub use reply::Reply;
 use route::{Asked, Operation};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
 use trail::audit::OwnCall;
-use wire::sigv4::SignatureError;
 use wire::{Access, Audit, HttpRequest, sigv2, sigv4};
 
 /// `eventSource` in CloudTrail records.
@@ -67,11 +68,7 @@ pub async fn is_open_read(server: &Server, request: &HttpRequest) -> bool {
 /// Answers a whole request.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Reply {
     let arrived = Arrived::of(server, request);
-    let verified = match server.auth.s3_caller(request, source_ip, arrived.now) {
-        Err(SignatureError::MissingToken) if server.auth.is_open() => Ok(server.auth.claimed(request, source_ip)),
-        verified => verified,
-    };
-    let (caller, outcome) = match verified {
+    let (caller, outcome) = match server.auth.s3_caller(request, source_ip, arrived.now) {
         Ok(caller) => {
             let outcome = arrived.run(&caller).await;
             (caller, outcome)
@@ -79,7 +76,7 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
         Err(refused) => {
             let is_presigned = request.header("authorization").is_none();
             let error = S3Error::of_signature(&refused, is_presigned);
-            (server.auth.claimed(request, source_ip), Err(error))
+            (server.auth.s3_claimed(request, source_ip), Err(error))
         }
     };
     arrived.finish(&caller, outcome).await
@@ -92,13 +89,13 @@ pub async fn refuse(server: &Server, request: &HttpRequest, source_ip: &str, unr
         Unread::TooLarge => read_only(),
         Unread::Broken => S3Error::new(400, "IncompleteBody", "The request body terminated unexpectedly"),
     };
-    let mut caller = server.auth.claimed(request, source_ip);
+    let mut caller = server.auth.s3_claimed(request, source_ip);
     caller.identity_type = "Unknown".into();
     Arrived::of(server, request).finish(&caller, Err(error)).await
 }
 
 fn read_only() -> S3Error {
-    S3Error::new(403, "AccessDenied", "Access Denied: buckets of Trailwatch can only be read over the S3 API")
+    S3Error::new(403, "AccessDenied", "Access Denied: objects can only be read over the S3 API of Trailwatch")
 }
 
 /// A request on its way.
@@ -120,15 +117,16 @@ impl<'a> Arrived<'a> {
     async fn run(&self, caller: &Caller) -> Result<Reply, S3Error> {
         let asked = self.asked.clone()?;
         let (buckets, request) = (Arc::clone(&self.server.buckets), self.request.clone());
-        let account = caller.scope.account.clone();
+        let scope = caller.scope.clone();
+        let account = scope.account.clone();
         let running = move || {
             let owner = canonical_user(&account);
             if asked.operation == Operation::ListBuckets {
                 return list_buckets::list_buckets(&buckets.readable_of(&account)?, &asked, &owner);
             }
             let name = asked.bucket.as_deref().unwrap_or_default();
-            if asked.name == "CreateBucket" {
-                return Err(read_only());
+            if asked.operation == Operation::CreateBucket {
+                return create_bucket::create_bucket(&buckets, &scope, name, &request.body);
             }
             let (bucket, folder) = buckets.readable(name)?;
             if bucket.account != account {
@@ -136,7 +134,11 @@ impl<'a> Arrived<'a> {
             }
             let key = asked.key.as_deref().unwrap_or_default();
             let mut reply = match asked.operation {
-                Operation::ListBuckets | Operation::Write => return Err(read_only()),
+                Operation::ListBuckets | Operation::CreateBucket | Operation::Write => return Err(read_only()),
+                Operation::DeleteBucket => return delete_bucket(&buckets, name),
+                Operation::GetBucketPolicy => bucket_policy::get_bucket_policy(&buckets, name)?,
+                Operation::PutBucketPolicy => bucket_policy::put_bucket_policy(&buckets, name, &request.body)?,
+                Operation::DeleteBucketPolicy => bucket_policy::delete_bucket_policy(&buckets, name)?,
                 Operation::OtherRead => {
                     let message = format!("Trailwatch does not serve {}", asked.name);
                     return Err(S3Error::new(501, "NotImplemented", message));
@@ -146,7 +148,7 @@ impl<'a> Arrived<'a> {
                 Operation::HeadBucket => Reply { status: 200, ..Reply::default() },
                 Operation::ListObjects => list_objects::list_objects(&folder, &asked, name, &owner, false)?,
                 Operation::ListObjectsV2 => list_objects::list_objects(&folder, &asked, name, &owner, true)?,
-                Operation::GetObject | Operation::HeadObject => get_object::get_object(&folder, key, &request)?,
+                Operation::GetObject | Operation::HeadObject => get_object::get_object(&folder, key, &request, &asked)?,
             };
             if asked.key.is_none() {
                 reply.headers.push(("x-amz-bucket-region".into(), bucket.region));
@@ -193,7 +195,7 @@ impl<'a> Arrived<'a> {
 
     async fn audit(&self, caller: &Caller, error: Option<&S3Error>) -> Result<(), store::Error> {
         let (name, is_read, is_data) = match &self.asked {
-            Ok(asked) => (asked.name, asked.operation != Operation::Write, asked.is_data()),
+            Ok(asked) => (asked.name, asked.operation.is_read(), asked.is_data()),
             Err(_) => ("UnknownOperation", false, false),
         };
         let parameters = self.parameters();
@@ -251,10 +253,14 @@ impl<'a> Arrived<'a> {
 
 /// S3's name for an account: 64 hexadecimal digits.
 fn canonical_user(account: &str) -> String {
-    Sha256::digest(account).iter().fold(String::with_capacity(64), |mut id, byte| {
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    hex(&Sha256::digest(account))
+}
+
+fn delete_bucket(buckets: &ServerBuckets, name: &str) -> Result<Reply, S3Error> {
+    if !buckets.delete(name)? {
+        return Err(S3Error::new(409, "BucketNotEmpty", "The bucket you tried to delete is not empty"));
+    }
+    Ok(Reply { status: 204, ..Reply::default() })
 }
 
 /// S3 leaves the first of its regions unsaid.

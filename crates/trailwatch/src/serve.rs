@@ -1,7 +1,7 @@
 //! `trailwatch serve`: opens everything in order, listens, and closes everything in the opposite order.
 
 use crate::auth::Auth;
-use crate::buckets::ServerBuckets;
+use crate::buckets::{self, ServerBuckets};
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::keys::{AccessKey, sealing_key};
@@ -87,6 +87,11 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Server> {
     let dir = &config.data_dir;
     std::fs::create_dir_all(dir).with_context(|| format!("make data directory {}", dir.display()))?;
+    let own = dir.join(buckets::DIR);
+    // One that was there, but not yet for good, too.
+    buckets::make_durable(&own)
+        .and_then(|()| std::fs::File::open(dir)?.sync_all())
+        .context("make the folder of buckets")?;
     let store = open_store(dir, Arc::clone(&clock)).await?;
     let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
     let key = AccessKey::root(dir)?;

@@ -5,7 +5,7 @@ use model::Scope;
 use model::buckets::BucketError;
 use std::sync::Arc;
 
-/// Puts an object into a bucket that is `scope`'s to use; its first use makes it, where the server keeps buckets.
+/// Puts an object into a bucket that is `scope`'s to use.
 pub(crate) async fn put_for(
     watch: &Watch,
     scope: &Scope,
@@ -13,7 +13,7 @@ pub(crate) async fn put_for(
     key: &str,
     body: Vec<u8>,
 ) -> Result<(), BucketError> {
-    ensure(watch, scope, bucket).await?;
+    check(watch, scope, bucket).await?;
     put(watch, bucket, key, body).await
 }
 
@@ -30,11 +30,11 @@ pub(crate) async fn put(watch: &Watch, bucket: &str, key: &str, body: Vec<u8>) -
     })
 }
 
-async fn ensure(watch: &Watch, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
+async fn check(watch: &Watch, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
     let (buckets, scope, name) = (Arc::clone(&watch.buckets), scope.clone(), bucket.to_owned());
-    let ensuring = tokio::task::spawn_blocking(move || buckets.ensure(&scope, &name)).await;
-    let ensured = ensuring.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string())));
-    ensured.inspect_err(|error| {
+    let checking = tokio::task::spawn_blocking(move || buckets.check(&scope, &name)).await;
+    let checked = checking.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string())));
+    checked.inspect_err(|error| {
         if let BucketError::Unreachable(reason) = error {
             tracing::warn!(bucket, reason, "look for a bucket");
         }

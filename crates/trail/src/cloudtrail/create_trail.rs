@@ -40,8 +40,9 @@ pub(super) async fn create_trail(
     };
     trails::check_name_free(trail, &row).await?;
     trails::check_room(trail, &row).await?;
-    trail_settings::check_delivery(trail, &row.settings, &row.scope).await?;
+    // The bucket is written to, so it comes last.
     trail_settings::check_notification(trail, &row).await?;
+    trail_settings::check_delivery(trail, &row.settings, &row.scope).await?;
     let trails_max = i64::try_from(trail.settings.trails_per_region_max).unwrap_or(i64::MAX);
     match trail.catalog.create_trail(&row, trails_max).await? {
         TrailCreated::Created => {}

@@ -56,14 +56,14 @@ pub async fn check_log_group(trail: &Trail, settings: &TrailSettings, scope: &Sc
 }
 
 /// Refuses a bucket that does not take files: it writes an empty object into the folder where they will go, as AWS makes sure
-/// that it may. Trailwatch's own buckets are made here.
+/// that it may.
 pub async fn check_delivery(trail: &Trail, settings: &TrailSettings, scope: &Scope) -> Result<(), ApiError> {
     let organization = trail.settings.organization_id.as_deref().filter(|_| settings.organization);
     let folder = Folder { prefix: settings.s3_key_prefix.as_deref(), organization, account: &scope.account };
     let key = format!("{}{ACCESS_CHECK}", folder.of("CloudTrail"));
     let (buckets, bucket, scope) = (Arc::clone(&trail.buckets), settings.s3_bucket.clone(), scope.clone());
     let put = tokio::task::spawn_blocking(move || {
-        buckets.ensure(&scope, &bucket)?;
+        buckets.check(&scope, &bucket)?;
         buckets.put(&bucket, &key, NewObject::default())
     });
     let put = put.await.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string())));

@@ -25,11 +25,12 @@ pub(super) async fn update_trail(
     if row.settings.multi_region && !was_multi_region {
         trails::check_room(trail, &row).await?;
     }
-    if names_bucket {
-        trail_settings::check_delivery(trail, &row.settings, &row.scope).await?;
-    }
     if names_topic {
         trail_settings::check_notification(trail, &row).await?;
+    }
+    // The bucket is written to, so it comes last.
+    if names_bucket {
+        trail_settings::check_delivery(trail, &row.settings, &row.scope).await?;
     }
     if !trail.catalog.update_trail(&row).await? {
         let text = "The trail was changed by another request at the same time. Try again.";

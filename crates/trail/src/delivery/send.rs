@@ -125,7 +125,7 @@ async fn put(
     let putting = tokio::task::spawn_blocking(move || {
         let body = gzip(&content.bytes).map_err(|error| BucketError::Unreachable(error.to_string()))?;
         let (content_type, content_encoding) = (Some("application/json".into()), Some("gzip".into()));
-        buckets.ensure(&scope, &bucket)?;
+        buckets.check(&scope, &bucket)?;
         buckets.put(&bucket, &key, NewObject { body, content_type, content_encoding, ..NewObject::default() })
     });
     Ok(putting.await?)

@@ -184,7 +184,7 @@ async fn put(buckets: Arc<dyn Buckets>, chain: DigestChain, signed: Signed) -> (
     let home = chain.home();
     let putting = tokio::task::spawn_blocking(move || {
         let put = object(&signed).and_then(|object| {
-            buckets.ensure(&home, &signed.link.bucket)?;
+            buckets.check(&home, &signed.link.bucket)?;
             buckets.put(&signed.link.bucket, &signed.link.key, object)
         });
         (signed, put)

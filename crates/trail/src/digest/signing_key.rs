@@ -4,10 +4,10 @@
 //! names a key and protects nothing. Signatures are RSASSA-PKCS1-v1_5 with SHA-256: the same key and text give the same
 //! signature.
 
-use crate::delivery::content::hex;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng as _;
 use md5::{Digest as _, Md5};
+use model::hex;
 use rsa::pkcs1::{
     DecodeRsaPrivateKey as _, DecodeRsaPublicKey as _, EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _,
 };

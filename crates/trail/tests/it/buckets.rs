@@ -44,6 +44,11 @@ impl TestBuckets {
         keys.map(|(_, key)| key.clone()).collect()
     }
 
+    /// All keys of a bucket.
+    pub(crate) fn keys(&self, bucket: &str) -> Vec<String> {
+        self.objects.lock().unwrap().keys().filter(|(of, _)| of == bucket).map(|(_, key)| key.clone()).collect()
+    }
+
     /// The bytes of a file, unpacked.
     pub(crate) fn unpacked(&self, bucket: &str, key: &str) -> Vec<u8> {
         let objects = self.objects.lock().unwrap();
@@ -55,16 +60,12 @@ impl TestBuckets {
 }
 
 impl Buckets for TestBuckets {
-    fn ensure(&self, _: &Scope, bucket: &str) -> Result<(), BucketError> {
+    fn check(&self, _: &Scope, bucket: &str) -> Result<(), BucketError> {
         match bucket {
             "missing" => Err(BucketError::NoSuchBucket),
             "closed" => Err(BucketError::AccessDenied),
             _ => Ok(()),
         }
-    }
-
-    fn check(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
-        self.ensure(scope, bucket)
     }
 
     fn put(&self, bucket: &str, key: &str, object: NewObject) -> Result<(), BucketError> {

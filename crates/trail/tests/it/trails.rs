@@ -93,6 +93,14 @@ async fn settings_are_validated() {
         input.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         refused(plane.call("CreateTrail", input).await, code);
     }
+    let both = json!({"Name": "good", "S3BucketName": "untouched", "SnsTopicName": "missing"});
+    refused(plane.call("CreateTrail", both.clone()).await, "InsufficientSnsTopicPolicyException");
+    plane.create("other").await;
+    let mut update = both;
+    update["Name"] = "other".into();
+    refused(plane.call("UpdateTrail", update).await, "InsufficientSnsTopicPolicyException");
+    assert_eq!(plane.buckets.keys("untouched"), [""; 0], "the topic is checked first");
+    plane.call("DeleteTrail", json!({"Name": "other"})).await.unwrap();
     let good = json!({"Name": "good", "S3BucketName": "bucket", "CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": role,
         "KmsKeyId": "alias/k"});
     let text = refused(plane.call("CreateTrail", good.clone()).await, "InvalidCloudWatchLogsLogGroupArnException");

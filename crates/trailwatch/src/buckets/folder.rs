@@ -4,18 +4,21 @@
 //! way are synced as well. What is known besides its body is in a file of its own, which is there before (`side_file.rs`).
 //! A key whose place is a folder, because other keys lie below it, cannot be written, and neither can one below an object.
 
+mod beneath;
 mod list;
 mod side_file;
 #[cfg(test)]
 mod tests;
 
+use beneath::Way;
+pub use beneath::make_durable;
 use model::buckets::{BucketError, Head, Listed, NewObject, Object, UNFINISHED, is_key};
 use model::limits::OBJECT_READ_BYTES_MAX;
 use model::{Clock, Timestamp};
 use side_file::{SideFile, Version};
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -23,8 +26,9 @@ use std::time::{Duration, SystemTime};
 pub struct Folder {
     root: PathBuf,
     clock: Arc<dyn Clock>,
-    /// Held while an object is written: two writers of one object would write into one unfinished file.
-    writing: Mutex<()>,
+    /// Held while an object is written: two writers of one object would write into one unfinished file. True once the
+    /// bucket is deleted: a writer that comes late makes nothing in the place of the next bucket of this name.
+    gone: Mutex<bool>,
 }
 
 impl std::fmt::Debug for Folder {
@@ -36,7 +40,7 @@ impl std::fmt::Debug for Folder {
 impl Folder {
     /// The bucket in `root`; `clock` tells when objects are put.
     pub fn new(root: PathBuf, clock: Arc<dyn Clock>) -> Self {
-        Self { root, clock, writing: Mutex::default() }
+        Self { root, clock, gone: Mutex::default() }
     }
 
     /// When the folder itself was changed last; long ago where there is none.
@@ -46,7 +50,10 @@ impl Folder {
 
     /// Makes or replaces an object; key and metadata have been checked.
     pub fn put(&self, key: &str, object: NewObject) -> Result<(), BucketError> {
-        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        if *gone {
+            return Err(BucketError::NoSuchBucket);
+        }
         self.write(key, object).map_err(|error| self.failed("write", key, &error))
     }
 
@@ -83,7 +90,7 @@ impl Folder {
             return Ok((file, version.into_head()));
         }
         // Either the object was replaced twice meanwhile, or someone else wrote the file: nobody does now.
-        let _none = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _none = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, metadata, version) = self.find(key).map_err(found)?;
         let is_ours = version.as_ref().is_some_and(|version| version.is_of(&metadata));
         let mut head = version.unwrap_or_default().into_head();
@@ -97,11 +104,8 @@ impl Folder {
 
     /// The file of an object, and the version of its side file that it is, or else the latest.
     fn find(&self, key: &str) -> io::Result<(File, Metadata, Option<Version>)> {
-        let file = File::open(self.root.join(key))?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(ErrorKind::IsADirectory.into());
-        }
+        let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
+        let (file, metadata) = Way::open(&self.root, folder)?.read(name)?;
         let mut versions = SideFile::read(&self.root, key)?.versions;
         let index = versions.iter().position(|version| version.is_of(&metadata)).unwrap_or(0);
         let version = (index < versions.len()).then(|| versions.swap_remove(index));
@@ -113,6 +117,21 @@ impl Folder {
         list::list(&self.root, prefix, after, max).map_err(|error| self.failed("list", prefix, &error))
     }
 
+    /// Deletes the bucket if it has no objects: `forget` makes it unknown, then what is left of its files goes. False when
+    /// there are objects.
+    pub fn delete(&self, forget: impl FnOnce() -> Result<(), BucketError>) -> Result<bool, BucketError> {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.list("", "", 1)?.is_empty() {
+            return Ok(false);
+        }
+        forget()?;
+        *gone = true;
+        match fs::remove_dir_all(&self.root) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.failed("delete", "", &error)),
+            _ => Ok(true),
+        }
+    }
+
     fn failed(&self, what: &str, key: &str, error: &io::Error) -> BucketError {
         match error.kind() {
             ErrorKind::PermissionDenied => BucketError::AccessDenied,
@@ -121,17 +140,15 @@ impl Folder {
     }
 
     fn write(&self, key: &str, object: NewObject) -> io::Result<()> {
-        let path = self.root.join(key);
         let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
-        let folder = self.root.join(folder);
-        fs::create_dir_all(&folder)?;
+        let way = Way::make(&self.root, folder)?;
         let mut side = SideFile::read(&self.root, key)?;
         // What the object is until the last step, if it is anything of ours.
-        let now = fs::symlink_metadata(&path).ok();
-        side.versions.retain(|version| now.as_ref().is_some_and(|now| version.is_of(now)));
+        let now = way.read(name).ok();
+        side.versions.retain(|version| now.as_ref().is_some_and(|(_, now)| version.is_of(now)));
         side.versions.truncate(1);
-        let unfinished = folder.join(unfinished(name));
-        let mut file = File::create(&unfinished)?;
+        let unfinished = unfinished(name);
+        let mut file = way.create(&unfinished)?;
         file.write_all(&object.body)?;
         let taken = side.versions.first().map(|version| version.modified_ms);
         let mut at = self.clock.now().0.max(0);
@@ -141,17 +158,9 @@ impl Folder {
         file.sync_all()?;
         side.versions.insert(0, Version::new(object, modified(&file.metadata()?)));
         drop(file);
-        let beside = side.write(&self.root, key)?;
-        self.sync(&beside)?;
-        fs::rename(&unfinished, &path)?;
-        self.sync(&folder)
-    }
-
-    /// Syncs a folder and all above it up to the one that holds the bucket.
-    fn sync(&self, folder: &Path) -> io::Result<()> {
-        let above = self.root.parent().filter(|above| !above.as_os_str().is_empty());
-        let inside = folder.ancestors().take_while(|path| path.starts_with(&self.root));
-        inside.chain(above).try_for_each(|path| File::open(path)?.sync_all())
+        side.write(&self.root, key)?;
+        way.rename(&unfinished, name)?;
+        way.sync()
     }
 }
 

@@ -1,10 +1,9 @@
 //! Buckets that the server keeps itself, each a folder below its data directory; the catalog says whose they are.
 //!
-//! What names a bucket for the first time makes it, as the account's own. A bucket that the catalog has is there, also before
-//! its folder is.
+//! A bucket that the catalog has is there, also before its folder is; its first object makes that.
 
 use super::folder::Folder;
-use catalog::{Bucket, Catalog};
+use catalog::{Bucket, BucketCreated, Catalog};
 use model::buckets::BucketError;
 use model::limits::BUCKETS_PER_ACCOUNT_MAX;
 use model::{Clock, Scope};
@@ -36,16 +35,42 @@ impl OwnBuckets {
         Self { dir, catalog, clock, runtime, folders: Mutex::default() }
     }
 
-    /// Makes sure that the bucket is there, and this account's.
-    pub fn ensure(&self, scope: &Scope, name: &str) -> Result<(), BucketError> {
-        let ensuring = self.catalog.ensure_bucket(name, scope, self.clock.now(), BUCKETS_PER_ACCOUNT_MAX);
-        match self.ask(ensuring)? {
-            Some(bucket) if bucket.account == scope.account => Ok(()),
-            Some(_) => Err(BucketError::AccessDenied),
-            None => {
-                tracing::warn!(account = scope.account, most = BUCKETS_PER_ACCOUNT_MAX, "no room for a further bucket");
-                Err(BucketError::AccessDenied)
-            }
+    /// Makes a bucket of the account's.
+    pub fn create(&self, scope: &Scope, name: &str) -> Result<BucketCreated, BucketError> {
+        let created = self.ask(self.catalog.create_bucket(name, scope, self.clock.now(), BUCKETS_PER_ACCOUNT_MAX))?;
+        if created == BucketCreated::Created {
+            // That of a bucket of this name which was deleted takes nothing any more.
+            self.folders.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        }
+        Ok(created)
+    }
+
+    /// Deletes a bucket that has no objects; false when it has some.
+    pub fn delete(&self, name: &str) -> Result<bool, BucketError> {
+        let (_, folder) = self.find(name)?;
+        let forget = || match self.ask(self.catalog.delete_bucket(name))? {
+            true => Ok(()),
+            false => Err(BucketError::NoSuchBucket),
+        };
+        let deleted = folder.delete(forget)?;
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another of the name may have come already.
+        if deleted && folders.get(name).is_some_and(|known| Arc::ptr_eq(known, &folder)) {
+            folders.remove(name);
+        }
+        Ok(deleted)
+    }
+
+    /// The policy of a bucket.
+    pub fn policy(&self, name: &str) -> Result<Option<String>, BucketError> {
+        self.ask(self.catalog.bucket_policy(name))
+    }
+
+    /// Sets or takes away the policy of a bucket.
+    pub fn put_policy(&self, name: &str, policy: Option<&str>) -> Result<(), BucketError> {
+        match self.ask(self.catalog.put_bucket_policy(name, policy))? {
+            true => Ok(()),
+            false => Err(BucketError::NoSuchBucket),
         }
     }
 
@@ -68,7 +93,7 @@ impl OwnBuckets {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner).clear();
         match std::fs::remove_dir_all(&self.dir) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+            _ => super::make_durable(&self.dir),
         }
     }
 

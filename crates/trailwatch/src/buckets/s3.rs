@@ -12,9 +12,8 @@ use crate::outgoing::{Signer, client};
 use jiff::fmt::rfc2822::DateTimeParser;
 use model::buckets::{BucketError, Head, Listed, Metadata, NewObject, Object};
 use model::limits::OBJECT_READ_BYTES_MAX;
-use model::{Clock, Timestamp};
+use model::{Clock, Timestamp, hex};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,10 +150,7 @@ impl S3 {
         if !ask.query.is_empty() {
             url = format!("{url}?{}", ask.query);
         }
-        let mut hash = String::new();
-        for byte in Sha256::digest(&ask.body) {
-            let _ = write!(hash, "{byte:02x}");
-        }
+        let hash = hex(&Sha256::digest(&ask.body));
         let config::S3 { credentials, region } = &self.keys;
         let signer = Signer { credentials, region, service: "s3", now: self.clock.now() };
         let mut headers = ask.headers;

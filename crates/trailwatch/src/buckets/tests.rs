@@ -45,32 +45,33 @@ fn a_bucket_is_a_folder_or_the_servers_own() {
         assert!(matches!(refused, Err(BucketError::Unreachable(_))), "{key}: {refused:?}");
     }
     assert!(!fixture.dir.path().join("deep/out").exists());
-    // Nobody named it yet.
+    // Nobody made it yet.
     assert_eq!(buckets.put("mine", "a", NewObject::default()), Err(BucketError::NoSuchBucket));
     assert_eq!(buckets.check(&scope("1"), "mine"), Err(BucketError::NoSuchBucket));
-    buckets.ensure(&scope("1"), "mine").unwrap();
-    buckets.ensure(&scope("1"), "mine").unwrap();
+    assert_eq!(buckets.create(&scope("1"), "mine"), Ok(BucketCreated::Created));
     buckets.check(&scope("1"), "mine").unwrap();
-    assert_eq!(buckets.ensure(&scope("2"), "mine"), Err(BucketError::AccessDenied));
+    assert!(matches!(buckets.create(&scope("2"), "mine"), Ok(BucketCreated::Exists(bucket)) if bucket.account == "1"));
     assert_eq!(buckets.check(&scope("2"), "mine"), Err(BucketError::AccessDenied));
     buckets.put("mine", "a/b", b"mine".to_vec().into()).unwrap();
     assert_eq!(std::fs::read(fixture.dir.path().join("own/mine/a/b")).unwrap(), b"mine");
     assert_eq!(buckets.get("mine", "a/b").unwrap().body, b"mine");
     // Every account may use what the configuration names; it is read out to the server's own account.
-    buckets.ensure(&scope("2"), "archive").unwrap();
+    buckets.check(&scope("2"), "archive").unwrap();
+    assert!(matches!(buckets.create(&scope("1"), "archive"), Ok(BucketCreated::Exists(_))));
+    assert_eq!(buckets.delete("archive"), Err(BucketError::AccessDenied));
     let names = |account| {
         let buckets = buckets.readable_of(account).unwrap();
         buckets.into_iter().map(|bucket| bucket.name).collect::<Vec<_>>()
     };
     assert_eq!((names("1"), names("2")), (vec!["archive".to_owned(), "mine".to_owned()], Vec::new()));
     for bad in ["Mine", "..", "a/b", ""] {
-        assert_eq!(buckets.ensure(&scope("1"), bad), Err(BucketError::NoSuchBucket), "{bad}");
+        assert_eq!(buckets.check(&scope("1"), bad), Err(BucketError::NoSuchBucket), "{bad}");
     }
     // A reset takes the catalog's rows, and then the files.
     fixture.runtime.block_on(fixture.catalog.reset()).unwrap();
     buckets.reset().unwrap();
     assert_eq!(buckets.get("mine", "a/b"), Err(BucketError::NoSuchBucket));
-    buckets.ensure(&scope("2"), "mine").unwrap();
+    assert_eq!(buckets.create(&scope("2"), "mine"), Ok(BucketCreated::Created));
     assert_eq!(buckets.get("mine", "a/b"), Err(BucketError::NoSuchKey));
     assert!(fixture.dir.path().join("deep/archive/a/b.gz").exists());
 }
@@ -91,9 +92,31 @@ fn behind_an_endpoint_is_every_other_bucket() {
     let buckets = fixture.buckets(Some(s3));
     assert_eq!(buckets.put("a/../b", "a", NewObject::default()), Err(BucketError::NoSuchBucket));
     assert_eq!(buckets.get("mine", "../a"), Err(BucketError::NoSuchKey));
-    buckets.ensure(&scope("1"), "mine").unwrap();
+    buckets.check(&scope("1"), "mine").unwrap();
+    assert_eq!(buckets.create(&scope("1"), "mine"), Err(BucketError::AccessDenied));
     assert!(matches!(buckets.head("mine", "a"), Err(BucketError::Unreachable(_))));
     assert!(matches!(buckets.readable("mine"), Err(BucketError::NoSuchBucket)));
+}
+
+#[test]
+fn a_bucket_without_objects_is_deleted() {
+    let fixture = Fixture::new();
+    let buckets = fixture.buckets(None);
+    assert_eq!(buckets.delete("mine"), Err(BucketError::NoSuchBucket));
+    buckets.create(&scope("1"), "mine").unwrap();
+    buckets.put("mine", "a/b", b"body".to_vec().into()).unwrap();
+    assert_eq!(buckets.delete("mine"), Ok(false));
+    assert_eq!(buckets.get("mine", "a/b").unwrap().body, b"body");
+    let late = buckets.readable("mine").unwrap().1;
+    std::fs::remove_file(fixture.dir.path().join("own/mine/a/b")).unwrap();
+    assert_eq!(buckets.delete("mine"), Ok(true));
+    assert!(!fixture.dir.path().join("own/mine").exists());
+    assert_eq!(buckets.put("mine", "a", NewObject::default()), Err(BucketError::NoSuchBucket));
+    // One that was on its way does not end up in the bucket of another account.
+    buckets.create(&scope("2"), "mine").unwrap();
+    assert_eq!(late.put("a", NewObject::default()), Err(BucketError::NoSuchBucket));
+    buckets.put("mine", "b", NewObject::default()).unwrap();
+    assert_eq!(buckets.list("mine", "", "", 9).unwrap().len(), 1);
 }
 
 #[test]

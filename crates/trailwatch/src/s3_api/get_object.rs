@@ -1,10 +1,14 @@
 //! GetObject and HeadObject: conditions, one range, and a body that is read piece by piece as the client takes it.
 //!
+//! There are no versions, so the only one is `null`, as in a bucket of S3 that never had any. A request that is signed may say what
+//! headers it wants to see (`response-content-type` and its likes).
+//!
 //! Several ranges at once are passed over, as on S3: the whole object is the answer. An object that breaks while it is read ends
 //! its connection, so that no client takes a part for the whole.
 
 use super::error::S3Error;
 use super::reply::Reply;
+use super::route::Asked;
 use crate::buckets::Folder;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -19,8 +23,20 @@ use wire::HttpRequest;
 /// Bytes that are read at a time.
 const PIECE_BYTES: u64 = 256 * 1024;
 
+/// Parameters that replace a header of the answer, and the header.
+const REPLACING: [(&str, &str); 6] = [
+    ("response-cache-control", "cache-control"),
+    ("response-content-disposition", "content-disposition"),
+    ("response-content-encoding", "content-encoding"),
+    ("response-content-language", "content-language"),
+    ("response-content-type", "content-type"),
+    ("response-expires", "expires"),
+];
+
 /// Reads an object out; it blocks.
-pub fn get_object(folder: &Folder, key: &str, request: &HttpRequest) -> Result<Reply, S3Error> {
+pub fn get_object(folder: &Folder, key: &str, request: &HttpRequest, asked: &Asked) -> Result<Reply, S3Error> {
+    check_version(asked.parameter("versionId"))?;
+    let replacing = replacing(request, asked)?;
     let (mut file, head) = folder.open(key)?;
     match condition(request, &head) {
         Some(304) => return Ok(Reply { status: 304, headers: validators(&head), ..Reply::default() }),
@@ -43,6 +59,8 @@ pub fn get_object(folder: &Folder, key: &str, request: &HttpRequest) -> Result<R
         let last = first + bytes - 1;
         headers.push(("content-range".into(), format!("bytes {first}-{last}/{}", head.bytes)));
     }
+    headers.retain(|(name, _)| !replacing.iter().any(|(replaced, _)| replaced == name));
+    headers.extend(replacing);
     let status = if range.is_some() { 206 } else { 200 };
     if request.method == "HEAD" || bytes == 0 {
         return Ok(Reply { status, headers, ..Reply::default() });
@@ -52,6 +70,32 @@ pub fn get_object(folder: &Folder, key: &str, request: &HttpRequest) -> Result<R
         S3Error::internal()
     })?;
     Ok(Reply { status, headers, rest: Some(pieces(file, bytes)), ..Reply::default() })
+}
+
+fn check_version(asked: Option<&str>) -> Result<(), S3Error> {
+    match asked {
+        None | Some("null") => Ok(()),
+        Some("") => Err(S3Error::new(400, "InvalidArgument", "Version id cannot be the empty string")),
+        Some(_) => Err(S3Error::new(404, "NoSuchVersion", "The specified version does not exist.")),
+    }
+}
+
+/// The headers that the request sets.
+fn replacing(request: &HttpRequest, asked: &Asked) -> Result<Vec<(String, String)>, S3Error> {
+    let mut headers = Vec::new();
+    for (parameter, header) in REPLACING {
+        let Some(value) = asked.parameter(parameter).filter(|value| !value.is_empty()) else { continue };
+        if !super::is_signed(request) {
+            let message = "Request specific response headers cannot be used for anonymous GET requests.";
+            return Err(S3Error::new(400, "InvalidRequest", message));
+        }
+        // What is no header would end the answer, or begin another.
+        if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Err(S3Error::new(400, "InvalidArgument", "Header value cannot be represented using ISO-8859-1."));
+        }
+        headers.push((header.to_owned(), value.to_owned()));
+    }
+    Ok(headers)
 }
 
 /// When a time is told in HTTP.

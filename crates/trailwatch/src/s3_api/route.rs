@@ -14,6 +14,11 @@ const PARAMETERS_MAX: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     ListBuckets,
+    CreateBucket,
+    DeleteBucket,
+    GetBucketPolicy,
+    PutBucketPolicy,
+    DeleteBucketPolicy,
     GetBucketLocation,
     GetBucketVersioning,
     HeadBucket,
@@ -23,7 +28,7 @@ pub enum Operation {
     HeadObject,
     /// One that would read what is not kept here.
     OtherRead,
-    /// One that would change something.
+    /// One that would change objects, or what is not kept here.
     Write,
 }
 
@@ -43,7 +48,7 @@ pub struct Asked {
 }
 
 /// Reads and writes whose name a parameter decides: method, whether there is a key, the parameter, the name.
-const NAMED: [(&str, bool, &str, &str); 51] = [
+const NAMED: [(&str, bool, &str, &str); 69] = [
     ("GET", false, "location", "GetBucketLocation"),
     ("GET", false, "versioning", "GetBucketVersioning"),
     ("GET", false, "accelerate", "GetBucketAccelerateConfiguration"),
@@ -87,7 +92,25 @@ const NAMED: [(&str, bool, &str, &str); 51] = [
     ("PUT", true, "acl", "PutObjectAcl"),
     ("PUT", true, "tagging", "PutObjectTagging"),
     ("PUT", true, "uploadId", "UploadPart"),
+    ("PUT", false, "accelerate", "PutBucketAccelerateConfiguration"),
+    ("PUT", false, "object-lock", "PutObjectLockConfiguration"),
+    ("PUT", false, "requestPayment", "PutBucketRequestPayment"),
+    ("PUT", false, "analytics", "PutBucketAnalyticsConfiguration"),
+    ("PUT", false, "intelligent-tiering", "PutBucketIntelligentTieringConfiguration"),
+    ("PUT", false, "inventory", "PutBucketInventoryConfiguration"),
+    ("PUT", false, "metrics", "PutBucketMetricsConfiguration"),
+    ("DELETE", false, "analytics", "DeleteBucketAnalyticsConfiguration"),
+    ("DELETE", false, "cors", "DeleteBucketCors"),
+    ("DELETE", false, "encryption", "DeleteBucketEncryption"),
+    ("DELETE", false, "intelligent-tiering", "DeleteBucketIntelligentTieringConfiguration"),
+    ("DELETE", false, "inventory", "DeleteBucketInventoryConfiguration"),
+    ("DELETE", false, "lifecycle", "DeleteBucketLifecycle"),
+    ("DELETE", false, "metrics", "DeleteBucketMetricsConfiguration"),
+    ("DELETE", false, "ownershipControls", "DeleteBucketOwnershipControls"),
     ("DELETE", false, "policy", "DeleteBucketPolicy"),
+    ("DELETE", false, "publicAccessBlock", "DeleteBucketPublicAccessBlock"),
+    ("DELETE", false, "replication", "DeleteBucketReplication"),
+    ("DELETE", false, "website", "DeleteBucketWebsite"),
     ("DELETE", false, "tagging", "DeleteBucketTagging"),
     ("DELETE", true, "tagging", "DeleteObjectTagging"),
     ("DELETE", true, "uploadId", "AbortMultipartUpload"),
@@ -107,6 +130,14 @@ const UNNAMED: [(&str, bool, &str); 6] = [
     ("POST", true, "PostObject"),
 ];
 
+impl Operation {
+    /// True for what changes nothing.
+    pub fn is_read(self) -> bool {
+        use Operation::{CreateBucket, DeleteBucket, DeleteBucketPolicy, PutBucketPolicy, Write};
+        !matches!(self, CreateBucket | DeleteBucket | PutBucketPolicy | DeleteBucketPolicy | Write)
+    }
+}
+
 impl Asked {
     /// Reads a request. The refusal is for paths and queries that are not encoded text, and for methods that S3 has not.
     pub fn read(request: &HttpRequest) -> Result<Self, S3Error> {
@@ -123,13 +154,18 @@ impl Asked {
             return Err(S3Error::new(400, "KeyTooLongError", "Your key is too long"));
         }
         let mut parameters = Vec::new();
-        for pair in request.query.split('&').filter(|pair| !pair.is_empty()).take(PARAMETERS_MAX) {
+        for (count, pair) in request.query.split('&').filter(|pair| !pair.is_empty()).enumerate() {
+            // What is left out could be what the request is about.
+            if count == PARAMETERS_MAX {
+                return Err(invalid());
+            }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let text = |text| decoded(text, Plus::Blank).ok_or_else(invalid);
             parameters.push((text(name)?, text(value)?));
         }
         let has = |name: &str| parameters.iter().any(|(found, _)| found == name);
-        let (operation, name) = operation(&request.method, bucket.is_some(), key.is_some(), has)?;
+        let is_plain = parameters.iter().all(|(name, _)| is_beside_the_resource(name));
+        let (operation, name) = operation(&request.method, bucket.is_some(), key.is_some(), is_plain, has)?;
         Ok(Self { operation, name, bucket, key, parameters })
     }
 
@@ -146,10 +182,17 @@ impl Asked {
     }
 }
 
+/// True for a parameter that names no part of a bucket: those of signatures, and what the SDKs add.
+fn is_beside_the_resource(name: &str) -> bool {
+    let is_amazons = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+    is_amazons || matches!(name, "x-id" | "AWSAccessKeyId" | "Signature" | "Expires")
+}
+
 fn operation(
     method: &str,
     has_bucket: bool,
     has_key: bool,
+    is_plain: bool,
     has: impl Fn(&str) -> bool,
 ) -> Result<(Operation, &'static str), S3Error> {
     let not_allowed =
@@ -162,6 +205,7 @@ fn operation(
         ("HEAD", true, true) => Ok((Operation::HeadObject, "HeadObject")),
         ("GET", true, _) => Ok(match named.map(|(_, _, _, name)| *name) {
             Some("GetBucketLocation") => (Operation::GetBucketLocation, "GetBucketLocation"),
+            Some("GetBucketPolicy") => (Operation::GetBucketPolicy, "GetBucketPolicy"),
             Some("GetBucketVersioning") => (Operation::GetBucketVersioning, "GetBucketVersioning"),
             Some(name) => (Operation::OtherRead, name),
             None if has_key => (Operation::GetObject, "GetObject"),
@@ -172,7 +216,15 @@ fn operation(
         _ => {
             let unnamed = UNNAMED.iter().find(|(of, key, _)| *of == method && *key == has_key);
             let name = named.map(|(_, _, _, name)| *name).or(unnamed.map(|(_, _, name)| *name));
-            name.map(|name| (Operation::Write, name)).ok_or_else(not_allowed)
+            let operation = match name {
+                // A subresource that is not known here is not the bucket itself.
+                Some("CreateBucket") if is_plain => Operation::CreateBucket,
+                Some("DeleteBucket") if is_plain => Operation::DeleteBucket,
+                Some("PutBucketPolicy") => Operation::PutBucketPolicy,
+                Some("DeleteBucketPolicy") => Operation::DeleteBucketPolicy,
+                _ => Operation::Write,
+            };
+            name.map(|name| (operation, name)).ok_or_else(not_allowed)
         }
     }
 }

@@ -29,8 +29,8 @@ impl Plane {
         let (buckets, account) = (Arc::clone(&server.buckets), server.config.account_id.clone());
         let making = move || {
             let scope = |account: &str| Scope { account: account.into(), region: "eu-west-1".into() };
-            buckets.ensure(&scope(&account), "mine").unwrap();
-            buckets.ensure(&scope("210987654321"), "theirs").unwrap();
+            buckets.create(&scope(&account), "mine").unwrap();
+            buckets.create(&scope("210987654321"), "theirs").unwrap();
             let object = NewObject {
                 metadata: vec![("signature".into(), "abc".into())],
                 content_encoding: Some("gzip".into()),
@@ -170,11 +170,25 @@ async fn what_cannot_be_had_is_refused_in_xml() {
         ("GET", "/mine/top", "tagging", refused(501, "NotImplemented")),
         ("PUT", "/mine/new", "", refused(403, "AccessDenied")),
         ("DELETE", "/mine/top", "", refused(403, "AccessDenied")),
-        ("PUT", "/new-bucket", "", refused(403, "AccessDenied")),
+        ("PUT", "/New_Bucket", "", refused(400, "InvalidBucketName")),
+        ("PUT", "/theirs", "", refused(409, "BucketAlreadyExists")),
+        ("PUT", "/new-bucket", "tagging", refused(404, "NoSuchBucket")),
+        ("PUT", "/new-bucket", "unheard-of", refused(404, "NoSuchBucket")),
+        ("DELETE", "/mine", "", refused(409, "BucketNotEmpty")),
+        ("DELETE", "/mine", "lifecycle", refused(403, "AccessDenied")),
+        ("DELETE", "/mine", "unheard-of", refused(403, "AccessDenied")),
+        ("DELETE", "/theirs", "", refused(403, "AccessDenied")),
+        ("DELETE", "/none", "", refused(404, "NoSuchBucket")),
+        ("GET", "/mine", "policy", refused(404, "NoSuchBucketPolicy")),
+        ("PUT", "/mine", "policy", refused(400, "MalformedPolicy")),
+        ("PUT", "/theirs", "policy", refused(403, "AccessDenied")),
         ("POST", "/mine", "delete", refused(403, "AccessDenied")),
         ("PATCH", "/mine/top", "", refused(405, "MethodNotAllowed")),
         ("GET", "/mine/%ff", "", refused(400, "InvalidURI")),
-        ("GET", "/%2Fx", "", refused(400, "InvalidURI")),
+        ("GET", "/%2Fkey", "", refused(400, "InvalidURI")),
+        ("GET", "/mine/top", "versionId=anything", refused(404, "NoSuchVersion")),
+        ("GET", "/mine/top", "versionId=", refused(400, "InvalidArgument")),
+        ("GET", "/mine/top", "response-content-type=a%0D%0Ab", refused(400, "InvalidArgument")),
         ("GET", "/mine/top", "a=%zz", refused(400, "InvalidURI")),
     ] {
         let answered = plane.answer(&plane.signed(method, path, query, &[])).await;
@@ -183,6 +197,39 @@ async fn what_cannot_be_had_is_refused_in_xml() {
     let long = plane.get(&format!("/mine/{}", "k".repeat(1025)), "").await;
     assert_eq!(long.refusal(), refused(400, "KeyTooLongError"));
     assert_eq!(plane.get("/mine/top", "").await.text(), "top");
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_and_deleted_by_its_owner() {
+    let plane = Plane::new(false).await;
+    let ask = async |method: &str, path: &str, query: &str, body: &str| {
+        let (key, secret) = plane.server.auth.credentials();
+        let keys = Credentials { access_key_id: key.into(), secret_access_key: secret.into(), session_token: None };
+        let mut request = request(method, path, query, &[]);
+        request.body = Bytes::from(body.to_owned());
+        sigv4::sign(&mut request, &keys, "us-east-1", "s3", NOW);
+        plane.answer(&request).await
+    };
+    let made = ask("PUT", "/new-bucket", "", "").await;
+    assert_eq!((made.status, made.header("location")), (200, Some("/new-bucket")));
+    assert_eq!(ask("PUT", "/new-bucket", "", "").await.status, 200, "us-east-1 takes it twice");
+    let body =
+        "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
+    assert_eq!(ask("PUT", "/western", "", body).await.status, 200);
+    assert!(ask("GET", "/western", "location", "").await.text().contains(">eu-west-1<"));
+    assert_eq!(ask("PUT", "/western", "", body).await.refusal(), (409, "BucketAlreadyOwnedByYou".to_owned()));
+    let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    assert_eq!(ask("PUT", "/new-bucket", "policy", policy).await.status, 204);
+    assert_eq!(ask("GET", "/new-bucket", "policy", "").await.text(), policy);
+    assert_eq!(ask("DELETE", "/new-bucket", "policy", "").await.status, 204);
+    assert_eq!(ask("GET", "/new-bucket", "policy", "").await.refusal(), (404, "NoSuchBucketPolicy".to_owned()));
+    assert_eq!(ask("DELETE", "/new-bucket", "", "").await.status, 204);
+    assert_eq!(ask("HEAD", "/new-bucket", "", "").await.status, 404);
+    assert_eq!(ask("PUT", "/new-bucket", "", "").await.status, 200, "the name is free again");
+    let events = plane.events().await;
+    let deleted = events.iter().find(|event| event.name == "DeleteBucket").unwrap();
+    let record: serde_json::Value = serde_json::from_str(&deleted.record).unwrap();
+    assert_eq!((&record["readOnly"], record.get("errorCode")), (&false.into(), None));
 }
 
 #[tokio::test]
@@ -227,12 +274,46 @@ async fn an_open_server_reads_out_unsigned() {
 }
 
 #[tokio::test]
+async fn a_signed_request_says_which_headers_it_wants() {
+    let plane = Plane::new(false).await;
+    let query = "response-content-type=text%2Fplain&response-content-disposition=attachment&response-expires=never\
+                 &response-content-encoding=identity&versionId=null";
+    let answered = plane.get("/mine/a/b%20c.gz", query).await;
+    assert_eq!(answered.status, 200);
+    for (header, wanted) in [
+        ("content-type", "text/plain"),
+        ("content-disposition", "attachment"),
+        ("expires", "never"),
+        ("content-encoding", "identity"),
+    ] {
+        let found: Vec<&str> =
+            answered.headers.iter().filter(|(name, _)| name == header).map(|(_, value)| value.as_str()).collect();
+        assert_eq!(found, [wanted], "{header}");
+    }
+    let open = Plane::new(true).await;
+    let unsigned = open.answer(&request("GET", "/mine/top", "response-content-type=text%2Fhtml", &[])).await;
+    assert_eq!(unsigned.refusal(), (400, "InvalidRequest".to_owned()));
+}
+
+#[tokio::test]
+async fn a_refused_url_of_version_2_is_recorded_with_its_key() {
+    let plane = Plane::new(false).await;
+    let query = "location&AWSAccessKeyId=AKIASTRANGERSTRANGER&Signature=YQ%3D%3D&Expires=1";
+    let refused = plane.answer(&request("GET", "/mine", query, &[])).await;
+    assert_eq!(refused.refusal(), (403, "InvalidAccessKeyId".to_owned()));
+    let record: serde_json::Value = serde_json::from_str(&plane.events().await[0].record).unwrap();
+    let identity = &record["userIdentity"];
+    assert_eq!(identity["accessKeyId"], "AKIASTRANGERSTRANGER");
+    assert_eq!(identity["type"], "Unknown");
+}
+
+#[tokio::test]
 async fn calls_are_recorded_as_cloudtrail_has_them() {
     let plane = Plane::new(false).await;
     plane.get("/", "").await;
     plane.get("/mine", "location").await;
     plane.get("/mine/top", "").await;
-    plane.answer(&plane.signed("PUT", "/new-bucket", "", &[])).await;
+    plane.answer(&plane.signed("PUT", "/theirs", "", &[])).await;
     let events = plane.events().await;
     let names: Vec<&str> = events.iter().map(|event| event.name.as_str()).collect();
     // No trail asks for data events.
@@ -242,5 +323,5 @@ async fn calls_are_recorded_as_cloudtrail_has_them() {
     let wanted = serde_json::json!({ "bucketName": "mine", "location": "", "Host": "127.0.0.1:8792" });
     assert_eq!(record["requestParameters"], wanted);
     let record: serde_json::Value = serde_json::from_str(&events[2].record).unwrap();
-    assert_eq!((&record["errorCode"], &record["readOnly"]), (&"AccessDenied".into(), &false.into()));
+    assert_eq!((&record["errorCode"], &record["readOnly"]), (&"BucketAlreadyExists".into(), &false.into()));
 }

@@ -9,10 +9,9 @@
 //! The time of the event is `timeUnixNano`, else `observedTimeUnixNano`, else when it came.
 
 use super::message::{AnyValue, Attributes, InstrumentationScope, KeyValue, LogRecord, LogsRequest};
-use model::Timestamp;
+use model::{Timestamp, hex};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use std::fmt::Write;
 
 const NANOS_PER_MS: u64 = 1_000_000;
 
@@ -113,12 +112,4 @@ fn origin_json(name: &str, version: &str, attributes: &[KeyValue], schema_url: &
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

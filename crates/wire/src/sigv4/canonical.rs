@@ -1,6 +1,7 @@
 //! The canonical forms of path, query and headers that both sides of a signature must agree on, byte for byte.
 
 use crate::query::hex_digit;
+pub(super) use model::hex;
 
 /// How a `+` in a query is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,12 +10,6 @@ pub(super) enum PlusSign {
     Itself,
     /// As a space (forms).
     Space,
-}
-
-/// Lower-case hexadecimal digits of `bytes`.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
 }
 
 /// The 32 bytes that `text` spells in hexadecimal digits.

@@ -5,15 +5,15 @@
 //! crash between the two writes leaves the old object with the old metadata. A file that was changed by hand keeps the metadata
 //! and has an ETag that is no MD5.
 
+use super::beneath::Way;
 use md5::Md5;
-use model::Timestamp;
 use model::buckets::{HIDDEN_FOLDER, Head, Metadata, NewObject};
+use model::{Timestamp, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Most bytes read of a side file: two versions with 2 KB of metadata, and a key, each byte escaped.
 const BYTES_MAX: u64 = 64 * 1024;
@@ -77,12 +77,15 @@ impl SideFile {
     /// The side file of an object; one that is not there, or is not what we wrote, knows nothing.
     pub fn read(root: &Path, key: &str) -> io::Result<Self> {
         let nothing = || Self { key: key.to_owned(), versions: Vec::new() };
-        let file = match File::open(path(root, key)) {
-            Ok(file) => file,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(nothing());
+        let (folder, name) = place(key);
+        let file = match Way::open(root, &folder).and_then(|way| way.read(&format!("{name}.json"))) {
+            Ok((file, _)) => file,
+            Err(error) => {
+                return match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => Ok(nothing()),
+                    _ => Err(error),
+                };
             }
-            Err(error) => return Err(error),
         };
         let mut text = Vec::new();
         file.take(BYTES_MAX).read_to_end(&mut text)?;
@@ -90,30 +93,23 @@ impl SideFile {
         Ok(read.unwrap_or_else(nothing))
     }
 
-    /// Makes the side file durable but for the entry in its folder; gives that folder, which is to be synced.
-    pub fn write(&self, root: &Path, key: &str) -> io::Result<PathBuf> {
-        let path = path(root, key);
-        let folder = path.parent().unwrap_or(root).to_owned();
-        fs::create_dir_all(&folder)?;
-        let unfinished = path.with_extension("unfinished");
-        let mut file = File::create(&unfinished)?;
+    /// Makes the side file durable.
+    pub fn write(&self, root: &Path, key: &str) -> io::Result<()> {
+        let (folder, name) = place(key);
+        let way = Way::make(root, &folder)?;
+        let unfinished = format!("{name}.unfinished");
+        let mut file = way.create(&unfinished)?;
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;
         drop(file);
-        fs::rename(&unfinished, &path)?;
-        Ok(folder)
+        way.rename(&unfinished, &format!("{name}.json"))?;
+        way.sync()
     }
 }
 
-fn path(root: &Path, key: &str) -> PathBuf {
+/// The folder of a side file, and its name without what it ends with.
+fn place(key: &str) -> (String, String) {
     let name = hex(&Sha256::digest(key));
     let (folder, name) = name.split_at(2);
-    root.join(HIDDEN_FOLDER).join(folder).join(format!("{name}.json"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    (format!("{HIDDEN_FOLDER}/{folder}"), name.to_owned())
 }

@@ -2,6 +2,9 @@
 
 use super::*;
 use model::clock::ManualClock;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
 
 fn folder(root: &Path) -> (Folder, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(Timestamp(1_772_323_200_123)));
@@ -115,4 +118,47 @@ fn a_folder_of_many_is_listed_page_by_page() {
     assert_eq!((first.len(), first[999].key.as_str()), (1000, "many/b0999"));
     let rest = folder.list("many/", "many/b0999", 1000).unwrap();
     assert_eq!((rest.len(), rest[0].key.as_str()), (500, "many/b1000"));
+}
+
+#[test]
+fn nothing_leads_out_of_the_folder_or_waits() {
+    let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(outside.path().join("secret"), b"secret").unwrap();
+    let (folder, _) = folder(dir.path());
+    folder.put("a/b", b"body".to_vec().into()).unwrap();
+    symlink(outside.path(), dir.path().join("linked")).unwrap();
+    symlink(outside.path().join("secret"), dir.path().join("link")).unwrap();
+    let made = Command::new("mkfifo").arg(dir.path().join("pipe")).status().unwrap();
+    assert!(made.success());
+    for key in ["linked/secret", "link", "pipe"] {
+        assert_eq!(folder.get(key), Err(BucketError::NoSuchKey), "{key}");
+    }
+    assert_eq!(folder.list("", "", 9).unwrap().len(), 1);
+    assert!(matches!(folder.put("linked/new", NewObject::default()), Err(BucketError::Unreachable(_))));
+    assert!(!outside.path().join("new").exists());
+    // An object takes the place of a link, and what a crash left is not written through.
+    symlink(outside.path().join("secret"), dir.path().join(".unfinished-link")).unwrap();
+    folder.put("link", b"mine".to_vec().into()).unwrap();
+    folder.put("pipe", b"mine".to_vec().into()).unwrap();
+    assert_eq!(folder.get("link").unwrap().body, b"mine");
+    assert_eq!(folder.get("pipe").unwrap().body, b"mine");
+    assert_eq!(fs::read(outside.path().join("secret")).unwrap(), b"secret");
+    // Nor do the side files leave it.
+    fs::remove_dir_all(dir.path().join(".trailwatch")).unwrap();
+    symlink(outside.path(), dir.path().join(".trailwatch")).unwrap();
+    assert_eq!(folder.get("a/b").unwrap().body, b"body");
+    assert!(matches!(folder.put("c", NewObject::default()), Err(BucketError::Unreachable(_))));
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn folders_that_are_missing_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let deep = dir.path().join("a/b/c");
+    make_durable(&deep).unwrap();
+    make_durable(&deep).unwrap();
+    assert!(deep.is_dir());
+    fs::write(dir.path().join("file"), b"").unwrap();
+    assert!(make_durable(&dir.path().join("file")).is_err());
+    assert!(make_durable(&dir.path().join("file/below")).is_err());
 }
