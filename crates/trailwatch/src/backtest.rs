@@ -1,8 +1,9 @@
 //! `POST /_trailwatch/alarms/backtest`: when an alarm would have fired, signed as an import is; and `trailwatch alarms backtest`.
 
+use crate::own::{self, Endpoint, SIGNING_NAME};
 use crate::real::SystemClock;
-use crate::remote::{EVENT_SOURCE, Remote};
-use crate::server::{Server, json};
+use crate::remote::Remote;
+use crate::server::Server;
 use anyhow::{Context, bail};
 use catalog::AlarmConfiguration;
 use clap::Args;
@@ -15,18 +16,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use trail::audit::OwnCall;
 use trail::record::Defaults;
 use watch::alarms::backtest::{Backtest, BacktestError, backtest};
 use watch::cloudwatch::{drafted_alarm, drafted_composite_alarm, drafted_log_alarm};
-use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, ApiError, HttpRequest, Response};
 
 /// Where questions are posted to.
 pub const PATH: &str = "/_trailwatch/alarms/backtest";
-/// Service name in the signature.
-const SIGNING_NAME: &str = "trailwatch";
-/// `eventName` of the audit record.
-const EVENT_NAME: &str = "BacktestAlarm";
+const ENDPOINT: Endpoint = Endpoint::ours("BacktestAlarm", Access::Read);
 /// How far back is looked when nobody says.
 const SINCE_MS: i64 = 7 * DAY;
 
@@ -48,32 +45,8 @@ struct Question {
 
 /// Answers a question.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    // Browsers say where a page came from; no page may ask with an open server's keys.
-    if request.header("origin").is_some() {
-        return json(403, &value!({ "message": "not from a web page" }));
-    }
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let (caller, outcome) = match verified {
-        Ok(caller) => {
-            let outcome = run(server, &caller, request).await;
-            (caller, outcome)
-        }
-        Err(refused) => (server.auth.claimed(request, source_ip), Err(refused.to_api_error(Protocol::RestJson))),
-    };
-    let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
-        Ok(()) => outcome,
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(backtest) => json(200, &value!(backtest)),
-        Err(error) => {
-            if error.status() >= 500 {
-                tracing::error!(%error, "backtest an alarm");
-            }
-            json(error.status(), &value!({ "__type": error.code(), "message": error.message() }))
-        }
-    }
+    let run = async |caller: &Caller| Ok(run(server, caller, request).await?);
+    own::answered(ENDPOINT.call(server, (request, source_ip), None, run).await)
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -132,29 +105,6 @@ async fn drafted(server: &Server, caller: &Caller, draft: &Value) -> Result<Alar
         return drafted_log_alarm(caller, text.as_bytes()).await;
     }
     drafted_alarm(&server.watch, caller, text.as_bytes()).await
-}
-
-async fn record(
-    server: &Server,
-    caller: &Caller,
-    request: &HttpRequest,
-    error: Option<&ApiError>,
-) -> Result<(), store::Error> {
-    let call = OwnCall {
-        caller,
-        source: EVENT_SOURCE,
-        operation: EVENT_NAME,
-        access: Access::Read,
-        audit: Audit::Management,
-        time: server.clock.now(),
-        request_id: &server.ids.uuid().to_string(),
-        host: request.header("host"),
-        request_parameters: None,
-        response_elements: None,
-        error: error.map(|error| (error.code(), error.message())),
-        resources: &[],
-    };
-    server.record(&call).await
 }
 
 /// The same evaluator that watches the alarm, over what is stored: nothing is changed, no action runs.

@@ -24,6 +24,7 @@ mod keys;
 mod log_delivery;
 mod operations;
 mod outgoing;
+mod own;
 mod promql;
 mod proofs;
 mod real;

@@ -2,6 +2,7 @@
 
 pub mod aws_call;
 
+use crate::own::{EVENT_SOURCE, SIGNING_NAME};
 use crate::server::{Server, json};
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -15,14 +16,10 @@ use trail::record::Defaults;
 use wire::sigv4::{self, Credentials};
 use wire::{Access, Audit, HttpRequest, Protocol, Response};
 
-/// Service name in the signature of our own calls.
-const SIGNING_NAME: &str = "trailwatch";
 /// How the paths begin that are ours and no AWS service's.
 pub const OWN_PATHS: &str = "/_trailwatch/";
 /// Where records are posted to.
 pub const IMPORT_PATH: &str = "/_trailwatch/import";
-/// `eventSource` of our own calls that AWS does not have, and of calls that name no service.
-pub const EVENT_SOURCE: &str = "trailwatch";
 /// `eventName` of an import.
 pub const IMPORT: &str = "ImportEvents";
 /// Largest answer that the command line reads.

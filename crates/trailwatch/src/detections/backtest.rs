@@ -1,28 +1,23 @@
 //! `POST /_trailwatch/detections/backtest`: what rules would have found in the stored history of the caller's account, signed as an
 //! import is. The rules come with the question; nothing is recorded but the question itself.
 
-use crate::remote::EVENT_SOURCE;
-use crate::server::{Server, json};
+use crate::own::{self, Endpoint};
+use crate::server::Server;
 use model::limits::BACKTESTS_AT_ONCE_MAX;
 use model::time::DAY;
 use model::{Caller, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json as value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use store::{Direction, EventRow, EventScan};
 use tokio::sync::Semaphore;
-use trail::audit::OwnCall;
 use trail::detections::{EVENT_SOURCE as FINDINGS, Rules};
-use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, ApiError, HttpRequest, Response};
 
 /// Where questions are posted to.
 pub const PATH: &str = "/_trailwatch/detections/backtest";
-/// Service name in the signature.
-pub const SIGNING_NAME: &str = "trailwatch";
-/// `eventName` of the audit record.
-const EVENT_NAME: &str = "BacktestDetections";
+const ENDPOINT: Endpoint = Endpoint::ours("BacktestDetections", Access::Read);
 /// How far back is looked when nobody says.
 const SINCE_MS: i64 = 7 * DAY;
 /// Records that are held against the rules at a time, bytes: a thread has them for so long.
@@ -72,28 +67,8 @@ pub struct Found {
 
 /// Answers a question.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let (caller, outcome) = match verified {
-        Ok(caller) => {
-            let outcome = run(server, &caller, request).await;
-            (caller, outcome)
-        }
-        Err(refused) => (server.auth.claimed(request, source_ip), Err(refused.to_api_error(Protocol::RestJson))),
-    };
-    let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
-        Ok(()) => outcome,
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(answer) => json(200, &value!(answer)),
-        Err(error) => {
-            if error.status() >= 500 {
-                tracing::error!(%error, "backtest detections");
-            }
-            json(error.status(), &value!({ "__type": error.code(), "message": error.message() }))
-        }
-    }
+    let run = async |caller: &Caller| Ok(run(server, caller, request).await?);
+    own::answered(ENDPOINT.call(server, (request, source_ip), None, run).await)
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -183,27 +158,4 @@ pub(super) fn count(rules: &Rules, event: &model::Event, answer: &mut Answer) {
             });
         }
     }
-}
-
-async fn record(
-    server: &Server,
-    caller: &Caller,
-    request: &HttpRequest,
-    error: Option<&ApiError>,
-) -> Result<(), store::Error> {
-    let call = OwnCall {
-        caller,
-        source: EVENT_SOURCE,
-        operation: EVENT_NAME,
-        access: Access::Read,
-        audit: Audit::Management,
-        time: server.clock.now(),
-        request_id: &server.ids.uuid().to_string(),
-        host: request.header("host"),
-        request_parameters: None,
-        response_elements: None,
-        error: error.map(|error| (error.code(), error.message())),
-        resources: &[],
-    };
-    server.record(&call).await
 }

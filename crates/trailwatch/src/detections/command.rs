@@ -1,7 +1,8 @@
 //! `trailwatch detections list | test | backtest`: what the rules of a folder are, and what they find in files and in history.
 
 use super::DiskFolder;
-use super::backtest::{Answer, Found, PATH, Question, SIGNING_NAME};
+use super::backtest::{Answer, Found, PATH, Question};
+use crate::own::SIGNING_NAME;
 use crate::real::SystemClock;
 use crate::remote::Remote;
 use anyhow::{Context, bail};

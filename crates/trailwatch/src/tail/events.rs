@@ -1,7 +1,8 @@
 //! `trailwatch tail --events`: prints audit events as a running server accepts them.
 
 use super::TailArgs;
-use crate::event_tail::{PATH, SIGNING_NAME};
+use crate::event_tail::PATH;
+use crate::own::SIGNING_NAME;
 use crate::remote::Remote;
 use anyhow::Context;
 use model::limits::AUDIT_EVENT_BYTES_MAX;
