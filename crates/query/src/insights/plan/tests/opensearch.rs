@@ -4,8 +4,8 @@ use super::joins::{Tables, ask, run};
 use super::*;
 use crate::insights::{ppl, sql};
 
-const LINE: &str = r#"{"text":"www.apache.org","path":"/api/users","n":5,"a":[1,2,2,3],"b":[3,"1",5],"c":[],"d":[null,7],
-    "deep":{"items":[{"id":1,"tags":["x","y"]},{"id":2,"tags":["z"]},{"name":"none"}],"one":[{"id":9}]}}"#;
+const LINE: &str = r#"{"text":"www.apache.org","path":"/api/users","n":5,"a":"[1,2,2,3]","b":"[3,\"1\",5]","c":"[]",
+    "d":"[null,7]","deep":{"items":[{"id":1,"tags":["x","y"]},{"id":2,"tags":["z"]},{"name":"none"}],"one":[{"id":9}]}}"#;
 
 /// What an expression of SQL is of a line; `-` when it is missing.
 fn value(expr: &str) -> String {
@@ -74,17 +74,17 @@ fn texts_are_translated_and_cut_at_delimiters() {
 #[test]
 fn paths_into_json_have_wildcards() {
     are(&[
-        ("get_json_object(deep, '$.items[*].id')", "[1,2]"),
-        ("get_json_object(deep, '$.items[*].tags')", r#"[["x","y"],["z"]]"#),
-        ("get_json_object(deep, '$.items[*].tags[*]')", r#"["x","y","z"]"#),
-        ("get_json_object(deep, '$.items[0].tags[*]')", r#"["x","y"]"#),
+        ("get_json_object(`@message`, '$.deep.items[*].id')", "[1,2]"),
+        ("get_json_object(`@message`, '$.deep.items[*].tags')", r#"[["x","y"],["z"]]"#),
+        ("get_json_object(`@message`, '$.deep.items[*].tags[*]')", r#"["x","y","z"]"#),
+        ("get_json_object(`@message`, '$.deep.items[0].tags[*]')", r#"["x","y"]"#),
         ("get_json_object(a, '$[*]')", "[1,2,2,3]"),
         // A value that is alone is no list.
-        ("get_json_object(deep, '$.one[*].id')", "9"),
-        ("get_json_object(deep, '$.*[0].id')", "[1,9]"),
-        ("get_json_object(deep, '$.items[*].missing')", "-"),
+        ("get_json_object(`@message`, '$.deep.one[*].id')", "9"),
+        ("get_json_object(`@message`, '$.deep.*[0].id')", "[1,9]"),
+        ("get_json_object(`@message`, '$.deep.items[*].missing')", "-"),
         ("get_json_object(text, '$[*]')", "-"),
-        ("json_extract(deep, '$[\"items\"][1][''id'']')", "2"),
+        ("json_extract(`@message`, '$.deep[\"items\"][1][''id'']')", "2"),
     ]);
     for path in ["$", "$.", "$[x]", "$..id", "a[*]"] {
         let query = format!("SELECT get_json_object(deep, '{path}') FROM g");
