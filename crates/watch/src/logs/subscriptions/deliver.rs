@@ -124,8 +124,8 @@ async fn follow(watch: &Watch, key: Key) {
 /// Waits until there may be something for a subscription that is up to date.
 async fn wait(watch: &Watch, key: Key, follower: &Follower, position: u64) {
     let arrived = async {
-        match follower.group() {
-            Some(group) => watch.subscriptions.arrivals.of(group, position).await,
+        match follower.awaited() {
+            Some(awaited) => watch.subscriptions.arrivals.of(awaited, position).await,
             None => {
                 watch.store.logs_after(position).await;
                 tokio::time::sleep(GATHERED).await;
