@@ -19,7 +19,7 @@ pub(super) async fn grows(world: &mut World, steps: u64) {
     world.machine.stop_after(steps);
     let opened = world.try_open().await;
     if let Ok(store) = &opened {
-        for round in 0..8 {
+        for round in 0..5 {
             append(world, &mut log, store).await;
             if round % 2 == 1 {
                 world.append_group_of_events(store).await;
