@@ -104,7 +104,11 @@ def struct(members, value):
     """The members of an object, as a struct has them; a map as it is, and text as text."""
     if members is None or members == "map":
         return text(value) if members is None else pairs(value)
-    return {name.lower(): struct(below, value.get(name)) for name, below in members.items()} if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    # Some are spelled differently from service to service.
+    found = {name.lower(): member for name, member in value.items()}
+    return {name.lower(): struct(below, found.get(name.lower())) for name, below in members.items()}
 
 
 def row(record):
