@@ -46,7 +46,7 @@ fn minutes(time_of_day: &str) -> Option<i64> {
     let (hours, minutes) = time_of_day.split_once(':')?;
     let number = |text: &str, end: i64| {
         let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse().ok().filter(|number| is_number && *number < end)
+        text.parse::<i64>().ok().filter(|number| is_number && *number < end)
     };
     Some(number(hours, 24)? * 60 + number(minutes, 60)?)
 }
