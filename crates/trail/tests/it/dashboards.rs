@@ -46,14 +46,14 @@ async fn a_dashboard_lives_from_creation_to_deletion() {
 async fn dashboards_are_listed_in_pages_and_checked() {
     let (plane, _) = plane(0).await;
     let store = create(&plane, json!({"Name": "all"})).await;
-    for name in ["b-1", "a-1", "a-2", "a-3"] {
+    for name in ["ops-1", "iam-1", "iam-2", "iam-3"] {
         plane.call("CreateDashboard", json!({"Name": name})).await.unwrap();
     }
-    let first = plane.call("ListDashboards", json!({"NamePrefix": "a-", "MaxResults": 2})).await.unwrap();
-    let next = json!({"NamePrefix": "a-", "MaxResults": 2, "NextToken": first["NextToken"]});
+    let first = plane.call("ListDashboards", json!({"NamePrefix": "iam-", "MaxResults": 2})).await.unwrap();
+    let next = json!({"NamePrefix": "iam-", "MaxResults": 2, "NextToken": first["NextToken"]});
     let second = plane.call("ListDashboards", next).await.unwrap();
     assert_eq!((first["Dashboards"].as_array().unwrap().len(), &second["NextToken"]), (2, &Value::Null));
-    assert!(second["Dashboards"][0]["DashboardArn"].as_str().unwrap().ends_with("dashboard/a-3"), "{second}");
+    assert!(second["Dashboards"][0]["DashboardArn"].as_str().unwrap().ends_with("dashboard/iam-3"), "{second}");
     let managed = plane.call("ListDashboards", json!({"Type": "MANAGED"})).await.unwrap();
     assert_eq!(managed["Dashboards"], json!([]));
     let with = |widget: Value| json!({"Name": "bad", "Widgets": [widget]});
