@@ -31,7 +31,9 @@ mod export_tasks;
 mod group_retention;
 mod index_policies;
 mod insight_rules;
+mod lake_dashboards;
 mod lake_queries;
+mod lake_query_aliases;
 mod log_anomaly_detectors;
 mod log_destinations;
 mod log_groups;
@@ -87,7 +89,9 @@ pub use export_tasks::ExportTask;
 pub use group_retention::{RetainedGroup, UnderPolicy};
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
+pub use lake_dashboards::{LakeDashboard, LakeDashboardSettings, LakeDashboardStored, LakeSchedule, LakeWidget};
 pub use lake_queries::{LakeQuery, LakeRow};
+pub use lake_query_aliases::LakeQueryAlias;
 pub use log_anomaly_detectors::{
     LogAnomaly, LogAnomalyDetector, LogAnomalyProgress, LogAnomalyTarget, NewLogAnomalyDetector,
 };

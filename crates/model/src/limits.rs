@@ -261,6 +261,10 @@ pub const LAKE_QUERY_MS_MAX: u64 = 3_600_000;
 pub const LAKE_RESULTS_MS: i64 = 7 * 86_400_000;
 /// CloudTrail Lake (our own): results of all queries together, bytes; the oldest go first.
 pub const LAKE_RESULTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// CloudTrail Lake (our own): dashboards in one region of an account.
+pub const LAKE_DASHBOARDS_MAX: i64 = 100;
+/// CloudTrail Lake, CreateDashboard: widgets of a dashboard.
+pub const LAKE_WIDGETS_MAX: usize = 10;
 /// CloudTrail Lake, quotas: event data stores in one region of an account.
 pub const EVENT_DATA_STORES_MAX: usize = 10;
 /// SQL: most lines of alarm history that a query may look at.

@@ -254,6 +254,7 @@ pub async fn expire(trail: &Trail) {
 
 async fn expire_at(trail: &Trail, now: Timestamp) -> Result<(), catalog::Error> {
     trail.catalog.expire_lake_queries(now - LAKE_RESULTS_MS, LAKE_RESULTS_BYTES_MAX).await?;
+    trail.catalog.expire_lake_query_aliases(now - LAKE_RESULTS_MS).await?;
     for (scope, id) in trail.catalog.expire_event_data_stores(now).await? {
         let arn = arn::event_data_store(&scope, &id);
         trail.catalog.remove_all_tags(&arn).await?;

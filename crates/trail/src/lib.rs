@@ -10,6 +10,7 @@ pub mod digest;
 pub mod import;
 mod json;
 pub mod lake;
+pub mod lake_dashboards;
 mod lake_imports;
 pub mod log_delivery;
 pub mod record;

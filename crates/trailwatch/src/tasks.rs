@@ -376,6 +376,7 @@ async fn maintenance(server: Arc<Server>, mut stopped: Stopped) {
         watch::maintain(&server.watch).await;
         trail::delivery::expire(&server.trail).await;
         trail::lake::expire(&server.trail).await;
+        trail::lake_dashboards::refresh_due(&server.trail).await;
     }
 }
 

@@ -3,9 +3,12 @@
 
 pub mod channels;
 pub mod create_trail;
+pub mod dashboards;
 pub mod delete_trail;
 pub mod describe_trails;
 pub mod event_data_stores;
+pub mod federation;
+pub mod generate_query;
 pub mod get_event_selectors;
 pub mod get_trail;
 pub mod get_trail_status;
@@ -48,11 +51,14 @@ pub fn operations() -> Vec<Operation<Trail>> {
         operation!(Read, Management, ct::ListPublicKeys, list_public_keys::list_public_keys),
         operation!(Read, Management, ct::LookupEvents, lookup_events::lookup_events),
         operation!(Read, Management, ct::SearchSampleQueries, search_sample_queries::search_sample_queries),
+        operation!(Read, Management, ct::GenerateQuery, generate_query::generate_query),
         operation!(Tagging, Management, ct::AddTags, tags::add_tags),
         operation!(Tagging, Management, ct::RemoveTags, tags::remove_tags),
         operation!(Read, Management, ct::ListTags, tags::list_tags),
     ];
     operations.extend(channels::operations());
+    operations.extend(dashboards::operations());
+    operations.extend(federation::operations());
     operations.extend(event_data_stores::operations());
     operations.extend(imports::operations());
     operations.extend(lake_queries::operations());

@@ -1,4 +1,4 @@
-//! PutResourcePolicy, GetResourcePolicy, DeleteResourcePolicy: policies of event data stores and channels.
+//! PutResourcePolicy, GetResourcePolicy, DeleteResourcePolicy: policies of event data stores, channels and dashboards.
 //!
 //! They are kept and shown, and not yet looked at: there are no users or accounts that could be let in by one.
 
@@ -84,7 +84,7 @@ async fn check_resource(trail: &Trail, caller: &Caller, text: &str) -> Result<()
     let is_there = match kind {
         "eventdatastore" => own && event_data_stores::find(trail, caller, text).await.is_ok(),
         "channel" => own && trail.catalog.channel(&caller.scope, id).await?.is_some(),
-        "dashboard" => false,
+        "dashboard" => own && trail.catalog.lake_dashboard(&caller.scope, id).await?.is_some(),
         _ => {
             let text = "Only event data stores, channels and dashboards have resource-based policies.";
             return Err(ApiError::new(&errors::RESOURCE_TYPE_NOT_SUPPORTED_EXCEPTION, text));

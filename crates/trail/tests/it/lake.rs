@@ -10,10 +10,10 @@ use tokio::sync::Semaphore;
 
 /// Answers with rows of one column once it is let go.
 #[derive(Debug)]
-struct Engine {
+pub(crate) struct Engine {
     rows: usize,
-    go: Semaphore,
-    asked: Mutex<Vec<LakeQuestion>>,
+    pub(crate) go: Semaphore,
+    pub(crate) asked: Mutex<Vec<LakeQuestion>>,
 }
 
 impl Lake for Engine {
@@ -39,7 +39,7 @@ impl Lake for Engine {
     }
 }
 
-async fn plane(rows: usize) -> (Plane, Arc<Engine>) {
+pub(crate) async fn plane(rows: usize) -> (Plane, Arc<Engine>) {
     let mut plane = Plane::new().await;
     let engine = Arc::new(Engine { rows, go: Semaphore::new(0), asked: Mutex::default() });
     plane.trail.lake = engine.clone();
@@ -47,13 +47,13 @@ async fn plane(rows: usize) -> (Plane, Arc<Engine>) {
 }
 
 /// Creates a store; answers its id.
-async fn create(plane: &Plane, input: Value) -> String {
+pub(crate) async fn create(plane: &Plane, input: Value) -> String {
     let made = plane.call("CreateEventDataStore", input).await.unwrap();
     let arn = made["EventDataStoreArn"].as_str().unwrap();
     arn.rsplit('/').next().unwrap().to_owned()
 }
 
-async fn ended(plane: &Plane, id: &str) -> Value {
+pub(crate) async fn ended(plane: &Plane, id: &str) -> Value {
     loop {
         let query = plane.call("DescribeQuery", json!({"QueryId": id})).await.unwrap();
         if !["QUEUED", "RUNNING"].contains(&query["QueryStatus"].as_str().unwrap()) {

@@ -1,6 +1,7 @@
 //! The governance plane through its table of operations: what AWS's clients would see, without a socket.
 
 mod buckets;
+mod dashboards;
 mod deliveries;
 mod detections;
 mod digests;

@@ -138,12 +138,18 @@ fn only_select() -> LakeError {
     LakeError::Invalid("Only SELECT statements are supported.".into())
 }
 
-/// Puts values in the places of `?`, in the order of the text.
+/// Puts values in the places of `?`, in the order of the text. Where there are values, a quoted `'?'` is such a place as well: AWS's
+/// own widgets have them so.
 fn fill(statement: &mut ast::Statement, parameters: &[String]) -> Result<(), LakeError> {
+    let is_place = |value: &Value| match value {
+        Value::Placeholder(_) => true,
+        Value::SingleQuotedString(text) => text == "?" && !parameters.is_empty(),
+        _ => false,
+    };
     let mut places: Vec<Location> = Vec::new();
     let _ = ast::visit_expressions(statement, |expr| {
         if let Expr::Value(value) = expr
-            && matches!(value.value, Value::Placeholder(_))
+            && is_place(&value.value)
         {
             places.push(value.span.start);
         }
@@ -157,7 +163,7 @@ fn fill(statement: &mut ast::Statement, parameters: &[String]) -> Result<(), Lak
     places.sort();
     let _ = ast::visit_expressions_mut(statement, |expr| {
         if let Expr::Value(value) = expr
-            && matches!(value.value, Value::Placeholder(_))
+            && is_place(&value.value)
             && let Ok(at) = places.binary_search(&value.span.start)
             && let Some(parameter) = parameters.get(at)
         {
