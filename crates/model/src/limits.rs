@@ -263,6 +263,8 @@ pub const LAKE_RESULTS_MS: i64 = 7 * 86_400_000;
 pub const LAKE_RESULTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// CloudTrail Lake, quotas: event data stores in one region of an account.
 pub const EVENT_DATA_STORES_MAX: usize = 10;
+/// CloudTrail Lake (our own): ranges of time that imports have added to an event data store; the nearest are joined.
+pub const IMPORTED_RANGES_MAX: usize = 1_000;
 /// SQL: most lines of alarm history that a query may look at.
 pub const SQL_ALARM_HISTORY_MAX: usize = 100_000;
 
