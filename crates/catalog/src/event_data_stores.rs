@@ -16,7 +16,7 @@ pub struct EventDataStore {
     pub settings: EventDataStoreSettings,
     /// When it took events in: from and up to a time, by when they were received; the last may be open.
     pub ingestion: Vec<(i64, Option<i64>)>,
-    /// Times of events, from and up to, that imports have added; changed by `add_imported_range` alone.
+    /// Times of events, from and up to, that imports have added, in order and apart; changed by `add_imported_range` alone.
     pub imported: Vec<(i64, i64)>,
     /// As the API has it, such as `ENABLED`.
     pub status: String,

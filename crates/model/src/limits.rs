@@ -267,6 +267,8 @@ pub const LAKE_DASHBOARDS_MAX: i64 = 100;
 pub const LAKE_WIDGETS_MAX: usize = 10;
 /// CloudTrail Lake, quotas: event data stores in one region of an account.
 pub const EVENT_DATA_STORES_MAX: usize = 10;
+/// CloudTrail Lake (our own): ranges of time that imports have added to an event data store; the nearest are joined.
+pub const IMPORTED_RANGES_MAX: usize = 1_000;
 /// SQL: most lines of alarm history that a query may look at.
 pub const SQL_ALARM_HISTORY_MAX: usize = 100_000;
 

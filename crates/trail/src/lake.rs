@@ -84,7 +84,11 @@ impl Admits for Taken {
             ingestion_time: candidate.ingestion_time,
         };
         let Ok(event) = record::parse(candidate.record.to_owned(), &defaults) else { return false };
-        let imported = || self.imported.iter().any(|(from, to)| (*from..*to).contains(&event.time.0));
+        // They are in order and apart: the last that begins early enough is the only one.
+        let imported = || {
+            let behind = self.imported.partition_point(|(from, _)| *from <= event.time.0);
+            behind.checked_sub(1).and_then(|at| self.imported.get(at)).is_some_and(|(_, to)| event.time.0 < *to)
+        };
         (took_in || imported()) && self.coverage.covers(&event)
     }
 }

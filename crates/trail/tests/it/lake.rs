@@ -2,7 +2,7 @@
 
 use crate::*;
 use futures::future::{BoxFuture, FutureExt};
-use model::buckets::MemoryBuckets;
+use model::buckets::{BucketError, Buckets, Head, Listed, MemoryBuckets, NewObject, Object};
 use model::time::DAY;
 use query::lake::{Candidate, Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use std::sync::Mutex;
@@ -346,6 +346,124 @@ async fn an_import_adds_the_time_of_its_files_to_its_store() {
     };
     assert!(records.into_iter().all(has), "what was received before the store took in, and imported");
     assert!(!has(old_record("c", "2025-12-01T01:00:01Z")));
+}
+
+/// Buckets whose file `…/2.json.gz` cannot be read at first, in one way or another.
+#[derive(Default)]
+struct Broken {
+    within: MemoryBuckets,
+    /// What becomes of reading it; afterwards it can be read.
+    next: Mutex<Vec<Break>>,
+    gets: Mutex<Vec<String>>,
+}
+
+#[derive(Clone, Copy)]
+enum Break {
+    Unreachable,
+    /// The thread that reads ends.
+    Panic,
+}
+
+impl Buckets for Broken {
+    fn check(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
+        self.within.check(scope, bucket)
+    }
+
+    fn put(&self, bucket: &str, key: &str, object: NewObject) -> Result<(), BucketError> {
+        self.within.put(bucket, key, object)
+    }
+
+    fn get(&self, bucket: &str, key: &str) -> Result<Object, BucketError> {
+        self.gets.lock().unwrap().push(key.rsplit('/').next().unwrap().to_owned());
+        let next = key.ends_with("/2.json.gz").then(|| self.next.lock().unwrap().pop()).flatten();
+        match next {
+            Some(Break::Unreachable) => Err(BucketError::Unreachable("told to fail".into())),
+            Some(Break::Panic) => panic!("told to"),
+            None => self.within.get(bucket, key),
+        }
+    }
+
+    fn head(&self, bucket: &str, key: &str) -> Result<Head, BucketError> {
+        self.within.head(bucket, key)
+    }
+
+    fn list(&self, bucket: &str, prefix: &str, after: &str, max: usize) -> Result<Vec<Listed>, BucketError> {
+        self.within.list(bucket, prefix, after, max)
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_failed_reads_what_failed_once_more() {
+    for (how, between) in [(Break::Unreachable, (2, 1)), (Break::Panic, (1, 1))] {
+        let (mut plane, _) = plane(0).await;
+        let buckets = Arc::new(Broken { next: vec![how].into(), ..Broken::default() });
+        plane.trail.buckets = buckets.clone();
+        for (n, time) in [(1, "2025-12-01T00:00:00Z"), (2, "2025-12-01T06:00:00Z"), (3, "2025-12-01T12:00:00Z")] {
+            let body = trail_file(&[old_record(&n.to_string(), time)]);
+            buckets.put("logs", &format!("CloudTrail/{n}.json.gz"), body.into()).unwrap();
+        }
+        let id = create(&plane, json!({"Name": "all"})).await;
+        let input = json!({"Destinations": [format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}")], "ImportSource":
+            {"S3": {"S3LocationUri": "s3://logs", "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": "arn:aws:iam::1:role/r"}}});
+        let started = plane.call("StartImport", input).await.unwrap();
+        let import = started["ImportId"].as_str().unwrap();
+        let failed = imported(&plane, import).await;
+        let counts = &failed["ImportStatistics"];
+        let (completed, entries) = between;
+        assert_eq!(failed["ImportStatus"], json!("FAILED"));
+        assert_eq!((&counts["FilesCompleted"], &counts["FailedEntries"]), (&json!(completed), &json!(entries)));
+        plane.call("StartImport", json!({"ImportId": import})).await.unwrap();
+        let done = imported(&plane, import).await;
+        assert_eq!(done["ImportStatus"], json!("COMPLETED"), "{done}");
+        let statistics = json!({"PrefixesFound": 1, "PrefixesCompleted": 1, "FilesCompleted": 3, "EventsCompleted": 3, "FailedEntries": 0});
+        assert_eq!(done["ImportStatistics"], statistics);
+        let failures = plane.call("ListImportFailures", json!({"ImportId": import})).await.unwrap();
+        assert_eq!(failures["Failures"], json!([]));
+        let mut gets = buckets.gets.lock().unwrap().clone();
+        gets.sort();
+        assert_eq!(
+            gets,
+            ["1.json.gz", "2.json.gz", "2.json.gz", "3.json.gz"],
+            "each is read once, but that which failed"
+        );
+        let found = plane.call("LookupEvents", json!({})).await.unwrap();
+        assert_eq!(found["Events"].as_array().unwrap().len(), 3, "{found}");
+        let scope = caller("us-east-1").scope;
+        let store = plane.trail.catalog.event_data_store(&scope, &id).await.unwrap().unwrap();
+        let day = 1_764_547_200_000;
+        assert_eq!(store.imported, [(day, day + 12 * 3_600_000 + 1)], "one range, whatever lies between files");
+    }
+}
+
+#[tokio::test]
+async fn an_import_takes_the_files_of_cloudtrail_alone() {
+    for (uri, expected) in
+        [("s3://logs", 2), ("s3://logs/AWSLogs/1/", 1), ("s3://logs/old/", 1), ("s3://logs/AWSLogs/1/Config/", 0)]
+    {
+        let (mut plane, _) = plane(0).await;
+        plane.trail.buckets = Arc::new(MemoryBuckets::default());
+        let file = |id: &str| trail_file(&[old_record(id, "2025-12-01T00:00:00Z")]);
+        for (key, body) in [
+            ("AWSLogs/1/CloudTrail/us-east-1/a.json.gz", file("a")),
+            ("CloudTrail/b.json.gz", file("b")),
+            ("old/c.json.gz", file("c")),
+            ("AWSLogs/1/CloudTrail-Digest/us-east-1/d.json.gz", b"nonsense".to_vec()),
+            ("AWSLogs/1/CloudTrail-Insight/us-east-1/e.json.gz", b"nonsense".to_vec()),
+            ("AWSLogs/1/Config/us-east-1/f.json.gz", b"nonsense".to_vec()),
+        ] {
+            plane.trail.buckets.put("logs", key, body.into()).unwrap();
+        }
+        let id = create(&plane, json!({"Name": "all"})).await;
+        let input = json!({"Destinations": [format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}")], "ImportSource":
+            {"S3": {"S3LocationUri": uri, "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": "arn:aws:iam::1:role/r"}}});
+        let started = plane.call("StartImport", input).await.unwrap();
+        let done = imported(&plane, started["ImportId"].as_str().unwrap()).await;
+        assert_eq!(
+            (&done["ImportStatus"], &done["ImportStatistics"]["EventsCompleted"]),
+            (&json!("COMPLETED"), &json!(expected)),
+            "{uri}"
+        );
+    }
 }
 
 #[tokio::test]
