@@ -1,9 +1,16 @@
 // The frame: navigation, the bar above, the page that the URL names, and the sign-in before all of it.
-import { type Component, createEffect, ErrorBoundary, For, lazy, Match, onMount, Show, Suspense, Switch } from "solid-js";
+import { type Component, createEffect, ErrorBoundary, For, Match, onMount, Show, Suspense, Switch } from "solid-js";
 import { help, KEYS, listen, PLACES, setHelp } from "./keys";
+import { Alarms } from "./pages/alarms";
+import { Dashboards } from "./pages/dashboards";
 import { EventHistory } from "./pages/events";
+import { Insights } from "./pages/insights";
+import { Logs } from "./pages/logs";
+import { Metrics } from "./pages/metrics";
 import { Overview } from "./pages/overview";
 import { SignIn } from "./pages/sign-in";
+import { LiveTail } from "./pages/tail";
+import { Trails } from "./pages/trails";
 import { href, param, route, setParams } from "./router";
 import { resume, session, signOut } from "./session";
 import { dark, switchTheme } from "./theme";
@@ -14,6 +21,13 @@ import { ErrorNote, Loading, PageHead } from "./ui/parts";
 const PAGES: Record<string, Component> = {
   "/": Overview,
   "/events": EventHistory,
+  "/logs": Logs,
+  "/insights": Insights,
+  "/tail": LiveTail,
+  "/metrics": Metrics,
+  "/alarms": Alarms,
+  "/dashboards": Dashboards,
+  "/trails": Trails,
 };
 
 /** Regions to offer; any other can stand in the URL. */
@@ -187,5 +201,3 @@ export function Logo() {
     </svg>
   );
 }
-
-export { lazy };

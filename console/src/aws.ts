@@ -18,6 +18,8 @@ export class AwsError extends Error {
     readonly status: number,
     /** `logs DescribeLogGroups`. */
     readonly call: string,
+    /** The whole answer: some errors say more in members of their own. */
+    readonly details: Record<string, unknown> = {},
   ) {
     super(message);
   }
@@ -54,7 +56,7 @@ async function send(service: Service, operation: string, input: unknown, signal?
   const body = await answer.json().catch(() => ({}));
   const code = String(body.__type ?? answer.headers.get("x-amzn-errortype") ?? "Unknown").replace(/^.*#/, "");
   if (code.startsWith("MissingAuthenticationToken")) void sessionEnded();
-  throw new AwsError(code, body.message ?? body.Message ?? `The server answered ${answer.status}.`, answer.status, call);
+  throw new AwsError(code, body.message ?? body.Message ?? `The server answered ${answer.status}.`, answer.status, call, body);
 }
 
 /** One call. Times in JSON are seconds since 1970 (CloudWatch, CloudTrail) or milliseconds (Logs), as AWS has them. */

@@ -4,7 +4,7 @@ import { Histogram } from "../charts/histogram";
 import { count } from "../numbers";
 import { type EventRow, lookUp } from "../records";
 import { href, param, setParams } from "../router";
-import { dateTime, range, zoom } from "../time";
+import { ago, dateTime, range, zoom } from "../time";
 import { Json } from "../ui/json";
 import { Badge, Copy, csv, download, Empty, ErrorNote, Facts, Loading, PageHead } from "../ui/parts";
 import { RangePicker } from "../ui/range";
@@ -79,7 +79,7 @@ export function EventHistory() {
   const opened = createMemo(() => rows().find((row) => row.id === param("event")));
 
   const columns: Column<EventRow>[] = [
-    { name: "Time", width: "152px", cell: (row) => <span class="mono">{dateTime(row.at)}</span> },
+    { name: "Time", width: "166px", cell: (row) => <span class="mono">{dateTime(row.at)}</span> },
     { name: "Event", width: "minmax(150px, 1.2fr)", cell: (row) => <strong>{row.name}</strong> },
     { name: "Actor", width: "minmax(90px, .8fr)", cell: (row) => row.user },
     { name: "Service", width: "minmax(90px, .7fr)", cell: (row) => row.service },
@@ -238,7 +238,7 @@ function Detail(props: { row: EventRow }) {
       <div class="panel-body">
         <Facts
           of={[
-            ["Time", `${dateTime(props.row.at)} (${new Date(props.row.at).toISOString()})`],
+            ["Time", `${dateTime(props.row.at)} (${ago(props.row.at)})`],
             ["Actor", props.row.user && <a href={lookup("Username", props.row.user)}>{props.row.user}</a>],
             ["Service", <a href={lookup("EventSource", props.row.source)}>{props.row.source}</a>],
             ["From", props.row.address],
