@@ -31,7 +31,30 @@ const PAGES: Record<string, Component> = {
 };
 
 /** Regions to offer; any other can stand in the URL. */
-const REGIONS = ["us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1", "eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "af-south-1", "me-south-1", "me-central-1", "il-central-1"];
+const REGIONS = [
+  "us-east-1",
+  "us-east-2",
+  "us-west-1",
+  "us-west-2",
+  "ca-central-1",
+  "sa-east-1",
+  "eu-west-1",
+  "eu-west-2",
+  "eu-west-3",
+  "eu-central-1",
+  "eu-central-2",
+  "eu-north-1",
+  "eu-south-1",
+  "ap-northeast-1",
+  "ap-northeast-2",
+  "ap-south-1",
+  "ap-southeast-1",
+  "ap-southeast-2",
+  "af-south-1",
+  "me-south-1",
+  "me-central-1",
+  "il-central-1",
+];
 
 export function App() {
   onMount(() => {
@@ -126,8 +149,16 @@ function Shell() {
           </Show>
         </div>
         <div class="actions">
-          <select aria-label="Region" value={region()} onChange={(event) => setParams({ region: event.currentTarget.value === signedIn()?.region ? "" : event.currentTarget.value })}>
-            <For each={[...new Set([signedIn()?.region ?? "", region(), ...REGIONS])].filter(Boolean)}>{(name) => <option value={name}>{name}</option>}</For>
+          <select
+            aria-label="Region"
+            value={region()}
+            onChange={(event) =>
+              setParams({ region: event.currentTarget.value === signedIn()?.region ? "" : event.currentTarget.value })
+            }
+          >
+            <For each={[...new Set([signedIn()?.region ?? "", region(), ...REGIONS])].filter(Boolean)}>
+              {(name) => <option value={name}>{name}</option>}
+            </For>
           </select>
           <button type="button" class="quiet" title="Times in your zone or in UTC (u)" onClick={switchZone}>
             {utc() ? "UTC" : "Local time"}

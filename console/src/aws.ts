@@ -47,7 +47,13 @@ async function send(service: Service, operation: string, input: unknown, signal?
   const call = `${service} ${operation}`;
   let answer: Response;
   try {
-    answer = await fetch("/_trailwatch/console/aws", { method: "POST", headers, body: JSON.stringify(input), credentials: "same-origin", signal });
+    answer = await fetch("/_trailwatch/console/aws", {
+      method: "POST",
+      headers,
+      body: JSON.stringify(input),
+      credentials: "same-origin",
+      signal,
+    });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new AwsError("Unreachable", "The server did not answer.", 0, call);
@@ -106,7 +112,13 @@ export async function* eventStream(
     held = joined;
     for (let message = frame(held); message; message = frame(held)) {
       held = held.slice(message.bytes);
-      if (message.kind === "exception") throw new AwsError(message.type, String((message.payload as { message?: string }).message ?? ""), 400, `${service} ${operation}`);
+      if (message.kind === "exception")
+        throw new AwsError(
+          message.type,
+          String((message.payload as { message?: string }).message ?? ""),
+          400,
+          `${service} ${operation}`,
+        );
       yield message;
     }
   }
@@ -134,5 +146,10 @@ export function frame(bytes: Uint8Array): { bytes: number; kind: string; type: s
   }
   const payload = text.decode(bytes.subarray(12 + headerBytes, total - 4));
   const kind = headers[":message-type"] ?? "event";
-  return { bytes: total, kind, type: headers[":event-type"] ?? headers[":exception-type"] ?? "", payload: payload ? JSON.parse(payload) : {} };
+  return {
+    bytes: total,
+    kind,
+    type: headers[":event-type"] ?? headers[":exception-type"] ?? "",
+    payload: payload ? JSON.parse(payload) : {},
+  };
 }

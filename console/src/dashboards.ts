@@ -49,14 +49,29 @@ export interface Drawn {
   visible: boolean;
 }
 
-type Options = { id?: string; label?: string; stat?: string; period?: number; yAxis?: string; visible?: boolean; color?: string; expression?: string; region?: string };
+type Options = {
+  id?: string;
+  label?: string;
+  stat?: string;
+  period?: number;
+  yAxis?: string;
+  visible?: boolean;
+  color?: string;
+  expression?: string;
+  region?: string;
+};
 
 /** The `metrics` of a widget as queries. `.` repeats the value above, `...` those to its left. */
 export function queriesOf(properties: Record<string, unknown>, autoPeriod: number): Drawn[] {
   const rows = Array.isArray(properties.metrics) ? (properties.metrics as unknown[][]) : [];
   const widgetStat = typeof properties.stat === "string" ? properties.stat : "Average";
   const widgetPeriod = typeof properties.period === "number" ? properties.period : autoPeriod;
-  const taken = new Set(rows.flatMap((row) => (Array.isArray(row) ? row : [])).map((cell) => (cell as Options)?.id).filter(Boolean));
+  const taken = new Set(
+    rows
+      .flatMap((row) => (Array.isArray(row) ? row : []))
+      .map((cell) => (cell as Options)?.id)
+      .filter(Boolean),
+  );
   let above: string[] = [];
   let n = 0;
   const all: Drawn[] = [];
@@ -81,8 +96,19 @@ export function queriesOf(properties: Record<string, unknown>, autoPeriod: numbe
     above = cells;
     const [Namespace = "", MetricName = "", ...dimensions] = cells;
     const Dimensions = [];
-    for (let i = 0; i + 1 < dimensions.length; i += 2) Dimensions.push({ Name: dimensions[i] ?? "", Value: dimensions[i + 1] ?? "" });
-    all.push({ query: { ...base, MetricStat: { Metric: { Namespace, MetricName, Dimensions }, Stat: options.stat ?? widgetStat, Period: options.period ?? widgetPeriod } }, ...looks });
+    for (let i = 0; i + 1 < dimensions.length; i += 2)
+      Dimensions.push({ Name: dimensions[i] ?? "", Value: dimensions[i + 1] ?? "" });
+    all.push({
+      query: {
+        ...base,
+        MetricStat: {
+          Metric: { Namespace, MetricName, Dimensions },
+          Stat: options.stat ?? widgetStat,
+          Period: options.period ?? widgetPeriod,
+        },
+      },
+      ...looks,
+    });
   }
   return all;
 }

@@ -1,5 +1,5 @@
 // Queries of Logs Insights: started, watched, cancelled; and their results as a table or as lines.
-import { aws, AwsError } from "./aws";
+import { AwsError, aws } from "./aws";
 import type { Range } from "./time";
 
 export interface Results {
@@ -28,12 +28,27 @@ function resultsOf(answer: Answer): Results {
     }
     return row;
   });
-  return { columns: [...columns], rows, statistics: answer.statistics ?? { recordsMatched: 0, recordsScanned: 0, bytesScanned: 0 }, status: answer.status };
+  return {
+    columns: [...columns],
+    rows,
+    statistics: answer.statistics ?? { recordsMatched: 0, recordsScanned: 0, bytesScanned: 0 },
+    status: answer.status,
+  };
 }
 
 /** Runs a query to its end; `progress` is told what there is so far. An aborted one is stopped at the server, too. */
-export async function runQuery(groups: string[], query: string, range: Range, signal: AbortSignal, progress?: (results: Results) => void): Promise<Results> {
-  const input: Record<string, unknown> = { startTime: Math.floor(range.start / 1000), endTime: Math.ceil(range.end / 1000), queryString: query };
+export async function runQuery(
+  groups: string[],
+  query: string,
+  range: Range,
+  signal: AbortSignal,
+  progress?: (results: Results) => void,
+): Promise<Results> {
+  const input: Record<string, unknown> = {
+    startTime: Math.floor(range.start / 1000),
+    endTime: Math.ceil(range.end / 1000),
+    queryString: query,
+  };
   // A query that begins with SOURCE names its groups itself.
   if (groups.length) input.logGroupNames = groups;
   const { queryId } = await aws<{ queryId: string }>("logs", "StartQuery", input, signal);
@@ -46,7 +61,13 @@ export async function runQuery(groups: string[], query: string, range: Range, si
     const answer = await aws<Answer>("logs", "GetQueryResults", { queryId });
     const results = resultsOf(answer);
     if (["Complete", "Cancelled", "Failed", "Timeout"].includes(answer.status)) {
-      if (answer.status === "Failed" || answer.status === "Timeout") throw new AwsError(answer.status, answer.status === "Failed" ? "The query failed." : "The query took too long. Take a shorter range, or filter first.", 400, "logs StartQuery");
+      if (answer.status === "Failed" || answer.status === "Timeout")
+        throw new AwsError(
+          answer.status,
+          answer.status === "Failed" ? "The query failed." : "The query took too long. Take a shorter range, or filter first.",
+          400,
+          "logs StartQuery",
+        );
       return results;
     }
     progress?.(results);
@@ -65,15 +86,21 @@ export interface Lines {
 
 /** A result as a chart: lines when a column is a time, bars when there is a name and a number. */
 export function asChart(results: Results): Lines | undefined {
-  const filled = (column: string) => results.rows.map((row) => row[column]).filter((value): value is string => value !== undefined);
-  const numbers = results.columns.filter((column) => filled(column).length > 0 && filled(column).every((value) => NUMBER.test(value)));
+  const filled = (column: string) =>
+    results.rows.map((row) => row[column]).filter((value): value is string => value !== undefined);
+  const numbers = results.columns.filter(
+    (column) => filled(column).length > 0 && filled(column).every((value) => NUMBER.test(value)),
+  );
   const time = results.columns.find((column) => filled(column).length > 0 && filled(column).every((value) => TIME.test(value)));
   const names = results.columns.filter((column) => column !== time && !numbers.includes(column));
   if (!numbers.length) return undefined;
   if (time) {
     const lines = new Map<string, { label: string; times: number[]; values: number[] }>();
     for (const row of results.rows) {
-      const group = names.map((name) => row[name]).filter(Boolean).join(" ");
+      const group = names
+        .map((name) => row[name])
+        .filter(Boolean)
+        .join(" ");
       for (const number of numbers) {
         const label = group ? (numbers.length > 1 ? `${group} ${number}` : group) : number;
         const line = lines.get(label) ?? { label, times: [], values: [] };
@@ -94,6 +121,8 @@ export function asChart(results: Results): Lines | undefined {
   }
   if (!names.length) return undefined;
   const of = numbers[0] ?? "";
-  const bars = results.rows.slice(0, 50).map((row) => ({ label: names.map((name) => row[name] ?? "").join(" "), value: Number(row[of] ?? 0) }));
+  const bars = results.rows
+    .slice(0, 50)
+    .map((row) => ({ label: names.map((name) => row[name] ?? "").join(" "), value: Number(row[of] ?? 0) }));
   return { kind: "bars", lines: [], bars, bars_of: of };
 }

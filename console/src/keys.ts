@@ -1,8 +1,8 @@
 // The keyboard: `/` to search, `g` and a letter to go somewhere, `?` for this list.
 import { createSignal } from "solid-js";
 import { go } from "./router";
-import { refresh, switchZone } from "./time";
 import { switchTheme } from "./theme";
+import { refresh, switchZone } from "./time";
 
 export const PLACES: [string, string, string][] = [
   ["o", "/", "Overview"],
@@ -27,6 +27,7 @@ export const KEYS: [string, string][] = [
 ];
 
 const [help, setHelp] = createSignal(false);
+
 export { help, setHelp };
 
 let waiting = false;
@@ -34,12 +35,15 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 function isTyping(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null;
-  return !!element && (/^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) || element.isContentEditable || element.shadowRoot !== null);
+  return (
+    !!element && (/^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) || element.isContentEditable || element.shadowRoot !== null)
+  );
 }
 
 export function listen(): void {
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]"))
+      return;
     if (waiting) {
       waiting = false;
       clearTimeout(timer);

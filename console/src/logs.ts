@@ -33,12 +33,28 @@ const STREAMS_MAX = 2000;
 
 export function listGroups(containing: string, signal?: AbortSignal) {
   const input = { limit: 50, ...(containing ? { logGroupNamePattern: containing } : {}) };
-  return pages<{ logGroups?: LogGroup[]; nextToken?: string }, LogGroup>("logs", "DescribeLogGroups", input, { in: "nextToken", out: "nextToken" }, (page) => page.logGroups, GROUPS_MAX, signal);
+  return pages<{ logGroups?: LogGroup[]; nextToken?: string }, LogGroup>(
+    "logs",
+    "DescribeLogGroups",
+    input,
+    { in: "nextToken", out: "nextToken" },
+    (page) => page.logGroups,
+    GROUPS_MAX,
+    signal,
+  );
 }
 
 export function listStreams(logGroupName: string, signal?: AbortSignal) {
   const input = { logGroupName, orderBy: "LastEventTime", descending: true, limit: 50 };
-  return pages<{ logStreams?: LogStream[]; nextToken?: string }, LogStream>("logs", "DescribeLogStreams", input, { in: "nextToken", out: "nextToken" }, (page) => page.logStreams, STREAMS_MAX, signal);
+  return pages<{ logStreams?: LogStream[]; nextToken?: string }, LogStream>(
+    "logs",
+    "DescribeLogStreams",
+    input,
+    { in: "nextToken", out: "nextToken" },
+    (page) => page.logStreams,
+    STREAMS_MAX,
+    signal,
+  );
 }
 
 export interface EventsQuestion {
@@ -55,15 +71,31 @@ interface FilterPage {
 }
 
 /** The next events in order of time. Pages may be empty while the server looks on. */
-export async function filterEvents(question: EventsQuestion, wanted: number, token: string | undefined, signal?: AbortSignal): Promise<{ events: LogEvent[]; next?: string }> {
-  const input: Record<string, unknown> = { logGroupName: question.group, startTime: Math.floor(question.start), endTime: Math.ceil(question.end), limit: Math.min(wanted, 10_000) };
+export async function filterEvents(
+  question: EventsQuestion,
+  wanted: number,
+  token: string | undefined,
+  signal?: AbortSignal,
+): Promise<{ events: LogEvent[]; next?: string }> {
+  const input: Record<string, unknown> = {
+    logGroupName: question.group,
+    startTime: Math.floor(question.start),
+    endTime: Math.ceil(question.end),
+    limit: Math.min(wanted, 10_000),
+  };
   if (question.stream) input.logStreamNames = [question.stream];
   if (question.pattern) input.filterPattern = question.pattern;
   const events: LogEvent[] = [];
   let next = token;
   do {
-    const page: FilterPage = await aws<FilterPage>("logs", "FilterLogEvents", next ? { ...input, nextToken: next } : input, signal);
-    for (const event of page.events ?? []) events.push({ key: event.eventId, timestamp: event.timestamp, message: event.message, stream: event.logStreamName });
+    const page: FilterPage = await aws<FilterPage>(
+      "logs",
+      "FilterLogEvents",
+      next ? { ...input, nextToken: next } : input,
+      signal,
+    );
+    for (const event of page.events ?? [])
+      events.push({ key: event.eventId, timestamp: event.timestamp, message: event.message, stream: event.logStreamName });
     next = page.nextToken;
   } while (next && events.length < wanted);
   return { events, next };

@@ -28,7 +28,14 @@ export interface Series {
 }
 
 interface DataPage {
-  MetricDataResults?: { Id: string; Label: string; Timestamps: number[]; Values: number[]; StatusCode: string; Messages?: { Code: string; Value: string }[] }[];
+  MetricDataResults?: {
+    Id: string;
+    Label: string;
+    Timestamps: number[];
+    Values: number[];
+    StatusCode: string;
+    Messages?: { Code: string; Value: string }[];
+  }[];
   Messages?: { Code: string; Value: string }[];
   NextToken?: string;
 }
@@ -41,7 +48,13 @@ export async function metricData(queries: Query[], range: Range, signal?: AbortS
   const all = new Map<string, Series>();
   let next: string | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
-    const input = { MetricDataQueries: queries, StartTime: range.start / 1000, EndTime: range.end / 1000, ScanBy: "TimestampAscending", NextToken: next };
+    const input = {
+      MetricDataQueries: queries,
+      StartTime: range.start / 1000,
+      EndTime: range.end / 1000,
+      ScanBy: "TimestampAscending",
+      NextToken: next,
+    };
     const answer = await aws<DataPage>("cloudwatch", "GetMetricData", input, signal);
     for (const result of answer.MetricDataResults ?? []) {
       const key = `${result.Id} ${result.Label}`;
@@ -61,7 +74,15 @@ export async function metricData(queries: Query[], range: Range, signal?: AbortS
 
 /** Metrics in the order of the server, at most `limit`. */
 export function listMetrics(input: object, limit: number, signal?: AbortSignal) {
-  return pages<{ Metrics?: Metric[]; NextToken?: string }, Metric>("cloudwatch", "ListMetrics", input, { in: "NextToken", out: "NextToken" }, (page) => page.Metrics, limit, signal);
+  return pages<{ Metrics?: Metric[]; NextToken?: string }, Metric>(
+    "cloudwatch",
+    "ListMetrics",
+    input,
+    { in: "NextToken", out: "NextToken" },
+    (page) => page.Metrics,
+    limit,
+    signal,
+  );
 }
 
 /** The shortest period, in seconds, that gives at most `points` points over a range. */
@@ -72,6 +93,24 @@ export function periodFor(range: Range, points = 400): number {
 
 /** `host=web-1, cpu=cpu-total`. */
 export const dimensionsText = (metric: Metric) => metric.Dimensions.map((d) => `${d.Name}=${d.Value}`).join(", ");
+
+/** Labels that tell metrics of one name apart, by the dimensions (and the statistic) in which they differ; given ones stay. */
+export function labelled(queries: Query[]): Query[] {
+  const plain = queries.filter((query) => query.MetricStat && !query.Label);
+  const name = (query: Query) => query.MetricStat?.Metric.MetricName ?? "";
+  const valueOf = (query: Query, dimension: string) =>
+    query.MetricStat?.Metric.Dimensions.find((d) => d.Name === dimension)?.Value ?? "";
+  return queries.map((query) => {
+    if (!plain.includes(query)) return query;
+    const alike = plain.filter((other) => name(other) === name(query));
+    if (alike.length < 2) return query;
+    const dimensions = [...new Set(alike.flatMap((other) => other.MetricStat?.Metric.Dimensions.map((d) => d.Name) ?? []))];
+    const differing = dimensions.filter((dimension) => new Set(alike.map((other) => valueOf(other, dimension))).size > 1);
+    const parts = differing.map((dimension) => valueOf(query, dimension)).filter(Boolean);
+    if (new Set(alike.map((other) => other.MetricStat?.Stat)).size > 1) parts.push(query.MetricStat?.Stat ?? "");
+    return { ...query, Label: [name(query), ...parts].join(" ") };
+  });
+}
 
 export interface Alarm {
   AlarmName: string;
@@ -106,7 +145,10 @@ export interface Alarm {
 }
 
 export async function listAlarms(input: object, signal?: AbortSignal): Promise<{ alarms: Alarm[]; more: boolean }> {
-  const found = await pages<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[]; LogAlarms?: Alarm[]; NextToken?: string }, Alarm>(
+  const found = await pages<
+    { MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[]; LogAlarms?: Alarm[]; NextToken?: string },
+    Alarm
+  >(
     "cloudwatch",
     "DescribeAlarms",
     { AlarmTypes: ["MetricAlarm", "CompositeAlarm"], MaxRecords: 100, ...input },

@@ -42,7 +42,12 @@ export interface Question {
 const PAGE = 50;
 
 /** The next events of a question, newest first, at least `wanted` where there are so many. */
-export async function lookUp(question: Question, wanted: number, token: string | undefined, signal?: AbortSignal): Promise<{ rows: EventRow[]; next?: string }> {
+export async function lookUp(
+  question: Question,
+  wanted: number,
+  token: string | undefined,
+  signal?: AbortSignal,
+): Promise<{ rows: EventRow[]; next?: string }> {
   const input: Record<string, unknown> = {
     StartTime: question.range.start / 1000,
     EndTime: question.range.end / 1000,

@@ -22,7 +22,12 @@ export interface BasicSelector {
   ExcludeManagementEventSources?: string[];
 }
 
-const CATEGORIES: Record<string, string> = { Management: "management events", Data: "data events", NetworkActivity: "network activity events", Insight: "Insights events" };
+const CATEGORIES: Record<string, string> = {
+  Management: "management events",
+  Data: "data events",
+  NetworkActivity: "network activity events",
+  Insight: "Insights events",
+};
 
 const FIELDS: Record<string, string> = {
   eventSource: "the service",
@@ -70,12 +75,17 @@ export function basicSentences(selector: BasicSelector): string[] {
   const access = { ReadOnly: " that only read", WriteOnly: " that write" }[selector.ReadWriteType ?? "All"] ?? "";
   const all: string[] = [];
   if (selector.IncludeManagementEvents !== false) {
-    const without = selector.ExcludeManagementEventSources?.length ? `, where the service is not ${or(selector.ExcludeManagementEventSources)}` : "";
+    const without = selector.ExcludeManagementEventSources?.length
+      ? `, where the service is not ${or(selector.ExcludeManagementEventSources)}`
+      : "";
     all.push(`Management events${access}${without}`);
   }
   for (const resource of selector.DataResources ?? []) {
-    const isAll = !resource.Values?.length || resource.Values.some((value) => /^arn:aws[\w-]*:\w+(:::|:[^:]*:[^:]*:)?\w*$/.test(value));
-    all.push(`Data events${access} of ${isAll ? `every ${resource.Type}` : `${resource.Type} whose ARN begins with ${or(resource.Values ?? [])}`}`);
+    const isAll =
+      !resource.Values?.length || resource.Values.some((value) => /^arn:aws[\w-]*:\w+(:::|:[^:]*:[^:]*:)?\w*$/.test(value));
+    all.push(
+      `Data events${access} of ${isAll ? `every ${resource.Type}` : `${resource.Type} whose ARN begins with ${or(resource.Values ?? [])}`}`,
+    );
   }
   return all;
 }

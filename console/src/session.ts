@@ -24,6 +24,7 @@ export interface Session {
 export type SessionState = Session | { signedIn: false; open: boolean; reason?: string } | { signedIn: null; failed?: string };
 
 const [session, setSession] = createSignal<SessionState>({ signedIn: null });
+
 export { session };
 
 const BASE = "/_trailwatch/console";

@@ -7,6 +7,7 @@ const chosen = () => localStorage.getItem(KEY);
 const isDark = () => (chosen() ?? (system.matches ? "dark" : "light")) === "dark";
 
 const [dark, setDark] = createSignal(isDark());
+
 export { dark };
 
 export function applyTheme(): void {

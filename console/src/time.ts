@@ -47,6 +47,7 @@ export function zoom({ start, end }: Range): void {
 }
 
 const [utc, setUtc] = createSignal(localStorage.getItem("trailwatch-utc") === "1");
+
 export { utc };
 export function switchZone(): void {
   setUtc(!utc());
@@ -58,8 +59,24 @@ const two = (n: number) => String(n).padStart(2, "0");
 function parts(ms: number) {
   const d = new Date(ms);
   return utc()
-    ? { y: d.getUTCFullYear(), mo: d.getUTCMonth() + 1, d: d.getUTCDate(), h: d.getUTCHours(), mi: d.getUTCMinutes(), s: d.getUTCSeconds(), ms: d.getUTCMilliseconds() }
-    : { y: d.getFullYear(), mo: d.getMonth() + 1, d: d.getDate(), h: d.getHours(), mi: d.getMinutes(), s: d.getSeconds(), ms: d.getMilliseconds() };
+    ? {
+        y: d.getUTCFullYear(),
+        mo: d.getUTCMonth() + 1,
+        d: d.getUTCDate(),
+        h: d.getUTCHours(),
+        mi: d.getUTCMinutes(),
+        s: d.getUTCSeconds(),
+        ms: d.getUTCMilliseconds(),
+      }
+    : {
+        y: d.getFullYear(),
+        mo: d.getMonth() + 1,
+        d: d.getDate(),
+        h: d.getHours(),
+        mi: d.getMinutes(),
+        s: d.getSeconds(),
+        ms: d.getMilliseconds(),
+      };
 }
 
 /** `2026-11-26 09:13:17`. */

@@ -44,7 +44,7 @@ export function Chart(props: {
   const [library, setLibrary] = createSignal<Plot>();
   const [size, setSize] = createSignal(0);
   const [at, setAt] = createSignal<number>();
-  const [hidden, setHidden] = createSignal<ReadonlySet<string>>(new Set());
+  const [hidden, setHidden] = createSignal<ReadonlySet<number>>(new Set());
   const lines = createMemo(() => props.lines.slice(0, LINES_MAX));
   const color = (i: number) => lines()[i]?.color ?? colour(i, dark());
   const hasPoints = () => lines().some((line) => line.times.length > 0);
@@ -102,7 +102,11 @@ export function Chart(props: {
       gap: 4,
     };
     const value = (right: boolean) => {
-      const units = new Set(lines().filter((line) => !!line.right === right).map((line) => line.unit));
+      const units = new Set(
+        lines()
+          .filter((line) => !!line.right === right)
+          .map((line) => line.unit),
+      );
       const unit = units.size === 1 ? [...units][0] : undefined;
       return (_: uPlot, splits: number[]) => splits.map((split) => withUnit(split, unit));
     };
@@ -127,11 +131,17 @@ export function Chart(props: {
       cursor: { sync: { key: sync.key }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       scales: { x: { time: true, range: () => [props.range.start / 1000, props.range.end / 1000] }, y: scale(), right: scale() },
       axes: [
-        { ...axis, space: 90, values: (_, splits) => splits.map((split) => tick(split * 1000, spanMs)) },
+        { ...axis, space: 90, size: 30, values: (_, splits) => splits.map((split) => tick(split * 1000, spanMs)) },
         { ...axis, size: 62, values: value(false) },
-        ...(hasRight ? [{ ...axis, scale: "right", side: 1 as const, size: 62, grid: { show: false }, values: value(true) }] : []),
+        ...(hasRight
+          ? [{ ...axis, scale: "right", side: 1 as const, size: 62, grid: { show: false }, values: value(true) }]
+          : []),
       ],
-      bands: props.stacked ? lines().slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) : undefined,
+      bands: props.stacked
+        ? lines()
+            .slice(1)
+            .map((_, i) => ({ series: [i + 2, i + 1] as [number, number] }))
+        : undefined,
       series: [
         {},
         ...lines().map((line, i): uPlot.Series => {
@@ -140,7 +150,7 @@ export function Chart(props: {
           return {
             label: line.label,
             scale: line.right ? "right" : "y",
-            show: !off.has(line.label),
+            show: !off.has(i),
             stroke,
             width: props.bars ? 0 : 1.5,
             fill: props.bars ? stroke : props.stacked ? `${stroke}66` : undefined,
@@ -197,15 +207,24 @@ export function Chart(props: {
     const value = line?.values[place];
     return value === undefined ? "–" : withUnit(value, line?.unit);
   };
-  const toggle = (label: string) => {
+  const toggle = (i: number) => {
     const next = new Set(hidden());
-    if (!next.delete(label)) next.add(label);
+    if (!next.delete(i)) next.add(i);
     setHidden(next);
   };
 
   return (
     <div class="chart" role="group" aria-label={props.label ?? "Chart"}>
-      <div class="plot" ref={holder} role="img" aria-label={`${props.label ?? "Chart"}: ${lines().map((line, i) => `${line.label} ${told(i)}`).join(", ") || "no data"}`} />
+      <div
+        class="plot"
+        ref={holder}
+        role="img"
+        aria-label={`${props.label ?? "Chart"}: ${
+          lines()
+            .map((line, i) => `${line.label} ${told(i)}`)
+            .join(", ") || "no data"
+        }`}
+      />
       <Show when={!hasPoints()}>
         <div class="state">{props.empty ?? "No data in this time."}</div>
       </Show>
@@ -213,7 +232,12 @@ export function Chart(props: {
         <div class="legend">
           <For each={lines()}>
             {(line, i) => (
-              <button type="button" aria-pressed={!hidden().has(line.label)} title={`${line.label}: click to hide or show`} onClick={() => toggle(line.label)}>
+              <button
+                type="button"
+                aria-pressed={!hidden().has(i())}
+                title={`${line.label}: click to hide or show`}
+                onClick={() => toggle(i())}
+              >
                 <i class="swatch" style={{ "--swatch": color(i()) }} />
                 <span class="name">{line.label}</span>
                 <span class="num">{told(i())}</span>

@@ -7,7 +7,13 @@ const STEPS = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 8
 const WIDTH = 1000;
 const HEIGHT = 80;
 
-export function Histogram(props: { times: { at: number; marked: boolean }[]; range: Range; noun: string; marked: string; zoom: (range: Range) => void }) {
+export function Histogram(props: {
+  times: { at: number; marked: boolean }[];
+  range: Range;
+  noun: string;
+  marked: string;
+  zoom: (range: Range) => void;
+}) {
   const step = createMemo(() => STEPS.find((s) => (props.range.end - props.range.start) / s <= 90) ?? STEPS.at(-1)!);
   const bars = createMemo(() => {
     const first = Math.floor(props.range.start / step()) * step();
@@ -70,7 +76,9 @@ export function Histogram(props: { times: { at: number; marked: boolean }[]; ran
           }}
         </For>
         <Show when={drag()}>
-          {(held) => <rect class="brush" x={x(Math.min(...held()))} y="0" width={Math.abs(x(held()[1]) - x(held()[0]))} height={HEIGHT} />}
+          {(held) => (
+            <rect class="brush" x={x(Math.min(...held()))} y="0" width={Math.abs(x(held()[1]) - x(held()[0]))} height={HEIGHT} />
+          )}
         </Show>
       </svg>
       <div class="ticks" aria-hidden="true">

@@ -1,6 +1,13 @@
 // The editor of Logs Insights queries: CodeMirror, fetched when it is first needed. It lives in a shadow root, where it may keep its
 // styles without the inline <style> that the content-security policy forbids.
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, completionStatus } from "@codemirror/autocomplete";
+import {
+  acceptCompletion,
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+  completionStatus,
+} from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, toggleComment } from "@codemirror/commands";
 import { bracketMatching, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, StateEffect, StateField } from "@codemirror/state";
@@ -15,7 +22,10 @@ const wrong = StateField.define<DecorationSet>({
   update(marks, transaction) {
     let now = transaction.docChanged ? Decoration.none : marks;
     for (const effect of transaction.effects) {
-      if (effect.is(setWrong)) now = effect.value ? Decoration.set([Decoration.mark({ class: "cm-wrong" }).range(effect.value.from, effect.value.to)]) : Decoration.none;
+      if (effect.is(setWrong))
+        now = effect.value
+          ? Decoration.set([Decoration.mark({ class: "cm-wrong" }).range(effect.value.from, effect.value.to)])
+          : Decoration.none;
     }
     return now;
   },
@@ -29,16 +39,30 @@ const theme = EditorView.theme({
   ".cm-content": { caretColor: "var(--text)", padding: "8px 0" },
   ".cm-cursor": { borderLeftColor: "var(--text)" },
   ".cm-gutters": { backgroundColor: "transparent", color: "var(--muted)", border: "none" },
-  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--accent-soft)" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    backgroundColor: "var(--accent-soft)",
+  },
   ".cm-placeholder": { color: "var(--muted)" },
   ".cm-wrong": { textDecoration: "underline wavy var(--bad)", textUnderlineOffset: "4px" },
-  ".cm-tooltip": { border: "1px solid var(--line)", backgroundColor: "var(--raised)", color: "var(--text)", borderRadius: "6px", boxShadow: "var(--shadow)" },
+  ".cm-tooltip": {
+    border: "1px solid var(--line)",
+    backgroundColor: "var(--raised)",
+    color: "var(--text)",
+    borderRadius: "6px",
+    boxShadow: "var(--shadow)",
+  },
   ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "2px 8px" },
   ".cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
   ".cm-completionInfo": { padding: "6px 10px", maxWidth: "340px" },
 });
 
-export default function InsightsEditor(props: { text: string; change: (text: string) => void; run: () => void; fields: string[]; wrong?: { from: number; to: number } }) {
+export default function InsightsEditor(props: {
+  text: string;
+  change: (text: string) => void;
+  run: () => void;
+  fields: string[];
+  wrong?: { from: number; to: number };
+}) {
   let holder!: HTMLDivElement;
   let view: EditorView | undefined;
   onMount(() => {
@@ -81,14 +105,16 @@ export default function InsightsEditor(props: { text: string; change: (text: str
     on(
       () => props.text,
       (text) => {
-        if (view && view.state.doc.toString() !== text) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+        if (view && view.state.doc.toString() !== text)
+          view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
       },
     ),
   );
   createEffect(() => {
     const mark = props.wrong;
     const length = view?.state.doc.length ?? 0;
-    const value = mark && mark.from < length ? { from: mark.from, to: Math.max(mark.from + 1, Math.min(length, mark.to)) } : undefined;
+    const value =
+      mark && mark.from < length ? { from: mark.from, to: Math.max(mark.from + 1, Math.min(length, mark.to)) } : undefined;
     view?.dispatch({ effects: setWrong.of(value) });
   });
   onCleanup(() => view?.destroy());

@@ -21,7 +21,10 @@ export const COMMANDS: [string, string][] = [
   ["lookup", "fields of a lookup table"],
 ];
 
-const FUNCTIONS = "abs ceil floor greatest least log sqrt bin dateceil datefloor fromMillis toMillis now coalesce isPresent isempty isblank concat ltrim rtrim trim replace strlen strcontains substr toupper tolower isIpv4InSubnet isIpv6InSubnet isValidIp isValidIpv4 isValidIpv6 isIpInSubnet jsonParse jsonStringify avg count count_distinct max min pct stddev sum earliest latest sortsFirst sortsLast".split(" ");
+const FUNCTIONS =
+  "abs ceil floor greatest least log sqrt bin dateceil datefloor fromMillis toMillis now coalesce isPresent isempty isblank concat ltrim rtrim trim replace strlen strcontains substr toupper tolower isIpv4InSubnet isIpv6InSubnet isValidIp isValidIpv4 isValidIpv6 isIpInSubnet jsonParse jsonStringify avg count count_distinct max min pct stddev sum earliest latest sortsFirst sortsLast".split(
+    " ",
+  );
 const WORDS = "as by and or not in like asc desc on limit regex".split(" ");
 const SYSTEM_FIELDS = ["@timestamp", "@message", "@logStream", "@log", "@ingestionTime", "@ptr", "@entity"];
 
@@ -79,11 +82,17 @@ export function completion(fields: () => string[]) {
     const from = word?.from ?? context.pos;
     const before = context.state.sliceDoc(0, from);
     if (/(^|\||\n\s*)\s*$/.test(before) && /(^|\|)\s*$/.test(before)) {
-      return { from, options: COMMANDS.map(([label, info]): Completion => ({ label, info, type: "keyword", apply: `${label} ` })), validFor: /^\w*$/ };
+      return {
+        from,
+        options: COMMANDS.map(([label, info]): Completion => ({ label, info, type: "keyword", apply: `${label} ` })),
+        validFor: /^\w*$/,
+      };
     }
     const known = [...new Set([...SYSTEM_FIELDS, ...fields()])];
     const options: Completion[] = [
-      ...known.map((label): Completion => ({ label: /^[@\w.]+$/.test(label) ? label : `\`${label}\``, type: "property", boost: 2 })),
+      ...known.map(
+        (label): Completion => ({ label: /^[@\w.]+$/.test(label) ? label : `\`${label}\``, type: "property", boost: 2 }),
+      ),
       ...FUNCTIONS.map((label): Completion => ({ label, type: "function", apply: `${label}(`, detail: "()" })),
       ...WORDS.map((label): Completion => ({ label, type: "keyword" })),
     ];

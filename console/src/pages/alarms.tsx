@@ -6,7 +6,7 @@ import { load } from "../load";
 import { type Alarm, condition, dimensionsText, listAlarms, listMetrics, type Metric, metricData, type Query } from "../metrics";
 import { count, short } from "../numbers";
 import { go, href, param, route, setParams } from "../router";
-import { ago, dateTime, range, type Range } from "../time";
+import { ago, dateTime, type Range, range } from "../time";
 import { Confirm } from "../ui/dialog";
 import { Json } from "../ui/json";
 import { Badge, Empty, ErrorNote, Facts, Field, Loading, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
@@ -16,7 +16,14 @@ import { graphLink, metricOf, STATISTICS } from "./metrics";
 
 export function Alarms() {
   return (
-    <Show when={route().path === "/alarms/create"} fallback={<Show when={route().path === "/alarms/alarm"} fallback={<AlarmList />}>{<AlarmDetail />}</Show>}>
+    <Show
+      when={route().path === "/alarms/create"}
+      fallback={
+        <Show when={route().path === "/alarms/alarm"} fallback={<AlarmList />}>
+          {<AlarmDetail />}
+        </Show>
+      }
+    >
       <Create />
     </Show>
   );
@@ -38,16 +45,41 @@ function AlarmList() {
   const rows = createMemo(() => {
     const text = param("q").toLowerCase();
     return (all.data()?.alarms ?? [])
-      .filter((alarm) => (!param("state") || alarm.StateValue === param("state")) && `${alarm.AlarmName} ${alarm.AlarmDescription ?? ""} ${condition(alarm)}`.toLowerCase().includes(text))
+      .filter(
+        (alarm) =>
+          (!param("state") || alarm.StateValue === param("state")) &&
+          `${alarm.AlarmName} ${alarm.AlarmDescription ?? ""} ${condition(alarm)}`.toLowerCase().includes(text),
+      )
       .sort((a, b) => (ORDER[a.StateValue] ?? 9) - (ORDER[b.StateValue] ?? 9) || a.AlarmName.localeCompare(b.AlarmName));
   });
   const of = (state: string) => (all.data()?.alarms ?? []).filter((alarm) => !state || alarm.StateValue === state).length;
   const columns: Column<Alarm>[] = [
     { name: "State", width: "150px", cell: (alarm) => <StateBadge state={alarm.StateValue} /> },
-    { name: "Alarm", width: "minmax(150px, 1fr)", cell: (alarm) => <a href={href("/alarms/alarm", { name: alarm.AlarmName, q: "", state: "" })}>{alarm.AlarmName}</a> },
+    {
+      name: "Alarm",
+      width: "minmax(150px, 1fr)",
+      cell: (alarm) => <a href={href("/alarms/alarm", { name: alarm.AlarmName, q: "", state: "" })}>{alarm.AlarmName}</a>,
+    },
     { name: "Condition", width: "minmax(200px, 2fr)", cell: (alarm) => <span title={alarm.AlarmRule}>{condition(alarm)}</span> },
-    { name: "Since", width: "110px", cell: (alarm) => <span class="faint">{alarm.StateUpdatedTimestamp ? ago((alarm.StateTransitionedTimestamp ?? alarm.StateUpdatedTimestamp) * 1000) : ""}</span> },
-    { name: "Actions", width: "110px", cell: (alarm) => (alarm.ActionsEnabled === false ? <Badge tone="warn">off</Badge> : <span class="faint">{count(alarm.AlarmActions?.length ?? 0)}</span>) },
+    {
+      name: "Since",
+      width: "110px",
+      cell: (alarm) => (
+        <span class="faint">
+          {alarm.StateUpdatedTimestamp ? ago((alarm.StateTransitionedTimestamp ?? alarm.StateUpdatedTimestamp) * 1000) : ""}
+        </span>
+      ),
+    },
+    {
+      name: "Actions",
+      width: "110px",
+      cell: (alarm) =>
+        alarm.ActionsEnabled === false ? (
+          <Badge tone="warn">off</Badge>
+        ) : (
+          <span class="faint">{count(alarm.AlarmActions?.length ?? 0)}</span>
+        ),
+    },
   ];
   return (
     <div class="fill">
@@ -67,7 +99,15 @@ function AlarmList() {
             )}
           </For>
         </div>
-        <input type="search" class="grow" data-search aria-label="Words in name and condition" placeholder="Words in name and condition  ( / )" value={param("q")} onInput={(event) => setParams({ q: event.currentTarget.value }, true)} />
+        <input
+          type="search"
+          class="grow"
+          data-search
+          aria-label="Words in name and condition"
+          placeholder="Words in name and condition  ( / )"
+          value={param("q")}
+          onInput={(event) => setParams({ q: event.currentTarget.value }, true)}
+        />
       </div>
       <Show when={all.error()}>
         <ErrorNote error={all.error()} retry={all.reload} />
@@ -83,7 +123,8 @@ function AlarmList() {
             <Show when={!all.error()}>
               <Empty title={of("") ? "No alarm is like this" : "No alarms yet"}>
                 <p>
-                  <a href={href("/alarms/create")}>Create one</a> from any metric, or run <code>aws cloudwatch put-metric-alarm</code>.
+                  <a href={href("/alarms/create")}>Create one</a> from any metric, or run{" "}
+                  <code>aws cloudwatch put-metric-alarm</code>.
                 </p>
               </Empty>
             </Show>
@@ -99,7 +140,17 @@ function queriesOf(alarm: Alarm): Query[] {
   if (alarm.Metrics?.length) return alarm.Metrics;
   if (!alarm.MetricName) return [];
   const metric: Metric = { Namespace: alarm.Namespace ?? "", MetricName: alarm.MetricName, Dimensions: alarm.Dimensions ?? [] };
-  return [{ Id: "m1", MetricStat: { Metric: metric, Stat: alarm.Statistic ?? alarm.ExtendedStatistic ?? "Average", Period: alarm.Period ?? 60, Unit: alarm.Unit } }];
+  return [
+    {
+      Id: "m1",
+      MetricStat: {
+        Metric: metric,
+        Stat: alarm.Statistic ?? alarm.ExtendedStatistic ?? "Average",
+        Period: alarm.Period ?? 60,
+        Unit: alarm.Unit,
+      },
+    },
+  ];
 }
 
 interface HistoryItem {
@@ -128,8 +179,21 @@ function AlarmDetail() {
   const history = load(
     () => ({ name: name(), at: period() }),
     async (asked, signal) => {
-      const input = { AlarmName: asked.name, AlarmTypes: ["MetricAlarm", "CompositeAlarm"], ScanBy: "TimestampDescending", MaxRecords: 100 };
-      const read = await pages<{ AlarmHistoryItems?: HistoryItem[]; NextToken?: string }, HistoryItem>("cloudwatch", "DescribeAlarmHistory", input, { in: "NextToken", out: "NextToken" }, (page) => page.AlarmHistoryItems, 300, signal);
+      const input = {
+        AlarmName: asked.name,
+        AlarmTypes: ["MetricAlarm", "CompositeAlarm"],
+        ScanBy: "TimestampDescending",
+        MaxRecords: 100,
+      };
+      const read = await pages<{ AlarmHistoryItems?: HistoryItem[]; NextToken?: string }, HistoryItem>(
+        "cloudwatch",
+        "DescribeAlarmHistory",
+        input,
+        { in: "NextToken", out: "NextToken" },
+        (page) => page.AlarmHistoryItems,
+        300,
+        signal,
+      );
       return read.items;
     },
   );
@@ -147,8 +211,21 @@ function AlarmDetail() {
   };
   const columns: Column<HistoryItem>[] = [
     { name: "Time", width: "166px", cell: (item) => <span class="mono">{dateTime(item.Timestamp * 1000)}</span> },
-    { name: "Kind", width: "150px", cell: (item) => <span class="faint">{{ StateUpdate: "State", ConfigurationUpdate: "Configuration", Action: "Action" }[item.HistoryItemType] ?? item.HistoryItemType}</span> },
-    { name: "What happened", width: "minmax(200px, 1fr)", cell: (item) => <span classList={{ bad: /to ALARM/.test(item.HistorySummary) }}>{item.HistorySummary}</span> },
+    {
+      name: "Kind",
+      width: "150px",
+      cell: (item) => (
+        <span class="faint">
+          {{ StateUpdate: "State", ConfigurationUpdate: "Configuration", Action: "Action" }[item.HistoryItemType] ??
+            item.HistoryItemType}
+        </span>
+      ),
+    },
+    {
+      name: "What happened",
+      width: "minmax(200px, 1fr)",
+      cell: (item) => <span classList={{ bad: /to ALARM/.test(item.HistorySummary) }}>{item.HistorySummary}</span>,
+    },
   ];
   const [opened, setOpened] = createSignal<HistoryItem>();
   return (
@@ -164,7 +241,14 @@ function AlarmDetail() {
         <Show when={found.data()}>
           {(alarm) => (
             <>
-              <button type="button" onClick={() => void act(alarm().ActionsEnabled === false ? "EnableAlarmActions" : "DisableAlarmActions", { AlarmNames: [name()] })}>
+              <button
+                type="button"
+                onClick={() =>
+                  void act(alarm().ActionsEnabled === false ? "EnableAlarmActions" : "DisableAlarmActions", {
+                    AlarmNames: [name()],
+                  })
+                }
+              >
                 {alarm().ActionsEnabled === false ? "Switch actions on" : "Switch actions off"}
               </button>
               <button type="button" class="danger" onClick={() => setAsking(true)}>
@@ -185,7 +269,8 @@ function AlarmDetail() {
             fallback={
               <Empty title={`There is no alarm ${name()} here`}>
                 <p>
-                  It may have been deleted, or belong to another region. See <a href={href("/alarms", { name: "" })}>all alarms</a>.
+                  It may have been deleted, or belong to another region. See{" "}
+                  <a href={href("/alarms", { name: "" })}>all alarms</a>.
                 </p>
               </Empty>
             }
@@ -196,12 +281,43 @@ function AlarmDetail() {
                   <Facts
                     of={[
                       ["State", <StateBadge state={alarm().StateValue} />],
-                      ["Since", `${dateTime((alarm().StateTransitionedTimestamp ?? alarm().StateUpdatedTimestamp ?? 0) * 1000)} (${ago((alarm().StateTransitionedTimestamp ?? alarm().StateUpdatedTimestamp ?? 0) * 1000)})`],
+                      [
+                        "Since",
+                        `${dateTime((alarm().StateTransitionedTimestamp ?? alarm().StateUpdatedTimestamp ?? 0) * 1000)} (${ago((alarm().StateTransitionedTimestamp ?? alarm().StateUpdatedTimestamp ?? 0) * 1000)})`,
+                      ],
                       ["Why", alarm().StateReason],
                       ["Condition", <span class="mono">{condition(alarm())}</span>],
-                      ["Metric", alarm().MetricName && <a href={graphLink({ Namespace: alarm().Namespace ?? "", MetricName: alarm().MetricName ?? "", Dimensions: alarm().Dimensions ?? [] }, alarm().Statistic ?? alarm().ExtendedStatistic)}>{`${alarm().Namespace} ${alarm().MetricName} ${(alarm().Dimensions ?? []).map((d) => `${d.Name}=${d.Value}`).join(", ")}`}</a>],
-                      ["Missing data", !alarm().AlarmRule && { missing: "keeps the state", notBreaching: "counts as good", breaching: "counts as bad", ignore: "is passed over" }[alarm().TreatMissingData ?? "missing"]],
-                      ["Actions", alarm().ActionsEnabled === false ? "switched off" : [...(alarm().AlarmActions ?? [])].join(", ") || "none"],
+                      [
+                        "Metric",
+                        alarm().MetricName && (
+                          <a
+                            href={graphLink(
+                              {
+                                Namespace: alarm().Namespace ?? "",
+                                MetricName: alarm().MetricName ?? "",
+                                Dimensions: alarm().Dimensions ?? [],
+                              },
+                              alarm().Statistic ?? alarm().ExtendedStatistic,
+                            )}
+                          >{`${alarm().Namespace} ${alarm().MetricName} ${(alarm().Dimensions ?? []).map((d) => `${d.Name}=${d.Value}`).join(", ")}`}</a>
+                        ),
+                      ],
+                      [
+                        "Missing data",
+                        !alarm().AlarmRule &&
+                          {
+                            missing: "keeps the state",
+                            notBreaching: "counts as good",
+                            breaching: "counts as bad",
+                            ignore: "is passed over",
+                          }[alarm().TreatMissingData ?? "missing"],
+                      ],
+                      [
+                        "Actions",
+                        alarm().ActionsEnabled === false
+                          ? "switched off"
+                          : [...(alarm().AlarmActions ?? [])].join(", ") || "none",
+                      ],
                       ["Changes", <a href={href("/events", { q: name(), name: "" })}>audit writes that name this alarm</a>],
                     ]}
                   />
@@ -215,7 +331,11 @@ function AlarmDetail() {
                       lines={data.data() ?? []}
                       range={period()}
                       height={240}
-                      thresholds={alarm().Threshold === undefined ? [] : [{ value: alarm().Threshold ?? 0, label: `threshold ${short(alarm().Threshold ?? 0)}` }]}
+                      thresholds={
+                        alarm().Threshold === undefined
+                          ? []
+                          : [{ value: alarm().Threshold ?? 0, label: `threshold ${short(alarm().Threshold ?? 0)}` }]
+                      }
                       label="The alarm's metric and threshold"
                       empty={data.loading() ? "Loading…" : "No data in this time."}
                     />
@@ -249,7 +369,13 @@ function AlarmDetail() {
         )}
       </Shown>
       <Show when={asking()}>
-        <Confirm title="Delete alarm" text={`Delete ${name()}? Its history goes with it; the event history keeps who deleted it.`} action="Delete" yes={() => void act("DeleteAlarms", { AlarmNames: [name()] })} close={() => setAsking(false)} />
+        <Confirm
+          title="Delete alarm"
+          text={`Delete ${name()}? Its history goes with it; the event history keeps who deleted it.`}
+          action="Delete"
+          yes={() => void act("DeleteAlarms", { AlarmNames: [name()] })}
+          close={() => setAsking(false)}
+        />
       </Show>
     </>
   );
@@ -313,7 +439,8 @@ function Create() {
       const chosen = metric();
       return chosen ? { chosen, at: period(), stat: statistic(), seconds: seconds() } : undefined;
     },
-    ({ chosen, at, stat, seconds: Period }, signal) => metricData([{ Id: "m1", MetricStat: { Metric: chosen, Stat: stat, Period } }], at, signal),
+    ({ chosen, at, stat, seconds: Period }, signal) =>
+      metricData([{ Id: "m1", MetricStat: { Metric: chosen, Stat: stat, Period } }], at, signal),
   );
   const limit = () => Number.parseFloat(threshold());
   const fired = () => firings(data.data()?.[0]?.values ?? [], limit(), operator(), m(), n());
@@ -373,11 +500,14 @@ function Create() {
             height={200}
             thresholds={Number.isFinite(limit()) ? [{ value: limit(), label: `threshold ${short(limit())}` }] : []}
             label="The metric and the threshold"
-            empty={metric() ? (data.loading() ? "Loading…" : "No data in this time: take a longer range.") : "Choose a metric first."}
+            empty={
+              metric() ? (data.loading() ? "Loading…" : "No data in this time: take a longer range.") : "Choose a metric first."
+            }
           />
           <Show when={metric() && Number.isFinite(limit()) && data.data()?.[0]?.values.length}>
             <p role="status">
-              In the time shown it would have fired <strong>{fired()}</strong> {fired() === 1 ? "time" : "times"}. <span class="faint">Missing points are left out of this count; </span>
+              In the time shown it would have fired <strong>{fired()}</strong> {fired() === 1 ? "time" : "times"}.{" "}
+              <span class="faint">Missing points are left out of this count; </span>
               <code>trailwatch alarms backtest</code> <span class="faint">counts exactly.</span>
             </p>
           </Show>
@@ -393,8 +523,14 @@ function Create() {
             </Field>
             <Field label="Period">
               {(id) => (
-                <select id={id} value={String(seconds())} onChange={(event) => setParams({ period: event.currentTarget.value }, true)}>
-                  <For each={[10, 30, 60, 300, 900, 3600, 21600, 86400]}>{(s) => <option value={s}>{s < 60 ? `${s} s` : s < 3600 ? `${s / 60} min` : `${s / 3600} h`}</option>}</For>
+                <select
+                  id={id}
+                  value={String(seconds())}
+                  onChange={(event) => setParams({ period: event.currentTarget.value }, true)}
+                >
+                  <For each={[10, 30, 60, 300, 900, 3600, 21600, 86400]}>
+                    {(s) => <option value={s}>{s < 60 ? `${s} s` : s < 3600 ? `${s / 60} min` : `${s / 3600} h`}</option>}
+                  </For>
                 </select>
               )}
             </Field>
@@ -405,9 +541,44 @@ function Create() {
                 </select>
               )}
             </Field>
-            <Field label="Threshold">{(id) => <input id={id} required type="number" step="any" value={threshold()} onInput={(event) => setThreshold(event.currentTarget.value)} />}</Field>
-            <Field label="Points over it">{(id) => <input id={id} required type="number" min="1" max={n()} value={m()} onInput={(event) => setM(Number(event.currentTarget.value))} />}</Field>
-            <Field label="out of the last">{(id) => <input id={id} required type="number" min="1" max="1440" value={n()} onInput={(event) => setN(Number(event.currentTarget.value))} />}</Field>
+            <Field label="Threshold">
+              {(id) => (
+                <input
+                  id={id}
+                  required
+                  type="number"
+                  step="any"
+                  value={threshold()}
+                  onInput={(event) => setThreshold(event.currentTarget.value)}
+                />
+              )}
+            </Field>
+            <Field label="Points over it">
+              {(id) => (
+                <input
+                  id={id}
+                  required
+                  type="number"
+                  min="1"
+                  max={n()}
+                  value={m()}
+                  onInput={(event) => setM(Number(event.currentTarget.value))}
+                />
+              )}
+            </Field>
+            <Field label="out of the last">
+              {(id) => (
+                <input
+                  id={id}
+                  required
+                  type="number"
+                  min="1"
+                  max="1440"
+                  value={n()}
+                  onInput={(event) => setN(Number(event.currentTarget.value))}
+                />
+              )}
+            </Field>
             <Field label="Missing data">
               {(id) => (
                 <select id={id} value={missing()} onChange={(event) => setMissing(event.currentTarget.value)}>
@@ -425,7 +596,15 @@ function Create() {
             <Field label="Name">{(id) => <input id={id} ref={name} required maxlength={255} />}</Field>
             <Field label="Description">{(id) => <input id={id} ref={description} maxlength={1024} />}</Field>
             <Field label="Topic to tell" hint="The ARN of an SNS topic; empty for none.">
-              {(id) => <input id={id} ref={topic} placeholder="arn:aws:sns:us-east-1:123456789012:on-call" spellcheck={false} class="mono" />}
+              {(id) => (
+                <input
+                  id={id}
+                  ref={topic}
+                  placeholder="arn:aws:sns:us-east-1:123456789012:on-call"
+                  spellcheck={false}
+                  class="mono"
+                />
+              )}
             </Field>
           </div>
           <div class="actions end">
@@ -456,7 +635,14 @@ function MetricPicker(props: { chosen?: Metric }) {
     });
   });
   const choose = (metric: Metric) => {
-    setParams({ metric: JSON.stringify({ i: "m1", n: metric.Namespace, m: metric.MetricName, d: metric.Dimensions.map((d) => [d.Name, d.Value]) }) });
+    setParams({
+      metric: JSON.stringify({
+        i: "m1",
+        n: metric.Namespace,
+        m: metric.MetricName,
+        d: metric.Dimensions.map((d) => [d.Name, d.Value]),
+      }),
+    });
     setText("");
   };
   return (
@@ -468,7 +654,14 @@ function MetricPicker(props: { chosen?: Metric }) {
           </p>
         )}
       </Show>
-      <input type="search" data-search aria-label="Find a metric" placeholder={props.chosen ? "Find another metric  ( / )" : "Find a metric: words of namespace, name, dimensions  ( / )"} value={text()} onInput={(event) => setText(event.currentTarget.value)} />
+      <input
+        type="search"
+        data-search
+        aria-label="Find a metric"
+        placeholder={props.chosen ? "Find another metric  ( / )" : "Find a metric: words of namespace, name, dimensions  ( / )"}
+        value={text()}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
       <Show when={found.error()}>
         <ErrorNote error={found.error()} retry={found.reload} />
       </Show>

@@ -33,23 +33,50 @@ function List() {
   const all = load(
     () => ({}),
     async (_, signal) =>
-      (await pages<{ DashboardEntries?: Entry[]; NextToken?: string }, Entry>("cloudwatch", "ListDashboards", {}, { in: "NextToken", out: "NextToken" }, (page) => page.DashboardEntries, 5000, signal)).items,
+      (
+        await pages<{ DashboardEntries?: Entry[]; NextToken?: string }, Entry>(
+          "cloudwatch",
+          "ListDashboards",
+          {},
+          { in: "NextToken", out: "NextToken" },
+          (page) => page.DashboardEntries,
+          5000,
+          signal,
+        )
+      ).items,
   );
-  const rows = createMemo(() => (all.data() ?? []).filter((entry) => entry.DashboardName.toLowerCase().includes(param("q").toLowerCase())));
+  const rows = createMemo(() =>
+    (all.data() ?? []).filter((entry) => entry.DashboardName.toLowerCase().includes(param("q").toLowerCase())),
+  );
   const columns: Column<Entry>[] = [
-    { name: "Dashboard", width: "minmax(200px, 1fr)", cell: (entry) => <a href={href("/dashboards/dashboard", { name: entry.DashboardName, q: "" })}>{entry.DashboardName}</a> },
+    {
+      name: "Dashboard",
+      width: "minmax(200px, 1fr)",
+      cell: (entry) => <a href={href("/dashboards/dashboard", { name: entry.DashboardName, q: "" })}>{entry.DashboardName}</a>,
+    },
     { name: "Changed", width: "180px", cell: (entry) => <span class="mono faint">{dateTime(entry.LastModified * 1000)}</span> },
     { name: "Size", width: "100px", class: "right", cell: (entry) => <span class="faint">{bytes(entry.Size)}</span> },
   ];
   return (
     <div class="fill">
-      <PageHead title="Dashboards" sub="Graphs, numbers, alarms and log queries on one page. The JSON is AWS's own, so dashboards move either way.">
+      <PageHead
+        title="Dashboards"
+        sub="Graphs, numbers, alarms and log queries on one page. The JSON is AWS's own, so dashboards move either way."
+      >
         <button type="button" class="primary" onClick={() => setCreating(true)}>
           Create dashboard
         </button>
       </PageHead>
       <div class="filters">
-        <input type="search" class="grow" data-search aria-label="Part of the name" placeholder="Part of the name  ( / )" value={param("q")} onInput={(event) => setParams({ q: event.currentTarget.value }, true)} />
+        <input
+          type="search"
+          class="grow"
+          data-search
+          aria-label="Part of the name"
+          placeholder="Part of the name  ( / )"
+          value={param("q")}
+          onInput={(event) => setParams({ q: event.currentTarget.value }, true)}
+        />
       </div>
       <Show when={all.error()}>
         <ErrorNote error={all.error()} retry={all.reload} />
@@ -76,7 +103,12 @@ function List() {
         }
       />
       <Show when={creating()}>
-        <Edit close={() => setCreating(false)} name="" body={'{\n  "widgets": []\n}'} saved={(name) => go("/dashboards/dashboard", { name, q: "" })} />
+        <Edit
+          close={() => setCreating(false)}
+          name=""
+          body={'{\n  "widgets": []\n}'}
+          saved={(name) => go("/dashboards/dashboard", { name, q: "" })}
+        />
       </Show>
     </div>
   );
@@ -98,8 +130,17 @@ async function hostsDashboard(): Promise<string> {
   for (const [metric, title] of measures) {
     const found = await listMetrics({ Namespace: "CWAgent", MetricName: metric }, 100);
     if (!found.items.length) continue;
-    const metrics = found.items.slice(0, 50).map((m) => [m.Namespace, m.MetricName, ...m.Dimensions.flatMap((d) => [d.Name, d.Value])]);
-    widgets.push({ type: "metric", x: (widgets.length % 2) * 12, y: Math.floor(widgets.length / 2) * 6, width: 12, height: 6, properties: { title, region, view: "timeSeries", stacked: false, metrics } });
+    const metrics = found.items
+      .slice(0, 50)
+      .map((m) => [m.Namespace, m.MetricName, ...m.Dimensions.flatMap((d) => [d.Name, d.Value])]);
+    widgets.push({
+      type: "metric",
+      x: (widgets.length % 2) * 12,
+      y: Math.floor(widgets.length / 2) * 6,
+      width: 12,
+      height: 6,
+      properties: { title, region, view: "timeSeries", stacked: false, metrics },
+    });
   }
   return JSON.stringify({ widgets }, null, 2);
 }
@@ -121,13 +162,20 @@ function Edit(props: { name: string; body: string; close: () => void; saved: (na
     setError(undefined);
     setProblems([]);
     try {
-      const answer = await aws<{ DashboardValidationMessages?: Problem[] }>("cloudwatch", "PutDashboard", { DashboardName: name(), DashboardBody: body() });
+      const answer = await aws<{ DashboardValidationMessages?: Problem[] }>("cloudwatch", "PutDashboard", {
+        DashboardName: name(),
+        DashboardBody: body(),
+      });
       // Warnings do not keep a dashboard from being saved.
-      if (answer.DashboardValidationMessages?.length) console.info("dashboard saved with warnings", answer.DashboardValidationMessages.length);
+      if (answer.DashboardValidationMessages?.length)
+        console.info("dashboard saved with warnings", answer.DashboardValidationMessages.length);
       props.saved(name());
       props.close();
     } catch (failure) {
-      const told = failure instanceof AwsError ? (failure.details.dashboardValidationMessages ?? failure.details.DashboardValidationMessages) : undefined;
+      const told =
+        failure instanceof AwsError
+          ? (failure.details.dashboardValidationMessages ?? failure.details.DashboardValidationMessages)
+          : undefined;
       if (Array.isArray(told)) setProblems(told as Problem[]);
       setError(() => failure);
     }
@@ -167,15 +215,36 @@ function Edit(props: { name: string; body: string; close: () => void; saved: (na
         <Show when={!props.name}>
           <div class="filters">
             <Field label="Name" class="grow" hint="Letters, digits, - and _.">
-              {(id) => <input id={id} required pattern="[-_A-Za-z0-9]+" maxlength={255} value={name()} onInput={(event) => setName(event.currentTarget.value)} />}
+              {(id) => (
+                <input
+                  id={id}
+                  required
+                  pattern="[-_A-Za-z0-9]+"
+                  maxlength={255}
+                  value={name()}
+                  onInput={(event) => setName(event.currentTarget.value)}
+                />
+              )}
             </Field>
             <button type="button" disabled={busy()} onClick={() => void fill()}>
               Fill in my hosts
             </button>
           </div>
         </Show>
-        <Field label="Dashboard JSON" hint="As in AWS: widgets with x, y, width (of 24), height, type (metric, text, alarm, log) and properties.">
-          {(id) => <textarea id={id} class="mono" rows={18} spellcheck={false} value={body()} onInput={(event) => setBody(event.currentTarget.value)} />}
+        <Field
+          label="Dashboard JSON"
+          hint="As in AWS: widgets with x, y, width (of 24), height, type (metric, text, alarm, log) and properties."
+        >
+          {(id) => (
+            <textarea
+              id={id}
+              class="mono"
+              rows={18}
+              spellcheck={false}
+              value={body()}
+              onInput={(event) => setBody(event.currentTarget.value)}
+            />
+          )}
         </Field>
         <div class="actions end">
           <Copy text={body()} label="Copy JSON" />
@@ -212,7 +281,9 @@ function One() {
   const [editing, setEditing] = createSignal(false);
   const [asking, setAsking] = createSignal(false);
   const [failure, setFailure] = createSignal<unknown>();
-  const found = load(name, (DashboardName, signal) => aws<{ DashboardBody: string }>("cloudwatch", "GetDashboard", { DashboardName }, signal));
+  const found = load(name, (DashboardName, signal) =>
+    aws<{ DashboardBody: string }>("cloudwatch", "GetDashboard", { DashboardName }, signal),
+  );
   const board = createMemo(() => {
     const body = found.data()?.DashboardBody;
     if (body === undefined) return undefined;
@@ -244,7 +315,11 @@ function One() {
           </>
         }
       >
-        <select aria-label="Refresh" value={param("refresh")} onChange={(event) => setParams({ refresh: event.currentTarget.value })}>
+        <select
+          aria-label="Refresh"
+          value={param("refresh")}
+          onChange={(event) => setParams({ refresh: event.currentTarget.value })}
+        >
           <For each={EVERY}>{([seconds, text]) => <option value={seconds}>{text}</option>}</For>
         </select>
         <button type="button" onClick={full}>
@@ -290,7 +365,13 @@ function One() {
                 {(widget, i) => {
                   const place = () => board()?.places[i()] ?? { x: 0, y: 0, width: 6, height: 6 };
                   return (
-                    <section class="panel widget" style={{ "--column": `${place().x + 1} / span ${place().width}`, "--row": `${place().y + 1} / span ${place().height}` }}>
+                    <section
+                      class="panel widget"
+                      style={{
+                        "--column": `${place().x + 1} / span ${place().width}`,
+                        "--row": `${place().y + 1} / span ${place().height}`,
+                      }}
+                    >
                       <WidgetView widget={widget} range={period()} rows={place().height} />
                     </section>
                   );
@@ -301,10 +382,21 @@ function One() {
         )}
       </Shown>
       <Show when={editing()}>
-        <Edit name={name()} body={found.data()?.DashboardBody ?? ""} close={() => setEditing(false)} saved={() => found.reload()} />
+        <Edit
+          name={name()}
+          body={found.data()?.DashboardBody ?? ""}
+          close={() => setEditing(false)}
+          saved={() => found.reload()}
+        />
       </Show>
       <Show when={asking()}>
-        <Confirm title="Delete dashboard" text={`Delete ${name()}? Export it first if it may be needed again.`} action="Delete" yes={() => void remove()} close={() => setAsking(false)} />
+        <Confirm
+          title="Delete dashboard"
+          text={`Delete ${name()}? Export it first if it may be needed again.`}
+          action="Delete"
+          yes={() => void remove()}
+          close={() => setAsking(false)}
+        />
       </Show>
     </>
   );

@@ -36,7 +36,11 @@ export function EventHistory() {
   // As in AWS, writes are shown first: attribute ReadOnly, value false.
   const attribute = () => param("attribute", "ReadOnly");
   const value = () => param("value", attribute() === "ReadOnly" ? "false" : "");
-  const question = createMemo(() => ({ attribute: attribute() === "none" || !value() ? "" : attribute(), value: value(), range: range("1d") }));
+  const question = createMemo(() => ({
+    attribute: attribute() === "none" || !value() ? "" : attribute(),
+    value: value(),
+    range: range("1d"),
+  }));
 
   const [rows, setRows] = createSignal<EventRow[]>([]);
   const [next, setNext] = createSignal<string>();
@@ -83,16 +87,51 @@ export function EventHistory() {
     { name: "Event", width: "minmax(150px, 1.2fr)", cell: (row) => <strong>{row.name}</strong> },
     { name: "Actor", width: "minmax(90px, .8fr)", cell: (row) => row.user },
     { name: "Service", width: "minmax(90px, .7fr)", cell: (row) => row.service },
-    { name: "Resource", width: "minmax(120px, 1.4fr)", cell: (row) => <span title={row.resources.map((r) => r.name).join("\n")}>{row.resources[0]?.name ?? ""}</span> },
-    { name: "Result", width: "minmax(80px, .8fr)", cell: (row) => <Show when={row.error}>{<span class="bad">{row.error}</span>}</Show> },
+    {
+      name: "Resource",
+      width: "minmax(120px, 1.4fr)",
+      cell: (row) => <span title={row.resources.map((r) => r.name).join("\n")}>{row.resources[0]?.name ?? ""}</span>,
+    },
+    {
+      name: "Result",
+      width: "minmax(80px, .8fr)",
+      cell: (row) => <Show when={row.error}>{<span class="bad">{row.error}</span>}</Show>,
+    },
     { name: "From", width: "minmax(84px, .6fr)", cell: (row) => <span class="mono faint">{row.address}</span> },
   ];
 
   const save = (kind: string) => {
-    if (kind === "json") download("events.json", "application/json", `{"Records":[\n${found().map((row) => row.record).join(",\n")}\n]}\n`);
+    if (kind === "json")
+      download(
+        "events.json",
+        "application/json",
+        `{"Records":[\n${found()
+          .map((row) => row.record)
+          .join(",\n")}\n]}\n`,
+      );
     if (kind === "csv") {
-      const head = ["eventTime", "eventName", "userName", "eventSource", "resources", "errorCode", "sourceIPAddress", "awsRegion", "eventID"];
-      const lines = found().map((row) => [new Date(row.at).toISOString(), row.name, row.user, row.source, row.resources.map((r) => r.name).join(" "), row.error, row.address, row.region, row.id]);
+      const head = [
+        "eventTime",
+        "eventName",
+        "userName",
+        "eventSource",
+        "resources",
+        "errorCode",
+        "sourceIPAddress",
+        "awsRegion",
+        "eventID",
+      ];
+      const lines = found().map((row) => [
+        new Date(row.at).toISOString(),
+        row.name,
+        row.user,
+        row.source,
+        row.resources.map((r) => r.name).join(" "),
+        row.error,
+        row.address,
+        row.region,
+        row.id,
+      ]);
       download("events.csv", "text/csv", csv([head, ...lines]));
     }
   };
@@ -115,16 +154,32 @@ export function EventHistory() {
         <RangePicker absent="1d" />
       </PageHead>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
-        <select aria-label="Attribute" value={attribute()} onChange={(event) => setParams({ attribute: event.currentTarget.value, value: "", event: "" })}>
+        <select
+          aria-label="Attribute"
+          value={attribute()}
+          onChange={(event) => setParams({ attribute: event.currentTarget.value, value: "", event: "" })}
+        >
           <option value="none">All events</option>
           <For each={ATTRIBUTES}>{([key, name]) => <option value={key}>{name}</option>}</For>
         </select>
         <Show when={attribute() !== "none"}>
           <Show
             when={attribute() === "ReadOnly"}
-            fallback={<input aria-label="Attribute value" class="grow" placeholder="The exact value, then Enter" value={value()} onChange={(event) => setParams({ value: event.currentTarget.value.trim(), event: "" })} />}
+            fallback={
+              <input
+                aria-label="Attribute value"
+                class="grow"
+                placeholder="The exact value, then Enter"
+                value={value()}
+                onChange={(event) => setParams({ value: event.currentTarget.value.trim(), event: "" })}
+              />
+            }
           >
-            <select aria-label="Attribute value" value={value()} onChange={(event) => setParams({ value: event.currentTarget.value, event: "" })}>
+            <select
+              aria-label="Attribute value"
+              value={value()}
+              onChange={(event) => setParams({ value: event.currentTarget.value, event: "" })}
+            >
               <option value="false">false: writes only</option>
               <option value="true">true: reads only</option>
             </select>
@@ -172,7 +227,9 @@ export function EventHistory() {
       </p>
       <div class="split" classList={{ three: !!opened() }}>
         <aside class="facets" aria-label="Facets">
-          <For each={FACETS}>{(facet) => <Facet name={facet.name} param={`f.${facet.key}`} values={found().map(facet.of)} />}</For>
+          <For each={FACETS}>
+            {(facet) => <Facet name={facet.name} param={`f.${facet.key}`} values={found().map(facet.of)} />}
+          </For>
         </aside>
         <Table
           label="Events"
@@ -188,8 +245,11 @@ export function EventHistory() {
               <Show when={!error()}>
                 <Empty title="No events">
                   <p>
-                    Nothing matches in this time. Take a longer range, ask for <button type="button" class="link" onClick={() => setParams({ attribute: "none", value: "", q: "" })}>all events</button>,
-                    or make one: <code>aws logs create-log-group --log-group-name demo</code>
+                    Nothing matches in this time. Take a longer range, ask for{" "}
+                    <button type="button" class="link" onClick={() => setParams({ attribute: "none", value: "", q: "" })}>
+                      all events
+                    </button>
+                    , or make one: <code>aws logs create-log-group --log-group-name demo</code>
                   </p>
                 </Empty>
               </Show>
@@ -214,7 +274,11 @@ function Facet(props: { name: string; param: string; values: string[] }) {
         <h3>{props.name}</h3>
         <For each={counts()}>
           {([value, n]) => (
-            <button type="button" aria-pressed={param(props.param) === value} onClick={() => setParams({ [props.param]: param(props.param) === value ? "" : value })}>
+            <button
+              type="button"
+              aria-pressed={param(props.param) === value}
+              onClick={() => setParams({ [props.param]: param(props.param) === value ? "" : value })}
+            >
               <span title={value}>{value}</span>
               <span class="faint">{n}</span>
             </button>
@@ -252,7 +316,8 @@ function Detail(props: { row: EventRow }) {
                 <For each={props.row.resources}>
                   {(resource) => (
                     <div>
-                      <a href={lookup("ResourceName", resource.name)}>{resource.name}</a> <span class="faint">{resource.type}</span>
+                      <a href={lookup("ResourceName", resource.name)}>{resource.name}</a>{" "}
+                      <span class="faint">{resource.type}</span>
                     </div>
                   )}
                 </For>

@@ -94,7 +94,8 @@ export function Insights() {
     const isWide = (name: string) => name === "@message" || name === "@pattern" || (names.length === 1 && name !== "@timestamp");
     return names.map((name) => ({
       name,
-      width: name === "@timestamp" || name === "@ingestionTime" ? "190px" : isWide(name) ? "minmax(260px, 4fr)" : "minmax(90px, 1fr)",
+      width:
+        name === "@timestamp" || name === "@ingestionTime" ? "190px" : isWide(name) ? "minmax(260px, 4fr)" : "minmax(90px, 1fr)",
       cell: (row) => <span class="mono">{row[name]}</span>,
     }));
   });
@@ -102,7 +103,8 @@ export function Insights() {
   const saved = (kind: string) => {
     const now = results();
     if (!now) return;
-    if (kind === "csv") download("results.csv", "text/csv", csv([now.columns, ...now.rows.map((row) => now.columns.map((name) => row[name]))]));
+    if (kind === "csv")
+      download("results.csv", "text/csv", csv([now.columns, ...now.rows.map((row) => now.columns.map((name) => row[name]))]));
     else download("results.json", "application/json", JSON.stringify(now.rows, null, 1));
   };
 
@@ -129,7 +131,13 @@ export function Insights() {
       </div>
       <div class="editor">
         <Suspense fallback={<Loading what="the editor" />}>
-          <InsightsEditor text={text()} change={setText} run={() => void run()} fields={fields()} wrong={wrong(error(), text())} />
+          <InsightsEditor
+            text={text()}
+            change={setText}
+            run={() => void run()}
+            fields={fields()}
+            wrong={wrong(error(), text())}
+          />
         </Suspense>
       </div>
       <div class="filters">
@@ -152,7 +160,8 @@ export function Insights() {
           <Show when={results()} fallback={!ready() ? "Choose at least one log group." : ""}>
             {(now) => (
               <>
-                {count(now().rows.length)} rows · {count(now().statistics.recordsMatched)} of {count(now().statistics.recordsScanned)} events matched · {bytes(now().statistics.bytesScanned)} read
+                {count(now().rows.length)} rows · {count(now().statistics.recordsMatched)} of{" "}
+                {count(now().statistics.recordsScanned)} events matched · {bytes(now().statistics.bytesScanned)} read
                 {running() ? "" : ` · ${Math.round(took())} ms`}
               </>
             )}
@@ -177,7 +186,8 @@ export function Insights() {
           <Show when={!error() && !running()}>
             <Empty title="No query ran yet">
               <p>
-                Choose log groups, write a query, press <kbd>Ctrl</kbd> <kbd>Enter</kbd>. The samples show what there is; Tab completes commands, functions and fields.
+                Choose log groups, write a query, press <kbd>Ctrl</kbd> <kbd>Enter</kbd>. The samples show what there is; Tab
+                completes commands, functions and fields.
               </p>
             </Empty>
           </Show>
@@ -258,7 +268,9 @@ export function Insights() {
 /** Where in the text an error lies, when its answer says so. */
 function wrong(error: unknown, text: string): { from: number; to: number } | undefined {
   if (!(error instanceof AwsError)) return undefined;
-  const told = (error.details.queryCompileError as { location?: { startCharOffset?: number; endCharOffset?: number } } | undefined)?.location;
+  const told = (
+    error.details.queryCompileError as { location?: { startCharOffset?: number; endCharOffset?: number } } | undefined
+  )?.location;
   if (told?.startCharOffset === undefined) return undefined;
   const from = Math.min(told.startCharOffset, Math.max(0, text.length - 1));
   return { from, to: Math.max(from + 1, told.endCharOffset ?? 0) };

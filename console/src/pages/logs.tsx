@@ -2,7 +2,7 @@
 import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, untrack } from "solid-js";
 import { aws } from "../aws";
 import { load } from "../load";
-import { filterEvents, level, listGroups, listStreams, type LogEvent, type LogGroup, type LogStream } from "../logs";
+import { filterEvents, type LogEvent, type LogGroup, type LogStream, level, listGroups, listStreams } from "../logs";
 import { bytes, count } from "../numbers";
 import { go, href, param, route, setParams } from "../router";
 import { ago, dateTime, range } from "../time";
@@ -12,7 +12,9 @@ import { Copy, Empty, ErrorNote, Facts, Field, Loading, PageHead, Shown, Tabs } 
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
 
-export const RETENTIONS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+export const RETENTIONS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
 
 export function Logs() {
   return (
@@ -29,7 +31,11 @@ function Groups() {
     async (text, signal) => listGroups(text, signal),
   );
   const columns: Column<LogGroup>[] = [
-    { name: "Log group", width: "minmax(220px, 2fr)", cell: (g) => <a href={href("/logs/group", { name: g.logGroupName, q: "" })}>{g.logGroupName}</a> },
+    {
+      name: "Log group",
+      width: "minmax(220px, 2fr)",
+      cell: (g) => <a href={href("/logs/group", { name: g.logGroupName, q: "" })}>{g.logGroupName}</a>,
+    },
     { name: "Stored", width: "110px", class: "right", cell: (g) => bytes(g.storedBytes ?? 0) },
     { name: "Kept", width: "120px", class: "right", cell: (g) => (g.retentionInDays ? `${g.retentionInDays} days` : "for ever") },
     { name: "Metric filters", width: "120px", class: "right", cell: (g) => g.metricFilterCount ?? 0 },
@@ -40,7 +46,8 @@ function Groups() {
       class: "right",
       cell: (g) => (
         <span onClick={(event) => event.stopPropagation()}>
-          <a href={href("/insights", { groups: g.logGroupName, q: "" })}>Insights</a> · <a href={href("/tail", { groups: g.logGroupName, q: "" })}>Tail</a>
+          <a href={href("/insights", { groups: g.logGroupName, q: "" })}>Insights</a> ·{" "}
+          <a href={href("/tail", { groups: g.logGroupName, q: "" })}>Tail</a>
         </span>
       ),
     },
@@ -79,7 +86,8 @@ function Groups() {
           <Show when={!groups.loading()} fallback={<Loading what="log groups" />}>
             <Empty title={param("q") ? "No group has this in its name" : "No log groups yet"}>
               <p>
-                Create one here, or with <code>aws logs create-log-group --log-group-name demo</code>; <code>trailwatch agent</code> makes them for the files that it reads.
+                Create one here, or with <code>aws logs create-log-group --log-group-name demo</code>;{" "}
+                <code>trailwatch agent</code> makes them for the files that it reads.
               </p>
             </Empty>
           </Show>
@@ -117,7 +125,17 @@ function CreateGroup(props: { close: () => void }) {
           <ErrorNote error={error()} />
         </Show>
         <Field label="Name" hint="Letters, digits and . - _ / #, at most 512.">
-          {(id) => <input id={id} ref={name} required maxlength={512} pattern="[.\-_\/#A-Za-z0-9]+" placeholder="/shop/checkout" spellcheck={false} />}
+          {(id) => (
+            <input
+              id={id}
+              ref={name}
+              required
+              maxlength={512}
+              pattern="[.\-_\/#A-Za-z0-9]+"
+              placeholder="/shop/checkout"
+              spellcheck={false}
+            />
+          )}
         </Field>
         <Field label="Keep events">
           {(id) => (
@@ -145,7 +163,12 @@ function Group() {
   const [deleting, setDeleting] = createSignal(false);
   const [failure, setFailure] = createSignal<unknown>();
   const group = load(name, async (wanted, signal) => {
-    const found = await aws<{ logGroups?: LogGroup[] }>("logs", "DescribeLogGroups", { logGroupNamePrefix: wanted, limit: 50 }, signal);
+    const found = await aws<{ logGroups?: LogGroup[] }>(
+      "logs",
+      "DescribeLogGroups",
+      { logGroupNamePrefix: wanted, limit: 50 },
+      signal,
+    );
     return found.logGroups?.find((g) => g.logGroupName === wanted) ?? null;
   });
   const tab = () => param("tab", "events");
@@ -181,7 +204,12 @@ function Group() {
             {(g) => (
               <>
                 {bytes(g().storedBytes ?? 0)} stored, created {dateTime(g().creationTime ?? 0)}, kept{" "}
-                <select aria-label="Keep events" class="inline" value={g().retentionInDays ?? ""} onChange={(event) => void retain(event.currentTarget.value)}>
+                <select
+                  aria-label="Keep events"
+                  class="inline"
+                  value={g().retentionInDays ?? ""}
+                  onChange={(event) => void retain(event.currentTarget.value)}
+                >
                   <option value="">for ever</option>
                   <For each={RETENTIONS}>{(n) => <option value={n}>{n} days</option>}</For>
                 </select>
@@ -234,7 +262,8 @@ function NoGroup(props: { name: string }) {
   return (
     <Empty title={`There is no log group ${props.name} here`}>
       <p>
-        It may have been deleted, or belong to another region. See <a href={href("/logs")}>all log groups</a>, or <a href={href("/events", { attribute: "ResourceName", value: props.name })}>what happened to it</a>.
+        It may have been deleted, or belong to another region. See <a href={href("/logs")}>all log groups</a>, or{" "}
+        <a href={href("/events", { attribute: "ResourceName", value: props.name })}>what happened to it</a>.
       </p>
     </Empty>
   );
@@ -244,9 +273,21 @@ function Streams(props: { group: string }) {
   const streams = load(() => props.group, listStreams);
   const columns: Column<LogStream>[] = [
     { name: "Stream", width: "minmax(220px, 2fr)", cell: (s) => s.logStreamName },
-    { name: "Last event", width: "180px", cell: (s) => <span class="mono">{s.lastEventTimestamp ? dateTime(s.lastEventTimestamp) : "–"}</span> },
-    { name: "", width: "110px", cell: (s) => <span class="faint">{s.lastEventTimestamp ? ago(s.lastEventTimestamp) : "no events"}</span> },
-    { name: "First event", width: "180px", cell: (s) => <span class="mono faint">{s.firstEventTimestamp ? dateTime(s.firstEventTimestamp) : "–"}</span> },
+    {
+      name: "Last event",
+      width: "180px",
+      cell: (s) => <span class="mono">{s.lastEventTimestamp ? dateTime(s.lastEventTimestamp) : "–"}</span>,
+    },
+    {
+      name: "",
+      width: "110px",
+      cell: (s) => <span class="faint">{s.lastEventTimestamp ? ago(s.lastEventTimestamp) : "no events"}</span>,
+    },
+    {
+      name: "First event",
+      width: "180px",
+      cell: (s) => <span class="mono faint">{s.firstEventTimestamp ? dateTime(s.firstEventTimestamp) : "–"}</span>,
+    },
     { name: "Created", width: "180px", cell: (s) => <span class="mono faint">{dateTime(s.creationTime ?? 0)}</span> },
   ];
   return (
@@ -258,11 +299,18 @@ function Streams(props: { group: string }) {
           rows={found().items}
           columns={columns}
           key={(s) => s.logStreamName}
-          open={(s) => setParams({ tab: "events", stream: s.logStreamName, ...(s.lastEventTimestamp ? around(s.firstEventTimestamp ?? s.lastEventTimestamp, s.lastEventTimestamp) : {}) })}
+          open={(s) =>
+            setParams({
+              tab: "events",
+              stream: s.logStreamName,
+              ...(s.lastEventTimestamp ? around(s.firstEventTimestamp ?? s.lastEventTimestamp, s.lastEventTimestamp) : {}),
+            })
+          }
           empty={
             <Empty title="No streams yet">
               <p>
-                A stream is made by who sends: <code>aws logs create-log-stream --log-group-name {props.group} --log-stream-name one</code>
+                A stream is made by who sends:{" "}
+                <code>aws logs create-log-stream --log-group-name {props.group} --log-stream-name one</code>
               </p>
             </Empty>
           }
@@ -274,7 +322,11 @@ function Streams(props: { group: string }) {
 
 /** The last three hours of a stream, or all of it when it is shorter. */
 function around(first: number, last: number): Record<string, string> {
-  return { start: new Date(Math.max(first, last - 3 * 3_600_000)).toISOString(), end: new Date(last + 1000).toISOString(), range: "" };
+  return {
+    start: new Date(Math.max(first, last - 3 * 3_600_000)).toISOString(),
+    end: new Date(last + 1000).toISOString(),
+    range: "",
+  };
 }
 
 const FIRST = 1000;
@@ -324,7 +376,16 @@ function Events(props: { group: string }) {
           setParams({ q: field.value.trim(), event: "" });
         }}
       >
-        <input ref={field} type="search" class="grow mono" data-search aria-label="Filter pattern" placeholder={'Filter pattern, such as  error  or  { $.ms > 300 }  ( / )'} value={param("q")} spellcheck={false} />
+        <input
+          ref={field}
+          type="search"
+          class="grow mono"
+          data-search
+          aria-label="Filter pattern"
+          placeholder={"Filter pattern, such as  error  or  { $.ms > 300 }  ( / )"}
+          value={param("q")}
+          spellcheck={false}
+        />
         <button type="submit">Filter</button>
         <Show when={param("stream")}>
           <button type="button" class="chip" title="Take this filter off" onClick={() => setParams({ stream: "", event: "" })}>
@@ -363,7 +424,9 @@ function Events(props: { group: string }) {
             </Show>
           }
         />
-        <Show when={opened()}>{(event) => <EventDetail event={event()} group={props.group} close={() => setParams({ event: "" })} />}</Show>
+        <Show when={opened()}>
+          {(event) => <EventDetail event={event()} group={props.group} close={() => setParams({ event: "" })} />}
+        </Show>
       </div>
     </>
   );
@@ -371,8 +434,16 @@ function Events(props: { group: string }) {
 
 export function EventDetail(props: { event: LogEvent; group: string; close: () => void }) {
   const isJson = () => /^\s*[{[]/.test(props.event.message);
-  const minute = () => ({ start: new Date(props.event.timestamp - 60_000).toISOString(), end: new Date(props.event.timestamp + 60_000).toISOString(), range: "" });
-  const hour = () => ({ start: new Date(props.event.timestamp - 3_600_000).toISOString(), end: new Date(props.event.timestamp + 60_000).toISOString(), range: "" });
+  const minute = () => ({
+    start: new Date(props.event.timestamp - 60_000).toISOString(),
+    end: new Date(props.event.timestamp + 60_000).toISOString(),
+    range: "",
+  });
+  const hour = () => ({
+    start: new Date(props.event.timestamp - 3_600_000).toISOString(),
+    end: new Date(props.event.timestamp + 60_000).toISOString(),
+    range: "",
+  });
   return (
     <aside class="detail" aria-label="Log event">
       <header class="panel-head">
@@ -386,7 +457,12 @@ export function EventDetail(props: { event: LogEvent; group: string; close: () =
           of={[
             ["Time", dateTime(props.event.timestamp, true)],
             ["Stream", props.event.stream],
-            ["Around it", <a href={href("/logs/group", { name: props.group, stream: props.event.stream, q: "", tab: "events", ...minute() })}>this stream, one minute before and after</a>],
+            [
+              "Around it",
+              <a href={href("/logs/group", { name: props.group, stream: props.event.stream, q: "", tab: "events", ...minute() })}>
+                this stream, one minute before and after
+              </a>,
+            ],
             ["Changes", <a href={href("/events", { ...hour(), q: "", event: "" })}>audit writes of the hour before</a>],
           ]}
         />

@@ -3,7 +3,7 @@ import { createMemo, createSignal, For, Show } from "solid-js";
 import { Chart, type Line } from "../charts/chart";
 import { colour } from "../charts/palette";
 import { load } from "../load";
-import { dimensionsText, listMetrics, type Metric, metricData, periodFor, type Query } from "../metrics";
+import { dimensionsText, labelled, listMetrics, type Metric, metricData, periodFor, type Query } from "../metrics";
 import { count } from "../numbers";
 import { href, param, setParams } from "../router";
 import { dark } from "../theme";
@@ -16,7 +16,20 @@ import { type Column, Table } from "../ui/table";
 const METRICS_MAX = 5000;
 /** Lines of a graph. */
 const LINES_MAX = 50;
-export const STATISTICS = ["Average", "Sum", "Minimum", "Maximum", "SampleCount", "p50", "p90", "p95", "p99", "p99.9", "tm99", "IQM"];
+export const STATISTICS = [
+  "Average",
+  "Sum",
+  "Minimum",
+  "Maximum",
+  "SampleCount",
+  "p50",
+  "p90",
+  "p95",
+  "p99",
+  "p99.9",
+  "tm99",
+  "IQM",
+];
 const PERIODS: [string, string][] = [
   ["", "Auto"],
   ["1", "1 s"],
@@ -55,15 +68,29 @@ export function graphOf(text: string): Row[] {
   }
 }
 
-export const metricOf = (row: Row): Metric => ({ Namespace: row.n ?? "", MetricName: row.m ?? "", Dimensions: (row.d ?? []).map(([Name, Value]) => ({ Name, Value })) });
+export const metricOf = (row: Row): Metric => ({
+  Namespace: row.n ?? "",
+  MetricName: row.m ?? "",
+  Dimensions: (row.d ?? []).map(([Name, Value]) => ({ Name, Value })),
+});
 
 /** A graph of one metric, for a link. */
 export function graphLink(metric: Metric, stat = "Average"): string {
-  const row: Row = { i: "m1", n: metric.Namespace, m: metric.MetricName, d: metric.Dimensions.map((d) => [d.Name, d.Value]), s: stat };
+  const row: Row = {
+    i: "m1",
+    n: metric.Namespace,
+    m: metric.MetricName,
+    d: metric.Dimensions.map((d) => [d.Name, d.Value]),
+    s: stat,
+  };
   return href("/metrics", { graph: JSON.stringify([row]), namespace: metric.Namespace, q: "" });
 }
 
-const same = (row: Row, metric: Metric) => !row.e && row.n === metric.Namespace && row.m === metric.MetricName && JSON.stringify(row.d ?? []) === JSON.stringify(metric.Dimensions.map((d) => [d.Name, d.Value]));
+const same = (row: Row, metric: Metric) =>
+  !row.e &&
+  row.n === metric.Namespace &&
+  row.m === metric.MetricName &&
+  JSON.stringify(row.d ?? []) === JSON.stringify(metric.Dimensions.map((d) => [d.Name, d.Value]));
 
 export function Metrics() {
   const graph = createMemo(() => graphOf(param("graph")));
@@ -77,7 +104,17 @@ export function Metrics() {
   const toggle = (metric: Metric) => {
     const there = graph().find((row) => same(row, metric));
     if (there) setGraph(graph().filter((row) => row !== there));
-    else if (graph().length < LINES_MAX) setGraph([...graph(), { i: nextId("m"), n: metric.Namespace, m: metric.MetricName, d: metric.Dimensions.map((d) => [d.Name, d.Value]), s: "Average" }]);
+    else if (graph().length < LINES_MAX)
+      setGraph([
+        ...graph(),
+        {
+          i: nextId("m"),
+          n: metric.Namespace,
+          m: metric.MetricName,
+          d: metric.Dimensions.map((d) => [d.Name, d.Value]),
+          s: "Average",
+        },
+      ]);
   };
   const [expression, setExpression] = createSignal("");
   const addExpression = () => {
@@ -90,7 +127,11 @@ export function Metrics() {
   return (
     <div class="fill">
       <PageHead title="Metrics" sub="Choose metrics below; statistic, period and math decide what is drawn.">
-        <select aria-label="Compare" value={param("compare")} onChange={(event) => setParams({ compare: event.currentTarget.value })}>
+        <select
+          aria-label="Compare"
+          value={param("compare")}
+          onChange={(event) => setParams({ compare: event.currentTarget.value })}
+        >
           <option value="">Compare with…</option>
           <option value="1">the day before</option>
           <option value="7">the week before</option>
@@ -122,7 +163,12 @@ export function Metrics() {
                       <i class="swatch dot" style={{ "--swatch": colour(i(), dark()) }} /> <span class="mono">{row.i}</span>
                     </td>
                     <td>
-                      <input aria-label={`Label of ${row.i}`} value={row.l ?? ""} placeholder={row.e ? row.i : row.m} onChange={(event) => change(row.i, { l: event.currentTarget.value || undefined })} />
+                      <input
+                        aria-label={`Label of ${row.i}`}
+                        value={row.l ?? ""}
+                        placeholder={row.e ? row.i : row.m}
+                        onChange={(event) => change(row.i, { l: event.currentTarget.value || undefined })}
+                      />
                     </td>
                     <td class="what">
                       <Show
@@ -133,23 +179,43 @@ export function Metrics() {
                           </span>
                         }
                       >
-                        <input class="mono expression" aria-label={`Expression ${row.i}`} value={row.e} onChange={(event) => change(row.i, { e: event.currentTarget.value })} />
+                        <input
+                          class="mono expression"
+                          aria-label={`Expression ${row.i}`}
+                          value={row.e}
+                          onChange={(event) => change(row.i, { e: event.currentTarget.value })}
+                        />
                       </Show>
                     </td>
                     <td>
                       <Show when={row.e === undefined}>
-                        <select aria-label={`Statistic of ${row.i}`} value={row.s ?? "Average"} onChange={(event) => change(row.i, { s: event.currentTarget.value })}>
-                          <For each={[...new Set([...STATISTICS, row.s ?? "Average"])]}>{(stat) => <option value={stat}>{stat}</option>}</For>
+                        <select
+                          aria-label={`Statistic of ${row.i}`}
+                          value={row.s ?? "Average"}
+                          onChange={(event) => change(row.i, { s: event.currentTarget.value })}
+                        >
+                          <For each={[...new Set([...STATISTICS, row.s ?? "Average"])]}>
+                            {(stat) => <option value={stat}>{stat}</option>}
+                          </For>
                         </select>
                       </Show>
                     </td>
                     <td>
-                      <select aria-label={`Period of ${row.i}`} value={row.p ?? ""} onChange={(event) => change(row.i, { p: Number(event.currentTarget.value) || undefined })}>
+                      <select
+                        aria-label={`Period of ${row.i}`}
+                        value={row.p ?? ""}
+                        onChange={(event) => change(row.i, { p: Number(event.currentTarget.value) || undefined })}
+                      >
                         <For each={PERIODS}>{([seconds, name]) => <option value={seconds}>{name}</option>}</For>
                       </select>
                     </td>
                     <td>
-                      <button type="button" class="small" aria-label={`Axis of ${row.i}`} onClick={() => change(row.i, { r: row.r ? undefined : 1 })}>
+                      <button
+                        type="button"
+                        class="small"
+                        aria-label={`Axis of ${row.i}`}
+                        onClick={() => change(row.i, { r: row.r ? undefined : 1 })}
+                      >
                         {row.r ? "right" : "left"}
                       </button>
                     </td>
@@ -158,11 +224,19 @@ export function Metrics() {
                         {row.h ? "Show" : "Hide"}
                       </button>{" "}
                       <Show when={row.e === undefined}>
-                        <a class="button small-button" href={href("/alarms/create", { metric: JSON.stringify(row), graph: "", q: "", namespace: "" })}>
+                        <a
+                          class="button small-button"
+                          href={href("/alarms/create", { metric: JSON.stringify(row), graph: "", q: "", namespace: "" })}
+                        >
                           Alarm
                         </a>{" "}
                       </Show>
-                      <button type="button" class="small" aria-label={`Remove ${row.i}`} onClick={() => setGraph(graph().filter((r) => r !== row))}>
+                      <button
+                        type="button"
+                        class="small"
+                        aria-label={`Remove ${row.i}`}
+                        onClick={() => setGraph(graph().filter((r) => r !== row))}
+                      >
                         Remove
                       </button>
                     </td>
@@ -183,7 +257,9 @@ export function Metrics() {
         <input
           class="grow mono"
           aria-label="Expression"
-          placeholder={"Math or search, such as  m1 / m2 * 100,  RATE(m1),  SEARCH('{CWAgent,host} MetricName=\"mem_used_percent\"', 'Average', 60)"}
+          placeholder={
+            "Math or search, such as  m1 / m2 * 100,  RATE(m1),  SEARCH('{CWAgent,host} MetricName=\"mem_used_percent\"', 'Average', 60)"
+          }
           value={expression()}
           onInput={(event) => setExpression(event.currentTarget.value)}
           spellcheck={false}
@@ -199,27 +275,54 @@ export function Metrics() {
 
 function Graph(props: { rows: Row[] }) {
   const period = createMemo(() => range());
-  const question = createMemo(() => (props.rows.length ? { rows: props.rows, range: period(), days: Number(param("compare")) || 0 } : undefined));
+  const question = createMemo(() =>
+    props.rows.length ? { rows: props.rows, range: period(), days: Number(param("compare")) || 0 } : undefined,
+  );
   const data = load(question, async ({ rows, range: asked, days }, signal) => {
-    const queries = rows.map((row): Query => {
-      const Period = row.p ?? periodFor(asked);
-      const base = { Id: row.i, Label: row.l || undefined, ReturnData: !row.h };
-      return row.e === undefined ? { ...base, MetricStat: { Metric: metricOf(row), Stat: row.s ?? "Average", Period } } : { ...base, Expression: row.e, Period };
-    });
+    const queries = labelled(
+      rows.map((row): Query => {
+        const Period = row.p ?? periodFor(asked);
+        const base = { Id: row.i, Label: row.l || undefined, ReturnData: !row.h };
+        return row.e === undefined
+          ? { ...base, MetricStat: { Metric: metricOf(row), Stat: row.s ?? "Average", Period } }
+          : { ...base, Expression: row.e, Period };
+      }),
+    );
     if (queries.every((query) => query.ReturnData === false)) return { now: [], before: [], shift: 0 };
     const shift = days * 86_400_000;
-    const [now, before] = await Promise.all([metricData(queries, asked, signal), days ? metricData(queries, { start: asked.start - shift, end: asked.end - shift }, signal) : []]);
+    const [now, before] = await Promise.all([
+      metricData(queries, asked, signal),
+      days ? metricData(queries, { start: asked.start - shift, end: asked.end - shift }, signal) : [],
+    ]);
     return { now, before, shift };
   });
   const lines = createMemo((): Line[] => {
     const found = data.data();
     if (!found || !props.rows.length) return [];
     const row = (id: string) => props.rows.find((r) => r.i === id);
-    const place = (id: string) => Math.max(0, props.rows.findIndex((r) => r.i === id));
+    const place = (id: string) =>
+      Math.max(
+        0,
+        props.rows.findIndex((r) => r.i === id),
+      );
     // An expression may make many lines; those get colours of their own.
     const many = (id: string) => found.now.filter((s) => s.id === id).length > 1;
-    const now = found.now.map((s, i): Line => ({ ...s, right: !!row(s.id)?.r, color: many(s.id) ? colour(i + props.rows.length, dark()) : colour(place(s.id), dark()) }));
-    const before = found.before.map((s): Line => ({ label: `${s.label} (before)`, times: s.times.map((t) => t + found.shift), values: s.values, right: !!row(s.id)?.r, color: `${colour(place(s.id), dark())}77` }));
+    const now = found.now.map(
+      (s, i): Line => ({
+        ...s,
+        right: !!row(s.id)?.r,
+        color: many(s.id) ? colour(i + props.rows.length, dark()) : colour(place(s.id), dark()),
+      }),
+    );
+    const before = found.before.map(
+      (s): Line => ({
+        label: `${s.label} (before)`,
+        times: s.times.map((t) => t + found.shift),
+        values: s.values,
+        right: !!row(s.id)?.r,
+        color: `${colour(place(s.id), dark())}77`,
+      }),
+    );
     return [...now, ...before];
   });
   const messages = () => [...new Set(data.data()?.now.flatMap((s) => s.messages) ?? [])];
@@ -229,7 +332,19 @@ function Graph(props: { rows: Row[] }) {
         <ErrorNote error={data.error()} retry={data.reload} />
       </Show>
       <For each={messages()}>{(message) => <p class="note">{message}</p>}</For>
-      <Chart lines={lines()} range={period()} height={230} label="Graph" empty={props.rows.length ? (data.loading() ? "Loading…" : "No data in this time: take a longer range, or a longer period.") : "Choose metrics below to draw them here."} />
+      <Chart
+        lines={lines()}
+        range={period()}
+        height={230}
+        label="Graph"
+        empty={
+          props.rows.length
+            ? data.loading()
+              ? "Loading…"
+              : "No data in this time: take a longer range, or a longer period."
+            : "Choose metrics below to draw them here."
+        }
+      />
     </Panel>
   );
 }
@@ -253,9 +368,24 @@ function Browse(props: { graph: Row[]; toggle: (metric: Metric) => void }) {
     }),
   );
   const columns: Column<Metric>[] = [
-    { name: "", width: "34px", cell: (metric) => <input type="checkbox" tabindex="-1" aria-label={`Draw ${metric.MetricName} ${dimensionsText(metric)}`} checked={props.graph.some((row) => same(row, metric))} /> },
+    {
+      name: "",
+      width: "34px",
+      cell: (metric) => (
+        <input
+          type="checkbox"
+          tabindex="-1"
+          aria-label={`Draw ${metric.MetricName} ${dimensionsText(metric)}`}
+          checked={props.graph.some((row) => same(row, metric))}
+        />
+      ),
+    },
     { name: "Metric", width: "minmax(140px, 1fr)", cell: (metric) => <strong>{metric.MetricName}</strong> },
-    { name: "Dimensions", width: "minmax(180px, 2fr)", cell: (metric) => <span title={dimensionsText(metric)}>{dimensionsText(metric) || <span class="faint">none</span>}</span> },
+    {
+      name: "Dimensions",
+      width: "minmax(180px, 2fr)",
+      cell: (metric) => <span title={dimensionsText(metric)}>{dimensionsText(metric) || <span class="faint">none</span>}</span>,
+    },
     { name: "Namespace", width: "minmax(100px, .7fr)", cell: (metric) => <span class="faint">{metric.Namespace}</span> },
   ];
   return (
@@ -307,7 +437,8 @@ function Browse(props: { graph: Row[]; toggle: (metric: Metric) => void }) {
                 <Show when={!found.error()}>
                   <Empty title={words().length ? "No metric has these words" : "No metrics yet"}>
                     <p>
-                      Send one: <code>aws cloudwatch put-metric-data --namespace Shop --metric-name Orders --value 17</code>. What was silent for two weeks is not listed, as in AWS.
+                      Send one: <code>aws cloudwatch put-metric-data --namespace Shop --metric-name Orders --value 17</code>. What
+                      was silent for two weeks is not listed, as in AWS.
                     </p>
                   </Empty>
                 </Show>

@@ -7,7 +7,7 @@ import { bytes, count, short } from "../numbers";
 import { lookUp } from "../records";
 import { href } from "../router";
 import { refreshSession, session } from "../session";
-import { ago, dateTime, duration, range, type Range } from "../time";
+import { ago, dateTime, duration, type Range, range } from "../time";
 import { Badge, Code, Empty, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 
@@ -21,7 +21,12 @@ export function Overview() {
   const hosts = load(period, hostMetrics);
   const logs = load(period, logVolume);
   const changes = load(period, (_, signal) =>
-    lookUp({ attribute: "ReadOnly", value: "false", range: { start: Date.now() - 90 * 86_400_000, end: Date.now() } }, 12, undefined, signal),
+    lookUp(
+      { attribute: "ReadOnly", value: "false", range: { start: Date.now() - 90 * 86_400_000, end: Date.now() } },
+      12,
+      undefined,
+      signal,
+    ),
   );
   const server = load(period, refreshSession);
   return (
@@ -169,7 +174,8 @@ function HealthTile(props: { session: NonNullable<Awaited<ReturnType<typeof refr
     <>
       <div class="figures">
         <span class="figure" classList={{ good: health().status === "ok", bad: health().status !== "ok" }}>
-          <b>{health().status === "ok" ? "Healthy" : "Read-only"}</b> {health().status === "ok" ? "takes writes" : "refuses writes"}
+          <b>{health().status === "ok" ? "Healthy" : "Read-only"}</b>{" "}
+          {health().status === "ok" ? "takes writes" : "refuses writes"}
         </span>
         <span class="figure">
           <b>{duration(health().uptime_seconds)}</b> up
@@ -206,7 +212,8 @@ const MEASURES = [
 
 async function hostMetrics(period: Range, signal: AbortSignal): Promise<{ hosts: Host[]; more: number }> {
   const lists = await Promise.all(MEASURES.map((m) => listMetrics({ Namespace: "CWAgent", MetricName: m.metric }, 2000, signal)));
-  const host = (metric: Metric) => metric.Dimensions.find((d) => d.Name === "host")?.Value ?? metric.Dimensions.find((d) => d.Name === "InstanceId")?.Value;
+  const host = (metric: Metric) =>
+    metric.Dimensions.find((d) => d.Name === "host")?.Value ?? metric.Dimensions.find((d) => d.Name === "InstanceId")?.Value;
   const names = [...new Set(lists.flatMap((list) => list.items.map(host)))].filter((name): name is string => !!name).sort();
   const shown = names.slice(0, HOSTS_MAX);
   const queries: Query[] = [];
@@ -257,8 +264,14 @@ function HostTable(props: { hosts: Host[]; more: number }) {
                     return (
                       <td>
                         <div class="measure" classList={{ hot: measure.percent && (last() ?? 0) >= 90 }}>
-                          <span class="num">{last() === undefined ? "–" : `${short(last() ?? 0)}${measure.percent ? " %" : ""}`}</span>
-                          <Spark values={values()} max={measure.percent ? 100 : 1} label={`${measure.name} of ${host.name} over time`} />
+                          <span class="num">
+                            {last() === undefined ? "–" : `${short(last() ?? 0)}${measure.percent ? " %" : ""}`}
+                          </span>
+                          <Spark
+                            values={values()}
+                            max={measure.percent ? 100 : 1}
+                            label={`${measure.name} of ${host.name} over time`}
+                          />
                         </div>
                       </td>
                     );
@@ -283,7 +296,11 @@ async function logVolume(period: Range, signal: AbortSignal) {
   const query = { Id: "v", Expression: `SEARCH('{AWS/Logs,LogGroupName} MetricName="IncomingLogEvents"', 'Sum', ${seconds})` };
   const series = await metricData([query], period, signal);
   return series
-    .map((one) => ({ name: one.label.replace(/ IncomingLogEvents$/, ""), values: one.values, total: one.values.reduce((a, b) => a + b, 0) }))
+    .map((one) => ({
+      name: one.label.replace(/ IncomingLogEvents$/, ""),
+      values: one.values,
+      total: one.values.reduce((a, b) => a + b, 0),
+    }))
     .filter((one) => one.total > 0)
     .sort((a, b) => b.total - a.total)
     .slice(0, GROUPS_MAX);

@@ -40,7 +40,9 @@ export function SignIn() {
             {error()}
           </p>
         </Show>
-        <Field label="Access key id">{(id) => <input id={id} ref={key} required autocomplete="username" spellcheck={false} autofocus class="mono" />}</Field>
+        <Field label="Access key id">
+          {(id) => <input id={id} ref={key} required autocomplete="username" spellcheck={false} autofocus class="mono" />}
+        </Field>
         <Field
           label="Secret access key"
           hint={

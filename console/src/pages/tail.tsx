@@ -1,7 +1,7 @@
 // Live tail: events as they arrive, over StartLiveTail; paused, narrowed and highlighted on the way.
 import { createMemo, createSignal, onCleanup, Show } from "solid-js";
 import { aws, eventStream } from "../aws";
-import { level, type LogEvent, type LogGroup } from "../logs";
+import { type LogEvent, type LogGroup, level } from "../logs";
 import { count } from "../numbers";
 import { param, setParams } from "../router";
 import { dateTime } from "../time";
@@ -81,7 +81,15 @@ export function LiveTail() {
   const opened = createMemo(() => lines().find((line) => line.key === param("event")));
   const columns: Column<LogEvent>[] = [
     { name: "Time", width: "186px", cell: (line) => <span class="mono faint">{dateTime(line.timestamp, true)}</span> },
-    { name: "Message", width: "minmax(200px, 1fr)", cell: (line) => <span class="mono"><Marked text={line.message} word={word()} /></span> },
+    {
+      name: "Message",
+      width: "minmax(200px, 1fr)",
+      cell: (line) => (
+        <span class="mono">
+          <Marked text={line.message} word={word()} />
+        </span>
+      ),
+    },
     { name: "Stream", width: "140px", cell: (line) => <span class="faint">{line.stream}</span> },
   ];
   const isOn = () => state() !== "stopped";
@@ -96,7 +104,14 @@ export function LiveTail() {
             </button>
           }
         >
-          <Show when={state() === "paused"} fallback={<button type="button" disabled={state() === "starting"} onClick={() => setState("paused")}>Pause</button>}>
+          <Show
+            when={state() === "paused"}
+            fallback={
+              <button type="button" disabled={state() === "starting"} onClick={() => setState("paused")}>
+                Pause
+              </button>
+            }
+          >
             <button type="button" class="primary" onClick={resume}>
               Go on ({count(held().length)} came)
             </button>
@@ -111,8 +126,24 @@ export function LiveTail() {
       </PageHead>
       <div class="filters">
         <GroupPicker chosen={groups()} choose={(chosen) => (stop(), setParams({ groups: chosen.join(",") }))} max={10} />
-        <input ref={field} class="grow mono" data-search aria-label="Filter pattern" placeholder="Filter pattern: only matching events are sent" value={param("pattern")} disabled={isOn()} spellcheck={false} />
-        <input class="mono" aria-label="Highlight" placeholder="Highlight a word" value={word()} onInput={(event) => setParams({ mark: event.currentTarget.value }, true)} spellcheck={false} />
+        <input
+          ref={field}
+          class="grow mono"
+          data-search
+          aria-label="Filter pattern"
+          placeholder="Filter pattern: only matching events are sent"
+          value={param("pattern")}
+          disabled={isOn()}
+          spellcheck={false}
+        />
+        <input
+          class="mono"
+          aria-label="Highlight"
+          placeholder="Highlight a word"
+          value={word()}
+          onInput={(event) => setParams({ mark: event.currentTarget.value }, true)}
+          spellcheck={false}
+        />
       </div>
       <Show when={error()}>
         <ErrorNote error={error()} retry={() => void start()} />
@@ -121,7 +152,8 @@ export function LiveTail() {
         <Show when={state() === "starting" || state() === "running"}>
           <span class="spinner" aria-hidden="true" />
         </Show>
-        {{ stopped: "Stopped", starting: "Starting…", running: "Following", paused: "Paused" }[state()]}, {count(lines().length)} lines
+        {{ stopped: "Stopped", starting: "Starting…", running: "Following", paused: "Paused" }[state()]}, {count(lines().length)}{" "}
+        lines
         {lines().length === LINES_MAX ? ` (the last ${count(LINES_MAX)})` : ""}
         <Show when={sampled()}>
           <span class="bad">More than 500 events a second match: a sample is shown. A filter pattern shows all of fewer.</span>
@@ -139,18 +171,31 @@ export function LiveTail() {
           follow={state() === "running" && !opened()}
           empty={
             <Empty title={isOn() ? "Waiting for events" : "Nothing is followed"}>
-              <p>{isOn() ? "Lines appear here as they arrive." : groups().length ? "Press Start; only what arrives from then on is shown." : "Choose up to ten log groups, then press Start."}</p>
+              <p>
+                {isOn()
+                  ? "Lines appear here as they arrive."
+                  : groups().length
+                    ? "Press Start; only what arrives from then on is shown."
+                    : "Choose up to ten log groups, then press Start."}
+              </p>
             </Empty>
           }
         />
-        <Show when={opened()}>{(line) => <EventDetail event={line()} group={groups()[0] ?? ""} close={() => setParams({ event: "" }, true)} />}</Show>
+        <Show when={opened()}>
+          {(line) => <EventDetail event={line()} group={groups()[0] ?? ""} close={() => setParams({ event: "" }, true)} />}
+        </Show>
       </div>
     </div>
   );
 }
 
 async function arnOf(name: string, signal: AbortSignal): Promise<string> {
-  const found = await aws<{ logGroups?: LogGroup[] }>("logs", "DescribeLogGroups", { logGroupNamePrefix: name, limit: 50 }, signal);
+  const found = await aws<{ logGroups?: LogGroup[] }>(
+    "logs",
+    "DescribeLogGroups",
+    { logGroupNamePrefix: name, limit: 50 },
+    signal,
+  );
   const group = found.logGroups?.find((g) => g.logGroupName === name);
   return group?.logGroupArn ?? group?.arn?.replace(/:\*$/, "") ?? name;
 }

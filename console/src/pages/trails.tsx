@@ -56,7 +56,10 @@ async function trailsOf(_: unknown, signal: AbortSignal): Promise<Whole[]> {
         aws<Status>("cloudtrail", "GetTrailStatus", { Name: trail.TrailARN }, signal),
         aws<Selectors>("cloudtrail", "GetEventSelectors", { TrailName: trail.TrailARN }, signal),
       ]);
-      const sentences = [...(selectors.AdvancedEventSelectors ?? []).map(sentence), ...(selectors.EventSelectors ?? []).flatMap(basicSentences)];
+      const sentences = [
+        ...(selectors.AdvancedEventSelectors ?? []).map(sentence),
+        ...(selectors.EventSelectors ?? []).flatMap(basicSentences),
+      ];
       return { trail, status, sentences };
     }),
   );
@@ -72,8 +75,17 @@ interface DataStore {
 }
 
 async function storesOf(_: unknown, signal: AbortSignal): Promise<DataStore[]> {
-  const { EventDataStores } = await aws<{ EventDataStores?: DataStore[] }>("cloudtrail", "ListEventDataStores", { MaxResults: 100 }, signal);
-  return Promise.all((EventDataStores ?? []).map((store) => aws<DataStore>("cloudtrail", "GetEventDataStore", { EventDataStore: store.EventDataStoreArn }, signal)));
+  const { EventDataStores } = await aws<{ EventDataStores?: DataStore[] }>(
+    "cloudtrail",
+    "ListEventDataStores",
+    { MaxResults: 100 },
+    signal,
+  );
+  return Promise.all(
+    (EventDataStores ?? []).map((store) =>
+      aws<DataStore>("cloudtrail", "GetEventDataStore", { EventDataStore: store.EventDataStoreArn }, signal),
+    ),
+  );
 }
 
 const TONES: Record<string, "bad" | "warn" | "plain"> = { critical: "bad", high: "bad", medium: "warn" };
@@ -134,9 +146,16 @@ export function Trails() {
             fallback={
               <Panel title="Trails">
                 <Empty title="No trails yet">
-                  <p>The event history works without one. A trail also writes every event to a bucket, with digests that prove that nothing was changed.</p>
+                  <p>
+                    The event history works without one. A trail also writes every event to a bucket, with digests that prove that
+                    nothing was changed.
+                  </p>
                 </Empty>
-                <Code text={"aws s3api create-bucket --bucket audit\naws cloudtrail create-trail --name main --s3-bucket-name audit --is-multi-region-trail --enable-log-file-validation\naws cloudtrail start-logging --name main"} />
+                <Code
+                  text={
+                    "aws s3api create-bucket --bucket audit\naws cloudtrail create-trail --name main --s3-bucket-name audit --is-multi-region-trail --enable-log-file-validation\naws cloudtrail start-logging --name main"
+                  }
+                />
               </Panel>
             }
           >
@@ -152,7 +171,8 @@ export function Trails() {
               fallback={
                 <Empty title="No event data stores">
                   <p>
-                    A store keeps the events that its selectors choose, for queries in SQL: <code>aws cloudtrail create-event-data-store --name all</code>
+                    A store keeps the events that its selectors choose, for queries in SQL:{" "}
+                    <code>aws cloudtrail create-event-data-store --name all</code>
                   </p>
                 </Empty>
               }
@@ -200,7 +220,9 @@ export function Trails() {
               empty={
                 <Empty title="Nothing was found in this time">
                   <p>
-                    Sigma rules in the folder that <code>[detections] rules</code> names are held against every event. Their findings appear here, in the <a href={href("/metrics", { namespace: "Trailwatch/Detections" })}>metrics</a>, and in the event history.
+                    Sigma rules in the folder that <code>[detections] rules</code> names are held against every event. Their
+                    findings appear here, in the <a href={href("/metrics", { namespace: "Trailwatch/Detections" })}>metrics</a>,
+                    and in the event history.
                   </p>
                 </Empty>
               }
@@ -234,17 +256,40 @@ function TrailPanel(props: { whole: Whole; toggle: () => void }) {
         <Facts
           of={[
             ["Wants", <For each={props.whole.sentences}>{(text) => <div>{text}</div>}</For>],
-            ["Of", `${trail().IsMultiRegionTrail ? "all regions" : trail().HomeRegion}${trail().IsOrganizationTrail ? ", all accounts" : ""}`],
+            [
+              "Of",
+              `${trail().IsMultiRegionTrail ? "all regions" : trail().HomeRegion}${trail().IsOrganizationTrail ? ", all accounts" : ""}`,
+            ],
             ["Bucket", <span class="mono">{[trail().S3BucketName, trail().S3KeyPrefix].filter(Boolean).join("/")}</span>],
-            ["Log group", trail().CloudWatchLogsLogGroupArn && <a href={href("/logs/group", { name: trail().CloudWatchLogsLogGroupArn?.split(":log-group:")[1]?.replace(/:\*$/, "") ?? "" })}>{trail().CloudWatchLogsLogGroupArn?.split(":log-group:")[1]?.replace(/:\*$/, "")}</a>],
+            [
+              "Log group",
+              trail().CloudWatchLogsLogGroupArn && (
+                <a
+                  href={href("/logs/group", {
+                    name: trail().CloudWatchLogsLogGroupArn?.split(":log-group:")[1]?.replace(/:\*$/, "") ?? "",
+                  })}
+                >
+                  {trail().CloudWatchLogsLogGroupArn?.split(":log-group:")[1]?.replace(/:\*$/, "")}
+                </a>
+              ),
+            ],
             ["Topic", trail().SnsTopicARN],
           ]}
         />
         <Facts
           of={[
             ["Last file", delivered(status().LatestDeliveryTime, status().LatestDeliveryError, "none yet")],
-            ["Last digest", trail().LogFileValidationEnabled ? delivered(status().LatestDigestDeliveryTime, status().LatestDigestDeliveryError, "none yet") : "digests are off"],
-            ["Last to logs", trail().CloudWatchLogsLogGroupArn && delivered(status().LatestCloudWatchLogsDeliveryTime, status().LatestCloudWatchLogsDeliveryError, "none yet")],
+            [
+              "Last digest",
+              trail().LogFileValidationEnabled
+                ? delivered(status().LatestDigestDeliveryTime, status().LatestDigestDeliveryError, "none yet")
+                : "digests are off",
+            ],
+            [
+              "Last to logs",
+              trail().CloudWatchLogsLogGroupArn &&
+                delivered(status().LatestCloudWatchLogsDeliveryTime, status().LatestCloudWatchLogsDeliveryError, "none yet"),
+            ],
             ["Notices", status().LatestNotificationError && <span class="bad">{status().LatestNotificationError}</span>],
             ["Logging since", status().StartLoggingTime && dateTime((status().StartLoggingTime ?? 0) * 1000)],
           ]}

@@ -6,12 +6,12 @@ import { Spark } from "../charts/spark";
 import { queriesOf, sourcesOf, type Widget } from "../dashboards";
 import { asChart, runQuery } from "../insights";
 import { load } from "../load";
-import { condition, listAlarms, metricData, periodFor } from "../metrics";
+import { condition, labelled, listAlarms, metricData, periodFor } from "../metrics";
 import { short, withUnit } from "../numbers";
 import { href } from "../router";
 import type { Range } from "../time";
-import { ErrorNote, Loading, StateBadge } from "../ui/parts";
 import { Markdown } from "../ui/markdown";
+import { ErrorNote, Loading, StateBadge } from "../ui/parts";
 
 const HEADS = 46;
 const ROW = 58;
@@ -32,13 +32,21 @@ export function WidgetView(props: { widget: Widget; range: Range; rows: number }
             <Markdown text={String(properties().markdown ?? "")} />
           </Match>
           <Match when={props.widget.type === "metric"}>
-            <MetricWidget properties={properties()} range={props.range} height={Math.max(90, props.rows * ROW - HEADS - (title() ? 32 : 0) - 26)} />
+            <MetricWidget
+              properties={properties()}
+              range={props.range}
+              height={Math.max(90, props.rows * ROW - HEADS - (title() ? 32 : 0) - 26)}
+            />
           </Match>
           <Match when={props.widget.type === "alarm"}>
             <AlarmWidget properties={properties()} />
           </Match>
           <Match when={props.widget.type === "log"}>
-            <LogWidget properties={properties()} range={props.range} height={Math.max(90, props.rows * ROW - HEADS - (title() ? 32 : 0) - 26)} />
+            <LogWidget
+              properties={properties()}
+              range={props.range}
+              height={Math.max(90, props.rows * ROW - HEADS - (title() ? 32 : 0) - 26)}
+            />
           </Match>
         </Switch>
       </div>
@@ -57,7 +65,8 @@ function Unknown(props: { widget: Widget }) {
 type Annotation = { value?: number; label?: string };
 
 function MetricWidget(props: { properties: Record<string, unknown>; range: Range; height: number }) {
-  const annotations = () => (props.properties.annotations ?? {}) as { horizontal?: (Annotation | Annotation[])[]; alarms?: string[] };
+  const annotations = () =>
+    (props.properties.annotations ?? {}) as { horizontal?: (Annotation | Annotation[])[]; alarms?: string[] };
   const data = load(
     () => ({ properties: props.properties, range: props.range }),
     async ({ properties, range }, signal) => {
@@ -70,11 +79,21 @@ function MetricWidget(props: { properties: Record<string, unknown>; range: Range
         const alarm = (await listAlarms({ AlarmNames: [name] }, signal)).alarms[0];
         if (alarm?.MetricName) {
           const Metric = { Namespace: alarm.Namespace ?? "", MetricName: alarm.MetricName, Dimensions: alarm.Dimensions ?? [] };
-          drawn = [{ query: { Id: "w1", MetricStat: { Metric, Stat: alarm.Statistic ?? alarm.ExtendedStatistic ?? "Average", Period: alarm.Period ?? 60 } }, right: false, visible: true }];
-        } else if (alarm?.Metrics) drawn = alarm.Metrics.map((query) => ({ query, right: false, visible: query.ReturnData !== false }));
+          drawn = [
+            {
+              query: {
+                Id: "w1",
+                MetricStat: { Metric, Stat: alarm.Statistic ?? alarm.ExtendedStatistic ?? "Average", Period: alarm.Period ?? 60 },
+              },
+              right: false,
+              visible: true,
+            },
+          ];
+        } else if (alarm?.Metrics)
+          drawn = alarm.Metrics.map((query) => ({ query, right: false, visible: query.ReturnData !== false }));
         if (alarm?.Threshold !== undefined) limits = [{ value: alarm.Threshold, label: alarm.AlarmName }];
       }
-      const series = drawn.some((d) => d.visible) ? await metricData(drawn.map((d) => d.query), range, signal) : [];
+      const series = drawn.some((d) => d.visible) ? await metricData(labelled(drawn.map((d) => d.query)), range, signal) : [];
       return { drawn, series, limits };
     },
   );
@@ -89,9 +108,15 @@ function MetricWidget(props: { properties: Record<string, unknown>; range: Range
   });
   const thresholds = () => [
     ...(data.data()?.limits ?? []),
-    ...(annotations().horizontal ?? []).flat().flatMap((a) => (typeof a.value === "number" ? [{ value: a.value, label: String(a.label ?? a.value) }] : [])),
+    ...(annotations().horizontal ?? [])
+      .flat()
+      .flatMap((a) => (typeof a.value === "number" ? [{ value: a.value, label: String(a.label ?? a.value) }] : [])),
   ];
-  const left = () => ((props.properties.yAxis as { left?: { min?: number; max?: number } } | undefined)?.left ?? {}) as { min?: number; max?: number };
+  const left = () =>
+    ((props.properties.yAxis as { left?: { min?: number; max?: number } } | undefined)?.left ?? {}) as {
+      min?: number;
+      max?: number;
+    };
   const last = (line: Line) => line.values.at(-1);
   return (
     <Show when={!data.error()} fallback={<ErrorNote error={data.error()} retry={data.reload} />}>
@@ -134,7 +159,14 @@ function MetricWidget(props: { properties: Record<string, unknown>; range: Range
                   return (
                     <div>
                       <span class="faint">{line.label}</span> <b>{last(line) === undefined ? "–" : short(last(line) ?? 0)}</b>
-                      <div class="gauge" role="meter" aria-label={line.label} aria-valuemin={low} aria-valuemax={high} aria-valuenow={last(line) ?? low}>
+                      <div
+                        class="gauge"
+                        role="meter"
+                        aria-label={line.label}
+                        aria-valuemin={low}
+                        aria-valuemax={high}
+                        aria-valuenow={last(line) ?? low}
+                      >
                         <i style={{ "--part": `${part() * 100}%` }} />
                       </div>
                     </div>
@@ -144,7 +176,10 @@ function MetricWidget(props: { properties: Record<string, unknown>; range: Range
             </div>
           </Match>
           <Match when={view() === "bar" || view() === "pie"}>
-            <Bars label={String(props.properties.title ?? "Metrics")} bars={lines().map((line) => ({ label: line.label, value: last(line) ?? 0 }))} />
+            <Bars
+              label={String(props.properties.title ?? "Metrics")}
+              bars={lines().map((line) => ({ label: line.label, value: last(line) ?? 0 }))}
+            />
           </Match>
           <Match when={view() === "table"}>
             <table class="plain">
@@ -180,8 +215,13 @@ function MetricWidget(props: { properties: Record<string, unknown>; range: Range
 }
 
 function AlarmWidget(props: { properties: Record<string, unknown> }) {
-  const names = () => (Array.isArray(props.properties.alarms) ? (props.properties.alarms as string[]) : []).map((arn) => arn.split(":alarm:")[1] ?? arn);
-  const found = load(names, async (wanted, signal) => (wanted.length ? (await listAlarms({ AlarmNames: wanted.slice(0, 100) }, signal)).alarms : []));
+  const names = () =>
+    (Array.isArray(props.properties.alarms) ? (props.properties.alarms as string[]) : []).map(
+      (arn) => arn.split(":alarm:")[1] ?? arn,
+    );
+  const found = load(names, async (wanted, signal) =>
+    wanted.length ? (await listAlarms({ AlarmNames: wanted.slice(0, 100) }, signal)).alarms : [],
+  );
   return (
     <Show when={!found.error()} fallback={<ErrorNote error={found.error()} retry={found.reload} />}>
       <Show when={found.data()} fallback={<Loading />}>
@@ -245,7 +285,13 @@ function LogWidget(props: { properties: Record<string, unknown>; range: Range; h
           <Show when={chart()} fallback={table()}>
             {(drawn) => (
               <Show when={drawn().kind === "time"} fallback={<Bars bars={drawn().bars} label={drawn().bars_of} />}>
-                <Chart lines={drawn().lines} range={props.range} height={props.height} bars={props.properties.view === "bar"} label={String(props.properties.title ?? "Logs")} />
+                <Chart
+                  lines={drawn().lines}
+                  range={props.range}
+                  height={props.height}
+                  bars={props.properties.view === "bar"}
+                  label={String(props.properties.title ?? "Logs")}
+                />
               </Show>
             )}
           </Show>

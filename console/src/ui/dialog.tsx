@@ -1,5 +1,5 @@
 // A modal dialog: the browser's own, which keeps the focus and closes on Escape.
-import { type ParentProps, onMount, Show } from "solid-js";
+import { onMount, type ParentProps, Show } from "solid-js";
 
 export function Dialog(props: ParentProps<{ title: string; close: () => void; wide?: boolean }>) {
   let dialog!: HTMLDialogElement;
@@ -26,7 +26,15 @@ export function Dialog(props: ParentProps<{ title: string; close: () => void; wi
 }
 
 /** Asks before something is destroyed. */
-export function Confirm(props: { title: string; text: string; action: string; busy?: boolean; error?: string; yes: () => void; close: () => void }) {
+export function Confirm(props: {
+  title: string;
+  text: string;
+  action: string;
+  busy?: boolean;
+  error?: string;
+  yes: () => void;
+  close: () => void;
+}) {
   return (
     <Dialog title={props.title} close={props.close}>
       <p>{props.text}</p>

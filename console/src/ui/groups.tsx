@@ -19,7 +19,12 @@ export function GroupPicker(props: { chosen: string[]; choose: (groups: string[]
     <>
       <For each={props.chosen}>
         {(name) => (
-          <button type="button" class="chip" title={`Leave ${name} out`} onClick={() => props.choose(props.chosen.filter((n) => n !== name))}>
+          <button
+            type="button"
+            class="chip"
+            title={`Leave ${name} out`}
+            onClick={() => props.choose(props.chosen.filter((n) => n !== name))}
+          >
             {name} ✕
           </button>
         )}
@@ -42,7 +47,14 @@ export function GroupPicker(props: { chosen: string[]; choose: (groups: string[]
           }}
         />
         <datalist id={id}>
-          <For each={known.data()?.filter((name) => !props.chosen.includes(name)).slice(0, 100)}>{(name) => <option value={name} />}</For>
+          <For
+            each={known
+              .data()
+              ?.filter((name) => !props.chosen.includes(name))
+              .slice(0, 100)}
+          >
+            {(name) => <option value={name} />}
+          </For>
         </datalist>
       </Show>
       <Show when={known.error()}>

@@ -1,7 +1,12 @@
 // The Markdown of text widgets: headings, lists, emphasis, code, links. Built as elements; markup in the text stays text.
 import { For, type JSX, Match, Switch } from "solid-js";
 
-type Block = { kind: "h"; level: number; text: string } | { kind: "list"; items: string[] } | { kind: "code"; text: string } | { kind: "rule" } | { kind: "p"; text: string };
+type Block =
+  | { kind: "h"; level: number; text: string }
+  | { kind: "list"; items: string[] }
+  | { kind: "code"; text: string }
+  | { kind: "rule" }
+  | { kind: "p"; text: string };
 
 export function blocks(text: string): Block[] {
   const all: Block[] = [];
@@ -59,7 +64,9 @@ export function Markdown(props: { text: string }) {
       <For each={blocks(props.text)}>
         {(block) => (
           <Switch fallback={<hr />}>
-            <Match when={block.kind === "h" && block}>{(b) => <strong class={`md-h${b().level}`}>{inline(b().text)}</strong>}</Match>
+            <Match when={block.kind === "h" && block}>
+              {(b) => <strong class={`md-h${b().level}`}>{inline(b().text)}</strong>}
+            </Match>
             <Match when={block.kind === "list" && block}>
               {(b) => (
                 <ul>

@@ -16,7 +16,7 @@ export function RangePicker(props: { absent?: string }) {
   let end!: HTMLInputElement;
   const apply = () => {
     const [from, to] = [instant(start.value), instant(end.value)];
-    if (!(from < to)) return end.setCustomValidity("The end must be after the start."), void end.reportValidity();
+    if (!(from < to)) return (end.setCustomValidity("The end must be after the start."), void end.reportValidity());
     setParams({ start: new Date(from).toISOString(), end: new Date(to).toISOString(), range: "" });
     setOpen(false);
   };
@@ -32,7 +32,11 @@ export function RangePicker(props: { absent?: string }) {
         }}
       >
         <For each={RANGES}>{([key, name]) => <option value={key}>Last {name}</option>}</For>
-        <option value="fixed">{fixed() ? `${dateTime(Date.parse(param("start"))).slice(5, 16)} – ${dateTime(Date.parse(param("end"))).slice(5, 16)}` : "From … to …"}</option>
+        <option value="fixed">
+          {fixed()
+            ? `${dateTime(Date.parse(param("start"))).slice(5, 16)} – ${dateTime(Date.parse(param("end"))).slice(5, 16)}`
+            : "From … to …"}
+        </option>
       </select>
       <Show when={fixed()}>
         <button type="button" class="small" onClick={() => setOpen(!open())} aria-expanded={open()}>
@@ -50,7 +54,12 @@ export function RangePicker(props: { absent?: string }) {
           </label>
           <label>
             To
-            <input ref={end} type="datetime-local" value={local(Date.parse(param("end")) || Date.now())} onInput={() => end.setCustomValidity("")} />
+            <input
+              ref={end}
+              type="datetime-local"
+              value={local(Date.parse(param("end")) || Date.now())}
+              onInput={() => end.setCustomValidity("")}
+            />
           </label>
           <div class="actions">
             <button type="button" onClick={() => setOpen(false)}>

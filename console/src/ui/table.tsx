@@ -56,7 +56,9 @@ export function Table<T>(props: {
       event.preventDefault();
       props.open?.(row);
     }
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 20, PageUp: at - 20, Home: 0, End: props.rows.length - 1 }[event.key];
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 20, PageUp: at - 20, Home: 0, End: props.rows.length - 1 }[
+      event.key
+    ];
     if (to === undefined) return;
     event.preventDefault();
     const next = Math.min(props.rows.length - 1, Math.max(0, to));
@@ -67,7 +69,13 @@ export function Table<T>(props: {
   };
 
   return (
-    <div class={`table ${props.class ?? ""}`} role="table" aria-label={props.label} aria-rowcount={props.rows.length + 1} style={{ "--tracks": tracks() }}>
+    <div
+      class={`table ${props.class ?? ""}`}
+      role="table"
+      aria-label={props.label}
+      aria-rowcount={props.rows.length + 1}
+      style={{ "--tracks": tracks() }}
+    >
       <div role="rowgroup">
         <div class="tr th" role="row">
           <For each={props.columns}>
@@ -82,7 +90,15 @@ export function Table<T>(props: {
       <Show when={props.rows.length > 0} fallback={props.empty}>
         <div />
       </Show>
-      <div class="tbody" role="rowgroup" ref={body} tabindex="0" aria-label={`${props.label}, rows`} onScroll={() => setTop(body.scrollTop)} onKeyDown={keyed}>
+      <div
+        class="tbody"
+        role="rowgroup"
+        ref={body}
+        tabindex="0"
+        aria-label={`${props.label}, rows`}
+        onScroll={() => setTop(body.scrollTop)}
+        onKeyDown={keyed}
+      >
         <div class="tspace" role="presentation" style={{ height: `${props.rows.length * ROW}px` }}>
           <div class="trows" role="presentation" style={{ transform: `translateY(${first() * ROW}px)` }}>
             <For each={shown()}>
