@@ -98,15 +98,15 @@ export const dimensionsText = (metric: Metric) => metric.Dimensions.map((d) => `
 export function labelled(queries: Query[]): Query[] {
   const plain = queries.filter((query) => query.MetricStat && !query.Label);
   const name = (query: Query) => query.MetricStat?.Metric.MetricName ?? "";
-  const valueOf = (query: Query, dimension: string) =>
+  const dimensionOf = (query: Query, dimension: string) =>
     query.MetricStat?.Metric.Dimensions.find((d) => d.Name === dimension)?.Value ?? "";
   return queries.map((query) => {
     if (!plain.includes(query)) return query;
     const alike = plain.filter((other) => name(other) === name(query));
     if (alike.length < 2) return query;
     const dimensions = [...new Set(alike.flatMap((other) => other.MetricStat?.Metric.Dimensions.map((d) => d.Name) ?? []))];
-    const differing = dimensions.filter((dimension) => new Set(alike.map((other) => valueOf(other, dimension))).size > 1);
-    const parts = differing.map((dimension) => valueOf(query, dimension)).filter(Boolean);
+    const differing = dimensions.filter((dimension) => new Set(alike.map((other) => dimensionOf(other, dimension))).size > 1);
+    const parts = differing.map((dimension) => dimensionOf(query, dimension)).filter(Boolean);
     if (new Set(alike.map((other) => other.MetricStat?.Stat)).size > 1) parts.push(query.MetricStat?.Stat ?? "");
     return { ...query, Label: [name(query), ...parts].join(" ") };
   });

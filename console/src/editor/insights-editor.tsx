@@ -86,7 +86,13 @@ export default function InsightsEditor(props: {
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": "Query", spellcheck: "false" }),
           keymap.of([
-            { key: "Mod-Enter", run: () => (props.run(), true) },
+            {
+              key: "Mod-Enter",
+              run: () => {
+                props.run();
+                return true;
+              },
+            },
             { key: "Mod-/", run: toggleComment },
             { key: "Tab", run: (v) => completionStatus(v.state) === "active" && acceptCompletion(v) },
             ...closeBracketsKeymap,

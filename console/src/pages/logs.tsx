@@ -360,6 +360,10 @@ function Events(props: { group: string }) {
   const more = () => {
     if (next() && !loading() && !error()) void read(false);
   };
+  const cancel = () => {
+    control?.abort();
+    setLoading(false);
+  };
   const opened = createMemo(() => events().find((event) => event.key === param("event")));
   const columns: Column<LogEvent>[] = [
     { name: "Time", width: "186px", cell: (event) => <span class="mono faint">{dateTime(event.timestamp, true)}</span> },
@@ -395,7 +399,7 @@ function Events(props: { group: string }) {
         <span class="count" role="status">
           <Show when={loading()} fallback={`${count(events().length)} events${next() ? " so far" : ""}`}>
             <span class="spinner" aria-hidden="true" /> Looking…
-            <button type="button" class="link" onClick={() => (control?.abort(), setLoading(false))}>
+            <button type="button" class="link" onClick={cancel}>
               Cancel
             </button>
           </Show>

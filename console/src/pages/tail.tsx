@@ -36,6 +36,11 @@ export function LiveTail() {
   };
   onCleanup(stop);
 
+  const choose = (chosen: string[]) => {
+    stop();
+    setParams({ groups: chosen.join(",") });
+  };
+
   const start = async () => {
     stop();
     const own = new AbortController();
@@ -125,7 +130,7 @@ export function LiveTail() {
         </button>
       </PageHead>
       <div class="filters">
-        <GroupPicker chosen={groups()} choose={(chosen) => (stop(), setParams({ groups: chosen.join(",") }))} max={10} />
+        <GroupPicker chosen={groups()} choose={choose} max={10} />
         <input
           ref={field}
           class="grow mono"

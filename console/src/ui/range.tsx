@@ -16,7 +16,11 @@ export function RangePicker(props: { absent?: string }) {
   let end!: HTMLInputElement;
   const apply = () => {
     const [from, to] = [instant(start.value), instant(end.value)];
-    if (!(from < to)) return (end.setCustomValidity("The end must be after the start."), void end.reportValidity());
+    if (!(from < to)) {
+      end.setCustomValidity("The end must be after the start.");
+      end.reportValidity();
+      return;
+    }
     setParams({ start: new Date(from).toISOString(), end: new Date(to).toISOString(), range: "" });
     setOpen(false);
   };
