@@ -21,7 +21,7 @@ fn main() -> io::Result<()> {
 fn embed(dist: &Path, list: &Path) -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", dist.display());
     let mut files = Vec::new();
-    let mut folders = vec![dist.to_owned()];
+    let mut folders: Vec<PathBuf> = dist.is_dir().then(|| dist.to_owned()).into_iter().collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
