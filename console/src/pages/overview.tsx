@@ -2,11 +2,12 @@
 import { createMemo, For, Show } from "solid-js";
 import { Spark } from "../charts/spark";
 import { load } from "../load";
+import { listGroups } from "../logs";
 import { type Alarm, condition, listAlarms, listMetrics, type Metric, metricData, periodFor, type Query } from "../metrics";
 import { bytes, count, short } from "../numbers";
 import { lookUp } from "../records";
 import { href } from "../router";
-import { refreshSession, session } from "../session";
+import { refreshSession, type Session, session } from "../session";
 import { ago, dateTime, duration, type Range, range } from "../time";
 import { Badge, Code, Empty, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
 import { RangePicker } from "../ui/range";
@@ -28,7 +29,10 @@ export function Overview() {
       signal,
     ),
   );
-  const server = load(period, refreshSession);
+  const server = load(period, async (asked, signal) => {
+    const [now, calls] = await Promise.all([refreshSession(), serverCalls(asked, signal)]);
+    return now && { session: now, calls };
+  });
   return (
     <>
       <PageHead title="Overview" sub="What needs attention, how the hosts are, what changed.">
@@ -39,7 +43,9 @@ export function Overview() {
           <Shown of={alarms}>{(found) => <AlarmTile alarms={found().alarms} />}</Shown>
         </Panel>
         <Panel title="Trailwatch">
-          <Shown of={server}>{(now) => <Show when={now()}>{(told) => <HealthTile session={told()} />}</Show>}</Shown>
+          <Shown of={server}>
+            {(now) => <Show when={now()}>{(told) => <HealthTile session={told().session} calls={told().calls} />}</Show>}
+          </Shown>
         </Panel>
       </div>
       <Panel title="Hosts" actions={<a href={href("/metrics", { namespace: "CWAgent" })}>All metrics</a>} flush>
@@ -95,36 +101,24 @@ export function Overview() {
             )}
           </Shown>
         </Panel>
-        <Panel title="Log volume" actions={<a href={href("/logs")}>Log groups</a>} flush>
-          <Shown of={logs} what="log volume">
-            {(groups) => (
+        <Panel title="Logs" actions={<a href={href("/logs")}>Log groups</a>} flush>
+          <Shown of={logs} what="log groups">
+            {(volume) => (
               <Show
-                when={groups().length}
+                when={volume().count}
                 fallback={
-                  <Empty title="No logs came in during this time">
-                    <p>Take a longer range, or send some: see the first steps below.</p>
+                  <Empty title="No logs yet">
+                    <p>Send some: see the first steps below.</p>
                   </Empty>
                 }
               >
-                <ul class="feed volume">
-                  <For each={groups()}>
-                    {(group) => (
-                      <li>
-                        <a class="clip grow" href={href("/logs/group", { name: group.name })}>
-                          {group.name}
-                        </a>
-                        <Spark values={group.values} label={`Events of ${group.name} over time`} />
-                        <span class="num">{count(group.total)} events</span>
-                      </li>
-                    )}
-                  </For>
-                </ul>
+                <LogVolume volume={volume()} />
               </Show>
             )}
           </Shown>
         </Panel>
       </div>
-      <FirstSteps isNew={!!logs.data() && logs.data()?.length === 0 && (alarms.data()?.alarms.length ?? 0) === 0} />
+      <FirstSteps isNew={!!logs.data() && logs.data()?.count === 0 && (alarms.data()?.alarms.length ?? 0) === 0} />
     </>
   );
 }
@@ -167,7 +161,7 @@ function AlarmTile(props: { alarms: Alarm[] }) {
   );
 }
 
-function HealthTile(props: { session: NonNullable<Awaited<ReturnType<typeof refreshSession>>> }) {
+function HealthTile(props: { session: Session; calls: { calls: number; faults: number } }) {
   const health = () => props.session.health;
   const store = () => health().store;
   return (
@@ -183,9 +177,16 @@ function HealthTile(props: { session: NonNullable<Awaited<ReturnType<typeof refr
         <span class="figure">
           <b>{bytes(store().segment_bytes + store().journal_bytes)}</b> stored
         </span>
-        <span class="figure">
-          <b>{count(store().segments)}</b> segments
-        </span>
+        <a class="figure" href={href("/metrics", { namespace: "Trailwatch", q: "CallCount" })}>
+          <b>{short(props.calls.calls)}</b> calls in this time
+        </a>
+        <a
+          class="figure"
+          classList={{ bad: props.calls.faults > 0 }}
+          href={href("/metrics", { namespace: "Trailwatch", q: "FaultCount" })}
+        >
+          <b>{short(props.calls.faults)}</b> faults
+        </a>
       </div>
       <Show when={health().reason ?? store().flush_error}>
         {(reason) => (
@@ -291,19 +292,79 @@ function HostTable(props: { hosts: Host[]; more: number }) {
   );
 }
 
-async function logVolume(period: Range, signal: AbortSignal) {
-  const seconds = periodFor(period, 60);
-  const query = { Id: "v", Expression: `SEARCH('{AWS/Logs,LogGroupName} MetricName="IncomingLogEvents"', 'Sum', ${seconds})` };
-  const series = await metricData([query], period, signal);
-  return series
-    .map((one) => ({
-      name: one.label.replace(/ IncomingLogEvents$/, ""),
-      values: one.values,
-      total: one.values.reduce((a, b) => a + b, 0),
-    }))
-    .filter((one) => one.total > 0)
-    .sort((a, b) => b.total - a.total)
-    .slice(0, GROUPS_MAX);
+interface Volume {
+  groups: { name: string; bytes: number }[];
+  total: number;
+  count: number;
+  received: number[];
+}
+
+/** The largest groups, and what came in by PutLogEvents. */
+async function logVolume(period: Range, signal: AbortSignal): Promise<Volume> {
+  const Metric = {
+    Namespace: "Trailwatch",
+    MetricName: "BytesIn",
+    Dimensions: [
+      { Name: "Operation", Value: "PutLogEvents" },
+      { Name: "Service", Value: "logs" },
+    ],
+  };
+  const query = { Id: "v", MetricStat: { Metric, Stat: "Sum", Period: periodFor(period, 120) } };
+  const [found, received] = await Promise.all([listGroups("", signal), metricData([query], period, signal)]);
+  const groups = found.items.map((group) => ({ name: group.logGroupName, bytes: group.storedBytes ?? 0 }));
+  return {
+    groups: groups.sort((a, b) => b.bytes - a.bytes || a.name.localeCompare(b.name)).slice(0, GROUPS_MAX),
+    total: groups.reduce((sum, group) => sum + group.bytes, 0),
+    count: groups.length,
+    received: received[0]?.values ?? [],
+  };
+}
+
+/** The server's own calls in the period: all, and those that were its fault. */
+async function serverCalls(period: Range, signal: AbortSignal) {
+  const sum = (Id: string, name: string): Query => ({
+    Id,
+    Expression: `SUM(SEARCH('{Trailwatch,Operation,Service} MetricName="${name}"', 'Sum', ${periodFor(period, 120)}))`,
+  });
+  const series = await metricData([sum("calls", "CallCount"), sum("faults", "FaultCount")], period, signal);
+  const values = (id: string) => series.find((one) => one.id === id)?.values ?? [];
+  const total = (id: string) => values(id).reduce((a, b) => a + b, 0);
+  return { calls: total("calls"), faults: total("faults") };
+}
+
+function LogVolume(props: { volume: Volume }) {
+  const received = () => props.volume.received.reduce((a, b) => a + b, 0);
+  const most = () => Math.max(1, ...props.volume.groups.map((group) => group.bytes));
+  return (
+    <>
+      <div class="figures padded">
+        <span class="figure">
+          <b>{bytes(received())}</b> received in this time
+        </span>
+        <span class="figure">
+          <b>{bytes(props.volume.total)}</b> stored in {count(props.volume.count)} groups
+        </span>
+        <div class="grow">
+          <Spark values={props.volume.received} label="Bytes received by PutLogEvents over time" />
+        </div>
+      </div>
+      <ul class="feed volume">
+        <For each={props.volume.groups}>
+          {(group) => (
+            <li>
+              <a class="clip grow" href={href("/logs/group", { name: group.name })}>
+                {group.name}
+              </a>
+              <div class="gauge" aria-hidden="true">
+                <i style={{ "--part": `${(group.bytes / most()) * 100}%` }} />
+              </div>
+              <span class="num">{bytes(group.bytes)}</span>
+            </li>
+          )}
+        </For>
+      </ul>
+    </>
+  );
 }
 
 function FirstSteps(props: { isNew: boolean }) {
