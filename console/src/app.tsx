@@ -11,7 +11,7 @@ import { Overview } from "./pages/overview";
 import { SignIn } from "./pages/sign-in";
 import { LiveTail } from "./pages/tail";
 import { Trails } from "./pages/trails";
-import { href, param, route, setParams } from "./router";
+import { href, param, path, setParams } from "./router";
 import { resume, session, signOut } from "./session";
 import { dark, switchTheme } from "./theme";
 import { switchZone, utc } from "./time";
@@ -98,15 +98,15 @@ function Starting() {
 }
 
 /** The part of the navigation that a path belongs to. */
-const section = (path: string) => `/${path.split("/")[1] ?? ""}`;
+const section = (page: string) => `/${page.split("/")[1] ?? ""}`;
 
 function Shell() {
   const signedIn = () => {
     const now = session();
     return now.signedIn ? now : undefined;
   };
-  const place = () => PLACES.find(([, path]) => path === section(route().path));
-  const page = () => PAGES[route().path] ?? PAGES[section(route().path)];
+  const place = () => PLACES.find(([, page]) => page === section(path()));
+  const page = () => PAGES[path()] ?? PAGES[section(path())];
   const region = () => param("region", signedIn()?.region ?? "");
   createEffect(() => {
     document.title = `${place()?.[2] ?? "Not found"} · Trailwatch`;
@@ -129,9 +129,9 @@ function Shell() {
         </a>
         <ul>
           <For each={PLACES}>
-            {([key, path, name]) => (
+            {([key, page, name]) => (
               <li>
-                <a href={href(path)} aria-current={section(route().path) === path ? "page" : undefined}>
+                <a href={href(page)} aria-current={section(path()) === page ? "page" : undefined}>
                   <span>{name}</span>
                   <kbd aria-hidden="true">g {key}</kbd>
                 </a>
@@ -182,7 +182,7 @@ function Shell() {
       </header>
       <main id="main" tabindex="-1">
         {/* A page that breaks leaves the others alone. */}
-        <Show when={`${section(route().path)} ${region()}`} keyed>
+        <Show when={`${section(path())} ${region()}`} keyed>
           <ErrorBoundary fallback={(error, reset) => <ErrorNote error={error} retry={reset} />}>
             <Suspense fallback={<Loading />}>
               <Show when={page()} fallback={<NotFound />} keyed>

@@ -60,7 +60,7 @@ export default function InsightsEditor(props: {
   text: string;
   change: (text: string) => void;
   run: () => void;
-  fields: string[];
+  fields: Promise<string[]>;
   wrong?: { from: number; to: number };
 }) {
   let holder!: HTMLDivElement;

@@ -75,8 +75,8 @@ export const colours = HighlightStyle.define([
 ]);
 
 /** Completes commands at the beginning of a step, else functions and the fields that the groups have. */
-export function completion(fields: () => string[]) {
-  return (context: CompletionContext): CompletionResult | null => {
+export function completion(fields: () => Promise<string[]>) {
+  return async (context: CompletionContext): Promise<CompletionResult | null> => {
     const word = context.matchBefore(/[@\w.]+/);
     if (!word && !context.explicit) return null;
     const from = word?.from ?? context.pos;
@@ -88,7 +88,7 @@ export function completion(fields: () => string[]) {
         validFor: /^\w*$/,
       };
     }
-    const known = [...new Set([...SYSTEM_FIELDS, ...fields()])];
+    const known = [...new Set([...SYSTEM_FIELDS, ...(await fields())])];
     const options: Completion[] = [
       ...known.map(
         (label): Completion => ({ label: /^[@\w.]+$/.test(label) ? label : `\`${label}\``, type: "property", boost: 2 }),

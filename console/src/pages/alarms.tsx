@@ -5,7 +5,7 @@ import { Chart, type Line } from "../charts/chart";
 import { load } from "../load";
 import { type Alarm, condition, dimensionsText, listAlarms, listMetrics, type Metric, metricData, type Query } from "../metrics";
 import { count, short } from "../numbers";
-import { go, href, param, route, setParams } from "../router";
+import { go, href, param, path, setParams } from "../router";
 import { ago, dateTime, type Range, range } from "../time";
 import { Confirm } from "../ui/dialog";
 import { Json } from "../ui/json";
@@ -17,9 +17,9 @@ import { graphLink, metricOf, STATISTICS } from "./metrics";
 export function Alarms() {
   return (
     <Show
-      when={route().path === "/alarms/create"}
+      when={path() === "/alarms/create"}
       fallback={
-        <Show when={route().path === "/alarms/alarm"} fallback={<AlarmList />}>
+        <Show when={path() === "/alarms/alarm"} fallback={<AlarmList />}>
           {<AlarmDetail />}
         </Show>
       }

@@ -5,7 +5,7 @@ import { dashboardOf, places } from "../dashboards";
 import { load } from "../load";
 import { listMetrics } from "../metrics";
 import { bytes } from "../numbers";
-import { go, href, param, route, setParams } from "../router";
+import { go, href, param, path, setParams } from "../router";
 import { session } from "../session";
 import { dateTime, range, refresh } from "../time";
 import { Confirm, Dialog } from "../ui/dialog";
@@ -16,7 +16,7 @@ import { WidgetView } from "./widgets";
 
 export function Dashboards() {
   return (
-    <Show when={route().path === "/dashboards/dashboard"} fallback={<List />}>
+    <Show when={path() === "/dashboards/dashboard"} fallback={<List />}>
       <One />
     </Show>
   );
@@ -219,7 +219,7 @@ function Edit(props: { name: string; body: string; close: () => void; saved: (na
                 <input
                   id={id}
                   required
-                  pattern="[-_A-Za-z0-9]+"
+                  pattern="[\-_A-Za-z0-9]+"
                   maxlength={255}
                   value={name()}
                   onInput={(event) => setName(event.currentTarget.value)}

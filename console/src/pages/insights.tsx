@@ -4,7 +4,7 @@ import { AwsError, aws } from "../aws";
 import { Bars } from "../charts/bars";
 import { Chart } from "../charts/chart";
 import { asChart, type Results, runQuery } from "../insights";
-import { level } from "../logs";
+import { type LogStream, level } from "../logs";
 import { bytes, count } from "../numbers";
 import { param, setParams } from "../router";
 import { range } from "../time";
@@ -33,23 +33,10 @@ export function Insights() {
   const [running, setRunning] = createSignal(false);
   const [took, setTook] = createSignal(0);
   const [asked, setAsked] = createSignal(range());
-  const [fields, setFields] = createSignal<string[]>([]);
   let control: AbortController | undefined;
   onCleanup(() => control?.abort());
 
-  createEffect(
-    on(groups, async (names) => {
-      const first = names[0];
-      if (!first) return setFields([]);
-      try {
-        const found = await aws<{ logGroupFields?: { name: string }[] }>("logs", "GetLogGroupFields", { logGroupName: first });
-        setFields((found.logGroupFields ?? []).map((field) => field.name));
-      } catch {
-        // Completion without the group's own fields is still one.
-        setFields([]);
-      }
-    }),
-  );
+  const fields = createMemo(() => fieldsOf(groups()[0]));
 
   const ready = () => groups().length > 0 || /^\s*source\b/i.test(text());
   const run = async () => {
@@ -87,7 +74,8 @@ export function Insights() {
     const now = results();
     return now && asChart(now);
   });
-  const view = () => param("view") || (chart() ? "chart" : "table");
+  // Plain events can be drawn, too, but who asks for them wants to read them.
+  const view = () => param("view") || (chart() && /\bstats\b/i.test(param("q")) ? "chart" : "table");
   const opened = createMemo(() => (param("row") ? results()?.rows[Number(param("row"))] : undefined));
   const columns = createMemo((): Column<Record<string, string>>[] => {
     const names = results()?.columns ?? [];
@@ -263,6 +251,21 @@ export function Insights() {
       </Show>
     </div>
   );
+}
+
+/** The fields that events of a group have, as its newest events show them. Completion without them is still one. */
+async function fieldsOf(logGroupName: string | undefined): Promise<string[]> {
+  if (!logGroupName) return [];
+  try {
+    const newest = { logGroupName, orderBy: "LastEventTime", descending: true, limit: 1 };
+    const { logStreams } = await aws<{ logStreams?: LogStream[] }>("logs", "DescribeLogStreams", newest);
+    const last = logStreams?.[0]?.lastEventTimestamp;
+    const input = last ? { logGroupName, time: Math.floor(last / 1000) } : { logGroupName };
+    const found = await aws<{ logGroupFields?: { name: string }[] }>("logs", "GetLogGroupFields", input);
+    return (found.logGroupFields ?? []).map((field) => field.name);
+  } catch {
+    return [];
+  }
 }
 
 /** Where in the text an error lies, when its answer says so. */

@@ -4,7 +4,7 @@ import { aws } from "../aws";
 import { load } from "../load";
 import { filterEvents, type LogEvent, type LogGroup, type LogStream, level, listGroups, listStreams } from "../logs";
 import { bytes, count } from "../numbers";
-import { go, href, param, route, setParams } from "../router";
+import { go, href, param, path, setParams } from "../router";
 import { ago, dateTime, range } from "../time";
 import { Confirm, Dialog } from "../ui/dialog";
 import { Json } from "../ui/json";
@@ -18,7 +18,7 @@ export const RETENTIONS = [
 
 export function Logs() {
   return (
-    <Show when={route().path === "/logs/group"} fallback={<Groups />}>
+    <Show when={path() === "/logs/group"} fallback={<Groups />}>
       <Group />
     </Show>
   );
@@ -70,7 +70,11 @@ function Groups() {
           onInput={(event) => setParams({ q: event.currentTarget.value.trim() }, true)}
         />
         <span class="faint" role="status">
-          <Show when={groups.data()}>{(found) => `${count(found().items.length)}${found().more ? "+" : ""} groups`}</Show>
+          <Show when={groups.data()}>
+            {(found) => (
+              <>{`${count(found().items.length)}${found().more ? "+" : ""} ${found().items.length === 1 ? "group" : "groups"}`}</>
+            )}
+          </Show>
         </span>
       </div>
       <Show when={groups.error()}>

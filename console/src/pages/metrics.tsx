@@ -213,7 +213,7 @@ export function Metrics() {
                       <button
                         type="button"
                         class="small"
-                        aria-label={`Axis of ${row.i}`}
+                        aria-label={`Axis of ${row.i}: ${row.r ? "right" : "left"}`}
                         onClick={() => change(row.i, { r: row.r ? undefined : 1 })}
                       >
                         {row.r ? "right" : "left"}

@@ -26,7 +26,7 @@ export function WidgetView(props: { widget: Widget; range: Range; rows: number }
           <h2 class="clip">{title()}</h2>
         </header>
       </Show>
-      <div class="panel-body">
+      <div class="panel-body" tabindex="0" role="group" aria-label={title() || props.widget.type}>
         <Switch fallback={<Unknown widget={props.widget} />}>
           <Match when={props.widget.type === "text"}>
             <Markdown text={String(properties().markdown ?? "")} />

@@ -77,8 +77,8 @@ export function Shown<T>(props: { of: Loaded<T>; what?: string; children: (data:
       <Match when={props.of.error()}>
         <ErrorNote error={props.of.error()} retry={props.of.reload} />
       </Match>
-      <Match when={props.of.data()}>
-        {(data) => <div class={props.of.loading() ? "stale" : undefined}>{props.children(data)}</div>}
+      <Match when={props.of.data() !== undefined}>
+        <div class={props.of.loading() ? "stale" : undefined}>{props.children(props.of.data as () => T)}</div>
       </Match>
       <Match when={props.of.loading()}>
         <Loading what={props.what} />

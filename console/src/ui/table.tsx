@@ -69,62 +69,62 @@ export function Table<T>(props: {
   };
 
   return (
-    <div
-      class={`table ${props.class ?? ""}`}
-      role="table"
-      aria-label={props.label}
-      aria-rowcount={props.rows.length + 1}
-      style={{ "--tracks": tracks() }}
-    >
-      <div role="rowgroup">
-        <div class="tr th" role="row">
-          <For each={props.columns}>
-            {(column) => (
-              <div role="columnheader" class={column.class}>
-                {column.name}
-              </div>
-            )}
-          </For>
-        </div>
-      </div>
-      <Show when={props.rows.length > 0} fallback={props.empty}>
-        <div />
-      </Show>
+    <div class={`table ${props.class ?? ""}`} classList={{ "no-rows": props.rows.length === 0 }}>
       <div
-        class="tbody"
-        role="rowgroup"
-        ref={body}
-        tabindex="0"
-        aria-label={`${props.label}, rows`}
-        onScroll={() => setTop(body.scrollTop)}
-        onKeyDown={keyed}
+        class="tgrid"
+        role="table"
+        aria-label={props.label}
+        aria-rowcount={props.rows.length + 1}
+        style={{ "--tracks": tracks() }}
       >
-        <div class="tspace" role="presentation" style={{ height: `${props.rows.length * ROW}px` }}>
-          <div class="trows" role="presentation" style={{ transform: `translateY(${first() * ROW}px)` }}>
-            <For each={shown()}>
-              {(row, index) => (
-                <div
-                  class={`tr ${props.open ? "openable" : ""} ${props.rowClass?.(row) ?? ""}`}
-                  classList={{ selected: props.selected !== undefined && props.selected === props.key(row) }}
-                  role="row"
-                  tabindex={props.open ? 0 : -1}
-                  data-index={first() + index()}
-                  aria-rowindex={first() + index() + 2}
-                  onClick={() => props.open?.(row)}
-                >
-                  <For each={props.columns}>
-                    {(column) => (
-                      <div role="cell" class={column.class}>
-                        {column.cell(row)}
-                      </div>
-                    )}
-                  </For>
+        <div role="rowgroup">
+          <div class="tr th" role="row">
+            <For each={props.columns}>
+              {(column) => (
+                <div role="columnheader" class={column.class}>
+                  {column.name}
                 </div>
               )}
             </For>
           </div>
         </div>
+        <div
+          class="tbody"
+          role="rowgroup"
+          ref={body}
+          tabindex="0"
+          aria-label={`${props.label}, rows`}
+          onScroll={() => setTop(body.scrollTop)}
+          onKeyDown={keyed}
+        >
+          <div class="tspace" role="presentation" style={{ height: `${props.rows.length * ROW}px` }}>
+            <div class="trows" role="presentation" style={{ transform: `translateY(${first() * ROW}px)` }}>
+              <For each={shown()}>
+                {(row, index) => (
+                  <div
+                    class={`tr ${props.open ? "openable" : ""} ${props.rowClass?.(row) ?? ""}`}
+                    classList={{ selected: props.selected !== undefined && props.selected === props.key(row) }}
+                    role="row"
+                    tabindex={props.open ? 0 : -1}
+                    data-index={first() + index()}
+                    aria-rowindex={first() + index() + 2}
+                    onClick={() => props.open?.(row)}
+                  >
+                    <For each={props.columns}>
+                      {(column) => (
+                        <div role="cell" class={column.class}>
+                          {column.cell(row)}
+                        </div>
+                      )}
+                    </For>
+                  </div>
+                )}
+              </For>
+            </div>
+          </div>
+        </div>
       </div>
+      <Show when={props.rows.length === 0}>{props.empty}</Show>
     </div>
   );
 }
