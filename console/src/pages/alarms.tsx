@@ -9,7 +9,7 @@ import { go, href, param, path, setParams } from "../router";
 import { ago, dateTime, type Range, range } from "../time";
 import { Confirm } from "../ui/dialog";
 import { Json } from "../ui/json";
-import { Badge, Empty, ErrorNote, Facts, Field, Loading, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
+import { Badge, Empty, ErrorNote, Facts, Field, Given, Loading, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
 import { graphLink, metricOf, STATISTICS } from "./metrics";
@@ -238,7 +238,7 @@ function AlarmDetail() {
         }
         sub={found.data()?.AlarmDescription}
       >
-        <Show when={found.data()}>
+        <Given when={found.data()}>
           {(alarm) => (
             <>
               <button
@@ -256,7 +256,7 @@ function AlarmDetail() {
               </button>
             </>
           )}
-        </Show>
+        </Given>
         <RangePicker />
       </PageHead>
       <Show when={failure()}>
@@ -264,7 +264,7 @@ function AlarmDetail() {
       </Show>
       <Shown of={found} what="the alarm">
         {(read) => (
-          <Show
+          <Given
             when={read()}
             fallback={
               <Empty title={`There is no alarm ${name()} here`}>
@@ -365,7 +365,7 @@ function AlarmDetail() {
                 </Panel>
               </div>
             )}
-          </Show>
+          </Given>
         )}
       </Shown>
       <Show when={asking()}>

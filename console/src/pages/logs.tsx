@@ -8,7 +8,7 @@ import { go, href, param, path, setParams } from "../router";
 import { ago, dateTime, range } from "../time";
 import { Confirm, Dialog } from "../ui/dialog";
 import { Json } from "../ui/json";
-import { Copy, Empty, ErrorNote, Facts, Field, Loading, PageHead, Shown, Tabs } from "../ui/parts";
+import { Copy, Empty, ErrorNote, Facts, Field, Given, Loading, PageHead, Shown, Tabs } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
 
@@ -204,7 +204,7 @@ function Group() {
           </>
         }
         sub={
-          <Show when={group.data()}>
+          <Given when={group.data()}>
             {(g) => (
               <>
                 {bytes(g().storedBytes ?? 0)} stored, created {dateTime(g().creationTime ?? 0)}, kept{" "}
@@ -219,7 +219,7 @@ function Group() {
                 </select>
               </>
             )}
-          </Show>
+          </Given>
         }
       >
         <a class="button" href={href("/insights", { groups: name() })}>

@@ -1,5 +1,5 @@
 // The small parts that every page is made of: panels, states (loading, empty, error), badges, fields.
-import { createSignal, createUniqueId, type JSX, Match, type ParentProps, Show, Switch } from "solid-js";
+import { createMemo, createSignal, createUniqueId, type JSX, Match, type ParentProps, Show, Switch } from "solid-js";
 import { AwsError, advice } from "../aws";
 import type { Loaded } from "../load";
 
@@ -84,6 +84,20 @@ export function Shown<T>(props: { of: Loaded<T>; what?: string; children: (data:
         <Loading what={props.what} />
       </Match>
     </Switch>
+  );
+}
+
+/** As `Show`, for what may go while it is on show: its children keep the last value until they are taken off. */
+export function Given<T>(props: {
+  when: T | null | undefined;
+  fallback?: JSX.Element;
+  children: (value: () => T) => JSX.Element;
+}) {
+  const last = createMemo<T | undefined>((old) => props.when ?? old);
+  return (
+    <Show when={props.when} fallback={props.fallback}>
+      {props.children(last as () => T)}
+    </Show>
   );
 }
 
