@@ -28,6 +28,8 @@ pub struct Caller {
     pub source_ip: String,
     /// The request's User-Agent.
     pub user_agent: String,
+    /// True when a session of the console called.
+    pub from_console: bool,
 }
 
 impl Caller {
@@ -42,6 +44,7 @@ impl Caller {
             user_name: None,
             source_ip: "127.0.0.1".into(),
             user_agent: String::new(),
+            from_console: false,
             scope,
         }
     }

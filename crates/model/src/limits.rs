@@ -354,3 +354,18 @@ pub const SIGMA_RULES_MAX: usize = 5_000;
 pub const SIGMA_REGEXES_MAX: usize = 2_000;
 /// See [`SIGMA_FILES_MAX`].
 pub const SIGMA_FOLDERS_DEEP_MAX: usize = 16;
+
+/// The console (our own, no AWS source): most sessions at once; the one that was used longest ago makes room.
+pub const CONSOLE_SESSIONS_MAX: usize = 1_000;
+/// The console: a session ends after so long without a call, and after so long in any case.
+pub const CONSOLE_IDLE_MS_MAX: i64 = 30 * 60 * 1000;
+/// See [`CONSOLE_IDLE_MS_MAX`].
+pub const CONSOLE_SESSION_MS_MAX: i64 = 12 * 60 * 60 * 1000;
+/// The console: most attempts to sign in that may fail from one address in the time below.
+pub const CONSOLE_FAILURES_MAX: u32 = 10;
+/// See [`CONSOLE_FAILURES_MAX`].
+pub const CONSOLE_FAILURES_MS: i64 = 5 * 60 * 1000;
+/// The console: most addresses whose failed attempts are remembered; the oldest makes room.
+pub const CONSOLE_ADDRESSES_MAX: usize = 4_096;
+/// The console: largest body of a sign-in, bytes.
+pub const CONSOLE_SIGN_IN_BYTES_MAX: usize = 4 * 1024;

@@ -80,6 +80,16 @@ impl Auth {
         is_root.then(|| self.describe(caller(), request, source_ip))
     }
 
+    /// The caller who signs in to the console with an access key; `None` when it is not the key. In open mode any key will do, and
+    /// none: that is the server's account.
+    pub fn console_caller(&self, key: &str, secret: &str, request: &HttpRequest, source_ip: &str) -> Option<Caller> {
+        if !self.open {
+            return self.password_caller(key, secret, request, source_ip);
+        }
+        let key = if key.is_empty() { &self.account_id } else { key };
+        Some(self.claimant(key, None, request, source_ip))
+    }
+
     /// The caller who shows a bearer token, and the token; `None` when there is no such token.
     pub fn bearer_caller(&self, shown: &str, request: &HttpRequest, source_ip: &str) -> Option<(Caller, &BearerToken)> {
         let token = BearerToken::find(&self.tokens, shown)?;

@@ -9,6 +9,7 @@ mod calls;
 mod check;
 mod cis;
 mod config;
+mod console;
 mod dead_letters;
 mod detections;
 mod dispatch;

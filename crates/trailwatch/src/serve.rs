@@ -10,7 +10,7 @@ use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
 use crate::trail_topics::TrailTopics;
-use crate::{grpc, http, operations, server_log, sql, syslog, tasks};
+use crate::{console, grpc, http, operations, server_log, sql, syslog, tasks};
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
 use model::buckets::Buckets;
@@ -141,6 +141,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         operations: operations::Table::new(),
         cumulative: watch::otlp::Cumulative::new(clock.now()),
         syslog: syslog::Counts::default(),
+        sessions: console::Sessions::default(),
         calls: Calls::default(),
         started: clock.now(),
         clock,
