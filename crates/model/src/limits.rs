@@ -233,6 +233,8 @@ pub const DEAD_LETTERS_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 /// See [`DEAD_LETTERS_MS`].
 pub const DEAD_LETTERS_MAX: usize = 10_000;
 
+/// Actors (our own, no AWS source): most sessions followed back from a call.
+pub const ACTOR_CHAIN_MAX: usize = 32;
 /// SQL (our own, no AWS source): longest statement, bytes.
 pub const SQL_STATEMENT_BYTES_MAX: usize = 64 * 1024;
 /// SQL: most tables that a statement may name, each time counted.

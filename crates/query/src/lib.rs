@@ -1,5 +1,6 @@
 //! Every question asked of records: filter patterns, statistics, metric math, Metrics Insights, PromQL, lookups, SQL.
 
+pub mod actors;
 pub mod anomaly;
 pub mod contributors;
 pub mod data_protection;
