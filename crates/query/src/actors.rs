@@ -25,11 +25,15 @@
 //! Monitor and control actions taken with assumed roles (source identity).
 
 mod call;
+mod held;
 mod issuances;
 mod resolve;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
 pub use call::{Call, ISSUING, Identity, Issued, Means, Parts};
+pub use held::{ActorError, Held};
 pub use issuances::{Found, Hour, Issuances, NotHeld, SESSION_MS_MAX, hour};
 pub use resolve::{Resolution, resolve};
+pub use sessions::{Login, SessionEvent, SessionPage, Start, session};

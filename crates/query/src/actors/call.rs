@@ -156,6 +156,15 @@ impl Call {
         Self { event_id, name, time: parts.time, identity, issued, switched_from }
     }
 
+    /// Bytes of its longer texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        let Identity { principal, arn, provider, issuer_arn, user_name, source_identity, .. } = &self.identity;
+        let issued = self.issued.as_ref().map_or(0, |issued| 2 * issued.principal.len() + issued.role.len());
+        let from = self.switched_from.as_ref().map_or(0, String::len);
+        let identity = [principal, arn, provider, issuer_arn, user_name, source_identity].map(String::len);
+        issued + from + identity.iter().sum::<usize>()
+    }
+
     /// The text of `userIdentity` and what else decides who it was, for records that give nothing out: equal texts, equal answers.
     pub fn fingerprint(parts: &Parts<'_>) -> Option<String> {
         if ISSUING.contains(&parts.name) {
