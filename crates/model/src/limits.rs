@@ -241,6 +241,10 @@ pub const ACTOR_ISSUANCES_BYTES_MAX: usize = 48 * 1024 * 1024;
 pub const SESSION_CREDENTIALS_MAX: usize = 1_000;
 /// Actors: most events in a page of a session.
 pub const SESSION_EVENTS_MAX: usize = 1_000;
+/// Questions about audit events (ours): longest, milliseconds, waiting for a turn included.
+pub const QUESTION_MS_MAX: u64 = 60_000;
+/// Questions about audit events (ours): most that are answered at once; further ones wait.
+pub const QUESTIONS_MAX: usize = 4;
 /// SQL (our own, no AWS source): longest statement, bytes.
 pub const SQL_STATEMENT_BYTES_MAX: usize = 64 * 1024;
 /// SQL: most tables that a statement may name, each time counted.

@@ -26,6 +26,7 @@ mod operations;
 mod outgoing;
 mod promql;
 mod proofs;
+mod questions;
 mod real;
 mod receivers;
 mod remote;
@@ -81,6 +82,8 @@ enum Command {
     Backup(BackupArgs),
     /// Print log events as they arrive.
     Tail(tail::TailArgs),
+    /// Print everything that one login did, over all roles that were taken from it.
+    Session(questions::command::SessionArgs),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
     /// Take records out with the proof that they were accepted as they are.
@@ -227,6 +230,7 @@ fn main() -> ExitCode {
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Tail(args) => run(tail::command(args)),
+        Command::Session(args) => run(questions::command::session(args)),
         Command::Sql(args) => run(sql::command::run(args)),
         Command::Evidence(args) => run(proofs::command::evidence(args)),
         Command::Verify(args) => proofs::verify::run(&args),

@@ -1,5 +1,6 @@
 //! Records as AWS writes them, one by one; whole worlds against a naive resolver are in `worlds.rs`.
 
+mod stored;
 mod worlds;
 
 use super::*;

@@ -1,0 +1,187 @@
+//! Who may ask, what is answered, and what is on the trail afterwards.
+
+use super::*;
+use crate::config::{Config, Settings};
+use crate::serve;
+use bytes::Bytes;
+use model::clock::ManualClock;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use store::{Direction, EventFilter, EventScan};
+use trail::record::Defaults;
+use wire::sigv4::{self, Credentials};
+
+const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+async fn server() -> (Server, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = Settings { data_dir: Some(dir.path().to_owned()), ..Settings::default() };
+    let config = Config::resolve(flags, Settings::default()).unwrap();
+    (serve::open(config, Arc::new(ManualClock::at(NOW))).await.unwrap(), dir)
+}
+
+fn request(server: &Server, method: &str, target: &str, body: &str, service: &str) -> HttpRequest {
+    let (key, secret) = server.auth.credentials();
+    let credentials = Credentials { access_key_id: key.into(), secret_access_key: secret.into(), session_token: None };
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut request = HttpRequest {
+        method: method.into(),
+        path: path.into(),
+        query: query.into(),
+        headers: vec![("host".into(), "127.0.0.1:8792".into())],
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    };
+    sigv4::sign(&mut request, &credentials, "us-east-1", service, NOW);
+    request
+}
+
+async fn ask(server: &Server, request: &HttpRequest) -> (u16, Value) {
+    assert!(is_asked(request));
+    let (_waiting, hung_up) = oneshot::channel();
+    let response = answer(server, request, "127.0.0.1", hung_up).await;
+    (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
+}
+
+async fn get(server: &Server, target: &str) -> (u16, Value) {
+    ask(server, &request(server, "GET", target, "", SIGNING_NAME)).await
+}
+
+/// Stores records as an import does.
+async fn import(server: &Server, records: &[Value]) {
+    let defaults = Defaults { account: "111122223333".into(), region: "us-east-1".into(), ingestion_time: NOW };
+    let events = records.iter().map(|record| trail::record::parse(record.to_string(), &defaults).unwrap()).collect();
+    server.trail.store.append(model::Batch { events, ..model::Batch::default() }).await.unwrap();
+}
+
+/// The audit records of one operation: error code and parameters.
+async fn recorded(server: &Server, name: &str) -> Vec<(String, Value)> {
+    let scan = EventScan {
+        account: None,
+        region: None,
+        range: TimeRange::ALL,
+        direction: Direction::Forward,
+        after: None,
+        filter: Some(EventFilter::EventName(name.into())),
+    };
+    let mut found = Vec::new();
+    let visit = &mut |row: &store::EventRow| {
+        let record: Value = serde_json::from_str(&row.event.record).unwrap();
+        found.push((row.event.error_code.clone(), record["requestParameters"].clone()));
+        ControlFlow::Continue(())
+    };
+    server.trail.store.scan_events(scan, visit).await.unwrap();
+    found
+}
+
+const KEY: &str = "ASIAFIRST00000000001";
+
+fn record(id: &str, minute: u32, name: &str, source: &str, identity: &Value, more: &Value) -> Value {
+    let mut record = value!({
+        "eventVersion": "1.11", "eventID": id, "eventTime": format!("2026-03-01T10:{minute:02}:00Z"), "eventName": name,
+        "eventSource": source, "awsRegion": "us-east-1", "sourceIPAddress": "192.0.2.1", "userIdentity": identity,
+        "recipientAccountId": "111122223333", "requestID": "r",
+    });
+    for (member, value) in more.as_object().into_iter().flatten() {
+        record[member] = value.clone();
+    }
+    record
+}
+
+fn alice() -> Value {
+    value!({ "type": "IAMUser", "principalId": "AIDAALICE", "arn": "arn:aws:iam::111122223333:user/alice", "accountId": "111122223333",
+        "accessKeyId": "AKIAALICE00000000001", "userName": "alice" })
+}
+
+fn role() -> Value {
+    value!({ "type": "AssumedRole", "principalId": "AROADEPLOY:ci", "arn": "arn:aws:sts::111122223333:assumed-role/deploy/ci",
+        "accountId": "111122223333", "accessKeyId": KEY, "sessionContext": { "attributes": { "creationDate": "2026-03-01T10:00:00Z" },
+        "sessionIssuer": { "type": "Role", "arn": "arn:aws:iam::111122223333:role/deploy" } } })
+}
+
+/// Alice takes a role and does two things with it, of which one fails; another of hers is none of it.
+fn told() -> Vec<Value> {
+    let gives = value!({ "requestParameters": { "roleArn": "arn:aws:iam::111122223333:role/deploy", "roleSessionName": "ci" },
+        "responseElements": { "credentials": { "accessKeyId": KEY }, "assumedRoleUser": { "assumedRoleId": "AROADEPLOY:ci" } } });
+    let bucket = value!({ "requestParameters": { "bucketName": "backup" } });
+    let denied = value!({ "requestParameters": { "bucketName": "backup" }, "errorCode": "AccessDenied" });
+    vec![
+        record("use-1", 5, "ListBuckets", "s3.amazonaws.com", &role(), &value!({})),
+        record("use-2", 6, "DeleteBucket", "s3.amazonaws.com", &role(), &denied),
+        record("own", 7, "CreateBucket", "s3.amazonaws.com", &alice(), &bucket),
+        record("take", 0, "AssumeRole", "sts.amazonaws.com", &alice(), &gives),
+    ]
+}
+
+#[tokio::test]
+async fn a_session_is_shown_and_that_it_was_is_recorded() {
+    let (server, _dir) = server().await;
+    import(&server, &told()).await;
+    for entrance in ["event/use-2", &format!("key/{KEY}")] {
+        let (status, shown) = get(&server, &format!("/_trailwatch/sessions/{entrance}?records=true")).await;
+        assert_eq!(status, 200, "{shown}");
+        assert_eq!(
+            (&shown["session"], &shown["actor"]),
+            (&value!(KEY), &value!("arn:aws:iam::111122223333:user/alice"))
+        );
+        assert_eq!((&shown["complete"], &shown["next"]), (&value!(true), &Value::Null));
+        assert_eq!(shown["chain"][0]["by"], "arn:aws:iam::111122223333:user/alice");
+        let ids: Vec<&Value> = shown["events"].as_array().unwrap().iter().map(|event| &event["event_id"]).collect();
+        assert_eq!(ids, ["take", "use-1", "use-2"]);
+        let last = &shown["events"][2];
+        assert_eq!(
+            (&last["error_code"], &last["depth"], &last["resources"]),
+            (&value!("AccessDenied"), &value!(1), &value!(["backup"]))
+        );
+        let record: Value = serde_json::from_str(last["record"].as_str().unwrap()).unwrap();
+        assert_eq!(record, told()[1]);
+    }
+    let (_, first) = get(&server, "/_trailwatch/sessions/event/use-1?limit=1").await;
+    let next = first["next"].as_str().unwrap();
+    let (_, second) = get(&server, &format!("/_trailwatch/sessions/event/use-1?limit=1&after={next}")).await;
+    assert_eq!(second["events"][0]["event_id"], "use-1");
+    let (_, narrow) = get(&server, "/_trailwatch/sessions/event/use-1?from=2026-03-01T10:06:00Z").await;
+    assert_eq!(narrow["events"].as_array().unwrap().len(), 1);
+    let parameters: Vec<Value> = recorded(&server, "GetSession").await.into_iter().map(|(_, told)| told).collect();
+    assert_eq!(parameters[0], value!({ "session": "event/use-2", "records": "true" }));
+    assert_eq!(parameters.len(), 5);
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_is_refused_and_recorded() {
+    let (server, _dir) = server().await;
+    for (target, status, code) in [
+        ("/_trailwatch/sessions/event/nobody", 404, "NotFound"),
+        ("/_trailwatch/sessions/key/", 404, "NotFound"),
+        ("/_trailwatch/sessions/else/x", 404, "NotFound"),
+        ("/_trailwatch/sessions/key/x?limit=0", 400, "InvalidRequest"),
+        ("/_trailwatch/sessions/key/x?from=soon", 400, "InvalidRequest"),
+        ("/_trailwatch/sessions/key/x?from=2026-03-02&to=2026-03-01", 400, "InvalidRequest"),
+        ("/_trailwatch/sessions/key/x?after=1", 400, "InvalidRequest"),
+        ("/_trailwatch/sessions/key/x?colour=red", 400, "InvalidRequest"),
+    ] {
+        let (answered, told) = get(&server, target).await;
+        assert_eq!((answered, &told["__type"]), (status, &value!(code)), "{target}: {told}");
+    }
+    let wrong = request(&server, "GET", "/_trailwatch/sessions/key/x", "", "logs");
+    assert_eq!(ask(&server, &wrong).await.0, 403);
+    let mut page = request(&server, "GET", "/_trailwatch/sessions/key/x", "", SIGNING_NAME);
+    page.headers.push(("origin".into(), "https://example.com".into()));
+    assert_eq!(ask(&server, &page).await.0, 403);
+    let recorded = recorded(&server, "GetSession").await;
+    assert_eq!(recorded.len(), 9, "the page's is recorded as every call from a page is");
+    assert!(recorded.iter().all(|(code, _)| !code.is_empty()));
+}
+
+#[tokio::test]
+async fn a_question_ends_when_nobody_waits_for_it() {
+    let (server, _dir) = server().await;
+    let asked = request(&server, "GET", "/_trailwatch/sessions/key/x", "", SIGNING_NAME);
+    // All turns are taken, so that it can only end by hanging up.
+    let taken = TURNS.acquire_many(u32::try_from(QUESTIONS_MAX).unwrap()).await.unwrap();
+    let (waiting, hung_up) = oneshot::channel();
+    drop(waiting);
+    assert_eq!(answer(&server, &asked, "127.0.0.1", hung_up).await.status, 499);
+    drop(taken);
+    let recorded = recorded(&server, "GetSession").await;
+    assert_eq!(recorded.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["QueryCanceled"]);
+}
