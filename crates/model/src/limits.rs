@@ -241,6 +241,14 @@ pub const ACTOR_ISSUANCES_BYTES_MAX: usize = 48 * 1024 * 1024;
 pub const SESSION_CREDENTIALS_MAX: usize = 1_000;
 /// Actors: most events in a page of a session.
 pub const SESSION_EVENTS_MAX: usize = 1_000;
+/// Search of audit events (ours): most events of a page.
+pub const SEARCH_EVENTS_MAX: usize = 1_000;
+/// Search of audit events: most events that are looked at for one answer, and counted.
+pub const SEARCH_LOOKED_MAX: usize = 200_000;
+/// Search of audit events: most values of an attribute that are counted one by one.
+pub const SEARCH_FACET_VALUES_MAX: usize = 10_000;
+/// Search of audit events: most values and texts of one search.
+pub const SEARCH_VALUES_MAX: usize = 200;
 /// Questions about audit events (ours): longest, milliseconds, waiting for a turn included.
 pub const QUESTION_MS_MAX: u64 = 60_000;
 /// Questions about audit events (ours): most that are answered at once; further ones wait.

@@ -6,6 +6,7 @@ pub mod contributors;
 pub mod data_protection;
 pub mod dynamic_label;
 pub mod error;
+pub mod event_search;
 pub mod events;
 pub mod filter_pattern;
 pub mod insights;

@@ -83,7 +83,9 @@ enum Command {
     /// Print log events as they arrive.
     Tail(tail::TailArgs),
     /// Print everything that one login did, over all roles that were taken from it.
-    Session(questions::command::SessionArgs),
+    Session(questions::command::session::SessionArgs),
+    /// Search audit events: several attributes at once, free text, all history.
+    Events(questions::command::events::EventsArgs),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
     /// Take records out with the proof that they were accepted as they are.
@@ -230,7 +232,8 @@ fn main() -> ExitCode {
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Tail(args) => run(tail::command(args)),
-        Command::Session(args) => run(questions::command::session(args)),
+        Command::Session(args) => run(questions::command::session::run(args)),
+        Command::Events(args) => run(questions::command::events::run(args)),
         Command::Sql(args) => run(sql::command::run(args)),
         Command::Evidence(args) => run(proofs::command::evidence(args)),
         Command::Verify(args) => proofs::verify::run(&args),

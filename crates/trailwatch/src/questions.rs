@@ -1,9 +1,11 @@
 //! Questions of our own about audit events: signed as an import is, of root only, audited before they are answered, and ended when nobody
 //! waits for the answer any more.
 //!
+//! - `POST /_trailwatch/events/search`: `questions/search.rs`.
 //! - `GET /_trailwatch/sessions/event/ID` and `GET /_trailwatch/sessions/key/KEY`: `questions/session.rs`.
 
 pub mod command;
+pub mod search;
 pub mod session;
 #[cfg(test)]
 mod tests;
@@ -29,12 +31,14 @@ static TURNS: Semaphore = Semaphore::const_new(QUESTIONS_MAX);
 /// A question, by its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
+    Search,
     Session,
 }
 
 impl Question {
     fn of(request: &HttpRequest) -> Option<Self> {
         match (request.method.as_str(), request.path.as_str()) {
+            ("POST", search::PATH) => Some(Question::Search),
             ("GET", path) if path.starts_with(session::PATHS) => Some(Question::Session),
             _ => None,
         }
@@ -43,6 +47,7 @@ impl Question {
     /// `eventName` of the audit record.
     fn event_name(self) -> &'static str {
         match self {
+            Question::Search => "SearchEvents",
             Question::Session => "GetSession",
         }
     }
@@ -151,6 +156,7 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest, question: 
     let asked = async {
         let _turn = TURNS.acquire().await;
         match question {
+            Question::Search => search::answer(server, request).await,
             Question::Session => session::answer(server, request).await,
         }
     };
@@ -170,6 +176,7 @@ async fn record(
     refusal: Option<&Refusal>,
 ) -> Result<(), store::Error> {
     let parameters = match question {
+        Question::Search => search::parameters(request),
         Question::Session => session::parameters(request),
     };
     let parameters = parameters.to_string();

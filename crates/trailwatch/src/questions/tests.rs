@@ -185,3 +185,76 @@ async fn a_question_ends_when_nobody_waits_for_it() {
     let recorded = recorded(&server, "GetSession").await;
     assert_eq!(recorded.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["QueryCanceled"]);
 }
+
+async fn post(server: &Server, body: &Value) -> (u16, Value) {
+    ask(server, &request(server, "POST", search::PATH, &body.to_string(), SIGNING_NAME)).await
+}
+
+#[tokio::test]
+async fn events_are_searched_by_several_attributes_and_counted() {
+    let (server, _dir) = server().await;
+    import(&server, &told()).await;
+    let found = async |body: Value| -> Vec<String> {
+        let (status, answered) = post(&server, &body).await;
+        assert_eq!(status, 200, "{body}: {answered}");
+        let events = answered["events"].as_array().unwrap().iter();
+        events.map(|event| event["event_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let until = "2026-03-02";
+    let alice = "arn:aws:iam::111122223333:user/alice";
+    assert_eq!(found(value!({ "to": until })).await, ["own", "use-2", "use-1", "take"]);
+    assert_eq!(found(value!({ "to": until, "event_source": ["s3"], "failed": false })).await, ["own", "use-1"]);
+    assert_eq!(
+        found(value!({ "to": until, "event_name": ["DeleteBucket", "CreateBucket"], "user": ["ci"] })).await,
+        ["use-2"]
+    );
+    assert_eq!(found(value!({ "to": until, "user": [alice, "nobody"] })).await, ["own", "take"]);
+    assert_eq!(
+        found(value!({ "actor": [alice], "event_source": ["s3.amazonaws.com"] })).await,
+        ["own", "use-2", "use-1"]
+    );
+    assert_eq!(found(value!({ "session": [KEY] })).await, ["use-2", "use-1"]);
+    assert_eq!(found(value!({ "resource_name": ["backup"], "error_code": ["AccessDenied"] })).await, ["use-2"]);
+    assert_eq!(
+        found(value!({ "text": ["AROADEPLOY", "ListB"], "account": ["111122223333"], "region": ["us-east-1"] })).await,
+        ["use-1"]
+    );
+    assert_eq!(found(value!({ "event_id": ["own", "take"], "from": "2026-03-01T10:07:00Z" })).await, ["own"]);
+    assert_eq!(found(value!({ "event_id": ["own"], "source_ip": ["192.0.2.1"], "category": ["Management"], "access_key_id": ["AKIAALICE00000000001"] })).await, ["own"]);
+    assert!(found(value!({ "resource_type": ["AWS::S3::Bucket"], "read_only": true })).await.is_empty());
+    let (_, first) = post(&server, &value!({ "to": until, "limit": 1, "facets": 1 })).await;
+    assert_eq!(first["events"][0]["actor"], alice);
+    assert_eq!(first["facets"]["events"], 4);
+    assert_eq!(
+        first["facets"]["event_source"],
+        value!({ "values": [{ "value": "s3.amazonaws.com", "count": 3 }], "others": 1 })
+    );
+    assert_eq!(first["facets"]["histogram"], value!([{ "time": "2026-03-01T10:00:00Z", "count": 4 }]));
+    let next = first["next"].as_str().unwrap().to_owned();
+    assert_eq!(found(value!({ "to": until, "limit": 1, "after": next })).await, ["use-2"]);
+    let recorded = recorded(&server, "SearchEvents").await;
+    assert_eq!(recorded[0].1, value!({ "search": { "to": until, "facets": 0 } }));
+    assert_eq!(recorded.len(), 13);
+}
+
+#[tokio::test]
+async fn a_search_that_is_none_is_refused() {
+    let (server, _dir) = server().await;
+    for body in [
+        value!({ "colour": ["red"] }),
+        value!({ "limit": 0 }),
+        value!({ "limit": 1001 }),
+        value!({ "facets": 101 }),
+        value!({ "text": [""] }),
+        value!({ "user": vec!["x"; 201] }),
+        value!({ "user": ["x".repeat(3000)] }),
+        value!({ "from": "soon" }),
+        value!({ "after": "x" }),
+        value!([1]),
+        value!({ "user": ["x".repeat(70_000)] }),
+    ] {
+        let (status, told) = post(&server, &body).await;
+        assert_eq!((status, &told["__type"]), (400, &value!("InvalidRequest")), "{told}");
+    }
+    assert_eq!(recorded(&server, "SearchEvents").await.len(), 11);
+}
