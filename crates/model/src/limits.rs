@@ -249,6 +249,12 @@ pub const SEARCH_LOOKED_MAX: usize = 200_000;
 pub const SEARCH_FACET_VALUES_MAX: usize = 10_000;
 /// Search of audit events: most values and texts of one search.
 pub const SEARCH_VALUES_MAX: usize = 200;
+/// Policy of observed activity (ours): most actions that are gathered.
+pub const POLICY_ACTIONS_MAX: usize = 5_000;
+/// Policy of observed activity: most resources of an action before they become a pattern.
+pub const POLICY_RESOURCES_MAX: usize = 20;
+/// Policy of observed activity: most events that are looked at.
+pub const POLICY_EVENTS_MAX: usize = 1_000_000;
 /// Questions about audit events (ours): longest, milliseconds, waiting for a turn included.
 pub const QUESTION_MS_MAX: u64 = 60_000;
 /// Questions about audit events (ours): most that are answered at once; further ones wait.

@@ -12,6 +12,7 @@ pub mod filter_pattern;
 pub mod insights;
 mod json_text;
 pub mod lake;
+pub mod least_privilege;
 pub mod log_anomalies;
 pub mod log_fields;
 pub mod log_patterns;
