@@ -374,3 +374,6 @@ pub const SIGMA_RULES_MAX: usize = 5_000;
 pub const SIGMA_REGEXES_MAX: usize = 2_000;
 /// See [`SIGMA_FILES_MAX`].
 pub const SIGMA_FOLDERS_DEEP_MAX: usize = 16;
+
+/// Policies: most statements of a document; ours, more than fit the longest one.
+pub const POLICY_STATEMENTS_MAX: usize = 500;
