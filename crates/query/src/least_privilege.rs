@@ -24,6 +24,8 @@ pub struct Needed {
     pub resource: String,
     /// What a policy has for it.
     pub pattern: String,
+    /// False where the record does not say which resource it was, which then is `*`.
+    pub is_told: bool,
 }
 
 /// What is known of a call's permissions.

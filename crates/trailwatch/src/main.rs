@@ -86,6 +86,9 @@ enum Command {
     Session(questions::command::session::SessionArgs),
     /// Search audit events: several attributes at once, free text, all history.
     Events(questions::command::events::EventsArgs),
+    /// Policies of IAM: made of what a principal did, and held against it.
+    #[command(subcommand)]
+    Policy(questions::command::policy::PolicyCommand),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
     /// Take records out with the proof that they were accepted as they are.
@@ -233,6 +236,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Tail(args) => run(tail::command(args)),
         Command::Session(args) => run(questions::command::session::run(args)),
+        Command::Policy(command) => run(questions::command::policy::run(command)),
         Command::Events(args) => run(questions::command::events::run(args)),
         Command::Sql(args) => run(sql::command::run(args)),
         Command::Evidence(args) => run(proofs::command::evidence(args)),

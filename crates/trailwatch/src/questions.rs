@@ -2,9 +2,12 @@
 //! waits for the answer any more.
 //!
 //! - `POST /_trailwatch/events/search`: `questions/search.rs`.
+//! - `POST /_trailwatch/policies/generate` and `…/replay`: `questions/policy.rs`, `replay.rs`.
 //! - `GET /_trailwatch/sessions/event/ID` and `GET /_trailwatch/sessions/key/KEY`: `questions/session.rs`.
 
 pub mod command;
+pub mod policy;
+pub mod replay;
 pub mod search;
 pub mod session;
 #[cfg(test)]
@@ -31,6 +34,8 @@ static TURNS: Semaphore = Semaphore::const_new(QUESTIONS_MAX);
 /// A question, by its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
+    Generate,
+    Replay,
     Search,
     Session,
 }
@@ -38,6 +43,8 @@ enum Question {
 impl Question {
     fn of(request: &HttpRequest) -> Option<Self> {
         match (request.method.as_str(), request.path.as_str()) {
+            ("POST", policy::GENERATE) => Some(Question::Generate),
+            ("POST", replay::REPLAY) => Some(Question::Replay),
             ("POST", search::PATH) => Some(Question::Search),
             ("GET", path) if path.starts_with(session::PATHS) => Some(Question::Session),
             _ => None,
@@ -47,6 +54,8 @@ impl Question {
     /// `eventName` of the audit record.
     fn event_name(self) -> &'static str {
         match self {
+            Question::Generate => "GeneratePolicy",
+            Question::Replay => "ReplayPolicy",
             Question::Search => "SearchEvents",
             Question::Session => "GetSession",
         }
@@ -156,6 +165,8 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest, question: 
     let asked = async {
         let _turn = TURNS.acquire().await;
         match question {
+            Question::Generate => policy::answer(server, request).await,
+            Question::Replay => replay::answer(server, request).await,
             Question::Search => search::answer(server, request).await,
             Question::Session => session::answer(server, request).await,
         }
@@ -176,6 +187,8 @@ async fn record(
     refusal: Option<&Refusal>,
 ) -> Result<(), store::Error> {
     let parameters = match question {
+        Question::Generate => policy::parameters(request),
+        Question::Replay => replay::parameters(request),
         Question::Search => search::parameters(request),
         Question::Session => session::parameters(request),
     };

@@ -75,14 +75,19 @@ const ON_ALL: [(&str, &str); 11] = [
 
 /// What an action of a call is on.
 pub(super) fn resources(event: &Event, prefix: &str, action: &str, parameters: &Value) -> Vec<Needed> {
-    let needed = |resource: String, pattern: String| Needed { action: format!("{prefix}:{action}"), resource, pattern };
-    let all = || vec![needed("*".into(), "*".into())];
+    let needed = |resource: String, pattern: String, is_told: bool| Needed {
+        action: format!("{prefix}:{action}"),
+        resource,
+        pattern,
+        is_told,
+    };
+    let all = |is_told: bool| vec![needed("*".into(), "*".into(), is_told)];
     if ON_ALL.iter().any(|(of, begin)| *of == prefix && action.starts_with(begin)) {
-        return all();
+        return all(true);
     }
     if prefix == "apigateway" {
         let arn = format!("arn:{}:apigateway:{}::/*", partition(&event.region), event.region);
-        return vec![needed(arn.clone(), arn)];
+        return vec![needed(arn.clone(), arn, true)];
     }
     let mut found: Vec<(String, String)> = match prefix {
         "s3" => of_s3(event, action, parameters),
@@ -95,10 +100,9 @@ pub(super) fn resources(event: &Event, prefix: &str, action: &str, parameters: &
     found.dedup();
     found.truncate(RESOURCES_MAX);
     if found.is_empty() {
-        all()
-    } else {
-        found.into_iter().map(|(resource, pattern)| needed(resource, pattern)).collect()
+        return all(false);
     }
+    found.into_iter().map(|(resource, pattern)| needed(resource, pattern, true)).collect()
 }
 
 /// ARNs that the record names and that are this service's.
@@ -149,6 +153,13 @@ fn made(event: &Event, prefix: &str, action: &str, parameters: &Value) -> Vec<(S
                 continue;
             }
             let value = if prefix == "ssm" { value.trim_start_matches('/') } else { value };
+            if prefix == "logs" && !value.starts_with("arn:") {
+                // A call is on a stream, be it none; a policy names all of a group.
+                let stream = parameters["logStreamName"].as_str().unwrap_or_default();
+                let on = filled(&arn.replace(":*", ":log-stream:"), event, value) + stream;
+                found.push((on, filled(arn, event, &escaped(value))));
+                continue;
+            }
             found.push(if value.starts_with("arn:") {
                 (value.to_owned(), escaped(value))
             } else {
@@ -286,7 +297,7 @@ mod tests {
             "PutLogEvents",
             &json!({ "logGroupName": "/a/b", "logStreamName": "s" }),
             &["/a/b"],
-            &["arn:aws:logs:eu-west-1:111122223333:log-group:/a/b:*"],
+            &["arn:aws:logs:eu-west-1:111122223333:log-group:/a/b:log-stream:s"],
         );
         is(
             "ssm",

@@ -1,6 +1,7 @@
 //! The command line's side of the questions.
 
 pub mod events;
+pub mod policy;
 pub mod session;
 
 use crate::real::SystemClock;

@@ -258,3 +258,73 @@ async fn a_search_that_is_none_is_refused() {
     }
     assert_eq!(recorded(&server, "SearchEvents").await.len(), 11);
 }
+
+async fn ask_at(server: &Server, path: &str, body: &Value) -> (u16, Value) {
+    ask(server, &request(server, "POST", path, &body.to_string(), SIGNING_NAME)).await
+}
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/deploy";
+
+#[tokio::test]
+async fn a_policy_is_made_of_what_was_done_and_past_calls_pass_it() {
+    let (server, _dir) = server().await;
+    let mut records = told();
+    let object = value!({ "requestParameters": { "bucketName": "site", "key": "index.html" } });
+    records.push(record("put", 8, "PutObject", "s3.amazonaws.com", &role(), &object));
+    import(&server, &records).await;
+    let (status, made) = ask_at(&server, policy::GENERATE, &value!({ "principal": ROLE })).await;
+    assert_eq!(status, 200, "{made}");
+    let statements = value!([
+        { "Sid": "S31", "Effect": "Allow", "Action": ["s3:ListAllMyBuckets"], "Resource": ["*"] },
+        { "Sid": "S32", "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::site/index.html"] },
+    ]);
+    assert_eq!(made["policy"]["Statement"], statements);
+    assert_eq!(
+        (&made["calls"], &made["refused"]),
+        (&value!(2), &value!([{ "event": "s3.amazonaws.com:DeleteBucket", "count": 1 }]))
+    );
+    assert_eq!((&made["first"], &made["is_cut"]), (&value!("2026-03-01T10:05:00Z"), &value!(false)));
+    let user = value!({ "principal": "arn:aws:iam::111122223333:user/alice", "from": "2026-03-01T10:01:00Z" });
+    let (_, own) = ask_at(&server, policy::GENERATE, &user).await;
+    assert_eq!(own["policy"]["Statement"][0]["Action"], value!(["s3:CreateBucket"]));
+    // The policy that was made passes; one without the object does not, and one with a tag cannot be decided.
+    let replayed = async |policy: &Value| {
+        let (status, told) =
+            ask_at(&server, replay::REPLAY, &value!({ "principal": ROLE, "policy": policy.to_string() })).await;
+        assert_eq!(status, 200, "{told}");
+        told
+    };
+    let passed = replayed(&made["policy"]).await;
+    assert_eq!(
+        (&passed["allowed"], &passed["denied"]["calls"], &passed["undecided"]["calls"]),
+        (&value!(2), &value!(0), &value!(0))
+    );
+    let mut narrow = made["policy"].clone();
+    narrow["Statement"][1]["Resource"] = value!("arn:aws:s3:::site/other");
+    let denied = replayed(&narrow).await;
+    let line = value!([{ "action": "s3:PutObject", "resource": "arn:aws:s3:::site/index.html", "calls": 1, "last_event_id": "put",
+        "last_time": "2026-03-01T10:08:00Z", "why": "because no identity-based policy allows the s3:PutObject action" }]);
+    assert_eq!((&denied["allowed"], &denied["denied"]["lines"]), (&value!(1), &line));
+    let mut tagged = made["policy"].clone();
+    tagged["Statement"][1]["Condition"] = value!({ "StringEquals": { "aws:PrincipalTag/team": "x" } });
+    let undecided = replayed(&tagged).await;
+    assert_eq!(
+        (&undecided["undecided"]["calls"], &undecided["unknown_keys"]),
+        (&value!(1), &value!(["aws:PrincipalTag/team"]))
+    );
+    assert_eq!(recorded(&server, "ReplayPolicy").await.len(), 3);
+    assert_eq!(recorded(&server, "GeneratePolicy").await[0].1, value!({ "principal": ROLE }));
+}
+
+#[tokio::test]
+async fn what_is_no_principal_or_no_policy_is_refused() {
+    let (server, _dir) = server().await;
+    for principal in ["", "alice", "arn:aws:iam::1:role", "arn:aws:s3:::b/k", "arn:aws:iam::1:group/g"] {
+        let (status, told) = ask_at(&server, policy::GENERATE, &value!({ "principal": principal })).await;
+        assert_eq!((status, &told["__type"]), (400, &value!("InvalidRequest")), "{principal}");
+    }
+    for policy in ["", "{}", "[]"] {
+        let (status, told) = ask_at(&server, replay::REPLAY, &value!({ "principal": ROLE, "policy": policy })).await;
+        assert_eq!((status, &told["__type"]), (400, &value!("InvalidRequest")), "{policy}: {told}");
+    }
+}
