@@ -32,7 +32,7 @@ const PREFIXES: [(&str, &str); 24] = [
 ];
 
 /// Sources whose events no policy of IAM speaks about.
-const WITHOUT_IAM: [&str; 3] = ["signin.amazonaws.com", "trailwatch", "trailwatch-detections"];
+const WITHOUT_IAM: [&str; 3] = ["signin.amazonaws.com", "trailwatch", "detections.trailwatch"];
 
 /// Event names whose actions have other names: prefix, event, actions.
 const NAMES: [(&str, &str, &[&str]); 74] = [
