@@ -41,18 +41,18 @@ impl Drafts {
         };
         let unknown: BTreeSet<String> = statements.iter().flat_map(|statement| unknown_keys(statement)).collect();
         let version = document.get("Version").cloned().unwrap_or_else(|| json!("2008-10-17"));
-        let read = |reading: Reading, anywhere: bool| -> Result<Arc<Policy>, String> {
-            let read = statements.iter().filter_map(|statement| read(statement, reading, anywhere)).collect::<Vec<_>>();
+        let policy = |reading: Reading, anywhere: bool| -> Result<Arc<Policy>, String> {
+            let list = statements.iter().filter_map(|statement| read(statement, reading, anywhere)).collect::<Vec<_>>();
             let nothing = json!({ "Effect": "Deny", "Action": "none:None", "Resource": "*" });
-            let statement = if read.is_empty() { json!([nothing]) } else { Value::Array(read) };
+            let statement = if list.is_empty() { json!([nothing]) } else { Value::Array(list) };
             let text = json!({ "Version": version, "Statement": statement }).to_string();
             Policy::parse("draft", &text, Purpose::Identity).map(Arc::new).map_err(|error| error.to_string())
         };
         Ok(Self {
-            most: read(Reading::Most, false)?,
-            least: read(Reading::Least, false)?,
-            most_anywhere: read(Reading::Most, true)?,
-            least_anywhere: read(Reading::Least, true)?,
+            most: policy(Reading::Most, false)?,
+            least: policy(Reading::Least, false)?,
+            most_anywhere: policy(Reading::Most, true)?,
+            least_anywhere: policy(Reading::Least, true)?,
             unknown: unknown.into_iter().collect(),
         })
     }
