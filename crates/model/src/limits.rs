@@ -233,6 +233,32 @@ pub const DEAD_LETTERS_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 /// See [`DEAD_LETTERS_MS`].
 pub const DEAD_LETTERS_MAX: usize = 10_000;
 
+/// Actors (our own, no AWS source): most sessions followed back from a call.
+pub const ACTOR_CHAIN_MAX: usize = 32;
+/// Actors: memory for the calls that gave out credentials, of one question; older hours are read again.
+pub const ACTOR_ISSUANCES_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Actors: most keys and sessions that are followed from one login.
+pub const SESSION_CREDENTIALS_MAX: usize = 1_000;
+/// Actors: most events in a page of a session.
+pub const SESSION_EVENTS_MAX: usize = 1_000;
+/// Search of audit events (ours): most events of a page.
+pub const SEARCH_EVENTS_MAX: usize = 1_000;
+/// Search of audit events: most events that are looked at for one answer, and counted.
+pub const SEARCH_LOOKED_MAX: usize = 200_000;
+/// Search of audit events: most values of an attribute that are counted one by one.
+pub const SEARCH_FACET_VALUES_MAX: usize = 10_000;
+/// Search of audit events: most values and texts of one search.
+pub const SEARCH_VALUES_MAX: usize = 200;
+/// Policy of observed activity (ours): most actions that are gathered.
+pub const POLICY_ACTIONS_MAX: usize = 5_000;
+/// Policy of observed activity: most resources of an action before they become a pattern.
+pub const POLICY_RESOURCES_MAX: usize = 20;
+/// Policy of observed activity: most events that are looked at.
+pub const POLICY_EVENTS_MAX: usize = 1_000_000;
+/// Questions about audit events (ours): longest, milliseconds, waiting for a turn included.
+pub const QUESTION_MS_MAX: u64 = 60_000;
+/// Questions about audit events (ours): most that are answered at once; further ones wait.
+pub const QUESTIONS_MAX: usize = 4;
 /// SQL (our own, no AWS source): longest statement, bytes.
 pub const SQL_STATEMENT_BYTES_MAX: usize = 64 * 1024;
 /// SQL: most tables that a statement may name, each time counted.
@@ -369,3 +395,6 @@ pub const CONSOLE_FAILURES_MS: i64 = 5 * 60 * 1000;
 pub const CONSOLE_ADDRESSES_MAX: usize = 4_096;
 /// The console: largest body of a sign-in, bytes.
 pub const CONSOLE_SIGN_IN_BYTES_MAX: usize = 4 * 1024;
+
+/// Policies: most statements of a document; ours, more than fit the longest one.
+pub const POLICY_STATEMENTS_MAX: usize = 500;

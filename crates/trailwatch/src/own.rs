@@ -95,6 +95,11 @@ impl Refusal {
         Self { status, code: code.into(), message: message.into(), place: None }
     }
 
+    /// What the client can mend.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "InvalidRequest", message)
+    }
+
     /// As JSON, as AWS's REST-JSON protocol has errors.
     pub fn response(&self) -> Response {
         let mut body = value!({ "__type": self.code, "message": self.message });

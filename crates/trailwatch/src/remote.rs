@@ -287,6 +287,20 @@ impl Remote {
     }
 }
 
+/// Each byte that is not safe is written as `%XX`.
+pub fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = std::fmt::Write::write_fmt(&mut encoded, format_args!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// For answers that go on.
 fn without_end() -> ureq::Agent {
     let config = ureq::Agent::config_builder()

@@ -1,0 +1,3 @@
+//! Who may do what: identities, policies, sessions.
+
+pub mod policy;
