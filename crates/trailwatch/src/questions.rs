@@ -84,6 +84,10 @@ impl Refusal {
         Self { status: 400, code: "InvalidRequest".into(), message: message.into() }
     }
 
+    fn hung_up() -> Self {
+        Self { status: 499, code: "QueryCanceled".into(), message: "The client hung up.".into() }
+    }
+
     /// What was asked about is not there.
     fn not_found(message: impl Into<String>) -> Self {
         Self { status: 404, code: "NotFound".into(), message: message.into() }
@@ -130,20 +134,40 @@ pub async fn answer(
     }
     let verified = server.auth.caller(request, source_ip, server.clock.now());
     let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let (caller, outcome) = match verified {
-        Ok(caller) => {
-            let outcome = tokio::select! {
-                outcome = run(server, &caller, request, question) => outcome,
-                _ = hung_up => Err(Refusal { status: 499, code: "QueryCanceled".into(), message: "The client hung up.".into() }),
-            };
-            (caller, outcome)
-        }
+    match verified {
+        Ok(caller) => answer_to(server, &caller, request, hung_up).await,
         Err(refused) => {
-            let error = refused.to_api_error(Protocol::RestJson);
-            (server.auth.claimed(request, source_ip), Err(Refusal::from(&error)))
+            let refusal = Refusal::from(&refused.to_api_error(Protocol::RestJson));
+            let caller = server.auth.claimed(request, source_ip);
+            recorded(server, &caller, request, question, Err(refusal)).await
         }
+    }
+}
+
+/// Answers a question of a caller who is known, however that came about.
+pub async fn answer_to(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+    hung_up: oneshot::Receiver<()>,
+) -> Response {
+    let Some(question) = Question::of(request) else { return json(404, &value!({ "__type": "NotFound" })) };
+    let outcome = tokio::select! {
+        outcome = run(server, caller, request, question) => outcome,
+        _ = hung_up => Err(Refusal::hung_up()),
     };
-    let outcome = match record(server, &caller, request, question, outcome.as_ref().err()).await {
+    recorded(server, caller, request, question, outcome).await
+}
+
+/// What was read is on the trail before it is answered.
+async fn recorded(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+    question: Question,
+    outcome: Result<Value, Refusal>,
+) -> Response {
+    let outcome = match record(server, caller, request, question, outcome.as_ref().err()).await {
         Ok(()) => outcome,
         Err(error) => {
             tracing::error!(%error, "record a question");
