@@ -44,19 +44,31 @@ impl Endpoint {
         let verified = server.auth.caller(request, source_ip, server.clock.now());
         let verified =
             verified.and_then(|caller| server.auth.check_service(request, self.signing_name).map(|()| caller));
-        let (caller, outcome) = match verified {
+        match verified {
             Ok(caller) => {
                 let outcome = run(&caller).await;
-                (caller, outcome)
+                self.recorded(server, &caller, request, parameters, outcome).await
             }
             Err(refused) => {
-                (server.auth.claimed(request, source_ip), Err(refused.to_api_error(Protocol::RestJson).into()))
+                let (claimed, refused) =
+                    (server.auth.claimed(request, source_ip), refused.to_api_error(Protocol::RestJson));
+                self.recorded(server, &claimed, request, parameters, Err(refused.into())).await
             }
-        };
+        }
+    }
+
+    async fn recorded<T>(
+        &self,
+        server: &Server,
+        caller: &Caller,
+        request: &HttpRequest,
+        parameters: Option<Value>,
+        outcome: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         let parameters = parameters.map(|parameters| parameters.to_string());
         let error = outcome.as_ref().err().map(|refusal| (refusal.code.as_str(), refusal.message.as_str()));
         let call = OwnCall {
-            caller: &caller,
+            caller,
             source: self.source,
             operation: self.name,
             access: self.access,

@@ -50,11 +50,7 @@ pub fn resolve(call: &Call, issuances: &Issuances) -> Result<Resolution, NotHeld
     let opened = chain.last().map_or(call, |first| first).issued.as_ref();
     let (actor, is_complete) = match known {
         (Some(actor), true) => (Some(actor), true),
-        _ => {
-            let actor = origin(&identity, opened);
-            let is_complete = actor.is_some() && identity.kind != "AWSAccount";
-            (actor, is_complete)
-        }
+        _ => beginning(origin(&identity, opened)),
     };
     let session = session.or_else(|| some(&identity.access_key));
     Ok(Resolution { actor, session, is_complete, chain })
@@ -117,7 +113,8 @@ fn origin(identity: &Identity, opened: Option<&Issued>) -> Option<String> {
         _ => some(arn)
             .or_else(|| named("service", invoked_by))
             .or_else(|| named("user", user_name))
-            .or_else(|| named("principal", &identity.principal)),
+            .or_else(|| named("principal", &identity.principal))
+            .or_else(|| named("account", account)),
     }
 }
 
@@ -153,8 +150,8 @@ fn known_of(identity: &Identity) -> (Option<String>, bool) {
     }
     match identity.kind.as_str() {
         // The session of a user, or of root, is of that user whoever gave it out, unless an organization's administrator asked.
-        "IAMUser" => (origin(identity, None), true),
-        "Root" if !identity.is_assumed_root => (origin(identity, None), true),
+        "IAMUser" => beginning(origin(identity, None)),
+        "Root" if !identity.is_assumed_root => beginning(origin(identity, None)),
         "FederatedUser" if matches!(identity.issuer_kind.as_str(), "IAMUser" | "Root") => {
             (some(&identity.issuer_arn), !identity.issuer_arn.is_empty())
         }
@@ -163,6 +160,12 @@ fn known_of(identity: &Identity) -> (Option<String>, bool) {
         }
         _ => (origin(identity, None), false),
     }
+}
+
+/// An actor that a chain begins with; an account is not who it was.
+fn beginning(actor: Option<String>) -> (Option<String>, bool) {
+    let is_complete = actor.as_ref().is_some_and(|actor| !actor.starts_with("account:"));
+    (actor, is_complete)
 }
 
 fn some(text: &str) -> Option<String> {

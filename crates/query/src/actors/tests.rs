@@ -1,5 +1,6 @@
 //! Records as AWS writes them, one by one; whole worlds against a naive resolver are in `worlds.rs`.
 
+mod in_the_wild;
 mod stored;
 mod worlds;
 
