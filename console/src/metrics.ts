@@ -180,3 +180,11 @@ export function condition(alarm: Alarm): string {
   const period = alarm.Period ?? alarm.Metrics?.find((m) => m.MetricStat)?.MetricStat?.Period ?? 60;
   return `${what} ${how}${limit} for ${alarm.DatapointsToAlarm ?? of} of ${of} × ${period} s`;
 }
+
+/** The alarms that a composite alarm's rule names. */
+export function childrenOf(rule: string): string[] {
+  const names = [...rule.matchAll(/\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"([^"]+)"|'([^']+)'|([^\s()"']+))\s*\)/g)].map(
+    (match) => match[1] ?? match[2] ?? match[3] ?? "",
+  );
+  return [...new Set(names.map((name) => name.split(":alarm:").at(-1) ?? name))];
+}

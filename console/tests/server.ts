@@ -186,6 +186,10 @@ export async function seed(server: Server): Promise<void> {
     ...alarm,
   });
   await server.call("cloudwatch", "PutMetricAlarm", { AlarmName: "no-data", ...alarm, MetricName: "Absent" });
+  await server.call("cloudwatch", "PutCompositeAlarm", {
+    AlarmName: "shop",
+    AlarmRule: 'ALARM("checkout-slow") AND NOT ALARM("gone")',
+  });
   await server.call("cloudwatch", "SetAlarmState", {
     AlarmName: "checkout-slow",
     StateValue: "ALARM",

@@ -6,7 +6,7 @@ vi.hoisted(() => Object.assign(globalThis, { location: { hash: "" }, addEventLis
 
 import { places, queriesOf, sourcesOf } from "../src/dashboards";
 import { asChart } from "../src/insights";
-import { labelled, type Query } from "../src/metrics";
+import { childrenOf, labelled, type Query } from "../src/metrics";
 import { bytes, short, withUnit } from "../src/numbers";
 import { basicSentences, sentence } from "../src/selectors";
 
@@ -135,4 +135,9 @@ test("results become lines by time, bars by name", () => {
   ]);
   expect(of(["level", "n"], [{ level: "error", n: "2" }])).toMatchObject({ kind: "bars", bars: [{ label: "error", value: 2 }] });
   expect(of(["@message"], [{ "@message": "x" }])).toBeUndefined();
+});
+
+test("the alarms of a composite alarm's rule", () => {
+  const rule = `ALARM("a b") AND NOT (OK(c) OR ALARM('arn:aws:cloudwatch:us-east-1:123456789012:alarm:d')) OR ALARM(c) AND TRUE`;
+  expect(childrenOf(rule)).toEqual(["a b", "c", "d"]);
 });

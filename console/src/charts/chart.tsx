@@ -127,7 +127,7 @@ export function Chart(props: {
       height: props.height ?? 220,
       ms: 1e-3,
       legend: { show: false },
-      padding: [10, hasRight ? 0 : 10, 0, 0],
+      padding: [10, hasRight ? 0 : 22, 0, 0],
       cursor: { sync: { key: sync.key }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       scales: { x: { time: true, range: () => [props.range.start / 1000, props.range.end / 1000] }, y: scale(), right: scale() },
       axes: [

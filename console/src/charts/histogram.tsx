@@ -28,7 +28,7 @@ export function Histogram(props: {
     return { first, all: [...all.values()] };
   });
   const most = () => Math.max(1, ...bars().all.map((bar) => bar.plain + bar.marked));
-  const spanMs = () => props.range.end - bars().first || 1;
+  const spanMs = () => Math.ceil(props.range.end / step()) * step() - bars().first || 1;
   const x = (ms: number) => ((ms - bars().first) / spanMs()) * WIDTH;
   const [drag, setDrag] = createSignal<[number, number]>();
   let svg!: SVGSVGElement;

@@ -3,7 +3,17 @@ import { createMemo, createSignal, For, Show } from "solid-js";
 import { AwsError, aws, pages } from "../aws";
 import { Chart, type Line } from "../charts/chart";
 import { load } from "../load";
-import { type Alarm, condition, dimensionsText, listAlarms, listMetrics, type Metric, metricData, type Query } from "../metrics";
+import {
+  type Alarm,
+  childrenOf,
+  condition,
+  dimensionsText,
+  listAlarms,
+  listMetrics,
+  type Metric,
+  metricData,
+  type Query,
+} from "../metrics";
 import { count, short } from "../numbers";
 import { go, href, param, path, setParams } from "../router";
 import { ago, dateTime, type Range, range } from "../time";
@@ -151,6 +161,38 @@ function queriesOf(alarm: Alarm): Query[] {
       },
     },
   ];
+}
+
+/** What a composite alarm is made of, with the state of each. */
+function Children(props: { rule: string }) {
+  const found = load(
+    () => childrenOf(props.rule),
+    async (names, signal) => {
+      const alarms = names.length ? (await listAlarms({ AlarmNames: names.slice(0, 100) }, signal)).alarms : [];
+      return names.map((name) => ({ name, alarm: alarms.find((alarm) => alarm.AlarmName === name) }));
+    },
+  );
+  return (
+    <Panel title="What it is made of" flush>
+      <Shown of={found} what="its alarms">
+        {(children) => (
+          <ul class="feed">
+            <For each={children()}>
+              {(child) => (
+                <li>
+                  <Show when={child.alarm} fallback={<span class="faint">not there</span>}>
+                    {(alarm) => <StateBadge state={alarm().StateValue} />}
+                  </Show>
+                  <a href={href("/alarms/alarm", { name: child.name })}>{child.name}</a>
+                  <span class="grow clip faint">{child.alarm && condition(child.alarm)}</span>
+                </li>
+              )}
+            </For>
+          </ul>
+        )}
+      </Shown>
+    </Panel>
+  );
 }
 
 interface HistoryItem {
@@ -322,6 +364,7 @@ function AlarmDetail() {
                     ]}
                   />
                 </Panel>
+                <Show when={alarm().AlarmRule}>{(rule) => <Children rule={rule()} />}</Show>
                 <Show when={queriesOf(alarm()).length}>
                   <Panel title="What it looks at">
                     <Show when={data.error()}>

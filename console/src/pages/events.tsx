@@ -234,7 +234,7 @@ export function EventHistory() {
         <Table
           label="Events"
           rows={found()}
-          columns={columns}
+          columns={opened() ? columns.filter((column) => !["Service", "From"].includes(column.name)) : columns}
           key={(row) => row.id}
           selected={param("event")}
           open={(row) => setParams({ event: row.id === param("event") ? "" : row.id })}

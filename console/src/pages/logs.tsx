@@ -236,7 +236,10 @@ function Group() {
       <Show when={failure()}>
         <ErrorNote error={failure()} />
       </Show>
-      <Show when={group.data() !== null} fallback={<NoGroup name={name()} />}>
+      <Show when={group.error()}>
+        <ErrorNote error={group.error()} retry={group.reload} />
+      </Show>
+      <Show when={group.data()} fallback={<Show when={group.data() === null}>{<NoGroup name={name()} />}</Show>}>
         <Tabs
           at={tab()}
           tabs={[

@@ -34,7 +34,7 @@ export function PageHead(props: ParentProps<{ title: JSX.Element; sub?: JSX.Elem
 export function Loading(props: { what?: string }) {
   return (
     <div class="state" role="status">
-      <span class="spinner" aria-hidden="true" /> Loading {props.what ?? ""}…
+      <span class="spinner" aria-hidden="true" /> {`Loading${props.what ? ` ${props.what}` : ""}…`}
     </div>
   );
 }
