@@ -87,6 +87,11 @@ impl Arrivals {
         }
     }
 
+    /// Wakes who waits for groups of an account: other groups may be wanted since.
+    pub(super) fn wake_accounts(&self) {
+        self.lock().many.clear();
+    }
+
     /// Wakes who waits for these groups, or for any; all below `announced` has been announced then.
     fn wake(&self, groups: Option<&HashSet<GroupId>>, announced: u64) {
         let mut waiting = self.lock();
@@ -172,9 +177,12 @@ mod tests {
         // Whose it is is not known yet.
         arrivals.wake(Some(&[GroupId(10)].into()), 10);
         assert_eq!(pending(&mut waiting), 0);
-        let mut waiting = vec![arrivals.of(account(&[1]), 10).boxed()];
-        assert_eq!(pending(&mut waiting), 1);
-        arrivals.wake(None, 11);
-        assert_eq!(pending(&mut waiting), 0);
+        let wakes: [&dyn Fn(); 2] = [&|| arrivals.wake_accounts(), &|| arrivals.wake(None, 11)];
+        for wake in wakes {
+            let mut waiting = vec![arrivals.of(account(&[1]), 10).boxed()];
+            assert_eq!(pending(&mut waiting), 1);
+            wake();
+            assert_eq!(pending(&mut waiting), 0);
+        }
     }
 }

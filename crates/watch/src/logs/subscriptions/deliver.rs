@@ -81,6 +81,8 @@ async fn follow_every(watch: &Watch) {
             Ok(found) => running.follow(watch, &found.into_iter().collect()),
             Err(error) => tracing::warn!(%error, "read subscriptions"),
         }
+        // A policy that was changed may select other groups than those that its follower waits for.
+        watch.subscriptions.arrivals.wake_accounts();
         tokio::select! {
             () = watch.subscriptions.changed.notified() => {}
             () = tokio::time::sleep(LOOKED_FOR_EVERY) => {}

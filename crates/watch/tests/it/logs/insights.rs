@@ -105,8 +105,9 @@ async fn a_join_compares_what_it_does_not_show_and_counts_both_sides() {
     let answer = sql(&plane, "SELECT g.user FROM g JOIN h ON g.id = h.ref WHERE h.ms > 50 ORDER BY h.ms").await;
     assert_eq!(values(&answer, "g.user"), ["bob"]);
     let counted = |name: &str| answer["statistics"][name].as_f64().expect(name);
-    let bytes = (ann.len() + bob.len() + late.len() + 3 * 26) as f64;
-    assert_eq!((counted("logGroupsScanned"), counted("recordsScanned"), counted("bytesScanned")), (2.0, 3.0, bytes));
+    assert_eq!((counted("logGroupsScanned"), counted("recordsScanned")), (2.0, 3.0));
+    let left = sql(&plane, "SELECT user, id FROM g").await["statistics"]["bytesScanned"].as_f64().expect("a number");
+    assert!(counted("bytesScanned") >= left + 26.0, "{answer}");
     // All of the other query's, and the one that has a partner.
     assert_eq!(counted("recordsMatched"), 2.0);
     let right = sql(&plane, "SELECT g.user, h.ms FROM g RIGHT JOIN h ON g.id = h.ms").await;
