@@ -348,3 +348,10 @@ pub const SIGMA_RULES_MAX: usize = 5_000;
 pub const SIGMA_REGEXES_MAX: usize = 2_000;
 /// See [`SIGMA_FILES_MAX`].
 pub const SIGMA_FOLDERS_DEEP_MAX: usize = 16;
+
+/// CloudTrail Insights (our own): most subjects (operations and errors of accounts and regions) that baselines are kept of.
+pub const INSIGHT_SUBJECTS_MAX: usize = 4_096;
+/// CloudTrail Insights (our own): most values of an attribute that are counted of a subject.
+pub const INSIGHT_VALUES_MAX: usize = 10;
+/// CloudTrail Insights (our own): what is kept of a value, bytes.
+pub const INSIGHT_VALUE_BYTES_MAX: usize = 512;

@@ -7,6 +7,7 @@ pub mod dynamic_label;
 pub mod error;
 pub mod events;
 pub mod filter_pattern;
+pub mod insight_events;
 pub mod insights;
 mod json_text;
 pub mod lake;

@@ -195,7 +195,7 @@ pub async fn expire(trail: &Trail) {
 }
 
 /// True for the record of a call to this server, which was received when it happened.
-fn is_own(event: &Event) -> bool {
+pub(crate) fn is_own(event: &Event) -> bool {
     event.time.floor_to(SECOND) == event.ingestion_time.floor_to(SECOND)
 }
 

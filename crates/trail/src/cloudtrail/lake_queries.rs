@@ -1,12 +1,13 @@
 //! StartQuery, DescribeQuery, GetQueryResults, CancelQuery, ListQueries: SQL over event data stores.
 //!
 //! A statement that is wrong is refused by StartQuery, with the line and column. `QueryAlias` names queries of dashboards, of which
-//! there are none yet, and `DeliveryS3Uri` is refused until results are delivered. A NULL is shown as an empty text.
+//! there are none yet. `DeliveryS3Uri` says where results go as files (`lake_delivery.rs`). A NULL is shown as an empty text.
 
 use super::event_data_stores::{self, PENDING_DELETION, active};
 use super::page_token::PageToken;
 use crate::Trail;
 use crate::lake::{self, lake_store};
+use crate::lake_delivery;
 use catalog::{EventDataStore, LakeQuery};
 use model::{Caller, Timestamp};
 use query::lake::{LakeError, LakeQuestion, store_names};
@@ -34,10 +35,6 @@ pub(super) fn operations() -> Vec<Operation<Trail>> {
 
 async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -> Result<StartQueryResponse, ApiError> {
     check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
-    if input.delivery_s3_uri.is_some() {
-        let text = "DeliveryS3Uri is not supported: results are kept for seven days and read with GetQueryResults.";
-        return Err(ApiError::new(&errors::UNSUPPORTED_OPERATION_EXCEPTION, text));
-    }
     let statement = match (input.query_statement, input.query_alias) {
         (Some(statement), None) => statement,
         (None, Some(_)) => return Err(invalid("No query template has this alias: there are no dashboards.")),
@@ -45,18 +42,27 @@ async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -
     };
     let stores = named(trail, caller, &statement).await?;
     let now = trail.clock.now();
+    let mut asked = Vec::new();
+    for store in &stores {
+        asked.push(lake_store(store, lake::view(trail, store).await?, now));
+    }
     let question = LakeQuestion {
         statement: statement.clone(),
         parameters: input.query_parameters.unwrap_or_default(),
-        stores: stores.iter().map(|store| lake_store(store, now)).collect(),
+        stores: asked,
         now,
     };
     trail.lake.check(question.clone()).await.map_err(refused)?;
+    if let Some(uri) = &input.delivery_s3_uri {
+        lake_delivery::check(trail, &caller.scope, uri).await?;
+    }
     let ids: Vec<&str> = stores.iter().map(|store| store.id.as_str()).collect();
     let query = LakeQuery {
         id: trail.ids.uuid().to_string(),
         store_ids: ids.join(","),
         statement,
+        delivery_status: input.delivery_s3_uri.as_ref().map(|_| lake_delivery::PENDING.into()),
+        delivery_uri: input.delivery_s3_uri,
         status: "QUEUED".into(),
         created_ms: now.0,
         columns: "[]".into(),
@@ -121,6 +127,8 @@ async fn describe_query(
             creation_time: Some(Timestamp(query.created_ms)),
         }),
         error_message: query.error.map(cut),
+        delivery_s3_uri: query.delivery_uri,
+        delivery_status: query.delivery_status,
         ..DescribeQueryResponse::default()
     })
 }
