@@ -106,8 +106,7 @@ impl TryFrom<Row> for EventDataStore {
     }
 }
 
-const COLUMNS: &str =
-    "account, region, id, settings, ingestion, imported, status, created_ms, updated_ms, delete_ms, revision, \
+const COLUMNS: &str = "account, region, id, settings, ingestion, imported, status, created_ms, updated_ms, delete_ms, revision, \
      insights, event_configuration";
 
 impl Catalog {

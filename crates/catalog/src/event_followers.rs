@@ -116,12 +116,8 @@ mod tests {
     async fn position_events_and_learning_are_noted_together() {
         let catalog = Catalog::in_memory().await.unwrap();
         assert_eq!(catalog.event_follower("a").await.unwrap(), None);
-        let event = |record: &str| DerivedEvent {
-            number: 0,
-            account: "1".into(),
-            region: "r".into(),
-            record: record.into(),
-        };
+        let event =
+            |record: &str| DerivedEvent { number: 0, account: "1".into(), region: "r".into(), record: record.into() };
         let follower = EventFollower { next_sequence: 7, state: "{}".into() };
         let learned = [("s".to_owned(), Some("1".to_owned())), ("t".to_owned(), Some("2".to_owned()))];
         catalog.advance_event_follower("a", &follower, &[event("x"), event("y")], &learned).await.unwrap();

@@ -9,7 +9,7 @@
 //! - There are half as many again as in any five minutes of the baseline: what a nightly job does is no news.
 //!
 //! The unusual time begins with the first of these minutes that is above the average by three deviations, and ends after the last
-//! such minute once five minutes are usual again, or after a day: then it is the usual. A minute counts for the baseline when
+//! such minute once five minutes are usual again, or after a day and five minutes: then it is the usual. A minute counts for the baseline when
 //! another five have passed. A call that is told late counts in the minute in which it is told.
 //!
 //! Pure: calls and times go in, insights come out. Periods are minutes and days on AWS; tests have shorter ones.
@@ -262,7 +262,8 @@ impl Engine {
 
     /// Forgets subjects of which nothing is left in the baseline of a period.
     fn forget_old(&mut self, period: i64) {
-        let first = first_day(&self.settings, period);
+        // What begins now may have begun with the window.
+        let first = first_day(&self.settings, period - WINDOW);
         let mut gone = Vec::new();
         for (subject, learned) in &mut self.learned {
             learned.drop_before(first);
@@ -278,8 +279,11 @@ impl Engine {
             return;
         }
         // Several at once, for looking at all of them takes a while.
-        let mut quiet: Vec<(i64, Subject)> =
-            self.learned.iter().map(|(subject, learned)| (learned.last(self.settings.day()), subject.clone())).collect();
+        let mut quiet: Vec<(i64, Subject)> = self
+            .learned
+            .iter()
+            .map(|(subject, learned)| (learned.last(self.settings.day()), subject.clone()))
+            .collect();
         quiet.sort();
         quiet.truncate(INSIGHT_SUBJECTS_MAX / 16);
         quiet.iter().for_each(|(_, subject)| self.forget(subject));

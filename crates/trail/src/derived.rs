@@ -111,8 +111,7 @@ pub(crate) async fn store(trail: &Trail, findings: &dyn Findings, follower: &str
                 Err(reason) => tracing::error!(%reason, follower, "read back a derived event"),
             }
         }
-        let named: Vec<(Timestamp, &str)> =
-            events.iter().map(|event| (event.time, event.event_id.as_str())).collect();
+        let named: Vec<(Timestamp, &str)> = events.iter().map(|event| (event.time, event.event_id.as_str())).collect();
         let known = trail.store.existing_event_ids(&named).await?;
         events.retain(|event| !known.contains(&event.event_id));
         if !events.is_empty() {

@@ -96,8 +96,11 @@ async fn files(trail: &Trail, scope: &Scope, query: &LakeQuery, uri: &str, rows:
             return "FAILED_SIGNING_FILE";
         }
     };
-    let object =
-        NewObject { body: sign_file.into_bytes(), content_type: Some("application/json".into()), ..NewObject::default() };
+    let object = NewObject {
+        body: sign_file.into_bytes(),
+        content_type: Some("application/json".into()),
+        ..NewObject::default()
+    };
     match put(trail, scope, (bucket, format!("{path}{SIGN_FILE}")), object).await {
         Ok(()) => "SUCCESS",
         Err(error) => told(query, &error, ["RESOURCE_NOT_FOUND", "ACCESS_DENIED_SIGNING_FILE", "FAILED_SIGNING_FILE"]),

@@ -148,9 +148,7 @@ impl View {
         let Some(tags) = &self.tags else { return context };
         let named = members.get("resources").and_then(Value::as_array).into_iter().flatten();
         let named = named.filter_map(|resource| resource.get("ARN").or_else(|| resource.get("arn"))?.as_str());
-        let tagged: Vec<Value> = named
-            .filter_map(|arn| Some(json!({ "arn": arn, "tags": tags.get(arn)? })))
-            .collect();
+        let tagged: Vec<Value> = named.filter_map(|arn| Some(json!({ "arn": arn, "tags": tags.get(arn)? }))).collect();
         let principal = members.get("userIdentity").and_then(|identity| tags.get(principal_arn(identity)?.as_str()));
         let mut of_tags = Map::new();
         if !tagged.is_empty() {
@@ -250,7 +248,14 @@ mod tests {
             "resources": [{ "ARN": "arn:r" }, { "ARN": "arn:s" }],
         })
         .to_string();
-        let keys = ["aws:PrincipalArn", "aws:username", "aws:SourceIp", "aws:EpochTime", "aws:PrincipalOrgID", "aws:principaltype"];
+        let keys = [
+            "aws:PrincipalArn",
+            "aws:username",
+            "aws:SourceIp",
+            "aws:EpochTime",
+            "aws:PrincipalOrgID",
+            "aws:principaltype",
+        ];
         let shown = view(&keys, Some(("arn:r", "team", "blue"))).show(&record).into_owned();
         let shown: Value = serde_json::from_str(&shown).unwrap();
         let expected = json!({
@@ -260,7 +265,10 @@ mod tests {
         });
         assert_eq!(shown["eventContext"], expected);
         let of_principal = view(&[], Some(("arn:u", "team", "red"))).show(&record).into_owned();
-        assert!(of_principal.contains(r#""eventContext":{"tagContext":{"principalTags":{"team":"red"}}}"#), "{of_principal}");
+        assert!(
+            of_principal.contains(r#""eventContext":{"tagContext":{"principalTags":{"team":"red"}}}"#),
+            "{of_principal}"
+        );
         assert!(matches!(view(&[], None).show(&record), Cow::Borrowed(text) if text == record));
         assert_eq!(view(&["aws:userid"], None).show("not JSON"), "not JSON");
     }
@@ -280,7 +288,8 @@ mod tests {
         assert!((1..100_000).contains(&agent) && shown["requestParameters"]["b"].as_str().unwrap().len() == 200_000);
         let large = View { bytes_max: LARGE_BYTES, ..view(&[], None) };
         assert!(matches!(large.show(&record), Cow::Borrowed(_)));
-        let one = json!({ "requestParameters": { "b": "y".repeat(300_000) }, "responseElements": { "c": 1 } }).to_string();
+        let one =
+            json!({ "requestParameters": { "b": "y".repeat(300_000) }, "responseElements": { "c": 1 } }).to_string();
         let shown: Value = serde_json::from_str(&view(&[], None).show(&one)).unwrap();
         assert_eq!(shown["requestParameters"]["reason"], "requestParameters too large");
     }

@@ -25,12 +25,14 @@ pub mod sts;
 use audit::DataAudit;
 use catalog::Catalog;
 use delivery::{NoTopics, Topics};
+pub use derived::Failed as DerivedFailed;
 use digest::keys::KeyStore;
 use lake::LakeQueries;
 use log_delivery::LogDelivery;
 use model::buckets::{Buckets, NoBuckets};
 use model::time::{DAY, HOUR, MINUTE};
 use model::{Clock, Ids};
+pub use query::insight_events::Settings as InsightSettings;
 use query::lake::{Lake, NoLake};
 use std::sync::Arc;
 use store::Store;
@@ -92,7 +94,7 @@ pub struct Settings {
     /// organization trails.
     pub organization_id: Option<String>,
     /// How Insights counts and compares.
-    pub insights: query::insight_events::Settings,
+    pub insights: InsightSettings,
     /// How much time an aggregated event covers, ms (AWS: five minutes).
     pub aggregation_window: i64,
 }
@@ -106,11 +108,7 @@ impl Default for Settings {
             digest_interval: HOUR,
             key_rotation: 30 * DAY,
             organization_id: None,
-            insights: query::insight_events::Settings {
-                period_ms: MINUTE,
-                baseline_ms: 7 * DAY,
-                training_ms: 36 * HOUR,
-            },
+            insights: InsightSettings { period_ms: MINUTE, baseline_ms: 7 * DAY, training_ms: 36 * HOUR },
             aggregation_window: 5 * MINUTE,
         }
     }

@@ -25,6 +25,8 @@ pub struct Learned {
     values: [Tally; 3],
     /// The insight that has begun and not ended.
     open: Option<Open>,
+    /// Where the last insight ended.
+    ended: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,18 +135,18 @@ impl Learned {
         if let Some(last) = self.recent.back_mut().filter(|period| period.at == at) {
             last.window = calls;
         }
-        let insight = match &self.open {
+        match &self.open {
             Some(open) => {
                 let is_usual = calls as f64 <= open.window_usual;
-                let is_long = at - open.start >= settings.day();
+                // A window longer than a day, so that whole windows are in the baseline of what comes next.
+                let is_long = at - open.start >= settings.day() + WINDOW;
                 (is_usual || is_long).then(|| self.end(settings, subject, at, !is_usual))?
             }
             None => {
                 let is_trained = at - since >= settings.training_ms / settings.period_ms.max(1);
                 (is_trained && calls >= CALLS_MIN).then(|| self.begin(settings, subject, at, since))?
             }
-        };
-        insight
+        }
     }
 
     /// Periods that leave the window join their days, and the insight that is open.
@@ -192,8 +194,10 @@ impl Learned {
         if calls as f64 <= window_usual {
             return None;
         }
-        let high = self.recent.iter().find(|period| period.calls as f64 > period_usual);
-        let start = high.or(self.recent.front()).map_or(at, |period| period.at);
+        let mut own = self.recent.iter().filter(|period| self.ended.is_none_or(|ended| period.at >= ended)).peekable();
+        // What an insight has had begins no other.
+        let some = own.peek()?.at;
+        let start = own.find(|period| period.calls as f64 > period_usual).map_or(some, |period| period.at);
         let baseline = self.baseline(settings, start, since);
         let mut values = self.values.each_ref().map(|tally| tally.since(first_day(settings, start)));
         for period in self.recent.iter().filter(|period| period.at < start) {
@@ -220,7 +224,9 @@ impl Learned {
         let is_high = |period: &&Period| period.at >= open.start && period.calls as f64 > open.period_usual;
         // While windows are unusual, what leaves them belongs to the insight.
         let last = self.recent.iter().rfind(is_high).map_or((at - WINDOW).max(open.start), |period| period.at);
-        Some(self.insight(settings, subject, &open, if now { at } else { last } + 1))
+        let end = if now { at } else { last } + 1;
+        self.ended = Some(end);
+        Some(self.insight(settings, subject, &open, end))
     }
 
     /// The insight as far as the period `end`, which is left out.

@@ -130,7 +130,12 @@ impl Running {
         let mut derived = Vec::new();
         for (trail_id, summaries) in std::mem::take(&mut self.summaries) {
             let records = summaries.records(trail_id, (start, length)).into_iter();
-            derived.extend(records.map(|(account, region, record)| DerivedEvent { number: 0, account, region, record }));
+            derived.extend(records.map(|(account, region, record)| DerivedEvent {
+                number: 0,
+                account,
+                region,
+                record,
+            }));
         }
         let closed = start + length;
         self.closed = Some(closed);

@@ -132,7 +132,8 @@ fn record(trail_id: i64, (start, length): (Timestamp, i64), place: &Place, count
     let details = counted.details.iter().filter(|(_, values)| !values.is_empty()).map(|(dimension, values)| {
         json!({ "dimension": dimension.name(), "statistics": by_count(values), "aggregationType": "Count" })
     });
-    let id = id(trail_id, [&place.account, &place.region, &place.source, &start_text, place.first.name(), &place.value]);
+    let id =
+        id(trail_id, [&place.account, &place.region, &place.source, &start_text, place.first.name(), &place.value]);
     let record = json!({
         "eventVersion": "1.0",
         "accountId": place.account,
@@ -217,7 +218,8 @@ mod tests {
         let records = summaries.records(7, (start, 300_000));
         assert_eq!(records.len(), 1);
         let record: Value = serde_json::from_str(&records[0].2).unwrap();
-        let window = json!({ "windowStart": "2025-11-17T19:20:00Z", "windowEnd": "2025-11-17T19:25:00Z", "windowSize": "PT5M" });
+        let window =
+            json!({ "windowStart": "2025-11-17T19:20:00Z", "windowEnd": "2025-11-17T19:25:00Z", "windowSize": "PT5M" });
         assert_eq!(record["timeWindow"], window);
         assert_eq!(
             record["summary"]["primaryDimension"],

@@ -53,7 +53,6 @@ pub(super) async fn get_insight_selectors(
     }
 }
 
-
 fn not_enabled(text: String) -> ApiError {
     ApiError::new(&errors::INSIGHT_NOT_ENABLED_EXCEPTION, text)
 }

@@ -38,7 +38,9 @@ pub(super) async fn list_insights_metric_data(
     let is_error_rate = input.insight_type == ERROR_RATE;
     match (&input.error_code, is_error_rate) {
         (None, true) => return Err(invalid("ErrorCode is required when InsightType is ApiErrorRateInsight.")),
-        (Some(_), false) => return Err(invalid("ErrorCode can be specified only when InsightType is ApiErrorRateInsight.")),
+        (Some(_), false) => {
+            return Err(invalid("ErrorCode can be specified only when InsightType is ApiErrorRateInsight."));
+        }
         _ => {}
     }
     let counted = counted(trail, caller, &input).await?;
@@ -103,11 +105,7 @@ struct Counted {
     is_counted: bool,
 }
 
-async fn counted(
-    trail: &Trail,
-    caller: &Caller,
-    input: &ListInsightsMetricDataRequest,
-) -> Result<Counted, ApiError> {
+async fn counted(trail: &Trail, caller: &Caller, input: &ListInsightsMetricDataRequest) -> Result<Counted, ApiError> {
     let insights = |document: &Option<String>| InsightSelectors::stored(document.as_deref());
     if let Some(name) = &input.trail_name {
         let row = trails::find(trail, caller, name).await?;

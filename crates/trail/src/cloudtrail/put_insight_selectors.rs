@@ -33,7 +33,9 @@ pub(super) async fn put_insight_selectors(
             }
             of_trail(trail, caller, &name, selectors).await
         }
-        (None, Some(store)) => of_store(trail, caller, (&store, input.insights_destination.as_deref()), selectors).await,
+        (None, Some(store)) => {
+            of_store(trail, caller, (&store, input.insights_destination.as_deref()), selectors).await
+        }
         (Some(_), Some(_)) => Err(combination("Specify either TrailName or EventDataStore, not both.")),
         (None, None) => Err(combination("Specify either TrailName or EventDataStore.")),
     }
@@ -126,7 +128,9 @@ fn check_events(insights: &InsightSelectors, selectors: &Selectors) -> Result<()
     }
     let logs_any = || selectors.log_management(false) || selectors.log_management(true);
     if insights.want(errors, "Management") && !logs_any() {
-        return Err(invalid("To log Insights events on API error rate, read or write management events must be logged."));
+        return Err(invalid(
+            "To log Insights events on API error rate, read or write management events must be logged.",
+        ));
     }
     if (insights.want(calls, "Data") || insights.want(errors, "Data")) && !selectors.want_data() {
         return Err(invalid("To log Insights events on data events, read or write data events must be logged."));

@@ -82,7 +82,10 @@ mod tests {
         );
         let insight = plain.log_file(kind("Insight"), "us-east-2", at, Uuid::from_u128(1));
         assert!(insight.starts_with("AWSLogs/123456789012/CloudTrail-Insight/us-east-2/2026/01/02/"), "{insight}");
-        assert_eq!((kind_of(&insight), kind("Data"), kind_of("a/b")), ("CloudTrail-Insight", "CloudTrail", "CloudTrail"));
+        assert_eq!(
+            (kind_of(&insight), kind("Data"), kind_of("a/b")),
+            ("CloudTrail-Insight", "CloudTrail", "CloudTrail")
+        );
         let organization = Folder { prefix: Some("/a/b/"), organization: Some("o-exampleorg"), ..plain };
         assert_eq!(organization.of("CloudTrail-Digest"), "a/b/AWSLogs/o-exampleorg/123456789012/CloudTrail-Digest/");
         assert_eq!(Folder { prefix: Some("/"), ..plain }.of("CloudTrail"), "AWSLogs/123456789012/CloudTrail/");

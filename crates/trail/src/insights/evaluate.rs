@@ -55,8 +55,7 @@ impl Watched {
         let trails = trail.catalog.logging_trails().await?.into_iter();
         let trails = trails.map(|row| (Coverage::of_trail(&row), InsightSelectors::stored(row.insights.as_deref())));
         let stores = trail.catalog.enabled_event_data_stores().await?.into_iter();
-        let stores =
-            stores.map(|row| (Coverage::of_store(&row), InsightSelectors::stored(row.insights.as_deref())));
+        let stores = stores.map(|row| (Coverage::of_store(&row), InsightSelectors::stored(row.insights.as_deref())));
         Ok(Self(trails.chain(stores).filter(|(_, insights)| !insights.selectors.is_empty()).collect()))
     }
 
@@ -143,6 +142,10 @@ impl Running {
     }
 
     fn count(&mut self, watched: &Watched, event: &Event) {
+        let members = Json::check(&event.record).map(Json::object).unwrap_or_default();
+        if members.text("eventType").is_some_and(|kind| kind != "AwsApiCall") {
+            return;
+        }
         let is_write = event.read_only != Some(true);
         let counts_calls = match event.category.as_str() {
             "Management" => is_write,
@@ -162,7 +165,6 @@ impl Running {
                 name: event.name.clone(),
                 error_code: if kind == Kind::ErrorRate { event.error_code.clone() } else { String::new() },
             };
-            let members = Json::check(&event.record).map(Json::object).unwrap_or_default();
             let agent = members.text("userAgent").unwrap_or_default();
             let code = if is_error { event.error_code.as_str() } else { "null" };
             self.engine.count(&subject, event.time.0, [&event.user_arn, &agent, code]);
@@ -192,8 +194,7 @@ impl Running {
             open,
             since: self.engine.since().clone(),
         };
-        let follower =
-            EventFollower { next_sequence: self.position as i64, state: serde_json::to_string(&state)? };
+        let follower = EventFollower { next_sequence: self.position as i64, state: serde_json::to_string(&state)? };
         trail.catalog.advance_event_follower(NAME, &follower, &derived, &subjects).await?;
         self.noted = open;
         Ok(!found.is_empty())

@@ -22,8 +22,7 @@ pub(crate) fn shared_id(shared: &str, state: &str) -> String {
 /// The text of the record.
 pub(super) fn of(insight: &Insight) -> String {
     let Insight { subject, .. } = insight;
-    let (state, shared) =
-        (if insight.is_end { "End" } else { "Start" }, shared(subject, insight.start_ms));
+    let (state, shared) = (if insight.is_end { "End" } else { "Start" }, shared(subject, insight.start_ms));
     let mut details = Map::new();
     details.insert("state".into(), state.into());
     details.insert("eventSource".into(), subject.source.as_str().into());
