@@ -398,3 +398,10 @@ pub const CONSOLE_SIGN_IN_BYTES_MAX: usize = 4 * 1024;
 
 /// Policies: most statements of a document; ours, more than fit the longest one.
 pub const POLICY_STATEMENTS_MAX: usize = 500;
+
+/// CloudTrail Insights (our own): most subjects (operations and errors of accounts and regions) that baselines are kept of.
+pub const INSIGHT_SUBJECTS_MAX: usize = 4_096;
+/// CloudTrail Insights (our own): most values of an attribute that are counted of a subject.
+pub const INSIGHT_VALUES_MAX: usize = 10;
+/// CloudTrail Insights (our own): what is kept of a value, bytes.
+pub const INSIGHT_VALUE_BYTES_MAX: usize = 512;

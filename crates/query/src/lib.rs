@@ -9,6 +9,7 @@ pub mod error;
 pub mod event_search;
 pub mod events;
 pub mod filter_pattern;
+pub mod insight_events;
 pub mod insights;
 mod json_text;
 pub mod lake;

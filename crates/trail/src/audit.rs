@@ -261,14 +261,7 @@ impl DataAudit {
 
     /// Takes over the trails that log now, and the event data stores that take events in.
     pub(crate) fn set(&self, trails: &[TrailRow], stores: &[EventDataStore]) {
-        let stores = stores.iter().map(|store| Coverage {
-            home: store.scope.clone(),
-            multi_region: store.settings.multi_region,
-            global_events: true,
-            organization: store.settings.organization,
-            selectors: crate::lake::selectors_of(store),
-        });
-        let all = trails.iter().map(Coverage::of_trail).chain(stores);
+        let all = trails.iter().map(Coverage::of_trail).chain(stores.iter().map(Coverage::of_store));
         let rules: Vec<Coverage> = all.filter(|coverage| coverage.selectors.want_data()).collect();
         let any = !rules.is_empty();
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.into();

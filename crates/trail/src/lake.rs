@@ -5,6 +5,9 @@
 
 use crate::Trail;
 use crate::coverage::Coverage;
+use crate::event_configuration::EventConfiguration;
+use crate::lake_delivery;
+use crate::lake_view::View;
 use crate::record::{self, Defaults};
 use crate::selectors::Selectors;
 use catalog::{EventDataStore, LakeQuery, LakeRow};
@@ -14,6 +17,7 @@ use model::limits::{
 use model::time::DAY;
 use model::{Scope, TimeRange, Timestamp, arn};
 use query::lake::{Admits, Candidate, LakeError, LakeQuestion, LakeStore, Looked};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +26,9 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use wire::ApiError;
 use wire::cloudtrail::errors::MAX_CONCURRENT_QUERIES_EXCEPTION;
+
+/// Categories of events whose stores have configurations.
+pub(crate) const CONFIGURABLE: [&str; 3] = ["Management", "Data", "NetworkActivity"];
 
 /// The selectors of a store.
 pub(crate) fn selectors_of(store: &EventDataStore) -> Selectors {
@@ -40,7 +47,7 @@ pub(crate) fn categories(selectors: &Selectors) -> Vec<String> {
 }
 
 /// The events of a store as the engine is told of them.
-pub(crate) fn lake_store(store: &EventDataStore, now: Timestamp) -> LakeStore {
+pub(crate) fn lake_store(store: &EventDataStore, view: View, now: Timestamp) -> LakeStore {
     let selectors = selectors_of(store);
     let settings = &store.settings;
     let kept_since = now - i64::from(settings.retention_days) * DAY;
@@ -50,17 +57,20 @@ pub(crate) fn lake_store(store: &EventDataStore, now: Timestamp) -> LakeStore {
         account: if settings.organization { String::new() } else { store.scope.account.clone() },
         categories: categories(&selectors),
         admits: Arc::new(Taken {
-            coverage: Coverage {
-                home: store.scope.clone(),
-                multi_region: settings.multi_region,
-                global_events: true,
-                organization: settings.organization,
-                selectors,
-            },
+            coverage: Coverage::of_store(store),
             ingestion: store.ingestion.clone(),
             imported: store.imported.clone(),
+            view,
         }),
     }
+}
+
+/// How a store shows its events: those of AWS calls have sizes and contexts.
+pub(crate) async fn view(trail: &Trail, store: &EventDataStore) -> Result<View, catalog::Error> {
+    if !categories(&selectors_of(store)).iter().all(|one| CONFIGURABLE.contains(&one.as_str())) {
+        return Ok(View::whole());
+    }
+    View::of(&trail.catalog, &EventConfiguration::stored(store.event_configuration.as_deref())).await
 }
 
 /// What a store has taken in.
@@ -69,6 +79,7 @@ struct Taken {
     coverage: Coverage,
     ingestion: Vec<(i64, Option<i64>)>,
     imported: Vec<(i64, i64)>,
+    view: View,
 }
 
 impl Admits for Taken {
@@ -90,6 +101,10 @@ impl Admits for Taken {
             behind.checked_sub(1).and_then(|at| self.imported.get(at)).is_some_and(|(_, to)| event.time.0 < *to)
         };
         (took_in || imported()) && self.coverage.covers(&event)
+    }
+
+    fn show<'a>(&self, record: &'a str) -> Cow<'a, str> {
+        self.view.show(record)
     }
 }
 
@@ -226,10 +241,12 @@ async fn run(trail: Trail, running: Arc<Running>, question: LakeQuestion) {
             Vec::new()
         }
     };
-    if let Err(error) = trail.catalog.end_lake_query(&query, &rows).await {
-        tracing::error!(%error, query = query.id, "keep the end of a Lake query");
-    }
+    let is_kept = trail.catalog.end_lake_query(&query, &rows).await;
     trail.lake_queries.lock().remove(&query.id);
+    match is_kept {
+        Ok(()) => lake_delivery::deliver(&trail, &running.scope, &query, rows).await,
+        Err(error) => tracing::error!(%error, query = query.id, "keep the end of a Lake query"),
+    }
 }
 
 async fn answer(trail: &Trail, running: &Running, question: LakeQuestion) -> End {

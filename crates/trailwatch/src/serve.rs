@@ -104,6 +104,12 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         digest_interval: config.trail.digest_interval.millis(),
         key_rotation: config.trail.key_rotation.millis(),
         organization_id: config.trail.organization_id.clone(),
+        insights: trail::InsightSettings {
+            period_ms: config.trail.insights_period.millis(),
+            baseline_ms: config.trail.insights_baseline.millis(),
+            training_ms: config.trail.insights_training.millis(),
+        },
+        aggregation_window: config.trail.aggregation_window.millis(),
         ..trail::Settings::default()
     };
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;

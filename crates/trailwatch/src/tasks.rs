@@ -14,9 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
+use trail::aggregation::Aggregator;
 use trail::delivery::Deliveries;
 use trail::detections::Follower;
 use trail::digest::deliver::Digests;
+use trail::insights::Evaluator;
 use watch::Watch;
 use watch::cloudwatch::MetricStreams;
 
@@ -59,6 +61,8 @@ impl Tasks {
         let follower =
             server.config.detection_rules.as_deref().map(|rules| crate::detections::follower(&server, rules));
         tasks.spawn("detections", detections(Arc::clone(&server), follower, stopped.clone()));
+        tasks.spawn("insights", insights(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("aggregated events", aggregated_events(Arc::clone(&server), stopped.clone()));
         tasks.spawn("proofs", proofs(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
@@ -285,6 +289,50 @@ async fn detections(server: Arc<Server>, follower: Option<Follower>, mut stopped
         }
         if !wait_for(&mut stopped, DETECTION_INTERVAL).await {
             return;
+        }
+    }
+}
+
+/// Periods are minutes, which need no look each second; shorter ones are for tests.
+async fn insights(server: Arc<Server>, mut stopped: Stopped) {
+    let mut evaluator = Evaluator::new(crate::detections::recorded(&server));
+    let step = (server.config.trail.insights_period.millis() / 6).clamp(SECOND, 10 * SECOND);
+    let mut failing = false;
+    while next_tick(&server, &mut stopped, step).await {
+        let round = tokio::select! {
+            biased;
+            // What a round has not noted is looked at again after the next start.
+            _ = stopped.wait_for(|&stop| stop) => return,
+            round = evaluator.round(&server.trail) => round,
+        };
+        failing = told("insights", failing, round);
+    }
+}
+
+/// As `insights`.
+async fn aggregated_events(server: Arc<Server>, mut stopped: Stopped) {
+    let mut aggregator = Aggregator::new(crate::detections::recorded(&server));
+    let step = (server.config.trail.aggregation_window.millis() / 6).clamp(SECOND, 10 * SECOND);
+    let mut failing = false;
+    while next_tick(&server, &mut stopped, step).await {
+        let round = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|&stop| stop) => return,
+            round = aggregator.round(&server.trail) => round,
+        };
+        failing = told("aggregated events", failing, round);
+    }
+}
+
+/// Says when rounds begin to fail, not each time; true while they do.
+fn told(task: &str, failing: bool, round: Result<(), trail::DerivedFailed>) -> bool {
+    match round {
+        Ok(()) => false,
+        Err(error) => {
+            if !failing {
+                tracing::warn!(task, %error, "derive events");
+            }
+            true
         }
     }
 }

@@ -1,12 +1,14 @@
 //! StartQuery, DescribeQuery, GetQueryResults, CancelQuery, ListQueries: SQL over event data stores.
 //!
 //! A statement that is wrong is refused by StartQuery, with the line and column. `QueryAlias` names statements of widgets and
-//! generated ones; DescribeQuery by alias tells of its latest query, or of that of a refresh. `DeliveryS3Uri` is refused until results are delivered. A NULL is shown as an empty text.
+//! generated ones; DescribeQuery by alias tells of its latest query, or of that of a refresh. `DeliveryS3Uri` says where results go as files
+//! (`lake_delivery.rs`). A NULL is shown as an empty text.
 
 use super::event_data_stores::{self, PENDING_DELETION, active};
 use super::page_token::PageToken;
 use crate::Trail;
 use crate::lake::{self, lake_store};
+use crate::lake_delivery;
 use catalog::{EventDataStore, LakeQuery};
 use model::{Caller, Scope, Timestamp};
 use query::lake::{LakeError, LakeQuestion, store_names};
@@ -34,10 +36,6 @@ pub(super) fn operations() -> Vec<Operation<Trail>> {
 
 async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -> Result<StartQueryResponse, ApiError> {
     check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
-    if input.delivery_s3_uri.is_some() {
-        let text = "DeliveryS3Uri is not supported: results are kept for seven days and read with GetQueryResults.";
-        return Err(ApiError::new(&errors::UNSUPPORTED_OPERATION_EXCEPTION, text));
-    }
     let (statement, alias) = match (input.query_statement, input.query_alias) {
         (Some(statement), None) => (statement, None),
         (None, Some(alias)) => match trail.catalog.lake_query_alias(&caller.scope, &alias).await? {
@@ -47,7 +45,12 @@ async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -
         _ => return Err(invalid("Specify either QueryStatement or QueryAlias.")),
     };
     let parameters = input.query_parameters.unwrap_or_default();
-    let (query, question) = prepared(trail, &caller.scope, statement, parameters).await?;
+    let (mut query, question) = prepared(trail, &caller.scope, statement, parameters).await?;
+    if let Some(uri) = input.delivery_s3_uri {
+        lake_delivery::check(trail, &caller.scope, &uri).await?;
+        query.delivery_status = Some(lake_delivery::PENDING.into());
+        query.delivery_uri = Some(uri);
+    }
     let id = query.id.clone();
     lake::start(trail, &caller.scope, query, question).await?;
     if let Some(alias) = alias {
@@ -65,12 +68,11 @@ pub(crate) async fn prepared(
 ) -> Result<(LakeQuery, LakeQuestion), ApiError> {
     let stores = named(trail, scope, &statement).await?;
     let now = trail.clock.now();
-    let question = LakeQuestion {
-        statement: statement.clone(),
-        parameters,
-        stores: stores.iter().map(|store| lake_store(store, now)).collect(),
-        now,
-    };
+    let mut asked = Vec::new();
+    for store in &stores {
+        asked.push(lake_store(store, lake::view(trail, store).await?, now));
+    }
+    let question = LakeQuestion { statement: statement.clone(), parameters, stores: asked, now };
     trail.lake.check(question.clone()).await.map_err(refused)?;
     let ids: Vec<&str> = stores.iter().map(|store| store.id.as_str()).collect();
     let query = LakeQuery {
@@ -140,6 +142,8 @@ async fn describe_query(
         }),
         error_message: query.error.map(cut),
         prompt,
+        delivery_s3_uri: query.delivery_uri,
+        delivery_status: query.delivery_status,
         ..DescribeQueryResponse::default()
     })
 }

@@ -488,3 +488,53 @@ async fn samples_are_found_by_their_words() {
     let none = plane.call("SearchSampleQueries", json!({"SearchPhrase": "zebra"})).await.unwrap();
     assert_eq!(none["SearchResults"], json!([]));
 }
+
+#[tokio::test]
+async fn results_are_delivered_with_a_signed_list_that_verifies() {
+    let (mut plane, engine) = plane(3).await;
+    let bucket = Arc::new(MemoryBuckets::default());
+    plane.trail.buckets = bucket.clone();
+    let store = create(&plane, json!({"Name": "all"})).await;
+    let start = async |plane: &Plane, uri: &str, statement: &str| {
+        let statement = format!("SELECT {statement} FROM {store}");
+        plane.call("StartQuery", json!({"QueryStatement": statement, "DeliveryS3Uri": uri})).await
+    };
+    refused(start(&plane, "s3://logs/a", "n").await, "UnsupportedOperationException");
+    plane.trail.digest_keys = Some(Arc::new(crate::digests::world::key_store(1)));
+    refused(start(&plane, "s3://nowhere", "n").await, "S3BucketDoesNotExistException");
+    engine.go.add_permits(3);
+    let delivered = async |plane: &Plane, id: &str| loop {
+        let query = plane.call("DescribeQuery", json!({"QueryId": id})).await.unwrap();
+        if query["DeliveryStatus"] != "PENDING" {
+            return query;
+        }
+        tokio::task::yield_now().await;
+    };
+    let id = start(&plane, "s3://logs/a/", "n").await.unwrap()["QueryId"].as_str().unwrap().to_owned();
+    let query = delivered(&plane, &id).await;
+    assert_eq!((&query["DeliveryStatus"], &query["DeliveryS3Uri"]), (&json!("SUCCESS"), &json!("s3://logs/a/")));
+    let path = format!("a/AWSLogs/123456789012/CloudTrail-Lake/Query/2026/01/02/{id}/");
+    assert_eq!(bucket.keys(), [format!("{path}result_1.csv.gz"), format!("{path}result_sign.json")]);
+    let packed = bucket.object(&format!("{path}result_1.csv.gz"));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text).unwrap();
+    assert_eq!(text, "n,n\n0,\n1,\n2,\n");
+    let sign_file: Value = serde_json::from_slice(&bucket.object(&format!("{path}result_sign.json"))).unwrap();
+    let hash = trail::digest::hash_hex(&packed);
+    assert_eq!(sign_file["files"], json!([{"fileHashValue": hash, "fileName": "result_1.csv.gz"}]));
+    let complete = Timestamp::parse_iso(sign_file["queryCompleteTime"].as_str().unwrap()).unwrap();
+    let secs = complete.0 / 1000;
+    let keys = plane.call("ListPublicKeys", json!({"StartTime": secs, "EndTime": secs})).await.unwrap();
+    let key = &keys["PublicKeyList"][0];
+    assert_eq!(key["Fingerprint"], sign_file["publicKeyFingerprint"]);
+    let value = key["Value"].as_str().unwrap();
+    let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, value).unwrap();
+    let signature = sign_file["hashSignature"].as_str().unwrap();
+    assert!(trail::digest::signing_key::verifies(&der, &hash, signature));
+    bucket.close_after(1);
+    let id = start(&plane, "s3://logs", "n").await.unwrap()["QueryId"].as_str().unwrap().to_owned();
+    assert_eq!(delivered(&plane, &id).await["DeliveryStatus"], "FAILED_SIGNING_FILE");
+    let id = start(&plane, "s3://logs", "fails").await.unwrap()["QueryId"].as_str().unwrap().to_owned();
+    let query = delivered(&plane, &id).await;
+    assert_eq!((&query["QueryStatus"], &query["DeliveryStatus"]), (&json!("FAILED"), &json!("FAILED")));
+}
