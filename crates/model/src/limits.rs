@@ -101,6 +101,8 @@ pub const METRIC_MATH_POINTS_MAX: i64 = 10_000_000;
 pub const METRIC_MATH_ANSWER_MAX: usize = 1_008_000;
 /// GetMetricData: most requests with expressions that are computed at the same time; ours.
 pub const METRIC_MATH_AT_ONCE_MAX: usize = 4;
+/// Metrics Insights: deepest nesting of parentheses.
+pub const INSIGHTS_NESTING_MAX: usize = 32;
 /// Metrics Insights: most series in an answer; ours (500 on AWS).
 pub const INSIGHTS_SERIES_MAX: usize = 10_000;
 /// Anomaly detection: most points of a band, and most that its model is trained on; ours.

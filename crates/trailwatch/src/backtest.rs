@@ -110,7 +110,7 @@ async fn drafted(server: &Server, caller: &Caller, draft: &Value) -> Result<Alar
 /// The same evaluator that watches the alarm, over what is stored: nothing is changed, no action runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch alarms backtest --name slow --since 7d\n  trailwatch alarms backtest --alarm draft.json --threshold 100 --threshold 200\n\nThe file holds what `aws cloudwatch put-metric-alarm --cli-input-json` takes, or put-composite-alarm, whose children's recorded changes are replayed, or put-log-alarm."
+    after_help = "Examples:\n  trailwatch alarms backtest --name slow --since 7d\n  trailwatch alarms backtest --alarm draft.json --threshold 100 --threshold 200\n\nThe file holds what `aws cloudwatch put-metric-alarm --cli-input-json` takes, or put-composite-alarm, whose children's and suppressor's recorded changes are replayed, or put-log-alarm."
 )]
 pub struct BacktestArgs {
     /// An alarm that exists
@@ -186,6 +186,10 @@ fn shown(answer: &Value) -> String {
     for change in answer["transitions"].as_array().into_iter().flatten() {
         let text = |member: &str| change[member].as_str().unwrap_or_default();
         lines.push(format!("{}  {} -> {}  {}", text("at"), text("from"), text("to"), text("reason")));
+    }
+    for run in answer["actions_run"].as_array().into_iter().flatten() {
+        let text = |member: &str| run[member].as_str().unwrap_or_default();
+        lines.push(format!("{}  actions of {} run", text("at"), text("state")));
     }
     let tried = answer["by_threshold"].as_array().map(Vec::as_slice).unwrap_or_default();
     if !tried.is_empty() {
