@@ -165,7 +165,8 @@ async fn sign_in(server: &Server, request: &HttpRequest, source_ip: &str) -> Res
     let nobody = Caller { user_agent: request.header("user-agent").unwrap_or_default().to_owned(), ..nobody };
     let host = request.header("host");
     let address = format!("{}://{}/", if is_tls(request) { "https" } else { "http" }, host.unwrap_or_default());
-    let attempt = ConsoleSignIn { caller: caller.as_ref().unwrap_or(&nobody), outcome, time: now, address: &address, host };
+    let attempt =
+        ConsoleSignIn { caller: caller.as_ref().unwrap_or(&nobody), outcome, time: now, address: &address, host };
     // Who came in is on the trail before there is something to see.
     if let Err(error) = server.record_event(attempt.event(&*server.ids), now).await {
         tracing::error!(%error, "record a sign-in");

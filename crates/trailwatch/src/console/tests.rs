@@ -43,7 +43,7 @@ fn body(response: &Response) -> Value {
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> &'a str {
-    response.headers.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    response.headers.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
 }
 
 impl Console {
@@ -68,7 +68,7 @@ impl Console {
 
     async fn call(&self, operation: &str, input: &str, headers: &[(&str, &str)]) -> Response {
         let target = format!("Logs_20140328.{operation}");
-        let json = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
+        let json = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
         self.ask(request("POST", CALL, &[&json[..], headers].concat(), input)).await
     }
 
@@ -97,7 +97,8 @@ impl Console {
 async fn a_session_calls_as_whoever_signed_in_and_is_audited_as_a_console_is() {
     let console = console(false).await;
     let (cookie, csrf) = console.session().await;
-    let session = [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str()), ("sec-fetch-site", "same-origin")];
+    let session =
+        [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str()), ("sec-fetch-site", "same-origin")];
     let here = [&session[..], &[("origin", "http://127.0.0.1:8792"), ("x-trailwatch-region", "eu-west-1")]].concat();
     let made = console.call("CreateLogGroup", r#"{"logGroupName":"/a"}"#, &here).await;
     assert_eq!(made.status, 200, "{:?}", made.body);
@@ -180,7 +181,8 @@ async fn wrong_keys_are_refused_audited_and_slowed_down() {
 async fn signing_in_is_for_the_consoles_own_page() {
     let console = console(false).await;
     let (key, secret) = console.server.auth.credentials();
-    for header in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site"), ("content-type", "text/plain")] {
+    for header in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site"), ("content-type", "text/plain")]
+    {
         assert_eq!(console.sign_in(key, secret, &[header]).await.status, 403, "{header:?}");
     }
     for text in ["", "[", "{\"accessKeyId\":1}", &format!("{{\"accessKeyId\":\"{}\"}}", "x".repeat(5000))] {
@@ -211,8 +213,13 @@ async fn the_page_is_for_browsers_and_clients_of_aws_go_past_it() {
     let page = console.ask(request("GET", "/", &[("accept", "text/html,*/*;q=0.8")], "")).await;
     assert_eq!(page.status, 200);
     assert!(header(&page, "content-security-policy").contains("default-src 'none'"));
-    let signed = ("authorization", "AWS4-HMAC-SHA256 Credential=A/20261126/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0");
-    for headers in [&[("accept", "text/html"), signed][..], &[("accept", "*/*"), ("x-amz-target", "Logs_20140328.X")], &[]] {
+    let signed = (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=A/20261126/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0",
+    );
+    for headers in
+        [&[("accept", "text/html"), signed][..], &[("accept", "*/*"), ("x-amz-target", "Logs_20140328.X")], &[]]
+    {
         assert!(!is_asked(&request("GET", "/", headers, "")), "{headers:?}");
     }
     assert!(!is_asked(&request("POST", "/", &[("accept", "text/html")], "")));
