@@ -320,7 +320,7 @@ describe("pages", () => {
     await page.getByRole("button", { name: "Switch actions off" }).click();
     await page.getByRole("button", { name: "Switch actions on" }).waitFor();
     await visit.go("/alarms/alarm?name=shop");
-    await page.getByRole("listitem").filter({ hasText: "gone" }).getByText("not there").waitFor();
+    await page.getByRole("listitem").filter({ hasText: "no-data" }).getByText("Insufficient data").waitFor();
     await page.getByRole("listitem").getByRole("link", { name: "checkout-slow" }).waitFor();
     await sound("alarm-composite");
     await visit.go("/alarms/alarm?name=none-such");
@@ -418,7 +418,11 @@ describe("pages", () => {
   test("hostile names are text", async () => {
     const { page } = visit;
     await visit.go("/metrics?namespace=Hostile");
-    await page.getByRole("table", { name: "Metrics" }).getByText("<img src=x").first().click();
+    await page
+      .getByRole("table", { name: "Metrics" })
+      .getByText("<img src=x")
+      .first()
+      .click({ position: { x: 4, y: 4 } });
     await page.getByRole("group", { name: "Graph" }).getByRole("button", { name: /<img/ }).waitFor();
     await sound("hostile-metric");
     for (const hash of [

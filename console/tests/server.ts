@@ -188,7 +188,7 @@ export async function seed(server: Server): Promise<void> {
   await server.call("cloudwatch", "PutMetricAlarm", { AlarmName: "no-data", ...alarm, MetricName: "Absent" });
   await server.call("cloudwatch", "PutCompositeAlarm", {
     AlarmName: "shop",
-    AlarmRule: 'ALARM("checkout-slow") AND NOT ALARM("gone")',
+    AlarmRule: 'ALARM("checkout-slow") AND NOT ALARM("no-data")',
   });
   await server.call("cloudwatch", "SetAlarmState", {
     AlarmName: "checkout-slow",

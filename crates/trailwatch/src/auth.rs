@@ -86,7 +86,7 @@ impl Auth {
         if !self.open {
             return self.password_caller(key, secret, request, source_ip);
         }
-        let key = if key.is_empty() { &self.account_id } else { key };
+        let key = if key.is_empty() { self.account_id.as_str() } else { key };
         Some(self.claimant(key, None, request, source_ip))
     }
 

@@ -46,7 +46,9 @@ impl Sessions {
         state.sessions.retain(|_, session| session.lives(now));
         if state.sessions.len() >= CONSOLE_SESSIONS_MAX {
             let oldest = state.sessions.iter().min_by_key(|(_, session)| session.used).map(|(digest, _)| *digest);
-            oldest.and_then(|digest| state.sessions.remove(&digest));
+            if let Some(digest) = oldest {
+                state.sessions.remove(&digest);
+            }
         }
         state.sessions.insert(digest(token), Session { caller, csrf, began: now, used: now });
     }
@@ -83,7 +85,9 @@ impl Sessions {
         state.failures.retain(|_, failures| now - failures.since < CONSOLE_FAILURES_MS);
         if state.failures.len() >= CONSOLE_ADDRESSES_MAX && !state.failures.contains_key(address) {
             let oldest = state.failures.iter().min_by_key(|(_, failures)| failures.since).map(|(key, _)| key.clone());
-            oldest.and_then(|address| state.failures.remove(&address));
+            if let Some(address) = oldest {
+                state.failures.remove(&address);
+            }
         }
         state.failures.entry(address.to_owned()).or_insert(Failures { since: now, count: 0 }).count += 1;
     }

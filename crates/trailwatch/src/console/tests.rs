@@ -43,7 +43,7 @@ fn body(response: &Response) -> Value {
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> &'a str {
-    response.headers.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    response.headers.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
 }
 
 impl Console {
@@ -68,7 +68,7 @@ impl Console {
 
     async fn call(&self, operation: &str, input: &str, headers: &[(&str, &str)]) -> Response {
         let target = format!("Logs_20140328.{operation}");
-        let json = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
+        let json = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
         self.ask(request("POST", CALL, &[&json[..], headers].concat(), input)).await
     }
 
