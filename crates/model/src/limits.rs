@@ -237,8 +237,8 @@ pub const DEAD_LETTERS_MAX: usize = 10_000;
 
 /// Actors (our own, no AWS source): most sessions followed back from a call.
 pub const ACTOR_CHAIN_MAX: usize = 32;
-/// Actors: memory for the calls that gave out credentials, of one question; older hours are read again.
-pub const ACTOR_ISSUANCES_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Actors: memory for the calls that gave out credentials, of one question; of more, parts are read again.
+pub const ACTOR_ISSUANCES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Actors: most keys and sessions that are followed from one login.
 pub const SESSION_CREDENTIALS_MAX: usize = 1_000;
 /// Actors: most events in a page of a session.

@@ -34,6 +34,6 @@ mod tests;
 
 pub use call::{Call, ISSUING, Identity, Issued, Means, Parts};
 pub use held::{ActorError, Held};
-pub use issuances::{Found, Hour, Issuances, NotHeld, SESSION_MS_MAX, hour};
+pub use issuances::{Found, Issuances, NotHeld, SESSION_MS_MAX, SLOT_MS, Slot, slot};
 pub use resolve::{Resolution, resolve};
 pub use sessions::{Login, SessionEvent, SessionPage, Start, session};

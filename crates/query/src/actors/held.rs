@@ -1,22 +1,22 @@
-//! `Held`: resolves calls with what a store has, reading the hours in which their credentials were given out as they are asked for.
+//! `Held`: resolves calls with what a store has, reading the times in which their credentials were given out as they are asked for.
 
 use super::call::{Call, ISSUING};
-use super::issuances::{Hour, Issuances, NotHeld};
+use super::issuances::{Issuances, NotHeld, SLOT_MS, Slot};
 use super::resolve::{Resolution, resolve};
 use model::limits::ACTOR_ISSUANCES_BYTES_MAX;
-use model::time::HOUR;
 use model::{Classify, ErrorKind, TimeRange, Timestamp};
 use std::collections::{HashMap, VecDeque};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use store::{Direction, EventFilter, EventScan, EventText, Store};
 
-/// What a call counts besides its texts, bytes.
-const OVERHEAD_BYTES: usize = 1024;
-/// Hours that are read together while few credentials are given out.
-const SPAN: Hour = 24;
+/// What a call, and a slot, count besides texts, bytes.
+const CALL_BYTES: usize = 1024;
+const SLOT_BYTES: usize = 128;
+/// How many slots are read together, while they fit: a day, an hour, one.
+const SPANS: [Slot; 3] = [144, 6, 1];
 /// Most readings for one call; more are needed only by chains that are made to need them.
-const READINGS_MAX: usize = 256;
+const READINGS_MAX: usize = 512;
 
 /// Why a call was not resolved.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +24,8 @@ pub enum ActorError {
     /// The store could not be read.
     #[error("read the calls that gave out credentials: {0}")]
     Store(#[from] store::Error),
-    /// The calls of one hour do not fit.
-    #[error("too many credentials were given out in the hour from {0} to tell who used which")]
+    /// The calls of one slot do not fit.
+    #[error("too many credentials were given out in the ten minutes from {0} to tell who used which")]
     TooMany(String),
 }
 
@@ -38,7 +38,7 @@ impl Classify for ActorError {
     }
 }
 
-/// Issuances of a store, as many hours as fit.
+/// Issuances of a store, as many slots as fit.
 #[derive(Debug)]
 pub struct Held {
     store: Store,
@@ -49,11 +49,11 @@ pub struct Held {
 #[derive(Debug, Default)]
 struct Inner {
     issuances: Issuances,
-    /// Held hours in the order in which they were read, each with its bytes.
-    hours: VecDeque<(Hour, usize)>,
+    /// Held slots in the order in which they were read, each with its bytes.
+    slots: VecDeque<(Slot, usize)>,
     bytes: usize,
-    /// True once a span did not fit: then hours are read one by one.
-    is_dense: bool,
+    /// Which of the spans still fits.
+    span: usize,
 }
 
 /// The names of the calls that give out credentials, as a condition.
@@ -80,7 +80,7 @@ impl Held {
             let outcome = resolve(call, &self.inner().issuances);
             match outcome {
                 Ok(resolution) => return Ok(resolution),
-                Err(NotHeld(hour)) => self.read(hour).await?,
+                Err(NotHeld(slot)) => self.read(slot).await?,
             }
         }
         Err(ActorError::TooMany(call.time.iso_seconds()))
@@ -90,35 +90,31 @@ impl Held {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the span around an hour, or the hour alone.
-    async fn read(&self, hour: Hour) -> Result<(), ActorError> {
-        if !self.inner().is_dense {
-            let start = hour.div_euclid(SPAN) * SPAN;
-            if let Some(calls) = self.calls(start..start + SPAN, self.bytes_max / 4).await? {
-                self.inner().take(start..start + SPAN, calls, self.bytes_max);
+    /// Reads the span around a slot, the longest that fits.
+    async fn read(&self, slot: Slot) -> Result<(), ActorError> {
+        loop {
+            let at = self.inner().span;
+            let span = SPANS.get(at).copied().unwrap_or(1);
+            let start = slot.div_euclid(span) * span;
+            // A chain needs a few spans at once.
+            if let Some(calls) = self.calls(start..start + span, self.bytes_max / 4).await? {
+                self.inner().take(start..start + span, calls, self.bytes_max);
                 return Ok(());
             }
-            self.inner().is_dense = true;
+            if span == 1 {
+                return Err(ActorError::TooMany(begin(slot).iso_seconds()));
+            }
+            let mut inner = self.inner();
+            inner.span = inner.span.max(at + 1);
         }
-        // A chain needs a few hours at once.
-        let Some(calls) = self.calls(hour..hour + 1, self.bytes_max / 4).await? else {
-            return Err(ActorError::TooMany(Timestamp(hour * HOUR).iso_seconds()));
-        };
-        self.inner().take(hour..hour + 1, calls, self.bytes_max);
-        Ok(())
     }
 
-    /// The calls of some hours, each with its bytes; `None` when they do not fit.
-    async fn calls(
-        &self,
-        hours: std::ops::Range<Hour>,
-        bytes_max: usize,
-    ) -> Result<Option<Vec<(Call, usize)>>, ActorError> {
-        let time = |hour: Hour| Timestamp(hour.saturating_mul(HOUR));
+    /// The calls of some slots, each with its bytes; `None` when they do not fit.
+    async fn calls(&self, slots: Range<Slot>, bytes_max: usize) -> Result<Option<Vec<(Call, usize)>>, ActorError> {
         let scan = EventScan {
             account: None,
             region: None,
-            range: TimeRange::new(time(hours.start), time(hours.end)),
+            range: TimeRange::new(begin(slots.start), begin(slots.end)),
             direction: Direction::Forward,
             after: None,
             filter: Some(issuing()),
@@ -129,7 +125,7 @@ impl Held {
             if call.issued.is_none() {
                 return ControlFlow::Continue(());
             }
-            let size = OVERHEAD_BYTES + call.text_bytes();
+            let size = CALL_BYTES + call.text_bytes();
             bytes += size;
             calls.push((call, size));
             fits = bytes <= bytes_max;
@@ -140,27 +136,30 @@ impl Held {
     }
 }
 
+/// When a slot begins.
+fn begin(slot: Slot) -> Timestamp {
+    Timestamp(slot.saturating_mul(SLOT_MS))
+}
+
 impl Inner {
-    /// Holds some hours, and forgets the oldest readings where there is no room.
-    fn take(&mut self, hours: std::ops::Range<Hour>, calls: Vec<(Call, usize)>, bytes_max: usize) {
-        let mut sizes: HashMap<Hour, usize> = HashMap::new();
+    /// Holds some slots, and forgets the oldest readings where there is no room.
+    fn take(&mut self, slots: Range<Slot>, calls: Vec<(Call, usize)>, bytes_max: usize) {
+        let new: Vec<Slot> = slots.filter(|slot| !self.issuances.holds(*slot)).collect();
+        let mut sizes: HashMap<Slot, usize> = HashMap::new();
         for (call, size) in calls {
-            *sizes.entry(super::hour(call.time)).or_default() += size;
+            *sizes.entry(super::slot(call.time)).or_default() += size;
             self.issuances.add(call);
         }
-        for hour in hours {
-            self.issuances.hold(hour);
-            if self.hours.iter().any(|(held, _)| *held == hour) {
-                continue;
-            }
-            let size = OVERHEAD_BYTES + sizes.get(&hour).copied().unwrap_or_default();
-            self.hours.push_back((hour, size));
+        for slot in new {
+            self.issuances.hold(slot);
+            let size = SLOT_BYTES + sizes.get(&slot).copied().unwrap_or_default();
+            self.slots.push_back((slot, size));
             self.bytes += size;
         }
         while self.bytes > bytes_max
-            && let Some((hour, size)) = self.hours.pop_front()
+            && let Some((slot, size)) = self.slots.pop_front()
         {
-            self.issuances.drop_hour(hour);
+            self.issuances.drop_slot(slot);
             self.bytes -= size;
         }
     }

@@ -1,6 +1,6 @@
 //! `Issuances`: the calls that gave out credentials, found by what they gave out; in whatever order they came in.
 //!
-//! They lie in hours of their own, so that a part of them can be held: whoever asks for an hour that is not held is told so.
+//! They lie in slots of ten minutes, so that a part of them can be held: whoever asks for a slot that is not held is told so.
 
 use super::call::{Call, Identity, Issued, Means};
 use model::Timestamp;
@@ -17,17 +17,20 @@ const SIGN_IN_TOKEN: i64 = 15 * MINUTE;
 /// Longest life of temporary credentials (GetFederationToken and GetSessionToken references: 36 hours).
 pub const SESSION_MS_MAX: i64 = 36 * HOUR;
 
-/// An hour since the epoch.
-pub type Hour = i64;
+/// Length of a slot.
+pub const SLOT_MS: i64 = 10 * MINUTE;
 
-/// The hour of a time.
-pub fn hour(time: Timestamp) -> Hour {
-    time.millis().div_euclid(HOUR)
+/// A slot, counted since the epoch.
+pub type Slot = i64;
+
+/// The slot of a time.
+pub fn slot(time: Timestamp) -> Slot {
+    time.millis().div_euclid(SLOT_MS)
 }
 
-/// An hour that was asked for and is not held.
+/// A slot that was asked for and is not held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotHeld(pub Hour);
+pub struct NotHeld(pub Slot);
 
 /// A credential that a call was made with, as the record tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +43,9 @@ pub enum Found {
     Several,
 }
 
-/// What was given out in one hour.
+/// What was given out in one slot.
 #[derive(Debug, Default)]
-struct InHour {
+struct InSlot {
     by_key: HashMap<String, Arc<Call>>,
     by_principal: HashMap<String, Vec<Arc<Call>>>,
 }
@@ -50,8 +53,8 @@ struct InHour {
 /// Calls that gave out credentials.
 #[derive(Debug, Default)]
 pub struct Issuances {
-    hours: BTreeMap<Hour, InHour>,
-    /// True when all there are were added, so that an hour without any is one in which nothing was given out.
+    slots: BTreeMap<Slot, InSlot>,
+    /// True when all there are were added, so that a slot without any is one in which nothing was given out.
     is_whole: bool,
 }
 
@@ -61,29 +64,34 @@ impl Issuances {
         Self { is_whole: true, ..Self::default() }
     }
 
-    /// Notes that all of an hour's calls are added.
-    pub fn hold(&mut self, hour: Hour) {
-        self.hours.entry(hour).or_default();
+    /// Notes that all of a slot's calls are added.
+    pub fn hold(&mut self, slot: Slot) {
+        self.slots.entry(slot).or_default();
     }
 
-    /// Forgets an hour.
-    pub fn drop_hour(&mut self, hour: Hour) {
-        self.hours.remove(&hour);
+    /// True for a slot that is held.
+    pub fn holds(&self, slot: Slot) -> bool {
+        self.slots.contains_key(&slot)
+    }
+
+    /// Forgets a slot.
+    pub fn drop_slot(&mut self, slot: Slot) {
+        self.slots.remove(&slot);
     }
 
     /// Adds a call; one that gave nothing out is passed over. Adding the same again changes nothing.
     pub fn add(&mut self, call: Call) {
         let Some(Issued { key, principal, .. }) = call.issued.clone() else { return };
-        let in_hour = self.hours.entry(hour(call.time)).or_default();
+        let in_slot = self.slots.entry(slot(call.time)).or_default();
         let call = Arc::new(call);
         if let Some(key) = key {
-            let known = in_hour.by_key.entry(key).or_insert_with(|| Arc::clone(&call));
+            let known = in_slot.by_key.entry(key).or_insert_with(|| Arc::clone(&call));
             if tells_more(&call, known) {
                 *known = Arc::clone(&call);
             }
         }
         if !principal.is_empty() {
-            let of_principal = in_hour.by_principal.entry(principal).or_default();
+            let of_principal = in_slot.by_principal.entry(principal).or_default();
             if !of_principal.iter().any(|known| known.event_id == call.event_id) {
                 of_principal.push(call);
             }
@@ -99,13 +107,13 @@ impl Issuances {
             Some(created) => (created - SIGN_IN_TOKEN, created + SIGN_IN_SLACK),
             None => (time - SESSION_MS_MAX, time + KEY_SLACK),
         };
-        if let Some(missing) = (hour(from)..=hour(to)).find(|hour| !self.is_whole && !self.hours.contains_key(hour)) {
+        if let Some(missing) = (slot(from)..=slot(to)).find(|slot| !self.is_whole && !self.slots.contains_key(slot)) {
             return Err(NotHeld(missing));
         }
-        let hours = || self.hours.range(hour(from)..=hour(to)).map(|(_, in_hour)| in_hour);
+        let slots = || self.slots.range(slot(from)..=slot(to)).map(|(_, in_slot)| in_slot);
         if !identity.access_key.is_empty() {
-            let of_key = hours().filter_map(|in_hour| in_hour.by_key.get(&identity.access_key));
-            // One twin of a call into another account tells more than the other, and they may stand in different hours.
+            let of_key = slots().filter_map(|in_slot| in_slot.by_key.get(&identity.access_key));
+            // One twin of a call into another account tells more than the other, and they may stand in different slots.
             let best = of_key.reduce(|best, call| if tells_more(call, best) { call } else { best });
             if let Some(call) = best {
                 return Ok(Found::By(Arc::clone(call)));
@@ -114,7 +122,7 @@ impl Issuances {
         let Some(created) = identity.created.filter(|_| !identity.principal.is_empty()) else {
             return Ok(Found::Nothing);
         };
-        let of_principal = hours().filter_map(|in_hour| in_hour.by_principal.get(&identity.principal)).flatten();
+        let of_principal = slots().filter_map(|in_slot| in_slot.by_principal.get(&identity.principal)).flatten();
         let fitting: Vec<&Arc<Call>> = of_principal.filter(|call| fits(call, identity, created)).collect();
         Ok(one_of(fitting, created))
     }

@@ -21,7 +21,7 @@ pub struct Resolution {
     pub chain: Vec<Arc<Call>>,
 }
 
-/// Resolves a call; an error names an hour of issuances that is needed and not held.
+/// Resolves a call; an error names a slot of issuances that is needed and not held.
 pub fn resolve(call: &Call, issuances: &Issuances) -> Result<Resolution, NotHeld> {
     if let Some(resolution) = switched(call, Vec::new(), opened_by(call)) {
         return Ok(resolution);

@@ -271,18 +271,19 @@ fn odd_records_name_whom_they_can_and_chains_without_end_end() {
 }
 
 #[test]
-fn an_hour_that_is_not_held_is_asked_for() {
+fn a_slot_that_is_not_held_is_asked_for() {
     let key = "ASIAFIRST00000000001";
     let issuing = call("e", &record("AssumeRole", STS, 0, &user(), &gives(key, "a")));
     let used = call("f", &get(40_000, &role(key, "a", 0)));
     let mut issuances = Issuances::default();
+    let at = slot(Timestamp(T0));
     let NotHeld(first) = resolve(&used, &issuances).unwrap_err();
-    assert!((hour(Timestamp(T0)) - 1..=hour(Timestamp(T0))).contains(&first));
-    for hour in hour(Timestamp(T0)) - 1..=hour(Timestamp(T0)) + 1 {
-        issuances.hold(hour);
+    assert!((at - 2..=at).contains(&first));
+    for slot in at - 2..=at + 1 {
+        issuances.hold(slot);
     }
     issuances.add(issuing);
     assert_eq!(resolve(&used, &issuances).unwrap().actor.as_deref(), Some(ALICE));
-    issuances.drop_hour(hour(Timestamp(T0)));
+    issuances.drop_slot(at);
     assert!(resolve(&used, &issuances).is_err());
 }

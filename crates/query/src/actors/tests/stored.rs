@@ -1,4 +1,4 @@
-//! Over a store: hours that do not all fit, events that come late, and what one login did.
+//! Over a store: times that do not all fit, events that come late, and what one login did.
 
 use super::{ALICE, S3, STS, T0, created, gives, record, role, user};
 use crate::actors::held::{ActorError, Held};
@@ -177,7 +177,7 @@ async fn everything_of_a_sign_in_to_the_console_is_shown() {
 }
 
 #[tokio::test]
-async fn hours_that_do_not_fit_are_read_again_and_one_that_is_too_large_is_refused() {
+async fn times_that_do_not_fit_are_read_again_and_one_that_is_too_full_is_refused() {
     let (store, _dir) = store().await;
     let (mut events, mut uses) = (Vec::new(), Vec::new());
     for n in 0..200_i64 {
@@ -187,13 +187,14 @@ async fn hours_that_do_not_fit_are_read_again_and_one_that_is_too_large_is_refus
     }
     append(&store, events).await;
     store.flush().await.unwrap();
-    // A span of 24 hours has 144 credentials, an hour 6: a quarter of this holds an hour and no span.
+    // A day has 144 credentials, an hour 6: a quarter of this holds an hour and no day.
     let held = Held::with(store.clone(), 60_000);
     for event in uses.iter().chain(uses.iter().rev()) {
         let resolution = held.resolve(&Call::from(event)).await.unwrap();
         assert_eq!(resolution.actor.as_deref(), Some(ALICE));
     }
-    let small = Held::with(store, 8_000);
+    // Nor does one fit here.
+    let small = Held::with(store, 4_000);
     let refused = small.resolve(&Call::from(&uses[0])).await.unwrap_err();
     assert!(matches!(refused, ActorError::TooMany(_)), "{refused}");
 }
