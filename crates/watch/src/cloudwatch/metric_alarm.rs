@@ -67,6 +67,5 @@ pub fn metric_alarm(alarm: Alarm) -> MetricAlarm {
         treat_missing_data: configuration.treat_missing_data,
         action_configuration: action_configuration::shown(configuration.tag_propagation),
         evaluate_low_sample_count_percentile: configuration.evaluate_low_sample_count_percentile,
-        ..MetricAlarm::default()
     }
 }
