@@ -184,6 +184,7 @@ fn announce(server: &Server, address: SocketAddr) -> anyhow::Result<()> {
     if config.open {
         writeln!(out, "open mode: any access key is accepted; POST /_trailwatch/reset empties everything")?;
     }
+    writeln!(out, "console: http://{address}/ (sign in with the two keys)\n")?;
     writeln!(out, "Paste the export lines into another shell, then try:")?;
     writeln!(out, "  aws cloudtrail lookup-events --max-results 5")?;
     writeln!(out, "  aws cloudwatch list-metrics --namespace CWAgent")?;
