@@ -271,6 +271,10 @@ pub const SQL_PLAN_NODES_MAX: usize = 1_000;
 pub const SQL_NESTING_MAX: usize = 50;
 /// SQL: memory of one query for sorting, grouping and joining.
 pub const SQL_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// SQL, that of CloudTrail Lake too: what one call of a function may make of a constant, and of a batch of rows, bytes.
+pub const SQL_VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// See [`SQL_VALUE_BYTES_MAX`].
+pub const SQL_BATCH_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// SQL: largest answer, bytes.
 pub const SQL_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// SQL: longest query, milliseconds, waiting included.
@@ -374,6 +378,11 @@ pub const SIGMA_NODES_MAX: usize = 4_000;
 pub const SIGMA_NESTING_MAX: usize = 32;
 /// Detections: largest compiled regular expression of a rule, bytes.
 pub const SIGMA_REGEX_BYTES_MAX: usize = 64 * 1024;
+/// Detections: how often the conditions of one rule may name a selection, patterns counted with all that they mean, and those of all
+/// rules together.
+pub const SIGMA_TERMS_OF_RULE_MAX: usize = 1_000;
+/// See [`SIGMA_TERMS_OF_RULE_MAX`].
+pub const SIGMA_TERMS_MAX: usize = 200_000;
 /// Detections: most files of a folder, most rules of them together, and deepest folder.
 pub const SIGMA_FILES_MAX: usize = 10_000;
 /// See [`SIGMA_FILES_MAX`].

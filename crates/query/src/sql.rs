@@ -9,6 +9,7 @@ mod alarm_history;
 mod error;
 mod events;
 mod fields;
+mod growth;
 mod guard;
 mod json;
 mod lake;

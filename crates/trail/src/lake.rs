@@ -19,7 +19,7 @@ use model::{Scope, TimeRange, Timestamp, arn};
 use query::lake::{Admits, Candidate, LakeError, LakeQuestion, LakeStore, Looked};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
@@ -129,22 +129,43 @@ pub(crate) struct Running {
     looked: Arc<Looked>,
     /// When its turn came, milliseconds; 0 before.
     began: AtomicI64,
-    is_cancelled: AtomicBool,
+    fate: Mutex<Fate>,
     cancel: Notify,
 }
 
+/// What a query comes to: whichever is decided first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Open,
+    Cancelled,
+    Ended,
+}
+
 impl Running {
-    /// True when it was not told before.
+    /// True when it had neither ended nor been told before: `CANCELLED` is its end then.
     pub(crate) fn cancel(&self) -> bool {
-        let is_first = !self.is_cancelled.swap(true, Ordering::Relaxed);
+        let is_first = self.decide(Fate::Cancelled);
         self.cancel.notify_one();
         is_first
+    }
+
+    fn decide(&self, fate: Fate) -> bool {
+        let mut decided = self.fate();
+        let is_first = *decided == Fate::Open;
+        if is_first {
+            *decided = fate;
+        }
+        is_first
+    }
+
+    fn fate(&self) -> MutexGuard<'_, Fate> {
+        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The query as it is now.
     pub(crate) fn so_far(&self, now: Timestamp) -> LakeQuery {
         let began = self.began.load(Ordering::Relaxed);
-        let status = match (self.is_cancelled.load(Ordering::Relaxed), began) {
+        let status = match (*self.fate() == Fate::Cancelled, began) {
             (true, _) => "CANCELLED",
             (false, 0) => "QUEUED",
             (false, _) => "RUNNING",
@@ -184,7 +205,7 @@ pub(crate) async fn start(
         query: query.clone(),
         looked: Arc::default(),
         began: AtomicI64::new(0),
-        is_cancelled: AtomicBool::new(false),
+        fate: Mutex::new(Fate::Open),
         cancel: Notify::new(),
     });
     {
@@ -219,6 +240,7 @@ async fn run(trail: Trail, running: Arc<Running>, question: LakeQuestion) {
         () = running.cancel.notified() => End::Cancelled,
         end = answer(&trail, &running, question) => end,
     };
+    let end = if running.decide(Fate::Ended) { end } else { End::Cancelled };
     let now = trail.clock.now();
     let mut query = running.so_far(now);
     query.ended_ms = Some(now.0);
@@ -282,4 +304,27 @@ async fn expire_at(trail: &Trail, now: Timestamp) -> Result<(), catalog::Error> 
         trail.catalog.delete_cloudtrail_policy(&arn).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_cannot_be_cancelled_and_what_is_cancelled_does_not_end_otherwise() {
+        let running = || Running {
+            scope: Scope { account: "1".into(), region: "r".into() },
+            query: LakeQuery::default(),
+            looked: Arc::default(),
+            began: AtomicI64::new(1),
+            fate: Mutex::new(Fate::Open),
+            cancel: Notify::new(),
+        };
+        let ended = running();
+        assert!(ended.decide(Fate::Ended) && !ended.cancel());
+        assert_eq!(ended.so_far(Timestamp(2)).status, "RUNNING");
+        let cancelled = running();
+        assert!(cancelled.cancel() && !cancelled.cancel() && !cancelled.decide(Fate::Ended));
+        assert_eq!(cancelled.so_far(Timestamp(2)).status, "CANCELLED");
+    }
 }

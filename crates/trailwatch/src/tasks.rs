@@ -8,7 +8,7 @@ use crate::server_log::Line;
 use crate::syslog::Ports;
 use ::agent::host::Host;
 use model::time::{MINUTE, SECOND};
-use model::{Batch, Datapoint, Scope, SeriesKey};
+use model::{Batch, Datapoint, Scope, SeriesKey, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -234,12 +234,23 @@ async fn digests(server: Arc<Server>, mut stopped: Stopped) {
     }
 }
 
+/// The minute that a tick was in last.
+struct Minutes(Timestamp);
+
+impl Minutes {
+    /// True for the first tick of each minute, in whichever of its seconds that comes: one may be late.
+    fn is_next(&mut self, now: Timestamp) -> bool {
+        let minute = now.floor_to(MINUTE);
+        std::mem::replace(&mut self.0, minute) != minute
+    }
+}
+
 /// Full tiles go out each second, while the hashes are in memory; a checkpoint is signed each minute.
 async fn proofs(server: Arc<Server>, mut stopped: Stopped) {
     let mut failed = false;
+    let mut minutes = Minutes(server.clock.now().floor_to(MINUTE));
     while next_tick(&server, &mut stopped, SECOND).await {
-        let now = server.clock.now().floor_to(SECOND);
-        let is_minute = now == now.floor_to(MINUTE);
+        let is_minute = minutes.is_next(server.clock.now());
         if failed && !is_minute {
             continue;
         }
@@ -450,5 +461,17 @@ async fn server_log(server: Arc<Server>, mut lines: mpsc::Receiver<Line>, mut st
         if !go_on {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_tick_is_the_first_of_its_minute() {
+        let mut minutes = Minutes(Timestamp(60_000));
+        let ticks = [61_000, 119_000, 121_000, 122_000, 180_000, 181_000, 179_000].map(Timestamp);
+        assert_eq!(ticks.map(|now| minutes.is_next(now)), [false, false, true, false, true, false, true]);
     }
 }

@@ -88,6 +88,7 @@ async fn a_store_lives_from_creation_to_deletion() {
     assert_eq!(tags["ResourceTagList"][0]["TagsList"], json!([{"Key": "a", "Value": "b"}]));
     let delete = json!({"EventDataStore": arn});
     refused(plane.call("DeleteEventDataStore", delete.clone()).await, "EventDataStoreTerminationProtectedException");
+    refused(plane.call("UpdateEventDataStore", delete.clone()).await, "InvalidParameterException");
     let update = json!({"EventDataStore": arn, "TerminationProtectionEnabled": false, "Name": "renamed"});
     assert_eq!(plane.call("UpdateEventDataStore", update).await.unwrap()["Name"], json!("renamed"));
     refused(plane.call("RestoreEventDataStore", delete.clone()).await, "InvalidEventDataStoreStatusException");
@@ -274,6 +275,21 @@ async fn policies_are_kept_with_their_resource() {
     refused(plane.call("DeleteResourcePolicy", json!({"ResourceArn": arn})).await, "ResourcePolicyNotFoundException");
     let absent = arn.replace(&id, "3270e016-59a1-4448-8dd1-d27a4796502d");
     refused(plane.call("GetResourcePolicy", json!({"ResourceArn": absent})).await, "ResourceNotFoundException");
+    // One policy, however the id is written; a channel's goes with the channel, and a channel keeps a store.
+    let upper = arn.replace(&id, &id.to_uppercase());
+    plane.call("PutResourcePolicy", json!({"ResourceArn": upper, "ResourcePolicy": policy})).await.unwrap();
+    plane.call("GetResourcePolicy", json!({"ResourceArn": arn})).await.unwrap();
+    let destinations = json!([{"Type": "EVENT_DATA_STORE", "Location": upper}]);
+    let channel = json!({"Name": "c", "Source": "Custom", "Destinations": destinations});
+    let made = plane.call("CreateChannel", channel).await.unwrap();
+    assert_eq!(made["Destinations"][0]["Location"], json!(arn));
+    let channel = made["ChannelArn"].as_str().unwrap();
+    plane.call("PutResourcePolicy", json!({"ResourceArn": channel, "ResourcePolicy": policy})).await.unwrap();
+    let unprotected = json!({"EventDataStore": arn, "TerminationProtectionEnabled": false});
+    plane.call("UpdateEventDataStore", unprotected).await.unwrap();
+    refused(plane.call("DeleteEventDataStore", json!({"EventDataStore": arn})).await, "ChannelExistsForEDSException");
+    plane.call("DeleteChannel", json!({"Channel": channel})).await.unwrap();
+    assert_eq!(plane.trail.catalog.cloudtrail_policy(channel).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use store::{Direction, EventRow, EventScan};
 use tokio::sync::Semaphore;
-use trail::detections::{EVENT_SOURCE as FINDINGS, Rules};
+use trail::detections::{Rules, is_finding};
 use wire::{Access, ApiError, HttpRequest, Response};
 
 /// Where questions are posted to.
@@ -42,6 +42,9 @@ pub struct Question {
 pub struct Answer {
     /// How many events were looked at.
     pub events: usize,
+    /// How many of them no rule could be held against: nested too deep, or with a number that is too large.
+    #[serde(default)]
+    pub unread: usize,
     /// How often each rule matched, by id; rules that never did are left out.
     pub matches: BTreeMap<String, usize>,
     /// The first findings, oldest first.
@@ -140,11 +143,15 @@ async fn look(server: &Server, caller: &Caller, range: TimeRange, rules: Arc<Rul
 
 /// Holds one event against the rules.
 pub(super) fn count(rules: &Rules, event: &model::Event, answer: &mut Answer) {
-    if event.source == FINDINGS {
+    if is_finding(event) {
         return;
     }
     answer.events += 1;
-    for loaded in rules.matches(&event.record) {
+    let Some(matching) = rules.matches(&event.record) else {
+        answer.unread += 1;
+        return;
+    };
+    for loaded in matching {
         let rule = &loaded.rule;
         *answer.matches.entry(rule.id.clone()).or_default() += 1;
         if answer.findings.len() < FINDINGS_MAX {

@@ -1,5 +1,6 @@
 //! Statements of CloudTrail Lake against a store with known events.
 
+mod limits;
 mod samples;
 
 use super::LakeSql;

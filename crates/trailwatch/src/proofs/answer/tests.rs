@@ -99,7 +99,7 @@ async fn what_cannot_be_proved_is_refused_and_on_the_trail() {
         ("POST", "evidence", "", "[", 400),
         ("POST", "evidence", "", r#"{"event_id":[]}"#, 400),
         ("POST", "evidence", "", &many, 400),
-        ("POST", "evidence", "", r#"{"from":999}"#, 409),
+        ("POST", "evidence", "", r#"{"from":999}"#, 400),
         ("GET", "evidence", "", "", 404),
         ("GET", "nothing", "", "", 404),
     ];
