@@ -8,8 +8,7 @@
 //! not assumed.
 //!
 //! What is not documented and chosen here: the messages of the refusals; the reason of an alarm that begins anew; that
-//! schedules run at multiples of their rate since 1970, the next one first; that a rate is at most 30 days. Tag propagation
-//! is refused by name.
+//! schedules run at multiples of their rate since 1970, the next one first; that a rate is at most 30 days.
 
 use super::put_composite_alarm::other_kind;
 use super::put_metric_alarm::{actions, contended};
