@@ -4,6 +4,7 @@
 //! A statement only reads. Each runs on one view of the store, on threads of its own so that calls do not wait behind it,
 //! and within bounds: of text, plan, memory, answer and time. Dropping the future of a query ends the query.
 
+mod actors;
 mod alarm_history;
 mod error;
 mod events;
