@@ -102,7 +102,9 @@ impl Delivered {
             // With a trusted key there is one.
             report.open.push(format!("which of the {} logs here is the one: give its --vkey", found.len()));
         } else {
-            found.into_values().flatten().for_each(|leaf| drop(self.leaves.remove(&leaf)));
+            for leaf in found.into_values().flatten() {
+                self.leaves.remove(&leaf);
+            }
         }
         if self.records > 0 && self.leaves.is_empty() {
             report.proved.push(format!("all {} records of the log files are leaves of the tree", self.records));
