@@ -73,9 +73,9 @@ fn end_of_data(run: &Run) -> anyhow::Result<String> {
     Ok(jiff::Timestamp::from_millisecond(run.plan.end_ms)?.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-/// A server whose bucket is the folder of the compressed files.
+/// A server whose bucket is the folder of the data; the compressed files are below a prefix of it.
 pub(super) fn start(run: &Run, name: &str) -> anyhow::Result<Server> {
-    let (config, files) = (run.work.join("lake.toml"), run.data.join("cloudtrail"));
+    let (config, files) = (run.work.join("lake.toml"), run.data.clone());
     let files = files.canonicalize().with_context(|| format!("find {}", files.display()))?;
     std::fs::write(&config, format!("[buckets]\n{BUCKET} = {}\n", json!(files)))?;
     let arguments = ["--config".as_ref(), config.as_os_str()];
@@ -84,7 +84,7 @@ pub(super) fn start(run: &Run, name: &str) -> anyhow::Result<Server> {
 
 fn source() -> Value {
     let role = "arn:aws:iam::123456789012:role/import";
-    json!({ "S3": { "S3LocationUri": format!("s3://{BUCKET}/"), "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": role } })
+    json!({ "S3": { "S3LocationUri": format!("s3://{BUCKET}/cloudtrail/"), "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": role } })
 }
 
 /// Makes the event data store; answers its ARN.
