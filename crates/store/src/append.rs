@@ -240,7 +240,7 @@ impl Writer {
         let mut next = group.gather(commands);
         let expected = self.last.senders(group.batches.len());
         for _ in 0..self.last.patience() {
-            if next.is_some() || group.batches.len() >= expected {
+            if next.is_some() || group.batches.len() >= expected || group.bytes >= GROUP_BYTES_MAX {
                 break;
             }
             std::thread::sleep(COMPANIONS_STEP);

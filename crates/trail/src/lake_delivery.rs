@@ -12,7 +12,7 @@ use crate::delivery::content::gzip;
 use crate::delivery::key::Folder;
 use crate::digest::keys;
 use catalog::{LakeQuery, LakeRow};
-use model::buckets::{BucketError, NewObject};
+use model::buckets::{BucketError, NewObject, Place};
 use model::{Scope, hex};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -26,16 +26,9 @@ pub(crate) const PENDING: &str = "PENDING";
 const RESULT: &str = "result_1.csv.gz";
 const SIGN_FILE: &str = "result_sign.json";
 
-/// Bucket and prefix of `s3://bucket/prefix`.
-fn place(uri: &str) -> Option<(&str, &str)> {
-    let rest = uri.strip_prefix("s3://")?;
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    (!bucket.is_empty()).then_some((bucket, prefix))
-}
-
 /// Refuses a place that results cannot go to.
 pub(crate) async fn check(trail: &Trail, scope: &Scope, uri: &str) -> Result<(), ApiError> {
-    let Some((bucket, _)) = place(uri) else {
+    let Some(Place { bucket, .. }) = Place::of_uri(uri) else {
         return Err(ApiError::new(&errors::INVALID_S3_BUCKET_NAME_EXCEPTION, format!("Not an S3 URI: {uri}")));
     };
     if trail.digest_keys.is_none() {
@@ -76,7 +69,7 @@ pub(crate) async fn deliver(trail: &Trail, scope: &Scope, query: &LakeQuery, row
 }
 
 async fn files(trail: &Trail, scope: &Scope, query: &LakeQuery, uri: &str, rows: Vec<LakeRow>) -> &'static str {
-    let Some((bucket, prefix)) = place(uri) else { return "FAILED" };
+    let Some(Place { bucket, prefix }) = Place::of_uri(uri) else { return "FAILED" };
     let folder = Folder { prefix: Some(prefix), organization: None, account: &scope.account };
     let day = trail.clock.now().iso_seconds();
     let day = day.split('T').next().unwrap_or_default().replace('-', "/");
@@ -183,9 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uris_and_csv() {
-        assert_eq!(place("s3://b/a/b/"), Some(("b", "a/b/")));
-        assert_eq!((place("s3://b"), place("s3:///x"), place("http://b")), (Some(("b", "")), None, None));
+    fn values_are_quoted_where_they_must_be() {
         let some = |text: &str| Some(text.to_owned());
         let rows = vec![vec![some("x"), None], vec![some("a,b"), some("say \"no\"\n")]];
         assert_eq!(csv(&["n".into(), "m,".into()], &rows), "n,\"m,\"\nx,\n\"a,b\",\"say \"\"no\"\"\n\"\n");

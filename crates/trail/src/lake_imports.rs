@@ -35,7 +35,8 @@ pub type Running = Arc<Mutex<HashSet<(String, i64)>>>;
 
 /// Bucket and prefix of `s3://bucket/prefix`.
 pub(crate) fn location(uri: &str) -> Option<(&str, &str)> {
-    let (bucket, prefix) = uri.strip_prefix("s3://")?.split_once('/').unwrap_or((uri.strip_prefix("s3://")?, ""));
+    let place = uri.strip_prefix("s3://")?;
+    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
     (!bucket.is_empty()).then_some((bucket, prefix))
 }
 
