@@ -131,6 +131,7 @@ impl Arrived<'_> {
             body: &body,
             request_id: self.request_id,
             audited: may_be_recorded(server, row.audit()),
+            guard: None,
         };
         let running = match row {
             Row::Trail(operation) => (operation.run)(&server.trail, caller, call),

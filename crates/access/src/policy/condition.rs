@@ -88,7 +88,7 @@ impl Condition {
         let values = context.values(&self.key);
         if self.test == Test::Null {
             let absent = values.is_none_or(|values| values.is_empty());
-            return self.expected.iter().any(|expected| *expected == Expected::Bool(absent));
+            return self.expected.contains(&Expected::Bool(absent));
         }
         let Some(values) = values.filter(|values| !values.is_empty()) else {
             return match self.set {

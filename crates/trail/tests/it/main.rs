@@ -83,7 +83,7 @@ impl Plane {
             Service::Sts => (Protocol::Query, b"Action=GetCallerIdentity&Version=2011-06-15".as_slice()),
             _ => (Protocol::Json11, body.as_bytes()),
         };
-        let call = Call { protocol, path: "/", query, body, request_id: "r", audited: true };
+        let call = Call { protocol, path: "/", query, body, request_id: "r", audited: true, guard: None };
         let held = self.trail.hold(operation).await;
         let answer = (row.run)(&self.trail, caller, call).await;
         if let Some(held) = held {

@@ -97,7 +97,7 @@ pub async fn drafted_alarm(watch: &Watch, caller: &Caller, input: &[u8]) -> Resu
         Ok(Empty {})
     };
     let call =
-        Call { protocol: Protocol::Json10, path: "/", query: "", body: input, request_id: "draft", audited: false };
+        Call { protocol: Protocol::Json10, path: "/", query: "", body: input, request_id: "draft", audited: false, guard: None };
     let answer = wire::operation::run::<PutMetricAlarm, _, _>(Access::Read, call, draft).await;
     match (answer.error, drafted.get()) {
         (Some(error), _) => Err(error),
