@@ -19,7 +19,7 @@ use trail::audit::OwnCall;
 use trail::record::Defaults;
 use watch::alarms::backtest::{Backtest, BacktestError, backtest};
 use watch::cloudwatch::{drafted_alarm, drafted_composite_alarm, drafted_log_alarm};
-use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, ApiError, Audit, HttpRequest, Response};
 
 /// Where questions are posted to.
 pub const PATH: &str = "/_trailwatch/alarms/backtest";
@@ -27,6 +27,8 @@ pub const PATH: &str = "/_trailwatch/alarms/backtest";
 const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
 const EVENT_NAME: &str = "BacktestAlarm";
+/// What policies call it.
+const ACTION: &str = "trailwatch:BacktestAlarm";
 /// How far back is looked when nobody says.
 const SINCE_MS: i64 = 7 * DAY;
 
@@ -52,14 +54,12 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
     if request.header("origin").is_some() {
         return json(403, &value!({ "message": "not from a web page" }));
     }
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let (caller, outcome) = match verified {
+    let (caller, outcome) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => {
             let outcome = run(server, &caller, request).await;
             (caller, outcome)
         }
-        Err(refused) => (server.auth.claimed(request, source_ip), Err(refused.to_api_error(Protocol::RestJson))),
+        Err(refused) => (refused.caller, Err(refused.error)),
     };
     let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
         Ok(()) => outcome,

@@ -7,7 +7,7 @@ use model::arn::Arn;
 use model::{Caller, Timestamp};
 use serde_json::{Value, json as value};
 use trail::audit::OwnCall;
-use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, ApiError, Audit, HttpRequest, Response};
 
 /// Where they are.
 pub const PATH: &str = "/_trailwatch/dead-letters";
@@ -15,19 +15,19 @@ pub const PATH: &str = "/_trailwatch/dead-letters";
 const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
 const EVENT_NAME: &str = "ListDeadLetters";
+/// What policies call it.
+const ACTION: &str = "trailwatch:ListDeadLetters";
 /// Page size.
 const PAGE: usize = 100;
 
 /// Answers a page of the caller's dead letters; `after` in the query is `next` of the page before.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let (caller, outcome) = match verified {
+    let (caller, outcome) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => {
             let outcome = page(server, &caller, &request.query).await;
             (caller, outcome)
         }
-        Err(refused) => (server.auth.claimed(request, source_ip), Err(refused.to_api_error(Protocol::RestJson))),
+        Err(refused) => (refused.caller, Err(refused.error)),
     };
     let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
         Ok(()) => outcome,

@@ -20,7 +20,7 @@ use store::{EventFollower, TailedEvents};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use trail::audit::OwnCall;
-use wire::{Access, Audit, HttpRequest, Protocol, Response, Rest};
+use wire::{Access, Audit, HttpRequest, Response, Rest};
 
 /// Where events are followed.
 pub const PATH: &str = "/_trailwatch/events/tail";
@@ -28,6 +28,8 @@ pub const PATH: &str = "/_trailwatch/events/tail";
 pub const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
 pub const EVENT_NAME: &str = "TailEvents";
+/// What policies call it.
+const ACTION: &str = "trailwatch:TailEvents";
 /// Events looked at before others have a turn, bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
 /// Longest time without a line, well below what the listener takes for a dead connection.
@@ -35,18 +37,16 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// Begins a tail; it ends when its reader goes, or the server stops.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let (caller, begun) = match verified {
+    let (caller, begun) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => {
             let begun = begin(&caller, request);
             (caller, begun)
         }
         Err(refused) => {
-            let error = refused.to_api_error(Protocol::RestJson);
+            let error = refused.error;
             let refusal =
                 Refusal { status: error.status(), code: error.code().into(), message: error.message().into() };
-            (server.auth.claimed(request, source_ip), Err(refusal))
+            (refused.caller, Err(refusal))
         }
     };
     // Who looks is on the trail before there is something to see.

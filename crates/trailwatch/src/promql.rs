@@ -4,7 +4,7 @@
 //! `query_range`, `series`, `labels`, `label/NAME/values`, `metadata` (empty: metrics have no help texts here) and
 //! `status/buildinfo`. Requests are signed for the service `monitoring`, as on AWS.
 
-use crate::server::{Server, json};
+use crate::server::{Refused, Server, json};
 use model::limits::{PROMQL_AT_ONCE_MAX, PROMQL_SERIES_MAX};
 use model::time::{DAY, SECOND};
 use model::{Caller, Timestamp};
@@ -14,12 +14,14 @@ use std::collections::BTreeSet;
 use tokio::sync::Semaphore;
 use trail::audit::OwnCall;
 use watch::promql::{self, Failure};
-use wire::{Access, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, Audit, HttpRequest, Response};
 
 /// Where the API begins.
 const PREFIX: &str = "/api/v1/";
 /// Service name in the signature.
 const SIGNING_NAME: &str = "monitoring";
+/// What policies call it.
+const ACTION: &str = "cloudwatch:GetMetricData";
 /// How far back series are found when a request does not say.
 const FOUND_MS: i64 = 14 * DAY;
 
@@ -34,13 +36,10 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
     if request.header("origin").is_some() {
         return failed(403, "forbidden", "not from a web page");
     }
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let caller = match verified {
+    let caller = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => caller,
         Err(refused) => {
-            let error = refused.to_api_error(Protocol::RestJson);
-            let claimed = server.auth.claimed(request, source_ip);
+            let Refused { caller: claimed, error } = refused;
             let told = Some((error.code(), error.message()));
             return match record(server, &claimed, request, told).await {
                 Ok(()) => failed(error.status(), "unauthorized", error.message()),

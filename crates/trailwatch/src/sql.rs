@@ -19,7 +19,7 @@ use store::Store;
 use tokio::sync::oneshot;
 use trail::audit::OwnCall;
 use watch::Watch;
-use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, ApiError, Audit, HttpRequest, Response};
 
 /// Where statements are posted to.
 pub const PATH: &str = "/_trailwatch/sql";
@@ -29,6 +29,8 @@ pub const UNMASK: &str = "unmask=true";
 pub const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
 pub const EVENT_NAME: &str = "ExecuteSql";
+/// What policies call it.
+const ACTION: &str = "trailwatch:ExecuteSql";
 
 /// Answers statements.
 pub type Engine = query::sql::Sql;
@@ -116,17 +118,15 @@ pub async fn answer(
     if request.header("origin").is_some() {
         return json(403, &value!({ "message": "not from a web page" }));
     }
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let (caller, outcome) = match verified {
+    let (caller, outcome) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => {
             let outcome = run(server, &caller, request, hung_up).await;
             (caller, outcome)
         }
         Err(refused) => {
-            let error = refused.to_api_error(Protocol::RestJson);
+            let error = refused.error;
             let refusal = Refusal::new(error.status(), error.code(), error.message().to_owned());
-            (server.auth.claimed(request, source_ip), Err(refusal))
+            (refused.caller, Err(refusal))
         }
     };
     // What was read is on the trail before it is answered.

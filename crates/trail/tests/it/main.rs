@@ -80,7 +80,6 @@ impl Plane {
         let body = input.to_string();
         let (protocol, body) = match row.service {
             Service::CloudTrailData => (Protocol::RestJson, body.as_bytes()),
-            Service::Sts => (Protocol::Query, b"Action=GetCallerIdentity&Version=2011-06-15".as_slice()),
             _ => (Protocol::Json11, body.as_bytes()),
         };
         let call = Call { protocol, path: "/", query, body, request_id: "r", audited: true, guard: None };
@@ -117,20 +116,6 @@ pub(crate) fn refused(answer: Result<Value, String>, code: &str) -> String {
     let text = answer.expect_err(code);
     assert!(text.starts_with(&format!("{code}: ")), "wanted {code}, got {text}");
     text
-}
-
-#[tokio::test]
-async fn get_caller_identity_tells_who_signed() {
-    let plane = Plane::new().await;
-    let answer = plane.call("GetCallerIdentity", json!({})).await.unwrap();
-    let text = answer.as_str().unwrap();
-    for part in [
-        "<UserId>123456789012</UserId>",
-        "<Account>123456789012</Account>",
-        "<Arn>arn:aws:iam::123456789012:root</Arn>",
-    ] {
-        assert!(text.contains(part), "{text}");
-    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use store::{Direction, EventRow, EventScan};
 use tokio::sync::Semaphore;
 use trail::audit::OwnCall;
 use trail::detections::{EVENT_SOURCE as FINDINGS, Rules};
-use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, ApiError, Audit, HttpRequest, Response};
 
 /// Where questions are posted to.
 pub const PATH: &str = "/_trailwatch/detections/backtest";
@@ -23,6 +23,8 @@ pub const PATH: &str = "/_trailwatch/detections/backtest";
 pub const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
 const EVENT_NAME: &str = "BacktestDetections";
+/// What policies call it.
+const ACTION: &str = "trailwatch:BacktestDetections";
 /// How far back is looked when nobody says.
 const SINCE_MS: i64 = 7 * DAY;
 /// Records that are held against the rules at a time, bytes: a thread has them for so long.
@@ -72,14 +74,12 @@ pub struct Found {
 
 /// Answers a question.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let (caller, outcome) = match verified {
+    let (caller, outcome) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => {
             let outcome = run(server, &caller, request).await;
             (caller, outcome)
         }
-        Err(refused) => (server.auth.claimed(request, source_ip), Err(refused.to_api_error(Protocol::RestJson))),
+        Err(refused) => (refused.caller, Err(refused.error)),
     };
     let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
         Ok(()) => outcome,

@@ -135,6 +135,47 @@ async fn every_operation_refuses_an_unknown_caller_and_records_it() {
     }
 }
 
+/// Calls an operation of iam as root; answers the XML.
+async fn iam(server: &Server, form: &str) -> String {
+    let mut request = call(Service::Iam, "", Protocol::Query, &root(server));
+    request.body = format!("Version=2010-05-08&{form}").into();
+    sigv4::sign(&mut request, &root(server), "us-east-1", "iam", NOW);
+    let response = server.answer(request, "127.0.0.1").await;
+    assert_eq!(response.status, 200, "{}", text(&response));
+    text(&response)
+}
+
+#[tokio::test]
+async fn every_operation_refuses_a_user_whom_no_policy_lets_and_records_it() {
+    let Plane { server, _dir } = plane().await;
+    iam(&server, "Action=CreateUser&UserName=nobody").await;
+    let key = iam(&server, "Action=CreateAccessKey&UserName=nobody").await;
+    let element = |name: &str| {
+        let (_, rest) = key.split_once(&format!("<{name}>")).unwrap();
+        rest.split('<').next().unwrap().to_owned()
+    };
+    let user = Credentials {
+        access_key_id: element("AccessKeyId"),
+        secret_access_key: element("SecretAccessKey"),
+        session_token: None,
+    };
+    for (service, operation, audit, protocol) in walk(&server) {
+        // Everybody may ask who they are and for a session of their own; AssumeRole asks the role first.
+        if service == Service::Sts && matches!(operation, "GetCallerIdentity" | "GetSessionToken" | "AssumeRole") {
+            continue;
+        }
+        let before = events_of(&server, service.event_source(), operation).await.len();
+        let response = server.answer(call(service, operation, protocol, &user), "127.0.0.1").await;
+        let action = format!("{}:{operation}", service.iam_prefix());
+        let words = format!("user/nobody is not authorized to perform: {action} on resource: ");
+        let told = text(&response);
+        assert!((400..404).contains(&response.status) && told.contains(&words), "{action} {protocol:?}: {told}");
+        assert!(told.contains("because no identity-based policy allows the "), "{action} {protocol:?}: {told}");
+        let events = events_of(&server, service.event_source(), operation).await;
+        assert_eq!(events.len() - before, usize::from(matches!(audit, Audit::Management)), "{action} {protocol:?}");
+    }
+}
+
 #[tokio::test]
 async fn every_management_call_leaves_exactly_one_event_and_none_is_a_fault() {
     let Plane { server, _dir } = plane().await;

@@ -13,7 +13,7 @@ mod tests;
 
 use super::{ProofError, ReadTile, Signed};
 use crate::remote::EVENT_SOURCE;
-use crate::server::{Server, json};
+use crate::server::{Refused, Server, json};
 use model::{Caller, TimeRange};
 use proof::Unproven;
 use proof::evidence::{Bundle, Consistency, EVENTS_MAX, FORMAT, ProvenEvent, encode};
@@ -26,7 +26,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use store::{Direction, EventFilter, EventScan};
 use trail::audit::OwnCall;
-use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, ApiError, Audit, HttpRequest, Response};
 
 /// How the paths begin.
 pub const PATHS: &str = "/_trailwatch/proofs/";
@@ -36,6 +36,8 @@ pub const EVIDENCE: &str = "/_trailwatch/proofs/evidence";
 pub const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
 const EVENT_NAME: &str = "GetEventProof";
+/// What policies call it.
+const ACTION: &str = "trailwatch:GetEventProof";
 /// Most bytes of records in one bundle.
 const RECORDS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -76,13 +78,10 @@ impl Refusal {
 
 /// Answers a request to one of the paths; whatever was read is on the trail before.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let verified = server.auth.caller(request, source_ip, server.clock.now());
-    let verified = verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller));
-    let caller = match verified {
+    let caller = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => caller,
         Err(refused) => {
-            let error = refused.to_api_error(Protocol::RestJson);
-            let caller = server.auth.claimed(request, source_ip);
+            let Refused { caller, error } = refused;
             let (code, message) = (error.code(), error.message());
             return match record(server, &caller, request, Some((code, message))).await {
                 Ok(()) => json(error.status(), &value!({ "__type": code, "message": message })),
