@@ -13,5 +13,6 @@ if [ ! -x "$binary" ]; then
   echo "First build: compiling Trailwatch and its dependencies. About 7 minutes on 2 cores (SQL=1: about twice that); later builds take seconds."
 fi
 started=$SECONDS
+scripts/console.sh
 cargo build --release --locked -p trailwatch "${features[@]}"
 echo "built in $((SECONDS - started)) s: $binary"

@@ -9,6 +9,8 @@ if [ "${1:-build}" = test ]; then
   python3 -c 'import venv, ensurepip' 2>/dev/null || need_apt+=(python3-venv)
   # Version 2 of the aws cli, which PyPI does not have, knows `aws logs tail`.
   [ -x /usr/bin/aws ] || need_apt+=(awscli)
+  # The console's tests drive it.
+  [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || need_apt+=(chromium)
 fi
 if [ "${#need_apt[@]}" -gt 0 ]; then
   echo "installing: ${need_apt[*]}"
@@ -16,6 +18,10 @@ if [ "${#need_apt[@]}" -gt 0 ]; then
   [ "$(id -u)" = 0 ] || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${need_apt[@]}"
+fi
+if [ "${1:-build}" = test ] && ! command -v npm >/dev/null; then
+  echo "npm is missing: install Node.js 20 or newer, then run this again (without it the console is neither built nor tested)" >&2
+  exit 1
 fi
 if ! command -v cargo >/dev/null; then
   echo "cargo is missing: install Rust 1.95 or newer (rustup), then run this again" >&2

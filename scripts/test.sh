@@ -24,6 +24,8 @@ lint() { # lint TOOL COMMAND...: a toolchain may come without its linters; then 
 }
 
 lint fmt cargo fmt --all --check
+# Before the server, which embeds it.
+step console-build scripts/console.sh
 # The AWS SDK asks some shared libraries for more features. Built apart, it does not make the server be compiled a second time.
 ours=(--workspace --exclude sdk-client)
 # All targets at once: the tests ask shared libraries for more features, and these must not be compiled twice.
@@ -34,12 +36,15 @@ lint clippy cargo clippy --release --locked -p sdk-client -- -D warnings
 step rust cargo test --release --locked "${ours[@]}" --no-fail-fast
 step setup tests/setup.sh
 step clients tests/run.sh
+step console console/test.sh
 
-# cargo test closes each binary with "test result: ... 12 passed; 0 failed; 0 ignored"; pytest with "12 passed, 1 skipped in 3s".
+# cargo test closes each binary with "test result: ... 12 passed; 0 failed; 0 ignored"; pytest with "12 passed, 1 skipped in 3s";
+# vitest with "Tests  1 failed | 12 passed (13)".
 count() { # count WORD: sum of the numbers before WORD in the runners' summaries
   {
     grep -hE '^test result:' "$logs/rust.log" 2>/dev/null
     grep -hE '^=+ .*(passed|failed|error|skipped).* in [0-9.]+s' "$logs/clients.log" 2>/dev/null
+    grep -hE '^ *Tests +[0-9]' "$logs/console.log" 2>/dev/null
   } | grep -oE "[0-9]+ $1" | awk '{ total += $1 } END { print total + 0 }'
 }
 passed=$(count passed)

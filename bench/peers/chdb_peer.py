@@ -110,6 +110,12 @@ class ChDb(Peer):
         self.count("lookup-user", newest.format(f"user = '{USER}'"))
         self.count("lookup-name", newest.format(f"name = '{NAME}' AND ts >= {middle} AND ts < {middle + 7200}"))
         self.sql("free-text", f"SELECT count() FROM bench.events WHERE record LIKE '%{FREE_TEXT}%'")
+        self.sql("lake-names", "SELECT name, count() AS n FROM bench.events GROUP BY name ORDER BY n DESC LIMIT 10")
+        self.sql("lake-errors", "SELECT error, source, count() FROM bench.events WHERE error != '' GROUP BY error, source")
+        self.sql("lake-hours", "SELECT toStartOfHour(ts) AS t, source, count() FROM bench.events GROUP BY t, source")
+        bucket, mfa = "'requestParameters', 'name'", "'userIdentity', 'sessionContext', 'attributes', 'mfaAuthenticated'"
+        self.sql("lake-parameters", f"SELECT JSONExtractString(record, {bucket}) AS b, count() FROM bench.events WHERE source = 's3.amazonaws.com' GROUP BY b")
+        self.sql("lake-mfa", f"SELECT uniqExact(user) FROM bench.events WHERE name = 'ConsoleLogin' AND JSONExtractString(record, {mfa}) = 'false'")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,12 @@ class DuckDb(Peer):
         for name, where in lookups.items():
             self.ask(name, lambda sql=newest.format(where): [(len(self.rows(sql)),)])
         self.sql("free-text", f"SELECT count(*) FROM events WHERE contains(record, '{FREE_TEXT}')")
+        self.sql("lake-names", "SELECT name, count(*) AS n FROM events GROUP BY 1 ORDER BY n DESC LIMIT 10")
+        self.sql("lake-errors", "SELECT error, source, count(*) FROM events WHERE error IS NOT NULL GROUP BY 1, 2")
+        self.sql("lake-hours", "SELECT date_trunc('hour', ts), source, count(*) FROM events GROUP BY 1, 2")
+        bucket, mfa = text.format("$.requestParameters.name"), text.format("$.userIdentity.sessionContext.attributes.mfaAuthenticated")
+        self.sql("lake-parameters", f"SELECT {bucket}, count(*) FROM events WHERE source = 's3.amazonaws.com' GROUP BY 1")
+        self.sql("lake-mfa", f"SELECT count(DISTINCT \"user\") FROM events WHERE name = 'ConsoleLogin' AND {mfa} = 'false'")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ use crate::http::{Connection, Endpoint};
 use crate::process;
 use crate::sign::Key;
 use anyhow::{Context, bail};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -42,11 +43,17 @@ pub struct Ended {
 impl Server {
     /// Starts `binary serve` with default settings on `data_dir` and a free port; its log goes to `log`.
     pub fn start(binary: &Path, data_dir: &Path, log: &Path) -> anyhow::Result<Self> {
+        Self::start_with(binary, data_dir, log, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(binary: &Path, data_dir: &Path, log: &Path, arguments: &[&OsStr]) -> anyhow::Result<Self> {
         let log = File::options().create(true).append(true).open(log).context("open the server's log")?;
         let started = Instant::now();
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
+            .args(arguments)
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -6,11 +6,14 @@
 pub mod alarms;
 mod ask;
 mod events;
+mod lake;
 mod load;
 mod logs;
 pub mod logsql;
 mod metrics;
 pub mod promql;
+mod proofs;
+pub mod resume;
 pub mod tail;
 
 use crate::data::Plan;

@@ -183,7 +183,12 @@ fn get_metric_data(mut random: Random, now: i64) -> Prepared {
 
 /// LookupEvents with this body.
 pub fn lookup(body: Vec<u8>) -> Call {
-    let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents".into();
+    cloudtrail("LookupEvents", body)
+}
+
+/// A call of CloudTrail with this body.
+pub fn cloudtrail(operation: &str, body: Vec<u8>) -> Call {
+    let target = format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}");
     let headers = vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target)];
     Call { service: "cloudtrail", path: "/", headers, body, records: 0, bytes: 0 }
 }

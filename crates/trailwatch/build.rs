@@ -1,11 +1,46 @@
-//! Leaves the symbols out of the server's binary, of which they are a fifth. Tests keep theirs, so that backtraces can be read.
+//! Embeds the console, and leaves the symbols out of the server's binary, of which they are a fifth. Tests keep theirs, so that
+//! backtraces can be read.
 
-fn main() {
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=TRAILWATCH_SYMBOLS");
     // A profiler wants them: TRAILWATCH_SYMBOLS=1 cargo build --release
-    let are_wanted = std::env::var_os("TRAILWATCH_SYMBOLS").is_some();
-    if !are_wanted && std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+    let are_wanted = env::var_os("TRAILWATCH_SYMBOLS").is_some();
+    if !are_wanted && env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         println!("cargo:rustc-link-arg-bins=-Wl,--strip-all");
     }
+    let Some(out) = env::var_os("OUT_DIR") else { return Err(io::Error::other("cargo sets OUT_DIR")) };
+    embed(Path::new("../../console/dist"), &Path::new(&out).join("console_files.rs"))
+}
+
+/// Writes `FILES`: the path of each compressed file of `dist`, without `.gz`, and its bytes. Empty when the console was not built.
+fn embed(dist: &Path, list: &Path) -> io::Result<()> {
+    println!("cargo:rerun-if-changed={}", dist.display());
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> = dist.is_dir().then(|| dist.to_owned()).into_iter().collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "gz") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut text = String::from("static FILES: &[(&str, &[u8])] = &[\n");
+    for path in files {
+        let name = path.with_extension("");
+        let name = name.strip_prefix(dist).map(PathBuf::from).map_err(io::Error::other)?;
+        let absolute = fs::canonicalize(&path)?;
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    ({:?}, include_bytes!({:?})),", name.to_string_lossy(), absolute.to_string_lossy());
+    }
+    text.push_str("];\n");
+    fs::write(list, text)
 }

@@ -51,7 +51,7 @@ def ask(cloudwatch, at, *queries, **more):
 
 
 def frames(answer, query="queryA"):
-    """The series of one query by label, all complete: without that Grafana warns of too many datapoints."""
+    """The series of one query by label, all complete and without messages: else Grafana warns of too many datapoints, or of calculations that failed."""
     results = [r for r in answer["MetricDataResults"] if r["Id"] == query]
     assert all(r["StatusCode"] == "Complete" and not r.get("Messages") for r in results), results
     assert not answer.get("Messages") and "NextToken" not in answer
@@ -142,10 +142,14 @@ def test_quotes_in_values_are_escaped(cloudwatch, shop):
 
 
 def test_accounts_of_metrics(cloudwatch, shop, account):
-    """An account for one metric, and a search for all accounts, which Grafana makes even where nothing is wild."""
+    """An account for one metric and for searches, and a search for all accounts, which Grafana makes even where nothing is wild."""
     one = ask(cloudwatch, shop, {"Id": "queryA", "MetricStat": metric("Latency", Host="a-1", Zone="a"), "AccountId": account})
     assert [values[0] for values in frames(one).values()] == [10.0]
     assert list(search(cloudwatch, shop, f'{{"{SHOP}"}} MetricName="Invocations"', "${PROP('MetricName')}")) == ["Invocations"]
+    here = f'{{"{SHOP}","Host","Zone"}} MetricName="Latency" "Zone"="b" :aws.AccountId="{account}"'
+    assert list(search(cloudwatch, shop, here, "${PROP('Dim.Host')}|${PROP('AccountId')}")) == [f"b-1|{account}"]
+    unknown = f'Namespace="{SHOP}" MetricName="Latency" "Zone"="b" :aws.AccountId="{account}"'
+    assert list(search(cloudwatch, shop, unknown, "${PROP('Dim.Host')}")) == ["b-1"]
     elsewhere = f'Namespace="{SHOP}" MetricName="Latency" "Zone"="b" :aws.AccountId="999999999999"'
     assert search(cloudwatch, shop, elsewhere, "${PROP('Dim.Host')}") == {}
 
@@ -170,11 +174,14 @@ def test_math_as_in_the_dashboards_that_come_along(cloudwatch, shop):
     assert sorted(values[0] for values in frames(answer, "queryC").values()) == [1.0, 2.0, 3.0]
 
 
-def test_what_cannot_be_calculated_is_left_out(cloudwatch, shop):
+def test_what_cannot_be_calculated_is_left_out_and_said(cloudwatch, shop):
+    """Grafana warns with the text of an ArithmeticError among the messages of a result."""
     queries = [{"Id": "errors", "MetricStat": metric("Errors", "Sum"), "ReturnData": False}, {"Id": "queryA", "Expression": "1 / errors", "Period": 60}]
     (result,) = ask(cloudwatch, shop, *queries)["MetricDataResults"]
     assert result["StatusCode"] == "Complete" and result["Values"] == [pytest.approx(1 / n) for n in range(1, 5)]
     assert [int(t.timestamp()) for t in result["Timestamps"]] == [shop + 60 * n for n in range(1, 5)]
+    text = "One or more data-points have been dropped due to non-numeric values (NaN, -Infinite, +Infinite)"
+    assert result["Messages"] == [{"Code": "ArithmeticError", "Value": text}]
 
 
 def test_an_alias_of_old_becomes_a_label(cloudwatch, shop):
@@ -240,6 +247,21 @@ def test_a_series_without_the_grouping_dimension_is_other(cloudwatch, shop):
     assert {label: values[0] for label, values in sums.items()} == {"a": 3.0, "b": 1.0, "Other": 1.0}
 
 
+def test_conditions_in_groups(cloudwatch, shop):
+    """The builder puts groups of conditions in parentheses; people write the rest by hand in the code editor."""
+    source = f'SELECT AVG(Latency) FROM SCHEMA("{SHOP}", Host, Zone) WHERE'
+    for condition, hosts in [
+        ("(Zone = 'a' AND Host != 'a-1')", ["a-2"]),
+        ("(Host = 'a-1' OR Host = 'b-1')", ["a-1", "b-1"]),
+        ("Zone = 'a' AND (Host = 'a-2' OR Host = 'b-1')", ["a-2"]),
+        ("NOT Zone = 'a'", ["b-1"]),
+        ("Host IN ('a-1', 'a-2') AND Zone NOT IN ('b')", ["a-1", "a-2"]),
+    ]:
+        assert list(insights(cloudwatch, shop, f"{source} {condition} GROUP BY Host")) == hosts, condition
+    tagged = {"Id": "queryA", "Expression": f"{source} tag.team = 'x'", "Period": 60}
+    assert "tag.team is not supported" in refused(ask, cloudwatch, shop, tagged)["Message"]
+
+
 def test_two_queries_of_metrics_insights(cloudwatch, shop):
     """Grafana asks for each in a call of its own, with the expressions that need it."""
     sql = f'SELECT AVG(Latency) FROM SCHEMA("{SHOP}", Host, Zone)'
@@ -282,6 +304,33 @@ def test_more_datapoints_than_one_answer_holds(cloudwatch, shop):
     assert set(statuses.values()) == {"Complete"} and len(series) == many
     whole = [(at + 60 * n, float(n)) for n in range(minutes)]
     assert all([(int(when.timestamp()), value) for when, value in points] == whole for points in series.values())
+
+
+def test_more_datapoints_of_expressions_than_one_answer_holds(cloudwatch, shop):
+    """A search or a calculation is cut into pages as well."""
+    minutes, many = 2 * 1440, 40
+    at = shop - 60 * minutes
+    tick = {"Id": "tick", "MetricStat": metric("Invocations", "Sum"), "ReturnData": False}
+    fills = [{"Id": f"query{n}", "Expression": f"FILL(tick, {n})", "Period": 60, "ReturnData": True} for n in range(many)]
+    asked = {"StartTime": at, "EndTime": at + 60 * minutes, "ScanBy": "TimestampAscending", "MetricDataQueries": [tick, *fills]}
+    pages, token = [], {}
+    while not pages or pages[-1].get("NextToken"):
+        pages.append(cloudwatch.get_metric_data(**asked, **token))
+        token = {"NextToken": pages[-1].get("NextToken")}
+    assert [sum(len(r["Values"]) for r in page["MetricDataResults"]) for page in pages] == [100_800, 14_400]
+    parts = [(r["Id"], r["StatusCode"], len(r["Values"])) for page in pages for r in page["MetricDataResults"]]
+    assert [part for part in parts if part[1] != "Complete"] == []
+    assert [id for id, _, _ in parts] == [f"query{n}" for n in range(many)] and {length for _, _, length in parts} == {minutes}
+    # By a page size that cuts a series, the parts of one join to the same.
+    pages, token = [], {}
+    while not pages or pages[-1].get("NextToken"):
+        pages.append(cloudwatch.get_metric_data(**{**asked, "MetricDataQueries": [tick, *fills[:2]]}, MaxDatapoints=1000, **token))
+        token = {"NextToken": pages[-1].get("NextToken")}
+    parts = [r for page in pages for r in page["MetricDataResults"]]
+    assert [r["StatusCode"] for r in parts] == ["PartialData"] * 2 + ["Complete"] + ["PartialData"] * 3 + ["Complete"]
+    for n in range(2):
+        joined = [int(t.timestamp()) for r in parts if r["Id"] == f"query{n}" for t in r["Timestamps"]]
+        assert joined == [at + 60 * m for m in range(minutes)]
 
 
 @pytest.fixture(scope="module")

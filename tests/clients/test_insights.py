@@ -142,6 +142,29 @@ def test_windows_and_unions(logs, shop):
     assert found == [["3", "2.5"]]
 
 
+def test_joins_of_sql(logs, shop):
+    put(logs, make(logs, "/owners", "s"), [json.dumps({"item": "/item/1", "team": "red"}), json.dumps({"item": "/item/9", "team": "blue"})])
+    now = int(time.time())
+    times = {"startTime": now - 3600, "endTime": now + 60}
+
+    def ended_sql(text):
+        results = ended(logs, logs.start_query(queryLanguage="SQL", queryString=text, **times)["queryId"])
+        assert results["status"] == "Complete", text
+        return [[cell["value"] for cell in row if cell["field"] != "@ptr"] for row in results["results"]], results["statistics"]
+
+    joined = "FROM `/shop` s {} JOIN `/owners` o ON s.path = o.item"
+    # Neither side of the equation is selected.
+    rows, statistics = ended_sql(f"SELECT o.team, s.ms {joined.format('INNER')} WHERE s.ms < 6 ORDER BY s.ms DESC")
+    assert rows == [["red", "4"], ["red", "1"]]
+    assert statistics["logGroupsScanned"] == 2 and statistics["recordsScanned"] == 103
+    assert ended_sql(f"SELECT o.team, count(s.ms) {joined.format('RIGHT')} GROUP BY o.team ORDER BY o.team")[0] == [["blue", "0"], ["red", "33"]]
+    above = "SELECT count(*) AS n FROM `/shop` WHERE ms > (SELECT avg(ms) FROM `/shop`)"
+    assert ended_sql(above)[0] == [["50"]]
+    correlated = "SELECT s.ms FROM `/shop` s WHERE s.path IN (SELECT item FROM `/owners` WHERE item = s.path)"
+    with pytest.raises(ClientError, match="correlated queries are not supported"):
+        logs.start_query(queryLanguage="SQL", queryString=correlated, **times)
+
+
 def test_mistakes_are_placed(logs, shop):
     with pytest.raises(ClientError) as raised:
         start(logs, shop, "fields @timestamp | filtr status = 1")

@@ -165,24 +165,3 @@ def test_promql(server, cloudwatch, fleet):
     assert len(promql(server, "series", **{"match[]": 'CPUUtilization{Zone="a"}'})["data"]) == 2
     wrong = promql(server, "query", query="sum(")
     assert (wrong["status"], wrong["errorType"]) == ("error", "bad_data")
-
-
-def test_what_grafana_asks_of_its_cloudwatch_data_source(cloudwatch, fleet):
-    """The forms in which Grafana's CloudWatch data source asks: a search for each query with wildcards, math over searches, labels with dynamic parts, Metrics Insights, and ListMetrics for its variables."""
-    _, at = fleet
-    search = "REMOVE_EMPTY(SEARCH('{\"T/Fleet\",\"InstanceId\",\"Zone\"} MetricName=\"CPUUtilization\" \"Zone\"=(\"a\" OR \"b\")', 'Average', 60))"
-    queries = [
-        {"Id": "queryA", "Expression": search, "Label": "${LABEL}|&|${PROP('Dim.InstanceId')}", "ReturnData": True},
-        {"Id": "queryB", "Expression": "queryA * 2", "ReturnData": True},
-        {"Id": "queryC", "Expression": 'SELECT SUM("CPUUtilization") FROM SCHEMA("T/Fleet", InstanceId, Zone) WHERE Zone = \'a\' GROUP BY InstanceId', "Period": 60, "ReturnData": True},
-    ]
-    answer = cloudwatch.get_metric_data(StartTime=at, EndTime=at + 300, ScanBy="TimestampAscending", MetricDataQueries=queries, LabelOptions={"Timezone": "+0100"})
-    found = [(r["Id"], r["Label"]) for r in answer["MetricDataResults"]]
-    assert sorted(label.partition("|&|")[2] for id, label in found if id == "queryA") == ["i-1", "i-2", "i-3"]
-    assert len([id for id, _ in found if id == "queryB"]) == 3
-    assert [label for id, label in found if id == "queryC"] == ["i-1", "i-2"]
-    listed = cloudwatch.list_metrics(Namespace="T/Fleet", MetricName="CPUUtilization", Dimensions=[{"Name": "Zone", "Value": "a"}])["Metrics"]
-    assert len(listed) == 2
-    cloudwatch.describe_alarms(MaxRecords=100, AlarmNamePrefix="x")
-    cloudwatch.describe_alarms_for_metric(Namespace="T/Fleet", MetricName="CPUUtilization", Statistic="Average", Period=300)
-    cloudwatch.describe_alarm_history(AlarmName="x", StartDate=at, EndDate=at + 300, MaxRecords=100)

@@ -107,3 +107,8 @@ def test_what_is_not_there_is_refused_and_the_asking_is_on_the_trail(server, tmp
     told = run([Paths.server(), "evidence", "--sequence", "1", "-o", bundle, "--endpoint", server.endpoint], env={**server.exports, "AWS_SECRET_ACCESS_KEY": "wrong", "PATH": "/usr/bin:/bin"})
     assert told.returncode == 1 and not bundle.exists(), told.stderr
     assert verify(tmp_path / "nothing.json").returncode == 1
+    # A folder in which there is nothing to verify is no success.
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    told = verify(empty)
+    assert told.returncode == 1 and "nothing was proved" in told.stdout, told.stdout

@@ -1,7 +1,7 @@
-//! W3: an import into a data directory, a start on it, then lookups and a search for text.
+//! W3: an import into a data directory, a start on it, then lookups, a search for text and proofs; then CloudTrail Lake.
 
 use super::ask::{Asked, Client, counted, sql_between};
-use super::{Collected, Run, SETTLE_MAX, remove};
+use super::{Collected, Run, SETTLE_MAX, lake, proofs, remove};
 use crate::data::events::{self, FREE_TEXT, NAME, RARE_KEY, SPAN_MS, USER};
 use crate::process;
 use crate::server;
@@ -30,15 +30,19 @@ pub(super) fn measure(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
     // As the peers get theirs: not compressed.
     let rate = import(run, all, "events", "records")?;
     all.add("events-in", rate);
+    proofs::cost(run, all, rate)?;
     let server = run.start("events")?;
     all.add("start", server.ready_after.as_secs_f64());
     process::settle(server.pid(), SETTLE_MAX)?;
     all.add("rss-idle", process::memory_resident(server.pid())? as f64 / 1e6);
     all.add("events-disk", run.disk("events") / records(run) * FULL / 1e6);
-    questions(run, all, &mut Client::new(&server))?;
+    let mut client = Client::new(&server);
+    questions(run, all, &mut client)?;
+    proofs::questions(run, all, &mut client)?;
+    proofs::simulated(all)?;
     all.ended(server.stop()?);
     remove(&dir);
-    Ok(())
+    lake::measure(run, all)
 }
 
 fn records(run: &Run) -> f64 {

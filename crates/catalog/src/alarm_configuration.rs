@@ -97,6 +97,28 @@ pub struct AlarmConfiguration {
     pub composite: Option<CompositeRule>,
     /// A query of log events that runs on a schedule. Its N and M are `evaluation_periods` and `datapoints_to_alarm`.
     pub log: Option<LogCriteria>,
+    /// Whether actions tell the alarm's tags.
+    pub tag_propagation: Option<TagPropagation>,
+}
+
+/// `ActionConfiguration.AlarmTagsPropagation`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TagPropagation {
+    /// False tells no tags.
+    pub enabled: bool,
+    /// Only tags with these keys; one of this and `excluded` at most is given.
+    pub included: Option<Vec<String>>,
+    /// Only tags with other keys.
+    pub excluded: Option<Vec<String>>,
+}
+
+impl TagPropagation {
+    /// Whether a tag is told.
+    pub fn tells(&self, key: &str) -> bool {
+        let has = |keys: &Vec<String>| keys.iter().any(|known| known == key);
+        self.enabled && self.included.as_ref().is_none_or(has) && !self.excluded.as_ref().is_some_and(has)
+    }
 }
 
 /// One of the queries of an alarm (MetricDataQuery).

@@ -48,22 +48,25 @@ impl Catalog {
         Ok(self.bucket(name).await?.map_or(BucketCreated::TooMany, BucketCreated::Exists))
     }
 
-    /// Deletes a bucket and its policy; true when it was there.
-    pub async fn delete_bucket(&self, name: &str) -> Result<bool> {
-        let deleted = sqlx::query("DELETE FROM buckets WHERE name = $1").bind(name).execute(&self.pool).await?;
-        Ok(deleted.rows_affected() > 0)
+    /// Deletes a bucket and its policy; true when it was there, and not another one of its name.
+    pub async fn delete_bucket(&self, bucket: &Bucket) -> Result<bool> {
+        let query = sqlx::query("DELETE FROM buckets WHERE name = $1 AND account = $2 AND created_ms = $3");
+        let query = query.bind(&bucket.name).bind(&bucket.account).bind(bucket.created_ms);
+        Ok(query.execute(&self.pool).await?.rows_affected() > 0)
     }
 
     /// The policy of a bucket.
-    pub async fn bucket_policy(&self, name: &str) -> Result<Option<String>> {
-        let query = sqlx::query_as("SELECT policy FROM buckets WHERE name = $1").bind(name);
+    pub async fn bucket_policy(&self, bucket: &Bucket) -> Result<Option<String>> {
+        let query = sqlx::query_as("SELECT policy FROM buckets WHERE name = $1 AND account = $2 AND created_ms = $3");
+        let query = query.bind(&bucket.name).bind(&bucket.account).bind(bucket.created_ms);
         let found: Option<(Option<String>,)> = query.fetch_optional(&self.pool).await?;
         Ok(found.and_then(|(policy,)| policy))
     }
 
-    /// Sets or takes away the policy of a bucket; true when the bucket is there.
-    pub async fn put_bucket_policy(&self, name: &str, policy: Option<&str>) -> Result<bool> {
-        let query = sqlx::query("UPDATE buckets SET policy = $2 WHERE name = $1").bind(name).bind(policy);
+    /// Sets or takes away the policy of a bucket; true when the bucket is there, and not another one of its name.
+    pub async fn put_bucket_policy(&self, bucket: &Bucket, policy: Option<&str>) -> Result<bool> {
+        let query = sqlx::query("UPDATE buckets SET policy = $4 WHERE name = $1 AND account = $2 AND created_ms = $3");
+        let query = query.bind(&bucket.name).bind(&bucket.account).bind(bucket.created_ms).bind(policy);
         Ok(query.execute(&self.pool).await?.rows_affected() > 0)
     }
 
@@ -108,13 +111,18 @@ mod tests {
     async fn a_policy_goes_with_its_bucket() {
         let catalog = Catalog::in_memory().await.unwrap();
         let scope = Scope { account: "1".into(), region: "us-east-1".into() };
-        assert!(!catalog.put_bucket_policy("b", Some("{}")).await.unwrap());
+        let bucket = Bucket { name: "b".into(), account: "1".into(), region: "us-east-1".into(), created_ms: 7 };
+        assert!(!catalog.put_bucket_policy(&bucket, Some("{}")).await.unwrap());
         catalog.create_bucket("b", &scope, Timestamp(7), 2).await.unwrap();
-        assert!(catalog.put_bucket_policy("b", Some("{}")).await.unwrap());
-        assert_eq!(catalog.bucket_policy("b").await.unwrap().as_deref(), Some("{}"));
-        assert!(catalog.delete_bucket("b").await.unwrap());
-        assert!(!catalog.delete_bucket("b").await.unwrap());
-        catalog.create_bucket("b", &scope, Timestamp(7), 2).await.unwrap();
-        assert_eq!(catalog.bucket_policy("b").await.unwrap(), None);
+        assert!(catalog.put_bucket_policy(&bucket, Some("{}")).await.unwrap());
+        assert_eq!(catalog.bucket_policy(&bucket).await.unwrap().as_deref(), Some("{}"));
+        assert!(catalog.delete_bucket(&bucket).await.unwrap());
+        assert!(!catalog.delete_bucket(&bucket).await.unwrap());
+        let other = Scope { account: "2".into(), ..scope };
+        catalog.create_bucket("b", &other, Timestamp(7), 2).await.unwrap();
+        assert!(!catalog.delete_bucket(&bucket).await.unwrap(), "it is another's by now");
+        assert!(!catalog.put_bucket_policy(&bucket, Some("{}")).await.unwrap());
+        let bucket = Bucket { account: "2".into(), ..bucket };
+        assert_eq!(catalog.bucket_policy(&bucket).await.unwrap(), None);
     }
 }

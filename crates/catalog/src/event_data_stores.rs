@@ -16,7 +16,7 @@ pub struct EventDataStore {
     pub settings: EventDataStoreSettings,
     /// When it took events in: from and up to a time, by when they were received; the last may be open.
     pub ingestion: Vec<(i64, Option<i64>)>,
-    /// Times of events, from and up to, that imports have added; changed by `add_imported_range` alone.
+    /// Times of events, from and up to, that imports have added, in order and apart; changed by `add_imported_range` alone.
     pub imported: Vec<(i64, i64)>,
     /// As the API has it, such as `ENABLED`.
     pub status: String,
@@ -28,6 +28,10 @@ pub struct EventDataStore {
     pub delete_at: Option<Timestamp>,
     /// How often it was changed.
     pub revision: i64,
+    /// What PutInsightSelectors stored; changed by `set_event_data_store_events` alone.
+    pub insights: Option<String>,
+    /// What PutEventConfiguration stored; changed likewise.
+    pub event_configuration: Option<String>,
 }
 
 /// What UpdateEventDataStore changes.
@@ -77,6 +81,8 @@ struct Row {
     updated_ms: i64,
     delete_ms: Option<i64>,
     revision: i64,
+    insights: Option<String>,
+    event_configuration: Option<String>,
 }
 
 impl TryFrom<Row> for EventDataStore {
@@ -94,12 +100,14 @@ impl TryFrom<Row> for EventDataStore {
             updated: Timestamp(row.updated_ms),
             delete_at: row.delete_ms.map(Timestamp),
             revision: row.revision,
+            insights: row.insights,
+            event_configuration: row.event_configuration,
         })
     }
 }
 
-const COLUMNS: &str =
-    "account, region, id, settings, ingestion, imported, status, created_ms, updated_ms, delete_ms, revision";
+const COLUMNS: &str = "account, region, id, settings, ingestion, imported, status, created_ms, updated_ms, delete_ms, revision, \
+     insights, event_configuration";
 
 impl Catalog {
     /// Stores a new event data store unless its name is taken or the scope has `stores_max`, those that are to be deleted counted.

@@ -18,6 +18,8 @@ pub struct LakeQuery {
     pub statement: String,
     /// Where results are to go.
     pub delivery_uri: Option<String>,
+    /// How that went, as the API has it; `None` where they go nowhere.
+    pub delivery_status: Option<String>,
     /// `QUEUED` until it ends, then how it did.
     pub status: String,
     /// Why it failed; for the client.
@@ -43,16 +45,17 @@ pub struct LakeQuery {
 /// Rows of a result: values of columns, `None` for NULL.
 pub type LakeRow = Vec<Option<String>>;
 
-const COLUMNS: &str = "id, store_ids, statement, delivery_uri, status, error, created_ms, ended_ms, run_ms, events_matched, \
+const COLUMNS: &str = "id, store_ids, statement, delivery_uri, delivery_status, status, error, created_ms, ended_ms, run_ms, events_matched, \
                        events_scanned, bytes_scanned, columns, result_rows";
 
 impl Catalog {
     /// Enters a query that begins.
     pub async fn begin_lake_query(&self, scope: &Scope, query: &LakeQuery) -> Result<()> {
         sqlx::query(
-            "INSERT INTO lake_queries (id, account, region, store_ids, statement, delivery_uri, status, created_ms, run_ms, \
+            "INSERT INTO lake_queries (id, account, region, store_ids, statement, delivery_uri, delivery_status, status, \
+             created_ms, run_ms, \
              events_matched, events_scanned, bytes_scanned, columns, result_rows, result_bytes) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, 0, '[]', 0, 0)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, '[]', 0, 0)",
         )
         .bind(&query.id)
         .bind(&scope.account)
@@ -60,6 +63,7 @@ impl Catalog {
         .bind(&query.store_ids)
         .bind(&query.statement)
         .bind(&query.delivery_uri)
+        .bind(&query.delivery_status)
         .bind(&query.status)
         .bind(query.created_ms)
         .execute(&self.pool)
@@ -104,8 +108,21 @@ impl Catalog {
         Ok(())
     }
 
-    /// Ends every query that a stop of the server has cut off.
+    /// Says how the delivery of results went.
+    pub async fn set_lake_delivery(&self, id: &str, status: &str) -> Result<()> {
+        sqlx::query("UPDATE lake_queries SET delivery_status = $2 WHERE id = $1")
+            .bind(id)
+            .bind(status)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends every query and delivery that a stop of the server has cut off.
     pub async fn fail_lake_queries(&self, now: Timestamp) -> Result<()> {
+        sqlx::query("UPDATE lake_queries SET delivery_status = 'FAILED' WHERE delivery_status = 'PENDING'")
+            .execute(&self.pool)
+            .await?;
         sqlx::query(
             "UPDATE lake_queries SET status = 'FAILED', error = 'The server was stopped while the query ran.', ended_ms = $1 \
              WHERE ended_ms IS NULL",

@@ -26,13 +26,17 @@ mod digest_chains;
 mod digest_keys;
 mod error;
 mod event_data_stores;
+mod event_followers;
+mod event_settings;
 mod every_account;
 mod export_tasks;
 mod group_retention;
 mod identities;
 mod index_policies;
 mod insight_rules;
+mod lake_dashboards;
 mod lake_queries;
+mod lake_query_aliases;
 mod log_anomaly_detectors;
 mod log_destinations;
 mod log_groups;
@@ -67,7 +71,7 @@ pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
 pub use alarm_changes::Replacement;
 pub use alarm_configuration::{
     AlarmConfiguration, AlarmKind, AlarmMetric, AlarmQuery, AlarmWarmUp, CompositeRule, LogCriteria, PromqlCriteria,
-    WallClock,
+    TagPropagation, WallClock,
 };
 pub use alarm_history::{AlarmHistoryFilter, AlarmHistoryItem, HistoryContributor};
 pub use alarms::{Alarm, AlarmFilter, AlarmState, StateChange};
@@ -84,12 +88,16 @@ pub use digest_chains::DigestChain;
 pub use digest_keys::DigestKey;
 pub use error::Error;
 pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSettings};
+pub use event_followers::{DerivedEvent, EventFollower};
+pub use event_settings::EventSetting;
 pub use export_tasks::ExportTask;
 pub use group_retention::{RetainedGroup, UnderPolicy};
 pub use identities::IdentityRow;
 pub use index_policies::IndexPolicy;
 pub use insight_rules::{InsightRule, NewInsightRule};
+pub use lake_dashboards::{LakeDashboard, LakeDashboardSettings, LakeDashboardStored, LakeSchedule, LakeWidget};
 pub use lake_queries::{LakeQuery, LakeRow};
+pub use lake_query_aliases::LakeQueryAlias;
 pub use log_anomaly_detectors::{
     LogAnomaly, LogAnomalyDetector, LogAnomalyProgress, LogAnomalyTarget, NewLogAnomalyDetector,
 };

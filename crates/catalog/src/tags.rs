@@ -35,6 +35,20 @@ impl Catalog {
         Ok(rows.into_iter().collect())
     }
 
+    /// Tags with one of these keys of any resource: ARN, key and value, up to `limit`.
+    pub async fn tags_with_keys(&self, keys: &[String], limit: usize) -> Result<Vec<(String, String, String)>> {
+        let mut tags: Vec<(String, String, String)> = Vec::new();
+        for key in keys {
+            let query = sqlx::query_as(
+                "SELECT resource_arn, tag_key, tag_value FROM tags WHERE tag_key = $1 ORDER BY resource_arn LIMIT $2",
+            );
+            let left = i64::try_from(limit.saturating_sub(tags.len())).unwrap_or(i64::MAX);
+            let found: Vec<(String, String, String)> = query.bind(key).bind(left).fetch_all(&self.pool).await?;
+            tags.extend(found);
+        }
+        Ok(tags)
+    }
+
     /// Adds tags, replacing the values of keys that exist. All or none.
     pub async fn put_tags(&self, arn: &str, tags: &BTreeMap<String, String>) -> Result<()> {
         let mut transaction = self.pool.begin().await?;

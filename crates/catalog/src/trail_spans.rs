@@ -27,6 +27,10 @@ pub struct TrailSpan {
     pub organization: bool,
     /// The trail's selectors, as its row has them.
     pub selectors: Option<String>,
+    /// The trail's Insights, likewise.
+    pub insights: Option<String>,
+    /// The trail's event configuration, likewise.
+    pub event_configuration: Option<String>,
     /// Where its files go: always where the trail says now.
     pub bucket: String,
     /// Prefix of their keys.
@@ -60,7 +64,9 @@ impl Catalog {
             "UPDATE trail_spans SET end_sequence = MAX($1, next_sequence) WHERE end_sequence IS NULL AND NOT EXISTS (SELECT 1 FROM trails AS t \
              WHERE t.id = trail_spans.trail_id AND t.logging = 1 AND t.global_events = trail_spans.global_events \
              AND t.multi_region = trail_spans.multi_region AND t.organization = trail_spans.organization \
-             AND t.selectors IS NOT DISTINCT FROM trail_spans.selectors)",
+             AND t.selectors IS NOT DISTINCT FROM trail_spans.selectors \
+             AND t.insights IS NOT DISTINCT FROM trail_spans.insights \
+             AND t.event_configuration IS NOT DISTINCT FROM trail_spans.event_configuration)",
         )
         .bind(sequence)
         .execute(&mut *transaction)
@@ -75,8 +81,8 @@ impl Catalog {
             let id = Self::next_id(&mut transaction, "trail_spans").await?;
             sqlx::query(
                 "INSERT INTO trail_spans (id, trail_id, account, region, name, global_events, multi_region, organization, \
-                 selectors, bucket, prefix, topic, next_sequence) SELECT $1, id, account, region, name, global_events, \
-                 multi_region, organization, selectors, s3_bucket, s3_key_prefix, sns_topic, MAX($2, COALESCE((SELECT \
+                 selectors, insights, event_configuration, bucket, prefix, topic, next_sequence) SELECT $1, id, account, region, \
+                 name, global_events, multi_region, organization, selectors, insights, event_configuration, s3_bucket, s3_key_prefix, sns_topic, MAX($2, COALESCE((SELECT \
                  MAX(end_sequence) FROM trail_spans WHERE trail_id = $3), $2)) FROM trails WHERE id = $3",
             )
             .bind(id)

@@ -17,6 +17,10 @@ pub struct TrailRow {
     pub settings: TrailSettings,
     /// What PutEventSelectors stored; `None` before the first call.
     pub selectors: Option<String>,
+    /// What PutInsightSelectors stored; `None` without Insights.
+    pub insights: Option<String>,
+    /// What PutEventConfiguration stored; `None` before the first call.
+    pub event_configuration: Option<String>,
     /// True between StartLogging and StopLogging.
     pub logging: bool,
     /// The last StartLogging.
@@ -85,6 +89,8 @@ struct Row {
     organization: i64,
     recursive_logging: Option<i64>,
     selectors: Option<String>,
+    insights: Option<String>,
+    event_configuration: Option<String>,
     logging: i64,
     logging_started_at: Option<i64>,
     logging_stopped_at: Option<i64>,
@@ -112,6 +118,8 @@ impl From<Row> for TrailRow {
                 recursive_logging: row.recursive_logging.map(|flag| flag != 0),
             },
             selectors: row.selectors,
+            insights: row.insights,
+            event_configuration: row.event_configuration,
             logging: row.logging != 0,
             logging_started_at: row.logging_started_at.map(Timestamp),
             logging_stopped_at: row.logging_stopped_at.map(Timestamp),

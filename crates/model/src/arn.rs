@@ -120,6 +120,11 @@ pub fn event_data_store(scope: &Scope, id: &str) -> String {
     format!("arn:aws:cloudtrail:{}:{}:eventdatastore/{id}", scope.region, scope.account)
 }
 
+/// `arn:aws:cloudtrail:…:dashboard/NAME`: a dashboard of CloudTrail Lake.
+pub fn lake_dashboard(scope: &Scope, name: &str) -> String {
+    format!("arn:aws:cloudtrail:{}:{}:dashboard/{name}", scope.region, scope.account)
+}
+
 /// `arn:aws:sns:REGION:ACCOUNT:NAME`.
 pub fn topic(scope: &Scope, name: &str) -> String {
     format!("arn:aws:sns:{}:{}:{name}", scope.region, scope.account)

@@ -60,6 +60,8 @@ pub struct Caller {
     pub user_agent: String,
     /// True when the request came over TLS.
     pub over_tls: bool,
+    /// True when a session of the console called.
+    pub from_console: bool,
 }
 
 impl Caller {
@@ -76,6 +78,7 @@ impl Caller {
             source_ip: "127.0.0.1".into(),
             user_agent: String::new(),
             over_tls: false,
+            from_console: false,
             scope,
         }
     }

@@ -101,6 +101,8 @@ pub const METRIC_MATH_POINTS_MAX: i64 = 10_000_000;
 pub const METRIC_MATH_ANSWER_MAX: usize = 1_008_000;
 /// GetMetricData: most requests with expressions that are computed at the same time; ours.
 pub const METRIC_MATH_AT_ONCE_MAX: usize = 4;
+/// Metrics Insights: deepest nesting of parentheses.
+pub const INSIGHTS_NESTING_MAX: usize = 32;
 /// Metrics Insights: most series in an answer; ours (500 on AWS).
 pub const INSIGHTS_SERIES_MAX: usize = 10_000;
 /// Anomaly detection: most points of a band, and most that its model is trained on; ours.
@@ -233,6 +235,32 @@ pub const DEAD_LETTERS_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 /// See [`DEAD_LETTERS_MS`].
 pub const DEAD_LETTERS_MAX: usize = 10_000;
 
+/// Actors (our own, no AWS source): most sessions followed back from a call.
+pub const ACTOR_CHAIN_MAX: usize = 32;
+/// Actors: memory for the calls that gave out credentials, of one question; of more, parts are read again.
+pub const ACTOR_ISSUANCES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Actors: most keys and sessions that are followed from one login.
+pub const SESSION_CREDENTIALS_MAX: usize = 1_000;
+/// Actors: most events in a page of a session.
+pub const SESSION_EVENTS_MAX: usize = 1_000;
+/// Search of audit events (ours): most events of a page.
+pub const SEARCH_EVENTS_MAX: usize = 1_000;
+/// Search of audit events: most events that are looked at for one answer, and counted.
+pub const SEARCH_LOOKED_MAX: usize = 200_000;
+/// Search of audit events: most values of an attribute that are counted one by one.
+pub const SEARCH_FACET_VALUES_MAX: usize = 10_000;
+/// Search of audit events: most values and texts of one search.
+pub const SEARCH_VALUES_MAX: usize = 200;
+/// Policy of observed activity (ours): most actions that are gathered.
+pub const POLICY_ACTIONS_MAX: usize = 5_000;
+/// Policy of observed activity: most resources of an action before they become a pattern.
+pub const POLICY_RESOURCES_MAX: usize = 20;
+/// Policy of observed activity: most events that are looked at.
+pub const POLICY_EVENTS_MAX: usize = 1_000_000;
+/// Questions about audit events (ours): longest, milliseconds, waiting for a turn included.
+pub const QUESTION_MS_MAX: u64 = 60_000;
+/// Questions about audit events (ours): most that are answered at once; further ones wait.
+pub const QUESTIONS_MAX: usize = 4;
 /// SQL (our own, no AWS source): longest statement, bytes.
 pub const SQL_STATEMENT_BYTES_MAX: usize = 64 * 1024;
 /// SQL: most tables that a statement may name, each time counted.
@@ -243,6 +271,10 @@ pub const SQL_PLAN_NODES_MAX: usize = 1_000;
 pub const SQL_NESTING_MAX: usize = 50;
 /// SQL: memory of one query for sorting, grouping and joining.
 pub const SQL_MEMORY_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// SQL, that of CloudTrail Lake too: what one call of a function may make of a constant, and of a batch of rows, bytes.
+pub const SQL_VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// See [`SQL_VALUE_BYTES_MAX`].
+pub const SQL_BATCH_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// SQL: largest answer, bytes.
 pub const SQL_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// SQL: longest query, milliseconds, waiting included.
@@ -261,8 +293,14 @@ pub const LAKE_QUERY_MS_MAX: u64 = 3_600_000;
 pub const LAKE_RESULTS_MS: i64 = 7 * 86_400_000;
 /// CloudTrail Lake (our own): results of all queries together, bytes; the oldest go first.
 pub const LAKE_RESULTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// CloudTrail Lake (our own): dashboards in one region of an account.
+pub const LAKE_DASHBOARDS_MAX: i64 = 100;
+/// CloudTrail Lake, CreateDashboard: widgets of a dashboard.
+pub const LAKE_WIDGETS_MAX: usize = 10;
 /// CloudTrail Lake, quotas: event data stores in one region of an account.
 pub const EVENT_DATA_STORES_MAX: usize = 10;
+/// CloudTrail Lake (our own): ranges of time that imports have added to an event data store; the nearest are joined.
+pub const IMPORTED_RANGES_MAX: usize = 1_000;
 /// SQL: most lines of alarm history that a query may look at.
 pub const SQL_ALARM_HISTORY_MAX: usize = 100_000;
 
@@ -340,6 +378,11 @@ pub const SIGMA_NODES_MAX: usize = 4_000;
 pub const SIGMA_NESTING_MAX: usize = 32;
 /// Detections: largest compiled regular expression of a rule, bytes.
 pub const SIGMA_REGEX_BYTES_MAX: usize = 64 * 1024;
+/// Detections: how often the conditions of one rule may name a selection, patterns counted with all that they mean, and those of all
+/// rules together.
+pub const SIGMA_TERMS_OF_RULE_MAX: usize = 1_000;
+/// See [`SIGMA_TERMS_OF_RULE_MAX`].
+pub const SIGMA_TERMS_MAX: usize = 200_000;
 /// Detections: most files of a folder, most rules of them together, and deepest folder.
 pub const SIGMA_FILES_MAX: usize = 10_000;
 /// See [`SIGMA_FILES_MAX`].
@@ -348,6 +391,21 @@ pub const SIGMA_RULES_MAX: usize = 5_000;
 pub const SIGMA_REGEXES_MAX: usize = 2_000;
 /// See [`SIGMA_FILES_MAX`].
 pub const SIGMA_FOLDERS_DEEP_MAX: usize = 16;
+
+/// The console (our own, no AWS source): most sessions at once; the one that was used longest ago makes room.
+pub const CONSOLE_SESSIONS_MAX: usize = 1_000;
+/// The console: a session ends after so long without a call, and after so long in any case.
+pub const CONSOLE_IDLE_MS_MAX: i64 = 30 * 60 * 1000;
+/// See [`CONSOLE_IDLE_MS_MAX`].
+pub const CONSOLE_SESSION_MS_MAX: i64 = 12 * 60 * 60 * 1000;
+/// The console: most attempts to sign in that may fail from one address in the time below.
+pub const CONSOLE_FAILURES_MAX: u32 = 10;
+/// See [`CONSOLE_FAILURES_MAX`].
+pub const CONSOLE_FAILURES_MS: i64 = 5 * 60 * 1000;
+/// The console: most addresses whose failed attempts are remembered; the oldest makes room.
+pub const CONSOLE_ADDRESSES_MAX: usize = 4_096;
+/// The console: largest body of a sign-in, bytes.
+pub const CONSOLE_SIGN_IN_BYTES_MAX: usize = 4 * 1024;
 
 /// Policies: most statements of a document; ours, more than fit the longest one.
 pub const POLICY_STATEMENTS_MAX: usize = 500;
@@ -389,3 +447,10 @@ pub const SIMULATED_POLICIES_MAX: usize = 50;
 /// AssumeRole: most characters of what the session's token carries, policies and tags (a guess: AWS packs them in a binary format
 /// whose limit it does not tell).
 pub const PACKED_SESSION_CHARS_MAX: usize = 6_144;
+
+/// CloudTrail Insights (our own): most subjects (operations and errors of accounts and regions) that baselines are kept of.
+pub const INSIGHT_SUBJECTS_MAX: usize = 4_096;
+/// CloudTrail Insights (our own): most values of an attribute that are counted of a subject.
+pub const INSIGHT_VALUES_MAX: usize = 10;
+/// CloudTrail Insights (our own): what is kept of a value, bytes.
+pub const INSIGHT_VALUE_BYTES_MAX: usize = 512;

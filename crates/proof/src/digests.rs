@@ -6,7 +6,8 @@
 //! well, so that digests which are gone leave a gap that is seen even where no name leads to them.
 //!
 //! The signature of a digest is in metadata that a folder does not have, but the next digest repeats it: with the public key
-//! all but the last of a chain are verified.
+//! all but the last of a chain are verified. A digest that names none before it ends a chain and begins another, whoever wrote it; so
+//! each chain has a last digest of its own, and what is not signed as far as can be seen is not proved.
 
 use crate::Unproven;
 use crate::evidence::Report;
@@ -67,8 +68,12 @@ pub fn verify(files: &dyn Files, paths: &[String], key: Option<&[u8]>) -> Report
     let mut named: HashSet<String> = HashSet::new();
     for digests in chains.values_mut() {
         digests.sort_by(|a, b| a.body.digest_end_time.cmp(&b.body.digest_end_time));
-        verify_chain(digests, key, &mut report);
-        digests.iter().for_each(|digest| verify_log_files(files, digest, &mut named, &mut report));
+        let signed = verify_chain(digests, key, &mut report);
+        for digest in digests.iter() {
+            let is_open = key.is_some() && !signed.contains(digest.path.as_str());
+            verify_log_files(files, digest, is_open, &mut named, &mut report);
+        }
+        report.signatures += signed.len();
     }
     let uncovered = paths.iter().filter(|path| is_log_file(path) && !named.contains(*path)).count();
     if uncovered > 0 {
@@ -79,18 +84,26 @@ pub fn verify(files: &dyn Files, paths: &[String], key: Option<&[u8]>) -> Report
 
 /// True for the path of a digest.
 fn is_digest(path: &str) -> bool {
-    path.contains("/CloudTrail-Digest/") && path.ends_with(".json.gz")
+    is_of(path, "CloudTrail-Digest")
 }
 
 /// True for the path of a log file.
 pub fn is_log_file(path: &str) -> bool {
-    path.contains("/CloudTrail/") && path.ends_with(".json.gz")
+    is_of(path, "CloudTrail")
+}
+
+/// True for a file below a folder of this name, and, where the path begins within that folder, for one that is named after it.
+fn is_of(path: &str, kind: &str) -> bool {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_named = || name.split('_').nth(1) == Some(kind);
+    name.ends_with(".json.gz") && (folder.split('/').any(|part| part == kind) || is_named())
 }
 
 /// Which chain a digest is of: all of its path but the time.
 fn chain(path: &str) -> String {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let above = folder.rsplitn(4, '/').last().unwrap_or_default();
+    // Year, month and day are left out, also where the path begins with one of them.
+    let above = folder.rsplitn(4, '/').nth(3).unwrap_or_default();
     let stem = name.trim_end_matches(".json.gz");
     let (stem, kind) = stem.strip_suffix("_backfill").map_or((stem, ""), |stem| (stem, "_backfill"));
     format!("{above}/{}{kind}", stem.rsplit_once('_').map_or(stem, |(stem, _)| stem))
@@ -130,65 +143,97 @@ fn is_at(path: &str, object: &str) -> bool {
     ends(path, object) || ends(object, path)
 }
 
-/// The path in the folder of an object that a digest names.
-fn path_of(digest: &Digest, object: &str) -> String {
+/// The path in the folder of an object that a digest names; `None` where the folder is a part of the bucket that has no such objects.
+fn path_of(digest: &Digest, object: &str) -> Option<String> {
     let (path, own) = (&digest.path, &digest.body.digest_s3_object);
     match (path.strip_suffix(own.as_str()), own.strip_suffix(path.as_str())) {
-        (Some(above), _) => format!("{above}{object}"),
-        (None, Some(cut)) => object.strip_prefix(cut).unwrap_or(object).to_owned(),
-        (None, None) => object.to_owned(),
+        (Some(above), _) => Some(format!("{above}{object}")),
+        (None, Some(cut)) => object.strip_prefix(cut).map(str::to_owned),
+        (None, None) => Some(object.to_owned()),
     }
 }
 
-fn verify_chain(digests: &[Digest], key: Option<&[u8]>, report: &mut Report) {
-    let (mut wrong, mut signed) = (Vec::new(), 0);
-    for pair in digests.windows(2) {
-        let [before, digest] = pair else { continue };
-        let Body { digest_start_time: start, previous_digest_s3_object, .. } = &digest.body;
-        let (end, path) = (&before.body.digest_end_time, &digest.path);
-        match previous_digest_s3_object {
-            None if start == end => {
-                wrong.push(format!("{path} names no digest before it, but {} ends where it begins", before.path))
-            }
-            None => report.open.push(format!("what was logged between {end} and {start}: {path} starts a new chain")),
-            Some(_) if start != end => {
-                wrong.push(format!(
-                    "digests are missing between {end} and {start}: {} and {path} do not meet",
-                    before.path
-                ));
-            }
-            Some(object) if path_of(digest, object) != before.path => {
-                wrong.push(format!("{path} follows {object}, which is not there"));
-            }
-            Some(_) if digest.body.previous_digest_hash_value.as_deref() != Some(before.hash.as_str()) => {
-                wrong.push(format!("{} is not the digest that {path} follows: it was changed", before.path));
-            }
-            Some(_) => match (key, &digest.body.previous_digest_signature) {
-                (Some(key), Some(signature)) if is_signed(before, signature, key) => signed += 1,
-                (Some(_), _) => wrong.push(format!("the signature of {} is wrong", before.path)),
-                (None, _) => {}
-            },
-        }
-    }
-    let (Some(first), Some(last)) = (digests.first(), digests.last()) else { return };
-    if let Some(object) = &first.body.previous_digest_s3_object {
+/// Verifies the digests of one kind, in order of time, chain by chain; answers the paths of those whose signature was verified.
+fn verify_chain<'a>(digests: &'a [Digest], key: Option<&[u8]>, report: &mut Report) -> HashSet<&'a str> {
+    let (mut signed, mut chain) = (HashSet::new(), 0);
+    if let Some(first) = digests.first()
+        && let Some(object) = &first.body.previous_digest_s3_object
+    {
         report.open.push(format!("digests before {}: it follows {object}, which is not there", first.path));
     }
-    if wrong.is_empty() {
-        let Body { digest_start_time: from, .. } = &first.body;
+    for (at, digest) in digests.iter().enumerate() {
+        let Some(next) = digests.get(at + 1) else {
+            end_chain(&digests[chain..], &signed, key, report);
+            continue;
+        };
+        match link(digest, next) {
+            Link::Follows => match (key, &next.body.previous_digest_signature) {
+                (Some(key), Some(signature)) if is_signed(digest, signature, key) => {
+                    signed.insert(digest.path.as_str());
+                    continue;
+                }
+                (Some(_), _) => report.wrong.push(format!("the signature of {} is wrong", digest.path)),
+                (None, _) => continue,
+            },
+            Link::Restart(text) => {
+                report.open.push(text);
+                end_chain(&digests[chain..=at], &signed, key, report);
+            }
+            Link::Broken(text) => report.wrong.push(text),
+        }
+        chain = at + 1;
+    }
+    signed
+}
+
+/// How a digest follows the one before.
+enum Link {
+    Follows,
+    /// It names none.
+    Restart(String),
+    Broken(String),
+}
+
+fn link(before: &Digest, digest: &Digest) -> Link {
+    let (end, start, path) = (&before.body.digest_end_time, &digest.body.digest_start_time, &digest.path);
+    match &digest.body.previous_digest_s3_object {
+        None if start == end => {
+            Link::Broken(format!("{path} names no digest before it, but {} ends where it begins", before.path))
+        }
+        None => Link::Restart(format!("what was logged between {end} and {start}: {path} starts a new chain")),
+        Some(_) if start != end => Link::Broken(format!(
+            "digests are missing between {end} and {start}: {} and {path} do not meet",
+            before.path
+        )),
+        Some(object) if path_of(digest, object).as_deref() != Some(before.path.as_str()) => {
+            Link::Broken(format!("{path} follows {object}, which is not there"))
+        }
+        Some(_) if digest.body.previous_digest_hash_value.as_deref() != Some(before.hash.as_str()) => {
+            Link::Broken(format!("{} is not the digest that {path} follows: it was changed", before.path))
+        }
+        Some(_) => Link::Follows,
+    }
+}
+
+/// Says what a chain proves, whose digests follow each other: all but the last are hashed, and may be signed.
+fn end_chain(chain: &[Digest], signed: &HashSet<&str>, key: Option<&[u8]>, report: &mut Report) {
+    let (Some(first), Some(last)) = (chain.first(), chain.last()) else { return };
+    if chain.len() > 1 {
         report.proved.push(format!(
-            "{} digests follow each other from {from} to {}, each naming the one before by its hash",
-            digests.len(),
+            "{} digests follow each other from {} to {}, each naming the one before by its hash",
+            chain.len(),
+            first.body.digest_start_time,
             last.body.digest_end_time
         ));
-        report.open.push(match key {
-            Some(_) => {
-                format!("the signature of {}: it is in metadata ({signed} signatures before it are right)", last.path)
-            }
-            None => format!("signatures of digests up to {}: no --digest-key was given", last.path),
-        });
     }
-    report.wrong.extend(wrong);
+    let before = chain.iter().filter(|digest| signed.contains(digest.path.as_str())).count();
+    report.open.push(match key {
+        Some(_) => format!(
+            "the signature of {}, the last of its chain: it is in metadata ({before} signatures before it are right)",
+            last.path
+        ),
+        None => format!("signatures of digests up to {}: no --digest-key was given", last.path),
+    });
 }
 
 fn is_signed(digest: &Digest, signature: &str, key: &[u8]) -> bool {
@@ -205,10 +250,20 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(byte).collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty())
 }
 
-fn verify_log_files(files: &dyn Files, digest: &Digest, named: &mut HashSet<String>, report: &mut Report) {
-    let mut right = 0;
+/// Verifies the files that a digest names. `is_open`: nothing shows that the digest was signed, so they prove nothing either.
+fn verify_log_files(
+    files: &dyn Files,
+    digest: &Digest,
+    is_open: bool,
+    named: &mut HashSet<String>,
+    report: &mut Report,
+) {
+    let (mut right, mut outside) = (0, 0);
     for LogFile { s3_object, hash_value } in &digest.body.log_files {
-        let path = path_of(digest, s3_object);
+        let Some(path) = path_of(digest, s3_object) else {
+            outside += 1;
+            continue;
+        };
         let found = files.read(&path).and_then(|bytes| {
             let bytes = bytes.ok_or_else(|| Unproven(format!("{path} is gone, which {} names", digest.path)))?;
             let hash = hex(&Sha256::digest(decompressed(&path, &bytes)?));
@@ -221,7 +276,16 @@ fn verify_log_files(files: &dyn Files, digest: &Digest, named: &mut HashSet<Stri
         }
         named.insert(path);
     }
-    if right > 0 && right == digest.body.log_files.len() {
-        report.proved.push(format!("{right} log files are as {} has them", digest.path));
+    if outside > 0 {
+        report.open.push(format!("{outside} log files that {} names: they lie outside of this folder", digest.path));
+    }
+    if right > 0 && right + outside == digest.body.log_files.len() {
+        if is_open {
+            report
+                .open
+                .push(format!("{right} log files: {} names them, whose signature was not verified", digest.path));
+        } else {
+            report.proved.push(format!("{right} log files are as {} has them", digest.path));
+        }
     }
 }

@@ -4,9 +4,9 @@
 //! leaf to the root, in base64. `consistency`, when asked for, holds the hashes that lead from an earlier checkpoint to this one.
 //! Nothing is in it that verification does not use, so nothing in it can be changed unseen.
 
-use crate::Unproven;
-use crate::merkle::{Hash, PROOF_HASHES_MAX, leaf_hash, verify_consistency, verify_inclusion};
+use crate::merkle::{Hash, PROOF_HASHES_MAX, Tree, leaf_hash, verify_consistency, verify_inclusion};
 use crate::note::{Checkpoint, VerifierKey, verify_checkpoint};
+use crate::{Unproven, printable};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ pub const FORMAT: &str = "trailwatch-evidence/v1";
 pub const EVENTS_MAX: usize = 1000;
 /// Largest bundle that is read, bytes.
 pub const BUNDLE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Most characters of a record's text that a finding repeats.
+const NAME_CHARS_MAX: usize = 100;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +85,10 @@ pub struct Report {
     pub open: Vec<String>,
     /// What is wrong.
     pub wrong: Vec<String>,
+    /// Trees of the checkpoints whose signature is right, with the public key that it is right with.
+    pub checkpoints: Vec<(String, Tree)>,
+    /// How many signatures of digests are right.
+    pub signatures: usize,
 }
 
 impl Report {
@@ -90,6 +97,8 @@ impl Report {
         self.proved.extend(other.proved);
         self.open.extend(other.open);
         self.wrong.extend(other.wrong);
+        self.checkpoints.extend(other.checkpoints);
+        self.signatures += other.signatures;
     }
 }
 
@@ -102,6 +111,8 @@ pub struct Trusted {
     pub witnesses: Vec<VerifierKey>,
     /// Checkpoints of the same log from other times: signed notes.
     pub earlier: Vec<String>,
+    /// Checkpoints that came with other bundles of the same log: compared where that can be done, and not missed where it cannot.
+    pub others: Vec<String>,
 }
 
 impl Trusted {
@@ -127,6 +138,7 @@ impl Trusted {
     pub fn checkpoint(&self, note: &str, key: &VerifierKey, report: &mut Report) -> Result<Checkpoint, Unproven> {
         let checkpoint = verify_checkpoint(note, key, &self.witnesses)?;
         let Checkpoint { origin, tree, witnesses } = &checkpoint;
+        report.checkpoints.push((key.to_string(), *tree));
         report.proved.push(format!("{origin} signed a checkpoint over its first {} events", tree.size));
         for (name, time) in witnesses {
             report.proved.push(format!("witness {name} cosigned that checkpoint at {time} (seconds since 1970)"));
@@ -197,6 +209,7 @@ impl Bundle {
         let mut is_used = false;
         for note in &trusted.earlier {
             let earlier = verify_checkpoint(note, key, &trusted.witnesses)?.tree;
+            report.checkpoints.push((key.to_string(), earlier));
             let proof = match &consistency {
                 Some((from, proof)) if *from == earlier.size => proof.as_slice(),
                 _ if earlier.size == 0 || earlier.size == checkpoint.tree.size => &[],
@@ -210,10 +223,16 @@ impl Bundle {
             };
             is_used |= consistency.as_ref().is_some_and(|(from, _)| *from == earlier.size);
             verify_consistency(&earlier, &checkpoint.tree, proof)?;
-            report.proved.push(format!(
-                "the log of {} events begins with that of {}: nothing was changed or removed",
-                checkpoint.tree.size, earlier.size
-            ));
+            report.proved.push(grown(&checkpoint.tree, &earlier));
+        }
+        if let Some((from, proof)) = &consistency {
+            // Where they are not signed as they should be, their own bundle says so.
+            let others = trusted.others.iter().filter_map(|note| verify_checkpoint(note, key, &trusted.witnesses).ok());
+            for Checkpoint { tree: earlier, .. } in others.filter(|other| other.tree.size == *from) {
+                is_used = true;
+                verify_consistency(&earlier, &checkpoint.tree, proof)?;
+                report.proved.push(grown(&checkpoint.tree, &earlier));
+            }
         }
         if let (Some((from, _)), false) = (&consistency, is_used) {
             report
@@ -234,9 +253,13 @@ impl ProvenEvent {
     /// What the record calls itself.
     fn named(&self) -> String {
         let record: serde_json::Value = serde_json::from_str(&self.record).unwrap_or_default();
-        let member = |name: &str| record[name].as_str().unwrap_or("-").to_owned();
+        let member = |name: &str| printable(record[name].as_str().unwrap_or("-"), NAME_CHARS_MAX);
         format!("{} ({} at {})", member("eventID"), member("eventName"), member("eventTime"))
     }
+}
+
+fn grown(tree: &Tree, earlier: &Tree) -> String {
+    format!("the log of {} events begins with that of {}: nothing was changed or removed", tree.size, earlier.size)
 }
 
 /// What a bundle says nothing of: the events between its own.

@@ -36,10 +36,13 @@ pub fn verify(files: &dyn Files, paths: &[String], trusted: &Trusted, digest_key
         }
     }
     let logs: Vec<&String> = paths.iter().filter(|path| is_checkpoint(path)).collect();
+    // What the logs that are right have of the delivered records, by key.
+    let mut found: BTreeMap<String, HashSet<Hash>> = BTreeMap::new();
     for path in &logs {
         let log = Log { files, paths, prefix: path.strip_suffix(CHECKPOINT).unwrap_or_default() };
-        if let Err(error) = log.verify(trusted, &mut delivered, &mut report) {
-            report.wrong.push(error.0);
+        match log.verify(trusted, &delivered, &mut report) {
+            Ok((key, leaves)) => found.entry(key).or_default().extend(leaves),
+            Err(error) => report.wrong.push(error.0),
         }
     }
     if logs.is_empty() {
@@ -48,9 +51,13 @@ pub fn verify(files: &dyn Files, paths: &[String], trusted: &Trusted, digest_key
             None => report.open.push("events one by one: there are no tiles here".into()),
         }
     } else {
-        delivered.report(&mut report);
+        delivered.report(found, &mut report);
     }
     report.extend(digests::verify(files, paths, digest_key));
+    if report.proved.is_empty() && report.wrong.is_empty() {
+        let text = "nothing was proved: there are neither tiles of a log nor CloudTrail's digests in this folder";
+        report.wrong.push(text.into());
+    }
     report
 }
 
@@ -58,7 +65,7 @@ fn is_checkpoint(path: &str) -> bool {
     path == CHECKPOINT || path.ends_with("/checkpoint")
 }
 
-/// Records of delivered log files that were not found among the leaves yet.
+/// Records of delivered log files, which are looked for among the leaves.
 #[derive(Default)]
 struct Delivered {
     leaves: HashSet<Hash>,
@@ -89,7 +96,16 @@ impl Delivered {
         Ok(())
     }
 
-    fn report(&self, report: &mut Report) {
+    /// `found`: what logs have of them, by the key of the log.
+    fn report(&mut self, found: BTreeMap<String, HashSet<Hash>>, report: &mut Report) {
+        if found.len() > 1 {
+            // With a trusted key there is one.
+            report.open.push(format!("which of the {} logs here is the one: give its --vkey", found.len()));
+        } else {
+            for leaf in found.into_values().flatten() {
+                self.leaves.remove(&leaf);
+            }
+        }
         if self.records > 0 && self.leaves.is_empty() {
             report.proved.push(format!("all {} records of the log files are leaves of the tree", self.records));
         } else if !self.leaves.is_empty() {
@@ -113,7 +129,13 @@ struct Log<'a> {
 }
 
 impl Log<'_> {
-    fn verify(&self, trusted: &Trusted, delivered: &mut Delivered, report: &mut Report) -> Result<(), Unproven> {
+    /// Verifies the log; answers its key, and which of the delivered records are its leaves.
+    fn verify(
+        &self,
+        trusted: &Trusted,
+        delivered: &Delivered,
+        report: &mut Report,
+    ) -> Result<(String, HashSet<Hash>), Unproven> {
         let vkey = match (self.text(VKEY)?, &trusted.log) {
             (Some(vkey), _) => vkey,
             (None, Some(key)) => key.to_string(),
@@ -125,7 +147,7 @@ impl Log<'_> {
         let note = self.text(CHECKPOINT)?.ok_or_else(|| Unproven::new("the checkpoint is gone"))?;
         let checkpoint = trusted.checkpoint(&note, &key, report)?;
         let earlier = earlier(trusted, &key, &checkpoint, report)?;
-        let tiles = self.verify_tiles(&checkpoint.tree, &earlier, delivered)?;
+        let (tiles, found) = self.verify_tiles(&checkpoint.tree, &earlier, delivered)?;
         report
             .proved
             .push(format!("all {tiles} tiles make the tree of {} events that was signed", checkpoint.tree.size));
@@ -140,23 +162,26 @@ impl Log<'_> {
             "completeness: the tree shows what was accepted and in which order, not that callers were all recorded"
                 .into(),
         );
-        Ok(())
+        Ok((key.to_string(), found))
     }
 
-    /// Grows the tree from its leaves and compares every tile on the way; answers how many there are.
+    /// Grows the tree from its leaves and compares every tile on the way; answers how many there are, and which of the delivered
+    /// records are leaves.
     fn verify_tiles(
         &self,
         tree: &Tree,
         earlier: &BTreeMap<u64, Hash>,
-        delivered: &mut Delivered,
-    ) -> Result<u64, Unproven> {
-        let (mut edge, mut tiles) = (Edge::default(), 0);
+        delivered: &Delivered,
+    ) -> Result<(u64, HashSet<Hash>), Unproven> {
+        let (mut edge, mut tiles, mut found) = (Edge::default(), 0, HashSet::new());
         check_earlier(&edge, earlier)?;
         for number in 0..Tile::count(0, tree.size) {
             let Some(tile) = Tile::of(0, number, tree.size) else { continue };
             let (mut full, leaves) = (Vec::new(), self.tile(&tile)?);
             for leaf in leaves {
-                delivered.leaves.remove(&leaf);
+                if delivered.leaves.contains(&leaf) {
+                    found.insert(leaf);
+                }
                 edge.push(leaf, &mut |tile, bytes| full.push((tile, bytes)));
                 check_earlier(&edge, earlier)?;
             }
@@ -167,7 +192,7 @@ impl Log<'_> {
         tiles += partial.len() as u64;
         partial.iter().try_for_each(|(tile, bytes)| self.compare(tile, bytes))?;
         if edge.tree() == *tree {
-            Ok(tiles)
+            Ok((tiles, found))
         } else {
             Err(Unproven(format!("the tiles of {}checkpoint make another root than the signed one", self.prefix)))
         }
@@ -234,6 +259,7 @@ fn earlier(
     let mut roots = BTreeMap::new();
     for note in &trusted.earlier {
         let Tree { size, root } = verify_checkpoint(note, key, &trusted.witnesses)?.tree;
+        report.checkpoints.push((key.to_string(), Tree { size, root }));
         if size > checkpoint.tree.size {
             report.wrong.push(format!(
                 "a checkpoint over {size} events was signed, but the tree here has {}: it was cut back, or is older",

@@ -5,7 +5,11 @@ pub mod evidence;
 pub mod folder;
 pub mod merkle;
 pub mod note;
+mod printable;
 pub mod tile;
+pub mod together;
+
+pub use printable::printable;
 
 /// Why something does not prove what it should, in words for whoever verifies it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

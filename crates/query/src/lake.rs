@@ -10,6 +10,7 @@ pub use ids::{StoreName, store_names};
 
 use futures::future::{BoxFuture, FutureExt};
 use model::{TimeRange, Timestamp};
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,11 @@ pub struct Candidate<'a> {
 pub trait Admits: Debug + Send + Sync {
     /// True when the store has the event.
     fn admits(&self, candidate: Candidate<'_>) -> bool;
+
+    /// The record of an event as the store shows it.
+    fn show<'a>(&self, record: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(record)
+    }
 }
 
 /// An event data store that a statement names.

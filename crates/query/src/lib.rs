@@ -1,15 +1,19 @@
 //! Every question asked of records: filter patterns, statistics, metric math, Metrics Insights, PromQL, lookups, SQL.
 
+pub mod actors;
 pub mod anomaly;
 pub mod contributors;
 pub mod data_protection;
 pub mod dynamic_label;
 pub mod error;
+pub mod event_search;
 pub mod events;
 pub mod filter_pattern;
+pub mod insight_events;
 pub mod insights;
 mod json_text;
 pub mod lake;
+pub mod least_privilege;
 pub mod log_anomalies;
 pub mod log_fields;
 pub mod log_patterns;

@@ -21,7 +21,8 @@
 //! Where AWS says nothing, here:
 //! - Precedence, loosest first: `OR`, `AND`, comparisons (one level), `+ -`, `* /`, unary `-`, `^`. All group to the left but `^`,
 //!   which groups to the right: `-a^b` is `-(a^b)`, `a^-b^c` is `a^(-(b^c))`.
-//! - A result that is no finite number (LOG of 0, overflow) drops its point, as division by zero does. A number that does
+//! - A result that is no finite number (LOG of 0, overflow) drops its point, as division by zero does, and the series says so
+//!   (`Series::has_dropped`), as does all that is made of it, FILL included. A number that does
 //!   not exist (`1/0`, AVG of a series without points) makes every point it is used for disappear; SUM of nothing is 0.
 //! - MIN, MAX and STDDEV of an array look at the points there are; STDDEV divides by n (population).
 //! - Series of different periods meet at equal timestamps; the result has the shorter period.

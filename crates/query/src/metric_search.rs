@@ -72,11 +72,6 @@ impl Search {
         parse::parse(text)
     }
 
-    /// True when the search finds this metric of the searching account.
-    pub fn matches(&self, namespace: &str, metric_name: &str, dimensions: &[(String, String)]) -> bool {
-        self.finds(&Candidate { account_id: "", is_local: true, namespace, metric_name, dimensions })
-    }
-
     /// True when the search finds this metric.
     pub fn finds(&self, candidate: &Candidate<'_>) -> bool {
         let fits = self.schema.as_ref().is_none_or(|schema| schema.fits(candidate));

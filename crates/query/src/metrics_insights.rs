@@ -3,9 +3,10 @@
 //! ```text
 //! SELECT AVG|COUNT|MAX|MIN|SUM ( metric )
 //! FROM namespace | SCHEMA ( namespace [, dimension]... )
-//! [WHERE label =|!= 'value' [AND ...]] [GROUP BY label [, ...]] [ORDER BY function() [ASC|DESC]] [LIMIT number]
+//! [WHERE condition] [GROUP BY label [, ...]] [ORDER BY function() [ASC|DESC]] [LIMIT number]
 //! ```
-//! A label is a dimension's name, `tag.key` (a tag of the metric's resource) or `AWS.AccountId`.
+//! A condition is `label = 'value'` or `label != 'value'`, several of them with AND between them. A label is a dimension's name,
+//! `tag.key` (a tag of the metric's resource) or `AWS.AccountId`.
 //!
 //! As AWS documents ("Query components and syntax", "SQL inference"):
 //! - Keywords go in any case, identifiers do not. Names with other characters than letters, digits and `_` are in double
@@ -18,6 +19,9 @@
 //!   GROUP BY, ascending; with ORDER BY, by its function over the points of each series, ascending unless DESC is said.
 //! - ORDER BY goes before LIMIT.
 //!
+//! What AWS's grammar lacks and is let pass here: OR, NOT and parentheses (NOT binds more tightly than AND, AND than OR), and
+//! `label [NOT] IN ('value', …)`.
+//!
 //! Where AWS says nothing, here:
 //! - The words of the grammar above need double quotes as names; AWS reserves some 700 more words, among them ones that its
 //!   own examples do not quote.
@@ -28,9 +32,11 @@
 //! - Series with equal ORDER BY values are ordered by group.
 //! - AWS's limits (500 series, 10,000 metrics, two weeks) are the caller's to set.
 
+use condition::Condition;
 use model::Timestamp;
 use store::Totals;
 
+mod condition;
 mod evaluate;
 mod parse;
 #[cfg(test)]
@@ -50,10 +56,11 @@ pub struct MetricsInsights {
     namespace: String,
     /// `Some` with SCHEMA: these dimensions and no others, sorted.
     schema: Option<Vec<String>>,
-    conditions: Vec<Condition>,
+    condition: Option<Condition>,
     group_by: Vec<Label>,
     order_by: Option<OrderBy>,
     limit: Option<usize>,
+    first_tag: Option<(String, usize)>,
 }
 
 /// What a query makes of observations.
@@ -90,19 +97,6 @@ enum Label {
     Dimension(String),
     Tag(String),
     Account,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Condition {
-    label: Label,
-    equal: bool,
-    value: Wanted,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Wanted {
-    Text(String),
-    CurrentAccount,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,10 +181,9 @@ impl MetricsInsights {
         !self.group_by.is_empty()
     }
 
-    /// True when the query looks at tags of resources.
-    pub fn wants_tags(&self) -> bool {
-        let labels = self.conditions.iter().map(|condition| &condition.label).chain(&self.group_by);
-        labels.into_iter().any(|label| matches!(label, Label::Tag(_)))
+    /// The key of the first tag that the query looks at, and the column of its label; `None` when it looks at no tags.
+    pub fn first_tag(&self) -> Option<(&str, usize)> {
+        self.first_tag.as_ref().map(|(key, column)| (key.as_str(), *column))
     }
 
     /// True when the query is over this metric; `current_account` is who asks.
@@ -198,7 +191,7 @@ impl MetricsInsights {
         metric.name == self.metric
             && metric.namespace == self.namespace
             && self.schema.as_ref().is_none_or(|schema| has_exactly(metric.dimensions, schema))
-            && self.conditions.iter().all(|condition| condition.holds(metric, current_account))
+            && self.condition.as_ref().is_none_or(|condition| condition.holds(metric, current_account))
     }
 
     /// The group that a matching metric belongs to.
@@ -214,16 +207,6 @@ impl MetricsInsights {
         series_max: usize,
     ) -> Vec<GroupSeries> {
         evaluate::evaluate(self, metrics, series_max)
-    }
-}
-
-impl Condition {
-    fn holds(&self, metric: &Metric<'_>, current_account: &str) -> bool {
-        let wanted = match &self.value {
-            Wanted::Text(text) => text,
-            Wanted::CurrentAccount => current_account,
-        };
-        (self.label.of(metric) == Some(wanted)) == self.equal
     }
 }
 

@@ -4,10 +4,12 @@
 //! A statement only reads. Each runs on one view of the store, on threads of its own so that calls do not wait behind it,
 //! and within bounds: of text, plan, memory, answer and time. Dropping the future of a query ends the query.
 
+mod actors;
 mod alarm_history;
 mod error;
 mod events;
 mod fields;
+mod growth;
 mod guard;
 mod json;
 mod lake;

@@ -112,8 +112,11 @@ impl Statistic {
     pub fn samples_needed(&self) -> f64 {
         match *self {
             Statistic::Percentile(percent) if percent >= 100.0 || percent <= 0.0 => 0.0,
-            Statistic::Percentile(percent) if percent >= 50.0 => 1000.0 / (100.0 - percent),
-            Statistic::Percentile(percent) => 1000.0 / percent,
+            Statistic::Percentile(percent) => {
+                // A percentage has ten decimals at most: without what binary fractions add, p99.9 needs 10,000 and not a bit more.
+                let part = if percent >= 50.0 { 100.0 - percent } else { percent };
+                1e13 / (part * 1e10).round()
+            }
             _ => 0.0,
         }
     }

@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod refusals;
 mod time;
+mod tree;
 
 use crate::machine::Machine;
 use crate::world::World;
@@ -18,6 +19,9 @@ pub enum Scenario {
     CrashAfter(u64),
     /// A kill after so many steps, and a power failure soon after the next start: what the start built on is still there.
     KillThenPower(u64),
+    /// Audit events are accepted and their tree is signed now and then, and the machine stops after so many steps: each signed tree is the
+    /// beginning of every later one, and each accepted event is a leaf, once.
+    TreeGrows(u64),
     /// A full disk answers errors, keeps reads, and takes appends again when there is room.
     FullDisk,
     /// A failed sync refuses writes until the store is opened anew, and keeps reads.
@@ -43,7 +47,7 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    /// All of them but `CrashAfter` and `KillThenPower`, which are families, and `LyingDisk`, which fails.
+    /// All of them but `CrashAfter`, `KillThenPower` and `TreeGrows`, which are families, and `LyingDisk`, which fails.
     pub const ALL: [Scenario; 11] = [
         Scenario::Crash,
         Scenario::FullDisk,
@@ -85,6 +89,7 @@ pub fn run(seed: u64, scenario: Scenario) -> Vec<String> {
             Scenario::Crash => crashes::crash(&mut world).await,
             Scenario::CrashAfter(steps) => crashes::crash_after(&mut world, steps).await,
             Scenario::KillThenPower(steps) => crashes::kill_then_power(&mut world, steps).await,
+            Scenario::TreeGrows(steps) => tree::grows(&mut world, steps).await,
             Scenario::FullDisk => refusals::full_disk(&mut world).await,
             Scenario::FailedSync => refusals::failed_sync(&mut world).await,
             Scenario::FailingObjects => refusals::failing_objects(&mut world).await,

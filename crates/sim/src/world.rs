@@ -148,13 +148,28 @@ impl World {
 
     /// Appends several batches that join one group commit, behind one that is being synced.
     pub(crate) async fn append_group(&mut self, store: &Store) {
+        self.flush_before_group(store).await;
+        // Small ones, so that none of them has to wait for room.
+        let batches = (0..2 + self.machine.below(4)).map(|_| self.small_batch()).collect();
+        self.append_together(store, batches).await;
+    }
+
+    /// The same of audit events alone.
+    pub(crate) async fn append_group_of_events(&mut self, store: &Store) {
+        self.flush_before_group(store).await;
+        let batches = (0..2 + self.machine.below(4)).map(|_| self.batch_of(Some(2))).collect();
+        self.append_together(store, batches).await;
+    }
+
+    async fn flush_before_group(&mut self, store: &Store) {
         // A flush between two groups would take its steps beside those of the second.
         if store.health().memtable_bytes as usize * 2 > self.memtable_bytes_max || self.clock_moved {
             let _ = store.flush().await;
             self.clock_moved = false;
         }
-        // Small ones, so that none of them has to wait for room.
-        let batches: Vec<Batch> = (0..2 + self.machine.below(4)).map(|_| self.small_batch()).collect();
+    }
+
+    async fn append_together(&mut self, store: &Store, batches: Vec<Batch>) {
         let texts: Vec<_> = batches.iter().map(expected::texts).collect();
         self.disk.stall_next_sync();
         let mut appends: Vec<_> = batches.into_iter().map(|batch| Box::pin(maybe_done(store.append(batch)))).collect();

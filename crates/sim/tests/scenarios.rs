@@ -73,6 +73,13 @@ fn what_a_start_builds_on_after_a_kill_survives_a_power_failure() {
 }
 
 #[test]
+fn a_signed_tree_of_events_is_the_beginning_of_every_later_one_after_a_crash_at_every_single_write() {
+    for seed in 0..2 {
+        play_every_step(seed, Scenario::TreeGrows);
+    }
+}
+
+#[test]
 fn a_full_disk_answers_errors_and_recovers() {
     play(Scenario::FullDisk);
 }

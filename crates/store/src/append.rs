@@ -12,6 +12,7 @@ use model::{Batch, Event, Timestamp};
 use proof::merkle::{Hash, leaf_hash};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
@@ -19,6 +20,10 @@ use tokio::sync::oneshot;
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most batches that may wait for the writer.
 const QUEUE_BATCHES_MAX: usize = 4096;
+/// A group waits for companions in steps of this,
+const COMPANIONS_STEP: Duration = Duration::from_micros(100);
+/// and no more than so many: a quarter of the last sync, of which the clock tells whole milliseconds.
+const COMPANIONS_STEPS_MAX: u64 = 10;
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -138,6 +143,29 @@ pub(crate) fn apply(memtable: &Memtable, series: &mut SeriesIndex, meta: FrameMe
     memtable.add_events(batch.events, meta.first_event_sequence, meta.written)
 }
 
+/// Batches that one sync makes durable.
+struct Group {
+    bytes: usize,
+    batches: Vec<Pending>,
+}
+
+impl Group {
+    /// Takes all that wait; answers the command that ended it, if one did.
+    fn gather(&mut self, commands: &mut UnboundedReceiver<Command>) -> Option<Command> {
+        while self.bytes < GROUP_BYTES_MAX {
+            match commands.try_recv() {
+                Ok(Command::Append(pending)) => {
+                    self.bytes += pending.frame.len();
+                    self.batches.push(pending);
+                }
+                Ok(command) => return Some(command),
+                Err(_) => break,
+            }
+        }
+        None
+    }
+}
+
 /// The only one that writes to the journal and to the active memtable.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -147,6 +175,31 @@ pub(crate) struct Writer {
     pub active: Arc<Memtable>,
     pub next_log_sequence: u64,
     pub next_event_sequence: u64,
+    /// What the last group was.
+    pub last: LastGroup,
+}
+
+/// The group before. Those whom it answered may send again at once: each would then have a sync of its own, for which the others
+/// wait, where a moment's patience makes one for all.
+#[derive(Debug, Default)]
+pub(crate) struct LastGroup {
+    batches: usize,
+    millis: i64,
+    /// Others came while it was written.
+    was_awaited: bool,
+}
+
+impl LastGroup {
+    /// How many are sending, to go by the last group and those that wait now. One sender alone waits for nobody.
+    fn senders(&self, waiting: usize) -> usize {
+        if self.was_awaited { self.batches + waiting } else { self.batches }
+    }
+
+    /// Steps to wait for them; none where syncs are cheap.
+    fn patience(&self) -> u64 {
+        let quarter_micros = u64::try_from(self.millis).unwrap_or(0) * 250;
+        (quarter_micros / 100).min(COMPANIONS_STEPS_MAX)
+    }
 }
 
 impl Writer {
@@ -175,29 +228,30 @@ impl Writer {
                 }
                 Command::Stop => return,
             }
+            next = next.or_else(|| commands.try_recv().ok());
+            self.last.was_awaited = next.is_some();
             next = next.or_else(|| commands.blocking_recv());
         }
     }
 
     /// Appends `first` and all that wait behind it; answers the command that ended the group, if one did.
     fn append_group(&mut self, first: Pending, commands: &mut UnboundedReceiver<Command>) -> Option<Command> {
-        let mut bytes = first.frame.len();
-        let mut group = vec![first];
-        let mut next = None;
-        while bytes < GROUP_BYTES_MAX && next.is_none() {
-            match commands.try_recv() {
-                Ok(Command::Append(pending)) => {
-                    bytes += pending.frame.len();
-                    group.push(pending);
-                }
-                Ok(command) => next = Some(command),
-                Err(_) => break,
+        let mut group = Group { bytes: first.frame.len(), batches: vec![first] };
+        let mut next = group.gather(commands);
+        let expected = self.last.senders(group.batches.len());
+        for _ in 0..self.last.patience() {
+            if next.is_some() || group.batches.len() >= expected {
+                break;
             }
+            std::thread::sleep(COMPANIONS_STEP);
+            next = group.gather(commands);
         }
+        let Group { bytes, batches: group } = group;
         let batches = group.len();
         // Read once: whether the memtable is due must not depend on how late after the answers we look.
         let written = self.state.clock.0.now();
         self.write_group(group, written);
+        self.last = LastGroup { batches, millis: self.state.clock.0.now() - written, was_awaited: false };
         self.state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.state.queued_batches.fetch_sub(batches, Ordering::Relaxed);
         if self.is_due(written) {
@@ -347,5 +401,25 @@ fn refuse(replies: impl Iterator<Item = oneshot::Sender<Result<Appended>>>, erro
         };
         // The caller may have gone away; then nobody wants the answer.
         let _ = reply.send(Err(again));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_waits_for_those_who_were_answered_and_one_sender_for_nobody() {
+        let last = |batches, was_awaited| LastGroup { batches, millis: 4, was_awaited };
+        assert_eq!(last(1, false).senders(1), 1, "one sender, who waits for each answer");
+        assert_eq!(last(1, true).senders(1), 2, "another came during the sync");
+        assert_eq!(last(2, false).senders(1), 2, "two who were answered together");
+        assert_eq!(last(30, true).senders(2), 32);
+    }
+
+    #[test]
+    fn patience_ends_with_a_quarter_of_the_last_sync_and_with_a_millisecond() {
+        let steps = |millis| LastGroup { batches: 2, millis, was_awaited: true }.patience();
+        assert_eq!([-5, 0, 1, 2, 4, 1_000_000].map(steps), [0, 0, 2, 5, 10, 10], "a clock may be set back");
     }
 }

@@ -20,12 +20,18 @@ use std::sync::Arc;
 enum Condition {
     /// A column of text has this value.
     Equal(&'static str, String),
+    /// A column of text has one of these values.
+    OneOf(&'static str, Arc<HashSet<String>>),
+    /// The error code is there, or is not.
+    Failed(bool),
     /// A list has this element.
     Has(&'static str, String),
     EventId(String),
     EventIds(Arc<HashSet<String>>),
     ReadOnly(bool),
     Text(Box<Needle>),
+    /// One of these, each of which is several that must all hold; and the filter that says so.
+    Any(EventFilter, Vec<Vec<Condition>>),
 }
 
 impl Condition {
@@ -46,12 +52,43 @@ impl Condition {
             EventFilter::Category(category) => equal("category", category),
             EventFilter::ErrorCode(code) => equal("error_code", code),
             EventFilter::Text(text) => Condition::Text(Box::new(Needle::new(text))),
+            EventFilter::OneOf(text, values) => Condition::OneOf(text.column(), Arc::clone(values)),
+            EventFilter::Failed(failed) => Condition::Failed(*failed),
+            EventFilter::Any(filters) => {
+                let alternative = |filter: &EventFilter| {
+                    let mut all = Vec::new();
+                    Self::gather(filter, &mut all);
+                    all
+                };
+                Condition::Any(filter.clone(), filters.iter().map(alternative).collect())
+            }
         });
+    }
+
+    /// True when Bloom filters mostly rule out a row group.
+    fn is_rare(&self) -> bool {
+        match self {
+            Condition::Any(_, alternatives) => {
+                alternatives.iter().all(|alternative| alternative.iter().any(|condition| condition.bloom().is_some()))
+            }
+            condition => condition.bloom().is_some(),
+        }
+    }
+
+    /// True when a row that is admitted may still not be wanted.
+    fn is_text(&self) -> bool {
+        match self {
+            Condition::Text(_) => true,
+            Condition::Any(_, alternatives) => alternatives.iter().flatten().any(Self::is_text),
+            _ => false,
+        }
     }
 
     fn columns(&self) -> Vec<&'static str> {
         match self {
-            Condition::Equal(name, _) | Condition::Has(name, _) => vec![name],
+            Condition::Equal(name, _) | Condition::OneOf(name, _) | Condition::Has(name, _) => vec![name],
+            Condition::Failed(_) => vec!["error_code"],
+            Condition::Any(_, alternatives) => alternatives.iter().flatten().flat_map(Self::columns).collect(),
             Condition::EventId(_) | Condition::EventIds(_) => vec!["event_id", "event_id_text"],
             Condition::ReadOnly(_) => vec!["read_only"],
             Condition::Text(needle) => needle.columns(),
@@ -61,7 +98,9 @@ impl Condition {
     /// For each row of a batch, whether the condition may hold; certain except for text.
     fn admits(&self, batch: &RecordBatch) -> Result<Vec<bool>> {
         match self {
-            Condition::Equal(name, wanted) => is_equal(column(batch, name)?, wanted),
+            Condition::Equal(name, wanted) => is_one(column(batch, name)?, |value| value == wanted),
+            Condition::OneOf(name, wanted) => is_one(column(batch, name)?, |value| wanted.contains(value)),
+            Condition::Failed(failed) => is_one(column(batch, "error_code")?, |value| value.is_empty() != *failed),
             Condition::Has(name, wanted) => resource_is(column(batch, name)?, wanted),
             Condition::EventId(wanted) => Ok(Ids::of(batch, "event_id", "event_id_text")?.is(wanted)),
             Condition::EventIds(wanted) => {
@@ -73,27 +112,60 @@ impl Condition {
                 Ok(values.iter().map(|value| value == Some(*wanted)).collect())
             }
             Condition::Text(needle) => needle.candidates(batch),
+            Condition::Any(_, alternatives) => {
+                let mut admitted = vec![false; batch.num_rows()];
+                for alternative in alternatives {
+                    let mut all = vec![true; batch.num_rows()];
+                    for condition in alternative {
+                        all.iter_mut().zip(condition.admits(batch)?).for_each(|(all, holds)| *all &= holds);
+                    }
+                    admitted.iter_mut().zip(all).for_each(|(any, all)| *any |= all);
+                }
+                Ok(admitted)
+            }
         }
     }
 
-    /// A column with a Bloom filter, and the bytes of the value that it must have.
-    fn bloom(&self) -> Option<(&'static str, Vec<u8>)> {
+    /// A column with a Bloom filter, and the values of which it must have one, in bytes.
+    fn bloom(&self) -> Option<(&'static str, Vec<Vec<u8>>)> {
+        let bytes = |value: &String| value.clone().into_bytes();
         match self {
-            Condition::EventId(id) => Some(("event_id", parse_uuid(id.as_bytes())?.to_vec())),
-            Condition::Equal(name @ ("username" | "access_key_id"), value) => Some((name, value.clone().into_bytes())),
-            Condition::Has("resource_names", value) => Some((RESOURCE_NAMES, value.clone().into_bytes())),
+            Condition::EventId(id) => Some(("event_id", vec![parse_uuid(id.as_bytes())?.to_vec()])),
+            Condition::Equal(name @ ("username" | "access_key_id"), value) => Some((name, vec![bytes(value)])),
+            Condition::OneOf(name @ ("username" | "access_key_id"), values) => {
+                Some((name, values.iter().map(bytes).collect()))
+            }
+            Condition::Has("resource_names", value) => Some((RESOURCE_NAMES, vec![bytes(value)])),
             _ => None,
         }
     }
 }
 
+/// False when the Bloom filters of a row group rule out that all of the conditions hold for a row of it.
+async fn may_have(
+    conditions: &[Condition],
+    segment: &Arc<Segment>,
+    row_group: usize,
+    cache: &FilterCache,
+) -> Result<bool> {
+    for (column, values) in conditions.iter().filter_map(Condition::bloom) {
+        if let Some(bloom) = segment.bloom(row_group, column, cache).await?
+            && !values.iter().any(|value| bloom.check(value.as_slice()))
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The column of resource names as Parquet calls it.
 const RESOURCE_NAMES: &str = "resource_names.list.item";
 
-fn is_equal(column: &DictionaryArray<Int32Type>, wanted: &str) -> Result<Vec<bool>> {
+/// For each row, whether its value is wanted; each value is looked at once.
+fn is_one(column: &DictionaryArray<Int32Type>, wanted: impl Fn(&str) -> bool) -> Result<Vec<bool>> {
     let values = column.values().as_any().downcast_ref::<StringArray>();
     let values = values.ok_or_else(|| Error::corrupt("an event segment", 0, "a dictionary is not text"))?;
-    let same: Vec<bool> = values.iter().map(|value| value == Some(wanted)).collect();
+    let same: Vec<bool> = values.iter().map(|value| value.is_some_and(&wanted)).collect();
     let is = |key: Option<i32>| key.is_some_and(|key| same.get(key as usize).copied().unwrap_or(false));
     Ok(column.keys().iter().map(is).collect())
 }
@@ -114,8 +186,8 @@ impl Wanted {
         let scope = [("account", &scan.account), ("region", &scan.region)];
         conditions.extend(scope.into_iter().filter_map(|(name, value)| Some(Condition::Equal(name, value.clone()?))));
         scan.filter.iter().for_each(|filter| Condition::gather(filter, &mut conditions));
-        conditions.sort_by_key(|condition| matches!(condition, Condition::Text(_)));
-        let texts = conditions.iter().filter(|condition| matches!(condition, Condition::Text(_))).count();
+        conditions.sort_by_key(Condition::is_text);
+        let texts = conditions.iter().filter(|condition| condition.is_text()).count();
         Self { scan, sequence_end, conditions, texts, state }
     }
 
@@ -127,7 +199,7 @@ impl Wanted {
     /// How many row groups are looked through at once: several where many will be for few rows. What they find is small:
     /// numbers of rows.
     pub(crate) fn lookahead(&self) -> usize {
-        let rare = self.conditions.iter().any(|condition| condition.bloom().is_some());
+        let rare = self.conditions.iter().any(|condition| condition.is_rare());
         if self.searches_text() {
             4
         } else if rare {
@@ -141,16 +213,24 @@ impl Wanted {
     pub(crate) fn confirms(&self, event: &Event) -> bool {
         self.conditions.iter().all(|condition| match condition {
             Condition::Text(needle) => needle.is_in(&event.record),
+            Condition::Any(filter, _) if condition.is_text() => filter.matches(event),
             _ => true,
         })
     }
 
     /// The wanted rows of a row group, ascending; those that `confirms` refuses may be among them.
     pub(crate) async fn find(&self, segment: &Arc<Segment>, row_group: usize, window: Window) -> Result<Vec<u32>> {
-        for (column, value) in self.conditions.iter().filter_map(Condition::bloom) {
-            if let Some(bloom) = segment.bloom(row_group, column, &self.state.filter_cache).await?
-                && !bloom.check(value.as_slice())
-            {
+        let cache = &self.state.filter_cache;
+        if !may_have(&self.conditions, segment, row_group, cache).await? {
+            return Ok(Vec::new());
+        }
+        for condition in &self.conditions {
+            let Condition::Any(_, alternatives) = condition else { continue };
+            let mut possible = false;
+            for alternative in alternatives {
+                possible = possible || may_have(alternative, segment, row_group, cache).await?;
+            }
+            if !possible {
                 return Ok(Vec::new());
             }
         }

@@ -79,7 +79,7 @@ pub use logs_page::LogRow;
 pub use maintain::Retention;
 pub use points::{PointSlice, Sample, Samples, Totals};
 pub use position::{Direction, Position};
-pub use scan_events::{EventFilter, EventScan};
+pub use scan_events::{EventFilter, EventScan, EventText};
 pub use scan_logs::{LogScan, ScanStats};
 pub use scan_metrics::{Gather, Part, SeriesPoint};
 pub use search_logs::{LogSearch, Passed, SearchEnd, Searched, TextSearch};

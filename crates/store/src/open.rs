@@ -1,6 +1,6 @@
 //! Opens a store: lock, manifest, segment indexes, orphans, journals, threads. No record of a segment is read.
 
-use crate::append::{Writer, apply};
+use crate::append::{LastGroup, Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
 use crate::event_tail::EventTail;
@@ -107,6 +107,7 @@ impl Store {
             active: replayed.memtable,
             next_log_sequence: replayed.next_log_sequence,
             next_event_sequence: replayed.next_event_sequence,
+            last: LastGroup::default(),
         };
         start(state, writer, flush_commands, runtime)
     }

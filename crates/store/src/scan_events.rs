@@ -40,6 +40,65 @@ pub struct EventScan {
     pub filter: Option<EventFilter>,
 }
 
+/// A text of each audit event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventText {
+    /// `account`.
+    Account,
+    /// `region`.
+    Region,
+    /// `name`.
+    Name,
+    /// `source`.
+    Source,
+    /// `category`.
+    Category,
+    /// `username`.
+    Username,
+    /// `access_key_id`.
+    AccessKeyId,
+    /// `error_code`; empty when the call went well.
+    ErrorCode,
+    /// `source_ip`.
+    SourceIp,
+    /// `user_arn`.
+    UserArn,
+}
+
+impl EventText {
+    /// The column that has it.
+    pub(crate) fn column(self) -> &'static str {
+        match self {
+            EventText::Account => "account",
+            EventText::Region => "region",
+            EventText::Name => "name",
+            EventText::Source => "source",
+            EventText::Category => "category",
+            EventText::Username => "username",
+            EventText::AccessKeyId => "access_key_id",
+            EventText::ErrorCode => "error_code",
+            EventText::SourceIp => "source_ip",
+            EventText::UserArn => "user_arn",
+        }
+    }
+
+    /// The text of an event.
+    pub fn of(self, event: &Event) -> &str {
+        match self {
+            EventText::Account => &event.account,
+            EventText::Region => &event.region,
+            EventText::Name => &event.name,
+            EventText::Source => &event.source,
+            EventText::Category => &event.category,
+            EventText::Username => &event.username,
+            EventText::AccessKeyId => &event.access_key_id,
+            EventText::ErrorCode => &event.error_code,
+            EventText::SourceIp => &event.source_ip,
+            EventText::UserArn => &event.user_arn,
+        }
+    }
+}
+
 /// A condition on audit events; all compare exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventFilter {
@@ -67,8 +126,14 @@ pub enum EventFilter {
     ErrorCode(String),
     /// A part of the record's text, as it is written there.
     Text(String),
+    /// A text is one of these.
+    OneOf(EventText, Arc<HashSet<String>>),
+    /// The call failed, or went well.
+    Failed(bool),
     /// All of these hold.
     All(Vec<EventFilter>),
+    /// At least one of these holds.
+    Any(Vec<EventFilter>),
 }
 
 impl EventFilter {
@@ -87,7 +152,10 @@ impl EventFilter {
             EventFilter::Category(category) => event.category == *category,
             EventFilter::ErrorCode(code) => event.error_code == *code,
             EventFilter::Text(text) => memchr::memmem::find(event.record.as_bytes(), text.as_bytes()).is_some(),
+            EventFilter::OneOf(text, values) => values.contains(text.of(event)),
+            EventFilter::Failed(failed) => event.error_code.is_empty() != *failed,
             EventFilter::All(filters) => filters.iter().all(|filter| filter.matches(event)),
+            EventFilter::Any(filters) => filters.iter().any(|filter| filter.matches(event)),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Trailwatch on its own trail: builds the CloudTrail record (version 1.11) of one of our own calls, and decides which
 //! data events are worth one.
 
+mod console_sign_in;
+
 use crate::coverage::Coverage;
 use crate::record::{self, Defaults};
 use crate::selectors::Subject;
@@ -11,6 +13,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use wire::{Access, Audit, Service};
+
+pub use console_sign_in::{ConsoleSignIn, Outcome};
 
 /// CloudTrail record contents: longest `userAgent` and `errorMessage`, bytes.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -48,25 +52,33 @@ pub struct OwnCall<'a> {
 
 /// The event that records a call.
 pub fn event(call: &OwnCall<'_>, ids: &dyn Ids) -> Event {
-    let scope = &call.caller.scope;
-    let defaults = Defaults { account: scope.account.clone(), region: scope.region.clone(), ingestion_time: call.time };
     let record = record_of(call, &ids.uuid().to_string());
+    let facts = || Event {
+        name: call.operation.to_owned(),
+        source: call.source.to_owned(),
+        category: category(call.audit).to_owned(),
+        ..Event::default()
+    };
+    read_back(record, &call.caller.scope, call.time, ids, facts)
+}
+
+/// The event of a record of our own. It always reads back; if it should not, what happened is still worth an event with its
+/// plain facts.
+fn read_back(record: String, scope: &Scope, time: Timestamp, ids: &dyn Ids, facts: impl FnOnce() -> Event) -> Event {
+    let defaults = Defaults { account: scope.account.clone(), region: scope.region.clone(), ingestion_time: time };
     match record::parse(record, &defaults) {
         Ok(event) => event,
-        // Our own record always reads back; if it should not, the call is still worth an event with its plain facts.
         Err(reason) => {
-            tracing::error!(%reason, operation = call.operation, "read back own audit record");
+            let facts = facts();
+            tracing::error!(%reason, operation = facts.name, "read back own audit record");
             Event {
                 event_id: ids.uuid().to_string(),
                 account: defaults.account,
                 region: defaults.region,
-                time: call.time,
-                ingestion_time: call.time,
-                name: call.operation.to_owned(),
-                source: call.source.to_owned(),
-                category: category(call.audit).to_owned(),
+                time,
+                ingestion_time: time,
                 record: "{}".to_owned(),
-                ..Event::default()
+                ..facts
             }
         }
     }
@@ -117,6 +129,9 @@ fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
         let mut tls = Object::begin();
         tls.text("clientProvidedHostHeader", cut(host));
         json.raw("tlsDetails", &tls.end());
+    }
+    if caller.from_console {
+        json.text("sessionCredentialFromConsole", "true");
     }
     json.end()
 }
@@ -271,14 +286,7 @@ impl DataAudit {
 
     /// Takes over the trails that log now, and the event data stores that take events in.
     pub(crate) fn set(&self, trails: &[TrailRow], stores: &[EventDataStore]) {
-        let stores = stores.iter().map(|store| Coverage {
-            home: store.scope.clone(),
-            multi_region: store.settings.multi_region,
-            global_events: true,
-            organization: store.settings.organization,
-            selectors: crate::lake::selectors_of(store),
-        });
-        let all = trails.iter().map(Coverage::of_trail).chain(stores);
+        let all = trails.iter().map(Coverage::of_trail).chain(stores.iter().map(Coverage::of_store));
         let rules: Vec<Coverage> = all.filter(|coverage| coverage.selectors.want_data()).collect();
         let any = !rules.is_empty();
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.into();

@@ -4,8 +4,9 @@
 //! any event of that region, unless `IncludeGlobalServiceEvents` is off:
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>.
 
+use crate::derived::Wanted;
 use crate::selectors::{Selectors, Subject};
-use catalog::{TrailRow, TrailSpan};
+use catalog::{EventDataStore, TrailRow, TrailSpan};
 use model::{Event, Scope};
 
 /// Where global services record.
@@ -33,6 +34,8 @@ pub(crate) struct Coverage {
     pub organization: bool,
     /// Which of these events it keeps.
     pub selectors: Selectors,
+    /// Which events that follow from others it takes beside these.
+    pub derived: Wanted,
 }
 
 impl Coverage {
@@ -44,6 +47,7 @@ impl Coverage {
             global_events: trail.settings.global_events,
             organization: trail.settings.organization,
             selectors: Selectors::stored(trail.selectors.as_deref(), &trail.name),
+            derived: Wanted::of_trail(trail),
         }
     }
 
@@ -55,25 +59,42 @@ impl Coverage {
             global_events: span.global_events,
             organization: span.organization,
             selectors: Selectors::stored(span.selectors.as_deref(), &span.name),
+            derived: Wanted::of_span(span),
+        }
+    }
+
+    /// What belongs to an event data store by its settings of now.
+    pub(crate) fn of_store(store: &EventDataStore) -> Self {
+        Self {
+            home: store.scope.clone(),
+            multi_region: store.settings.multi_region,
+            global_events: true,
+            organization: store.settings.organization,
+            selectors: crate::lake::selectors_of(store),
+            derived: Wanted::default(),
         }
     }
 
     /// True when the event belongs to the trail.
     pub(crate) fn covers(&self, event: &Event) -> bool {
         // The selectors last, for they take more looking.
-        self.reaches(&event.account, &event.region, &event.source) && self.selectors.matches(&Subject::of(event))
+        self.takes_source(&event.account, &event.region, &event.source)
+            && (self.derived.takes(event) || self.selectors.matches(&Subject::of(event)))
     }
 
     /// True when an event of this account and region belongs to the trail.
     pub(crate) fn covers_subject(&self, scope: &Scope, subject: &Subject<'_>) -> bool {
-        self.reaches(&scope.account, &scope.region, &subject.source) && self.selectors.matches(subject)
+        self.takes_source(&scope.account, &scope.region, &subject.source) && self.selectors.matches(subject)
     }
 
-    fn reaches(&self, account: &str, region: &str, source: &str) -> bool {
+    /// True when events of this account and region may belong to the trail.
+    pub(crate) fn reaches(&self, account: &str, region: &str) -> bool {
+        (self.organization || account == self.home.account) && (self.multi_region || region == self.home.region)
+    }
+
+    fn takes_source(&self, account: &str, region: &str, source: &str) -> bool {
         let is_global = region == GLOBAL_REGION && GLOBAL_SOURCES.contains(&source);
-        (self.organization || account == self.home.account)
-            && (self.multi_region || region == self.home.region)
-            && (self.global_events || !is_global)
+        self.reaches(account, region) && (self.global_events || !is_global)
     }
 }
 
@@ -89,6 +110,7 @@ mod tests {
             global_events: true,
             organization: false,
             selectors: Selectors::default(),
+            derived: Wanted::default(),
         };
         let event = |account: &str, region: &str, source: &str| Event {
             account: account.into(),

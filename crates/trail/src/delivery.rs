@@ -18,7 +18,8 @@
 //! one had taken a file without being able to say so, both have it. A trail that was deleted still delivers what came before;
 //! when the bucket refuses that, it is given up.
 //!
-//! Files hold up to 5 MB of records; a trail that has more to say writes more files in a round. `KmsKeyId` is kept and shown:
+//! Files hold up to 5 MB of records; a trail that has more to say writes more files in a round, and one that has a whole file to
+//! deliver does not wait for its interval (`waiting.rs`). Insights and aggregated events have files of their own. `KmsKeyId` is kept and shown:
 //! encryption at rest is the bucket's business.
 
 pub(crate) mod content;
@@ -26,6 +27,7 @@ pub mod key;
 mod plan;
 mod send;
 mod topics;
+mod waiting;
 
 pub(crate) use send::told;
 pub use topics::{NoTopics, NotTold, Telling, Topics};
@@ -37,6 +39,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
+use waiting::Waiting;
 
 /// Most trails that deliver at the same time.
 const TRAILS_AT_ONCE: usize = 8;
@@ -69,6 +72,7 @@ pub struct Deliveries {
     /// The trail of each running task, for one that panics cannot tell.
     trail_of: HashMap<Id, i64>,
     paces: HashMap<i64, Pace>,
+    waiting: Waiting,
 }
 
 /// How a round went, and when it ended.
@@ -100,7 +104,14 @@ impl Deliveries {
     /// Delivers at whole multiples of `interval` ms on the clock.
     pub fn every(interval: i64) -> Self {
         let turns = Arc::new(Semaphore::new(TRAILS_AT_ONCE));
-        Self { interval, turns, running: JoinSet::new(), trail_of: HashMap::new(), paces: HashMap::new() }
+        Self {
+            interval,
+            turns,
+            running: JoinSet::new(),
+            trail_of: HashMap::new(),
+            paces: HashMap::new(),
+            waiting: Waiting::default(),
+        }
     }
 
     /// Starts a round for each trail that is due and not in one. To be called each second, for a trail that failed does not
@@ -114,15 +125,24 @@ impl Deliveries {
             Ok(spans) => spans,
             Err(error) => return tracing::warn!(%error, "read what trails deliver"),
         };
+        // An interval that is no longer than the time between two looks comes anyway.
+        if self.interval > SECOND
+            && let Err(error) = self.waiting.look(trail, &spans).await
+        {
+            tracing::warn!(%error, "see how much trails have to deliver");
+        }
         let trails: BTreeSet<i64> = spans.iter().map(|span| span.trail_id).collect();
         self.paces.retain(|id, pace| pace.is_running || trails.contains(id));
         let regular = now.floor_to(self.interval.max(1)) + self.interval;
         for id in trails {
             let first = Pace { is_running: false, failures: 0, regular, due: regular };
             let pace = self.paces.entry(id).or_insert(first);
-            if pace.is_running || pace.waits(now, self.interval) {
+            // A trail that failed keeps to its attempts.
+            let is_early = pace.failures == 0 && self.waiting.is_full(id);
+            if pace.is_running || (pace.waits(now, self.interval) && !is_early) {
                 continue;
             }
+            self.waiting.begin(id);
             (pace.is_running, pace.regular) = (true, regular);
             let (trail, turns) = (trail.clone(), Arc::clone(&self.turns));
             let task = self.running.spawn(async move {
@@ -195,7 +215,7 @@ pub async fn expire(trail: &Trail) {
 }
 
 /// True for the record of a call to this server, which was received when it happened.
-fn is_own(event: &Event) -> bool {
+pub(crate) fn is_own(event: &Event) -> bool {
     event.time.floor_to(SECOND) == event.ingestion_time.floor_to(SECOND)
 }
 

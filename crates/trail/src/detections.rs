@@ -15,6 +15,6 @@ mod finding;
 mod follow;
 mod rules;
 
-pub use finding::{EVENT_NAME, EVENT_SOURCE, NAMESPACE};
+pub use finding::{EVENT_NAME, EVENT_SOURCE, NAMESPACE, is_finding};
 pub use follow::{Appending, Failed, Findings, Follower};
 pub use rules::{Broken, Folder, Loaded, RuleFile, Rules};

@@ -5,6 +5,9 @@
 
 use crate::Trail;
 use crate::coverage::Coverage;
+use crate::event_configuration::EventConfiguration;
+use crate::lake_delivery;
+use crate::lake_view::View;
 use crate::record::{self, Defaults};
 use crate::selectors::Selectors;
 use catalog::{EventDataStore, LakeQuery, LakeRow};
@@ -14,14 +17,18 @@ use model::limits::{
 use model::time::DAY;
 use model::{Scope, TimeRange, Timestamp, arn};
 use query::lake::{Admits, Candidate, LakeError, LakeQuestion, LakeStore, Looked};
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use wire::ApiError;
 use wire::cloudtrail::errors::MAX_CONCURRENT_QUERIES_EXCEPTION;
+
+/// Categories of events whose stores have configurations.
+pub(crate) const CONFIGURABLE: [&str; 3] = ["Management", "Data", "NetworkActivity"];
 
 /// The selectors of a store.
 pub(crate) fn selectors_of(store: &EventDataStore) -> Selectors {
@@ -40,7 +47,7 @@ pub(crate) fn categories(selectors: &Selectors) -> Vec<String> {
 }
 
 /// The events of a store as the engine is told of them.
-pub(crate) fn lake_store(store: &EventDataStore, now: Timestamp) -> LakeStore {
+pub(crate) fn lake_store(store: &EventDataStore, view: View, now: Timestamp) -> LakeStore {
     let selectors = selectors_of(store);
     let settings = &store.settings;
     let kept_since = now - i64::from(settings.retention_days) * DAY;
@@ -50,17 +57,20 @@ pub(crate) fn lake_store(store: &EventDataStore, now: Timestamp) -> LakeStore {
         account: if settings.organization { String::new() } else { store.scope.account.clone() },
         categories: categories(&selectors),
         admits: Arc::new(Taken {
-            coverage: Coverage {
-                home: store.scope.clone(),
-                multi_region: settings.multi_region,
-                global_events: true,
-                organization: settings.organization,
-                selectors,
-            },
+            coverage: Coverage::of_store(store),
             ingestion: store.ingestion.clone(),
             imported: store.imported.clone(),
+            view,
         }),
     }
+}
+
+/// How a store shows its events: those of AWS calls have sizes and contexts.
+pub(crate) async fn view(trail: &Trail, store: &EventDataStore) -> Result<View, catalog::Error> {
+    if !categories(&selectors_of(store)).iter().all(|one| CONFIGURABLE.contains(&one.as_str())) {
+        return Ok(View::whole());
+    }
+    View::of(&trail.catalog, &EventConfiguration::stored(store.event_configuration.as_deref())).await
 }
 
 /// What a store has taken in.
@@ -69,6 +79,7 @@ struct Taken {
     coverage: Coverage,
     ingestion: Vec<(i64, Option<i64>)>,
     imported: Vec<(i64, i64)>,
+    view: View,
 }
 
 impl Admits for Taken {
@@ -84,8 +95,16 @@ impl Admits for Taken {
             ingestion_time: candidate.ingestion_time,
         };
         let Ok(event) = record::parse(candidate.record.to_owned(), &defaults) else { return false };
-        let imported = || self.imported.iter().any(|(from, to)| (*from..*to).contains(&event.time.0));
+        // They are in order and apart: the last that begins early enough is the only one.
+        let imported = || {
+            let behind = self.imported.partition_point(|(from, _)| *from <= event.time.0);
+            behind.checked_sub(1).and_then(|at| self.imported.get(at)).is_some_and(|(_, to)| event.time.0 < *to)
+        };
         (took_in || imported()) && self.coverage.covers(&event)
+    }
+
+    fn show<'a>(&self, record: &'a str) -> Cow<'a, str> {
+        self.view.show(record)
     }
 }
 
@@ -110,22 +129,43 @@ pub(crate) struct Running {
     looked: Arc<Looked>,
     /// When its turn came, milliseconds; 0 before.
     began: AtomicI64,
-    is_cancelled: AtomicBool,
+    fate: Mutex<Fate>,
     cancel: Notify,
 }
 
+/// What a query comes to: whichever is decided first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Open,
+    Cancelled,
+    Ended,
+}
+
 impl Running {
-    /// True when it was not told before.
+    /// True when it had neither ended nor been told before: `CANCELLED` is its end then.
     pub(crate) fn cancel(&self) -> bool {
-        let is_first = !self.is_cancelled.swap(true, Ordering::Relaxed);
+        let is_first = self.decide(Fate::Cancelled);
         self.cancel.notify_one();
         is_first
+    }
+
+    fn decide(&self, fate: Fate) -> bool {
+        let mut decided = self.fate();
+        let is_first = *decided == Fate::Open;
+        if is_first {
+            *decided = fate;
+        }
+        is_first
+    }
+
+    fn fate(&self) -> MutexGuard<'_, Fate> {
+        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The query as it is now.
     pub(crate) fn so_far(&self, now: Timestamp) -> LakeQuery {
         let began = self.began.load(Ordering::Relaxed);
-        let status = match (self.is_cancelled.load(Ordering::Relaxed), began) {
+        let status = match (*self.fate() == Fate::Cancelled, began) {
             (true, _) => "CANCELLED",
             (false, 0) => "QUEUED",
             (false, _) => "RUNNING",
@@ -165,7 +205,7 @@ pub(crate) async fn start(
         query: query.clone(),
         looked: Arc::default(),
         began: AtomicI64::new(0),
-        is_cancelled: AtomicBool::new(false),
+        fate: Mutex::new(Fate::Open),
         cancel: Notify::new(),
     });
     {
@@ -200,6 +240,7 @@ async fn run(trail: Trail, running: Arc<Running>, question: LakeQuestion) {
         () = running.cancel.notified() => End::Cancelled,
         end = answer(&trail, &running, question) => end,
     };
+    let end = if running.decide(Fate::Ended) { end } else { End::Cancelled };
     let now = trail.clock.now();
     let mut query = running.so_far(now);
     query.ended_ms = Some(now.0);
@@ -222,10 +263,12 @@ async fn run(trail: Trail, running: Arc<Running>, question: LakeQuestion) {
             Vec::new()
         }
     };
-    if let Err(error) = trail.catalog.end_lake_query(&query, &rows).await {
-        tracing::error!(%error, query = query.id, "keep the end of a Lake query");
-    }
+    let is_kept = trail.catalog.end_lake_query(&query, &rows).await;
     trail.lake_queries.lock().remove(&query.id);
+    match is_kept {
+        Ok(()) => lake_delivery::deliver(&trail, &running.scope, &query, rows).await,
+        Err(error) => tracing::error!(%error, query = query.id, "keep the end of a Lake query"),
+    }
 }
 
 async fn answer(trail: &Trail, running: &Running, question: LakeQuestion) -> End {
@@ -254,10 +297,34 @@ pub async fn expire(trail: &Trail) {
 
 async fn expire_at(trail: &Trail, now: Timestamp) -> Result<(), catalog::Error> {
     trail.catalog.expire_lake_queries(now - LAKE_RESULTS_MS, LAKE_RESULTS_BYTES_MAX).await?;
+    trail.catalog.expire_lake_query_aliases(now - LAKE_RESULTS_MS).await?;
     for (scope, id) in trail.catalog.expire_event_data_stores(now).await? {
         let arn = arn::event_data_store(&scope, &id);
         trail.catalog.remove_all_tags(&arn).await?;
         trail.catalog.delete_cloudtrail_policy(&arn).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_cannot_be_cancelled_and_what_is_cancelled_does_not_end_otherwise() {
+        let running = || Running {
+            scope: Scope { account: "1".into(), region: "r".into() },
+            query: LakeQuery::default(),
+            looked: Arc::default(),
+            began: AtomicI64::new(1),
+            fate: Mutex::new(Fate::Open),
+            cancel: Notify::new(),
+        };
+        let ended = running();
+        assert!(ended.decide(Fate::Ended) && !ended.cancel());
+        assert_eq!(ended.so_far(Timestamp(2)).status, "RUNNING");
+        let cancelled = running();
+        assert!(cancelled.cancel() && !cancelled.cancel() && !cancelled.decide(Fate::Ended));
+        assert_eq!(cancelled.so_far(Timestamp(2)).status, "CANCELLED");
+    }
 }

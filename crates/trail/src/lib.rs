@@ -1,16 +1,23 @@
 //! Governance plane: CloudTrail operations, selectors, self-audit, import. Never imports `watch`.
 
+pub mod aggregation;
 pub mod audit;
 pub mod cloudtrail;
 pub mod cloudtrail_data;
 mod coverage;
 pub mod delivery;
+mod derived;
 pub mod detections;
 pub mod digest;
+mod event_configuration;
 pub mod import;
+pub mod insights;
 mod json;
 pub mod lake;
+pub mod lake_dashboards;
+mod lake_delivery;
 mod lake_imports;
+mod lake_view;
 pub mod log_delivery;
 pub mod record;
 pub mod selectors;
@@ -18,12 +25,14 @@ pub mod selectors;
 use audit::DataAudit;
 use catalog::Catalog;
 use delivery::{NoTopics, Topics};
+pub use derived::Failed as DerivedFailed;
 use digest::keys::KeyStore;
 use lake::LakeQueries;
 use log_delivery::LogDelivery;
 use model::buckets::{Buckets, NoBuckets};
-use model::time::{DAY, HOUR};
+use model::time::{DAY, HOUR, MINUTE};
 use model::{Clock, Ids};
+pub use query::insight_events::Settings as InsightSettings;
 use query::lake::{Lake, NoLake};
 use std::sync::Arc;
 use store::Store;
@@ -59,6 +68,8 @@ pub struct Trail {
     pub data_audit: DataAudit,
     /// Which audit events trails want in log groups; refreshed likewise.
     pub log_delivery: LogDelivery,
+    /// One search for a signing key at a time.
+    key_turn: Arc<tokio::sync::Mutex<()>>,
     /// One import at a time, so that two cannot both find an event missing.
     import_turn: Arc<tokio::sync::Mutex<()>>,
     /// One reading of trails at a time, so that what changed later is dated later.
@@ -82,6 +93,10 @@ pub struct Settings {
     /// The organization whose management account every account here is, such as `o-exampleorgid`; without one there are no
     /// organization trails.
     pub organization_id: Option<String>,
+    /// How Insights counts and compares.
+    pub insights: InsightSettings,
+    /// How much time an aggregated event covers, ms (AWS: five minutes).
+    pub aggregation_window: i64,
 }
 
 impl Default for Settings {
@@ -93,6 +108,8 @@ impl Default for Settings {
             digest_interval: HOUR,
             key_rotation: 30 * DAY,
             organization_id: None,
+            insights: InsightSettings { period_ms: MINUTE, baseline_ms: 7 * DAY, training_ms: 36 * HOUR },
+            aggregation_window: 5 * MINUTE,
         }
     }
 }
@@ -121,6 +138,7 @@ impl Trail {
             imports: Arc::default(),
             data_audit,
             log_delivery,
+            key_turn: Arc::default(),
             import_turn: Arc::default(),
             refresh_turn: Arc::default(),
         };

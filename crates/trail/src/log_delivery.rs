@@ -9,6 +9,7 @@
 //! How deliveries fare is known since the server started.
 
 use crate::coverage::Coverage;
+use crate::delivery::key;
 use catalog::TrailRow;
 use model::arn::Arn;
 use model::{Event, Scope, Timestamp};
@@ -111,7 +112,7 @@ impl Rule {
 
     fn delivery(&self, event: &Event) -> Delivery {
         let (scope, trail_name) = self.trail.clone();
-        let stream_name = format!("{}_CloudTrail_{}", event.account, event.region);
+        let stream_name = format!("{}_{}_{}", event.account, key::kind(&event.category), event.region);
         Delivery { scope, trail_name, group_name: self.group_name.clone(), stream_name }
     }
 }

@@ -25,6 +25,9 @@ pub struct Defaults {
 #[error("{0}")]
 pub struct NotARecord(pub String);
 
+/// `eventType` of aggregated events, whose records have members of their own.
+const AGGREGATED: &str = "AwsAggregatedEvent";
+
 /// Most resources kept of one record.
 const RESOURCES_MAX: usize = 200;
 
@@ -62,11 +65,14 @@ fn event_of(members: &Object<'_>, text: &str, defaults: &Defaults) -> Result<Eve
     let identity = Identity(members.get("userIdentity").map(Json::object).unwrap_or_default());
     let source = owned(either("eventSource"));
     let filled = |text: Option<Cow<'_, str>>| text.filter(|t| !t.is_empty()).map(Cow::into_owned);
+    let aggregated = members.text("eventType").is_some_and(|kind| kind == AGGREGATED);
+    let id_key = if aggregated { "eventId" } else { "eventID" };
     Ok(Event {
-        event_id: filled(members.text("eventID"))
+        event_id: filled(members.text(id_key))
             .unwrap_or_else(|| Uuid::new_v5(&DERIVED_IDS, text.as_bytes()).to_string()),
         account: filled(members.text("recipientAccountId"))
             .or_else(|| filled(identity.0.text_of(&["accountId", "accountid"])))
+            .or_else(|| filled(members.text("accountId").filter(|_| aggregated)))
             .unwrap_or_else(|| defaults.account.clone()),
         region: filled(members.text("awsRegion")).unwrap_or_else(|| defaults.region.clone()),
         time: time.unwrap_or_default(),
@@ -102,9 +108,10 @@ pub(crate) fn selector_fields(text: &str) -> SelectorFields {
     }
 }
 
-/// `eventTime` as text, or as seconds or milliseconds since the epoch.
+/// `eventTime` as text, or as seconds or milliseconds since the epoch; of an aggregated event the start of its window.
 fn time(members: &Object<'_>) -> Option<Timestamp> {
-    let text = members.text("eventTime")?;
+    let window = || members.get("timeWindow").map(Json::object)?.text("windowStart");
+    let text = members.text("eventTime").or_else(window)?;
     if let Ok(number) = text.parse::<f64>() {
         // Seconds stay below this until the year 5138; milliseconds passed it in 1973.
         let millis = if number.abs() < 1e11 { number * 1000.0 } else { number };

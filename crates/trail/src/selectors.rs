@@ -161,6 +161,23 @@ impl Selectors {
         }
     }
 
+    /// True when some management event that only reads, or one that writes, could match.
+    pub fn log_management(&self, read_only: bool) -> bool {
+        let flag = if read_only { "true" } else { "false" };
+        let excluded = if read_only { ReadWriteType::WriteOnly } else { ReadWriteType::ReadOnly };
+        let field_takes = |field: &FieldSelector| match field.field.as_str() {
+            "eventCategory" => field.equals.iter().any(|value| value == "Management"),
+            "readOnly" => field.allows(&[flag]),
+            _ => true,
+        };
+        match self {
+            Selectors::Basic(selectors) => {
+                selectors.iter().any(|s| s.include_management_events && s.read_write_type != excluded)
+            }
+            Selectors::Advanced(selectors) => selectors.iter().any(|s| s.fields.iter().all(field_takes)),
+        }
+    }
+
     /// True when some data event could match: a cheap way not to look at each.
     pub fn want_data(&self) -> bool {
         match self {

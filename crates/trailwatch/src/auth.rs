@@ -101,7 +101,7 @@ impl Auth {
         Ok(self.describe(caller, request, source_ip))
     }
 
-    /// The caller who shows the access key as user and password (HTTP basic authentication); `None` when it is not the key.
+    /// The caller who shows an access key as user and password (HTTP basic authentication); `None` when it is not one.
     pub fn password_caller(
         &self,
         user: &str,
@@ -113,6 +113,34 @@ impl Auth {
         let (secret, found) = self.secret(user, None, now).ok()?;
         let caller = || self.whose(found, user.to_owned(), None);
         same_secret(password, &secret).then(|| self.describe(caller(), request, source_ip))
+    }
+
+    /// The caller who signs in to the console with an access key; `None` when it is not the key. In open mode any key will do, and
+    /// none: that is the server's account.
+    pub fn console_caller(
+        &self,
+        key: &str,
+        secret: &str,
+        request: &HttpRequest,
+        source_ip: &str,
+        now: Timestamp,
+    ) -> Option<Caller> {
+        if !self.open {
+            return self.password_caller(key, secret, request, source_ip, now);
+        }
+        let key = if key.is_empty() { self.account_id.as_str() } else { key };
+        Some(self.claimant(key, None, request, source_ip))
+    }
+
+    /// A caller of the console as they are now; `None` when the access key that they signed in with is gone, or inactive.
+    pub fn still(&self, caller: Caller, now: Timestamp) -> Option<Caller> {
+        if self.open {
+            return Some(caller);
+        }
+        let (_, found) = self.secret(&caller.access_key_id, None, now).ok()?;
+        let Caller { access_key_id, scope, source_ip, user_agent, over_tls, from_console, .. } = caller;
+        let now = self.whose(found, access_key_id, Some(&scope.region));
+        Some(Caller { source_ip, user_agent, over_tls, from_console, ..now })
     }
 
     /// The caller who shows a bearer token, and the token; `None` when there is no such token.

@@ -1,8 +1,9 @@
 //! `POST /_trailwatch/alarms/backtest`: when an alarm would have fired, signed as an import is; and `trailwatch alarms backtest`.
 
+use crate::own::{self, Endpoint, SIGNING_NAME};
 use crate::real::SystemClock;
-use crate::remote::{EVENT_SOURCE, Remote};
-use crate::server::{Server, json};
+use crate::remote::Remote;
+use crate::server::Server;
 use anyhow::{Context, bail};
 use catalog::AlarmConfiguration;
 use clap::Args;
@@ -15,20 +16,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use trail::audit::OwnCall;
 use trail::record::Defaults;
 use watch::alarms::backtest::{Backtest, BacktestError, backtest};
 use watch::cloudwatch::{drafted_alarm, drafted_composite_alarm, drafted_log_alarm};
-use wire::{Access, ApiError, Audit, HttpRequest, Response};
+use wire::{Access, ApiError, HttpRequest, Response};
 
 /// Where questions are posted to.
 pub const PATH: &str = "/_trailwatch/alarms/backtest";
-/// Service name in the signature.
-const SIGNING_NAME: &str = "trailwatch";
-/// `eventName` of the audit record.
-const EVENT_NAME: &str = "BacktestAlarm";
-/// What policies call it.
-const ACTION: &str = "trailwatch:BacktestAlarm";
+const ENDPOINT: Endpoint = Endpoint::ours("BacktestAlarm", Access::Read);
 /// How far back is looked when nobody says.
 const SINCE_MS: i64 = 7 * DAY;
 
@@ -50,30 +45,8 @@ struct Question {
 
 /// Answers a question.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    // Browsers say where a page came from; no page may ask with an open server's keys.
-    if request.header("origin").is_some() {
-        return json(403, &value!({ "message": "not from a web page" }));
-    }
-    let (caller, outcome) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
-        Ok(caller) => {
-            let outcome = run(server, &caller, request).await;
-            (caller, outcome)
-        }
-        Err(refused) => (refused.caller, Err(refused.error)),
-    };
-    let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
-        Ok(()) => outcome,
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(backtest) => json(200, &value!(backtest)),
-        Err(error) => {
-            if error.status() >= 500 {
-                tracing::error!(%error, "backtest an alarm");
-            }
-            json(error.status(), &value!({ "__type": error.code(), "message": error.message() }))
-        }
-    }
+    let run = async |caller: &Caller| Ok(run(server, caller, request).await?);
+    own::answered(ENDPOINT.call(server, (request, source_ip), None, run).await)
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -134,33 +107,10 @@ async fn drafted(server: &Server, caller: &Caller, draft: &Value) -> Result<Alar
     drafted_alarm(&server.watch, caller, text.as_bytes()).await
 }
 
-async fn record(
-    server: &Server,
-    caller: &Caller,
-    request: &HttpRequest,
-    error: Option<&ApiError>,
-) -> Result<(), store::Error> {
-    let call = OwnCall {
-        caller,
-        source: EVENT_SOURCE,
-        operation: EVENT_NAME,
-        access: Access::Read,
-        audit: Audit::Management,
-        time: server.clock.now(),
-        request_id: &server.ids.uuid().to_string(),
-        host: request.header("host"),
-        request_parameters: None,
-        response_elements: None,
-        error: error.map(|error| (error.code(), error.message())),
-        resources: &[],
-    };
-    server.record(&call).await
-}
-
 /// The same evaluator that watches the alarm, over what is stored: nothing is changed, no action runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch alarms backtest --name slow --since 7d\n  trailwatch alarms backtest --alarm draft.json --threshold 100 --threshold 200\n\nThe file holds what `aws cloudwatch put-metric-alarm --cli-input-json` takes, or put-composite-alarm, whose children's recorded changes are replayed, or put-log-alarm."
+    after_help = "Examples:\n  trailwatch alarms backtest --name slow --since 7d\n  trailwatch alarms backtest --alarm draft.json --threshold 100 --threshold 200\n\nThe file holds what `aws cloudwatch put-metric-alarm --cli-input-json` takes, or put-composite-alarm, whose children's and suppressor's recorded changes are replayed, or put-log-alarm."
 )]
 pub struct BacktestArgs {
     /// An alarm that exists
@@ -236,6 +186,10 @@ fn shown(answer: &Value) -> String {
     for change in answer["transitions"].as_array().into_iter().flatten() {
         let text = |member: &str| change[member].as_str().unwrap_or_default();
         lines.push(format!("{}  {} -> {}  {}", text("at"), text("from"), text("to"), text("reason")));
+    }
+    for run in answer["actions_run"].as_array().into_iter().flatten() {
+        let text = |member: &str| run[member].as_str().unwrap_or_default();
+        lines.push(format!("{}  actions of {} run", text("at"), text("state")));
     }
     let tried = answer["by_threshold"].as_array().map(Vec::as_slice).unwrap_or_default();
     if !tried.is_empty() {

@@ -105,21 +105,21 @@ impl ServerBuckets {
     }
 
     /// Deletes a bucket that has no objects; false when it has some. A folder of the configuration is `AccessDenied`.
-    pub fn delete(&self, name: &str) -> Result<bool, BucketError> {
-        if self.folders.contains_key(name) { Err(BucketError::AccessDenied) } else { self.own.delete(name) }
+    pub fn delete(&self, bucket: &Bucket) -> Result<bool, BucketError> {
+        if self.folders.contains_key(&bucket.name) { Err(BucketError::AccessDenied) } else { self.own.delete(bucket) }
     }
 
     /// The policy of a bucket that the server keeps. It is shown, and has no effect.
-    pub fn policy(&self, name: &str) -> Result<Option<String>, BucketError> {
-        if self.folders.contains_key(name) { Ok(None) } else { self.own.policy(name) }
+    pub fn policy(&self, bucket: &Bucket) -> Result<Option<String>, BucketError> {
+        if self.folders.contains_key(&bucket.name) { Ok(None) } else { self.own.policy(bucket) }
     }
 
     /// Sets or takes away the policy of a bucket. A folder of the configuration is `AccessDenied`.
-    pub fn put_policy(&self, name: &str, policy: Option<&str>) -> Result<(), BucketError> {
-        if self.folders.contains_key(name) {
+    pub fn put_policy(&self, bucket: &Bucket, policy: Option<&str>) -> Result<(), BucketError> {
+        if self.folders.contains_key(&bucket.name) {
             return Err(BucketError::AccessDenied);
         }
-        self.own.put_policy(name, policy)
+        self.own.put_policy(bucket, policy)
     }
 
     /// True for a bucket that the server keeps, or would.

@@ -94,6 +94,14 @@ pub struct TrailSettings {
     pub key_rotation: Interval,
     /// The organization that organization trails are of, such as `o-exampleorgid`.
     pub organization_id: Option<String>,
+    /// What Insights counts calls by.
+    pub insights_period: Interval,
+    /// How much time before unusual activity Insights compares it with.
+    pub insights_baseline: Interval,
+    /// How long Insights watches an account and region before anything is unusual.
+    pub insights_training: Interval,
+    /// How much time an aggregated event covers.
+    pub aggregation_window: Interval,
 }
 
 impl Default for TrailSettings {
@@ -104,6 +112,10 @@ impl Default for TrailSettings {
             digest_interval: Interval::secs(60 * 60),
             key_rotation: Interval::secs(30 * 24 * 60 * 60),
             organization_id: None,
+            insights_period: Interval::secs(60),
+            insights_baseline: Interval::secs(7 * 24 * 60 * 60),
+            insights_training: Interval::secs(36 * 60 * 60),
+            aggregation_window: Interval::secs(5 * 60),
         }
     }
 }
@@ -251,6 +263,9 @@ impl Config {
         if self.trail.digest_interval > Interval::secs(24 * 60 * 60) {
             bail!("[trail] digest_interval must be no longer than a day");
         }
+        if self.trail.insights_baseline.millis() < 7 * self.trail.insights_period.millis() {
+            bail!("[trail] insights_baseline must be at least seven times insights_period");
+        }
         if let Some(bucket) = &self.proofs.bucket
             && !is_bucket_name(bucket)
         {
@@ -356,6 +371,7 @@ mod tests {
         assert!(error(Settings::default(), "[proofs]\nbucket = 'a/b'").contains("'a/b'"));
         assert!(error(Settings::default(), "[trail]\norganization_id = 'o-x'").contains("'o-x'"));
         assert!(error(Settings::default(), "[trail]\ndigest_interval = '25h'").contains("digest_interval"));
+        assert!(error(Settings::default(), "[trail]\ninsights_baseline = '6m'").contains("insights_baseline"));
         let wrong = toml::from_str::<Settings>("[trail]\ndelivery_interval = '60'").unwrap_err().to_string();
         assert!(wrong.contains("such as 30s"), "{wrong}");
         let s3 = "[s3]\naccess_key_id = 'K'\nsecret_access_key = 's'";

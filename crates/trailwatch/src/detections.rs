@@ -17,7 +17,12 @@ use trail::detections::{Appending, Findings, Follower};
 /// A follower of the server's events, with the rules of a folder; the first of all begins with what is accepted from now on.
 pub fn follower(server: &Arc<Server>, rules: &Path) -> Follower {
     let begin = server.trail.store.event_sequence();
-    Follower::new(Arc::new(DiskFolder::new(rules)), Arc::new(Recorded(Arc::clone(server))), begin)
+    Follower::new(Arc::new(DiskFolder::new(rules)), recorded(server), begin)
+}
+
+/// Where what follows from audit events goes.
+pub fn recorded(server: &Arc<Server>) -> Arc<dyn Findings> {
+    Arc::new(Recorded(Arc::clone(server)))
 }
 
 /// Findings are recorded as our own calls are.

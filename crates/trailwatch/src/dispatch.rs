@@ -10,7 +10,7 @@ use access::Asking;
 use bytes::Bytes;
 use futures::FutureExt;
 use model::limits::{INFLATED_BYTES_MAX, METRIC_BODY_BYTES_MAX};
-use model::{Caller, EventResource, Timestamp, arn};
+use model::{Caller, Event, EventResource, Timestamp, arn};
 use refused::Unrouted;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -22,10 +22,21 @@ use wire::{Access, Answer, ApiError, Audit, Call, Guard, HttpRequest, Response, 
 
 /// Answers one request to an AWS operation.
 pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> Response {
-    let began = Instant::now();
-    let request_id = server.ids.uuid().to_string();
     let now = server.clock.now();
     let verified = server.auth.caller(&request, source_ip, now);
+    answer_to(server, request, source_ip, now, verified).await
+}
+
+/// As [`answer`], for a caller who was verified, or not, by other means than a signature.
+pub async fn answer_to(
+    server: &Server,
+    request: HttpRequest,
+    source_ip: &str,
+    now: Timestamp,
+    verified: Result<Caller, SignatureError>,
+) -> Response {
+    let began = Instant::now();
+    let request_id = server.ids.uuid().to_string();
     // A body is opened only for a caller who is known, for opening costs memory and time.
     let opened = if verified.is_ok() { open_body(&request) } else { Ok(request.body.clone()) };
     let target = match routing::route(&request, opened.as_deref().unwrap_or(&request.body)) {
@@ -198,10 +209,14 @@ impl Server {
     /// Appends the audit event of a call, and what trails make of it; it is durable when this returns, or the call must not
     /// be answered as done.
     pub async fn record(&self, call: &OwnCall<'_>) -> Result<(), store::Error> {
-        let event = trail::audit::event(call, &*self.ids);
+        self.record_event(trail::audit::event(call, &*self.ids), call.time).await
+    }
+
+    /// As [`Self::record`], of something that is no call.
+    pub async fn record_event(&self, event: Event, time: Timestamp) -> Result<(), store::Error> {
         let (batch, deliveries) = log_delivery::batch(self, event).await;
         self.trail.store.append(batch).await?;
-        deliveries.stored(self, call.time).await;
+        deliveries.stored(self, time).await;
         Ok(())
     }
 }

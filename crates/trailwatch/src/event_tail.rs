@@ -5,9 +5,9 @@
 //! which may come several times; `errors=true`; `filter`, a text that the record must contain. Memory is bounded, see
 //! `store::EventFollower`; ingest waits for nobody.
 
+use crate::own::{self, Endpoint, Refusal};
 use crate::promql::pairs;
-use crate::remote::EVENT_SOURCE;
-use crate::server::{Server, json};
+use crate::server::Server;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -19,17 +19,11 @@ use std::time::Duration;
 use store::{EventFollower, TailedEvents};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
-use trail::audit::OwnCall;
-use wire::{Access, Audit, HttpRequest, Response, Rest};
+use wire::{Access, HttpRequest, Response, Rest};
 
 /// Where events are followed.
 pub const PATH: &str = "/_trailwatch/events/tail";
-/// Service name in the signature.
-pub const SIGNING_NAME: &str = "trailwatch";
-/// `eventName` of the audit record.
-pub const EVENT_NAME: &str = "TailEvents";
-/// What policies call it.
-const ACTION: &str = "trailwatch:TailEvents";
+const ENDPOINT: Endpoint = Endpoint::ours("TailEvents", Access::Read);
 /// Events looked at before others have a turn, bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
 /// Longest time without a line, well below what the listener takes for a dead connection.
@@ -37,53 +31,37 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// Begins a tail; it ends when its reader goes, or the server stops.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let (caller, begun) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
-        Ok(caller) => {
-            let begun = begin(&caller, request);
-            (caller, begun)
-        }
-        Err(refused) => {
-            let error = refused.error;
-            let refusal =
-                Refusal { status: error.status(), code: error.code().into(), message: error.message().into() };
-            (refused.caller, Err(refusal))
-        }
-    };
-    // Who looks is on the trail before there is something to see.
-    if let Err(error) = record(server, &caller, request, begun.as_ref().err()).await {
-        tracing::error!(%error, "record a tail");
-        let error = wire::ApiError::from(error);
-        return json(error.status(), &value!({ "__type": error.code(), "message": error.message() }));
-    }
-    match begun {
+    let run = async |caller: &Caller| begin(server, caller, request);
+    match ENDPOINT.call(server, (request, source_ip), Some(parameters(&request.query)), run).await {
         Ok((choice, open)) => Response {
             status: 200,
             headers: vec![("content-type", "application/x-ndjson".into())],
             body: Bytes::from_static(b"\n"),
             rest: Some(Rest::new(lines(server.trail.store.tail_events(), choice, open))),
         },
-        Err(Refusal { status, code, message }) => json(status, &value!({ "__type": code, "message": message })),
+        Err(refusal) => refusal.response(),
     }
 }
 
-/// Why there is no tail.
-#[derive(Debug)]
-struct Refusal {
-    status: u16,
-    code: String,
-    message: String,
+/// The query string, for the audit record: lists of values by name.
+fn parameters(query: &str) -> Value {
+    let mut parameters = value!({});
+    for (name, value) in pairs(query) {
+        match &mut parameters[&name] {
+            Value::Array(values) => values.push(value.into()),
+            absent => *absent = value!([value]),
+        }
+    }
+    parameters
 }
 
 fn refused<T>(status: u16, code: &str, message: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal { status, code: code.into(), message: message.into() })
+    Err(Refusal::new(status, code, message))
 }
 
-fn begin(caller: &Caller, request: &HttpRequest) -> Result<(Choice, SemaphorePermit<'static>), Refusal> {
+fn begin(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<(Choice, SemaphorePermit<'static>), Refusal> {
     static TAILS: Semaphore = Semaphore::const_new(EVENT_TAILS_MAX);
-    // Events of all accounts are in reach, and there are no policies yet that could say of whom.
-    if caller.identity_type != "Root" {
-        return refused(403, "AccessDeniedException", "Only the root user may follow audit events.");
-    }
+    own::check_reach(server, caller)?;
     let choice = Choice::of(&request.query)?;
     match TAILS.try_acquire() {
         Ok(open) => Ok((choice, open)),
@@ -186,37 +164,6 @@ fn write(followed: &TailedEvents, choice: &Choice, text: &mut String) {
 /// The record without line breaks, which in JSON stand between values only.
 fn one_line(event: &Arc<Event>) -> String {
     event.record.replace(['\n', '\r'], " ")
-}
-
-async fn record(
-    server: &Server,
-    caller: &Caller,
-    request: &HttpRequest,
-    refusal: Option<&Refusal>,
-) -> Result<(), store::Error> {
-    let mut parameters = value!({});
-    for (name, value) in pairs(&request.query) {
-        match &mut parameters[&name] {
-            Value::Array(values) => values.push(value.into()),
-            absent => *absent = value!([value]),
-        }
-    }
-    let parameters = parameters.to_string();
-    let call = OwnCall {
-        caller,
-        source: EVENT_SOURCE,
-        operation: EVENT_NAME,
-        access: Access::Read,
-        audit: Audit::Management,
-        time: server.clock.now(),
-        request_id: &server.ids.uuid().to_string(),
-        host: request.header("host"),
-        request_parameters: Some(&parameters),
-        response_elements: None,
-        error: refusal.map(|refusal| (refusal.code.as_str(), refusal.message.as_str())),
-        resources: &[],
-    };
-    server.record(&call).await
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod body;
 mod silence;
 
 use crate::server::Server;
-use crate::{ingest, promql, s3_api, sql};
+use crate::{ingest, promql, questions, s3_api, sql};
 pub use body::Unread;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -151,6 +151,8 @@ async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incom
                 }
                 let response = if sql::is_asked(&request) {
                     sql::answer(&server, &request, &source_ip, hung_up).await
+                } else if questions::is_asked(&request) {
+                    questions::answer(&server, &request, &source_ip, hung_up).await
                 } else if ingest::is_asked(&request) {
                     // Before PromQL, whose paths begin like that of remote write.
                     ingest::answer(&server, &request, &source_ip).await

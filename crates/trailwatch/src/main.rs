@@ -9,6 +9,7 @@ mod calls;
 mod check;
 mod cis;
 mod config;
+mod console;
 mod dead_letters;
 mod detections;
 mod dispatch;
@@ -24,8 +25,10 @@ mod keys;
 mod log_delivery;
 mod operations;
 mod outgoing;
+mod own;
 mod promql;
 mod proofs;
+mod questions;
 mod real;
 mod receivers;
 mod remote;
@@ -81,6 +84,13 @@ enum Command {
     Backup(BackupArgs),
     /// Print log events as they arrive.
     Tail(tail::TailArgs),
+    /// Print everything that one login did, over all roles that were taken from it.
+    Session(questions::command::session::SessionArgs),
+    /// Search audit events: several attributes at once, free text, all history.
+    Events(questions::command::events::EventsArgs),
+    /// Policies of IAM: made of what a principal did, and held against it.
+    #[command(subcommand)]
+    Policy(questions::command::policy::PolicyCommand),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
     /// Take records out with the proof that they were accepted as they are.
@@ -227,6 +237,9 @@ fn main() -> ExitCode {
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Tail(args) => run(tail::command(args)),
+        Command::Session(args) => run(questions::command::session::run(args)),
+        Command::Policy(command) => run(questions::command::policy::run(command)),
+        Command::Events(args) => run(questions::command::events::run(args)),
         Command::Sql(args) => run(sql::command::run(args)),
         Command::Evidence(args) => run(proofs::command::evidence(args)),
         Command::Verify(args) => proofs::verify::run(&args),

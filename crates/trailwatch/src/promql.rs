@@ -4,7 +4,8 @@
 //! `query_range`, `series`, `labels`, `label/NAME/values`, `metadata` (empty: metrics have no help texts here) and
 //! `status/buildinfo`. Requests are signed for the service `monitoring`, as on AWS.
 
-use crate::server::{Refused, Server, json};
+use crate::own::{Endpoint, Refusal};
+use crate::server::{Server, json};
 use model::limits::{PROMQL_AT_ONCE_MAX, PROMQL_SERIES_MAX};
 use model::time::{DAY, SECOND};
 use model::{Caller, Timestamp};
@@ -12,16 +13,20 @@ use query::promql::{ErrorType, PromqlError};
 use serde_json::{Value, json as value};
 use std::collections::BTreeSet;
 use tokio::sync::Semaphore;
-use trail::audit::OwnCall;
 use watch::promql::{self, Failure};
 use wire::{Access, Audit, HttpRequest, Response};
 
 /// Where the API begins.
 const PREFIX: &str = "/api/v1/";
-/// Service name in the signature.
-const SIGNING_NAME: &str = "monitoring";
-/// What policies call it.
-const ACTION: &str = "cloudwatch:GetMetricData";
+/// Calls are recorded where a trail's selector asks for reads of metrics.
+const ENDPOINT: Endpoint = Endpoint {
+    signing_name: "monitoring",
+    source: "monitoring.amazonaws.com",
+    name: "QueryPrometheus",
+    action: Some("cloudwatch:GetMetricData"),
+    access: Access::Read,
+    audit: Audit::Data("AWS::CloudWatch::Metric"),
+};
 /// How far back series are found when a request does not say.
 const FOUND_MS: i64 = 14 * DAY;
 
@@ -36,24 +41,10 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
     if request.header("origin").is_some() {
         return failed(403, "forbidden", "not from a web page");
     }
-    let caller = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
-        Ok(caller) => caller,
-        Err(refused) => {
-            let Refused { caller: claimed, error } = refused;
-            let told = Some((error.code(), error.message()));
-            return match record(server, &claimed, request, told).await {
-                Ok(()) => failed(error.status(), "unauthorized", error.message()),
-                Err(error) => internal(&error),
-            };
-        }
-    };
     let parameters = Parameters::of(request);
-    let answered = run(server, &caller, request.path.trim_start_matches(PREFIX), &parameters).await;
-    let told = answered.as_ref().err().map(|refusal| (refusal.error_type.as_str(), refusal.message.as_str()));
-    if let Err(error) = record(server, &caller, request, told).await {
-        return internal(&error);
-    }
-    match answered {
+    let run = async |caller: &Caller| run(server, caller, request.path.trim_start_matches(PREFIX), &parameters).await;
+    let asked = value!({ "path": request.path, "query": request.query });
+    match ENDPOINT.call(server, (request, source_ip), Some(asked), run).await {
         Ok(data) => {
             let headers = vec![("content-type", "application/json".into())];
             Response {
@@ -63,15 +54,17 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
                 rest: None,
             }
         }
-        Err(refusal) => failed(refusal.status, &refusal.error_type, &refusal.message),
+        Err(refusal) => failed(refusal.status, error_type(&refusal), &refusal.message),
     }
 }
 
-/// Why there is no answer.
-struct Refusal {
-    status: u16,
-    error_type: String,
-    message: String,
+/// Prometheus's name for a refusal: it has its own for questions; others are of AWS.
+fn error_type(refusal: &Refusal) -> &str {
+    match refusal.status {
+        500.. => "internal",
+        401 | 403 => "unauthorized",
+        _ => &refusal.code,
+    }
 }
 
 impl From<Failure> for Refusal {
@@ -79,20 +72,18 @@ impl From<Failure> for Refusal {
         match failure {
             Failure::Promql(PromqlError { error_type, message }) => {
                 let status = if error_type == ErrorType::BadData { 400 } else { 422 };
-                Self { status, error_type: error_type.to_string(), message }
+                Self::new(status, error_type.to_string(), message)
             }
             Failure::Store(error) => {
                 tracing::error!(%error, "answer PromQL");
-                let message = "The query did not finish. See the server's log.".to_owned();
-                Self { status: 500, error_type: "internal".into(), message }
+                Self::new(500, "internal", "The query did not finish. See the server's log.")
             }
         }
     }
 }
 
 fn bad(name: &str, what: impl std::fmt::Display) -> Refusal {
-    let message = format!("invalid parameter \"{name}\": {what}");
-    Refusal { status: 400, error_type: "bad_data".into(), message }
+    Refusal::new(400, "bad_data", format!("invalid parameter \"{name}\": {what}"))
 }
 
 /// The field `data` of the answer, as JSON.
@@ -122,11 +113,7 @@ async fn run(server: &Server, caller: &Caller, path: &str, parameters: &Paramete
         "series" => {
             let matches = parameters.all("match[]");
             if matches.is_empty() {
-                return Err(Refusal {
-                    status: 400,
-                    error_type: "bad_data".into(),
-                    message: "no match[] parameter provided".into(),
-                });
+                return Err(Refusal::new(400, "bad_data", "no match[] parameter provided"));
             }
             let found = found(server, caller, parameters, now).await?;
             let labels = |labels: &query::promql::Labels| {
@@ -154,11 +141,7 @@ async fn run(server: &Server, caller: &Caller, path: &str, parameters: &Paramete
                     found.iter().map(|labels| labels.get(&name)).filter(|value| !value.is_empty()).collect();
                 Ok(value!(values.into_iter().take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>()).to_string())
             }
-            None => Err(Refusal {
-                status: 404,
-                error_type: "not_found".into(),
-                message: format!("{PREFIX}{other} is not served"),
-            }),
+            None => Err(Refusal::new(404, "not_found", format!("{PREFIX}{other} is not served"))),
         },
     }
 }
@@ -311,36 +294,6 @@ fn failed(status: u16, error_type: &str, message: &str) -> Response {
     json(status, &value!({ "status": "error", "errorType": error_type, "error": message }))
 }
 
-fn internal(error: &store::Error) -> Response {
-    tracing::error!(%error, "record a PromQL query");
-    failed(500, "internal", "The query could not be recorded.")
-}
-
-/// Records the call where a trail's selector asks for reads of metrics.
-async fn record(
-    server: &Server,
-    caller: &Caller,
-    request: &HttpRequest,
-    error: Option<(&str, &str)>,
-) -> Result<(), store::Error> {
-    let parameters = value!({ "path": request.path, "query": request.query }).to_string();
-    let call = OwnCall {
-        caller,
-        source: "monitoring.amazonaws.com",
-        operation: "QueryPrometheus",
-        access: Access::Read,
-        audit: Audit::Data("AWS::CloudWatch::Metric"),
-        time: server.clock.now(),
-        request_id: &server.ids.uuid().to_string(),
-        host: request.header("host"),
-        request_parameters: Some(&parameters),
-        response_elements: None,
-        error,
-        resources: &[],
-    };
-    if server.trail.data_audit.should_record(&call) { server.record(&call).await } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,7 +334,7 @@ mod tests {
         let asked = async || {
             let path = format!("{PREFIX}query");
             let request = HttpRequest { method: "GET".into(), path, query: "query=1".into(), ..HttpRequest::default() };
-            let request = sign(&server, request, SIGNING_NAME);
+            let request = sign(&server, request, ENDPOINT.signing_name);
             let mut recorded = server.trail.store.tail_events();
             assert_eq!(answer(&server, &request, "127.0.0.1").await.status, 200);
             let events = recorded.next(usize::MAX).now_or_never().unwrap_or_default().events;

@@ -214,18 +214,18 @@ impl Proofs {
         tokio::task::spawn_blocking(write).await?.map_err(ProofError::Place)
     }
 
-    /// Tiles that are not full, then the checkpoint; then those go that the checkpoint before needed.
+    /// Tiles that are not full, then the checkpoint; then those go that are full by now. Until then they stay: who copies the folder has
+    /// the checkpoint of one moment and the tiles of another.
     async fn write_checkpoint(&self, edge: &Edge, before: u64, signed: &Signed) -> Result<(), ProofError> {
-        let partial = edge.partial_tiles();
-        self.write(partial.clone()).await?;
-        let (place, note) = (Arc::clone(&self.place), signed.note.clone());
+        self.write(edge.partial_tiles()).await?;
+        let (place, signed) = (Arc::clone(&self.place), signed.clone());
         let finish = move || {
-            place.write(CHECKPOINT, note.into_bytes())?;
-            let is_needed = |old: &Tile| partial.iter().any(|(tile, _)| tile == old);
+            place.write(CHECKPOINT, signed.note.into_bytes())?;
             let levels = 0..proof::tile::LEVELS;
             let last = |level| Tile::of(level, Tile::count(level, before).checked_sub(1)?, before);
-            let outdated = levels.filter_map(last).filter(|old| old.width < 256 && !is_needed(old));
-            outdated.for_each(|old| place.forget(&old.path()));
+            let now = |old: Tile| Tile::of(old.level, old.number, signed.tree.size);
+            let full = levels.filter_map(last).filter(|old| old.width < 256).filter_map(now);
+            full.filter(|tile| tile.width == 256).for_each(|tile| place.forget(&format!("{}.p", tile.path())));
             Ok(())
         };
         tokio::task::spawn_blocking(finish).await?.map_err(ProofError::Place)

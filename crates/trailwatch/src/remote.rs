@@ -2,6 +2,7 @@
 
 pub mod aws_call;
 
+use crate::own::{EVENT_SOURCE, SIGNING_NAME};
 use crate::server::{Refused, Server, json};
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -15,16 +16,12 @@ use trail::record::Defaults;
 use wire::sigv4::{self, Credentials};
 use wire::{Access, Audit, HttpRequest, Response};
 
-/// Service name in the signature of our own calls.
-const SIGNING_NAME: &str = "trailwatch";
 /// What policies call an import.
 const ACTION: &str = "trailwatch:ImportEvents";
 /// How the paths begin that are ours and no AWS service's.
 pub const OWN_PATHS: &str = "/_trailwatch/";
 /// Where records are posted to.
 pub const IMPORT_PATH: &str = "/_trailwatch/import";
-/// `eventSource` of our own calls that AWS does not have, and of calls that name no service.
-pub const EVENT_SOURCE: &str = "trailwatch";
 /// `eventName` of an import.
 pub const IMPORT: &str = "ImportEvents";
 /// Largest answer that the command line reads.
@@ -288,6 +285,20 @@ impl Remote {
         let Outcome { stored, duplicates, differing, .. } = outcome;
         Ok(Imported { stored, duplicates, differing })
     }
+}
+
+/// Each byte that is not safe is written as `%XX`.
+pub fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = std::fmt::Write::write_fmt(&mut encoded, format_args!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// For answers that go on.

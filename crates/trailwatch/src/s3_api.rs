@@ -25,7 +25,9 @@ use crate::http::Unread;
 use crate::remote;
 use crate::server::Server;
 use access::Asking;
+use bucket_policy::POLICY_BYTES_MAX;
 use bytes::Bytes;
+use catalog::Bucket;
 use error::S3Error;
 use model::{Caller, EventResource, Timestamp, hex};
 pub use reply::Reply;
@@ -158,10 +160,10 @@ impl<'a> Arrived<'a> {
             let key = asked.key.as_deref().unwrap_or_default();
             let mut reply = match asked.operation {
                 Operation::ListBuckets | Operation::CreateBucket | Operation::Write => return Err(read_only()),
-                Operation::DeleteBucket => return delete_bucket(&buckets, name),
-                Operation::GetBucketPolicy => bucket_policy::get_bucket_policy(&buckets, name)?,
-                Operation::PutBucketPolicy => bucket_policy::put_bucket_policy(&buckets, name, &request.body)?,
-                Operation::DeleteBucketPolicy => bucket_policy::delete_bucket_policy(&buckets, name)?,
+                Operation::DeleteBucket => return delete_bucket(&buckets, &bucket),
+                Operation::GetBucketPolicy => bucket_policy::get_bucket_policy(&buckets, &bucket)?,
+                Operation::PutBucketPolicy => bucket_policy::put_bucket_policy(&buckets, &bucket, &request.body)?,
+                Operation::DeleteBucketPolicy => bucket_policy::delete_bucket_policy(&buckets, &bucket)?,
                 Operation::OtherRead => {
                     let message = format!("Trailwatch does not serve {}", asked.name);
                     return Err(S3Error::new(501, "NotImplemented", message));
@@ -253,6 +255,10 @@ impl<'a> Arrived<'a> {
             }
             members.extend(asked.bucket.as_deref().map(|bucket| ("bucketName".to_owned(), bucket.into())));
             members.extend(asked.key.as_deref().map(|key| ("key".to_owned(), key.into())));
+            if asked.operation == Operation::PutBucketPolicy && self.request.body.len() <= POLICY_BYTES_MAX {
+                let policy = serde_json::from_slice::<serde_json::Value>(&self.request.body).ok();
+                members.extend(policy.map(|policy| ("bucketPolicy".to_owned(), policy)));
+            }
         }
         members.extend(self.request.header("host").map(|host| ("Host".to_owned(), host.into())));
         serde_json::Value::Object(members).to_string()
@@ -279,8 +285,8 @@ fn canonical_user(account: &str) -> String {
     hex(&Sha256::digest(account))
 }
 
-fn delete_bucket(buckets: &ServerBuckets, name: &str) -> Result<Reply, S3Error> {
-    if !buckets.delete(name)? {
+fn delete_bucket(buckets: &ServerBuckets, bucket: &Bucket) -> Result<Reply, S3Error> {
+    if !buckets.delete(bucket)? {
         return Err(S3Error::new(409, "BucketNotEmpty", "The bucket you tried to delete is not empty"));
     }
     Ok(Reply { status: 204, ..Reply::default() })

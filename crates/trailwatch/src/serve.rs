@@ -10,7 +10,7 @@ use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
 use crate::trail_topics::TrailTopics;
-use crate::{grpc, http, operations, server_log, sql, syslog, tasks};
+use crate::{console, grpc, http, operations, server_log, sql, syslog, tasks};
 use access::Access;
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
@@ -105,6 +105,12 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         digest_interval: config.trail.digest_interval.millis(),
         key_rotation: config.trail.key_rotation.millis(),
         organization_id: config.trail.organization_id.clone(),
+        insights: trail::InsightSettings {
+            period_ms: config.trail.insights_period.millis(),
+            baseline_ms: config.trail.insights_baseline.millis(),
+            training_ms: config.trail.insights_training.millis(),
+        },
+        aggregation_window: config.trail.aggregation_window.millis(),
         ..trail::Settings::default()
     };
     catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
@@ -146,6 +152,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         operations: operations::Table::new(),
         cumulative: watch::otlp::Cumulative::new(clock.now()),
         syslog: syslog::Counts::default(),
+        sessions: console::Sessions::default(),
         calls: Calls::default(),
         started: clock.now(),
         clock,
@@ -182,6 +189,7 @@ fn announce(server: &Server, address: SocketAddr) -> anyhow::Result<()> {
     if config.open {
         writeln!(out, "open mode: any access key is accepted; POST /_trailwatch/reset empties everything")?;
     }
+    writeln!(out, "console: http://{address}/ (sign in with the two keys)\n")?;
     writeln!(out, "Paste the export lines into another shell, then try:")?;
     writeln!(out, "  aws cloudtrail lookup-events --max-results 5")?;
     writeln!(out, "  aws cloudwatch list-metrics --namespace CWAgent")?;

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::{backtest, dead_letters, detections, event_tail, health, proofs, remote};
+use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote};
 use access::Asking;
 use bytes::Bytes;
 use model::{Caller, Clock, Ids, Timestamp};
@@ -38,6 +38,8 @@ pub struct Server {
     pub cumulative: watch::otlp::Cumulative,
     /// Syslog messages, counted.
     pub syslog: crate::syslog::Counts,
+    /// Who is signed in to the console.
+    pub sessions: console::Sessions,
     /// Our own calls, as metrics.
     pub calls: Calls,
     /// The time.
@@ -51,6 +53,9 @@ pub struct Server {
 impl Server {
     /// Answers one whole request: our own few paths first, then AWS operations.
     pub async fn answer(&self, request: HttpRequest, source_ip: &str) -> Response {
+        if console::is_asked(&request) {
+            return console::answer(self, request, source_ip).await;
+        }
         if request.path.starts_with(remote::OWN_PATHS) && request.header("origin").is_some() {
             return self.refuse_web_page(&request, source_ip).await;
         }

@@ -3,7 +3,7 @@
 pub mod command;
 mod text_table;
 
-use crate::remote::EVENT_SOURCE;
+use crate::own::{self, Endpoint, Refusal};
 use crate::server::{Server, json};
 use catalog::Catalog;
 use futures::future::{BoxFuture, FutureExt};
@@ -17,20 +17,16 @@ use std::fmt;
 use std::sync::Arc;
 use store::Store;
 use tokio::sync::oneshot;
-use trail::audit::OwnCall;
 use watch::Watch;
-use wire::{Access, ApiError, Audit, HttpRequest, Response};
+use wire::{Access, HttpRequest, Response};
 
 /// Where statements are posted to.
 pub const PATH: &str = "/_trailwatch/sql";
 /// What the query string says to have log lines as they are stored, without masks.
 pub const UNMASK: &str = "unmask=true";
-/// Service name in the signature.
-pub const SIGNING_NAME: &str = "trailwatch";
 /// `eventName` of the audit record.
 pub const EVENT_NAME: &str = "ExecuteSql";
-/// What policies call it.
-const ACTION: &str = "trailwatch:ExecuteSql";
+const ENDPOINT: Endpoint = Endpoint::ours(EVENT_NAME, Access::Read);
 
 /// Answers statements.
 pub type Engine = query::sql::Sql;
@@ -118,44 +114,23 @@ pub async fn answer(
     if request.header("origin").is_some() {
         return json(403, &value!({ "message": "not from a web page" }));
     }
-    let (caller, outcome) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
-        Ok(caller) => {
-            let outcome = run(server, &caller, request, hung_up).await;
-            (caller, outcome)
-        }
-        Err(refused) => {
-            let error = refused.error;
-            let refusal = Refusal::new(error.status(), error.code(), error.message().to_owned());
-            (refused.caller, Err(refusal))
-        }
-    };
-    // What was read is on the trail before it is answered.
-    match (record(server, &caller, request, outcome.as_ref().err()).await, outcome) {
-        (Err(error), _) => {
-            tracing::error!(%error, "record a query");
-            let error = ApiError::from(error);
-            Refusal::new(error.status(), error.code(), error.message().to_owned()).response()
-        }
-        (Ok(()), Ok(response)) => response,
-        (Ok(()), Err(refusal)) => refusal.response(),
-    }
+    let run = async |caller: &Caller| run(server, caller, request, hung_up).await;
+    let outcome = ENDPOINT.call(server, (request, source_ip), Some(parameters(request)), run).await;
+    outcome.unwrap_or_else(|refusal| refusal.response())
 }
 
-/// Why there is no answer.
-struct Refusal {
-    status: u16,
-    code: String,
-    message: String,
-    /// Line and column in the statement.
-    place: Option<(u64, u64)>,
+/// The statement, for the audit record.
+fn parameters(request: &HttpRequest) -> Value {
+    let statement = String::from_utf8_lossy(&request.body[..request.body.len().min(SQL_STATEMENT_BYTES_MAX)]);
+    let mut parameters = value!({ "statement": statement });
+    if is_unmasking(request) {
+        parameters["unmask"] = Value::from(true);
+    }
+    parameters
 }
 
-impl Refusal {
-    fn new(status: u16, code: &str, message: String) -> Self {
-        Self { status, code: code.to_owned(), message, place: None }
-    }
-
-    fn of(error: &SqlError) -> Self {
+impl From<SqlError> for Refusal {
+    fn from(error: SqlError) -> Self {
         let code = match error {
             SqlError::Invalid { .. } => "InvalidStatement",
             SqlError::Limit(_) => "LimitExceeded",
@@ -164,22 +139,13 @@ impl Refusal {
         };
         if error.kind() != ErrorKind::Invalid {
             tracing::error!(%error, "run a query");
-            return Self::new(500, code, "The query did not finish. See the server's log.".into());
+            return Self::new(500, code, "The query did not finish. See the server's log.");
         }
         let mut refusal = Self::new(400, code, error.to_string());
         if let SqlError::Invalid { position: Some(position), .. } = error {
             refusal.place = Some((position.line, position.column));
         }
         refusal
-    }
-
-    fn response(&self) -> Response {
-        let mut body = value!({ "__type": self.code, "message": self.message });
-        if let Some((line, column)) = self.place {
-            body["line"] = Value::from(line);
-            body["column"] = Value::from(column);
-        }
-        json(self.status, &body)
     }
 }
 
@@ -189,13 +155,9 @@ async fn run(
     request: &HttpRequest,
     hung_up: oneshot::Receiver<()>,
 ) -> Result<Response, Refusal> {
-    // Records of both planes and of all accounts are in reach, and there are no policies yet that could say of whom.
-    if caller.identity_type != "Root" {
-        return Err(Refusal::new(403, "AccessDeniedException", "Only the root user may run SQL.".into()));
-    }
+    own::check_reach(server, caller)?;
     let statement = std::str::from_utf8(&request.body);
-    let statement =
-        statement.map_err(|_| Refusal::new(400, "InvalidStatement", "The statement is not UTF-8 text.".into()))?;
+    let statement = statement.map_err(|_| Refusal::new(400, "InvalidStatement", "The statement is not UTF-8 text."))?;
     let (format, content_type) = match request.header("accept") {
         Some(accept) if accept.contains("text/csv") => (Format::Csv, "text/csv; charset=utf-8"),
         _ => (Format::JsonLines, "application/x-ndjson"),
@@ -206,8 +168,8 @@ async fn run(
         false => Some(Arc::new(Protected(server.watch.clone()))),
     };
     let answer = tokio::select! {
-        answer = server.sql.query(statement, format, masks) => answer.map_err(|error| Refusal::of(&error))?,
-        _ = hung_up => return Err(Refusal::new(499, "QueryCanceled", "The client hung up.".into())),
+        answer = server.sql.query(statement, format, masks) => answer?,
+        _ = hung_up => return Err(Refusal::new(499, "QueryCanceled", "The client hung up.")),
     };
     Ok(Response { status: 200, headers: vec![("content-type", content_type.into())], body: answer.into(), rest: None })
 }
@@ -215,36 +177,6 @@ async fn run(
 /// True when the query string asks for log lines as they are stored.
 fn is_unmasking(request: &HttpRequest) -> bool {
     request.query.split('&').any(|pair| pair == UNMASK)
-}
-
-/// Records the call on our own trail, with the statement.
-async fn record(
-    server: &Server,
-    caller: &Caller,
-    request: &HttpRequest,
-    refusal: Option<&Refusal>,
-) -> Result<(), store::Error> {
-    let statement = String::from_utf8_lossy(&request.body[..request.body.len().min(SQL_STATEMENT_BYTES_MAX)]);
-    let mut parameters = value!({ "statement": statement });
-    if is_unmasking(request) {
-        parameters["unmask"] = Value::from(true);
-    }
-    let parameters = parameters.to_string();
-    let call = OwnCall {
-        caller,
-        source: EVENT_SOURCE,
-        operation: EVENT_NAME,
-        access: Access::Read,
-        audit: Audit::Management,
-        time: server.clock.now(),
-        request_id: &server.ids.uuid().to_string(),
-        host: request.header("host"),
-        request_parameters: Some(&parameters),
-        response_elements: None,
-        error: refusal.map(|refusal| (refusal.code.as_str(), refusal.message.as_str())),
-        resources: &[],
-    };
-    server.record(&call).await
 }
 
 #[cfg(test)]

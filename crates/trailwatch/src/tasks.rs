@@ -8,15 +8,17 @@ use crate::server_log::Line;
 use crate::syslog::Ports;
 use ::agent::host::Host;
 use model::time::{MINUTE, SECOND};
-use model::{Batch, Datapoint, Scope, SeriesKey};
+use model::{Batch, Datapoint, Scope, SeriesKey, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
+use trail::aggregation::Aggregator;
 use trail::delivery::Deliveries;
 use trail::detections::Follower;
 use trail::digest::deliver::Digests;
+use trail::insights::Evaluator;
 use watch::Watch;
 use watch::cloudwatch::MetricStreams;
 
@@ -59,6 +61,8 @@ impl Tasks {
         let follower =
             server.config.detection_rules.as_deref().map(|rules| crate::detections::follower(&server, rules));
         tasks.spawn("detections", detections(Arc::clone(&server), follower, stopped.clone()));
+        tasks.spawn("insights", insights(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("aggregated events", aggregated_events(Arc::clone(&server), stopped.clone()));
         tasks.spawn("proofs", proofs(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
@@ -231,12 +235,23 @@ async fn digests(server: Arc<Server>, mut stopped: Stopped) {
     }
 }
 
+/// The minute that a tick was in last.
+struct Minutes(Timestamp);
+
+impl Minutes {
+    /// True for the first tick of each minute, in whichever of its seconds that comes: one may be late.
+    fn is_next(&mut self, now: Timestamp) -> bool {
+        let minute = now.floor_to(MINUTE);
+        std::mem::replace(&mut self.0, minute) != minute
+    }
+}
+
 /// Full tiles go out each second, while the hashes are in memory; a checkpoint is signed each minute.
 async fn proofs(server: Arc<Server>, mut stopped: Stopped) {
     let mut failed = false;
+    let mut minutes = Minutes(server.clock.now().floor_to(MINUTE));
     while next_tick(&server, &mut stopped, SECOND).await {
-        let now = server.clock.now().floor_to(SECOND);
-        let is_minute = now == now.floor_to(MINUTE);
+        let is_minute = minutes.is_next(server.clock.now());
         if failed && !is_minute {
             continue;
         }
@@ -286,6 +301,50 @@ async fn detections(server: Arc<Server>, follower: Option<Follower>, mut stopped
         }
         if !wait_for(&mut stopped, DETECTION_INTERVAL).await {
             return;
+        }
+    }
+}
+
+/// Periods are minutes, which need no look each second; shorter ones are for tests.
+async fn insights(server: Arc<Server>, mut stopped: Stopped) {
+    let mut evaluator = Evaluator::new(crate::detections::recorded(&server));
+    let step = (server.config.trail.insights_period.millis() / 6).clamp(SECOND, 10 * SECOND);
+    let mut failing = false;
+    while next_tick(&server, &mut stopped, step).await {
+        let round = tokio::select! {
+            biased;
+            // What a round has not noted is looked at again after the next start.
+            _ = stopped.wait_for(|&stop| stop) => return,
+            round = evaluator.round(&server.trail) => round,
+        };
+        failing = told("insights", failing, round);
+    }
+}
+
+/// As `insights`.
+async fn aggregated_events(server: Arc<Server>, mut stopped: Stopped) {
+    let mut aggregator = Aggregator::new(crate::detections::recorded(&server));
+    let step = (server.config.trail.aggregation_window.millis() / 6).clamp(SECOND, 10 * SECOND);
+    let mut failing = false;
+    while next_tick(&server, &mut stopped, step).await {
+        let round = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|&stop| stop) => return,
+            round = aggregator.round(&server.trail) => round,
+        };
+        failing = told("aggregated events", failing, round);
+    }
+}
+
+/// Says when rounds begin to fail, not each time; true while they do.
+fn told(task: &str, failing: bool, round: Result<(), trail::DerivedFailed>) -> bool {
+    match round {
+        Ok(()) => false,
+        Err(error) => {
+            if !failing {
+                tracing::warn!(task, %error, "derive events");
+            }
+            true
         }
     }
 }
@@ -390,6 +449,7 @@ async fn maintenance(server: Arc<Server>, mut stopped: Stopped) {
         watch::maintain(&server.watch).await;
         trail::delivery::expire(&server.trail).await;
         trail::lake::expire(&server.trail).await;
+        trail::lake_dashboards::refresh_due(&server.trail).await;
     }
 }
 
@@ -415,5 +475,17 @@ async fn server_log(server: Arc<Server>, mut lines: mpsc::Receiver<Line>, mut st
         if !go_on {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_tick_is_the_first_of_its_minute() {
+        let mut minutes = Minutes(Timestamp(60_000));
+        let ticks = [61_000, 119_000, 121_000, 122_000, 180_000, 181_000, 179_000].map(Timestamp);
+        assert_eq!(ticks.map(|now| minutes.is_next(now)), [false, false, true, false, true, false, true]);
     }
 }

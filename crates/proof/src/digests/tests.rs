@@ -60,8 +60,10 @@ fn check(folder: &Folder) -> Report {
 fn a_whole_chain_is_proved_also_in_a_part_of_the_bucket_and_in_a_copy_of_it() {
     let folder = chain();
     let below = folder.iter().map(|(path, bytes)| (format!("copy/{path}"), bytes.clone())).collect();
-    let above = folder.iter().map(|(path, bytes)| (path.trim_start_matches("p/").to_owned(), bytes.clone())).collect();
-    for folder in [folder, below, above] {
+    let within = |cut: &str| -> Folder {
+        folder.iter().map(|(path, bytes)| (path.strip_prefix(cut).unwrap().to_owned(), bytes.clone())).collect()
+    };
+    for folder in [within(""), below, within("p/"), within("p/AWSLogs/"), within("p/AWSLogs/1/")] {
         let report = check(&folder);
         assert_eq!(report.wrong, Vec::<String>::new());
         let proved = report.proved.join("\n");
@@ -72,6 +74,51 @@ fn a_whole_chain_is_proved_also_in_a_part_of_the_bucket_and_in_a_copy_of_it() {
         assert!(proved.contains("1 log files are as"), "{proved}");
         assert!(!report.open.join("\n").contains("no digest names them"), "{report:?}");
     }
+}
+
+#[test]
+fn a_part_of_the_bucket_that_has_the_digests_alone_says_so_and_misses_none() {
+    let cut = "p/AWSLogs/1/CloudTrail-Digest/us-east-1/2026/";
+    let digests = |folder: Folder| -> Folder {
+        folder.into_iter().filter_map(|(path, bytes)| Some((path.strip_prefix(cut)?.to_owned(), bytes))).collect()
+    };
+    let report = check(&digests(chain()));
+    assert_eq!(report.wrong, Vec::<String>::new());
+    assert!(report.proved[0].contains("5 digests follow each other"), "{report:?}");
+    assert!(report.open.join("\n").contains("they lie outside of this folder"), "{report:?}");
+    let mut folder = chain();
+    folder.remove(&digest_path(3));
+    assert!(check(&digests(folder)).wrong[0].contains("digests are missing"));
+    // The log files alone prove nothing, which must not look like success.
+    let logs: Folder = chain().into_iter().filter(|(path, _)| path.contains("/CloudTrail/")).collect();
+    assert!(check(&logs).wrong[0].contains("nothing was proved"));
+}
+
+#[test]
+fn digests_that_name_none_before_them_prove_nothing() {
+    // As somebody without the key writes them: each begins a chain, a second behind the end of the one before.
+    let mut folder = chain();
+    for hour in 1..=5 {
+        let text = decompressed("x", &folder[&digest_path(hour)]).unwrap();
+        let mut body: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        body["digestStartTime"] = json!(format!("2026-01-02T{:02}:00:01Z", hour - 1));
+        for name in ["previousDigestS3Object", "previousDigestHashValue", "previousDigestSignature"] {
+            body[name] = json!(null);
+        }
+        folder.insert(digest_path(hour), gzip(body.to_string().as_bytes()));
+    }
+    let paths: Vec<String> = folder.keys().cloned().collect();
+    let report = verify(&folder, &paths, Some(&STANDARD.decode(KEY).unwrap()));
+    assert_eq!((&report.proved, report.signatures), (&Vec::new(), 0), "{report:?}");
+    for hour in 1..=5 {
+        let (signature, log_files) =
+            (format!("the signature of {}", digest_path(hour)), format!("{} names them", digest_path(hour)));
+        assert!(report.open.iter().any(|line| line.starts_with(&signature)), "{report:?}");
+        assert!(report.open.iter().any(|line| line.contains(&log_files)), "{report:?}");
+    }
+    let mut verification = crate::together::Verification::new(Trusted::default(), STANDARD.decode(KEY).ok());
+    verification.folder(&folder, &paths);
+    assert!(verification.end().wrong[0].contains("no signature was verified"));
 }
 
 #[test]

@@ -71,6 +71,30 @@ fn a_folder_is_verified_whole_and_records_that_were_delivered_are_found_in_it() 
 }
 
 #[test]
+fn a_forged_record_is_no_leaf_of_tiles_that_are_wrong_or_of_a_log_of_somebody_else() {
+    let forged = r#"{"eventID":"forged"}"#;
+    let (mut files, early) = log();
+    files.insert("CloudTrail/a.json.gz".into(), gzip(&format!(r#"{{"Records":[{forged}]}}"#)));
+    let proved = |files: &BTreeMap<String, Vec<u8>>, trusted: &Trusted| {
+        let report = check(files, trusted);
+        assert!(report.open.join("\n").contains("1 of 1 records of the log files"), "{report:?}");
+        report.proved.join("\n").contains("records of the log files are leaves")
+    };
+    assert!(!proved(&files, &Trusted::default()));
+    let mut changed = files.clone();
+    changed.get_mut("tile/0/000").unwrap()[..32].copy_from_slice(&leaf_hash(forged.as_bytes()));
+    assert!(!proved(&changed, &Trusted::default()));
+    let (mut own, mut edge) = (files.clone(), Edge::default());
+    edge.push(leaf_hash(forged.as_bytes()), &mut |_, _| {});
+    let own_key = SigningKey::new("log", [9; 32]).unwrap();
+    own.extend(edge.partial_tiles().into_iter().map(|(tile, bytes)| (format!("own/{}", tile.path()), bytes)));
+    own.insert(format!("own/{CHECKPOINT}"), own_key.checkpoint(&edge.tree()).into_bytes());
+    own.insert(format!("own/{VKEY}"), own_key.public().to_string().into_bytes());
+    assert!(!proved(&own, &Trusted::default()));
+    assert!(!proved(&own, &trusted(early)));
+}
+
+#[test]
 fn a_forked_or_cut_log_is_seen() {
     let (files, _) = log();
     let wrong = |size| {

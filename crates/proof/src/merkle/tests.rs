@@ -116,29 +116,53 @@ fn assert_breaks(proof: &[Hash], verify: impl Fn(&[Hash]) -> Result<(), Unproven
     assert!(verify(&[proof, &[[0; 32]]].concat()).is_err());
 }
 
-#[test]
-fn a_proof_in_a_tree_of_a_hundred_million_leaves_is_small() {
-    /// Leaves that are all alike, so that each perfect subtree of a height has one root.
-    struct Alike(Vec<Hash>);
-    impl Subtrees for Alike {
-        type Error = Infallible;
-        fn root(&mut self, height: u32, _: u64) -> Result<Hash, Infallible> {
-            Ok(self.0[height as usize])
+/// A tree of which only the paths to some leaves, and to where it once ended, are made of their children; every other subtree is a hash
+/// of its place. No two subtrees are alike, so that no proof holds elsewhere.
+struct Sparse {
+    /// The leaves that are known: of their indexes.
+    leaves: Vec<u64>,
+    /// Sizes of the tree whose roots are needed: subtrees that end across one are made of their children.
+    ends: Vec<u64>,
+}
+
+impl Subtrees for Sparse {
+    type Error = Infallible;
+
+    fn root(&mut self, height: u32, index: u64) -> Result<Hash, Infallible> {
+        let (start, end) = (index << height, (index + 1) << height);
+        let has = |leaf: &u64| (start..end).contains(leaf);
+        let is_cut = |cut: &u64| start < *cut && *cut < end;
+        if height == 0 && self.leaves.contains(&start) {
+            return Ok(leaf_hash(&start.to_be_bytes()));
         }
+        if height > 0 && (self.leaves.iter().any(has) || self.ends.iter().any(is_cut)) {
+            return Ok(node_hash(&self.root(height - 1, 2 * index)?, &self.root(height - 1, 2 * index + 1)?));
+        }
+        Ok(leaf_hash(format!("{height}/{index}").as_bytes()))
     }
-    let mut heights = vec![leaf_hash(b"same")];
-    for height in 0..40 {
-        heights.push(node_hash(&heights[height], &heights[height]));
+}
+
+#[test]
+fn proofs_in_a_tree_of_a_hundred_million_leaves_hold_and_take_less_than_two_kilobytes() {
+    const SIZE: u64 = 100_000_000;
+    let leaves = vec![0, 1, 33_333_333, 67_108_863, 67_108_864, SIZE - 1];
+    // Ends after a perfect tree, before and after it, and where a proof is longest.
+    let ends = vec![1, 12_345_678, 67_108_863, 67_108_864, 67_108_865, SIZE - 1];
+    let mut tree = Sparse { leaves: leaves.clone(), ends: ends.clone() };
+    let whole = Tree { size: SIZE, root: root(0..SIZE, &mut tree).unwrap() };
+    let encoded = |proof: &[Hash]| serde_json::to_string(&crate::evidence::encode(proof)).unwrap().len();
+    for &index in &leaves {
+        let (leaf, proof) = (leaf_hash(&index.to_be_bytes()), inclusion_proof(index, SIZE, &mut tree).unwrap());
+        assert!(encoded(&proof) < 2_000, "leaf {index}: {} hashes are {} bytes", proof.len(), encoded(&proof));
+        assert_eq!(verify_inclusion(&leaf, index, SIZE, &proof, &whole.root), Ok(()));
+        assert!(verify_inclusion(&leaf, (index + 1) % SIZE, SIZE, &proof, &whole.root).is_err());
+        assert_breaks(&proof, |proof| verify_inclusion(&leaf, index, SIZE, proof, &whole.root));
     }
-    let (size, mut tree) = (100_000_000, Alike(heights));
-    let expected = root(0..size, &mut tree).unwrap();
-    for index in [0, 1, 33_333_333, 67_108_863, 67_108_864, size - 1] {
-        let proof = inclusion_proof(index, size, &mut tree).unwrap();
-        assert!(proof.len() * 32 < 2000, "{} hashes", proof.len());
-        assert_eq!(verify_inclusion(&leaf_hash(b"same"), index, size, &proof, &expected), Ok(()));
+    for &size in &ends {
+        let old = Tree { size, root: root(0..size, &mut tree).unwrap() };
+        let proof = consistency_proof(size, SIZE, &mut tree).unwrap();
+        assert!(encoded(&proof) < 2_000, "from {size}: {} hashes are {} bytes", proof.len(), encoded(&proof));
+        assert_eq!(verify_consistency(&old, &whole, &proof), Ok(()));
+        assert_breaks(&proof, |proof| verify_consistency(&old, &whole, proof));
     }
-    let old = Tree { size: 12_345_678, root: root(0..12_345_678, &mut tree).unwrap() };
-    let proof = consistency_proof(old.size, size, &mut tree).unwrap();
-    assert!(proof.len() * 32 < 2000, "{} hashes", proof.len());
-    assert_eq!(verify_consistency(&old, &Tree { size, root: expected }, &proof), Ok(()));
 }

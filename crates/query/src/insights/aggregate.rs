@@ -12,6 +12,7 @@
 //! - `values` gives at most 1,000 values, those that sort first, as a list of JSON.
 
 mod quantiles;
+mod states;
 mod sum;
 
 use super::ast::Aggregate;
@@ -20,6 +21,7 @@ use super::event::Row;
 use super::value::Value;
 use crate::contributors::distinct::Distinct;
 pub(super) use quantiles::Quantiles;
+pub(super) use states::States;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;

@@ -4,9 +4,11 @@
 //! alias, or else the text of the expression as it was written.
 
 mod functions;
+mod join;
 mod table;
 
 pub use functions::{Aggregate, Function};
+pub use join::{Join, JoinKind};
 pub use table::{Combination, Frame, Outlier, Window, WindowColumn, WindowValue};
 
 use super::{subqueries, walk};
@@ -132,18 +134,7 @@ pub enum Command {
         output: Vec<(String, String)>,
     },
     /// `join`: puts rows together with those of another query.
-    Join {
-        /// Which rows without a partner are kept.
-        kind: JoinKind,
-        /// What fields of the rows so far are prefixed with, in conditions and results.
-        left: Option<String>,
-        /// The same for the other query's.
-        right: Option<String>,
-        /// Pairs of fields that must be equal: of the rows so far, of the other query's.
-        on: Vec<(Expr, Expr)>,
-        /// The other query.
-        query: Box<Query>,
-    },
+    Join(Join),
     /// `addtotals`: adds a column with the sum of each row, a row with the sum of each column, or both.
     AddTotals {
         /// Adds the column, of this name.
@@ -237,15 +228,6 @@ pub enum DiffOffset {
     Previous,
     /// So long ago, milliseconds.
     Ago(i64),
-}
-
-/// What becomes of rows that `join` finds no partner for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JoinKind {
-    /// They are dropped.
-    Inner,
-    /// Those of the rows so far are kept.
-    Left,
 }
 
 /// How `parse` takes a text apart.
@@ -382,6 +364,8 @@ pub enum Expr {
         /// `not in`.
         is_negated: bool,
     },
+    /// A query in place of a value: the first column of its only row.
+    Subquery(Box<Query>),
     /// `strlen(x)`.
     Call(Function, Vec<Expr>),
     /// `count(*)`, `pct(x, 95)`; only in `stats`.
@@ -399,6 +383,8 @@ pub enum Step {
     Name(String),
     /// The member with this number, from 0.
     Index(usize),
+    /// Every member: what is found is a list, unless it is one value.
+    All,
 }
 
 /// What `like` looks for.

@@ -13,7 +13,7 @@ use super::names::{Names, Setting, replace_aggregates};
 use super::plan::{LookupTable, PlanError};
 use super::step::{Dedup, SortCode, Stats, Step, Totals};
 use super::value::Value;
-use super::{ast, calendar, grok};
+use super::{ast, calendar, grok, subqueries};
 use memchr::memmem::Finder;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,7 +98,10 @@ impl<'q> Builder<'q> {
         if query.commands.len() > COMMANDS_MAX {
             return Err(PlanError::TooManyCommands { max: COMMANDS_MAX });
         }
-        query.commands.iter().try_for_each(|command| self.command(command))
+        query.commands.iter().enumerate().try_for_each(|(at, command)| match command {
+            Command::Join(join) => self.join(join, &subqueries::keys_only(query, at)),
+            command => self.command(command),
+        })
     }
 
     /// The columns of the results, with their slots.
@@ -143,9 +146,8 @@ impl<'q> Builder<'q> {
                 self.steps.push(Step::Unnest { list, into });
             }
             Command::Lookup { table, keys, output } => self.lookup(table, keys, output)?,
-            Command::Join { kind, left, right, on, query } => {
-                self.join(*kind, left.as_deref(), right.as_deref(), on, query)?;
-            }
+            // `query` has made it.
+            Command::Join(_) => {}
             Command::AddTotals { row, column, fields } => self.totals(row.as_deref(), column.as_ref(), fields),
             Command::Unmask(exprs) => {
                 self.unmasks = true;

@@ -217,22 +217,47 @@ fn arithmetic<'e>(op: BinaryOp, left: &Value<'_>, right: &Value<'_>) -> Value<'e
     })
 }
 
-/// A member of an object or list, or of the text of one.
+/// A member of an object or list.
 pub(super) fn member<'e>(of: &Value<'_>, steps: &[Step]) -> Value<'e> {
     let Value::Json(json) = of else { return Value::Null };
-    let mut at: &serde_json::Value = json;
-    for step in steps {
-        let next = match step {
-            // `list.0` and an object's member that is called 0 are written alike.
-            Step::Name(name) => at.get(name).or_else(|| at.get(name.parse::<usize>().ok()?)),
-            Step::Index(index) => at.get(index).or_else(|| at.get(index.to_string())),
-        };
-        match next {
-            Some(next) => at = next,
-            None => return Value::Null,
-        }
+    if steps.contains(&Step::All) {
+        return members(json, steps);
     }
-    Value::json_of(at)
+    let found = steps.iter().try_fold(&**json, |at, step| into(at, step));
+    found.map_or(Value::Null, Value::json_of)
+}
+
+fn into<'j>(at: &'j serde_json::Value, step: &Step) -> Option<&'j serde_json::Value> {
+    match step {
+        // `list.0` and an object's member that is called 0 are written alike.
+        Step::Name(name) => at.get(name).or_else(|| at.get(name.parse::<usize>().ok()?)),
+        Step::Index(index) => at.get(index).or_else(|| at.get(index.to_string())),
+        Step::All => None,
+    }
+}
+
+/// What a path with wildcards finds: a list, or the value that is alone in it, as Spark has it.
+fn members<'e>(json: &serde_json::Value, steps: &[Step]) -> Value<'e> {
+    use serde_json::Value as Json;
+    let mut found = vec![json];
+    for step in steps {
+        found = match step {
+            Step::All => found
+                .into_iter()
+                .flat_map(|at| match at {
+                    Json::Array(members) => members.iter().collect(),
+                    Json::Object(members) => members.values().collect::<Vec<_>>(),
+                    _ => Vec::new(),
+                })
+                .collect(),
+            step => found.into_iter().filter_map(|at| into(at, step)).collect(),
+        };
+    }
+    match found.as_slice() {
+        [] => Value::Null,
+        [only] => Value::json_of(only),
+        many => Value::Json(Arc::new(Json::Array(many.iter().map(|found| (*found).clone()).collect()))),
+    }
 }
 
 /// Constants that `in` looks in; equality is that of `=`.

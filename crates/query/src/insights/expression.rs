@@ -194,7 +194,7 @@ fn applied(operator: BinaryOp, left: Expr, right: Expr) -> Expr {
 }
 
 /// The terms in their order, in a tree that is as low as can be.
-fn balanced(operator: BinaryOp, mut terms: Vec<Expr>) -> Expr {
+pub fn balanced(operator: BinaryOp, mut terms: Vec<Expr>) -> Expr {
     if terms.len() > 1 {
         let right = terms.split_off(terms.len().div_ceil(2));
         let (left, right) = (balanced(operator, terms), balanced(operator, right));

@@ -8,6 +8,7 @@ mod address;
 mod dates;
 mod encoding;
 mod json;
+mod lists;
 mod text;
 
 pub(super) use text::{regex_extract, regex_replace, replacement};
@@ -35,8 +36,10 @@ pub(super) fn arity(function: Function) -> RangeInclusive<usize> {
         F::Sha512 | F::Crc32 | F::HexToAscii | F::HexToDec | F::DecToHex | F::Ipv4ToNumber => 1..=1,
         F::IsPublicIp | F::IsReservedIp | F::MessageSize | F::JsonArraySize | F::JsonKeys | F::JsonValid => 1..=1,
         F::Sin | F::Cos | F::Tan | F::Cot | F::Asin | F::Acos | F::Atan | F::Exp | F::Sign => 1..=1,
-        F::Reverse | F::InitCap => 1..=1,
+        F::Reverse | F::InitCap | F::ArrayDistinct => 1..=1,
         F::Split | F::JsonArrayContains | F::Atan2 | F::Repeat | F::DatePart => 2..=2,
+        F::ArrayUnion | F::ArrayIntersect | F::ArrayExcept | F::ArraysOverlap => 2..=2,
+        F::Translate | F::SubstringIndex => 3..=3,
         F::FormatDate | F::ParseDate | F::Locate | F::Lpad | F::Rpad => 2..=3,
         F::RegexReplace | F::DateAdd | F::DateDiff | F::RegexExtract => 3..=3,
         F::Haversine => 4..=4,
@@ -128,6 +131,13 @@ pub(super) fn call<'e>(function: Function, arguments: &[Code], row: &impl Row<'e
         F::Split => json::split(&value(0), &value(1)),
         F::JsonArraySize => json::array_size(&value(0)),
         F::JsonArrayContains => json::array_contains(&value(0), &value(1)),
+        F::ArrayUnion => lists::union(&value(0), &value(1)),
+        F::ArrayIntersect => lists::intersection(&value(0), &value(1)),
+        F::ArrayExcept => lists::difference(&value(0), &value(1)),
+        F::ArraysOverlap => lists::overlap(&value(0), &value(1)),
+        F::ArrayDistinct => lists::distinct(&value(0)),
+        F::Translate => text::translate(&value(0), &value(1), &value(2)),
+        F::SubstringIndex => text::substring_index(value(0), &value(1), &value(2)),
         F::JsonKeys => json::keys(&value(0)),
         F::JsonValid => json::is_valid(&value(0)),
         F::JsonArray => json::array(arguments.iter().map(|code| code.value(row))),

@@ -36,6 +36,8 @@ pub(super) struct Names {
     computed: Vec<(Expr, usize)>,
     /// Prefixes that `join` gave to the rows before it.
     prefixes: Vec<String>,
+    /// Columns of other queries that `join` took, by their names without prefix.
+    joined: HashMap<String, usize>,
 }
 
 /// What expressions need to know beside names.
@@ -51,7 +53,10 @@ pub(super) struct Setting<'q> {
 impl Setting<'_> {
     /// The answer of a query within the query.
     pub fn answer(&self, query: &Query) -> Result<&Answer, PlanError> {
-        let found = self.subqueries.iter().find(|(known, _)| *known == query);
+        // Joins may ask different fields of queries that are written alike.
+        let mut all = self.subqueries.iter();
+        let itself = all.clone().find(|(known, _)| std::ptr::eq(*known, query));
+        let found = itself.or_else(|| all.find(|(known, _)| *known == query));
         found.map(|(_, answer)| answer).ok_or(PlanError::NoSubquery)
     }
 }
@@ -63,6 +68,7 @@ impl Names {
         self.names = columns.iter().enumerate().map(|(slot, column)| (column.name.clone(), slot)).collect();
         self.computed = columns.iter().enumerate().map(|(slot, column)| (column.value.clone(), slot)).collect();
         self.prefixes.clear();
+        self.joined.clear();
     }
 
     /// True while rows are events.
@@ -82,7 +88,15 @@ impl Names {
 
     /// Lets a name stand for a slot.
     pub fn name(&mut self, name: &str, slot: usize) {
+        self.joined.remove(name);
         self.names.insert(name.to_owned(), slot);
+    }
+
+    /// Lets a name without a prefix stand for a column of another query, unless it stands for something of these rows.
+    pub fn name_joined(&mut self, name: &str, slot: usize) {
+        if !self.names.contains_key(name) && Source::of(name).is_none() {
+            self.joined.insert(name.to_owned(), slot);
+        }
     }
 
     /// Lets `prefix.x` stand for `x`.
@@ -97,12 +111,20 @@ impl Names {
 
     /// The slot of a name; `None` when the rows have no such column.
     pub fn slot(&mut self, name: &str) -> Option<usize> {
+        match self.joined.get(name) {
+            Some(slot) => Some(*slot),
+            None => self.own_slot(name),
+        }
+    }
+
+    /// The same, columns that `join` took aside.
+    fn own_slot(&mut self, name: &str) -> Option<usize> {
         if let Some(slot) = self.names.get(name) {
             return Some(*slot);
         }
         let unprefixed = |prefix: &String| name.strip_prefix(prefix.as_str())?.strip_prefix('.');
         if let Some(own) = self.prefixes.iter().find_map(unprefixed).map(str::to_owned) {
-            return self.slot(&own);
+            return self.own_slot(&own);
         }
         if self.closed.is_some() {
             return None;
@@ -112,7 +134,7 @@ impl Names {
             Source::Field(self.fields.len() - 1)
         });
         let slot = self.new_slot(source);
-        self.name(name, slot);
+        self.names.insert(name.to_owned(), slot);
         Some(slot)
     }
 
@@ -195,6 +217,7 @@ impl Names {
                 let (set, others) = self.list(list, setting, depth)?;
                 Code::In { value, set: Arc::new(set), others, is_negated: *is_negated }
             }
+            Expr::Subquery(query) => Code::Constant(only_value(setting.answer(query)?)?),
             Expr::Call(function, arguments) => self.call(*function, arguments, setting, depth)?,
             Expr::Aggregate(function, _) => return Err(PlanError::Aggregate(*function)),
             Expr::Member(of, steps) => {
@@ -308,6 +331,15 @@ impl Names {
         let earlier = instant(Code::Arithmetic(BinaryOp::Subtract, Box::new([time, offset.clone()])));
         let floor = Code::Floor(Box::new(earlier), *period);
         Ok(instant(Code::Arithmetic(BinaryOp::Add, Box::new([floor, offset]))))
+    }
+}
+
+/// What a query in place of a value comes to; one without rows is missing.
+fn only_value(answer: &Answer) -> Result<Value<'static>, PlanError> {
+    match answer.rows.as_slice() {
+        [] => Ok(Value::Null),
+        [row] => Ok(row.first().cloned().flatten().map_or(Value::Null, |text| Value::Text(text.into()))),
+        _ => Err(PlanError::SubqueryRows),
     }
 }
 

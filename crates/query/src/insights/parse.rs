@@ -16,7 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(super) use join::sides;
+pub(super) use join::{NO_SIDES, sides};
 
 use super::QUERY_CHARS_MAX;
 use super::ast::Query;
@@ -70,6 +70,7 @@ impl Reader<'_> {
             let message = "nested subqueries are not supported";
             return Err(self.cursor.error(self.cursor.peek(), message));
         }
+        let start = self.cursor.peek().start;
         let dialect = self.cursor.dialect;
         let (opening, closing) = if dialect == Dialect::Ppl { ("[", "]") } else { ("(", ")") };
         self.cursor.symbol(opening)?;
@@ -83,6 +84,7 @@ impl Reader<'_> {
         self.scope = outer;
         self.cursor.leave();
         self.cursor.symbol(closing)?;
+        self.scope.subqueries.push((start, self.cursor.last_end()));
         Ok(query)
     }
 }

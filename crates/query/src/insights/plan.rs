@@ -95,6 +95,8 @@ pub enum PlanError {
     JoinKey,
     #[error("a query within the query has no answer")]
     NoSubquery,
+    #[error("a query in place of a value has more than one row")]
+    SubqueryRows,
     #[error("diff may follow only commands that look at one row at a time, and pattern")]
     Diff,
     #[error("anomaly may follow only commands that look at one row at a time, and pattern")]
@@ -153,7 +155,7 @@ pub(super) struct Inner {
     pub memory_max: usize,
     /// Bytes that all workers take.
     pub memory: AtomicUsize,
-    wanted_rows: Option<usize>,
+    pub wanted_rows: Option<usize>,
     required: Vec<Vec<String>>,
     unmasks: bool,
     estimates: bool,
@@ -192,8 +194,10 @@ impl Plan {
         let reduction = reduction(&rest, limit);
         let is_aggregated = !names.is_open();
         let kept = kept(&rest, &shown, is_aggregated);
+        // What other queries have left for a join is known only when all events were seen.
+        let sees_all = prefix.iter().any(Step::keeps_partnerless);
         let wanted_rows = match &reduction {
-            Reduction::First(count) if order.is_by_time() && *count < usize::MAX => Some(*count),
+            Reduction::First(count) if order.is_by_time() && *count < usize::MAX && !sees_all => Some(*count),
             _ => None,
         };
         let mut inner = Inner {

@@ -34,7 +34,9 @@ enum Origin {
 pub(super) fn required_texts(steps: &[Step], names: &Names) -> Vec<Clause> {
     let mut parts = HashSet::new();
     let mut clauses = Vec::new();
-    for step in steps.iter().take_while(|step| step.is_row_wise() || matches!(step, Step::Sort(_))) {
+    // A join that keeps rows without a partner must see every row before it.
+    let is_before = |step: &&Step| (step.is_row_wise() || matches!(step, Step::Sort(_))) && !step.keeps_partnerless();
+    for step in steps.iter().take_while(is_before) {
         match step {
             Step::Filter(code) => clauses.extend(of_condition(code, &|slot| origin(slot, names, &parts))),
             Step::Extract(Extract { from: Code::Slot(from), slots, .. })
@@ -147,6 +149,9 @@ fn passes(filter: &Step, before: &Step) -> bool {
     let Step::Filter(code) = filter else { return false };
     if let Step::Filter(other) = before {
         return code.cost() < other.cost();
+    }
+    if before.keeps_partnerless() {
+        return false;
     }
     let mut reads = Vec::new();
     code.slots(&mut reads);

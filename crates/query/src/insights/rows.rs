@@ -15,13 +15,13 @@ pub(super) use sessions::Sessions;
 pub(super) use window::{Column, Computed, FRAME_ROWS_MAX, Window};
 
 use super::event::{Record, Row};
-use super::group_rows::first_rows;
+use super::group_rows::{Wanted, first_rows};
 use super::groups::Groups;
 use super::plan::PlanError;
 use super::reduce::key_of;
 use super::relevance::Relevant;
 use super::sort_key::SortKey;
-use super::step::{Dedup, SortCode, Step, Totals, drive};
+use super::step::{Dedup, SortCode, Step, Totals, drive, drive_partnerless};
 use super::value::Value;
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -42,7 +42,11 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, bounds: Bounds<'_>)
                 let mut groups = Groups::default();
                 let mut meter = bounds.meter("stats", 0);
                 rows.iter().try_for_each(|row| meter.take(groups.add(&stats.grouping, row)))?;
-                first_rows(stats, &groups, &[], usize::MAX)
+                drop(rows);
+                let wanted = Wanted::of(others, usize::MAX);
+                rows = first_rows(stats, Groups::merged(&stats.grouping, vec![groups]), wanted, bounds)?;
+                steps = wanted.rest;
+                continue;
             }
             Step::Totals(totals) => with_totals(rows, totals),
             Step::Mine(mining) => {
@@ -95,14 +99,19 @@ pub(super) fn run(mut steps: &[Step], mut rows: Vec<Record>, bounds: Bounds<'_>)
 
 fn row_wise(steps: &[Step], rows: Vec<Record>, bounds: Bounds<'_>) -> Result<Vec<Record>, PlanError> {
     let (mut out, mut meter) = (Vec::with_capacity(rows.len()), bounds.meter("unnest", 0));
+    // A join notes in its step which rows it met, and a plan may be finished more than once.
+    let own: Vec<Step> = if steps.iter().any(Step::keeps_partnerless) { steps.to_vec() } else { Vec::new() };
+    let steps = if own.is_empty() { steps } else { &own };
+    let mut keep = |meter: &mut Meter<'_>, row: &Record| {
+        meter.take(row.bytes())?;
+        out.push(row.clone());
+        Ok(())
+    };
     for mut row in rows {
         meter.look()?;
-        drive(steps, &mut row, &mut 0, &mut |row, _| {
-            meter.take(row.bytes())?;
-            out.push(row.clone());
-            Ok(())
-        })?;
+        drive(steps, &mut row, &mut 0, &mut |row, _| keep(&mut meter, row))?;
     }
+    drive_partnerless(steps, &[], &mut |row, _| keep(&mut meter, row))?;
     Ok(out)
 }
 

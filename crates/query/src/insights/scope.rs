@@ -18,6 +18,8 @@ pub struct Scope {
     pub windows: Vec<Window>,
     /// PPL: names of the members of columns that are objects.
     pub members: HashMap<String, Vec<String>>,
+    /// Where queries within it stand.
+    pub subqueries: Vec<(usize, usize)>,
     /// The query stands within another one.
     pub is_subquery: bool,
     /// PPL: the columns that are shown, where a command has said which.

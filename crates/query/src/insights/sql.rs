@@ -3,11 +3,12 @@
 //! Sources: the user guide, "OpenSearch Structured Query Language (SQL)", and the OpenSearch Service developer guide, "Supported OpenSearch
 //! SQL commands and functions". A log group, `logGroups(…)` and `filterIndex(…)` stand in backticks behind `FROM`. Columns are computed by
 //! `fields` or `stats`, and `display` puts them in order at the end; `SELECT *` leaves what is shown to the engine. Windows are
-//! columns that are computed before those. What has no counterpart (joins other than inner and left, `WITH RECURSIVE`, frames by
-//! distance in values, lambdas, some functions of arrays) is refused by name.
+//! columns that are computed before those. What has no counterpart (`CROSS JOIN` and its like, `WITH RECURSIVE`, correlated queries,
+//! `EXISTS`, frames by distance in values, lambdas) is refused by name.
 
 mod combined;
 mod grouping;
+mod join;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use super::error::QueryError;
 use super::expression::{Reader, is_reserved};
 use super::lexer::{Dialect, Kind};
 use super::parse::check_length;
-use super::walk;
+use super::{subqueries, walk};
 
 /// Reads a query in OpenSearch SQL.
 pub fn parse(text: &str) -> Result<Query, QueryError> {
@@ -76,6 +77,7 @@ impl Reader<'_> {
         self.clauses(&mut select, follows)?;
         select.windows = std::mem::take(&mut self.scope.windows);
         tables.forget_prefixes(&mut select);
+        self.refuse_correlated(&mut select, &tables.names)?;
         let mut commands = std::mem::take(&mut tables.commands);
         commands.extend(select.filter.take().map(Command::Filter));
         let has_aggregates = select.has_aggregates();
@@ -87,6 +89,29 @@ impl Reader<'_> {
         }
         select.finish(&mut commands, shown);
         Ok(Query { source: tables.source, commands })
+    }
+
+    /// A query within this one is run once, before it: it cannot look at rows of these tables.
+    fn refuse_correlated(&self, select: &mut Select, tables: &[String]) -> Parsed<()> {
+        for expr in select.expressions() {
+            for query in subqueries::within(expr) {
+                let joined: Vec<String> = query.commands.iter().flat_map(join::prefixes).collect();
+                let is_outer = |name: &&str| {
+                    let has_prefix =
+                        |table: &&String| name.strip_prefix(table.as_str()).is_some_and(|rest| rest.starts_with('.'));
+                    tables.iter().any(|table| has_prefix(&table)) && !joined.iter().any(|table| has_prefix(&table))
+                };
+                let Some(name) = subqueries::fields(query).find(is_outer) else { continue };
+                let found = self.scope.subqueries.iter().find_map(|(start, end)| {
+                    let at = start + self.cursor.text[*start..*end].find(name)?;
+                    Some((at, at + name.len()))
+                });
+                let (start, end) = found.unwrap_or((0, self.cursor.last_end()));
+                let message = format!("{name} is of the query around this one: correlated queries are not supported");
+                return Err(QueryError::at(self.cursor.text, start, end, message));
+            }
+        }
+        Ok(())
     }
 
     /// An expression, perhaps with an alias.

@@ -1,6 +1,9 @@
 //! The commands of a query, ready to run, and those among them that look at one row at a time.
 
-use super::ast::JoinKind;
+mod join;
+
+pub(super) use join::{Join, drive_partnerless};
+
 use super::cidr::Blocks;
 use super::code::Code;
 use super::event::Row;
@@ -100,16 +103,6 @@ pub(super) struct CidrLookup {
     pub known: Option<Vec<Code>>,
 }
 
-/// A `join` command, the other query having been run.
-#[derive(Debug, Clone)]
-pub(super) struct Join {
-    pub table: Arc<Table>,
-    pub keys: Vec<Code>,
-    /// Column of the other query's rows, slot.
-    pub output: Vec<(usize, usize)>,
-    pub kind: JoinKind,
-}
-
 /// An `addtotals` command.
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
@@ -183,6 +176,11 @@ impl Step {
         }
     }
 
+    /// True when it has rows of another query left when all rows have been seen.
+    pub fn keeps_partnerless(&self) -> bool {
+        matches!(self, Self::Join(join) if join.keeps_right())
+    }
+
     /// What it is called, when it needs all rows at once and keeps them.
     pub fn needs_all_rows(&self) -> Option<&'static str> {
         match self {
@@ -210,7 +208,8 @@ impl Step {
             Self::Outliers(outliers) => outliers.fields.iter().map(|(code, _)| code).collect(),
             Self::Sessions(sessions) => sessions.by.iter().chain([&sessions.time]).collect(),
             Self::Relevance(relevance) => relevance.codes().collect(),
-            Self::Lookup(Lookup { keys, .. }) | Self::Join(Join { keys, .. }) => keys.iter().collect(),
+            Self::Lookup(Lookup { keys, .. }) => keys.iter().collect(),
+            Self::Join(join) => join.codes().collect(),
             Self::Sort(keys) => keys.iter().map(|key| &key.value).collect(),
             Self::Mine(mining) => vec![&mining.of],
             Self::Dedup(dedup) => dedup.by.iter().collect(),
@@ -246,9 +245,8 @@ impl Step {
             Self::Unnest { into, .. } => vec![*into],
             Self::Every(every) => every.groups.iter().map(|(_, slot)| *slot).collect(),
             Self::CidrLookup(lookup) => lookup.output.iter().map(|(_, slot)| *slot).collect(),
-            Self::Lookup(Lookup { output, .. }) | Self::Join(Join { output, .. }) => {
-                output.iter().map(|(_, slot)| *slot).collect()
-            }
+            Self::Lookup(Lookup { output, .. }) => output.iter().map(|(_, slot)| *slot).collect(),
+            Self::Join(join) => join.sets().collect(),
             _ => Vec::new(),
         }
     }
@@ -304,18 +302,7 @@ pub(super) fn drive<'e, R: Row<'e>>(
                 }
                 return Ok(());
             }
-            Step::Join(join) => {
-                let found = join.table.find(&join.keys, row);
-                let partners: &[Option<u32>] =
-                    if found.is_empty() && join.kind == JoinKind::Left { &[None] } else { &[] };
-                for partner in found.iter().copied().map(Some).chain(partners.iter().copied()) {
-                    for (column, slot) in &join.output {
-                        row.set(*slot, partner.map_or(Value::Null, |partner| join.table.value(partner, *column)));
-                    }
-                    drive(&steps[at + 1..], row, count, sink)?;
-                }
-                return Ok(());
-            }
+            Step::Join(join) => return join.run(row, &mut |row| drive(&steps[at + 1..], row, count, sink)),
             // The plan ends the prefix before them.
             _ => return Ok(()),
         }

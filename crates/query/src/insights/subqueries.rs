@@ -1,65 +1,114 @@
-//! Queries within a query: those of `in`, `join`, `appendcols` and of unions.
+//! Queries within a query: those of `in`, `join`, `appendcols` and of unions, and those in place of values.
 
-use super::ast::{Column, Command, Expr, Function, InList, Query, Window, WindowColumn, WindowValue};
+use super::ast::{Column, Command, Expr, Function, InList, Join, Query, Window, WindowColumn, WindowValue};
 use super::walk;
 
 /// The queries within a query, command by command; not those within these.
 pub(super) fn of(query: &Query) -> Vec<&Query> {
     let mut found = Vec::new();
     for command in &query.commands {
-        if let Command::Join { query, .. } | Command::AppendColumns { query, .. } | Command::Combine { query, .. } =
-            command
+        if let Command::Join(Join { query, .. })
+        | Command::AppendColumns { query, .. }
+        | Command::Combine { query, .. } = command
         {
             found.push(&**query);
         }
-        let queries = expressions(command).into_iter().flat_map(parts).filter_map(|expr| match expr {
-            Expr::In { list: InList::Query(query), .. } => Some(&**query),
-            _ => None,
-        });
-        found.extend(queries);
+        found.extend(expressions(command).into_iter().flat_map(within));
     }
     found
 }
 
-/// The same, ready to run: those of `join` show the fields that the query names with their prefix.
+/// The same, ready to run: those of `join` show the fields that the query asks of them.
 pub(super) fn to_run(query: &Query) -> Vec<Query> {
-    let joins = |inner: &Query| {
-        query.commands.iter().find_map(|command| match command {
-            Command::Join { right: Some(right), query, .. } if **query == *inner => Some(right),
-            _ => None,
-        })
+    let join = |inner: &Query| {
+        let is_it = |command: &Command| matches!(command, Command::Join(join) if std::ptr::eq(&*join.query, inner));
+        query.commands.iter().position(is_it)
     };
-    of(query)
-        .into_iter()
-        .map(|inner| joins(inner).map_or_else(|| inner.clone(), |right| showing(inner, right, query)))
-        .collect()
+    let to_run = |inner: &Query| match join(inner) {
+        Some(at) => joined(query, at).unwrap_or_else(|| inner.clone()),
+        None => inner.clone(),
+    };
+    of(query).into_iter().map(to_run).collect()
 }
 
-fn showing(inner: &Query, prefix: &str, outer: &Query) -> Query {
-    let mut inner = inner.clone();
-    let chooses =
+/// The query of the join at this place with the fields that are asked of it.
+fn joined(query: &Query, at: usize) -> Option<Query> {
+    let Some(Command::Join(join)) = query.commands.get(at) else { return None };
+    if chooses(&join.query) {
+        return None;
+    }
+    let mut names = named(query, at);
+    names.extend(keys_only(query, at));
+    let columns = names.into_iter().map(|name| Column { value: Expr::Field(name.clone()), name }).collect();
+    let mut inner = (*join.query).clone();
+    inner.commands.push(Command::Fields(columns));
+    Some(inner)
+}
+
+/// True when a query says itself what its columns are.
+pub(super) fn chooses(query: &Query) -> bool {
+    let is_choice =
         |command: &Command| matches!(command, Command::Stats { .. } | Command::Display(_) | Command::Pattern(_));
-    if inner.commands.iter().any(chooses) {
-        return inner;
-    }
+    query.commands.iter().any(is_choice)
+}
+
+/// The fields of the other query of a join that a query names with its prefix, and those that it shows.
+fn named(query: &Query, at: usize) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    let mut note = |expr: &Expr| {
-        if let Expr::Field(name) = expr
-            && let Some(own) = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'))
-            && !names.iter().any(|known| known == own)
-        {
-            names.push(own.to_owned());
-        }
+    let Some(Command::Join(Join { right: Some(prefix), .. })) = query.commands.get(at) else { return names };
+    let is_choice = |command: &Command| {
+        matches!(command, Command::Fields(_) | Command::Display(_) | Command::Stats { .. } | Command::Pattern(_))
     };
-    for command in &outer.commands {
-        expressions(command).into_iter().flat_map(parts).for_each(&mut note);
+    if !query.commands[at..].iter().any(is_choice) {
+        names.extend(["@timestamp", "@message"].map(str::to_owned));
     }
-    let columns: Vec<Column> =
-        names.into_iter().map(|name| Column { value: Expr::Field(name.clone()), name }).collect();
-    if !columns.is_empty() {
-        inner.commands.push(Command::Fields(columns));
+    let exprs = query.commands.iter().flat_map(expressions).flat_map(parts);
+    let own = exprs.filter_map(|expr| match expr {
+        Expr::Field(name) => name.strip_prefix(prefix.as_str())?.strip_prefix('.'),
+        _ => None,
+    });
+    for name in own {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
     }
-    inner
+    names
+}
+
+/// The fields that a join compares and that nothing else asks of its other query, when that one does not choose its columns: they
+/// are not shown.
+pub(super) fn keys_only(query: &Query, at: usize) -> Vec<String> {
+    let Some(Command::Join(join)) = query.commands.get(at) else { return Vec::new() };
+    if chooses(&join.query) {
+        return Vec::new();
+    }
+    let named = named(query, at);
+    let mut keys: Vec<String> = Vec::new();
+    for (_, key) in &join.on {
+        let Expr::Field(name) = key else { continue };
+        let own = join.right.as_ref().and_then(|right| name.strip_prefix(right.as_str())?.strip_prefix('.'));
+        let own = own.unwrap_or(name);
+        if !named.iter().chain(&keys).any(|known| known == own) {
+            keys.push(own.to_owned());
+        }
+    }
+    keys
+}
+
+/// The names of the fields that a query reads, other queries within it aside.
+pub(super) fn fields(query: &Query) -> impl Iterator<Item = &str> {
+    query.commands.iter().flat_map(expressions).flat_map(parts).filter_map(|expr| match expr {
+        Expr::Field(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+/// The queries within an expression; not those within these.
+pub(super) fn within(expr: &Expr) -> impl Iterator<Item = &Query> {
+    parts(expr).into_iter().filter_map(|expr| match expr {
+        Expr::In { list: InList::Query(query), .. } | Expr::Subquery(query) => Some(&**query),
+        _ => None,
+    })
 }
 
 impl Query {
@@ -84,7 +133,9 @@ fn expressions(command: &Command) -> Vec<&Expr> {
         Command::Dedup { by, .. } | Command::Unmask(by) => by.iter().collect(),
         Command::Unnest { list, .. } => vec![list],
         Command::Lookup { keys, .. } => keys.iter().map(|(_, expr)| expr).collect(),
-        Command::Join { on, .. } => on.iter().flat_map(|(left, right)| [left, right]).collect(),
+        Command::Join(Join { on, condition, .. }) => {
+            on.iter().flat_map(|(left, right)| [left, right]).chain(condition).collect()
+        }
         Command::Window(window) => of_window(window),
         Command::Outlier(outlier) => outlier.fields.iter().collect(),
         Command::Sessionize { by, .. } => by.iter().collect(),

@@ -5,7 +5,7 @@ use super::ast::{Expr, InList};
 /// What an expression is directly made of.
 pub fn children(value: &Expr) -> Vec<&Expr> {
     match value {
-        Expr::Field(_) | Expr::Literal(_) => Vec::new(),
+        Expr::Field(_) | Expr::Literal(_) | Expr::Subquery(_) => Vec::new(),
         Expr::Unary(_, of) | Expr::Member(of, _) | Expr::Like { text: of, .. } => vec![of],
         Expr::In { value, list: InList::Query(_), .. } => vec![value],
         Expr::Binary(_, left, right) => vec![left, right],
@@ -21,7 +21,7 @@ pub fn children(value: &Expr) -> Vec<&Expr> {
 /// The same, to be changed.
 pub fn children_mut(value: &mut Expr) -> Vec<&mut Expr> {
     match value {
-        Expr::Field(_) | Expr::Literal(_) => Vec::new(),
+        Expr::Field(_) | Expr::Literal(_) | Expr::Subquery(_) => Vec::new(),
         Expr::Unary(_, of) | Expr::Member(of, _) | Expr::Like { text: of, .. } => vec![of],
         Expr::In { value, list: InList::Query(_), .. } => vec![value],
         Expr::Binary(_, left, right) => vec![left, right],

@@ -1,13 +1,13 @@
 //! `Worker`: takes events through the prefix of a plan and keeps what the rest of it needs; the plan puts workers together.
 
 use super::event::{Event, EventRow, Record, Row};
-use super::group_rows::first_rows;
+use super::group_rows::{Wanted, first_rows};
 use super::groups::Groups;
 use super::plan::{Answer, Inner, PlanError, Reduction};
 use super::reduce::{Distincts, First};
 use super::relevance::Relevant;
 use super::rows::{self, Bounds};
-use super::step::{SortCode, Step, drive};
+use super::step::{Step, drive, drive_partnerless};
 use super::value::Value;
 use crate::log_patterns::Miner;
 use std::borrow::Cow;
@@ -72,10 +72,7 @@ impl Worker {
     /// True when it has as many rows as the plan wants, if it was fed events in the order of `Plan::is_newest_first`. Other events of
     /// the last one's instant may still belong to the answer.
     pub fn is_full(&self) -> bool {
-        match &self.plan.reduction {
-            Reduction::First(keep) => self.plan.order.is_by_time() && self.matched >= *keep as u64,
-            _ => false,
-        }
+        self.plan.wanted_rows.is_some_and(|wanted| self.matched >= wanted as u64)
     }
 
     /// How many events it took.
@@ -129,9 +126,6 @@ impl Kept {
 
     fn merge(&mut self, plan: &Inner, other: Self) {
         match (self, other, &plan.reduction) {
-            (Self::Groups(groups), Self::Groups(other), Reduction::Groups(stats)) => {
-                groups.merge(&stats.grouping, other);
-            }
             (Self::First(first), Self::First(other), _) => first.merge(&plan.order, other),
             (Self::Distincts(distincts), Self::Distincts(other), Reduction::Distincts(dedup)) => {
                 distincts.merge(dedup, &plan.order, other);
@@ -174,42 +168,53 @@ impl Inner {
         }
     }
 
-    pub(super) fn finish(&self, workers: Vec<Worker>, is_wanted: &dyn Fn() -> bool) -> Result<Answer, PlanError> {
-        let mut all: Option<Kept> = None;
-        for mut worker in workers {
-            let empty = Kept::First(First::new(0));
-            let kept = std::mem::replace(&mut worker.kept, empty);
-            match &mut all {
-                Some(all) => all.merge(self, kept),
-                None => all = Some(kept),
+    /// Gives the first worker what is left of the other queries of joins.
+    fn add_partnerless(&self, workers: &mut [Worker]) -> Result<(), PlanError> {
+        let Some((Worker { prefix, kept, memory, is_compared, .. }, others)) = workers.split_first_mut() else {
+            return Ok(());
+        };
+        let clones: Vec<&[Step]> = others.iter().map(|worker| worker.prefix.as_slice()).collect();
+        drive_partnerless(prefix, &clones, &mut |row, ordinal| {
+            let grown = kept.add(self, row, ordinal, *is_compared);
+            self.grow(memory, grown)
+        })
+    }
+
+    pub(super) fn finish(&self, mut workers: Vec<Worker>, is_wanted: &dyn Fn() -> bool) -> Result<Answer, PlanError> {
+        self.add_partnerless(&mut workers)?;
+        let bounds = Bounds { memory_max: self.memory_max, is_wanted };
+        let take = |worker: &mut Worker| std::mem::replace(&mut worker.kept, Kept::First(First::new(0)));
+        let kept: Vec<Kept> = workers.iter_mut().map(take).collect();
+        let (rows, rest) = match &self.reduction {
+            Reduction::Groups(stats) => {
+                let groups = kept.into_iter().filter_map(|kept| match kept {
+                    Kept::Groups(groups) => Some(groups),
+                    _ => None,
+                });
+                let wanted = Wanted::of(&self.rest[1..], self.limit);
+                let parts = Groups::merged(&stats.grouping, groups.collect());
+                (first_rows(stats, parts, wanted, bounds)?, wanted.rest)
             }
-        }
-        let (rows, rest) = match (all, &self.reduction) {
-            (Some(Kept::Groups(groups)), Reduction::Groups(stats)) => {
-                let (sort, keep, rest) = self.wanted_groups();
-                (first_rows(stats, &groups, sort, keep), rest)
-            }
+            _ => self.merged(kept),
+        };
+        drop(workers);
+        let mut rows = rows::run(rest, rows, bounds)?;
+        rows.truncate(self.limit);
+        Ok(self.answer(&rows))
+    }
+
+    /// The rows that workers kept, and the commands that are left for them.
+    fn merged(&self, workers: Vec<Kept>) -> (Vec<Record>, &[Step]) {
+        let all = workers.into_iter().reduce(|mut all, kept| {
+            all.merge(self, kept);
+            all
+        });
+        match (all, &self.reduction) {
             (Some(Kept::First(first)), _) => (first.into_records(&self.order), &self.rest[..]),
             (Some(Kept::Patterns(miners)), Reduction::Patterns(mining)) => (mining.rows(miners), &self.rest[1..]),
             (Some(Kept::Relevant(found)), Reduction::Relevance(relevance)) => (relevance.rows(&found), &self.rest[1..]),
             (Some(Kept::Distincts(distincts)), _) => (distincts.into_records(&self.order), &self.rest[..]),
             _ => (Vec::new(), &[][..]),
-        };
-        let mut rows = rows::run(rest, rows, Bounds { memory_max: self.memory_max, is_wanted })?;
-        rows.truncate(self.limit);
-        Ok(self.answer(&rows))
-    }
-
-    /// In what order the rows of groups are wanted, how many of them, and the commands that are left then.
-    fn wanted_groups(&self) -> (&[SortCode], usize, &[Step]) {
-        let (sort, rest) = match self.rest.get(1..).unwrap_or_default() {
-            [Step::Sort(keys), rest @ ..] => (keys.as_slice(), rest),
-            rest => (&[][..], rest),
-        };
-        match rest {
-            [] => (sort, self.limit, rest),
-            [Step::Limit(count), rest @ ..] => (sort, *count, rest),
-            _ => (sort, usize::MAX, rest),
         }
     }
 

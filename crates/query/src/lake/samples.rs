@@ -88,6 +88,62 @@ pub fn relevance(sample: &Sample, phrase: &str) -> f32 {
     if all == 0 { 0.0 } else { f32::from(found) / f32::from(all) }
 }
 
+/// Words of a prompt that say nothing of what is asked for.
+const FILLERS: [&str; 40] = [
+    "all",
+    "and",
+    "any",
+    "are",
+    "cloudtrail",
+    "count",
+    "did",
+    "does",
+    "event",
+    "events",
+    "find",
+    "for",
+    "from",
+    "get",
+    "give",
+    "had",
+    "has",
+    "have",
+    "how",
+    "last",
+    "list",
+    "many",
+    "me",
+    "past",
+    "query",
+    "see",
+    "select",
+    "show",
+    "tell",
+    "that",
+    "the",
+    "their",
+    "there",
+    "want",
+    "was",
+    "were",
+    "what",
+    "which",
+    "who",
+    "with",
+];
+
+/// The sample that is nearest to a prompt, if it has at least half of the words that say something.
+pub fn nearest(prompt: &str) -> Option<&'static Sample> {
+    let prompt = prompt.to_lowercase();
+    let words: Vec<&str> =
+        prompt.split(|c: char| !c.is_alphanumeric()).filter(|word| !FILLERS.contains(word)).collect();
+    let phrase = words.join(" ");
+    let scored = SAMPLES.iter().map(|sample| (relevance(sample, &phrase), sample));
+    // Of those that are as near, the first.
+    let best = scored.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.filter(|(relevance, _)| *relevance >= 0.5).map(|(_, sample)| sample)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +158,21 @@ mod tests {
         assert_eq!(best("what did the root user do"), "Activity of the root user");
         assert_eq!(relevance(&SAMPLES[0], "zebra"), 0.0);
         assert_eq!(relevance(&SAMPLES[0], "!!"), 0.0);
+    }
+
+    #[test]
+    fn a_prompt_has_its_nearest_sample_or_none() {
+        for (prompt, name) in [
+            ("Show me the activity of the root user for the past week", Some("Activity of the root user")),
+            ("Which console logins were without MFA?", Some("Console sign-ins without MFA")),
+            ("What are the most frequent errors?", Some("Most frequent errors")),
+            ("List all denied access by principal", Some("Denied access by principal")),
+            ("Which TLS versions are old?", Some("Calls with an old TLS version")),
+            ("How do I bake bread?", None),
+            ("Show me all the events", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(prompt).map(|sample| sample.name), name, "{prompt}");
+        }
     }
 }

@@ -40,15 +40,16 @@ fn truth(a: f64, b: f64, holds: bool) -> f64 {
 pub fn zip(left: &Series, right: &Series, named: &Series, apply: fn(f64, f64) -> f64) -> Series {
     let mut result = if same_times(&left.timestamps, &right.timestamps) {
         let pairs = left.values.iter().zip(&right.values);
-        named.with_points(&left.timestamps, pairs.map(|(a, b)| apply(*a, *b)).collect())
+        named.calculated(&left.timestamps, pairs.map(|(a, b)| apply(*a, *b)).collect())
     } else {
         let timestamps = union(&left.timestamps, &right.timestamps);
         let (a, b) = (left.at(&timestamps), right.at(&timestamps));
         let pairs = a.iter().zip(b.iter());
         let values = pairs.map(|(a, b)| apply(or_zero(*a), or_zero(*b))).collect();
-        named.with_points(&timestamps, values)
+        named.calculated(&timestamps, values)
     };
     result.period_ms = left.period_ms.min(right.period_ms);
+    result.has_dropped |= left.has_dropped || right.has_dropped;
     result
 }
 

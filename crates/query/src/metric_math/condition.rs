@@ -43,5 +43,7 @@ pub fn choose(condition: &Series, chosen: Branch<'_>, other: Branch<'_>) -> Seri
     let named = if let Branch::Series(series) = chosen { series } else { condition };
     let mut result = named.with_points(timestamps, values.map(choose).collect());
     result.period_ms = condition.period_ms;
+    let of_branch = |branch: Branch<'_>| matches!(branch, Branch::Series(Series { has_dropped: true, .. }));
+    result.has_dropped = condition.has_dropped || of_branch(chosen) || of_branch(other);
     result
 }

@@ -1,6 +1,7 @@
 //! Functions of one series that give a series: ABS, CEIL, FLOOR, LOG, LOG10, DIFF, DIFF_TIME, RATE, RUNNING_SUM.
 
 use super::{Function, Series};
+use std::sync::Arc;
 
 /// A function that looks at one value only, if `function` is one; NaN where there is no result.
 pub fn of_value(function: Function) -> Option<fn(f64) -> f64> {
@@ -16,7 +17,7 @@ pub fn of_value(function: Function) -> Option<fn(f64) -> f64> {
 
 /// DIFF, DIFF_TIME and RATE: of each point and the one before it, so the first has none.
 pub fn since_previous(series: &Series, function: Function) -> Series {
-    let mut values = vec![f64::NAN; series.values.len().min(1)];
+    let mut values = Vec::with_capacity(series.values.len());
     for (times, pair) in series.timestamps.windows(2).zip(series.values.windows(2)) {
         let seconds = times[1].saturating_sub(times[0]) as f64 / 1_000.0;
         let difference = pair[1] - pair[0];
@@ -26,7 +27,8 @@ pub fn since_previous(series: &Series, function: Function) -> Series {
             _ => difference,
         });
     }
-    series.with_points(&series.timestamps, values)
+    let timestamps: Arc<[i64]> = series.timestamps.iter().skip(1).copied().collect();
+    series.calculated(&timestamps, values)
 }
 
 /// RUNNING_SUM: the sum of each value and all before it.
@@ -36,5 +38,5 @@ pub fn running_sum(series: &Series) -> Series {
         sum += value;
         sum
     });
-    series.with_points(&series.timestamps, sums.collect())
+    series.calculated(&series.timestamps, sums.collect())
 }

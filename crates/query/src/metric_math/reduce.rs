@@ -64,7 +64,9 @@ pub fn members(members: &[Cow<'_, Series>], function: Function, period_ms: i64) 
     let of = members.len() as f64;
     let values = tallies.iter().map(|tally| tally.result(function, of)).collect();
     let period_ms = members.iter().map(|member| member.period_ms).min().unwrap_or(period_ms);
-    Series::empty(period_ms).with_points(&timestamps, values)
+    let mut series = Series::empty(period_ms).calculated(&timestamps, values);
+    series.has_dropped |= members.iter().any(|member| member.has_dropped);
+    series
 }
 
 /// The timestamps that any of the series has. Lists are joined in pairs, then the joined ones: the length of a list counts

@@ -19,6 +19,8 @@ pub struct Series {
     pub values: Vec<f64>,
     /// The metric that it shows, for `${PROP(…)}` in labels.
     pub metric: Option<Arc<MetricIdentity>>,
+    /// Whether a calculation on the way gave no finite number at some time, so that the point there was dropped.
+    pub has_dropped: bool,
 }
 
 /// Which metric and statistic a series shows.
@@ -92,6 +94,14 @@ impl Series {
         Self { period_ms, timestamps: Arc::from([]), ..Self::default() }
     }
 
+    /// This series with points that were calculated: a value that is no finite number is dropped, and it is told so.
+    pub(super) fn calculated(&self, timestamps: &Arc<[i64]>, values: Vec<f64>) -> Self {
+        let count = values.len();
+        let mut series = self.with_points(timestamps, values);
+        series.has_dropped |= series.values.len() < count;
+        series
+    }
+
     /// This series with other points; values that are no finite number have none.
     pub(super) fn with_points(&self, timestamps: &Arc<[i64]>, values: Vec<f64>) -> Self {
         if values.iter().all(|value| value.is_finite()) {
@@ -102,7 +112,7 @@ impl Series {
         Self { timestamps: timestamps.into(), values, ..self.head() }
     }
 
-    /// What is computed from this series, still without points: it has its label and metric, but not its Id.
+    /// What is computed from this series, still without points: it has its label and metric (and what was dropped), but not its Id.
     fn head(&self) -> Self {
         Self {
             id: None,
@@ -111,12 +121,13 @@ impl Series {
             timestamps: Arc::from([]),
             values: Vec::new(),
             metric: self.metric.clone(),
+            has_dropped: self.has_dropped,
         }
     }
 
     /// This series with each value replaced.
     pub(super) fn map(&self, replace: impl Fn(f64) -> f64) -> Self {
-        self.with_points(&self.timestamps, self.values.iter().map(|value| replace(*value)).collect())
+        self.calculated(&self.timestamps, self.values.iter().map(|value| replace(*value)).collect())
     }
 
     /// The value at each of `timestamps` (ascending), NaN where there is no point.

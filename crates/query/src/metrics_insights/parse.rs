@@ -1,14 +1,15 @@
 //! From a query's text to `MetricsInsights`.
 
-use super::{Condition, Function, Label, MetricsInsights, OrderBy, QUERY_CHARS_MAX, SyntaxError, Wanted};
-use words::{Token, Word, Words};
+use super::{Function, Label, MetricsInsights, OrderBy, QUERY_CHARS_MAX, SyntaxError};
+use words::{Token, Words};
 
+mod condition;
 mod words;
 
 /// Words that name nothing without quotes.
-const KEYWORDS: [&str; 16] = [
-    "SELECT", "FROM", "SCHEMA", "WHERE", "AND", "GROUP", "BY", "ORDER", "ASC", "DESC", "LIMIT", "AVG", "COUNT", "MAX",
-    "MIN", "SUM",
+const KEYWORDS: [&str; 19] = [
+    "SELECT", "FROM", "SCHEMA", "WHERE", "AND", "OR", "NOT", "IN", "GROUP", "BY", "ORDER", "ASC", "DESC", "LIMIT",
+    "AVG", "COUNT", "MAX", "MIN", "SUM",
 ];
 
 /// Reads one query.
@@ -30,12 +31,14 @@ pub fn query(text: &str) -> Result<MetricsInsights, SyntaxError> {
         metric,
         namespace,
         schema,
-        conditions: Vec::new(),
+        condition: None,
         group_by: Vec::new(),
         order_by: None,
         limit: None,
+        first_tag: None,
     };
     clauses(&mut words, &mut query)?;
+    query.first_tag = words.first_tag.take();
     Ok(query)
 }
 
@@ -43,11 +46,8 @@ pub fn query(text: &str) -> Result<MetricsInsights, SyntaxError> {
 fn clauses(words: &mut Words<'_>, query: &mut MetricsInsights) -> Result<(), SyntaxError> {
     let mut expected = "WHERE, GROUP BY, ORDER BY, LIMIT or the end of the query";
     if words.eat_keyword("WHERE") {
-        query.conditions.push(condition(words)?);
-        while words.eat_keyword("AND") {
-            query.conditions.push(condition(words)?);
-        }
-        expected = "AND, GROUP BY, ORDER BY, LIMIT or the end of the query";
+        query.condition = Some(condition::condition(words)?);
+        expected = "AND, OR, GROUP BY, ORDER BY, LIMIT or the end of the query";
     }
     if words.eat_keyword("GROUP") {
         words.keyword("BY")?;
@@ -115,31 +115,6 @@ fn source(words: &mut Words<'_>) -> Result<(String, Option<Vec<String>>), Syntax
     Ok((namespace, Some(dimensions)))
 }
 
-fn condition(words: &mut Words<'_>) -> Result<Condition, SyntaxError> {
-    let label = label(words)?;
-    let equal = match words.peek() {
-        Some(Word { token: Token::Equal, .. }) => true,
-        Some(Word { token: Token::NotEqual, .. }) => false,
-        _ => return Err(words.unexpected("= or !=")),
-    };
-    words.advance();
-    let value = match words.peek().map(|word| &word.token) {
-        Some(Token::Value(text)) => Wanted::Text(text.clone()),
-        Some(Token::Bare(digits)) if label == Label::Account && digits.bytes().all(|b| b.is_ascii_digit()) => {
-            Wanted::Text((*digits).to_owned())
-        }
-        Some(Token::Bare(word)) if label == Label::Account && word.eq_ignore_ascii_case("CURRENT_ACCOUNT_ID") => {
-            words.advance();
-            words.symbol('(')?;
-            words.symbol(')')?;
-            return Ok(Condition { label, equal, value: Wanted::CurrentAccount });
-        }
-        _ => return Err(words.unexpected("a value in single quotes")),
-    };
-    words.advance();
-    Ok(Condition { label, equal, value })
-}
-
 /// `InstanceId`, `"odd name"`, `tag.key`, `tag."odd key"`, `AWS.AccountId`.
 fn label(words: &mut Words<'_>) -> Result<Label, SyntaxError> {
     if !words.is_dotted() {
@@ -153,18 +128,21 @@ fn label(words: &mut Words<'_>) -> Result<Label, SyntaxError> {
             );
         }
     };
+    let column = words.column();
     words.advance();
     words.symbol('.')?;
     if scope.eq_ignore_ascii_case("tag") {
-        return match words.peek().map(|word| &word.token) {
+        let key = match words.peek().map(|word| &word.token) {
             // A key may be any word: what follows the dot cannot be a clause.
             Some(Token::Bare(key)) => {
-                let key = Label::Tag((*key).to_owned());
+                let key = (*key).to_owned();
                 words.advance();
-                Ok(key)
+                key
             }
-            _ => Ok(Label::Tag(name(words, "a tag's key")?)),
+            _ => name(words, "a tag's key")?,
         };
+        words.first_tag.get_or_insert_with(|| (key.clone(), column));
+        return Ok(Label::Tag(key));
     }
     if words.eat_keyword("AccountId") { Ok(Label::Account) } else { Err(words.unexpected("AccountId")) }
 }

@@ -1,6 +1,7 @@
 //! Tests of Metrics Insights: AWS's documented queries, errors with their columns, and answers against a naive version.
 
 use super::*;
+use model::limits::INSIGHTS_NESTING_MAX;
 use proptest::prelude::*;
 
 fn parsed(text: &str) -> MetricsInsights {
@@ -45,11 +46,11 @@ fn documented_queries_are_read() {
         ("RequestCount", "AWS/ApplicationELB", Function::Sum)
     );
     assert_eq!(query.schema.as_deref(), Some(&["AvailabilityZone".to_owned(), "LoadBalancer".to_owned()][..]));
-    assert_eq!(query.conditions.len(), 2);
+    assert!(matches!(&query.condition, Some(Condition::All(both)) if both.len() == 2));
     assert_eq!(query.group_by, [Label::Dimension("AvailabilityZone".to_owned())]);
     assert_eq!(query.order_by, Some(OrderBy { function: Function::Max, descending: true }));
     assert_eq!(query.limit, Some(5));
-    assert!(query.wants_tags());
+    assert_eq!(query.first_tag(), Some(("Environment", 139)));
     for text in [
         "SELECT AVG(CPUUtilization) FROM \"AWS/EC2\"",
         "SELECT AVG(CPUUtilization) FROM SCHEMA(\"AWS/EC2\")",
@@ -116,6 +117,32 @@ fn conditions_look_at_dimensions_tags_and_accounts() {
     ] {
         check_match(&format!("SELECT AVG(m) FROM n WHERE {condition}"), &dimensions, &tags, expected);
     }
+    for (condition, expected) in [
+        ("a = '1' OR a = '2'", true),
+        ("a = '2' OR b = '1'", false),
+        // AND binds more tightly than OR, NOT than AND.
+        ("a = '1' OR a = '2' AND b = '3'", true),
+        ("(a = '1' OR a = '2') AND b = '3'", false),
+        ("NOT a = '2' AND b = '2'", true),
+        ("NOT (a = '2' AND b = '2')", true),
+        ("NOT (a = '1' AND b = '2')", false),
+        ("not not a = '1'", true),
+        ("NOT a != '1'", true),
+        ("a IN ('1', '2')", true),
+        ("a in ('2')", false),
+        ("a NOT IN ('2', '3')", true),
+        ("NOT a NOT IN ('2', '3')", false),
+        ("c IN ('1')", false),
+        ("c NOT IN ('1')", true),
+        ("((a = '1'))", true),
+        ("tag.t IN ('x', 'y') AND tag.u NOT IN ('x')", true),
+        ("AWS.AccountId IN (444455556666, CURRENT_ACCOUNT_ID())", true),
+        ("AWS.AccountId NOT IN ('123456789012')", false),
+        ("\"in\" = 'x' OR \"or\" = 'y'", true),
+    ] {
+        let dimensions = [("a", "1"), ("b", "2"), ("or", "y")];
+        check_match(&format!("SELECT AVG(m) FROM n WHERE {condition}"), &dimensions, &[("t", "y")], expected);
+    }
     let query = parsed("SELECT AVG(m) FROM n");
     let other = Metric { account: "", namespace: "N", name: "m", dimensions: &[], tags: &[] };
     assert!(!query.matches(&other, ""));
@@ -125,6 +152,8 @@ fn conditions_look_at_dimensions_tags_and_accounts() {
 #[test]
 fn groups_are_by_values_and_other() {
     let query = parsed("SELECT AVG(m) FROM n GROUP BY b, tag.t, AWS.AccountId");
+    assert_eq!(query.first_tag(), Some(("t", 34)));
+    assert_eq!(parsed("SELECT AVG(m) FROM n WHERE a = 'tag.x'").first_tag(), None);
     let dimensions = pairs(&[("a", "1"), ("b", "2")]);
     let metric = Metric { account: "123456789012", namespace: "n", name: "m", dimensions: &dimensions, tags: &[] };
     assert_eq!(query.group_of(&metric).0, ["2", "Other", "123456789012"]);
@@ -154,15 +183,34 @@ fn errors_say_where() {
         ("SELECT AVG(a) FROM SCHEMA(b, c, c)", "SCHEMA names the dimension c twice", 33),
         ("SELECT AVG(a) FROM b WHERE", "expected a label, found the end of the query", 27),
         ("SELECT AVG(a) FROM b WHERE c > 'd'", "unexpected character >", 30),
-        ("SELECT AVG(a) FROM b WHERE c 'd'", "expected = or !=, found 'd'", 30),
+        ("SELECT AVG(a) FROM b WHERE c 'd'", "expected =, !=, IN or NOT IN, found 'd'", 30),
         ("SELECT AVG(a) FROM b WHERE c = d", "expected a value in single quotes, found d", 32),
         ("SELECT AVG(a) FROM b WHERE c = \"d\"", "expected a value in single quotes, found \"d\"", 32),
         ("SELECT AVG(a) FROM b WHERE c = 5", "expected a value in single quotes, found 5", 32),
         ("SELECT AVG(a) FROM b WHERE c = 'd", "the value in quotes is not closed", 32),
         (
-            "SELECT AVG(a) FROM b WHERE c = 'd' OR e = 'f'",
-            "expected AND, GROUP BY, ORDER BY, LIMIT or the end of the query, found OR",
+            "SELECT AVG(a) FROM b WHERE c = 'd' XOR e = 'f'",
+            "expected AND, OR, GROUP BY, ORDER BY, LIMIT or the end of the query, found XOR",
             36,
+        ),
+        ("SELECT AVG(a) FROM b WHERE c = 'd' OR", "expected a label, found the end of the query", 38),
+        ("SELECT AVG(a) FROM b WHERE c LIKE 'd'", "expected =, !=, IN or NOT IN, found LIKE", 30),
+        ("SELECT AVG(a) FROM b WHERE c NOT = 'd'", "expected IN, found =", 34),
+        ("SELECT AVG(a) FROM b WHERE c IN 'd'", "expected '(', found 'd'", 33),
+        ("SELECT AVG(a) FROM b WHERE c IN ()", "expected a value in single quotes, found ')'", 34),
+        ("SELECT AVG(a) FROM b WHERE c IN ('d' 'e')", "expected a comma or ')', found 'e'", 38),
+        ("SELECT AVG(a) FROM b WHERE (c = 'd'", "expected AND, OR or ')', found the end of the query", 36),
+        ("SELECT AVG(a) FROM b WHERE ()", "expected a label, found ')'", 29),
+        (
+            "SELECT AVG(a) FROM b WHERE c = 'd')",
+            "expected AND, OR, GROUP BY, ORDER BY, LIMIT or the end of the query, found ')'",
+            35,
+        ),
+        ("SELECT AVG(a) FROM b WHERE NOT NOT", "expected a label, found the end of the query", 35),
+        (
+            "SELECT AVG(a) FROM b WHERE in = 'd'",
+            "expected a label, found the keyword in, which needs double quotes as a name",
+            28,
         ),
         ("SELECT AVG(a) FROM b WHERE AWS.Region = 'd'", "expected AccountId, found Region", 32),
         (
@@ -193,6 +241,13 @@ fn errors_say_where() {
     }
     let long = format!("SELECT AVG(a) FROM b{}", " ".repeat(QUERY_CHARS_MAX));
     assert_eq!(MetricsInsights::parse(&long).expect_err("long").column, QUERY_CHARS_MAX + 1);
+    let nested = |depth: usize| {
+        let (open, close) = ("(".repeat(depth), ")".repeat(depth));
+        MetricsInsights::parse(&format!("SELECT AVG(a) FROM b WHERE {open}c = 'd'{close}"))
+    };
+    assert!(nested(INSIGHTS_NESTING_MAX).is_ok());
+    let error = nested(9_000).expect_err("deep");
+    assert_eq!((error.message.as_str(), error.column), ("parentheses nest at most 32 deep", 28 + INSIGHTS_NESTING_MAX));
 }
 
 #[test]
@@ -268,6 +323,38 @@ fn naive(function: Function, metrics: &Observed) -> Vec<(String, Vec<(Timestamp,
     answer
 }
 
+/// Whether a condition holds, by the values 0 to 2 of the dimensions `a` and `b`.
+type Truth = [[bool; 3]; 3];
+
+fn truth(holds: impl Fn(usize, usize) -> bool) -> Truth {
+    std::array::from_fn(|a| std::array::from_fn(|b| holds(a, b)))
+}
+
+/// A condition on `a` and `b` as text, and when it holds.
+fn condition() -> impl Strategy<Value = (String, Truth)> {
+    let leaf = (any::<bool>(), 0_usize..4, prop::collection::vec(0_usize..3, 1..3)).prop_map(|(is_a, form, values)| {
+        let name = if is_a { "a" } else { "b" };
+        let list = values.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(", ");
+        let is = |a, b, values: &[usize]| values.contains(if is_a { &a } else { &b });
+        match form {
+            0 => (format!("{name} = '{}'", values[0]), truth(|a, b| is(a, b, &values[..1]))),
+            1 => (format!("{name} != '{}'", values[0]), truth(|a, b| !is(a, b, &values[..1]))),
+            2 => (format!("{name} IN ({list})"), truth(|a, b| is(a, b, &values))),
+            _ => (format!("{name} NOT IN ({list})"), truth(|a, b| !is(a, b, &values))),
+        }
+    });
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        let pair = (inner.clone(), inner.clone());
+        prop_oneof![
+            (inner.clone(), inner.clone(), inner.clone()).prop_map(|((t, x), (u, y), (v, z))| {
+                (format!("({t}) AND ({u}) OR ({v})"), truth(|a, b| (x[a][b] && y[a][b]) || z[a][b]))
+            }),
+            pair.prop_map(|((t, x), (u, y))| (format!("NOT ({t}) OR ({u})"), truth(|a, b| !x[a][b] || y[a][b]))),
+            inner.prop_map(|(t, x)| (format!("NOT ({t})"), truth(|a, b| !x[a][b]))),
+        ]
+    })
+}
+
 proptest! {
     #[test]
     fn answers_are_those_of_a_naive_version(
@@ -293,6 +380,16 @@ proptest! {
         });
         let answer: Vec<_> = query.evaluate(given, 500).into_iter().map(|series| (series.label, series.points)).collect();
         prop_assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn conditions_hold_as_a_naive_evaluation_says(
+        (text, truth) in condition(), a in 0_u8..3, b in 0_u8..3,
+    ) {
+        let dimensions = pairs(&[("a", &a.to_string()), ("b", &b.to_string())]);
+        let metric = Metric { account: "1", namespace: "n", name: "m", dimensions: &dimensions, tags: &[] };
+        let query = parsed(&format!("SELECT AVG(m) FROM n WHERE {text} GROUP BY a"));
+        prop_assert_eq!(query.matches(&metric, "1"), truth[usize::from(a)][usize::from(b)], "{}", text);
     }
 
     #[test]

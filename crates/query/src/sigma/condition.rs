@@ -1,11 +1,55 @@
 //! Conditions: how the selections of a rule come together.
 
 use super::Problem;
-use model::limits::SIGMA_NESTING_MAX;
+use model::limits::{SIGMA_NESTING_MAX, SIGMA_TERMS_OF_RULE_MAX};
+use std::cell::Cell;
+use std::collections::HashSet;
+
+/// The conditions of a rule, of which one must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Conditions {
+    all: Vec<Condition>,
+    /// How often they name a selection.
+    terms: usize,
+    /// How many selections there are, when one is named more than once.
+    memo: Option<usize>,
+}
+
+impl Conditions {
+    /// Reads conditions, each with its line, over the selections `names`.
+    pub(super) fn parse(texts: &[(&str, usize)], names: &[String]) -> Result<Self, Problem> {
+        let mut conditions = Self::default();
+        for (text, line) in texts {
+            conditions.all.push(Condition::parse(text, names, *line, &mut conditions.terms)?);
+        }
+        let mut seen = HashSet::new();
+        let is_repeated = conditions.all.iter().any(|condition| condition.repeats(&mut seen));
+        conditions.memo = is_repeated.then_some(names.len());
+        Ok(conditions)
+    }
+
+    /// How often they name a selection.
+    pub(super) fn terms(&self) -> usize {
+        self.terms
+    }
+
+    /// True when one holds, where `holds` says whether a selection does; it is asked once about each at most.
+    pub(super) fn is_true(&self, holds: &dyn Fn(usize) -> bool) -> bool {
+        let any = |holds: &dyn Fn(usize) -> bool| self.all.iter().any(|condition| condition.is_true(holds));
+        let Some(selections) = self.memo else { return any(holds) };
+        let known = vec![Cell::new(None); selections];
+        any(&|number| {
+            let Some(known) = known.get(number) else { return false };
+            let is_held = known.get().unwrap_or_else(|| holds(number));
+            known.set(Some(is_held));
+            is_held
+        })
+    }
+}
 
 /// A condition over selections, which are numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Condition {
+enum Condition {
     Selection(usize),
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -14,7 +58,7 @@ pub(super) enum Condition {
 
 impl Condition {
     /// True when it holds, where `holds` says whether a selection does.
-    pub(super) fn is_true(&self, holds: &dyn Fn(usize) -> bool) -> bool {
+    fn is_true(&self, holds: &dyn Fn(usize) -> bool) -> bool {
         match self {
             Self::Selection(number) => holds(*number),
             Self::All(conditions) => conditions.iter().all(|condition| condition.is_true(holds)),
@@ -23,12 +67,21 @@ impl Condition {
         }
     }
 
-    /// Reads a condition over the selections `names`.
-    pub(super) fn parse(text: &str, names: &[String], line: usize) -> Result<Self, Problem> {
+    /// True when a selection is named that was seen before.
+    fn repeats(&self, seen: &mut HashSet<usize>) -> bool {
+        match self {
+            Self::Selection(number) => !seen.insert(*number),
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(|condition| condition.repeats(seen)),
+            Self::Not(condition) => condition.repeats(seen),
+        }
+    }
+
+    /// Reads a condition; what it names is added to `terms`.
+    fn parse(text: &str, names: &[String], line: usize, terms: &mut usize) -> Result<Self, Problem> {
         if text.contains('|') {
             return Err(Problem::new(line, "aggregations in conditions are not supported"));
         }
-        let mut parser = Parser { words: words(text), at: 0, depth: 0, names, line };
+        let mut parser = Parser { words: words(text), at: 0, depth: 0, names, line, terms };
         let condition = parser.any()?;
         match parser.words.get(parser.at) {
             None => Ok(condition),
@@ -59,11 +112,22 @@ struct Parser<'a> {
     depth: usize,
     names: &'a [String],
     line: usize,
+    terms: &'a mut usize,
 }
 
 impl<'a> Parser<'a> {
     fn wrong(&self, reason: impl Into<String>) -> Problem {
         Problem::new(self.line, reason)
+    }
+
+    /// Counts selections that are named.
+    fn names(&mut self, more: usize) -> Result<(), Problem> {
+        *self.terms += more;
+        if *self.terms > SIGMA_TERMS_OF_RULE_MAX {
+            let reason = format!("the condition names selections more than {SIGMA_TERMS_OF_RULE_MAX} times");
+            return Err(self.wrong(reason));
+        }
+        Ok(())
     }
 
     fn next(&mut self) -> Option<&'a str> {
@@ -117,7 +181,7 @@ impl<'a> Parser<'a> {
             }
             _ if self.takes("of") => self.several(word),
             name => match self.names.iter().position(|known| known == name) {
-                Some(number) => Ok(Condition::Selection(number)),
+                Some(number) => self.names(1).map(|()| Condition::Selection(number)),
                 None => Err(self.wrong(format!("the condition names '{name}', which is no selection"))),
             },
         }
@@ -130,6 +194,7 @@ impl<'a> Parser<'a> {
         let is_meant = |name: &str| if is_them { !name.starts_with('_') } else { is_like(pattern, name) };
         let numbers = self.names.iter().enumerate().filter(|(_, name)| is_meant(name)).map(|(number, _)| number);
         let meant: Vec<Condition> = numbers.map(Condition::Selection).collect();
+        self.names(meant.len())?;
         if meant.is_empty() {
             return Err(self.wrong(format!("'{pattern}' in the condition means no selection")));
         }

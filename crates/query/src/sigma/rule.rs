@@ -1,7 +1,7 @@
 //! `Rule`: what a document of Sigma says, ready to be asked about records.
 
 use super::Problem;
-use super::condition::Condition;
+use super::condition::Conditions;
 use super::item::Item;
 use super::yaml::{self, Content, Node};
 use model::limits::SIGMA_FILE_BYTES_MAX;
@@ -27,7 +27,7 @@ pub struct Rule {
     /// `tags`, such as `attack.t1098`.
     pub tags: Vec<String>,
     selections: Vec<Selection>,
-    conditions: Vec<Condition>,
+    conditions: Conditions,
 }
 
 /// A document that was read.
@@ -85,10 +85,15 @@ impl Rule {
         self.selections.iter().map(Selection::regexes).sum()
     }
 
+    /// How often its conditions name a selection.
+    pub fn terms(&self) -> usize {
+        self.conditions.terms()
+    }
+
     /// True when a record, as JSON, is what the rule describes. Takes time in proportion to the record.
     pub fn is_match(&self, record: &Value) -> bool {
         let holds = |number: usize| self.selections.get(number).is_some_and(|selection| selection.is_match(record));
-        self.conditions.iter().any(|condition| condition.is_true(&holds))
+        self.conditions.is_true(&holds)
     }
 }
 
@@ -165,7 +170,7 @@ fn tags(node: &Node) -> Vec<String> {
     }
 }
 
-fn read_detection(detection: &Node) -> Result<(Vec<Selection>, Vec<Condition>), Problem> {
+fn read_detection(detection: &Node) -> Result<(Vec<Selection>, Conditions), Problem> {
     let Content::Map(members) = &detection.content else {
         return Err(Problem::new(detection.line, "detection is a map"));
     };
@@ -180,16 +185,18 @@ fn read_detection(detection: &Node) -> Result<(Vec<Selection>, Vec<Condition>), 
     let Some(condition) = detection.get(CONDITION) else {
         return Err(Problem::new(detection.line, "condition is missing"));
     };
-    let parse = |node: &Node| match node.text() {
-        Some(text) => Condition::parse(text, &names, node.line),
+    let text = |node: &Node| match node.text() {
+        Some(text) => Ok((text.to_owned(), node.line)),
         None => Err(Problem::new(node.line, "a condition is a text")),
     };
-    let conditions = match &condition.content {
-        Content::List(conditions) => conditions.iter().map(parse).collect::<Result<Vec<_>, _>>()?,
-        _ => vec![parse(condition)?],
+    let texts = match &condition.content {
+        Content::List(conditions) => conditions.iter().map(text).collect::<Result<Vec<_>, _>>()?,
+        _ => vec![text(condition)?],
     };
-    if conditions.is_empty() {
+    if texts.is_empty() {
         return Err(Problem::new(condition.line, "condition is empty"));
     }
+    let texts: Vec<(&str, usize)> = texts.iter().map(|(text, line)| (text.as_str(), *line)).collect();
+    let conditions = Conditions::parse(&texts, &names)?;
     Ok((selections, conditions))
 }

@@ -1,16 +1,17 @@
-//! The table `events`: audit events, with the columns of event segments.
+//! The table `events`: audit events, with the columns of event segments, and `actor` and `session`, which are made when asked for.
 
 use super::Inputs;
+use super::actors::{self, ActorSource};
 use super::predicate::Predicate;
 use super::records::RecordSource;
-use super::scan::ScanExec;
+use super::scan::{ScanExec, Source};
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, project_schema};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use store::{Table, TableFilter};
 
 const TIME: &str = "time";
@@ -22,7 +23,12 @@ pub(super) struct Events(pub Arc<Inputs>);
 #[async_trait]
 impl TableProvider for Events {
     fn schema(&self) -> SchemaRef {
-        Table::Events.schema()
+        static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+            let stored = Table::Events.schema();
+            let made = actors::fields().into_iter().map(Arc::new);
+            Arc::new(Schema::new(stored.fields().iter().cloned().chain(made).collect::<Vec<_>>()))
+        });
+        Arc::clone(&SCHEMA)
     }
 
     fn table_type(&self) -> TableType {
@@ -42,11 +48,19 @@ impl TableProvider for Events {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let filter = table_filter(&Predicate::of(filters, TIME));
         let schema = project_schema(&self.schema(), projection)?;
-        let columns = schema.fields().iter().filter_map(|field| stored(field.name())).collect();
+        let makes_actors = schema.fields().iter().any(|field| actors::is_made(field.name()));
+        let mut columns: Vec<&'static str> = schema.fields().iter().filter_map(|field| stored(field.name())).collect();
+        if makes_actors {
+            columns.extend(actors::NEEDED.into_iter().filter(|needed| !columns.contains(needed)).collect::<Vec<_>>());
+        }
         let parts = self.0.view.parts(Table::Events, &filter);
         let source = RecordSource::new(Table::Events, parts, filter, columns, Arc::new(Ok));
+        let mut source: Arc<dyn Source> = Arc::new(source);
+        if makes_actors {
+            source = Arc::new(ActorSource::new(source, &self.0.store, Arc::clone(&schema)));
+        }
         let partitions = session.config().target_partitions();
-        Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions)))
+        Ok(Arc::new(ScanExec::new(source, schema, TIME, partitions)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a statement's text to a logical plan, or to the reason why not: one statement, reading only, of bounded size.
 
-use super::SqlError;
+use super::{SqlError, growth};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SQLOptions;
@@ -34,7 +34,7 @@ pub(super) async fn plan(state: &SessionState, text: &str) -> Result<LogicalPlan
         let message = format!("the statement is too large: its plan has more than {SQL_PLAN_NODES_MAX} steps");
         return Err(SqlError::Limit(message));
     }
-    Ok(plan)
+    Ok(growth::bounded(plan)?)
 }
 
 /// One statement that only reads.

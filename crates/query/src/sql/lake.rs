@@ -17,8 +17,8 @@ mod tests;
 mod text;
 
 use super::error::SqlError;
-use super::guard::nodes_exceed;
-use super::{AbortOnDrop, json};
+use super::guard::{REFUSED_FUNCTIONS, nodes_exceed};
+use super::{AbortOnDrop, growth, json};
 use crate::lake::{Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Result as Planned, TableReference};
@@ -107,6 +107,7 @@ async fn plan(
         let message = format!("the statement is too large: its plan has more than {SQL_PLAN_NODES_MAX} steps");
         return Err(LakeError::Invalid(message));
     }
+    let plan = growth::bounded(plan).map_err(told)?;
     Ok((session, plan))
 }
 
@@ -179,6 +180,7 @@ fn session(store: &Store, question: &LakeQuestion, looked: &Arc<Looked>) -> Plan
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()?;
     let session = SessionContext::new_with_config_rt(config, runtime);
+    REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
     json::functions().into_iter().for_each(|function| session.register_udf(function));
     functions::all().into_iter().for_each(|function| session.register_udf(function));
     let view = store.view();

@@ -1,5 +1,6 @@
 //! Statements against a store of which a part is in memory and the rest in segments, compared with plain lists.
 
+mod actors;
 mod fields;
 mod fixture;
 mod hostile;

@@ -2,13 +2,20 @@
 
 use super::*;
 
+mod golden;
+mod naive;
+
+fn is_close(actual: f64, expected: f64) -> bool {
+    (actual - expected).abs() <= 1e-9 * expected.abs().max(1.0)
+}
+
 #[track_caller]
 fn check(statistic: &str, observations: &[Observation], expected: Option<f64>) {
     let parsed = Statistic::parse(statistic).unwrap_or_else(|error| panic!("{error}"));
     let observations: Vec<&Observation> = observations.iter().collect();
     let actual = parsed.evaluate(&observations);
     let close = match (actual, expected) {
-        (Some(actual), Some(expected)) => (actual - expected).abs() <= 1e-9 * expected.abs().max(1.0),
+        (Some(actual), Some(expected)) => is_close(actual, expected),
         (actual, expected) => actual == expected,
     };
     assert!(close, "{statistic}: {actual:?}, expected {expected:?}");
@@ -204,6 +211,9 @@ fn few_samples_are_known() {
     assert_eq!(needed("p50"), 20.0);
     assert_eq!(needed("p90"), 100.0);
     assert_eq!(needed("p99"), 1000.0);
+    assert_eq!(needed("p99.9"), 10_000.0);
+    assert_eq!(needed("p0.1"), 10_000.0);
+    assert_eq!(needed("p99.9999999999"), 1e13);
     assert_eq!(needed("p10"), 100.0);
     assert_eq!(needed("p100"), 0.0);
     assert_eq!(needed("p0"), 0.0);

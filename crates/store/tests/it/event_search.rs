@@ -4,7 +4,7 @@ use crate::fixture::*;
 use model::{Batch, Event, EventResource, Timestamp};
 use proptest::prelude::*;
 use std::sync::Arc;
-use store::{Direction, EventFilter, EventScan, Options, Retention, Store};
+use store::{Direction, EventFilter, EventScan, EventText, Options, Retention, Store};
 
 /// A record as CloudTrail writes them, and odd ones among them.
 fn audit(n: i64) -> Event {
@@ -137,6 +137,51 @@ async fn several_conditions_hold_at_once() {
     ];
     for filters in cases {
         check(&store, &all, EventFilter::All(filters)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_of_several_conditions_is_enough() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(dir.path()).await;
+    let all = events(&store, event_scan(Direction::Backward), usize::MAX).await;
+    let one_of = |text: EventText, values: &[&str]| {
+        EventFilter::OneOf(text, Arc::new(values.iter().map(|value| (*value).to_owned()).collect()))
+    };
+    let text = |text: &str| EventFilter::Text(text.into());
+    let cases = [
+        (one_of(EventText::Name, &["Call1", "Call2", "nowhere"]), true),
+        (one_of(EventText::AccessKeyId, &["AKIA4", "AKIA5"]), true),
+        (one_of(EventText::Username, &["nobody", "no one"]), false),
+        (one_of(EventText::Name, &[]), false),
+        (EventFilter::Failed(true), true),
+        (EventFilter::Failed(false), true),
+        (EventFilter::Any(vec![]), false),
+        (
+            EventFilter::Any(vec![
+                one_of(EventText::AccessKeyId, &["nobody"]),
+                EventFilter::EventId(audit(23).event_id),
+            ]),
+            true,
+        ),
+        (
+            EventFilter::Any(vec![EventFilter::AccessKeyId("nobody".into()), EventFilter::Username("nobody".into())]),
+            false,
+        ),
+        (EventFilter::Any(vec![text("path/17.gz"), EventFilter::EventId(audit(23).event_id)]), true),
+        (
+            EventFilter::Any(vec![
+                EventFilter::All(vec![text("user-3"), EventFilter::EventName("Call2".into())]),
+                EventFilter::All(vec![text("nowhere"), EventFilter::EventName("Call1".into())]),
+            ]),
+            true,
+        ),
+    ];
+    for (filter, is_there) in cases {
+        let found = check(&store, &all, filter.clone()).await;
+        assert_eq!(found > 0, is_there, "{filter:?}");
+        let name = EventFilter::EventName("Call1".into());
+        check(&store, &all, EventFilter::All(vec![filter, name])).await;
     }
 }
 

@@ -131,7 +131,9 @@ async fn delete_channel(
 ) -> Result<DeleteChannelResponse, ApiError> {
     let row = find(trail, caller, &input.channel).await?;
     trail.catalog.delete_channel(&row.scope, &row.id).await?;
-    trail.catalog.remove_all_tags(&arn::channel(&row.scope, &row.id)).await?;
+    let channel_arn = arn::channel(&row.scope, &row.id);
+    trail.catalog.remove_all_tags(&channel_arn).await?;
+    trail.catalog.delete_cloudtrail_policy(&channel_arn).await?;
     Ok(DeleteChannelResponse {})
 }
 
@@ -185,15 +187,18 @@ fn destinations_of(shapes: Vec<ct::Destination>, scope: &Scope) -> Result<Vec<Ch
         }
         let store = Arn::parse(&shape.location).filter(|arn| arn.service == "cloudtrail");
         let id = store.and_then(|arn| arn.resource.strip_prefix("eventdatastore/"));
-        if id.is_none_or(|id| uuid::Uuid::try_parse(id).is_err()) {
+        // Of the spellings of a UUID one is known, in either case.
+        let id = id.filter(|id| id.len() == 36).and_then(|id| uuid::Uuid::try_parse(id).ok());
+        let Some(id) = id else {
             let text = format!("The event data store ARN is not valid: {}", told(&shape.location));
             return Err(ApiError::new(&errors::EVENT_DATA_STORE_ARN_INVALID_EXCEPTION, text));
-        }
+        };
         if store.map(|arn| (arn.account, arn.region)) != Some((&scope.account, &scope.region)) {
             let text = format!("The event data store does not exist: {}", told(&shape.location));
             return Err(ApiError::new(&errors::EVENT_DATA_STORE_NOT_FOUND_EXCEPTION, text));
         }
-        let destination = ChannelDestination { kind: shape.r#type, location: shape.location };
+        let location = arn::event_data_store(scope, &id.to_string());
+        let destination = ChannelDestination { kind: shape.r#type, location };
         if destinations.contains(&destination) {
             let text = "A destination is given more than once.";
             return Err(ApiError::new(&errors::INVALID_PARAMETER_EXCEPTION, text));

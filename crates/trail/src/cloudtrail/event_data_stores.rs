@@ -141,6 +141,16 @@ async fn update(
     input: UpdateEventDataStoreRequest,
 ) -> Result<UpdateEventDataStoreResponse, ApiError> {
     let mut row = active(trail, caller, &input.event_data_store).await?;
+    let nothing = UpdateEventDataStoreRequest {
+        event_data_store: input.event_data_store.clone(),
+        ..UpdateEventDataStoreRequest::default()
+    };
+    if input == nothing {
+        return Err(ApiError::new(
+            &errors::INVALID_PARAMETER_EXCEPTION,
+            "At least one optional parameter must be specified.",
+        ));
+    }
     let new = &mut row.settings;
     if let Some(mode) = input.billing_mode {
         settings::check_mode_change(&new.billing_mode, &mode)?;

@@ -2,6 +2,8 @@
 //!
 //! AWS assumes `S3BucketAccessRoleArn` and asks `S3BucketRegion`; here the buckets are those of the configuration, so both are kept and
 //! shown and have no effect. A prefix counts as one, so `PrefixesFound` is 1. Digest files are passed over.
+//!
+//! An import that is started again by its id reads the files that failed once more, and then those behind the last one that it read.
 
 use super::event_data_stores::{self, active};
 use super::page_token::PageToken;
@@ -39,23 +41,31 @@ async fn start_import(
     caller: &Caller,
     input: StartImportRequest,
 ) -> Result<StartImportResponse, ApiError> {
-    if trail.catalog.trail_imports(&caller.scope).await?.iter().any(|import| import.status == IN_PROGRESS) {
-        let text = "You can only have one import in progress in an account and region.";
-        return Err(ApiError::new(&errors::ACCOUNT_HAS_ONGOING_IMPORT_EXCEPTION, text));
-    }
     let now = trail.clock.now().0;
-    let import = match input.import_id.clone() {
+    let (import, is_entered) = match input.import_id.clone() {
         Some(id) => {
             let others = (&input.destinations, &input.import_source, &input.start_event_time, &input.end_event_time);
             if !matches!(others, (None, None, None, None)) {
                 return Err(invalid("Specify ImportId alone to go on with an import."));
             }
             let old = find(trail, caller, &id).await?;
-            TrailImport { status: IN_PROGRESS.into(), updated_ms: now, ..old }
+            // Both may have changed since.
+            active(trail, caller, &old.store_id).await?;
+            check_source(trail, caller, &old.uri).await?;
+            let again = TrailImport { status: IN_PROGRESS.into(), updated_ms: now, starts: old.starts + 1, ..old };
+            let is_entered = trail.catalog.restart_trail_import(&again).await?;
+            (again, is_entered)
         }
-        None => new_import(trail, caller, input, now).await?,
+        None => {
+            let new = new_import(trail, caller, input, now).await?;
+            let is_entered = trail.catalog.start_trail_import(&new).await?;
+            (new, is_entered)
+        }
     };
-    trail.catalog.put_trail_import(&import, None).await?;
+    if !is_entered {
+        let text = "You can only have one import in progress in an account and region.";
+        return Err(ApiError::new(&errors::ACCOUNT_HAS_ONGOING_IMPORT_EXCEPTION, text));
+    }
     lake_imports::start(trail, import.clone());
     Ok(StartImportResponse {
         import_id: Some(import.id.clone()),
@@ -101,6 +111,7 @@ async fn new_import(
         status: IN_PROGRESS.into(),
         created_ms: now,
         updated_ms: now,
+        starts: 1,
         ..TrailImport::default()
     })
 }
@@ -127,12 +138,9 @@ async fn stop_import(trail: &Trail, caller: &Caller, input: StopImportRequest) -
     let mut import = find(trail, caller, &input.import_id).await?;
     lake_imports::stop(trail, &import.id);
     if import.status == IN_PROGRESS {
-        import.status = "STOPPED".into();
-        import.updated_ms = trail.clock.now().0;
-        if !trail.catalog.put_trail_import(&import, Some(IN_PROGRESS)).await? {
-            // It ended meanwhile.
-            import = find(trail, caller, &input.import_id).await?;
-        }
+        trail.catalog.stop_trail_import(&caller.scope, &import.id, trail.clock.now()).await?;
+        // Stopped, or ended meanwhile.
+        import = find(trail, caller, &import.id).await?;
     }
     let shown = shown(import);
     Ok(StopImportResponse {

@@ -1,14 +1,16 @@
 //! StartQuery, DescribeQuery, GetQueryResults, CancelQuery, ListQueries: SQL over event data stores.
 //!
-//! A statement that is wrong is refused by StartQuery, with the line and column. `QueryAlias` names queries of dashboards, of which
-//! there are none yet, and `DeliveryS3Uri` is refused until results are delivered. A NULL is shown as an empty text.
+//! A statement that is wrong is refused by StartQuery, with the line and column. `QueryAlias` names statements of widgets and
+//! generated ones; DescribeQuery by alias tells of its latest query, or of that of a refresh. `DeliveryS3Uri` says where results go as files
+//! (`lake_delivery.rs`). A NULL is shown as an empty text.
 
 use super::event_data_stores::{self, PENDING_DELETION, active};
 use super::page_token::PageToken;
 use crate::Trail;
 use crate::lake::{self, lake_store};
+use crate::lake_delivery;
 use catalog::{EventDataStore, LakeQuery};
-use model::{Caller, Timestamp};
+use model::{Caller, Scope, Timestamp};
 use query::lake::{LakeError, LakeQuestion, store_names};
 use std::collections::BTreeMap;
 use wire::cloudtrail::{
@@ -34,23 +36,43 @@ pub(super) fn operations() -> Vec<Operation<Trail>> {
 
 async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -> Result<StartQueryResponse, ApiError> {
     check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
-    if input.delivery_s3_uri.is_some() {
-        let text = "DeliveryS3Uri is not supported: results are kept for seven days and read with GetQueryResults.";
-        return Err(ApiError::new(&errors::UNSUPPORTED_OPERATION_EXCEPTION, text));
-    }
-    let statement = match (input.query_statement, input.query_alias) {
-        (Some(statement), None) => statement,
-        (None, Some(_)) => return Err(invalid("No query template has this alias: there are no dashboards.")),
+    let (statement, alias) = match (input.query_statement, input.query_alias) {
+        (Some(statement), None) => (statement, None),
+        (None, Some(alias)) => match trail.catalog.lake_query_alias(&caller.scope, &alias).await? {
+            Some(named) => (named.statement, Some(alias)),
+            None => return Err(invalid("No query has this alias.")),
+        },
         _ => return Err(invalid("Specify either QueryStatement or QueryAlias.")),
     };
-    let stores = named(trail, caller, &statement).await?;
+    let parameters = input.query_parameters.unwrap_or_default();
+    let (mut query, question) = prepared(trail, &caller.scope, statement, parameters).await?;
+    if let Some(uri) = input.delivery_s3_uri {
+        lake_delivery::check(trail, &caller.scope, &uri).await?;
+        query.delivery_status = Some(lake_delivery::PENDING.into());
+        query.delivery_uri = Some(uri);
+    }
+    let id = query.id.clone();
+    lake::start(trail, &caller.scope, query, question).await?;
+    if let Some(alias) = alias {
+        trail.catalog.add_lake_alias_query(&caller.scope, &alias, 0, &id, trail.clock.now()).await?;
+    }
+    Ok(StartQueryResponse { query_id: Some(id), event_data_store_owner_account_id: None })
+}
+
+/// A query of a statement that is right and asks stores that are there; it has not begun.
+pub(crate) async fn prepared(
+    trail: &Trail,
+    scope: &Scope,
+    statement: String,
+    parameters: Vec<String>,
+) -> Result<(LakeQuery, LakeQuestion), ApiError> {
+    let stores = named(trail, scope, &statement).await?;
     let now = trail.clock.now();
-    let question = LakeQuestion {
-        statement: statement.clone(),
-        parameters: input.query_parameters.unwrap_or_default(),
-        stores: stores.iter().map(|store| lake_store(store, now)).collect(),
-        now,
-    };
+    let mut asked = Vec::new();
+    for store in &stores {
+        asked.push(lake_store(store, lake::view(trail, store).await?, now));
+    }
+    let question = LakeQuestion { statement: statement.clone(), parameters, stores: asked, now };
     trail.lake.check(question.clone()).await.map_err(refused)?;
     let ids: Vec<&str> = stores.iter().map(|store| store.id.as_str()).collect();
     let query = LakeQuery {
@@ -62,19 +84,17 @@ async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -
         columns: "[]".into(),
         ..LakeQuery::default()
     };
-    let id = query.id.clone();
-    lake::start(trail, &caller.scope, query, question).await?;
-    Ok(StartQueryResponse { query_id: Some(id), event_data_store_owner_account_id: None })
+    Ok((query, question))
 }
 
 /// The stores that a statement names, each once.
-async fn named(trail: &Trail, caller: &Caller, statement: &str) -> Result<Vec<EventDataStore>, ApiError> {
+async fn named(trail: &Trail, scope: &Scope, statement: &str) -> Result<Vec<EventDataStore>, ApiError> {
     let mut stores: Vec<EventDataStore> = Vec::new();
     for name in store_names(statement) {
         if stores.iter().any(|store| store.id == name.id) {
             continue;
         }
-        let store = trail.catalog.event_data_store(&caller.scope, &name.id).await?;
+        let store = trail.catalog.event_data_store(scope, &name.id).await?;
         let store = store.ok_or_else(|| event_data_stores::not_found(&name.id))?;
         if store.status == PENDING_DELETION {
             let text = format!("The event data store is pending deletion: {}", store.id);
@@ -103,9 +123,9 @@ async fn describe_query(
     input: DescribeQueryRequest,
 ) -> Result<DescribeQueryResponse, ApiError> {
     check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
-    let id = match (input.query_id, input.query_alias) {
-        (Some(id), None) => id,
-        (None, Some(alias)) => return Err(query_not_found(&alias)),
+    let (id, prompt) = match (input.query_id, input.query_alias) {
+        (Some(id), None) => (id, None),
+        (None, Some(alias)) => of_alias(trail, caller, &alias, input.refresh_id.as_deref()).await?,
         _ => return Err(invalid("Specify either QueryId or QueryAlias.")),
     };
     let query = find(trail, caller, input.event_data_store.as_deref(), &id).await?;
@@ -121,8 +141,24 @@ async fn describe_query(
             creation_time: Some(Timestamp(query.created_ms)),
         }),
         error_message: query.error.map(cut),
+        prompt,
+        delivery_s3_uri: query.delivery_uri,
+        delivery_status: query.delivery_status,
         ..DescribeQueryResponse::default()
     })
+}
+
+/// The id of the latest query of an alias, and what its statement was generated from.
+async fn of_alias(
+    trail: &Trail,
+    caller: &Caller,
+    alias: &str,
+    refresh_id: Option<&str>,
+) -> Result<(String, Option<String>), ApiError> {
+    let refresh = refresh_id.map(str::parse::<i64>).transpose().map_err(|_| invalid("The RefreshId is not valid."))?;
+    let named = trail.catalog.lake_query_alias(&caller.scope, alias).await?;
+    let id = trail.catalog.lake_alias_query(&caller.scope, alias, refresh).await?;
+    Ok((id.ok_or_else(|| query_not_found(alias))?, named.and_then(|named| named.prompt)))
 }
 
 async fn get_query_results(

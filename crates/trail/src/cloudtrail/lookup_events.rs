@@ -111,13 +111,13 @@ fn token(caller: &Caller, input: &LookupEventsRequest) -> PageToken {
     PageToken::bound_to(&parameters)
 }
 
-fn position(text: &str) -> Result<Position, ApiError> {
+pub(super) fn position(text: &str) -> Result<Position, ApiError> {
     let parsed =
         text.split_once(':').and_then(|(time, sequence)| Some((Timestamp(time.parse().ok()?), sequence.parse().ok()?)));
     parsed.ok_or_else(PageToken::invalid)
 }
 
-fn shape(row: EventRow) -> ct::Event {
+pub(super) fn shape(row: EventRow) -> ct::Event {
     let event = row.event;
     let some = |text: String| (!text.is_empty()).then_some(text);
     ct::Event {

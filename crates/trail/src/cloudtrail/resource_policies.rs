@@ -1,4 +1,4 @@
-//! PutResourcePolicy, GetResourcePolicy, DeleteResourcePolicy: policies of event data stores and channels.
+//! PutResourcePolicy, GetResourcePolicy, DeleteResourcePolicy: policies of event data stores, channels and dashboards.
 //!
 //! They are kept and shown, and not yet looked at: there are no users or accounts that could be let in by one.
 
@@ -6,7 +6,7 @@ use super::event_data_stores;
 use super::trail_name::told;
 use crate::Trail;
 use model::Caller;
-use model::arn::Arn;
+use model::arn::{self, Arn};
 use serde_json::Value;
 use wire::cloudtrail::{
     self as ct, DeleteResourcePolicyRequest, DeleteResourcePolicyResponse, GetResourcePolicyRequest,
@@ -28,10 +28,10 @@ async fn put(
     caller: &Caller,
     input: PutResourcePolicyRequest,
 ) -> Result<PutResourcePolicyResponse, ApiError> {
-    check_resource(trail, caller, &input.resource_arn).await?;
+    let arn = resource(trail, caller, &input.resource_arn).await?;
     check_document(&input.resource_policy)
         .map_err(|text| ApiError::new(&errors::RESOURCE_POLICY_NOT_VALID_EXCEPTION, text))?;
-    trail.catalog.put_cloudtrail_policy(&input.resource_arn, &input.resource_policy).await?;
+    trail.catalog.put_cloudtrail_policy(&arn, &input.resource_policy).await?;
     Ok(PutResourcePolicyResponse {
         resource_arn: Some(input.resource_arn),
         resource_policy: Some(input.resource_policy),
@@ -44,9 +44,8 @@ async fn get(
     caller: &Caller,
     input: GetResourcePolicyRequest,
 ) -> Result<GetResourcePolicyResponse, ApiError> {
-    check_resource(trail, caller, &input.resource_arn).await?;
-    let policy =
-        trail.catalog.cloudtrail_policy(&input.resource_arn).await?.ok_or_else(|| absent(&input.resource_arn))?;
+    let arn = resource(trail, caller, &input.resource_arn).await?;
+    let policy = trail.catalog.cloudtrail_policy(&arn).await?.ok_or_else(|| absent(&input.resource_arn))?;
     Ok(GetResourcePolicyResponse {
         resource_arn: Some(input.resource_arn),
         resource_policy: Some(policy),
@@ -59,8 +58,8 @@ async fn delete(
     caller: &Caller,
     input: DeleteResourcePolicyRequest,
 ) -> Result<DeleteResourcePolicyResponse, ApiError> {
-    check_resource(trail, caller, &input.resource_arn).await?;
-    match trail.catalog.delete_cloudtrail_policy(&input.resource_arn).await? {
+    let arn = resource(trail, caller, &input.resource_arn).await?;
+    match trail.catalog.delete_cloudtrail_policy(&arn).await? {
         true => Ok(DeleteResourcePolicyResponse {}),
         false => Err(absent(&input.resource_arn)),
     }
@@ -71,27 +70,37 @@ fn absent(arn: &str) -> ApiError {
     ApiError::new(&errors::RESOURCE_POLICY_NOT_FOUND_EXCEPTION, text)
 }
 
-/// The resource must be there, of a kind that has policies.
-async fn check_resource(trail: &Trail, caller: &Caller, text: &str) -> Result<(), ApiError> {
-    let arn = Arn::parse(text).filter(|arn| arn.service == "cloudtrail");
+/// The ARN of a resource as it is kept, however the client spelled it; it must be there, and of a kind that has policies.
+async fn resource(trail: &Trail, caller: &Caller, text: &str) -> Result<String, ApiError> {
+    let parsed = Arn::parse(text).filter(|arn| arn.service == "cloudtrail");
     let invalid = || {
         let text = format!("The resource ARN is not valid: {}", told(text));
         ApiError::new(&errors::RESOURCE_ARN_NOT_VALID_EXCEPTION, text)
     };
-    let arn = arn.ok_or_else(invalid)?;
-    let (kind, id) = arn.resource.split_once('/').ok_or_else(invalid)?;
-    let own = (arn.account, arn.region) == (caller.scope.account.as_str(), caller.scope.region.as_str());
-    let is_there = match kind {
-        "eventdatastore" => own && event_data_stores::find(trail, caller, text).await.is_ok(),
-        "channel" => own && trail.catalog.channel(&caller.scope, id).await?.is_some(),
-        "dashboard" => false,
+    let parsed = parsed.ok_or_else(invalid)?;
+    let (kind, id) = parsed.resource.split_once('/').ok_or_else(invalid)?;
+    let own = (parsed.account, parsed.region) == (caller.scope.account.as_str(), caller.scope.region.as_str());
+    let found = match kind {
+        "eventdatastore" if own => match event_data_stores::find(trail, caller, text).await {
+            Ok(row) => Some(arn::event_data_store(&row.scope, &row.id)),
+            Err(error) if error.status() < 500 => None,
+            Err(error) => return Err(error),
+        },
+        "channel" if own => {
+            trail.catalog.channel(&caller.scope, id).await?.map(|row| arn::channel(&row.scope, &row.id))
+        }
+        "dashboard" if own => {
+            let row = trail.catalog.lake_dashboard(&caller.scope, id).await?;
+            row.map(|row| arn::lake_dashboard(&caller.scope, &row.name))
+        }
+        "eventdatastore" | "channel" | "dashboard" => None,
         _ => {
             let text = "Only event data stores, channels and dashboards have resource-based policies.";
             return Err(ApiError::new(&errors::RESOURCE_TYPE_NOT_SUPPORTED_EXCEPTION, text));
         }
     };
-    if is_there {
-        return Ok(());
+    if let Some(arn) = found {
+        return Ok(arn);
     }
     let text = format!("The resource does not exist: {}", told(text));
     Err(ApiError::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, text))

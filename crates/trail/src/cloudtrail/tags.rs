@@ -1,4 +1,4 @@
-//! AddTags, RemoveTags, ListTags: tags of trails, channels and event data stores, by ARN.
+//! AddTags, RemoveTags, ListTags: tags of trails, channels, event data stores and dashboards, by ARN.
 
 use super::trail_name::{is_account, told};
 use crate::Trail;
@@ -114,6 +114,7 @@ async fn resource(trail: &Trail, caller: &Caller, id: &str) -> Result<String, Ap
         "trail" if own && trail.catalog.trail(&scope, name).await?.is_some() => Ok(id.to_owned()),
         "channel" if own && trail.catalog.channel(&scope, name).await?.is_some() => Ok(id.to_owned()),
         "eventdatastore" if own && trail.catalog.event_data_store(&scope, name).await?.is_some() => Ok(id.to_owned()),
+        "dashboard" if own && trail.catalog.lake_dashboard(&scope, name).await?.is_some() => Ok(id.to_owned()),
         "trail" | "dashboard" => Err(absent(&errors::RESOURCE_NOT_FOUND_EXCEPTION)),
         "channel" => Err(absent(&errors::CHANNEL_NOT_FOUND_EXCEPTION)),
         "eventdatastore" => Err(absent(&errors::EVENT_DATA_STORE_NOT_FOUND_EXCEPTION)),

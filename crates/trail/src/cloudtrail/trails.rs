@@ -86,7 +86,7 @@ pub fn shape(row: &TrailRow) -> ct::Trail {
         cloud_watch_logs_role_arn: settings.logs_role_arn,
         kms_key_id: settings.kms_key_id,
         has_custom_event_selectors: Some(row.selectors.is_some() && selectors_of(row) != Selectors::default()),
-        has_insight_selectors: Some(false),
+        has_insight_selectors: Some(row.insights.is_some()),
         is_organization_trail: Some(settings.organization),
         recursive_logging: settings.recursive_logging,
     }

@@ -32,16 +32,32 @@ impl Folder<'_> {
         format!("{}AWSLogs/{}{}/{kind}/", part(self.prefix), part(self.organization), self.account)
     }
 
-    /// The key of a file of log records.
-    pub fn log_file(&self, region: &str, at: Timestamp, id: Uuid) -> String {
+    /// The key of a file of log records of one kind.
+    pub fn log_file(&self, kind: &str, region: &str, at: Timestamp, id: Uuid) -> String {
         let time = at.iso_seconds();
         // `2026-01-02T03:04:05Z`.
         let (date, clock) = time.split_once('T').unwrap_or((&time, ""));
         let minute: String = clock.chars().filter(char::is_ascii_digit).take(4).collect();
         let (days, day) = (date.replace('-', "/"), date.replace('-', ""));
-        let (folder, account) = (self.of("CloudTrail"), self.account);
-        format!("{folder}{region}/{days}/{account}_CloudTrail_{region}_{day}T{minute}Z_{}.json.gz", random(id))
+        let (folder, account) = (self.of(kind), self.account);
+        format!("{folder}{region}/{days}/{account}_{kind}_{region}_{day}T{minute}Z_{}.json.gz", random(id))
     }
+}
+
+/// The kind of the files that events of a category go into.
+pub fn kind(category: &str) -> &'static str {
+    match category {
+        "Insight" => "CloudTrail-Insight",
+        "NetworkActivity" => "CloudTrail-NetworkActivity",
+        "Aggregated" => "CloudTrail-Aggregated",
+        _ => "CloudTrail",
+    }
+}
+
+/// The kind of a file of log records, from its key.
+pub fn kind_of(key: &str) -> &str {
+    let name = key.rsplit('/').next().unwrap_or_default();
+    name.split('_').nth(1).unwrap_or("CloudTrail")
 }
 
 /// The sixteen characters that tell files of a minute apart.
@@ -60,9 +76,15 @@ mod tests {
         let at = Timestamp::parse_iso("2026-01-02T03:04:05Z").unwrap();
         let plain = Folder { prefix: None, organization: None, account: "123456789012" };
         assert_eq!(
-            plain.log_file("us-east-2", at, Uuid::from_u128(1)),
+            plain.log_file("CloudTrail", "us-east-2", at, Uuid::from_u128(1)),
             "AWSLogs/123456789012/CloudTrail/us-east-2/2026/01/02/\
              123456789012_CloudTrail_us-east-2_20260102T0304Z_BAAAAAAAAAAAAAAA.json.gz"
+        );
+        let insight = plain.log_file(kind("Insight"), "us-east-2", at, Uuid::from_u128(1));
+        assert!(insight.starts_with("AWSLogs/123456789012/CloudTrail-Insight/us-east-2/2026/01/02/"), "{insight}");
+        assert_eq!(
+            (kind_of(&insight), kind("Data"), kind_of("a/b")),
+            ("CloudTrail-Insight", "CloudTrail", "CloudTrail")
         );
         let organization = Folder { prefix: Some("/a/b/"), organization: Some("o-exampleorg"), ..plain };
         assert_eq!(organization.of("CloudTrail-Digest"), "a/b/AWSLogs/o-exampleorg/123456789012/CloudTrail-Digest/");

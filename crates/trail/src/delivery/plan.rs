@@ -1,10 +1,11 @@
 //! Plans the next files of a span: reads on from its position, and says which events go into which file.
 
 use super::content::{Content, Growing};
-use super::key::Folder;
+use super::key::{self, Folder};
 use super::{Failed, is_own};
 use crate::Trail;
 use crate::coverage::Coverage;
+use crate::derived::is_derived;
 use catalog::{TrailFile, TrailSpan};
 use model::limits::TRAIL_FILE_BYTES;
 use model::{Event, Scope, arn};
@@ -16,8 +17,8 @@ const PAGE_BYTES: usize = 1024 * 1024;
 /// Most that is read for one plan, bytes: a trail that wants little gets on all the same.
 const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Account and region of a file's events.
-type Of = (String, String);
+/// Kind, account and region of a file's events.
+pub(super) type Of = (&'static str, String, String);
 
 /// Plans the files of the events that come next; false when there are none below the sequence `end`.
 pub(super) async fn next(trail: &Trail, span: &TrailSpan, end: u64) -> Result<bool, Failed> {
@@ -45,9 +46,8 @@ pub(super) async fn next(trail: &Trail, span: &TrailSpan, end: u64) -> Result<bo
     if position == first {
         return Ok(false);
     }
-    let file = |((account, region), growing): (Of, Growing)| {
-        planned(trail, span, (&account, &region), first..position, &growing.end())
-    };
+    let file =
+        |(of, growing): (Of, Growing)| planned(trail, span, (of.0, &of.1, &of.2), first..position, &growing.end());
     let files: Vec<TrailFile> = growing.into_iter().map(file).collect();
     // A span that stands elsewhere by now was planned by somebody else, or is gone: then the next look tells.
     trail.catalog.plan_trail_files(span, position as i64, &files).await?;
@@ -55,17 +55,24 @@ pub(super) async fn next(trail: &Trail, span: &TrailSpan, end: u64) -> Result<bo
 }
 
 fn of(event: &Event) -> Of {
-    (event.account.clone(), event.region.clone())
+    (key::kind(&event.category), event.account.clone(), event.region.clone())
+}
+
+/// What a planned file is of.
+pub(super) fn of_file(file: &TrailFile) -> Of {
+    let kind = ["Insight", "NetworkActivity", "Aggregated"].map(key::kind);
+    let kind = kind.into_iter().find(|kind| *kind == key::kind_of(&file.object_key)).unwrap_or(key::kind(""));
+    (kind, file.account.clone(), file.region.clone())
 }
 
 fn is_wanted(coverage: &Coverage, event: &Event) -> bool {
-    is_own(event) && coverage.covers(event)
+    (is_own(event) || is_derived(event)) && coverage.covers(event)
 }
 
 fn planned(
     trail: &Trail,
     span: &TrailSpan,
-    (account, region): (&str, &str),
+    (kind, account, region): (&str, &str, &str),
     sequences: Range<u64>,
     content: &Content,
 ) -> TrailFile {
@@ -79,7 +86,7 @@ fn planned(
         account: account.to_owned(),
         region: region.to_owned(),
         bucket: span.bucket.clone(),
-        object_key: folder(trail, span, account).log_file(region, now, trail.ids.uuid()),
+        object_key: folder(trail, span, account).log_file(kind, region, now, trail.ids.uuid()),
         first_sequence: sequences.start as i64,
         end_sequence: sequences.end as i64,
         events: content.events,

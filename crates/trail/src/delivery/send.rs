@@ -56,7 +56,7 @@ async fn send_all(trail: &Trail, spans: &[TrailSpan], files: &[TrailFile]) -> Re
         None => BTreeMap::new(),
     };
     for file in files {
-        match span.zip(contents.remove(&(file.account.clone(), file.region.clone()))) {
+        match span.zip(contents.remove(&plan::of_file(file))) {
             Some((span, content)) => send(trail, span, file.clone(), content).await?,
             None => {
                 tracing::warn!(trail = file.trail_arn, key = file.object_key, "the events of a planned file are gone");
@@ -76,11 +76,12 @@ async fn send(trail: &Trail, span: &TrailSpan, mut file: TrailFile, content: Con
     }
     let content = Arc::new(content);
     let mut put = put(trail, span, &file, &content).await?;
-    let folder = plan::folder(trail, span, &file.account).of("CloudTrail");
+    let kind = plan::of_file(&file).0;
+    let folder = plan::folder(trail, span, &file.account).of(kind);
     if put.is_err() && (file.bucket != span.bucket || !file.object_key.starts_with(&folder)) {
         file.bucket.clone_from(&span.bucket);
         let folder = plan::folder(trail, span, &file.account);
-        file.object_key = folder.log_file(&file.region, trail.clock.now(), trail.ids.uuid());
+        file.object_key = folder.log_file(kind, &file.region, trail.clock.now(), trail.ids.uuid());
         trail.catalog.replan_trail_file(&file).await?;
         put = self::put(trail, span, &file, &content).await?;
     }

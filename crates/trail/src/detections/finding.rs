@@ -22,6 +22,11 @@ const TEXT_CHARS_MAX: usize = 250;
 /// Namespace of the ids of findings: a fixed random UUID.
 const IDS: Uuid = Uuid::from_u128(0x3b8e_1f0d_52c7_4a66_9d04_c1e7_8a25_f693);
 
+/// True for a finding. An application's event says its source itself, and is of another category.
+pub fn is_finding(event: &Event) -> bool {
+    event.source == EVENT_SOURCE && event.category == "Management"
+}
+
 /// The `eventID` of what a rule finds in an event.
 pub(super) fn id(rule: &Rule, event: &Event) -> String {
     Uuid::new_v5(&IDS, format!("{}\0{}", rule.id, event.event_id).as_bytes()).to_string()
@@ -37,27 +42,27 @@ pub(super) fn event(rule: &Rule, event: &Event) -> Option<Event> {
     let cut = |text: &str| text.chars().take(TEXT_CHARS_MAX).collect::<String>();
     let record = json!({
         "eventVersion": "1.11",
-        "userIdentity": { "type": "AWSService", "accountId": event.account, "invokedBy": EVENT_SOURCE },
+        "userIdentity": { "type": "AWSService", "accountId": cut(&event.account), "invokedBy": EVENT_SOURCE },
         "eventTime": time(event).iso_seconds(),
         "eventSource": EVENT_SOURCE,
         "eventName": EVENT_NAME,
-        "awsRegion": event.region,
+        "awsRegion": cut(&event.region),
         "sourceIPAddress": EVENT_SOURCE,
         "userAgent": EVENT_SOURCE,
         "requestParameters": null,
         "responseElements": null,
         "eventID": id(rule, event),
         "readOnly": false,
-        "resources": [{ "accountId": event.account, "type": "Trailwatch::Detections::Rule", "ARN": cut(&rule.id) }],
+        "resources": [{ "accountId": cut(&event.account), "type": "Trailwatch::Detections::Rule", "ARN": cut(&rule.id) }],
         "eventType": "AwsServiceEvent",
         "managementEvent": true,
-        "recipientAccountId": event.account,
+        "recipientAccountId": cut(&event.account),
         "serviceEventDetails": {
             "ruleId": cut(&rule.id),
             "ruleTitle": cut(&rule.title),
             "level": rule.level,
             "tags": rule.tags.iter().take(20).map(|tag| cut(tag)).collect::<Vec<_>>(),
-            "linkedEventID": event.event_id,
+            "linkedEventID": cut(&event.event_id),
             "linkedEventTime": event.time.iso_seconds(),
             "linkedEventSource": cut(&event.source),
             "linkedEventName": cut(&event.name),

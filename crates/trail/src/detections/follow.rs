@@ -205,13 +205,19 @@ struct Found {
 /// Looks at events from one on until there is enough to store.
 fn find(rules: &Rules, rows: &[EventRow], from: usize) -> Found {
     let mut found = Found { events: Vec::new(), datapoints: Vec::new(), next: from };
+    let (mut unread, mut first_unread) = (0, None);
     for row in rows.iter().skip(from) {
         found.next += 1;
         let event = &row.event;
-        if event.source == finding::EVENT_SOURCE {
+        if finding::is_finding(event) {
             continue;
         }
-        for loaded in rules.matches(&event.record) {
+        let Some(matching) = rules.matches(&event.record) else {
+            unread += 1;
+            first_unread.get_or_insert(&event.event_id);
+            continue;
+        };
+        for loaded in matching {
             if let Some(of_rule) = finding::event(&loaded.rule, event) {
                 found.events.push(of_rule);
                 found.datapoints.push(finding::datapoint(&loaded.rule, event));
@@ -220,6 +226,13 @@ fn find(rules: &Rules, rows: &[EventRow], from: usize) -> Found {
         if found.events.len() >= BATCH_FINDINGS {
             break;
         }
+    }
+    if let Some(event_id) = first_unread {
+        tracing::warn!(
+            events = unread,
+            event_id,
+            "records that no rule can be held against: nested too deep, or a number too large"
+        );
     }
     found
 }

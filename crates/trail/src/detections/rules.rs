@@ -1,6 +1,6 @@
 //! `Rules`: what the files of a folder hold, ready to be asked.
 
-use model::limits::{SIGMA_FILES_MAX, SIGMA_REGEXES_MAX, SIGMA_RULES_MAX};
+use model::limits::{SIGMA_FILES_MAX, SIGMA_REGEXES_MAX, SIGMA_RULES_MAX, SIGMA_TERMS_MAX};
 use query::sigma::{Document, Problem, Rule, read};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -52,6 +52,7 @@ pub struct Rules {
     pub elsewhere: usize,
     ids: HashMap<String, usize>,
     regexes: usize,
+    terms: usize,
 }
 
 impl Rules {
@@ -93,7 +94,13 @@ impl Rules {
         if regexes > SIGMA_REGEXES_MAX {
             return self.refuse(file, 1, format!("all rules together have more than {SIGMA_REGEXES_MAX} expressions"));
         }
+        let terms = self.terms + rule.terms();
+        if terms > SIGMA_TERMS_MAX {
+            let reason = format!("the conditions of all rules name selections more than {SIGMA_TERMS_MAX} times");
+            return self.refuse(file, 1, reason);
+        }
         self.regexes = regexes;
+        self.terms = terms;
         self.ids.insert(rule.id.clone(), self.loaded.len());
         self.loaded.push(Loaded { file: file.to_owned(), rule });
     }
@@ -102,12 +109,13 @@ impl Rules {
         self.broken.push(Broken { file: file.to_owned(), problem: Problem { line, reason } });
     }
 
-    /// The rules that match a record, given as its text; none match what is no JSON.
-    pub fn matches<'a>(&'a self, record: &str) -> Vec<&'a Loaded> {
+    /// The rules that match a record, given as its text; `None` when it cannot be read: nested deeper than 127 levels, or with a
+    /// number that is larger than any.
+    pub fn matches<'a>(&'a self, record: &str) -> Option<Vec<&'a Loaded>> {
         if self.loaded.is_empty() {
-            return Vec::new();
+            return Some(Vec::new());
         }
-        let Ok(record) = serde_json::from_str::<Value>(record) else { return Vec::new() };
-        self.loaded.iter().filter(|loaded| loaded.rule.is_match(&record)).collect()
+        let record = serde_json::from_str::<Value>(record).ok()?;
+        Some(self.loaded.iter().filter(|loaded| loaded.rule.is_match(&record)).collect())
     }
 }

@@ -41,8 +41,17 @@ pub enum Error {
     Key(#[from] KeyError),
 }
 
-/// The key that signs now. Calls must not overlap: both would make a key.
+impl Error {
+    /// Of a thread that was lost.
+    pub(crate) fn thread(error: tokio::task::JoinError) -> Self {
+        Self::Key(KeyError(error.to_string()))
+    }
+}
+
+/// The key that signs now.
 pub async fn current(trail: &Trail, store: &Arc<KeyStore>, owner: &Scope) -> Result<SigningKey, Error> {
+    // One after the other, or two would make a key.
+    let _turn = trail.key_turn.lock().await;
     let now = trail.clock.now();
     if let Some(row) = trail.catalog.last_digest_key(owner).await?
         && now < Timestamp(row.valid_to_ms).min(Timestamp(row.valid_from_ms) + trail.settings.key_rotation)

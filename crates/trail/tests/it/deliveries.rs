@@ -38,7 +38,7 @@ async fn rows(plane: &Plane, region: &str) -> Vec<TrailFile> {
 }
 
 /// One round of all trails that do not wait.
-async fn deliver(plane: &Plane, deliveries: &mut Deliveries) {
+pub(crate) async fn deliver(plane: &Plane, deliveries: &mut Deliveries) {
     deliveries.start_due(&plane.trail).await;
     deliveries.finish(model::Clock::now(&*plane.clock)).await;
 }

@@ -192,6 +192,48 @@ async fn a_rule_for_everything_does_not_find_findings() {
 }
 
 #[tokio::test]
+async fn an_event_cannot_hide_by_what_it_says_of_itself() {
+    let plane = Plane::new().await;
+    let rules = Files::of(&[("a.yml", &rule("all", "t", "eventName|exists: true"))]);
+    let mut follower = follower(&plane, rules, Kept::of(&plane));
+    follower.round(&plane.trail).await.unwrap();
+    // An application names its source itself; an imported record may have texts of any length.
+    let mut posing = event("posing", "RuleMatched");
+    (posing.source, posing.category) = (EVENT_SOURCE.into(), "ActivityAuditLog".into());
+    let mut long = event("long", "ListUsers");
+    long.event_id = "x".repeat(200 * 1024);
+    long.region = "r".repeat(200 * 1024);
+    plane.append(vec![posing, long]).await;
+    follower.round(&plane.trail).await.unwrap();
+    let mut found = links(&plane).await;
+    found.sort();
+    assert_eq!(found, [link("all", "posing"), link("all", &"x".repeat(250))]);
+}
+
+#[test]
+fn a_record_that_no_rule_can_be_held_against_is_told() {
+    let mut rules = trail::detections::Rules::default();
+    rules.add("a.yml", &rule("all", "t", "eventName|exists: true"));
+    let deep = format!(r#"{{"eventName":"a","x":{}{}}}"#, "[".repeat(130), "]".repeat(130));
+    assert!(rules.matches(&deep).is_none());
+    assert!(rules.matches(r#"{"eventName":"a","x":1e999}"#).is_none());
+    assert_eq!(rules.matches(r#"{"eventName":"a"}"#).map(|matching| matching.len()), Some(1));
+}
+
+#[test]
+fn conditions_of_all_rules_together_are_bounded() {
+    let mut rules = trail::detections::Rules::default();
+    let condition = format!("{}sel", "sel or ".repeat(999));
+    for n in 0..201 {
+        let text =
+            rule(&n.to_string(), "t", "eventName: a").replace("condition: sel", &format!("condition: {condition}"));
+        rules.add("a.yml", &text);
+    }
+    assert_eq!((rules.loaded.len(), rules.broken.len()), (200, 1));
+    assert!(rules.broken[0].problem.reason.contains("more than 200000 times"), "{:?}", rules.broken[0]);
+}
+
+#[tokio::test]
 async fn findings_that_cannot_be_stored_are_stored_later() {
     let plane = Plane::new().await;
     let rules = Files::of(&[("a.yml", &rule("r", "t", "eventName: CreateUser"))]);

@@ -1,6 +1,6 @@
 //! Digest files over simulated hours: what `aws cloudtrail validate-logs` would say of them, whatever fails on the way.
 
-mod world;
+pub(crate) mod world;
 
 use crate::*;
 use model::buckets::{Buckets as _, Object};

@@ -2,7 +2,7 @@
 
 use crate::*;
 use futures::future::{BoxFuture, FutureExt};
-use model::buckets::MemoryBuckets;
+use model::buckets::{BucketError, Buckets, Head, Listed, MemoryBuckets, NewObject, Object};
 use model::time::DAY;
 use query::lake::{Candidate, Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use std::sync::Mutex;
@@ -10,10 +10,10 @@ use tokio::sync::Semaphore;
 
 /// Answers with rows of one column once it is let go.
 #[derive(Debug)]
-struct Engine {
+pub(crate) struct Engine {
     rows: usize,
-    go: Semaphore,
-    asked: Mutex<Vec<LakeQuestion>>,
+    pub(crate) go: Semaphore,
+    pub(crate) asked: Mutex<Vec<LakeQuestion>>,
 }
 
 impl Lake for Engine {
@@ -39,7 +39,7 @@ impl Lake for Engine {
     }
 }
 
-async fn plane(rows: usize) -> (Plane, Arc<Engine>) {
+pub(crate) async fn plane(rows: usize) -> (Plane, Arc<Engine>) {
     let mut plane = Plane::new().await;
     let engine = Arc::new(Engine { rows, go: Semaphore::new(0), asked: Mutex::default() });
     plane.trail.lake = engine.clone();
@@ -47,13 +47,13 @@ async fn plane(rows: usize) -> (Plane, Arc<Engine>) {
 }
 
 /// Creates a store; answers its id.
-async fn create(plane: &Plane, input: Value) -> String {
+pub(crate) async fn create(plane: &Plane, input: Value) -> String {
     let made = plane.call("CreateEventDataStore", input).await.unwrap();
     let arn = made["EventDataStoreArn"].as_str().unwrap();
     arn.rsplit('/').next().unwrap().to_owned()
 }
 
-async fn ended(plane: &Plane, id: &str) -> Value {
+pub(crate) async fn ended(plane: &Plane, id: &str) -> Value {
     loop {
         let query = plane.call("DescribeQuery", json!({"QueryId": id})).await.unwrap();
         if !["QUEUED", "RUNNING"].contains(&query["QueryStatus"].as_str().unwrap()) {
@@ -88,6 +88,7 @@ async fn a_store_lives_from_creation_to_deletion() {
     assert_eq!(tags["ResourceTagList"][0]["TagsList"], json!([{"Key": "a", "Value": "b"}]));
     let delete = json!({"EventDataStore": arn});
     refused(plane.call("DeleteEventDataStore", delete.clone()).await, "EventDataStoreTerminationProtectedException");
+    refused(plane.call("UpdateEventDataStore", delete.clone()).await, "InvalidParameterException");
     let update = json!({"EventDataStore": arn, "TerminationProtectionEnabled": false, "Name": "renamed"});
     assert_eq!(plane.call("UpdateEventDataStore", update).await.unwrap()["Name"], json!("renamed"));
     refused(plane.call("RestoreEventDataStore", delete.clone()).await, "InvalidEventDataStoreStatusException");
@@ -274,6 +275,21 @@ async fn policies_are_kept_with_their_resource() {
     refused(plane.call("DeleteResourcePolicy", json!({"ResourceArn": arn})).await, "ResourcePolicyNotFoundException");
     let absent = arn.replace(&id, "3270e016-59a1-4448-8dd1-d27a4796502d");
     refused(plane.call("GetResourcePolicy", json!({"ResourceArn": absent})).await, "ResourceNotFoundException");
+    // One policy, however the id is written; a channel's goes with the channel, and a channel keeps a store.
+    let upper = arn.replace(&id, &id.to_uppercase());
+    plane.call("PutResourcePolicy", json!({"ResourceArn": upper, "ResourcePolicy": policy})).await.unwrap();
+    plane.call("GetResourcePolicy", json!({"ResourceArn": arn})).await.unwrap();
+    let destinations = json!([{"Type": "EVENT_DATA_STORE", "Location": upper}]);
+    let channel = json!({"Name": "c", "Source": "Custom", "Destinations": destinations});
+    let made = plane.call("CreateChannel", channel).await.unwrap();
+    assert_eq!(made["Destinations"][0]["Location"], json!(arn));
+    let channel = made["ChannelArn"].as_str().unwrap();
+    plane.call("PutResourcePolicy", json!({"ResourceArn": channel, "ResourcePolicy": policy})).await.unwrap();
+    let unprotected = json!({"EventDataStore": arn, "TerminationProtectionEnabled": false});
+    plane.call("UpdateEventDataStore", unprotected).await.unwrap();
+    refused(plane.call("DeleteEventDataStore", json!({"EventDataStore": arn})).await, "ChannelExistsForEDSException");
+    plane.call("DeleteChannel", json!({"Channel": channel})).await.unwrap();
+    assert_eq!(plane.trail.catalog.cloudtrail_policy(channel).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -348,6 +364,124 @@ async fn an_import_adds_the_time_of_its_files_to_its_store() {
     assert!(!has(old_record("c", "2025-12-01T01:00:01Z")));
 }
 
+/// Buckets whose file `…/2.json.gz` cannot be read at first, in one way or another.
+#[derive(Default)]
+struct Broken {
+    within: MemoryBuckets,
+    /// What becomes of reading it; afterwards it can be read.
+    next: Mutex<Vec<Break>>,
+    gets: Mutex<Vec<String>>,
+}
+
+#[derive(Clone, Copy)]
+enum Break {
+    Unreachable,
+    /// The thread that reads ends.
+    Panic,
+}
+
+impl Buckets for Broken {
+    fn check(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
+        self.within.check(scope, bucket)
+    }
+
+    fn put(&self, bucket: &str, key: &str, object: NewObject) -> Result<(), BucketError> {
+        self.within.put(bucket, key, object)
+    }
+
+    fn get(&self, bucket: &str, key: &str) -> Result<Object, BucketError> {
+        self.gets.lock().unwrap().push(key.rsplit('/').next().unwrap().to_owned());
+        let next = key.ends_with("/2.json.gz").then(|| self.next.lock().unwrap().pop()).flatten();
+        match next {
+            Some(Break::Unreachable) => Err(BucketError::Unreachable("told to fail".into())),
+            Some(Break::Panic) => panic!("told to"),
+            None => self.within.get(bucket, key),
+        }
+    }
+
+    fn head(&self, bucket: &str, key: &str) -> Result<Head, BucketError> {
+        self.within.head(bucket, key)
+    }
+
+    fn list(&self, bucket: &str, prefix: &str, after: &str, max: usize) -> Result<Vec<Listed>, BucketError> {
+        self.within.list(bucket, prefix, after, max)
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_failed_reads_what_failed_once_more() {
+    for (how, between) in [(Break::Unreachable, (2, 1)), (Break::Panic, (1, 1))] {
+        let (mut plane, _) = plane(0).await;
+        let buckets = Arc::new(Broken { next: vec![how].into(), ..Broken::default() });
+        plane.trail.buckets = buckets.clone();
+        for (n, time) in [(1, "2025-12-01T00:00:00Z"), (2, "2025-12-01T06:00:00Z"), (3, "2025-12-01T12:00:00Z")] {
+            let body = trail_file(&[old_record(&n.to_string(), time)]);
+            buckets.put("logs", &format!("CloudTrail/{n}.json.gz"), body.into()).unwrap();
+        }
+        let id = create(&plane, json!({"Name": "all"})).await;
+        let input = json!({"Destinations": [format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}")], "ImportSource":
+            {"S3": {"S3LocationUri": "s3://logs", "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": "arn:aws:iam::1:role/r"}}});
+        let started = plane.call("StartImport", input).await.unwrap();
+        let import = started["ImportId"].as_str().unwrap();
+        let failed = imported(&plane, import).await;
+        let counts = &failed["ImportStatistics"];
+        let (completed, entries) = between;
+        assert_eq!(failed["ImportStatus"], json!("FAILED"));
+        assert_eq!((&counts["FilesCompleted"], &counts["FailedEntries"]), (&json!(completed), &json!(entries)));
+        plane.call("StartImport", json!({"ImportId": import})).await.unwrap();
+        let done = imported(&plane, import).await;
+        assert_eq!(done["ImportStatus"], json!("COMPLETED"), "{done}");
+        let statistics = json!({"PrefixesFound": 1, "PrefixesCompleted": 1, "FilesCompleted": 3, "EventsCompleted": 3, "FailedEntries": 0});
+        assert_eq!(done["ImportStatistics"], statistics);
+        let failures = plane.call("ListImportFailures", json!({"ImportId": import})).await.unwrap();
+        assert_eq!(failures["Failures"], json!([]));
+        let mut gets = buckets.gets.lock().unwrap().clone();
+        gets.sort();
+        assert_eq!(
+            gets,
+            ["1.json.gz", "2.json.gz", "2.json.gz", "3.json.gz"],
+            "each is read once, but that which failed"
+        );
+        let found = plane.call("LookupEvents", json!({})).await.unwrap();
+        assert_eq!(found["Events"].as_array().unwrap().len(), 3, "{found}");
+        let scope = caller("us-east-1").scope;
+        let store = plane.trail.catalog.event_data_store(&scope, &id).await.unwrap().unwrap();
+        let day = 1_764_547_200_000;
+        assert_eq!(store.imported, [(day, day + 12 * 3_600_000 + 1)], "one range, whatever lies between files");
+    }
+}
+
+#[tokio::test]
+async fn an_import_takes_the_files_of_cloudtrail_alone() {
+    for (uri, expected) in
+        [("s3://logs", 2), ("s3://logs/AWSLogs/1/", 1), ("s3://logs/old/", 1), ("s3://logs/AWSLogs/1/Config/", 0)]
+    {
+        let (mut plane, _) = plane(0).await;
+        plane.trail.buckets = Arc::new(MemoryBuckets::default());
+        let file = |id: &str| trail_file(&[old_record(id, "2025-12-01T00:00:00Z")]);
+        for (key, body) in [
+            ("AWSLogs/1/CloudTrail/us-east-1/a.json.gz", file("a")),
+            ("CloudTrail/b.json.gz", file("b")),
+            ("old/c.json.gz", file("c")),
+            ("AWSLogs/1/CloudTrail-Digest/us-east-1/d.json.gz", b"nonsense".to_vec()),
+            ("AWSLogs/1/CloudTrail-Insight/us-east-1/e.json.gz", b"nonsense".to_vec()),
+            ("AWSLogs/1/Config/us-east-1/f.json.gz", b"nonsense".to_vec()),
+        ] {
+            plane.trail.buckets.put("logs", key, body.into()).unwrap();
+        }
+        let id = create(&plane, json!({"Name": "all"})).await;
+        let input = json!({"Destinations": [format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}")], "ImportSource":
+            {"S3": {"S3LocationUri": uri, "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": "arn:aws:iam::1:role/r"}}});
+        let started = plane.call("StartImport", input).await.unwrap();
+        let done = imported(&plane, started["ImportId"].as_str().unwrap()).await;
+        assert_eq!(
+            (&done["ImportStatus"], &done["ImportStatistics"]["EventsCompleted"]),
+            (&json!("COMPLETED"), &json!(expected)),
+            "{uri}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn samples_are_found_by_their_words() {
     let plane = Plane::new().await;
@@ -369,4 +503,54 @@ async fn samples_are_found_by_their_words() {
     );
     let none = plane.call("SearchSampleQueries", json!({"SearchPhrase": "zebra"})).await.unwrap();
     assert_eq!(none["SearchResults"], json!([]));
+}
+
+#[tokio::test]
+async fn results_are_delivered_with_a_signed_list_that_verifies() {
+    let (mut plane, engine) = plane(3).await;
+    let bucket = Arc::new(MemoryBuckets::default());
+    plane.trail.buckets = bucket.clone();
+    let store = create(&plane, json!({"Name": "all"})).await;
+    let start = async |plane: &Plane, uri: &str, statement: &str| {
+        let statement = format!("SELECT {statement} FROM {store}");
+        plane.call("StartQuery", json!({"QueryStatement": statement, "DeliveryS3Uri": uri})).await
+    };
+    refused(start(&plane, "s3://logs/a", "n").await, "UnsupportedOperationException");
+    plane.trail.digest_keys = Some(Arc::new(crate::digests::world::key_store(1)));
+    refused(start(&plane, "s3://nowhere", "n").await, "S3BucketDoesNotExistException");
+    engine.go.add_permits(3);
+    let delivered = async |plane: &Plane, id: &str| loop {
+        let query = plane.call("DescribeQuery", json!({"QueryId": id})).await.unwrap();
+        if query["DeliveryStatus"] != "PENDING" {
+            return query;
+        }
+        tokio::task::yield_now().await;
+    };
+    let id = start(&plane, "s3://logs/a/", "n").await.unwrap()["QueryId"].as_str().unwrap().to_owned();
+    let query = delivered(&plane, &id).await;
+    assert_eq!((&query["DeliveryStatus"], &query["DeliveryS3Uri"]), (&json!("SUCCESS"), &json!("s3://logs/a/")));
+    let path = format!("a/AWSLogs/123456789012/CloudTrail-Lake/Query/2026/01/02/{id}/");
+    assert_eq!(bucket.keys(), [format!("{path}result_1.csv.gz"), format!("{path}result_sign.json")]);
+    let packed = bucket.object(&format!("{path}result_1.csv.gz"));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text).unwrap();
+    assert_eq!(text, "n,n\n0,\n1,\n2,\n");
+    let sign_file: Value = serde_json::from_slice(&bucket.object(&format!("{path}result_sign.json"))).unwrap();
+    let hash = trail::digest::hash_hex(&packed);
+    assert_eq!(sign_file["files"], json!([{"fileHashValue": hash, "fileName": "result_1.csv.gz"}]));
+    let complete = Timestamp::parse_iso(sign_file["queryCompleteTime"].as_str().unwrap()).unwrap();
+    let secs = complete.0 / 1000;
+    let keys = plane.call("ListPublicKeys", json!({"StartTime": secs, "EndTime": secs})).await.unwrap();
+    let key = &keys["PublicKeyList"][0];
+    assert_eq!(key["Fingerprint"], sign_file["publicKeyFingerprint"]);
+    let value = key["Value"].as_str().unwrap();
+    let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, value).unwrap();
+    let signature = sign_file["hashSignature"].as_str().unwrap();
+    assert!(trail::digest::signing_key::verifies(&der, &hash, signature));
+    bucket.close_after(1);
+    let id = start(&plane, "s3://logs", "n").await.unwrap()["QueryId"].as_str().unwrap().to_owned();
+    assert_eq!(delivered(&plane, &id).await["DeliveryStatus"], "FAILED_SIGNING_FILE");
+    let id = start(&plane, "s3://logs", "fails").await.unwrap()["QueryId"].as_str().unwrap().to_owned();
+    let query = delivered(&plane, &id).await;
+    assert_eq!((&query["QueryStatus"], &query["DeliveryStatus"]), (&json!("FAILED"), &json!("FAILED")));
 }

@@ -22,6 +22,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+/// What the name of a folder begins with whose bucket was deleted.
+const DELETED: &str = ".deleted-";
+
 /// A folder that is a bucket; it is made when the first object comes.
 pub struct Folder {
     root: PathBuf,
@@ -117,19 +120,52 @@ impl Folder {
         list::list(&self.root, prefix, after, max).map_err(|error| self.failed("list", prefix, &error))
     }
 
-    /// Deletes the bucket if it has no objects: `forget` makes it unknown, then what is left of its files goes. False when
-    /// there are objects.
+    /// Deletes the bucket if it has no objects: the folder is put aside, `forget` makes the bucket unknown, then what is left of its
+    /// files goes. False when there are objects. From `forget` on the next bucket of this name may be here, with a folder of its own.
     pub fn delete(&self, forget: impl FnOnce() -> Result<(), BucketError>) -> Result<bool, BucketError> {
         let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        if *gone {
+            return Err(BucketError::NoSuchBucket);
+        }
         if !self.list("", "", 1)?.is_empty() {
             return Ok(false);
         }
-        forget()?;
+        let aside = self.put_aside().map_err(|error| self.failed("delete", "", &error))?;
+        if let Err(error) = forget() {
+            // Nobody else can be here: the bucket is there still, or was deleted without its folder.
+            let back = aside.map_or(Ok(()), |aside| fs::rename(aside, &self.root));
+            back.map_err(|error| self.failed("delete", "", &error))?;
+            return Err(error);
+        }
         *gone = true;
-        match fs::remove_dir_all(&self.root) {
+        match aside.map_or(Ok(()), fs::remove_dir_all) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(self.failed("delete", "", &error)),
             _ => Ok(true),
         }
+    }
+
+    /// Gives the folder a name that no bucket has; `None` where there is no folder.
+    fn put_aside(&self) -> io::Result<Option<PathBuf>> {
+        let name = self.root.file_name().unwrap_or_default().to_string_lossy();
+        let mut number = 0;
+        let aside = loop {
+            // What a crash left, or what another still removes.
+            let aside = self.root.with_file_name(format!("{DELETED}{name}-{number}"));
+            if fs::symlink_metadata(&aside).is_err() {
+                break aside;
+            }
+            number += 1;
+        };
+        match fs::rename(&self.root, &aside) {
+            Ok(()) => Ok(Some(aside)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes no more objects, once those on their way are written.
+    pub fn end(&self) {
+        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 
     fn failed(&self, what: &str, key: &str, error: &io::Error) -> BucketError {

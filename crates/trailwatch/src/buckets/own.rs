@@ -45,10 +45,14 @@ impl OwnBuckets {
         Ok(created)
     }
 
-    /// Deletes a bucket that has no objects; false when it has some.
-    pub fn delete(&self, name: &str) -> Result<bool, BucketError> {
-        let (_, folder) = self.find(name)?;
-        let forget = || match self.ask(self.catalog.delete_bucket(name))? {
+    /// Deletes a bucket that has no objects; false when it has some. Another that has its name by now is left alone.
+    pub fn delete(&self, bucket: &Bucket) -> Result<bool, BucketError> {
+        let name = bucket.name.as_str();
+        let (found, folder) = self.find(name)?;
+        if found != *bucket {
+            return Err(BucketError::NoSuchBucket);
+        }
+        let forget = || match self.ask(self.catalog.delete_bucket(bucket))? {
             true => Ok(()),
             false => Err(BucketError::NoSuchBucket),
         };
@@ -62,13 +66,13 @@ impl OwnBuckets {
     }
 
     /// The policy of a bucket.
-    pub fn policy(&self, name: &str) -> Result<Option<String>, BucketError> {
-        self.ask(self.catalog.bucket_policy(name))
+    pub fn policy(&self, bucket: &Bucket) -> Result<Option<String>, BucketError> {
+        self.ask(self.catalog.bucket_policy(bucket))
     }
 
     /// Sets or takes away the policy of a bucket.
-    pub fn put_policy(&self, name: &str, policy: Option<&str>) -> Result<(), BucketError> {
-        match self.ask(self.catalog.put_bucket_policy(name, policy))? {
+    pub fn put_policy(&self, bucket: &Bucket, policy: Option<&str>) -> Result<(), BucketError> {
+        match self.ask(self.catalog.put_bucket_policy(bucket, policy))? {
             true => Ok(()),
             false => Err(BucketError::NoSuchBucket),
         }
@@ -90,7 +94,9 @@ impl OwnBuckets {
 
     /// Removes every object, once the catalog has no bucket any more.
     pub fn reset(&self) -> io::Result<()> {
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let folders = std::mem::take(&mut *self.folders.lock().unwrap_or_else(PoisonError::into_inner));
+        // What is on its way ends first, and what comes late makes nothing in the place of the next bucket of its name.
+        folders.values().for_each(|folder| folder.end());
         match std::fs::remove_dir_all(&self.dir) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => super::make_durable(&self.dir),

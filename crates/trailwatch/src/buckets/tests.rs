@@ -58,7 +58,7 @@ fn a_bucket_is_a_folder_or_the_servers_own() {
     // Every account may use what the configuration names; it is read out to the server's own account.
     buckets.check(&scope("2"), "archive").unwrap();
     assert!(matches!(buckets.create(&scope("1"), "archive"), Ok(BucketCreated::Exists(_))));
-    assert_eq!(buckets.delete("archive"), Err(BucketError::AccessDenied));
+    assert_eq!(buckets.delete(&buckets.readable("archive").unwrap().0), Err(BucketError::AccessDenied));
     let names = |account| {
         let buckets = buckets.readable_of(account).unwrap();
         buckets.into_iter().map(|bucket| bucket.name).collect::<Vec<_>>()
@@ -102,19 +102,24 @@ fn behind_an_endpoint_is_every_other_bucket() {
 fn a_bucket_without_objects_is_deleted() {
     let fixture = Fixture::new();
     let buckets = fixture.buckets(None);
-    assert_eq!(buckets.delete("mine"), Err(BucketError::NoSuchBucket));
     buckets.create(&scope("1"), "mine").unwrap();
+    let mine = buckets.readable("mine").unwrap().0;
     buckets.put("mine", "a/b", b"body".to_vec().into()).unwrap();
-    assert_eq!(buckets.delete("mine"), Ok(false));
+    assert_eq!(buckets.delete(&mine), Ok(false));
     assert_eq!(buckets.get("mine", "a/b").unwrap().body, b"body");
     let late = buckets.readable("mine").unwrap().1;
     std::fs::remove_file(fixture.dir.path().join("own/mine/a/b")).unwrap();
-    assert_eq!(buckets.delete("mine"), Ok(true));
+    assert_eq!(buckets.delete(&mine), Ok(true));
+    assert_eq!(buckets.delete(&mine), Err(BucketError::NoSuchBucket));
     assert!(!fixture.dir.path().join("own/mine").exists());
     assert_eq!(buckets.put("mine", "a", NewObject::default()), Err(BucketError::NoSuchBucket));
     // One that was on its way does not end up in the bucket of another account.
     buckets.create(&scope("2"), "mine").unwrap();
     assert_eq!(late.put("a", NewObject::default()), Err(BucketError::NoSuchBucket));
+    // Nor does a deletion that was on its way take that bucket, which is empty, too.
+    assert_eq!(buckets.delete(&mine), Err(BucketError::NoSuchBucket));
+    assert_eq!(late.delete(|| Ok(())), Err(BucketError::NoSuchBucket));
+    assert_eq!(buckets.put_policy(&mine, Some("{}")), Err(BucketError::NoSuchBucket));
     buckets.put("mine", "b", NewObject::default()).unwrap();
     assert_eq!(buckets.list("mine", "", "", 9).unwrap().len(), 1);
 }

@@ -1,30 +1,23 @@
 //! `POST /_trailwatch/detections/backtest`: what rules would have found in the stored history of the caller's account, signed as an
 //! import is. The rules come with the question; nothing is recorded but the question itself.
 
-use crate::remote::EVENT_SOURCE;
-use crate::server::{Server, json};
+use crate::own::{self, Endpoint};
+use crate::server::Server;
 use model::limits::BACKTESTS_AT_ONCE_MAX;
 use model::time::DAY;
 use model::{Caller, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json as value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use store::{Direction, EventRow, EventScan};
 use tokio::sync::Semaphore;
-use trail::audit::OwnCall;
-use trail::detections::{EVENT_SOURCE as FINDINGS, Rules};
-use wire::{Access, ApiError, Audit, HttpRequest, Response};
+use trail::detections::{Rules, is_finding};
+use wire::{Access, ApiError, HttpRequest, Response};
 
 /// Where questions are posted to.
 pub const PATH: &str = "/_trailwatch/detections/backtest";
-/// Service name in the signature.
-pub const SIGNING_NAME: &str = "trailwatch";
-/// `eventName` of the audit record.
-const EVENT_NAME: &str = "BacktestDetections";
-/// What policies call it.
-const ACTION: &str = "trailwatch:BacktestDetections";
+const ENDPOINT: Endpoint = Endpoint::ours("BacktestDetections", Access::Read);
 /// How far back is looked when nobody says.
 const SINCE_MS: i64 = 7 * DAY;
 /// Records that are held against the rules at a time, bytes: a thread has them for so long.
@@ -49,6 +42,9 @@ pub struct Question {
 pub struct Answer {
     /// How many events were looked at.
     pub events: usize,
+    /// How many of them no rule could be held against: nested too deep, or with a number that is too large.
+    #[serde(default)]
+    pub unread: usize,
     /// How often each rule matched, by id; rules that never did are left out.
     pub matches: BTreeMap<String, usize>,
     /// The first findings, oldest first.
@@ -74,26 +70,8 @@ pub struct Found {
 
 /// Answers a question.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let (caller, outcome) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
-        Ok(caller) => {
-            let outcome = run(server, &caller, request).await;
-            (caller, outcome)
-        }
-        Err(refused) => (refused.caller, Err(refused.error)),
-    };
-    let outcome = match record(server, &caller, request, outcome.as_ref().err()).await {
-        Ok(()) => outcome,
-        Err(error) => Err(error.into()),
-    };
-    match outcome {
-        Ok(answer) => json(200, &value!(answer)),
-        Err(error) => {
-            if error.status() >= 500 {
-                tracing::error!(%error, "backtest detections");
-            }
-            json(error.status(), &value!({ "__type": error.code(), "message": error.message() }))
-        }
-    }
+    let run = async |caller: &Caller| Ok(run(server, caller, request).await?);
+    own::answered(ENDPOINT.call(server, (request, source_ip), None, run).await)
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -165,11 +143,15 @@ async fn look(server: &Server, caller: &Caller, range: TimeRange, rules: Arc<Rul
 
 /// Holds one event against the rules.
 pub(super) fn count(rules: &Rules, event: &model::Event, answer: &mut Answer) {
-    if event.source == FINDINGS {
+    if is_finding(event) {
         return;
     }
     answer.events += 1;
-    for loaded in rules.matches(&event.record) {
+    let Some(matching) = rules.matches(&event.record) else {
+        answer.unread += 1;
+        return;
+    };
+    for loaded in matching {
         let rule = &loaded.rule;
         *answer.matches.entry(rule.id.clone()).or_default() += 1;
         if answer.findings.len() < FINDINGS_MAX {
@@ -183,27 +165,4 @@ pub(super) fn count(rules: &Rules, event: &model::Event, answer: &mut Answer) {
             });
         }
     }
-}
-
-async fn record(
-    server: &Server,
-    caller: &Caller,
-    request: &HttpRequest,
-    error: Option<&ApiError>,
-) -> Result<(), store::Error> {
-    let call = OwnCall {
-        caller,
-        source: EVENT_SOURCE,
-        operation: EVENT_NAME,
-        access: Access::Read,
-        audit: Audit::Management,
-        time: server.clock.now(),
-        request_id: &server.ids.uuid().to_string(),
-        host: request.header("host"),
-        request_parameters: None,
-        response_elements: None,
-        error: error.map(|error| (error.code(), error.message())),
-        resources: &[],
-    };
-    server.record(&call).await
 }

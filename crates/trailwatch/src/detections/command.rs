@@ -1,12 +1,14 @@
 //! `trailwatch detections list | test | backtest`: what the rules of a folder are, and what they find in files and in history.
 
 use super::DiskFolder;
-use super::backtest::{Answer, Found, PATH, Question, SIGNING_NAME};
+use super::backtest::{Answer, Found, PATH, Question};
+use crate::own::SIGNING_NAME;
 use crate::real::SystemClock;
 use crate::remote::Remote;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use model::Clock;
+use proof::printable;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,10 @@ use std::sync::Arc;
 use trail::detections::{Folder, Rules};
 use trail::import;
 use trail::record::Defaults;
+
+/// Most characters of a record's or rule's text that are printed, and of a line about one.
+const TEXT_CHARS_MAX: usize = 200;
+const LINE_CHARS_MAX: usize = 1_000;
 
 /// What can be asked.
 #[derive(Debug, Subcommand)]
@@ -84,14 +90,16 @@ fn load(path: &Path) -> anyhow::Result<Rules> {
     let folder = DiskFolder::new(path);
     let files = folder.files().with_context(|| format!("list {}", path.display()))?;
     let rules = Rules::load(&folder, &files);
-    rules.broken.iter().for_each(|broken| eprintln!("not used: {broken}"));
+    rules.broken.iter().for_each(|broken| eprintln!("not used: {}", printable(&broken.to_string(), LINE_CHARS_MAX)));
     Ok(rules)
 }
 
 fn list(path: &Path) -> anyhow::Result<ExitCode> {
     let rules = load(path)?;
     for loaded in &rules.loaded {
-        println!("{:<13}  {}  {}  ({})", loaded.rule.level, loaded.rule.id, loaded.rule.title, loaded.file);
+        let [id, title, file] =
+            [&loaded.rule.id, &loaded.rule.title, &loaded.file].map(|text| printable(text, TEXT_CHARS_MAX));
+        println!("{:<13}  {id}  {title}  ({file})", loaded.rule.level);
     }
     let (used, broken) = (rules.loaded.len(), rules.broken.len());
     println!("{used} rules, {broken} not used, {} for other logs", rules.elsewhere);
@@ -99,7 +107,10 @@ fn list(path: &Path) -> anyhow::Result<ExitCode> {
 }
 
 fn print(found: &Found) {
-    println!("{}  {:<13}  {}  {}  {}", found.time, found.level, found.title, found.event_name, found.event_id);
+    // What records say is their writer's, and a terminal obeys more than text.
+    let [title, name, id] =
+        [&found.title, &found.event_name, &found.event_id].map(|text| printable(text, TEXT_CHARS_MAX));
+    println!("{}  {:<13}  {title}  {name}  {id}", found.time, found.level);
 }
 
 fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
@@ -107,7 +118,7 @@ fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let (mut answer, mut refused) = (Answer::default(), 0_usize);
     let mut refuse = |refusal: import::Refusal| {
         refused += 1;
-        eprintln!("refused: {refusal}");
+        eprintln!("refused: {}", printable(&refusal.to_string(), LINE_CHARS_MAX));
     };
     let defaults = Defaults { ingestion_time: SystemClock.now(), ..Defaults::default() };
     for path in import::files(&args.paths, &mut refuse) {
@@ -135,6 +146,12 @@ fn test(args: &TestArgs) -> anyhow::Result<ExitCode> {
 fn summary(answer: &Answer) {
     let matches: usize = answer.matches.values().sum();
     println!("{} events, {matches} findings of {} rules", answer.events, answer.matches.len());
+    if answer.unread > 0 {
+        println!(
+            "{} events could not be held against rules: nested too deep, or with a number that is too large",
+            answer.unread
+        );
+    }
 }
 
 async fn backtest(args: BacktestArgs) -> anyhow::Result<ExitCode> {

@@ -6,6 +6,7 @@
 //! icon, is answered and not recorded. Bytes that are no HTTP request never come here.
 
 use super::{Arrived, log};
+use crate::own;
 use crate::remote;
 use crate::server::Server;
 use crate::sql;
@@ -66,10 +67,10 @@ impl Unrouted<'_> {
                 _ => return None,
             };
             let posted = self.request.method == "POST";
-            return posted.then(|| (remote::EVENT_SOURCE.to_owned(), name.to_owned()));
+            return posted.then(|| (own::EVENT_SOURCE.to_owned(), name.to_owned()));
         }
         let Announced { operation, event_source } = routing::announced(self.request, self.body)?;
-        let source = event_source.unwrap_or_else(|| remote::EVENT_SOURCE.to_owned());
+        let source = event_source.unwrap_or_else(|| own::EVENT_SOURCE.to_owned());
         Some((source, operation.unwrap_or_else(|| UNKNOWN_OPERATION.to_owned())))
     }
 

@@ -12,10 +12,9 @@
 mod tests;
 
 use super::{ProofError, ReadTile, Signed};
-use crate::remote::EVENT_SOURCE;
-use crate::server::{Refused, Server, json};
+use crate::own::{self, Endpoint, Refusal};
+use crate::server::Server;
 use model::{Caller, TimeRange};
-use proof::Unproven;
 use proof::evidence::{Bundle, Consistency, EVENTS_MAX, FORMAT, ProvenEvent, encode};
 use proof::merkle::{consistency_proof, inclusion_proof};
 use proof::tile::Tiles;
@@ -25,19 +24,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use store::{Direction, EventFilter, EventScan};
-use trail::audit::OwnCall;
-use wire::{Access, ApiError, Audit, HttpRequest, Response};
+use wire::{Access, HttpRequest, Response};
 
 /// How the paths begin.
 pub const PATHS: &str = "/_trailwatch/proofs/";
 /// Where evidence is asked for.
 pub const EVIDENCE: &str = "/_trailwatch/proofs/evidence";
-/// Service name in the signature.
-pub const SIGNING_NAME: &str = "trailwatch";
-/// `eventName` of the audit record.
-const EVENT_NAME: &str = "GetEventProof";
-/// What policies call it.
-const ACTION: &str = "trailwatch:GetEventProof";
+const ENDPOINT: Endpoint = Endpoint::ours("GetEventProof", Access::Read);
 /// Most bytes of records in one bundle.
 const RECORDS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -53,62 +46,22 @@ pub struct Asked {
     pub from: Option<u64>,
 }
 
-/// Why there is no answer.
-enum Refusal {
-    /// Status, code and text, for the client to mend.
-    Client(u16, &'static str, String),
-    Proof(ProofError),
-}
-
-impl<E: Into<ProofError>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Refusal::Proof(error.into())
-    }
-}
-
-impl Refusal {
-    fn told(&self) -> (u16, &'static str, String) {
-        match self {
-            Refusal::Client(status, code, message) => (*status, code, message.clone()),
-            Refusal::Proof(ProofError::Wrong(error)) => (409, "NoProof", error.to_string()),
-            Refusal::Proof(_) => (500, "InternalFailure", "The proof was not made. See the server's log.".to_owned()),
+impl From<ProofError> for Refusal {
+    fn from(error: ProofError) -> Self {
+        tracing::error!(%error, "make a proof");
+        match error {
+            ProofError::Wrong(error) => Self::new(409, "NoProof", error.to_string()),
+            _ => Self::new(500, "InternalFailure", "The proof was not made. See the server's log."),
         }
     }
 }
 
 /// Answers a request to one of the paths; whatever was read is on the trail before.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let caller = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
-        Ok(caller) => caller,
-        Err(refused) => {
-            let Refused { caller, error } = refused;
-            let (code, message) = (error.code(), error.message());
-            return match record(server, &caller, request, Some((code, message))).await {
-                Ok(()) => json(error.status(), &value!({ "__type": code, "message": message })),
-                Err(error) => unrecorded(error),
-            };
-        }
-    };
-    let outcome = run(server, &caller, request).await;
-    if let Err(Refusal::Proof(error)) = &outcome {
-        tracing::error!(%error, "make a proof");
-    }
-    let told = outcome.as_ref().err().map(Refusal::told);
-    let error = told.as_ref().map(|(_, code, message)| (*code, message.as_str()));
-    if let Err(error) = record(server, &caller, request, error).await {
-        return unrecorded(error);
-    }
-    match (outcome, told) {
-        (Ok(body), _) => json(200, &body),
-        (Err(_), Some((status, code, message))) => json(status, &value!({ "__type": code, "message": message })),
-        (Err(_), None) => json(500, &value!({ "__type": "InternalFailure", "message": "no proof" })),
-    }
-}
-
-fn unrecorded(error: store::Error) -> Response {
-    tracing::error!(%error, "record a proof");
-    let error = ApiError::from(error);
-    json(error.status(), &value!({ "__type": error.code(), "message": error.message() }))
+    let what = request.path.strip_prefix(PATHS).unwrap_or_default();
+    let parameters = value!({ "proof": what.get(..32).unwrap_or(what) });
+    let run = async |caller: &Caller| run(server, caller, request).await;
+    own::answered(ENDPOINT.call(server, (request, source_ip), Some(parameters), run).await)
 }
 
 async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<Value, Refusal> {
@@ -157,12 +110,12 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<
             let bundle = evidence(server, caller, asked).await?;
             serde_json::to_value(&bundle).map_err(|error| invalid(error.to_string()))
         }
-        _ => Err(Refusal::Client(404, "NotFound", "checkpoint, inclusion, consistency and evidence are here".into())),
+        _ => Err(Refusal::new(404, "NotFound", "checkpoint, inclusion, consistency and evidence are here")),
     }
 }
 
 fn invalid(message: String) -> Refusal {
-    Refusal::Client(400, "InvalidRequest", message)
+    Refusal::new(400, "InvalidRequest", message)
 }
 
 async fn consistency(server: &Server, from: u64, to: Option<u64>) -> Result<Value, Refusal> {
@@ -189,8 +142,14 @@ async fn evidence(server: &Server, caller: &Caller, asked: Asked) -> Result<Bund
     let from = asked.from;
     let covering = records.last_key_value().map_or(0, |(sequence, _)| *sequence).max(from.unwrap_or(0));
     let vkey = server.proofs.vkey();
-    let made = server.proofs.read(covering, move |signed, read| bundle(signed, records, from, vkey, read));
-    Ok(made.await?)
+    let made = server.proofs.read(covering, move |signed, read| {
+        // As that of a consistency proof, it is the client's, and nothing is wrong.
+        if from.is_some_and(|from| from > signed.tree.size) {
+            return Ok(None);
+        }
+        bundle(signed, records, from, vkey, read).map(Some)
+    });
+    made.await?.ok_or_else(|| invalid("from must not be above the number of events".into()))
 }
 
 fn bundle(
@@ -208,9 +167,6 @@ fn bundle(
         events.push(ProvenEvent { index, record, proof: encode(&inclusion_proof(index, size, &mut tiles)?) });
     }
     let consistency = match from {
-        Some(from) if from > size => {
-            return Err(Unproven(format!("the tree has {size} events, not yet {from}")).into());
-        }
         Some(from) => Some(Consistency { from, proof: encode(&consistency_proof(from, size, &mut tiles)?) }),
         None => None,
     };
@@ -247,7 +203,7 @@ async fn find(server: &Server, caller: &Caller, asked: &Asked) -> Result<BTreeMa
                 bytes += row.event.record.len();
                 records.insert(sequence, row.event.record);
             }
-            None => return Err(Refusal::Client(404, "EventNotFound", format!("there is no event {sequence}"))),
+            None => return Err(Refusal::new(404, "EventNotFound", format!("there is no event {sequence}"))),
         }
         if bytes > RECORDS_BYTES_MAX {
             break;
@@ -257,32 +213,7 @@ async fn find(server: &Server, caller: &Caller, asked: &Asked) -> Result<BTreeMa
         return Err(invalid("these records are too large for one bundle: ask for fewer".into()));
     }
     match missing.iter().min() {
-        Some(id) => Err(Refusal::Client(404, "EventNotFound", format!("there is no event with the eventID {id}"))),
+        Some(id) => Err(Refusal::new(404, "EventNotFound", format!("there is no event with the eventID {id}"))),
         None => Ok(records),
     }
-}
-
-async fn record(
-    server: &Server,
-    caller: &Caller,
-    request: &HttpRequest,
-    error: Option<(&str, &str)>,
-) -> Result<(), store::Error> {
-    let what = request.path.strip_prefix(PATHS).unwrap_or_default();
-    let parameters = value!({ "proof": what.get(..32).unwrap_or(what) }).to_string();
-    let call = OwnCall {
-        caller,
-        source: EVENT_SOURCE,
-        operation: EVENT_NAME,
-        access: Access::Read,
-        audit: Audit::Management,
-        time: server.clock.now(),
-        request_id: &server.ids.uuid().to_string(),
-        host: request.header("host"),
-        request_parameters: Some(&parameters),
-        response_elements: None,
-        error,
-        resources: &[],
-    };
-    server.record(&call).await
 }

@@ -1,6 +1,7 @@
 //! `trailwatch evidence`, which asks a server for a bundle, and `trailwatch vkey`, which prints the public key of a data directory.
 
-use super::answer::{Asked, EVIDENCE, SIGNING_NAME};
+use super::answer::{Asked, EVIDENCE};
+use crate::own::SIGNING_NAME;
 use crate::real::SystemClock;
 use crate::remote::Remote;
 use anyhow::{Context, bail};

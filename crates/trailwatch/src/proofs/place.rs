@@ -52,11 +52,11 @@ impl Place {
         }
     }
 
-    /// Removes a file of this machine that nobody needs any more; in buckets it stays.
+    /// Removes a folder of this machine that nobody needs any more; in buckets it stays.
     pub fn forget(&self, path: &str) {
         if let Place::Folder(folder) = self {
             // What stays is in nobody's way.
-            let _ = fs::remove_file(folder.join(path));
+            let _ = fs::remove_dir_all(folder.join(path));
         }
     }
 }

@@ -5,9 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use proof::Unproven;
-use proof::evidence::{self, BUNDLE_BYTES_MAX, Bundle, Report, Trusted};
-use proof::folder::{self, Files};
+use proof::evidence::{BUNDLE_BYTES_MAX, Report, Trusted};
+use proof::folder::Files;
 use proof::note::{NOTE_BYTES_MAX, VerifierKey};
+use proof::together::Verification;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Says what is proved, what is not, and what is wrong.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch verify evidence.json --vkey \"$(cat vkey.txt)\"\n  trailwatch verify trailwatch-data/proofs --checkpoint last-month.checkpoint\n  trailwatch verify ./copy-of-the-bucket\n\nA folder may hold tiles and their checkpoint, and log files and digests of trails. Nothing is fetched.\nExit code 0: nothing is wrong (read what is not proved). 1: something is."
+    after_help = "Examples:\n  trailwatch verify evidence.json --vkey \"$(cat vkey.txt)\"\n  trailwatch verify trailwatch-data/proofs --checkpoint last-month.checkpoint\n  trailwatch verify ./copy-of-the-bucket\n\nA folder may hold tiles and their checkpoint, and log files and digests of trails. Nothing is fetched.\nExit code 0: nothing is wrong (read what is not proved). 1: something is, or nothing was proved, or what was given was never used."
 )]
 pub struct VerifyArgs {
     /// Bundles and folders; bundles are compared with the tree of the folder, too
@@ -58,27 +59,25 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<Report> {
     let mut trusted = Trusted {
         log: args.vkey.as_ref().map(key).transpose()?,
         witnesses: args.witnesses.iter().map(key).collect::<Result<_, _>>()?,
-        earlier: Vec::new(),
+        ..Trusted::default()
     };
     for path in &args.checkpoints {
         let note = String::from_utf8(read(path, NOTE_BYTES_MAX as u64)?);
         trusted.earlier.push(note.with_context(|| format!("{} is no checkpoint", path.display()))?);
     }
     let digest_key = args.digest_key.as_deref().map(digest_key).transpose()?;
-    let mut report = Report::default();
+    let mut verification = Verification::new(trusted, digest_key);
     let (folders, bundles): (Vec<_>, Vec<_>) = args.paths.iter().partition(|path| path.is_dir());
-    let mut of_bundles = Vec::new();
+    for path in &bundles {
+        verification.announce(&read(path, BUNDLE_BYTES_MAX as u64)?);
+    }
     for path in bundles {
-        let bytes = read(path, BUNDLE_BYTES_MAX as u64)?;
-        of_bundles.extend(Bundle::read(&bytes).ok().map(|bundle| bundle.checkpoint));
-        report.extend(evidence::verify(&bytes, &trusted));
+        verification.bundle(&read(path, BUNDLE_BYTES_MAX as u64)?);
     }
-    trusted.earlier.extend(of_bundles);
     for folder in folders {
-        let paths = list(folder)?;
-        report.extend(folder::verify(&Below(folder.clone()), &paths, &trusted, digest_key.as_deref()));
+        verification.folder(&Below(folder.clone()), &list(folder)?);
     }
-    Ok(report)
+    Ok(verification.end())
 }
 
 fn read(path: &Path, bytes_max: u64) -> anyhow::Result<Vec<u8>> {

@@ -5,13 +5,14 @@ use super::error::S3Error;
 use super::reply::Reply;
 use crate::buckets::ServerBuckets;
 use bytes::Bytes;
+use catalog::Bucket;
 use serde_json::Value;
 
 /// Longest policy, bytes (S3 guide: 20 KB).
-const POLICY_BYTES_MAX: usize = 20 * 1024;
+pub const POLICY_BYTES_MAX: usize = 20 * 1024;
 
 /// Shows the policy; it blocks, as all do here.
-pub fn get_bucket_policy(buckets: &ServerBuckets, bucket: &str) -> Result<Reply, S3Error> {
+pub fn get_bucket_policy(buckets: &ServerBuckets, bucket: &Bucket) -> Result<Reply, S3Error> {
     let absent = || S3Error::new(404, "NoSuchBucketPolicy", "The bucket policy does not exist");
     let policy = buckets.policy(bucket)?.ok_or_else(absent)?;
     let headers = vec![("content-type".into(), "application/json".into())];
@@ -19,7 +20,7 @@ pub fn get_bucket_policy(buckets: &ServerBuckets, bucket: &str) -> Result<Reply,
 }
 
 /// Keeps a policy.
-pub fn put_bucket_policy(buckets: &ServerBuckets, bucket: &str, body: &[u8]) -> Result<Reply, S3Error> {
+pub fn put_bucket_policy(buckets: &ServerBuckets, bucket: &Bucket, body: &[u8]) -> Result<Reply, S3Error> {
     let malformed = |message: &str| S3Error::new(400, "MalformedPolicy", message);
     if body.len() > POLICY_BYTES_MAX {
         return Err(malformed("Bucket policies are limited to 20480 bytes"));
@@ -35,7 +36,7 @@ pub fn put_bucket_policy(buckets: &ServerBuckets, bucket: &str, body: &[u8]) -> 
 }
 
 /// Takes the policy away, also where there is none.
-pub fn delete_bucket_policy(buckets: &ServerBuckets, bucket: &str) -> Result<Reply, S3Error> {
+pub fn delete_bucket_policy(buckets: &ServerBuckets, bucket: &Bucket) -> Result<Reply, S3Error> {
     buckets.put_policy(bucket, None)?;
     Ok(Reply { status: 204, ..Reply::default() })
 }

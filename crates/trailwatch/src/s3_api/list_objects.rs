@@ -10,7 +10,7 @@ use crate::buckets::Folder;
 use crate::buckets::percent::encoded;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::buckets::Listed;
+use model::buckets::{BucketError, Head, Listed};
 
 /// Most keys of a page (S3 guide), and its size when nobody says.
 const KEYS_MAX: usize = 1000;
@@ -57,6 +57,7 @@ pub fn list_objects(folder: &Folder, asked: &Asked, bucket: &str, owner: &str, i
     };
     let question = Question { prefix: given("prefix").unwrap_or_default(), delimiter: given("delimiter"), after, max };
     let page = page(folder, &question)?;
+    let contents = with_etags(&page.contents, |key| folder.head(key))?;
     let mut xml = Xml::new();
     let shown = |text: &str| if is_encoded { encoded(text, b"-._~/*") } else { text.to_owned() };
     xml.root("ListBucketResult");
@@ -68,7 +69,7 @@ pub fn list_objects(folder: &Folder, asked: &Asked, bucket: &str, owner: &str, i
                 xml.text(element, &if parameter == "start-after" { shown(value) } else { value.to_owned() });
             }
         }
-        xml.text("KeyCount", &(page.contents.len() + page.prefixes.len()).to_string());
+        xml.text("KeyCount", &(contents.len() + page.prefixes.len()).to_string());
     } else {
         xml.text("Marker", &shown(&question.after));
     }
@@ -86,11 +87,8 @@ pub fn list_objects(folder: &Folder, asked: &Asked, bucket: &str, owner: &str, i
         _ => {}
     }
     let owner = (!is_v2 || given("fetch-owner") == Some("true")).then_some(owner);
-    for listed in &page.contents {
-        // One that is gone meanwhile has no ETag.
-        if let Ok(head) = folder.head(&listed.key) {
-            contents(&mut xml, listed, &head.etag, &shown(&listed.key), owner);
-        }
+    for (listed, etag) in &contents {
+        content(&mut xml, listed, etag, &shown(&listed.key), owner);
     }
     for prefix in &page.prefixes {
         xml.open("CommonPrefixes");
@@ -101,7 +99,27 @@ pub fn list_objects(folder: &Folder, asked: &Asked, bucket: &str, owner: &str, i
     Ok(Reply::xml(xml.finish()))
 }
 
-fn contents(xml: &mut Xml, listed: &Listed, etag: &str, key: &str, owner: Option<&str>) {
+/// Objects with their ETags. One that is gone meanwhile has none and is left out; one that cannot be read must not look as if it were
+/// gone.
+fn with_etags(
+    listed: &[Listed],
+    head: impl Fn(&str) -> Result<Head, BucketError>,
+) -> Result<Vec<(&Listed, String)>, S3Error> {
+    let mut found = Vec::with_capacity(listed.len());
+    for listed in listed {
+        match head(&listed.key) {
+            Ok(head) => found.push((listed, head.etag)),
+            Err(BucketError::NoSuchKey) => {}
+            Err(error) => {
+                tracing::error!(%error, key = listed.key, "list a bucket");
+                return Err(S3Error::internal());
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn content(xml: &mut Xml, listed: &Listed, etag: &str, key: &str, owner: Option<&str>) {
     xml.open("Contents");
     xml.text("Key", key);
     xml.text("LastModified", &listed.modified.iso_millis());
@@ -186,6 +204,7 @@ fn page(folder: &Folder, question: &Question<'_>) -> Result<Page, S3Error> {
 mod tests {
     use super::*;
     use model::Clock;
+    use model::Timestamp;
     use model::clock::ManualClock;
     use std::collections::BTreeSet;
     use std::sync::Arc;
@@ -246,6 +265,29 @@ mod tests {
         let asked = Asked { operation, name: "", bucket: None, key: None, parameters: parameters.collect() };
         let reply = list_objects(folder, &asked, "logs", "owner", is_v2)?;
         Ok(String::from_utf8(reply.body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_read_fails_the_list() {
+        let listed = ["a", "gone", "b"].map(|key| Listed { key: key.into(), bytes: 1, modified: Timestamp(0) });
+        let head = |broken: BucketError| {
+            move |key: &str| match key {
+                "gone" => Err(broken.clone()),
+                _ => Ok(Head {
+                    bytes: 1,
+                    modified: Timestamp(0),
+                    etag: format!("of {key}"),
+                    metadata: Vec::new(),
+                    content_type: None,
+                    content_encoding: None,
+                }),
+            }
+        };
+        let found = with_etags(&listed, head(BucketError::NoSuchKey)).unwrap();
+        assert_eq!(found.iter().map(|(_, etag)| etag.as_str()).collect::<Vec<_>>(), ["of a", "of b"]);
+        for broken in [BucketError::AccessDenied, BucketError::Unreachable("too many open files".into())] {
+            assert_eq!(with_etags(&listed, head(broken)).unwrap_err().status, 500);
+        }
     }
 
     #[test]

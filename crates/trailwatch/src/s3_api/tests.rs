@@ -230,6 +230,10 @@ async fn a_bucket_is_made_and_deleted_by_its_owner() {
     let deleted = events.iter().find(|event| event.name == "DeleteBucket").unwrap();
     let record: serde_json::Value = serde_json::from_str(&deleted.record).unwrap();
     assert_eq!((&record["readOnly"], record.get("errorCode")), (&false.into(), None));
+    let put = events.iter().find(|event| event.name == "PutBucketPolicy").unwrap();
+    let record: serde_json::Value = serde_json::from_str(&put.record).unwrap();
+    let wanted: serde_json::Value = serde_json::from_str(policy).unwrap();
+    assert_eq!(record["requestParameters"]["bucketPolicy"], wanted);
 }
 
 #[tokio::test]

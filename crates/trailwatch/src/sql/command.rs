@@ -1,6 +1,7 @@
 //! `trailwatch sql`: a statement for a running server, or for the data directory of a stopped one.
 
-use super::{PATH, SIGNING_NAME, UNMASK, engine, text_table};
+use super::{PATH, UNMASK, engine, text_table};
+use crate::own::SIGNING_NAME;
 use crate::real::SystemClock;
 use crate::remote::Remote;
 use crate::serve::open_store;

@@ -1,7 +1,8 @@
 //! The endpoint: who may ask, what is answered, and what is on the trail afterwards.
 
-use super::{SIGNING_NAME, answer, is_asked};
+use super::{answer, is_asked};
 use crate::config::{Config, Settings};
+use crate::own::SIGNING_NAME;
 use crate::serve;
 use crate::server::Server;
 use bytes::Bytes;

@@ -1,12 +1,12 @@
 //! `trailwatch tail --events`: prints audit events as a running server accepts them.
 
 use super::TailArgs;
-use crate::event_tail::{PATH, SIGNING_NAME};
-use crate::remote::Remote;
+use crate::event_tail::PATH;
+use crate::own::SIGNING_NAME;
+use crate::remote::{Remote, encoded};
 use anyhow::Context;
 use model::limits::AUDIT_EVENT_BYTES_MAX;
 use serde_json::Value;
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::ExitCode;
 
@@ -49,20 +49,6 @@ fn target(args: &TailArgs) -> String {
     }
     let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={}", encoded(&value))).collect();
     if pairs.is_empty() { PATH.to_owned() } else { format!("{PATH}?{}", pairs.join("&")) }
-}
-
-/// Each byte that is not safe is written as `%XX`.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 /// Prints an event; false when nobody reads them any more.

@@ -11,6 +11,7 @@ use crate::notify::message::{Kind, Message};
 use crate::notify::outbox::{self, DISPLAY_NAME};
 use catalog::{Alarm, AlarmConfiguration, AlarmHistoryItem, AlarmState, Publication, StateChange};
 use model::arn::{self, Arn};
+use std::collections::BTreeMap;
 
 /// What the actions of one change come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -85,8 +86,10 @@ pub async fn prepare(
     if !alarm.actions_enabled {
         return Ok(());
     }
+    let tags = tags(watch, alarm).await?;
     for action in of_state(&alarm.configuration, change.state).iter().filter(|action| told.runs(action)) {
-        let item = match prepare_one(watch, alarm, change, told, action).await? {
+        let notification = Notification { tags: tags.clone(), ..Notification::of(alarm, change, told) };
+        let item = match prepare_one(watch, alarm, &notification, action).await? {
             Ok((message, publication, name)) => {
                 prepared.publications.push(publication);
                 prepared.published.push(name);
@@ -102,12 +105,21 @@ pub async fn prepare(
     Ok(())
 }
 
+/// The alarm's tags that its actions tell, if they tell any.
+async fn tags(watch: &Watch, alarm: &Alarm) -> catalog::Result<Option<BTreeMap<String, String>>> {
+    let Some(propagation) = alarm.configuration.tag_propagation.as_ref().filter(|given| given.enabled) else {
+        return Ok(None);
+    };
+    let mut tags = watch.catalog.tags(&arn::alarm(&alarm.scope, &alarm.name)).await?;
+    tags.retain(|key, _| propagation.tells(key));
+    Ok(Some(tags))
+}
+
 /// What one action publishes: the text, the publication, and the name of where to; or why it cannot.
 async fn prepare_one(
     watch: &Watch,
     alarm: &Alarm,
-    change: &StateChange,
-    told: Told<'_>,
+    notification: &Notification,
     action: &str,
 ) -> catalog::Result<Result<(String, Publication, String), String>> {
     let Some(arn) = Arn::parse(action) else { return Ok(Err("this action is not an ARN".into())) };
@@ -119,12 +131,12 @@ async fn prepare_one(
                 return Ok(Err("Topic does not exist".into()));
             };
             let display_name = topic.attributes.get(DISPLAY_NAME).cloned();
-            let message = message(watch, alarm, change, told, arn::topic(&topic.scope, &topic.name), display_name);
+            let message = message(watch, notification, arn::topic(&topic.scope, &topic.name), display_name);
             let publication = outbox::to_topic(watch, &topic, &message).await?;
             Ok(Ok((message.text, publication, topic.name)))
         }
         ("trailwatch", "notify", Some(name)) => {
-            let message = message(watch, alarm, change, told, action.to_owned(), None);
+            let message = message(watch, notification, action.to_owned(), None);
             let publication = outbox::to_webhook(watch, name, &message)?.filter(|_| own);
             Ok(match publication {
                 Some(publication) => Ok((message.text, publication, format!("webhook/{name}"))),
@@ -135,25 +147,17 @@ async fn prepare_one(
     }
 }
 
-fn message(
-    watch: &Watch,
-    alarm: &Alarm,
-    change: &StateChange,
-    told: Told<'_>,
-    topic_arn: String,
-    display_name: Option<String>,
-) -> Message {
-    let notification = Notification::of(alarm, change, told);
+fn message(watch: &Watch, notification: &Notification, topic_arn: String, display_name: Option<String>) -> Message {
     Message {
         kind: Kind::Notification,
         id: watch.ids.uuid().to_string(),
         topic_arn,
         subject: Some(notification.subject()),
-        text: sns::message(&notification),
+        text: sns::message(notification),
         structured: false,
         attributes: Default::default(),
         token: None,
         display_name,
-        timestamp: change.at.iso_millis(),
+        timestamp: notification.state.at.iso_millis(),
     }
 }

@@ -7,7 +7,7 @@
 //! on what is stored now. Warm-up is not replayed, and nothing is said about mute rules, which leave states as they are.
 //!
 //! Of log alarms each run of the query is run again (`observed.rs`), and a composite alarm is replayed over the recorded
-//! changes of its children (`composite.rs`).
+//! changes of its children, and of the suppressor of its actions (`composite.rs`).
 
 mod composite;
 mod observed;
@@ -87,6 +87,15 @@ pub struct Transition {
     pub reason_data: Option<String>,
 }
 
+/// A time at which the actions of a state would have run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActionsRun {
+    /// When, ISO 8601.
+    pub at: String,
+    /// The state that the alarm was in then.
+    pub state: &'static str,
+}
+
 /// What a threshold would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ByThreshold {
@@ -117,6 +126,10 @@ pub struct Backtest {
     pub alarm_secs: i64,
     /// Every change of state, oldest first.
     pub transitions: Vec<Transition>,
+    /// When actions would have run, oldest first, where a suppressor may have held or suppressed them; `None` where they run at
+    /// each change of state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actions_run: Option<Vec<ActionsRun>>,
     /// What other thresholds would do, ascending; empty for alarms without one.
     pub by_threshold: Vec<ByThreshold>,
 }

@@ -28,6 +28,13 @@ const CONCURRENT_MAX: usize = 8;
 /// An alarm that takes longer fails this time and is tried again when it is next due.
 const ALARM_TIME_MAX: Duration = Duration::from_secs(20);
 
+/// `EvaluationState` of an alarm that is set up wrongly.
+const EVALUATION_ERROR: &str = "EVALUATION_ERROR";
+/// `EvaluationState` of an alarm that could not be evaluated for the time being.
+const EVALUATION_FAILURE: &str = "EVALUATION_FAILURE";
+/// `EvaluationState` of an alarm that waits: the user guide has it, the API's model does not.
+pub const IN_WARM_UP: &str = "IN_WARM_UP";
+
 /// What one tick did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Evaluated {
@@ -52,6 +59,20 @@ enum Failure {
     Observe(#[from] ObserveError),
     #[error("evaluation took longer than {ALARM_TIME_MAX:?}")]
     Slow,
+}
+
+impl Failure {
+    /// `EvaluationState`: whether somebody has to mend the alarm, or it is ours to recover.
+    fn evaluation_state(&self) -> &'static str {
+        match self {
+            Failure::Promql(promql::Failure::Promql(_)) | Failure::Composite(CompositeError::Rule(_)) => {
+                EVALUATION_ERROR
+            }
+            Failure::Observe(ObserveError::Statistic(_) | ObserveError::Window(_)) => EVALUATION_ERROR,
+            Failure::Observe(ObserveError::Expression(error)) if error.status() < 500 => EVALUATION_ERROR,
+            _ => EVALUATION_FAILURE,
+        }
+    }
 }
 
 /// Evaluates every alarm that is due. An alarm that fails is logged and counted and does not stop the others.
@@ -131,6 +152,11 @@ async fn evaluate_one(watch: &Watch, alarm: Alarm, observed: Option<Observed>, n
     tracing::error!(
         account = alarm.scope.account, region = alarm.scope.region, alarm = alarm.name, %error, "evaluate alarm"
     );
+    let mut memory = Memory::of(&alarm);
+    memory.evaluation_state = Some(error.evaluation_state().to_owned());
+    if let Err(error) = remember(watch, &alarm, &memory).await {
+        tracing::error!(%error, "keep the evaluation state of an alarm");
+    }
     // Nothing else makes a composite alarm due before tomorrow.
     if alarm.configuration.is_composite()
         && let Err(error) = watch.catalog.alarm_due(&alarm, now + MINUTE).await
@@ -155,16 +181,8 @@ async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now:
         return evaluate_promql(watch, alarm, criteria, memory, now).await;
     }
     let observed = match observed {
-        Some(observed) => Ok(observed),
-        None => observe(watch, &alarm.scope, &alarm.configuration, now).await,
-    };
-    let observed = match observed {
-        Ok(observed) => observed,
-        Err(error) => {
-            memory.evaluation_state = Some("EVALUATION_ERROR".to_owned());
-            remember(watch, alarm, &memory).await?;
-            return Err(error.into());
-        }
+        Some(observed) => observed,
+        None => observe(watch, &alarm.scope, &alarm.configuration, now).await?,
     };
     memory.evaluation_state = None;
     let slots = match &observed {
@@ -172,6 +190,8 @@ async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now:
         Observed::Many(series) => series.first().map_or(&[][..], |(_, slots)| slots),
     };
     if is_warming_up(alarm, &memory, slots, now) {
+        memory.evaluation_state = Some(IN_WARM_UP.to_owned());
+        remember(watch, alarm, &memory).await?;
         return Ok(false);
     }
     memory.warming_since_ms = None;
@@ -192,14 +212,7 @@ async fn evaluate_promql(
     mut memory: Memory,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    let found = match promql::instant(watch, &alarm.scope, &criteria.query, now).await {
-        Ok(found) => found,
-        Err(error) => {
-            memory.evaluation_state = Some("EVALUATION_ERROR".to_owned());
-            remember(watch, alarm, &memory).await?;
-            return Err(error.into());
-        }
-    };
+    let found = promql::instant(watch, &alarm.scope, &criteria.query, now).await?;
     let outcome = outcome_of_promql(&mut memory, criteria, returned(&found), now);
     Ok(settle_many(watch, alarm, &memory, &outcome, now, &[]).await?)
 }
@@ -286,4 +299,31 @@ pub(super) fn outcome_of_many(
     let outcome = memory.contributors.evaluate_insights(judged.collect(), TreatMissing::of(configuration), now);
     memory.evaluation_state = outcome.partial.then(|| "PARTIAL_DATA".to_owned());
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use query::promql::Query;
+    use query::statistics::Statistic;
+    use wire::ApiError;
+    use wire::cloudwatch::errors;
+    use wire::error::common;
+
+    #[test]
+    fn a_failure_says_whose_it_is() {
+        let promql = Query::parse("sum(").map(drop).unwrap_err();
+        let statistic = Statistic::parse("p101").unwrap_err();
+        let refused = ApiError::new(&errors::VALIDATION_EXCEPTION, "no");
+        let failed = ApiError::new(&common::INTERNAL_FAILURE, "no");
+        for (failure, state) in [
+            (Failure::Promql(promql.into()), EVALUATION_ERROR),
+            (Failure::Observe(statistic.into()), EVALUATION_ERROR),
+            (Failure::Observe(ObserveError::Expression(refused)), EVALUATION_ERROR),
+            (Failure::Observe(ObserveError::Expression(failed)), EVALUATION_FAILURE),
+            (Failure::Slow, EVALUATION_FAILURE),
+        ] {
+            assert_eq!(failure.evaluation_state(), state, "{failure}");
+        }
+    }
 }

@@ -111,6 +111,8 @@ async fn judge(watch: &Watch, alarm: &Alarm, log: &LogCriteria, at: Timestamp) -
     let Decision { mut outcome, reason_data, evaluation_state, slots } = decision;
     memory.evaluation_state = evaluation_state.map(str::to_owned);
     if evaluate::is_warming_up(alarm, &memory, &slots, now) {
+        memory = Memory { evaluation_state: Some(evaluate::IN_WARM_UP.to_owned()), ..Memory::of(alarm) };
+        evaluate::remember(watch, alarm, &memory).await?;
         return Ok(false);
     }
     memory.warming_since_ms = None;

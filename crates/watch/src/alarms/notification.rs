@@ -3,6 +3,8 @@
 //! Forms and orders of keys are those of messages that AWS's users have published. Not certain: how AWS shortens a subject beyond SNS's 100 characters, and what it sends to SNS
 //! for PromQL alarms and for composite alarms whose actions were suppressed. Of log alarms, "Log alarms" in the CloudWatch user guide
 //! shows `NewStateReasonData`, `AlarmContributorId` and `AlarmContributorAttributes`; their `Trigger` and `LogLines` are chosen here.
+//! Of tags, "Alarm tags in action payloads" names `AlarmTagsStatus` and says that tags are a list in messages; that it is called
+//! `AlarmTags`, of objects with `Key` and `Value`, at the end, is chosen here.
 
 mod of_alarm;
 mod region;
@@ -51,6 +53,8 @@ pub struct Notification {
     pub contributor: Option<(String, BTreeMap<String, String>)>,
     /// Log lines behind the change.
     pub lines: Vec<String>,
+    /// The alarm's tags, where they are to be told.
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// A state, why, and when it was reached.

@@ -15,6 +15,7 @@
 use crate::alarms::reason;
 use catalog::{Alarm, AlarmConfiguration, AlarmState, StateChange};
 use model::Timestamp;
+use query::statistics::Statistic;
 
 #[cfg(test)]
 mod brute_force;
@@ -179,14 +180,10 @@ fn premature(configuration: &AlarmConfiguration, slots: &[Slot], m: usize) -> bo
     since.len() >= m && since.iter().all(|slot| slot.point.is_none() || is_breaching(slot))
 }
 
-/// How many samples a period needs before its percentile means something, when the alarm asks to ignore low counts:
-/// 10 / (1 - p) from the median up, 10 / p below it (alarms user guide, "percentile-based alarms and low data samples").
+/// How many samples a period needs before its percentile means something, when the alarm asks to ignore low counts.
 fn samples_needed(configuration: &AlarmConfiguration) -> Option<f64> {
     if configuration.evaluate_low_sample_count_percentile.as_deref() != Some("ignore") {
         return None;
     }
-    let percentile: f64 = configuration.extended_statistic.as_deref()?.strip_prefix('p')?.parse().ok()?;
-    let p = percentile / 100.0;
-    // p0 and p100 are minimum and maximum, which AWS's rule leaves out.
-    (p > 0.0 && p < 1.0).then(|| if p >= 0.5 { 10.0 / (1.0 - p) } else { 10.0 / p })
+    Some(Statistic::parse(configuration.extended_statistic.as_deref()?).ok()?.samples_needed())
 }

@@ -1,5 +1,6 @@
 //! A composite alarm of the catalog as the API shows it.
 
+use super::action_configuration;
 use crate::alarms::memory::Memory;
 use catalog::Alarm;
 use model::arn;
@@ -32,6 +33,6 @@ pub fn composite_alarm(alarm: Alarm) -> CompositeAlarm {
         actions_suppressor_wait_period: secs(composite.suppressor_wait_secs),
         actions_suppressor_extension_period: secs(composite.suppressor_extension_secs),
         actions_suppressor: composite.suppressor,
-        action_configuration: None,
+        action_configuration: action_configuration::shown(configuration.tag_propagation),
     }
 }

@@ -4,17 +4,14 @@
 //! `ScanBy` says otherwise; StartTime inclusive, EndTime exclusive; a token continues the same request only.
 //!
 //! What differs: a page holds whole queries in their order and at most one in part (`PartialData`), which the next page
-//! continues; a request with expressions is answered in one piece, as on AWS. Metrics Insights and SEARCH have no limit of age;
-//! a request may have more than one Metrics Insights query. Data of other accounts: Forbidden.
+//! continues; so do requests with expressions (`expressions.rs`). Metrics Insights and SEARCH have no limit of age; a request may
+//! have more than one Metrics Insights query. Data of other accounts: Forbidden.
 
 use super::refuse;
 use super::token::Binding;
 use crate::Watch;
-use crate::metric_data::{self, Answer, Context, MetricSource, Query, Source};
-use model::limits::{
-    METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_MATH_ANSWER_MAX, METRIC_MATH_AT_ONCE_MAX, METRIC_QUERIES_MAX,
-    METRIC_RETENTION_MS,
-};
+use crate::metric_data::{self, Context, MetricSource, Query, Source};
+use model::limits::{METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_QUERIES_MAX, METRIC_RETENTION_MS};
 use model::{Caller, TimeRange, Timestamp};
 use query::dynamic_label::UtcOffset;
 use query::metric_math::Series;
@@ -22,11 +19,10 @@ use query::metrics::{self, MetricQuery};
 use query::statistics::Samples;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use wire::ApiError;
-use wire::cloudwatch::{
-    GetMetricDataInput, GetMetricDataOutput, LabelOptions, MessageData, MetricDataQuery, MetricDataResult,
-};
+use wire::cloudwatch::{GetMetricDataInput, GetMetricDataOutput, LabelOptions, MetricDataQuery, MetricDataResult};
+
+mod expressions;
 
 /// Where a page ended: the query to go on with, and how many of its periods are done, in scan order.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -62,13 +58,14 @@ pub async fn get_metric_data(
         &input.metric_data_queries,
         (input.start_time, input.end_time, ascending),
     ));
-    let cursor: Cursor = binding.cursor(input.next_token.as_deref())?.unwrap_or_default();
     let asked = TimeRange::new(input.start_time, input.end_time);
     let context = Context { watch, scope: &caller.scope, asked, now: watch.clock.now(), offset };
     let (queries, order) = checked(caller, input.metric_data_queries)?;
     if queries.iter().any(|query| !matches!(query.source, Source::Metric(_))) {
-        return in_one_piece(&context, &queries, &order, ascending).await;
+        let paging = expressions::Paging { binding, token: input.next_token, ascending, page_max };
+        return expressions::get(&context, &queries, &order, paging).await;
     }
+    let cursor: Cursor = binding.cursor(input.next_token.as_deref())?.unwrap_or_default();
     let plans: Vec<Plan> = queries.into_iter().filter_map(|query| plan(&context, query)).collect();
     let (results, next) = pages(&context, &plans, cursor, ascending, page_max).await?;
     Ok(GetMetricDataOutput {
@@ -147,51 +144,6 @@ fn checked(caller: &Caller, queries: Vec<MetricDataQuery>) -> Result<(Vec<Query>
         return Err(refuse::validation("At least one of the MetricDataQueries must return data."));
     }
     Ok((queries, order))
-}
-
-/// All results of a request with expressions.
-async fn in_one_piece(
-    context: &Context<'_>,
-    queries: &[Query],
-    order: &[usize],
-    ascending: bool,
-) -> Result<GetMetricDataOutput, ApiError> {
-    // Each may hold millions of points. The semaphore is never closed.
-    static COMPUTING: Semaphore = Semaphore::const_new(METRIC_MATH_AT_ONCE_MAX);
-    let _place = COMPUTING.acquire().await.ok();
-    let answers = metric_data::evaluate(context, queries, order).await?;
-    let returned = queries.iter().zip(&answers).filter(|(query, _)| query.returned);
-    let points: usize = returned.flat_map(|(_, answer)| &answer.series).map(|series| series.values.len()).sum();
-    if points > METRIC_MATH_ANSWER_MAX {
-        return Err(refuse::validation(format!(
-            "The answer has {points} data points, which exceeds the limit of {METRIC_MATH_ANSWER_MAX}. Ask for a longer Period, \
-             a shorter time range, or fewer queries."
-        )));
-    }
-    let mut results = Vec::new();
-    let mut messages = Vec::new();
-    for (query, answer) in queries.iter().zip(answers).filter(|(query, _)| query.returned) {
-        let Answer { series, messages: told } = answer;
-        messages.extend(told.into_iter().map(|(code, text)| message(code, text)));
-        if query.forbidden {
-            results.push(data_result(
-                query.id.clone(),
-                query.label.clone().unwrap_or_default(),
-                Vec::new(),
-                "Forbidden",
-            ));
-        }
-        for series in series {
-            let points = series.timestamps.iter().map(|start| Timestamp(*start)).zip(series.values);
-            let points = if ascending { points.collect() } else { points.rev().collect() };
-            results.push(data_result(query.id.clone(), series.label, points, "Complete"));
-        }
-    }
-    Ok(GetMetricDataOutput { metric_data_results: Some(results), next_token: None, messages: Some(messages) })
-}
-
-fn message(code: &str, text: String) -> MessageData {
-    MessageData { code: Some(code.to_owned()), value: Some(text) }
 }
 
 /// The plan of a query of one metric; `None` when it returns nothing.
@@ -351,6 +303,7 @@ fn dynamic_label(
         timestamps: times.into(),
         values,
         metric: Some(Arc::new(metric_data::identity(context.scope, &plan.source))),
+        has_dropped: false,
     };
     metric_data::render(context, label, &series)
 }

@@ -1,5 +1,6 @@
 //! A log alarm of the catalog as the API shows it.
 
+use super::action_configuration;
 use crate::alarms::memory::Memory;
 use catalog::{Alarm, LogCriteria};
 use model::{Scope, arn};
@@ -38,7 +39,7 @@ pub fn log_alarm(alarm: Alarm) -> LogAlarm {
             warm_up_period_duration_in_minutes: narrow(warm_up.minutes).unwrap_or_default(),
             only_start_evaluating_after_warm_up_period_ends: Some(warm_up.whole),
         }),
-        action_configuration: None,
+        action_configuration: action_configuration::shown(configuration.tag_propagation),
         scheduled_query_configuration: Some(scheduled_query(&alarm.scope, log)),
     }
 }

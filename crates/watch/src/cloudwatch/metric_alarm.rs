@@ -1,5 +1,6 @@
 //! An alarm of the catalog as the API shows it.
 
+use super::action_configuration;
 use crate::alarms::memory::Memory;
 use crate::alarms::observe;
 use catalog::Alarm;
@@ -64,7 +65,7 @@ pub fn metric_alarm(alarm: Alarm) -> MetricAlarm {
         }),
         comparison_operator: compares.then_some(configuration.comparison_operator),
         treat_missing_data: configuration.treat_missing_data,
+        action_configuration: action_configuration::shown(configuration.tag_propagation),
         evaluate_low_sample_count_percentile: configuration.evaluate_low_sample_count_percentile,
-        ..MetricAlarm::default()
     }
 }

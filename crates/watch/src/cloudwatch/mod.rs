@@ -1,5 +1,6 @@
 //! CloudWatch operations: one file per operation, named after the CLI command.
 
+mod action_configuration;
 mod alarm_actions;
 mod alarm_mute_rules;
 pub(crate) mod anomaly_detectors;

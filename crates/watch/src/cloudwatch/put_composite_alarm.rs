@@ -4,11 +4,10 @@
 //! INSUFFICIENT_DATA and is evaluated at the next tick; after that it is in OK or ALARM. The alarms that it names must exist, in
 //! the same account and region; actions on instances and Auto Scaling groups are refused. Tags are taken on creation only.
 //!
-//! What differs: AWS lets a cycle be made, and then cannot evaluate its alarms; here the call that would close it is refused. Tag
-//! propagation (`ActionConfiguration`) is refused by name.
+//! What differs: AWS lets a cycle be made, and then cannot evaluate its alarms; here the call that would close it is refused.
 
 use super::put_metric_alarm::{actions, contended};
-use super::{refuse, tags};
+use super::{action_configuration, refuse, tags};
 use crate::Watch;
 use crate::alarms::rule::cycle::find_cycle;
 use crate::alarms::rule::{AlarmRule, PARENTS_MAX, name_of, unknown_children};
@@ -108,11 +107,7 @@ pub async fn drafted_composite_alarm(
 }
 
 fn configuration(scope: &Scope, input: PutCompositeAlarmInput) -> Result<AlarmConfiguration, ApiError> {
-    if input.action_configuration.is_some() {
-        return Err(refuse::validation(
-            "The parameter ActionConfiguration cannot be served: tag propagation is not implemented yet.",
-        ));
-    }
+    let tag_propagation = action_configuration::checked(input.action_configuration)?;
     let rule = AlarmRule::parse(&input.alarm_rule).map_err(|error| refuse::validation(error.to_string()))?;
     let wait = input.actions_suppressor_wait_period.map(i64::from);
     let extension = input.actions_suppressor_extension_period.map(i64::from);
@@ -159,6 +154,7 @@ fn configuration(scope: &Scope, input: PutCompositeAlarmInput) -> Result<AlarmCo
             suppressor_extension_secs: extension.unwrap_or_default(),
             children: children.into_iter().collect(),
         }),
+        tag_propagation,
         ..AlarmConfiguration::default()
     })
 }

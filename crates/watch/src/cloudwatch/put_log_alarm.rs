@@ -8,12 +8,11 @@
 //! not assumed.
 //!
 //! What is not documented and chosen here: the messages of the refusals; the reason of an alarm that begins anew; that
-//! schedules run at multiples of their rate since 1970, the next one first; that a rate is at most 30 days. Tag propagation
-//! is refused by name.
+//! schedules run at multiples of their rate since 1970, the next one first; that a rate is at most 30 days.
 
 use super::put_composite_alarm::other_kind;
 use super::put_metric_alarm::{actions, contended};
-use super::{refuse, tags};
+use super::{action_configuration, refuse, tags};
 use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::{evaluate, history, log_alarm, transition};
@@ -109,7 +108,9 @@ async fn replace(
 /// Takes the alarm to INSUFFICIENT_DATA, without contributors.
 fn reset(old: &Alarm, now: Timestamp) -> StateChange {
     let before = Memory::of(old);
-    let memory = Memory { muted: before.muted, warming_since_ms: before.warming_since_ms, ..Memory::default() };
+    let warming_since_ms = before.warming_since_ms;
+    let evaluation_state = warming_since_ms.map(|_| evaluate::IN_WARM_UP.to_owned());
+    let memory = Memory { muted: before.muted, warming_since_ms, evaluation_state, ..Memory::default() };
     let (state, memory, due) = (AlarmState::InsufficientData, Some(memory.text()), None);
     if old.state == state {
         let (reason, reason_data) = (old.state_reason.clone(), old.state_reason_data.clone());
@@ -132,7 +133,10 @@ fn managed(alarm: &Alarm, tags: BTreeMap<String, String>) -> Result<Option<catal
 
 /// What a new alarm knows: that it is warming up.
 fn first_memory(configuration: &AlarmConfiguration, now: Timestamp) -> Option<String> {
-    configuration.warm_up.map(|_| Memory { warming_since_ms: Some(now.0), ..Memory::default() }.text())
+    let evaluation_state = Some(evaluate::IN_WARM_UP.to_owned());
+    configuration
+        .warm_up
+        .map(|_| Memory { warming_since_ms: Some(now.0), evaluation_state, ..Memory::default() }.text())
 }
 
 /// The configuration that a PutLogAlarm input, as JSON, would make; refused as the operation would refuse it.
@@ -157,11 +161,7 @@ pub async fn drafted_log_alarm(caller: &Caller, input: &[u8]) -> Result<AlarmCon
 
 /// The configuration, after AWS's checks across members.
 async fn configuration(scope: &Scope, input: PutLogAlarmInput) -> Result<AlarmConfiguration, ApiError> {
-    if input.action_configuration.is_some() {
-        return Err(refuse::validation(
-            "The parameter ActionConfiguration cannot be served: tag propagation is not implemented yet.",
-        ));
-    }
+    let tag_propagation = action_configuration::checked(input.action_configuration)?;
     let (n, m) = (i64::from(input.query_results_to_evaluate), i64::from(input.query_results_to_alarm));
     if n > LOG_ALARM_RESULTS_MAX {
         return Err(refuse::validation(format!(
@@ -206,6 +206,7 @@ async fn configuration(scope: &Scope, input: PutLogAlarmInput) -> Result<AlarmCo
         treat_missing_data: input.treat_missing_data,
         warm_up,
         log: Some(log),
+        tag_propagation,
         ..AlarmConfiguration::default()
     })
 }

@@ -3,10 +3,10 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>. A new alarm starts in
 //! INSUFFICIENT_DATA ("Unchecked: Initial alarm creation") and is evaluated at the next tick. Tags are taken on creation only.
 //!
-//! What differs: tag propagation is refused by name. The period of an alarm on `Metrics` is the longest of its queries.
+//! What differs: the period of an alarm on `Metrics` is the longest of its queries.
 
 use super::put_composite_alarm::other_kind;
-use super::{refuse, tags};
+use super::{action_configuration, refuse, tags};
 use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::{evaluate, history, observe, window};
@@ -37,7 +37,6 @@ pub async fn put_metric_alarm(
     caller: &Caller,
     mut input: PutMetricAlarmInput,
 ) -> Result<Empty, ApiError> {
-    refuse_unsupported(&input)?;
     let name = std::mem::take(&mut input.alarm_name);
     let tags = tags::checked(input.tags.take().unwrap_or_default())?;
     let actions_enabled = input.actions_enabled.unwrap_or(true);
@@ -90,7 +89,6 @@ pub async fn drafted_alarm(watch: &Watch, caller: &Caller, input: &[u8]) -> Resu
     let now = watch.clock.now();
     let scope = caller.scope.clone();
     let draft = move |input: PutMetricAlarmInput| async move {
-        refuse_unsupported(&input)?;
         let configuration = configuration(&scope, input, now)?;
         // Set once per call, so it cannot be set already.
         let _ = told.set(configuration);
@@ -108,21 +106,15 @@ pub async fn drafted_alarm(watch: &Watch, caller: &Caller, input: &[u8]) -> Resu
 
 /// What a new alarm knows: that it is warming up.
 fn first_memory(configuration: &AlarmConfiguration, now: Timestamp) -> Option<String> {
-    configuration.warm_up.map(|_| Memory { warming_since_ms: Some(now.0), ..Memory::default() }.text())
+    let evaluation_state = Some(evaluate::IN_WARM_UP.to_owned());
+    configuration
+        .warm_up
+        .map(|_| Memory { warming_since_ms: Some(now.0), evaluation_state, ..Memory::default() }.text())
 }
 
 /// The refusal when an alarm keeps changing while a request works on it.
 pub fn contended() -> ApiError {
     ApiError::new(&wire::error::common::THROTTLING, "Rate exceeded")
-}
-
-fn refuse_unsupported(input: &PutMetricAlarmInput) -> Result<(), ApiError> {
-    match input.action_configuration {
-        Some(_) => Err(refuse::validation(
-            "The parameter ActionConfiguration cannot be served: tag propagation is not implemented yet.",
-        )),
-        None => Ok(()),
-    }
 }
 
 /// The configuration, after AWS's checks across members.
@@ -131,6 +123,12 @@ fn configuration(
     mut input: PutMetricAlarmInput,
     now: Timestamp,
 ) -> Result<AlarmConfiguration, ApiError> {
+    let tag_propagation = action_configuration::checked(input.action_configuration.take())?;
+    Ok(AlarmConfiguration { tag_propagation, ..watched(scope, input, now)? })
+}
+
+/// What the alarm watches, how it judges that, and its actions.
+fn watched(scope: &Scope, mut input: PutMetricAlarmInput, now: Timestamp) -> Result<AlarmConfiguration, ApiError> {
     if input.evaluation_criteria.is_some() || input.evaluation_interval.is_some() {
         return queries::promql(scope, input);
     }

@@ -14,14 +14,14 @@ use model::limits::{
     LOG_ALARMS_AT_ONCE_MAX, QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX,
     SUBQUERIES_DEEP_MAX, SUBQUERY_MS_MAX,
 };
-use model::{Scope, TimeRange, Timestamp};
+use model::{GroupId, Scope, TimeRange, Timestamp};
 use query::insights::ast::Query;
 use query::insights::scan::{self, Deadline, Looked, Progress, ScanError, Target, Transforming};
 use query::insights::{Answer, Context, LookupTable, Plan};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -56,8 +56,8 @@ impl Default for Queries {
 pub(super) struct Running {
     pub(super) scope: Scope,
     pub(super) query: LogQuery,
-    /// Log groups that it looks at.
-    groups: AtomicU64,
+    /// Log groups that it and the queries within it look at.
+    groups: Mutex<BTreeSet<GroupId>>,
     /// Whether an alarm asks.
     is_of_alarm: bool,
     progress: Progress,
@@ -101,7 +101,12 @@ impl Running {
 
     fn statistics(&self, rows: usize) -> Statistics {
         let Looked { rows: scanned, bytes, skipped, matched } = self.progress.looked();
-        Statistics { matched, scanned, bytes, skipped, groups: self.groups.load(Ordering::Relaxed), rows: rows as u64 }
+        let groups = self.groups().len() as u64;
+        Statistics { matched, scanned, bytes, skipped, groups, rows: rows as u64 }
+    }
+
+    fn groups(&self) -> MutexGuard<'_, BTreeSet<GroupId>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,7 +161,7 @@ pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHa
     let running = Arc::new(Running {
         scope: asked.scope.clone(),
         query: query.clone(),
-        groups: AtomicU64::new(asked.groups.len() as u64),
+        groups: Mutex::default(),
         is_of_alarm: asked.alarm_time_max.is_some(),
         progress: Progress::default(),
         has_begun: AtomicBool::new(false),
@@ -269,7 +274,6 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     let _ = running.plan.set(Arc::clone(&plan));
     let groups = indexing(watch, &asked.scope, &asked.query, asked.groups.clone()).await;
     let groups = groups.map_err(|error| failed(&error))?;
-    running.groups.store(groups.len() as u64, Ordering::Relaxed);
     scanned(watch, running, &turn, &asked, plan, &groups).await
 }
 
@@ -297,11 +301,17 @@ fn answers_within<'a>(
             };
             let groups = indexing(watch, &asked.scope, &inner, groups).await.map_err(|error| failed(&error))?;
             let within = answers_within(watch, running, turn, asked, &inner, deep).await?;
-            let context = context(watch, asked, &inner, QUERY_ROWS_MAX, within).await?;
+            // One row more tells that there are more, of which some would be missing in the answer.
+            let context = context(watch, asked, &inner, QUERY_ROWS_MAX + 1, within).await?;
             let plan = Arc::new(Plan::new(&inner, context)?);
             let deadline = Deadline { at: watch.clock.now() + SUBQUERY_MS_MAX, clock: Arc::clone(&watch.clock) };
             running.progress.set_deadline(Some(deadline));
-            answers.push(scanned(watch, running, turn, asked, plan, &groups).await?);
+            let answer = scanned(watch, running, turn, asked, plan, &groups).await?;
+            if answer.rows.len() > QUERY_ROWS_MAX {
+                let message = format!("a query within the query has more than {QUERY_ROWS_MAX} rows");
+                return Err(Ended::Failed(message));
+            }
+            answers.push(answer);
         }
         Ok(answers)
     })
@@ -365,6 +375,7 @@ async fn scanned(
         return Err(Ended::Failed("the caller is not authorized to perform logs:Unmask".into()));
     }
     let targets = targets(watch, &asked.scope, groups, plan.is_unmasking()).await?;
+    running.groups().extend(groups.iter().map(|group| group.id));
     let (running, range, turn) = (Arc::clone(running), asked.range, Arc::clone(turn));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let scanning = tokio::task::spawn_blocking(move || {

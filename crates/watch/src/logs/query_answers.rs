@@ -82,7 +82,9 @@ pub(super) fn shown_rows(answer: Answer, start: usize, limit: usize) -> impl Ite
     rows.into_iter().skip(start).take(limit).map(move |row| {
         let cells = columns.iter().zip(row);
         let mut fields: Vec<_> = cells.filter_map(|(name, value)| Some((name.clone(), value?))).collect();
-        fields.extend(pointers.next().map(|pointer| ("@ptr".to_owned(), pointer)));
+        // Rows that a join made of another query's alone are no events.
+        let pointer = pointers.next().filter(|pointer| !pointer.is_empty());
+        fields.extend(pointer.map(|pointer| ("@ptr".to_owned(), pointer)));
         fields
     })
 }

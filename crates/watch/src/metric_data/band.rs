@@ -94,6 +94,7 @@ impl Bands {
             timestamps: Arc::clone(&timestamps),
             values,
             metric: series.metric.clone(),
+            has_dropped: series.has_dropped,
         };
         Ok([limit("upper", upper), limit("lower", lower)])
     }

@@ -111,6 +111,7 @@ async fn metrics(context: &Context<'_>, queries: &[Query]) -> Result<Vec<(usize,
             timestamps: points.timestamps,
             values: points.values,
             metric: Some(Arc::new(found::identity(context.scope, source))),
+            has_dropped: false,
         };
         if let Some(label) = &query.label {
             series.label = render(context, label, &series);

@@ -8,7 +8,7 @@ use model::SeriesKey;
 use model::limits::{INSIGHTS_SERIES_MAX, SEARCH_FOUND_MAX};
 use model::time::DAY;
 use query::metric_math::{MetricIdentity, Series};
-use query::metric_search::Search;
+use query::metric_search::{Candidate, Search};
 use query::metrics::{self, Cut};
 use query::metrics_insights::{GroupKey, Metric, MetricsInsights};
 use query::statistics::Statistic;
@@ -55,6 +55,7 @@ pub async fn search(
         timestamps: points.timestamps,
         values: points.values,
         metric: Some(Arc::new(identity(context.scope, source))),
+        has_dropped: false,
     });
     Ok((series.collect(), is_cut))
 }
@@ -74,12 +75,21 @@ async fn find(context: &Context<'_>, search: &Search) -> Vec<Arc<SeriesKey>> {
         let listed = context.watch.store.list_metrics(&filter, after.as_deref(), LISTED);
         let is_last = listed.len() < LISTED;
         after = listed.last().cloned();
-        let matching = |key: &Arc<SeriesKey>| search.matches(&key.namespace, &key.name, &key.dimensions);
-        found.extend(listed.into_iter().filter(matching));
+        found.extend(listed.into_iter().filter(|key| search.finds(&candidate(key, context.scope))));
         if is_last || found.len() > SEARCH_FOUND_MAX {
             return found;
         }
         tokio::task::yield_now().await;
+    }
+}
+
+fn candidate<'a>(key: &'a SeriesKey, scope: &Scope) -> Candidate<'a> {
+    Candidate {
+        account_id: &key.account,
+        is_local: key.account == scope.account,
+        namespace: &key.namespace,
+        metric_name: &key.name,
+        dimensions: &key.dimensions,
     }
 }
 
@@ -121,7 +131,7 @@ fn labels(sources: &[MetricSource]) -> Vec<String> {
     sources.iter().map(label).collect()
 }
 
-/// Resources have no tags here, so that a query for one finds nothing, as AWS answers where tags are not enabled.
+/// Resources have no tags here; `plan` refuses queries for one.
 fn metric_of(key: &SeriesKey) -> Metric<'_> {
     Metric { account: &key.account, namespace: &key.namespace, name: &key.name, dimensions: &key.dimensions, tags: &[] }
 }
@@ -183,6 +193,7 @@ pub async fn insights(
                 timestamps: points.timestamps,
                 values: points.values,
                 metric: Some(Arc::new(metric)),
+                has_dropped: false,
             }
         })
         .collect())

@@ -145,6 +145,11 @@ fn expression(id: &str, text: &str, period_ms: Option<i64>, at: &str) -> Result<
     let wrong = |error: String| refuse::validation(format!("Error in expression '{id}': {error}"));
     if is_insights(text) {
         let insights = MetricsInsights::parse(text).map_err(|error| wrong(error.to_string()))?;
+        if let Some((key, column)) = insights.first_tag() {
+            return Err(wrong(format!(
+                "tag.{key} is not supported: the resources of metrics have no tags here (column {column})"
+            )));
+        }
         if period_ms.is_none_or(|period_ms| period_ms < model::time::MINUTE) {
             return Err(refuse::validation(format!(
                 "The parameter {at}.Period is required for a Metrics Insights query, and must be a multiple of 60."

@@ -161,7 +161,13 @@ async fn a_warming_alarm_stays_where_it_is_until_its_window_is_full() {
     });
     plane.put_alarm("warm", more.clone()).await;
     plane.put_alarm("cold", json!({ "EvaluationPeriods": 3, "TreatMissingData": "breaching" })).await;
+    let evaluation = async |plane: &CloudWatch| {
+        let shown = plane.ok("DescribeAlarms", json!({ "AlarmNames": ["warm"] })).await;
+        shown["MetricAlarms"][0].get("EvaluationState").cloned()
+    };
+    assert_eq!(evaluation(&plane).await, Some(json!("IN_WARM_UP")));
     plane.run(2 * MINUTE).await;
+    assert_eq!(evaluation(&plane).await, Some(json!("IN_WARM_UP")));
     assert_eq!(
         (plane.state("warm").await.as_str(), plane.state("cold").await.as_str()),
         ("INSUFFICIENT_DATA", "ALARM")
@@ -170,7 +176,7 @@ async fn a_warming_alarm_stays_where_it_is_until_its_window_is_full() {
         plane.put("m", START + (2 + minute) * MINUTE, 1.0).await;
     }
     plane.run(4 * MINUTE).await;
-    assert_eq!(plane.state("warm").await, "OK");
+    assert_eq!((plane.state("warm").await.as_str(), evaluation(&plane).await), ("OK", None));
     // Once over it stays over: missing data breach.
     plane.put_alarm("warm", more).await;
     plane.run(8 * MINUTE).await;

@@ -2,9 +2,9 @@
 
 use crate::cloudwatch::{CloudWatch, START};
 use model::time::{HOUR, MINUTE};
-use model::{Clock, Scope, TimeRange};
+use model::{Clock, Scope, TimeRange, Timestamp};
 use serde_json::{Value, json};
-use watch::alarms::backtest::{Backtest, BacktestError, backtest};
+use watch::alarms::backtest::{ActionsRun, Backtest, BacktestError, backtest};
 
 fn scope() -> Scope {
     Scope { account: "123456789012".into(), region: "us-east-1".into() }
@@ -165,6 +165,61 @@ async fn composite_and_promql_alarms_replay() {
     let later =
         backtest(&plane.watch, &scope(), ("c", &alarm.configuration), range, &[], plane.clock.now()).await.unwrap();
     assert_eq!((later.transitions[0].from, later.transitions[0].to), ("INSUFFICIENT_DATA", "ALARM"));
+}
+
+/// When actions ran that a suppressor had held, and what it kept from running.
+#[tokio::test]
+async fn suppressed_actions_replay() {
+    let plane = CloudWatch::new().await;
+    for name in ["child", "other", "maintenance"] {
+        plane.put_alarm(name, json!({ "MetricName": "nothing", "TreatMissingData": "ignore" })).await;
+    }
+    let topic = "arn:aws:sns:us-east-1:123456789012:ops";
+    for (name, wait, extension) in [("held", 65, 125), ("short", 25, 0), ("at-once", 0, 45)] {
+        let input = json!({
+            "AlarmName": name, "AlarmRule": "ALARM(child) OR ALARM(other)", "ActionsSuppressor": "maintenance",
+            "ActionsSuppressorWaitPeriod": wait, "ActionsSuppressorExtensionPeriod": extension,
+            "AlarmActions": [topic], "OKActions": [topic],
+        });
+        plane.ok("PutCompositeAlarm", input).await;
+    }
+    plane.tick().await;
+    let mut is_alarm = [false; 3];
+    for step in 0..150_usize {
+        // Changes are a second, ends of periods six seconds behind the live evaluator's last look: none fall together.
+        plane.run(10_000 * (1 + step as i64 * 7919 % 13)).await;
+        plane.clock.advance(1_000);
+        let which = step * 104_729 % 97 % 3;
+        is_alarm[which] = !is_alarm[which];
+        let state = if is_alarm[which] { "ALARM" } else { "OK" };
+        let name = ["child", "other", "maintenance"][which];
+        plane.ok("SetAlarmState", json!({ "AlarmName": name, "StateValue": state, "StateReason": "test" })).await;
+        plane.tick().await;
+        plane.clock.advance(9_000);
+        plane.tick().await;
+    }
+    plane.run(10 * MINUTE).await;
+    for name in ["held", "short", "at-once"] {
+        let input = json!({ "AlarmName": name, "HistoryItemType": "Action", "ScanBy": "TimestampAscending", "MaxRecords": 100 });
+        let history = plane.ok("DescribeAlarmHistory", input).await;
+        let ran: Vec<i64> = history["AlarmHistoryItems"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| (item["Timestamp"].as_f64().unwrap() * 1000.0).round() as i64)
+            .collect();
+        let replayed = replay(&plane, name, &[]).await;
+        let told = replayed.actions_run.expect("it has a suppressor");
+        let at = |run: &ActionsRun| Timestamp::parse_iso(&run.at).unwrap().0;
+        assert!(ran.len() > 5 && told.len() < replayed.transitions.len(), "{name}: {ran:?}");
+        // The live evaluator comes by each ten seconds.
+        assert_eq!(told.len(), ran.len(), "{name}");
+        for (run, at_live) in told.iter().zip(&ran) {
+            assert!((at(run)..at(run) + 10_000).contains(at_live), "{name}: {run:?} {at_live}");
+        }
+    }
+    plane.ok("PutCompositeAlarm", json!({ "AlarmName": "free", "AlarmRule": "ALARM(child)" })).await;
+    assert_eq!(replay(&plane, "free", &[]).await.actions_run, None);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod ingest;
 mod insight_rules;
 mod log_alarms;
 mod logs;
+mod metric_expressions;
 mod metric_queries;
 mod metric_streams;
 mod notify;

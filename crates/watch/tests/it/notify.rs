@@ -403,3 +403,60 @@ async fn an_alarm_whose_actions_are_off_or_that_stays_as_it_is_says_nothing() {
     let history = plane.ok("DescribeAlarmHistory", input).await;
     assert_eq!(history["AlarmHistoryItems"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn actions_tell_the_tags_that_the_alarm_has_then() {
+    let (mut web, settings) = (Web::start().await, private());
+    let mut operations = watch::sns::operations();
+    // Both services tag; here only alarms are tagged.
+    operations.retain(|row| !row.name.contains("Tag"));
+    operations.extend(watch::cloudwatch::operations());
+    let plane = Plane::with(operations, settings).await;
+    plane.ok("CreateTopic", json!({ "Name": "t" })).await;
+    subscribed(&plane, &mut web, "/", json!({})).await;
+    let tag = |key: &str, value: &str| json!({ "Key": key, "Value": value });
+    let mut input = alarm(&[TOPIC]);
+    input["Tags"] = json!([tag("team", "shop"), tag("cost", "7")]);
+    let arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:cpu";
+    for (propagation, told) in [
+        (Value::Null, Value::Null),
+        (json!({ "Enabled": false }), Value::Null),
+        (json!({ "Enabled": true }), json!([tag("cost", "7"), tag("env", "prod"), tag("team", "shop")])),
+        (json!({ "Enabled": true, "IncludedTagKeys": ["team", "none"] }), json!([tag("team", "shop")])),
+        (json!({ "Enabled": true, "IncludedTagKeys": ["Team"] }), json!([])),
+        (json!({ "Enabled": true, "ExcludedTagKeys": ["team"] }), json!([tag("cost", "7"), tag("env", "prod")])),
+    ] {
+        input["ActionConfiguration"] = match propagation {
+            Value::Null => Value::Null,
+            _ => json!({ "AlarmTagsPropagation": propagation }),
+        };
+        plane.ok("PutMetricAlarm", input.clone()).await;
+        // Tags that come later count too.
+        plane.ok("TagResource", json!({ "ResourceARN": arn, "Tags": [tag("env", "prod")] })).await;
+        let described = plane.ok("DescribeAlarms", json!({})).await["MetricAlarms"][0].clone();
+        assert_eq!(described.get("ActionConfiguration").unwrap_or(&Value::Null), &input["ActionConfiguration"]);
+        set_state(&plane, "OK").await;
+        set_state(&plane, "ALARM").await;
+        run(&plane).await;
+        let received = messages(&web.all());
+        let message: Value = serde_json::from_str(&received[0]).unwrap();
+        assert_eq!((received.len(), message.get("AlarmTags").unwrap_or(&Value::Null)), (1, &told));
+        let status = if told.is_null() { Value::Null } else { json!("SUCCESS") };
+        assert_eq!(message.get("AlarmTagsStatus").unwrap_or(&Value::Null), &status);
+    }
+    let both = json!({ "Enabled": true, "IncludedTagKeys": ["a"], "ExcludedTagKeys": ["b"] });
+    input["ActionConfiguration"] = json!({ "AlarmTagsPropagation": both });
+    let (code, message) = plane.refused("PutMetricAlarm", input).await;
+    assert!(code == "ValidationException" && message.contains("mutually exclusive"), "{code} {message}");
+    // A composite alarm has them at the end of its message too.
+    let input = json!({
+        "AlarmName": "all", "AlarmRule": "NOT OK(cpu)", "AlarmActions": [TOPIC], "Tags": [tag("team", "site")],
+        "ActionConfiguration": { "AlarmTagsPropagation": { "Enabled": true } },
+    });
+    plane.ok("PutCompositeAlarm", input).await;
+    watch::alarms::evaluate_due(&plane.watch).await;
+    run(&plane).await;
+    let told: Vec<Value> = messages(&web.all()).iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let all = told.iter().find(|message| message["AlarmName"] == "all").expect("the composite alarm tells");
+    assert_eq!((&all["AlarmTags"], &all["AlarmTagsStatus"]), (&json!([tag("team", "site")]), &json!("SUCCESS")));
+}

@@ -71,6 +71,19 @@ pub enum Function {
     QueryRange,
     JsonArraySize,
     JsonArrayContains,
+    /// The members of two lists, each once.
+    ArrayUnion,
+    /// The members that two lists have in common, each once.
+    ArrayIntersect,
+    /// The members of the first of two lists that the second has not, each once.
+    ArrayExcept,
+    ArraysOverlap,
+    /// The members of a list, each once.
+    ArrayDistinct,
+    /// A text with some characters replaced by others, or left out.
+    Translate,
+    /// What stands before so many delimiters; behind so many from the end where the number is negative.
+    SubstringIndex,
     Sin,
     Cos,
     Tan,

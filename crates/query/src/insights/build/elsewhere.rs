@@ -1,11 +1,12 @@
 //! Commands that take columns and rows from elsewhere, made into steps: lookup tables and other queries.
 
-use super::super::ast::{Column, Combination, Expr, JoinKind, Query};
+use super::super::ast::{self, Column, Combination, Expr, Function, Query};
 use super::super::cidr::Blocks;
 use super::super::code::Code;
 use super::super::plan::PlanError;
 use super::super::rows::{AppendColumns, Combine};
 use super::super::step::{CidrLookup, Join, Lookup, Step, Table};
+use super::super::subqueries;
 use super::{Builder, Shown};
 use std::sync::Arc;
 
@@ -36,18 +37,14 @@ impl Builder<'_> {
         Ok(())
     }
 
-    pub(super) fn join(
-        &mut self,
-        kind: JoinKind,
-        left: Option<&str>,
-        right: Option<&str>,
-        on: &[(Expr, Expr)],
-        query: &Query,
-    ) -> Result<(), PlanError> {
+    /// `hidden` are columns that are compared and not shown.
+    pub(super) fn join(&mut self, join: &ast::Join, hidden: &[String]) -> Result<(), PlanError> {
+        let ast::Join { kind, left, right, on, condition, query } = join;
+        let (left, right) = (left.as_deref(), right.as_deref());
         if let Some(left) = left {
             self.names.prefix(left);
         }
-        let keys = on.iter().map(|(own, _)| self.code(own)).collect::<Result<_, _>>()?;
+        let keys = on.iter().map(|(own, _)| self.join_key(own, left)).collect::<Result<Vec<_>, _>>()?;
         let answer = self.setting.answer(query)?;
         let column = |expr: &Expr| {
             let Expr::Field(name) = expr else { return Err(PlanError::JoinKey) };
@@ -58,10 +55,66 @@ impl Builder<'_> {
         let key = on.iter().map(|(_, other)| column(other)).collect::<Result<Vec<_>, _>>()?;
         let names: Vec<String> = answer.columns.clone();
         let table = Arc::new(Table::new(answer.rows.clone(), &key));
-        let name = |column: String| right.map_or(column.clone(), |right| format!("{right}.{column}"));
-        let output = names.into_iter().enumerate().map(|(at, column)| (at, self.new_shown(&name(column)))).collect();
-        self.steps.push(Step::Join(Join { table, keys, output, kind }));
+        let is_known = subqueries::chooses(query) || !self.names.is_open();
+        let mut output = Vec::new();
+        for (at, name) in names.iter().enumerate() {
+            let prefixed = right.map_or_else(|| name.clone(), |right| format!("{right}.{name}"));
+            let slot = match hidden.contains(name) {
+                true => self.new_hidden(&prefixed),
+                false => self.new_in_sight(&prefixed),
+            };
+            // A column that both sides have by the same name is the one of the rows so far.
+            if is_known && !on.iter().any(|(own, _)| matches!(own, Expr::Field(own) if own == name)) {
+                self.names.name_joined(name, slot);
+            }
+            output.push((at, slot));
+        }
+        let condition = condition.as_ref().map(|condition| self.code(condition)).transpose()?;
+        let merged = if kind.keeps_right() { self.merged(on, &keys, &key, &output, left) } else { Vec::new() };
+        self.steps.push(Step::Join(Join::new(*kind, table, keys, condition, output)));
+        if !merged.is_empty() {
+            self.steps.push(Step::Compute(merged));
+        }
         Ok(())
+    }
+
+    /// The field of the rows so far that `join` compares.
+    fn join_key(&mut self, own: &Expr, left: Option<&str>) -> Result<Code, PlanError> {
+        match (self.code(own)?, own) {
+            (Code::Constant(_), Expr::Field(name)) => {
+                Err(PlanError::NoColumn { table: left.unwrap_or("join").to_owned(), column: name.clone() })
+            }
+            (code, _) => Ok(code),
+        }
+    }
+
+    /// Where rows of the other query are kept that have no partner, a key that both sides call the same has their value.
+    fn merged(
+        &mut self,
+        on: &[(Expr, Expr)],
+        keys: &[Code],
+        columns: &[usize],
+        output: &[(usize, usize)],
+        left: Option<&str>,
+    ) -> Vec<(usize, Code)> {
+        let mut merged = Vec::new();
+        for (((own, other), key), column) in on.iter().zip(keys).zip(columns) {
+            let (Expr::Field(name), true, Code::Slot(slot)) = (own, own == other, key) else { continue };
+            let Some((_, of_other)) = output.iter().find(|(at, _)| at == column) else { continue };
+            if let Some(left) = left {
+                self.names.name(&format!("{left}.{name}"), *slot);
+            }
+            let either = self.new_hidden(name);
+            merged.push((either, Code::Call(Function::Coalesce, vec![key.clone(), Code::Slot(*of_other)])));
+        }
+        merged
+    }
+
+    /// A column that is not shown unless a command names it.
+    fn new_hidden(&mut self, name: &str) -> usize {
+        let slot = self.names.new_column();
+        self.names.name(name, slot);
+        slot
     }
 
     pub(super) fn append_columns(&mut self, query: &Query, overrides: bool, count: u64) -> Result<(), PlanError> {

@@ -1,13 +1,23 @@
 //! What expressions of OpenSearch SQL and PPL have of their own: their calls, `CASE`, `CAST`, `BETWEEN`, `IS NULL`, patterns.
 
-use super::super::ast::{BinaryOp, Expr, Function, InList, LikePattern, Literal, Period, UnaryOp};
+use super::super::ast::{BinaryOp, Command, Expr, Function, InList, LikePattern, Literal, Period, UnaryOp};
 use super::super::cursor::Parsed;
 use super::super::error::QueryError;
 use super::super::lexer::{Dialect, Kind, Token};
 use super::super::vocabulary::COPIED_NODES_MAX;
 use super::super::vocabulary::opensearch::{self, Called};
 use super::super::{regexes, walk};
-use super::Reader;
+use super::{Reader, balanced};
+
+/// A length of time that is written as a text: `'5m'`, `'5 minutes'`.
+fn quoted_period(written: &Expr) -> Option<Expr> {
+    let Expr::Literal(Literal::Text(written)) = written else { return None };
+    let written = written.trim();
+    let (count, name) = written.split_at(written.find(|c: char| !c.is_ascii_digit())?);
+    let (unit, most) = super::unit(name.trim())?;
+    let count = count.parse::<u32>().ok().filter(|count| *count > 0)?.min(most);
+    Some(Expr::Literal(Literal::Duration(Period { count, unit })))
+}
 
 impl Reader<'_> {
     /// A name, and arguments in parentheses.
@@ -20,6 +30,7 @@ impl Reader<'_> {
             ("case", Dialect::Ppl) => return self.ppl_case(),
             ("span", Dialect::Ppl) => return self.span(),
             ("like", Dialect::Ppl) => return self.like_call(),
+            ("exists", Dialect::Sql) => return Err(self.unsupported(name, "condition")),
             ("extract", _) => return self.extract(),
             _ => {}
         }
@@ -171,6 +182,7 @@ impl Reader<'_> {
         let period = self.eat_period()?;
         let width = if period.is_none() { Some(self.expression()?) } else { None };
         self.cursor.symbol(")")?;
+        let period = period.or_else(|| quoted_period(width.as_ref()?));
         match (period, width) {
             (Some(period), _) => Ok(Expr::Call(Function::DateFloor, vec![value, period])),
             (None, Some(width @ Expr::Literal(Literal::Number(_)))) => {
@@ -233,6 +245,21 @@ impl Reader<'_> {
     }
 
     fn opensearch_like(&mut self, text: Expr, is_negated: bool, ignores_case: bool) -> Parsed<Expr> {
+        let quantifiers = [("any", BinaryOp::Or), ("some", BinaryOp::Or), ("all", BinaryOp::And)];
+        if let Some((_, operator)) = quantifiers.into_iter().find(|(word, _)| self.cursor.eat_word(word)) {
+            let start = self.cursor.peek().start;
+            self.cursor.symbol("(")?;
+            let likes = self.list(|reader| {
+                reader.check_copied(&text, start)?;
+                reader.opensearch_like_one(text.clone(), is_negated, ignores_case)
+            })?;
+            self.cursor.symbol(")")?;
+            return Ok(balanced(operator, likes));
+        }
+        self.opensearch_like_one(text, is_negated, ignores_case)
+    }
+
+    fn opensearch_like_one(&mut self, text: Expr, is_negated: bool, ignores_case: bool) -> Parsed<Expr> {
         let (pattern, token) = self.pattern()?;
         let pattern = regexes::like(&pattern, ignores_case).map_err(|message| self.cursor.error(token, message))?;
         Ok(Expr::Like { text: Box::new(text), pattern, is_negated })
@@ -258,17 +285,33 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// True when a query in parentheses comes next.
+    pub(super) fn is_select(&mut self) -> bool {
+        let mark = self.cursor.mark();
+        let is_query = self.cursor.eat_symbol("(") && (self.cursor.is_word("select") || self.cursor.is_word("with"));
+        self.cursor.back_to(mark);
+        is_query
+    }
+
+    /// A query in parentheses that stands for its only value.
+    pub(super) fn query_as_value(&mut self) -> Parsed<Expr> {
+        let start = self.cursor.peek().start;
+        let query = self.subquery()?;
+        let columns = query.commands.iter().rev().find_map(|command| match command {
+            Command::Display(columns) => Some(columns.len()),
+            _ => None,
+        });
+        match columns {
+            Some(1) => Ok(Expr::Subquery(Box::new(query))),
+            _ => Err(self.cursor.error_since(start, "a query in place of a value has one column")),
+        }
+    }
+
     /// Behind `in`: a list in parentheses or a query (in parentheses in SQL, in brackets in PPL).
     fn opensearch_in(&mut self) -> Parsed<InList> {
         let is_query = match self.cursor.dialect {
             Dialect::Ppl => self.cursor.is_symbol("["),
-            _ => {
-                let mark = self.cursor.mark();
-                let is_query =
-                    self.cursor.eat_symbol("(") && (self.cursor.is_word("select") || self.cursor.is_word("with"));
-                self.cursor.back_to(mark);
-                is_query
-            }
+            _ => self.is_select(),
         };
         if is_query {
             return self.subquery().map(|query| InList::Query(Box::new(query)));

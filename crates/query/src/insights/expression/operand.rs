@@ -9,10 +9,10 @@ use super::Reader;
 const RESERVED: [&str; 7] = ["and", "or", "not", "like", "in", "as", "by"];
 /// The same in SQL, together with those above.
 #[rustfmt::skip]
-const RESERVED_IN_SQL: [&str; 30] = [
+const RESERVED_IN_SQL: [&str; 32] = [
     "select", "from", "where", "group", "having", "order", "limit", "offset", "join", "inner", "left", "right", "full",
     "cross", "outer", "on", "when", "then", "else", "end", "between", "is", "union", "intersect", "except", "with",
-    "distinct", "case", "over", "lateral",
+    "distinct", "case", "over", "lateral", "natural", "using",
 ];
 
 /// True when a word names nothing in this language.
@@ -46,6 +46,7 @@ impl Reader<'_> {
                 _ => self.field(),
             },
             Kind::Name => self.field(),
+            Kind::Symbol if self.cursor.dialect == Dialect::Sql && self.is_select() => self.query_as_value(),
             Kind::Symbol if self.cursor.eat_symbol("(") => {
                 let value = self.expression()?;
                 self.cursor.symbol(")")?;

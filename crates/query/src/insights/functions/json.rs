@@ -19,7 +19,7 @@ pub fn split(text: &Value<'_>, delimiter: &Value<'_>) -> Value<'static> {
 }
 
 /// A value as JSON has it: a list, an object, or the text of one.
-fn tree(value: &Value<'_>) -> Option<Arc<Json>> {
+pub fn tree(value: &Value<'_>) -> Option<Arc<Json>> {
     match value {
         Value::Json(json) => Some(Arc::clone(json)),
         other => serde_json::from_str(&other.text()?).ok().map(Arc::new),
@@ -77,7 +77,7 @@ pub fn object<'e>(mut values: impl Iterator<Item = Value<'e>>) -> Value<'static>
 }
 
 /// What is made of other values must not grow without bound.
-fn bounded(json: Json) -> Value<'static> {
+pub fn bounded(json: Json) -> Value<'static> {
     let value = Value::Json(Arc::new(json));
     if value.heap_bytes() > TEXT_BYTES_MAX { Value::Null } else { value }
 }

@@ -3,6 +3,7 @@
 use super::TEXT_BYTES_MAX;
 use crate::insights::value::Value;
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// One after the other.
 pub fn concat<'e>(parts: impl Iterator<Item = Value<'e>>) -> Value<'e> {
@@ -122,6 +123,33 @@ pub fn locate(part: &Value<'_>, text: &Value<'_>, from: Option<Value<'_>>) -> Va
     let begin = text.char_indices().nth(from).map_or(text.len(), |(byte, _)| byte);
     let found = text[begin..].find(&*part).map(|at| text[..begin + at].chars().count() + 1);
     Value::Number(found.unwrap_or(0) as f64)
+}
+
+/// With the characters of one text replaced by those of another at the same places; those beyond its end are left out.
+pub fn translate(text: &Value<'_>, from: &Value<'_>, to: &Value<'_>) -> Value<'static> {
+    let (Some(text), Some(from), Some(to)) = (text.text(), from.text(), to.text()) else { return Value::Null };
+    let mut to = to.chars();
+    let mut by: HashMap<char, Option<char>> = HashMap::new();
+    for c in from.chars() {
+        let replacement = to.next();
+        by.entry(c).or_insert(replacement);
+    }
+    let translated: String = text.chars().filter_map(|c| by.get(&c).copied().unwrap_or(Some(c))).collect();
+    if translated.len() > TEXT_BYTES_MAX { Value::Null } else { Value::Text(translated.into()) }
+}
+
+/// What stands before so many delimiters, or from the end behind so many; all of it when there are fewer.
+pub fn substring_index<'e>(text: Value<'e>, delimiter: &Value<'_>, count: &Value<'_>) -> Value<'e> {
+    let Some(text) = text.into_text() else { return Value::Null };
+    let (Some(delimiter), Some(count)) = (delimiter.text(), count.number()) else { return Value::Null };
+    let nth = count.abs() as usize;
+    let Some(nth) = nth.checked_sub(1).filter(|_| !delimiter.is_empty()) else {
+        return Value::Text(Cow::Borrowed(""));
+    };
+    slice(text, |text| match count > 0.0 {
+        true => 0..text.match_indices(&*delimiter).nth(nth).map_or(text.len(), |(at, _)| at),
+        false => text.rmatch_indices(&*delimiter).nth(nth).map_or(0, |(at, _)| at + delimiter.len())..text.len(),
+    })
 }
 
 /// So many times.

@@ -1,6 +1,6 @@
 //! `join` and `lookup`: rows with columns from elsewhere.
 
-use super::super::ast::{Command, Expr, JoinKind};
+use super::super::ast::{Command, Expr, Join, JoinKind};
 use super::super::cursor::Parsed;
 use super::super::expression::Reader;
 use super::super::lexer::Kind;
@@ -26,21 +26,30 @@ impl Reader<'_> {
             return Err(self.cursor.unexpected());
         }
         self.cursor.word("where")?;
+        let on = self.equalities(left.as_deref(), right.as_deref())?;
+        let query = Box::new(self.subquery()?);
+        self.scope.columns = None;
+        Ok(Command::Join(Join { kind, left, right, on, condition: None, query }))
+    }
+
+    /// `a.x = b.y and …`
+    pub fn equalities(&mut self, left: Option<&str>, right: Option<&str>) -> Parsed<Vec<(Expr, Expr)>> {
         let mut on = Vec::new();
         loop {
+            let start = self.cursor.peek().start;
             let one = self.field()?;
             if !self.cursor.eat_symbol("=") {
                 self.cursor.symbol("==")?;
             }
             let other = self.field()?;
-            on.push(sides(one, other, left.as_deref(), right.as_deref()));
+            let Some(sides) = sides(&one, &other, left, right) else {
+                return Err(self.cursor.error_since(start, NO_SIDES));
+            };
+            on.push(sides);
             if !self.cursor.eat_word("and") {
-                break;
+                return Ok(on);
             }
         }
-        let query = Box::new(self.subquery()?);
-        self.scope.columns = None;
-        Ok(Command::Join { kind, left, right, on, query })
     }
 
     /// `lookup table key as field, … OUTPUT a as b, …`
@@ -88,16 +97,27 @@ impl Reader<'_> {
     }
 }
 
-/// The two sides of an equation, that of the rows so far first, without their prefixes.
-pub fn sides(one: Expr, other: Expr, left: Option<&str>, right: Option<&str>) -> (Expr, Expr) {
-    let of = |side: &Expr, prefix: Option<&str>| match (side, prefix) {
-        (Expr::Field(name), Some(prefix)) => {
-            name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')).map(|rest| Expr::Field(rest.to_owned()))
-        }
-        _ => None,
-    };
-    if let (Some(left), Some(right)) = (of(&other, left), of(&one, right)) {
-        return (left, right);
+/// What a join needs.
+pub const NO_SIDES: &str = "a join needs a field of each side that are equal";
+
+/// The two sides of an equation, that of the rows so far first, without their prefixes; `None` unless they are a field of each side.
+/// A field without a prefix is of the side that the other one leaves, the first of the rows so far.
+pub fn sides(one: &Expr, other: &Expr, left: Option<&str>, right: Option<&str>) -> Option<(Expr, Expr)> {
+    let (Expr::Field(one), Expr::Field(other)) = (one, other) else { return None };
+    fn without<'n>(name: &'n str, prefix: Option<&str>) -> Option<&'n str> {
+        name.strip_prefix(prefix?)?.strip_prefix('.')
     }
-    (of(&one, left).unwrap_or(one), of(&other, right).unwrap_or(other))
+    let fields = |left: &str, right: &str| Some((Expr::Field(left.to_owned()), Expr::Field(right.to_owned())));
+    let of_left = (without(one, left), without(other, left));
+    let of_right = (without(one, right), without(other, right));
+    match (of_left, of_right) {
+        ((Some(one), _), (_, Some(other))) => fields(one, other),
+        ((_, Some(other)), (Some(one), _)) => fields(other, one),
+        ((Some(_), Some(_)), _) | (_, (Some(_), Some(_))) => None,
+        ((Some(one), None), _) => fields(one, other),
+        ((None, Some(other)), _) => fields(other, one),
+        (_, (Some(one), None)) => fields(other, one),
+        (_, (None, Some(other))) => fields(one, other),
+        _ => fields(one, other),
+    }
 }

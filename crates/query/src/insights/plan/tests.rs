@@ -4,8 +4,10 @@ mod bounds;
 mod commands;
 mod functions;
 mod guide;
+mod joins;
 mod mining;
 mod naive;
+mod opensearch;
 mod random;
 mod table;
 

@@ -306,6 +306,7 @@ pub(super) fn name_of(value: &Expr) -> String {
         Expr::Member(of, steps) => steps.iter().fold(name_of(of), |name, step| match step {
             Step::Name(step) => format!("{name}.{step}"),
             Step::Index(index) => format!("{name}[{index}]"),
+            Step::All => format!("{name}[*]"),
         }),
         _ => String::new(),
     }

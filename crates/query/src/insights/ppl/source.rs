@@ -1,10 +1,9 @@
 //! `source = …`: log groups, and indexes of fields that must have values; and `join`.
 
-use super::super::ast::{BinaryOp, Command, Expr, InList, JoinKind, Query, Source};
+use super::super::ast::{BinaryOp, Command, Expr, InList, Join, JoinKind, Query, Source};
 use super::super::cursor::Parsed;
 use super::super::expression::Reader;
 use super::super::lexer::Kind;
-use super::super::parse::sides;
 
 /// The name that says of which fields an index is asked.
 const FIELD_INDEX: &str = "aws:fieldIndex";
@@ -76,18 +75,7 @@ impl Reader<'_> {
             }
             self.cursor.eat_symbol(",");
         }
-        let mut on = Vec::new();
-        loop {
-            let one = self.field()?;
-            if !self.cursor.eat_symbol("=") {
-                self.cursor.symbol("==")?;
-            }
-            let other = self.field()?;
-            on.push(sides(one, other, left.as_deref(), right.as_deref()));
-            if !self.cursor.eat_word("and") {
-                break;
-            }
-        }
+        let on = self.equalities(left.as_deref(), right.as_deref())?;
         let query = if self.cursor.is_symbol("[") {
             self.subquery()?
         } else {
@@ -95,6 +83,6 @@ impl Reader<'_> {
             Query { source: Some(Source { groups, ..Source::default() }), commands: Vec::new() }
         };
         self.scope.columns = None;
-        Ok(Command::Join { kind, left, right, on, query: Box::new(query) })
+        Ok(Command::Join(Join { kind, left, right, on, condition: None, query: Box::new(query) }))
     }
 }

@@ -1,7 +1,7 @@
 //! PPL against Insights QL: both are read into one tree, so what a query means is said in the other language where that is shorter.
 
 use crate::insights::ast::{
-    Aggregate, Command, Expr, Frame, Function, InList, JoinKind, ParsePattern, Query, Source, WindowValue,
+    Aggregate, Command, Expr, Frame, Function, InList, Join, JoinKind, ParsePattern, Query, Source, WindowValue,
 };
 use crate::insights::{Language, parse, parse_in};
 use proptest::prelude::*;
@@ -159,13 +159,14 @@ fn queries_stand_within_queries() {
     };
     assert_eq!((query.source.clone(), query.commands), (source(&["h"]), parse("display b").expect("one").commands));
     let join = ppl("LEFT JOIN left=l, right=r on l.id = r.ref `h` | fields l.a, r.b").commands.remove(0);
-    let expected = Command::Join {
+    let expected = Command::Join(Join {
         kind: JoinKind::Left,
         left: Some("l".to_owned()),
         right: Some("r".to_owned()),
         on: vec![(field("id"), field("ref"))],
+        condition: None,
         query: Box::new(Query { source: source(&["h"]), commands: Vec::new() }),
-    };
+    });
     assert_eq!(join, expected);
 }
 

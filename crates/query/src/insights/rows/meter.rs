@@ -61,6 +61,11 @@ impl Meter<'_> {
         self.take(0)
     }
 
+    /// So many bytes are taken no more.
+    pub fn give_back(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
     /// Takes a value.
     pub fn value(&mut self, value: Value<'static>) -> Result<Value<'static>, PlanError> {
         self.take(size_of::<Value<'_>>() + value.heap_bytes())?;

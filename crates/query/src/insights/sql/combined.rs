@@ -3,11 +3,11 @@
 //! They are put together from left to right. `WITH` gives a `SELECT` a name that stands for a table; it is read again wherever it
 //! is named.
 
-use super::super::ast::{Combination, Command, Expr, InList, Query, SortKey};
+use super::super::ast::{Combination, Command, Query, SortKey};
 use super::super::cursor::Parsed;
 use super::super::expression::Reader;
 use super::super::scope::Scope;
-use super::super::walk;
+use super::super::subqueries;
 
 /// Most commands that named tables may come to: a limit of ours, for they may name each other.
 const COMMANDS_MAX: usize = 500;
@@ -115,18 +115,5 @@ impl Reader<'_> {
 
 /// How many commands a query has, with those of queries within it.
 fn commands(query: &Query) -> usize {
-    let within = |command: &Command| match command {
-        Command::Combine { query, .. } | Command::Join { query, .. } => commands(query),
-        Command::Filter(condition) => in_condition(condition),
-        _ => 0,
-    };
-    query.commands.iter().map(|command| 1 + within(command)).sum()
-}
-
-fn in_condition(condition: &Expr) -> usize {
-    let own = match condition {
-        Expr::In { list: InList::Query(query), .. } => commands(query),
-        _ => 0,
-    };
-    own + walk::children(condition).into_iter().map(in_condition).sum::<usize>()
+    query.commands.len() + subqueries::of(query).into_iter().map(commands).sum::<usize>()
 }

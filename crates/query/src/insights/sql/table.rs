@@ -1,12 +1,12 @@
-//! What stands behind `FROM`: log groups, another `SELECT`, and a join.
+//! What stands behind `FROM`: log groups or another `SELECT`.
 
-use super::super::ast::{BinaryOp, Command, Expr, JoinKind, Query, Source};
+use super::super::ast::{BinaryOp, Command, Expr, Query, Source};
 use super::super::cursor::Parsed;
 use super::super::error::QueryError;
 use super::super::expression::Reader;
 use super::super::lexer::{Dialect, Kind};
 use super::super::walk;
-use super::Select;
+use super::{Select, join};
 
 /// Log groups of a query, and what its first commands are.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Tables {
     pub commands: Vec<Command>,
     /// What fields may be prefixed with; empty where there is a join, whose prefixes stay.
     prefixes: Vec<String>,
+    /// What the tables are called.
+    pub names: Vec<String>,
 }
 
 impl Tables {
@@ -40,53 +42,21 @@ impl Reader<'_> {
                 .error(self.cursor.peek(), "several tables are not supported: logGroups() names them"));
         }
         let Some(kind) = self.join_kind()? else {
-            return Ok(Tables { source, commands, prefixes: name });
+            return Ok(Tables { source, commands, names: name.clone(), prefixes: name });
         };
         let (query, right) = self.table()?;
-        self.cursor.word("on")?;
-        let (left, right) = (name.into_iter().next(), right.into_iter().next());
-        let mut on = Vec::new();
-        loop {
-            let one = self.field()?;
-            if !self.cursor.eat_symbol("=") {
-                self.cursor.symbol("==")?;
-            }
-            let other = self.field()?;
-            on.push(super::super::parse::sides(one, other, left.as_deref(), right.as_deref()));
-            if !self.cursor.eat_word("and") {
-                break;
-            }
-        }
-        let token = self.cursor.peek();
-        if self.join_kind()?.is_some() {
-            return Err(self.cursor.error(token, "only one join is supported per query"));
-        }
-        commands.push(Command::Join { kind, left, right, on, query: Box::new(query) });
-        Ok(Tables { source, commands, prefixes: Vec::new() })
-    }
-
-    fn join_kind(&mut self) -> Parsed<Option<JoinKind>> {
-        let token = self.cursor.peek();
-        let kind = if self.cursor.eat_word("left") {
-            self.cursor.eat_word("outer");
-            JoinKind::Left
-        } else if self.cursor.eat_word("inner") || self.cursor.is_word("join") {
-            JoinKind::Inner
-        } else if ["right", "full", "cross", "lateral", "natural"].iter().any(|word| self.cursor.is_word(word)) {
-            return Err(self.unsupported(token, "join"));
-        } else {
-            return Ok(None);
-        };
-        self.cursor.word("join")?;
-        Ok(Some(kind))
+        let names = name.iter().chain(&right).cloned().collect();
+        commands.push(Command::Join(self.join_on(kind, name.into_iter().next(), right.into_iter().next(), query)?));
+        Ok(Tables { source, commands, prefixes: Vec::new(), names })
     }
 
     /// A log group, `logGroups(…)`, or a query in parentheses; and what its fields may be prefixed with, its alias first.
     fn table(&mut self) -> Parsed<(Query, Vec<String>)> {
         let token = self.cursor.peek();
         let (query, name) = if self.cursor.eat_symbol("(") {
-            let query = self.select()?;
+            let mut query = self.select()?;
             self.cursor.symbol(")")?;
+            join::drop_prefixes(&mut query);
             (query, None)
         } else if token.kind == Kind::Name {
             let inside = self.cursor.written(token);
@@ -97,7 +67,8 @@ impl Reader<'_> {
             (query, name)
         } else {
             let name = self.cursor.name()?;
-            let query = self.named_table(&name)?.unwrap_or_else(|| group(name.clone()));
+            let mut query = self.named_table(&name)?.unwrap_or_else(|| group(name.clone()));
+            join::drop_prefixes(&mut query);
             (query, Some(name))
         };
         let alias = if self.cursor.eat_word("as") { Some(self.cursor.name()?) } else { self.implicit_alias()? };

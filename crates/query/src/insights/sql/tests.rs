@@ -1,8 +1,8 @@
 //! SQL against Insights QL: both are read into one tree, so what a query means is said in the other language where that is shorter.
 
 use crate::insights::ast::{
-    Aggregate, BinaryOp, Column, Combination, Command, Expr, Frame, Function, InList, JoinKind, LikePattern, Literal,
-    Query, Regex, Source, WindowValue,
+    Aggregate, BinaryOp, Column, Combination, Command, Expr, Frame, Function, InList, Join, JoinKind, LikePattern,
+    Literal, Query, Regex, Source, WindowValue,
 };
 use crate::insights::{Language, parse, parse_in};
 use proptest::prelude::*;
@@ -154,18 +154,33 @@ fn joins_keep_prefixes() {
         "SELECT A.`@message`, B.x, B.`@message` FROM g AS A LEFT OUTER JOIN `h` AS B ON A.`id` = B.ref AND A.y = B.y",
     );
     let right = Query { source: source(&["h"]), commands: Vec::new() };
-    let join = Command::Join {
+    let join = Command::Join(Join {
         kind: JoinKind::Left,
         left: Some("A".to_owned()),
         right: Some("B".to_owned()),
         on: vec![(field("id"), field("ref")), (field("y"), field("y"))],
+        condition: None,
         query: Box::new(right),
-    };
+    });
     assert_eq!(query.commands[0], join);
     let names = ["A.@message", "B.x", "B.@message"];
     let columns = names.map(|name| Column { name: name.to_owned(), value: field(name) }).to_vec();
     assert_eq!(query.commands[1..], [Command::Display(columns)]);
-    assert!(matches!(&commands("SELECT * FROM g JOIN h ON g.a = h.a")[0], Command::Join { kind: JoinKind::Inner, .. }));
+    let kinds = [
+        ("INNER", JoinKind::Inner),
+        ("LEFT", JoinKind::Left),
+        ("RIGHT OUTER", JoinKind::Right),
+        ("full", JoinKind::Full),
+    ];
+    for (word, expected) in kinds {
+        let read = commands(&format!("SELECT A.x FROM g A {word} JOIN h USING (x, y)"));
+        let Command::Join(Join { kind, on, .. }) = &read[0] else { panic!("{read:?}") };
+        assert_eq!((*kind, on.as_slice()), (expected, [(field("x"), field("x")), (field("y"), field("y"))].as_slice()));
+    }
+    assert!(matches!(
+        &commands("SELECT * FROM g JOIN h ON g.a = h.a")[0],
+        Command::Join(Join { kind: JoinKind::Inner, .. })
+    ));
 }
 
 #[test]
@@ -250,7 +265,16 @@ fn what_has_no_counterpart_is_refused_by_name() {
         "the arguments of the function rank do not fit",
     );
     refused("WITH RECURSIVE t AS (SELECT 1) SELECT a FROM t", "RECURSIVE", "the clause RECURSIVE is not supported");
-    refused("SELECT a FROM g RIGHT JOIN h ON g.a = h.a", "RIGHT", "the join RIGHT is not supported");
+    let exists = "SELECT a FROM g WHERE EXISTS (SELECT a FROM h)";
+    refused(exists, "EXISTS", "the condition EXISTS is not supported");
+    refused("SELECT g.a FROM g CROSS JOIN h", "CROSS", "the join CROSS is not supported");
+    refused("SELECT g.a FROM g NATURAL JOIN h", "NATURAL", "the join NATURAL is not supported");
+    refused("SELECT g.a FROM g LEFT SEMI JOIN h ON g.a = h.a", "SEMI", "the join SEMI is not supported");
+    let no_sides = "a join needs a field of each side that are equal";
+    refused("SELECT g.a FROM g JOIN h ON g.a < h.a", "g.a < h.a", no_sides);
+    refused("SELECT g.a FROM g JOIN h ON g.a = g.b AND h.a = 1", "g.a = g.b AND h.a = 1", no_sides);
+    let second = "SELECT g.a FROM g JOIN h ON g.a = h.a JOIN i ON g.a = i.a";
+    refused(second, "JOIN", "only one join is supported per query");
     refused("SELECT CAST(a AS BINARY) FROM g", "BINARY", "the type BINARY is not supported");
     refused("SELECT a FROM `dataSource(['x'])`", "`dataSource(['x'])`", "the selection dataSource is not supported");
     refused("SELECT DISTINCT * FROM g", "SELECT DISTINCT * FROM g", "SELECT DISTINCT * is not supported");

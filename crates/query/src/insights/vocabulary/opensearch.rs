@@ -22,7 +22,7 @@ pub enum Called {
 }
 
 /// The functions that the tree has, with the least and the most arguments.
-const FUNCTIONS: [(&[&str], Function, usize, usize); 48] = [
+const FUNCTIONS: [(&[&str], Function, usize, usize); 54] = [
     (&["upper", "ucase"], Function::ToUpper, 1, 1),
     (&["lower", "lcase"], Function::ToLower, 1, 1),
     (&["length", "len", "char_length", "character_length"], Function::Strlen, 1, 1),
@@ -68,6 +68,12 @@ const FUNCTIONS: [(&[&str], Function, usize, usize); 48] = [
     (&["initcap"], Function::InitCap, 1, 1),
     (&["locate", "position"], Function::Locate, 2, 3),
     (&["split"], Function::Split, 2, 2),
+    (&["translate"], Function::Translate, 3, 3),
+    (&["array_union"], Function::ArrayUnion, 2, 2),
+    (&["array_intersect"], Function::ArrayIntersect, 2, 2),
+    (&["array_except"], Function::ArrayExcept, 2, 2),
+    (&["arrays_overlap"], Function::ArraysOverlap, 2, 2),
+    (&["array_distinct"], Function::ArrayDistinct, 1, 1),
     (&["json_array", "array"], Function::JsonArray, 0, usize::MAX),
     (&["json_keys", "json_object_keys"], Function::JsonKeys, 1, 1),
     (&["json_valid"], Function::JsonValid, 1, 1),
@@ -359,23 +365,28 @@ fn period(length: &Expr) -> Option<Expr> {
     Some(Expr::Literal(Literal::Duration(Period { count, unit })))
 }
 
-/// The steps of a JSON path, `$.a.b[0]`.
+/// The steps of a JSON path, `$.a.b[0]`, `$[*].a`.
 pub fn json_steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path.strip_prefix('$')?;
     while !rest.is_empty() {
         if let Some(inside) = rest.strip_prefix('[') {
             let (index, behind) = inside.split_once(']')?;
-            let name = index.strip_prefix('\'').and_then(|index| index.strip_suffix('\''));
-            steps.push(match name {
+            let quoted = |quote| index.strip_prefix(quote)?.strip_suffix(quote);
+            steps.push(match quoted('\'').or_else(|| quoted('"')) {
                 Some(name) => Step::Name(name.to_owned()),
+                None if index == "*" => Step::All,
                 None => Step::Index(index.parse().ok()?),
             });
             rest = behind;
         } else {
             let inside = rest.strip_prefix('.')?;
             let end = inside.find(['.', '[']).unwrap_or(inside.len());
-            steps.push(Step::Name(inside[..end].to_owned()));
+            steps.push(match &inside[..end] {
+                "" => return None,
+                "*" => Step::All,
+                name => Step::Name(name.to_owned()),
+            });
             rest = &inside[end..];
         }
     }

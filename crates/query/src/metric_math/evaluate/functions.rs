@@ -136,7 +136,7 @@ impl<'a> Evaluation<'a> {
     fn time_series(&self, value: f64, column: usize) -> Result<Operand<'a>, MathError> {
         let timestamps = self.grids.borrow_mut().of_period(self.period_ms, column)?;
         let values = vec![value; timestamps.len()];
-        Ok(Operand::Series(Cow::Owned(Series::empty(self.period_ms).with_points(&timestamps, values))))
+        Ok(Operand::Series(Cow::Owned(Series::empty(self.period_ms).calculated(&timestamps, values))))
     }
 }
 

@@ -151,7 +151,15 @@ impl Case {
             }
         }
         let timestamps: Arc<[i64]> = timestamps.into();
-        Ok(Series { id: None, label: label.to_owned(), period_ms, timestamps, values, metric: None })
+        Ok(Series {
+            id: None,
+            label: label.to_owned(),
+            period_ms,
+            timestamps,
+            values,
+            metric: None,
+            has_dropped: false,
+        })
     }
 
     fn array(&mut self, text: &str) -> Result<Vec<Series>, String> {

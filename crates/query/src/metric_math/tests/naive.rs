@@ -304,6 +304,7 @@ fn metric(index: usize, values: &[Option<f64>], shared: &Arc<[i64]>) -> (Series,
         timestamps,
         values: points.values().copied().collect(),
         metric: None,
+        has_dropped: false,
     };
     (series, Naive::Points(period_ms, points))
 }

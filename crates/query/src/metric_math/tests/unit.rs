@@ -21,6 +21,7 @@ fn series(id: &str, timestamps: &Arc<[i64]>) -> Series {
         timestamps: timestamps.clone(),
         values,
         metric: None,
+        has_dropped: false,
     }
 }
 
@@ -369,5 +370,34 @@ proptest! {
             (Ok(_), Err(error)) => prop_assert!(error.message.starts_with("A whole number"), "{}: {}", text, error),
             (inferred, found) => prop_assert!(false, "{}: {:?}, {:?}", text, inferred, found),
         }
+    }
+}
+
+#[test]
+fn series_tell_that_points_were_dropped() {
+    let times = minutes(3);
+    let metrics = [series("m1", &times), series("m2", &minutes(2))];
+    for (text, is_told) in [
+        ("m1", vec![false]),
+        ("m1 / m1", vec![true]),
+        ("1 / (m1 + 1)", vec![false]),
+        ("m1 / m2", vec![true]),
+        ("LOG(m1)", vec![true]),
+        ("(0 - m1) ^ 0.5", vec![true]),
+        ("10 ^ (m1 * 1000)", vec![true]),
+        ("RATE(m1)", vec![false]),
+        ("RUNNING_SUM(1 / m1)", vec![true]),
+        ("m1 * AVG(SLICE([m1], 1))", vec![false]),
+        ("m1 * (1 / 0)", vec![true]),
+        ("IF(m1 > 0, m1)", vec![false]),
+        ("IF(m1 > 0, m2, 1 / m1)", vec![true]),
+        ("[m1, LOG(m1)]", vec![false, true]),
+        ("MAX([m1, LOG(m1)])", vec![true]),
+        ("SORT([m1 / 0, m1], MAX, ASC)", vec![false, true]),
+        ("2 * FILL(1 / m1, 0)", vec![true]),
+    ] {
+        let value = evaluate(text, &metrics, 3 * 60_000).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let told: Vec<bool> = value.series().iter().map(|series| series.has_dropped).collect();
+        assert_eq!(told, is_told, "{text}");
     }
 }

@@ -8,6 +8,8 @@ pub struct Words<'a> {
     at: usize,
     /// Column just after the text.
     end: usize,
+    /// The key and the column of the first label that was a tag.
+    pub first_tag: Option<(String, usize)>,
 }
 
 /// One word.
@@ -47,7 +49,7 @@ impl<'a> Words<'a> {
             column += rest[..length].chars().count();
             rest = &rest[length..];
         }
-        Ok(Self { words, at: 0, end: column })
+        Ok(Self { words, at: 0, end: column, first_tag: None })
     }
 
     /// The next word.

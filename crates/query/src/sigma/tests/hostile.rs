@@ -1,9 +1,11 @@
 //! Rules that want to be expensive, and random ones.
 
+use super::super::condition::Conditions;
 use super::{Document, problem, read, rule, source};
 use model::limits::{SIGMA_FILE_BYTES_MAX, SIGMA_NODES_MAX};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -20,6 +22,26 @@ fn depth_and_size_are_bounded() {
         let text = source(&format!("    s: [k]\n    condition: {nested}\n"));
         assert_eq!(problem(&text), "line 8: the condition has more than 32 levels");
     }
+}
+
+#[test]
+fn a_condition_does_not_grow_beyond_its_text_and_asks_once_about_each_selection() {
+    let selections: String = (0..500).map(|n| format!("    s{n}: [k]\n")).collect();
+    let text = |times| source(&format!("{selections}    condition: {}1 of *\n", "1 of * or ".repeat(times)));
+    assert!(matches!(read(&text(1)).remove(0), Ok(Document::Rule(rule)) if rule.terms() == 1_000));
+    assert!(problem(&text(2)).ends_with("the condition names selections more than 1000 times"));
+    assert!(problem(&text(20_000)).ends_with("the condition names selections more than 1000 times"));
+    let listed = source(&format!("    s: [k]\n    condition:\n{}", "        - s\n".repeat(1_001)));
+    assert!(problem(&listed).ends_with("the condition names selections more than 1000 times"));
+    let names = ["a".to_owned(), "b".to_owned()];
+    let asked = Cell::new(0);
+    let holds = |number: usize| {
+        asked.set(asked.get() + 1);
+        number == 1
+    };
+    let conditions = Conditions::parse(&[("a and b or a and a or not b", 1), ("a or not not b", 2)], &names).unwrap();
+    assert!(conditions.is_true(&holds));
+    assert_eq!(asked.get(), 2);
 }
 
 /// Backtracking would take longer than the universe is old.

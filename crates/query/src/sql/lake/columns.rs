@@ -73,7 +73,12 @@ const ADDENDUM: Kind = Struct(&[
 const RESOURCES: Kind = List(&[("accountid", Text), ("type", Text), ("arn", Text), ("arnprefix", Text)]);
 const TLS: Kind = Struct(&[("tlsversion", Text), ("ciphersuite", Text), ("clientprovidedhostheader", Text)]);
 
-const COLUMNS: [(&str, Kind); 34] = [
+const CONTEXT: Kind = Struct(&[
+    ("requestcontext", Map),
+    ("tagcontext", Struct(&[("resourcetags", List(&[("arn", Text), ("tags", Map)])), ("principaltags", Map)])),
+]);
+
+const COLUMNS: [(&str, Kind); 35] = [
     ("eventversion", Text),
     ("useridentity", IDENTITY),
     (TIME, Time),
@@ -104,6 +109,7 @@ const COLUMNS: [(&str, Kind); 34] = [
     ("edgedevicedetails", Map),
     ("insightdetails", Map),
     ("eventcategory", Text),
+    ("eventcontext", CONTEXT),
     ("tlsdetails", TLS),
     ("sessioncredentialfromconsole", Flag),
     ("eventjson", Record),

@@ -67,7 +67,8 @@ pub(super) fn translate(expr: &mut Expr, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-fn lower(ident: &mut Ident) {
+/// Lowers a name in quotes; others are lowered when they are planned.
+pub(super) fn lower(ident: &mut Ident) {
     if ident.quote_style.is_some() {
         ident.value = ident.value.to_lowercase();
     }
@@ -278,9 +279,8 @@ impl Meaning {
                 Some(Expr::Nested(Box::new(binary(first?, BinaryOperator::Modulo, second?))))
             }
             Meaning::Replace => Some(call("replace", vec![first?, second?, third.unwrap_or_else(|| text(""))])),
-            // All matches, and not the first alone.
             Meaning::RegexpReplace => {
-                Some(call("regexp_replace", vec![first?, second?, third.unwrap_or_else(|| text("")), text("g")]))
+                Some(call("lake_regexp_replace", vec![first?, second?, third.unwrap_or_else(|| text(""))]))
             }
             Meaning::ArraySort if second.is_none() => {
                 Some(call("array_sort", vec![first?, text("ASC"), text("NULLS LAST")]))

@@ -9,7 +9,8 @@ use crate::sql::error::SqlPosition;
 use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, Ident, Select, SelectItem, Value, VisitMut, VisitorMut, visit_relations,
+    self, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, Spanned, TableAlias, TableFactor, Value,
+    VisitMut, VisitorMut, visit_relations,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 use model::Timestamp;
@@ -138,12 +139,18 @@ fn only_select() -> LakeError {
     LakeError::Invalid("Only SELECT statements are supported.".into())
 }
 
-/// Puts values in the places of `?`, in the order of the text.
+/// Puts values in the places of `?`, in the order of the text. Where there are values, a quoted `'?'` is such a place as well: AWS's
+/// own widgets have them so.
 fn fill(statement: &mut ast::Statement, parameters: &[String]) -> Result<(), LakeError> {
+    let is_place = |value: &Value| match value {
+        Value::Placeholder(_) => true,
+        Value::SingleQuotedString(text) => text == "?" && !parameters.is_empty(),
+        _ => false,
+    };
     let mut places: Vec<Location> = Vec::new();
     let _ = ast::visit_expressions(statement, |expr| {
         if let Expr::Value(value) = expr
-            && matches!(value.value, Value::Placeholder(_))
+            && is_place(&value.value)
         {
             places.push(value.span.start);
         }
@@ -157,7 +164,7 @@ fn fill(statement: &mut ast::Statement, parameters: &[String]) -> Result<(), Lak
     places.sort();
     let _ = ast::visit_expressions_mut(statement, |expr| {
         if let Expr::Value(value) = expr
-            && matches!(value.value, Value::Placeholder(_))
+            && is_place(&value.value)
             && let Ok(at) = places.binary_search(&value.span.start)
             && let Some(parameter) = parameters.get(at)
         {
@@ -176,6 +183,36 @@ struct Translation {
 impl VisitorMut for Translation {
     type Break = Refused;
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refused> {
+        let Some(with) = &mut query.with else { return ControlFlow::Continue(()) };
+        if with.recursive {
+            return refused(&*with, "WITH RECURSIVE is not supported");
+        }
+        with.cte_tables.iter_mut().for_each(|table| lower_alias(&mut table.alias));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<Refused> {
+        relation.0.iter_mut().for_each(|part| {
+            if let ObjectNamePart::Identifier(ident) = part {
+                expressions::lower(ident);
+            }
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Refused> {
+        let alias = match factor {
+            TableFactor::Table { alias, args: None, .. }
+            | TableFactor::Derived { alias, .. }
+            | TableFactor::NestedJoin { alias, .. }
+            | TableFactor::UNNEST { alias, .. } => alias,
+            other => return refused(&*other, "only event data stores, sub-queries and UNNEST can be read from"),
+        };
+        alias.iter_mut().for_each(lower_alias);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Refused> {
         name_columns(select);
         ControlFlow::Continue(())
@@ -187,6 +224,16 @@ impl VisitorMut for Translation {
             Err(refused) => ControlFlow::Break(refused),
         }
     }
+}
+
+fn refused(at: &impl Spanned, message: &str) -> ControlFlow<Refused> {
+    ControlFlow::Break(Refused { at: Some(at.span().start), message: message.to_owned() })
+}
+
+/// Names of tables are not told apart by case either.
+fn lower_alias(alias: &mut TableAlias) {
+    expressions::lower(&mut alias.name);
+    alias.columns.iter_mut().for_each(|column| expressions::lower(&mut column.name));
 }
 
 /// Names columns as Trino does: a member of a struct by its own name, what has no name by its place. Names that are there twice

@@ -16,6 +16,7 @@ use datafusion::common::{DataFusionError, Result, project_schema};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use model::Timestamp;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Table, TableFilter, View};
@@ -125,7 +126,8 @@ fn shape(batch: &RecordBatch, store: &LakeStore, looked: &Looked, wanted: &Schem
             && store.admits.admits(candidate)
     };
     let rows: Vec<u32> = (0..batch.num_rows()).filter(admitted).map(|at| at as u32).collect();
-    let own: Vec<&str> = rows.iter().map(|at| records.value(*at as usize)).collect();
+    let shown: Vec<Cow<'_, str>> = rows.iter().map(|at| store.admits.show(records.value(*at as usize))).collect();
+    let own: Vec<&str> = shown.iter().map(AsRef::as_ref).collect();
     let indices: ArrayRef =
         Arc::new(datafusion::arrow::array::PrimitiveArray::<UInt32Type>::from_iter_values(rows.iter().copied()));
     let times = take(times.as_ref(), &indices, None).map_err(DataFusionError::from)?;

@@ -1,5 +1,6 @@
 //! Statements of CloudTrail Lake against a store with known events.
 
+mod limits;
 mod samples;
 
 use super::LakeSql;
@@ -297,6 +298,13 @@ async fn rows_are_grouped_joined_and_ranked() {
     }
     let asking = format!("SELECT eventid FROM {ID} WHERE eventname = ? AND readonly = false");
     assert_eq!(fixture.ask_with(&asking, &["CreateUser"]).await.unwrap().1, [[Some("e-5".to_owned())]]);
+    // As AWS's own widgets have them; without values it is a text like any other.
+    let quoted = format!("SELECT eventid FROM {ID} WHERE date_trunc('?', eventtime) = '?' AND eventname = '?'");
+    let none = fixture.ask_with(&quoted, &["hour", "2020-01-01T00:00:00Z", "CreateUser"]).await.unwrap();
+    assert_eq!(none.1, Vec::<Vec<Option<String>>>::new());
+    let asking = format!("SELECT eventid FROM {ID} WHERE eventname = '?' AND readonly = false");
+    assert_eq!(fixture.ask_with(&asking, &["CreateUser"]).await.unwrap().1, [[Some("e-5".to_owned())]]);
+    assert_eq!(fixture.ask_with(&asking, &[]).await.unwrap().1, Vec::<Vec<Option<String>>>::new());
 }
 
 #[tokio::test]

@@ -139,7 +139,7 @@ fn points() -> Vec<Datapoint> {
 }
 
 #[derive(Debug)]
-struct Names;
+pub struct Names;
 
 impl Resources for Names {
     fn log_groups(&self) -> BoxFuture<'_, Result<Vec<LogGroupName>, ResourceError>> {

@@ -67,6 +67,21 @@ async fn size_and_nesting_are_bounded() {
     for grows in ["repeat(message, 1000000000)", "lpad(message, 1000000000)", "array_repeat(1, 1000000000)"] {
         refused(&fixture, &format!("SELECT {grows} FROM logs")).await;
     }
+    let long = "a".repeat(4_000);
+    for grows in [
+        "replace(message, 'a', 'A')",
+        "regexp_replace(message, 'a', 'A', 'g')",
+        "regexp_replace(message, '.', 'A', 'gi')",
+    ] {
+        let nested =
+            (0..3).fold("message || 'a'".to_owned(), |of, _| grows.replace("message", &of).replace('A', &long));
+        let message = refused(&fixture, &format!("SELECT {nested} FROM logs")).await;
+        assert!(message.contains("would make more than"), "{message}");
+    }
+    let rows = fixture.rows("SELECT message || 'x' AS a, 1 || 'x' AS b, concat(message, NULL, 'y') = message || 'y' AS c FROM logs LIMIT 1").await;
+    assert_eq!((&rows[0]["b"], &rows[0]["c"]), (&serde_json::json!("1x"), &serde_json::json!(true)));
+    let grouped = "SELECT 'a' || message || 'y' AS m, count(*) AS n FROM logs GROUP BY 'a' || message || 'y' ORDER BY 'a' || message || 'y' LIMIT 1";
+    assert!(fixture.rows(grouped).await[0]["m"].as_str().unwrap().ends_with('y'));
     // A long chain and a long list are no reason to refuse.
     let chain: Vec<String> = (0..1500).map(|n| format!("sequence = {n}")).collect();
     let rows = fixture.rows(&format!("SELECT count(*) AS n FROM logs WHERE {}", chain.join(" OR "))).await;

@@ -162,7 +162,7 @@ impl World {
 }
 
 /// Random bytes that are the same in every run, but never twice in one.
-pub(super) fn key_store(sealing: u8) -> KeyStore {
+pub(crate) fn key_store(sealing: u8) -> KeyStore {
     let drawn = std::sync::atomic::AtomicU64::new(0);
     let random = move |bytes: &mut [u8]| {
         let number = drawn.fetch_add(1, std::sync::atomic::Ordering::SeqCst).to_le_bytes();

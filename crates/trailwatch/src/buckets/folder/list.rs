@@ -91,9 +91,13 @@ pub fn list(root: &Path, prefix: &str, after: &str, max: usize) -> io::Result<Ve
         match level.held.next() {
             Some(folder) if folder.ends_with('/') => way.push(Level::read(root, folder, "", range)?),
             Some(key) => {
-                // One that is gone meanwhile is not listed.
-                if let Ok(metadata) = fs::symlink_metadata(root.join(&key)) {
-                    listed.push(Listed { key, bytes: metadata.len(), modified: modified(&metadata) });
+                match fs::symlink_metadata(root.join(&key)) {
+                    Ok(metadata) => {
+                        listed.push(Listed { key, bytes: metadata.len(), modified: modified(&metadata) });
+                    }
+                    // One that is gone meanwhile is not listed.
+                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+                    Err(error) => return Err(error),
                 }
             }
             None => match level.more_after.take() {

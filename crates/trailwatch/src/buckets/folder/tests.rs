@@ -152,6 +152,27 @@ fn nothing_leads_out_of_the_folder_or_waits() {
 }
 
 #[test]
+fn what_the_next_bucket_of_the_name_takes_is_not_deleted_with_this_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, clock) = folder(&dir.path().join("b"));
+    first.put("a/b", b"body".to_vec().into()).unwrap();
+    fs::remove_file(dir.path().join("b/a/b")).unwrap();
+    // The catalog fails: all is as it was.
+    let failed = || Err(BucketError::Unreachable("told to fail".into()));
+    assert!(matches!(first.delete(failed), Err(BucketError::Unreachable(_))));
+    assert!(dir.path().join("b/a").is_dir());
+    first.put("a/c", b"body".to_vec().into()).unwrap();
+    fs::remove_file(dir.path().join("b/a/c")).unwrap();
+    let next = Folder::new(dir.path().join("b"), clock);
+    let forget = || next.put("new", b"kept".to_vec().into());
+    assert_eq!(first.delete(forget), Ok(true));
+    assert_eq!(next.get("new").unwrap().body, b"kept");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    first.end();
+    assert_eq!(first.put("late", NewObject::default()), Err(BucketError::NoSuchBucket));
+}
+
+#[test]
 fn folders_that_are_missing_are_made() {
     let dir = tempfile::tempdir().unwrap();
     let deep = dir.path().join("a/b/c");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{Config, Settings};
+use crate::own::SIGNING_NAME;
 use crate::serve;
 use bytes::Bytes;
 use model::clock::ManualClock;
@@ -98,7 +99,7 @@ async fn what_cannot_be_proved_is_refused_and_on_the_trail() {
         ("POST", "evidence", "", "[", 400),
         ("POST", "evidence", "", r#"{"event_id":[]}"#, 400),
         ("POST", "evidence", "", &many, 400),
-        ("POST", "evidence", "", r#"{"from":999}"#, 409),
+        ("POST", "evidence", "", r#"{"from":999}"#, 400),
         ("GET", "evidence", "", "", 404),
         ("GET", "nothing", "", "", 404),
     ];
@@ -110,5 +111,5 @@ async fn what_cannot_be_proved_is_refused_and_on_the_trail() {
     assert_eq!(server.answer(unsigned, "127.0.0.1").await.status, 403);
     let all = server.trail.store.follow_events(4, u64::MAX, 1 << 20).await.unwrap().events;
     assert_eq!(all.len(), refused.len() + 1);
-    assert!(all.iter().all(|row| row.event.name == EVENT_NAME && !row.event.error_code.is_empty()));
+    assert!(all.iter().all(|row| row.event.name == ENDPOINT.name && !row.event.error_code.is_empty()));
 }

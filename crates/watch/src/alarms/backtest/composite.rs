@@ -2,27 +2,29 @@
 //!
 //! A child's state at the beginning is that of its last change before, or else the one that its first change left, or else
 //! the one it is in. What is older than the history that is kept is not known, and an alarm that was deleted stays in its
-//! last state. The rule is evaluated at each change, one after the other; the live one looks each second. Children are not
-//! replayed themselves, and the suppressor, which leaves states as they are, is not looked at.
+//! last state. The rule is evaluated at each change, one after the other, and at the end of each period in which actions wait for
+//! the suppressor; the live one looks each second. Children and the suppressor are not replayed themselves. Whether actions
+//! are enabled, or muted, is not looked at.
 
 use super::replay::Life;
-use super::{Backtest, BacktestError};
+use super::{ActionsRun, Backtest, BacktestError};
 use crate::Watch;
 use crate::alarms::composite::{CompositeError, reason_text};
 use crate::alarms::rule::reason::{self, Child};
 use crate::alarms::rule::{AlarmRule, name_of};
+use crate::alarms::suppression::{Actions, Periods, Suppression, Suppressor};
 use catalog::{AlarmConfiguration, AlarmHistoryFilter, AlarmHistoryItem, AlarmState, CompositeRule, StateChange};
 use model::limits::BACKTEST_CHANGES_MAX;
 use model::{Scope, TimeRange, Timestamp, arn};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Items of history that are read at a time.
 const PAGE: usize = 1_000;
 /// How many changes go by between two chances for other requests.
 const CHANGES_AT_ONCE: usize = 256;
 
-/// Replays a composite alarm over the changes of its children within `range`.
+/// Replays a composite alarm over the changes of its children and its suppressor within `range`.
 pub(super) async fn backtest(
     watch: &Watch,
     scope: &Scope,
@@ -30,9 +32,11 @@ pub(super) async fn backtest(
     range: TimeRange,
 ) -> Result<Backtest, BacktestError> {
     let rule = AlarmRule::parse(&composite.rule).map_err(CompositeError::from)?;
+    let suppressor = composite.suppressor.as_deref().map(name_of);
+    let names: BTreeSet<&str> = rule.children().into_iter().map(name_of).chain(suppressor).collect();
     let mut children: BTreeMap<&str, Child> = BTreeMap::new();
     let mut changes: Vec<(Change, &str)> = Vec::new();
-    for child in rule.children().into_iter().map(name_of) {
+    for child in names {
         let (first, later) = states(watch, scope, child, range).await?;
         changes.extend(later.into_iter().map(|change| (change, child)));
         if changes.len() > BACKTEST_CHANGES_MAX {
@@ -41,41 +45,118 @@ pub(super) async fn backtest(
         let (state, since) = first;
         children.insert(child, Child { arn: arn::alarm(scope, child), state, since });
     }
-    changes.sort_by_key(|(change, _)| (change.at, change.sequence));
-    let mut life = Life::begin(scope, name, configuration, range.start);
-    step(&mut life, &rule, &children, range.start);
-    let evaluations = changes.len() + 1;
+    // Of what happens at the same time, the suppressor comes first: a live evaluation would see both.
+    changes.sort_by_key(|(change, name)| (change.at, Some(*name) != suppressor, change.sequence));
+    let mut replay = Replay {
+        life: Life::begin(scope, name, configuration, range.start),
+        rule: &rule,
+        held: suppressor.map(|suppressor| Held::new(suppressor, composite)),
+        children,
+        evaluations: 0,
+    };
+    replay.step(range.start);
     for (index, (change, name)) in changes.into_iter().enumerate() {
-        if let Some(child) = children.get_mut(name) {
+        replay.end_periods_before(change.at);
+        if let Some(child) = replay.children.get_mut(name) {
             (child.state, child.since) = (change.state, change.at);
         }
-        step(&mut life, &rule, &children, change.at);
+        replay.step(change.at);
         if index % CHANGES_AT_ONCE == 0 {
             tokio::task::yield_now().await;
         }
     }
-    Ok(life.end(range.start, range.end, evaluations))
+    replay.end_periods_before(range.end);
+    let mut told = replay.life.end(range.start, range.end, replay.evaluations);
+    told.actions_run = replay.held.map(|held| held.run);
+    Ok(told)
 }
 
-/// One evaluation.
-fn step(life: &mut Life, rule: &AlarmRule, children: &BTreeMap<&str, Child>, at: Timestamp) {
-    let state_of =
-        |reference: &str| children.get(name_of(reference)).map_or(AlarmState::InsufficientData, |child| child.state);
-    let decision = rule.decide(state_of);
-    let state = if decision.value { AlarmState::Alarm } else { AlarmState::Ok };
-    if state == life.alarm.state {
-        return;
+/// A replay under way.
+struct Replay<'a> {
+    life: Life,
+    rule: &'a AlarmRule,
+    held: Option<Held<'a>>,
+    /// The suppressor among them.
+    children: BTreeMap<&'a str, Child>,
+    evaluations: usize,
+}
+
+/// What a suppressor makes of actions.
+struct Held<'a> {
+    suppressor: &'a str,
+    periods: Periods,
+    suppression: Suppression,
+    /// The end of the period that holds actions.
+    until: Option<Timestamp>,
+    run: Vec<ActionsRun>,
+}
+
+impl<'a> Held<'a> {
+    fn new(suppressor: &'a str, composite: &CompositeRule) -> Self {
+        let periods =
+            Periods { wait_secs: composite.suppressor_wait_secs, extension_secs: composite.suppressor_extension_secs };
+        Self { suppressor, periods, suppression: Suppression::default(), until: None, run: Vec::new() }
     }
-    let told = |references: &[&str]| -> Vec<Child> {
-        references.iter().filter_map(|reference| children.get(name_of(reference)).cloned()).collect()
-    };
-    let deciding = told(&decision.deciding);
-    let reason = reason_text(&life.alarm, state, &deciding, &told(&rule.children()));
-    let reason_data = Some(reason::data(&deciding));
-    life.change(StateChange { state, reason, reason_data, at, memory: None, due: None });
+
+    /// One step, with the state that the composite alarm is in now.
+    fn step(
+        &mut self,
+        state: AlarmState,
+        changed: Option<Timestamp>,
+        children: &BTreeMap<&str, Child>,
+        now: Timestamp,
+    ) {
+        let suppressor = match children.get(self.suppressor) {
+            Some(child) => Suppressor { state: child.state, since: child.since },
+            None => Suppressor { state: AlarmState::Ok, since: Timestamp::MIN },
+        };
+        let (suppression, actions) = self.suppression.step(self.periods, changed, suppressor, now);
+        self.suppression = suppression;
+        self.until = match actions {
+            Actions::HeldUntil(until) => Some(until),
+            _ => None,
+        };
+        if actions == Actions::Run {
+            self.run.push(ActionsRun { at: now.iso_millis(), state: state.as_str() });
+        }
+    }
 }
 
-/// A recorded change of a child.
+impl Replay<'_> {
+    /// One evaluation.
+    fn step(&mut self, at: Timestamp) {
+        self.evaluations += 1;
+        let children = &self.children;
+        let state_of = |reference: &str| {
+            children.get(name_of(reference)).map_or(AlarmState::InsufficientData, |child| child.state)
+        };
+        let decision = self.rule.decide(state_of);
+        let state = if decision.value { AlarmState::Alarm } else { AlarmState::Ok };
+        let is_changed = state != self.life.alarm.state;
+        if is_changed {
+            let told = |references: &[&str]| -> Vec<Child> {
+                references.iter().filter_map(|reference| children.get(name_of(reference)).cloned()).collect()
+            };
+            let deciding = told(&decision.deciding);
+            let reason = reason_text(&self.life.alarm, state, &deciding, &told(&self.rule.children()));
+            let reason_data = Some(reason::data(&deciding));
+            self.life.change(StateChange { state, reason, reason_data, at, memory: None, due: None });
+        }
+        if let Some(held) = &mut self.held {
+            held.step(state, is_changed.then_some(at), children, at);
+        }
+    }
+
+    /// The evaluation at the end of the period that holds actions, if that is before `at`. What changes at its very end is seen
+    /// by that evaluation too.
+    fn end_periods_before(&mut self, at: Timestamp) {
+        if let Some(until) = self.held.as_ref().and_then(|held| held.until).filter(|until| *until < at) {
+            self.step(until);
+        }
+    }
+}
+
+/// A recorded change of a child or of the suppressor.
 struct Change {
     at: Timestamp,
     /// Orders changes of the same time.

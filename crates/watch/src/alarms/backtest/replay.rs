@@ -70,6 +70,7 @@ impl Life {
             fires_per_week: self.fires as f64 / weeks,
             alarm_secs: self.alarm_ms / 1000,
             transitions: self.transitions,
+            actions_run: None,
             by_threshold: Vec::new(),
         }
     }

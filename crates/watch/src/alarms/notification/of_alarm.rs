@@ -42,6 +42,7 @@ impl Notification {
             trigger: trigger(configuration, change),
             contributor: told.contributor.map(|contributor| (contributor.id.clone(), contributor.attributes.clone())),
             lines: told.lines.to_vec(),
+            tags: None,
         }
     }
 }

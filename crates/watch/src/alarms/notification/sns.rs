@@ -61,6 +61,22 @@ struct MetricMessage<'a> {
     alarm_contributor_attributes: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     log_lines: &'a [String],
+    #[serde(flatten)]
+    tags: Option<TagsBody<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagsBody<'a> {
+    alarm_tags: Vec<TagBody<'a>>,
+    alarm_tags_status: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagBody<'a> {
+    key: &'a str,
+    value: &'a str,
 }
 
 #[derive(Serialize)]
@@ -82,6 +98,8 @@ struct CompositeMessage<'a> {
     old_state_value: &'a str,
     alarm_rule: &'a str,
     triggering_children: Vec<TriggeringChild<'a>>,
+    #[serde(flatten)]
+    tags: Option<TagsBody<'a>>,
 }
 
 #[derive(Serialize)]
@@ -268,6 +286,14 @@ fn metric<'a>(notification: &'a Notification, trigger: TriggerBody<'a>) -> Metri
         alarm_contributor_id: notification.contributor.as_ref().map(|(id, _)| id.as_str()),
         alarm_contributor_attributes: notification.contributor.as_ref().map(|(_, attributes)| attributes),
         log_lines: &notification.lines,
+        tags: notification.tags.as_ref().map(tags),
+    }
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> TagsBody<'_> {
+    TagsBody {
+        alarm_tags: tags.iter().map(|(key, value)| TagBody { key, value }).collect(),
+        alarm_tags_status: "SUCCESS",
     }
 }
 
@@ -313,6 +339,7 @@ fn composite<'a>(notification: &'a Notification, rule: &'a str, children: &'a [C
         old_state_value: notification.previous.value.as_str(),
         alarm_rule: rule,
         triggering_children: children.iter().map(child).collect(),
+        tags: notification.tags.as_ref().map(tags),
     }
 }
 

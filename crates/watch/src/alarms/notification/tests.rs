@@ -51,6 +51,7 @@ fn notification(name: &str, region: &str, trigger: Trigger) -> Notification {
         trigger,
         contributor: None,
         lines: Vec::new(),
+        tags: None,
     }
 }
 

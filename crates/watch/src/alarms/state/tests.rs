@@ -139,7 +139,9 @@ fn few_samples_keep_the_state_of_a_percentile_alarm_that_ignores_them() {
         next_state(&alarm, &[Slot { start: now - MINUTE, point }], now).is_some()
     };
     assert!(!with("p99", Some("ignore"), 999.0));
-    assert!(with("p99", Some("ignore"), 1001.0));
+    assert!(with("p99", Some("ignore"), 1000.0));
+    assert!(!with("p99.9", Some("ignore"), 9_999.0));
+    assert!(with("p99.9", Some("ignore"), 10_000.0));
     assert!(!with("p10", Some("ignore"), 99.0));
     assert!(with("p10", Some("ignore"), 100.0));
     assert!(with("p99", Some("evaluate"), 1.0));

@@ -81,6 +81,8 @@ async fn follow_every(watch: &Watch) {
             Ok(found) => running.follow(watch, &found.into_iter().collect()),
             Err(error) => tracing::warn!(%error, "read subscriptions"),
         }
+        // A policy that was changed may select other groups than those that its follower waits for.
+        watch.subscriptions.arrivals.wake_accounts();
         tokio::select! {
             () = watch.subscriptions.changed.notified() => {}
             () = tokio::time::sleep(LOOKED_FOR_EVERY) => {}
@@ -124,8 +126,8 @@ async fn follow(watch: &Watch, key: Key) {
 /// Waits until there may be something for a subscription that is up to date.
 async fn wait(watch: &Watch, key: Key, follower: &Follower, position: u64) {
     let arrived = async {
-        match follower.group() {
-            Some(group) => watch.subscriptions.arrivals.of(group, position).await,
+        match follower.awaited() {
+            Some(awaited) => watch.subscriptions.arrivals.of(awaited, position).await,
             None => {
                 watch.store.logs_after(position).await;
                 tokio::time::sleep(GATHERED).await;

@@ -6,6 +6,7 @@
 use super::super::account_policies::documents::selects_group;
 use super::super::masking::mask_followed;
 use super::super::transformed::transform_followed;
+use super::arrivals::{Awaited, Many};
 use super::gathered::Gathered;
 use super::load::{Failure, Groups, Key, Subscription, is_selected, load, warn_of_expired};
 use super::objects::objects;
@@ -81,9 +82,10 @@ impl Follower {
         }
     }
 
-    /// The one group that it follows, once that is known; `None` for many.
-    pub(super) fn group(&self) -> Option<GroupId> {
-        self.group
+    /// The groups that it follows; `None` before its first round.
+    pub(super) fn awaited(&self) -> Option<Awaited> {
+        let many = self.names.as_ref().map(|(newest, _, names)| Many { known: Arc::clone(names), newest: *newest });
+        self.group.map(Awaited::Group).or(many.map(Awaited::Groups))
     }
 
     /// When there is something to do although nothing arrived.

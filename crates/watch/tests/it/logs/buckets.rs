@@ -16,10 +16,6 @@ const BUCKET: &str = "arn:aws:s3:::logs/from/here";
 struct Hooked<F>(Arc<MemoryBuckets>, F);
 
 impl<F: Fn() + Send + Sync + 'static> Buckets for Hooked<F> {
-    fn ensure(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
-        self.0.ensure(scope, bucket)
-    }
-
     fn check(&self, scope: &Scope, bucket: &str) -> Result<(), BucketError> {
         self.0.check(scope, bucket)
     }

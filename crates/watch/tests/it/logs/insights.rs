@@ -1,6 +1,6 @@
 //! Queries of Logs Insights: what becomes of those within others, and of one whose task panics.
 
-use super::{plane_with_stream, put, query, values};
+use super::{plane_with_stream, put, put_into, query, values};
 use crate::plane::{NOW, Plane};
 use model::Timestamp;
 use model::clock::Clock;
@@ -77,16 +77,41 @@ async fn queries_of_sql_are_put_together() {
     let plane = plane_with_stream().await;
     put(&plane, "s", &[(-2, r#"{"user":"ann","ms":1}"#), (-1, r#"{"user":"ann","ms":3}"#)]).await;
     put(&plane, "s", &[(0, r#"{"user":"bob","ms":5}"#)]).await;
-    let (start, end) = (NOW / 1000 - 3600, NOW / 1000 + 60);
     let text = "WITH sums AS (SELECT user, sum(ms) AS total FROM g GROUP BY user) \
         SELECT user, total, RANK() OVER (ORDER BY total DESC) AS place FROM sums \
         UNION ALL SELECT 'all', sum(ms), 0 FROM g WHERE user IN (SELECT user FROM sums) ORDER BY user";
-    let input = json!({"queryString": text, "queryLanguage": "SQL", "startTime": start, "endTime": end});
-    let id = plane.ok("StartQuery", input).await["queryId"].clone();
-    assert_eq!(status(&plane, &id).await, "Complete");
-    let answer = plane.ok("GetQueryResults", json!({"queryId": id})).await;
+    let answer = sql(&plane, text).await;
     let rows: Vec<String> = answer["results"].as_array().expect("rows").iter().map(cells).collect();
     assert_eq!(rows, ["all 9 0", "ann 4 2", "bob 5 1"]);
+}
+
+/// The answer to SQL over the hour before `NOW` and a minute more.
+async fn sql(plane: &Plane, text: &str) -> Value {
+    let (start, end) = (NOW / 1000 - 3600, NOW / 1000 + 60);
+    let input = json!({"queryString": text, "queryLanguage": "SQL", "startTime": start, "endTime": end});
+    let id = plane.ok("StartQuery", input).await["queryId"].clone();
+    assert_eq!(status(plane, &id).await, "Complete", "{text}");
+    plane.ok("GetQueryResults", json!({"queryId": id})).await
+}
+
+#[tokio::test]
+async fn a_join_compares_what_it_does_not_show_and_counts_both_sides() {
+    let plane = plane_with_stream().await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "h"})).await;
+    plane.ok("CreateLogStream", json!({"logGroupName": "h", "logStreamName": "s"})).await;
+    let (ann, bob, late) = (r#"{"id":"1","user":"ann"}"#, r#"{"id":"2","user":"bob"}"#, r#"{"ref":"2","ms":70}"#);
+    put(&plane, "s", &[(-1, ann), (0, bob)]).await;
+    put_into(&plane, "h", late).await;
+    let answer = sql(&plane, "SELECT g.user FROM g JOIN h ON g.id = h.ref WHERE h.ms > 50 ORDER BY h.ms").await;
+    assert_eq!(values(&answer, "g.user"), ["bob"]);
+    let counted = |name: &str| answer["statistics"][name].as_f64().expect(name);
+    assert_eq!((counted("logGroupsScanned"), counted("recordsScanned")), (2.0, 3.0));
+    let left = sql(&plane, "SELECT user, id FROM g").await["statistics"]["bytesScanned"].as_f64().expect("a number");
+    assert!(counted("bytesScanned") >= left + 26.0, "{answer}");
+    // All of the other query's, and the one that has a partner.
+    assert_eq!(counted("recordsMatched"), 2.0);
+    let right = sql(&plane, "SELECT g.user, h.ms FROM g RIGHT JOIN h ON g.id = h.ms").await;
+    assert_eq!(right["results"], json!([[{"field": "h.ms", "value": "70"}]]));
 }
 
 fn cells(row: &Value) -> String {

@@ -2,8 +2,8 @@
 
 use super::{binary, column, command, commands, condition, field, number, text};
 use crate::insights::ast::{
-    Aggregate, BinaryOp, Command, DiffOffset, Expr, Function, InList, JoinKind, Literal, ParsePattern, Period, Query,
-    SortKey, Source, Unit,
+    Aggregate, BinaryOp, Command, DiffOffset, Expr, Function, InList, Join, JoinKind, Literal, ParsePattern, Period,
+    Query, SortKey, Source, Unit,
 };
 use crate::insights::parse;
 
@@ -188,13 +188,14 @@ fn source(groups: &[&str]) -> Option<Source> {
 #[test]
 fn join_puts_rows_of_two_queries_together() {
     let right = Query { source: source(&["/aws/lambda/f"]), commands: Vec::new() };
-    let expected = Command::Join {
+    let expected = Command::Join(Join {
         kind: JoinKind::Left,
         left: Some("api".to_owned()),
         right: Some("fn".to_owned()),
         on: vec![(field("requestId"), field("id")), (field("a"), field("a"))],
+        condition: None,
         query: Box::new(right),
-    };
+    });
     let join = "join type=left left=api right=fn where api.requestId=fn.id and fn.a = api.a (SOURCE '/aws/lambda/f')";
     assert_eq!(command(join), expected);
     let query =

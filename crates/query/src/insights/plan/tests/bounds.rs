@@ -104,3 +104,21 @@ fn nothing_goes_on_when_nobody_waits() {
         assert_eq!(answered(6), (Err(PlanError::Unwanted), 7), "{text}");
     }
 }
+
+#[test]
+fn rows_are_made_only_of_groups_that_are_wanted() {
+    let texts: Vec<String> = (0..20_000).map(|at| format!(r#"{{"v":"value-{}"}}"#, at % 19_999)).collect();
+    let lines = lines(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let having = read("stats count(*) as n by v | filter n > 1 | sort n desc | limit 3");
+    let answer = finished(&having, 2_000_000, &lines, &|| true).expect("an answer");
+    assert_eq!(table(&answer), ["value-0 | 2"]);
+    let first = read("stats count(*) as n by v | sort n desc, v | limit 2");
+    assert_eq!(
+        table(&finished(&first, 2_000_000, &lines, &|| true).expect("an answer")),
+        ["value-0 | 2", "value-1 | 1"]
+    );
+    // Those of all groups are many.
+    let all = read("stats count(*) as n by v | filldown n");
+    let refused = finished(&all, 2_000_000, &lines, &|| true);
+    assert_eq!(refused, Err(PlanError::Memory { command: "stats", max: 2_000_000 }));
+}

@@ -219,12 +219,15 @@ fn lookup_adds_columns_of_a_table() {
 #[test]
 fn join_puts_rows_together_and_asks_the_other_query_for_what_is_named() {
     let other = query(vec![Command::Filter(like(f("@message"), "done"))]);
-    let join = |kind| Command::Join {
-        kind,
-        left: Some("api".into()),
-        right: Some("fn".into()),
-        on: vec![(f("api.user"), f("fn.user"))],
-        query: Box::new(other.clone()),
+    let join = |kind| {
+        Command::Join(Join {
+            kind,
+            left: Some("api".into()),
+            right: Some("fn".into()),
+            on: vec![(f("api.user"), f("fn.user"))],
+            condition: None,
+            query: Box::new(other.clone()),
+        })
     };
     let show = || fields(&["api.user", "api.status", "fn.took"]);
     let outer = query(vec![join(JoinKind::Inner), show()]);

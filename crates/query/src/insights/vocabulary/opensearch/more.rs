@@ -147,6 +147,16 @@ fn of_others(name: &str, arguments: Vec<Expr>) -> Option<Expr> {
             let rest = rest.iter().flat_map(|part| [separator.clone(), part.clone()]);
             call(Function::Concat, std::iter::once(first.clone()).chain(rest).collect())
         }
+        ("substring_index", [of, delimiter, count]) => {
+            let has_delimiter = !matches!(delimiter, Expr::Literal(literal) if !matches!(literal, Literal::Text(_)));
+            let has_count = match count {
+                Expr::Literal(Literal::Number(count)) => count.fract() == 0.0,
+                Expr::Literal(_) => false,
+                _ => true,
+            };
+            let arguments = vec![of.clone(), delimiter.clone(), count.clone()];
+            if has_delimiter && has_count { call(Function::SubstringIndex, arguments) } else { None }
+        }
         ("instr", [of, part]) => call(Function::Locate, vec![part.clone(), of.clone()]),
         ("sha2", [of, Expr::Literal(Literal::Number(bits))]) => match *bits as u32 {
             0 | 256 => call(Function::Sha256, vec![of.clone()]),

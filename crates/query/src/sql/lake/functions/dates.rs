@@ -6,7 +6,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMillisecondType};
-use datafusion::common::{Result, exec_datafusion_err, exec_err, plan_err};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err, plan_err};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, ToSpan};
@@ -68,6 +68,10 @@ fn civil(ms: i64) -> Result<DateTime> {
     let time = jiff::Timestamp::from_millisecond(ms);
     let time = time.map_err(|_| exec_datafusion_err!("the time is out of the years that can be told"))?;
     Ok(time.to_zoned(TimeZone::UTC).datetime())
+}
+
+fn too_far() -> DataFusionError {
+    exec_datafusion_err!("the time is out of the years that can be told")
 }
 
 fn ms_of(time: DateTime) -> Result<i64> {
@@ -134,15 +138,14 @@ fn date_add(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     let [units, count, time] = arguments else { return plan_err!("date_add takes three arguments") };
     let (times, counts) = (millis(time)?, cast(count, &DataType::Int64)?);
     let Some(unit) = unit(units)? else { return Ok(datafusion::arrow::array::new_null_array(&MS, times.len())) };
-    let out = || exec_datafusion_err!("the time is out of the years that can be told");
     let add = |(ms, count): (Option<i64>, Option<i64>)| -> Result<Option<i64>> {
         let Some((ms, count)) = ms.zip(count) else { return Ok(None) };
         if let Some(length) = unit_ms(&unit) {
-            return count.checked_mul(length).and_then(|span| ms.checked_add(span)).ok_or_else(out).map(Some);
+            return count.checked_mul(length).and_then(|span| ms.checked_add(span)).ok_or_else(too_far).map(Some);
         }
-        let months = count.checked_mul(unit_months(&unit)?).ok_or_else(out)?;
-        let span: Span = 0.months().try_months(months).map_err(|_| out())?;
-        ms_of(civil(ms)?.checked_add(span).map_err(|_| out())?).map(Some)
+        let months = count.checked_mul(unit_months(&unit)?).ok_or_else(too_far)?;
+        let span: Span = 0.months().try_months(months).map_err(|_| too_far())?;
+        ms_of(civil(ms)?.checked_add(span).map_err(|_| too_far())?).map(Some)
     };
     let counts = counts.as_primitive::<Int64Type>();
     let values = times.iter().zip(counts.iter()).map(add).collect::<Result<Vec<_>>>()?;
@@ -159,7 +162,7 @@ fn date_diff(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     let diff = |(from, to): (Option<i64>, Option<i64>)| -> Result<Option<i64>> {
         let Some((from, to)) = from.zip(to) else { return Ok(None) };
         match unit_ms(&unit) {
-            Some(length) => Ok(Some((to - from) / length)),
+            Some(length) => to.checked_sub(from).map(|span| Some(span / length)).ok_or_else(too_far),
             None => Ok(Some(months(civil(from)?, civil(to)?) / unit_months(&unit)?)),
         }
     };
@@ -167,18 +170,14 @@ fn date_diff(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     Ok(Arc::new(Int64Array::from(values)))
 }
 
-/// Whole months from one time to another.
+/// Whole months from one time to another. The last day of a month counts as any later day of another's.
 fn months(from: DateTime, to: DateTime) -> i64 {
-    let count = |time: DateTime| i64::from(time.year()) * 12 + i64::from(time.month());
-    let rest = |time: DateTime| (time.day(), time.time());
-    let whole = count(to) - count(from);
-    if whole > 0 && rest(to) < rest(from) {
-        whole - 1
-    } else if whole < 0 && rest(to) > rest(from) {
-        whole + 1
-    } else {
-        whole
+    if to < from {
+        return -months(to, from);
     }
+    let count = |time: DateTime| i64::from(time.year()) * 12 + i64::from(time.month());
+    let day = if to.day() == to.days_in_month() { from.day().min(to.day()) } else { from.day() };
+    count(to) - count(from) - i64::from((to.day(), to.time()) < (day, from.time()))
 }
 
 fn from_iso8601(arguments: &[ArrayRef]) -> Result<ArrayRef> {
@@ -199,8 +198,16 @@ fn from_iso8601(arguments: &[ArrayRef]) -> Result<ArrayRef> {
 fn from_unixtime(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     let Some(of) = arguments.first() else { return plan_err!("a number is needed") };
     let seconds = cast(of, &DataType::Float64)?;
-    let values = seconds.as_primitive::<Float64Type>().iter().map(|s| s.map(|s| (s * 1000.0).round() as i64));
-    Ok(Arc::new(values.collect::<TimestampMillisecondArray>()))
+    let ms = |seconds: Option<f64>| -> Result<Option<i64>> {
+        let Some(seconds) = seconds else { return Ok(None) };
+        let ms = (seconds * 1000.0).round();
+        if !ms.is_finite() || civil(ms as i64).is_err() {
+            return Err(too_far());
+        }
+        Ok(Some(ms as i64))
+    };
+    let values = seconds.as_primitive::<Float64Type>().iter().map(ms).collect::<Result<Vec<_>>>()?;
+    Ok(Arc::new(TimestampMillisecondArray::from(values)))
 }
 
 fn to_unixtime(arguments: &[ArrayRef]) -> Result<ArrayRef> {
@@ -247,6 +254,12 @@ fn formatted(time: DateTime, format: &str) -> Result<String> {
             Some('j') => write!(text, "{:03}", time.day_of_year()),
             Some('p') => write!(text, "{}", if time.hour() < 12 { "AM" } else { "PM" }),
             Some('T') => write!(text, "{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second()),
+            Some('r') => {
+                let half = if time.hour() < 12 { "AM" } else { "PM" };
+                write!(text, "{hour12:02}:{:02}:{:02} {half}", time.minute(), time.second())
+            }
+            Some('v') => write!(text, "{:02}", time.date().iso_week_date().week()),
+            Some('x') => write!(text, "{:04}", time.date().iso_week_date().year()),
             Some('M') => write!(text, "{}", time.strftime("%B")),
             Some('b') => write!(text, "{}", time.strftime("%b")),
             Some('W') => write!(text, "{}", time.strftime("%A")),

@@ -11,11 +11,12 @@ use std::sync::Arc;
 /// Largest compiled regular expression, bytes.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
-pub(super) const FUNCTIONS: [Function; 5] = [
+pub(super) const FUNCTIONS: [Function; 6] = [
     Function { name: "lake_substr", arguments: &[2, 3], answers: utf8, apply: substr },
     Function { name: "split", arguments: &[2], answers: texts, apply: split },
     Function { name: "lake_split_part", arguments: &[3], answers: utf8, apply: split_part },
     Function { name: "regexp_extract", arguments: &[2, 3], answers: utf8, apply: regexp_extract },
+    Function { name: "lake_regexp_replace", arguments: &[3], answers: utf8, apply: regexp_replace },
     Function { name: "lake_length", arguments: &[1], answers: int64, apply: length },
 ];
 
@@ -121,10 +122,7 @@ fn regexp_extract(arguments: &[ArrayRef]) -> Result<ArrayRef> {
         let pattern = patterns.value(row);
         let regex = match compiled.take() {
             Some((of, regex)) if of == pattern => regex,
-            _ => RegexBuilder::new(pattern)
-                .size_limit(REGEX_BYTES_MAX)
-                .build()
-                .map_err(|error| exec_datafusion_err!("the regular expression is not valid: {error}"))?,
+            _ => regex(pattern)?,
         };
         let Some(group) = usize::try_from(group).ok().filter(|group| *group < regex.captures_len()) else {
             return exec_err!("Pattern has {} groups. Cannot access group {group}", regex.captures_len() - 1);
@@ -135,4 +133,87 @@ fn regexp_extract(arguments: &[ArrayRef]) -> Result<ArrayRef> {
         compiled = Some((pattern.to_owned(), regex));
     }
     Ok(Arc::new(found.finish()))
+}
+
+fn regex(pattern: &str) -> Result<Regex> {
+    let regex = RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
+    regex.map_err(|error| exec_datafusion_err!("the regular expression is not valid: {error}"))
+}
+
+/// A part of what stands instead of a match.
+enum Part {
+    Text(String),
+    Group(usize),
+}
+
+/// The parts of a replacement: `$n` and `${name}` are groups, and a character behind a backslash is itself. Of digits, as many belong to
+/// a group's number as make that of one.
+fn parts(template: &str, regex: &Regex) -> Result<Vec<Part>> {
+    let (mut parts, mut text, mut chars) = (Vec::new(), String::new(), template.chars().peekable());
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => {
+                text.push(chars.next().ok_or_else(|| exec_datafusion_err!("Illegal replacement sequence: {template}"))?)
+            }
+            '$' if chars.peek() == Some(&'{') => {
+                let name: String = chars.by_ref().skip(1).take_while(|char| *char != '}').collect();
+                let group = regex.capture_names().position(|known| known == Some(name.as_str()));
+                let group =
+                    group.ok_or_else(|| exec_datafusion_err!("Illegal replacement sequence: unknown group {name}"))?;
+                parts.extend([Part::Text(std::mem::take(&mut text)), Part::Group(group)]);
+            }
+            '$' => {
+                let mut group: Option<usize> = None;
+                while let Some(digit) = chars.peek().and_then(|char| char.to_digit(10)) {
+                    let longer = group.unwrap_or(0) * 10 + digit as usize;
+                    if group.is_some() && longer >= regex.captures_len() {
+                        break;
+                    }
+                    group = Some(longer);
+                    chars.next();
+                }
+                let group = group.filter(|group| *group < regex.captures_len());
+                let group = group.ok_or_else(|| exec_datafusion_err!("Illegal replacement sequence: {template}"))?;
+                parts.extend([Part::Text(std::mem::take(&mut text)), Part::Group(group)]);
+            }
+            other => text.push(other),
+        }
+    }
+    parts.push(Part::Text(text));
+    Ok(parts)
+}
+
+/// Every match is replaced.
+fn regexp_replace(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+    let (texts, patterns, templates) = (text(arguments, 0)?, text(arguments, 1)?, text(arguments, 2)?);
+    let mut replaced = StringBuilder::new();
+    let mut compiled: Option<(String, String, Regex, Vec<Part>)> = None;
+    for ((text, pattern), template) in texts.iter().zip(patterns.iter()).zip(templates.iter()) {
+        let Some(((text, pattern), template)) = text.zip(pattern).zip(template) else {
+            replaced.append_null();
+            continue;
+        };
+        let (of, with, regex, parts) = match compiled.take() {
+            Some(same) if same.0 == pattern && same.1 == template => same,
+            _ => {
+                let regex = regex(pattern)?;
+                let parts = parts(template, &regex)?;
+                (pattern.to_owned(), template.to_owned(), regex, parts)
+            }
+        };
+        let (mut row, mut done) = (String::new(), 0);
+        for captures in regex.captures_iter(text) {
+            let Some(whole) = captures.get(0) else { continue };
+            row.push_str(text.get(done..whole.start()).unwrap_or_default());
+            parts.iter().for_each(|part| match part {
+                Part::Text(text) => row.push_str(text),
+                Part::Group(group) => row.push_str(captures.get(*group).map_or("", |found| found.as_str())),
+            });
+            done = whole.end();
+        }
+        row.push_str(text.get(done..).unwrap_or_default());
+        replaced.append_value(row);
+        compiled = Some((of, with, regex, parts));
+    }
+    Ok(Arc::new(replaced.finish()))
 }

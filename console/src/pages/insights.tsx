@@ -1,0 +1,280 @@
+// Logs Insights: a query, its groups and its time; results as a table or a chart. All of it is in the URL.
+import { createEffect, createMemo, createSignal, lazy, on, onCleanup, Show, Suspense, untrack } from "solid-js";
+import { AwsError, aws } from "../aws";
+import { Bars } from "../charts/bars";
+import { Chart } from "../charts/chart";
+import { asChart, type Results, runQuery } from "../insights";
+import { type LogStream, level } from "../logs";
+import { bytes, count } from "../numbers";
+import { param, setParams } from "../router";
+import { range } from "../time";
+import { GroupPicker, groupsOf } from "../ui/groups";
+import { Json } from "../ui/json";
+import { csv, download, Empty, ErrorNote, Loading, PageHead, Panel, Tabs } from "../ui/parts";
+import { RangePicker } from "../ui/range";
+import { type Column, Table } from "../ui/table";
+
+const InsightsEditor = lazy(() => import("../editor/insights-editor"));
+
+const DEFAULT = "fields @timestamp, @message\n| sort @timestamp desc\n| limit 200";
+const SAMPLES: [string, string][] = [
+  ["Newest events", DEFAULT],
+  ["Errors over time", "filter @message like /(?i)error/\n| stats count(*) as errors by bin(5m)"],
+  ["Events by stream", "stats count(*) as events by @logStream\n| sort events desc"],
+  ["Patterns", "pattern @message"],
+  ["Slowest, when events have a field ms", "filter ispresent(ms)\n| stats avg(ms) as mean, pct(ms, 99) as p99 by bin(5m)"],
+];
+
+export function Insights() {
+  const groups = createMemo(() => groupsOf(param("groups")));
+  const [text, setText] = createSignal(param("q") || DEFAULT);
+  const [results, setResults] = createSignal<Results>();
+  const [error, setError] = createSignal<unknown>();
+  const [running, setRunning] = createSignal(false);
+  const [took, setTook] = createSignal(0);
+  const [asked, setAsked] = createSignal(range());
+  let control: AbortController | undefined;
+  onCleanup(() => control?.abort());
+
+  const fields = createMemo(() => fieldsOf(groups()[0]));
+
+  const ready = () => groups().length > 0 || /^\s*source\b/i.test(text());
+  const run = async () => {
+    if (!ready()) return;
+    control?.abort();
+    const own = new AbortController();
+    control = own;
+    setParams({ q: text(), row: "", run: "1" }, true);
+    setRunning(true);
+    setError(undefined);
+    const period = range();
+    setAsked(period);
+    const began = performance.now();
+    try {
+      setResults(await runQuery(/^\s*source\b/i.test(text()) ? [] : groups(), text(), period, own.signal, setResults));
+    } catch (failure) {
+      if (control !== own) return;
+      if (!own.signal.aborted) {
+        setError(() => failure);
+        setResults(undefined);
+      }
+    }
+    if (control !== own) return;
+    setTook(performance.now() - began);
+    setRunning(false);
+  };
+  const cancel = () => {
+    control?.abort();
+    setRunning(false);
+  };
+  // A link with a query that ran runs it again; so does a new range.
+  createEffect(on(range, () => void untrack(() => param("run") && ready() && run())));
+
+  const chart = createMemo(() => {
+    const now = results();
+    return now && asChart(now);
+  });
+  // Plain events can be drawn, too, but who asks for them wants to read them.
+  const view = () => param("view") || (chart() && /\bstats\b/i.test(param("q")) ? "chart" : "table");
+  const opened = createMemo(() => (param("row") ? results()?.rows[Number(param("row"))] : undefined));
+  const columns = createMemo((): Column<Record<string, string>>[] => {
+    const names = results()?.columns ?? [];
+    const isWide = (name: string) => name === "@message" || name === "@pattern" || (names.length === 1 && name !== "@timestamp");
+    return names.map((name) => ({
+      name,
+      width:
+        name === "@timestamp" || name === "@ingestionTime" ? "190px" : isWide(name) ? "minmax(260px, 4fr)" : "minmax(90px, 1fr)",
+      cell: (row) => <span class="mono">{row[name]}</span>,
+    }));
+  });
+  const index = createMemo(() => new Map(results()?.rows.map((row, i) => [row, String(i)])));
+  const saved = (kind: string) => {
+    const now = results();
+    if (!now) return;
+    if (kind === "csv")
+      download("results.csv", "text/csv", csv([now.columns, ...now.rows.map((row) => now.columns.map((name) => row[name]))]));
+    else download("results.json", "application/json", JSON.stringify(now.rows, null, 1));
+  };
+
+  return (
+    <div class="fill">
+      <PageHead title="Logs Insights" sub="Ask log events: filter, count, chart.">
+        <select
+          aria-label="Sample queries"
+          value=""
+          onChange={(event) => {
+            setText(event.currentTarget.value);
+            event.currentTarget.value = "";
+          }}
+        >
+          <option value="">Samples…</option>
+          {SAMPLES.map(([name, query]) => (
+            <option value={query}>{name}</option>
+          ))}
+        </select>
+        <RangePicker />
+      </PageHead>
+      <div class="filters">
+        <GroupPicker chosen={groups()} choose={(chosen) => setParams({ groups: chosen.join(",") })} max={50} />
+      </div>
+      <div class="editor">
+        <Suspense fallback={<Loading what="the editor" />}>
+          <InsightsEditor
+            text={text()}
+            change={setText}
+            run={() => void run()}
+            fields={fields()}
+            wrong={wrong(error(), text())}
+          />
+        </Suspense>
+      </div>
+      <div class="filters">
+        <Show
+          when={running()}
+          fallback={
+            <button type="button" class="primary" disabled={!ready()} onClick={() => void run()} title="Ctrl Enter">
+              Run query
+            </button>
+          }
+        >
+          <button type="button" onClick={cancel}>
+            Cancel
+          </button>
+        </Show>
+        <p class="count" role="status">
+          <Show when={running()}>
+            <span class="spinner" aria-hidden="true" /> Running…
+          </Show>
+          <Show when={results()} fallback={!ready() ? "Choose at least one log group." : ""}>
+            {(now) => (
+              <>
+                {count(now().rows.length)} rows · {count(now().statistics.recordsMatched)} of{" "}
+                {count(now().statistics.recordsScanned)} events matched · {bytes(now().statistics.bytesScanned)} read
+                {running() ? "" : ` · ${Math.round(took())} ms`}
+              </>
+            )}
+          </Show>
+        </p>
+        <span class="grow" />
+        <Show when={results()?.rows.length}>
+          <button type="button" class="small" onClick={() => saved("csv")}>
+            CSV
+          </button>
+          <button type="button" class="small" onClick={() => saved("json")}>
+            JSON
+          </button>
+        </Show>
+      </div>
+      <Show when={error()}>
+        <ErrorNote error={error()} retry={() => void run()} />
+      </Show>
+      <Show
+        when={results()}
+        fallback={
+          <Show when={!error() && !running()}>
+            <Empty title="No query ran yet">
+              <p>
+                Choose log groups, write a query, press <kbd>Ctrl</kbd> <kbd>Enter</kbd>. The samples show what there is; Tab
+                completes commands, functions and fields.
+              </p>
+            </Empty>
+          </Show>
+        }
+      >
+        {(now) => (
+          <>
+            <Show when={chart()}>
+              <Tabs
+                at={view()}
+                tabs={[
+                  ["chart", "Chart"],
+                  ["table", "Table"],
+                ]}
+                to={(to) => setParams({ view: to }, true)}
+              />
+            </Show>
+            <Show
+              when={view() === "chart" && chart()}
+              fallback={
+                <div class="split one" classList={{ "right-only": !!opened() }}>
+                  <Table
+                    label="Results"
+                    rows={now().rows}
+                    columns={columns()}
+                    key={(row) => index().get(row) ?? ""}
+                    selected={param("row")}
+                    open={(row) => setParams({ row: index().get(row) === param("row") ? "" : (index().get(row) ?? "") }, true)}
+                    rowClass={(row) => level(row["@message"] ?? "")}
+                    empty={
+                      <Show when={!running()} fallback={<Loading what="results" />}>
+                        <Empty title="No rows">
+                          <p>Nothing matched in this time. Take a longer range, or a wider filter.</p>
+                        </Empty>
+                      </Show>
+                    }
+                  />
+                  <Show when={opened()}>
+                    {(row) => (
+                      <aside class="detail" aria-label="Row">
+                        <header class="panel-head">
+                          <h2>Row {Number(param("row")) + 1}</h2>
+                          <button type="button" class="icon" aria-label="Close" onClick={() => setParams({ row: "" }, true)}>
+                            ✕
+                          </button>
+                        </header>
+                        <div class="panel-body stack">
+                          {Object.entries(row())
+                            .filter(([name]) => name !== "@ptr")
+                            .map(([name, value]) => (
+                              <section>
+                                <h3>{name}</h3>
+                                <Json text={value} />
+                              </section>
+                            ))}
+                        </div>
+                      </aside>
+                    )}
+                  </Show>
+                </div>
+              }
+            >
+              {(drawn) => (
+                <Panel class="scroll">
+                  <Show when={drawn().kind === "time"} fallback={<Bars bars={drawn().bars} label={drawn().bars_of} />}>
+                    <Chart lines={drawn().lines} range={asked()} height={300} label="Results over time" />
+                  </Show>
+                </Panel>
+              )}
+            </Show>
+          </>
+        )}
+      </Show>
+    </div>
+  );
+}
+
+/** The fields that events of a group have, as its newest events show them. Completion without them is still one. */
+async function fieldsOf(logGroupName: string | undefined): Promise<string[]> {
+  if (!logGroupName) return [];
+  try {
+    const newest = { logGroupName, orderBy: "LastEventTime", descending: true, limit: 1 };
+    const { logStreams } = await aws<{ logStreams?: LogStream[] }>("logs", "DescribeLogStreams", newest);
+    const last = logStreams?.[0]?.lastEventTimestamp;
+    const input = last ? { logGroupName, time: Math.floor(last / 1000) } : { logGroupName };
+    const found = await aws<{ logGroupFields?: { name: string }[] }>("logs", "GetLogGroupFields", input);
+    return (found.logGroupFields ?? []).map((field) => field.name);
+  } catch {
+    return [];
+  }
+}
+
+/** Where in the text an error lies, when its answer says so. */
+function wrong(error: unknown, text: string): { from: number; to: number } | undefined {
+  if (!(error instanceof AwsError)) return undefined;
+  const told = (
+    error.details.queryCompileError as { location?: { startCharOffset?: number; endCharOffset?: number } } | undefined
+  )?.location;
+  if (told?.startCharOffset === undefined) return undefined;
+  const from = Math.min(told.startCharOffset, Math.max(0, text.length - 1));
+  return { from, to: Math.max(from + 1, told.endCharOffset ?? 0) };
+}

@@ -1,0 +1,130 @@
+// A table that draws only the rows in sight, so that a million rows scroll as ten do. Arrows move, Enter opens.
+import { createEffect, createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
+
+export interface Column<T> {
+  name: string;
+  /** A track of CSS grid, such as `180px` or `minmax(120px, 1fr)`. */
+  width: string;
+  cell: (row: T) => JSX.Element;
+  class?: string;
+}
+
+const ROW = 30;
+const SPARE = 8;
+
+export function Table<T>(props: {
+  label: string;
+  rows: T[];
+  columns: Column<T>[];
+  key: (row: T) => string;
+  open?: (row: T) => void;
+  selected?: string;
+  /** Called when the end comes into sight. */
+  atEnd?: () => void;
+  empty?: JSX.Element;
+  class?: string;
+  /** Scrolls to the end when rows come, as a tail does. */
+  follow?: boolean;
+  rowClass?: (row: T) => string;
+}) {
+  let body!: HTMLDivElement;
+  const [top, setTop] = createSignal(0);
+  const [height, setHeight] = createSignal(400);
+  const first = createMemo(() => Math.max(0, Math.floor(top() / ROW) - SPARE));
+  const last = createMemo(() => Math.min(props.rows.length, Math.ceil((top() + height()) / ROW) + SPARE));
+  const shown = createMemo(() => props.rows.slice(first(), last()));
+  const tracks = () => props.columns.map((column) => column.width).join(" ");
+
+  onMount(() => {
+    const observer = new ResizeObserver(() => setHeight(body.clientHeight));
+    observer.observe(body);
+    onCleanup(() => observer.disconnect());
+  });
+  createEffect(() => {
+    if (props.rows.length > 0 && last() >= props.rows.length) props.atEnd?.();
+  });
+  createEffect(() => {
+    const rows = props.rows.length;
+    if (props.follow && rows) queueMicrotask(() => body.scrollTo({ top: rows * ROW }));
+  });
+
+  const keyed = (event: KeyboardEvent) => {
+    const at = Number((event.target as HTMLElement).dataset.index ?? Number.NaN);
+    if (Number.isNaN(at)) return;
+    const row = props.rows[at];
+    if (event.key === "Enter" && row) {
+      event.preventDefault();
+      props.open?.(row);
+    }
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 20, PageUp: at - 20, Home: 0, End: props.rows.length - 1 }[
+      event.key
+    ];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = Math.min(props.rows.length - 1, Math.max(0, to));
+    const from = body.scrollTop;
+    if (next * ROW < from) body.scrollTo({ top: next * ROW });
+    else if ((next + 1) * ROW > from + body.clientHeight) body.scrollTo({ top: (next + 1) * ROW - body.clientHeight });
+    requestAnimationFrame(() => body.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus({ preventScroll: true }));
+  };
+
+  return (
+    <div class={`table ${props.class ?? ""}`} classList={{ "no-rows": props.rows.length === 0 }}>
+      <div
+        class="tgrid"
+        role="table"
+        aria-label={props.label}
+        aria-rowcount={props.rows.length + 1}
+        style={{ "--tracks": tracks() }}
+      >
+        <div role="rowgroup">
+          <div class="tr th" role="row">
+            <For each={props.columns}>
+              {(column) => (
+                <div role="columnheader" class={column.class}>
+                  {column.name}
+                </div>
+              )}
+            </For>
+          </div>
+        </div>
+        <div
+          class="tbody"
+          role="rowgroup"
+          ref={body}
+          tabindex="0"
+          aria-label={`${props.label}, rows`}
+          onScroll={() => setTop(body.scrollTop)}
+          onKeyDown={keyed}
+        >
+          <div class="tspace" role="presentation" style={{ height: `${props.rows.length * ROW}px` }}>
+            <div class="trows" role="presentation" style={{ transform: `translateY(${first() * ROW}px)` }}>
+              <For each={shown()}>
+                {(row, index) => (
+                  <div
+                    class={`tr ${props.open ? "openable" : ""} ${props.rowClass?.(row) ?? ""}`}
+                    classList={{ selected: props.selected !== undefined && props.selected === props.key(row) }}
+                    role="row"
+                    tabindex={props.open ? 0 : -1}
+                    data-index={first() + index()}
+                    aria-rowindex={first() + index() + 2}
+                    onClick={() => props.open?.(row)}
+                  >
+                    <For each={props.columns}>
+                      {(column) => (
+                        <div role="cell" class={column.class}>
+                          {column.cell(row)}
+                        </div>
+                      )}
+                    </For>
+                  </div>
+                )}
+              </For>
+            </div>
+          </div>
+        </div>
+      </div>
+      <Show when={props.rows.length === 0}>{props.empty}</Show>
+    </div>
+  );
+}

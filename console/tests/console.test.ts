@@ -1,0 +1,491 @@
+// The console in a browser, over a real server: every page, its main action, its error state, in both themes.
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { launch, Visit } from "./browser";
+import { HOSTILE, Server, seed } from "./server";
+
+let server: Server;
+let browser: Browser;
+let visit: Visit;
+
+beforeAll(async () => {
+  server = await Server.start();
+  await seed(server);
+  browser = await launch();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+beforeEach(async () => {
+  visit = await Visit.begin(browser, server);
+});
+
+afterEach(async () => {
+  await visit.context.close();
+});
+
+/** What every page must hold once it is drawn. */
+async function sound(name: string): Promise<void> {
+  await visit.picture(name);
+  expect(await visit.faults(), name).toEqual([]);
+  expect(await visit.isInjected(), name).toBe(false);
+  expect(visit.complaints, name).toEqual([]);
+}
+
+describe("signing in", () => {
+  test("a wrong secret is refused in words, the right one opens the page that was asked for", async () => {
+    const { page } = visit;
+    await visit.go("/alarms");
+    await page.getByLabel("Access key id").fill(server.key);
+    await page.getByLabel("Secret access key").fill("not the secret");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").getByText("the secret is not its secret").waitFor();
+    // The browser itself tells of the answer 401.
+    expect(visit.complaints.splice(0).every((text) => text.includes("401"))).toBe(true);
+    await sound("sign-in");
+    await page.getByLabel("Secret access key").fill(server.secret);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Alarms" }).waitFor();
+    const [cookie] = await visit.context.cookies(`${server.address}/_trailwatch/console`);
+    expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict", path: "/_trailwatch/console" });
+    await page.reload();
+    await page.getByRole("heading", { name: "Alarms" }).waitFor();
+
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("You signed out.").waitFor();
+    const events = await server.call<{ Events: { CloudTrailEvent: string }[] }>("cloudtrail", "LookupEvents", {
+      LookupAttributes: [{ AttributeKey: "EventName", AttributeValue: "ConsoleLogin" }],
+    });
+    const outcomes = events.Events.map((event) => JSON.parse(event.CloudTrailEvent).responseElements.ConsoleLogin);
+    expect(outcomes.slice(0, 2)).toEqual(["Success", "Failure"]);
+  });
+
+  test("a session that ended asks for the key again and goes on where it was", async () => {
+    const { page } = visit;
+    await visit.signIn();
+    await page.getByText("Healthy").waitFor();
+    await page.waitForLoadState("networkidle");
+    await visit.context.clearCookies();
+    await page.getByRole("link", { name: "Log groups", exact: true }).first().click();
+    await page.getByText("Your session has ended").waitFor();
+    visit.complaints.splice(0);
+    await page.getByLabel("Access key id").fill(server.key);
+    await page.getByLabel("Secret access key").fill(server.secret);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "Log groups" }).waitFor();
+    await page.getByRole("link", { name: "/shop/checkout" }).waitFor();
+  });
+
+  test("an open server asks nobody", async () => {
+    const open = await Server.start("--open");
+    const there = await Visit.begin(browser, open);
+    await there.page.goto(open.address);
+    await there.page.getByText("open mode").waitFor();
+    await there.page.getByText("No alarms yet").waitFor();
+    await there.picture("overview-new");
+    expect(await there.faults()).toEqual([]);
+    expect(there.complaints).toEqual([]);
+    await there.context.close();
+    await open.stop();
+  });
+});
+
+describe("pages", () => {
+  beforeEach(() => visit.signIn());
+
+  test("overview: alarms, hosts, changes, health", async () => {
+    const { page } = visit;
+    await page.getByRole("link", { name: /^[12] in alarm/ }).waitFor();
+    await page.getByText("Healthy").waitFor();
+    await page.getByRole("row", { name: /web-1/ }).getByText("60 %").waitFor();
+    await page.getByRole("link", { name: "PutDashboard" }).waitFor();
+    await page.getByText("First steps").click();
+    await page.getByText(`export AWS_ENDPOINT_URL=${server.address}`).waitFor();
+    await sound("overview");
+    await page.getByRole("link", { name: "PutDashboard" }).click();
+    await page.getByRole("complementary", { name: "Event" }).getByText("AWS::CloudWatch::Dashboard").first().waitFor();
+  });
+
+  test("event history: words, facets, a record, a time, other attributes", async () => {
+    const { page } = visit;
+    await visit.go("/events");
+    const table = page.getByRole("table", { name: "Events" });
+    await table.getByText("PutDashboard").waitFor();
+    await page.getByLabel("Words in the record").fill("set by the test");
+    await page.getByText(/^1 of \d+ loaded events/).waitFor();
+    await table.getByText("SetAlarmState").click();
+    const detail = page.getByRole("complementary", { name: "Event" });
+    await detail.getByText('"set by the test"').waitFor();
+    await sound("events");
+    expect(page.url()).toContain("q=set+by+the+test");
+    await detail.getByRole("button", { name: "Close" }).click();
+    await page.getByLabel("Words in the record").fill("");
+    await page
+      .getByRole("complementary", { name: "Facets" })
+      .getByRole("button", { name: /^CreateLogGroup/ })
+      .click();
+    await page.getByText(/^3 of \d+ loaded events/).waitFor();
+    await page.getByLabel("Attribute", { exact: true }).selectOption("EventName");
+    await page.getByLabel("Attribute value").fill("PutMetricAlarm");
+    await page.getByLabel("Attribute value").press("Enter");
+    await page.getByRole("button", { name: /^Event: CreateLogGroup/ }).click();
+    await page.getByText(/^2 events/).waitFor();
+    await page.getByLabel("Attribute value").fill("NothingIsCalledThis");
+    await page.getByLabel("Attribute value").press("Enter");
+    await page.getByText("Nothing matches in this time").waitFor();
+    await sound("events-empty");
+  });
+
+  test("event history: rows are reached by the keyboard, and saved", async () => {
+    const { page } = visit;
+    await visit.go("/events");
+    await page.getByRole("table", { name: "Events" }).getByText("PutDashboard").waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("PutMetricAlarm no-data");
+    await page.getByText(/^1 of/).waitFor();
+    await page.keyboard.press("Tab");
+    await page.locator('[data-index="0"]').focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("complementary", { name: "Event" }).getByText("Record").waitFor();
+    const [saved] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByLabel("Save the events shown").selectOption("json"),
+    ]);
+    const chunks: Buffer[] = [];
+    for await (const chunk of await saved.createReadStream()) chunks.push(chunk as Buffer);
+    const records = JSON.parse(Buffer.concat(chunks).toString()).Records;
+    expect(records.map((r: { eventName: string }) => r.eventName)).toEqual(["PutMetricAlarm"]);
+  });
+
+  test("log groups: found, created, opened, deleted", async () => {
+    const { page } = visit;
+    await visit.go("/logs");
+    await page.getByRole("link", { name: "/shop/checkout" }).waitFor();
+    await page.getByLabel("Part of the name").fill("search");
+    await page.getByText("1 group", { exact: true }).waitFor();
+    await page.getByLabel("Part of the name").fill("");
+    await sound("logs");
+    await page.getByRole("button", { name: "Create log group" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("/made/here");
+    await page.getByLabel("Keep events").selectOption("30");
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    await page.getByRole("heading", { name: "/made/here" }).waitFor();
+    await page.getByText("Nothing in this group matches").waitFor();
+    expect(await page.getByLabel("Keep events").inputValue()).toBe("30");
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await page.getByRole("heading", { name: "Log groups" }).waitFor();
+    await visit.go("/logs/group?name=/made/here");
+    await page.getByText("There is no log group /made/here here").waitFor();
+    await sound("log-group-missing");
+  });
+
+  test("log events: a pattern, a line, a pattern that is none, streams", async () => {
+    const { page } = visit;
+    await visit.go("/logs/group?name=/shop/checkout");
+    const table = page.getByRole("table", { name: "Log events" });
+    await table.getByText("request done").first().waitFor();
+    await page.getByLabel("Filter pattern").fill('{ $.level = "error" }');
+    await page.getByRole("button", { name: "Filter" }).click();
+    await page.getByText("80 events").waitFor();
+    await table.getByText("refused").first().click();
+    await page.getByRole("complementary", { name: "Log event" }).getByText('"error"').waitFor();
+    await sound("log-events");
+    await page.getByLabel("Filter pattern").fill("{ $.level = ");
+    await page.getByRole("button", { name: "Filter" }).click();
+    await page.getByRole("alert").getByText("Correct what the message names").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+    await sound("log-events-error");
+    await page.getByRole("tab", { name: "Streams" }).click();
+    await page.getByRole("table", { name: "Log streams" }).getByText("web-1").waitFor();
+  });
+
+  test("insights: a chart, a table, a mistake at its place", async () => {
+    const { page } = visit;
+    await visit.go(
+      `/insights?groups=/shop/checkout&run=1&q=${encodeURIComponent("stats count(*) as events, max(ms) by bin(10m)")}`,
+    );
+    await page.getByText(/2,000 of 2,000 events matched/).waitFor();
+    await page.locator(".chart canvas").waitFor();
+    await sound("insights-chart");
+    const editor = page.getByRole("textbox", { name: "Query" });
+    await editor.click();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("filter level = 'error'\n| display @timestamp, msg, ms");
+    await page.keyboard.press("Control+Enter");
+    await page.getByRole("table", { name: "Results" }).getByText("refused").first().click();
+    await page.getByRole("complementary", { name: "Row" }).getByText("window.injected").waitFor();
+    await sound("insights-table");
+    await page.keyboard.press("Escape");
+    await editor.click();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("fields @message\n| fitler ms");
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Run query" }).click();
+    await page.getByRole("alert").getByText("fitler").waitFor();
+    expect(await page.locator(".cm-wrong").textContent()).toBe("fitler");
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+    await sound("insights-error");
+  });
+
+  test("insights: completion knows commands and the fields of the group", async () => {
+    const { page } = visit;
+    await visit.go("/insights?groups=/shop/checkout");
+    const editor = page.getByRole("textbox", { name: "Query" });
+    await editor.click();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("sta");
+    await page.getByRole("option", { name: /^stats/ }).waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("count(*) by lev");
+    await page.getByRole("option", { name: /^level/ }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Control+Enter");
+    await page.getByText("2 rows").waitFor();
+    await page.getByRole("list").getByText("error", { exact: true }).waitFor();
+  });
+
+  test("live tail: lines as they arrive, paused, highlighted", async () => {
+    const { page } = visit;
+    await visit.go("/tail");
+    await page.getByText("Choose up to ten log groups").waitFor();
+    await sound("tail-empty");
+    await page.getByLabel("Add a log group").pressSequentially("/shop/search");
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText(/^Following/).waitFor();
+    const put = (message: string) =>
+      server.call("logs", "PutLogEvents", {
+        logGroupName: "/shop/search",
+        logStreamName: "web-1",
+        logEvents: [{ timestamp: Date.now(), message }],
+      });
+    await put(`first ${HOSTILE}`);
+    const lines = page.getByRole("table", { name: "Lines" });
+    await lines.getByText(/^first/).waitFor();
+    await page.getByLabel("Highlight").fill("IRST");
+    await lines.locator("mark", { hasText: "irst" }).waitFor();
+    await sound("tail");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await put("second");
+    await page.getByRole("button", { name: "Go on (1 came)" }).click();
+    await lines.getByText("second").waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText(/^Stopped, 2 lines/).waitFor();
+  });
+
+  test("metrics: chosen, drawn, with math, and found again by their address", async () => {
+    const { page } = visit;
+    await visit.go("/metrics?namespace=Shop");
+    const table = page.getByRole("table", { name: "Metrics" });
+    await page.getByText("Choose metrics below to draw them here").waitFor();
+    await table.getByText("Service=checkout").click();
+    await table.getByText("Service=search").click();
+    await page
+      .getByRole("group", { name: "Graph" })
+      .getByRole("button", { name: /Latency checkout/ })
+      .waitFor();
+    await page.getByLabel("Statistic of m2").selectOption("p90");
+    await page.getByLabel("Expression", { exact: true }).fill("m1 / m2");
+    await page.getByRole("button", { name: "Add expression" }).click();
+    await page.getByRole("group", { name: "Graph" }).getByRole("button", { name: /^e1/ }).waitFor();
+    await page.locator(".chart canvas").waitFor();
+    await sound("metrics");
+    await page.reload();
+    await page.getByRole("group", { name: "Graph" }).getByRole("button", { name: /^e1/ }).waitFor();
+    await page.getByLabel("Expression e1").fill("m1 / nothing");
+    await page.getByLabel("Expression e1").press("Enter");
+    await page.getByRole("alert").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+    await sound("metrics-error");
+  });
+
+  test("alarms: listed, opened, switched off", async () => {
+    const { page } = visit;
+    await visit.go("/alarms");
+    await page.getByRole("button", { name: /^In alarm/ }).waitFor();
+    await page.getByRole("table", { name: "Alarms" }).getByText("no-data").first().waitFor();
+    await sound("alarms");
+    await page.getByRole("link", { name: "checkout-slow" }).click();
+    await page.getByText("Latency > 250 for 2 of 3 × 60 s").waitFor();
+    await page.locator(".chart canvas").waitFor();
+    await page
+      .getByRole("table", { name: "History" })
+      .getByText("Alarm updated from INSUFFICIENT_DATA to ALARM")
+      .first()
+      .waitFor();
+    await sound("alarm");
+    await page.getByRole("button", { name: "Switch actions off" }).click();
+    await page.getByRole("button", { name: "Switch actions on" }).waitFor();
+    await visit.go("/alarms/alarm?name=shop");
+    await page.getByRole("listitem").filter({ hasText: "no-data" }).getByText("Insufficient data").waitFor();
+    await page.getByRole("listitem").getByRole("link", { name: "checkout-slow" }).waitFor();
+    await sound("alarm-composite");
+    await visit.go("/alarms/alarm?name=none-such");
+    await page.getByText("There is no alarm none-such here").waitFor();
+  });
+
+  test("alarms: made by the form, with a preview, and deleted", async () => {
+    const { page } = visit;
+    await visit.go("/alarms/create?range=3h");
+    await page.getByLabel("Find a metric").fill("orders shop");
+    await page.getByRole("button", { name: /Orders/ }).click();
+    await page.getByLabel("Threshold", { exact: true }).fill("30");
+    await page.getByText(/it would have fired 1 time/).waitFor();
+    await page.getByLabel("Name", { exact: true }).fill("busy");
+    await sound("alarm-create");
+    await page.getByRole("button", { name: "Create alarm" }).click();
+    await page.getByRole("heading", { name: "busy" }).waitFor();
+    await page.getByText("Orders > 30 for 2 of 3 × 60 s").waitFor();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("heading", { name: "Alarms" }).waitFor();
+    await page.getByRole("table", { name: "Alarms" }).getByText("no-data").first().waitFor();
+    expect(await page.getByText("busy").count()).toBe(0);
+  });
+
+  test("dashboards: drawn, edited, refused with reasons, made of the hosts", async () => {
+    const { page } = visit;
+    await visit.go("/dashboards");
+    await page.getByRole("link", { name: "shop" }).click();
+    await page.getByText("Orders and").waitFor();
+    await page.locator(".widget canvas").waitFor();
+    await page
+      .getByRole("cell", { name: /refused/ })
+      .first()
+      .waitFor();
+    await page.getByText("In alarm").waitFor();
+    expect(await page.locator('a[href^="javascript:"]').count()).toBe(0);
+    await sound("dashboard");
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByLabel("Dashboard JSON").fill('{"widgets":[{"type":"metric","properties":{}}]}');
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("alert").getByText("Should have required property 'region'").first().waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+    await sound("dashboard-error");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await visit.go("/dashboards");
+    await page.getByRole("button", { name: "Create dashboard" }).click();
+    await page.getByRole("button", { name: "Fill in my hosts" }).click();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("heading", { name: "hosts" }).waitFor();
+    await page.getByText("Memory %").waitFor();
+    await page.locator(".widget canvas").first().waitFor();
+    await sound("dashboard-hosts");
+  });
+
+  test("trails: none yet, then what is kept, then stopped", async () => {
+    const { page } = visit;
+    await visit.go("/trails");
+    await page.getByText("No trails yet").waitFor();
+    await sound("trails-empty");
+    await server.call("cloudtrail", "CreateEventDataStore", {
+      Name: "writes",
+      AdvancedEventSelectors: [
+        {
+          Name: "w",
+          FieldSelectors: [
+            { Field: "eventCategory", Equals: ["Management"] },
+            { Field: "readOnly", Equals: ["false"] },
+          ],
+        },
+      ],
+    });
+    await page.getByRole("button", { name: "Fresh data" }).click();
+    await page.getByText("Management events that write").waitFor();
+    await sound("trails");
+  });
+
+  test("keys: a list of them, places by letters, themes and zones", async () => {
+    const { page } = visit;
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    await sound("keys");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("g");
+    await page.keyboard.press("m");
+    await page.getByRole("heading", { name: "Metrics" }).waitFor();
+    await page.keyboard.press("\\");
+    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
+    await page.keyboard.press("u");
+    await page.getByRole("button", { name: "UTC" }).waitFor();
+    await visit.go("/nowhere");
+    await page.getByText("There is no such page").waitFor();
+  });
+
+  test("hostile names are text", async () => {
+    const { page } = visit;
+    await visit.go("/metrics?namespace=Hostile");
+    await page
+      .getByRole("table", { name: "Metrics" })
+      .getByText("<img src=x")
+      .first()
+      .click({ position: { x: 4, y: 4 } });
+    await page.getByRole("group", { name: "Graph" }).getByRole("button", { name: /<img/ }).waitFor();
+    await sound("hostile-metric");
+    for (const hash of [
+      `/events?q=${encodeURIComponent(HOSTILE)}`,
+      `/logs/group?name=${encodeURIComponent(HOSTILE)}`,
+      `/alarms/alarm?name=${encodeURIComponent(HOSTILE)}`,
+      `/metrics?graph=${encodeURIComponent('[{"i":"m1"},{"i":3},null]')}`,
+    ]) {
+      await visit.go(hash);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.waitForLoadState("networkidle");
+      expect(await visit.isInjected(), hash).toBe(false);
+    }
+  });
+});
+
+test("dark pages are sound, too", async () => {
+  await visit.context.close();
+  visit = await Visit.begin(browser, server, "dark");
+  await visit.signIn();
+  const { page } = visit;
+  const places: [string, string, string][] = [
+    ["/", "web-1", "overview-dark"],
+    ["/events", "PutDashboard", "events-dark"],
+    ["/logs/group?name=/shop/checkout", "request done", "log-events-dark"],
+    ["/insights?groups=/shop/checkout&run=1", "request done", "insights-dark"],
+    ["/metrics?namespace=Shop", "Service=checkout", "metrics-dark"],
+    ["/alarms/alarm?name=checkout-slow", "Alarm updated", "alarm-dark"],
+    ["/dashboards/dashboard?name=shop", "refused", "dashboard-dark"],
+  ];
+  for (const [hash, text, name] of places) {
+    await visit.go(hash);
+    await page.getByText(text).first().waitFor();
+    await sound(name);
+  }
+});
+
+test("a server that went away is named, and found again", async () => {
+  const other = await Server.start("--open");
+  const there = await Visit.begin(browser, other);
+  await there.page.goto(other.address);
+  await there.page.getByRole("heading", { name: "Overview" }).waitFor();
+  await there.page.getByText("Healthy").waitFor();
+  await other.end("SIGTERM");
+  await there.go("/alarms");
+  await there.page.getByRole("alert").getByText("The server did not answer.").waitFor();
+  await there.page.getByText("Check that the server runs").waitFor();
+  await there.picture("server-gone");
+  await there.context.close();
+  await other.stop();
+});
+
+test("the first script is small, and what is loaded later is loaded later", async () => {
+  const { page } = visit;
+  const fetched = new Map<string, number>();
+  page.on("response", async (answer) => {
+    const length = Number((await answer.allHeaders())["content-length"] ?? 0);
+    if (answer.url().endsWith(".js")) fetched.set(answer.url().replace(/^.*\//, ""), length);
+  });
+  await visit.signIn();
+  await page.getByText("Healthy").waitFor();
+  const names = [...fetched.keys()];
+  expect(names.some((name) => name.startsWith("index-"))).toBe(true);
+  expect(names.some((name) => /editor|uPlot/i.test(name))).toBe(false);
+  expect([...fetched.values()].reduce((a, b) => a + b, 0)).toBeLessThan(100_000);
+});
