@@ -1,8 +1,8 @@
 //! Managed policies that are there from the start, under `arn:aws:iam::aws:policy/`: two planes, kept apart.
 //!
 //! Operators see and change metrics, logs, alarms and topics, and nothing of the audit trail. Auditors read all of the trail, and
-//! of the other plane nothing. SQL reads the records of both planes, so it is in neither. Administration of trails, and of identities, is in none: it is for root, or for a policy of the
-//! site's own. The lists name actions by verb, so that a new operation of a plane falls to whom it belongs.
+//! of the other plane nothing. SQL reads the records of both planes, so it is in neither. Administration of trails, and of identities, is in
+//! none: it is for root, or for a policy of the site's own. The lists name actions by verb, so that a new operation of a plane falls to whom it belongs.
 
 /// A managed policy that nobody can change.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +80,11 @@ pub const ALL: [ReadyMade; 5] = [
                 "cloudtrail:SearchSampleQueries",
                 "cloudtrail:StartQuery",
                 "trailwatch:BacktestDetections",
+                "trailwatch:GeneratePolicy",
                 "trailwatch:GetEventProof",
+                "trailwatch:GetSession",
+                "trailwatch:ReplayPolicy",
+                "trailwatch:SearchEvents",
                 "trailwatch:TailEvents",
                 "s3:GetObject",
                 "s3:ListBucket",

@@ -152,6 +152,8 @@ impl Named<'_> {
             .any(|noun| operation.contains(noun));
         let mut found = if operation.contains("Channel") {
             self.each(&["Channel"], |id| arn::channel(scope, id))
+        } else if operation.contains("Dashboard") {
+            self.each(&["DashboardId", "Name"], |name| arn::lake_dashboard(scope, name))
         } else if is_trail {
             self.each(&["Name", "TrailName", "trailNameList"], |name| arn::trail(scope, name))
         } else {
