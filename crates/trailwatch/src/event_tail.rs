@@ -59,7 +59,11 @@ fn refused<T>(status: u16, code: &str, message: impl Into<String>) -> Result<T, 
     Err(Refusal::new(status, code, message))
 }
 
-fn begin(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<(Choice, SemaphorePermit<'static>), Refusal> {
+fn begin(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+) -> Result<(Choice, SemaphorePermit<'static>), Refusal> {
     static TAILS: Semaphore = Semaphore::const_new(EVENT_TAILS_MAX);
     own::check_reach(server, caller)?;
     let choice = Choice::of(&request.query)?;

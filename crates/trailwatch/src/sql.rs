@@ -5,6 +5,7 @@ mod text_table;
 
 use crate::own::{self, Endpoint, Refusal};
 use crate::server::{Server, json};
+use access::Asking;
 use catalog::Catalog;
 use futures::future::{BoxFuture, FutureExt};
 use model::limits::SQL_STATEMENT_BYTES_MAX;
@@ -164,7 +165,11 @@ async fn run(
     };
     // As in Logs, who may see what data protection masks must ask for it.
     let masks: Option<Arc<dyn Masks>> = match is_unmasking(request) {
-        true => None,
+        true => {
+            let asking = Asking { caller, now: server.clock.now() };
+            server.access.authorize(asking, None, "logs:Unmask", "*")?;
+            None
+        }
         false => Some(Arc::new(Protected(server.watch.clone()))),
     };
     let answer = tokio::select! {

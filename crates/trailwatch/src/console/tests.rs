@@ -198,7 +198,11 @@ async fn a_users_session_may_what_the_user_may_and_ends_with_the_access_key() {
     iam(&format!("Action=UpdateAccessKey&UserName=jane&AccessKeyId={id}&Status=Inactive")).await;
     assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 400);
     iam(&format!("Action=UpdateAccessKey&UserName=jane&AccessKeyId={id}&Status=Active")).await;
-    assert_eq!(body(&console.ask(request("GET", SESSION, &session, "")).await)["signedIn"], false, "it does not come back");
+    assert_eq!(
+        body(&console.ask(request("GET", SESSION, &session, "")).await)["signedIn"],
+        false,
+        "it does not come back"
+    );
 }
 
 #[tokio::test]
