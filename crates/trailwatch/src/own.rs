@@ -50,7 +50,8 @@ impl Endpoint {
                 let outcome = run(&caller).await;
                 self.recorded(server, &caller, request, parameters, outcome).await
             }
-            Err(Refused { caller, error }) => {
+            Err(refused) => {
+                let Refused { caller, error } = *refused;
                 self.recorded(server, &caller, request, parameters, Err(error.into())).await
             }
         }

@@ -47,7 +47,7 @@ pub async fn import(server: &Server, request: &HttpRequest, source_ip: &str) -> 
     let caller = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => caller,
         Err(refused) => {
-            let Refused { caller, error } = refused;
+            let Refused { caller, error } = *refused;
             if let Err(error) = record(server, &caller, request, Err(&error)).await {
                 tracing::error!(%error, "record a refused import");
             }

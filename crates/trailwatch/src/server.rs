@@ -81,17 +81,16 @@ impl Server {
         source_ip: &str,
         signing_name: &str,
         action: &str,
-    ) -> Result<Caller, Refused> {
+    ) -> Result<Caller, Box<Refused>> {
         let now = self.clock.now();
         let verified = self.auth.caller(request, source_ip, now);
         let verified = verified.and_then(|caller| self.auth.check_service(request, signing_name).map(|()| caller));
-        let caller = verified.map_err(|refused| Refused {
-            caller: self.auth.claimed(request, source_ip),
-            error: refused.to_api_error(Protocol::RestJson),
-        })?;
+        let refused = |caller, error| Box::new(Refused { caller, error });
+        let caller = verified
+            .map_err(|error| refused(self.auth.claimed(request, source_ip), error.to_api_error(Protocol::RestJson)))?;
         match self.access.authorize(Asking { caller: &caller, now }, None, action, "*") {
             Ok(()) => Ok(caller),
-            Err(error) => Err(Refused { caller, error }),
+            Err(error) => Err(refused(caller, error)),
         }
     }
 
