@@ -280,7 +280,7 @@ async fn policies_are_kept_with_their_resource() {
     plane.call("PutResourcePolicy", json!({"ResourceArn": upper, "ResourcePolicy": policy})).await.unwrap();
     plane.call("GetResourcePolicy", json!({"ResourceArn": arn})).await.unwrap();
     let destinations = json!([{"Type": "EVENT_DATA_STORE", "Location": upper}]);
-    let channel = json!({"Name": "c", "Source": "Custom", "Destinations": destinations});
+    let channel = json!({"Name": "app", "Source": "Custom", "Destinations": destinations});
     let made = plane.call("CreateChannel", channel).await.unwrap();
     assert_eq!(made["Destinations"][0]["Location"], json!(arn));
     let channel = made["ChannelArn"].as_str().unwrap();

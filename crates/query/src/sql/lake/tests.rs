@@ -183,7 +183,7 @@ async fn columns_have_lakes_names_and_types() {
         assert_eq!(fixture.value(expression).await, value, "{expression}");
     }
     let all = fixture.ask(&format!("SELECT * FROM {ID} LIMIT 1")).await.unwrap().0;
-    assert_eq!((all.len(), all[0].as_str(), all[2].as_str()), (34, "eventversion", "eventtime"));
+    assert_eq!((all.len(), all[0].as_str(), all[2].as_str()), (35, "eventversion", "eventtime"));
     let twice = format!("SELECT useridentity.arn, useridentity.sessioncontext.sessionissuer.arn FROM {ID}");
     assert_eq!(fixture.ask(&twice).await.unwrap().0, ["arn", "arn"]);
 }
