@@ -198,7 +198,8 @@ async fn our_own_endpoints_ask_policies_too_and_record_whom_they_refuse() {
     let Plane { server, _dir } = plane().await;
     let nobody = user(&server, "nobody", &[]).await;
     let auditor = user(&server, "auditor", &["TrailwatchAuditor"]).await;
-    for (method, path, name) in OWN {
+    let is_served = |name: &str| cfg!(feature = "sql") || name != "ExecuteSql";
+    for (method, path, name) in OWN.into_iter().filter(|row| is_served(row.2)) {
         let response = own(&server, method, path, &nobody).await;
         let words = format!("user/nobody is not authorized to perform: trailwatch:{name} on resource: * because no");
         assert!(response.status == 403 && text(&response).contains(&words), "{path}: {}", text(&response));
