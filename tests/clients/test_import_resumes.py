@@ -136,7 +136,7 @@ def test_an_import_into_an_event_data_store_goes_on_after_a_kill(make_server, fi
     server = make_server("data").start()
     server.expect_complaint(TORN_TAIL)
     server.client("s3").create_bucket(Bucket=BUCKET)
-    folder = server.data_dir / "buckets" / BUCKET / "AWSLogs"
+    folder = server.data_dir / "buckets" / BUCKET / "AWSLogs" / "123456789012" / "CloudTrail" / "us-east-1"
     folder.mkdir(parents=True)
     for path in files:
         os.link(path, folder / path.name)

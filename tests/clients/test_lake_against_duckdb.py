@@ -211,7 +211,7 @@ def lake(server):
     if not FOLDER.is_dir() or not RECORDS.is_dir():
         pytest.skip(f"no {FOLDER}")
     server.client("s3").create_bucket(Bucket=BUCKET)
-    folder = server.data_dir / "buckets" / BUCKET
+    folder = server.data_dir / "buckets" / BUCKET / "AWSLogs" / ACCOUNT / "CloudTrail" / "us-east-1"
     folder.mkdir(parents=True, exist_ok=True)
     all_of_them = records()
     body = '{"Records":[' + ",".join(map(compact, all_of_them)) + "]}"
