@@ -75,7 +75,7 @@ describe("signing in", () => {
     await page.getByLabel("Access key id").fill(server.key);
     await page.getByLabel("Secret access key").fill(server.secret);
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByRole("heading", { name: "Log groups" }).waitFor();
+    await page.getByRole("heading", { name: "Log groups", exact: true }).waitFor();
     await page.getByRole("link", { name: "/shop/checkout" }).waitFor();
   });
 
@@ -177,7 +177,7 @@ describe("pages", () => {
     expect(await page.getByLabel("Keep events").inputValue()).toBe("30");
     await page.getByRole("button", { name: "Delete", exact: true }).click();
     await page.getByRole("button", { name: "Delete for good" }).click();
-    await page.getByRole("heading", { name: "Log groups" }).waitFor();
+    await page.getByRole("heading", { name: "Log groups", exact: true }).waitFor();
     await visit.go("/logs/group?name=/made/here");
     await page.getByText("There is no log group /made/here here").waitFor();
     await sound("log-group-missing");
@@ -341,7 +341,7 @@ describe("pages", () => {
     await page.getByText("Orders > 30 for 2 of 3 × 60 s").waitFor();
     await page.getByRole("button", { name: "Delete" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-    await page.getByRole("heading", { name: "Alarms" }).waitFor();
+    await page.getByRole("heading", { name: "Alarms", exact: true }).waitFor();
     await page.getByRole("table", { name: "Alarms" }).getByText("no-data").first().waitFor();
     expect(await page.getByText("busy").count()).toBe(0);
   });

@@ -7,13 +7,14 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// File name of the model, and the variant of `Service`. In `sns.json`, message, subject and token are marked as sensitive, for
+/// File name of the model, and the variant of `Service`. `iam.json` holds the operations that are served. In `sts.json` the token, in `sns.json` message, subject and token are marked as sensitive, for
 /// CloudTrail hides them.
-const SERVICES: [(&str, &str); 6] = [
+const SERVICES: [(&str, &str); 7] = [
     ("cloudwatch", "CloudWatch"),
     ("logs", "Logs"),
     ("cloudtrail", "CloudTrail"),
     ("cloudtrail-data", "CloudTrailData"),
+    ("iam", "Iam"),
     ("sts", "Sts"),
     ("sns", "Sns"),
 ];
@@ -30,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let model: Model = serde_json::from_slice(&fs::read(&path)?)?;
         let mut code = String::new();
         codegen::structures::emit(&model, &mut code)?;
+        codegen::texts::emit(&model, &mut code)?;
         codegen::rules::emit(&model, &mut code)?;
         codegen::errors::emit(&model, &mut code)?;
         codegen::operations::emit(&model, variant, &mut code)?;

@@ -192,7 +192,7 @@ class Server:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment(**more),
         )
 
-    def client(self, service, region=None, key=None, secret=None, **options):
+    def client(self, service, region=None, key=None, secret=None, token=None, **options):
         """A boto3 client that tries once; `options` are botocore's."""
         return boto3.session.Session().client(
             service,
@@ -200,6 +200,7 @@ class Server:
             endpoint_url=self.endpoint,
             aws_access_key_id=key or self.exports["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=secret or self.exports["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=token,
             config=botocore.config.Config(
                 retries={"total_max_attempts": 1}, proxies={}, connect_timeout=10, read_timeout=60, max_pool_connections=20,
                 **options,

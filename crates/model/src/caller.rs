@@ -1,5 +1,8 @@
 //! `Caller`: who makes an operation, and `Scope`: the account and region it works in.
 
+use crate::Timestamp;
+use std::sync::Arc;
+
 /// Account and region. Resources are unique within one scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Scope {
@@ -7,6 +10,31 @@ pub struct Scope {
     pub account: String,
     /// Region name, such as `us-east-1`.
     pub region: String,
+}
+
+/// Temporary credentials: whose they are, and what they carry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Session {
+    /// Unique among all sessions.
+    pub id: String,
+    /// Unique id of the role, or of the user, that the session is of.
+    pub issuer_id: String,
+    /// ARN of the role; `None` for a session of a user.
+    pub role_arn: Option<String>,
+    /// Name of the role.
+    pub role_name: Option<String>,
+    /// When it began.
+    pub began: Timestamp,
+    /// Set once and kept through all roles that are assumed from here.
+    pub source_identity: Option<String>,
+    /// Session tags.
+    pub tags: Vec<(String, String)>,
+    /// Keys of the tags that go along into roles that are assumed from here.
+    pub transitive_tags: Vec<String>,
+    /// Session policies, documents.
+    pub policies: Vec<String>,
+    /// Session policies, ARNs of managed ones.
+    pub policy_arns: Vec<String>,
 }
 
 /// Who makes an operation, as the signature proved it (or, in open mode, as the client claimed it).
@@ -24,10 +52,14 @@ pub struct Caller {
     pub arn: String,
     /// Friendly name where there is one.
     pub user_name: Option<String>,
+    /// The session, where the credentials are temporary.
+    pub session: Option<Arc<Session>>,
     /// Remote address, without port.
     pub source_ip: String,
     /// The request's User-Agent.
     pub user_agent: String,
+    /// True when the request came over TLS.
+    pub over_tls: bool,
     /// True when a session of the console called.
     pub from_console: bool,
 }
@@ -42,8 +74,10 @@ impl Caller {
             identity_type: "Root".into(),
             access_key_id: access_key_id.into(),
             user_name: None,
+            session: None,
             source_ip: "127.0.0.1".into(),
             user_agent: String::new(),
+            over_tls: false,
             from_console: false,
             scope,
         }

@@ -409,6 +409,44 @@ pub const CONSOLE_SIGN_IN_BYTES_MAX: usize = 4 * 1024;
 
 /// Policies: most statements of a document; ours, more than fit the longest one.
 pub const POLICY_STATEMENTS_MAX: usize = 500;
+/// Policies: most characters of documents, white space not counted (IAM quotas): managed; inline of a user, a group, a role together;
+/// trust; of a session.
+pub const MANAGED_POLICY_CHARS_MAX: usize = 6_144;
+/// See [`MANAGED_POLICY_CHARS_MAX`].
+pub const USER_POLICIES_CHARS_MAX: usize = 2_048;
+/// See [`MANAGED_POLICY_CHARS_MAX`].
+pub const GROUP_POLICIES_CHARS_MAX: usize = 5_120;
+/// See [`MANAGED_POLICY_CHARS_MAX`].
+pub const ROLE_POLICIES_CHARS_MAX: usize = 10_240;
+/// See [`MANAGED_POLICY_CHARS_MAX`].
+pub const TRUST_POLICY_CHARS_MAX: usize = 2_048;
+/// See [`MANAGED_POLICY_CHARS_MAX`].
+pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
+/// Identities of an account (IAM quotas): users, groups, roles, managed policies.
+pub const IAM_USERS_MAX: usize = 5_000;
+/// See [`IAM_USERS_MAX`].
+pub const IAM_GROUPS_MAX: usize = 300;
+/// See [`IAM_USERS_MAX`].
+pub const IAM_ROLES_MAX: usize = 1_000;
+/// See [`IAM_USERS_MAX`].
+pub const IAM_POLICIES_MAX: usize = 1_500;
+/// IAM quotas: access keys of a user, groups of a user, policies attached to an entity, versions of a policy, tags.
+pub const ACCESS_KEYS_PER_USER_MAX: usize = 2;
+/// See [`ACCESS_KEYS_PER_USER_MAX`].
+pub const GROUPS_PER_USER_MAX: usize = 10;
+/// See [`ACCESS_KEYS_PER_USER_MAX`].
+pub const ATTACHED_POLICIES_MAX: usize = 10;
+/// See [`ACCESS_KEYS_PER_USER_MAX`].
+pub const POLICY_VERSIONS_MAX: usize = 5;
+/// See [`ACCESS_KEYS_PER_USER_MAX`].
+pub const IAM_TAGS_MAX: usize = 50;
+/// Simulations: most pairs of action and resource in a call; ours.
+pub const SIMULATIONS_MAX: usize = 1_000;
+/// Simulations: most documents in a call; ours.
+pub const SIMULATED_POLICIES_MAX: usize = 50;
+/// AssumeRole: most characters of what the session's token carries, policies and tags (a guess: AWS packs them in a binary format
+/// whose limit it does not tell).
+pub const PACKED_SESSION_CHARS_MAX: usize = 6_144;
 
 /// CloudTrail Insights (our own): most subjects (operations and errors of accounts and regions) that baselines are kept of.
 pub const INSIGHT_SUBJECTS_MAX: usize = 4_096;

@@ -7,7 +7,7 @@ use crate::coverage::Coverage;
 use crate::record::{self, Defaults};
 use crate::selectors::Subject;
 use catalog::{EventDataStore, TrailRow};
-use model::{Caller, Event, EventResource, Ids, Scope, Timestamp};
+use model::{Caller, Event, EventResource, Ids, Scope, Session, Timestamp};
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,6 +149,31 @@ fn identity(caller: &Caller) -> String {
     }
     if let Some(name) = &caller.user_name {
         json.text("userName", name);
+    }
+    if let Some(session) = &caller.session {
+        json.raw("sessionContext", &session_context(session, &caller.scope.account));
+    }
+    json.end()
+}
+
+/// `sessionContext` of temporary credentials (CloudTrail userIdentity element).
+fn session_context(session: &Session, account: &str) -> String {
+    let mut json = Object::begin();
+    if let (Some(arn), Some(name)) = (&session.role_arn, &session.role_name) {
+        let mut issuer = Object::begin();
+        issuer.text("type", "Role");
+        issuer.text("principalId", &session.issuer_id);
+        issuer.text("arn", arn);
+        issuer.text("accountId", account);
+        issuer.text("userName", name);
+        json.raw("sessionIssuer", &issuer.end());
+    }
+    let mut attributes = Object::begin();
+    attributes.text("creationDate", &session.began.iso_seconds());
+    attributes.text("mfaAuthenticated", "false");
+    json.raw("attributes", &attributes.end());
+    if let Some(source) = &session.source_identity {
+        json.text("sourceIdentity", source);
     }
     json.end()
 }
@@ -318,6 +343,41 @@ mod tests {
         assert_eq!((event.username.as_str(), event.read_only), ("root", Some(false)));
         assert_eq!(event.resources.first().map(|r| r.name.as_str()), Some("/a"));
         assert_eq!(event.time, Timestamp(1_700_000_000_000), "the record's own precision");
+    }
+
+    #[test]
+    fn a_session_of_a_role_names_its_role() {
+        let mut caller = Caller::root(scope(), "ASIA");
+        caller.identity_type = "AssumedRole".into();
+        caller.principal_id = "AROA1:deploy".into();
+        caller.arn = "arn:aws:sts::123456789012:assumed-role/Deployer/deploy".into();
+        caller.session = Some(Arc::new(Session {
+            issuer_id: "AROA1".into(),
+            role_arn: Some("arn:aws:iam::123456789012:role/ci/Deployer".into()),
+            role_name: Some("Deployer".into()),
+            began: Timestamp(1_700_000_000_000),
+            source_identity: Some("jane".into()),
+            ..Session::default()
+        }));
+        let event = event(&call(&caller), &CountingIds::from_seed(0));
+        let record: Value = serde_json::from_str(&event.record).unwrap();
+        assert_eq!(
+            record["userIdentity"],
+            serde_json::json!({
+                "type": "AssumedRole", "principalId": "AROA1:deploy",
+                "arn": "arn:aws:sts::123456789012:assumed-role/Deployer/deploy", "accountId": "123456789012",
+                "accessKeyId": "ASIA",
+                "sessionContext": {
+                    "sessionIssuer": {
+                        "type": "Role", "principalId": "AROA1", "arn": "arn:aws:iam::123456789012:role/ci/Deployer",
+                        "accountId": "123456789012", "userName": "Deployer"
+                    },
+                    "attributes": {"creationDate": "2023-11-14T22:13:20Z", "mfaAuthenticated": "false"},
+                    "sourceIdentity": "jane"
+                }
+            })
+        );
+        assert_eq!(event.username, "deploy");
     }
 
     #[test]

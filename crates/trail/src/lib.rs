@@ -21,7 +21,6 @@ mod lake_view;
 pub mod log_delivery;
 pub mod record;
 pub mod selectors;
-pub mod sts;
 
 use audit::DataAudit;
 use catalog::Catalog;
@@ -196,6 +195,5 @@ impl Held {
 pub fn operations() -> Vec<Operation<Trail>> {
     let mut operations = cloudtrail::operations();
     operations.extend(cloudtrail_data::operations());
-    operations.extend(sts::operations());
     operations
 }

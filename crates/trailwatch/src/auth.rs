@@ -1,8 +1,10 @@
-//! Who calls: verifies the signature against the root key, or, in open mode, takes the claimed key at its word.
+//! Who calls: verifies the signature against the root key or the keys of users and sessions, or, in open mode, takes the claimed
+//! key at its word.
 
 use crate::config::{Config, is_account_id, is_region};
 use crate::keys::AccessKey;
 use crate::tokens::{BearerToken, same_secret};
+use access::{Access, Identified};
 use model::limits::CLOCK_SKEW_MS_MAX;
 use model::{Caller, Scope, Timestamp};
 use wire::request::HttpRequest;
@@ -17,17 +19,19 @@ pub struct Auth {
     region: String,
     open: bool,
     tokens: Vec<BearerToken>,
+    access: Access,
 }
 
 impl Auth {
     /// The rules of this server.
-    pub fn new(config: &Config, root: AccessKey) -> Self {
+    pub fn new(config: &Config, root: AccessKey, access: Access) -> Self {
         Self {
             root,
             account_id: config.account_id.clone(),
             region: config.region.clone(),
             open: config.open,
             tokens: config.bearer_tokens.clone(),
+            access,
         }
     }
 
@@ -36,11 +40,40 @@ impl Auth {
         if self.open {
             return Ok(self.claimed(request, source_ip));
         }
-        let verified = sigv4::verify(request, now, CLOCK_SKEW_MS_MAX, |key| {
-            (key == self.root.access_key_id).then(|| self.root.secret_access_key.clone())
+        let mut found = None;
+        let verified = sigv4::verify_session(request, now, CLOCK_SKEW_MS_MAX, |key, token| {
+            let (secret, whose) = self.secret(key, token, now)?;
+            found = whose;
+            Ok(secret)
         })?;
-        let scope = self.scope(&self.account_id, Some(&verified.region));
-        Ok(self.describe(Caller::root(scope, verified.access_key_id), request, source_ip))
+        let caller = self.whose(found, verified.access_key_id, Some(&verified.region));
+        self.access.note_use(&caller, &verified.service, now);
+        Ok(self.describe(caller, request, source_ip))
+    }
+
+    /// The secret of a key, and whose it is; nobody's for the root key.
+    fn secret(
+        &self,
+        key: &str,
+        token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(String, Option<Identified>), SignatureError> {
+        if key == self.root.access_key_id && token.is_none() {
+            return Ok((self.root.secret_access_key.clone(), None));
+        }
+        let found = self.access.identify(key, token, now)?;
+        Ok((found.secret.clone(), Some(found)))
+    }
+
+    /// The caller with a verified key.
+    fn whose(&self, found: Option<Identified>, key: String, region: Option<&str>) -> Caller {
+        match found {
+            None => Caller::root(self.scope(&self.account_id, region), key),
+            Some(found) => {
+                let region = self.scope("", region).region;
+                found.into_caller(region, key)
+            }
+        }
     }
 
     /// Refuses a signature that was made for another service than `signing_name`, except in open mode.
@@ -60,34 +93,54 @@ impl Auth {
         if self.open {
             return Ok(self.s3_claimed(request, source_ip));
         }
-        sigv2::verify(request, now, |key| {
-            (key == self.root.access_key_id).then(|| self.root.secret_access_key.clone())
-        })?;
-        let caller = Caller::root(self.scope(&self.account_id, None), key);
+        // Sessions presign by version 4.
+        let (secret, found) = self.secret(&key, None, now)?;
+        sigv2::verify(request, now, |_| Some(secret))?;
+        let caller = self.whose(found, key, None);
+        self.access.note_use(&caller, "s3", now);
         Ok(self.describe(caller, request, source_ip))
     }
 
-    /// The caller who shows the access key as user and password (HTTP basic authentication); `None` when it is not the key.
+    /// The caller who shows an access key as user and password (HTTP basic authentication); `None` when it is not one.
     pub fn password_caller(
         &self,
         user: &str,
         password: &str,
         request: &HttpRequest,
         source_ip: &str,
+        now: Timestamp,
     ) -> Option<Caller> {
-        let is_root = (user == self.root.access_key_id) & same_secret(password, &self.root.secret_access_key);
-        let caller = || Caller::root(self.scope(&self.account_id, None), user);
-        is_root.then(|| self.describe(caller(), request, source_ip))
+        let (secret, found) = self.secret(user, None, now).ok()?;
+        let caller = || self.whose(found, user.to_owned(), None);
+        same_secret(password, &secret).then(|| self.describe(caller(), request, source_ip))
     }
 
     /// The caller who signs in to the console with an access key; `None` when it is not the key. In open mode any key will do, and
     /// none: that is the server's account.
-    pub fn console_caller(&self, key: &str, secret: &str, request: &HttpRequest, source_ip: &str) -> Option<Caller> {
+    pub fn console_caller(
+        &self,
+        key: &str,
+        secret: &str,
+        request: &HttpRequest,
+        source_ip: &str,
+        now: Timestamp,
+    ) -> Option<Caller> {
         if !self.open {
-            return self.password_caller(key, secret, request, source_ip);
+            return self.password_caller(key, secret, request, source_ip, now);
         }
         let key = if key.is_empty() { self.account_id.as_str() } else { key };
         Some(self.claimant(key, None, request, source_ip))
+    }
+
+    /// A caller of the console as they are now; `None` when the access key that they signed in with is gone, or inactive.
+    pub fn still(&self, caller: Caller, now: Timestamp) -> Option<Caller> {
+        if self.open {
+            return Some(caller);
+        }
+        let (_, found) = self.secret(&caller.access_key_id, None, now).ok()?;
+        let Caller { access_key_id, scope, source_ip, user_agent, over_tls, from_console, .. } = caller;
+        let now = self.whose(found, access_key_id, Some(&scope.region));
+        Some(Caller { source_ip, user_agent, over_tls, from_console, ..now })
     }
 
     /// The caller who shows a bearer token, and the token; `None` when there is no such token.

@@ -111,9 +111,25 @@ fn caller_of(caller: Caller, request: &HttpRequest, source_ip: &str) -> Caller {
     }
 }
 
+/// The session of a request. It ends with the access key that it was begun with.
+fn session_of(server: &Server, request: &HttpRequest, now: Timestamp) -> Option<Session> {
+    let token = cookie(request)?;
+    let mut session = server.sessions.find(&token, now)?;
+    match server.auth.still(session.caller.clone(), now) {
+        Some(caller) => {
+            session.caller = caller;
+            Some(session)
+        }
+        None => {
+            server.sessions.end(&token);
+            None
+        }
+    }
+}
+
 /// The session of a request that only the console's own page can have made.
 fn guarded_session(server: &Server, request: &HttpRequest, now: Timestamp) -> Option<Session> {
-    let session = server.sessions.find(&cookie(request)?, now)?;
+    let session = session_of(server, request, now)?;
     let shown = request.header(CSRF_HEADER)?;
     (is_own_page(server, request) && same_secret(shown, &session.csrf)).then_some(session)
 }
@@ -154,7 +170,7 @@ async fn sign_in(server: &Server, request: &HttpRequest, source_ip: &str) -> Res
     let wait = server.sessions.must_wait(source_ip, now);
     let caller = match wait {
         Some(_) => None,
-        None => server.auth.console_caller(&access_key_id, &secret_access_key, request, source_ip),
+        None => server.auth.console_caller(&access_key_id, &secret_access_key, request, source_ip, now),
     };
     let outcome = match (&caller, wait) {
         (Some(_), _) => Outcome::Success,
@@ -201,7 +217,7 @@ fn begin(server: &Server, request: &HttpRequest, caller: Caller, now: Timestamp)
 }
 
 fn session(server: &Server, request: &HttpRequest) -> Response {
-    let session = cookie(request).and_then(|token| server.sessions.find(&token, server.clock.now()));
+    let session = session_of(server, request, server.clock.now());
     match session.filter(|_| is_own_page(server, request)) {
         Some(session) => uncached(json(200, &told(server, &session.caller, &session.csrf))),
         // Not an error: the page asks this first, and then for a key where one is needed.

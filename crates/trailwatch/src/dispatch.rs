@@ -6,6 +6,7 @@ use crate::calls::CallFacts;
 use crate::log_delivery;
 use crate::operations::Row;
 use crate::server::Server;
+use access::Asking;
 use bytes::Bytes;
 use futures::FutureExt;
 use model::limits::{INFLATED_BYTES_MAX, METRIC_BODY_BYTES_MAX};
@@ -17,7 +18,7 @@ use trail::audit::OwnCall;
 use wire::error::common;
 use wire::routing::{self, Target};
 use wire::sigv4::SignatureError;
-use wire::{Access, Answer, ApiError, Audit, Call, HttpRequest, Response, Service, error_response};
+use wire::{Access, Answer, ApiError, Audit, Call, Guard, HttpRequest, Response, Service, error_response};
 
 /// Answers one request to an AWS operation.
 pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> Response {
@@ -135,6 +136,13 @@ impl Arrived<'_> {
     }
 
     async fn call(&self, server: &Server, caller: &Caller, row: &Row, body: Bytes) -> Answer {
+        // A link in a notification carries its own proof.
+        let is_by_link = is_link(self.target) && caller.identity_type == "Unknown";
+        let asking = Asking { caller, now: self.now };
+        let guard = match is_by_link {
+            true => None,
+            false => server.access.guard(asking, self.target.service, self.target.operation),
+        };
         let call = Call {
             protocol: self.target.protocol,
             path: &self.request.path,
@@ -142,8 +150,10 @@ impl Arrived<'_> {
             body: &body,
             request_id: self.request_id,
             audited: may_be_recorded(server, row.audit()),
+            guard: guard.as_ref().map(|guard| guard as &dyn Guard),
         };
         let running = match row {
+            Row::Access(operation) => (operation.run)(&server.access, caller, call),
             Row::Trail(operation) => (operation.run)(&server.trail, caller, call),
             Row::Watch(operation) => (operation.run)(&server.watch, caller, call),
         };

@@ -5,7 +5,7 @@
 //! which may come several times; `errors=true`; `filter`, a text that the record must contain. Memory is bounded, see
 //! `store::EventFollower`; ingest waits for nobody.
 
-use crate::own::{Endpoint, Refusal};
+use crate::own::{self, Endpoint, Refusal};
 use crate::promql::pairs;
 use crate::server::Server;
 use bytes::Bytes;
@@ -31,7 +31,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// Begins a tail; it ends when its reader goes, or the server stops.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let run = async |caller: &Caller| begin(caller, request);
+    let run = async |caller: &Caller| begin(server, caller, request);
     match ENDPOINT.call(server, (request, source_ip), Some(parameters(&request.query)), run).await {
         Ok((choice, open)) => Response {
             status: 200,
@@ -59,12 +59,13 @@ fn refused<T>(status: u16, code: &str, message: impl Into<String>) -> Result<T, 
     Err(Refusal::new(status, code, message))
 }
 
-fn begin(caller: &Caller, request: &HttpRequest) -> Result<(Choice, SemaphorePermit<'static>), Refusal> {
+fn begin(
+    server: &Server,
+    caller: &Caller,
+    request: &HttpRequest,
+) -> Result<(Choice, SemaphorePermit<'static>), Refusal> {
     static TAILS: Semaphore = Semaphore::const_new(EVENT_TAILS_MAX);
-    // Events of all accounts are in reach, and there are no policies yet that could say of whom.
-    if caller.identity_type != "Root" {
-        return refused(403, "AccessDeniedException", "Only the root user may follow audit events.");
-    }
+    own::check_reach(server, caller)?;
     let choice = Choice::of(&request.query)?;
     match TAILS.try_acquire() {
         Ok(open) => Ok((choice, open)),

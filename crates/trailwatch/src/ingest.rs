@@ -141,6 +141,7 @@ async fn finish(
 async fn take(server: &Server, sender: &Sender, request: &HttpRequest, route: Route) -> Result<Vec<u8>, ApiError> {
     let (watch, scope) = (&server.watch, &sender.caller.scope);
     if route == Route::RemoteWrite {
+        sender.authorize(server, "cloudwatch:PutMetricData", "*")?;
         check_remote_write(request)?;
         let namespace = namespace(request).unwrap_or_else(|| remote_write::DEFAULT_NAMESPACE.to_owned());
         remote_write::write(watch, scope, &namespace, &request.body).await?;
@@ -155,10 +156,13 @@ async fn take(server: &Server, sender: &Sender, request: &HttpRequest, route: Ro
     let answer = match route {
         Route::Logs => {
             let target = log_target(request)?;
+            let stream = model::arn::log_stream(scope, target.0, target.1);
+            sender.authorize(server, "logs:PutLogEvents", &stream)?;
             sender.check_group(server, target.0).await?;
             otlp::export_logs(watch, scope, target, encoding, &body).await?
         }
         _ => {
+            sender.authorize(server, "cloudwatch:PutMetricData", "*")?;
             let namespace = namespace(request);
             otlp::export_metrics(watch, scope, namespace.as_deref(), &server.cumulative, encoding, &body).await?
         }

@@ -1,5 +1,5 @@
-//! Secrets of the data directory: made at the first start, readable by their owner only. The root access key, and the key that
-//! encrypts the private keys of digest files.
+//! Secrets of the data directory: made at the first start, readable by their owner only. The root access key, the key that
+//! encrypts the private keys of digest files, and the one that encrypts secrets of users and tokens of sessions.
 
 use crate::real::random_text;
 use anyhow::Context;
@@ -11,6 +11,7 @@ use trail::digest::sealing::SealingKey;
 
 const FILE: &str = "root-access-key.json";
 const SEALING_FILE: &str = "digest-sealing-key";
+const IDENTITY_SEALING_FILE: &str = "identity-sealing-key";
 
 /// An access key id and its secret. The secret never reaches a log: `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +51,21 @@ impl AccessKey {
 
 /// Reads the key of `data_dir` that encrypts private keys of digest files, or makes one. The file is 64 hexadecimal digits.
 pub fn sealing_key(data_dir: &Path) -> anyhow::Result<SealingKey> {
+    hexadecimal(&data_dir.join(SEALING_FILE), SealingKey::from_hex)
+}
+
+/// Reads the key of `data_dir` that encrypts secrets of access keys and session tokens, or makes one: such a file too.
+pub fn identity_sealing_key(data_dir: &Path) -> anyhow::Result<access::SealingKey> {
+    hexadecimal(&data_dir.join(IDENTITY_SEALING_FILE), access::SealingKey::from_hex)
+}
+
+fn hexadecimal<T>(path: &Path, read: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
     const DIGITS: &[u8] = b"0123456789abcdef";
-    let path = data_dir.join(SEALING_FILE);
     if !path.exists() {
-        write_secret(&path, &random_text(DIGITS, 64).context("draw random bytes")?)?;
+        write_secret(path, &random_text(DIGITS, 64).context("draw random bytes")?)?;
     }
-    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    SealingKey::from_hex(text.trim()).with_context(|| format!("{} does not hold 64 hexadecimal digits", path.display()))
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    read(text.trim()).with_context(|| format!("{} does not hold 64 hexadecimal digits", path.display()))
 }
 
 /// Writes beside the final name and renames, so that a crash leaves a whole file or none (file mode 0600, durable once done).

@@ -1,12 +1,14 @@
-//! The table of operations of both planes, and `docs/operations.md`, which is made from it.
+//! The table of operations of identities and both planes, and `docs/operations.md`, which is made from it.
 
 use std::collections::HashMap;
 use trail::Trail;
 use watch::Watch;
 use wire::{Access, Audit, Operation, Service};
 
-/// A row of the table: which plane runs it.
+/// A row of the table: who runs it.
 pub enum Row {
+    /// Identities.
+    Access(Operation<access::Access>),
     /// Governance.
     Trail(Operation<Trail>),
     /// Operations.
@@ -17,12 +19,13 @@ pub enum Row {
 pub struct Table(HashMap<(Service, &'static str), Row>);
 
 impl Table {
-    /// The rows of both planes. A name that stands twice is a mistake of ours, found by the first test that starts a server.
+    /// All rows. A name that stands twice is a mistake of ours, found by the first test that starts a server.
     pub fn new() -> Self {
         let mut rows = HashMap::new();
+        let access = access::operations().into_iter().map(|o| ((o.service, o.name), Row::Access(o)));
         let trail = trail::operations().into_iter().map(|o| ((o.service, o.name), Row::Trail(o)));
         let watch = watch::operations().into_iter().map(|o| ((o.service, o.name), Row::Watch(o)));
-        for (key, row) in trail.chain(watch) {
+        for (key, row) in access.chain(trail).chain(watch) {
             assert!(rows.insert(key, row).is_none(), "{key:?} stands twice in the table of operations");
         }
         Self(rows)
@@ -38,6 +41,7 @@ impl Row {
     /// IAM access level.
     pub fn access(&self) -> Access {
         match self {
+            Row::Access(operation) => operation.access,
             Row::Trail(operation) => operation.access,
             Row::Watch(operation) => operation.access,
         }
@@ -46,6 +50,7 @@ impl Row {
     /// How the call is audited.
     pub fn audit(&self) -> Audit {
         match self {
+            Row::Access(operation) => operation.audit,
             Row::Trail(operation) => operation.audit,
             Row::Watch(operation) => operation.audit,
         }
@@ -96,6 +101,54 @@ mod tests {
             }
         }
         text
+    }
+
+    /// Walks all operations for each ready-made policy. The two planes are apart: nobody but an administrator has both, and identities
+    /// are for administrators alone.
+    #[test]
+    fn ready_made_policies_keep_the_planes_apart() {
+        use access::policy::{Policies, Policy, Principal, PrincipalKind, Purpose, Request, decide};
+        let context = std::collections::BTreeMap::<String, Vec<String>>::new();
+        let arn = "arn:aws:iam::123456789012:user/u";
+        let principal = Principal { kind: PrincipalKind::User, account: "123456789012", arn, role_arn: None };
+        let watch = |service| matches!(service, Service::CloudWatch | Service::Logs | Service::Sns);
+        let collects = [
+            "PutMetricData",
+            "CreateLogGroup",
+            "CreateLogStream",
+            "DescribeLogGroups",
+            "DescribeLogStreams",
+            "GetLogEvents",
+            "PutLogEvents",
+            "PutRetentionPolicy",
+        ];
+        let Table(rows) = Table::new();
+        let mut wrong = Vec::new();
+        for ready in access::ready_made::ALL {
+            let policy = [std::sync::Arc::new(Policy::parse("p", ready.document, Purpose::Identity).unwrap())];
+            let policies = Policies { identity: &policy, ..Policies::default() };
+            for ((service, name), row) in &rows {
+                let reads = row.access().is_read_only();
+                let expected = match ready.name {
+                    "AdministratorAccess" => true,
+                    "TrailwatchAgent" => watch(*service) && collects.contains(name),
+                    "TrailwatchAuditor" => match service {
+                        Service::CloudTrail => reads || *name == "CancelQuery",
+                        Service::Iam => reads,
+                        _ => false,
+                    },
+                    "TrailwatchOperator" => watch(*service),
+                    "TrailwatchReadOnly" => watch(*service) && reads,
+                    other => panic!("say what {other} is for"),
+                };
+                let action = format!("{}:{name}", service.iam_prefix());
+                let request = Request { principal, action: &action, resource: "*", context: &context };
+                if decide(&request, &policies).is_allowed() != expected {
+                    wrong.push(format!("{}: {action} should be {expected}", ready.name));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Endpoints of our own: one function verifies who calls, runs, records the call on our own trail, and only then lets it be answered.
+//! Endpoints of our own: one function verifies who calls and asks policies, runs, records the call on our own trail, and only then lets
+//! it be answered.
 
-use crate::server::{Server, json};
+use crate::server::{Refused, Server, json};
 use model::Caller;
 use serde_json::{Value, json as value};
 use trail::audit::OwnCall;
-use wire::{Access, ApiError, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, ApiError, Audit, HttpRequest, Response};
 
 /// Service name in the signatures of paths under `/_trailwatch/`.
 pub const SIGNING_NAME: &str = "trailwatch";
@@ -20,6 +21,8 @@ pub struct Endpoint {
     pub source: &'static str,
     /// `eventName` of the audit record.
     pub name: &'static str,
+    /// What policies call it; `None` for `trailwatch:NAME`.
+    pub action: Option<&'static str>,
     /// What a call does.
     pub access: Access,
     /// Whether each call is recorded, or those that a trail asks for.
@@ -29,10 +32,10 @@ pub struct Endpoint {
 impl Endpoint {
     /// One under `/_trailwatch/`, each call of which is recorded.
     pub const fn ours(name: &'static str, access: Access) -> Self {
-        Self { signing_name: SIGNING_NAME, source: EVENT_SOURCE, name, access, audit: Audit::Management }
+        Self { signing_name: SIGNING_NAME, source: EVENT_SOURCE, name, action: None, access, audit: Audit::Management }
     }
 
-    /// Makes one call. `run` is given the verified caller; `parameters` are the `requestParameters` of the audit record. What the call
+    /// Makes one call. `run` is given the caller, verified and allowed; `parameters` are the `requestParameters` of the audit record. What the call
     /// read is not answered before its record is durable.
     pub async fn call<T>(
         &self,
@@ -41,18 +44,15 @@ impl Endpoint {
         parameters: Option<Value>,
         run: impl AsyncFnOnce(&Caller) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let verified = server.auth.caller(request, source_ip, server.clock.now());
-        let verified =
-            verified.and_then(|caller| server.auth.check_service(request, self.signing_name).map(|()| caller));
-        match verified {
+        let action = self.action.map_or_else(|| format!("{SIGNING_NAME}:{}", self.name), str::to_owned);
+        match server.admit(request, source_ip, self.signing_name, &action) {
             Ok(caller) => {
                 let outcome = run(&caller).await;
                 self.recorded(server, &caller, request, parameters, outcome).await
             }
             Err(refused) => {
-                let (claimed, refused) =
-                    (server.auth.claimed(request, source_ip), refused.to_api_error(Protocol::RestJson));
-                self.recorded(server, &claimed, request, parameters, Err(refused.into())).await
+                let Refused { caller, error } = *refused;
+                self.recorded(server, &caller, request, parameters, Err(error.into())).await
             }
         }
     }
@@ -86,6 +86,15 @@ impl Endpoint {
         }
         outcome
     }
+}
+
+/// Refuses a caller of another account than the server's, where records of all accounts are in reach. There may be such
+/// callers: identities that were made while the server was in open mode, where every account has a root.
+pub fn check_reach(server: &Server, caller: &Caller) -> Result<(), Refusal> {
+    if server.auth.is_open() || caller.scope.account == server.config.account_id {
+        return Ok(());
+    }
+    Err(Refusal::new(403, "AccessDeniedException", "Only the server's own account may see records of all accounts."))
 }
 
 /// Why there is no answer.

@@ -23,6 +23,7 @@ const ENDPOINT: Endpoint = Endpoint {
     signing_name: "monitoring",
     source: "monitoring.amazonaws.com",
     name: "QueryPrometheus",
+    action: Some("cloudwatch:GetMetricData"),
     access: Access::Read,
     audit: Audit::Data("AWS::CloudWatch::Metric"),
 };

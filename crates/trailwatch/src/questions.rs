@@ -1,4 +1,4 @@
-//! Questions of our own about audit events: signed as an import is, of root only, audited before they are answered, and ended when nobody
+//! Questions of our own about audit events: signed as an import is, audited before they are answered, and ended when nobody
 //! waits for the answer any more.
 //!
 //! - `POST /_trailwatch/events/search`: `questions/search.rs`.
@@ -107,10 +107,7 @@ pub async fn answer(
 }
 
 async fn run(server: &Server, caller: &Caller, request: &HttpRequest, question: Question) -> Result<Value, Refusal> {
-    // Records of all accounts are in reach, and there are no policies yet that could say of whom.
-    if caller.identity_type != "Root" {
-        return Err(Refusal::new(403, "AccessDeniedException", "Only the root user may ask about audit events."));
-    }
+    own::check_reach(server, caller)?;
     let asked = async {
         let _turn = TURNS.acquire().await;
         match question {

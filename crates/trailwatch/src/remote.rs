@@ -3,7 +3,7 @@
 pub mod aws_call;
 
 use crate::own::{EVENT_SOURCE, SIGNING_NAME};
-use crate::server::{Server, json};
+use crate::server::{Refused, Server, json};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use model::{Caller, Clock, Event};
@@ -14,8 +14,10 @@ use trail::audit::OwnCall;
 use trail::import::{self, Differing, Imported};
 use trail::record::Defaults;
 use wire::sigv4::{self, Credentials};
-use wire::{Access, Audit, HttpRequest, Protocol, Response};
+use wire::{Access, Audit, HttpRequest, Response};
 
+/// What policies call an import.
+const ACTION: &str = "trailwatch:ImportEvents";
 /// How the paths begin that are ours and no AWS service's.
 pub const OWN_PATHS: &str = "/_trailwatch/";
 /// Where records are posted to.
@@ -42,12 +44,10 @@ struct Outcome {
 /// for records that name none.
 pub async fn import(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
     let now = server.clock.now();
-    let verified = server.auth.caller(request, source_ip, now);
-    let caller = match verified.and_then(|caller| server.auth.check_service(request, SIGNING_NAME).map(|()| caller)) {
+    let caller = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
         Ok(caller) => caller,
         Err(refused) => {
-            let error = refused.to_api_error(Protocol::RestJson);
-            let caller = server.auth.claimed(request, source_ip);
+            let Refused { caller, error } = *refused;
             if let Err(error) = record(server, &caller, request, Err(&error)).await {
                 tracing::error!(%error, "record a refused import");
             }

@@ -24,6 +24,7 @@ use crate::calls::CallFacts;
 use crate::http::Unread;
 use crate::remote;
 use crate::server::Server;
+use access::Asking;
 use bucket_policy::POLICY_BYTES_MAX;
 use bytes::Bytes;
 use catalog::Bucket;
@@ -72,7 +73,10 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
     let arrived = Arrived::of(server, request);
     let (caller, outcome) = match server.auth.s3_caller(request, source_ip, arrived.now) {
         Ok(caller) => {
-            let outcome = arrived.run(&caller).await;
+            let outcome = match arrived.authorize(&caller) {
+                Ok(()) => arrived.run(&caller).await,
+                Err(refused) => Err(refused),
+            };
             (caller, outcome)
         }
         Err(refused) => {
@@ -114,6 +118,25 @@ impl<'a> Arrived<'a> {
     fn of(server: &'a Server, request: &'a HttpRequest) -> Self {
         let (request_id, now) = (server.ids.uuid().to_string(), server.clock.now());
         Self { server, request, asked: Asked::read(request), request_id, now, began: Instant::now() }
+    }
+
+    /// Asks policies. What cannot be read is refused later, by what it lacks.
+    fn authorize(&self, caller: &Caller) -> Result<(), S3Error> {
+        let Ok(asked) = &self.asked else { return Ok(()) };
+        let resource = match (&asked.bucket, &asked.key) {
+            (None, _) => "*".to_owned(),
+            (Some(bucket), None) => format!("arn:aws:s3:::{bucket}"),
+            (Some(bucket), Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),
+        };
+        let action = match asked.name {
+            "ListBuckets" => "s3:ListAllMyBuckets".to_owned(),
+            "HeadBucket" | "ListObjects" | "ListObjectsV2" => "s3:ListBucket".to_owned(),
+            "HeadObject" => "s3:GetObject".to_owned(),
+            name => format!("s3:{name}"),
+        };
+        let asking = Asking { caller, now: self.now };
+        let decided = self.server.access.authorize(asking, None, &action, &resource);
+        decided.map_err(|error| S3Error::new(403, "AccessDenied", error.message()))
     }
 
     async fn run(&self, caller: &Caller) -> Result<Reply, S3Error> {

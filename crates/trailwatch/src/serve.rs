@@ -4,13 +4,14 @@ use crate::auth::Auth;
 use crate::buckets::{self, ServerBuckets};
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::keys::{AccessKey, sealing_key};
+use crate::keys::{AccessKey, identity_sealing_key, sealing_key};
 use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
 use crate::trail_topics::TrailTopics;
 use crate::{console, grpc, http, operations, server_log, sql, syslog, tasks};
+use access::Access;
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
 use model::buckets::Buckets;
@@ -117,9 +118,12 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
     let buckets = Arc::new(ServerBuckets::new(&config, catalog.clone(), Arc::clone(&clock)));
     let all: Arc<dyn Buckets> = buckets.clone();
+    let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|error| error.to_string());
+    let access = Access::open(catalog.clone(), Arc::clone(&clock), Arc::new(random), identity_sealing_key(dir)?)
+        .await
+        .context("read identities")?;
     let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     trail.buckets = Arc::clone(&all);
-    let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|error| error.to_string());
     trail.digest_keys = Some(Arc::new(KeyStore { sealing: sealing_key(dir)?, random: Box::new(random) }));
     trail.lake = sql::lake(&trail.store).context("start the threads of CloudTrail Lake")?;
     let watch = Watch {
@@ -138,7 +142,8 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     };
     trail.topics = Arc::new(TrailTopics(watch.clone()));
     Ok(Server {
-        auth: Auth::new(&config, key),
+        auth: Auth::new(&config, key, access.clone()),
+        access,
         watch,
         proofs: Proofs::open(&config, trail.store.clone(), buckets.clone()).context("open the log of events")?,
         buckets,

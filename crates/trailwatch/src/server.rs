@@ -5,13 +5,14 @@ use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote};
+use access::Asking;
 use bytes::Bytes;
-use model::{Clock, Ids, Timestamp};
+use model::{Caller, Clock, Ids, Timestamp};
 use std::sync::Arc;
 use trail::Trail;
 use watch::Watch;
-use wire::Response;
 use wire::request::HttpRequest;
+use wire::{ApiError, Protocol, Response};
 
 /// Everything a request needs. One for the life of the process.
 pub struct Server {
@@ -27,6 +28,8 @@ pub struct Server {
     pub buckets: Arc<ServerBuckets>,
     /// The tree of audit events, for others to verify.
     pub proofs: crate::proofs::Proofs,
+    /// Identities, and what they may do.
+    pub access: access::Access,
     /// SQL over all records.
     pub sql: crate::sql::Engine,
     /// The table of operations.
@@ -71,6 +74,26 @@ impl Server {
         }
     }
 
+    /// The caller of a request to one of our own paths, where the signature is good and policies allow `action`.
+    pub fn admit(
+        &self,
+        request: &HttpRequest,
+        source_ip: &str,
+        signing_name: &str,
+        action: &str,
+    ) -> Result<Caller, Box<Refused>> {
+        let now = self.clock.now();
+        let verified = self.auth.caller(request, source_ip, now);
+        let verified = verified.and_then(|caller| self.auth.check_service(request, signing_name).map(|()| caller));
+        let refused = |caller, error| Box::new(Refused { caller, error });
+        let caller = verified
+            .map_err(|error| refused(self.auth.claimed(request, source_ip), error.to_api_error(Protocol::RestJson)))?;
+        match self.access.authorize(Asking { caller: &caller, now }, None, action, "*") {
+            Ok(()) => Ok(caller),
+            Err(error) => Err(refused(caller, error)),
+        }
+    }
+
     fn health(&self) -> Response {
         let (status, body) = health::report(&self.trail.store.health(), self.clock.now() - self.started);
         json(status, &body)
@@ -88,8 +111,9 @@ impl Server {
         let objects = tokio::task::spawn_blocking(move || buckets.reset().map_err(|error| error.to_string())).await;
         let objects = objects.unwrap_or_else(|error| Err(error.to_string()));
         self.cumulative.clear();
+        let identities = self.access.reload().await.map_err(|error| error.to_string());
         let audit = self.trail.refresh_trails().await.map_err(|error| error.to_string());
-        match store.and(catalog).and(objects).and(audit) {
+        match store.and(catalog).and(objects).and(identities).and(audit) {
             Ok(()) => json(200, &serde_json::json!({ "status": "empty" })),
             Err(error) => {
                 tracing::error!(%error, "reset");
@@ -97,6 +121,14 @@ impl Server {
             }
         }
     }
+}
+
+/// A caller who may not do what is asked, or is not who the request says.
+pub struct Refused {
+    /// For the audit record.
+    pub caller: Caller,
+    /// What the client is told.
+    pub error: ApiError,
 }
 
 /// A JSON answer of our own (not of an AWS protocol).

@@ -3,8 +3,9 @@
 pub mod command;
 mod text_table;
 
-use crate::own::{Endpoint, Refusal};
+use crate::own::{self, Endpoint, Refusal};
 use crate::server::{Server, json};
+use access::Asking;
 use catalog::Catalog;
 use futures::future::{BoxFuture, FutureExt};
 use model::limits::SQL_STATEMENT_BYTES_MAX;
@@ -155,10 +156,7 @@ async fn run(
     request: &HttpRequest,
     hung_up: oneshot::Receiver<()>,
 ) -> Result<Response, Refusal> {
-    // Records of both planes and of all accounts are in reach, and there are no policies yet that could say of whom.
-    if caller.identity_type != "Root" {
-        return Err(Refusal::new(403, "AccessDeniedException", "Only the root user may run SQL."));
-    }
+    own::check_reach(server, caller)?;
     let statement = std::str::from_utf8(&request.body);
     let statement = statement.map_err(|_| Refusal::new(400, "InvalidStatement", "The statement is not UTF-8 text."))?;
     let (format, content_type) = match request.header("accept") {
@@ -167,7 +165,11 @@ async fn run(
     };
     // As in Logs, who may see what data protection masks must ask for it.
     let masks: Option<Arc<dyn Masks>> = match is_unmasking(request) {
-        true => None,
+        true => {
+            let asking = Asking { caller, now: server.clock.now() };
+            server.access.authorize(asking, None, "logs:Unmask", "*")?;
+            None
+        }
         false => Some(Arc::new(Protected(server.watch.clone()))),
     };
     let answer = tokio::select! {

@@ -66,6 +66,7 @@ impl Tasks {
         tasks.spawn("proofs", proofs(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("last uses", last_uses(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
         tasks.spawn("syslog", syslog(Arc::clone(&server), ports, stopped.clone()));
         tasks.spawn("server log", server_log(server, lines, stopped));
@@ -427,6 +428,19 @@ async fn publish(server: &Server, datapoints: Vec<Datapoint>) {
     let batch = Batch { datapoints, ..Batch::default() };
     if let Err(error) = server.watch.store.append(batch).await {
         tracing::warn!(%error, "store own metrics");
+    }
+}
+
+/// Writes down when keys and roles were last used.
+async fn last_uses(server: Arc<Server>, mut stopped: Stopped) {
+    loop {
+        let goes_on = next_tick(&server, &mut stopped, MINUTE).await;
+        if let Err(error) = server.access.keep_uses().await {
+            tracing::error!(%error, "write last uses of access keys");
+        }
+        if !goes_on {
+            return;
+        }
     }
 }
 

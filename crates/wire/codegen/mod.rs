@@ -6,3 +6,4 @@ pub mod names;
 pub mod operations;
 pub mod rules;
 pub mod structures;
+pub mod texts;

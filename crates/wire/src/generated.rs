@@ -18,6 +18,7 @@ service!(/** Amazon CloudWatch. */ cloudwatch, "cloudwatch.rs");
 service!(/** Amazon CloudWatch Logs. */ logs, "logs.rs");
 service!(/** AWS CloudTrail. */ cloudtrail, "cloudtrail.rs");
 service!(/** AWS CloudTrail Data Service. */ cloudtrail_data, "cloudtrail-data.rs");
+service!(/** AWS Identity and Access Management. */ iam, "iam.rs");
 service!(/** AWS Security Token Service. */ sts, "sts.rs");
 service!(/** Amazon Simple Notification Service. */ sns, "sns.rs");
 
@@ -44,7 +45,7 @@ pub fn modelled() -> &'static [Modelled] {
 pub(crate) fn patterns() -> impl Iterator<Item = &'static crate::constraint::Pattern> {
     [cloudwatch::rules::PATTERNS, logs::rules::PATTERNS, cloudtrail::rules::PATTERNS]
         .into_iter()
-        .chain([cloudtrail_data::rules::PATTERNS, sts::rules::PATTERNS, sns::rules::PATTERNS])
+        .chain([cloudtrail_data::rules::PATTERNS, iam::rules::PATTERNS, sts::rules::PATTERNS, sns::rules::PATTERNS])
         .flatten()
         .copied()
 }

@@ -29,9 +29,10 @@ mod test_bytes;
 pub mod xml;
 
 pub use error::{ApiError, ErrorShape};
-pub use generated::{Modelled, cloudtrail, cloudtrail_data, cloudwatch, logs, modelled, sns, sts};
+pub use generated::{Modelled, cloudtrail, cloudtrail_data, cloudwatch, iam, logs, modelled, sns, sts};
 pub use operation::{
-    Access, Answer, Audit, BoxFuture, Call, Operation, OperationShape, Response, Rest, StreamEvent, error_response,
+    Access, Answer, Audit, BoxFuture, Call, Guard, Operation, OperationShape, Response, Rest, StreamEvent,
+    error_response,
 };
 pub use request::HttpRequest;
 pub use service::{Protocol, Service};

@@ -12,7 +12,7 @@ use crate::query::QueryReader;
 use crate::rest_json::RestJsonReader;
 use crate::routing::query_parameters;
 use crate::service::{Protocol, Service};
-use crate::shape::{DecodeError, Path, Reader, Shape, Violations, Writer};
+use crate::shape::{DecodeError, Path, Reader, Shape, Texts, Violations, Writer};
 use crate::xml::{XmlWriter, push_escaped};
 use bytes::Bytes;
 use model::Caller;
@@ -24,7 +24,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Ties an operation's name to its shapes; implemented by generated unit structs such as `wire::logs::PutLogEvents`.
 pub trait OperationShape: 'static {
     /// What the client sends.
-    type Input: Shape;
+    type Input: Shape + Texts;
     /// What the client receives.
     type Output: Shape;
     /// The service it belongs to.
@@ -80,6 +80,12 @@ pub struct Operation<C: 'static> {
     pub run: for<'a> fn(&'a C, &'a Caller, Call<'a>) -> BoxFuture<'a, Answer>,
 }
 
+/// Decides whether a call may run, once its input is decoded: what it is on decides too.
+pub trait Guard: std::fmt::Debug + Send + Sync {
+    /// Refuses the call, or lets it through.
+    fn check(&self, input: &dyn Texts) -> Result<(), ApiError>;
+}
+
 /// One request, routed and verified.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
@@ -95,6 +101,8 @@ pub struct Call<'a> {
     pub request_id: &'a str,
     /// Whether the call is recorded, so that the answer must carry its parameters.
     pub audited: bool,
+    /// Who decides whether it may run; nobody for a caller who may do all.
+    pub guard: Option<&'a dyn Guard>,
 }
 
 /// What a call came to.
@@ -170,10 +178,9 @@ where
             Err(error) => Err(error),
             Ok((input, violations)) => {
                 request_parameters = recorded(&call, &input, &violations);
-                if violations.is_empty() {
-                    function(input).await
-                } else {
-                    Err(ApiError::violated(O::SERVICE, &violations))
+                match permitted::<O>(&call, &input, &violations) {
+                    Ok(()) => function(input).await,
+                    Err(refused) => Err(refused),
                 }
             }
         };
@@ -194,6 +201,14 @@ where
             },
         }
     })
+}
+
+/// Whether the call may run: who may not make it is not told what is wrong with it.
+fn permitted<O: OperationShape>(call: &Call<'_>, input: &O::Input, violations: &Violations) -> Result<(), ApiError> {
+    if let Some(guard) = call.guard {
+        guard.check(input)?;
+    }
+    if violations.is_empty() { Ok(()) } else { Err(ApiError::violated(O::SERVICE, violations)) }
 }
 
 /// JSON for `requestParameters`, where the call is recorded.

@@ -11,6 +11,8 @@ pub enum Service {
     CloudTrail,
     /// AWS CloudTrail Data Service (PutAuditEvents).
     CloudTrailData,
+    /// AWS Identity and Access Management.
+    Iam,
     /// AWS Security Token Service.
     Sts,
     /// Amazon Simple Notification Service.
@@ -19,8 +21,15 @@ pub enum Service {
 
 impl Service {
     /// Every service, in the order in which they are documented.
-    pub const ALL: [Service; 6] =
-        [Service::CloudWatch, Service::Logs, Service::CloudTrail, Service::CloudTrailData, Service::Sts, Service::Sns];
+    pub const ALL: [Service; 7] = [
+        Service::CloudWatch,
+        Service::Logs,
+        Service::CloudTrail,
+        Service::CloudTrailData,
+        Service::Iam,
+        Service::Sts,
+        Service::Sns,
+    ];
 
     /// The service name in a SigV4 credential scope.
     pub const fn signing_name(self) -> &'static str {
@@ -29,6 +38,7 @@ impl Service {
             Service::Logs => "logs",
             Service::CloudTrail => "cloudtrail",
             Service::CloudTrailData => "cloudtrail-data",
+            Service::Iam => "iam",
             Service::Sts => "sts",
             Service::Sns => "sns",
         }
@@ -46,6 +56,7 @@ impl Service {
             Service::Logs => "logs.amazonaws.com",
             Service::CloudTrail => "cloudtrail.amazonaws.com",
             Service::CloudTrailData => "cloudtrail-data.amazonaws.com",
+            Service::Iam => "iam.amazonaws.com",
             Service::Sts => "sts.amazonaws.com",
             Service::Sns => "sns.amazonaws.com",
         }
@@ -58,6 +69,7 @@ impl Service {
             Service::Logs => "logs",
             Service::CloudTrail => "cloudtrail",
             Service::CloudTrailData => "cloudtrail-data",
+            Service::Iam => "iam",
             Service::Sts => "sts",
             Service::Sns => "sns",
         }
@@ -70,6 +82,7 @@ impl Service {
             Service::Logs => "2014-03-28",
             Service::CloudTrail => "2013-11-01",
             Service::CloudTrailData => "2021-08-11",
+            Service::Iam => "2010-05-08",
             Service::Sts => "2011-06-15",
             Service::Sns => "2010-03-31",
         }
@@ -79,6 +92,7 @@ impl Service {
     pub const fn xml_namespace(self) -> &'static str {
         match self {
             Service::CloudWatch => "http://monitoring.amazonaws.com/doc/2010-08-01/",
+            Service::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
             Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
             Service::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
             Service::Logs | Service::CloudTrail | Service::CloudTrailData => "",
@@ -91,7 +105,7 @@ impl Service {
             Service::CloudWatch => &[Protocol::Json10, Protocol::Cbor, Protocol::Query],
             Service::Logs | Service::CloudTrail => &[Protocol::Json11],
             Service::CloudTrailData => &[Protocol::RestJson],
-            Service::Sts | Service::Sns => &[Protocol::Query],
+            Service::Iam | Service::Sts | Service::Sns => &[Protocol::Query],
         }
     }
 }

@@ -24,6 +24,25 @@ pub trait Shape: Sized + Default + Send + Sync + 'static {
     }
 }
 
+/// The texts of an input by the names of its members, without knowing its type: what policies ask of a call.
+pub trait Texts {
+    /// The text of `member`, or the texts of a list of them; empty when it is absent or something else.
+    fn texts(&self, member: &str) -> Vec<&str>;
+
+    /// Keys and values of the tags that the call sets.
+    fn tags(&self) -> Vec<(&str, &str)>;
+}
+
+impl Texts for Empty {
+    fn texts(&self, _: &str) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn tags(&self) -> Vec<(&str, &str)> {
+        Vec::new()
+    }
+}
+
 /// The input or output of an operation that has none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Empty {}

@@ -72,6 +72,9 @@ pub enum SignatureError {
     /// The access key is not known.
     #[error("The security token included in the request is invalid.")]
     UnknownKey,
+    /// The session token's time is over.
+    #[error("The security token included in the request is expired")]
+    ExpiredToken,
     /// The signature is not the one that the secret makes.
     #[error(
         "The request signature we calculated does not match the signature you provided. \
@@ -99,6 +102,7 @@ impl SignatureError {
             SignatureError::MissingToken => (&common::MISSING_AUTHENTICATION_TOKEN, self.to_string()),
             SignatureError::Incomplete(text) => (&common::INCOMPLETE_SIGNATURE, text.clone()),
             SignatureError::UnknownKey => (&common::UNRECOGNIZED_CLIENT, self.to_string()),
+            SignatureError::ExpiredToken => (&common::EXPIRED_TOKEN, self.to_string()),
             SignatureError::Mismatch => (&common::INVALID_SIGNATURE, self.to_string()),
             SignatureError::Refused(text) | SignatureError::Expired(text) | SignatureError::Skewed(text) => {
                 (&common::INVALID_SIGNATURE, text.clone())
@@ -136,11 +140,21 @@ pub fn verify(
     skew_ms_max: i64,
     secret_of: impl FnOnce(&str) -> Option<String>,
 ) -> Result<Claim, SignatureError> {
+    verify_session(request, now, skew_ms_max, |key, _| secret_of(key).ok_or(SignatureError::UnknownKey))
+}
+
+/// As [`verify`], with temporary keys too: `secret_of` is given the access key id and the session token, and may refuse both.
+pub fn verify_session(
+    request: &HttpRequest,
+    now: Timestamp,
+    skew_ms_max: i64,
+    secret_of: impl FnOnce(&str, Option<&str>) -> Result<String, SignatureError>,
+) -> Result<Claim, SignatureError> {
     let presented = Presented::find(request)?;
     presented.check_scope()?;
     presented.check_signed_headers(request)?;
     presented.check_time(now, skew_ms_max)?;
-    let secret = secret_of(&presented.access_key_id).ok_or(SignatureError::UnknownKey)?;
+    let secret = secret_of(&presented.access_key_id, presented.security_token.as_deref())?;
     let payload = payload_hash(request, &presented)?;
     let key = signing_key(&secret, &presented.date, &presented.region, &presented.service);
     let signature = canonical::unhex(&presented.signature).ok_or(SignatureError::Mismatch)?;

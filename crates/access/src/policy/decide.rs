@@ -35,6 +35,8 @@ pub struct Policies<'a> {
     pub session: Option<&'a [Arc<Policy>]>,
     /// The policies of the resource, where it has some.
     pub resource: Option<ResourcePolicies<'a>>,
+    /// True where the policies of the resource must allow even within its account, as the trust policy of a role must.
+    pub resource_must_allow: bool,
 }
 
 /// The policies of a resource.
@@ -121,7 +123,9 @@ pub fn decide<'a>(request: &Request<'_>, policies: &Policies<'a>) -> Decision<'a
     };
     let by_resource = resource.as_ref().and_then(|(verdict, _)| verdict.allowed);
     match &resource {
-        Some((_, false)) if by_resource.is_none() => return Decision::ImplicitDeny(PolicyKind::Resource),
+        Some((_, own)) if by_resource.is_none() && (!own || policies.resource_must_allow) => {
+            return Decision::ImplicitDeny(PolicyKind::Resource);
+        }
         // A service has no identity whose policies could allow.
         Some(_) if request.principal.kind == PrincipalKind::Service => {
             return by_resource

@@ -5,7 +5,7 @@ use super::condition::Condition;
 use super::context::Request;
 use super::parse::{self, Malformed};
 use super::pattern::{Pattern, any_match};
-use super::principals::Principals;
+use super::principals::{Named, Principals};
 
 /// For what a policy is written; the elements that it must have and must not have differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,20 @@ impl Policy {
     /// Compiles `text`. The error is AWS's `MalformedPolicyDocument`.
     pub fn parse(id: impl Into<String>, text: &str, purpose: Purpose) -> Result<Self, Malformed> {
         Ok(Self { id: id.into(), statements: parse::statements(text, purpose)? })
+    }
+
+    /// The ARNs of users, roles and sessions that statements name as principals.
+    pub fn principal_arns(&self) -> impl Iterator<Item = &str> {
+        let principals = self.statements.iter().filter_map(|statement| statement.principals.as_ref());
+        principals.flat_map(|principals| &principals.named).filter_map(|named| match named {
+            Named::Arn(arn) => Some(arn.as_str()),
+            _ => None,
+        })
+    }
+
+    /// A policy that says nothing.
+    pub fn empty(id: impl Into<String>) -> Self {
+        Self { id: id.into(), statements: Vec::new() }
     }
 
     /// The statements, in the order of the text.

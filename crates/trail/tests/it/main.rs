@@ -82,10 +82,9 @@ impl Plane {
         let body = input.to_string();
         let (protocol, body) = match row.service {
             Service::CloudTrailData => (Protocol::RestJson, body.as_bytes()),
-            Service::Sts => (Protocol::Query, b"Action=GetCallerIdentity&Version=2011-06-15".as_slice()),
             _ => (Protocol::Json11, body.as_bytes()),
         };
-        let call = Call { protocol, path: "/", query, body, request_id: "r", audited: true };
+        let call = Call { protocol, path: "/", query, body, request_id: "r", audited: true, guard: None };
         let held = self.trail.hold(operation).await;
         let answer = (row.run)(&self.trail, caller, call).await;
         if let Some(held) = held {
@@ -121,25 +120,11 @@ pub(crate) fn refused(answer: Result<Value, String>, code: &str) -> String {
     text
 }
 
-#[tokio::test]
-async fn get_caller_identity_tells_who_signed() {
-    let plane = Plane::new().await;
-    let answer = plane.call("GetCallerIdentity", json!({})).await.unwrap();
-    let text = answer.as_str().unwrap();
-    for part in [
-        "<UserId>123456789012</UserId>",
-        "<Account>123456789012</Account>",
-        "<Arn>arn:aws:iam::123456789012:root</Arn>",
-    ] {
-        assert!(text.contains(part), "{text}");
-    }
-}
-
 #[test]
 fn every_operation_stands_once_in_the_table() {
     let mut names: Vec<_> = trail::operations().iter().map(|row| (row.service, row.name)).collect();
     let all = names.len();
     names.sort();
     names.dedup();
-    assert_eq!((names.len(), all), (60, 60));
+    assert_eq!((names.len(), all), (59, 59));
 }

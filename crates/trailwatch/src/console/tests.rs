@@ -159,6 +159,52 @@ async fn sessions_end_by_themselves_and_when_asked() {
     assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 400);
 }
 
+/// The element `name` of an XML answer.
+fn element(response: &Response, name: &str) -> String {
+    let text = String::from_utf8(response.body.to_vec()).unwrap();
+    let (_, rest) = text.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {text}"));
+    rest.split('<').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_users_session_may_what_the_user_may_and_ends_with_the_access_key() {
+    let console = console(false).await;
+    let (cookie, csrf) = console.session().await;
+    let iam = async |form: &str| {
+        let form_type = ("content-type", "application/x-www-form-urlencoded");
+        let headers = [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str()), form_type];
+        let form = format!("Version=2010-05-08&{form}");
+        let response = console.ask(request("POST", CALL, &headers, &form)).await;
+        assert_eq!(response.status, 200, "{form}: {:?}", response.body);
+        response
+    };
+    iam("Action=CreateUser&UserName=jane").await;
+    let key = iam("Action=CreateAccessKey&UserName=jane").await;
+    let (id, secret) = (element(&key, "AccessKeyId"), element(&key, "SecretAccessKey"));
+    assert_eq!(console.sign_in(&id, "wrong", &[]).await.status, 401);
+    let begun = console.sign_in(&id, &secret, &[]).await;
+    assert_eq!(body(&begun)["arn"], "arn:aws:iam::123456789012:user/jane", "{:?}", begun.body);
+    let cookie = header(&begun, "set-cookie").split(';').next().unwrap().to_owned();
+    let csrf = body(&begun)["csrf"].as_str().unwrap().to_owned();
+    let session = [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str())];
+
+    let refused = console.call("DescribeLogGroups", "{}", &session).await;
+    assert!(body(&refused)["message"].as_str().unwrap().contains("user/jane is not authorized to perform: logs:"));
+    iam("Action=AttachUserPolicy&UserName=jane&PolicyArn=arn:aws:iam::aws:policy/TrailwatchOperator").await;
+    assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 200);
+    let (_, record) = console.events_of("ConsoleLogin").await.pop().unwrap();
+    assert_eq!(record["userIdentity"]["userName"], "jane");
+
+    iam(&format!("Action=UpdateAccessKey&UserName=jane&AccessKeyId={id}&Status=Inactive")).await;
+    assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 400);
+    iam(&format!("Action=UpdateAccessKey&UserName=jane&AccessKeyId={id}&Status=Active")).await;
+    assert_eq!(
+        body(&console.ask(request("GET", SESSION, &session, "")).await)["signedIn"],
+        false,
+        "it does not come back"
+    );
+}
+
 #[tokio::test]
 async fn wrong_keys_are_refused_audited_and_slowed_down() {
     let console = console(false).await;

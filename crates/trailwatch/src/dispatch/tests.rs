@@ -1,5 +1,7 @@
 //! Walks the table of operations: what must hold for every call, whatever it does.
 
+mod policies;
+
 use crate::config::{Config, Settings};
 use crate::operations::Row;
 use crate::serve;

@@ -29,6 +29,7 @@ pub fn sender(server: &Server, request: &HttpRequest, source_ip: &str, route: Ro
     }
     let header = request.header("authorization").unwrap_or_default();
     let (scheme, rest) = header.split_once(' ').unwrap_or_default();
+    let now = server.clock.now();
     let unknown = |message: &'static str| ApiError::new(&common::UNRECOGNIZED_CLIENT, message);
     if server.auth.is_open() {
         return Ok(Sender { caller: server.auth.claimed(request, source_ip), groups: None });
@@ -46,12 +47,12 @@ pub fn sender(server: &Server, request: &HttpRequest, source_ip: &str, route: Ro
         let decoded = STANDARD.decode(rest.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let caller = decoded.as_deref().and_then(|pair| pair.split_once(':'));
         let caller =
-            caller.and_then(|(user, password)| server.auth.password_caller(user, password, request, source_ip));
+            caller.and_then(|(user, password)| server.auth.password_caller(user, password, request, source_ip, now));
         let caller = caller.ok_or_else(|| unknown("User and password are not an access key id and its secret."))?;
         return Ok(Sender { caller, groups: None });
     }
     let refused = |error: wire::sigv4::SignatureError| error.to_api_error(Protocol::RestJson);
-    let caller = server.auth.caller(request, source_ip, server.clock.now()).map_err(refused)?;
+    let caller = server.auth.caller(request, source_ip, now).map_err(refused)?;
     let mut checked = route.signing_names().iter().map(|name| server.auth.check_service(request, name));
     let first = checked.next().unwrap_or(Ok(()));
     if first.is_err() && !checked.any(|outcome| outcome.is_ok()) {
@@ -61,6 +62,15 @@ pub fn sender(server: &Server, request: &HttpRequest, source_ip: &str, route: Ro
 }
 
 impl Sender {
+    /// Asks policies whether the sender may do `action` on `resource`. Of a token the configuration says what it is good for.
+    pub fn authorize(&self, server: &Server, action: &str, resource: &str) -> Result<(), ApiError> {
+        if self.groups.is_some() {
+            return Ok(());
+        }
+        let asking = access::Asking { caller: &self.caller, now: server.clock.now() };
+        server.access.authorize(asking, None, action, resource)
+    }
+
     /// Refuses a log group that the sender's token may not send to.
     pub async fn check_group(&self, server: &Server, group: &str) -> Result<(), ApiError> {
         let Some(prefix) = &self.groups else { return Ok(()) };

@@ -40,6 +40,7 @@ impl S3Error {
                 let message = "The AWS Access Key Id you provided does not exist in our records.";
                 Self::new(403, "InvalidAccessKeyId", message)
             }
+            SignatureError::ExpiredToken => Self::new(400, "ExpiredToken", "The provided token has expired."),
             SignatureError::Mismatch => {
                 let message = "The request signature we calculated does not match the signature you provided. Check \
                                your key and signing method.";

@@ -96,8 +96,15 @@ pub async fn drafted_composite_alarm(
         let _ = told.set(configuration);
         Ok(Empty {})
     };
-    let call =
-        Call { protocol: Protocol::Json10, path: "/", query: "", body: input, request_id: "draft", audited: false };
+    let call = Call {
+        protocol: Protocol::Json10,
+        path: "/",
+        query: "",
+        body: input,
+        request_id: "draft",
+        audited: false,
+        guard: None,
+    };
     let answer = wire::operation::run::<PutCompositeAlarm, _, _>(Access::Read, call, draft).await;
     match (answer.error, drafted.get()) {
         (Some(error), _) => Err(error),

@@ -149,8 +149,15 @@ pub async fn drafted_log_alarm(caller: &Caller, input: &[u8]) -> Result<AlarmCon
         let _ = told.set(configuration(&scope, input).await?);
         Ok(Empty {})
     };
-    let call =
-        Call { protocol: Protocol::Json10, path: "/", query: "", body: input, request_id: "draft", audited: false };
+    let call = Call {
+        protocol: Protocol::Json10,
+        path: "/",
+        query: "",
+        body: input,
+        request_id: "draft",
+        audited: false,
+        guard: None,
+    };
     let answer = wire::operation::run::<PutLogAlarm, _, _>(Access::Read, call, draft).await;
     match (answer.error, drafted.get()) {
         (Some(error), _) => Err(error),

@@ -94,8 +94,15 @@ pub async fn drafted_alarm(watch: &Watch, caller: &Caller, input: &[u8]) -> Resu
         let _ = told.set(configuration);
         Ok(Empty {})
     };
-    let call =
-        Call { protocol: Protocol::Json10, path: "/", query: "", body: input, request_id: "draft", audited: false };
+    let call = Call {
+        protocol: Protocol::Json10,
+        path: "/",
+        query: "",
+        body: input,
+        request_id: "draft",
+        audited: false,
+        guard: None,
+    };
     let answer = wire::operation::run::<PutMetricAlarm, _, _>(Access::Read, call, draft).await;
     match (answer.error, drafted.get()) {
         (Some(error), _) => Err(error),

@@ -90,6 +90,7 @@ impl Plane {
             body: body.as_bytes(),
             request_id: "request",
             audited: false,
+            guard: None,
         };
         let answer = (row.run)(&self.watch, caller, call).await;
         match answer.error {

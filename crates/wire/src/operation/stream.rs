@@ -84,10 +84,9 @@ where
             Err(error) => Err(error),
             Ok((input, violations)) => {
                 request_parameters = recorded(&call, &input, &violations);
-                if violations.is_empty() {
-                    function(input).await
-                } else {
-                    Err(ApiError::violated(O::SERVICE, &violations))
+                match super::permitted::<O>(&call, &input, &violations) {
+                    Ok(()) => function(input).await,
+                    Err(refused) => Err(refused),
                 }
             }
         };

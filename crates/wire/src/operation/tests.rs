@@ -52,7 +52,7 @@ fn call(name: &str, protocol: Protocol, body: &[u8]) -> Answer {
     let caller = Caller::root(Scope { account: "123456789012".into(), region: "us-east-1".into() }, "AKIA");
     let operations = operations();
     let row = operations.iter().find(|row| row.name == name).unwrap();
-    let call = Call { protocol, path: "/", query: "", body, request_id: "id-1", audited: true };
+    let call = Call { protocol, path: "/", query: "", body, request_id: "id-1", audited: true, guard: None };
     let mut future = (row.run)(&plane, &caller, call);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
@@ -236,8 +236,57 @@ fn every_modelled_operation_is_known_once() {
     let names: std::collections::BTreeSet<_> = modelled.iter().map(|row| (row.service, row.name)).collect();
     assert_eq!(names.len(), modelled.len());
     let count = |service| modelled.iter().filter(|row| row.service == service).count();
-    assert_eq!(Service::ALL.map(count), [59, 118, 60, 1, 11, 42]);
+    assert_eq!(Service::ALL.map(count), [59, 118, 60, 1, 74, 11, 42]);
     let error = ApiError::not_implemented(Service::Logs, "StartQuery");
     assert_eq!(error.message(), "Trailwatch does not implement logs:StartQuery yet");
     assert_eq!((error.code(), error.status()), ("UnknownOperationException", 400));
+}
+
+/// Lets nobody through, and says what it saw.
+#[derive(Debug)]
+struct Closed;
+
+impl Guard for Closed {
+    fn check(&self, input: &dyn Texts) -> Result<(), ApiError> {
+        let text = format!("{:?} {:?}", input.texts("logGroupName"), input.tags());
+        Err(ApiError::new(&common::ACCESS_DENIED, text))
+    }
+}
+
+#[test]
+fn a_guard_decides_before_anything_is_said_about_the_input() {
+    let ask = |body: &str| {
+        let plane = Plane { name: "CPU" };
+        let caller = Caller::root(Scope { account: "123456789012".into(), region: "us-east-1".into() }, "AKIA");
+        let operations = operations();
+        let row = operations.iter().find(|row| row.name == "CreateLogGroup").unwrap();
+        let (protocol, body) = (Protocol::Json11, body.as_bytes());
+        let call =
+            Call { protocol, path: "/", query: "", body, request_id: "id-1", audited: true, guard: Some(&Closed) };
+        let mut future = (row.run)(&plane, &caller, call);
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => (answer.error.unwrap().to_string(), answer.request_parameters),
+            Poll::Pending => panic!("the operations of this test never wait"),
+        }
+    };
+    let (refused, parameters) = ask(r#"{"logGroupName":"a","tags":{"k":"v"}}"#);
+    assert_eq!(refused, r#"AccessDeniedException: ["a"] [("k", "v")]"#);
+    assert!(parameters.is_some(), "what was refused is recorded");
+    assert_eq!(ask(r#"{"logGroupName":"","logGroupClass":"GOLD"}"#).0, r#"AccessDeniedException: [""] []"#);
+}
+
+#[test]
+fn inputs_tell_their_texts_and_tags_by_name() {
+    let alarms = cloudwatch::DeleteAlarmsInput { alarm_names: vec!["a".into(), "b".into()] };
+    assert_eq!(alarms.texts("AlarmNames"), ["a", "b"]);
+    assert!(alarms.texts("AlarmName").is_empty() && alarms.tags().is_empty());
+    let tag = crate::iam::Tag { key: "team".into(), value: "red".into() };
+    let user = crate::iam::CreateUserRequest {
+        user_name: "u".into(),
+        tags: Some(vec![tag]),
+        ..crate::iam::CreateUserRequest::default()
+    };
+    assert_eq!((user.texts("UserName"), user.texts("Path")), (vec!["u"], vec![]));
+    assert_eq!(user.tags(), [("team", "red")]);
+    assert!(Empty {}.texts("any").is_empty() && Empty {}.tags().is_empty());
 }

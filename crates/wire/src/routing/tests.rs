@@ -101,7 +101,7 @@ fn what_is_unknown_is_refused_in_its_own_protocol() {
 fn every_modelled_operation_has_a_way_in() {
     for row in modelled() {
         let target = match row.service {
-            Service::Sts | Service::Sns => {
+            Service::Iam | Service::Sts | Service::Sns => {
                 let body = format!("Action={}&Version={}", row.name, row.service.api_version());
                 found(&request("POST", "/", "", &[FORM]), &body)
             }

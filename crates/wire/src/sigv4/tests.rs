@@ -302,3 +302,27 @@ fn hostile_signatures_never_panic() {
         let _ = check(&HttpRequest { query: text.clone(), path: text, ..presigned.clone() });
     }
 }
+
+#[test]
+fn the_token_of_a_session_reaches_who_knows_the_secret() {
+    let mut credentials = credentials();
+    credentials.session_token = Some("a-token".into());
+    let plain = request("POST", "/", "", &[("host", "127.0.0.1")], b"body");
+    let mut header = plain.clone();
+    sign(&mut header, &credentials, "us-east-1", "logs", now());
+    let mut query = plain;
+    presign(&mut query, &credentials, "us-east-1", "logs", now(), 60);
+    for request in [header, query] {
+        let verified = verify_session(&request, now(), CLOCK_SKEW_MS_MAX, |key, token| {
+            assert_eq!((key, token), ("AKIDEXAMPLE", Some("a-token")));
+            Ok(SECRET.into())
+        });
+        assert_eq!(verified.unwrap().security_token.as_deref(), Some("a-token"));
+        let expired = verify_session(&request, now(), CLOCK_SKEW_MS_MAX, |_, _| Err(SignatureError::ExpiredToken));
+        let error = expired.unwrap_err().to_api_error(Protocol::Json11);
+        assert_eq!(
+            (error.code(), error.message()),
+            ("ExpiredTokenException", "The security token included in the request is expired")
+        );
+    }
+}

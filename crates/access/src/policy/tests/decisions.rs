@@ -170,14 +170,17 @@ fn a_trust_policy_is_the_policy_of_its_role() {
     };
     let context = keys(&[]);
     let role = "arn:aws:iam::123456789012:role/R";
-    for (principal, allowed) in [
-        (r#"{"AWS":"arn:aws:iam::123456789012:user/johndoe"}"#, true),
-        (r#"{"AWS":"123456789012"}"#, false),
-        (r#"{"Service":"ec2.amazonaws.com"}"#, false),
+    let all = [allow("*")];
+    for (principal, identity, allowed) in [
+        (r#"{"AWS":"arn:aws:iam::123456789012:user/johndoe"}"#, &[][..], true),
+        (r#"{"AWS":"arn:aws:iam::123456789012:user/jane"}"#, &all[..], false),
+        (r#"{"AWS":"123456789012"}"#, &[][..], false),
+        (r#"{"AWS":"123456789012"}"#, &all[..], true),
+        (r#"{"Service":"ec2.amazonaws.com"}"#, &all[..], false),
     ] {
         let policies = [trust(principal)];
         let resource = Some(ResourcePolicies { account: ACCOUNT, policies: &policies });
-        let policies = Policies { resource, ..Policies::default() };
+        let policies = Policies { identity, resource, resource_must_allow: true, ..Policies::default() };
         assert_eq!(decide(&request("sts:AssumeRole", role, &context), &policies).is_allowed(), allowed, "{principal}");
     }
 }

@@ -157,7 +157,7 @@ proptest! {
             identity: &identity,
             boundary: boundary.as_deref(),
             session: (!session.is_empty()).then_some(&session[..]),
-            resource: None,
+            ..Policies::default()
         };
         let decision = decide(&request(action, resource, &context), &policies);
         prop_assert_eq!(decision.is_allowed(), expected);

@@ -1,12 +1,12 @@
 //! GetCallerIdentity: who the signature says the caller is. AWS lets everyone call it.
 
-use crate::Trail;
+use crate::Access;
 use model::Caller;
 use wire::ApiError;
 use wire::sts::{GetCallerIdentityRequest, GetCallerIdentityResponse};
 
 pub(super) async fn get_caller_identity(
-    _trail: &Trail,
+    _: &Access,
     caller: &Caller,
     _input: GetCallerIdentityRequest,
 ) -> Result<GetCallerIdentityResponse, ApiError> {

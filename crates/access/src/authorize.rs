@@ -1,0 +1,142 @@
+//! `authorize`: whether a caller may make a call, and AWS's words when not.
+
+mod context;
+
+pub(crate) use context::CallContext;
+
+use crate::Access;
+use crate::policy::{self, Decision, Policies, Request};
+use crate::resources::{self, Resource};
+use crate::standing::{Limits, Standing, principal};
+use model::{Caller, Timestamp};
+use wire::error::common;
+use wire::shape::{Empty, Texts};
+use wire::{ApiError, Guard, Service};
+
+/// Who asks, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// The verified caller.
+    pub caller: &'a Caller,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Access {
+    /// Decides a call that is no operation of a model: `action`, such as `s3:GetObject`, on `resource`.
+    pub fn authorize(
+        &self,
+        asking: Asking<'_>,
+        service: Option<Service>,
+        action: &str,
+        resource: &str,
+    ) -> Result<(), ApiError> {
+        let Standing::Limited(limits) = self.standing(asking.caller) else { return Ok(()) };
+        let resource = Resource::of(resource.to_owned());
+        check(&limits, asking, service, action, &resource, &Empty {})
+    }
+
+    /// Who decides the call of an operation once its input is known; nobody for a caller who may do all, or a call that everybody
+    /// may make. AssumeRole decides for itself, for the role's trust policy has a say.
+    pub fn guard<'a>(&'a self, asking: Asking<'a>, service: Service, operation: &'static str) -> Option<CallGuard<'a>> {
+        if service == Service::Sts && matches!(operation, "GetCallerIdentity" | "GetSessionToken" | "AssumeRole") {
+            return None;
+        }
+        match self.standing(asking.caller) {
+            Standing::All => None,
+            Standing::Limited(limits) => Some(CallGuard { access: self, asking, service, operation, limits }),
+        }
+    }
+}
+
+/// Decides one call of an operation.
+#[derive(Debug)]
+pub struct CallGuard<'a> {
+    access: &'a Access,
+    asking: Asking<'a>,
+    service: Service,
+    operation: &'static str,
+    limits: Limits,
+}
+
+impl Guard for CallGuard<'_> {
+    fn check(&self, input: &dyn Texts) -> Result<(), ApiError> {
+        let caller = self.asking.caller;
+        // Temporary credentials of a user may not call IAM (GetSessionToken reference; multi-factor authentication is not there).
+        if self.service == Service::Iam && caller.identity_type == "IAMUser" && caller.session.is_some() {
+            return Err(ApiError::new(
+                &common::UNRECOGNIZED_CLIENT,
+                "The security token included in the request is invalid",
+            ));
+        }
+        let action = format!("{}:{}", self.service.iam_prefix(), self.operation);
+        let account = || self.access.account(&caller.scope.account);
+        for resource in resources::of(self.service, self.operation, input, caller, &account) {
+            check(&self.limits, self.asking, Some(self.service), &action, &resource, input)?;
+        }
+        Ok(())
+    }
+}
+
+fn check(
+    limits: &Limits,
+    asking: Asking<'_>,
+    service: Option<Service>,
+    action: &str,
+    resource: &Resource,
+    input: &dyn Texts,
+) -> Result<(), ApiError> {
+    let context = CallContext { asking, tags: &limits.grants.tags, input, action };
+    let policies = limits.policies();
+    let decide = |resource: &str| {
+        policy::decide(&Request { principal: principal(asking.caller), action, resource, context: &context }, &policies)
+    };
+    let decision = decide(&resource.arn);
+    let decision = match (&resource.alias, decision) {
+        // Both names must be free of denials, and one must be allowed.
+        (Some(alias), Decision::Allowed(_)) => match decide(alias) {
+            denied @ Decision::ExplicitDeny(_) => denied,
+            _ => decision,
+        },
+        (Some(alias), Decision::ImplicitDeny(_)) => match decide(alias) {
+            Decision::ImplicitDeny(_) => decision,
+            other => other,
+        },
+        _ => decision,
+    };
+    match decision.reason(action) {
+        None => Ok(()),
+        Some(reason) => Err(denied(asking.caller, service, action, &resource.arn, Some(&reason))),
+    }
+}
+
+impl Limits {
+    /// The policies, as `decide` takes them.
+    pub(crate) fn policies(&self) -> Policies<'_> {
+        Policies {
+            identity: &self.grants.identity,
+            boundary: self.grants.boundary.as_deref(),
+            session: self.session.as_deref(),
+            resource: None,
+            resource_must_allow: false,
+        }
+    }
+}
+
+/// AWS's refusal.
+pub(crate) fn denied(
+    caller: &Caller,
+    service: Option<Service>,
+    action: &str,
+    resource: &str,
+    reason: Option<&str>,
+) -> ApiError {
+    let because = reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+    let arn = &caller.arn;
+    let message = format!("User: {arn} is not authorized to perform: {action} on resource: {resource}{because}");
+    let shape = match service {
+        Some(Service::Sns) => &wire::sns::errors::AUTHORIZATION_ERROR_EXCEPTION,
+        _ => &common::ACCESS_DENIED,
+    };
+    ApiError::new(shape, message)
+}

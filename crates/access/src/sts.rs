@@ -1,0 +1,27 @@
+//! The operations of `aws sts`, one file per command.
+
+mod assume_role;
+mod decode_authorization_message;
+mod get_access_key_info;
+mod get_caller_identity;
+mod get_session_token;
+
+use crate::Access;
+use wire::{Access as Level, Audit, Operation, operation, sts};
+
+/// The rows of this service.
+pub fn operations() -> Vec<Operation<Access>> {
+    let audit = Audit::Management;
+    vec![
+        operation!(Level::Write, audit, sts::AssumeRole, assume_role::assume_role),
+        operation!(
+            Level::Write,
+            audit,
+            sts::DecodeAuthorizationMessage,
+            decode_authorization_message::decode_authorization_message,
+        ),
+        operation!(Level::Read, audit, sts::GetAccessKeyInfo, get_access_key_info::get_access_key_info),
+        operation!(Level::Read, audit, sts::GetCallerIdentity, get_caller_identity::get_caller_identity),
+        operation!(Level::Read, audit, sts::GetSessionToken, get_session_token::get_session_token),
+    ]
+}

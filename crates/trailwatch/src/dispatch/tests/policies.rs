@@ -1,0 +1,115 @@
+//! What users may not call is refused, over the table of operations and our own endpoints, and recorded.
+
+use super::*;
+
+/// Calls an operation of iam as root; answers the XML.
+async fn iam(server: &Server, form: &str) -> String {
+    let mut request = call(Service::Iam, "", Protocol::Query, &root(server));
+    request.body = format!("Version=2010-05-08&{form}").into();
+    sigv4::sign(&mut request, &root(server), "us-east-1", "iam", NOW);
+    let response = server.answer(request, "127.0.0.1").await;
+    assert_eq!(response.status, 200, "{}", text(&response));
+    text(&response)
+}
+
+/// A new user with the named ready-made policies, and an access key.
+async fn user(server: &Server, name: &str, policies: &[&str]) -> Credentials {
+    iam(server, &format!("Action=CreateUser&UserName={name}")).await;
+    for policy in policies {
+        let arn = format!("arn:aws:iam::aws:policy/{policy}");
+        iam(server, &format!("Action=AttachUserPolicy&UserName={name}&PolicyArn={arn}")).await;
+    }
+    let key = iam(server, &format!("Action=CreateAccessKey&UserName={name}")).await;
+    let element = |name: &str| {
+        let (_, rest) = key.split_once(&format!("<{name}>")).unwrap();
+        rest.split('<').next().unwrap().to_owned()
+    };
+    Credentials {
+        access_key_id: element("AccessKeyId"),
+        secret_access_key: element("SecretAccessKey"),
+        session_token: None,
+    }
+}
+
+/// Our own endpoints: method, path, name.
+const OWN: [(&str, &str, &str); 10] = [
+    ("POST", "/_trailwatch/alarms/backtest", "BacktestAlarm"),
+    ("POST", "/_trailwatch/detections/backtest", "BacktestDetections"),
+    ("GET", "/_trailwatch/events/tail", "TailEvents"),
+    ("GET", "/_trailwatch/dead-letters", "ListDeadLetters"),
+    ("POST", "/_trailwatch/import", "ImportEvents"),
+    ("GET", "/_trailwatch/proofs/checkpoint", "GetEventProof"),
+    ("POST", "/_trailwatch/sql", "ExecuteSql"),
+    ("POST", "/_trailwatch/events/search", "SearchEvents"),
+    ("POST", "/_trailwatch/policies/generate", "GeneratePolicy"),
+    ("GET", "/_trailwatch/sessions/key/ASIA", "GetSession"),
+];
+
+/// Asks one of them as the listener does.
+async fn own(server: &Server, method: &str, path: &str, credentials: &Credentials) -> Response {
+    let headers = vec![("host".to_owned(), "127.0.0.1:8792".to_owned())];
+    let mut request = HttpRequest { method: method.into(), path: path.into(), headers, ..HttpRequest::default() };
+    sigv4::sign(&mut request, credentials, "us-east-1", "trailwatch", NOW);
+    let (_waits, hung_up) = tokio::sync::oneshot::channel();
+    if crate::sql::is_asked(&request) {
+        return crate::sql::answer(server, &request, "127.0.0.1", hung_up).await;
+    }
+    if crate::questions::is_asked(&request) {
+        return crate::questions::answer(server, &request, "127.0.0.1", hung_up).await;
+    }
+    server.answer(request, "127.0.0.1").await
+}
+
+#[tokio::test]
+async fn our_own_endpoints_ask_policies_too_and_record_whom_they_refuse() {
+    let Plane { server, _dir } = plane().await;
+    let nobody = user(&server, "nobody", &[]).await;
+    let auditor = user(&server, "auditor", &["TrailwatchAuditor"]).await;
+    let is_served = |name: &str| cfg!(feature = "sql") || name != "ExecuteSql";
+    for (method, path, name) in OWN.into_iter().filter(|row| is_served(row.2)) {
+        let response = own(&server, method, path, &nobody).await;
+        let words = format!("user/nobody is not authorized to perform: trailwatch:{name} on resource: * because no");
+        assert!(response.status == 403 && text(&response).contains(&words), "{path}: {}", text(&response));
+        let expected = ("AccessDeniedException".to_owned(), nobody.access_key_id.clone());
+        assert_eq!(events_of(&server, "trailwatch", name).await, [expected], "{path}");
+        let response = own(&server, method, path, &auditor).await;
+        let is_auditors = !["BacktestAlarm", "ListDeadLetters", "ImportEvents", "ExecuteSql"].contains(&name);
+        assert_eq!(response.status != 403, is_auditors, "{path}: {}", text(&response));
+    }
+}
+
+#[tokio::test]
+async fn prometheus_is_asked_by_who_may_get_metric_data() {
+    let Plane { server, _dir } = plane().await;
+    for (name, policies, status) in [("nobody", &[][..], 403), ("reader", &["TrailwatchReadOnly"], 200)] {
+        let user = user(&server, name, policies).await;
+        let headers = vec![("host".to_owned(), "127.0.0.1:8792".to_owned())];
+        let mut request =
+            HttpRequest { method: "GET".into(), path: "/api/v1/labels".into(), headers, ..HttpRequest::default() };
+        sigv4::sign(&mut request, &user, "us-east-1", "monitoring", NOW);
+        let response = crate::promql::answer(&server, &request, "127.0.0.1").await;
+        assert_eq!(response.status, status, "{name}: {}", text(&response));
+        assert_eq!(text(&response).contains("cloudwatch:GetMetricData"), status == 403, "{}", text(&response));
+    }
+}
+
+#[tokio::test]
+async fn every_operation_refuses_a_user_whom_no_policy_lets_and_records_it() {
+    let Plane { server, _dir } = plane().await;
+    let user = user(&server, "nobody", &[]).await;
+    for (service, operation, audit, protocol) in walk(&server) {
+        // Everybody may ask who they are and for a session of their own; AssumeRole asks the role first.
+        if service == Service::Sts && matches!(operation, "GetCallerIdentity" | "GetSessionToken" | "AssumeRole") {
+            continue;
+        }
+        let before = events_of(&server, service.event_source(), operation).await.len();
+        let response = server.answer(call(service, operation, protocol, &user), "127.0.0.1").await;
+        let action = format!("{}:{operation}", service.iam_prefix());
+        let words = format!("user/nobody is not authorized to perform: {action} on resource: ");
+        let told = text(&response);
+        assert!((400..404).contains(&response.status) && told.contains(&words), "{action} {protocol:?}: {told}");
+        assert!(told.contains("because no identity-based policy allows the "), "{action} {protocol:?}: {told}");
+        let events = events_of(&server, service.event_source(), operation).await;
+        assert_eq!(events.len() - before, usize::from(matches!(audit, Audit::Management)), "{action} {protocol:?}");
+    }
+}
