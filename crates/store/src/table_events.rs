@@ -1,7 +1,7 @@
 //! The event table as queries see it: the columns of event segments, with ids as text and each record in one piece.
 
 use crate::error::{Error, Result};
-use crate::segment::event_rows::{Ids, rows};
+use crate::segment::event_rows::{Ids, records};
 use crate::segment::events;
 use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
@@ -53,8 +53,7 @@ pub(crate) fn shape(batch: &RecordBatch, columns: &[&'static str]) -> Result<Rec
     for name in columns {
         fields.push(schema.field_with_name(name).map_err(|_| missing(name))?.clone());
         arrays.push(if *name == RECORD {
-            let rows = rows(batch)?;
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.event.record.as_str())))
+            Arc::new(records(batch)?)
         } else if let Some((id, text, _)) = IDS.iter().find(|(id, ..)| id == name) {
             let ids = Ids::of(batch, id, text)?;
             Arc::new((0..batch.num_rows()).map(|at| ids.id(at)).collect::<StringArray>())

@@ -10,6 +10,7 @@ mod columns;
 mod expressions;
 mod functions;
 mod names;
+mod rows;
 mod statement;
 mod table;
 #[cfg(test)]

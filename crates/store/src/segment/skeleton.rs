@@ -312,13 +312,13 @@ pub(super) struct Filling<'a> {
     pub column: &'a mut dyn FnMut(u8, &mut Vec<u8>) -> bool,
 }
 
-/// The record of a row; an error says what does not fit.
-pub(super) fn restore(skeleton: &str, filling: Filling<'_>) -> Result<String, &'static str> {
+/// Appends the record of a row; an error says what does not fit.
+pub(super) fn restore(skeleton: &str, filling: Filling<'_>, record: &mut Vec<u8>) -> Result<(), &'static str> {
     let Filling { mut values, mut uuids, column } = filling;
     if skeleton.as_bytes() == [WHOLE] {
-        return Ok(values.to_owned());
+        record.extend_from_slice(values.as_bytes());
+        return Ok(());
     }
-    let mut record = Vec::with_capacity(skeleton.len() + values.len() + 768);
     let mut rest = skeleton.as_bytes();
     while let Some(at) = rest.iter().position(|byte| is_marker(*byte)) {
         record.extend_from_slice(&rest[..at]);
@@ -334,7 +334,7 @@ pub(super) fn restore(skeleton: &str, filling: Filling<'_>) -> Result<String, &'
                 uuids = after;
             }
             marker => {
-                if !column(marker, &mut record) {
+                if !column(marker, record) {
                     return Err("a record needs a column that the row does not have");
                 }
             }
@@ -345,7 +345,7 @@ pub(super) fn restore(skeleton: &str, filling: Filling<'_>) -> Result<String, &'
     if !values.is_empty() || !uuids.is_empty() {
         return Err("a record has values that its skeleton does not name");
     }
-    String::from_utf8(record).map_err(|_| "a record is not UTF-8")
+    Ok(())
 }
 
 #[cfg(test)]

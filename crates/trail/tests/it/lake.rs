@@ -175,10 +175,17 @@ async fn a_store_has_what_it_took_in() {
     assert_eq!(store.categories, ["Management"]);
     assert_eq!(store.range.start, NOW + 2_000 - 7 * DAY);
     let has = |received: i64, read_only: bool, region: &str, category: &str| {
-        let record = json!({"eventTime": "2026-01-02T03:04:05Z", "eventName": "X", "eventSource": "x.amazonaws.com",
-            "readOnly": read_only, "awsRegion": region, "eventCategory": category, "recipientAccountId": ACCOUNT});
-        let record = record.to_string();
-        store.admits.admits(Candidate { ingestion_time: NOW + received, record: &record, account: ACCOUNT, region })
+        let read_only = Some(read_only);
+        let ingestion_time = NOW + received;
+        store.admits.admits(&Candidate {
+            time: NOW,
+            ingestion_time,
+            account: ACCOUNT,
+            region,
+            category,
+            read_only,
+            ..Candidate::default()
+        })
     };
     assert!(has(0, false, "us-east-1", "Management"));
     for (received, read_only, region, category) in [
@@ -356,9 +363,16 @@ async fn an_import_adds_the_time_of_its_files_to_its_store() {
     ended(&plane, &query).await;
     let asked = engine.asked.lock().unwrap();
     let has = |record: Value| {
-        let record = record.to_string();
-        let candidate = Candidate { ingestion_time: NOW - 1, record: &record, account: ACCOUNT, region: "us-east-1" };
-        asked[0].stores[0].admits.admits(candidate)
+        let time = Timestamp::parse_iso(record["eventTime"].as_str().unwrap()).unwrap();
+        let category = "Management";
+        asked[0].stores[0].admits.admits(&Candidate {
+            time,
+            ingestion_time: NOW - 1,
+            account: ACCOUNT,
+            region: "us-east-1",
+            category,
+            ..Candidate::default()
+        })
     };
     assert!(records.into_iter().all(has), "what was received before the store took in, and imported");
     assert!(!has(old_record("c", "2025-12-01T01:00:01Z")));
