@@ -88,6 +88,7 @@ pub use series::SeriesFilter;
 pub use sketch::Sketch;
 pub use streams::StreamStats;
 pub use table::{Parts, Table, TableFilter, TablePart, View};
+pub use table_events::RecordMembers;
 pub use table_fields::FIELD_COLUMNS;
 pub use table_read::{OpenPart, PartReader, ReadStats};
 pub use tiers::{MetricTier, Tiers};

@@ -3,6 +3,7 @@
 use super::column;
 use super::details::TEXTS as DETAILS;
 use super::events::{TEXTS, positions};
+use super::members;
 use super::skeleton::{Days, Filling, RESOURCE_NAMES, marker, restore};
 use super::uuid;
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use crate::position::Position;
 use arrow_array::types::Int32Type;
 use arrow_array::{
     Array, BinaryArray, BooleanArray, DictionaryArray, FixedSizeBinaryArray, ListArray, RecordBatch, StringArray,
-    TimestampMillisecondArray,
+    TimestampMillisecondArray, UInt32Array,
 };
 use arrow_buffer::{Buffer, OffsetBuffer};
 use model::{Event, EventResource, Timestamp};
@@ -238,4 +239,20 @@ pub(crate) fn records(batch: &RecordBatch) -> Result<StringArray> {
     }
     let text = StringArray::try_new(OffsetBuffer::new(ends.into()), Buffer::from_vec(text), None);
     text.map_err(|_| damaged("a record is not UTF-8"))
+}
+
+/// For each row the mask of its record's members, as `members.rs` says.
+pub(crate) fn masks(batch: &RecordBatch) -> Result<UInt32Array> {
+    let skeleton: &DictionaryArray<Int32Type> = column(batch, "record_skeleton")?;
+    let skeletons: &StringArray =
+        skeleton.values().as_any().downcast_ref().ok_or_else(|| damaged("skeletons are not text"))?;
+    // Of a dictionary that other batches share, few may be here.
+    let mut masks: Vec<Option<u32>> = vec![None; skeletons.len()];
+    let mask = |at: usize| {
+        let key = skeleton.key(at)?;
+        let known = masks.get_mut(key)?;
+        Some(*known.get_or_insert_with(|| members::mask(skeletons.value(key))))
+    };
+    let masks: Option<Vec<u32>> = (0..skeleton.len()).map(mask).collect();
+    masks.map(UInt32Array::from).ok_or_else(|| damaged("a record has no skeleton"))
 }

@@ -242,7 +242,7 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Where the string that begins at `at` ends: the place of its quote, or the end of the text.
-fn string_end(text: &[u8], mut at: usize) -> usize {
+pub(super) fn string_end(text: &[u8], mut at: usize) -> usize {
     while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += found;
         if text[at] == b'"' {
@@ -304,6 +304,11 @@ impl Days {
     }
 }
 
+/// True for the skeleton of a record that was not cut.
+pub(super) fn is_whole(skeleton: &str) -> bool {
+    skeleton.as_bytes() == [WHOLE]
+}
+
 /// The columns that a skeleton is filled from, for one row.
 pub(super) struct Filling<'a> {
     pub values: &'a str,
@@ -315,7 +320,7 @@ pub(super) struct Filling<'a> {
 /// Appends the record of a row; an error says what does not fit.
 pub(super) fn restore(skeleton: &str, filling: Filling<'_>, record: &mut Vec<u8>) -> Result<(), &'static str> {
     let Filling { mut values, mut uuids, column } = filling;
-    if skeleton.as_bytes() == [WHOLE] {
+    if is_whole(skeleton) {
         record.extend_from_slice(values.as_bytes());
         return Ok(());
     }

@@ -11,11 +11,12 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, StringArray, UInt32Array,
 };
 use datafusion::arrow::compute::{cast, take};
-use datafusion::arrow::datatypes::{DataType, SchemaRef, TimestampMillisecondType};
+use datafusion::arrow::datatypes::{DataType, SchemaRef, TimestampMillisecondType, UInt32Type};
 use datafusion::common::Result;
 use model::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
+use store::RecordMembers;
 
 const RECORD: &str = "record";
 /// Always read: what every store decides by.
@@ -47,6 +48,8 @@ impl Rows {
         let mut columns: Vec<&'static str> = ALWAYS.into_iter().chain(same).collect();
         columns.extend_from_slice(self.store.admits.asks());
         columns.extend(self.reads_records().then_some(RECORD));
+        let mut same = self.same.iter().flatten();
+        columns.extend(same.any(|own| RecordMembers::place(own).is_some()).then_some(RecordMembers::COLUMN));
         columns.sort_unstable();
         columns.dedup();
         columns
@@ -73,7 +76,7 @@ impl Rows {
         let shown: Vec<&str> = shown.iter().map(AsRef::as_ref).collect();
         let rows = UInt32Array::from(rows);
         let given = |name: &str, at: usize| match self.same.get(at).copied().flatten() {
-            Some(stored) => Ok(Some(said(&taken(batch, stored, &rows)?))),
+            Some(stored) => said(batch, stored, &rows).map(Some),
             None if name == TIME => taken(batch, "time", &rows).map(Some),
             None => Ok(None),
         };
@@ -88,17 +91,23 @@ impl Rows {
     }
 }
 
-/// A column of the event table; nulls where it has nothing.
+/// Rows of a column of the event table.
 fn taken(batch: &RecordBatch, name: &str, rows: &UInt32Array) -> Result<ArrayRef> {
     Ok(take(column(batch, name)?.as_ref(), rows, None)?)
 }
 
-/// The event table has an empty text where a record has none.
-fn said(column: &ArrayRef) -> ArrayRef {
-    match column.as_string_opt::<i32>() {
-        Some(texts) => Arc::new(texts.iter().map(|text| text.filter(|text| !text.is_empty())).collect::<StringArray>()),
-        None => Arc::clone(column),
-    }
+/// The same, null where a record does not have the member.
+fn said(batch: &RecordBatch, name: &str, rows: &UInt32Array) -> Result<ArrayRef> {
+    let Some(place) = RecordMembers::place(name) else { return taken(batch, name, rows) };
+    let texts = cast(column(batch, name)?, &DataType::Utf8)?;
+    let texts = texts.as_string::<i32>();
+    let masks = column(batch, RecordMembers::COLUMN)?.as_primitive::<UInt32Type>();
+    let said = |at: &u32| {
+        let (at, members) = (*at as usize, RecordMembers(masks.value(*at as usize)));
+        let text = (!texts.is_null(at)).then(|| texts.value(at)).filter(|text| !text.is_empty());
+        if members.is_absent(place) { None } else { text.or(members.is_empty(place).then_some("")) }
+    };
+    Ok(Arc::new(rows.values().iter().map(said).collect::<StringArray>()))
 }
 
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {

@@ -17,8 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Table, TableFilter, View};
 
-/// Columns of the answer and those of the event table that say the same, of events of the categories `AS_RECORDED`. Where a record
-/// leaves out its region, id or category, the event table has what stands for it, and that is shown.
+/// Columns of the answer and those of the event table that say the same, of events of the categories `AS_RECORDED`.
 const SAME: [(&str, &str); 15] = [
     ("eventsource", "source"),
     ("eventname", "name"),

@@ -156,19 +156,15 @@ fn records() -> Vec<Event> {
         {"ARN": "arn:aws:ec2:::i-2", "type": "AWS::EC2::Instance"}], "tlsDetails": {"tlsVersion": "TLSv1.2"}});
     let user = |name: &str| json!({"userIdentity": {"type": "IAMUser", "userName": name, "arn": format!("arn:aws:iam::1:user/{name}")}});
     let denied = json!({"userIdentity": {"type": "IAMUser", "userName": "bob"}, "errorCode": "AccessDenied"});
+    let odd = json!({"requestParameters": {"userName": "a\"b"}, "errorCode": "", "errorMessage": null, "eventCategory": null,
+        "userAgent": "a \"quoted\" one", "sourceIPAddress": "10.0.0.1", "eventVersion": "", "vpcEndpointId": "vpce-1"});
     let other = json!({"recipientAccountId": "999999999999"});
     vec![
         event("e-1", start, "RunInstances", "ec2.amazonaws.com", run),
         event("e-2", start + 3_600, "DescribeTrails", "cloudtrail.amazonaws.com", user("alice")),
         event("e-3", start + 7_200, "DescribeTrails", "cloudtrail.amazonaws.com", user("bob")),
         event("e-4", start + 10_800, "DeleteTrail", "cloudtrail.amazonaws.com", denied),
-        event(
-            "e-5",
-            start + 14_400,
-            "CreateUser",
-            "iam.amazonaws.com",
-            json!({"requestParameters": {"userName": "a\"b"}}),
-        ),
+        event("e-5", start + 14_400, "CreateUser", "iam.amazonaws.com", odd),
         event("e-6", start + 18_000, "CreateUser", "iam.amazonaws.com", other),
     ]
 }
@@ -224,8 +220,8 @@ async fn columns_of_the_event_table_say_what_records_do() {
     let among = async |id: &str| {
         fixture.rows(&format!("SELECT count(*) FROM {id} WHERE errorcode IS NULL AND NOT readonly")).await
     };
-    assert_eq!(among(COLUMNAR).await, ["2"]);
-    assert_eq!(among(ID).await, ["2"]);
+    assert_eq!(among(COLUMNAR).await, ["1"]);
+    assert_eq!(among(ID).await, ["1"]);
 }
 
 #[tokio::test]
