@@ -169,7 +169,7 @@ async fn evaluate_one(watch: &Watch, alarm: Alarm, observed: Option<Observed>, n
 /// `observed` is what the alarm watches, where that was read already.
 async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, Failure> {
     let mut memory = Memory::of(alarm);
-    if (memory.muted.is_some() || !memory.withheld.is_empty()) && transition::run_muted(watch, alarm, now).await? {
+    if memory.owes() && transition::run_muted(watch, alarm, now).await? {
         // What was read is out of date: the next evaluation has the rest.
         watch.catalog.alarm_due(alarm, now).await?;
         return Ok(false);
@@ -185,16 +185,10 @@ async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now:
         None => observe(watch, &alarm.scope, &alarm.configuration, now).await?,
     };
     memory.evaluation_state = None;
-    let slots = match &observed {
-        Observed::One(slots) => slots.as_slice(),
-        Observed::Many(series) => series.first().map_or(&[][..], |(_, slots)| slots),
-    };
-    if is_warming_up(alarm, &memory, slots, now) {
-        memory.evaluation_state = Some(IN_WARM_UP.to_owned());
+    if is_warming_up(&alarm.configuration, &mut memory, observed.slots(), now) {
         remember(watch, alarm, &memory).await?;
         return Ok(false);
     }
-    memory.warming_since_ms = None;
     match &observed {
         Observed::One(slots) => settle(watch, alarm, &memory, next_state(alarm, slots, now)).await,
         Observed::Many(series) => {
@@ -275,10 +269,26 @@ pub(super) async fn remember(watch: &Watch, alarm: &Alarm, memory: &Memory) -> c
     Ok(())
 }
 
-pub(super) fn is_warming_up(alarm: &Alarm, memory: &Memory, slots: &[Slot], now: Timestamp) -> bool {
-    let (Some(warm_up), Some(since)) = (alarm.configuration.warm_up, memory.warming_since_ms) else { return false };
-    let warm_up = WarmUp { minutes: warm_up.minutes, whole: warm_up.whole };
-    warm_up.is_warming_up(Timestamp(since), now, slots, evaluation_periods(&alarm.configuration))
+/// Whether the alarm still warms up, which `memory` is told; once it does not, it never does again.
+pub(super) fn is_warming_up(
+    configuration: &AlarmConfiguration,
+    memory: &mut Memory,
+    slots: &[Slot],
+    now: Timestamp,
+) -> bool {
+    let is_warming_up = match (configuration.warm_up, memory.warming_since_ms) {
+        (Some(warm_up), Some(since)) => {
+            let warm_up = WarmUp { minutes: warm_up.minutes, whole: warm_up.whole };
+            warm_up.is_warming_up(Timestamp(since), now, slots, evaluation_periods(configuration))
+        }
+        _ => false,
+    };
+    if is_warming_up {
+        memory.evaluation_state = Some(IN_WARM_UP.to_owned());
+    } else {
+        memory.warming_since_ms = None;
+    }
+    is_warming_up
 }
 
 /// Judges each series of an alarm on many.
