@@ -25,6 +25,9 @@ pub enum Failure {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] query::Error),
+    /// The computation has panicked.
+    #[error("compute the answer: {0}")]
+    Compute(#[from] tokio::task::JoinError),
 }
 
 /// The answer at one instant.
@@ -32,7 +35,7 @@ pub async fn instant(watch: &Watch, scope: &Scope, text: &str, at: Timestamp) ->
     let query = Query::parse(text)?;
     let selectors = query.selectors(at.0, at.0, 0)?;
     let data = select_all(watch, scope, &selectors).await?;
-    Ok(query.instant(&data, at.0, PROMQL_SAMPLES_MAX)?)
+    computed(move || query.instant(&data, at.0, PROMQL_SAMPLES_MAX)).await
 }
 
 /// The answer at the start and every `step_ms` after it, up to the end.
@@ -46,7 +49,14 @@ pub async fn range(
     let query = Query::parse(text)?;
     let selectors = query.selectors(start.0, end.0, step_ms)?;
     let data = select_all(watch, scope, &selectors).await?;
-    Ok(query.range(&data, start.0, end.0, step_ms, PROMQL_SAMPLES_MAX)?)
+    computed(move || query.range(&data, start.0, end.0, step_ms, PROMQL_SAMPLES_MAX)).await
+}
+
+/// Millions of samples take a while: they are computed on a thread that nobody waits for.
+async fn computed(
+    compute: impl FnOnce() -> Result<PromValue, PromqlError> + Send + 'static,
+) -> Result<PromValue, Failure> {
+    Ok(tokio::task::spawn_blocking(compute).await??)
 }
 
 /// The labels of each series that one of the selectors `matches` selects (all series without one), at most `max`, in order.

@@ -1,5 +1,8 @@
 //! `evaluate_due`: the hub of alarm evaluation. The server's ticker calls it; only alarms that are due cost anything.
 //!
+//! An alarm that is slow makes no other late: it gives its place to the next one of its batch (`places.rs`), and the server begins
+//! other rounds while it holds this one.
+//!
 //! Which periods an alarm looks at is in `window.rs`, what they hold in `observe.rs`, what it makes of them in `state.rs`.
 //! Log alarms, whose queries take long, are `log_alarm.rs`'s.
 
@@ -7,6 +10,7 @@ use crate::Watch;
 use crate::alarms::composite::{self, CompositeError};
 use crate::alarms::memory::Memory;
 use crate::alarms::observe::{ObserveError, Observed, observe, observe_together, period_secs};
+use crate::alarms::places::Places;
 use crate::alarms::reason;
 use crate::alarms::recovery::{Attributes, Judged, Outcome, Periods};
 use crate::alarms::state::{Slot, TreatMissing, evaluation_periods, judge, next_state};
@@ -23,8 +27,12 @@ use std::time::Duration;
 
 /// How many alarms are taken from the catalog at a time.
 const CLAIM_MAX: usize = 2000;
-/// How many alarms are evaluated at the same time: a slow one holds one place, not the line.
+/// How many alarms are evaluated at the same time ...
 const CONCURRENT_MAX: usize = 8;
+/// ... and with those that turned out to be slow.
+const CONCURRENT_SLOW_MAX: usize = 128;
+/// An alarm that takes longer is slow: the next one takes its place.
+const ALARM_TIME: Duration = Duration::from_millis(500);
 /// An alarm that takes longer fails this time and is tried again when it is next due.
 const ALARM_TIME_MAX: Duration = Duration::from_secs(20);
 
@@ -107,9 +115,11 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
         // What most alarms watch is read for all of them at once; what fails there is tried again alone.
         let mut observed = observe_together(watch, &alarms, now).await;
         let alarms = alarms.into_iter().enumerate().map(|(at, alarm)| (alarm, observed.remove(&at)));
+        let places = Places::new(CONCURRENT_MAX);
+        let is_slow = || tokio::time::sleep(ALARM_TIME);
         let mut outcomes = futures::stream::iter(alarms)
-            .map(|(alarm, observed)| evaluate_one(watch, alarm, observed, now))
-            .buffer_unordered(CONCURRENT_MAX);
+            .map(|(alarm, observed)| places.run(evaluate_apart(watch, alarm, observed, now), is_slow))
+            .buffer_unordered(CONCURRENT_SLOW_MAX);
         while let Some(outcome) = outcomes.next().await {
             match outcome {
                 Ok(changed) => evaluated.transitions += usize::from(changed),
@@ -141,6 +151,19 @@ pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
     } else {
         MINUTE
     }
+}
+
+/// What has yet to be read, or computed of expressions, is evaluated in a task of its own: it may keep a thread busy.
+async fn evaluate_apart(watch: &Watch, alarm: Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, ()> {
+    if observed.is_some() || alarm.configuration.is_composite() {
+        return evaluate_one(watch, alarm, observed, now).await;
+    }
+    let watch = watch.clone();
+    let evaluated = tokio::spawn(async move { evaluate_one(&watch, alarm, None, now).await }).await;
+    evaluated.unwrap_or_else(|error| {
+        tracing::error!(%error, "evaluate alarm");
+        Err(())
+    })
 }
 
 async fn evaluate_one(watch: &Watch, alarm: Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, ()> {
