@@ -2,7 +2,8 @@
 //!
 //! Source: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Served, by GET and by POST of a form: `query`,
 //! `query_range`, `series`, `labels`, `label/NAME/values`, `metadata` (empty: metrics have no help texts here),
-//! `query_exemplars`, `rules` and `alerts` (empty: there are none) and `status/buildinfo`. Requests are signed for the service `monitoring`, as on AWS.
+//! `query_exemplars`, `rules` and `alerts` (empty: there are none) and `status/buildinfo`. Requests are signed for the service
+//! `monitoring`, as on AWS.
 
 use crate::own::{Endpoint, Refusal};
 use crate::server::{Server, json};

@@ -229,7 +229,7 @@ async fn evaluate_promql(
     mut memory: Memory,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    let found = promql::instant(watch, &alarm.scope, &criteria.query, now).await?;
+    let found = promql::evaluated(watch, &alarm.scope, &criteria.query, now).await?;
     let outcome = outcome_of_promql(&mut memory, criteria, returned(&found), now);
     Ok(settle_many(watch, alarm, &memory, &outcome, now, &[]).await?)
 }

@@ -136,7 +136,7 @@ async fn look(watch: &Watch, scope: &Scope, configuration: &AlarmConfiguration, 
         return Ok(Seen::Logs(log_alarm::run(watch, scope, log, at, Turn::Client).await));
     }
     if let Some(criteria) = &configuration.promql {
-        return Ok(Seen::Series(returned(&promql::instant(watch, scope, &criteria.query, at).await?)));
+        return Ok(Seen::Series(returned(&promql::evaluated(watch, scope, &criteria.query, at).await?)));
     }
     Ok(Seen::Metrics(observe::observe(watch, scope, configuration, at).await?))
 }
