@@ -129,6 +129,8 @@ pub const BACKTEST_THRESHOLDS_MAX: usize = 100;
 pub const BACKTESTS_AT_ONCE_MAX: usize = 2;
 /// Backtest of a log alarm: most runs of its query, each of which reads the logs; ours.
 pub const BACKTEST_LOG_RUNS_MAX: i64 = 500;
+/// Backtest of an alarm: most versions of mute rules about it, and most windows of theirs; ours.
+pub const BACKTEST_MUTE_VERSIONS_MAX: usize = 1_000;
 /// Backtest of a composite alarm: most changes of its children; ours.
 pub const BACKTEST_CHANGES_MAX: usize = 100_000;
 /// Log alarms: most runs of the query that are evaluated (PutLogAlarm, QueryResultsToEvaluate).

@@ -8,7 +8,7 @@ use crate::alarms::history;
 use crate::alarms::notification::{Notification, sns};
 use crate::alarms::recovery::{Change, Levels};
 use crate::notify::message::{Kind, Message};
-use crate::notify::outbox::{self, DISPLAY_NAME};
+use crate::notify::outbox::{self, DISPLAY_NAME, SIGNATURE_VERSION};
 use catalog::{Alarm, AlarmConfiguration, AlarmHistoryItem, AlarmState, Publication, StateChange};
 use model::arn::{self, Arn};
 use std::collections::BTreeMap;
@@ -130,13 +130,17 @@ async fn prepare_one(
             let Some(topic) = watch.catalog.topic(&alarm.scope, arn.resource).await? else {
                 return Ok(Err("Topic does not exist".into()));
             };
-            let display_name = topic.attributes.get(DISPLAY_NAME).cloned();
-            let message = message(watch, notification, arn::topic(&topic.scope, &topic.name), display_name);
+            let attribute = |name| topic.attributes.get(name).cloned();
+            let message = Message {
+                display_name: attribute(DISPLAY_NAME),
+                signature_version: attribute(SIGNATURE_VERSION),
+                ..message(watch, notification, arn::topic(&topic.scope, &topic.name))
+            };
             let publication = outbox::to_topic(watch, &topic, &message).await?;
             Ok(Ok((message.text, publication, topic.name)))
         }
         ("trailwatch", "notify", Some(name)) => {
-            let message = message(watch, notification, action.to_owned(), None);
+            let message = message(watch, notification, action.to_owned());
             let publication = outbox::to_webhook(watch, name, &message)?.filter(|_| own);
             Ok(match publication {
                 Some(publication) => Ok((message.text, publication, format!("webhook/{name}"))),
@@ -147,7 +151,7 @@ async fn prepare_one(
     }
 }
 
-fn message(watch: &Watch, notification: &Notification, topic_arn: String, display_name: Option<String>) -> Message {
+fn message(watch: &Watch, notification: &Notification, topic_arn: String) -> Message {
     Message {
         kind: Kind::Notification,
         id: watch.ids.uuid().to_string(),
@@ -157,7 +161,8 @@ fn message(watch: &Watch, notification: &Notification, topic_arn: String, displa
         structured: false,
         attributes: Default::default(),
         token: None,
-        display_name,
+        display_name: None,
+        signature_version: None,
         timestamp: notification.state.at.iso_millis(),
     }
 }

@@ -3,6 +3,7 @@
 use super::http::Failure;
 use super::message::{Kind, Message, unsubscribe_url};
 use super::settings::{Smtp, SmtpTls};
+use super::signature::Signer;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -20,6 +21,7 @@ pub(super) struct Mail<'a> {
     pub to: &'a str,
     pub subscription_arn: &'a str,
     pub base_url: &'a str,
+    pub signer: Option<&'a Signer>,
     pub message: &'a Message,
 }
 
@@ -60,7 +62,7 @@ impl Mail<'_> {
             .message_id(Some(format!("<{}@trailwatch>", self.message.id)))
             .subject(self.subject());
         let made = if self.protocol == "email-json" {
-            let document = self.message.document(self.protocol, self.subscription_arn, self.base_url);
+            let document = self.message.document(self.protocol, self.subscription_arn, self.base_url, self.signer);
             builder.header(lettre::message::header::ContentType::TEXT_PLAIN).body(document)
         } else {
             let (text, html) = self.bodies();

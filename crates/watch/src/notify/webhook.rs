@@ -62,6 +62,7 @@ mod tests {
             attributes: Default::default(),
             token: None,
             display_name: None,
+            signature_version: None,
             timestamp: "2026-03-01T00:00:00.000Z".into(),
         };
         let json: Value = serde_json::from_str(&body(&message, WebhookFormat::Json)).unwrap();
