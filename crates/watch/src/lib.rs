@@ -6,6 +6,7 @@ mod buckets;
 pub mod cloudwatch;
 mod dimensions;
 mod entity;
+pub mod http_logs;
 pub mod logs;
 mod maintain;
 pub mod metric_data;
@@ -51,6 +52,8 @@ pub struct Watch {
     pub queries: Arc<logs::Queries>,
     /// How the events of log groups are shown, asked for lately.
     pub rules: Arc<logs::RulesOfGroups>,
+    /// What policies say, for calls that ask for more than their own action allows.
+    pub access: access::Access,
     /// Where objects are written to.
     pub buckets: Arc<dyn Buckets>,
 }
