@@ -5,6 +5,8 @@
 
 use crate::Trail;
 use crate::coverage::Coverage;
+use crate::delivery::is_own;
+use crate::derived::is_derived;
 use crate::event_configuration::EventConfiguration;
 use crate::lake_delivery;
 use crate::lake_view::View;
@@ -30,6 +32,9 @@ use wire::cloudtrail::errors::MAX_CONCURRENT_QUERIES_EXCEPTION;
 /// Categories of events whose stores have configurations.
 pub(crate) const CONFIGURABLE: [&str; 3] = ["Management", "Data", "NetworkActivity"];
 
+/// The category of what applications put through channels.
+const ACTIVITY_AUDIT_LOG: &str = "ActivityAuditLog";
+
 /// The selectors of a store.
 pub(crate) fn selectors_of(store: &EventDataStore) -> Selectors {
     Selectors::stored(Some(&store.settings.selectors), &store.settings.name)
@@ -46,8 +51,8 @@ pub(crate) fn categories(selectors: &Selectors) -> Vec<String> {
     categories
 }
 
-/// The events of a store as the engine is told of them.
-pub(crate) fn lake_store(store: &EventDataStore, view: View, now: Timestamp) -> LakeStore {
+/// The events of a store as the engine is told of them. `others` are the starts of imports into other stores.
+pub(crate) fn lake_store(store: &EventDataStore, others: Vec<i64>, view: View, now: Timestamp) -> LakeStore {
     let selectors = selectors_of(store);
     let settings = &store.settings;
     let kept_since = now - i64::from(settings.retention_days) * DAY;
@@ -60,6 +65,7 @@ pub(crate) fn lake_store(store: &EventDataStore, view: View, now: Timestamp) -> 
             coverage: Coverage::of_store(store),
             ingestion: store.ingestion.clone(),
             imported: store.imported.clone(),
+            others,
             view,
         }),
     }
@@ -79,6 +85,8 @@ struct Taken {
     coverage: Coverage,
     ingestion: Vec<(i64, Option<i64>)>,
     imported: Vec<(i64, i64)>,
+    /// When imports into other stores began, in order: the time of ingestion of all that they brought.
+    others: Vec<i64>,
     view: View,
 }
 
@@ -95,6 +103,9 @@ impl Admits for Taken {
             ingestion_time: candidate.ingestion_time,
         };
         let Ok(event) = record::parse(candidate.record.to_owned(), &defaults) else { return false };
+        // What was made here, or came through a channel, in the very millisecond was no import's.
+        let is_import = || !(is_own(&event) || is_derived(&event) || event.category == ACTIVITY_AUDIT_LOG);
+        let took_in = took_in && !(self.others.binary_search(&at).is_ok() && is_import());
         // They are in order and apart: the last that begins early enough is the only one.
         let imported = || {
             let behind = self.imported.partition_point(|(from, _)| *from <= event.time.0);
