@@ -233,7 +233,9 @@ pub(crate) async fn verify_snapshot(snapshot: &Snapshot, base: Frontier, tree: E
         first = sequences.end;
         for leaf in leaves(snapshot, sequences).await? {
             match leaf {
-                Some(leaf) => drop(grown.push(leaf)),
+                Some(leaf) => {
+                    grown.push(leaf);
+                }
                 None => check.missing += 1,
             }
         }

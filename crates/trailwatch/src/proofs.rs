@@ -18,18 +18,21 @@ mod place;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod witness;
 
-use crate::config::Config;
+use crate::config::{Config, WitnessSettings};
+use anyhow::Context;
 use model::buckets::Buckets;
 use place::Place;
 use proof::Unproven;
 use proof::folder::{CHECKPOINT, VKEY};
 use proof::merkle::{Hash, Tree};
-use proof::note::{SigningKey, verify_checkpoint};
+use proof::note::{SigningKey, VerifierKey, verify_checkpoint};
 use proof::tile::{Edge, Tile, WIDTH, hashes};
 use std::sync::Arc;
 use store::Store;
 use tokio::sync::Mutex;
+use witness::Witness;
 
 /// Folder in the data directory.
 pub const FOLDER: &str = "proofs";
@@ -56,6 +59,8 @@ pub struct Proofs {
     key: SigningKey,
     place: Arc<Place>,
     store: Store,
+    /// Who is asked to cosign checkpoints.
+    witnesses: Vec<Arc<Witness>>,
     /// `None` until it was read, and after a failure.
     log: Mutex<Option<Log>>,
 }
@@ -93,12 +98,23 @@ impl Proofs {
             None => Place::Folder(config.data_dir.join(FOLDER)),
         };
         let key = key::read_or_make(&config.data_dir)?;
-        Ok(Self { key, place: Arc::new(place), store, log: Mutex::default() })
+        let witness = |settings: &WitnessSettings| -> anyhow::Result<Arc<Witness>> {
+            // The configuration was checked.
+            let key = VerifierKey::parse(&settings.vkey).context("read the key of a witness")?;
+            Ok(Arc::new(Witness::new(key, &settings.url)))
+        };
+        let witnesses = config.proofs.witnesses.iter().map(witness).collect::<anyhow::Result<_>>()?;
+        Ok(Self { key, place: Arc::new(place), store, witnesses, log: Mutex::default() })
     }
 
     /// The public key.
     pub fn vkey(&self) -> String {
         self.key.public().to_string()
+    }
+
+    /// Whether anybody is asked to cosign.
+    pub fn has_witnesses(&self) -> bool {
+        !self.witnesses.is_empty()
     }
 
     /// Writes the full tiles of what was accepted.

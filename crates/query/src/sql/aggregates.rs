@@ -138,7 +138,9 @@ impl AggregateUDFImpl for Bounded {
 
     fn with_beneficial_ordering(self: Arc<Self>, is_ordered: bool) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
         let inner = Arc::clone(self.inner.inner()).with_beneficial_ordering(is_ordered)?;
-        let again = |inner| Arc::new(self.again(Arc::new(AggregateUDF::new_from_shared_impl(inner)))) as _;
+        let again = |inner| -> Arc<dyn AggregateUDFImpl> {
+            Arc::new(self.again(Arc::new(AggregateUDF::new_from_shared_impl(inner))))
+        };
         Ok(inner.map(again))
     }
 
@@ -148,9 +150,7 @@ impl AggregateUDFImpl for Bounded {
 
     fn reverse_expr(&self) -> ReversedUDAF {
         match self.inner.reverse_udf() {
-            ReversedUDAF::Reversed(inner) => {
-                ReversedUDAF::Reversed(Arc::new(AggregateUDF::from(self.again(inner))))
-            }
+            ReversedUDAF::Reversed(inner) => ReversedUDAF::Reversed(Arc::new(AggregateUDF::from(self.again(inner)))),
             other => other,
         }
     }
@@ -304,12 +304,7 @@ impl GroupsAccumulator for Groups {
         Ok(made)
     }
 
-    fn merge_batch(
-        &mut self,
-        states: &[ArrayRef],
-        groups: &[usize],
-        total: usize,
-    ) -> Result<()> {
+    fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
         self.fed.states(states)?;
         self.inner.merge_batch(states, groups, total)
     }

@@ -90,7 +90,11 @@ async fn after_retention_the_check_begins_at_the_last_removal() {
     store.flush().await.unwrap();
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree.root, checked.missing), (root(&records), 1));
-    assert_eq!(store.event_leaves(25, 26).await.unwrap().map(|leaves| leaves.hashes.len()), Some(1), "memory still has it");
+    assert_eq!(
+        store.event_leaves(25, 26).await.unwrap().map(|leaves| leaves.hashes.len()),
+        Some(1),
+        "memory still has it"
+    );
     store.reset().await.unwrap();
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree.root, checked.from), (root(&records), 26));

@@ -186,7 +186,8 @@ fn advanced_rules_hold() {
         vec![category("Data"), kind(), field("readOnly", &[("=", &["true"])]), field("eventName", &[("^", &["Put"])])],
         network(&["kms.amazonaws.com"]),
         [network(&["kms.amazonaws.com"]), vec![field("errorCode", &[("=", &["VpceAccessDenied"])])]].concat(),
-        [network(&["s3.amazonaws.com"]), vec![field("vpcEndpointId", &[("^", &["vpce-"]), ("!=", &["vpce-1"])])]].concat(),
+        [network(&["s3.amazonaws.com"]), vec![field("vpcEndpointId", &[("^", &["vpce-"]), ("!=", &["vpce-1"])])]]
+            .concat(),
         [network(&["s3.amazonaws.com"]), vec![field("eventName", &[("!$", &["Object"])])]].concat(),
     ];
     for fields in good {

@@ -399,7 +399,10 @@ async fn what_an_import_brings_is_its_stores_alone() {
     let (mut plane, engine) = plane(0).await;
     plane.trail.buckets = Arc::new(MemoryBuckets::default());
     let put = |key: &str, body: Vec<u8>| plane.trail.buckets.put("logs", key, body.into()).unwrap();
-    put("AWSLogs/1/CloudTrail/1.json.gz", trail_file(&[old_record("a", "2025-12-01T00:00:00Z"), old_record("b", "2025-12-01T01:00:00Z")]));
+    put(
+        "AWSLogs/1/CloudTrail/1.json.gz",
+        trail_file(&[old_record("a", "2025-12-01T00:00:00Z"), old_record("b", "2025-12-01T01:00:00Z")]),
+    );
     put(
         "AWSLogs/1/CloudTrail-NetworkActivity/1.json.gz",
         trail_file(&[network_record("n", ""), network_record("denied", "VpceAccessDenied")]),

@@ -113,7 +113,8 @@ async fn what_aggregates_make_is_bounded() {
         format!("SELECT length(string_agg(DISTINCT message || sequence, '{separator}')) AS n FROM logs"),
         format!("SELECT sequence % 3 AS k, length(string_agg(message, '{separator}')) AS n FROM logs GROUP BY 1"),
         "SELECT length(string_agg(message, ',') OVER (ORDER BY sequence)) AS n FROM logs".into(),
-        "SELECT max(cardinality(l)) AS n FROM (SELECT array_agg(message) OVER (ORDER BY sequence) AS l FROM logs)".into(),
+        "SELECT max(cardinality(l)) AS n FROM (SELECT array_agg(message) OVER (ORDER BY sequence) AS l FROM logs)"
+            .into(),
     ] {
         let refusal = fixture.sql.query(&statement, Format::JsonLines, None).await;
         let Err(SqlError::Limit(message)) = refusal else { panic!("{statement:.80}: {refusal:?}") };
