@@ -425,8 +425,8 @@ async fn what_an_import_brings_is_its_stores_alone() {
     assert_eq!(has(&plane, &engine, &second).await, none, "it took events in, but not those of another's import");
     // What comes in the same millisecond, of a call or through a channel, is no import's.
     let own = Event {
-        ingestion_time: plane.clock.now(),
-        time: plane.clock.now(),
+        ingestion_time: NOW,
+        time: NOW,
         record: json!({"eventTime": "2026-01-02T03:04:05Z", "eventName": "X", "eventSource": "x.amazonaws.com", "eventCategory": "Management"}).to_string(),
         event_id: "own".into(),
         account: ACCOUNT.into(),
