@@ -105,7 +105,8 @@ fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// More files than these are synced with all else of their file system, in one call: a sync of each is most of what tiles cost.
+/// More files than these are synced with all else of their file system, in one call, which reports failures since Linux 5.8: a sync of each
+/// is most of what tiles cost.
 #[cfg(target_os = "linux")]
 const SYNCED_SINGLY_MAX: usize = 16;
 
