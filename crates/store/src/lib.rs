@@ -69,7 +69,7 @@ pub use check::{Checked, Problem, check};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
 pub use event_tail::{EventFollower, TailedEvents};
-pub use event_tree::{EventTree, EventTreeCheck};
+pub use event_tree::{EventLeaves, EventTree, EventTreeCheck};
 pub use events_page::EventRow;
 pub use follow::{Arrived, Followed, FollowedLog};
 pub use follow_events::FollowedEvents;

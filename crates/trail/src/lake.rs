@@ -5,17 +5,19 @@
 
 use crate::Trail;
 use crate::coverage::Coverage;
+use crate::delivery::is_own;
+use crate::derived::is_derived;
 use crate::event_configuration::EventConfiguration;
 use crate::lake_delivery;
 use crate::lake_view::View;
-use crate::record;
+use crate::record::{self, Defaults};
 use crate::selectors::{Selectors, Subject};
 use catalog::{EventDataStore, LakeQuery, LakeRow};
 use model::limits::{
     LAKE_QUERIES_MAX, LAKE_QUERIES_RUNNING_MAX, LAKE_QUERY_MS_MAX, LAKE_RESULTS_BYTES_MAX, LAKE_RESULTS_MS,
 };
 use model::time::DAY;
-use model::{Scope, TimeRange, Timestamp, arn};
+use model::{Event, Scope, TimeRange, Timestamp, arn};
 use query::lake::{AS_RECORDED, Admits, Candidate, LakeError, LakeQuestion, LakeStore, Looked};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,6 +28,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use wire::ApiError;
 use wire::cloudtrail::errors::MAX_CONCURRENT_QUERIES_EXCEPTION;
+
+/// The category of what applications put through channels.
+const ACTIVITY_AUDIT_LOG: &str = "ActivityAuditLog";
+/// The category of Insights events.
+const INSIGHT: &str = "Insight";
 
 /// The selectors of a store.
 pub(crate) fn selectors_of(store: &EventDataStore) -> Selectors {
@@ -43,21 +50,28 @@ pub(crate) fn categories(selectors: &Selectors) -> Vec<String> {
     categories
 }
 
-/// The events of a store as the engine is told of them.
-pub(crate) fn lake_store(store: &EventDataStore, view: View, now: Timestamp) -> LakeStore {
+/// The events of a store as the engine is told of them. `others` are the starts of imports into other stores.
+pub(crate) fn lake_store(store: &EventDataStore, others: Vec<i64>, view: View, now: Timestamp) -> LakeStore {
     let coverage = Coverage::of_store(store);
+    let categories = categories(&coverage.selectors);
+    let mut asks = coverage.selectors.columns();
+    if !others.is_empty() {
+        asks.push("category");
+        asks.extend(categories.iter().any(|one| one == INSIGHT).then_some("record"));
+    }
     let settings = &store.settings;
     let kept_since = now - i64::from(settings.retention_days) * DAY;
     LakeStore {
         id: store.id.clone(),
         range: TimeRange::new(kept_since, TimeRange::ALL.end),
         account: if settings.organization { String::new() } else { store.scope.account.clone() },
-        categories: categories(&coverage.selectors),
+        categories,
         admits: Arc::new(Taken {
-            asks: coverage.selectors.columns(),
+            asks,
             coverage,
             ingestion: store.ingestion.clone(),
             imported: store.imported.clone(),
+            others,
             view,
         }),
     }
@@ -78,6 +92,8 @@ struct Taken {
     coverage: Coverage,
     ingestion: Vec<(i64, Option<i64>)>,
     imported: Vec<(i64, i64)>,
+    /// When imports into other stores began, in order: the time of ingestion of all that they brought.
+    others: Vec<i64>,
     view: View,
 }
 
@@ -90,6 +106,8 @@ impl Admits for Taken {
         let received = candidate.ingestion_time.0;
         let took_in =
             self.ingestion.iter().any(|(from, end)| *from <= received && end.is_none_or(|end| received < end));
+        // What was made here, or came through a channel, in the very millisecond was no import's.
+        let took_in = took_in && (self.others.binary_search(&received).is_err() || is_ours(candidate));
         // They are in order and apart: the last that begins early enough is the only one.
         let imported = || {
             let behind = self.imported.partition_point(|(from, _)| *from <= candidate.time.0);
@@ -102,6 +120,21 @@ impl Admits for Taken {
     fn show<'a>(&self, record: &'a str) -> Cow<'a, str> {
         self.view.show(record)
     }
+}
+
+/// True for what was made here or came through a channel, and by no import.
+fn is_ours(candidate: &Candidate<'_>) -> bool {
+    let &Candidate { time, ingestion_time, .. } = candidate;
+    let event = match candidate.category {
+        ACTIVITY_AUDIT_LOG => return true,
+        // Its record says what it follows from.
+        INSIGHT => {
+            let defaults = Defaults { ingestion_time, ..Defaults::default() };
+            record::parse(candidate.record.to_owned(), &defaults).unwrap_or_default()
+        }
+        category => Event { time, ingestion_time, category: category.to_owned(), ..Event::default() },
+    };
+    is_own(&event) || is_derived(&event)
 }
 
 /// What selectors look at of a candidate.

@@ -182,6 +182,7 @@ fn session(store: &Store, question: &LakeQuestion, looked: &Arc<Looked>) -> Plan
         .build_arc()?;
     let session = SessionContext::new_with_config_rt(config, runtime);
     REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
+    aggregates::bound(&session, SQL_MEMORY_BYTES_MAX);
     json::functions().into_iter().for_each(|function| session.register_udf(function));
     functions::all().into_iter().for_each(|function| session.register_udf(function));
     let view = store.view();
