@@ -112,7 +112,8 @@ function Shell() {
     document.title = `${place()?.[2] ?? "Not found"} · Trailwatch`;
   });
   return (
-    <div class="shell">
+    // Full screen is a dashboard's: it leaves the navigation out.
+    <div class="shell" classList={{ "full-screen": param("full") === "1" }}>
       <a
         class="skip"
         href="#main"

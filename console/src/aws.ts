@@ -37,12 +37,12 @@ export function advice(error: unknown): string {
   return "Try again, or make the same call with the aws cli to see more.";
 }
 
-async function send(service: Service, operation: string, input: unknown, signal?: AbortSignal): Promise<Response> {
+async function send(service: Service, operation: string, input: unknown, signal?: AbortSignal, of?: string): Promise<Response> {
   const { prefix, type } = TARGETS[service];
   const now = session();
   const headers: Record<string, string> = { "content-type": type, "x-amz-target": `${prefix}.${operation}` };
   if (now.signedIn) headers["x-trailwatch-csrf"] = now.csrf;
-  const region = param("region");
+  const region = of || param("region");
   if (region) headers["x-trailwatch-region"] = region;
   const call = `${service} ${operation}`;
   let answer: Response;
@@ -65,9 +65,18 @@ async function send(service: Service, operation: string, input: unknown, signal?
   throw new AwsError(code, body.message ?? body.Message ?? `The server answered ${answer.status}.`, answer.status, call, body);
 }
 
-/** One call. Times in JSON are seconds since 1970 (CloudWatch, CloudTrail) or milliseconds (Logs), as AWS has them. */
-export async function aws<T>(service: Service, operation: string, input: unknown = {}, signal?: AbortSignal): Promise<T> {
-  const answer = await send(service, operation, input, signal);
+/**
+ * One call, in the page's region unless `region` names another. Times in JSON are seconds since 1970 (CloudWatch, CloudTrail) or
+ * milliseconds (Logs), as AWS has them.
+ */
+export async function aws<T>(
+  service: Service,
+  operation: string,
+  input: unknown = {},
+  signal?: AbortSignal,
+  region?: string,
+): Promise<T> {
+  const answer = await send(service, operation, input, signal, region);
   const text = await answer.text();
   return (text ? JSON.parse(text) : {}) as T;
 }

@@ -43,6 +43,7 @@ export async function runQuery(
   range: Range,
   signal: AbortSignal,
   progress?: (results: Results) => void,
+  region?: string,
 ): Promise<Results> {
   const input: Record<string, unknown> = {
     startTime: Math.floor(range.start / 1000),
@@ -51,14 +52,14 @@ export async function runQuery(
   };
   // A query that begins with SOURCE names its groups itself.
   if (groups.length) input.logGroupNames = groups;
-  const { queryId } = await aws<{ queryId: string }>("logs", "StartQuery", input, signal);
+  const { queryId } = await aws<{ queryId: string }>("logs", "StartQuery", input, signal, region);
   for (let turn = 0; ; turn++) {
     await new Promise((done) => setTimeout(done, WAITS_MS[Math.min(turn, WAITS_MS.length - 1)]));
     if (signal.aborted) {
-      void aws("logs", "StopQuery", { queryId }).catch(() => undefined);
+      void aws("logs", "StopQuery", { queryId }, undefined, region).catch(() => undefined);
       throw new DOMException("cancelled", "AbortError");
     }
-    const answer = await aws<Answer>("logs", "GetQueryResults", { queryId });
+    const answer = await aws<Answer>("logs", "GetQueryResults", { queryId }, undefined, region);
     const results = resultsOf(answer);
     if (["Complete", "Cancelled", "Failed", "Timeout"].includes(answer.status)) {
       if (answer.status === "Failed" || answer.status === "Timeout")

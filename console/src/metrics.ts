@@ -43,7 +43,7 @@ interface DataPage {
 /** Pages of 100,800 points each. */
 const PAGES_MAX = 20;
 
-export async function metricData(queries: Query[], range: Range, signal?: AbortSignal): Promise<Series[]> {
+export async function metricData(queries: Query[], range: Range, signal?: AbortSignal, region?: string): Promise<Series[]> {
   if (!queries.length) return [];
   const all = new Map<string, Series>();
   let next: string | undefined;
@@ -55,7 +55,7 @@ export async function metricData(queries: Query[], range: Range, signal?: AbortS
       ScanBy: "TimestampAscending",
       NextToken: next,
     };
-    const answer = await aws<DataPage>("cloudwatch", "GetMetricData", input, signal);
+    const answer = await aws<DataPage>("cloudwatch", "GetMetricData", input, signal, region);
     for (const result of answer.MetricDataResults ?? []) {
       const key = `${result.Id} ${result.Label}`;
       const series = all.get(key) ?? { id: result.Id, label: result.Label, times: [], values: [], messages: [] };
@@ -70,6 +70,25 @@ export async function metricData(queries: Query[], range: Range, signal?: AbortS
     if (!next) break;
   }
   return [...all.values()];
+}
+
+/** Lines of a chart; what ANOMALY_DETECTION_BAND answers, an upper and a lower limit of one id, becomes a band. */
+export function linesOf(
+  series: Series[],
+  looks: (series: Series) => { color?: string; right?: boolean; dash?: boolean },
+): (Series & { color?: string; right?: boolean; dash?: boolean; band?: boolean })[] {
+  const upper = (s: Series) => s.label.endsWith(" upper");
+  const lowerOf = (s: Series) => series.find((o) => o.id === s.id && o.label === s.label.replace(/ upper$/, " lower"));
+  return series.flatMap((s) => {
+    const lower = upper(s) ? lowerOf(s) : undefined;
+    if (lower)
+      return [
+        { ...lower, ...looks(lower) },
+        { ...s, ...looks(lower), band: true },
+      ];
+    const isLower = series.some((o) => upper(o) && lowerOf(o) === s);
+    return isLower ? [] : [{ ...s, ...looks(s) }];
+  });
 }
 
 /** Metrics in the order of the server, at most `limit`. */
