@@ -73,11 +73,11 @@ export function Grid(props: {
       handle.removeEventListener("pointermove", move);
       handle.removeEventListener("pointerup", end);
       handle.removeEventListener("pointercancel", end);
-      removeEventListener("keydown", escape, true);
+      removeEventListener("keydown", cancel, true);
       setHeld(undefined);
       if (event.type === "pointercancel") props.place(from);
     };
-    const escape = (event: KeyboardEvent) => {
+    const cancel = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
       props.place(from);
@@ -86,7 +86,7 @@ export function Grid(props: {
     handle.addEventListener("pointermove", move);
     handle.addEventListener("pointerup", end);
     handle.addEventListener("pointercancel", end);
-    addEventListener("keydown", escape, true);
+    addEventListener("keydown", cancel, true);
   };
   const keyed = (event: KeyboardEvent, index: number) => {
     if (event.key === "Delete") {
