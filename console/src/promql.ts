@@ -17,7 +17,6 @@ export interface PromLine {
   values: number[];
 }
 
-const PATH = "/_trailwatch/prometheus/api/v1/query_range";
 /** Series of one answer that are shown. */
 const SERIES_MAX = 100;
 
@@ -28,16 +27,26 @@ function labelOf(metric: Record<string, string>): string {
   return `${name}${parts.length ? `{${parts.join(", ")}}` : ""}` || "value";
 }
 
-/** Asks a server path of our own in the session; errors as those of AWS calls. */
-export async function own<T>(path: string, init: RequestInit, call: string, signal?: AbortSignal): Promise<T> {
+/** Asks one of our own paths in the session: JSON, or a form; errors as those of AWS calls. */
+export async function own<T>(path: string, input: unknown, signal?: AbortSignal): Promise<T> {
   const now = session();
-  const headers: Record<string, string> = { ...(init.headers as Record<string, string>) };
+  const isForm = input instanceof URLSearchParams;
+  const headers: Record<string, string> = {
+    "content-type": isForm ? "application/x-www-form-urlencoded" : "application/json",
+  };
   if (now.signedIn) headers["x-trailwatch-csrf"] = now.csrf;
   const region = param("region");
   if (region) headers["x-trailwatch-region"] = region;
+  const call = `trailwatch ${path}`;
   let answer: Response;
   try {
-    answer = await fetch(path, { ...init, headers, credentials: "same-origin", signal });
+    answer = await fetch(`/_trailwatch/${path}`, {
+      method: "POST",
+      body: isForm ? input.toString() : JSON.stringify(input),
+      headers,
+      credentials: "same-origin",
+      signal,
+    });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new AwsError("Unreachable", "The server did not answer.", 0, call);
@@ -45,13 +54,8 @@ export async function own<T>(path: string, init: RequestInit, call: string, sign
   const body = await answer.json().catch(() => ({}));
   if (answer.ok) return body as T;
   const code = String(body.__type ?? body.errorType ?? answer.headers.get("x-amzn-errortype") ?? "Unknown").replace(/^.*#/, "");
-  throw new AwsError(
-    code,
-    body.message ?? body.Message ?? body.error ?? `The server answered ${answer.status}.`,
-    answer.status,
-    call,
-    body,
-  );
+  const message = body.message ?? body.Message ?? body.error ?? `The server answered ${answer.status}.`;
+  throw new AwsError(code, message, answer.status, call, body);
 }
 
 export async function promRange(query: string, range: Range, step: number, signal?: AbortSignal): Promise<PromLine[]> {
@@ -62,12 +66,7 @@ export async function promRange(query: string, range: Range, step: number, signa
     step: String(step),
     limit: String(SERIES_MAX),
   });
-  const answer = await own<Answer>(
-    PATH,
-    { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: form.toString() },
-    "PromQL query_range",
-    signal,
-  );
+  const answer = await own<Answer>("prometheus/api/v1/query_range", form, signal);
   return (answer.data?.result ?? []).map((series) => ({
     label: labelOf(series.metric ?? {}),
     times: (series.values ?? []).map(([at]) => at * 1000),

@@ -2,6 +2,7 @@
 import { createMemo, createSignal, For, Show } from "solid-js";
 import { AwsError, aws, pages } from "../aws";
 import { Chart, type Line } from "../charts/chart";
+import { graphLink, metricOf } from "../graph";
 import { load } from "../load";
 import {
   type Alarm,
@@ -16,13 +17,13 @@ import {
 } from "../metrics";
 import { count, short } from "../numbers";
 import { go, href, param, path, setParams } from "../router";
+import { STATISTICS } from "../statistics";
 import { ago, dateTime, type Range, range } from "../time";
 import { Confirm } from "../ui/dialog";
 import { Json } from "../ui/json";
 import { Badge, Empty, ErrorNote, Facts, Field, Given, Loading, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
-import { graphLink, metricOf, STATISTICS } from "./metrics";
 
 export function Alarms() {
   return (
