@@ -159,8 +159,13 @@ export interface Alarm {
   TreatMissingData?: string;
   Metrics?: Query[];
   Unit?: string;
+  EvaluationCriteria?: { PromQLCriteria?: { Query: string; PendingPeriod?: number } };
   // Composite alarms.
   AlarmRule?: string;
+  // Log alarms.
+  ScheduledQueryConfiguration?: { QueryString?: string; AggregationExpression?: string };
+  QueryResultsToEvaluate?: number;
+  QueryResultsToAlarm?: number;
 }
 
 export async function listAlarms(input: object, signal?: AbortSignal): Promise<{ alarms: Alarm[]; more: boolean }> {
@@ -170,9 +175,9 @@ export async function listAlarms(input: object, signal?: AbortSignal): Promise<{
   >(
     "cloudwatch",
     "DescribeAlarms",
-    { AlarmTypes: ["MetricAlarm", "CompositeAlarm"], MaxRecords: 100, ...input },
+    { AlarmTypes: ["MetricAlarm", "CompositeAlarm", "LogAlarm"], MaxRecords: 100, ...input },
     { in: "NextToken", out: "NextToken" },
-    (page) => [...(page.CompositeAlarms ?? []), ...(page.MetricAlarms ?? [])],
+    (page) => [...(page.CompositeAlarms ?? []), ...(page.MetricAlarms ?? []), ...(page.LogAlarms ?? [])],
     5000,
     signal,
   );
@@ -192,6 +197,11 @@ const COMPARISONS: Record<string, string> = {
 /** What fires an alarm, in words. */
 export function condition(alarm: Alarm): string {
   if (alarm.AlarmRule) return alarm.AlarmRule;
+  const promql = alarm.EvaluationCriteria?.PromQLCriteria;
+  if (promql) return `${promql.Query} for ${promql.PendingPeriod ?? 0} s`;
+  const query = alarm.ScheduledQueryConfiguration;
+  if (query)
+    return `${query.AggregationExpression ?? query.QueryString} ${COMPARISONS[alarm.ComparisonOperator ?? ""] ?? ""} ${alarm.Threshold} in ${alarm.QueryResultsToAlarm ?? 1} of ${alarm.QueryResultsToEvaluate ?? 1} runs`;
   const what = alarm.MetricName ?? alarm.Metrics?.find((m) => m.ReturnData !== false)?.Label ?? "expression";
   const how = COMPARISONS[alarm.ComparisonOperator ?? ""] ?? alarm.ComparisonOperator ?? "";
   const limit = alarm.ThresholdMetricId ? "" : ` ${alarm.Threshold}`;

@@ -147,7 +147,8 @@ const KINDS: Record<string, { name: string; example: string; help: string }> = {
   },
 };
 
-export function AddExpression(props: { rows: Row[]; set: (rows: Row[]) => void }) {
+/** `inForm`: it stands in another form, so it is none itself. */
+export function AddExpression(props: { rows: Row[]; set: (rows: Row[]) => void; inForm?: boolean }) {
   const [kind, setKind] = createSignal("math");
   const [text, setText] = createSignal("");
   const of = () => KINDS[kind()]!;
@@ -160,15 +161,11 @@ export function AddExpression(props: { rows: Row[]; set: (rows: Row[]) => void }
     setText("");
   };
   return (
-    <form
-      class="filters"
-      onSubmit={(event) => {
-        event.preventDefault();
-        add();
-      }}
-    >
+    <div class="filters">
       <select aria-label="Language" value={kind()} onChange={(event) => setKind(event.currentTarget.value)}>
-        <For each={Object.entries(KINDS)}>{([key, one]) => <option value={key}>{one.name}</option>}</For>
+        <For each={Object.entries(KINDS).filter(([key]) => !props.inForm || key !== "promql")}>
+          {([key, one]) => <option value={key}>{one.name}</option>}
+        </For>
       </select>
       <input
         class="grow mono"
@@ -177,11 +174,16 @@ export function AddExpression(props: { rows: Row[]; set: (rows: Row[]) => void }
         title={of().help}
         value={text()}
         onInput={(event) => setText(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter") return;
+          event.preventDefault();
+          add();
+        }}
         spellcheck={false}
       />
-      <button type="submit" disabled={!text().trim()}>
+      <button type="button" disabled={!text().trim()} onClick={add}>
         Add expression
       </button>
-    </form>
+    </div>
   );
 }

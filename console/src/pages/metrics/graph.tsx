@@ -65,48 +65,46 @@ export function Graph(props: { rows: Row[] }) {
     return [...all].slice(0, CHARTS_MAX);
   });
   return (
-    <>
-      <Panel class="graph">
-        <Show when={data.error()}>
-          <ErrorNote error={data.error()} retry={data.reload} />
-        </Show>
-        <Show when={changes.error()}>
-          <ErrorNote error={changes.error()} retry={changes.reload} />
-        </Show>
-        <For each={messages()}>{(message) => <p class="note">{message}</p>}</For>
-        <Show
-          when={param("each") === "1" && groups().length > 1}
-          fallback={<Chart lines={lines()} range={period()} height={230} label="Graph" marks={marks()} empty={empty()} />}
-        >
-          <div class="multiples">
-            <For each={groups()}>
-              {([name, own]) => <Chart lines={own} range={period()} height={120} label={name} marks={marks()} />}
-            </For>
-          </div>
-        </Show>
-        <Show when={param("changes") === "1" && changes.data()}>
-          {(found) => (
-            <details class="changes">
-              <summary>
-                {count(found().changes.length)} {found().changes.length === 1 ? "change" : "changes"} in this time
-                {found().more ? `, of the newest ${CHANGES_MAX} writes` : ""}
-              </summary>
-              <ul class="rows">
-                <For each={found().changes} fallback={<li class="faint">No write was recorded. Try a longer range.</li>}>
-                  {(change) => (
-                    <li>
-                      <span class="mono faint">{dateTime(change.at)}</span>
-                      <a href={change.href} classList={{ bad: change.bad }}>
-                        {change.label}
-                      </a>
-                    </li>
-                  )}
-                </For>
-              </ul>
-            </details>
-          )}
-        </Show>
-      </Panel>
-    </>
+    <Panel class="graph">
+      <Show when={data.error()}>
+        <ErrorNote error={data.error()} retry={data.reload} />
+      </Show>
+      <Show when={changes.error()}>
+        <ErrorNote error={changes.error()} retry={changes.reload} />
+      </Show>
+      <For each={messages()}>{(message) => <p class="note">{message}</p>}</For>
+      <Show
+        when={param("each") === "1" && groups().length > 1}
+        fallback={<Chart lines={lines()} range={period()} height={230} label="Graph" marks={marks()} empty={empty()} />}
+      >
+        <div class="multiples">
+          <For each={groups()}>
+            {([name, own]) => <Chart lines={own} range={period()} height={120} label={name} marks={marks()} />}
+          </For>
+        </div>
+      </Show>
+      <Show when={param("changes") === "1" && changes.data()}>
+        {(found) => (
+          <details class="changes">
+            <summary>
+              {count(found().changes.length)} {found().changes.length === 1 ? "change" : "changes"} in this time
+              {found().more ? `, of the newest ${CHANGES_MAX} writes` : ""}
+            </summary>
+            <ul class="rows">
+              <For each={found().changes} fallback={<li class="faint">No write was recorded. Try a longer range.</li>}>
+                {(change) => (
+                  <li>
+                    <span class="mono faint">{dateTime(change.at)}</span>
+                    <a href={change.href} classList={{ bad: change.bad }}>
+                      {change.label}
+                    </a>
+                  </li>
+                )}
+              </For>
+            </ul>
+          </details>
+        )}
+      </Show>
+    </Panel>
   );
 }
