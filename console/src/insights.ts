@@ -78,6 +78,10 @@ export async function runQuery(
 const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/;
 
+/** Milliseconds of `2026-11-26 09:00:00.000`, which is UTC. */
+export const timeOf = (text: string): number | undefined =>
+  TIME.test(text) ? Date.parse(`${text.replace(" ", "T")}Z`) : /^\d{13}$/.test(text) ? Number(text) : undefined;
+
 export interface Lines {
   kind: "time" | "bars";
   lines: { label: string; times: number[]; values: number[] }[];
@@ -107,7 +111,7 @@ export function asChart(results: Results): Lines | undefined {
         const line = lines.get(label) ?? { label, times: [], values: [] };
         const value = row[number];
         if (value === undefined || !row[time]) continue;
-        line.times.push(Date.parse(`${row[time].replace(" ", "T")}Z`));
+        line.times.push(timeOf(row[time]) ?? 0);
         line.values.push(Number(value));
         lines.set(label, line);
       }

@@ -62,14 +62,19 @@ export function Inputs(props: {
                 fallback={
                   <label>
                     {variable.label}
-                    <input value={now()} spellcheck={false} onChange={(event) => set(event.currentTarget.value.trim())} />
+                    <input
+                      aria-label={variable.label}
+                      value={now()}
+                      spellcheck={false}
+                      onChange={(event) => set(event.currentTarget.value.trim())}
+                    />
                   </label>
                 }
               >
                 <Match when={variable.inputType === "select"}>
                   <label>
                     {variable.label}
-                    <select value={now()} onChange={(event) => set(event.currentTarget.value)}>
+                    <select aria-label={variable.label} value={now()} onChange={(event) => set(event.currentTarget.value)}>
                       <Show when={!all().some((one) => one.value === now())}>
                         <option value={now()}>{now() || "as saved"}</option>
                       </Show>

@@ -12,7 +12,7 @@ import { PromWidget } from "./prom";
 
 /** Pixels of a row with its gap, of a widget's paddings and legend, and of its head. */
 const ROW = 58;
-const AROUND = 72;
+const AROUND = 62;
 const HEAD = 32;
 /** Fewer say nothing. */
 const HEIGHT_MIN = 60;
