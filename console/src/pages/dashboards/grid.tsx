@@ -117,7 +117,7 @@ export function Grid(props: {
         Edit
       </button>
       <button type="button" class="small" aria-label={`Duplicate ${name(widget)}`} onClick={() => props.duplicate(index())}>
-        Copy
+        Duplicate
       </button>
       <button type="button" class="small" aria-label={`Remove ${name(widget)}`} onClick={() => props.remove(index())}>
         ✕
