@@ -37,7 +37,7 @@ export function Pie(props: { parts: { label: string; value: number; color?: stri
               fill="none"
               stroke={part.color}
               stroke-width="7"
-              stroke-dasharray={`${Math.max(0, part.size - 0.3)} ${AROUND}`}
+              stroke-dasharray={`${Math.max(0, part.size - 0.3)} ${AROUND - Math.max(0, part.size - 0.3)}`}
               stroke-dashoffset={String(AROUND / 4 - part.from)}
             />
           )}

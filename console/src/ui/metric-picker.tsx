@@ -10,7 +10,8 @@ import { ErrorNote } from "./parts";
 const METRICS_MAX = 5000;
 const SHOWN_MAX = 8;
 
-export function MetricPicker(props: { chosen?: Metric; choose: (metric: Metric) => void; placeholder?: string }) {
+/** `adds`: it adds to others, and lists nothing before words are written. */
+export function MetricPicker(props: { chosen?: Metric; choose: (metric: Metric) => void; placeholder?: string; adds?: boolean }) {
   const [text, setText] = createSignal("");
   const found = load(
     () => ({}),
@@ -45,7 +46,7 @@ export function MetricPicker(props: { chosen?: Metric; choose: (metric: Metric) 
       <Show when={found.error()}>
         <ErrorNote error={found.error()} retry={found.reload} />
       </Show>
-      <Show when={text() || !props.chosen}>
+      <Show when={text() || (!props.chosen && !props.adds)}>
         <ul class="pick" aria-label="Metrics found">
           <For each={matching().slice(0, SHOWN_MAX)}>
             {(metric) => (

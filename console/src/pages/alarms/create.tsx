@@ -265,7 +265,7 @@ function MathPanel(props: { form: Form }) {
   return (
     <Panel title="Metrics and math" flush>
       <div class="stack padded">
-        <MetricPicker choose={add} placeholder="Add a metric: words of namespace, name, dimensions  ( / )" />
+        <MetricPicker adds choose={add} placeholder="Add a metric: words of namespace, name, dimensions  ( / )" />
       </div>
       <Show
         when={props.form.rows.length}

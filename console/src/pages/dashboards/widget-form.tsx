@@ -353,7 +353,7 @@ function MetricFields(props: Fields) {
           )}
         </For>
       </ul>
-      <MetricPicker choose={add} placeholder="Add a metric: words of namespace, name, dimensions" />
+      <MetricPicker adds choose={add} placeholder="Add a metric: words of namespace, name, dimensions" />
       <div class="filters">
         <input
           class="grow mono"
