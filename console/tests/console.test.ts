@@ -109,34 +109,81 @@ describe("pages", () => {
     await page.getByRole("complementary", { name: "Event" }).getByText("AWS::CloudWatch::Dashboard").first().waitFor();
   });
 
-  test("event history: words, facets, a record, a time, other attributes", async () => {
+  test("event history: words, facets, a record and its proof, other attributes", async () => {
     const { page } = visit;
     await visit.go("/events");
     const table = page.getByRole("table", { name: "Events" });
+    const facets = page.getByRole("complementary", { name: "Facets" });
     await table.getByText("PutDashboard").waitFor();
-    await page.getByLabel("Words in the record").fill("set by the test");
-    await page.getByText(/^1 of \d+ loaded events/).waitFor();
+    await page.getByLabel("Words in the record").fill('"set by the test"');
+    await page.getByText(/^1 event$/).waitFor();
     await table.getByText("SetAlarmState").click();
     const detail = page.getByRole("complementary", { name: "Event" });
     await detail.getByText('"set by the test"').waitFor();
+    await detail.getByRole("button", { name: "Check its proof" }).click();
+    await detail.getByText(/^Proved: this exact record is event \d+ of /).waitFor();
+    await detail.getByText("The Ed25519 signature is right.").waitFor();
     await sound("events");
-    expect(page.url()).toContain("q=set+by+the+test");
+    expect(page.url()).toContain("q=%22set+by+the+test%22");
     await detail.getByRole("button", { name: "Close" }).click();
     await page.getByLabel("Words in the record").fill("");
-    await page
-      .getByRole("complementary", { name: "Facets" })
-      .getByRole("button", { name: /^CreateLogGroup/ })
-      .click();
-    await page.getByText(/^3 of \d+ loaded events/).waitFor();
-    await page.getByLabel("Attribute", { exact: true }).selectOption("EventName");
-    await page.getByLabel("Attribute value").fill("PutMetricAlarm");
+    await facets.getByRole("button", { name: /^CreateLogGroup/ }).click();
+    await page.getByText(/^3 events$/).waitFor();
+    await page.getByLabel("Attribute", { exact: true }).selectOption("resource_name");
+    await page.getByLabel("Attribute value").fill("arn:aws:logs:us-east-1:123456789012:log-group:/shop/search");
     await page.getByLabel("Attribute value").press("Enter");
-    await page.getByRole("button", { name: /^Event: CreateLogGroup/ }).click();
-    await page.getByText(/^2 events/).waitFor();
-    await page.getByLabel("Attribute value").fill("NothingIsCalledThis");
-    await page.getByLabel("Attribute value").press("Enter");
+    await page.getByText(/^[01] events?$/).waitFor();
+    await page.getByRole("button", { name: /^Resource: arn/ }).click();
+    await page.getByLabel("Outcome").selectOption("failed");
     await page.getByText("Nothing matches in this time").waitFor();
     await sound("events-empty");
+    await page.getByRole("button", { name: "take all filters off" }).click();
+    await page.getByRole("button", { name: /^Event: CreateLogGroup/ }).waitFor({ state: "detached" });
+    await facets
+      .getByRole("button", { name: /^LookupEvents|^ConsoleLogin/ })
+      .first()
+      .waitFor();
+  });
+
+  test("event history: a record that is not the one in the log is called wrong", async () => {
+    const { page } = visit;
+    await page.route("**/_trailwatch/events/search", async (route) => {
+      const answer = await route.fetch();
+      const body = await answer.text();
+      await route.fulfill({ response: answer, body: body.replaceAll("set by the test", "set by somebody") });
+    });
+    await visit.go("/events?f.event_name=SetAlarmState");
+    await page.getByRole("table", { name: "Events" }).getByText("SetAlarmState").click();
+    await page.getByRole("button", { name: "Check its proof" }).click();
+    await page
+      .getByRole("alert")
+      .getByText(/^Wrong: the record is not event \d+ of the log/)
+      .waitFor();
+    await sound("events-wrong");
+  });
+
+  test("event history: a search that is refused says what to try", async () => {
+    const { page } = visit;
+    await visit.go(`/events?f.event_name=${"x".repeat(2100)}`);
+    await page.getByRole("alert").getByText("A value has 1 to 2048 bytes.").waitFor();
+    await page.getByRole("alert").getByText("Correct what the message names").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+    await visit.go("/events?f.event_name=PutDashboard");
+    await page.getByRole("table", { name: "Events" }).getByText("PutDashboard").waitFor();
+  });
+
+  test("event history: live, as events are accepted", async () => {
+    const { page } = visit;
+    await visit.go("/events?f.event_name=PutRetentionPolicy");
+    await page.getByText("Nothing matches in this time").waitFor();
+    await page.getByRole("button", { name: "Live" }).click();
+    await page.getByText("live, 0 came").waitFor();
+    await server.call("logs", "PutRetentionPolicy", { logGroupName: "/shop/search", retentionInDays: 30 });
+    await page.getByText("live, 1 came").waitFor();
+    await page.getByRole("table", { name: "Events" }).getByText("PutRetentionPolicy").click();
+    await page.getByRole("complementary", { name: "Event" }).getByText('"retentionInDays"').waitFor();
+    await sound("events-live");
+    await page.getByRole("button", { name: "Stop live" }).click();
   });
 
   test("event history: rows are reached by the keyboard, and saved", async () => {
@@ -145,19 +192,48 @@ describe("pages", () => {
     await page.getByRole("table", { name: "Events" }).getByText("PutDashboard").waitFor();
     await page.keyboard.press("/");
     await page.keyboard.type("PutMetricAlarm no-data");
-    await page.getByText(/^1 of/).waitFor();
+    await page.getByText(/^1 event$/).waitFor();
     await page.keyboard.press("Tab");
     await page.locator('[data-index="0"]').focus();
     await page.keyboard.press("Enter");
-    await page.getByRole("complementary", { name: "Event" }).getByText("Record").waitFor();
-    const [saved] = await Promise.all([
-      page.waitForEvent("download"),
-      page.getByLabel("Save the events shown").selectOption("json"),
-    ]);
-    const chunks: Buffer[] = [];
-    for await (const chunk of await saved.createReadStream()) chunks.push(chunk as Buffer);
-    const records = JSON.parse(Buffer.concat(chunks).toString()).Records;
+    await page.getByRole("complementary", { name: "Event" }).getByRole("heading", { name: "Record" }).waitFor();
+    const saved = async (kind: string) => {
+      const [file] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByLabel("Save the events shown").selectOption(kind),
+      ]);
+      const chunks: Buffer[] = [];
+      for await (const chunk of await file.createReadStream()) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString();
+    };
+    const records = JSON.parse(await saved("json")).Records;
     expect(records.map((r: { eventName: string }) => r.eventName)).toEqual(["PutMetricAlarm"]);
+    expect((await saved("csv")).split("\r\n")[1]).toMatch(/,PutMetricAlarm,/);
+    const bundle = JSON.parse(await saved("evidence"));
+    expect(bundle.format).toBe("trailwatch-evidence/v1");
+    expect(JSON.parse(bundle.events[0].record).eventID).toBe(records[0].eventID);
+  });
+
+  test("a login session: from an event to all that the login did", async () => {
+    const { page } = visit;
+    await visit.go("/events?f.event_name=PutDashboard");
+    await page.getByRole("table", { name: "Events" }).getByText("PutDashboard").click();
+    await page.getByRole("link", { name: "All that this login did" }).click();
+    await page.getByRole("heading", { name: "Login session" }).waitFor();
+    const table = page.getByRole("table", { name: "Events of the session" });
+    await table.getByText("CreateLogGroup").first().waitFor();
+    await page.getByLabel("Words in the record").fill("SetAlarmState");
+    await page.getByText(/^1 of \d+ loaded events/).waitFor();
+    await table.getByText("SetAlarmState").click();
+    await page.getByRole("complementary", { name: "Event" }).getByText('"set by the test"').waitFor();
+    await sound("login-session");
+    await visit.go("/events/session");
+    await page.getByText("Whose session?").waitFor();
+    await sound("login-session-none");
+    await page.getByLabel("Access key id").fill("AKIANOBODYHASTHISKEY");
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByRole("alert").getByText("There is no event of the key AKIANOBODYHASTHISKEY").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("404"))).toBe(true);
   });
 
   test("log groups: found, created, opened, deleted", async () => {
