@@ -474,6 +474,138 @@ describe("pages", () => {
     await sound("trails");
   });
 
+  test("access: a user is made, has a key, is given a policy, and loses both", async () => {
+    const { page } = visit;
+    await visit.go("/access");
+    await page.getByText("No users yet").waitFor();
+    await sound("access-empty");
+    await page.getByRole("button", { name: "Create user" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("jane");
+    await page.getByLabel("May").selectOption("TrailwatchAuditor");
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    const secret = page.getByRole("dialog", { name: "Access key of jane" });
+    await secret.getByText("it is not shown again").waitFor();
+    const words = (await secret.locator("pre").textContent()) ?? "";
+    const [id, key] = [/ACCESS_KEY_ID=(\S+)/.exec(words)?.[1] ?? "", /SECRET_ACCESS_KEY=(\S+)/.exec(words)?.[1] ?? ""];
+    expect(key.length).toBe(40);
+    await sound("access-secret");
+    await secret.getByRole("button", { name: "Done" }).click();
+    const detail = page.getByRole("complementary", { name: "User" });
+    await detail.getByText(id).waitFor();
+    expect(await page.getByText(key).count()).toBe(0);
+    await detail.getByRole("link", { name: "TrailwatchAuditor" }).waitFor();
+    await detail.getByLabel("Attach a policy").selectOption("TrailwatchOperator");
+    await detail.getByRole("link", { name: "TrailwatchOperator" }).waitFor();
+    await sound("access-user");
+    await detail.getByRole("button", { name: "Detach" }).first().click();
+    await detail.getByRole("link", { name: "TrailwatchAuditor" }).waitFor({ state: "detached" });
+    await detail.getByRole("button", { name: "Deactivate" }).click();
+    await detail.getByText("inactive").waitFor();
+    await detail.getByRole("button", { name: `Delete ${id}` }).click();
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await detail.getByText("No access key").waitFor();
+
+    await page.getByRole("button", { name: "Create user" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("jane");
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    await page.getByRole("alert").getByText("User with name jane already exists.").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("409"))).toBe(true);
+    await sound("access-error");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await detail.getByRole("button", { name: "Delete", exact: true }).click();
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await page.getByText("No users yet").waitFor();
+  });
+
+  test("access: policies, and who can do what because of which statement", async () => {
+    const { page } = visit;
+    await server.iam("CreateUser", { UserName: "olga" });
+    await server.iam("CreateUser", { UserName: "nils" });
+    await visit.go("/access?tab=policies");
+    await page.getByRole("button", { name: "Create policy" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("web-logs");
+    await page.getByLabel("Document").fill("{");
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    await page.getByRole("alert").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+    const statement = { Effect: "Allow", Action: "logs:Get*", Resource: "arn:aws:logs:*:*:log-group:/web/*" };
+    await page.getByLabel("Document").fill(JSON.stringify({ Version: "2012-10-17", Statement: [statement] }, null, 1));
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    const detail = page.getByRole("complementary", { name: "Policy" });
+    await detail.getByText('"logs:Get*"').waitFor();
+    await sound("access-policy");
+    await server.iam("AttachUserPolicy", { UserName: "olga", PolicyArn: "arn:aws:iam::123456789012:policy/web-logs" });
+
+    await visit.go("/access?tab=who");
+    await page.getByText("Who can do it?").waitFor();
+    await page.getByLabel("Actions").fill("logs:GetLogEvents");
+    await page.getByLabel("Resources").fill("arn:aws:logs:us-east-1:123456789012:log-group:/web/a");
+    await page.getByRole("button", { name: "Ask" }).click();
+    const table = page.getByRole("table", { name: "Decisions" });
+    await table.getByRole("row", { name: /olga/ }).getByText("allowed", { exact: true }).waitFor();
+    await table.getByRole("row", { name: /nils/ }).getByText("no statement is about it").waitFor();
+    await table.getByText("web-logs").click();
+    expect(JSON.parse((await table.locator("pre").textContent()) ?? "")).toEqual(statement);
+    await sound("access-who");
+    await page.getByLabel("Actions").fill("nonsense");
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByRole("alert").getByText("Invalid Action: nonsense").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+  });
+
+  test("access: who may not see it is told so", async () => {
+    await server.iam("CreateUser", { UserName: "nobody" });
+    const key = await server.iam("CreateAccessKey", { UserName: "nobody" });
+    const part = (name: string) => new RegExp(`<${name}>([^<]+)`).exec(key)?.[1] ?? "";
+    const { page } = visit;
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Access key id").fill(part("AccessKeyId"));
+    await page.getByLabel("Secret access key").fill(part("SecretAccessKey"));
+    await page.getByRole("button", { name: "Sign in" }).click();
+    for (const [hash, action] of [
+      ["/access", "iam:"],
+      ["/events", "trailwatch:SearchEvents"],
+    ]) {
+      await visit.go(hash ?? "");
+      await page.getByRole("alert").getByText(`is not authorized to perform: ${action}`).waitFor();
+      await page.getByRole("alert").getByText("Sign in with a key that may do this").waitFor();
+    }
+    visit.complaints.splice(0);
+    await sound("not-authorized");
+  });
+
+  test("lake: a statement, its rows, a mistake at its place, a store that is not there", async () => {
+    const { page } = visit;
+    await server.call("cloudtrail", "CreateEventDataStore", {
+      Name: "lake",
+      MultiRegionEnabled: true,
+      TerminationProtectionEnabled: false,
+    });
+    await server.call("logs", "PutRetentionPolicy", { logGroupName: "/shop/search", retentionInDays: 7 });
+    const { EventDataStores } = await server.call<{ EventDataStores: { Name: string; EventDataStoreArn: string }[] }>(
+      "cloudtrail",
+      "ListEventDataStores",
+    );
+    const id = EventDataStores.find((store) => store.Name === "lake")?.EventDataStoreArn.replace(/^.*\//, "") ?? "";
+    await visit.go(`/trails/lake?q=${encodeURIComponent(`SELECT eventName, count(*) AS n\nFROM ${id}\nGROUP BY eventName`)}`);
+    const editor = page.getByRole("textbox", { name: "Query" });
+    await editor.getByText("GROUP").waitFor();
+    await page.getByRole("button", { name: "Run query" }).click();
+    await page.getByRole("table", { name: "Results" }).getByText("PutRetentionPolicy").click();
+    await page.getByRole("complementary", { name: "Row" }).getByText("PutRetentionPolicy").waitFor();
+    await sound("lake");
+    await page.reload();
+    await page.getByRole("table", { name: "Results" }).getByText("PutRetentionPolicy").waitFor();
+    await editor.click();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type(`SELECT eventNam FROM ${id}`);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+Enter");
+    await page.getByRole("alert").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+    await sound("lake-error");
+  });
+
   test("keys: a list of them, places by letters, themes and zones", async () => {
     const { page } = visit;
     await page.keyboard.press("?");

@@ -16,7 +16,7 @@ import { param, setParams } from "../router";
 import { ago, dateTime } from "../time";
 import { Confirm, Dialog } from "../ui/dialog";
 import { Json } from "../ui/json";
-import { Badge, Code, Copy, Empty, ErrorNote, Facts, Field, Given, PageHead, Shown, Tabs } from "../ui/parts";
+import { Badge, Code, Copy, Empty, ErrorNote, Facts, Field, Given, Loading, PageHead, Shown, Tabs } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
 import { IdentityDetail, Secret } from "./access-identity";
 import { WhoCan } from "./access-simulate";
@@ -48,20 +48,21 @@ export default function Access() {
       <Show when={found.error()}>
         <ErrorNote error={found.error()} retry={found.reload} />
       </Show>
-      <Show when={found.data() || !found.error()}>
-        <Shown of={{ ...found, error: () => undefined }} what="identities">
-          {(all) => (
-            <Switch fallback={<Identities all={all()} kind={NOUNS[tab()] ?? "user"} reload={found.reload} />}>
-              <Match when={tab() === "policies"}>
-                <Policies all={all()} reload={found.reload} />
-              </Match>
-              <Match when={tab() === "who"}>
-                <WhoCan all={all()} />
-              </Match>
-            </Switch>
-          )}
-        </Shown>
+      <Show when={found.loading() && !found.data()}>
+        <Loading what="identities" />
       </Show>
+      <Given when={found.data()}>
+        {(all) => (
+          <Switch fallback={<Identities all={all()} kind={NOUNS[tab()] ?? "user"} reload={found.reload} />}>
+            <Match when={tab() === "policies"}>
+              <Policies all={all()} reload={found.reload} />
+            </Match>
+            <Match when={tab() === "who"}>
+              <WhoCan all={all()} />
+            </Match>
+          </Switch>
+        )}
+      </Given>
     </div>
   );
 }
@@ -144,7 +145,7 @@ function Identities(props: { all: Account; kind: Kind; reload: () => void }) {
           open={(row) => setParams({ name: row.name === param("name") ? "" : row.name })}
           empty={
             <Empty title={rows().length ? "No name has this in it" : EMPTY[props.kind][0]}>
-              <p>{rows().length ? "Take the words out." : EMPTY[props.kind][1]}</p>
+              <p class="narrow">{rows().length ? "Take the words out." : EMPTY[props.kind][1]}</p>
             </Empty>
           }
         />

@@ -152,7 +152,7 @@ function Proof(props: { row: Shown }) {
         </Match>
         <Match when={checked.data()}>
           {(done) => (
-            <div class="note good" role="status">
+            <div class="note proved" role="status">
               <div>
                 <strong>
                   Proved: this exact record is event {done().given.sequence} of {done().tree.origin}.
