@@ -2,6 +2,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launch, Visit } from "./browser";
+import { ANSWER } from "./investigation";
 import { HOSTILE, live, Server, seed } from "./server";
 
 let server: Server;
@@ -471,7 +472,77 @@ describe("pages", () => {
     });
     await page.getByRole("button", { name: "Fresh data" }).click();
     await page.getByText("Management events that write").waitFor();
+    await page.getByRole("link", { name: "Query", exact: true }).first().waitFor();
     await sound("trails");
+  });
+
+  test("trails: the signed log is checked now, and again after it grew, and is called wrong when it is another", async () => {
+    const { page } = visit;
+    await visit.go("/trails");
+    await page.getByRole("button", { name: "Check now" }).click();
+    await page.getByText("Seen for the first time").waitFor();
+    await server.call("logs", "PutRetentionPolicy", { logGroupName: "/shop/search", retentionInDays: 14 });
+    await page.getByRole("button", { name: "Check now" }).click();
+    await page.getByText(/^Proved: of the first \d+ events/).waitFor();
+    await page.getByText("Its Ed25519 signature is right.").waitFor();
+    await sound("trails-log");
+    await page.evaluate(() => {
+      const kept = JSON.parse(localStorage.getItem("trailwatch-log") ?? "{}");
+      localStorage.setItem("trailwatch-log", JSON.stringify({ ...kept, root: btoa("x".repeat(32)) }));
+    });
+    await page.getByRole("button", { name: "Check now" }).click();
+    await page
+      .getByRole("alert")
+      .getByText(/^Wrong: the log of \d+ events does not begin with that of/)
+      .waitFor();
+    await sound("trails-log-wrong");
+    await page.getByRole("button", { name: "forget what this browser saw" }).click();
+    await page.getByText("Seen for the first time").waitFor();
+  });
+
+  test("investigate: causes with reasons, one timeline, the moments of a kind", async () => {
+    const { page } = visit;
+    await visit.go("/investigate");
+    await page.getByText("What happened?").waitFor();
+    await sound("investigate-empty");
+    let question: { alarm_name?: string; from?: string } = {};
+    await page.route("**/_trailwatch/investigate", async (route) => {
+      question = route.request().postDataJSON();
+      await route.fulfill({
+        json: {
+          ...ANSWER,
+          log_patterns: [
+            ...ANSWER.log_patterns,
+            { ...ANSWER.log_patterns[0], kind: "surged", pattern: HOSTILE, log_group: HOSTILE },
+          ],
+          transitions: [...ANSWER.transitions, { ...ANSWER.transitions[0], alarm_name: HOSTILE, summary: HOSTILE }],
+        },
+      });
+    });
+    await page.getByLabel("Alarm", { exact: true }).selectOption("checkout-slow");
+    await page.getByText("Sum of AWS/S3 5xxErrors went from about 0.4 to about 57").first().waitFor();
+    expect(question).toEqual({ alarm_name: "checkout-slow" });
+    await page.getByText("it takes something away").waitFor();
+    await page.getByRole("img", { name: /^Timeline: 1 metrics, 2 log patterns/ }).waitFor();
+    await sound("investigate");
+    await page.getByRole("button", { name: "change 1" }).click();
+    await page.getByRole("link", { name: "DeleteBucketPolicy" }).waitFor();
+    expect(page.url()).toContain("only=change");
+    const box = await page.locator(".lane-area").boundingBox();
+    await page.mouse.move((box?.x ?? 0) + 100, (box?.y ?? 0) + 20);
+    await page.mouse.down();
+    await page.mouse.move((box?.x ?? 0) + 300, (box?.y ?? 0) + 20);
+    await page.mouse.up();
+    await page.getByRole("button", { name: "A window of time", pressed: true }).waitFor();
+    await expect.poll(() => question.from).toMatch(/^2026-11-26T09:/);
+    await page.unroute("**/_trailwatch/investigate");
+    await page.route("**/_trailwatch/investigate", (route) =>
+      route.fulfill({ status: 404, json: { __type: "ResourceNotFound", message: "There is no alarm checkout-slow." } }),
+    );
+    await page.getByRole("button", { name: "Fresh data" }).click();
+    await page.getByRole("alert").getByText("There is no alarm checkout-slow.").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("404"))).toBe(true);
+    await sound("investigate-error");
   });
 
   test("access: a user is made, has a key, is given a policy, and loses both", async () => {
@@ -638,6 +709,13 @@ describe("pages", () => {
       `/logs/group?name=${encodeURIComponent(HOSTILE)}`,
       `/alarms/alarm?name=${encodeURIComponent(HOSTILE)}`,
       `/metrics?graph=${encodeURIComponent('[{"i":"m1"},{"i":3},null]')}`,
+      `/events?f.actor=${encodeURIComponent(HOSTILE)}&event=${encodeURIComponent(HOSTILE)}`,
+      `/events/session?event=${encodeURIComponent(HOSTILE)}`,
+      `/access?name=${encodeURIComponent(HOSTILE)}&q=${encodeURIComponent(HOSTILE)}`,
+      `/access?tab=who&principal=${encodeURIComponent(HOSTILE)}&actions=${encodeURIComponent(HOSTILE)}`,
+      `/investigate?kind=metric&metric=${encodeURIComponent(JSON.stringify({ namespace: HOSTILE, metric_name: HOSTILE }))}`,
+      `/investigate?alarm=${encodeURIComponent(HOSTILE)}`,
+      `/trails/lake?q=${encodeURIComponent(HOSTILE)}&id=${encodeURIComponent(HOSTILE)}`,
     ]) {
       await visit.go(hash);
       await page.getByRole("heading", { level: 1 }).waitFor();
@@ -645,6 +723,40 @@ describe("pages", () => {
       expect(await visit.isInjected(), hash).toBe(false);
     }
   });
+});
+
+test("a trail's files are validated on demand, and what is wrong is named", async () => {
+  const open = await Server.start("--open");
+  // An open server takes any signature.
+  const authorization =
+    "AWS4-HMAC-SHA256 Credential=123456789012/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+  const put = (path: string, body?: string) =>
+    fetch(`${open.endpoint}/${path}`, {
+      method: "PUT",
+      headers: { authorization, "x-amz-content-sha256": "UNSIGNED-PAYLOAD" },
+      body,
+    });
+  expect((await put("audit")).status).toBe(200);
+  await open.call("cloudtrail", "CreateTrail", { Name: "main", S3BucketName: "audit", EnableLogFileValidation: true });
+  await open.call("cloudtrail", "StartLogging", { Name: "main" });
+  const there = await Visit.begin(browser, open);
+  const { page } = there;
+  await page.goto(`${open.address}/#/trails`);
+  await page.getByRole("button", { name: "Validate now" }).click();
+  await page.getByText("There are no files of this time yet.").waitFor();
+  const day = new Date().toISOString().slice(0, 10);
+  const folder = `audit/AWSLogs/123456789012/CloudTrail-Digest/us-east-1/${day.replaceAll("-", "/")}`;
+  const name = `123456789012_CloudTrail-Digest_us-east-1_main_us-east-1_${day.replaceAll("-", "")}T000000Z.json.gz`;
+  expect((await put(`${folder}/${name}`, HOSTILE)).status).toBe(200);
+  await page.getByRole("button", { name: "Validate now" }).click();
+  await page.getByRole("alert").getByText("1 thing is wrong among 1 files.").waitFor();
+  await page.getByRole("alert").getByText(name).waitFor();
+  await there.picture("trails-validation");
+  expect(await there.faults()).toEqual([]);
+  expect(await there.isInjected()).toBe(false);
+  expect(there.complaints).toEqual([]);
+  await there.context.close();
+  await open.stop();
 });
 
 test("dark pages are sound, too", async () => {
@@ -655,6 +767,9 @@ test("dark pages are sound, too", async () => {
   const places: [string, string, string][] = [
     ["/", "web-1", "overview-dark"],
     ["/events", "PutDashboard", "events-dark"],
+    ["/events?f.event_name=SetAlarmState", "checkout-slow", "events-one-dark"],
+    ["/access?tab=policies", "TrailwatchAuditor", "access-dark"],
+    ["/trails", "The signed log", "trails-dark"],
     ["/logs/group?name=/shop/checkout", "request done", "log-events-dark"],
     ["/insights?groups=/shop/checkout&run=1", "request done", "insights-dark"],
     ["/metrics?namespace=Shop", "Service=checkout", "metrics-dark"],

@@ -12,13 +12,14 @@ vi.hoisted(() =>
 
 import { places, queriesOf, sourcesOf } from "../src/dashboards";
 import { asChart } from "../src/insights";
-import { type Answer, moments, pathOf } from "../src/investigate";
+import { moments, pathOf } from "../src/investigate";
 import { childrenOf, labelled, type Query } from "../src/metrics";
 import { bytes, short, withUnit } from "../src/numbers";
 import { base64, checkGrowth, checkInclusion, keyOf, leafHash, readCheckpoint, rootFrom, type Tree } from "../src/proof";
 import { rowOfRecord } from "../src/records";
 import { words } from "../src/search";
 import { basicSentences, sentence } from "../src/selectors";
+import { ANSWER } from "./investigation";
 
 test("numbers are short and keep their size", () => {
   expect([0, 0.01234, 1.005, 42.123, 999.4, 12_345, 2_500_000, 3e9, 1e-7].map(short)).toEqual([
@@ -249,83 +250,6 @@ test("a record that is no record is a row all the same", () => {
     at: 0,
   });
 });
-
-/** As docs/investigate.md shows it. */
-const ANSWER: Answer = {
-  subject: {
-    kind: "metric_alarm",
-    alarm_name: "shop-5xx",
-    state: "ALARM",
-    region: "us-east-1",
-    log_groups: ["/shop/web"],
-    terms: [],
-  },
-  window: { at: "2026-11-26T10:05:00.000Z", from: "2026-11-26T09:05:00.000Z", to: "2026-11-26T10:20:00.000Z" },
-  onset: {
-    from: "2026-11-26T10:01:00.000Z",
-    to: "2026-11-26T10:02:00.000Z",
-    source: "metric",
-    before: 0.4,
-    after: 57,
-    reason: "Sum of AWS/S3 5xxErrors went from about 0.4 to about 57 at 10:01",
-  },
-  metrics: [
-    {
-      label: "AWS/S3 5xxErrors",
-      namespace: "AWS/S3",
-      metric_name: "5xxErrors",
-      dimensions: { BucketName: "shop-assets" },
-      statistic: "Sum",
-      period: 60,
-      threshold: 10,
-      points: [
-        ["2026-11-26T08:00:00.000Z", 99],
-        ["2026-11-26T09:05:00.000Z", 0],
-        ["2026-11-26T09:06:00.000Z", 5],
-        ["2026-11-26T09:30:00.000Z", 20],
-      ],
-      change: { time: "2026-11-26T10:01:00.000Z", before: 0.4, after: 57, score: 31 },
-    },
-  ],
-  transitions: [
-    { time: "2026-11-26T10:05:00.000Z", alarm_name: "shop-5xx", from: "OK", to: "ALARM", summary: "to ALARM", is_subject: true },
-  ],
-  log_patterns: [
-    {
-      kind: "new",
-      log_group: "/shop/web",
-      pattern_id: "0f2c",
-      pattern: "ERROR AccessDenied reading <Token-1>",
-      severity: "ERROR",
-      before: 0,
-      after: 212,
-      before_per_minute: 0,
-      after_per_minute: 11.2,
-      first: "2026-11-26T10:01:07.120Z",
-      last: "2026-11-26T10:19:58.001Z",
-      sample: "ERROR AccessDenied reading s3://shop-assets/img/1.png",
-    },
-  ],
-  changes: [
-    {
-      time: "2026-11-26T09:57:31.000Z",
-      event_id: "5f0c1c9e",
-      event_source: "s3.amazonaws.com",
-      event_name: "DeleteBucketPolicy",
-      actor: "arn:aws:iam::000000000000:user/alice",
-      user: "alice",
-      account: "000000000000",
-      region: "us-east-1",
-      source_ip: "203.0.113.7",
-      error_code: "",
-      resources: [{ type: "AWS::S3::Bucket", name: "shop-assets" }],
-      rank: 1,
-      count: 2,
-    },
-  ],
-  causes: [],
-  looked: { events: 412, history_events: 20_418, history_days: 14, log_lines: 30_211, notes: [] },
-};
 
 describe("an investigation", () => {
   test("is one timeline, in order", () => {

@@ -1,6 +1,6 @@
 // SQL over event data stores: an editor, how far the query is, its rows. The statement and the query's id are in the URL.
 import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, Show, Suspense, untrack } from "solid-js";
-import { AwsError } from "../aws";
+import { AwsError, advice } from "../aws";
 import { lakeSql } from "../editor/sql";
 import { cancel, idOf, isRunning, listStores, type Progress, type Rows, results, samples, settled, start } from "../lake";
 import { load } from "../load";
@@ -24,6 +24,10 @@ export function placeIn(text: string, message: string): { from: number; to: numb
   const word = /^[\w.]+/.exec(text.slice(from));
   return { from, to: from + (word?.[0].length ?? 1) };
 }
+
+/** Without the list of all columns, which completion has, and the store's id before each. */
+const shortened = (message: string) =>
+  message.replace(/ Valid fields are .*$/s, "").replaceAll(/"?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"?\./g, "");
 
 export default function Lake() {
   const stores = load(
@@ -209,18 +213,14 @@ export default function Lake() {
           </Show>
         </div>
         <Show when={error()}>
-          {(failure) =>
-            failure() instanceof AwsError ? (
-              <ErrorNote error={failure()} />
-            ) : (
-              <div class="note error" role="alert">
-                <div>
-                  <strong>{failure() instanceof Error ? (failure() as Error).message : String(failure())}</strong>
-                  <p>Change the statement, and run it again.</p>
-                </div>
+          {(failure) => (
+            <div class="note error" role="alert">
+              <div>
+                <strong>{shortened(failure() instanceof Error ? (failure() as Error).message : String(failure()))}</strong>
+                <p>{failure() instanceof AwsError ? advice(failure()) : "Change the statement, and run it again."}</p>
               </div>
-            )
-          }
+            </div>
+          )}
         </Show>
         <Show when={rows()}>
           {(have) => (
