@@ -21,6 +21,13 @@ export async function saveEvidence(ids: string[], name: string): Promise<void> {
   download(name, "application/json", `${JSON.stringify(bundle)}\n`);
 }
 
+/** From a little before an event to what it may have brought about. */
+const around = (at: number) => ({
+  start: new Date(at - 15 * 60_000).toISOString(),
+  end: new Date(at + 45 * 60_000).toISOString(),
+  range: "",
+});
+
 export function EventDetail(props: { row: Shown; close: () => void }) {
   const to = (attribute: string, value: string) => href("/events", { ...narrowed(attribute, value), access: accessOf() });
   const [failure, setFailure] = createSignal<unknown>();
@@ -70,6 +77,9 @@ export function EventDetail(props: { row: Shown; close: () => void }) {
         <div class="actions wrap">
           <a class="button small-button" href={href("/events/session", { event: props.row.id })}>
             All that this login did
+          </a>
+          <a class="button small-button" href={href("/investigate", { kind: "window", ...around(props.row.at) })}>
+            What followed
           </a>
           <button type="button" class="small" onClick={() => void evidence()}>
             Save evidence

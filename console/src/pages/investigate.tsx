@@ -77,7 +77,7 @@ function About(props: { reload: () => void }) {
   });
   return (
     <form class="filters" onSubmit={(event) => event.preventDefault()}>
-      <fieldset class="segments" aria-label="About">
+      <div class="segments" role="group" aria-label="About">
         <For each={KINDS}>
           {([kind, name]) => (
             <button
@@ -89,7 +89,7 @@ function About(props: { reload: () => void }) {
             </button>
           )}
         </For>
-      </fieldset>
+      </div>
       <Show when={kindOf() === "alarm"}>
         <select
           aria-label="Alarm"
@@ -227,7 +227,7 @@ function Found(props: { answer: Answer }) {
   const all = createMemo(() => moments(answer()));
   const span = createMemo(() => ({ from: Date.parse(answer().window.from), to: Date.parse(answer().window.to) }));
   return (
-    <>
+    <div class="stack">
       <Panel
         title={
           <>
@@ -281,7 +281,7 @@ function Found(props: { answer: Answer }) {
           <Patterns answer={answer()} />
         </Panel>
       </Show>
-    </>
+    </div>
   );
 }
 
@@ -337,7 +337,7 @@ function CauseItem(props: { cause: Cause }) {
             </For>
           </tbody>
         </table>
-        <p class="actions">
+        <div class="actions">
           <a
             class="button small-button"
             href={href("/events", { "f.event_id": cause().event_ids.join("\n"), event: cause().event.event_id, range: "all" })}
@@ -348,7 +348,7 @@ function CauseItem(props: { cause: Cause }) {
             All that this login did
           </a>
           <Copy text={cause().summary} />
-        </p>
+        </div>
       </details>
     </li>
   );
@@ -506,7 +506,7 @@ function Moments(props: { all: Moment[] }) {
   return (
     <>
       <div class="filters padded">
-        <fieldset class="segments" aria-label="Kinds">
+        <div class="segments" role="group" aria-label="Kinds">
           <button type="button" aria-pressed={!only()} onClick={() => setParams({ only: "" })}>
             All
           </button>
@@ -517,7 +517,7 @@ function Moments(props: { all: Moment[] }) {
               </button>
             )}
           </For>
-        </fieldset>
+        </div>
       </div>
       <div class="scroll-x moments">
         <table class="plain">
