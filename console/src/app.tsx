@@ -1,5 +1,5 @@
 // The frame: navigation, the bar above, the page that the URL names, and the sign-in before all of it.
-import { type Component, createEffect, ErrorBoundary, For, Match, onMount, Show, Suspense, Switch } from "solid-js";
+import { type Component, createEffect, ErrorBoundary, For, lazy, Match, onMount, Show, Suspense, Switch } from "solid-js";
 import { help, KEYS, listen, PLACES, setHelp } from "./keys";
 import { Alarms } from "./pages/alarms";
 import { Dashboards } from "./pages/dashboards";
@@ -18,6 +18,12 @@ import { switchZone, utc } from "./time";
 import { Dialog } from "./ui/dialog";
 import { ErrorNote, Loading, PageHead } from "./ui/parts";
 
+// Fetched when they are first asked for.
+const Access = lazy(() => import("./pages/access"));
+const Investigate = lazy(() => import("./pages/investigate"));
+const Lake = lazy(() => import("./pages/lake"));
+const LoginSession = lazy(() => import("./pages/login-session"));
+
 const PAGES: Record<string, Component> = {
   "/": Overview,
   "/events": EventHistory,
@@ -28,6 +34,10 @@ const PAGES: Record<string, Component> = {
   "/alarms": Alarms,
   "/dashboards": Dashboards,
   "/trails": Trails,
+  "/trails/lake": Lake,
+  "/events/session": LoginSession,
+  "/investigate": Investigate,
+  "/access": Access,
 };
 
 /** Regions to offer; any other can stand in the URL. */

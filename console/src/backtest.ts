@@ -1,6 +1,6 @@
 // When an alarm would have fired: the server's own evaluator over stored history.
 import type { Span } from "./charts/chart";
-import { own } from "./promql";
+import { own } from "./own";
 import type { Range } from "./time";
 
 export interface Transition {

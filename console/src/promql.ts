@@ -1,7 +1,5 @@
 // PromQL over the metrics of the account, asked in the session: what Grafana asks as /api/v1/query_range.
-import { AwsError } from "./aws";
-import { param } from "./router";
-import { session } from "./session";
+import { query as form, own } from "./own";
 import type { Range } from "./time";
 
 interface Answer {
@@ -27,46 +25,15 @@ function labelOf(metric: Record<string, string>): string {
   return `${name}${parts.length ? `{${parts.join(", ")}}` : ""}` || "value";
 }
 
-/** Asks one of our own paths in the session: JSON, or a form; errors as those of AWS calls. */
-export async function own<T>(path: string, input: unknown, signal?: AbortSignal): Promise<T> {
-  const now = session();
-  const isForm = input instanceof URLSearchParams;
-  const headers: Record<string, string> = {
-    "content-type": isForm ? "application/x-www-form-urlencoded" : "application/json",
-  };
-  if (now.signedIn) headers["x-trailwatch-csrf"] = now.csrf;
-  const region = param("region");
-  if (region) headers["x-trailwatch-region"] = region;
-  const call = `trailwatch ${path}`;
-  let answer: Response;
-  try {
-    answer = await fetch(`/_trailwatch/${path}`, {
-      method: "POST",
-      body: isForm ? input.toString() : JSON.stringify(input),
-      headers,
-      credentials: "same-origin",
-      signal,
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new AwsError("Unreachable", "The server did not answer.", 0, call);
-  }
-  const body = await answer.json().catch(() => ({}));
-  if (answer.ok) return body as T;
-  const code = String(body.__type ?? body.errorType ?? answer.headers.get("x-amzn-errortype") ?? "Unknown").replace(/^.*#/, "");
-  const message = body.message ?? body.Message ?? body.error ?? `The server answered ${answer.status}.`;
-  throw new AwsError(code, message, answer.status, call, body);
-}
-
 export async function promRange(query: string, range: Range, step: number, signal?: AbortSignal): Promise<PromLine[]> {
-  const form = new URLSearchParams({
+  const asked = form({
     query,
-    start: String(Math.floor(range.start / 1000)),
-    end: String(Math.ceil(range.end / 1000)),
-    step: String(step),
-    limit: String(SERIES_MAX),
+    start: Math.floor(range.start / 1000),
+    end: Math.ceil(range.end / 1000),
+    step,
+    limit: SERIES_MAX,
   });
-  const answer = await own<Answer>("prometheus/api/v1/query_range", form, signal);
+  const answer = await own<Answer>(`prometheus/api/v1/query_range${asked}`, undefined, signal);
   return (answer.data?.result ?? []).map((series) => ({
     label: labelOf(series.metric ?? {}),
     times: (series.values ?? []).map(([at]) => at * 1000),

@@ -92,6 +92,23 @@ export class Server {
     this.csrf = ((await answer.json()) as { csrf: string }).csrf;
   }
 
+  /** A call of IAM, which speaks forms; the answer's text. */
+  async iam(operation: string, input: Record<string, string>): Promise<string> {
+    if (!this.csrf) await this.signIn();
+    const answer = await fetch(`${this.endpoint}/_trailwatch/console/aws`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-www-form-urlencoded",
+        cookie: this.cookie,
+        "x-trailwatch-csrf": this.csrf,
+      },
+      body: new URLSearchParams({ Action: operation, Version: "2010-05-08", ...input }).toString(),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${operation}: ${answer.status} ${text}`);
+    return text;
+  }
+
   async call<T = Record<string, never>>(service: keyof typeof TARGETS, operation: string, input: object = {}): Promise<T> {
     if (!this.csrf) await this.signIn();
     const [prefix, type] = TARGETS[service];

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote};
+use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote, validate_trail};
 use access::Asking;
 use bytes::Bytes;
 use model::{Caller, Clock, Ids, Timestamp};
@@ -69,6 +69,7 @@ impl Server {
             ("GET", event_tail::PATH) => event_tail::answer(self, &request, source_ip).await,
             ("POST", detections::backtest::PATH) => detections::backtest::answer(self, &request, source_ip).await,
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
+            ("POST", validate_trail::PATH) => validate_trail::answer(self, &request, source_ip).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
             (_, path) if path.starts_with(proofs::answer::PATHS) => {
                 proofs::answer::answer(self, &request, source_ip).await

@@ -161,11 +161,19 @@ async fn a_session_stands_for_the_signature_at_our_own_paths() {
     assert_eq!(body(&found)["events"][0]["event_name"], "ConsoleLogin");
     assert_eq!(console.checkpoint(&[cookie, csrf]).await.status, 200);
     let (_, record) = console.events_of("SearchEvents").await.remove(0);
-    assert_eq!((&record["userIdentity"]["type"], &record["sessionCredentialFromConsole"]), (&value!("Root"), &value!("true")));
+    assert_eq!(
+        (&record["userIdentity"]["type"], &record["sessionCredentialFromConsole"]),
+        (&value!("Root"), &value!("true"))
+    );
 
     let (guessed, elsewhere) = (("x-trailwatch-csrf", "guessed"), ("origin", "http://127.0.0.1:9999"));
-    let cases: [&[(&str, &str)]; 5] =
-        [&[], &[cookie], &[cookie, guessed], &[cookie, csrf, elsewhere], &[cookie, csrf, ("sec-fetch-site", "cross-site")]];
+    let cases: [&[(&str, &str)]; 5] = [
+        &[],
+        &[cookie],
+        &[cookie, guessed],
+        &[cookie, csrf, elsewhere],
+        &[cookie, csrf, ("sec-fetch-site", "cross-site")],
+    ];
     for headers in cases {
         assert_eq!(console.search(headers).await.status, 403, "{headers:?}");
         assert_eq!(console.checkpoint(headers).await.status, 403, "{headers:?}");
@@ -191,7 +199,12 @@ async fn a_users_session_may_at_our_own_paths_what_policies_let_it_and_no_page_r
     let csrf = body(&begun)["csrf"].as_str().unwrap().to_owned();
     let session = [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str())];
     let refused = console.search(&session).await;
-    assert!(body(&refused)["message"].as_str().unwrap().contains("user/jane is not authorized to perform: trailwatch:SearchEvents"));
+    assert!(
+        body(&refused)["message"]
+            .as_str()
+            .unwrap()
+            .contains("user/jane is not authorized to perform: trailwatch:SearchEvents")
+    );
     iam("Action=AttachUserPolicy&UserName=jane&PolicyArn=arn:aws:iam::aws:policy/TrailwatchAuditor").await;
     assert_eq!(console.search(&session).await.status, 200);
 
@@ -199,7 +212,8 @@ async fn a_users_session_may_at_our_own_paths_what_policies_let_it_and_no_page_r
     let begun = open.sign_in("", "", &[]).await;
     let cookie = header(&begun, "set-cookie").split(';').next().unwrap().to_owned();
     let csrf = body(&begun)["csrf"].as_str().unwrap().to_owned();
-    let session = [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str()), ("origin", "http://127.0.0.1:8792")];
+    let session =
+        [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str()), ("origin", "http://127.0.0.1:8792")];
     let reset = open.ask(request("POST", "/_trailwatch/reset", &session, "")).await;
     assert_ne!(reset.status, 200, "{:?}", reset.body);
     assert_eq!(open.search(&session).await.status, 200);
