@@ -242,7 +242,7 @@ export function Chart(props: {
       <div class="plot" ref={holder} role="img" aria-label={`${props.label ?? "Chart"}: ${summary()}`} />
       <Show when={near()}>
         {(told) => (
-          <div class="chart-tip" style={{ left: `${told().left}px` }}>
+          <div class="chart-tip" classList={{ before: told().left > size() / 2 }} style={{ left: `${told().left}px` }}>
             <For each={told().marks.slice(0, TOLD_MAX)}>
               {(mark) => (
                 <p classList={{ bad: mark.bad }}>
@@ -269,7 +269,7 @@ export function Chart(props: {
                 title={`${line.label}: click to hide or show`}
                 onClick={() => toggle(i())}
               >
-                <i class="swatch" style={{ "--swatch": color(i()) }} />
+                <i class="swatch" classList={{ dashed: line.dash }} style={{ "--swatch": color(i()) }} />
                 <span class="name">{line.label}</span>
                 <span class="num">{told(i())}</span>
               </button>

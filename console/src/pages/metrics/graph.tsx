@@ -25,7 +25,7 @@ export function Graph(props: { rows: Row[] }) {
     () => (param("changes") === "1" ? period() : undefined),
     (at, signal) => changesOf(at, signal),
   );
-  const lines = createMemo((): Line[] => {
+  const lines = createMemo((): (Line & { id: string })[] => {
     const found = data.data();
     if (!found || !props.rows.length) return [];
     const row = (id: string) => props.rows.find((r) => r.i === id);
@@ -57,12 +57,15 @@ export function Graph(props: { rows: Row[] }) {
       : "Choose metrics below to draw them here.";
   /** Each line with what it was before; a band stays together. */
   const groups = createMemo(() => {
-    const all = new Map<string, Line[]>();
+    const all = new Map<string, { name: string; own: Line[] }>();
     for (const line of lines()) {
       const name = line.label.replace(/ \(before\)$/, "").replace(/ (upper|lower)$/, "");
-      all.set(name, [...(all.get(name) ?? []), line]);
+      const key = `${line.id} ${name}`;
+      const group = all.get(key) ?? { name, own: [] };
+      group.own.push(line);
+      all.set(key, group);
     }
-    return [...all].slice(0, CHARTS_MAX);
+    return [...all.values()].slice(0, CHARTS_MAX);
   });
   return (
     <Panel class="graph">
@@ -79,7 +82,7 @@ export function Graph(props: { rows: Row[] }) {
       >
         <div class="multiples">
           <For each={groups()}>
-            {([name, own]) => <Chart lines={own} range={period()} height={120} label={name} marks={marks()} />}
+            {(group) => <Chart lines={group.own} range={period()} height={120} label={group.name} marks={marks()} />}
           </For>
         </div>
       </Show>

@@ -30,7 +30,7 @@ export function Metrics() {
   );
   return (
     <div class="fill">
-      <PageHead title="Metrics" sub="Choose metrics below; statistic, period and math decide what is drawn.">
+      <PageHead title="Metrics" sub="Choose metrics below; the graph is in the address.">
         {check("changes", "Changes")}
         {check("each", "A graph each")}
         <select
