@@ -29,7 +29,7 @@ const SAMPLES: [string, string][] = [
   ["Slowest, when events have a field ms", "filter ispresent(ms)\n| stats avg(ms) as mean, pct(ms, 99) as p99 by bin(5m)"],
 ];
 
-export function Insights() {
+export default function Insights() {
   const groups = createMemo(() => groupsOf(param("groups")));
   const [text, setText] = createSignal(param("q") || DEFAULT);
   const [results, setResults] = createSignal<Results>();

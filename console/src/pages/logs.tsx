@@ -18,7 +18,7 @@ export const RETENTIONS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-export function Logs() {
+export default function Logs() {
   return (
     <Show when={path() === "/logs/group"} fallback={<Groups />}>
       <Group />

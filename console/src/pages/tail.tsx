@@ -18,7 +18,7 @@ interface Update {
   sessionMetadata?: { sampled?: boolean };
 }
 
-export function LiveTail() {
+export default function LiveTail() {
   const groups = createMemo(() => groupsOf(param("groups")));
   const [lines, setLines] = createSignal<LogEvent[]>([]);
   const [state, setState] = createSignal<"stopped" | "starting" | "running" | "paused">("stopped");

@@ -6,7 +6,7 @@ import { AlarmDetail } from "./detail";
 import { AlarmList } from "./list";
 import { Mutes } from "./mutes";
 
-export function Alarms() {
+export default function Alarms() {
   return (
     <Switch fallback={<AlarmList />}>
       <Match when={path() === "/alarms/create"}>

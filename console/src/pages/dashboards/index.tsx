@@ -5,7 +5,7 @@ import { AutomaticBoard } from "./automatic";
 import { SavedBoard } from "./board";
 import { DashboardList } from "./list";
 
-export function Dashboards() {
+export default function Dashboards() {
   return (
     <Switch fallback={<DashboardList />}>
       <Match when={path() === "/dashboards/dashboard"}>

@@ -10,7 +10,7 @@ import { Browse } from "./browse";
 import { AddExpression, Rows } from "./builder";
 import { Graph } from "./graph";
 
-export function Metrics() {
+export default function Metrics() {
   const graph = createMemo(() => graphOf(param("graph")));
   const setGraph = (rows: Row[]) => setParams({ graph: rows.length ? JSON.stringify(rows) : "" });
   const toggle = (metric: Metric) => {
