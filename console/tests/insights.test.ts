@@ -58,7 +58,12 @@ test("patterns of the lines, one of them opened", async () => {
 test("from a row to its stream, its metrics and the changes", async () => {
   const { page, visit } = now;
   await visit.go(query("filter level = 'error' | display @timestamp, msg, ms | limit 5"));
-  await page.getByRole("table", { name: "Results" }).getByText("refused").first().click();
+  // At its beginning: the line goes on below the next column.
+  await page
+    .getByRole("table", { name: "Results" })
+    .getByText("refused")
+    .first()
+    .click({ position: { x: 4, y: 4 } });
   const row = page.getByRole("complementary", { name: "Row" });
   await row.getByText("window.injected").first().waitFor();
   await row.getByText(/more fields of the event/).click();
