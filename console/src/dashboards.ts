@@ -1,6 +1,7 @@
 // AWS's dashboard JSON: widgets with their places, and the metrics that they draw.
 import { COLUMNS, fitted, type Place } from "./grid";
 import type { Query } from "./metrics";
+import { RANGES, span } from "./time";
 
 export interface Widget {
   type: string;
@@ -22,6 +23,15 @@ export function dashboardOf(body: string): Dashboard {
     ...read,
     widgets: Array.isArray(read?.widgets) ? read.widgets.filter((w: unknown) => w && typeof w === "object") : [],
   };
+}
+
+/** The range that a body begins with (`-PT6H`), as one of those that can be chosen: the next longer one. */
+export function rangeOf(dashboard: Dashboard): string | undefined {
+  const parts = /^-P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?$/.exec(String(dashboard.start ?? ""));
+  if (!parts) return undefined;
+  const [weeks = 0, days = 0, hours = 0, minutes = 0] = parts.slice(1).map((n) => Number(n ?? 0));
+  const wanted = (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60_000;
+  return (RANGES.find(([key]) => (span(key) ?? 0) >= wanted) ?? RANGES.at(-1))?.[0];
 }
 
 /** The body with the widgets at their places. */

@@ -16,7 +16,7 @@ import { alarmsOf, holds, parseRule, quoted, type RuleMistake } from "../src/ala
 import { automatic, automatics } from "../src/automatic";
 import { alarmSpans, type Backtest } from "../src/backtest";
 import { aligned, stacked } from "../src/charts/aligned";
-import { bodyOf, dashboardOf, places } from "../src/dashboards";
+import { bodyOf, dashboardOf, places, rangeOf } from "../src/dashboards";
 import { aggregated, explorerOf, matches } from "../src/explorer";
 import { commands, condition, facetsOf, hasCommand, patternCondition, patternQuery, withCommand } from "../src/facets";
 import { arranged, fitted, nudged, overlap, type Place } from "../src/grid";
@@ -62,6 +62,19 @@ describe("the grid of a dashboard", () => {
       widgets: [{ type: "new", properties: { a: [1] }, extra: true, x: 0, y: 0, width: 6, height: 6 }],
     });
   });
+});
+
+test("the range that a dashboard begins with", () => {
+  const of = (start: unknown) => rangeOf({ widgets: [], start });
+  expect(["-PT3H", "-PT6H", "-P1D", "-P2W", "-P9W", "2026-01-01T00:00:00Z", undefined].map(of)).toEqual([
+    "3h",
+    "12h",
+    "1d",
+    "30d",
+    "90d",
+    undefined,
+    undefined,
+  ]);
 });
 
 describe("variables", () => {

@@ -1,7 +1,7 @@
 // One saved dashboard: shown, refreshed, full screen; edited in place and saved as a whole.
 import { batch, createEffect, createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 import { aws } from "../../aws";
-import { bodyOf, type Dashboard, dashboardOf, places, type Widget } from "../../dashboards";
+import { bodyOf, type Dashboard, dashboardOf, places, rangeOf, type Widget } from "../../dashboards";
 import { arranged, bottom, type Place } from "../../grid";
 import { load } from "../../load";
 import { go, href, param, setParams } from "../../router";
@@ -88,7 +88,7 @@ export function Board(props: {
     (asked, signal) => searched(asked, signal),
   );
   const chosen = createMemo(() => chosenOf(variables(), found.data()));
-  const period = createMemo(() => range());
+  const period = createMemo(() => range(rangeOf(props.draft.dashboard)));
   const change = (widgets: Widget[], at: Place[]) => props.change?.({ ...props.draft, widgets, at });
   return (
     <>
@@ -232,7 +232,7 @@ export function SavedBoard() {
             Save
           </button>
         </Show>
-        <RangePicker />
+        <RangePicker absent={saved() && rangeOf(saved()!.dashboard)} />
       </PageHead>
       <Show when={failure()}>
         <SaveError error={failure()} />

@@ -141,7 +141,7 @@ export function Grid(props: {
             return (
               <section
                 class="panel widget"
-                classList={{ held: held() === index() }}
+                classList={{ held: held() === index(), clear: drawn().properties.background === "transparent" }}
                 style={{
                   "--column": `${place().x + 1} / span ${place().width}`,
                   "--row": `${place().y + 1} / span ${place().height}`,

@@ -8,7 +8,7 @@ import { bytes } from "../../numbers";
 import { go, href, param, setParams } from "../../router";
 import { dateTime } from "../../time";
 import { hasWords, Listing, Search } from "../../ui/page";
-import { PageHead } from "../../ui/parts";
+import { ErrorNote, PageHead } from "../../ui/parts";
 import type { Column } from "../../ui/table";
 import { JsonDialog } from "./json";
 
@@ -88,6 +88,9 @@ export function DashboardList() {
       <div class="filters">
         <Search label="Part of the name" />
       </div>
+      <Show when={metrics.error()}>
+        <ErrorNote error={metrics.error()} retry={metrics.reload} />
+      </Show>
       <section aria-label="Automatic dashboards">
         <h2 class="over">Automatic</h2>
         <ul class="cards">

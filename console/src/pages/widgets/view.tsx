@@ -9,6 +9,7 @@ import { ExplorerWidget } from "./explorer";
 import { LogWidget } from "./log";
 import { MetricWidget } from "./metric";
 import { PromWidget } from "./prom";
+import { RuleWidget } from "./rule";
 
 /** Pixels of a row with its gap, of a widget's paddings and legend, and of its head. */
 const ROW = 58;
@@ -20,6 +21,10 @@ const HEIGHT_MIN = 60;
 export function WidgetView(props: { widget: Widget; range: Range; rows: number; tools?: () => JSX.Element }) {
   const properties = () => props.widget.properties ?? {};
   const title = () => (typeof properties().title === "string" ? (properties().title as string) : "");
+  const rule = () => {
+    const given = properties().insightRule;
+    return given && typeof given === "object" ? (given as Record<string, unknown>) : undefined;
+  };
   const height = () => Math.max(HEIGHT_MIN, props.rows * ROW - AROUND - (title() || props.tools ? HEAD : 0));
   return (
     <>
@@ -33,6 +38,9 @@ export function WidgetView(props: { widget: Widget; range: Range; rows: number; 
         <Switch fallback={<Unknown type={String(props.widget.type)} />}>
           <Match when={props.widget.type === "text"}>
             <Markdown text={String(properties().markdown ?? "")} />
+          </Match>
+          <Match when={props.widget.type === "metric" && rule()}>
+            {(of) => <RuleWidget rule={of()} region={String(properties().region ?? "")} range={props.range} height={height()} />}
           </Match>
           <Match when={props.widget.type === "metric"}>
             <MetricWidget properties={properties()} range={props.range} height={height()} />
