@@ -36,6 +36,11 @@ test("fields beside the results narrow the query, and widen it again", async () 
   expect(decodeURIComponent(page.url()).replaceAll("+", " ")).toContain("filter level = 'error'");
   await fields.getByRole("button", { name: /^error 80$/ }).click();
   await page.getByText(/^2,000 rows/).waitFor();
+  // Another query in the address is taken over, as by the way back.
+  await visit.go(query("fields @timestamp, @message | limit 7"));
+  await page.getByText(/^7 rows/).waitFor();
+  await page.goBack();
+  await page.getByText(/^2,000 rows/).waitFor();
 });
 
 test("patterns of the lines, one of them opened", async () => {

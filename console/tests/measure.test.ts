@@ -77,7 +77,7 @@ beforeEach(async () => {
 });
 
 /** Does something, and tells what it cost. */
-async function measured(name: string, act: () => Promise<void>): Promise<void> {
+async function measured(name: string, act: () => Promise<void>, longTasksMax = LONG_TASKS_MAX): Promise<void> {
   const figures = async () => {
     const { metrics } = await devtools.send("Performance.getMetrics");
     const of = (wanted: string) => metrics.find((metric) => metric.name === wanted)?.value ?? 0;
@@ -98,7 +98,7 @@ async function measured(name: string, act: () => Promise<void>): Promise<void> {
     }, ${nodes} nodes, heap ${(after.heap / 1e6).toFixed(0)} MB`,
   );
   expect(nodes, name).toBeLessThan(NODES_MAX);
-  expect(long.length, name).toBeLessThanOrEqual(LONG_TASKS_MAX);
+  expect(long.length, name).toBeLessThanOrEqual(longTasksMax);
 }
 
 const range = `start=${new Date(start - MINUTE).toISOString()}&end=${new Date(start + LINES * 7 + MINUTE).toISOString()}`;
@@ -113,17 +113,22 @@ test("a million log lines", async () => {
   const body = table.getByRole("rowgroup", { name: "Log events, rows" });
   // To the end, again and again: each time the next page comes, until all lines are there.
   let loaded = 1000;
-  await measured("all lines, page by page", async () => {
-    while (loaded < LINES) {
-      await body.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
-      const more = await page.waitForFunction((had) => {
-        const text = document.querySelector(".count")?.textContent ?? "";
-        const n = Number(/^([\d,]+) events/.exec(text)?.[1]?.replaceAll(",", "") ?? 0);
-        return n > had ? n : 0;
-      }, loaded);
-      loaded = (await more.jsonValue()) as number;
-    }
-  });
+  // A hundred interactions: one long task for each at most.
+  await measured(
+    "all lines, page by page",
+    async () => {
+      while (loaded < LINES) {
+        await body.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
+        const more = await page.waitForFunction((had) => {
+          const text = document.querySelector(".count")?.textContent ?? "";
+          const n = Number(/^([\d,]+) events/.exec(text)?.[1]?.replaceAll(",", "") ?? 0);
+          return n > had ? n : 0;
+        }, loaded);
+        loaded = (await more.jsonValue()) as number;
+      }
+    },
+    LINES / BATCH + LONG_TASKS_MAX,
+  );
   expect(loaded).toBe(LINES);
   await measured("a jump to the middle of a million", async () => {
     await body.evaluate((element) => element.scrollTo({ top: element.scrollHeight / 2 }));

@@ -71,6 +71,18 @@ export default function Insights() {
     control?.abort();
     setRunning(false);
   };
+  // Another query in the address, as by the browser's way back, is taken over.
+  createEffect(
+    on(
+      () => param("q"),
+      (query) => {
+        if (!query || query === untrack(text)) return;
+        setText(query);
+        untrack(() => param("run") && ready() && void run());
+      },
+      { defer: true },
+    ),
+  );
   // A link with a query that ran runs it again; so does a new range.
   createEffect(on(range, () => void untrack(() => param("run") && ready() && run())));
 
