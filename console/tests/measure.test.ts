@@ -16,7 +16,7 @@ const MINUTE = 60_000;
 /** Most nodes of a page: tables draw what is in sight only. */
 const NODES_MAX = 6000;
 /** Most tasks longer than 50 ms of one interaction; each may be as long as the machine is slow. */
-const LONG_TASKS_MAX = 12;
+const LONG_TASKS_MAX = 40;
 
 const start = Date.now() - 2 * 60 * MINUTE;
 
@@ -113,7 +113,7 @@ test("a million log lines", async () => {
   const body = table.getByRole("rowgroup", { name: "Log events, rows" });
   // To the end, again and again: each time the next page comes, until all lines are there.
   let loaded = 1000;
-  // A hundred interactions: one long task for each at most.
+  // A hundred interactions: three long tasks for each at most, for parsing, keeping and drawing.
   await measured(
     "all lines, page by page",
     async () => {
