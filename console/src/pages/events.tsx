@@ -1,5 +1,6 @@
 // Event history: who did what, over all history. The server searches and counts; what it found can be opened, proved and taken along.
 import { createEffect, createMemo, createSignal, createUniqueId, For, on, onCleanup, Show, untrack } from "solid-js";
+import { barsOf, widened } from "../bars";
 import { load } from "../load";
 import { count } from "../numbers";
 import { ownLines } from "../own";
@@ -21,7 +22,7 @@ import {
   toggle,
 } from "../search";
 import { dateTime, range, zoom } from "../time";
-import { barsOf, OverTime } from "../ui/over-time";
+import { OverTime } from "../ui/over-time";
 import { csv, download, Empty, ErrorNote, Given, Loading, PageHead } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
@@ -29,6 +30,8 @@ import { BUNDLE_MAX, EventDetail, saveEvidence } from "./event-detail";
 
 const PAGE = 200;
 const FACET_VALUES = 8;
+/** More than are drawn, so that those of a short time are not wider than they need be. */
+const BARS = 1000;
 const HOUR = 3_600_000;
 /** Live events kept on show. */
 const LIVE_MAX = 2000;
@@ -56,7 +59,7 @@ export function EventHistory() {
     setLoading(true);
     setError(undefined);
     try {
-      const body = fresh ? { facets: FACET_VALUES } : { after: next() };
+      const body = fresh ? { facets: FACET_VALUES, bars: BARS } : { after: next() };
       const found = await search({ ...question(), ...body, limit: PAGE }, mine.signal);
       setRows(fresh ? found.rows : [...rows(), ...found.rows]);
       setNext(found.next);
@@ -91,7 +94,8 @@ export function EventHistory() {
 
   const drawn = createMemo(() => {
     const counts = facets();
-    const bars = (counts?.histogram ?? []).map((bar) => ({ at: Date.parse(bar.time), count: bar.count, marked: 0 }));
+    const fine = counts?.fine;
+    const bars = (fine?.bars ?? []).map((bar) => ({ at: Date.parse(bar.time), count: bar.count, marked: bar.failed }));
     const first = bars[0]?.at ?? Date.now() - HOUR;
     const span = period() ?? { start: first, end: Date.now() };
     if (!next())
@@ -102,7 +106,7 @@ export function EventHistory() {
           span,
         ),
       };
-    return { range: span, bars, width: (counts?.bar_hours ?? 1) * HOUR };
+    return { range: span, ...widened(bars, (fine?.minutes ?? 60) * 60_000, span) };
   });
 
   const columns: Column<FoundRow>[] = [
