@@ -607,6 +607,31 @@ describe("pages", () => {
     await sound("access-policy");
     await server.iam("AttachUserPolicy", { UserName: "olga", PolicyArn: "arn:aws:iam::123456789012:policy/web-logs" });
 
+    await visit.go("/access?tab=groups");
+    await page.getByText("No groups yet").waitFor();
+    await page.getByRole("button", { name: "Create group" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("ops");
+    await page.getByLabel("May").selectOption("TrailwatchOperator");
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    const group = page.getByRole("complementary", { name: "Group" });
+    await group.getByLabel("Add to users").selectOption("nils");
+    await group.getByRole("button", { name: /^nils/ }).waitFor();
+    await sound("access-group");
+    await group.getByRole("button", { name: /^nils/ }).click();
+    await group.getByRole("button", { name: /^nils/ }).waitFor({ state: "detached" });
+    await group.getByRole("button", { name: "Delete", exact: true }).click();
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await page.getByText("No groups yet").waitFor();
+    const trust = { Effect: "Allow", Principal: { AWS: "123456789012" }, Action: "sts:AssumeRole" };
+    await server.iam("CreateRole", {
+      RoleName: "Deployer",
+      AssumeRolePolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [trust] }),
+    });
+    await visit.go("/access?tab=roles&name=Deployer");
+    await page.getByRole("button", { name: "Fresh data" }).click();
+    await page.getByRole("complementary", { name: "Role" }).getByText('"sts:AssumeRole"').waitFor();
+    await sound("access-role");
+
     await visit.go("/access?tab=who");
     await page.getByText("Who can do it?").waitFor();
     await page.getByLabel("Actions").fill("logs:GetLogEvents");

@@ -303,7 +303,7 @@ function Filters(props: { facets: Facets | undefined }) {
         class="grow"
         data-search
         aria-label="Words in the record"
-        placeholder={'Words in the record, as written there; "several words" as one  ( / )'}
+        placeholder={'Words in the record, "several" as one  ( / )'}
         value={param("q")}
         onInput={(event) => {
           const text = event.currentTarget.value;
@@ -326,6 +326,12 @@ function Filters(props: { facets: Facets | undefined }) {
   );
 }
 
+/** What tells values apart; the title has all of it. */
+function brief(attribute: string, value: string): string {
+  if (attribute === "event_source") return value.replace(/\.amazonaws\.com$/, "");
+  return attribute === "actor" ? value.replace(/^arn:[^:]*:[^:]*:[^:]*:/, "") : value;
+}
+
 function FacetList(props: { attribute: string; facet: Facet | undefined }) {
   return (
     <Show when={props.facet?.values.length}>
@@ -338,7 +344,7 @@ function FacetList(props: { attribute: string; facet: Facet | undefined }) {
               aria-pressed={chosen(props.attribute).includes(value.value)}
               onClick={() => toggle(props.attribute, value.value)}
             >
-              <span title={value.value}>{value.value}</span>
+              <span title={value.value}>{brief(props.attribute, value.value)}</span>
               <span class="faint">{count(value.count)}</span>
             </button>
           )}
