@@ -169,8 +169,9 @@ describe("pages", () => {
     await page.getByRole("alert").getByText("A value has 1 to 2048 bytes.").waitFor();
     await page.getByRole("alert").getByText("Correct what the message names").waitFor();
     expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
-    await visit.go("/events?f.event_name=PutDashboard");
+    await visit.go("/events?f.event_name=PutDashboard&event=none-such");
     await page.getByRole("table", { name: "Events" }).getByText("PutDashboard").waitFor();
+    await page.getByText("There is no event none-such here.").waitFor();
   });
 
   test("event history: live, as events are accepted", async () => {

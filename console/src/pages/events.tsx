@@ -89,8 +89,8 @@ export function EventHistory() {
   const opened = createMemo(() => rows().find((row) => row.id === param("event")));
   // An address may name an event that lies further back than what is loaded; of live ones the exact record is fetched.
   const away = createMemo(() => (param("event") && !opened() && !loading() ? param("event") : undefined));
-  const fetched = load(away, async (id, signal) => (await search({ event_id: [id], limit: 1 }, signal)).rows[0]);
-  const detail = () => opened() ?? (away() ? fetched.data() : undefined);
+  const fetched = load(away, async (id, signal) => ({ id, row: (await search({ event_id: [id], limit: 1 }, signal)).rows[0] }));
+  const detail = () => opened() ?? (away() ? fetched.data()?.row : undefined);
 
   const drawn = createMemo(() => {
     const counts = facets();
@@ -202,6 +202,17 @@ export function EventHistory() {
           <Show when={live.lost()}>{(lost) => <span class="bad">{count(lost())} were too fast to show</span>}</Show>
         </Show>
       </p>
+      <Show when={away() && fetched.data()?.id === away() && !fetched.data()?.row}>
+        <p class="note">
+          There is no event {away()} here.
+          <button type="button" class="small" onClick={() => setParams({ event: "" })}>
+            Close
+          </button>
+        </p>
+      </Show>
+      <Show when={away() && fetched.error()}>
+        <ErrorNote error={fetched.error()} retry={fetched.reload} />
+      </Show>
       <Show when={live.error()}>
         <ErrorNote error={live.error()} retry={live.again} />
       </Show>
