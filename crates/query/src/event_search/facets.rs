@@ -200,7 +200,9 @@ mod tests {
 
     #[test]
     fn fine_bars_are_as_narrow_as_their_number_lets_them() {
-        let every = |step: i64, count: i64| (0..count).map(|n| (n * step, (2, n % 2))).collect();
+        let minute = |n: i64| (2, u64::from(n % 2 == 1));
+        let every =
+            |step: i64, count: i64| (0..count).map(|n| (n * step, minute(n))).collect::<BTreeMap<i64, (u64, u64)>>();
         let bars = fine(&every(1, 90), 90);
         assert_eq!((bars.minutes, bars.bars.len()), (1, 90));
         assert_eq!(bars.bars[1], Bar { begin: Timestamp(MINUTE), events: 2, failed: 1 });
