@@ -47,6 +47,8 @@ export interface Facets {
   is_partial: boolean;
   bar_hours: number;
   histogram: { time: string; count: number }[];
+  /** As narrow as was asked for. */
+  fine?: { minutes: number; bars: { time: string; count: number; failed: number }[] } | null;
   [attribute: string]: unknown;
 }
 

@@ -169,8 +169,9 @@ describe("pages", () => {
     await page.getByRole("alert").getByText("A value has 1 to 2048 bytes.").waitFor();
     await page.getByRole("alert").getByText("Correct what the message names").waitFor();
     expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
-    await visit.go("/events?f.event_name=PutDashboard");
+    await visit.go("/events?f.event_name=PutDashboard&event=none-such");
     await page.getByRole("table", { name: "Events" }).getByText("PutDashboard").waitFor();
+    await page.getByText("There is no event none-such here.").waitFor();
   });
 
   test("event history: live, as events are accepted", async () => {
@@ -433,6 +434,31 @@ describe("pages", () => {
     await detail.getByText('"logs:Get*"').waitFor();
     await sound("access-policy");
     await server.iam("AttachUserPolicy", { UserName: "olga", PolicyArn: "arn:aws:iam::123456789012:policy/web-logs" });
+
+    await visit.go("/access?tab=groups");
+    await page.getByText("No groups yet").waitFor();
+    await page.getByRole("button", { name: "Create group" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("ops");
+    await page.getByLabel("May").selectOption("TrailwatchOperator");
+    await page.getByRole("button", { name: "Create", exact: true }).click();
+    const group = page.getByRole("complementary", { name: "Group" });
+    await group.getByLabel("Add to users").selectOption("nils");
+    await group.getByRole("button", { name: /^nils/ }).waitFor();
+    await sound("access-group");
+    await group.getByRole("button", { name: /^nils/ }).click();
+    await group.getByRole("button", { name: /^nils/ }).waitFor({ state: "detached" });
+    await group.getByRole("button", { name: "Delete", exact: true }).click();
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await page.getByText("No groups yet").waitFor();
+    const trust = { Effect: "Allow", Principal: { AWS: "123456789012" }, Action: "sts:AssumeRole" };
+    await server.iam("CreateRole", {
+      RoleName: "Deployer",
+      AssumeRolePolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [trust] }),
+    });
+    await visit.go("/access?tab=roles&name=Deployer");
+    await page.getByRole("button", { name: "Fresh data" }).click();
+    await page.getByRole("complementary", { name: "Role" }).getByText('"sts:AssumeRole"').waitFor();
+    await sound("access-role");
 
     await visit.go("/access?tab=who");
     await page.getByText("Who can do it?").waitFor();

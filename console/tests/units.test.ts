@@ -10,6 +10,7 @@ vi.hoisted(() =>
   }),
 );
 
+import { barsOf, widened } from "../src/bars";
 import { places, queriesOf, sourcesOf } from "../src/dashboards";
 import { asChart } from "../src/insights";
 import { moments, pathOf } from "../src/investigate";
@@ -234,6 +235,23 @@ describe("proofs", () => {
     const given = { index: 3, sequence: 4, proof: (await path(3, leaves)).map(base64), vkey, checkpoint: note };
     expect(await checkInclusion("record 3", given)).toMatchObject({ isSigned: true });
     await expect(checkInclusion("record 4", given)).rejects.toThrow("the record is not event 4 of the log");
+  });
+});
+
+test("bars are as wide as the range asks, and hold all that narrower ones held", () => {
+  const range = { start: 0, end: 86_400_000 };
+  const minutes = Array.from({ length: 60 }, (_, i) => ({ at: i * 60_000, count: 2, marked: i % 2 }));
+  const { bars, width } = widened(minutes, 60_000, range);
+  expect([width, bars]).toEqual([
+    1_800_000,
+    [
+      { at: 0, count: 60, marked: 15 },
+      { at: 1_800_000, count: 60, marked: 15 },
+    ],
+  ]);
+  expect(barsOf([{ at: 5, marked: true }], { start: 0, end: 1000 })).toEqual({
+    bars: [{ at: 0, count: 1, marked: 1 }],
+    width: 1000,
   });
 });
 

@@ -1,5 +1,6 @@
 // Event history: who did what, over all history. The server searches and counts; what it found can be opened, proved and taken along.
 import { createEffect, createMemo, createSignal, createUniqueId, For, on, onCleanup, Show, untrack } from "solid-js";
+import { barsOf, widened } from "../bars";
 import { load } from "../load";
 import { count } from "../numbers";
 import { ownLines } from "../own";
@@ -21,7 +22,7 @@ import {
   toggle,
 } from "../search";
 import { dateTime, range, zoom } from "../time";
-import { barsOf, OverTime } from "../ui/over-time";
+import { OverTime } from "../ui/over-time";
 import { csv, download, Empty, ErrorNote, Given, Loading, PageHead } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
@@ -29,6 +30,8 @@ import { BUNDLE_MAX, EventDetail, saveEvidence } from "./event-detail";
 
 const PAGE = 200;
 const FACET_VALUES = 8;
+/** More than are drawn, so that those of a short time are not wider than they need be. */
+const BARS = 1000;
 const HOUR = 3_600_000;
 /** Live events kept on show. */
 const LIVE_MAX = 2000;
@@ -56,7 +59,7 @@ export function EventHistory() {
     setLoading(true);
     setError(undefined);
     try {
-      const body = fresh ? { facets: FACET_VALUES } : { after: next() };
+      const body = fresh ? { facets: FACET_VALUES, bars: BARS } : { after: next() };
       const found = await search({ ...question(), ...body, limit: PAGE }, mine.signal);
       setRows(fresh ? found.rows : [...rows(), ...found.rows]);
       setNext(found.next);
@@ -86,12 +89,13 @@ export function EventHistory() {
   const opened = createMemo(() => rows().find((row) => row.id === param("event")));
   // An address may name an event that lies further back than what is loaded; of live ones the exact record is fetched.
   const away = createMemo(() => (param("event") && !opened() && !loading() ? param("event") : undefined));
-  const fetched = load(away, async (id, signal) => (await search({ event_id: [id], limit: 1 }, signal)).rows[0]);
-  const detail = () => opened() ?? (away() ? fetched.data() : undefined);
+  const fetched = load(away, async (id, signal) => ({ id, row: (await search({ event_id: [id], limit: 1 }, signal)).rows[0] }));
+  const detail = () => opened() ?? (away() ? fetched.data()?.row : undefined);
 
   const drawn = createMemo(() => {
     const counts = facets();
-    const bars = (counts?.histogram ?? []).map((bar) => ({ at: Date.parse(bar.time), count: bar.count, marked: 0 }));
+    const fine = counts?.fine;
+    const bars = (fine?.bars ?? []).map((bar) => ({ at: Date.parse(bar.time), count: bar.count, marked: bar.failed }));
     const first = bars[0]?.at ?? Date.now() - HOUR;
     const span = period() ?? { start: first, end: Date.now() };
     if (!next())
@@ -102,7 +106,7 @@ export function EventHistory() {
           span,
         ),
       };
-    return { range: span, bars, width: (counts?.bar_hours ?? 1) * HOUR };
+    return { range: span, ...widened(bars, (fine?.minutes ?? 60) * 60_000, span) };
   });
 
   const columns: Column<FoundRow>[] = [
@@ -198,6 +202,17 @@ export function EventHistory() {
           <Show when={live.lost()}>{(lost) => <span class="bad">{count(lost())} were too fast to show</span>}</Show>
         </Show>
       </p>
+      <Show when={away() && fetched.data()?.id === away() && !fetched.data()?.row}>
+        <p class="note">
+          There is no event {away()} here.
+          <button type="button" class="small" onClick={() => setParams({ event: "" })}>
+            Close
+          </button>
+        </p>
+      </Show>
+      <Show when={away() && fetched.error()}>
+        <ErrorNote error={fetched.error()} retry={fetched.reload} />
+      </Show>
       <Show when={live.error()}>
         <ErrorNote error={live.error()} retry={live.again} />
       </Show>
@@ -299,7 +314,7 @@ function Filters(props: { facets: Facets | undefined }) {
         class="grow"
         data-search
         aria-label="Words in the record"
-        placeholder={'Words in the record, as written there; "several words" as one  ( / )'}
+        placeholder={'Words in the record, "several" as one  ( / )'}
         value={param("q")}
         onInput={(event) => {
           const text = event.currentTarget.value;
@@ -322,6 +337,12 @@ function Filters(props: { facets: Facets | undefined }) {
   );
 }
 
+/** What tells values apart; the title has all of it. */
+function brief(attribute: string, value: string): string {
+  if (attribute === "event_source") return value.replace(/\.amazonaws\.com$/, "");
+  return attribute === "actor" ? value.replace(/^arn:[^:]*:[^:]*:[^:]*:/, "") : value;
+}
+
 function FacetList(props: { attribute: string; facet: Facet | undefined }) {
   return (
     <Show when={props.facet?.values.length}>
@@ -334,7 +355,7 @@ function FacetList(props: { attribute: string; facet: Facet | undefined }) {
               aria-pressed={chosen(props.attribute).includes(value.value)}
               onClick={() => toggle(props.attribute, value.value)}
             >
-              <span title={value.value}>{value.value}</span>
+              <span title={value.value}>{brief(props.attribute, value.value)}</span>
               <span class="faint">{count(value.count)}</span>
             </button>
           )}

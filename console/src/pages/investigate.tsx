@@ -355,6 +355,7 @@ function CauseItem(props: { cause: Cause }) {
 }
 
 const WIDTH = 1000;
+/** As `.of-metric` is high. */
 const LANE = 64;
 
 /** Metrics, log patterns, alarms and changes over the same time; a drag asks about the time that it spans. */
@@ -377,7 +378,7 @@ function Lanes(props: { answer: Answer; span: { from: number; to: number } }) {
   return (
     <div class="lanes">
       <div class="lane-names" aria-hidden="true">
-        <For each={props.answer.metrics}>{(metric) => <div style={{ height: `${LANE}px` }}>{metric.label}</div>}</For>
+        <For each={props.answer.metrics}>{(metric) => <div class="of-metric">{metric.label}</div>}</For>
         <Show when={props.answer.log_patterns.length}>
           <div style={{ height: `${Math.min(props.answer.log_patterns.length, 8) * 9 + 8}px` }}>Log patterns</div>
         </Show>
@@ -425,7 +426,7 @@ function Lanes(props: { answer: Answer; span: { from: number; to: number } }) {
           {(metric) => {
             const drawn = createMemo(() => pathOf(metric, props.span, { width: WIDTH, height: LANE }));
             return (
-              <div class="lane" style={{ height: `${LANE}px` }}>
+              <div class="lane of-metric">
                 <svg viewBox={`0 0 ${WIDTH} ${LANE}`} preserveAspectRatio="none" aria-hidden="true">
                   <path class="line" d={drawn().path} />
                   <Show when={drawn().threshold !== undefined}>

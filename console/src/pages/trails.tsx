@@ -3,7 +3,7 @@ import { createMemo, createSignal, For, Show } from "solid-js";
 import { aws } from "../aws";
 import { load } from "../load";
 import { type EventRow, lookUp } from "../records";
-import { go, href } from "../router";
+import { go, href, param, setParams } from "../router";
 import { type AdvancedSelector, type BasicSelector, basicSentences, sentence } from "../selectors";
 import { ago, dateTime, type Range, range } from "../time";
 import { Badge, Code, Empty, ErrorNote, Facts, PageHead, Panel, Shown } from "../ui/parts";
@@ -223,27 +223,57 @@ export function Trails() {
       <Panel title="Detections" flush>
         <Shown of={findings} what="findings">
           {(all) => (
-            <Table
-              label="Findings"
-              class="bare low"
-              rows={all()}
-              columns={columns}
-              key={(f) => f.row.id}
-              open={(f) => go("/events", { "f.event_id": f.event || f.row.id, event: f.event || f.row.id })}
-              empty={
-                <Empty title="Nothing was found in this time">
-                  <p>
-                    Sigma rules in the folder that <code>[detections] rules</code> names are held against every event. Their
-                    findings appear here, in the <a href={href("/metrics", { namespace: "Trailwatch/Detections" })}>metrics</a>,
-                    and in the event history.
-                  </p>
-                </Empty>
-              }
-            />
+            <>
+              <Rules all={all()} />
+              <Table
+                label="Findings"
+                class="bare low"
+                rows={all().filter((finding) => !param("rule") || finding.rule === param("rule"))}
+                columns={columns}
+                key={(f) => f.row.id}
+                open={(f) => go("/events", { "f.event_id": f.event || f.row.id, event: f.event || f.row.id })}
+                empty={
+                  <Empty title="Nothing was found in this time">
+                    <p>
+                      Sigma rules in the folder that <code>[detections] rules</code> names are held against every event. Their
+                      findings appear here, in the <a href={href("/metrics", { namespace: "Trailwatch/Detections" })}>metrics</a>,
+                      and in the event history.
+                    </p>
+                  </Empty>
+                }
+              />
+            </>
           )}
         </Shown>
       </Panel>
     </>
+  );
+}
+
+/** How often each rule found something; one of them can be chosen. */
+function Rules(props: { all: Finding[] }) {
+  const counts = createMemo(() => {
+    const all = new Map<string, number>();
+    for (const { rule } of props.all) all.set(rule, (all.get(rule) ?? 0) + 1);
+    return [...all].sort((a, b) => b[1] - a[1]);
+  });
+  return (
+    <Show when={counts().length > 1}>
+      <div class="filters padded">
+        <For each={counts()}>
+          {([rule, n]) => (
+            <button
+              type="button"
+              class="chip"
+              aria-pressed={param("rule") === rule}
+              onClick={() => setParams({ rule: param("rule") === rule ? "" : rule })}
+            >
+              {rule} {n}
+            </button>
+          )}
+        </For>
+      </div>
+    </Show>
   );
 }
 

@@ -1,18 +1,11 @@
 // Counts over time as bars, as a server counted them; a drag zooms in.
 import { createMemo, createSignal, For, Show } from "solid-js";
+import type { TimeBar } from "../bars";
 import { count } from "../numbers";
 import { dateTime, type Range, tick } from "../time";
 
 const WIDTH = 1000;
 const HEIGHT = 80;
-
-export interface TimeBar {
-  /** When it begins, milliseconds since 1970. */
-  at: number;
-  count: number;
-  /** How many of them are of the second kind, drawn on top. */
-  marked: number;
-}
 
 export function OverTime(props: {
   bars: TimeBar[];
@@ -84,20 +77,4 @@ export function OverTime(props: {
       </div>
     </div>
   );
-}
-
-const STEPS = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800].map((s) => s * 1000);
-
-/** Bars of single happenings, wide enough that about ninety fill the range. */
-export function barsOf(times: { at: number; marked: boolean }[], range: Range): { bars: TimeBar[]; width: number } {
-  const width = STEPS.find((step) => (range.end - range.start) / step <= 90) ?? 604_800_000;
-  const bars = new Map<number, TimeBar>();
-  for (const { at, marked } of times) {
-    const begin = Math.floor(at / width) * width;
-    const bar = bars.get(begin) ?? { at: begin, count: 0, marked: 0 };
-    bar.count += 1;
-    if (marked) bar.marked += 1;
-    bars.set(begin, bar);
-  }
-  return { bars: [...bars.values()], width };
 }

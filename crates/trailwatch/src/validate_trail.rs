@@ -31,8 +31,8 @@ static TURNS: Semaphore = Semaphore::const_new(VALIDATIONS_AT_ONCE_MAX);
 const DAYS_MAX: i64 = 31;
 /// Most regions below one folder.
 const REGIONS_MAX: usize = 64;
-/// Above all names in the order of keys.
-const LAST: char = char::MAX;
+/// Above the years of a region in the order of keys.
+const LAST: char = '~';
 
 /// The body.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ async fn run(server: &Server, caller: &Caller, asked: Asked) -> Result<Value, Re
     let prefix = asked.prefix.trim_matches('/');
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
     let bucket = Bucket { buckets, name: asked.bucket, prefix: format!("{prefix}AWSLogs/{}/", scope.account) };
-    let work = move || {
+    let work = move || -> Result<Value, Refusal> {
         bucket.buckets.check(&scope, &bucket.name).map_err(refused)?;
         let files = bucket.files(from, to)?;
         let report = digests::verify(&bucket, &files, key.as_deref());
