@@ -43,8 +43,7 @@ export async function changesOf(range: Range, signal: AbortSignal): Promise<{ ch
       bad: !!row.error,
       label: `${row.name}${resource ? ` ${resource}` : ""} by ${row.user || "somebody"}${row.error ? `: ${row.error}` : ""}`,
       href: href("/events", {
-        attribute: "EventId",
-        value: row.id,
+        "f.event_id": row.id,
         event: row.id,
         start: new Date(row.at - 60_000).toISOString(),
         end: new Date(row.at + 60_000).toISOString(),

@@ -53,7 +53,7 @@ export function Moment(props: { at: number; group: string; stream?: string; even
           "Changes",
           <>
             <a href={href("/events", around(props.at, 60, 1))}>audit writes of the hour before</a>,{" "}
-            <a href={href("/investigate", around(props.at, 60, 5))}>ranked</a>
+            <a href={href("/investigate", { kind: "window", ...around(props.at, 60, 5) })}>ranked</a>
           </>,
         ],
       ]}
