@@ -11,6 +11,12 @@ import { Panel } from "../../ui/parts";
 export function Rows(props: { rows: Row[]; set: (rows: Row[]) => void }) {
   const change = (id: string, patch: Partial<Row>) =>
     props.set(props.rows.map((row) => (row.i === id ? { ...row, ...patch } : row)));
+  /** What changed before this metric did. */
+  const why = (row: Row) =>
+    href("/investigate", {
+      kind: "metric",
+      metric: JSON.stringify({ namespace: row.n, metric_name: row.m, dimensions: Object.fromEntries(row.d ?? []) }),
+    });
   /** What an alarm on this row would watch: the metric, or the expression with what it stands on. */
   const alarm = (row: Row) =>
     row.e === undefined
@@ -106,6 +112,11 @@ export function Rows(props: { rows: Row[]; set: (rows: Row[]) => void }) {
                   <a class="button small-button" href={alarm(row)}>
                     Alarm
                   </a>{" "}
+                  <Show when={row.e === undefined}>
+                    <a class="button small-button" href={why(row)} title="What changed before this metric did, ranked">
+                      Why?
+                    </a>{" "}
+                  </Show>
                   <button
                     type="button"
                     class="small"
