@@ -45,7 +45,7 @@ test("a composite alarm is a tree, opened in place", async () => {
   const { page, visit, server } = now;
   await server.call("cloudwatch", "PutCompositeAlarm", {
     AlarmName: "above",
-    AlarmRule: 'AT_LEAST(1, ALARM, ("shop", "no-data")) OR NOT OK("gone away") AND FALSE',
+    AlarmRule: 'AT_LEAST(1, ALARM, ("shop", "no-data")) OR NOT OK("no-data") AND FALSE',
   });
   await visit.go("/alarms/alarm?name=above");
   const tree = page.getByRole("list", { name: "Rule" }).first();

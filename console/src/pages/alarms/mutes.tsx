@@ -278,8 +278,14 @@ function CreateMute(props: { close: () => void; done: () => void }) {
           </Show>
           <Field label="For">
             {(id) => (
-              <select id={id} ref={duration} value="PT1H">
-                <For each={DURATIONS}>{([key, text]) => <option value={key}>{text}</option>}</For>
+              <select id={id} ref={duration}>
+                <For each={DURATIONS}>
+                  {([key, text]) => (
+                    <option value={key} selected={key === "PT1H"}>
+                      {text}
+                    </option>
+                  )}
+                </For>
               </select>
             )}
           </Field>
