@@ -37,37 +37,67 @@ export function advice(error: unknown): string {
   return "Try again, or make the same call with the aws cli to see more.";
 }
 
-async function send(service: Service, operation: string, input: unknown, signal?: AbortSignal): Promise<Response> {
-  const { prefix, type } = TARGETS[service];
+/** Code and message of an error, from JSON or, of the services that speak forms, XML. */
+function refusal(text: string): { code?: string; message?: string; details: Record<string, unknown> } {
+  try {
+    const body = JSON.parse(text);
+    // The last ones are Prometheus's.
+    return { code: body.__type ?? body.errorType, message: body.message ?? body.Message ?? body.error, details: body };
+  } catch {
+    const xml = new DOMParser().parseFromString(text, "text/xml");
+    const of = (name: string) => xml.getElementsByTagName(name)[0]?.textContent ?? undefined;
+    return { code: of("Code"), message: of("Message"), details: {} };
+  }
+}
+
+/** One request in the session. What is refused, or not answered, is an `AwsError` of `call`. */
+export async function ask(
+  url: string,
+  init: { method?: string; headers?: Record<string, string>; body?: string },
+  call: string,
+  signal?: AbortSignal,
+): Promise<Response> {
   const now = session();
-  const headers: Record<string, string> = { "content-type": type, "x-amz-target": `${prefix}.${operation}` };
+  const headers: Record<string, string> = { ...init.headers };
   if (now.signedIn) headers["x-trailwatch-csrf"] = now.csrf;
   const region = param("region");
-  if (region) headers["x-trailwatch-region"] = region;
-  const call = `${service} ${operation}`;
+  if (region) headers["x-trailwatch-region"] ??= region;
   let answer: Response;
   try {
-    answer = await fetch("/_trailwatch/console/aws", {
-      method: "POST",
-      headers,
-      body: JSON.stringify(input),
-      credentials: "same-origin",
-      signal,
-    });
+    answer = await fetch(url, { ...init, headers, credentials: "same-origin", cache: "no-store", signal });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new AwsError("Unreachable", "The server did not answer.", 0, call);
   }
   if (answer.ok) return answer;
-  const body = await answer.json().catch(() => ({}));
-  const code = String(body.__type ?? answer.headers.get("x-amzn-errortype") ?? "Unknown").replace(/^.*#/, "");
+  const told = refusal(await answer.text());
+  const code = String(told.code ?? answer.headers.get("x-amzn-errortype") ?? "Unknown").replace(/^.*#/, "");
   if (code.startsWith("MissingAuthenticationToken")) void sessionEnded();
-  throw new AwsError(code, body.message ?? body.Message ?? `The server answered ${answer.status}.`, answer.status, call, body);
+  throw new AwsError(code, told.message ?? `The server answered ${answer.status}.`, answer.status, call, told.details);
 }
 
-/** One call. Times in JSON are seconds since 1970 (CloudWatch, CloudTrail) or milliseconds (Logs), as AWS has them. */
-export async function aws<T>(service: Service, operation: string, input: unknown = {}, signal?: AbortSignal): Promise<T> {
-  const answer = await send(service, operation, input, signal);
+/** Where AWS operations are called. */
+export const CALLS = "/_trailwatch/console/aws";
+
+function send(service: Service, operation: string, input: unknown, signal?: AbortSignal, region?: string): Promise<Response> {
+  const { prefix, type } = TARGETS[service];
+  const headers: Record<string, string> = { "content-type": type, "x-amz-target": `${prefix}.${operation}` };
+  if (region) headers["x-trailwatch-region"] = region;
+  return ask(CALLS, { method: "POST", headers, body: JSON.stringify(input) }, `${service} ${operation}`, signal);
+}
+
+/**
+ * One call, in the page's region unless `region` names another. Times in JSON are seconds since 1970 (CloudWatch, CloudTrail) or
+ * milliseconds (Logs), as AWS has them.
+ */
+export async function aws<T>(
+  service: Service,
+  operation: string,
+  input: unknown = {},
+  signal?: AbortSignal,
+  region?: string,
+): Promise<T> {
+  const answer = await send(service, operation, input, signal, region);
   const text = await answer.text();
   return (text ? JSON.parse(text) : {}) as T;
 }

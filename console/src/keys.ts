@@ -7,6 +7,7 @@ import { refresh, switchZone } from "./time";
 export const PLACES: [string, string, string][] = [
   ["o", "/", "Overview"],
   ["e", "/events", "Event history"],
+  ["w", "/investigate", "Investigate"],
   ["l", "/logs", "Log groups"],
   ["i", "/insights", "Logs Insights"],
   ["t", "/tail", "Live tail"],
@@ -14,6 +15,7 @@ export const PLACES: [string, string, string][] = [
   ["a", "/alarms", "Alarms"],
   ["d", "/dashboards", "Dashboards"],
   ["r", "/trails", "Trails & detections"],
+  ["c", "/access", "Access"],
 ];
 
 export const KEYS: [string, string][] = [

@@ -65,27 +65,50 @@ export async function lookUp(
 }
 
 function rowOf(event: NonNullable<Lookup["Events"]>[number]): EventRow {
-  let record: Record<string, unknown> = {};
+  return {
+    ...rowOfRecord(event.CloudTrailEvent ?? "", event.EventTime * 1000),
+    id: event.EventId,
+    user: event.Username ?? "",
+    readOnly: event.ReadOnly === "true",
+    resources: (event.Resources ?? []).map((r) => ({ type: r.ResourceType ?? "", name: r.ResourceName ?? "" })),
+  };
+}
+
+type Members = Record<string, unknown>;
+
+/** What a record says of itself. */
+export function rowOfRecord(record: string, at?: number): EventRow {
+  let of: Members = {};
   try {
-    record = JSON.parse(event.CloudTrailEvent ?? "{}");
+    const parsed = JSON.parse(record);
+    if (parsed && typeof parsed === "object") of = parsed;
   } catch {
     // A record that is no JSON is shown as the text that it is.
   }
   const text = (value: unknown) => (typeof value === "string" ? value : "");
-  const source = event.EventSource ?? "";
+  const identity = (of.userIdentity ?? {}) as Members;
+  const issuer = ((identity.sessionContext as Members | undefined)?.sessionIssuer ?? {}) as Members;
+  const source = text(of.eventSource);
   return {
-    id: event.EventId,
-    at: event.EventTime * 1000,
-    name: event.EventName ?? "",
+    id: text(of.eventID),
+    at: at ?? (Date.parse(text(of.eventTime)) || 0),
+    name: text(of.eventName),
     source,
     service: source.replace(/\.amazonaws\.com$/, ""),
-    user: event.Username ?? text((record.userIdentity as Record<string, unknown> | undefined)?.type),
-    readOnly: event.ReadOnly === "true",
-    resources: (event.Resources ?? []).map((r) => ({ type: r.ResourceType ?? "", name: r.ResourceName ?? "" })),
-    error: text(record.errorCode) || (text(record.errorMessage) ? "Failed" : ""),
-    errorMessage: text(record.errorMessage),
-    address: text(record.sourceIPAddress),
-    region: text(record.awsRegion),
-    record: event.CloudTrailEvent ?? "",
+    user:
+      text(identity.userName) ||
+      (text(identity.type) === "Root" ? "root" : text(identity.arn).replace(/^.*[:/]/, "")) ||
+      text(issuer.userName) ||
+      text(identity.type),
+    readOnly: of.readOnly === true || of.readOnly === "true",
+    resources: (Array.isArray(of.resources) ? (of.resources as Members[]) : []).map((r) => ({
+      type: text(r?.type) || text(r?.resourceType),
+      name: text(r?.ARN) || text(r?.resourceName),
+    })),
+    error: text(of.errorCode) || (text(of.errorMessage) ? "Failed" : ""),
+    errorMessage: text(of.errorMessage),
+    address: text(of.sourceIPAddress),
+    region: text(of.awsRegion),
+    record,
   };
 }

@@ -3,10 +3,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createServer, type ViteDevServer } from "vite";
 
 const root = resolve(import.meta.dirname, "../..");
 export const target = process.env.TRAILWATCH_TARGET ?? join(root, "target");
 const binary = join(target, "release", "trailwatch");
+/** True when pages come from Vite, as the sources are now, and not from the server, as they were when it was built. */
+export const live = process.env.CONSOLE_LIVE === "1";
 
 const TARGETS = {
   logs: ["Logs_20140328", "application/x-amz-json-1.1"],
@@ -24,9 +27,13 @@ export class Server {
   private constructor(
     private readonly process: ChildProcess,
     private readonly folder: string,
+    /** Where the pages are. */
     readonly address: string,
+    /** Where the server is. */
+    readonly endpoint: string,
     readonly key: string,
     readonly secret: string,
+    private readonly pages: ViteDevServer | undefined,
   ) {}
 
   static async start(...args: string[]): Promise<Server> {
@@ -47,16 +54,21 @@ export class Server {
       process.on("exit", (code) => failed(new Error(`the server ended with ${code}: ${text}`)));
     });
     const value = (name: RegExp) => name.exec(told)?.[1] ?? "";
+    const endpoint = value(/AWS_ENDPOINT_URL=(\S+)/);
+    const pages = live ? await sources(endpoint) : undefined;
     return new Server(
       process,
       folder,
-      value(/AWS_ENDPOINT_URL=(\S+)/),
+      pages?.resolvedUrls?.local[0]?.replace(/\/$/, "") ?? endpoint,
+      endpoint,
       value(/AWS_ACCESS_KEY_ID=(\S+)/),
       value(/AWS_SECRET_ACCESS_KEY=(\S+)/),
+      pages,
     );
   }
 
   async stop(): Promise<void> {
+    await this.pages?.close();
     await this.end("SIGTERM");
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -70,7 +82,7 @@ export class Server {
   }
 
   async signIn(): Promise<void> {
-    const answer = await fetch(`${this.address}/_trailwatch/console/sign-in`, {
+    const answer = await fetch(`${this.endpoint}/_trailwatch/console/sign-in`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ accessKeyId: this.key, secretAccessKey: this.secret }),
@@ -80,10 +92,27 @@ export class Server {
     this.csrf = ((await answer.json()) as { csrf: string }).csrf;
   }
 
+  /** A call of IAM, which speaks forms; the answer's text. */
+  async iam(operation: string, input: Record<string, string>): Promise<string> {
+    if (!this.csrf) await this.signIn();
+    const answer = await fetch(`${this.endpoint}/_trailwatch/console/aws`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-www-form-urlencoded",
+        cookie: this.cookie,
+        "x-trailwatch-csrf": this.csrf,
+      },
+      body: new URLSearchParams({ Action: operation, Version: "2010-05-08", ...input }).toString(),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${operation}: ${answer.status} ${text}`);
+    return text;
+  }
+
   async call<T = Record<string, never>>(service: keyof typeof TARGETS, operation: string, input: object = {}): Promise<T> {
     if (!this.csrf) await this.signIn();
     const [prefix, type] = TARGETS[service];
-    const answer = await fetch(`${this.address}/_trailwatch/console/aws`, {
+    const answer = await fetch(`${this.endpoint}/_trailwatch/console/aws`, {
       method: "POST",
       headers: {
         "content-type": type,
@@ -97,6 +126,20 @@ export class Server {
     if (!answer.ok) throw new Error(`${operation}: ${answer.status} ${text}`);
     return (text ? JSON.parse(text) : {}) as T;
   }
+}
+
+/** The pages as their sources are now, before the server at `endpoint`. */
+async function sources(endpoint: string): Promise<ViteDevServer> {
+  // Read by vite.config.ts.
+  process.env.TRAILWATCH = endpoint;
+  const pages = await createServer({
+    root: join(root, "console"),
+    configFile: join(root, "console", "vite.config.ts"),
+    logLevel: "error",
+    clearScreen: false,
+    server: { host: "127.0.0.1", port: 0, hmr: false, watch: null },
+  });
+  return pages.listen();
 }
 
 /** What would run, or make an element, if a page took data for markup. */

@@ -1,5 +1,7 @@
-// The editor of Logs Insights queries: CodeMirror, fetched when it is first needed. It lives in a shadow root, where it may keep its
+// The editor of queries, of Logs Insights when nobody says otherwise: CodeMirror, fetched when it is first needed. It lives in a shadow root, where it may keep its
 // styles without the inline <style> that the content-security policy forbids.
+
+import type { CompletionSource } from "@codemirror/autocomplete";
 import {
   acceptCompletion,
   autocompletion,
@@ -9,7 +11,7 @@ import {
   completionStatus,
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, toggleComment } from "@codemirror/commands";
-import { bracketMatching, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, type StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
 import { createEffect, on, onCleanup, onMount } from "solid-js";
@@ -65,8 +67,16 @@ const theme = EditorView.theme({
   ".cm-completionInfo": { padding: "6px 10px", maxWidth: "340px" },
 });
 
+/** Another language than that of Logs Insights. */
+export interface Dialect {
+  language: StreamLanguage<unknown>;
+  completion: (names: () => Promise<string[]>) => CompletionSource;
+  placeholder: string;
+}
+
 export default function InsightsEditor(props: {
   text: string;
+  dialect?: Dialect;
   change: (text: string) => void;
   run: () => void;
   fields: Promise<string[]>;
@@ -86,12 +96,16 @@ export default function InsightsEditor(props: {
           history(),
           bracketMatching(),
           closeBrackets(),
-          insights,
+          props.dialect?.language ?? insights,
           syntaxHighlighting(colours),
-          autocompletion({ override: [completion(() => props.fields)], icons: false, interactionDelay: 0 }),
+          autocompletion({
+            override: [(props.dialect?.completion ?? completion)(() => props.fields)],
+            icons: false,
+            interactionDelay: 0,
+          }),
           wrong,
           theme,
-          placeholder("fields @timestamp, @message | sort @timestamp desc | limit 100"),
+          placeholder(props.dialect?.placeholder ?? "fields @timestamp, @message | sort @timestamp desc | limit 100"),
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": "Query", spellcheck: "false" }),
           EditorView.domEventHandlers({ beforeinput: replaceSelected }),

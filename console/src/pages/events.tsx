@@ -1,91 +1,118 @@
-// Event history: who did what. LookupEvents finds, and what it found can be narrowed, counted by facet, opened and taken along.
-import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, untrack } from "solid-js";
-import { Histogram } from "../charts/histogram";
+// Event history: who did what, over all history. The server searches and counts; what it found can be opened, proved and taken along.
+import { createEffect, createMemo, createSignal, createUniqueId, For, on, onCleanup, Show, untrack } from "solid-js";
+import { barsOf, widened } from "../bars";
+import { load } from "../load";
 import { count } from "../numbers";
-import { type EventRow, lookUp } from "../records";
-import { href, param, setParams } from "../router";
-import { ago, dateTime, range, zoom } from "../time";
-import { Json } from "../ui/json";
-import { Badge, Copy, csv, download, Empty, ErrorNote, Facts, Loading, PageHead } from "../ui/parts";
+import { ownLines } from "../own";
+import { type EventRow, rowOfRecord } from "../records";
+import { param, setParams } from "../router";
+import {
+  ATTRIBUTES,
+  accessOf,
+  asked,
+  choose,
+  chosen,
+  FACETS,
+  type Facet,
+  type Facets,
+  type FoundRow,
+  nameOf,
+  readLink,
+  search,
+  toggle,
+} from "../search";
+import { dateTime, range, zoom } from "../time";
+import { OverTime } from "../ui/over-time";
+import { csv, download, Empty, ErrorNote, Given, Loading, PageHead } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
+import { BUNDLE_MAX, EventDetail, saveEvidence } from "./event-detail";
 
-const ATTRIBUTES: [string, string][] = [
-  ["ReadOnly", "Read-only"],
-  ["EventName", "Event name"],
-  ["EventSource", "Event source"],
-  ["Username", "User name"],
-  ["ResourceName", "Resource name"],
-  ["ResourceType", "Resource type"],
-  ["AccessKeyId", "Access key"],
-  ["EventId", "Event id"],
-];
-
-const FIRST = 200;
-const MORE = 200;
-
-const FACETS: { key: string; name: string; of: (row: EventRow) => string }[] = [
-  { key: "service", name: "Service", of: (row) => row.service },
-  { key: "name", name: "Event", of: (row) => row.name },
-  { key: "user", name: "Actor", of: (row) => row.user || "–" },
-  { key: "error", name: "Error", of: (row) => row.error },
-  { key: "address", name: "Source address", of: (row) => row.address },
-];
+const PAGE = 200;
+const FACET_VALUES = 8;
+/** More than are drawn, so that those of a short time are not wider than they need be. */
+const BARS = 1000;
+const HOUR = 3_600_000;
+/** Live events kept on show. */
+const LIVE_MAX = 2000;
+const TYPING_MS = 350;
 
 export function EventHistory() {
-  // As in AWS, writes are shown first: attribute ReadOnly, value false.
-  const attribute = () => param("attribute", "ReadOnly");
-  const value = () => param("value", attribute() === "ReadOnly" ? "false" : "");
-  const question = createMemo(() => ({
-    attribute: attribute() === "none" || !value() ? "" : attribute(),
-    value: value(),
-    range: range("1d"),
-  }));
+  createEffect(() => {
+    if (param("attribute")) untrack(readLink);
+  });
+  const period = createMemo(() => (param("range") === "all" && !param("start") ? undefined : range("1d")));
+  const question = createMemo(() => asked(period()));
 
-  const [rows, setRows] = createSignal<EventRow[]>([]);
+  const [rows, setRows] = createSignal<FoundRow[]>([]);
+  const [facets, setFacets] = createSignal<Facets>();
   const [next, setNext] = createSignal<string>();
   const [error, setError] = createSignal<unknown>();
   const [loading, setLoading] = createSignal(false);
   let control: AbortController | undefined;
   onCleanup(() => control?.abort());
 
-  const read = async (wanted: number, fresh: boolean) => {
+  const read = async (fresh: boolean) => {
     control?.abort();
-    const own = new AbortController();
-    control = own;
+    const mine = new AbortController();
+    control = mine;
     setLoading(true);
     setError(undefined);
     try {
-      const found = await lookUp(question(), wanted, fresh ? undefined : next(), own.signal);
+      const body = fresh ? { facets: FACET_VALUES, bars: BARS } : { after: next() };
+      const found = await search({ ...question(), ...body, limit: PAGE }, mine.signal);
       setRows(fresh ? found.rows : [...rows(), ...found.rows]);
       setNext(found.next);
+      if (found.facets) setFacets(found.facets);
     } catch (failure) {
-      if (own.signal.aborted) return;
+      if (mine.signal.aborted) return;
       setError(() => failure);
-      if (fresh) setRows([]);
+      if (fresh) {
+        setRows([]);
+        setFacets(undefined);
+        setNext(undefined);
+      }
     }
-    if (control === own) setLoading(false);
+    if (control === mine) setLoading(false);
   };
-  createEffect(on(question, () => void untrack(() => read(FIRST, true))));
+  createEffect(on(question, () => void untrack(() => read(true))));
   const more = () => {
-    if (next() && !loading() && !error()) void read(MORE, false);
+    if (next() && !loading() && !error()) void read(false);
   };
 
-  const text = () => param("q").toLowerCase();
-  const chosen = createMemo(() => FACETS.filter((facet) => param(`f.${facet.key}`)));
-  const found = createMemo(() => {
-    const words = text().split(/\s+/).filter(Boolean);
-    return rows().filter((row) => {
-      const record = words.length ? row.record.toLowerCase() : "";
-      return words.every((word) => record.includes(word)) && chosen().every((facet) => facet.of(row) === param(`f.${facet.key}`));
-    });
+  const live = liveEvents(question);
+  const shown = createMemo<FoundRow[]>(() => {
+    const known = new Set(rows().map((row) => row.id));
+    return [...live.rows().filter((row) => !known.has(row.id)), ...rows()];
   });
-  const opened = createMemo(() => rows().find((row) => row.id === param("event")));
 
-  const columns: Column<EventRow>[] = [
+  const opened = createMemo(() => rows().find((row) => row.id === param("event")));
+  // An address may name an event that lies further back than what is loaded; of live ones the exact record is fetched.
+  const away = createMemo(() => (param("event") && !opened() && !loading() ? param("event") : undefined));
+  const fetched = load(away, async (id, signal) => ({ id, row: (await search({ event_id: [id], limit: 1 }, signal)).rows[0] }));
+  const detail = () => opened() ?? (away() ? fetched.data()?.row : undefined);
+
+  const drawn = createMemo(() => {
+    const counts = facets();
+    const fine = counts?.fine;
+    const bars = (fine?.bars ?? []).map((bar) => ({ at: Date.parse(bar.time), count: bar.count, marked: bar.failed }));
+    const first = bars[0]?.at ?? Date.now() - HOUR;
+    const span = period() ?? { start: first, end: Date.now() };
+    if (!next())
+      return {
+        range: span,
+        ...barsOf(
+          shown().map((row) => ({ at: row.at, marked: !!row.error })),
+          span,
+        ),
+      };
+    return { range: span, ...widened(bars, (fine?.minutes ?? 60) * 60_000, span) };
+  });
+
+  const columns: Column<FoundRow>[] = [
     { name: "Time", width: "166px", cell: (row) => <span class="mono">{dateTime(row.at)}</span> },
     { name: "Event", width: "minmax(150px, 1.2fr)", cell: (row) => <strong>{row.name}</strong> },
-    { name: "Actor", width: "minmax(90px, .8fr)", cell: (row) => row.user },
+    { name: "Actor", width: "minmax(90px, .9fr)", cell: (row) => <span title={row.actor}>{shortActor(row)}</span> },
     { name: "Service", width: "minmax(90px, .7fr)", cell: (row) => row.service },
     {
       name: "Resource",
@@ -100,141 +127,105 @@ export function EventHistory() {
     { name: "From", width: "minmax(84px, .6fr)", cell: (row) => <span class="mono faint">{row.address}</span> },
   ];
 
-  const save = (kind: string) => {
-    if (kind === "json")
-      download(
-        "events.json",
-        "application/json",
-        `{"Records":[\n${found()
-          .map((row) => row.record)
-          .join(",\n")}\n]}\n`,
+  const [saving, setSaving] = createSignal(false);
+  const save = async (kind: string) => {
+    if (kind === "json") saveJson(shown());
+    if (kind === "csv") saveCsv(shown());
+    if (kind !== "evidence") return;
+    setSaving(true);
+    setError(undefined);
+    try {
+      await saveEvidence(
+        shown().map((row) => row.id),
+        "evidence.json",
       );
-    if (kind === "csv") {
-      const head = [
-        "eventTime",
-        "eventName",
-        "userName",
-        "eventSource",
-        "resources",
-        "errorCode",
-        "sourceIPAddress",
-        "awsRegion",
-        "eventID",
-      ];
-      const lines = found().map((row) => [
-        new Date(row.at).toISOString(),
-        row.name,
-        row.user,
-        row.source,
-        row.resources.map((r) => r.name).join(" "),
-        row.error,
-        row.address,
-        row.region,
-        row.id,
-      ]);
-      download("events.csv", "text/csv", csv([head, ...lines]));
+    } catch (failure) {
+      setError(() => failure);
     }
+    setSaving(false);
   };
 
   return (
     <div class="fill">
-      <PageHead title="Event history" sub="Who did what, in this account and region. Every event is kept as it came in.">
+      <PageHead title="Event history" sub="Who did what, in all regions. Every event is kept as it came in.">
+        <button
+          type="button"
+          aria-pressed={live.on()}
+          title="New events appear at the top as they are accepted"
+          onClick={() => setParams({ live: live.on() ? "" : "1" })}
+        >
+          {live.on() ? "Stop live" : "Live"}
+        </button>
         <select
           aria-label="Save the events shown"
           value=""
+          disabled={saving() || shown().length === 0}
           onChange={(event) => {
-            save(event.currentTarget.value);
+            void save(event.currentTarget.value);
             event.currentTarget.value = "";
           }}
         >
-          <option value="">Save…</option>
+          <option value="">{saving() ? "Saving…" : "Save…"}</option>
+          <option value="evidence" disabled={shown().length > BUNDLE_MAX}>
+            as evidence bundle
+          </option>
           <option value="json">as CloudTrail JSON</option>
           <option value="csv">as CSV</option>
         </select>
-        <RangePicker absent="1d" />
+        <RangePicker absent="1d" all />
       </PageHead>
-      <form class="filters" onSubmit={(event) => event.preventDefault()}>
-        <select
-          aria-label="Attribute"
-          value={attribute()}
-          onChange={(event) => setParams({ attribute: event.currentTarget.value, value: "", event: "" })}
-        >
-          <option value="none">All events</option>
-          <For each={ATTRIBUTES}>{([key, name]) => <option value={key}>{name}</option>}</For>
-        </select>
-        <Show when={attribute() !== "none"}>
-          <Show
-            when={attribute() === "ReadOnly"}
-            fallback={
-              <input
-                aria-label="Attribute value"
-                class="grow"
-                placeholder="The exact value, then Enter"
-                value={value()}
-                onChange={(event) => setParams({ value: event.currentTarget.value.trim(), event: "" })}
-              />
-            }
-          >
-            <select
-              aria-label="Attribute value"
-              value={value()}
-              onChange={(event) => setParams({ value: event.currentTarget.value, event: "" })}
-            >
-              <option value="false">false: writes only</option>
-              <option value="true">true: reads only</option>
-            </select>
-          </Show>
-        </Show>
-        <input
-          type="search"
-          class="grow"
-          data-search
-          aria-label="Words in the record"
-          placeholder="Words anywhere in the record  ( / )"
-          value={param("q")}
-          onInput={(event) => setParams({ q: event.currentTarget.value }, true)}
-        />
-        <For each={chosen()}>
-          {(facet) => (
-            <button type="button" class="chip" onClick={() => setParams({ [`f.${facet.key}`]: "" })} title="Take this filter off">
-              {facet.name}: {param(`f.${facet.key}`)} ✕
-            </button>
-          )}
-        </For>
-      </form>
+      <Filters facets={facets()} />
       <Show when={error()}>
-        <ErrorNote error={error()} retry={() => void read(FIRST, true)} />
+        <ErrorNote error={error()} retry={() => void read(true)} />
       </Show>
-      <Histogram
-        times={found().map((row) => ({ at: row.at, marked: !!row.error }))}
-        range={question().range}
-        noun="events"
-        marked="with errors"
-        zoom={zoom}
-      />
+      <OverTime {...drawn()} noun="events" marked="with errors" zoom={zoom} />
       <p class="count" role="status">
         <Show when={loading()}>
           <span class="spinner" aria-hidden="true" />
         </Show>
-        {count(found().length)} {found().length === rows().length ? "events" : `of ${count(rows().length)} loaded events`}
-        <Show when={next()}>
-          {" "}
-          so far; words and facets look at these.{" "}
-          <button type="button" class="link" disabled={loading()} onClick={more}>
-            Load more
-          </button>
+        <Show when={!error()}>
+          {facets()?.is_partial ? "More than " : ""}
+          {count(facets()?.events ?? 0)} {facets()?.events === 1 ? "event" : "events"}
+          <Show when={next()}>
+            , of which {count(rows().length)} are loaded.{" "}
+            <button type="button" class="link" disabled={loading()} onClick={more}>
+              Load more
+            </button>
+          </Show>
+          <Show when={facets()?.is_partial}> Counts are of the newest; take a shorter time for all.</Show>
+        </Show>
+        <Show when={live.on()}>
+          <span class="badge tone-good">
+            <i aria-hidden="true" />
+            {live.error() ? "live stopped" : `live, ${count(live.rows().length)} came`}
+          </span>
+          <Show when={live.lost()}>{(lost) => <span class="bad">{count(lost())} were too fast to show</span>}</Show>
         </Show>
       </p>
-      <div class="split" classList={{ three: !!opened() }}>
+      <Show when={away() && fetched.data()?.id === away() && !fetched.data()?.row}>
+        <p class="note">
+          There is no event {away()} here.
+          <button type="button" class="small" onClick={() => setParams({ event: "" })}>
+            Close
+          </button>
+        </p>
+      </Show>
+      <Show when={away() && fetched.error()}>
+        <ErrorNote error={fetched.error()} retry={fetched.reload} />
+      </Show>
+      <Show when={live.error()}>
+        <ErrorNote error={live.error()} retry={live.again} />
+      </Show>
+      <div class="split" classList={{ three: !!detail() }}>
         <aside class="facets" aria-label="Facets">
           <For each={FACETS}>
-            {(facet) => <Facet name={facet.name} param={`f.${facet.key}`} values={found().map(facet.of)} />}
+            {(attribute) => <FacetList attribute={attribute} facet={facets()?.[attribute] as Facet | undefined} />}
           </For>
         </aside>
         <Table
           label="Events"
-          rows={found()}
-          columns={opened() ? columns.filter((column) => !["Service", "From"].includes(column.name)) : columns}
+          rows={shown()}
+          columns={detail() ? columns.filter((column) => !["Service", "From"].includes(column.name)) : columns}
           key={(row) => row.id}
           selected={param("event")}
           open={(row) => setParams({ event: row.id === param("event") ? "" : row.id })}
@@ -245,93 +236,230 @@ export function EventHistory() {
               <Show when={!error()}>
                 <Empty title="No events">
                   <p>
-                    Nothing matches in this time. Take a longer range, ask for{" "}
-                    <button type="button" class="link" onClick={() => setParams({ attribute: "none", value: "", q: "" })}>
-                      all events
+                    Nothing matches in this time. Take a{" "}
+                    <button type="button" class="link" onClick={() => setParams({ range: "all", start: "", end: "" })}>
+                      longer one
                     </button>
-                    , or make one: <code>aws logs create-log-group --log-group-name demo</code>
+                    ,{" "}
+                    <button type="button" class="link" onClick={clear}>
+                      take all filters off
+                    </button>
+                    , or make an event: <code>aws logs create-log-group --log-group-name demo</code>
                   </p>
                 </Empty>
               </Show>
             </Show>
           }
         />
-        <Show when={opened()}>{(row) => <Detail row={row()} />}</Show>
+        <Given when={detail()}>{(row) => <EventDetail row={row()} close={() => setParams({ event: "" })} />}</Given>
       </div>
     </div>
   );
 }
 
-function Facet(props: { name: string; param: string; values: string[] }) {
-  const counts = createMemo(() => {
-    const all = new Map<string, number>();
-    for (const value of props.values) if (value) all.set(value, (all.get(value) ?? 0) + 1);
-    return [...all].sort((a, b) => b[1] - a[1]).slice(0, 8);
-  });
+/** The last part of an actor's ARN, which the title says in full. */
+const shortActor = (row: FoundRow) => (row.actor ? row.actor.replace(/^.*[:/]/, "") : row.user);
+
+function clear(): void {
+  const none = Object.fromEntries(ATTRIBUTES.map(([attribute]) => [`f.${attribute}`, ""]));
+  setParams({ ...none, q: "", access: "all", outcome: "", event: "" });
+}
+
+function Filters(props: { facets: Facets | undefined }) {
+  const [attribute, setAttribute] = createSignal("event_name");
+  const id = createUniqueId();
+  let typing: ReturnType<typeof setTimeout> | undefined;
+  onCleanup(() => clearTimeout(typing));
+  const offered = () => (props.facets?.[attribute()] as Facet | undefined)?.values ?? [];
+  const add = (field: HTMLInputElement) => {
+    const value = field.value.trim();
+    if (!value) return;
+    choose(attribute(), [...chosen(attribute()), value]);
+    field.value = "";
+  };
   return (
-    <Show when={counts().length}>
+    <form class="filters" onSubmit={(event) => event.preventDefault()}>
+      <select
+        aria-label="Access"
+        value={accessOf()}
+        onChange={(event) => setParams({ access: event.currentTarget.value, event: "" })}
+      >
+        <option value="write">Changes</option>
+        <option value="read">Reads</option>
+        <option value="all">Changes and reads</option>
+      </select>
+      <select
+        aria-label="Outcome"
+        value={param("outcome")}
+        onChange={(event) => setParams({ outcome: event.currentTarget.value, event: "" })}
+      >
+        <option value="">Any outcome</option>
+        <option value="failed">Failed</option>
+        <option value="done">Went well</option>
+      </select>
+      <select aria-label="Attribute" value={attribute()} onChange={(event) => setAttribute(event.currentTarget.value)}>
+        <For each={ATTRIBUTES}>{([key, name]) => <option value={key}>{name}</option>}</For>
+      </select>
+      <input
+        aria-label="Attribute value"
+        list={id}
+        placeholder="Exact value, then Enter"
+        onKeyDown={(event) => event.key === "Enter" && add(event.currentTarget)}
+      />
+      <datalist id={id}>
+        <For each={offered()}>{(value) => <option value={value.value} />}</For>
+      </datalist>
+      <input
+        type="search"
+        class="grow"
+        data-search
+        aria-label="Words in the record"
+        placeholder={'Words in the record, "several" as one  ( / )'}
+        value={param("q")}
+        onInput={(event) => {
+          const text = event.currentTarget.value;
+          clearTimeout(typing);
+          typing = setTimeout(() => setParams({ q: text }, true), TYPING_MS);
+        }}
+      />
+      <For each={ATTRIBUTES}>
+        {([key, name]) => (
+          <For each={chosen(key)}>
+            {(value) => (
+              <button type="button" class="chip" onClick={() => toggle(key, value)} title="Take this filter off">
+                {name}: {value} ✕
+              </button>
+            )}
+          </For>
+        )}
+      </For>
+    </form>
+  );
+}
+
+/** What tells values apart; the title has all of it. */
+function brief(attribute: string, value: string): string {
+  if (attribute === "event_source") return value.replace(/\.amazonaws\.com$/, "");
+  return attribute === "actor" ? value.replace(/^arn:[^:]*:[^:]*:[^:]*:/, "") : value;
+}
+
+function FacetList(props: { attribute: string; facet: Facet | undefined }) {
+  return (
+    <Show when={props.facet?.values.length}>
       <section>
-        <h3>{props.name}</h3>
-        <For each={counts()}>
-          {([value, n]) => (
+        <h3>{nameOf(props.attribute)}</h3>
+        <For each={props.facet?.values}>
+          {(value) => (
             <button
               type="button"
-              aria-pressed={param(props.param) === value}
-              onClick={() => setParams({ [props.param]: param(props.param) === value ? "" : value })}
+              aria-pressed={chosen(props.attribute).includes(value.value)}
+              onClick={() => toggle(props.attribute, value.value)}
             >
-              <span title={value}>{value}</span>
-              <span class="faint">{n}</span>
+              <span title={value.value}>{brief(props.attribute, value.value)}</span>
+              <span class="faint">{count(value.count)}</span>
             </button>
           )}
         </For>
+        <Show when={props.facet?.others}>{(others) => <p class="faint others">{count(others())} of others</p>}</Show>
       </section>
     </Show>
   );
 }
 
-function Detail(props: { row: EventRow }) {
-  const lookup = (attribute: string, value: string) => href("/events", { attribute, value, event: "", q: "" });
-  return (
-    <aside class="detail" aria-label="Event">
-      <header class="panel-head">
-        <h2>{props.row.name}</h2>
-        <button type="button" class="icon" aria-label="Close" onClick={() => setParams({ event: "" })}>
-          ✕
-        </button>
-      </header>
-      <div class="panel-body">
-        <Facts
-          of={[
-            ["Time", `${dateTime(props.row.at)} (${ago(props.row.at)})`],
-            ["Actor", props.row.user && <a href={lookup("Username", props.row.user)}>{props.row.user}</a>],
-            ["Service", <a href={lookup("EventSource", props.row.source)}>{props.row.source}</a>],
-            ["From", props.row.address],
-            ["Region", props.row.region],
-            ["Access", props.row.readOnly ? "Read" : "Write"],
-            ["Error", props.row.error && <Badge tone="bad">{props.row.error}</Badge>],
-            ["Message", props.row.errorMessage],
-            [
-              "Resources",
-              props.row.resources.length > 0 && (
-                <For each={props.row.resources}>
-                  {(resource) => (
-                    <div>
-                      <a href={lookup("ResourceName", resource.name)}>{resource.name}</a>{" "}
-                      <span class="faint">{resource.type}</span>
-                    </div>
-                  )}
-                </For>
-              ),
-            ],
-            ["Event id", <span class="mono">{props.row.id}</span>],
-          ]}
-        />
-        <div class="json-head">
-          <h3>Record</h3>
-          <Copy text={props.row.record} />
-        </div>
-        <Json text={props.row.record} />
-      </div>
-    </aside>
+/** Events as the server accepts them, while the URL asks for them: what the tail cannot choose is chosen here. */
+function liveEvents(question: () => Record<string, unknown>) {
+  const [rows, setRows] = createSignal<FoundRow[]>([]);
+  const [lost, setLost] = createSignal(0);
+  const [error, setError] = createSignal<unknown>();
+  const [turn, setTurn] = createSignal(0);
+  const on_ = () => param("live") === "1";
+  createEffect(
+    on([on_, question, turn], ([isOn, body]) => {
+      setRows([]);
+      setLost(0);
+      setError(undefined);
+      if (!isOn) return;
+      const control = new AbortController();
+      onCleanup(() => control.abort());
+      void follow(body, control.signal).catch((failure) => {
+        if (!control.signal.aborted) setError(() => failure);
+      });
+    }),
   );
+  const follow = async (body: Record<string, unknown>, signal: AbortSignal) => {
+    const path = `events/tail${tailQuery(body)}`;
+    for await (const line of ownLines<{ event?: object; lost?: number }>(path, signal)) {
+      if (line.lost) setLost(lost() + line.lost);
+      if (!line.event) continue;
+      const row = { ...rowOfRecord(JSON.stringify(line.event)), actor: "", session: "", account: "", sequence: 0 };
+      if (matches(row, body)) setRows([row, ...rows()].slice(0, LIVE_MAX));
+    }
+  };
+  return { on: on_, rows, lost, error, again: () => setTurn((n) => n + 1) };
+}
+
+function tailQuery(body: Record<string, unknown>): string {
+  const text = new URLSearchParams();
+  const all = (name: string, values: unknown) => {
+    for (const value of (values as string[] | undefined) ?? []) text.append(name, value);
+  };
+  all("name", body.event_name);
+  all("source", body.event_source);
+  all("user", body.user);
+  all("filter", body.text);
+  if (body.failed === true) text.append("errors", "true");
+  return text.size ? `?${text}` : "";
+}
+
+/** Whether a new event is what was asked for, as far as its record says. */
+export function matches(row: EventRow, body: Record<string, unknown>): boolean {
+  const one = (attribute: string, ...values: string[]) => {
+    const wanted = body[attribute] as string[] | undefined;
+    return !wanted || wanted.some((value) => values.includes(value));
+  };
+  return (
+    (body.read_only === undefined || body.read_only === row.readOnly) &&
+    (body.failed === undefined || body.failed === (row.error !== "")) &&
+    one("error_code", row.error) &&
+    one("region", row.region) &&
+    one("source_ip", row.address) &&
+    one("event_id", row.id) &&
+    ["actor", "access_key_id", "resource_name", "resource_type", "account", "category"].every((attribute) => {
+      const wanted = body[attribute] as string[] | undefined;
+      return !wanted || wanted.some((value) => row.record.includes(JSON.stringify(value)));
+    })
+  );
+}
+
+function saveJson(rows: FoundRow[]): void {
+  const records = rows.map((row) => row.record).join(",\n");
+  download("events.json", "application/json", `{"Records":[\n${records}\n]}\n`);
+}
+
+function saveCsv(rows: FoundRow[]): void {
+  const head = [
+    "eventTime",
+    "eventName",
+    "actor",
+    "userName",
+    "eventSource",
+    "resources",
+    "errorCode",
+    "sourceIPAddress",
+    "awsRegion",
+    "eventID",
+  ];
+  const lines = rows.map((row) => [
+    new Date(row.at).toISOString(),
+    row.name,
+    row.actor,
+    row.user,
+    row.source,
+    row.resources.map((r) => r.name).join(" "),
+    row.error,
+    row.address,
+    row.region,
+    row.id,
+  ]);
+  download("events.csv", "text/csv", csv([head, ...lines]));
 }

@@ -3,12 +3,13 @@ import { createMemo, createSignal, For, Show } from "solid-js";
 import { aws } from "../aws";
 import { load } from "../load";
 import { type EventRow, lookUp } from "../records";
-import { go, href } from "../router";
+import { go, href, param, setParams } from "../router";
 import { type AdvancedSelector, type BasicSelector, basicSentences, sentence } from "../selectors";
-import { ago, dateTime, range } from "../time";
+import { ago, dateTime, type Range, range } from "../time";
 import { Badge, Code, Empty, ErrorNote, Facts, PageHead, Panel, Shown } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
+import { queryOf, SignedLog, ValidateTrail } from "./validation";
 
 interface Trail {
   Name: string;
@@ -134,6 +135,9 @@ export function Trails() {
   return (
     <>
       <PageHead title="Trails & detections" sub="What is kept of the audit events, where it goes, and what rules found in it.">
+        <a class="button" href={href("/trails/lake")}>
+          Query in SQL
+        </a>
         <RangePicker absent="7d" />
       </PageHead>
       <Show when={failure()}>
@@ -159,10 +163,13 @@ export function Trails() {
               </Panel>
             }
           >
-            <For each={all()}>{(whole) => <TrailPanel whole={whole} toggle={() => void switchTrail(whole)} />}</For>
+            <For each={all()}>
+              {(whole) => <TrailPanel whole={whole} range={period()} toggle={() => void switchTrail(whole)} />}
+            </For>
           </Show>
         )}
       </Shown>
+      <SignedLog />
       <Panel title="Event data stores (CloudTrail Lake)" flush>
         <Shown of={stores} what="event data stores">
           {(all) => (
@@ -184,6 +191,9 @@ export function Trails() {
                     <th scope="col">State</th>
                     <th scope="col">Kept</th>
                     <th scope="col">Takes in</th>
+                    <th scope="col">
+                      <span class="sr">Query</span>
+                    </th>
                   </tr>
                 </thead>
                 <tbody>
@@ -198,6 +208,9 @@ export function Trails() {
                         <td>
                           <For each={store.AdvancedEventSelectors}>{(selector) => <div>{sentence(selector)}</div>}</For>
                         </td>
+                        <td class="num">
+                          <a href={queryOf(store.EventDataStoreArn)}>Query</a>
+                        </td>
                       </tr>
                     )}
                   </For>
@@ -210,23 +223,26 @@ export function Trails() {
       <Panel title="Detections" flush>
         <Shown of={findings} what="findings">
           {(all) => (
-            <Table
-              label="Findings"
-              class="bare low"
-              rows={all()}
-              columns={columns}
-              key={(f) => f.row.id}
-              open={(f) => go("/events", { attribute: "EventId", value: f.event || f.row.id, event: f.event || f.row.id })}
-              empty={
-                <Empty title="Nothing was found in this time">
-                  <p>
-                    Sigma rules in the folder that <code>[detections] rules</code> names are held against every event. Their
-                    findings appear here, in the <a href={href("/metrics", { namespace: "Trailwatch/Detections" })}>metrics</a>,
-                    and in the event history.
-                  </p>
-                </Empty>
-              }
-            />
+            <>
+              <Rules all={all()} />
+              <Table
+                label="Findings"
+                class="bare low"
+                rows={all().filter((finding) => !param("rule") || finding.rule === param("rule"))}
+                columns={columns}
+                key={(f) => f.row.id}
+                open={(f) => go("/events", { "f.event_id": f.event || f.row.id, event: f.event || f.row.id })}
+                empty={
+                  <Empty title="Nothing was found in this time">
+                    <p>
+                      Sigma rules in the folder that <code>[detections] rules</code> names are held against every event. Their
+                      findings appear here, in the <a href={href("/metrics", { namespace: "Trailwatch/Detections" })}>metrics</a>,
+                      and in the event history.
+                    </p>
+                  </Empty>
+                }
+              />
+            </>
           )}
         </Shown>
       </Panel>
@@ -234,7 +250,34 @@ export function Trails() {
   );
 }
 
-function TrailPanel(props: { whole: Whole; toggle: () => void }) {
+/** How often each rule found something; one of them can be chosen. */
+function Rules(props: { all: Finding[] }) {
+  const counts = createMemo(() => {
+    const all = new Map<string, number>();
+    for (const { rule } of props.all) all.set(rule, (all.get(rule) ?? 0) + 1);
+    return [...all].sort((a, b) => b[1] - a[1]);
+  });
+  return (
+    <Show when={counts().length > 1}>
+      <div class="filters padded">
+        <For each={counts()}>
+          {([rule, n]) => (
+            <button
+              type="button"
+              class="chip"
+              aria-pressed={param("rule") === rule}
+              onClick={() => setParams({ rule: param("rule") === rule ? "" : rule })}
+            >
+              {rule} {n}
+            </button>
+          )}
+        </For>
+      </div>
+    </Show>
+  );
+}
+
+function TrailPanel(props: { whole: Whole; range: Range; toggle: () => void }) {
   const trail = () => props.whole.trail;
   const status = () => props.whole.status;
   const delivered = (time: number | undefined, error: string | undefined, nothing: string) =>
@@ -295,10 +338,23 @@ function TrailPanel(props: { whole: Whole; toggle: () => void }) {
           ]}
         />
       </div>
-      <Show when={trail().LogFileValidationEnabled}>
-        <p class="faint">
-          Check its files and digests: <code>aws cloudtrail validate-logs --trail-arn {trail().TrailARN} --start-time …</code>
-        </p>
+      <Show
+        when={trail().LogFileValidationEnabled}
+        fallback={
+          <p class="faint">
+            Nobody can tell whether its files were changed: <code>aws cloudtrail update-trail --name {trail().Name}</code>{" "}
+            <code>--enable-log-file-validation</code> begins with digests.
+          </p>
+        }
+      >
+        <ValidateTrail
+          name={trail().Name}
+          bucket={trail().S3BucketName ?? ""}
+          prefix={trail().S3KeyPrefix ?? ""}
+          region={trail().HomeRegion ?? ""}
+          arn={trail().TrailARN}
+          range={props.range}
+        />
       </Show>
     </Panel>
   );

@@ -168,7 +168,7 @@ export function Facts(props: { of: [string, JSX.Element][] }) {
   return (
     <dl class="facts">
       {props.of
-        .filter(([, value]) => value !== undefined && value !== "" && value !== null)
+        .filter(([, value]) => value !== undefined && value !== "" && value !== null && value !== false)
         .map(([name, value]) => (
           <div>
             <dt>{name}</dt>

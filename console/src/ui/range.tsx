@@ -9,8 +9,13 @@ const local = (ms: number) => {
 };
 const instant = (text: string) => Date.parse(utc() ? `${text}:00Z` : text);
 
-export function RangePicker(props: { absent?: string }) {
+/** `all`: the page knows the range `all`, for which `range` has no times. */
+export function RangePicker(props: { absent?: string; all?: boolean }) {
   const fixed = () => !!param("start") && !!param("end");
+  const relative = () => {
+    const asked = param("range", props.absent ?? "3h");
+    return asked === "all" && !props.all ? (props.absent ?? "3h") : asked;
+  };
   const [open, setOpen] = createSignal(false);
   let start!: HTMLInputElement;
   let end!: HTMLInputElement;
@@ -28,7 +33,7 @@ export function RangePicker(props: { absent?: string }) {
     <div class="range">
       <select
         aria-label="Time range"
-        value={fixed() ? "fixed" : param("range", props.absent ?? "3h")}
+        value={fixed() ? "fixed" : relative()}
         onChange={(event) => {
           const value = event.currentTarget.value;
           if (value === "fixed") setOpen(true);
@@ -36,6 +41,9 @@ export function RangePicker(props: { absent?: string }) {
         }}
       >
         <For each={RANGES}>{([key, name]) => <option value={key}>Last {name}</option>}</For>
+        <Show when={props.all}>
+          <option value="all">All history</option>
+        </Show>
         <option value="fixed">
           {fixed()
             ? `${dateTime(Date.parse(param("start"))).slice(5, 16)} – ${dateTime(Date.parse(param("end"))).slice(5, 16)}`

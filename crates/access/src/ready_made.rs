@@ -91,6 +91,7 @@ pub const ALL: [ReadyMade; 5] = [
                 "trailwatch:ReplayPolicy",
                 "trailwatch:SearchEvents",
                 "trailwatch:TailEvents",
+                "trailwatch:ValidateTrail",
                 "s3:GetObject",
                 "s3:ListBucket",
                 "s3:ListAllMyBuckets",

@@ -258,6 +258,12 @@ pub const SEARCH_LOOKED_MAX: usize = 200_000;
 pub const SEARCH_FACET_VALUES_MAX: usize = 10_000;
 /// Search of audit events: most values and texts of one search.
 pub const SEARCH_VALUES_MAX: usize = 200;
+/// Validation of a trail's files (ours): most files of one answer.
+pub const VALIDATED_FILES_MAX: usize = 20_000;
+/// Validation of a trail's files: most findings of a kind that are told one by one.
+pub const VALIDATED_FINDINGS_MAX: usize = 500;
+/// Validation of a trail's files: most at once.
+pub const VALIDATIONS_AT_ONCE_MAX: usize = 1;
 /// Policy of observed activity (ours): most actions that are gathered.
 pub const POLICY_ACTIONS_MAX: usize = 5_000;
 /// Policy of observed activity: most resources of an action before they become a pattern.

@@ -8,7 +8,7 @@ mod facets;
 #[cfg(test)]
 mod tests;
 
-pub use facets::{Facet, Facets};
+pub use facets::{Bar, Bars, Facet, Facets};
 
 use crate::actors::{ActorError, Call, Held, Resolution};
 use facets::Counting;
@@ -41,6 +41,8 @@ pub struct Search {
     pub limit: usize,
     /// Values to answer of each facet; 0 for no facets.
     pub top: usize,
+    /// Most fine bars among the facets; 0 for none.
+    pub bars: usize,
 }
 
 /// One event that was found.
@@ -69,7 +71,7 @@ pub struct SearchPage {
 pub async fn search(store: &Store, search: &Search) -> Result<SearchPage, ActorError> {
     let held = Held::new(store.clone());
     let limit = search.limit.clamp(1, SEARCH_EVENTS_MAX);
-    let mut counting = (search.top > 0).then(Counting::default);
+    let mut counting = (search.top > 0).then(|| Counting::new(search.bars));
     let mut page = SearchPage::default();
     let (mut after, mut bytes, mut size) = (search.after, 0, CHUNK_MIN.max(limit.min(CHUNK_MAX)));
     let mut is_full = false;

@@ -9,7 +9,8 @@
 //! | `POST /_trailwatch/console/aws` | any AWS operation, as JSON or as a form; the session stands for the signature |
 //!
 //! A call is the session's when the cookie is right, when it shows the session's token in `X-Trailwatch-CSRF`, which no other site can
-//! read, and when the browser names no other origin. Else it is answered, and audited, as an unsigned call is.
+//! read, and when the browser names no other origin. Else it is answered, and audited, as an unsigned call is. So it is with our own
+//! paths under `/_trailwatch/`: a session stands for the signature there, too.
 
 mod assets;
 mod sessions;
@@ -18,6 +19,7 @@ mod tests;
 
 use crate::config::is_region;
 use crate::real::random_text;
+use crate::remote::OWN_PATHS;
 use crate::server::{Server, json};
 use crate::tokens::same_secret;
 use crate::{dispatch, health};
@@ -32,6 +34,8 @@ use wire::{ApiError, HttpRequest, Response};
 
 /// How all paths but `/` begin.
 pub const PATHS: &str = "/_trailwatch/console/";
+/// Where browsers send the session's cookie: to the console's paths and to those of our own that it asks.
+const COOKIE_PATH: &str = "/_trailwatch";
 const SIGN_IN: &str = "/_trailwatch/console/sign-in";
 const SIGN_OUT: &str = "/_trailwatch/console/sign-out";
 const SESSION: &str = "/_trailwatch/console/session";
@@ -97,6 +101,21 @@ async fn call(server: &Server, request: HttpRequest, source_ip: &str) -> Respons
     };
     let verified = verified.ok_or(SignatureError::MissingToken);
     uncached(dispatch::answer_to(server, call, source_ip, now, verified).await)
+}
+
+/// Who makes a request to one of our own paths in a session of the console; `None` when it is no such request, and a signature is
+/// asked for.
+pub fn caller(server: &Server, request: &HttpRequest, source_ip: &str, now: Timestamp) -> Option<Caller> {
+    let is_ours = request.path.starts_with(OWN_PATHS) && request.header("authorization").is_none();
+    let session = is_ours.then(|| guarded_session(server, request, now)).flatten()?;
+    Some(caller_of(session.caller, request, source_ip))
+}
+
+/// True for a request that a web page made and that is not from the console's own: no other may ask our own paths. Whether there is
+/// a session is then for [`caller`] to say.
+pub fn is_other_page(server: &Server, request: &HttpRequest) -> bool {
+    let is_console = request.header(CSRF_HEADER).is_some() && is_own_page(server, request);
+    request.header("origin").is_some() && !is_console
 }
 
 fn caller_of(caller: Caller, request: &HttpRequest, source_ip: &str) -> Caller {
@@ -252,8 +271,7 @@ fn sign_out(server: &Server, request: &HttpRequest) -> Response {
 fn with_cookie(mut response: Response, request: &HttpRequest, token: &str, seconds: i64) -> Response {
     let name = cookie_name(request);
     let secure = if is_tls(request) { "; Secure" } else { "" };
-    let path = PATHS.trim_end_matches('/');
-    let cookie = format!("{name}={token}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    let cookie = format!("{name}={token}; Path={COOKIE_PATH}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
     response.headers.push(("set-cookie", cookie));
     response
 }

@@ -46,6 +46,7 @@ mod tail;
 mod tasks;
 mod tokens;
 mod trail_topics;
+mod validate_trail;
 
 use clap::{Args, Parser, Subcommand};
 use config::{Config, Settings};

@@ -13,6 +13,7 @@ pub mod session;
 #[cfg(test)]
 mod tests;
 
+use crate::console;
 use crate::own::{self, Endpoint, Refusal};
 use crate::server::{Server, json};
 use model::limits::{QUESTION_MS_MAX, QUESTIONS_MAX};
@@ -93,7 +94,7 @@ pub async fn answer(
     hung_up: oneshot::Receiver<()>,
 ) -> Response {
     let Some(question) = Question::of(request) else { return json(404, &value!({ "__type": "NotFound" })) };
-    if request.header("origin").is_some() {
+    if console::is_other_page(server, request) {
         return server.refuse_web_page(request, source_ip).await;
     }
     let run = async |caller: &Caller| {

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote};
+use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote, validate_trail};
 use access::Asking;
 use bytes::Bytes;
 use model::{Caller, Clock, Ids, Timestamp};
@@ -57,17 +57,21 @@ impl Server {
         if console::is_asked(&request) {
             return console::answer(self, request, source_ip).await;
         }
-        if request.path.starts_with(remote::OWN_PATHS) && request.header("origin").is_some() {
+        if request.path.starts_with(remote::OWN_PATHS) && console::is_other_page(self, &request) {
             return self.refuse_web_page(&request, source_ip).await;
         }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET" | "HEAD", "/health") => self.health(),
             ("GET" | "HEAD", path) if path.starts_with(CERTIFICATE_PATHS) => self.signing_certificate(path).await,
-            ("POST", "/_trailwatch/reset") if self.config.open => self.reset().await,
+            // Of no page at all, the console's included.
+            ("POST", "/_trailwatch/reset") if self.config.open && request.header("origin").is_none() => {
+                self.reset().await
+            }
             ("POST", backtest::PATH) => backtest::answer(self, &request, source_ip).await,
             ("GET", event_tail::PATH) => event_tail::answer(self, &request, source_ip).await,
             ("POST", detections::backtest::PATH) => detections::backtest::answer(self, &request, source_ip).await,
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
+            ("POST", validate_trail::PATH) => validate_trail::answer(self, &request, source_ip).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
             (_, path) if path.starts_with(proofs::answer::PATHS) => {
                 proofs::answer::answer(self, &request, source_ip).await
@@ -76,7 +80,8 @@ impl Server {
         }
     }
 
-    /// The caller of a request to one of our own paths, where the signature is good and policies allow `action`.
+    /// The caller of a request to one of our own paths, where the signature or the console's session is good and policies allow
+    /// `action`.
     pub fn admit(
         &self,
         request: &HttpRequest,
@@ -85,8 +90,13 @@ impl Server {
         action: &str,
     ) -> Result<Caller, Box<Refused>> {
         let now = self.clock.now();
-        let verified = self.auth.caller(request, source_ip, now);
-        let verified = verified.and_then(|caller| self.auth.check_service(request, signing_name).map(|()| caller));
+        let verified = match console::caller(self, request, source_ip, now) {
+            Some(caller) => Ok(caller),
+            None => {
+                let signed = self.auth.caller(request, source_ip, now);
+                signed.and_then(|caller| self.auth.check_service(request, signing_name).map(|()| caller))
+            }
+        };
         let refused = |caller, error| Box::new(Refused { caller, error });
         let caller = verified
             .map_err(|error| refused(self.auth.claimed(request, source_ip), error.to_api_error(Protocol::RestJson)))?;

@@ -1,7 +1,7 @@
 //! `Counting`: how often each service, action, actor, error, resource and region was found, and when; in bounded memory.
 
 use model::limits::SEARCH_FACET_VALUES_MAX;
-use model::time::HOUR;
+use model::time::{HOUR, MINUTE};
 use model::{Event, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 const BARS_MAX: usize = 1_000;
 /// Widths of bars in hours: an hour, a day, a week, a month, a year, ten.
 const WIDTHS: [i64; 6] = [1, 24, 7 * 24, 30 * 24, 365 * 24, 3_650 * 24];
+
+/// Widths of fine bars in minutes, up to a day; then they double.
+const FINE: [i64; 8] = [1, 5, 15, 60, 180, 360, 720, 1_440];
 
 /// Counts of one attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,6 +45,28 @@ pub struct Facets {
     pub bar_hours: i64,
     /// When each bar begins, and its events; bars without any are left out.
     pub histogram: Vec<(Timestamp, u64)>,
+    /// Bars that are as narrow as was asked for, where that was.
+    pub bars: Option<Bars>,
+}
+
+/// A histogram of as many bars as can be drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bars {
+    /// Width of each, minutes.
+    pub minutes: i64,
+    /// Those with events, oldest first.
+    pub bars: Vec<Bar>,
+}
+
+/// The events of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    /// When it begins.
+    pub begin: Timestamp,
+    /// All of them.
+    pub events: u64,
+    /// Those that failed.
+    pub failed: u64,
 }
 
 /// Counts while a search runs.
@@ -56,6 +81,9 @@ pub(super) struct Counting {
     resources: Counts,
     regions: Counts,
     hours: BTreeMap<i64, u64>,
+    /// Events and failures of each minute, where fine bars are wanted.
+    minutes: BTreeMap<i64, (u64, u64)>,
+    bars_max: usize,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +115,11 @@ impl Counts {
 }
 
 impl Counting {
+    /// With `bars_max` fine bars at most, or none.
+    pub(super) fn new(bars_max: usize) -> Self {
+        Self { bars_max, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, event: &Event, actor: Option<&str>) {
         self.events += 1;
         self.services.add(&event.source);
@@ -96,10 +129,16 @@ impl Counting {
         event.resources.iter().for_each(|resource| self.resources.add(&resource.name));
         self.regions.add(&event.region);
         *self.hours.entry(event.time.millis().div_euclid(HOUR)).or_default() += 1;
+        if self.bars_max > 0 {
+            let (events, failed) = self.minutes.entry(event.time.millis().div_euclid(MINUTE)).or_default();
+            *events += 1;
+            *failed += u64::from(!event.error_code.is_empty());
+        }
     }
 
     pub(super) fn finish(self, top: usize) -> Facets {
         let (bar_hours, histogram) = bars(self.hours);
+        let bars = (self.bars_max > 0).then(|| fine(&self.minutes, self.bars_max));
         Facets {
             events: self.events,
             is_partial: self.is_partial,
@@ -111,8 +150,30 @@ impl Counting {
             regions: self.regions.finish(top),
             bar_hours,
             histogram,
+            bars,
         }
     }
+}
+
+/// The narrowest bars of which no more than `most` lie between the first and the last event.
+fn fine(minutes: &BTreeMap<i64, (u64, u64)>, most: usize) -> Bars {
+    let ends = minutes.first_key_value().zip(minutes.last_key_value());
+    let (first, last) = ends.map_or((0, 0), |((first, _), (last, _))| (*first, *last));
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let fits = |width: i64| last.div_euclid(width) - first.div_euclid(width) < most;
+    let mut width = FINE.into_iter().find(|width| fits(*width)).unwrap_or(FINE[FINE.len() - 1]);
+    while !fits(width) {
+        width *= 2;
+    }
+    let mut bars: Vec<Bar> = Vec::new();
+    for (minute, (events, failed)) in minutes {
+        let begin = Timestamp(minute.div_euclid(width).saturating_mul(width).saturating_mul(MINUTE));
+        match bars.last_mut().filter(|bar| bar.begin == begin) {
+            Some(bar) => (bar.events, bar.failed) = (bar.events + events, bar.failed + failed),
+            None => bars.push(Bar { begin, events: *events, failed: *failed }),
+        }
+    }
+    Bars { minutes: width, bars }
 }
 
 /// The narrowest bars of which there are not too many; the widest hold all the same.
@@ -136,6 +197,24 @@ fn bars(hours: BTreeMap<i64, u64>) -> (i64, Vec<(Timestamp, u64)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fine_bars_are_as_narrow_as_their_number_lets_them() {
+        let minute = |n: i64| (2, u64::from(n % 2 == 1));
+        let every =
+            |step: i64, count: i64| (0..count).map(|n| (n * step, minute(n))).collect::<BTreeMap<i64, (u64, u64)>>();
+        let bars = fine(&every(1, 90), 90);
+        assert_eq!((bars.minutes, bars.bars.len()), (1, 90));
+        assert_eq!(bars.bars[1], Bar { begin: Timestamp(MINUTE), events: 2, failed: 1 });
+        let bars = fine(&every(1, 91), 90);
+        assert_eq!((bars.minutes, bars.bars[0]), (5, Bar { begin: Timestamp(0), events: 10, failed: 2 }));
+        // Two events, ten years apart.
+        let bars = fine(&every(10 * 365 * 1_440, 2), 90);
+        assert_eq!((bars.minutes, bars.bars.len()), (64 * 1_440, 2));
+        assert_eq!(fine(&BTreeMap::new(), 1), Bars { minutes: 1, bars: Vec::new() });
+        let ends = BTreeMap::from([(i64::MIN / MINUTE, (1, 0)), (i64::MAX / MINUTE, (1, 0))]);
+        assert!(fine(&ends, 1_000).bars.len() <= 1_000);
+    }
 
     #[test]
     fn bars_get_wider_until_they_are_few() {

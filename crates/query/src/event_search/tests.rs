@@ -67,6 +67,7 @@ fn everything() -> Search {
         after: None,
         limit: SEARCH_EVENTS_MAX,
         top: 0,
+        bars: 0,
     }
 }
 

@@ -394,6 +394,8 @@ async fn has(plane: &Plane, engine: &Engine, id: &str) -> Vec<String> {
     let store = &question.stores[0];
     let mut ids = Vec::new();
     for event in crate::imports::stored(plane).await {
+        let record: Value = serde_json::from_str(&event.record).unwrap();
+        let endpoint = record["vpcEndpointId"].as_str().unwrap_or_default().to_owned();
         let candidate = Candidate {
             time: event.time,
             ingestion_time: event.ingestion_time,
@@ -402,6 +404,8 @@ async fn has(plane: &Plane, engine: &Engine, id: &str) -> Vec<String> {
             category: &event.category,
             source: &event.source,
             name: &event.name,
+            error_code: &event.error_code,
+            vpc_endpoint_id: &endpoint,
             record: &event.record,
             read_only: event.read_only,
             ..Candidate::default()

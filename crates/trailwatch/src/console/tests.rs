@@ -138,6 +138,97 @@ async fn a_call_that_the_consoles_page_did_not_make_is_refused_and_audited() {
     assert!(events.iter().all(|(_, record)| record["userIdentity"]["type"] == "Unknown"));
 }
 
+impl Console {
+    async fn checkpoint(&self, headers: &[(&str, &str)]) -> Response {
+        self.ask(request("GET", "/_trailwatch/proofs/checkpoint", headers, "")).await
+    }
+
+    async fn labels(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        let asked = request("GET", path, headers, "");
+        assert!(crate::promql::is_asked(&asked));
+        crate::promql::answer(&self.server, &asked, "192.0.2.7").await
+    }
+
+    async fn search(&self, headers: &[(&str, &str)]) -> Response {
+        let asked = request("POST", crate::questions::search::PATH, headers, r#"{"event_name":["ConsoleLogin"]}"#);
+        let (_waiting, hung_up) = tokio::sync::oneshot::channel();
+        crate::questions::answer(&self.server, &asked, "192.0.2.7", hung_up).await
+    }
+}
+
+#[tokio::test]
+async fn a_session_stands_for_the_signature_at_our_own_paths() {
+    let console = console(false).await;
+    let (cookie, csrf) = console.session().await;
+    let (cookie, csrf) = (("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str()));
+    let origin = ("origin", "http://127.0.0.1:8792");
+    let found = console.search(&[cookie, csrf, origin, ("sec-fetch-site", "same-origin")]).await;
+    assert_eq!(found.status, 200, "{:?}", found.body);
+    assert_eq!(body(&found)["events"][0]["event_name"], "ConsoleLogin");
+    assert_eq!(console.checkpoint(&[cookie, csrf]).await.status, 200);
+    let (prometheus, ours) = ("/api/v1/labels", "/_trailwatch/prometheus/api/v1/labels");
+    assert_eq!(console.labels(ours, &[cookie, csrf, origin]).await.status, 200);
+    assert_eq!(console.labels(prometheus, &[cookie, csrf]).await.status, 403, "clients of Prometheus sign");
+    let (_, record) = console.events_of("SearchEvents").await.remove(0);
+    assert_eq!(
+        (&record["userIdentity"]["type"], &record["sessionCredentialFromConsole"]),
+        (&value!("Root"), &value!("true"))
+    );
+
+    let (guessed, elsewhere) = (("x-trailwatch-csrf", "guessed"), ("origin", "http://127.0.0.1:9999"));
+    let cases: [&[(&str, &str)]; 5] = [
+        &[],
+        &[cookie],
+        &[cookie, guessed],
+        &[cookie, csrf, elsewhere],
+        &[cookie, csrf, ("sec-fetch-site", "cross-site")],
+    ];
+    for headers in cases {
+        assert_eq!(console.search(headers).await.status, 403, "{headers:?}");
+        assert_eq!(console.checkpoint(headers).await.status, 403, "{headers:?}");
+        assert_eq!(console.labels(ours, headers).await.status, 403, "{headers:?}");
+    }
+    let refused = console.search(&[cookie, guessed, origin]).await;
+    assert_eq!(body(&refused)["__type"], "MissingAuthenticationTokenException", "the page then asks for the key again");
+    assert_eq!(console.events_of("SearchEvents").await.len(), 6);
+}
+
+#[tokio::test]
+async fn a_users_session_may_at_our_own_paths_what_policies_let_it_and_no_page_resets_an_open_server() {
+    let console = console(false).await;
+    let (root, root_csrf) = console.session().await;
+    let iam = async |form: &str| {
+        let form_type = ("content-type", "application/x-www-form-urlencoded");
+        let headers = [("cookie", root.as_str()), ("x-trailwatch-csrf", root_csrf.as_str()), form_type];
+        console.ask(request("POST", CALL, &headers, &format!("Version=2010-05-08&{form}"))).await
+    };
+    iam("Action=CreateUser&UserName=jane").await;
+    let key = iam("Action=CreateAccessKey&UserName=jane").await;
+    let begun = console.sign_in(&element(&key, "AccessKeyId"), &element(&key, "SecretAccessKey"), &[]).await;
+    let cookie = header(&begun, "set-cookie").split(';').next().unwrap().to_owned();
+    let csrf = body(&begun)["csrf"].as_str().unwrap().to_owned();
+    let session = [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str())];
+    let refused = console.search(&session).await;
+    assert!(
+        body(&refused)["message"]
+            .as_str()
+            .unwrap()
+            .contains("user/jane is not authorized to perform: trailwatch:SearchEvents")
+    );
+    iam("Action=AttachUserPolicy&UserName=jane&PolicyArn=arn:aws:iam::aws:policy/TrailwatchAuditor").await;
+    assert_eq!(console.search(&session).await.status, 200);
+
+    let open = self::console(true).await;
+    let begun = open.sign_in("", "", &[]).await;
+    let cookie = header(&begun, "set-cookie").split(';').next().unwrap().to_owned();
+    let csrf = body(&begun)["csrf"].as_str().unwrap().to_owned();
+    let session =
+        [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str()), ("origin", "http://127.0.0.1:8792")];
+    let reset = open.ask(request("POST", "/_trailwatch/reset", &session, "")).await;
+    assert_ne!(reset.status, 200, "{:?}", reset.body);
+    assert_eq!(open.search(&session).await.status, 200);
+}
+
 #[tokio::test]
 async fn sessions_end_by_themselves_and_when_asked() {
     let console = console(false).await;

@@ -6,7 +6,8 @@
 //! `event_id`, `event_name`, `event_source` (`s3` stands for `s3.amazonaws.com`), `user` (name or ARN), `access_key_id`, `resource_name`,
 //! `resource_type`, `account`, `region`, `category`, `error_code`, `source_ip`, `actor`, `session`: lists of values; `text`: list of texts
 //! that the record must have, all of them, as they are written there; `read_only`, `failed`: true or false; `from`, `to`: ISO 8601, both
-//! count; `limit`, `after` (`next` of the page before); `facets`: how many values of each attribute are counted out, 0 for none.
+//! count; `limit`, `after` (`next` of the page before); `facets`: how many values of each attribute are counted out, 0 for none; `bars`: with
+//! facets, a histogram of at most so many bars between the first and the last event, with those that failed.
 //!
 //! At most 200,000 events that the store cannot skip are looked at for one answer: `looked` says how many were, `next` where to go on,
 //! and facets then say that they are partial.
@@ -15,7 +16,7 @@ use super::{placed, position, range};
 use crate::own::Refusal;
 use crate::server::Server;
 use model::limits::{SEARCH_EVENTS_MAX, SEARCH_VALUES_MAX};
-use query::event_search::{Facet, Facets, Found, Search, SearchPage, search};
+use query::event_search::{Bar, Bars, Facet, Facets, Found, Search, SearchPage, search};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -31,6 +32,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const VALUE_BYTES_MAX: usize = 2_048;
 /// Most values of each facet.
 const TOP_MAX: usize = 100;
+/// Most bars of a fine histogram.
+const BARS_MAX: usize = 1_000;
 /// Events of a page when nobody says.
 const LIMIT: usize = 50;
 
@@ -103,6 +106,14 @@ pub struct Asked {
     pub after: Option<String>,
     /// Values of each facet.
     pub facets: usize,
+    /// Most bars of a fine histogram; 0 for none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub bars: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Asked {
@@ -153,6 +164,9 @@ impl Asked {
         if self.facets > TOP_MAX {
             return Err(Refusal::invalid(format!("facets: at most {TOP_MAX}")));
         }
+        if self.bars > BARS_MAX {
+            return Err(Refusal::invalid(format!("bars: at most {BARS_MAX}")));
+        }
         let set = |values: &[String]| values.iter().cloned().collect::<HashSet<String>>();
         Ok(Search {
             filters: self.filters(),
@@ -162,6 +176,7 @@ impl Asked {
             after: self.after.as_deref().map(position).transpose()?,
             limit,
             top: self.facets,
+            bars: self.bars,
         })
     }
 
@@ -274,6 +289,10 @@ fn counts(facets: &Facets) -> Value {
             facet.values.iter().map(|(value, count)| json!({ "value": value, "count": count })).collect();
         json!({ "values": values, "others": facet.others })
     };
+    let fine = facets.bars.as_ref().map(|Bars { minutes, bars }| {
+        let bar = |bar: &Bar| json!({ "time": bar.begin.iso_seconds(), "count": bar.events, "failed": bar.failed });
+        json!({ "minutes": minutes, "bars": bars.iter().map(bar).collect::<Vec<_>>() })
+    });
     let bar = |(begin, count): &(model::Timestamp, u64)| json!({ "time": begin.iso_seconds(), "count": count });
     json!({
         "events": facets.events,
@@ -286,5 +305,6 @@ fn counts(facets: &Facets) -> Value {
         "region": facet(&facets.regions),
         "bar_hours": facets.bar_hours,
         "histogram": facets.histogram.iter().map(bar).collect::<Vec<_>>(),
+        "fine": fine,
     })
 }

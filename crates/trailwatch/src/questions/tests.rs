@@ -231,11 +231,16 @@ async fn events_are_searched_by_several_attributes_and_counted() {
         value!({ "values": [{ "value": "s3.amazonaws.com", "count": 3 }], "others": 1 })
     );
     assert_eq!(first["facets"]["histogram"], value!([{ "time": "2026-03-01T10:00:00Z", "count": 4 }]));
+    assert_eq!(first["facets"]["fine"], Value::Null);
+    let (_, fine) = post(&server, &value!({ "to": until, "limit": 1, "facets": 1, "bars": 100 })).await;
+    let fine = &fine["facets"]["fine"];
+    assert_eq!(fine["minutes"], 1);
+    assert_eq!(fine["bars"].as_array().unwrap().iter().filter_map(|bar| bar["count"].as_u64()).sum::<u64>(), 4);
     let next = first["next"].as_str().unwrap().to_owned();
     assert_eq!(found(value!({ "to": until, "limit": 1, "after": next })).await, ["use-2"]);
     let recorded = recorded(&server, "SearchEvents").await;
     assert_eq!(recorded[0].1, value!({ "search": { "to": until, "facets": 0 } }));
-    assert_eq!(recorded.len(), 13);
+    assert_eq!(recorded.len(), 14);
 }
 
 #[tokio::test]

@@ -32,13 +32,14 @@ async fn user(server: &Server, name: &str, policies: &[&str]) -> Credentials {
 }
 
 /// Our own endpoints: method, path, name.
-const OWN: [(&str, &str, &str); 10] = [
+const OWN: [(&str, &str, &str); 11] = [
     ("POST", "/_trailwatch/alarms/backtest", "BacktestAlarm"),
     ("POST", "/_trailwatch/detections/backtest", "BacktestDetections"),
     ("GET", "/_trailwatch/events/tail", "TailEvents"),
     ("GET", "/_trailwatch/dead-letters", "ListDeadLetters"),
     ("POST", "/_trailwatch/import", "ImportEvents"),
     ("GET", "/_trailwatch/proofs/checkpoint", "GetEventProof"),
+    ("POST", "/_trailwatch/trails/validate", "ValidateTrail"),
     ("POST", "/_trailwatch/sql", "ExecuteSql"),
     ("POST", "/_trailwatch/events/search", "SearchEvents"),
     ("POST", "/_trailwatch/policies/generate", "GeneratePolicy"),

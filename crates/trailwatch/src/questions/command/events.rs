@@ -152,6 +152,7 @@ fn asked(args: EventsArgs) -> Asked {
         limit: None,
         after: None,
         facets: args.facets,
+        bars: 0,
     }
 }
 

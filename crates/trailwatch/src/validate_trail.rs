@@ -1,0 +1,196 @@
+//! `POST /_trailwatch/trails/validate`: whether the log files and digests of a trail are as they were delivered, as far as digests
+//! say; signed as an import is.
+//!
+//! The body is JSON: `bucket`, `prefix` (the trail's, may be absent), `region` (the trail's home region, whose key signs; the caller's
+//! when absent), `from` and `to` (ISO 8601; the day before now when absent; at most 31 days). Looked at are the objects of the caller's
+//! account below `AWSLogs/`. The answer has three lists of sentences: `proved`, `open` (not proved, though nothing is wrong) and `wrong`,
+//! and how many `files` were there. It is the work of `trailwatch verify` over a folder, done in the bucket.
+
+use crate::own::{self, Endpoint, Refusal};
+use crate::server::Server;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use model::buckets::{BucketError, Buckets};
+use model::limits::{VALIDATED_FILES_MAX, VALIDATED_FINDINGS_MAX, VALIDATIONS_AT_ONCE_MAX};
+use model::time::DAY;
+use model::{Caller, Scope, Timestamp};
+use proof::evidence::Report;
+use proof::folder::Files;
+use proof::{Unproven, digests};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wire::{Access, HttpRequest, Response};
+
+/// Where it is asked for.
+pub const PATH: &str = "/_trailwatch/trails/validate";
+const ENDPOINT: Endpoint = Endpoint::ours("ValidateTrail", Access::Read);
+/// Who may be answered at once: each reads many files.
+static TURNS: Semaphore = Semaphore::const_new(VALIDATIONS_AT_ONCE_MAX);
+const DAYS_MAX: i64 = 31;
+/// Most regions below one folder.
+const REGIONS_MAX: usize = 64;
+/// Above the years of a region in the order of keys.
+const LAST: char = '~';
+
+/// The body.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Asked {
+    bucket: String,
+    prefix: String,
+    region: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+/// Answers a request; it is recorded before.
+pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
+    let asked: Result<Asked, _> = serde_json::from_slice(&request.body);
+    let parameters = asked.as_ref().ok().and_then(|asked| serde_json::to_value(asked).ok());
+    let run = async |caller: &Caller| {
+        let asked = asked.map_err(|error| Refusal::invalid(format!("The body: {error}")))?;
+        run(server, caller, asked).await
+    };
+    own::answered(ENDPOINT.call(server, (request, source_ip), parameters, run).await)
+}
+
+async fn run(server: &Server, caller: &Caller, asked: Asked) -> Result<Value, Refusal> {
+    let now = server.clock.now();
+    let time = |text: &Option<String>, otherwise: Timestamp| match text {
+        None => Ok(otherwise),
+        Some(text) => {
+            Timestamp::parse_iso(text).ok_or_else(|| Refusal::invalid(format!("{text} is no time (ISO 8601)")))
+        }
+    };
+    let to = time(&asked.to, now)?;
+    let from = time(&asked.from, to - DAY)?;
+    if from >= to || to - from > DAYS_MAX * DAY {
+        return Err(Refusal::invalid(format!("from must be before to, by at most {DAYS_MAX} days")));
+    }
+    let scope = Scope {
+        account: caller.scope.account.clone(),
+        region: asked.region.unwrap_or_else(|| caller.scope.region.clone()),
+    };
+    let keys = server.trail.catalog.digest_keys(&scope, from, to + DAY, None, 100).await?;
+    let key = keys.last().and_then(|key| STANDARD.decode(&key.public_key).ok());
+    let Ok(_turn) = TURNS.try_acquire() else {
+        return Err(Refusal::new(400, "LimitExceeded", "Another trail is being validated. Wait until it is done."));
+    };
+    let buckets: Arc<dyn Buckets> = Arc::clone(&server.buckets) as Arc<dyn Buckets>;
+    let prefix = asked.prefix.trim_matches('/');
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    let bucket = Bucket { buckets, name: asked.bucket, prefix: format!("{prefix}AWSLogs/{}/", scope.account) };
+    let work = move || -> Result<Value, Refusal> {
+        bucket.buckets.check(&scope, &bucket.name).map_err(refused)?;
+        let files = bucket.files(from, to)?;
+        let report = digests::verify(&bucket, &files, key.as_deref());
+        Ok(told(report, files.len(), key.is_some()))
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "validate a trail");
+        Refusal::new(500, "InternalFailure", "The validation was not finished. See the server's log.")
+    })?
+}
+
+fn refused(error: BucketError) -> Refusal {
+    match error {
+        BucketError::Unreachable(reason) => {
+            tracing::warn!(reason, "validate a trail");
+            Refusal::new(503, "BucketUnreachable", "The bucket cannot be reached. See the server's log.")
+        }
+        error => Refusal::invalid(format!("The bucket: {error}")),
+    }
+}
+
+fn told(report: Report, files: usize, has_key: bool) -> Value {
+    let some = |lines: Vec<String>| {
+        let more = lines.len().saturating_sub(VALIDATED_FINDINGS_MAX);
+        let mut some: Vec<String> = lines.into_iter().take(VALIDATED_FINDINGS_MAX).collect();
+        some.extend((more > 0).then(|| format!("and {more} more")));
+        some
+    };
+    let mut open = report.open;
+    if files == 0 {
+        open.push("anything: there are no log files and no digests of this time".into());
+    } else if !has_key {
+        open.push("signatures: this region has no key for digests".into());
+    }
+    json!({ "files": files, "proved": some(report.proved), "open": some(open), "wrong": some(report.wrong) })
+}
+
+/// The files of one account in a bucket.
+struct Bucket {
+    buckets: Arc<dyn Buckets>,
+    name: String,
+    /// Of all that is looked at.
+    prefix: String,
+}
+
+impl Bucket {
+    /// Keys of log files and digests of these days.
+    fn files(&self, from: Timestamp, to: Timestamp) -> Result<Vec<String>, Refusal> {
+        let mut files = Vec::new();
+        for kind in ["CloudTrail", "CloudTrail-Digest"] {
+            let folder = format!("{}{kind}/", self.prefix);
+            for region in self.regions(&folder)? {
+                let first = from.millis().div_euclid(DAY);
+                for day in first..=to.millis().div_euclid(DAY) {
+                    // 2026-11-26T…
+                    let date = Timestamp(day * DAY).iso_seconds()[..10].replace('-', "/");
+                    self.list(&format!("{folder}{region}/{date}/"), &mut files)?;
+                }
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    fn regions(&self, folder: &str) -> Result<Vec<String>, Refusal> {
+        let mut regions: Vec<String> = Vec::new();
+        let mut after = String::new();
+        while regions.len() < REGIONS_MAX {
+            let found = self.buckets.list(&self.name, folder, &after, 1).map_err(refused)?;
+            let Some(key) = found.first().and_then(|found| found.key.strip_prefix(folder)) else { break };
+            let region = key.split('/').next().unwrap_or_default();
+            after = format!("{folder}{region}/{LAST}");
+            regions.push(region.to_owned());
+        }
+        Ok(regions)
+    }
+
+    fn list(&self, folder: &str, files: &mut Vec<String>) -> Result<(), Refusal> {
+        let mut after = String::new();
+        loop {
+            let found = self.buckets.list(&self.name, folder, &after, 1_000).map_err(refused)?;
+            let is_last = found.len() < 1_000;
+            files.extend(found.into_iter().map(|found| found.key));
+            if files.len() > VALIDATED_FILES_MAX {
+                let text = format!("There are more than {VALIDATED_FILES_MAX} files. Ask for a shorter time.");
+                return Err(Refusal::new(400, "LimitExceeded", text));
+            }
+            match files.last() {
+                Some(last) if !is_last => after.clone_from(last),
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+impl Files for Bucket {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Unproven> {
+        // A digest is not trusted to name objects of others.
+        if !path.starts_with(&self.prefix) {
+            return Ok(None);
+        }
+        match self.buckets.get(&self.name, path) {
+            Ok(object) => Ok(Some(object.body)),
+            Err(BucketError::NoSuchKey) => Ok(None),
+            Err(error) => Err(Unproven(format!("{path} cannot be read: {error}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
