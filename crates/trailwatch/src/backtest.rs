@@ -1,6 +1,6 @@
 //! `POST /_trailwatch/alarms/backtest`: when an alarm would have fired, signed as an import is; and `trailwatch alarms backtest`.
 
-use crate::own::{self, Endpoint, SIGNING_NAME};
+use crate::own::{self, Endpoint, Entrance, SIGNING_NAME};
 use crate::real::SystemClock;
 use crate::remote::Remote;
 use crate::server::Server;
@@ -44,9 +44,9 @@ struct Question {
 }
 
 /// Answers a question.
-pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
+pub async fn answer(server: &Server, request: &HttpRequest, entrance: Entrance<'_>) -> Response {
     let run = async |caller: &Caller| Ok(run(server, caller, request).await?);
-    own::answered(ENDPOINT.call(server, (request, source_ip), None, run).await)
+    own::answered(ENDPOINT.call_from(server, (request, entrance), None, run).await)
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {

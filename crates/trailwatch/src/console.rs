@@ -7,6 +7,7 @@
 //! | `GET /_trailwatch/console/session` | who is signed in, and the token that calls must show |
 //! | `POST /_trailwatch/console/sign-out` | ends the session |
 //! | `POST /_trailwatch/console/aws` | any AWS operation, as JSON or as a form; the session stands for the signature |
+//! | `/_trailwatch/console/own/…` | `/_trailwatch/…`: questions (`questions.rs`) and backtests of alarms; the session stands for the signature |
 //!
 //! A call is the session's when the cookie is right, when it shows the session's token in `X-Trailwatch-CSRF`, which no other site can
 //! read, and when the browser names no other origin. Else it is answered, and audited, as an unsigned call is.
@@ -17,15 +18,18 @@ mod sessions;
 mod tests;
 
 use crate::config::is_region;
+use crate::own::Entrance;
 use crate::real::random_text;
+use crate::remote::OWN_PATHS;
 use crate::server::{Server, json};
 use crate::tokens::same_secret;
-use crate::{dispatch, health};
+use crate::{backtest, dispatch, health, questions};
 use model::limits::{CONSOLE_SESSION_MS_MAX, CONSOLE_SIGN_IN_BYTES_MAX};
 use model::{Caller, Scope, Timestamp};
 use serde_json::{Value, json as value};
 use sessions::Session;
 pub use sessions::Sessions;
+use tokio::sync::oneshot;
 use trail::audit::{ConsoleSignIn, Outcome};
 use wire::sigv4::SignatureError;
 use wire::{ApiError, HttpRequest, Response};
@@ -36,6 +40,8 @@ const SIGN_IN: &str = "/_trailwatch/console/sign-in";
 const SIGN_OUT: &str = "/_trailwatch/console/sign-out";
 const SESSION: &str = "/_trailwatch/console/session";
 const CALL: &str = "/_trailwatch/console/aws";
+/// What comes after it is the path of an endpoint of our own.
+const OWN: &str = "/_trailwatch/console/own/";
 const CSRF_HEADER: &str = "x-trailwatch-csrf";
 /// The region that a call is for, when it is not the server's.
 const REGION_HEADER: &str = "x-trailwatch-region";
@@ -80,6 +86,37 @@ fn uncached(mut response: Response) -> Response {
     response.headers.push(("cache-control", "no-store".into()));
     response.headers.push(("x-content-type-options", "nosniff".into()));
     response
+}
+
+/// True for a question of our own in the name of the session.
+pub fn is_own_call(request: &HttpRequest) -> bool {
+    request.path.starts_with(OWN)
+}
+
+/// An endpoint of our own in the name of the session; it ends when `hung_up` resolves.
+pub async fn own_call(
+    server: &Server,
+    request: HttpRequest,
+    source_ip: &str,
+    hung_up: oneshot::Receiver<()>,
+) -> Response {
+    let session = guarded_session(server, &request, server.clock.now());
+    let caller = session.map(|session| caller_of(session.caller, &request, source_ip));
+    let path = request.path.strip_prefix(OWN).map(|rest| format!("{OWN_PATHS}{rest}"));
+    let passed = request.headers.into_iter().filter(|(name, _)| PASSED_ON.contains(&name.as_str()));
+    let call = HttpRequest {
+        method: request.method,
+        path: path.unwrap_or_default(),
+        query: request.query,
+        headers: passed.collect(),
+        body: request.body,
+    };
+    let entrance = Entrance::Session(caller.as_ref(), source_ip);
+    uncached(match (call.method.as_str(), call.path.as_str()) {
+        ("POST", backtest::PATH) => backtest::answer(server, &call, entrance).await,
+        _ if questions::is_asked(&call) => questions::answer(server, &call, entrance, hung_up).await,
+        _ => refusal(404, "NotFound", "The console has no such endpoint."),
+    })
 }
 
 /// An AWS operation in the name of the session.

@@ -4,7 +4,8 @@ mod body;
 mod silence;
 
 use crate::server::Server;
-use crate::{ingest, promql, questions, s3_api, sql};
+use crate::own::Entrance;
+use crate::{console, ingest, promql, questions, s3_api, sql};
 pub use body::Unread;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -152,7 +153,9 @@ async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incom
                 let response = if sql::is_asked(&request) {
                     sql::answer(&server, &request, &source_ip, hung_up).await
                 } else if questions::is_asked(&request) {
-                    questions::answer(&server, &request, &source_ip, hung_up).await
+                    questions::answer(&server, &request, Entrance::Signed(&source_ip), hung_up).await
+                } else if console::is_own_call(&request) {
+                    console::own_call(&server, request, &source_ip, hung_up).await
                 } else if ingest::is_asked(&request) {
                     // Before PromQL, whose paths begin like that of remote write.
                     ingest::answer(&server, &request, &source_ip).await

@@ -12,6 +12,15 @@ pub const SIGNING_NAME: &str = "trailwatch";
 /// `eventSource` of our own calls that AWS does not have, and of calls that name no service.
 pub const EVENT_SOURCE: &str = "trailwatch";
 
+/// How it is known who calls.
+#[derive(Debug, Clone, Copy)]
+pub enum Entrance<'a> {
+    /// By the request's signature, and from this address.
+    Signed(&'a str),
+    /// By a session of the console; `None` where there is none, from this address.
+    Session(Option<&'a Caller>, &'a str),
+}
+
 /// An endpoint, as signatures and audit records name it.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -44,8 +53,24 @@ impl Endpoint {
         parameters: Option<Value>,
         run: impl AsyncFnOnce(&Caller) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
+        self.call_from(server, (request, Entrance::Signed(source_ip)), parameters, run).await
+    }
+
+    /// As [`Self::call`], for callers who may have come in by a session of the console.
+    pub async fn call_from<T>(
+        &self,
+        server: &Server,
+        (request, entrance): (&HttpRequest, Entrance<'_>),
+        parameters: Option<Value>,
+        run: impl AsyncFnOnce(&Caller) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         let action = self.action.map_or_else(|| format!("{SIGNING_NAME}:{}", self.name), str::to_owned);
-        match server.admit(request, source_ip, self.signing_name, &action) {
+        let admitted = match entrance {
+            Entrance::Signed(source_ip) => server.admit(request, source_ip, self.signing_name, &action),
+            Entrance::Session(Some(caller), _) => server.allow(caller.clone(), &action),
+            Entrance::Session(None, source_ip) => Err(server.unknown(request, source_ip)),
+        };
+        match admitted {
             Ok(caller) => {
                 let outcome = run(&caller).await;
                 self.recorded(server, &caller, request, parameters, outcome).await

@@ -2,10 +2,12 @@
 //! waits for the answer any more.
 //!
 //! - `POST /_trailwatch/events/search`: `questions/search.rs`.
+//! - `POST /_trailwatch/investigate`: `questions/investigate.rs`.
 //! - `POST /_trailwatch/policies/generate` and `…/replay`: `questions/policy.rs`, `replay.rs`.
 //! - `GET /_trailwatch/sessions/event/ID` and `GET /_trailwatch/sessions/key/KEY`: `questions/session.rs`.
 
 pub mod command;
+pub mod investigate;
 pub mod policy;
 pub mod replay;
 pub mod search;
@@ -13,7 +15,7 @@ pub mod session;
 #[cfg(test)]
 mod tests;
 
-use crate::own::{self, Endpoint, Refusal};
+use crate::own::{self, Endpoint, Entrance, Refusal};
 use crate::server::{Server, json};
 use model::limits::{QUESTION_MS_MAX, QUESTIONS_MAX};
 use model::{Caller, Classify, ErrorKind, TimeRange, Timestamp};
@@ -31,6 +33,7 @@ static TURNS: Semaphore = Semaphore::const_new(QUESTIONS_MAX);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
     Generate,
+    Investigate,
     Replay,
     Search,
     Session,
@@ -40,6 +43,7 @@ impl Question {
     fn of(request: &HttpRequest) -> Option<Self> {
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", policy::GENERATE) => Some(Question::Generate),
+            ("POST", investigate::PATH) => Some(Question::Investigate),
             ("POST", replay::REPLAY) => Some(Question::Replay),
             ("POST", search::PATH) => Some(Question::Search),
             ("GET", path) if path.starts_with(session::PATHS) => Some(Question::Session),
@@ -50,6 +54,7 @@ impl Question {
     fn endpoint(self) -> Endpoint {
         let name = match self {
             Question::Generate => "GeneratePolicy",
+            Question::Investigate => "Investigate",
             Question::Replay => "ReplayPolicy",
             Question::Search => "SearchEvents",
             Question::Session => "GetSession",
@@ -61,6 +66,7 @@ impl Question {
     fn parameters(self, request: &HttpRequest) -> Value {
         match self {
             Question::Generate => policy::parameters(request),
+            Question::Investigate => investigate::parameters(request),
             Question::Replay => replay::parameters(request),
             Question::Search => search::parameters(request),
             Question::Session => session::parameters(request),
@@ -89,11 +95,11 @@ impl From<ActorError> for Refusal {
 pub async fn answer(
     server: &Server,
     request: &HttpRequest,
-    source_ip: &str,
+    entrance: Entrance<'_>,
     hung_up: oneshot::Receiver<()>,
 ) -> Response {
     let Some(question) = Question::of(request) else { return json(404, &value!({ "__type": "NotFound" })) };
-    if request.header("origin").is_some() {
+    if let (Entrance::Signed(source_ip), Some(_)) = (entrance, request.header("origin")) {
         return server.refuse_web_page(request, source_ip).await;
     }
     let run = async |caller: &Caller| {
@@ -103,7 +109,7 @@ pub async fn answer(
         }
     };
     let asked = Some(question.parameters(request));
-    own::answered(question.endpoint().call(server, (request, source_ip), asked, run).await)
+    own::answered(question.endpoint().call_from(server, (request, entrance), asked, run).await)
 }
 
 async fn run(server: &Server, caller: &Caller, request: &HttpRequest, question: Question) -> Result<Value, Refusal> {
@@ -112,6 +118,7 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest, question: 
         let _turn = TURNS.acquire().await;
         match question {
             Question::Generate => policy::answer(server, request).await,
+            Question::Investigate => investigate::answer(server, caller, request).await,
             Question::Replay => replay::answer(server, request).await,
             Question::Search => search::answer(server, request).await,
             Question::Session => session::answer(server, request).await,

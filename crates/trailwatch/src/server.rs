@@ -4,6 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
+use crate::own::Entrance;
 use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote};
 use access::Asking;
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use trail::Trail;
 use watch::Watch;
 use wire::request::HttpRequest;
+use wire::sigv4::SignatureError;
 use wire::{ApiError, Protocol, Response};
 
 /// Everything a request needs. One for the life of the process.
@@ -62,7 +64,7 @@ impl Server {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET" | "HEAD", "/health") => self.health(),
             ("POST", "/_trailwatch/reset") if self.config.open => self.reset().await,
-            ("POST", backtest::PATH) => backtest::answer(self, &request, source_ip).await,
+            ("POST", backtest::PATH) => backtest::answer(self, &request, Entrance::Signed(source_ip)).await,
             ("GET", event_tail::PATH) => event_tail::answer(self, &request, source_ip).await,
             ("POST", detections::backtest::PATH) => detections::backtest::answer(self, &request, source_ip).await,
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
@@ -82,16 +84,27 @@ impl Server {
         signing_name: &str,
         action: &str,
     ) -> Result<Caller, Box<Refused>> {
-        let now = self.clock.now();
-        let verified = self.auth.caller(request, source_ip, now);
+        let verified = self.auth.caller(request, source_ip, self.clock.now());
         let verified = verified.and_then(|caller| self.auth.check_service(request, signing_name).map(|()| caller));
-        let refused = |caller, error| Box::new(Refused { caller, error });
-        let caller = verified
-            .map_err(|error| refused(self.auth.claimed(request, source_ip), error.to_api_error(Protocol::RestJson)))?;
-        match self.access.authorize(Asking { caller: &caller, now }, None, action, "*") {
+        let refused = |error: SignatureError| Refused {
+            caller: self.auth.claimed(request, source_ip),
+            error: error.to_api_error(Protocol::RestJson),
+        };
+        self.allow(verified.map_err(|error| Box::new(refused(error)))?, action)
+    }
+
+    /// The caller, who is verified, where policies allow `action`.
+    pub fn allow(&self, caller: Caller, action: &str) -> Result<Caller, Box<Refused>> {
+        match self.access.authorize(Asking { caller: &caller, now: self.clock.now() }, None, action, "*") {
             Ok(()) => Ok(caller),
-            Err(error) => Err(refused(caller, error)),
+            Err(error) => Err(Box::new(Refused { caller, error })),
         }
+    }
+
+    /// Nobody who is known: a request without a signature and without a session.
+    pub fn unknown(&self, request: &HttpRequest, source_ip: &str) -> Box<Refused> {
+        let error = SignatureError::MissingToken.to_api_error(Protocol::RestJson);
+        Box::new(Refused { caller: self.auth.claimed(request, source_ip), error })
     }
 
     fn health(&self) -> Response {

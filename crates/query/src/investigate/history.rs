@@ -84,7 +84,9 @@ struct Touched {
 /// The days before.
 #[derive(Debug, Clone)]
 pub struct History {
+    /// Hours are counted from its start.
     range: TimeRange,
+    since: Timestamp,
     earlier: Vec<Timestamp>,
     changes: u64,
     /// By source and name, and by these and the actor; by the actor.
@@ -104,7 +106,7 @@ impl History {
         earlier.dedup();
         earlier.truncate(EARLIER_MAX);
         let (actions, kinds, actors) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { range, earlier, changes: 0, actions, kinds, actors }
+        Self { range, since: start, earlier, changes: 0, actions, kinds, actors }
     }
 
     /// Adds a change, in any order; those outside the time are passed over.
@@ -134,6 +136,13 @@ impl History {
         }
     }
 
+    /// Says that changes before a time are not known; earlier alarms before it do not count then.
+    pub fn known_since(&mut self, since: Timestamp) {
+        self.since = since.clamp(self.range.start, self.range.end);
+        // They are in order, latest first: the places of the others stay.
+        self.earlier.retain(|time| *time >= self.since);
+    }
+
     /// Changes that were added.
     pub fn changes(&self) -> u64 {
         self.changes
@@ -141,12 +150,12 @@ impl History {
 
     /// Its length, days.
     pub fn days(&self) -> f64 {
-        (self.range.end - self.range.start) as f64 / DAY as f64
+        (self.range.end - self.since) as f64 / DAY as f64
     }
 
     /// Its length in hours, at least one.
     pub(super) fn hours(&self) -> f64 {
-        ((self.range.end - self.range.start) as f64 / HOUR as f64).max(1.0)
+        ((self.range.end - self.since) as f64 / HOUR as f64).max(1.0)
     }
 
     /// Earlier alarms in it.

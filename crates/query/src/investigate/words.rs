@@ -8,7 +8,7 @@ const NAME_BYTES_MAX: usize = 256;
 /// Longest text of which words are taken, bytes.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
 /// Names and words of one change.
-const NAMES_MAX: usize = 256;
+const NAMES_MAX: usize = 128;
 /// Texts of a record that are looked at, and how deep they may lie.
 const LEAVES_MAX: usize = 400;
 const DEPTH_MAX: usize = 16;

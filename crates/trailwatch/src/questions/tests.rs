@@ -39,7 +39,7 @@ fn request(server: &Server, method: &str, target: &str, body: &str, service: &st
 async fn ask(server: &Server, request: &HttpRequest) -> (u16, Value) {
     assert!(is_asked(request));
     let (_waiting, hung_up) = oneshot::channel();
-    let response = answer(server, request, "127.0.0.1", hung_up).await;
+    let response = answer(server, request, Entrance::Signed("127.0.0.1"), hung_up).await;
     (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
 }
 
@@ -181,7 +181,7 @@ async fn a_question_ends_when_nobody_waits_for_it() {
     let taken = TURNS.acquire_many(u32::try_from(QUESTIONS_MAX).unwrap()).await.unwrap();
     let (waiting, hung_up) = oneshot::channel();
     drop(waiting);
-    assert_eq!(answer(&server, &asked, "127.0.0.1", hung_up).await.status, 499);
+    assert_eq!(answer(&server, &asked, Entrance::Signed("127.0.0.1"), hung_up).await.status, 499);
     drop(taken);
     let recorded = recorded(&server, "GetSession").await;
     assert_eq!(recorded.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["QueryCanceled"]);

@@ -55,7 +55,7 @@ async fn own(server: &Server, method: &str, path: &str, credentials: &Credential
         return crate::sql::answer(server, &request, "127.0.0.1", hung_up).await;
     }
     if crate::questions::is_asked(&request) {
-        return crate::questions::answer(server, &request, "127.0.0.1", hung_up).await;
+        return crate::questions::answer(server, &request, crate::own::Entrance::Signed("127.0.0.1"), hung_up).await;
     }
     server.answer(request, "127.0.0.1").await
 }
