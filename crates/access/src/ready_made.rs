@@ -83,6 +83,7 @@ pub const ALL: [ReadyMade; 5] = [
                 "trailwatch:GeneratePolicy",
                 "trailwatch:GetEventProof",
                 "trailwatch:GetSession",
+                "trailwatch:Investigate",
                 "trailwatch:ReplayPolicy",
                 "trailwatch:SearchEvents",
                 "trailwatch:TailEvents",

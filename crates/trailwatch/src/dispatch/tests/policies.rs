@@ -43,6 +43,7 @@ const OWN: [(&str, &str, &str); 10] = [
     ("POST", "/_trailwatch/events/search", "SearchEvents"),
     ("POST", "/_trailwatch/policies/generate", "GeneratePolicy"),
     ("GET", "/_trailwatch/sessions/key/ASIA", "GetSession"),
+    ("POST", "/_trailwatch/investigate", "Investigate"),
 ];
 
 /// Asks one of them as the listener does.
