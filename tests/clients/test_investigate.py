@@ -4,13 +4,19 @@ import json
 import time
 
 import pytest
-from trailwatch import Paths, iso, minutes_ago, run, wait_until
+from trailwatch import Paths, iso, run, wait_until
 
 ACCOUNT = "111122223333"
 BUCKET, ALARM, GROUP = "shop-assets", "shop-errors", "/shop/web"
 PATH = "/_trailwatch/investigate"
 #: Minutes before now that the errors began, and that the policy was taken away.
 ONSET, CHANGE = 12, 16
+NOW = int(time.time()) // 60 * 60
+
+
+def minutes_ago(minutes):
+    """Of the time when this began, so that a minute that ends meanwhile changes nothing."""
+    return NOW - 60 * minutes
 
 
 def record(n, minutes, user, source, name, **more):
@@ -48,7 +54,7 @@ def tripped(server, cloudwatch, logs, tmp_path_factory):
     logs.create_log_stream(logGroupName=GROUP, logStreamName="a")
     logs.put_metric_filter(logGroupName=GROUP, filterName="errors", filterPattern="ERROR",
                            metricTransformations=[{"metricNamespace": "Shop", "metricName": "Errors", "metricValue": "1"}])
-    now = int(time.time() * 1000)
+    now = NOW * 1000
     usual = [(now - 1000 * (30 * n + 60), f"INFO GET /img/{n}.png 200 in {n % 90} ms") for n in range(300)]
     broken = [(now - 60_000 * ONSET + 2_000 * n, f"ERROR AccessDenied reading s3://{BUCKET}/img/{n}.png") for n in range(60)]
     events = [{"timestamp": at, "message": text} for at, text in sorted(usual + broken)]
