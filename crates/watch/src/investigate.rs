@@ -5,11 +5,13 @@
 //! before and after, and those of the days before (`changes.rs`), the ranking. Nothing is written.
 
 mod about;
+mod brief;
 mod changes;
 mod lines;
 mod points;
 
 pub use about::{About, Kind};
+pub(crate) use brief::{Budget, brief};
 pub use lines::GroupSurge;
 pub use points::{Change as MetricChange, Metric};
 
@@ -73,6 +75,8 @@ pub struct Question {
     pub history_days: i64,
     /// How much is looked at.
     pub effort: Effort,
+    /// The alarm goes to ALARM at the moment that is asked about, and its history does not have that yet.
+    pub fires: bool,
 }
 
 /// A change of an alarm's state.
@@ -235,7 +239,7 @@ async fn frame(
             (at, TimeRange::new(at - before_ms, (at + before_ms / 4).min(now).max(at + 1)))
         }
     };
-    let is_transition = fired.contains(&at);
+    let is_transition = question.fires || fired.contains(&at);
     Ok(Frame { at, window, baseline_from: window.start - BASELINE_MS, fired, is_transition })
 }
 

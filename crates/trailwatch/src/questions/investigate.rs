@@ -111,7 +111,7 @@ impl Asked {
             (None, Some(metric)) => About::Metric(metric.checked()?),
             (None, None) => About::Nothing,
         };
-        Ok(Question { about, log_groups: self.log_groups, when, history_days, effort: Effort::WHOLE })
+        Ok(Question { about, log_groups: self.log_groups, when, history_days, effort: Effort::WHOLE, fires: false })
     }
 
     fn when(&self, now: Timestamp) -> Result<When, Refusal> {

@@ -21,6 +21,7 @@ pub use deliver::{deliver, deliver_due};
 pub use guard::is_public;
 pub use settings::{Settings, Smtp, SmtpTls, Webhook, WebhookFormat};
 
+use crate::investigate::Budget;
 use counts::Counts;
 use model::{Datapoint, Timestamp};
 use std::sync::OnceLock;
@@ -33,6 +34,8 @@ pub struct Notify {
     agent: ureq::Agent,
     woken: tokio::sync::Notify,
     counts: Counts,
+    /// Time that was taken to look for causes of alarms.
+    pub(crate) looking_for_causes: Budget,
 }
 
 impl Default for Notify {
@@ -50,6 +53,7 @@ impl Notify {
             listen_url: OnceLock::new(),
             woken: tokio::sync::Notify::new(),
             counts: Counts::default(),
+            looking_for_causes: Budget::default(),
         }
     }
 
