@@ -79,6 +79,7 @@ pub const ALL: [ReadyMade; 5] = [
                 "cloudtrail:LookupEvents",
                 "cloudtrail:SearchSampleQueries",
                 "cloudtrail:StartQuery",
+                "application-signals:ListEntityEvents",
                 "trailwatch:BacktestDetections",
                 "trailwatch:GeneratePolicy",
                 "trailwatch:GetEventProof",

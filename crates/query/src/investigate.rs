@@ -37,6 +37,7 @@ mod words;
 pub use change::{Change, is_write};
 pub use history::{EARLIER_MAX, History};
 pub use onset::{Onset, OnsetSource};
+pub use reach::is_deployment;
 pub use rank::{Cause, Ranking, Verdict, rank};
 pub use subject::{Subject, Term, TermKind};
 

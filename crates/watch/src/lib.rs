@@ -1,7 +1,8 @@
-//! Operations plane: CloudWatch, CloudWatch Logs and SNS operations, filter patterns at work, alarms, notifications. Never
+//! Operations plane: CloudWatch, CloudWatch Logs, SNS and Application Signals operations, filter patterns at work, alarms, notifications. Never
 //! imports `trail`.
 
 pub mod alarms;
+pub mod application_signals;
 mod buckets;
 pub mod cloudwatch;
 mod dimensions;
@@ -61,5 +62,6 @@ pub fn operations() -> Vec<Operation<Watch>> {
     let mut operations = cloudwatch::operations();
     operations.extend(logs::operations());
     operations.extend(sns::operations());
+    operations.extend(application_signals::operations());
     operations
 }

@@ -5,9 +5,9 @@ use super::words::Words;
 use model::{Event, EventResource, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use serde_json::value::RawValue;
 
 /// How names of actions begin that only read, where a record does not say whether it does.
 const READS: [&str; 13] = [
@@ -97,6 +97,12 @@ impl Change {
         let name = |resource: &EventResource| !resource.name.is_empty();
         let resource = self.resources.iter().find(|resource| name(resource));
         resource.map(|resource| short(&resource.name)).or(self.about.as_deref())
+    }
+
+    /// Whether it names something: whole, as the last part of an ARN or a path, or as a word.
+    pub fn names(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        self.words.names.contains(&name) || self.words.words.contains(&name)
     }
 
     /// Who did it, for people: the last part of an ARN.

@@ -27,7 +27,7 @@ const ALTERS: [&str; 20] = [
 const ADDS: [&str; 6] = ["Create", "Add", "Run", "Allocate", "Publish", "Start"];
 /// Actions that put something new to use.
 const DEPLOYS: [&str; 7] = [
-    "CreateDeployment", "ExecuteChangeSet", "UpdateFunctionCode", "UpdateService", "UpdateStack", "CreateDBSnapshot", "StartPipelineExecution",
+    "CreateDeployment", "ExecuteChangeSet", "UpdateFunctionCode", "UpdateService", "UpdateStack", "RegisterTaskDefinition", "StartPipelineExecution",
 ];
 /// Actions on single data, or that give out credentials: there are many, and each reaches little.
 const SMALL: [&str; 22] = [
@@ -49,7 +49,7 @@ pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched) -> Fa
         (-1.6, "it reaches little")
     } else if name.starts_with("Tag") || name.starts_with("Untag") || name.ends_with("Tags") || name.ends_with("Tagging") {
         (-1.8, "it changes tags")
-    } else if DEPLOYS.contains(&name) {
+    } else if is_deployment(name) {
         (1.1, "it changes what runs")
     } else if starts(name, &TAKES) {
         (1.3, "it takes something away")
@@ -64,6 +64,11 @@ pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched) -> Fa
         true => Factor::new("reach", score + WIDE, format!("{}{}for everything", reason, if reason.is_empty() { "" } else { ", " })),
         false => Factor::new("reach", score, reason),
     }
+}
+
+/// Whether an action of this name puts something new to use. Versions of APIs at the ends of names do not count.
+pub fn is_deployment(name: &str) -> bool {
+    starts(name, &DEPLOYS)
 }
 
 /// An action of a service that watches: it explains an alarm only where it is about this very alarm.
