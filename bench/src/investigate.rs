@@ -62,7 +62,8 @@ impl Row {
 
 /// Scores `count` seeds from `first` on and says the result as Markdown.
 pub fn report(first: u64, count: u64) -> anyhow::Result<String> {
-    let mut rows: Vec<(Link, Row)> = [Link::Resource, Link::Words, Link::None].map(|link| (link, Row::default())).into();
+    let mut rows: Vec<(Link, Row)> =
+        [Link::Resource, Link::Words, Link::None].map(|link| (link, Row::default())).into();
     let (mut all, mut errors) = (Row::default(), Vec::new());
     let (mut quiet, mut alarmed, mut found) = (0_u32, 0_u32, 0_u32);
     for seed in first..first.saturating_add(count) {
@@ -84,14 +85,22 @@ pub fn report(first: u64, count: u64) -> anyhow::Result<String> {
     }
     anyhow::ensure!(all.scenarios > 0, "there is nothing to score");
     errors.sort_by(f64::total_cmp);
-    let mut out = String::from("| the cause shares with the alarm | scenarios | candidates | ours | latest change | latest on the same resource |\n");
+    let mut out = String::from(
+        "| the cause shares with the alarm | scenarios | candidates | ours | latest change | latest on the same resource |\n",
+    );
     out.push_str("| --- | --: | --: | --: | --: | --: |\n");
     for (link, row) in &rows {
         out += &row.line(link.name());
     }
     out += &all.line("all");
     let at = |share: f64| errors[((errors.len() - 1) as f64 * share) as usize];
-    writeln!(out, "\nprecision@1 / @3. Onset by the metric in {found} of {}; off by {:.0} s in the median, {:.0} s at the 90th percentile.", all.scenarios, at(0.5), at(0.9))?;
+    writeln!(
+        out,
+        "\nprecision@1 / @3. Onset by the metric in {found} of {}; off by {:.0} s in the median, {:.0} s at the 90th percentile.",
+        all.scenarios,
+        at(0.5),
+        at(0.9)
+    )?;
     writeln!(out, "Of {quiet} scenarios in which no change was the cause, {alarmed} had one called likely.")?;
     Ok(out)
 }

@@ -56,7 +56,8 @@ pub fn ask(world: &World) -> Answer {
     by_time.sort_by_key(|cause| std::cmp::Reverse((changes[cause.change].time, &changes[cause.change].event_id)));
     let value = world.dimension.1.as_str();
     let touches = |change: &Change| {
-        let record = world.events.iter().find(|event| event.event_id == change.event_id).map(|event| event.record.as_str());
+        let record =
+            world.events.iter().find(|event| event.event_id == change.event_id).map(|event| event.record.as_str());
         record.is_some_and(|record| record.contains(value))
     };
     let (same, others): (Vec<_>, Vec<_>) = by_time.iter().partition(|cause| touches(&changes[cause.change]));

@@ -149,7 +149,8 @@ impl Maker {
             "userIdentity": { "type": if is_robot { "AssumedRole" } else { "IAMUser" }, "arn": arn, "userName": who },
             "requestParameters": { parameter: value }, "responseElements": null,
         });
-        let resources = resource_type.map(|kind| EventResource { resource_type: kind.to_owned(), name: value.to_owned() });
+        let resources =
+            resource_type.map(|kind| EventResource { resource_type: kind.to_owned(), name: value.to_owned() });
         self.events.push(Event {
             event_id: event_id.clone(),
             account: "111122223333".into(),
@@ -178,26 +179,62 @@ impl Maker {
                 let (at, app) = (self.random.below(DAY as u64) as i64, self.app());
                 let time = self.ago(day * DAY + at);
                 if self.random.below(2) == 0 {
-                    self.call(time, "robot-ci", ("lambda.amazonaws.com", "UpdateFunctionCode20150331v2"), ("functionName", &app), (None, ""));
+                    self.call(
+                        time,
+                        "robot-ci",
+                        ("lambda.amazonaws.com", "UpdateFunctionCode20150331v2"),
+                        ("functionName", &app),
+                        (None, ""),
+                    );
                 } else {
                     let service = format!("{app}-web");
-                    self.call(time, "robot-ci", ("ecs.amazonaws.com", "RegisterTaskDefinition"), ("family", &service), (None, ""));
-                    self.call(time + 20 * SECOND, "robot-ci", ("ecs.amazonaws.com", "UpdateService"), ("service", &service), (None, ""));
+                    self.call(
+                        time,
+                        "robot-ci",
+                        ("ecs.amazonaws.com", "RegisterTaskDefinition"),
+                        ("family", &service),
+                        (None, ""),
+                    );
+                    self.call(
+                        time + 20 * SECOND,
+                        "robot-ci",
+                        ("ecs.amazonaws.com", "UpdateService"),
+                        ("service", &service),
+                        (None, ""),
+                    );
                 }
             }
             for (place, app) in apps.iter().enumerate() {
                 let time = self.ago(day * DAY + 5 * HOUR + place as i64 * 17 * SECOND);
-                self.call(time, "robot-backup", ("rds.amazonaws.com", "CreateDBSnapshot"), ("dBInstanceIdentifier", app), (None, ""));
+                self.call(
+                    time,
+                    "robot-backup",
+                    ("rds.amazonaws.com", "CreateDBSnapshot"),
+                    ("dBInstanceIdentifier", app),
+                    (None, ""),
+                );
             }
             // Every day at the same time, and the fault comes just after.
             let (time, app) = (self.ago(day * DAY + 7 * MINUTE), self.app());
             let secret = format!("{app}/database");
-            self.call(time, "robot-rotate", ("secretsmanager.amazonaws.com", "PutSecretValue"), ("secretId", &secret), (None, ""));
+            self.call(
+                time,
+                "robot-rotate",
+                ("secretsmanager.amazonaws.com", "PutSecretValue"),
+                ("secretId", &secret),
+                (None, ""),
+            );
             for step in 0..24 {
                 let jitter = self.random.below(50 * MINUTE as u64) as i64;
                 let (time, app) = (self.ago(day * DAY + step * HOUR + jitter), self.app());
                 self.call(time, "robot-scaler", ("ecs.amazonaws.com", "UpdateService"), ("service", &app), (None, ""));
-                self.call(time, "robot-tags", ("tagging.amazonaws.com", "TagResources"), ("resourceARNList", &app), (None, ""));
+                self.call(
+                    time,
+                    "robot-tags",
+                    ("tagging.amazonaws.com", "TagResources"),
+                    ("resourceARNList", &app),
+                    (None, ""),
+                );
                 let key = format!("{app}/report-{step}.csv");
                 self.call(time - MINUTE, "robot-etl", ("s3.amazonaws.com", "PutObject"), ("key", &key), (None, ""));
             }
@@ -345,13 +382,16 @@ impl Maker {
         let length = (until - from) as u64;
         for n in 0..2_000 {
             let (at, id) = (from + self.random.below(length) as i64, self.id());
-            lines.push((at, match n % 5 {
-                0 => format!("INFO GET /items/{id} 200 in {} ms", n % 90),
-                1 => format!("INFO order {id} accepted"),
-                2 => format!("DEBUG cache miss for key {id}"),
-                3 if n % 200 == 3 => format!("WARN slow query took {} ms for {id}", 900 + n),
-                _ => format!("INFO user {id} signed in from 10.0.{}.{}", n % 7, n % 250),
-            }));
+            lines.push((
+                at,
+                match n % 5 {
+                    0 => format!("INFO GET /items/{id} 200 in {} ms", n % 90),
+                    1 => format!("INFO order {id} accepted"),
+                    2 => format!("DEBUG cache miss for key {id}"),
+                    3 if n % 200 == 3 => format!("WARN slow query took {} ms for {id}", 900 + n),
+                    _ => format!("INFO user {id} signed in from 10.0.{}.{}", n % 7, n % 250),
+                },
+            ));
         }
         for _ in 0..20 + self.random.below(200) {
             let (at, id) = (self.onset + self.random.below((until - self.onset).max(1) as u64) as i64, self.id());

@@ -37,8 +37,8 @@ mod words;
 pub use change::{Change, is_write};
 pub use history::{EARLIER_MAX, History};
 pub use onset::{Onset, OnsetSource};
-pub use reach::is_deployment;
 pub use rank::{Cause, Ranking, Verdict, rank};
+pub use reach::is_deployment;
 pub use subject::{Subject, Term, TermKind};
 
 /// One reason for or against.

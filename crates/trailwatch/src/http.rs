@@ -3,8 +3,8 @@
 mod body;
 mod silence;
 
-use crate::server::Server;
 use crate::own::Entrance;
+use crate::server::Server;
 use crate::{console, ingest, promql, questions, s3_api, sql};
 pub use body::Unread;
 use bytes::Bytes;

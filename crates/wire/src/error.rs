@@ -117,9 +117,7 @@ impl ApiError {
             | Service::Iam
             | Service::Sts
             | Service::Sns
-            | Service::ApplicationSignals => {
-                Self::new(&common::VALIDATION_EXCEPTION, violations.message())
-            }
+            | Service::ApplicationSignals => Self::new(&common::VALIDATION_EXCEPTION, violations.message()),
         }
     }
 

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 
 /// How names of actions begin that only read, where a record does not say whether it does.
 const READS: [&str; 13] = [
-    "Get", "List", "Describe", "Head", "Lookup", "Search", "Query", "Scan", "Select", "BatchGet", "Test", "Validate", "Simulate",
+    "Get", "List", "Describe", "Head", "Lookup", "Search", "Query", "Scan", "Select", "BatchGet", "Test", "Validate",
+    "Simulate",
 ];
 /// Longest part of a record that is read, bytes.
 const PART_BYTES_MAX: usize = 64 * 1024;

@@ -1,9 +1,9 @@
 //! `History`: which kinds of changes there were in the days before, how often, when, and before which earlier alarms.
 
+use super::LOOKBACK_MS;
 use super::change::Change;
 use super::subject::{Subject, TermKind};
 use super::theme::Themes;
-use super::LOOKBACK_MS;
 use model::time::{DAY, HOUR};
 use model::{TimeRange, Timestamp};
 use std::collections::HashMap;

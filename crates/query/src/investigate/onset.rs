@@ -120,14 +120,12 @@ pub fn change_point(series: &Series<'_>, by: Timestamp) -> Option<ChangePoint> {
     if ended.is_some() {
         return ended;
     }
-    let begun = beginning_of_data(series, &points);
-    if begun.is_some() {
-        return begun;
-    }
+    level_change(series, &points).or_else(|| beginning_of_data(series, &points))
+}
+
+/// A metric that went to another level.
+fn level_change(series: &Series<'_>, points: &[(Timestamp, f64)]) -> Option<ChangePoint> {
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
-    if values.len() < BEFORE_MIN + 1 {
-        return None;
-    }
     let farthest = farthest(&values, series.direction)?;
     let ends = [values.len(), farthest + 1];
     let best = ends.into_iter().filter_map(|end| split(&values[..end], series.direction));
@@ -142,11 +140,11 @@ fn filled(series: &Series<'_>, by: Timestamp) -> Vec<(Timestamp, f64)> {
     let known = series.points.iter().copied().filter(|(time, value)| *time <= by && value.is_finite());
     let mut points: Vec<(Timestamp, f64)> = Vec::new();
     // Periods are counted from the points that there are.
-    let mut next = known.clone().next().map(|(first, _)| first - (first - series.from).max(0) / period_ms * period_ms);
-    if let Some(first) = next {
-        let cells = (by - first).max(0) / period_ms;
-        next = Some(first + (cells - POINTS_MAX as i64).max(0) * period_ms);
-    }
+    let mut next = known.clone().next().map(|(first, _)| {
+        let start = first - (first - series.from).max(0) / period_ms * period_ms;
+        let latest = start.max(by - period_ms.saturating_mul(POINTS_MAX as i64));
+        latest + (start - latest).rem_euclid(period_ms)
+    });
     for (time, value) in known {
         while let Some(empty) = next.filter(|next| series.is_count && *next < time) {
             points.push((empty, 0.0));

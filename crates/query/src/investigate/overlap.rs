@@ -7,7 +7,7 @@
 use super::Factor;
 use super::change::Change;
 use super::history::{History, Matched};
-use super::subject::{Subject, Term, TermKind, TERMS_MAX};
+use super::subject::{Subject, TERMS_MAX, Term, TermKind};
 use super::theme::Themes;
 
 /// What a change that shares nothing counts, where there was a name to share.
@@ -53,7 +53,8 @@ impl Frequencies {
         let mut frequencies = Self { kinds: 0.0, exact, mention, themes };
         for (matched, themes) in history.touched().chain(others) {
             frequencies.kinds += 1.0;
-            for (counts, bits) in [(&mut frequencies.exact, matched.exact), (&mut frequencies.mention, matched.mention)] {
+            for (counts, bits) in [(&mut frequencies.exact, matched.exact), (&mut frequencies.mention, matched.mention)]
+            {
                 let set = counts.iter_mut().enumerate().filter(|(at, _)| bits & (1 << at) != 0);
                 set.for_each(|(_, count)| *count += 1);
             }
@@ -103,7 +104,9 @@ pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched, frequ
             ((best.score + more).min(MOST), reasons.collect::<Vec<_>>().join(", and "))
         }
     };
-    let is_same = shared.first().is_some_and(|best| matches!(best.reason, Reason::Term(term, true) if term.kind == TermKind::Resource));
+    let is_same = shared
+        .first()
+        .is_some_and(|best| matches!(best.reason, Reason::Term(term, true) if term.kind == TermKind::Resource));
     for is_elsewhere in [
         (change.region != subject.region && !GLOBAL.contains(&change.source.as_str()), "it was in another region"),
         (change.account != subject.account, "it was in another account"),
@@ -121,11 +124,12 @@ pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched, frequ
 fn shared<'a>(subject: &'a Subject, matched: Matched, frequencies: &Frequencies) -> Vec<Shared<'a>> {
     let has = |bits: u64, at: usize| bits & (1 << at) != 0;
     let of_term = |(at, term): (usize, &'a Term)| {
-        let (is_exact, count) = match () {
-            () if has(matched.exact, at) => (true, frequencies.exact[at]),
-            () if has(matched.mention, at) => (false, frequencies.mention[at] + frequencies.exact[at]),
-            () => return None,
-        };
+        let is_exact = has(matched.exact, at);
+        if !is_exact && !has(matched.mention, at) {
+            return None;
+        }
+        let mentions = if is_exact { 0 } else { frequencies.mention[at] };
+        let count = frequencies.exact[at] + mentions;
         let chance = match (term.kind, is_exact) {
             (TermKind::Resource, true) => 0.5,
             (TermKind::Service, _) => 0.35,
@@ -146,7 +150,8 @@ fn in_words(shared: &Shared<'_>, change: &Change) -> String {
         }
         Reason::Term(Term { text, kind, from, key, .. }, is_exact) => match (kind, is_exact) {
             (TermKind::Resource, true) => {
-                let is_its = change.resources.iter().any(|resource| resource.name.to_lowercase().ends_with(key.as_str()));
+                let is_its =
+                    change.resources.iter().any(|resource| resource.name.to_lowercase().ends_with(key.as_str()));
                 let what = if is_its { "is its resource" } else { "is named by it" };
                 match from.strip_prefix("dimension ") {
                     Some(dimension) => format!("the dimension {dimension}={text} {what}"),

@@ -1,8 +1,8 @@
 //! What is seldom done explains more than routine; and what was there before earlier alarms explains this one.
 
+use super::Factor;
 use super::change::Change;
 use super::history::{History, Seen};
-use super::Factor;
 
 /// What rare things are compared with: a cause is as often a routine as not.
 const ROUTINE: f64 = 0.5;

@@ -15,29 +15,91 @@ const WIDE: f64 = 0.6;
 
 /// Verbs that take away.
 const TAKES: [&str; 16] = [
-    "Delete", "Terminate", "Stop", "Disable", "Revoke", "Detach", "Deregister", "Remove", "Disassociate", "Purge", "Cancel", "Release",
-    "Schedule", "Reject", "Reboot", "Failover",
+    "Delete",
+    "Terminate",
+    "Stop",
+    "Disable",
+    "Revoke",
+    "Detach",
+    "Deregister",
+    "Remove",
+    "Disassociate",
+    "Purge",
+    "Cancel",
+    "Release",
+    "Schedule",
+    "Reject",
+    "Reboot",
+    "Failover",
 ];
 /// Verbs that alter what is there.
 const ALTERS: [&str; 20] = [
-    "Update", "Modify", "Put", "Set", "Replace", "Attach", "Authorize", "Change", "Associate", "Execute", "Enable", "Rotate", "Restore",
-    "Apply", "Register", "Import", "Promote", "Switch", "Reset", "Deploy",
+    "Update",
+    "Modify",
+    "Put",
+    "Set",
+    "Replace",
+    "Attach",
+    "Authorize",
+    "Change",
+    "Associate",
+    "Execute",
+    "Enable",
+    "Rotate",
+    "Restore",
+    "Apply",
+    "Register",
+    "Import",
+    "Promote",
+    "Switch",
+    "Reset",
+    "Deploy",
 ];
 /// Verbs that mostly add what nobody uses yet.
 const ADDS: [&str; 6] = ["Create", "Add", "Run", "Allocate", "Publish", "Start"];
 /// Actions that put something new to use.
 const DEPLOYS: [&str; 7] = [
-    "CreateDeployment", "ExecuteChangeSet", "UpdateFunctionCode", "UpdateService", "UpdateStack", "RegisterTaskDefinition", "StartPipelineExecution",
+    "CreateDeployment",
+    "ExecuteChangeSet",
+    "UpdateFunctionCode",
+    "UpdateService",
+    "UpdateStack",
+    "RegisterTaskDefinition",
+    "StartPipelineExecution",
 ];
 /// Actions on single data, or that give out credentials: there are many, and each reaches little.
 const SMALL: [&str; 22] = [
-    "AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "ConsoleLogin", "CreateLogStream", "DeleteItem", "DeleteMessage",
-    "DeleteObject", "Decrypt", "Encrypt", "GenerateDataKey", "GetSessionToken", "GetSigninToken", "PutEvents", "PutItem", "PutLogEvents",
-    "PutMetricData", "PutObject", "PutRecords", "SendMessage", "SwitchRole", "UpdateItem",
+    "AssumeRole",
+    "AssumeRoleWithSAML",
+    "AssumeRoleWithWebIdentity",
+    "ConsoleLogin",
+    "CreateLogStream",
+    "Decrypt",
+    "DeleteItem",
+    "DeleteMessage",
+    "DeleteObject",
+    "Encrypt",
+    "GenerateDataKey",
+    "GetSessionToken",
+    "GetSigninToken",
+    "PutEvents",
+    "PutItem",
+    "PutLogEvents",
+    "PutMetricData",
+    "PutObject",
+    "PutRecords",
+    "SendMessage",
+    "SwitchRole",
+    "UpdateItem",
 ];
 /// Sources that watch; what is changed there breaks nothing but what is seen.
-const WATCHES: [&str; 5] =
-    ["monitoring.amazonaws.com", "logs.amazonaws.com", "cloudtrail.amazonaws.com", "trailwatch", "athena.amazonaws.com"];
+const WATCHES: [&str; 5] = [
+    "monitoring.amazonaws.com",
+    "logs.amazonaws.com",
+    "cloudtrail.amazonaws.com",
+    "trailwatch",
+    "athena.amazonaws.com",
+];
 
 /// How much the action can break.
 pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched) -> Factor {
@@ -47,7 +109,11 @@ pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched) -> Fa
     }
     let (score, reason) = if SMALL.binary_search(&name).is_ok() {
         (-1.6, "it reaches little")
-    } else if name.starts_with("Tag") || name.starts_with("Untag") || name.ends_with("Tags") || name.ends_with("Tagging") {
+    } else if name.starts_with("Tag")
+        || name.starts_with("Untag")
+        || name.ends_with("Tags")
+        || name.ends_with("Tagging")
+    {
         (-1.8, "it changes tags")
     } else if is_deployment(name) {
         (1.1, "it changes what runs")
@@ -61,7 +127,11 @@ pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched) -> Fa
         (0.0, "")
     };
     match change.is_wide && score > -1.0 {
-        true => Factor::new("reach", score + WIDE, format!("{}{}for everything", reason, if reason.is_empty() { "" } else { ", " })),
+        true => Factor::new(
+            "reach",
+            score + WIDE,
+            format!("{}{}for everything", reason, if reason.is_empty() { "" } else { ", " }),
+        ),
         false => Factor::new("reach", score, reason),
     }
 }
@@ -94,7 +164,9 @@ fn starts(name: &str, verbs: &[&str]) -> bool {
 pub(super) fn outcome(change: &Change) -> Factor {
     match change.error_code.as_str() {
         "" => Factor::new("outcome", 0.0, ""),
-        code => Factor::new("outcome", FAILED, format!("the call failed: {}", code.chars().take(64).collect::<String>())),
+        code => {
+            Factor::new("outcome", FAILED, format!("the call failed: {}", code.chars().take(64).collect::<String>()))
+        }
     }
 }
 

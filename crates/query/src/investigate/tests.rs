@@ -61,10 +61,20 @@ fn history_events() -> Vec<Event> {
     for day in 1..=14 {
         for hour in 0..24 {
             let minutes = day * 24 * 60 + hour * 60 + 3;
-            events.push(event(minutes, "ci", ("lambda", "UpdateFunctionCode"), json!({ "functionName": format!("f{hour}") })));
+            events.push(event(
+                minutes,
+                "ci",
+                ("lambda", "UpdateFunctionCode"),
+                json!({ "functionName": format!("f{hour}") }),
+            ));
         }
         events.push(event(day * 24 * 60 + 5, "backup", ("rds", "CreateDBSnapshot"), json!({ "id": "orders" })));
-        events.push(event(day * 24 * 60 + 333, "alice", ("ec2", "ModifyInstanceAttribute"), json!({ "instanceId": "i-1" })));
+        events.push(event(
+            day * 24 * 60 + 333,
+            "alice",
+            ("ec2", "ModifyInstanceAttribute"),
+            json!({ "instanceId": "i-1" }),
+        ));
     }
     events
 }

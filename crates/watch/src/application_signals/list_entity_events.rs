@@ -27,7 +27,8 @@ pub(super) async fn list_entity_events(
     caller: &Caller,
     input: ListEntityEventsInput,
 ) -> Result<ListEntityEventsOutput, ApiError> {
-    let attribute = |wanted: &str| input.entity.iter().find(|(name, _)| name.as_str() == wanted).map(|(_, value)| value);
+    let attribute =
+        |wanted: &str| input.entity.iter().find(|(name, _)| name.as_str() == wanted).map(|(_, value)| value);
     let names: Vec<String> = [attribute("Identifier"), attribute("Name")].into_iter().flatten().cloned().collect();
     if names.is_empty() {
         return Err(invalid("The entity must have the attribute Name or Identifier."));

@@ -34,7 +34,8 @@ pub(super) async fn gather(
     let effort = question.effort;
     let middle = onset.to.clamp(range.start, range.end);
     let (mut changes, mut after) = (Vec::new(), Vec::new());
-    let before = Part { range: TimeRange::new(range.start, middle), direction: Direction::Backward, most: effort.changes };
+    let before =
+        Part { range: TimeRange::new(range.start, middle), direction: Direction::Backward, most: effort.changes };
     if before.visit(watch, &held, |found| changes.extend(found)).await? {
         notes.push(format!("Of the changes before the onset the last {} were looked at.", effort.changes));
     }

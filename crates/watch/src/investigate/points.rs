@@ -131,15 +131,16 @@ fn change(
 /// The onset that a metric tells: of several the one that changed most.
 pub(super) fn onset(metrics: &[Metric]) -> Option<Onset> {
     let changed = metrics.iter().filter_map(|metric| Some((metric, metric.change?)));
-    let (metric, change) =
-        changed.reduce(|best, next| if next.1.evidence > best.1.evidence { next } else { best })?;
+    let (metric, change) = changed.reduce(|best, next| if next.1.evidence > best.1.evidence { next } else { best })?;
     let name = match &metric.statistic {
         Some(statistic) => format!("{statistic} of {}", metric.label),
         None => metric.label.clone(),
     };
     let at = change.at.iso_seconds();
     let reason = match (change.before, change.after) {
-        (Some(before), Some(after)) => format!("{name} went from about {} to about {} at {at}", short(before), short(after)),
+        (Some(before), Some(after)) => {
+            format!("{name} went from about {} to about {} at {at}", short(before), short(after))
+        }
         (None, Some(after)) => format!("{name} began at {at}, with about {}", short(after)),
         (Some(before), None) => format!("{name} ended at {at}; it was about {}", short(before)),
         (None, None) => format!("{name} changed at {at}"),

@@ -1,7 +1,7 @@
 //! E-mail by SMTP: a mail in plain text and HTML for `email`, the JSON document alone for `email-json`.
 
 use super::http::Failure;
-use super::message::{causes_text, Kind, Message, unsubscribe_url};
+use super::message::{Kind, Message, causes_text, unsubscribe_url};
 use super::settings::{Smtp, SmtpTls};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;

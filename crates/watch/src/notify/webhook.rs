@@ -72,7 +72,8 @@ mod tests {
         let contributor = r#"{"NewStateReason":"one","AlarmContributorAttributes":{"host":"<b>"}}"#;
         let contributor = Message { subject: None, text: contributor.into(), ..message.clone() };
         assert_eq!(body(&contributor, WebhookFormat::Slack), r#"{"text":"one\nhost: &lt;b&gt;"}"#);
-        let causes = r#"{"NewStateReason":"one","TrailwatchCauses":[{"Summary":"DeleteBucket by <a>","Verdict":"likely"}]}"#;
+        let causes =
+            r#"{"NewStateReason":"one","TrailwatchCauses":[{"Summary":"DeleteBucket by <a>","Verdict":"likely"}]}"#;
         let causes = Message { subject: None, text: causes.into(), ..message.clone() };
         assert_eq!(
             body(&causes, WebhookFormat::Slack),

@@ -62,7 +62,8 @@ async fn told(plane: &Plane) -> Value {
 #[tokio::test]
 async fn an_alarms_message_tells_what_changed_before_where_the_operator_wants_it() {
     let wanted = Settings { alarm_causes: true, ..Settings::default() };
-    let changes = || vec![change(2, "UpdateService", json!({ "service": "shop-web" })), change(3, "TagResource", json!({}))];
+    let changes =
+        || vec![change(2, "UpdateService", json!({ "service": "shop-web" })), change(3, "TagResource", json!({}))];
     let plane_wanted = plane(wanted.clone()).await;
     append(&plane_wanted, changes()).await;
     let message = told(&plane_wanted).await;
@@ -125,7 +126,9 @@ async fn changes_of_an_entity_are_listed_latest_first_page_by_page() {
     assert_eq!(second["ChangeEvents"][0]["ChangeEventType"], "CONFIGURATION");
     let third = plane.ok("ListEntityEvents", ask(second["NextToken"].as_str())).await;
     assert_eq!((third["ChangeEvents"].as_array().map(Vec::len), third.get("NextToken")), (Some(0), None));
-    for (member, value) in [("Entity", json!({ "Type": "Service" })), ("EndTime", json!(seconds(90))), ("NextToken", json!("x"))] {
+    for (member, value) in
+        [("Entity", json!({ "Type": "Service" })), ("EndTime", json!(seconds(90))), ("NextToken", json!("x"))]
+    {
         let mut wrong = ask(None);
         wrong[member] = value;
         assert_eq!(plane.call("ListEntityEvents", wrong).await.unwrap_err().0, "ValidationException", "{member}");

@@ -18,7 +18,12 @@ fn the_resource_itself_counts_more_than_its_service_and_that_more_than_nothing()
     let own = score(&culprit(4), "overlap");
     let of_service = event(4, "alice", ("s3", "DeleteBucketPolicy"), json!({ "bucketName": "other" }));
     let service = score(&of_service, "overlap");
-    let mentions = event(4, "alice", ("iam", "PutRolePolicy"), json!({ "policyDocument": "{\"Resource\": \"arn:aws:s3:::shop-assets/*\"}" }));
+    let mentions = event(
+        4,
+        "alice",
+        ("iam", "PutRolePolicy"),
+        json!({ "policyDocument": "{\"Resource\": \"arn:aws:s3:::shop-assets/*\"}" }),
+    );
     let mentions = score(&mentions, "overlap");
     let nothing = score(&event(4, "alice", ("ec2", "RebootInstances"), json!({ "instanceId": "i-9" })), "overlap");
     assert!(own > mentions && mentions > 0.5, "{own} {mentions}");
@@ -31,7 +36,8 @@ fn a_word_that_most_changes_have_tells_nothing() {
     let common: Vec<Event> = (0..40)
         .map(|n| event(24 * 60 + n, &format!("robot{n}"), ("ec2", "RunInstances"), json!({ "name": "shop-assets" })))
         .collect();
-    let (subject, changes) = (subject(), [change(&culprit(4))]);
+    let culprit = event(4, "alice", ("ecs", "UpdateCluster"), json!({ "cluster": "shop-assets" }));
+    let (subject, changes) = (subject(), [change(&culprit)]);
     let overlap = |events: &[Event]| {
         rank(&subject, &onset(), &history(&subject, events, Vec::new()), &changes).causes[0].factors[1].score
     };
@@ -138,7 +144,8 @@ fn new_log_lines_name_the_cause_and_its_theme() {
     subject.add_log_line("ERROR could not resolve host warehouse-db.internal, order 17");
     let dns = event(8, "bob", ("route53", "ChangeResourceRecordSets"), json!({ "name": "warehouse-db.internal" }));
     let overlap = |subject: &Subject| {
-        rank(subject, &onset(), &history(subject, &history_events(), Vec::new()), &[change(&dns)]).causes[0].factors[1].clone()
+        rank(subject, &onset(), &history(subject, &history_events(), Vec::new()), &[change(&dns)]).causes[0].factors[1]
+            .clone()
     };
     let (with, without) = (overlap(&subject), overlap(&lone));
     assert!(with.score > without.score + 1.5, "{with:?} {without:?}");

@@ -10,7 +10,8 @@ fn series(values: &[f64]) -> Vec<(Timestamp, f64)> {
 
 fn found(values: &[f64], direction: Direction) -> Option<usize> {
     let points = series(values);
-    let of = Series { points: &points, period_ms: MINUTE, from: points[0].0, direction, is_count: false };
+    let from = points.first().map_or(ONSET, |(first, _)| *first);
+    let of = Series { points: &points, period_ms: MINUTE, from, direction, is_count: false };
     let change = change_point(&of, ONSET)?;
     points.iter().position(|(time, _)| *time == change.at)
 }
@@ -47,8 +48,9 @@ fn noise_alone_and_a_flat_line_have_no_onset() {
 
 #[test]
 fn errors_that_are_counted_only_when_there_are_some_begin_with_the_first_of_many() {
-    let points: Vec<(Timestamp, f64)> =
-        [(170, 1.0), (90, 1.0), (4, 30.0), (3, 41.0), (2, 38.0)].map(|(ago, value)| (ONSET - ago * MINUTE, value)).into();
+    let points: Vec<(Timestamp, f64)> = [(170, 1.0), (90, 1.0), (4, 30.0), (3, 41.0), (2, 38.0)]
+        .map(|(ago, value)| (ONSET - ago * MINUTE, value))
+        .into();
     let (direction, from) = (Direction::Up, ONSET - 4 * HOUR);
     let of = Series { points: &points, period_ms: MINUTE, from, direction, is_count: true };
     let change = change_point(&of, ONSET).unwrap();
@@ -62,7 +64,8 @@ fn errors_that_are_counted_only_when_there_are_some_begin_with_the_first_of_many
 #[test]
 fn data_that_end_or_begin_are_a_change() {
     let points = series(&noisy(100));
-    let of = Series { points: &points, period_ms: MINUTE, from: points[0].0, direction: Direction::Up, is_count: false };
+    let of =
+        Series { points: &points, period_ms: MINUTE, from: points[0].0, direction: Direction::Up, is_count: false };
     let ended = change_point(&of, ONSET + 30 * MINUTE).unwrap();
     assert_eq!((ended.at, ended.after), (ONSET, None));
     let of = Series { from: points[0].0 - HOUR, ..of };

@@ -160,8 +160,9 @@ fn part(shown: &mut String, title: &str, lines: &[Value], line: impl Fn(&Value) 
 fn bars(metric: &Value) -> String {
     let values: Vec<f64> = list(&metric["points"]).iter().filter_map(|point| point[1].as_f64()).collect();
     let values = &values[values.len().saturating_sub(BARS)..];
-    let (least, most) =
-        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(*value), most.max(*value)));
+    let (least, most) = values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(*value), most.max(*value)));
     if values.is_empty() {
         return "no data".into();
     }

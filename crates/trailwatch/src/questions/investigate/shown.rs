@@ -138,9 +138,8 @@ fn lines(ranking: &Ranking, limit: usize) -> Vec<Line> {
         count: cause.alike.len(),
         rank: (place < limit).then_some(place + 1),
     });
-    let after = ranking.after.iter().filter_map(|alike| {
-        Some(Line { change: *alike.first()?, count: alike.len(), rank: None })
-    });
+    let after =
+        ranking.after.iter().filter_map(|alike| Some(Line { change: *alike.first()?, count: alike.len(), rank: None }));
     causes.chain(after).take(INVESTIGATE_CHANGES_MAX).collect()
 }
 
