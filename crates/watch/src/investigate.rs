@@ -13,7 +13,7 @@ mod points;
 pub use about::{About, Kind};
 pub(crate) use brief::{Budget, brief};
 pub use lines::GroupSurge;
-pub use points::{Change as MetricChange, Metric};
+pub use points::Metric;
 
 use crate::Watch;
 use crate::alarms::observe::{ObserveError, period_secs};

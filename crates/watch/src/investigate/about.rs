@@ -176,7 +176,7 @@ async fn of_metrics(
     let own = metrics.is_empty().then_some((namespace, metric_name, dimensions));
     for (namespace, name, dimensions) in own.into_iter().chain(of_queries).take(WATCHED_MAX) {
         subject.add_metric(namespace, name, dimensions);
-        let query = MetricFilterQuery { metric: Some((namespace, name)), ..MetricFilterQuery::default() };
+        let query = MetricFilterQuery { metric: Some((namespace.as_str(), name.as_str())), ..MetricFilterQuery::default() };
         let filters = watch.catalog.list_metric_filters(scope, query, FILTERS_MAX).await?;
         groups.extend(filters.into_iter().map(|filter| filter.group_name));
         let of_dimension = |wanted: &str| dimensions.iter().find(|(key, _)| key == wanted).map(|(_, value)| value);

@@ -15,9 +15,6 @@ use query::investigate::{Onset, OnsetSource};
 /// Most series of an alarm on many that are looked at.
 const SERIES_MAX: usize = 100;
 
-/// Where a metric changed.
-pub type Change = ChangePoint;
-
 /// What is known of what is watched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
@@ -48,7 +45,7 @@ pub(super) async fn read(
 ) -> Result<Vec<Metric>, InvestigateError> {
     let mut metrics = Vec::new();
     for (label, configuration) in &found.watched {
-        match read_one(watch, scope, (label, configuration), frame, now).await {
+        match read_one(watch, scope, (label.as_str(), configuration), frame, now).await {
             Ok(metric) => metrics.push(metric),
             Err(InvestigateError::Observe(error)) => notes.push(format!("{label} could not be read: {error}")),
             Err(error) => return Err(error),
