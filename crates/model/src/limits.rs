@@ -250,6 +250,18 @@ pub const ACTOR_ISSUANCES_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const SESSION_CREDENTIALS_MAX: usize = 1_000;
 /// Actors: most events in a page of a session.
 pub const SESSION_EVENTS_MAX: usize = 1_000;
+/// Investigate (ours): most points of a metric, log patterns, changes and causes of an answer.
+pub const INVESTIGATE_POINTS_MAX: usize = 1_500;
+/// See `INVESTIGATE_POINTS_MAX`.
+pub const INVESTIGATE_SURGES_MAX: usize = 20;
+/// See `INVESTIGATE_POINTS_MAX`.
+pub const INVESTIGATE_CHANGES_MAX: usize = 500;
+/// See `INVESTIGATE_POINTS_MAX`.
+pub const INVESTIGATE_CAUSES_MAX: usize = 50;
+/// Investigate (ours): longest window, milliseconds, and most days that are learned from.
+pub const INVESTIGATE_WINDOW_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
+/// See `INVESTIGATE_WINDOW_MS_MAX`.
+pub const INVESTIGATE_HISTORY_DAYS_MAX: i64 = 30;
 /// Search of audit events (ours): most events of a page.
 pub const SEARCH_EVENTS_MAX: usize = 1_000;
 /// Search of audit events: most events that are looked at for one answer, and counted.

@@ -89,6 +89,8 @@ enum Command {
     Session(questions::command::session::SessionArgs),
     /// Search audit events: several attributes at once, free text, all history.
     Events(questions::command::events::EventsArgs),
+    /// Say what changed just before an alarm.
+    Why(questions::command::why::WhyArgs),
     /// Policies of IAM: made of what a principal did, and held against it.
     #[command(subcommand)]
     Policy(questions::command::policy::PolicyCommand),
@@ -239,6 +241,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Tail(args) => run(tail::command(args)),
         Command::Session(args) => run(questions::command::session::run(args)),
+        Command::Why(args) => run(questions::command::why::run(args)),
         Command::Policy(command) => run(questions::command::policy::run(command)),
         Command::Events(args) => run(questions::command::events::run(args)),
         Command::Sql(args) => run(sql::command::run(args)),

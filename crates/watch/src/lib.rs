@@ -1,12 +1,14 @@
-//! Operations plane: CloudWatch, CloudWatch Logs and SNS operations, filter patterns at work, alarms, notifications. Never
+//! Operations plane: CloudWatch, CloudWatch Logs, SNS and Application Signals operations, filter patterns at work, alarms, notifications. Never
 //! imports `trail`.
 
 pub mod alarms;
+pub mod application_signals;
 mod buckets;
 pub mod cloudwatch;
 mod dimensions;
 mod entity;
 pub mod http_logs;
+pub mod investigate;
 pub mod logs;
 mod maintain;
 pub mod metric_data;
@@ -63,5 +65,6 @@ pub fn operations() -> Vec<Operation<Watch>> {
     let mut operations = cloudwatch::operations();
     operations.extend(logs::operations());
     operations.extend(sns::operations());
+    operations.extend(application_signals::operations());
     operations
 }

@@ -7,6 +7,7 @@ use crate::Watch;
 use crate::alarms::history;
 use crate::alarms::notification::{Notification, sns};
 use crate::alarms::recovery::{Change, Levels};
+use crate::investigate;
 use crate::notify::message::{Kind, Message};
 use crate::notify::outbox::{self, DISPLAY_NAME, SIGNATURE_VERSION};
 use catalog::{Alarm, AlarmConfiguration, AlarmHistoryItem, AlarmState, Publication, StateChange};
@@ -87,8 +88,15 @@ pub async fn prepare(
         return Ok(());
     }
     let tags = tags(watch, alarm).await?;
+    let is_told = of_state(&alarm.configuration, change.state).iter().any(|action| told.runs(action));
+    // Of contributors there may be many at a time: their messages do not wait for this.
+    let causes = match is_told && change.state == AlarmState::Alarm && told.contributor.is_none() {
+        true => investigate::brief(watch, alarm, change.at).await,
+        false => Vec::new(),
+    };
     for action in of_state(&alarm.configuration, change.state).iter().filter(|action| told.runs(action)) {
-        let notification = Notification { tags: tags.clone(), ..Notification::of(alarm, change, told) };
+        let (tags, causes) = (tags.clone(), causes.clone());
+        let notification = Notification { tags, causes, ..Notification::of(alarm, change, told) };
         let item = match prepare_one(watch, alarm, &notification, action).await? {
             Ok((message, publication, name)) => {
                 prepared.publications.push(publication);

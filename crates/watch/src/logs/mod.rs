@@ -80,6 +80,7 @@ pub use export_tasks::run_due as run_due_exports;
 pub use group_filters::GroupFilters;
 pub use group_rules::RulesOfGroups;
 pub(crate) use group_rules::protection;
+pub(crate) use identifiers::group_name;
 pub use kept_logs::{KeptLogs, forget_deleted_logs, kept_logs};
 pub use masking::masks_of;
 pub use operations::operations;

@@ -145,6 +145,29 @@ pub fn confirmation_text(topic_arn: &str) -> String {
     )
 }
 
+/// What an alarm's message tells of causes, as a paragraph for people; empty where there is nothing.
+pub fn causes_text(text: &str) -> String {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Told {
+        #[serde(rename = "TrailwatchCauses")]
+        causes: Vec<Cause>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Cause {
+        summary: String,
+        verdict: String,
+    }
+    let told: Told = serde_json::from_str(text).unwrap_or_default();
+    let mut lines = String::new();
+    for cause in &told.causes {
+        lines += if lines.is_empty() { "\n\nWhat changed before:" } else { "" };
+        lines += &format!("\n- {}: {}", cause.verdict, cause.summary);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

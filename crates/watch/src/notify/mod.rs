@@ -22,6 +22,7 @@ pub use deliver::{deliver, deliver_due};
 pub use guard::is_public;
 pub use settings::{Settings, Smtp, SmtpTls, Webhook, WebhookFormat};
 
+use crate::investigate::Budget;
 use counts::Counts;
 use model::{Datapoint, Timestamp};
 use signature::Signer;
@@ -36,6 +37,8 @@ pub struct Notify {
     agent: ureq::Agent,
     woken: tokio::sync::Notify,
     counts: Counts,
+    /// Time that was taken to look for causes of alarms.
+    pub(crate) looking_for_causes: Budget,
 }
 
 impl Default for Notify {
@@ -54,6 +57,7 @@ impl Notify {
             listen_url: OnceLock::new(),
             woken: tokio::sync::Notify::new(),
             counts: Counts::default(),
+            looking_for_causes: Budget::default(),
         }
     }
 

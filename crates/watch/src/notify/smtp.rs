@@ -1,7 +1,7 @@
 //! E-mail by SMTP: a mail in plain text and HTML for `email`, the JSON document alone for `email-json`.
 
 use super::http::Failure;
-use super::message::{Kind, Message, unsubscribe_url};
+use super::message::{Kind, Message, causes_text, unsubscribe_url};
 use super::settings::{Smtp, SmtpTls};
 use super::signature::Signer;
 use lettre::message::{Mailbox, MultiPart};
@@ -83,9 +83,10 @@ impl Mail<'_> {
     /// The mail as plain text and as HTML.
     fn bodies(&self) -> (String, String) {
         let text = self.message.text_for(self.protocol);
+        let text = format!("{text}{}", causes_text(&text));
         let (said, asked, link) = match self.message.kind {
             Kind::Notification => (
-                &*text,
+                text.as_str(),
                 "To receive no more notifications of this topic, visit:",
                 unsubscribe_url(self.base_url, self.subscription_arn),
             ),
