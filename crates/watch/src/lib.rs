@@ -1,4 +1,4 @@
-//! Operations plane: CloudWatch, CloudWatch Logs and SNS operations, filter patterns at work, alarms, notifications. Never
+//! Operations plane: CloudWatch, CloudWatch Logs, SNS and observability access manager operations, filter patterns at work, alarms, notifications. Never
 //! imports `trail`.
 
 pub mod alarms;
@@ -6,10 +6,12 @@ mod buckets;
 pub mod cloudwatch;
 mod dimensions;
 mod entity;
+mod linked;
 pub mod logs;
 mod maintain;
 pub mod metric_data;
 pub mod notify;
+pub mod oam;
 pub mod otlp;
 pub mod promql;
 mod reading;
@@ -60,5 +62,6 @@ pub fn operations() -> Vec<Operation<Watch>> {
     let mut operations = cloudwatch::operations();
     operations.extend(logs::operations());
     operations.extend(sns::operations());
+    operations.extend(oam::operations());
     operations
 }

@@ -1,12 +1,13 @@
 //! Who sees what is sensitive, and the events as the others see them.
 //!
-//! A caller with the permission `logs:Unmask` who asks for it sees all; so far that is the root user. A search for a pattern
+//! A caller with the permission `logs:Unmask` who asks for it sees all; so far that is the root user of the group's account. Whoever
+//! reads a group of another account through a link sees it masked. A search for a pattern
 //! looks at events as they are shown, or what it finds and what it leaves out would tell what the mask hides.
 
 use super::group_rules::protection;
 use crate::Watch;
 use catalog::LogGroup;
-use model::{Caller, GroupId, Timestamp, arn};
+use model::{Caller, GroupId, Scope, Timestamp, arn};
 use query::data_protection::Protection;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -25,15 +26,15 @@ pub(super) async fn mask_for(
     if unmask != Some(true) {
         return protection(watch, group.id).await;
     }
-    may_unmask(caller, &group.name).map(|()| None)
+    may_unmask(caller, &group.scope, &group.name).map(|()| None)
 }
 
 /// Refuses a caller who may not see all of a group.
-pub(super) fn may_unmask(caller: &Caller, group: &str) -> Result<(), ApiError> {
-    if caller.identity_type == "Root" {
+pub(super) fn may_unmask(caller: &Caller, owner: &Scope, group: &str) -> Result<(), ApiError> {
+    if caller.identity_type == "Root" && caller.scope.account == owner.account {
         return Ok(());
     }
-    let resource = arn::log_group(&caller.scope, group);
+    let resource = arn::log_group(owner, group);
     Err(ApiError::new(
         &ACCESS_DENIED_EXCEPTION,
         format!(

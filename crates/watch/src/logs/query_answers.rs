@@ -142,7 +142,7 @@ pub(super) async fn stored(watch: &Watch, scope: &Scope, id: &str) -> Result<Opt
 /// Refuses a caller who may not see what the query shows.
 pub(super) fn check_sight(caller: &Caller, query: &LogQuery) -> Result<(), ApiError> {
     let group = groups(query).into_iter().next().unwrap_or_default();
-    if query.unmasks { may_unmask(caller, &group) } else { Ok(()) }
+    if query.unmasks { may_unmask(caller, &caller.scope, &group) } else { Ok(()) }
 }
 
 /// Refusal of an id that no query has.
