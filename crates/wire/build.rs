@@ -9,7 +9,7 @@ use std::{env, fs};
 
 /// File name of the model, and the variant of `Service`. `iam.json` and `application-signals.json` hold the operations that are served. In `sts.json` the token, in `sns.json` message, subject and token are marked as sensitive, for
 /// CloudTrail hides them.
-const SERVICES: [(&str, &str); 8] = [
+const SERVICES: [(&str, &str); 9] = [
     ("cloudwatch", "CloudWatch"),
     ("logs", "Logs"),
     ("cloudtrail", "CloudTrail"),
@@ -18,6 +18,7 @@ const SERVICES: [(&str, &str); 8] = [
     ("sts", "Sts"),
     ("sns", "Sns"),
     ("application-signals", "ApplicationSignals"),
+    ("oam", "Oam"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -7,10 +7,13 @@ pub(crate) use context::CallContext;
 pub use shared::{ServiceCall, Shared, is_service_denied, kept_resource_policy, resource_policy};
 
 use crate::Access;
-use crate::policy::{self, Decision, Policies, Request};
+use crate::policy::{self, Decision, Policies, Policy, Purpose, Request, ResourcePolicies};
+use crate::ready_made;
 use crate::resources::{self, Resource};
 use crate::standing::{Limits, Standing, principal};
 use model::{Caller, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use wire::error::common;
 use wire::shape::{Empty, Texts};
 use wire::{ApiError, Guard, Service};
@@ -56,6 +59,40 @@ impl Access {
             Standing::All => None,
             Standing::Limited(limits) => Some(CallGuard { access: self, asking, service, operation, limits }),
         }
+    }
+}
+
+/// A resource with a policy of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Owned<'a> {
+    /// The account that has it.
+    pub account: &'a str,
+    /// Its ARN.
+    pub arn: &'a str,
+    /// Its policy, a document; one that cannot be read, and none, let nobody in.
+    pub policy: Option<&'a str>,
+}
+
+/// Whether the policy of a resource in another account lets the caller do `action` on it. What the caller's own policies say has been
+/// asked before, by the guard of the call.
+pub fn admitted(asking: Asking<'_>, action: &str, resource: Owned<'_>, input: &dyn Texts) -> Result<(), ApiError> {
+    let read = |text: &str, purpose| Policy::parse("policy", text, purpose).map(Arc::new);
+    let of_resource: Vec<Arc<Policy>> =
+        resource.policy.and_then(|text| read(text, Purpose::Resource).ok()).into_iter().collect();
+    let everything: Vec<Arc<Policy>> = read(ready_made::ALLOW_ALL, Purpose::Identity).into_iter().collect();
+    let policies = Policies {
+        identity: &everything,
+        resource: Some(ResourcePolicies { account: resource.account, policies: &of_resource }),
+        resource_must_allow: true,
+        ..Policies::default()
+    };
+    let tags = BTreeMap::new();
+    let context = CallContext { asking, tags: &tags, input, action };
+    let principal = principal(asking.caller);
+    let decision = policy::decide(&Request { principal, action, resource: resource.arn, context: &context }, &policies);
+    match decision.reason(action) {
+        None => Ok(()),
+        Some(reason) => Err(denied(asking.caller, None, action, resource.arn, Some(&reason))),
     }
 }
 

@@ -22,7 +22,9 @@ mod used;
 #[cfg(test)]
 mod tests;
 
-pub use authorize::{Asking, CallGuard, ServiceCall, Shared, is_service_denied, kept_resource_policy, resource_policy};
+pub use authorize::{
+    Asking, CallGuard, Owned, ServiceCall, Shared, admitted, is_service_denied, kept_resource_policy, resource_policy,
+};
 pub use credentials::Identified;
 pub use directory::{Account, Directory};
 pub use entities::{AccessKey, Identity, Kind, ManagedPolicy, PolicyVersion};

@@ -1,8 +1,8 @@
 //! Managed policies that are there from the start, under `arn:aws:iam::aws:policy/`: two planes, kept apart.
 //!
 //! Operators see and change metrics, logs, alarms and topics, and nothing of the audit trail. Auditors read all of the trail, and
-//! of the other plane nothing. SQL reads the records of both planes, so it is in neither, and nor is `logs:Unmask`, which shows what
-//! data protection hides. Administration of trails, and of identities, is in
+//! of the other plane nothing. What an account shares with others (sinks and links) is for its administrators. SQL reads the records
+//! of both planes, so it is in neither, and nor is `logs:Unmask`, which shows what data protection hides. Administration of trails, and of identities, is in
 //! none: it is for root, or for a policy of the site's own. The lists name actions by verb, so that a new operation of a plane falls to whom it belongs.
 
 /// A managed policy that nobody can change.
@@ -141,6 +141,8 @@ pub const ALL: [ReadyMade; 5] = [
                 "logs:Test*",
                 "logs:Untag*",
                 "logs:Update*",
+                "oam:Get*",
+                "oam:List*",
                 "sns:*",
                 "trailwatch:BacktestAlarm",
                 "trailwatch:ListDeadLetters"
@@ -171,6 +173,8 @@ pub const ALL: [ReadyMade; 5] = [
                 "logs:StartQuery",
                 "logs:StopQuery",
                 "logs:Test*",
+                "oam:Get*",
+                "oam:List*",
                 "sns:Check*",
                 "sns:Get*",
                 "sns:List*",

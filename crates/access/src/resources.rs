@@ -39,6 +39,7 @@ pub(crate) fn of(
         Service::Sns => named.sns(operation),
         Service::Iam => named.iam(operation, caller, &account()),
         Service::Sts | Service::ApplicationSignals => Vec::new(),
+        Service::Oam => named.oam(operation),
     };
     if found.is_empty() {
         found.push(Resource::of("*".into()));
@@ -178,6 +179,26 @@ impl Named<'_> {
                 .filter_map(|arn| arn.rsplit_once(':'))
                 .map(|(topic, _)| Resource::of(topic.to_owned())),
         );
+        found
+    }
+
+    /// A link is on both of its ends (Service Authorization Reference; User Guide, "Set up a source account").
+    fn oam(&self, operation: &str) -> Vec<Resource> {
+        let scope = self.scope;
+        let any = |make: fn(&Scope, &str) -> String| Resource::of(make(scope, "*"));
+        match operation {
+            "CreateSink" | "ListSinks" => return vec![any(arn::sink)],
+            "ListLinks" => return vec![any(arn::link)],
+            _ => {}
+        }
+        let is_link = matches!(operation, "GetLink" | "UpdateLink" | "DeleteLink");
+        let mut found =
+            self.each(&["Identifier"], |id| if is_link { arn::link(scope, id) } else { arn::sink(scope, id) });
+        found.extend(self.each(&["SinkIdentifier"], |id| arn::sink(scope, id)));
+        found.extend(self.arns(&["ResourceArn"]));
+        if operation == "CreateLink" {
+            found.push(any(arn::link));
+        }
         found
     }
 

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 pub struct LogGroup {
     /// Its id in the store.
     pub id: GroupId,
+    /// The account and region that it is in.
+    pub scope: Scope,
     /// Name, unique in account and region.
     pub name: String,
     /// When CreateLogGroup accepted it.
@@ -64,12 +66,14 @@ pub enum LogDeletion {
     Protected,
 }
 
-const COLUMNS: &str = "id, name, created_at, kept_days, retention_policy, class, kms_key_id, deletion_protected, bearer_enabled, \
+const COLUMNS: &str = "id, account, region, name, created_at, kept_days, retention_policy, class, kms_key_id, deletion_protected, bearer_enabled, \
                        (SELECT COUNT(*) FROM metric_filters f WHERE f.group_id = log_groups.id) AS metric_filters";
 
 #[derive(FromRow)]
 struct Row {
     id: i64,
+    account: String,
+    region: String,
     name: String,
     created_at: i64,
     kept_days: Option<i64>,
@@ -85,6 +89,7 @@ impl From<Row> for LogGroup {
     fn from(row: Row) -> Self {
         Self {
             id: GroupId(row.id as u64),
+            scope: Scope { account: row.account, region: row.region },
             name: row.name,
             created_at: Timestamp(row.created_at),
             retention_days: row.kept_days,
@@ -162,16 +167,12 @@ impl Catalog {
         Ok(row.map(LogGroup::from))
     }
 
-    /// The group of this id, and its scope.
-    pub async fn log_group_anywhere(&self, id: GroupId) -> Result<Option<(Scope, LogGroup)>> {
-        let scope: Option<(String, String)> = sqlx::query_as("SELECT account, region FROM log_groups WHERE id = $1")
-            .bind(id.0 as i64)
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some((account, region)) = scope else { return Ok(None) };
-        let scope = Scope { account, region };
-        let group = self.log_group_of_id(&scope, id).await?;
-        Ok(group.map(|group| (scope, group)))
+    /// The group of this id, whosever it is.
+    pub async fn log_group_anywhere(&self, id: GroupId) -> Result<Option<LogGroup>> {
+        let sql = format!("SELECT {COLUMNS} FROM log_groups WHERE id = $1");
+        let row: Option<Row> =
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.0 as i64).fetch_optional(&self.pool).await?;
+        Ok(row.map(LogGroup::from))
     }
 
     /// At most `limit` groups whose names begin with `prefix` and come after `after`, by name.

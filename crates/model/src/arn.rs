@@ -125,6 +125,16 @@ pub fn lake_dashboard(scope: &Scope, name: &str) -> String {
     format!("arn:aws:cloudtrail:{}:{}:dashboard/{name}", scope.region, scope.account)
 }
 
+/// `arn:aws:oam:REGION:ACCOUNT:sink/ID`.
+pub fn sink(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:oam:{}:{}:sink/{id}", scope.region, scope.account)
+}
+
+/// `arn:aws:oam:REGION:ACCOUNT:link/ID`.
+pub fn link(scope: &Scope, id: &str) -> String {
+    format!("arn:aws:oam:{}:{}:link/{id}", scope.region, scope.account)
+}
+
 /// `arn:aws:sns:REGION:ACCOUNT:NAME`.
 pub fn topic(scope: &Scope, name: &str) -> String {
     format!("arn:aws:sns:{}:{}:{name}", scope.region, scope.account)

@@ -219,6 +219,12 @@ pub const METRIC_QUERY_DEFINITIONS_MAX: usize = 1_000;
 /// Alarm history is kept this long, milliseconds (30 days).
 pub const ALARM_HISTORY_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
+/// Links of a source account in a region: monitoring accounts that it shares with (CloudWatch User Guide, cross-account observability).
+pub const LINKS_OF_SOURCE_MAX: usize = 5;
+/// Source accounts that a monitoring account reads at once; ours. AWS lets 100,000 link, and searches them in part too.
+pub const LINKED_ACCOUNTS_MAX: usize = 1_000;
+/// Largest policy of a sink, bytes; ours, AWS names none.
+pub const SINK_POLICY_BYTES_MAX: usize = 20 * 1024;
 /// SNS: topics, tags and subscriptions in a page (ListTopics and ListSubscriptions references).
 pub const TOPIC_PAGE: usize = 100;
 /// Publish: largest message with its attributes, bytes (Publish reference).

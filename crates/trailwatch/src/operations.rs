@@ -112,6 +112,7 @@ mod tests {
         let arn = "arn:aws:iam::123456789012:user/u";
         let principal = Principal { kind: PrincipalKind::User, account: "123456789012", arn, role_arn: None };
         let watch = |service| matches!(service, Service::CloudWatch | Service::Logs | Service::Sns);
+        let shares = |service, reads| service == Service::Oam && reads;
         let collects = [
             "PutMetricData",
             "CreateLogGroup",
@@ -138,8 +139,8 @@ mod tests {
                         Service::Iam | Service::ApplicationSignals => reads,
                         _ => false,
                     },
-                    "TrailwatchOperator" => watch(*service),
-                    "TrailwatchReadOnly" => watch(*service) && reads,
+                    "TrailwatchOperator" => watch(*service) || shares(*service, reads),
+                    "TrailwatchReadOnly" => (watch(*service) && reads) || shares(*service, reads),
                     other => panic!("say what {other} is for"),
                 };
                 let action = format!("{}:{name}", service.iam_prefix());

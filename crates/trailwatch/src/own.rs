@@ -89,9 +89,9 @@ impl Endpoint {
 }
 
 /// Refuses a caller of another account than the server's, where records of all accounts are in reach. There may be such
-/// callers: identities that were made while the server was in open mode, where every account has a root.
+/// callers: in open mode, where every account has a root, and identities that were made then.
 pub fn check_reach(server: &Server, caller: &Caller) -> Result<(), Refusal> {
-    if server.auth.is_open() || caller.scope.account == server.config.account_id {
+    if caller.scope.account == server.config.account_id {
         return Ok(());
     }
     Err(Refusal::new(403, "AccessDeniedException", "Only the server's own account may see records of all accounts."))

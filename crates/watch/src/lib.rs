@@ -1,4 +1,5 @@
-//! Operations plane: CloudWatch, CloudWatch Logs, SNS and Application Signals operations, filter patterns at work, alarms, notifications. Never
+//! Operations plane: CloudWatch, CloudWatch Logs, SNS, Application Signals and observability access manager operations, filter patterns at work,
+//! alarms, notifications. Never
 //! imports `trail`.
 
 pub mod alarms;
@@ -9,10 +10,12 @@ mod dimensions;
 mod entity;
 pub mod http_logs;
 pub mod investigate;
+mod linked;
 pub mod logs;
 mod maintain;
 pub mod metric_data;
 pub mod notify;
+pub mod oam;
 pub mod otlp;
 pub mod promql;
 mod reading;
@@ -66,5 +69,6 @@ pub fn operations() -> Vec<Operation<Watch>> {
     operations.extend(logs::operations());
     operations.extend(sns::operations());
     operations.extend(application_signals::operations());
+    operations.extend(oam::operations());
     operations
 }

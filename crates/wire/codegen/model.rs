@@ -23,10 +23,26 @@ pub struct Metadata {
 /// One operation.
 #[derive(Deserialize)]
 pub struct Operation {
+    #[serde(default)]
+    pub http: Http,
     pub input: Option<Reference>,
     pub output: Option<Reference>,
     #[serde(default)]
     pub deprecated: bool,
+}
+
+/// Where a REST operation lives.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Http {
+    pub method: String,
+    pub request_uri: String,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { method: "POST".to_owned(), request_uri: "/".to_owned() }
+    }
 }
 
 /// One shape: a structure, list, map or scalar.
@@ -69,7 +85,12 @@ pub struct ErrorTrait {
 #[serde(untagged)]
 pub enum Reference {
     Plain(String),
-    Traits { shape: String, location: Option<String> },
+    #[serde(rename_all = "camelCase")]
+    Traits {
+        shape: String,
+        location: Option<String>,
+        location_name: Option<String>,
+    },
 }
 
 impl Reference {
@@ -80,9 +101,14 @@ impl Reference {
         }
     }
 
-    /// True when the member travels in the URL's query.
-    pub fn in_query_string(&self) -> bool {
-        matches!(self, Reference::Traits { location: Some(location), .. } if location == "querystring")
+    /// The name of the parameter, when the member travels in the URL's query or path.
+    pub fn in_url(&self) -> Option<&str> {
+        match self {
+            Reference::Traits { location: Some(location), location_name: Some(name), .. } => {
+                matches!(location.as_str(), "querystring" | "uri").then_some(name)
+            }
+            _ => None,
+        }
     }
 }
 

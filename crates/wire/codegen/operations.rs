@@ -13,11 +13,14 @@ pub fn emit(model: &Model, service: &str, out: &mut String) -> Result<(), Box<dy
         let empty = "crate::shape::Empty";
         let input = operation.input.as_ref().map(|reference| reference.shape());
         let output = operation.output.as_ref().map_or(empty, |reference| reference.shape());
-        let mut query = Vec::new();
+        let mut in_url = Vec::new();
         if let Some(input) = input {
             let members: Vec<Member> = model.shape(input)?.members()?;
-            query
-                .extend(members.into_iter().filter(|m| m.reference.in_query_string()).map(|m| format!("{:?}", m.name)));
+            for member in members {
+                if let Some(parameter) = member.reference.in_url() {
+                    in_url.push(format!("({parameter:?}, {:?})", member.name));
+                }
+            }
         }
         writeln!(
             out,
@@ -27,10 +30,12 @@ pub fn emit(model: &Model, service: &str, out: &mut String) -> Result<(), Box<dy
                  const SERVICE: crate::service::Service = crate::service::Service::{service};\n    \
                  const NAME: &'static str = {name:?};\n    \
                  const HAS_OUTPUT: bool = {};\n    \
-                 const QUERY_MEMBERS: &'static [&'static str] = &[{}];\n}}\n",
+                 const PATH: &'static str = {:?};\n    \
+                 const URL_MEMBERS: &'static [(&'static str, &'static str)] = &[{}];\n}}\n",
             input.unwrap_or(empty),
             operation.output.is_some(),
-            query.join(", "),
+            operation.http.request_uri,
+            in_url.join(", "),
         )?;
     }
     Ok(())
@@ -42,8 +47,9 @@ pub fn emit_rows(model: &Model, service: &str, out: &mut String) -> Result<(), B
         let reading = READING.iter().any(|verb| name.starts_with(verb));
         writeln!(
             out,
-            "Modelled {{ service: Service::{service}, name: {name:?}, read_only_guess: {reading}, deprecated: {} }},",
-            operation.deprecated
+            "Modelled {{ service: Service::{service}, name: {name:?}, method: {:?}, path: {:?}, read_only_guess: {reading}, \
+             deprecated: {} }},",
+            operation.http.method, operation.http.request_uri, operation.deprecated
         )?;
     }
     Ok(())

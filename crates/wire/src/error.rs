@@ -112,6 +112,14 @@ impl ApiError {
                 ),
                 None => Self::new(&crate::cloudwatch::errors::VALIDATION_EXCEPTION, violations.message()),
             },
+            // The model declares ValidationException for tags alone; it cannot be told from here which call it was.
+            Service::Oam => match violations.first_missing() {
+                Some(path) => Self::new(
+                    &crate::oam::errors::MISSING_REQUIRED_PARAMETER_EXCEPTION,
+                    format!("The parameter {path} is required."),
+                ),
+                None => Self::new(&crate::oam::errors::INVALID_PARAMETER_EXCEPTION, violations.message()),
+            },
             Service::CloudTrail
             | Service::CloudTrailData
             | Service::Iam

@@ -22,6 +22,7 @@ service!(/** AWS Identity and Access Management. */ iam, "iam.rs");
 service!(/** AWS Security Token Service. */ sts, "sts.rs");
 service!(/** Amazon Simple Notification Service. */ sns, "sns.rs");
 service!(/** Amazon CloudWatch Application Signals. */ application_signals, "application-signals.rs");
+service!(/** Amazon CloudWatch Observability Access Manager. */ oam, "oam.rs");
 
 /// An operation that a model declares, implemented here or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub struct Modelled {
     pub service: Service,
     /// The operation's name.
     pub name: &'static str,
+    /// HTTP method of a REST operation.
+    pub method: &'static str,
+    /// Path of a REST operation, with its labels in braces.
+    pub path: &'static str,
     /// True when the name says that it only reads (`Get…`, `List…`, `Describe…`); a guess for calls without a table row.
     pub read_only_guess: bool,
     /// True when AWS has deprecated it.
@@ -47,7 +52,7 @@ pub(crate) fn patterns() -> impl Iterator<Item = &'static crate::constraint::Pat
     [cloudwatch::rules::PATTERNS, logs::rules::PATTERNS, cloudtrail::rules::PATTERNS]
         .into_iter()
         .chain([cloudtrail_data::rules::PATTERNS, iam::rules::PATTERNS, sts::rules::PATTERNS, sns::rules::PATTERNS])
-        .chain([application_signals::rules::PATTERNS])
+        .chain([application_signals::rules::PATTERNS, oam::rules::PATTERNS])
         .flatten()
         .copied()
 }

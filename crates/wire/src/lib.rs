@@ -30,7 +30,7 @@ pub mod xml;
 
 pub use error::{ApiError, ErrorShape};
 pub use generated::{
-    Modelled, application_signals, cloudtrail, cloudtrail_data, cloudwatch, iam, logs, modelled, sns, sts,
+    Modelled, application_signals, cloudtrail, cloudtrail_data, cloudwatch, iam, logs, modelled, oam, sns, sts,
 };
 pub use operation::{
     Access, Answer, Audit, BoxFuture, Call, Guard, Operation, OperationShape, Response, Rest, StreamEvent,

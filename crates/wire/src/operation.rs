@@ -9,7 +9,7 @@ use crate::cbor::{CborReader, CborWriter};
 use crate::error::{ApiError, ErrorShape, common};
 use crate::json::{JsonReader, JsonWriter};
 use crate::query::QueryReader;
-use crate::rest_json::RestJsonReader;
+use crate::rest_json::{RestJsonReader, Url};
 use crate::routing::query_parameters;
 use crate::service::{Protocol, Service};
 use crate::shape::{DecodeError, Path, Reader, Shape, Texts, Violations, Writer};
@@ -33,8 +33,10 @@ pub trait OperationShape: 'static {
     const NAME: &'static str;
     /// False when the model gives it no output at all.
     const HAS_OUTPUT: bool;
-    /// Input members that travel in the URL's query (REST only).
-    const QUERY_MEMBERS: &'static [&'static str];
+    /// Path with its labels in braces (REST only).
+    const PATH: &'static str;
+    /// Input members that travel in the URL, each behind the name of its parameter or label (REST only).
+    const URL_MEMBERS: &'static [(&'static str, &'static str)];
 }
 
 /// IAM access level of an operation.
@@ -220,7 +222,10 @@ fn decode<O: OperationShape>(call: &Call<'_>) -> Result<(O::Input, Violations), 
     let decoded = match call.protocol {
         Protocol::Json10 | Protocol::Json11 => read(&mut JsonReader::new(call.body)),
         Protocol::Cbor => read(&mut CborReader::new(call.body)),
-        Protocol::RestJson => read(&mut RestJsonReader::new(call.body, call.query, O::QUERY_MEMBERS)),
+        Protocol::RestJson => {
+            let url = Url { template: O::PATH, path: call.path, query: call.query };
+            read(&mut RestJsonReader::new(call.body, url, O::URL_MEMBERS))
+        }
         Protocol::Query => read(&mut QueryReader::new(query_parameters(call.query, call.body)?)),
     };
     decoded.map_err(|error| ApiError::new(&common::SERIALIZATION, error.message))

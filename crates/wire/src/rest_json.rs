@@ -1,37 +1,75 @@
-//! `RestJsonReader`: a JSON body whose outermost structure has further members in the URL's query (PutAuditEvents,
-//! ListEntityEvents).
+//! `RestJsonReader`: a JSON body whose outermost structure has further members in the URL: in its query, which may repeat a
+//! parameter for a list, and in labels of its path.
 
 use crate::json::JsonReader;
 use crate::shape::{DecodeError, Reader};
 use model::Timestamp;
 use std::borrow::Cow;
 
-/// Reads the body's members first, then those of the query, so that the query wins.
+/// Most parameters of a query that are looked at.
+const PARAMETERS_MAX: usize = 1_000;
+
+/// The URL of a call: the operation's path with labels in braces, and raw path and query as they came.
+#[derive(Debug, Clone, Copy)]
+pub struct Url<'a> {
+    pub template: &'static str,
+    pub path: &'a str,
+    pub query: &'a str,
+}
+
+/// The raw values of the labels of `template` in `path`; `None` when the path is another. A label at the end takes all that is left,
+/// for some clients leave the slashes of an ARN as they are.
+pub fn labels<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
+    let mut found = Vec::new();
+    let (mut template, mut path) = (template, path.trim_end_matches('/'));
+    while let Some((plain, rest)) = template.split_once('{') {
+        let (label, after) = rest.split_once('}')?;
+        path = path.strip_prefix(plain)?;
+        let end = if after.is_empty() { path.len() } else { path.find('/').unwrap_or(path.len()) };
+        let (value, left) = path.split_at_checked(end)?;
+        if value.is_empty() {
+            return None;
+        }
+        found.push((label, value));
+        (template, path) = (after, left);
+    }
+    (template.trim_end_matches('/') == path).then_some(found)
+}
+
+/// Reads the body's members first, then those of the URL, so that the URL wins.
 #[derive(Debug)]
 pub struct RestJsonReader<'a> {
     body: JsonReader<'a>,
     /// Open containers of the body; 0 once its outermost structure is closed.
     depth: usize,
-    /// Members of the query that are still to come, last first.
-    query: Vec<(&'static str, String)>,
-    /// The value of the member just named, when it comes from the query.
-    value: Option<String>,
+    /// Members of the URL that are still to come, last first, each with its values, last first.
+    url: Vec<(&'static str, Vec<String>)>,
+    /// The values of the member just named, when it comes from the URL.
+    values: Option<Vec<String>>,
+    /// Whether these values are being read as a list.
+    in_list: bool,
 }
 
 impl<'a> RestJsonReader<'a> {
-    /// Reads `body`, and from the raw `query` the parameters in `members`.
-    pub fn new(body: &'a [u8], query: &str, members: &'static [&'static str]) -> Self {
-        let mut found: Vec<(&'static str, String)> = Vec::new();
-        for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let key = percent_decoded(key);
-            if let Some(member) = members.iter().find(|member| **member == key)
-                && !found.iter().any(|(name, _)| name == member)
-            {
-                found.push((member, percent_decoded(value)));
+    /// Reads `body` (an empty one has no members), and from `url` the parameters and labels in `members`, each with the name of
+    /// its member.
+    pub fn new(body: &'a [u8], url: Url<'_>, members: &'static [(&'static str, &'static str)]) -> Self {
+        let mut found: Vec<(&'static str, Vec<String>)> = Vec::new();
+        let query = url.query.split('&').filter_map(|pair| pair.split_once('=')).take(PARAMETERS_MAX);
+        let query = query.map(|(key, value)| (percent_decoded(key, true), percent_decoded(value, true)));
+        let labels = labels(url.template, url.path).unwrap_or_default();
+        let labels = labels.into_iter().map(|(label, value)| (label.to_owned(), percent_decoded(value, false)));
+        for (key, value) in labels.chain(query) {
+            let Some((_, member)) = members.iter().find(|(name, _)| *name == key) else { continue };
+            match found.iter_mut().find(|(name, _)| name == member) {
+                Some((_, values)) => values.push(value),
+                None => found.push((*member, vec![value])),
             }
         }
+        found.iter_mut().for_each(|(_, values)| values.reverse());
         found.reverse();
-        Self { body: JsonReader::new(body), depth: 0, query: found, value: None }
+        let body = if body.is_empty() { b"{}" } else { body };
+        Self { body: JsonReader::new(body), depth: 0, url: found, values: None, in_list: false }
     }
 
     fn entered<T>(&mut self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
@@ -40,8 +78,8 @@ impl<'a> RestJsonReader<'a> {
     }
 }
 
-/// Text of one query parameter. What is no valid UTF-8 after decoding is replaced, and then fails the model's pattern.
-fn percent_decoded(text: &str) -> String {
+/// Text of one parameter or label. What is no valid UTF-8 after decoding is replaced, and then fails the model's pattern.
+fn percent_decoded(text: &str, plus_is_space: bool) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -52,7 +90,7 @@ fn percent_decoded(text: &str) -> String {
                 rest = tail.get(2..).unwrap_or_default();
                 continue;
             }
-            (b'+', _) => bytes.push(b' '),
+            (b'+', _) if plus_is_space => bytes.push(b' '),
             _ => bytes.push(first),
         }
         rest = tail;
@@ -62,14 +100,17 @@ fn percent_decoded(text: &str) -> String {
 
 impl Reader for RestJsonReader<'_> {
     fn null(&mut self) -> Result<bool, DecodeError> {
-        if self.value.is_some() { Ok(false) } else { self.body.null() }
+        if self.values.is_some() { Ok(false) } else { self.body.null() }
     }
     fn boolean(&mut self) -> Result<bool, DecodeError> {
         self.body.boolean()
     }
     fn integer(&mut self) -> Result<i64, DecodeError> {
-        match self.value.take() {
-            Some(value) => value.parse().map_err(|_| DecodeError::new("a number was expected")),
+        match self.values.take() {
+            Some(mut values) => {
+                let number = values.pop().and_then(|value| value.parse().ok());
+                number.ok_or_else(|| DecodeError::new("a number was expected"))
+            }
             None => self.body.integer(),
         }
     }
@@ -77,8 +118,15 @@ impl Reader for RestJsonReader<'_> {
         self.body.double()
     }
     fn string(&mut self) -> Result<Cow<'_, str>, DecodeError> {
-        match self.value.take() {
-            Some(value) => Ok(Cow::Owned(value)),
+        match &mut self.values {
+            Some(values) => {
+                let value = values.pop().unwrap_or_default();
+                // Of a parameter that is no list, the first counts.
+                if !self.in_list {
+                    self.values = None;
+                }
+                Ok(Cow::Owned(value))
+            }
             None => self.body.string(),
         }
     }
@@ -102,8 +150,8 @@ impl Reader for RestJsonReader<'_> {
         if self.depth > 0 {
             return Ok(None);
         }
-        Ok(self.query.pop().map(|(name, value)| {
-            self.value = Some(value);
+        Ok(self.url.pop().map(|(name, values)| {
+            self.values = Some(values);
             Cow::Borrowed(name)
         }))
     }
@@ -119,10 +167,21 @@ impl Reader for RestJsonReader<'_> {
         Ok(key)
     }
     fn begin_list(&mut self) -> Result<(), DecodeError> {
+        if self.values.is_some() {
+            self.in_list = true;
+            return Ok(());
+        }
         let result = self.body.begin_list();
         self.entered(result)
     }
     fn next_item(&mut self) -> Result<bool, DecodeError> {
+        if let Some(values) = &self.values {
+            if values.is_empty() {
+                (self.values, self.in_list) = (None, false);
+                return Ok(false);
+            }
+            return Ok(true);
+        }
         let more = self.body.next_item()?;
         if !more {
             self.depth = self.depth.saturating_sub(1);
@@ -130,7 +189,7 @@ impl Reader for RestJsonReader<'_> {
         Ok(more)
     }
     fn skip(&mut self) -> Result<(), DecodeError> {
-        match self.value.take() {
+        match self.values.take() {
             Some(_) => Ok(()),
             None => self.body.skip(),
         }
@@ -141,14 +200,20 @@ impl Reader for RestJsonReader<'_> {
 mod tests {
     use super::*;
     use crate::cloudtrail_data::PutAuditEventsRequest;
+    use crate::oam::{UntagResource, UntagResourceInput};
+    use crate::operation::OperationShape;
     use crate::shape::{Path, Shape, Violations};
 
-    const MEMBERS: &[&str] = &["channelArn", "externalId"];
+    const MEMBERS: &[(&str, &str)] = &[("channelArn", "channelArn"), ("externalId", "externalId")];
+
+    fn url(query: &str) -> Url<'_> {
+        Url { template: "/PutAuditEvents", path: "/PutAuditEvents", query }
+    }
 
     #[test]
     fn query_members_join_the_body_and_win() {
         let body = br#"{"auditEvents":[{"id":"a","eventData":"{}"}],"channelArn":"arn:body"}"#;
-        let mut reader = RestJsonReader::new(body, "x=1&channelArn=arn%3Aaws%3Aa+b&externalId=%zz", MEMBERS);
+        let mut reader = RestJsonReader::new(body, url("x=1&channelArn=arn%3Aaws%3Aa+b&externalId=%zz"), MEMBERS);
         let mut violations = Violations::default();
         let request = PutAuditEventsRequest::read(&mut reader, &Path::ROOT, &mut violations).unwrap();
         assert_eq!(request.channel_arn, "arn:aws:a b");
@@ -158,8 +223,29 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_the_path_and_repeated_parameters_are_members() {
+        let arn = "arn:aws:oam:us-east-1:123456789012:sink/a+b";
+        for path in
+            ["/tags/arn%3Aaws%3Aoam%3Aus-east-1%3A123456789012%3Asink%2Fa+b".to_owned(), format!("/tags/{arn}/")]
+        {
+            let url =
+                Url { template: UntagResource::PATH, path: &path, query: "tagKeys=a&tagKeys=b%20c&tagKeys=a&x=y" };
+            let mut reader = RestJsonReader::new(b"", url, UntagResource::URL_MEMBERS);
+            let mut violations = Violations::default();
+            let request = UntagResourceInput::read(&mut reader, &Path::ROOT, &mut violations).unwrap();
+            assert!(violations.is_empty(), "{}", violations.message());
+            assert_eq!(request.resource_arn, arn);
+            assert_eq!(request.tag_keys, ["a", "b c", "a"]);
+        }
+        assert_eq!(labels("/tags/{ResourceArn}", "/tags/"), None);
+        assert_eq!(labels("/tags/{ResourceArn}", "/other/x"), None);
+        assert_eq!(labels("/a/{One}/b/{Two}", "/a/x/b/y/z"), Some(vec![("One", "x"), ("Two", "y/z")]));
+        assert_eq!(labels("/a/{One}/b", "/a/x/c"), None);
+    }
+
+    #[test]
     fn an_absent_query_member_is_missing() {
-        let mut reader = RestJsonReader::new(b"{}", "", MEMBERS);
+        let mut reader = RestJsonReader::new(b"{}", url(""), MEMBERS);
         let mut violations = Violations::default();
         PutAuditEventsRequest::read(&mut reader, &Path::ROOT, &mut violations).unwrap();
         assert!(violations.message().contains("Value null at 'channelArn'"));

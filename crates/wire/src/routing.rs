@@ -8,6 +8,7 @@ use crate::error::{ApiError, common};
 use crate::generated::{Modelled, modelled};
 use crate::query::form_decode;
 use crate::request::HttpRequest;
+use crate::rest_json::labels;
 use crate::service::{Protocol, Service};
 use crate::sigv4;
 use std::collections::HashMap;
@@ -128,11 +129,14 @@ fn route_query(request: &HttpRequest, body: &[u8]) -> Result<&'static Modelled, 
 }
 
 fn route_rest(request: &HttpRequest) -> Result<&'static Modelled, ApiError> {
-    match (request.method.as_str(), request.path.trim_end_matches('/')) {
-        ("POST", "/events") => find(Service::ApplicationSignals, "ListEntityEvents"),
-        ("POST", "/PutAuditEvents") => find(Service::CloudTrailData, "PutAuditEvents"),
-        (method, _) => Err(unknown(format!("No operation answers {} {}", told(method), told(&request.path)))),
-    }
+    static REST: LazyLock<Vec<&Modelled>> =
+        LazyLock::new(|| modelled().iter().filter(|row| row.service.protocols() == [Protocol::RestJson]).collect());
+    let found =
+        REST.iter().copied().find(|row| row.method == request.method && labels(row.path, &request.path).is_some());
+    found.ok_or_else(|| {
+        let (method, path) = (told(&request.method), told(&request.path));
+        unknown(format!("No operation answers {method} {path}"))
+    })
 }
 
 /// `Action` is absent from a query-protocol call.

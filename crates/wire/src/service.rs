@@ -19,11 +19,13 @@ pub enum Service {
     Sns,
     /// Amazon CloudWatch Application Signals: its change events.
     ApplicationSignals,
+    /// Amazon CloudWatch Observability Access Manager.
+    Oam,
 }
 
 impl Service {
     /// Every service, in the order in which they are documented.
-    pub const ALL: [Service; 8] = [
+    pub const ALL: [Service; 9] = [
         Service::CloudWatch,
         Service::Logs,
         Service::CloudTrail,
@@ -32,6 +34,7 @@ impl Service {
         Service::Sts,
         Service::Sns,
         Service::ApplicationSignals,
+        Service::Oam,
     ];
 
     /// The service name in a SigV4 credential scope.
@@ -45,6 +48,7 @@ impl Service {
             Service::Sts => "sts",
             Service::Sns => "sns",
             Service::ApplicationSignals => "application-signals",
+            Service::Oam => "oam",
         }
     }
 
@@ -64,6 +68,7 @@ impl Service {
             Service::Sts => "sts.amazonaws.com",
             Service::Sns => "sns.amazonaws.com",
             Service::ApplicationSignals => "application-signals.amazonaws.com",
+            Service::Oam => "oam.amazonaws.com",
         }
     }
 
@@ -78,6 +83,7 @@ impl Service {
             Service::Sts => "sts",
             Service::Sns => "sns",
             Service::ApplicationSignals => "application-signals",
+            Service::Oam => "oam",
         }
     }
 
@@ -92,6 +98,7 @@ impl Service {
             Service::Sts => "2011-06-15",
             Service::Sns => "2010-03-31",
             Service::ApplicationSignals => "2024-04-15",
+            Service::Oam => "2022-06-10",
         }
     }
 
@@ -102,7 +109,11 @@ impl Service {
             Service::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
             Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
             Service::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
-            Service::Logs | Service::CloudTrail | Service::CloudTrailData | Service::ApplicationSignals => "",
+            Service::Logs
+            | Service::CloudTrail
+            | Service::CloudTrailData
+            | Service::ApplicationSignals
+            | Service::Oam => "",
         }
     }
 
@@ -111,7 +122,7 @@ impl Service {
         match self {
             Service::CloudWatch => &[Protocol::Json10, Protocol::Cbor, Protocol::Query],
             Service::Logs | Service::CloudTrail => &[Protocol::Json11],
-            Service::CloudTrailData | Service::ApplicationSignals => &[Protocol::RestJson],
+            Service::CloudTrailData | Service::ApplicationSignals | Service::Oam => &[Protocol::RestJson],
             Service::Iam | Service::Sts | Service::Sns => &[Protocol::Query],
         }
     }

@@ -92,6 +92,7 @@ impl CallContext<'_> {
             "cloudwatch:namespace" => self.texts(&["Namespace"]),
             "cloudwatch:alarmactions" => self.texts(&["AlarmActions", "OKActions", "InsufficientDataActions"]),
             "logs:destinationarn" => self.texts(&["destinationArn"]),
+            "oam:resourcetypes" => self.texts(&["ResourceTypes"]),
             "sns:protocol" => self.texts(&["Protocol"]),
             "sns:endpoint" => self.texts(&["Endpoint", "NotificationEndpoint"]),
             "iam:policyarn" => self.texts(&["PolicyArn"]),

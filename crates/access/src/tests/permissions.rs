@@ -348,3 +348,50 @@ async fn operators_may_call_all_of_logs_and_unmask_nothing() {
     let refused = world.access.authorize_log_group(Asking { caller: &user, now: NOW }, "logs:Unmask", group);
     assert!(refused.unwrap_err().message().contains("no identity-based policy allows the logs:Unmask action"));
 }
+
+#[tokio::test]
+async fn the_policy_of_anothers_resource_decides_by_itself() {
+    let world = World::new().await;
+    let jane = world.user("jane", ALL).await;
+    let sink = "arn:aws:oam:us-east-1:999999999999:sink/s";
+    let decided = |policy: Option<&str>, caller: &Caller, types: &[&'static str]| {
+        let input = Input(types.iter().map(|text| ("ResourceTypes", *text)).collect());
+        let owned = Owned { account: "999999999999", arn: sink, policy };
+        match admitted(Asking { caller, now: NOW }, "oam:CreateLink", owned, &input) {
+            Ok(()) => "allowed".to_owned(),
+            Err(error) => format!("{}: {}", error.code(), error.message()),
+        }
+    };
+    let because = "because no resource-based policy allows the oam:CreateLink action";
+    let refused = |arn: &str, because: &str| {
+        format!(
+            "AccessDeniedException: User: {arn} is not authorized to perform: oam:CreateLink on resource: {sink} {because}"
+        )
+    };
+    let root_arn = "arn:aws:iam::123456789012:root";
+    assert_eq!(decided(None, &root(), &["M"]), refused(root_arn, because));
+    assert_eq!(decided(Some("{"), &root(), &["M"]), refused(root_arn, because));
+    let statement = |effect: &str, principal: &str, more: &str| {
+        document(&format!(
+            r#""Effect":"{effect}","Principal":{{"AWS":"{principal}"}},"Action":"oam:*","Resource":"*"{more}"#
+        ))
+    };
+    let only = r#","Condition":{"ForAllValues:StringEquals":{"oam:ResourceTypes":["M","L"]}}"#;
+    let of_account = statement("Allow", ACCOUNT, only);
+    for caller in [&root(), &jane] {
+        assert_eq!(decided(Some(&of_account), caller, &["M", "L"]), "allowed");
+        assert_eq!(decided(Some(&of_account), caller, &["M", "T"]), refused(&caller.arn, because));
+    }
+    let of_other = statement("Allow", "222222222222", "");
+    assert_eq!(decided(Some(&of_other), &root(), &["M"]), refused(root_arn, because));
+    let of_jane = statement("Allow", &jane.arn, "");
+    assert_eq!(decided(Some(&of_jane), &jane, &["M"]), "allowed");
+    assert_eq!(decided(Some(&of_jane), &root(), &["M"]), refused(root_arn, because));
+    let denied = statement("Deny", "*", "");
+    assert_eq!(
+        decided(Some(&denied), &root(), &["M"]),
+        refused(root_arn, "with an explicit deny in a resource-based policy")
+    );
+    let organization = statement("Allow", "*", r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#);
+    assert_eq!(decided(Some(&organization), &root(), &["M"]), refused(root_arn, because));
+}

@@ -59,7 +59,11 @@ fn call(service: Service, operation: &str, protocol: Protocol, credentials: &Cre
             request.body = format!("Action={operation}&Version={}", service.api_version()).into();
         }
         Protocol::RestJson => {
-            request.path = format!("/{operation}");
+            if let Some(row) = wire::modelled().iter().find(|row| row.service == service && row.name == operation) {
+                request.method = row.method.into();
+                request.path =
+                    row.path.replace("{ResourceArn}", "arn%3Aaws%3Aoam%3Aus-east-1%3A123456789012%3Asink%2Fa");
+            }
             request.headers.push(header("content-type", "application/json"));
             request.body = Bytes::from_static(b"{}");
         }

@@ -3,6 +3,7 @@
 use super::state::{Band, Point, Slot, evaluation_periods};
 use super::window::{EvaluationWindow, WindowError, fetched};
 use crate::Watch;
+use crate::linked::Linked;
 use crate::metric_data::{self, Answer, Context, Query, Source};
 use catalog::{Alarm, AlarmConfiguration, AlarmMetric, AlarmQuery};
 use model::time::SECOND;
@@ -218,13 +219,16 @@ async fn read(
     }
     let stretched = length_ms != period_secs(configuration) * SECOND;
     let queries = configuration.metrics.iter().map(|query| data_query(query, stretched.then_some(length_ms)));
+    let queries: Vec<MetricDataQuery> = queries.collect();
+    // A link that went takes its metrics along: they are missing, as if nobody had written them.
+    let linked = Linked::of_queries(watch, scope, &queries).await.map_err(ObserveError::Expression)?;
     let (mut queries, order) =
-        metric_data::plan(scope, queries.collect(), "Metrics").map_err(ObserveError::Expression)?;
+        metric_data::plan(scope, &linked, queries, "Metrics").map_err(ObserveError::Expression)?;
     // The band is looked at as well as the metric.
     queries
         .iter_mut()
         .for_each(|query| query.returned |= Some(&query.id) == configuration.threshold_metric_id.as_ref());
-    let context = Context { watch, scope, asked: range, now, offset: UtcOffset::default() };
+    let context = Context { watch, scope, linked: &linked, asked: range, now, offset: UtcOffset::default() };
     let answers = metric_data::evaluate(&context, &queries, &order).await.map_err(ObserveError::Expression)?;
     Ok(values(configuration, &queries, answers))
 }

@@ -12,6 +12,7 @@ use super::token::Binding;
 use crate::Watch;
 use crate::alarms::observe::{alarm_query, data_query};
 use crate::alarms::zone;
+use crate::linked::Linked;
 use crate::metric_data::{self, Context, MetricSource, Query, Source, Training};
 use catalog::AlarmQuery;
 use model::time::{DAY, MINUTE};
@@ -251,7 +252,8 @@ fn metric_target(scope: &Scope, single: SingleMetricAnomalyDetector) -> Result<T
 fn math_target(scope: &Scope, math: MetricMathAnomalyDetector) -> Result<Target, ApiError> {
     let queries = math.metric_data_queries.unwrap_or_default();
     let kept = queries.iter().map(alarm_query).collect();
-    let (queries, _) = metric_data::plan(scope, queries, "MetricMathAnomalyDetector.MetricDataQueries")?;
+    let (queries, _) =
+        metric_data::plan(scope, &Linked::default(), queries, "MetricMathAnomalyDetector.MetricDataQueries")?;
     if queries.iter().filter(|query| query.returned).count() != 1 {
         return Err(refuse::value("Exactly one element of MetricDataQueries must return data."));
     }
@@ -282,7 +284,8 @@ fn configure(detector: &mut Detector, configuration: AnomalyDetectorConfiguratio
 fn identity(scope: &Scope, target: &Target) -> Result<String, ApiError> {
     if let Target::Math(kept) = target {
         let queries = kept.iter().map(|query| data_query(query, None)).collect();
-        let (queries, _) = metric_data::plan(scope, queries, "MetricMathAnomalyDetector.MetricDataQueries")?;
+        let (queries, _) =
+            metric_data::plan(scope, &Linked::default(), queries, "MetricMathAnomalyDetector.MetricDataQueries")?;
         let (returned, others): (Vec<&Query>, Vec<&Query>) = queries.iter().partition(|query| query.returned);
         if let Some(Source::Math(expression)) = returned.first().map(|query| &query.source)
             && let Some(identity) = math_identity(expression.text(), &others)
@@ -350,10 +353,12 @@ async fn state(watch: &Watch, scope: &Scope, detector: &Detector) -> Result<Stat
         Target::Math(queries) => queries.clone(),
     };
     let queries = queries.iter().map(|query| data_query(query, None)).collect();
-    let (queries, order) = metric_data::plan(scope, queries, "MetricDataQueries")?;
+    // Detectors learn from metrics of their own account.
+    let linked = Linked::default();
+    let (queries, order) = metric_data::plan(scope, &linked, queries, "MetricDataQueries")?;
     let now = watch.clock.now();
     let asked = TimeRange::new(Timestamp(now.0 - DAY - MINUTE), now);
-    let context = Context { watch, scope, asked, now, offset: UtcOffset::default() };
+    let context = Context { watch, scope, linked: &linked, asked, now, offset: UtcOffset::default() };
     let Some(id) = queries.iter().find(|query| query.returned).map(|query| query.id.clone()) else {
         return Ok(State::PendingTraining);
     };

@@ -5,11 +5,13 @@
 //!
 //! What differs: a page holds whole queries in their order and at most one in part (`PartialData`), which the next page
 //! continues; so do requests with expressions (`expressions.rs`). Metrics Insights and SEARCH have no limit of age; a request may
-//! have more than one Metrics Insights query. Data of other accounts: Forbidden.
+//! have more than one Metrics Insights query. Data of accounts that do not share it: Forbidden; those that a link shares are read
+//! by `AccountId`, and found by searches and Metrics Insights queries.
 
 use super::refuse;
 use super::token::Binding;
 use crate::Watch;
+use crate::linked::Linked;
 use crate::metric_data::{self, Context, MetricSource, Query, Source};
 use model::limits::{METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_QUERIES_MAX, METRIC_RETENTION_MS};
 use model::{Caller, TimeRange, Timestamp};
@@ -59,8 +61,9 @@ pub async fn get_metric_data(
         (input.start_time, input.end_time, ascending),
     ));
     let asked = TimeRange::new(input.start_time, input.end_time);
-    let context = Context { watch, scope: &caller.scope, asked, now: watch.clock.now(), offset };
-    let (queries, order) = checked(caller, input.metric_data_queries)?;
+    let linked = Linked::of_queries(watch, &caller.scope, &input.metric_data_queries).await?;
+    let context = Context { watch, scope: &caller.scope, linked: &linked, asked, now: watch.clock.now(), offset };
+    let (queries, order) = checked(caller, &linked, input.metric_data_queries)?;
     if queries.iter().any(|query| !matches!(query.source, Source::Metric(_))) {
         let paging = expressions::Paging { binding, token: input.next_token, ascending, page_max };
         return expressions::get(&context, &queries, &order, paging).await;
@@ -132,14 +135,18 @@ fn offset(options: Option<LabelOptions>) -> Result<UtcOffset, ApiError> {
 }
 
 /// Checks all queries, those with `ReturnData` false too; one at least must return data.
-fn checked(caller: &Caller, queries: Vec<MetricDataQuery>) -> Result<(Vec<Query>, Vec<usize>), ApiError> {
+fn checked(
+    caller: &Caller,
+    linked: &Linked,
+    queries: Vec<MetricDataQuery>,
+) -> Result<(Vec<Query>, Vec<usize>), ApiError> {
     if queries.is_empty() {
         return Err(refuse::validation("The parameter MetricDataQueries is required."));
     }
     if queries.len() > METRIC_QUERIES_MAX {
         return Err(refuse::validation(refuse::too_many("MetricDataQueries", METRIC_QUERIES_MAX)));
     }
-    let (queries, order) = metric_data::plan(&caller.scope, queries, "MetricDataQueries")?;
+    let (queries, order) = metric_data::plan(&caller.scope, linked, queries, "MetricDataQueries")?;
     if !queries.iter().any(|query| query.returned) {
         return Err(refuse::validation("At least one of the MetricDataQueries must return data."));
     }
@@ -154,7 +161,7 @@ fn plan(context: &Context<'_>, query: Query) -> Option<Plan> {
         label: query.label,
         query: MetricQuery {
             range: metrics::round_range(context.now, context.asked, source.period_ms),
-            ..source.query(context.scope, context.asked, context.now)
+            ..source.query(&context.scope.region, context.asked, context.now)
         },
         source,
         forbidden: query.forbidden,
@@ -302,7 +309,7 @@ fn dynamic_label(
         period_ms: plan.source.period_ms,
         timestamps: times.into(),
         values,
-        metric: Some(Arc::new(metric_data::identity(context.scope, &plan.source))),
+        metric: Some(Arc::new(metric_data::identity(&context.scope.region, &plan.source))),
         has_dropped: false,
     };
     metric_data::render(context, label, &series)

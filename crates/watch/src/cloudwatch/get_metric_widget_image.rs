@@ -12,6 +12,7 @@ use super::metric_widget::{MetricWidget, labels};
 use super::refuse;
 use super::widget_image::{self, AlarmAnnotation, AlarmState as ImageState, Series, Side};
 use crate::Watch;
+use crate::linked::{Kind, Linked};
 use crate::metric_data::{self, Context};
 use catalog::AlarmState;
 use model::arn::Arn;
@@ -48,7 +49,9 @@ pub async fn get_metric_widget_image(
     let now = watch.clock.now();
     let range =
         widget.range(now).map_err(|finding| refuse::validation(format!("{}: {}", finding.path, finding.message)))?;
-    check_here(caller, &widget)?;
+    let accounts = widget.rows.iter().filter_map(|row| row.account.as_ref()).chain(&widget.account);
+    let linked = Linked::of(watch, &caller.scope, Kind::Metrics, accounts.map(String::as_str)).await?;
+    check_here(caller, &linked, &widget)?;
     let series = series(watch, caller, &widget, range, now).await?;
     let alarms = alarms(watch, caller, &widget, range, now).await?;
     let chart = widget.chart(range, series, alarms);
@@ -60,8 +63,8 @@ pub async fn get_metric_widget_image(
     Ok(GetMetricWidgetImageOutput { metric_widget_image: Some(png) })
 }
 
-/// Everything must be in the caller's region and account.
-fn check_here(caller: &Caller, widget: &MetricWidget) -> Result<(), ApiError> {
+/// Everything must be in the caller's region, and in the caller's account or one that is linked to it.
+fn check_here(caller: &Caller, linked: &Linked, widget: &MetricWidget) -> Result<(), ApiError> {
     let regions = widget.rows.iter().filter_map(|row| row.region.as_ref()).chain(&widget.region);
     if let Some(region) = regions.into_iter().find(|region| **region != caller.scope.region) {
         return Err(refuse::validation(format!(
@@ -70,7 +73,7 @@ fn check_here(caller: &Caller, widget: &MetricWidget) -> Result<(), ApiError> {
         )));
     }
     let accounts = widget.rows.iter().filter_map(|row| row.account.as_ref()).chain(&widget.account);
-    match accounts.into_iter().find(|account| **account != caller.scope.account) {
+    match accounts.into_iter().find(|account| **account != caller.scope.account && !linked.has(account)) {
         Some(account) => Err(refuse::validation(format!("Metrics of account {account} cannot be read from here."))),
         None => Ok(()),
     }
@@ -92,9 +95,12 @@ async fn series(
     let rows: Vec<Row> =
         widget.rows.iter().map(|row| Row { period: span_secs.unwrap_or(row.period), ..row.clone() }).collect();
     let names = labels(&rows);
-    let queries = rows.iter().zip(&names).map(|(row, name)| data_query(row, name)).collect();
-    let (queries, order) = metric_data::plan(&caller.scope, queries, "MetricWidget.metrics")?;
-    let context = Context { watch, scope: &caller.scope, asked: range, now, offset: UtcOffset::default() };
+    let account = |row: &Row| row.account.clone().or_else(|| widget.account.clone());
+    let query = |(row, name): (&Row, &String)| MetricDataQuery { account_id: account(row), ..data_query(row, name) };
+    let queries: Vec<MetricDataQuery> = rows.iter().zip(&names).map(query).collect();
+    let linked = &Linked::of_queries(watch, &caller.scope, &queries).await?;
+    let (queries, order) = metric_data::plan(&caller.scope, linked, queries, "MetricWidget.metrics")?;
+    let context = Context { watch, scope: &caller.scope, linked, asked: range, now, offset: UtcOffset::default() };
     let answers = metric_data::evaluate(&context, &queries, &order).await?;
     let mut drawn = Vec::new();
     for (row, answer) in rows.iter().zip(answers).filter(|(row, _)| row.visible) {

@@ -10,6 +10,7 @@ use super::{action_configuration, refuse, tags};
 use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::{evaluate, history, observe, window};
+use crate::linked::Linked;
 use catalog::{Alarm, AlarmConfiguration, AlarmKind, AlarmState, AlarmWarmUp, WallClock};
 use model::arn::{self, Arn};
 use model::limits::METRIC_DIMENSIONS_MAX;
@@ -40,7 +41,8 @@ pub async fn put_metric_alarm(
     let name = std::mem::take(&mut input.alarm_name);
     let tags = tags::checked(input.tags.take().unwrap_or_default())?;
     let actions_enabled = input.actions_enabled.unwrap_or(true);
-    let configuration = configuration(&caller.scope, input, watch.clock.now())?;
+    let linked = Linked::of_queries(watch, &caller.scope, input.metrics.as_deref().unwrap_or_default()).await?;
+    let configuration = configuration(&caller.scope, &linked, input, watch.clock.now())?;
     let interval_ms = evaluate::interval_ms(&configuration);
     let on_promql = configuration.promql.is_some();
     for _ in 0..ATTEMPTS {
@@ -87,9 +89,10 @@ pub async fn drafted_alarm(watch: &Watch, caller: &Caller, input: &[u8]) -> Resu
     let drafted = Arc::new(OnceLock::new());
     let told = Arc::clone(&drafted);
     let now = watch.clock.now();
-    let scope = caller.scope.clone();
     let draft = move |input: PutMetricAlarmInput| async move {
-        let configuration = configuration(&scope, input, now)?;
+        let scope = &caller.scope;
+        let linked = Linked::of_queries(watch, scope, input.metrics.as_deref().unwrap_or_default()).await?;
+        let configuration = configuration(scope, &linked, input, now)?;
         // Set once per call, so it cannot be set already.
         let _ = told.set(configuration);
         Ok(Empty {})
@@ -127,21 +130,27 @@ pub fn contended() -> ApiError {
 /// The configuration, after AWS's checks across members.
 fn configuration(
     scope: &Scope,
+    linked: &Linked,
     mut input: PutMetricAlarmInput,
     now: Timestamp,
 ) -> Result<AlarmConfiguration, ApiError> {
     let tag_propagation = action_configuration::checked(input.action_configuration.take())?;
-    Ok(AlarmConfiguration { tag_propagation, ..watched(scope, input, now)? })
+    Ok(AlarmConfiguration { tag_propagation, ..watched(scope, linked, input, now)? })
 }
 
 /// What the alarm watches, how it judges that, and its actions.
-fn watched(scope: &Scope, mut input: PutMetricAlarmInput, now: Timestamp) -> Result<AlarmConfiguration, ApiError> {
+fn watched(
+    scope: &Scope,
+    linked: &Linked,
+    mut input: PutMetricAlarmInput,
+    now: Timestamp,
+) -> Result<AlarmConfiguration, ApiError> {
     if input.evaluation_criteria.is_some() || input.evaluation_interval.is_some() {
         return queries::promql(scope, input);
     }
     let mut configuration = AlarmConfiguration::default();
     match input.metrics.take().filter(|metrics| !metrics.is_empty()) {
-        Some(metrics) => queries::metrics(scope, &input, metrics, &mut configuration)?,
+        Some(metrics) => queries::metrics(scope, linked, &input, metrics, &mut configuration)?,
         None => one_metric(&mut input, &mut configuration)?,
     }
     configuration.evaluation_periods =

@@ -74,7 +74,9 @@ async fn check_resource(watch: &Watch, caller: &Caller, text: &str) -> Result<()
     let Some(arn) = Arn::parse(text).filter(|arn| arn.service == "cloudwatch") else {
         return Err(refuse::invalid(text, "ResourceARN"));
     };
-    let own = arn.account == caller.scope.account;
+    // Dashboards are in no region.
+    let here = arn.region.is_empty() || arn.region == caller.scope.region;
+    let own = arn.account == caller.scope.account && here;
     let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
     let (resource_type, exists) = if let Some(name) = arn.resource.strip_prefix("alarm:") {
         ("alarm", own && watch.catalog.alarm(&scope, name).await?.is_some())

@@ -5,7 +5,6 @@
 //! wait for turns of their own and for no longer than the time between two runs. The range of a run at T is from T - StartTimeOffset up to,
 //! and without, T - EndTimeOffset, so that adjacent runs count no event twice.
 
-use super::identifiers::group_name;
 use super::queries::{self, Asked};
 use super::query_answers::stored;
 use super::start_query::{self, named, sourced};
@@ -156,9 +155,8 @@ async fn ask(
 
 /// The groups that the alarm or its query names.
 async fn groups(watch: &Watch, scope: &Scope, log: &LogCriteria, query: &Query) -> Result<Vec<LogGroup>, ApiError> {
-    let names: Result<Vec<&str>, ApiError> = log.log_groups.iter().map(|group| group_name(scope, group)).collect();
-    match (&query.source, names?) {
-        (Some(source), names) if names.is_empty() => sourced(watch, scope, source).await,
-        (_, names) => named(watch, scope, &names).await,
+    match &query.source {
+        Some(source) if log.log_groups.is_empty() => sourced(watch, scope, source).await,
+        _ => named(watch, scope, &log.log_groups).await,
     }
 }

@@ -1,11 +1,11 @@
 //! DescribeLogGroups: groups with their settings and stored bytes, by name.
 //!
 //! A prefix excludes a pattern, and `logGroupIdentifiers` excludes both. The pattern is a case-sensitive part of the name.
-//! Other accounts are never linked, so `includeLinkedAccounts` adds none.
+//! Groups that links share are listed as `group_page.rs` says; identifiers of theirs are ARNs.
 
 use super::errors::{invalid, invalid_token};
-use super::group_page::{asks_for_own_account, group_page};
-use super::identifiers::group_name;
+use super::group_page::{Owners, group_page};
+use super::identifiers::place;
 use super::page_token::Fingerprint;
 use crate::Watch;
 use model::{Caller, GroupId, Scope, arn};
@@ -26,25 +26,29 @@ pub(super) async fn describe_log_groups(
     let fingerprint = fingerprint(scope, &input);
     let after = input.next_token.as_deref().map(|token| fingerprint.open(token)).transpose()?.unwrap_or_default();
     let limit = input.limit.map_or(Ok(PAGE), usize::try_from).map_err(|_| invalid_token())?;
-    if !asks_for_own_account(scope, input.include_linked_accounts, input.account_identifiers.as_deref()) {
-        return Ok(DescribeLogGroupsResponse { log_groups: Some(Vec::new()), next_token: None });
-    }
+    let owners =
+        Owners::asked(watch, scope, input.include_linked_accounts, input.account_identifiers.as_deref()).await?;
     let names = asked_names(scope, input.log_group_identifiers.as_deref())?;
     let pattern = input.log_group_name_pattern.as_deref().unwrap_or_default();
     let prefix = input.log_group_name_prefix.as_deref().unwrap_or_default();
     let keep = |group: &catalog::LogGroup| {
         group.name.contains(pattern)
             && input.log_group_class.as_ref().is_none_or(|class| *class == group.class)
-            && names.as_ref().is_none_or(|names| names.contains(group.name.as_str()))
+            && names.as_ref().is_none_or(|names| names.contains(&(group.scope.account.as_str(), group.name.as_str())))
     };
-    let page = group_page(watch, scope, prefix, after, limit, keep).await?;
+    let page = group_page(watch, &owners, prefix, &after, limit, keep).await?;
     let ids: Vec<GroupId> = page.groups.iter().map(|group| group.id).collect();
     let protected = watch.catalog.data_protection_states(&ids).await?;
-    let inherits = !watch.catalog.account_policies(scope, "DATA_PROTECTION_POLICY").await?.is_empty();
-    let inherited = inherits.then(|| vec!["ACCOUNT_DATA_PROTECTION".to_owned()]);
+    let mut protecting = BTreeSet::new();
+    for owner in page.groups.iter().map(|group| &group.scope).collect::<BTreeSet<_>>() {
+        if !watch.catalog.account_policies(owner, "DATA_PROTECTION_POLICY").await?.is_empty() {
+            protecting.insert(owner.clone());
+        }
+    }
     let described = |group: catalog::LogGroup| {
         let is_protected = protected.get(&group.id).copied();
-        LogGroup { inherited_properties: inherited.clone(), ..described(watch, scope, group, is_protected) }
+        let inherited = protecting.contains(&group.scope).then(|| vec!["ACCOUNT_DATA_PROTECTION".to_owned()]);
+        LogGroup { inherited_properties: inherited, ..described(watch, group, is_protected) }
     };
     let groups = page.groups.into_iter().map(described).collect();
     let next_token = page.next.map(|after| fingerprint.seal(&after));
@@ -62,13 +66,16 @@ fn check(input: &DescribeLogGroupsRequest) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The names behind `logGroupIdentifiers`; groups that do not exist are left out of the answer.
-fn asked_names<'a>(scope: &Scope, identifiers: Option<&'a [String]>) -> Result<Option<BTreeSet<&'a str>>, ApiError> {
+/// Accounts and names behind `logGroupIdentifiers`; groups that do not exist, or cannot be seen, are left out of the answer.
+fn asked_names<'a>(
+    scope: &'a Scope,
+    identifiers: Option<&'a [String]>,
+) -> Result<Option<BTreeSet<(&'a str, &'a str)>>, ApiError> {
     let Some(identifiers) = identifiers else { return Ok(None) };
     let mut names = BTreeSet::new();
     for identifier in identifiers {
-        match group_name(scope, identifier) {
-            Ok(name) => names.insert(name),
+        match place(scope, identifier) {
+            Ok(place) => names.insert(place),
             Err(error) if error.code() == "ResourceNotFoundException" => continue,
             Err(error) => return Err(error),
         };
@@ -85,12 +92,15 @@ fn fingerprint(scope: &Scope, input: &DescribeLogGroupsRequest) -> Fingerprint {
         input.log_group_name_pattern.as_deref(),
         input.log_group_class.as_deref(),
     ];
-    Fingerprint::of("DescribeLogGroups", fixed.into_iter().chain(identifiers))
+    let linked = [input.include_linked_accounts.filter(|linked| *linked).map(|_| "linked")];
+    let accounts = input.account_identifiers.iter().flatten().map(|account| Some(account.as_str()));
+    let parts = fixed.into_iter().chain(identifiers).chain(linked).chain(accounts);
+    Fingerprint::of("DescribeLogGroups", parts)
 }
 
 /// `is_protected` is whether a data protection policy is in force; `None` when there never was one.
-fn described(watch: &Watch, scope: &Scope, group: catalog::LogGroup, is_protected: Option<bool>) -> LogGroup {
-    let arn = arn::log_group(scope, &group.name);
+fn described(watch: &Watch, group: catalog::LogGroup, is_protected: Option<bool>) -> LogGroup {
+    let arn = arn::log_group(&group.scope, &group.name);
     LogGroup {
         creation_time: Some(group.created_at.0),
         retention_in_days: group.retention_days.and_then(|days| i32::try_from(days).ok()),

@@ -43,7 +43,7 @@ pub(super) async fn describe_log_streams(
         page_by_name(watch, &group, request).await?
     };
     let kept_since = group.kept_since(watch.clock.now());
-    let describe = |stream| described(&caller.scope, &group, stream, &stats, kept_since);
+    let describe = |stream| described(&group.scope, &group, stream, &stats, kept_since);
     Ok(DescribeLogStreamsResponse {
         log_streams: Some(streams.into_iter().map(describe).collect()),
         next_token: next.map(|position| fingerprint.seal(&position)),

@@ -1,6 +1,7 @@
 //! GetLogRecord: one event with all of its fields, by the `@ptr` of a query's row.
 
 use super::errors::{invalid, resource_not_found};
+use super::identifiers::is_shared;
 use super::masking::mask_for;
 use crate::Watch;
 use model::{Caller, TimeRange};
@@ -19,7 +20,10 @@ pub(super) async fn get_log_record(
 ) -> Result<GetLogRecordResponse, ApiError> {
     let pointer = Pointer::decode(&input.log_record_pointer)
         .ok_or_else(|| invalid("The specified logRecordPointer is not valid."))?;
-    let group = watch.catalog.log_group_of_id(&caller.scope, pointer.group).await?.ok_or_else(resource_not_found)?;
+    let group = watch.catalog.log_group_anywhere(pointer.group).await?.ok_or_else(resource_not_found)?;
+    if group.scope != caller.scope && !is_shared(watch, &caller.scope, &group.scope, &group.name).await? {
+        return Err(resource_not_found());
+    }
     if pointer.timestamp < group.kept_since(watch.clock.now()) {
         return Err(resource_not_found());
     }
@@ -48,7 +52,7 @@ pub(super) async fn get_log_record(
         ("@timestamp", pointer.timestamp.0.to_string()),
         ("@ingestionTime", ingestion_time.0.to_string()),
         ("@logStream", stream.clone()),
-        ("@log", format!("{}:{}", caller.scope.account, group.name)),
+        ("@log", format!("{}:{}", group.scope.account, group.name)),
         ("@message", message),
         ("@ptr", input.log_record_pointer),
     ];

@@ -162,34 +162,34 @@ async fn stored(watch: &Watch, group: GroupId) -> Result<Stored, ApiError> {
     let transformer = catalog.log_transformer(group).await?;
     let mut transformer = transformer.map(|own| (own.created, own.document));
     // A group that was deleted has no account.
-    let Some((scope, group)) = catalog.log_group_anywhere(group).await? else {
+    let Some(group) = catalog.log_group_anywhere(group).await? else {
         return Ok(Stored { policies, transformer, ..Stored::default() });
     };
-    let past = catalog.past_account_policies(&scope, "DATA_PROTECTION_POLICY", Timestamp::MIN).await?;
+    let past = catalog.past_account_policies(&group.scope, "DATA_PROTECTION_POLICY", Timestamp::MIN).await?;
     policies.extend(past.into_iter().map(|past| DataProtectionPolicy {
         from: past.from,
         until: Some(past.until),
         document: past.document,
     }));
-    let current = catalog.account_policies(&scope, "DATA_PROTECTION_POLICY").await?;
+    let current = catalog.account_policies(&group.scope, "DATA_PROTECTION_POLICY").await?;
     policies.extend(current.into_iter().map(|policy| DataProtectionPolicy {
         from: policy.updated,
         until: None,
         document: policy.document,
     }));
-    let of_metrics = catalog.account_policies(&scope, "METRIC_EXTRACTION_POLICY").await?;
+    let of_metrics = catalog.account_policies(&group.scope, "METRIC_EXTRACTION_POLICY").await?;
     let extracts_nothing = of_metrics.iter().any(|policy| {
         selects_group(policy.selection_criteria.as_deref(), &group.name) && extracts(&policy.document) == Ok(false)
     });
     if transformer.is_none() && group.class == "STANDARD" {
-        let of_account = catalog.account_policies(&scope, "TRANSFORMER_POLICY").await?;
+        let of_account = catalog.account_policies(&group.scope, "TRANSFORMER_POLICY").await?;
         let selects = |policy: &AccountPolicy| selects_group(policy.selection_criteria.as_deref(), &group.name);
         transformer = of_account.into_iter().find(selects).map(|policy| (policy.created, policy.document));
     }
     // Only where there are findings to deliver.
     let resource_policies =
-        if policies.is_empty() { Vec::new() } else { catalog.log_resource_policies(&scope).await? };
-    Ok(Stored { policies, transformer, extracts_nothing, scope, resource_policies })
+        if policies.is_empty() { Vec::new() } else { catalog.log_resource_policies(&group.scope).await? };
+    Ok(Stored { policies, transformer, extracts_nothing, scope: group.scope, resource_policies })
 }
 
 fn build(cache: &RulesOfGroups, stored: Stored) -> Result<GroupRules, ApiError> {

@@ -1,28 +1,59 @@
 //! Log groups by name or ARN: `logGroupName` or `logGroupIdentifier`, and the ARNs of the tag operations.
+//!
+//! Reads may name a group of another account by its ARN, where a link shares it; without one there is no such group for them.
 
 use super::errors::{group_not_found, invalid, resource_not_found};
 use crate::Watch;
+use crate::linked::{Kind, Linked};
 use catalog::LogGroup;
 use model::arn::{Arn, log_group};
 use model::{Caller, Scope};
 use wire::ApiError;
 
-/// The group that a request names by exactly one of `logGroupName` and `logGroupIdentifier`.
+/// The group that a reading request names by exactly one of `logGroupName` and `logGroupIdentifier`.
 pub(super) async fn named_group(
     watch: &Watch,
     caller: &Caller,
     name: Option<&str>,
     identifier: Option<&str>,
 ) -> Result<LogGroup, ApiError> {
-    let name = match (name, identifier) {
-        (Some(name), None) => name,
-        (None, Some(identifier)) => group_name(&caller.scope, identifier)?,
+    match (name, identifier) {
+        (Some(name), None) => group(watch, &caller.scope, name).await,
+        (None, Some(identifier)) => readable_group(watch, &caller.scope, identifier).await,
         (Some(_), Some(_)) => {
-            return Err(invalid("LogGroupName and LogGroupIdentifier cannot both be specified in the same request."));
+            Err(invalid("LogGroupName and LogGroupIdentifier cannot both be specified in the same request."))
         }
-        (None, None) => return Err(invalid("Either logGroupName or logGroupIdentifier must be specified.")),
-    };
-    group(watch, &caller.scope, name).await
+        (None, None) => Err(invalid("Either logGroupName or logGroupIdentifier must be specified.")),
+    }
+}
+
+/// The group that a name or an ARN names, which is of `scope` or is shared with it.
+pub(super) async fn readable_group(watch: &Watch, scope: &Scope, identifier: &str) -> Result<LogGroup, ApiError> {
+    let arn = Arn::parse(identifier).filter(|arn| arn.service == "logs" && arn.account != scope.account);
+    let Some(arn) = arn else { return group(watch, scope, group_name(scope, identifier)?).await };
+    let owner = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
+    let name = group_of(&owner, &arn).ok_or_else(group_not_found)?;
+    if !is_shared(watch, scope, &owner, name).await? {
+        return Err(group_not_found());
+    }
+    group(watch, &owner, name).await
+}
+
+/// Account and name behind an identifier, whoever may see the group.
+pub(super) fn place<'a>(scope: &'a Scope, identifier: &'a str) -> Result<(&'a str, &'a str), ApiError> {
+    let foreign = Arn::parse(identifier).filter(|arn| arn.service == "logs" && arn.account != scope.account);
+    let Some(arn) = foreign else { return group_name(scope, identifier).map(|name| (scope.account.as_str(), name)) };
+    let owner = Scope { account: arn.account.to_owned(), ..scope.clone() };
+    group_of(&owner, &arn).map(|name| (arn.account, name)).ok_or_else(group_not_found)
+}
+
+/// Whether a link shares the group called `name` of `owner` with `scope`.
+pub(super) async fn is_shared(watch: &Watch, scope: &Scope, owner: &Scope, name: &str) -> Result<bool, ApiError> {
+    if owner.region != scope.region {
+        return Ok(false);
+    }
+    let linked = Linked::of(watch, scope, Kind::LogGroups, [owner.account.as_str()]).await?;
+    Ok(linked.shares(&owner.account, name))
 }
 
 /// The group of a `logGroupIdentifier` alone.

@@ -6,11 +6,12 @@
 
 use super::errors::invalid_token;
 use super::field_indexes::FieldIndexes;
-use super::group_page::{asks_for_own_account, group_page};
+use super::group_page::{Owners, group_page};
 use super::page_token::Fingerprint;
 use crate::Watch;
 use model::{Caller, Scope, arn};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use wire::ApiError;
 use wire::logs::{ListLogGroupsRequest, ListLogGroupsResponse, LogGroupSummary, TagFilter};
 
@@ -28,10 +29,11 @@ pub(super) async fn list_log_groups(
     let fingerprint = fingerprint(scope, &input);
     let mut after = input.next_token.as_deref().map(|token| fingerprint.open(token)).transpose()?.unwrap_or_default();
     let limit = input.limit.map_or(Ok(PAGE), usize::try_from).map_err(|_| invalid_token())?;
-    let own = asks_for_own_account(scope, input.include_linked_accounts, input.account_identifiers.as_deref());
-    if !own || input.data_sources.is_some() {
+    if input.data_sources.is_some() {
         return Ok(ListLogGroupsResponse { log_groups: Some(Vec::new()), next_token: None });
     }
+    let owners =
+        Owners::asked(watch, scope, input.include_linked_accounts, input.account_identifiers.as_deref()).await?;
     let pattern = input.log_group_name_pattern.as_deref();
     let class = input.log_group_class.as_deref();
     let keep = |group: &catalog::LogGroup| {
@@ -40,17 +42,21 @@ pub(super) async fn list_log_groups(
     };
     let filters = input.log_group_tags.as_deref().unwrap_or_default();
     let names: Vec<&str> = input.field_index_names.iter().flatten().map(String::as_str).collect();
-    let indexes = if names.is_empty() { None } else { Some(FieldIndexes::of(watch, scope).await?) };
+    let mut indexes: BTreeMap<Scope, FieldIndexes<'_>> = BTreeMap::new();
     let mut groups = Vec::new();
     let mut next = None;
     for _ in 0..ROUNDS_MAX {
-        let page = group_page(watch, scope, "", after, limit - groups.len(), keep).await?;
+        let page = group_page(watch, &owners, "", &after, limit - groups.len(), keep).await?;
         for group in page.groups {
-            let arn = arn::log_group(scope, &group.name);
-            if let Some(indexes) = &indexes
-                && !indexes.cover(&group, &names).await?
-            {
-                continue;
+            let arn = arn::log_group(&group.scope, &group.name);
+            if !names.is_empty() {
+                let indexes = match indexes.entry(group.scope.clone()) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(FieldIndexes::of(watch, &group.scope).await?),
+                };
+                if !indexes.cover(&group, &names).await? {
+                    continue;
+                }
             }
             if filters.is_empty() || matches_tags(&watch.catalog.tags(&arn).await?, filters) {
                 groups.push(LogGroupSummary {
@@ -82,7 +88,10 @@ fn fingerprint(scope: &Scope, input: &ListLogGroupsRequest) -> Fingerprint {
         input.log_group_class.as_deref(),
     ];
     let indexes = input.field_index_names.iter().flatten().map(|name| Some(name.as_str()));
-    Fingerprint::of("ListLogGroups", fixed.into_iter().chain(tags).chain(indexes))
+    let linked = [input.include_linked_accounts.filter(|linked| *linked).map(|_| "linked")];
+    let accounts = input.account_identifiers.iter().flatten().map(|account| Some(account.as_str()));
+    let parts = fixed.into_iter().chain(tags).chain(indexes).chain(linked).chain(accounts);
+    Fingerprint::of("ListLogGroups", parts)
 }
 
 fn matches_pattern(name: &str, pattern: &str) -> bool {

@@ -1,13 +1,14 @@
 //! Who sees what is sensitive, and the events as the others see them.
 //!
-//! A caller whose policies allow `logs:Unmask` on the log group, and who asks for it, sees all. A search for a pattern looks at
-//! events as they are shown, or what it finds and what it leaves out would tell what the mask hides.
+//! A caller whose policies allow `logs:Unmask` on the log group, and who asks for it, sees all. Whoever reads a group of another account
+//! through a link sees it masked. A search for a pattern looks at events as they are shown, or what it finds and what it leaves out
+//! would tell what the mask hides.
 
 use super::group_rules::protection;
 use crate::Watch;
 use access::Asking;
 use catalog::LogGroup;
-use model::{Caller, GroupId, Timestamp, arn};
+use model::{Caller, GroupId, Scope, Timestamp, arn};
 use query::data_protection::Protection;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -25,13 +26,21 @@ pub(super) async fn mask_for(
     if unmask != Some(true) {
         return protection(watch, group.id).await;
     }
-    may_unmask(watch, caller, &group.name).map(|()| None)
+    may_unmask(watch, caller, &group.scope, &group.name).map(|()| None)
 }
 
 /// Refuses a caller who may not see all of a group.
-pub(super) fn may_unmask(watch: &Watch, caller: &Caller, group: &str) -> Result<(), ApiError> {
-    let asking = Asking { caller, now: watch.clock.now() };
-    watch.access.authorize_log_group(asking, "logs:Unmask", &arn::log_group(&caller.scope, group))
+pub(super) fn may_unmask(watch: &Watch, caller: &Caller, owner: &Scope, group: &str) -> Result<(), ApiError> {
+    let resource = arn::log_group(owner, group);
+    if caller.scope.account != owner.account {
+        let arn = &caller.arn;
+        let message = format!(
+            "User: {arn} is not authorized to perform: logs:Unmask on resource: {resource} because no resource-based policy \
+             allows the logs:Unmask action"
+        );
+        return Err(ApiError::new(&wire::logs::errors::ACCESS_DENIED_EXCEPTION, message));
+    }
+    watch.access.authorize_log_group(Asking { caller, now: watch.clock.now() }, "logs:Unmask", &resource)
 }
 
 /// The events with their texts masked, of those that have a mask the ones whose shown text `keep` wants. `text` is when an event was

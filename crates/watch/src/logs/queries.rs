@@ -19,6 +19,7 @@ use model::{Caller, GroupId, Scope, TimeRange, Timestamp};
 use query::insights::ast::Query;
 use query::insights::scan::{self, Deadline, Looked, Progress, ScanError, Target, Transforming};
 use query::insights::{Answer, Context, LookupTable, Plan};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -278,7 +279,7 @@ async fn answer(watch: &Watch, running: &Arc<Running>, asked: Asked) -> Result<A
     let context = context(watch, &asked, &asked.query, asked.limit, subqueries).await?;
     let plan = Arc::new(Plan::new(&asked.query, context)?);
     let _ = running.plan.set(Arc::clone(&plan));
-    let groups = indexing(watch, &asked.scope, &asked.query, asked.groups.clone()).await;
+    let groups = indexing(watch, &asked.query, asked.groups.clone()).await;
     let groups = groups.map_err(|error| failed(&error))?;
     scanned(watch, running, &turn, &asked, plan, &groups).await
 }
@@ -310,7 +311,7 @@ fn answers_within<'a>(
                 }
                 None => asked.groups.clone(),
             };
-            let groups = indexing(watch, &asked.scope, &inner, groups).await.map_err(|error| failed(&error))?;
+            let groups = indexing(watch, &inner, groups).await.map_err(|error| failed(&error))?;
             let within = answers_within(watch, running, turn, asked, &inner, deep).await?;
             // One row more tells that there are more, of which some would be missing in the answer.
             let context = context(watch, asked, &inner, QUERY_ROWS_MAX + 1, within).await?;
@@ -329,19 +330,18 @@ fn answers_within<'a>(
 }
 
 /// The groups that index the fields of the query's `filterIndex`; all when it has none.
-async fn indexing(
-    watch: &Watch,
-    scope: &Scope,
-    query: &Query,
-    groups: Vec<LogGroup>,
-) -> Result<Vec<LogGroup>, ApiError> {
+async fn indexing(watch: &Watch, query: &Query, groups: Vec<LogGroup>) -> Result<Vec<LogGroup>, ApiError> {
     let fields: Vec<&str> = query.index_fields().into_iter().collect();
     if fields.is_empty() {
         return Ok(groups);
     }
-    let indexes = FieldIndexes::of(watch, scope).await?;
+    let mut indexes: BTreeMap<Scope, FieldIndexes<'_>> = BTreeMap::new();
     let mut indexing = Vec::with_capacity(groups.len());
     for group in groups {
+        let indexes = match indexes.entry(group.scope.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(FieldIndexes::of(watch, &group.scope).await?),
+        };
         if indexes.cover(&group, &fields).await? {
             indexing.push(group);
         }
@@ -385,7 +385,12 @@ async fn scanned(
     if plan.is_unmasking() && asked.caller.is_none() {
         return Err(Ended::Failed("alarms and schedules are not authorized to perform logs:Unmask".into()));
     }
-    let targets = targets(watch, &asked.scope, groups, plan.is_unmasking()).await?;
+    // Whoever reads groups of other accounts sees them masked (`masking.rs`).
+    let is_own = groups.iter().all(|group| group.scope.account == asked.scope.account);
+    if plan.is_unmasking() && !is_own {
+        return Err(Ended::Failed("the caller is not authorized to perform logs:Unmask".into()));
+    }
+    let targets = targets(watch, groups, plan.is_unmasking()).await?;
     running.groups().extend(groups.iter().map(|group| group.id));
     let (running, range, turn) = (Arc::clone(running), asked.range, Arc::clone(turn));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -402,7 +407,7 @@ async fn scanned(
     }
 }
 
-async fn targets(watch: &Watch, scope: &Scope, groups: &[LogGroup], is_unmasked: bool) -> Result<Vec<Target>, Ended> {
+async fn targets(watch: &Watch, groups: &[LogGroup], is_unmasked: bool) -> Result<Vec<Target>, Ended> {
     let now = watch.clock.now();
     let mut targets = Vec::with_capacity(groups.len());
     for group in groups {
@@ -411,11 +416,11 @@ async fn targets(watch: &Watch, scope: &Scope, groups: &[LogGroup], is_unmasked:
         let transforming = rules.transforming.as_ref().map(|transforming| Transforming {
             since: transforming.since,
             transformer: Arc::clone(&transforming.transformer),
-            from: (scope.account.clone(), scope.region.clone(), group.name.clone()),
+            from: (group.scope.account.clone(), group.scope.region.clone(), group.name.clone()),
         });
         targets.push(Target {
             group: group.id,
-            log: format!("{}:{}", scope.account, group.name),
+            log: format!("{}:{}", group.scope.account, group.name),
             streams: streams.into_iter().collect(),
             kept_since: group.kept_since(now),
             protection: rules.protection.clone().filter(|_| !is_unmasked),

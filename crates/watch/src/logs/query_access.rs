@@ -37,7 +37,7 @@ pub(super) fn check_access(watch: &Watch, asked: &Asked, within: &[LogGroup]) ->
     }
     if asked.query.unmasks() {
         for group in asked.groups.iter().chain(within) {
-            may_unmask(watch, caller, &group.name)?;
+            may_unmask(watch, caller, &group.scope, &group.name)?;
         }
     }
     Ok(())

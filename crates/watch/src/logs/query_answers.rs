@@ -141,7 +141,8 @@ pub(super) async fn stored(watch: &Watch, scope: &Scope, id: &str) -> Result<Opt
 
 /// Refuses a caller who may not see what the query shows.
 pub(super) fn check_sight(watch: &Watch, caller: &Caller, query: &LogQuery) -> Result<(), ApiError> {
-    if query.unmasks { groups(query).iter().try_for_each(|group| may_unmask(watch, caller, group)) } else { Ok(()) }
+    let may = |group: &String| may_unmask(watch, caller, &caller.scope, group);
+    if query.unmasks { groups(query).iter().try_for_each(may) } else { Ok(()) }
 }
 
 /// Refusal of an id that no query has.

@@ -2,15 +2,16 @@
 //!
 //! The session begins with `sessionStart`. Then comes a `sessionUpdate` each second, also when it has nothing to show. An update
 //! shows 500 events at most; of more it shows a sample, spread evenly over them, and says so. A session ends after three hours
-//! with `SessionTimeoutException`, and when its client goes.
+//! with `SessionTimeoutException`, and when its client goes. A session that follows a group of another account goes on when the link
+//! that shares it goes; the next one is refused.
 //!
 //! A session follows the store from behind: ingest neither knows nor waits for it. A client that reads slowly gets fewer updates;
 //! of what then is too much for one update the first is shown, the rest passed over, and the update is marked as sampled.
 
 mod session;
 
-use super::errors::{group_not_found, invalid};
-use super::identifiers::group_name;
+use super::errors::invalid;
+use super::identifiers::readable_group;
 use crate::Watch;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -73,9 +74,8 @@ pub(super) async fn start_live_tail(
         if !identifier.starts_with("arn:") {
             return Err(invalid("The specified logGroupIdentifiers must be ARNs of log groups."));
         }
-        let name = group_name(&caller.scope, identifier)?;
-        let group = watch.catalog.log_group(&caller.scope, name).await?.ok_or_else(group_not_found)?;
-        groups.insert(group.id, Followed { name: format!("{}:{}", caller.scope.account, group.name) });
+        let group = readable_group(watch, &caller.scope, identifier).await?;
+        groups.insert(group.id, Followed { name: format!("{}:{}", group.scope.account, group.name) });
     }
     let open = watch.live_tails.open(&caller.scope).ok_or_else(|| {
         ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, "The maximum number of concurrent Live Tail sessions was reached.")

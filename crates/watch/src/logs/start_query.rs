@@ -3,11 +3,13 @@
 //! Start and end are seconds since the epoch, both inside. The groups come from the request or, where the language has it, from the
 //! query's own source; several in the request share one time range, and each must exist. `SQL` and `PPL` are read into the same tree.
 //! Policies must allow `logs:StartQuery` on groups that queries within it name too, and `logs:Unmask` on all for `unmask`.
+//! Groups of other accounts that a link shares are named by ARN, or found by a source with their account identifiers.
 
-use super::errors::{group_not_found, invalid};
-use super::identifiers::group_name;
+use super::errors::invalid;
+use super::identifiers::readable_group;
 use super::queries::{self, Asked};
 use crate::Watch;
+use crate::linked::{Kind, Linked};
 use catalog::LogGroup;
 use model::limits::{QUERY_GROUPS_MAX, QUERY_ROWS};
 use model::time::SECOND;
@@ -42,9 +44,9 @@ pub(super) async fn start_query(
         language: language.to_owned(),
         expression: input.query_string,
         query,
-        groups,
         range: TimeRange::new(start, end),
         caller: Some(caller.clone()),
+        groups,
         alarm_time_max: None,
         asked_for: None,
         limit: input.limit.map_or(Ok(QUERY_ROWS), usize::try_from).unwrap_or(QUERY_ROWS),
@@ -102,15 +104,17 @@ async fn groups(
         return sourced(watch, &caller.scope, source).await;
     }
     let names = input.log_group_name.iter().chain(input.log_group_names.iter().flatten());
-    let mut names: Vec<&str> = names.map(String::as_str).collect();
-    for identifier in input.log_group_identifiers.iter().flatten() {
-        names.push(group_name(&caller.scope, identifier)?);
-    }
-    named(watch, &caller.scope, &names).await
+    let names: Vec<&String> = names.chain(input.log_group_identifiers.iter().flatten()).collect();
+    named(watch, &caller.scope, names).await
 }
 
-/// The groups of these names, each of which must exist.
-pub(super) async fn named(watch: &Watch, scope: &Scope, names: &[&str]) -> Result<Vec<LogGroup>, ApiError> {
+/// The groups of these names and ARNs, each of which must exist.
+pub(super) async fn named(
+    watch: &Watch,
+    scope: &Scope,
+    identifiers: impl IntoIterator<Item = &String>,
+) -> Result<Vec<LogGroup>, ApiError> {
+    let names: Vec<&String> = identifiers.into_iter().collect();
     if names.is_empty() {
         return Err(invalid("At least one log group must be specified."));
     }
@@ -119,7 +123,7 @@ pub(super) async fn named(watch: &Watch, scope: &Scope, names: &[&str]) -> Resul
     }
     let mut groups: Vec<LogGroup> = Vec::with_capacity(names.len());
     for name in names {
-        let group = watch.catalog.log_group(scope, name).await?.ok_or_else(group_not_found)?;
+        let group = readable_group(watch, scope, name).await?;
         if groups.iter().all(|known| known.id != group.id) {
             groups.push(group);
         }
@@ -130,31 +134,43 @@ pub(super) async fn named(watch: &Watch, scope: &Scope, names: &[&str]) -> Resul
 /// The groups that `SOURCE` selects.
 pub(super) async fn sourced(watch: &Watch, scope: &Scope, source: &Source) -> Result<Vec<LogGroup>, ApiError> {
     if !source.groups.is_empty() {
-        let names: Result<Vec<&str>, ApiError> =
-            source.groups.iter().map(|identifier| group_name(scope, identifier)).collect();
-        return named(watch, scope, &names?).await;
+        return named(watch, scope, &source.groups).await;
     }
     let mut found = Vec::new();
-    if !source.accounts.is_empty() && !source.accounts.contains(&scope.account) {
-        return Ok(found);
-    }
-    let mut after = String::new();
-    loop {
-        let chunk = watch.catalog.list_log_groups(scope, "", &after, CHUNK_GROUPS).await?;
-        let is_last = chunk.len() < CHUNK_GROUPS;
-        for group in chunk {
-            after.clone_from(&group.name);
-            let begins = |prefix: &String| group.name.starts_with(prefix.as_str());
-            let wanted = (source.name_prefixes.is_empty() || source.name_prefixes.iter().any(begins))
-                && (source.classes.is_empty() || source.classes.contains(&group.class));
-            if wanted && has_tags(watch, scope, &group, source).await? {
-                found.push(group);
+    // Without account identifiers the caller's own groups are meant (SOURCE reference).
+    let asked = |account: &str| match source.accounts.is_empty() {
+        true => account == scope.account,
+        false => source.accounts.iter().any(|known| known == account),
+    };
+    let named = source.accounts.iter().map(String::as_str);
+    let linked = Linked::of(watch, scope, Kind::LogGroups, named).await?;
+    for account in std::iter::once(scope.account.as_str()).chain(linked.accounts()).filter(|account| asked(account)) {
+        let owner = Scope { account: account.to_owned(), ..scope.clone() };
+        let is_readable = |group: &LogGroup| owner == *scope || linked.shares(account, &group.name);
+        let mut after = String::new();
+        loop {
+            let chunk = watch.catalog.list_log_groups(&owner, "", &after, CHUNK_GROUPS).await?;
+            let is_last = chunk.len() < CHUNK_GROUPS;
+            for group in chunk {
+                after.clone_from(&group.name);
+                let wanted = selects(source, &group) && is_readable(&group);
+                if wanted && has_tags(watch, &owner, &group, source).await? {
+                    found.push(group);
+                }
+            }
+            if is_last {
+                break;
             }
         }
-        if is_last {
-            return Ok(found);
-        }
     }
+    Ok(found)
+}
+
+/// Whether a source means a group by its name and class.
+fn selects(source: &Source, group: &LogGroup) -> bool {
+    let begins = |prefix: &String| group.name.starts_with(prefix.as_str());
+    (source.name_prefixes.is_empty() || source.name_prefixes.iter().any(begins))
+        && (source.classes.is_empty() || source.classes.contains(&group.class))
 }
 
 async fn has_tags(watch: &Watch, scope: &Scope, group: &LogGroup, source: &Source) -> Result<bool, ApiError> {

@@ -6,6 +6,7 @@ use super::plan::{MetricSource, Query, Source};
 use super::read::points_of;
 use crate::Watch;
 use crate::cloudwatch::{insight_rule_metric, refuse};
+use crate::linked::Linked;
 use model::limits::SEARCH_FOUND_MAX;
 use model::time::MINUTE;
 use model::{Scope, TimeRange, Timestamp};
@@ -26,8 +27,10 @@ const SEARCH_PERIOD_MS: i64 = 5 * MINUTE;
 pub struct Context<'a> {
     /// The plane.
     pub watch: &'a Watch,
-    /// Whose metrics.
+    /// Who asks, whose own metrics are read where no other account is named.
     pub scope: &'a Scope,
+    /// The accounts whose metrics may be read too.
+    pub linked: &'a Linked,
     /// Start inclusive, end exclusive, as asked: each period rounds it in its own way.
     pub asked: TimeRange,
     /// The present.
@@ -65,7 +68,7 @@ pub async fn evaluate(context: &Context<'_>, queries: &[Query], order: &[usize])
             },
             Source::Insights(insights) => {
                 let period_ms = query.period_ms.unwrap_or(MINUTE);
-                let series = found::insights(context, insights, period_ms).await?;
+                let series = found::insights(context, insights, query.account.as_deref(), period_ms).await?;
                 match insights.is_grouped() {
                     true => Value::Array(series),
                     false => Value::Series(series.into_iter().next().unwrap_or_else(|| none(period_ms))),
@@ -101,7 +104,7 @@ async fn metrics(context: &Context<'_>, queries: &[Query]) -> Result<Vec<(usize,
         })
         .collect();
     let sources: Vec<&MetricSource> = named.iter().map(|(_, source)| *source).collect();
-    let points = points_of(context.watch, context.scope, &sources, context.asked, context.now).await?;
+    let points = points_of(context.watch, &context.scope.region, &sources, context.asked, context.now).await?;
     let series = named.into_iter().zip(points).map(|((at, source), points)| {
         let query = &queries[at];
         let mut series = Series {
@@ -110,7 +113,7 @@ async fn metrics(context: &Context<'_>, queries: &[Query]) -> Result<Vec<(usize,
             period_ms: source.period_ms,
             timestamps: points.timestamps,
             values: points.values,
-            metric: Some(Arc::new(found::identity(context.scope, source))),
+            metric: Some(Arc::new(found::identity(&context.scope.region, source))),
             has_dropped: false,
         };
         if let Some(label) = &query.label {
@@ -172,8 +175,14 @@ async fn fetch(
             let search = Search::parse(text).map_err(|error| wrong(error.to_string()))?;
             let statistic = Statistic::parse(stat).map_err(|error| wrong(error.to_string()))?;
             let period_ms = period_secs.map(|secs| secs.saturating_mul(1000)).or(query.period_ms);
-            let (series, is_cut) =
-                found::search(context, &search, stat, statistic, period_ms.unwrap_or(SEARCH_PERIOD_MS)).await?;
+            let sought = found::Sought {
+                search: &search,
+                account: query.account.as_deref(),
+                stat,
+                statistic,
+                period_ms: period_ms.unwrap_or(SEARCH_PERIOD_MS),
+            };
+            let (series, is_cut) = found::search(context, sought).await?;
             if is_cut {
                 let text =
                     format!("The search found more than {SEARCH_FOUND_MAX} metrics; the first of them were taken.");

@@ -22,62 +22,86 @@ const FOUND_WITHOUT_DATA_MS: i64 = 14 * DAY;
 /// How many series are looked at between two chances for other requests.
 const LISTED: usize = 8192;
 
-/// The series that a search finds, in key order, and whether there were more.
-pub async fn search(
-    context: &Context<'_>,
-    search: &Search,
-    stat: &str,
-    statistic: Statistic,
-    period_ms: i64,
-) -> Result<(Vec<Series>, bool), ApiError> {
-    let found = find(context, search).await;
+/// What a search looks for.
+pub struct Sought<'a> {
+    /// The search.
+    pub search: &'a Search,
+    /// The one account to look in; `None` for all that may be read.
+    pub account: Option<&'a str>,
+    /// Statistic, as the client wrote it.
+    pub stat: &'a str,
+    /// The same.
+    pub statistic: Statistic,
+    /// Length of a period, milliseconds.
+    pub period_ms: i64,
+}
+
+/// The series that a search finds, in key order and the caller's own first, and whether there were more.
+pub async fn search(context: &Context<'_>, sought: Sought<'_>) -> Result<(Vec<Series>, bool), ApiError> {
+    let mut found = Vec::new();
+    for account in accounts(context, sought.account) {
+        find(context, account, sought.search, &mut found).await;
+    }
     let is_cut = found.len() > SEARCH_FOUND_MAX;
     let sources: Vec<MetricSource> = found
         .iter()
         .take(SEARCH_FOUND_MAX)
         .map(|key| MetricSource {
+            account: key.account.clone(),
             namespace: key.namespace.clone(),
             name: key.name.clone(),
             dimensions: key.dimensions.clone(),
             unit: None,
-            period_ms,
-            statistic,
-            stat: stat.to_owned(),
+            period_ms: sought.period_ms,
+            statistic: sought.statistic,
+            stat: sought.stat.to_owned(),
         })
         .collect();
     let all: Vec<&MetricSource> = sources.iter().collect();
-    let points = points_of(context.watch, context.scope, &all, context.asked, context.now).await?;
+    let points = points_of(context.watch, &context.scope.region, &all, context.asked, context.now).await?;
     let labels = labels(&sources);
     let series = sources.iter().zip(points).zip(labels).map(|((source, points), label)| Series {
         id: None,
         label,
-        period_ms,
+        period_ms: sought.period_ms,
         timestamps: points.timestamps,
         values: points.values,
-        metric: Some(Arc::new(identity(context.scope, source))),
+        metric: Some(Arc::new(identity(&context.scope.region, source))),
         has_dropped: false,
     });
     Ok((series.collect(), is_cut))
 }
 
-async fn find(context: &Context<'_>, search: &Search) -> Vec<Arc<SeriesKey>> {
+/// The accounts in which metrics are looked for: the caller's and those linked to it, or the one of them that is asked for.
+fn accounts<'a>(context: &Context<'a>, asked: Option<&'a str>) -> Vec<&'a str> {
+    let own = std::iter::once(context.scope.account.as_str());
+    own.chain(context.linked.accounts()).filter(|account| asked.is_none_or(|asked| asked == *account)).collect()
+}
+
+/// True for a metric that may be read.
+fn is_readable(context: &Context<'_>, key: &SeriesKey) -> bool {
+    key.account == context.scope.account || context.linked.shares(&key.account, &key.namespace)
+}
+
+/// Adds what the search finds in one account, until there is more than anybody may get.
+async fn find(context: &Context<'_>, account: &str, search: &Search, found: &mut Vec<Arc<SeriesKey>>) {
     let filter = SeriesFilter {
-        account: context.scope.account.clone(),
+        account: account.to_owned(),
         region: context.scope.region.clone(),
         namespace: search.namespace().map(str::to_owned),
         name: search.metric_name().map(str::to_owned),
         dimensions: search.dimension_names().into_iter().flatten().map(|name| (name.clone(), None)).collect(),
         active_since: Some(context.asked.start.min(context.now - FOUND_WITHOUT_DATA_MS)),
     };
-    let mut found = Vec::new();
     let mut after: Option<Arc<SeriesKey>> = None;
-    loop {
+    while found.len() <= SEARCH_FOUND_MAX {
         let listed = context.watch.store.list_metrics(&filter, after.as_deref(), LISTED);
         let is_last = listed.len() < LISTED;
         after = listed.last().cloned();
-        found.extend(listed.into_iter().filter(|key| search.finds(&candidate(key, context.scope))));
-        if is_last || found.len() > SEARCH_FOUND_MAX {
-            return found;
+        let wanted = |key: &Arc<SeriesKey>| is_readable(context, key) && search.finds(&candidate(key, context.scope));
+        found.extend(listed.into_iter().filter(wanted));
+        if is_last {
+            return;
         }
         tokio::task::yield_now().await;
     }
@@ -94,10 +118,10 @@ fn candidate<'a>(key: &'a SeriesKey, scope: &Scope) -> Candidate<'a> {
 }
 
 /// Which metric and statistic a source is.
-pub fn identity(scope: &Scope, source: &MetricSource) -> MetricIdentity {
+pub fn identity(region: &str, source: &MetricSource) -> MetricIdentity {
     MetricIdentity {
-        account_id: scope.account.clone(),
-        region: scope.region.clone(),
+        account_id: source.account.clone(),
+        region: region.to_owned(),
         namespace: source.namespace.clone(),
         metric_name: source.name.clone(),
         dimensions: source.dimensions.clone(),
@@ -136,21 +160,25 @@ fn metric_of(key: &SeriesKey) -> Metric<'_> {
     Metric { account: &key.account, namespace: &key.namespace, name: &key.name, dimensions: &key.dimensions, tags: &[] }
 }
 
-/// The series that a Metrics Insights query answers, in its order.
+/// The series that a Metrics Insights query answers, in its order; of one account or of all that may be read.
 pub async fn insights(
     context: &Context<'_>,
     insights: &MetricsInsights,
+    account: Option<&str>,
     period_ms: i64,
 ) -> Result<Vec<Series>, ApiError> {
-    let filter = SeriesFilter {
-        account: context.scope.account.clone(),
-        region: context.scope.region.clone(),
-        namespace: Some(insights.namespace().to_owned()),
-        name: Some(insights.metric().to_owned()),
-        ..SeriesFilter::default()
-    };
-    let mut series = context.watch.store.list_series(&filter);
-    series.retain(|key| insights.matches(&metric_of(key), &context.scope.account));
+    let mut series = Vec::new();
+    for account in accounts(context, account) {
+        let filter = SeriesFilter {
+            account: account.to_owned(),
+            region: context.scope.region.clone(),
+            namespace: Some(insights.namespace().to_owned()),
+            name: Some(insights.metric().to_owned()),
+            ..SeriesFilter::default()
+        };
+        series.extend(context.watch.store.list_series(&filter));
+    }
+    series.retain(|key| is_readable(context, key) && insights.matches(&metric_of(key), &context.scope.account));
     let mut groups: BTreeMap<GroupKey, usize> = BTreeMap::new();
     let places: Vec<usize> = series
         .iter()

@@ -1,6 +1,7 @@
 //! `plan`: checks metric data queries, and puts them in an order in which each comes after what it refers to.
 
 use crate::cloudwatch::refuse;
+use crate::linked::Linked;
 use model::Scope;
 use model::limits::METRIC_EXPRESSION_CHARS_MAX;
 use query::dynamic_label::Label;
@@ -22,8 +23,10 @@ pub struct Query {
     pub label: Option<String>,
     /// Whether its result is answered (`ReturnData`).
     pub returned: bool,
-    /// Data of another account, which nobody may read yet.
+    /// Data of another account that does not share it.
     pub forbidden: bool,
+    /// The one account whose metrics an expression may find; `None` for all that the caller may read.
+    pub account: Option<String>,
     /// Period of an expression, milliseconds, where the client gave one.
     pub period_ms: Option<i64>,
     /// What it asks for.
@@ -44,6 +47,8 @@ pub enum Source {
 /// A statistic of one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricSource {
+    /// The account that has the metric.
+    pub account: String,
     /// CloudWatch namespace.
     pub namespace: String,
     /// Metric name.
@@ -60,23 +65,28 @@ pub struct MetricSource {
     pub stat: String,
 }
 
-/// Checks queries. `at` is the parameter that holds them, for the texts of errors. The second list is an order of evaluation:
-/// places in the first.
-pub fn plan(scope: &Scope, queries: Vec<MetricDataQuery>, at: &str) -> Result<(Vec<Query>, Vec<usize>), ApiError> {
+/// Checks queries of `scope`, which may read what is `linked` to it. `at` is the parameter that holds them, for the texts of errors.
+/// The second list is an order of evaluation: places in the first.
+pub fn plan(
+    scope: &Scope,
+    linked: &Linked,
+    queries: Vec<MetricDataQuery>,
+    at: &str,
+) -> Result<(Vec<Query>, Vec<usize>), ApiError> {
     let mut checked: Vec<Query> = Vec::with_capacity(queries.len());
     let mut places = HashMap::with_capacity(queries.len());
     for (index, query) in queries.into_iter().enumerate() {
         if places.insert(query.id.clone(), index).is_some() {
             return Err(refuse::validation(format!("The values for parameter id in {at} are not unique.")));
         }
-        checked.push(one(scope, query, &format!("{at}.member.{}", index + 1))?);
+        checked.push(one(scope, linked, query, &format!("{at}.member.{}", index + 1))?);
     }
     let order = order(&checked, &places)?;
     check_types(&checked, &order, &places)?;
     Ok((checked, order))
 }
 
-fn one(scope: &Scope, query: MetricDataQuery, at: &str) -> Result<Query, ApiError> {
+fn one(scope: &Scope, linked: &Linked, query: MetricDataQuery, at: &str) -> Result<Query, ApiError> {
     let is_id = query.id.starts_with(|c: char| c.is_ascii_lowercase())
         && query.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !is_id {
@@ -97,7 +107,7 @@ fn one(scope: &Scope, query: MetricDataQuery, at: &str) -> Result<Query, ApiErro
             let (one, other) = (format!("{at}.MetricStat"), format!("{at}.Expression"));
             return Err(refuse::validation(refuse::exclusive_text(one, other)));
         }
-        (Some(stat), None) => Source::Metric(metric(stat, at)?),
+        (Some(stat), None) => Source::Metric(metric(query.account_id.as_ref().unwrap_or(&scope.account), stat, at)?),
         (None, Some(text)) => expression(&query.id, &text, period_ms, at)?,
         (None, None) => {
             return Err(refuse::validation(format!(
@@ -105,11 +115,18 @@ fn one(scope: &Scope, query: MetricDataQuery, at: &str) -> Result<Query, ApiErro
             )));
         }
     };
+    let forbidden = match (&query.account_id, &source) {
+        (Some(account), _) if *account == scope.account => false,
+        (Some(account), Source::Metric(metric)) => !linked.shares(account, &metric.namespace),
+        (Some(account), _) => !linked.has(account),
+        (None, _) => false,
+    };
     Ok(Query {
         id: query.id,
         label: query.label,
         returned: query.return_data != Some(false),
-        forbidden: query.account_id.is_some_and(|account| account != scope.account),
+        forbidden,
+        account: query.account_id,
         period_ms,
         source,
     })
@@ -121,7 +138,7 @@ fn check_period(period_secs: i64, parameter: &str) -> Result<i64, ApiError> {
     })
 }
 
-fn metric(stat: MetricStat, at: &str) -> Result<MetricSource, ApiError> {
+fn metric(account: &str, stat: MetricStat, at: &str) -> Result<MetricSource, ApiError> {
     let required = |value: Option<String>, name: &str| {
         value.ok_or_else(|| refuse::validation(format!("The parameter {at}.MetricStat.Metric.{name} is required.")))
     };
@@ -131,6 +148,7 @@ fn metric(stat: MetricStat, at: &str) -> Result<MetricSource, ApiError> {
     let mut dimensions: Vec<_> = stat.metric.dimensions.into_iter().flatten().map(|d| (d.name, d.value)).collect();
     dimensions.sort();
     Ok(MetricSource {
+        account: account.to_owned(),
         namespace: required(stat.metric.namespace, "Namespace")?,
         name: required(stat.metric.metric_name, "MetricName")?,
         dimensions,

@@ -106,7 +106,10 @@ fn every_modelled_operation_has_a_way_in() {
                 found(&request("POST", "/", "", &[FORM]), &body)
             }
             Service::ApplicationSignals => found(&request("POST", "/events", "MaxResults=5", &[]), ""),
-            Service::CloudTrailData => found(&request("POST", &format!("/{}", row.name), "", &[]), ""),
+            Service::CloudTrailData | Service::Oam => {
+                let path = row.path.replace("{ResourceArn}", "arn%3Aaws%3Aoam%3Aus-east-1%3A123456789012%3Asink%2Fa");
+                found(&request(row.method, &path, "", &[]), "")
+            }
             service => {
                 let (prefix, _) = TARGET_PREFIXES.into_iter().find(|(_, known)| *known == service).unwrap();
                 found(&json(&format!("{prefix}.{}", row.name), ""), "")

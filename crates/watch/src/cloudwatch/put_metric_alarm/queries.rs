@@ -3,6 +3,7 @@
 use super::actions;
 use crate::alarms::observe;
 use crate::cloudwatch::refuse;
+use crate::linked::Linked;
 use crate::metric_data::{self, Query, Source};
 use catalog::{AlarmConfiguration, PromqlCriteria};
 use model::Scope;
@@ -18,6 +19,7 @@ const QUERY_DEPTH_MAX: usize = ALARM_QUERIES_MAX;
 /// An alarm on metric math, a band or Metrics Insights: one query returns data, besides the band.
 pub fn metrics(
     scope: &Scope,
+    linked: &Linked,
     input: &PutMetricAlarmInput,
     metrics: Vec<MetricDataQuery>,
     configuration: &mut AlarmConfiguration,
@@ -38,7 +40,10 @@ pub fn metrics(
         return Err(refuse::validation(refuse::too_many("Metrics", ALARM_QUERIES_MAX)));
     }
     configuration.metrics = metrics.iter().map(observe::alarm_query).collect();
-    let (queries, _) = metric_data::plan(scope, metrics, "Metrics")?;
+    let (queries, _) = metric_data::plan(scope, linked, metrics, "Metrics")?;
+    if queries.iter().any(|query| query.forbidden) {
+        return Err(refuse::validation("One or more metrics in your request are Forbidden."));
+    }
     let band = input.threshold_metric_id.as_deref();
     let watched: Vec<&Query> =
         queries.iter().filter(|query| query.returned && Some(query.id.as_str()) != band).collect();

@@ -25,7 +25,7 @@ fn check(change: impl FnOnce(&mut PutMetricAlarmInput), expected: Result<(), &st
     let mut input = input();
     change(&mut input);
     let now = Timestamp(1_772_323_200_000);
-    let outcome = configuration(&scope, input, now);
+    let outcome = configuration(&scope, &Linked::default(), input, now);
     let outcome = outcome.map(|_| ()).map_err(|error| {
         assert_eq!(error.shape().query_code, "ValidationError");
         error.message().to_owned()

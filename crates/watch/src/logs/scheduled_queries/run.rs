@@ -3,7 +3,6 @@
 use super::schedule::Schedule;
 use super::{Delivered, Document, START_OFFSET_SECS, TABLE, TableDestination, read, s3};
 use crate::Watch;
-use crate::logs::identifiers::group_name;
 use crate::logs::lookup_tables;
 use crate::logs::queries::{self, Asked};
 use crate::logs::query_answers::stored;
@@ -83,11 +82,9 @@ async fn outcome(watch: &Watch, scope: &Scope, document: &Document, at: Timestam
         Ok(query) => query,
         Err(error) => return Outcome::failed("InvalidQuery", error.message()),
     };
-    let names: Result<Vec<&str>, _> = document.log_groups.iter().map(|group| group_name(scope, group)).collect();
-    let groups = match (names, &query.source) {
-        (Err(error), _) => Err(error),
-        (Ok(names), Some(source)) if names.is_empty() => sourced(watch, scope, source).await,
-        (Ok(names), _) => named(watch, scope, &names).await,
+    let groups = match &query.source {
+        Some(source) if document.log_groups.is_empty() => sourced(watch, scope, source).await,
+        _ => named(watch, scope, &document.log_groups).await,
     };
     let groups = match groups {
         Ok(groups) => groups,
