@@ -18,7 +18,7 @@ mod text;
 
 use super::error::SqlError;
 use super::guard::{REFUSED_FUNCTIONS, nodes_exceed};
-use super::{AbortOnDrop, growth, json};
+use super::{AbortOnDrop, aggregates, growth, json};
 use crate::lake::{Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Result as Planned, TableReference};
