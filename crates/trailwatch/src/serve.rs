@@ -138,6 +138,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         group_filters: Arc::default(),
         queries: Arc::default(),
         rules: Arc::default(),
+        access: access.clone(),
         buckets: all,
     };
     trail.topics = Arc::new(TrailTopics(watch.clone()));

@@ -51,6 +51,8 @@ pub struct Watch {
     pub queries: Arc<logs::Queries>,
     /// How the events of log groups are shown, asked for lately.
     pub rules: Arc<logs::RulesOfGroups>,
+    /// What policies say, for calls that ask for more than their own action allows.
+    pub access: access::Access,
     /// Where objects are written to.
     pub buckets: Arc<dyn Buckets>,
 }

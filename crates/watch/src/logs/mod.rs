@@ -52,6 +52,7 @@ mod put_log_events;
 mod put_log_group_deletion_protection;
 mod put_metric_filter;
 mod queries;
+mod query_access;
 mod query_answers;
 mod query_definitions;
 mod resource_policies;
