@@ -164,6 +164,11 @@ pub const METRIC_TIERS: [(u16, i64); 4] = [
     (3600, METRIC_RETENTION_MS),
 ];
 
+/// HTTP endpoints of CloudWatch Logs: largest body after decompression, and most events of a request (user guide, "Sending logs using
+/// the HLC endpoint" and its neighbours: 1 MB, 10,000).
+pub const HTTP_LOGS_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// See [`HTTP_LOGS_BODY_BYTES_MAX`].
+pub const HTTP_LOGS_EVENTS_MAX: usize = 10_000;
 /// OTLP: largest body after decompression; ours (AWS documents its own for traces only, 5 MB), what gRPC has as its default.
 pub const OTLP_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// OTLP: most log records or data points of a request (user guide, "OTLP Endpoints": 10,000 log events).

@@ -6,6 +6,7 @@ mod buckets;
 pub mod cloudwatch;
 mod dimensions;
 mod entity;
+pub mod http_logs;
 pub mod logs;
 mod maintain;
 pub mod metric_data;
