@@ -215,3 +215,73 @@ impl Catalog {
         Ok(gone.rows_affected() > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Sink, SinkDeletion};
+
+    fn scope(account: &str) -> Scope {
+        Scope { account: account.into(), region: "us-east-1".into() }
+    }
+
+    async fn sink(catalog: &Catalog, account: &str) -> String {
+        let sink = Sink { scope: scope(account), id: format!("sink-{account}"), name: "s".into(), policy: None };
+        assert!(catalog.create_sink(&sink, &sink.id, &BTreeMap::new()).await.unwrap());
+        assert!(
+            !catalog
+                .create_sink(&Sink { id: "other".into(), ..sink.clone() }, "other", &BTreeMap::new())
+                .await
+                .unwrap()
+        );
+        sink.id
+    }
+
+    fn link(source: &str, sink_id: &str, monitoring: &str) -> Link {
+        Link {
+            scope: scope(source),
+            id: format!("{source}-{sink_id}"),
+            sink_id: sink_id.into(),
+            monitoring_account: monitoring.into(),
+            label_template: "$AccountName".into(),
+            resource_types: vec!["AWS::Logs::LogGroup".into()],
+            log_group_filter: Some("LogGroupName = 'a'".into()),
+            metric_filter: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn links_are_counted_found_from_both_ends_and_hold_their_sink() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        let none = BTreeMap::new();
+        let create = async |link: &Link| catalog.create_link(link, 2, &link.id, &none).await.unwrap();
+        let (one, two, three) = (sink(&catalog, "1").await, sink(&catalog, "2").await, sink(&catalog, "3").await);
+        let first = link("9", &one, "1");
+        assert_eq!(create(&first).await, LinkCreated::Created);
+        assert_eq!(create(&Link { id: "again".into(), ..first.clone() }).await, LinkCreated::Exists);
+        assert_eq!(create(&link("9", "nowhere", "1")).await, LinkCreated::NoSink);
+        assert_eq!(create(&link("9", &two, "2")).await, LinkCreated::Created);
+        assert_eq!(create(&link("9", &three, "3")).await, LinkCreated::TooMany);
+        assert_eq!(create(&link("8", &one, "1")).await, LinkCreated::Created);
+
+        let sources = |links: Vec<Link>| links.into_iter().map(|link| link.scope.account).collect::<Vec<_>>();
+        assert_eq!(sources(catalog.links_to(&scope("1"), "", 10).await.unwrap()), ["8", "9"]);
+        assert_eq!(sources(catalog.links_to(&scope("1"), "8", 10).await.unwrap()), ["9"]);
+        assert_eq!(catalog.links_from(&scope("9"), "", 10).await.unwrap().len(), 2);
+        assert_eq!(catalog.link_between("9", &scope("1")).await.unwrap(), Some(first.clone()));
+        assert_eq!(catalog.link_between("9", &scope("3")).await.unwrap(), None);
+        assert_eq!(catalog.link(&scope("8"), &first.id).await.unwrap(), None);
+
+        let changed = Link { metric_filter: Some("Namespace = 'b'".into()), log_group_filter: None, ..first.clone() };
+        assert!(catalog.update_link(&changed).await.unwrap());
+        assert_eq!(catalog.link(&scope("9"), &first.id).await.unwrap(), Some(changed));
+        assert_eq!(catalog.delete_sink(&one, &one).await.unwrap(), SinkDeletion::Linked);
+        for source in ["8", "9"] {
+            let id = format!("{source}-{one}");
+            assert!(catalog.delete_link(&scope(source), &id, &id).await.unwrap());
+            assert!(!catalog.delete_link(&scope(source), &id, &id).await.unwrap());
+        }
+        assert_eq!(catalog.delete_sink(&one, &one).await.unwrap(), SinkDeletion::Deleted);
+        assert_eq!(catalog.delete_sink(&one, &one).await.unwrap(), SinkDeletion::Absent);
+    }
+}
