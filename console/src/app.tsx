@@ -1,15 +1,9 @@
 // The frame: navigation, the bar above, the page that the URL names, and the sign-in before all of it.
 import { type Component, createEffect, ErrorBoundary, For, lazy, Match, onMount, Show, Suspense, Switch } from "solid-js";
 import { help, KEYS, listen, PLACES, setHelp } from "./keys";
-import { Alarms } from "./pages/alarms";
-import { Dashboards } from "./pages/dashboards";
 import { EventHistory } from "./pages/events";
-import { Insights } from "./pages/insights";
-import { Logs } from "./pages/logs";
-import { Metrics } from "./pages/metrics";
 import { Overview } from "./pages/overview";
 import { SignIn } from "./pages/sign-in";
-import { LiveTail } from "./pages/tail";
 import { Trails } from "./pages/trails";
 import { href, param, path, setParams } from "./router";
 import { resume, session, signOut } from "./session";
@@ -20,9 +14,15 @@ import { ErrorNote, Loading, PageHead } from "./ui/parts";
 
 // Fetched when they are first asked for.
 const Access = lazy(() => import("./pages/access"));
+const Alarms = lazy(() => import("./pages/alarms"));
+const Dashboards = lazy(() => import("./pages/dashboards"));
+const Insights = lazy(() => import("./pages/insights"));
 const Investigate = lazy(() => import("./pages/investigate"));
 const Lake = lazy(() => import("./pages/lake"));
+const LiveTail = lazy(() => import("./pages/tail"));
 const LoginSession = lazy(() => import("./pages/login-session"));
+const Logs = lazy(() => import("./pages/logs"));
+const Metrics = lazy(() => import("./pages/metrics"));
 
 const PAGES: Record<string, Component> = {
   "/": Overview,
@@ -122,7 +122,8 @@ function Shell() {
     document.title = `${place()?.[2] ?? "Not found"} · Trailwatch`;
   });
   return (
-    <div class="shell">
+    // Full screen is a dashboard's: it leaves the navigation out.
+    <div class="shell" classList={{ "full-screen": param("full") === "1" }}>
       <a
         class="skip"
         href="#main"

@@ -41,7 +41,8 @@ export function advice(error: unknown): string {
 function refusal(text: string): { code?: string; message?: string; details: Record<string, unknown> } {
   try {
     const body = JSON.parse(text);
-    return { code: body.__type, message: body.message ?? body.Message, details: body };
+    // The last ones are Prometheus's.
+    return { code: body.__type ?? body.errorType, message: body.message ?? body.Message ?? body.error, details: body };
   } catch {
     const xml = new DOMParser().parseFromString(text, "text/xml");
     const of = (name: string) => xml.getElementsByTagName(name)[0]?.textContent ?? undefined;
@@ -60,7 +61,7 @@ export async function ask(
   const headers: Record<string, string> = { ...init.headers };
   if (now.signedIn) headers["x-trailwatch-csrf"] = now.csrf;
   const region = param("region");
-  if (region) headers["x-trailwatch-region"] = region;
+  if (region) headers["x-trailwatch-region"] ??= region;
   let answer: Response;
   try {
     answer = await fetch(url, { ...init, headers, credentials: "same-origin", cache: "no-store", signal });
@@ -78,15 +79,25 @@ export async function ask(
 /** Where AWS operations are called. */
 export const CALLS = "/_trailwatch/console/aws";
 
-function send(service: Service, operation: string, input: unknown, signal?: AbortSignal): Promise<Response> {
+function send(service: Service, operation: string, input: unknown, signal?: AbortSignal, region?: string): Promise<Response> {
   const { prefix, type } = TARGETS[service];
-  const headers = { "content-type": type, "x-amz-target": `${prefix}.${operation}` };
+  const headers: Record<string, string> = { "content-type": type, "x-amz-target": `${prefix}.${operation}` };
+  if (region) headers["x-trailwatch-region"] = region;
   return ask(CALLS, { method: "POST", headers, body: JSON.stringify(input) }, `${service} ${operation}`, signal);
 }
 
-/** One call. Times in JSON are seconds since 1970 (CloudWatch, CloudTrail) or milliseconds (Logs), as AWS has them. */
-export async function aws<T>(service: Service, operation: string, input: unknown = {}, signal?: AbortSignal): Promise<T> {
-  const answer = await send(service, operation, input, signal);
+/**
+ * One call, in the page's region unless `region` names another. Times in JSON are seconds since 1970 (CloudWatch, CloudTrail) or
+ * milliseconds (Logs), as AWS has them.
+ */
+export async function aws<T>(
+  service: Service,
+  operation: string,
+  input: unknown = {},
+  signal?: AbortSignal,
+  region?: string,
+): Promise<T> {
+  const answer = await send(service, operation, input, signal, region);
   const text = await answer.text();
   return (text ? JSON.parse(text) : {}) as T;
 }

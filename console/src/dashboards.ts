@@ -1,5 +1,7 @@
 // AWS's dashboard JSON: widgets with their places, and the metrics that they draw.
+import { COLUMNS, fitted, type Place } from "./grid";
 import type { Query } from "./metrics";
+import { RANGES, span } from "./time";
 
 export interface Widget {
   type: string;
@@ -10,27 +12,43 @@ export interface Widget {
   properties: Record<string, unknown>;
 }
 
-export interface Dashboard {
-  start?: string;
-  end?: string;
+/** A body; what is not known of it is kept. */
+export interface Dashboard extends Record<string, unknown> {
   widgets: Widget[];
 }
 
 export function dashboardOf(body: string): Dashboard {
   const read = JSON.parse(body);
-  return { ...read, widgets: Array.isArray(read.widgets) ? read.widgets.filter((w: unknown) => w && typeof w === "object") : [] };
+  return {
+    ...read,
+    widgets: Array.isArray(read?.widgets) ? read.widgets.filter((w: unknown) => w && typeof w === "object") : [],
+  };
+}
+
+/** The range that a body begins with (`-PT6H`), as one of those that can be chosen: the next longer one. */
+export function rangeOf(dashboard: Dashboard): string | undefined {
+  const parts = /^-P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?$/.exec(String(dashboard.start ?? ""));
+  if (!parts) return undefined;
+  const [weeks = 0, days = 0, hours = 0, minutes = 0] = parts.slice(1).map((n) => Number(n ?? 0));
+  const wanted = (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60_000;
+  return (RANGES.find(([key]) => (span(key) ?? 0) >= wanted) ?? RANGES.at(-1))?.[0];
+}
+
+/** The body with the widgets at their places. */
+export function bodyOf(dashboard: Dashboard, widgets: Widget[], at: Place[]): string {
+  const placed = widgets.map((widget, i) => ({ ...widget, ...(at[i] ?? {}) }));
+  return JSON.stringify({ ...dashboard, widgets: placed });
 }
 
 /** Where widgets stand on a grid of 24 columns; those without a place follow each other, as in AWS. */
-export function places(widgets: Widget[]): { x: number; y: number; width: number; height: number }[] {
+export function places(widgets: Widget[]): Place[] {
   let x = 0;
   let y = 0;
   let rowHeight = 0;
   return widgets.map((widget) => {
-    const width = Math.min(24, widget.width ?? 6);
-    const height = widget.height ?? 6;
-    if (widget.x !== undefined && widget.y !== undefined) return { x: widget.x, y: widget.y, width, height };
-    if (x + width > 24) {
+    const { width, height } = fitted({ x: 0, y: 0, width: widget.width ?? 6, height: widget.height ?? 6 });
+    if (widget.x !== undefined && widget.y !== undefined) return fitted({ x: widget.x, y: widget.y, width, height });
+    if (x + width > COLUMNS) {
       x = 0;
       y += rowHeight;
       rowHeight = 0;

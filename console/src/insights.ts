@@ -43,6 +43,7 @@ export async function runQuery(
   range: Range,
   signal: AbortSignal,
   progress?: (results: Results) => void,
+  region?: string,
 ): Promise<Results> {
   const input: Record<string, unknown> = {
     startTime: Math.floor(range.start / 1000),
@@ -51,14 +52,14 @@ export async function runQuery(
   };
   // A query that begins with SOURCE names its groups itself.
   if (groups.length) input.logGroupNames = groups;
-  const { queryId } = await aws<{ queryId: string }>("logs", "StartQuery", input, signal);
+  const { queryId } = await aws<{ queryId: string }>("logs", "StartQuery", input, signal, region);
   for (let turn = 0; ; turn++) {
     await new Promise((done) => setTimeout(done, WAITS_MS[Math.min(turn, WAITS_MS.length - 1)]));
     if (signal.aborted) {
-      void aws("logs", "StopQuery", { queryId }).catch(() => undefined);
+      void aws("logs", "StopQuery", { queryId }, undefined, region).catch(() => undefined);
       throw new DOMException("cancelled", "AbortError");
     }
-    const answer = await aws<Answer>("logs", "GetQueryResults", { queryId });
+    const answer = await aws<Answer>("logs", "GetQueryResults", { queryId }, undefined, region);
     const results = resultsOf(answer);
     if (["Complete", "Cancelled", "Failed", "Timeout"].includes(answer.status)) {
       if (answer.status === "Failed" || answer.status === "Timeout")
@@ -76,6 +77,10 @@ export async function runQuery(
 
 const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/;
+
+/** Milliseconds of `2026-11-26 09:00:00.000`, which is UTC. */
+export const timeOf = (text: string): number | undefined =>
+  TIME.test(text) ? Date.parse(`${text.replace(" ", "T")}Z`) : /^\d{13}$/.test(text) ? Number(text) : undefined;
 
 export interface Lines {
   kind: "time" | "bars";
@@ -106,7 +111,7 @@ export function asChart(results: Results): Lines | undefined {
         const line = lines.get(label) ?? { label, times: [], values: [] };
         const value = row[number];
         if (value === undefined || !row[time]) continue;
-        line.times.push(Date.parse(`${row[time].replace(" ", "T")}Z`));
+        line.times.push(timeOf(row[time]) ?? 0);
         line.values.push(Number(value));
         lines.set(label, line);
       }

@@ -25,6 +25,8 @@ export interface LogEvent {
   timestamp: number;
   message: string;
   stream: string;
+  /** Where it is not that of the page. */
+  group?: string;
 }
 
 /** Groups to list at most; a narrower search finds the rest. */

@@ -43,7 +43,7 @@ interface DataPage {
 /** Pages of 100,800 points each. */
 const PAGES_MAX = 20;
 
-export async function metricData(queries: Query[], range: Range, signal?: AbortSignal): Promise<Series[]> {
+export async function metricData(queries: Query[], range: Range, signal?: AbortSignal, region?: string): Promise<Series[]> {
   if (!queries.length) return [];
   const all = new Map<string, Series>();
   let next: string | undefined;
@@ -55,7 +55,7 @@ export async function metricData(queries: Query[], range: Range, signal?: AbortS
       ScanBy: "TimestampAscending",
       NextToken: next,
     };
-    const answer = await aws<DataPage>("cloudwatch", "GetMetricData", input, signal);
+    const answer = await aws<DataPage>("cloudwatch", "GetMetricData", input, signal, region);
     for (const result of answer.MetricDataResults ?? []) {
       const key = `${result.Id} ${result.Label}`;
       const series = all.get(key) ?? { id: result.Id, label: result.Label, times: [], values: [], messages: [] };
@@ -70,6 +70,25 @@ export async function metricData(queries: Query[], range: Range, signal?: AbortS
     if (!next) break;
   }
   return [...all.values()];
+}
+
+/** Lines of a chart; what ANOMALY_DETECTION_BAND answers, an upper and a lower limit of one id, becomes a band. */
+export function linesOf(
+  series: Series[],
+  looks: (series: Series) => { color?: string; right?: boolean; dash?: boolean },
+): (Series & { color?: string; right?: boolean; dash?: boolean; band?: boolean })[] {
+  const upper = (s: Series) => s.label.endsWith(" upper");
+  const lowerOf = (s: Series) => series.find((o) => o.id === s.id && o.label === s.label.replace(/ upper$/, " lower"));
+  return series.flatMap((s) => {
+    const lower = upper(s) ? lowerOf(s) : undefined;
+    if (lower)
+      return [
+        { ...lower, ...looks(lower) },
+        { ...s, ...looks(lower), band: true },
+      ];
+    const isLower = series.some((o) => upper(o) && lowerOf(o) === s);
+    return isLower ? [] : [{ ...s, ...looks(s) }];
+  });
 }
 
 /** Metrics in the order of the server, at most `limit`. */
@@ -140,8 +159,13 @@ export interface Alarm {
   TreatMissingData?: string;
   Metrics?: Query[];
   Unit?: string;
+  EvaluationCriteria?: { PromQLCriteria?: { Query: string; PendingPeriod?: number } };
   // Composite alarms.
   AlarmRule?: string;
+  // Log alarms.
+  ScheduledQueryConfiguration?: { QueryString?: string; AggregationExpression?: string };
+  QueryResultsToEvaluate?: number;
+  QueryResultsToAlarm?: number;
 }
 
 export async function listAlarms(input: object, signal?: AbortSignal): Promise<{ alarms: Alarm[]; more: boolean }> {
@@ -151,9 +175,9 @@ export async function listAlarms(input: object, signal?: AbortSignal): Promise<{
   >(
     "cloudwatch",
     "DescribeAlarms",
-    { AlarmTypes: ["MetricAlarm", "CompositeAlarm"], MaxRecords: 100, ...input },
+    { AlarmTypes: ["MetricAlarm", "CompositeAlarm", "LogAlarm"], MaxRecords: 100, ...input },
     { in: "NextToken", out: "NextToken" },
-    (page) => [...(page.CompositeAlarms ?? []), ...(page.MetricAlarms ?? [])],
+    (page) => [...(page.CompositeAlarms ?? []), ...(page.MetricAlarms ?? []), ...(page.LogAlarms ?? [])],
     5000,
     signal,
   );
@@ -173,6 +197,11 @@ const COMPARISONS: Record<string, string> = {
 /** What fires an alarm, in words. */
 export function condition(alarm: Alarm): string {
   if (alarm.AlarmRule) return alarm.AlarmRule;
+  const promql = alarm.EvaluationCriteria?.PromQLCriteria;
+  if (promql) return `${promql.Query} for ${promql.PendingPeriod ?? 0} s`;
+  const query = alarm.ScheduledQueryConfiguration;
+  if (query)
+    return `${query.AggregationExpression ?? query.QueryString} ${COMPARISONS[alarm.ComparisonOperator ?? ""] ?? ""} ${alarm.Threshold} in ${alarm.QueryResultsToAlarm ?? 1} of ${alarm.QueryResultsToEvaluate ?? 1} runs`;
   const what = alarm.MetricName ?? alarm.Metrics?.find((m) => m.ReturnData !== false)?.Label ?? "expression";
   const how = COMPARISONS[alarm.ComparisonOperator ?? ""] ?? alarm.ComparisonOperator ?? "";
   const limit = alarm.ThresholdMetricId ? "" : ` ${alarm.Threshold}`;

@@ -1,9 +1,11 @@
 // Lines over time, drawn by uPlot, which is fetched when the first chart is: linked cursors, a drag zooms, a click in the legend hides.
-import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
+// Marks are instants, such as changes, with words under the cursor; spans are shaded times, such as those in alarm.
+import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show, untrack } from "solid-js";
 import type uPlot from "uplot";
 import { withUnit } from "../numbers";
 import { dark } from "../theme";
-import { type Range, tick, utc, zoom } from "../time";
+import { dateTime, type Range, tick, utc, zoom } from "../time";
+import { aligned, stacked } from "./aligned";
 import { colour } from "./palette";
 
 export interface Line {
@@ -14,6 +16,10 @@ export interface Line {
   color?: string;
   /** The right axis. */
   right?: boolean;
+  /** Dashed, as what is compared with is. */
+  dash?: boolean;
+  /** The upper edge of a band, whose lower edge is the line before. */
+  band?: boolean;
 }
 
 export interface Threshold {
@@ -21,16 +27,36 @@ export interface Threshold {
   label: string;
 }
 
+/** An instant to mark. */
+export interface Mark {
+  at: number;
+  label: string;
+  /** Where a click leads. */
+  href?: string;
+  bad?: boolean;
+}
+
+/** A time to shade. */
+export interface Span {
+  start: number;
+  end: number;
+}
+
 type Plot = typeof import("uplot");
 
 /** Lines drawn at once; more cannot be told apart. */
 const LINES_MAX = 100;
+/** How near to a mark the cursor is to show its words, and how many marks are told at once. */
+const NEAR_PX = 5;
+const TOLD_MAX = 6;
 
 export function Chart(props: {
   lines: Line[];
   range: Range;
   height?: number;
   thresholds?: Threshold[];
+  marks?: Mark[];
+  spans?: Span[];
   stacked?: boolean;
   bars?: boolean;
   legend?: boolean;
@@ -57,27 +83,12 @@ export function Chart(props: {
     setLibrary(() => module as unknown as Plot);
   });
 
-  /** All lines on the same instants, in seconds; stacked ones on top of each other. */
-  const table = createMemo((): uPlot.AlignedData => {
-    const shown = lines();
-    const times = [...new Set(shown.flatMap((line) => line.times))].sort((a, b) => a - b);
-    const place = new Map(times.map((time, i) => [time, i]));
-    const columns = shown.map((line) => {
-      const column: (number | null)[] = new Array(times.length).fill(null);
-      for (const [i, time] of line.times.entries()) column[place.get(time) ?? 0] = line.values[i] ?? null;
-      return column;
-    });
-    if (props.stacked) {
-      for (let c = 1; c < columns.length; c++) {
-        for (let i = 0; i < times.length; i++) {
-          const below = columns[c - 1]?.[i] ?? 0;
-          const column = columns[c];
-          if (column) column[i] = (column[i] ?? 0) + below;
-        }
-      }
-    }
-    return [times.map((time) => time / 1000), ...columns] as uPlot.AlignedData;
-  });
+  const raw = createMemo(() => aligned(lines()));
+  const table = createMemo(
+    () =>
+      [raw().times.map((time) => time / 1000), ...(props.stacked ? stacked(raw().columns) : raw().columns)] as uPlot.AlignedData,
+  );
+  const [near, setNear] = createSignal<{ left: number; marks: Mark[] }>();
 
   const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -88,7 +99,7 @@ export function Chart(props: {
     dark();
     utc();
     const data = table();
-    const off = hidden();
+    const off = untrack(hidden);
     plot?.destroy();
     plot = undefined;
     if (!module || width < 40) return;
@@ -141,7 +152,9 @@ export function Chart(props: {
         ? lines()
             .slice(1)
             .map((_, i) => ({ series: [i + 2, i + 1] as [number, number] }))
-        : undefined,
+        : lines().flatMap((line, i) =>
+            line.band && i > 0 ? [{ series: [i + 1, i] as [number, number], fill: `${color(i)}2b` }] : [],
+          ),
       series: [
         {},
         ...lines().map((line, i): uPlot.Series => {
@@ -152,7 +165,8 @@ export function Chart(props: {
             scale: line.right ? "right" : "y",
             show: !off.has(i),
             stroke,
-            width: props.bars ? 0 : 1.5,
+            width: props.bars ? 0 : line.band || lines()[i + 1]?.band ? 0.6 : 1.5,
+            dash: line.dash ? [5, 4] : undefined,
             fill: props.bars ? stroke : props.stacked ? `${stroke}66` : undefined,
             points: { show: isSparse && !props.bars, size: 5, fill: stroke },
             paths: props.bars ? UPlot.paths.bars?.({ size: [0.85, 40] }) : undefined,
@@ -161,28 +175,24 @@ export function Chart(props: {
         }),
       ],
       hooks: {
+        drawClear: [(u) => drawSpans(u, props.spans ?? [], css("--bad"))],
         draw: [
+          (u) => drawMarks(u, props.marks ?? [], css("--muted"), css("--bad")),
+          (u) => drawThresholds(u, props.thresholds ?? [], css("--bad")),
+        ],
+        setCursor: [
           (u) => {
-            for (const threshold of props.thresholds ?? []) {
-              const y = u.valToPos(threshold.value, "y", true);
-              const { ctx, bbox } = u;
-              ctx.save();
-              ctx.strokeStyle = css("--bad");
-              ctx.fillStyle = css("--bad");
-              ctx.lineWidth = devicePixelRatio;
-              ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
-              ctx.beginPath();
-              ctx.moveTo(bbox.left, y);
-              ctx.lineTo(bbox.left + bbox.width, y);
-              ctx.stroke();
-              ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-              ctx.textAlign = "right";
-              ctx.fillText(threshold.label, bbox.left + bbox.width - 4, y - 4 * devicePixelRatio);
-              ctx.restore();
-            }
+            setAt(u.cursor.idx ?? undefined);
+            setNear(nearMarks(u, props.marks ?? []));
           },
         ],
-        setCursor: [(u) => setAt(u.cursor.idx ?? undefined)],
+        ready: [
+          (u) =>
+            u.over.addEventListener("click", () => {
+              const to = near()?.marks.find((mark) => mark.href)?.href;
+              if (to) location.hash = to;
+            }),
+        ],
         setSelect: [
           (u) => {
             if (u.select.width < 4) return;
@@ -197,16 +207,30 @@ export function Chart(props: {
     plot = new UPlot(options, data, holder);
   });
   onCleanup(() => plot?.destroy());
+  createEffect(() => {
+    const off = hidden();
+    for (let i = 0; plot && i < lines().length; i++)
+      if (plot.series[i + 1]?.show === off.has(i)) plot.setSeries(i + 1, { show: !off.has(i) });
+  });
+  createEffect(() => {
+    // Marks come later than lines, and lie on them.
+    void [props.marks, props.spans, props.thresholds];
+    plot?.redraw(false);
+  });
 
   /** What the legend says of a line: the value under the cursor, else the last one. */
   const told = (i: number) => {
     const line = lines()[i];
     const index = at();
-    const time = index === undefined ? undefined : (table()[0][index] ?? 0) * 1000;
-    const place = time === undefined ? (line?.values.length ?? 0) - 1 : (line?.times.indexOf(time) ?? -1);
-    const value = line?.values[place];
-    return value === undefined ? "–" : withUnit(value, line?.unit);
+    const value = index === undefined ? line?.values.at(-1) : raw().columns[i]?.[index];
+    return value === undefined || value === null ? "–" : withUnit(value, line?.unit);
   };
+  /** As `told`, of the last values: a screen reader does not follow the cursor. */
+  const summary = () =>
+    lines()
+      .slice(0, 20)
+      .map((line) => `${line.label} ${line.values.length ? withUnit(line.values.at(-1) ?? 0, line.unit) : "–"}`)
+      .join(", ") || "no data";
   const toggle = (i: number) => {
     const next = new Set(hidden());
     if (!next.delete(i)) next.add(i);
@@ -215,16 +239,23 @@ export function Chart(props: {
 
   return (
     <div class="chart" role="group" aria-label={props.label ?? "Chart"}>
-      <div
-        class="plot"
-        ref={holder}
-        role="img"
-        aria-label={`${props.label ?? "Chart"}: ${
-          lines()
-            .map((line, i) => `${line.label} ${told(i)}`)
-            .join(", ") || "no data"
-        }`}
-      />
+      <div class="plot" ref={holder} role="img" aria-label={`${props.label ?? "Chart"}: ${summary()}`} />
+      <Show when={near()}>
+        {(told) => (
+          <div class="chart-tip" classList={{ before: told().left > size() / 2 }} style={{ left: `${told().left}px` }}>
+            <For each={told().marks.slice(0, TOLD_MAX)}>
+              {(mark) => (
+                <p classList={{ bad: mark.bad }}>
+                  <span class="mono faint">{dateTime(mark.at).slice(11)}</span> {mark.label}
+                </p>
+              )}
+            </For>
+            <Show when={told().marks.length > TOLD_MAX}>
+              <p class="faint">and {told().marks.length - TOLD_MAX} more</p>
+            </Show>
+          </div>
+        )}
+      </Show>
       <Show when={!hasPoints()}>
         <div class="state">{props.empty ?? "No data in this time."}</div>
       </Show>
@@ -238,7 +269,7 @@ export function Chart(props: {
                 title={`${line.label}: click to hide or show`}
                 onClick={() => toggle(i())}
               >
-                <i class="swatch" style={{ "--swatch": color(i()) }} />
+                <i class="swatch" classList={{ dashed: line.dash }} style={{ "--swatch": color(i()) }} />
                 <span class="name">{line.label}</span>
                 <span class="num">{told(i())}</span>
               </button>
@@ -251,4 +282,72 @@ export function Chart(props: {
       </Show>
     </div>
   );
+}
+
+function drawThresholds(u: uPlot, thresholds: Threshold[], color: string): void {
+  const { ctx, bbox } = u;
+  for (const threshold of thresholds) {
+    const y = u.valToPos(threshold.value, "y", true);
+    ctx.save();
+    ctx.strokeStyle = color;
+    ctx.fillStyle = color;
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.textAlign = "right";
+    ctx.fillText(threshold.label, bbox.left + bbox.width - 4, y - 4 * devicePixelRatio);
+    ctx.restore();
+  }
+}
+
+/** Vertical lines with a small flag on top. */
+function drawMarks(u: uPlot, marks: Mark[], plain: string, bad: string): void {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.lineWidth = devicePixelRatio;
+  for (const mark of marks) {
+    const x = Math.round(u.valToPos(mark.at / 1000, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    const size = 4 * devicePixelRatio;
+    ctx.strokeStyle = mark.bad ? bad : plain;
+    ctx.fillStyle = ctx.strokeStyle;
+    ctx.globalAlpha = 0.45;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.globalAlpha = 1;
+    ctx.beginPath();
+    ctx.moveTo(x - size, bbox.top - size);
+    ctx.lineTo(x + size, bbox.top - size);
+    ctx.lineTo(x, bbox.top + size);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+function drawSpans(u: uPlot, spans: Span[], color: string): void {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.fillStyle = color;
+  ctx.globalAlpha = 0.12;
+  for (const span of spans) {
+    const [from, to] = [span.start, span.end].map((at) =>
+      Math.min(bbox.left + bbox.width, Math.max(bbox.left, u.valToPos(at / 1000, "x", true))),
+    );
+    if (from !== undefined && to !== undefined && to > from)
+      ctx.fillRect(from, bbox.top, Math.max(to - from, devicePixelRatio), bbox.height);
+  }
+  ctx.restore();
+}
+
+function nearMarks(u: uPlot, marks: Mark[]): { left: number; marks: Mark[] } | undefined {
+  const left = u.cursor.left ?? -1;
+  if (left < 0 || !marks.length) return undefined;
+  const found = marks.filter((mark) => Math.abs(u.valToPos(mark.at / 1000, "x") - left) <= NEAR_PX);
+  return found.length ? { left: left + u.bbox.left / devicePixelRatio, marks: found } : undefined;
 }

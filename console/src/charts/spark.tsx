@@ -5,8 +5,9 @@ export function Spark(props: { values: number[]; label: string; max?: number }) 
   const path = createMemo(() => {
     const { values } = props;
     if (values.length < 2) return undefined;
-    const low = Math.min(0, ...values);
-    const high = Math.max(props.max ?? Number.NEGATIVE_INFINITY, ...values, low + 1e-9);
+    // Not Math.min(...values): there may be more values than a call can have arguments.
+    const low = values.reduce((least, v) => Math.min(least, v), 0);
+    const high = values.reduce((most, v) => Math.max(most, v), Math.max(props.max ?? Number.NEGATIVE_INFINITY, low + 1e-9));
     const x = (i: number) => (i / (values.length - 1)) * 100;
     const y = (v: number) => 29 - ((v - low) / (high - low)) * 28;
     const line = values.map((v, i) => `${i ? "L" : "M"}${x(i).toFixed(2)} ${y(v).toFixed(2)}`).join("");

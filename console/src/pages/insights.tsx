@@ -1,16 +1,20 @@
-// Logs Insights: a query, its groups and its time; results as a table or a chart. All of it is in the URL.
-import { createEffect, createMemo, createSignal, lazy, on, onCleanup, Show, Suspense, untrack } from "solid-js";
+// Logs Insights: a query, its groups and its time; results as a table, a chart, patterns; fields to narrow by. All of it is in the URL.
+import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, Show, Suspense, untrack } from "solid-js";
 import { AwsError, aws } from "../aws";
 import { Bars } from "../charts/bars";
 import { Chart } from "../charts/chart";
-import { asChart, type Results, runQuery } from "../insights";
+import { condition, facetsOf, hasCommand, patternCondition, patternQuery, withCommand } from "../facets";
+import { asChart, type Results, runQuery, timeOf } from "../insights";
+import { load } from "../load";
 import { type LogStream, level } from "../logs";
 import { bytes, count } from "../numbers";
 import { param, setParams } from "../router";
-import { range } from "../time";
+import { type Range, range } from "../time";
 import { GroupPicker, groupsOf } from "../ui/groups";
 import { Json } from "../ui/json";
-import { csv, download, Empty, ErrorNote, Loading, PageHead, Panel, Tabs } from "../ui/parts";
+import { Moment } from "../ui/moment";
+import { Detail, FacetValues, Listing } from "../ui/page";
+import { Badge, csv, download, Empty, ErrorNote, Facts, Loading, PageHead, Panel, Tabs } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
 
@@ -25,7 +29,7 @@ const SAMPLES: [string, string][] = [
   ["Slowest, when events have a field ms", "filter ispresent(ms)\n| stats avg(ms) as mean, pct(ms, 99) as p99 by bin(5m)"],
 ];
 
-export function Insights() {
+export default function Insights() {
   const groups = createMemo(() => groupsOf(param("groups")));
   const [text, setText] = createSignal(param("q") || DEFAULT);
   const [results, setResults] = createSignal<Results>();
@@ -67,6 +71,18 @@ export function Insights() {
     control?.abort();
     setRunning(false);
   };
+  // Another query in the address, as by the browser's way back, is taken over.
+  createEffect(
+    on(
+      () => param("q"),
+      (query) => {
+        if (!query || query === untrack(text)) return;
+        setText(query);
+        untrack(() => param("run") && ready() && void run());
+      },
+      { defer: true },
+    ),
+  );
   // A link with a query that ran runs it again; so does a new range.
   createEffect(on(range, () => void untrack(() => param("run") && ready() && run())));
 
@@ -75,7 +91,20 @@ export function Insights() {
     return now && asChart(now);
   });
   // Plain events can be drawn, too, but who asks for them wants to read them.
-  const view = () => param("view") || (chart() && /\bstats\b/i.test(param("q")) ? "chart" : "table");
+  const view = () => {
+    const asked = param("view");
+    if (asked && (asked !== "chart" || chart())) return asked;
+    return chart() && /\bstats\b/i.test(param("q")) ? "chart" : "table";
+  };
+  /** Events can be narrowed by their fields, and grouped by patterns; counts cannot. */
+  const hasEvents = () =>
+    !!results()?.columns.some((name) => name.startsWith("@")) && !/\|\s*(stats|pattern)\b/i.test(`|${param("q")}`);
+  const facets = createMemo(() => (hasEvents() ? facetsOf(results()?.rows ?? []) : []));
+  const narrow = (command: string) => {
+    setText(withCommand(param("q") || text(), command));
+    setParams({ view: "" }, true);
+    void run();
+  };
   const opened = createMemo(() => (param("row") ? results()?.rows[Number(param("row"))] : undefined));
   const columns = createMemo((): Column<Record<string, string>>[] => {
     const names = results()?.columns ?? [];
@@ -183,61 +212,19 @@ export function Insights() {
       >
         {(now) => (
           <>
-            <Show when={chart()}>
-              <Tabs
-                at={view()}
-                tabs={[
-                  ["chart", "Chart"],
-                  ["table", "Table"],
-                ]}
-                to={(to) => setParams({ view: to }, true)}
-              />
+            <Tabs
+              at={view()}
+              tabs={[
+                ...(chart() ? [["chart", "Chart"] as [string, string]] : []),
+                ["table", "Table"],
+                ...(hasEvents() ? [["patterns", "Patterns"] as [string, string]] : []),
+              ]}
+              to={(to) => setParams({ view: to }, true)}
+            />
+            <Show when={view() === "patterns" && hasEvents()}>
+              <Patterns query={param("q")} groups={groups()} range={asked()} narrow={narrow} />
             </Show>
-            <Show
-              when={view() === "chart" && chart()}
-              fallback={
-                <div class="split one" classList={{ "right-only": !!opened() }}>
-                  <Table
-                    label="Results"
-                    rows={now().rows}
-                    columns={columns()}
-                    key={(row) => index().get(row) ?? ""}
-                    selected={param("row")}
-                    open={(row) => setParams({ row: index().get(row) === param("row") ? "" : (index().get(row) ?? "") }, true)}
-                    rowClass={(row) => level(row["@message"] ?? "")}
-                    empty={
-                      <Show when={!running()} fallback={<Loading what="results" />}>
-                        <Empty title="No rows">
-                          <p>Nothing matched in this time. Take a longer range, or a wider filter.</p>
-                        </Empty>
-                      </Show>
-                    }
-                  />
-                  <Show when={opened()}>
-                    {(row) => (
-                      <aside class="detail" aria-label="Row">
-                        <header class="panel-head">
-                          <h2>Row {Number(param("row")) + 1}</h2>
-                          <button type="button" class="icon" aria-label="Close" onClick={() => setParams({ row: "" }, true)}>
-                            ✕
-                          </button>
-                        </header>
-                        <div class="panel-body stack">
-                          {Object.entries(row())
-                            .filter(([name]) => name !== "@ptr")
-                            .map(([name, value]) => (
-                              <section>
-                                <h3>{name}</h3>
-                                <Json text={value} />
-                              </section>
-                            ))}
-                        </div>
-                      </aside>
-                    )}
-                  </Show>
-                </div>
-              }
-            >
+            <Show when={view() === "chart" && chart()}>
               {(drawn) => (
                 <Panel class="scroll">
                   <Show when={drawn().kind === "time"} fallback={<Bars bars={drawn().bars} label={drawn().bars_of} />}>
@@ -246,10 +233,177 @@ export function Insights() {
                 </Panel>
               )}
             </Show>
+            <Show when={view() === "table"}>
+              <div
+                class="split"
+                classList={{
+                  one: !facets().length,
+                  "right-only": !facets().length && !!opened(),
+                  three: !!facets().length && !!opened(),
+                }}
+              >
+                <Show when={facets().length}>
+                  <aside class="facets" aria-label="Fields">
+                    <p class="faint">
+                      Fields of the {count(Math.min(now().rows.length, 5000))} rows here; a click adds a filter.
+                    </p>
+                    <For each={facets()}>
+                      {(facet) => (
+                        <FacetValues
+                          name={facet.field}
+                          values={facet.values}
+                          chosen={
+                            facet.values.find(([value]) => hasCommand(param("q"), condition(facet.field, value)))?.[0] ?? ""
+                          }
+                          choose={(value) => narrow(condition(facet.field, value))}
+                          more={
+                            <Show when={facet.distinct > facet.values.length}>
+                              <p class="faint more">
+                                {count(facet.distinct)}
+                                {facet.distinct >= 1000 ? "+" : ""} values
+                              </p>
+                            </Show>
+                          }
+                        />
+                      )}
+                    </For>
+                  </aside>
+                </Show>
+                <Table
+                  label="Results"
+                  rows={now().rows}
+                  columns={columns()}
+                  key={(row) => index().get(row) ?? ""}
+                  selected={param("row")}
+                  open={(row) => setParams({ row: index().get(row) === param("row") ? "" : (index().get(row) ?? "") }, true)}
+                  rowClass={(row) => level(row["@message"] ?? "")}
+                  empty={
+                    <Show when={!running()} fallback={<Loading what="results" />}>
+                      <Empty title="No rows">
+                        <p>Nothing matched in this time. Take a longer range, or a wider filter.</p>
+                      </Empty>
+                    </Show>
+                  }
+                />
+                <Show when={opened()}>
+                  {(row) => (
+                    <RowDetail
+                      row={row()}
+                      number={Number(param("row")) + 1}
+                      group={groups()[0]}
+                      close={() => setParams({ row: "" }, true)}
+                    />
+                  )}
+                </Show>
+              </div>
+            </Show>
           </>
         )}
       </Show>
     </div>
+  );
+}
+
+/** A row of the results, and the event that it is of: all its fields, and what was around it. */
+function RowDetail(props: { row: Record<string, string>; number: number; group?: string; close: () => void }) {
+  const whole = load(
+    () => props.row["@ptr"] || undefined,
+    async (logRecordPointer, signal) =>
+      (await aws<{ logRecord?: Record<string, string> }>("logs", "GetLogRecord", { logRecordPointer }, signal)).logRecord ?? {},
+  );
+  const at = () => timeOf(props.row["@timestamp"] ?? whole.data()?.["@timestamp"] ?? "");
+  // `123456789012:/shop/checkout`.
+  const group = () => (whole.data()?.["@log"] ?? props.row["@log"])?.replace(/^\d{12}:/, "") ?? props.group ?? "";
+  const others = () =>
+    Object.entries(whole.data() ?? {})
+      .filter(([name]) => !(name in props.row) && name !== "@ptr")
+      .sort(([a], [b]) => a.localeCompare(b));
+  return (
+    <Detail label="Row" title={`Row ${props.number}`} close={props.close}>
+      <div class="stack">
+        <Show when={at()}>
+          {(time) => <Moment at={time()} group={group()} stream={props.row["@logStream"] ?? whole.data()?.["@logStream"]} />}
+        </Show>
+        {Object.entries(props.row)
+          .filter(([name]) => name !== "@ptr")
+          .map(([name, value]) => (
+            <section>
+              <h3>{name}</h3>
+              <Json text={value} />
+            </section>
+          ))}
+        <Show when={others().length}>
+          <details>
+            <summary>{count(others().length)} more fields of the event</summary>
+            <Facts of={others()} />
+          </details>
+        </Show>
+      </div>
+    </Detail>
+  );
+}
+
+/** What the lines of the query have in common. Asked only when it is looked at, and stopped when it is no longer. */
+function Patterns(props: { query: string; groups: string[]; range: Range; narrow: (command: string) => void }) {
+  const found = load(
+    () => ({ query: props.query, groups: props.groups, range: props.range }),
+    ({ query, groups, range: at }, signal) =>
+      runQuery(/^\s*source\b/i.test(query) ? [] : groups, patternQuery(query), at, signal),
+  );
+  const most = () => Number(found.data()?.rows[0]?.["@sampleCount"] ?? 1) || 1;
+  const columns: Column<Record<string, string>>[] = [
+    { name: "Lines", width: "90px", class: "right", cell: (row) => count(Number(row["@sampleCount"] ?? 0)) },
+    {
+      name: "Share",
+      width: "130px",
+      cell: (row) => (
+        <span class="gauge inline" title={`${(Number(row["@ratio"] ?? 0) * 100).toFixed(1)} %`}>
+          <i style={{ "--part": `${(Number(row["@sampleCount"] ?? 0) / most()) * 100}%` }} />
+        </span>
+      ),
+    },
+    {
+      name: "Severity",
+      width: "100px",
+      cell: (row) => (
+        <Badge
+          tone={
+            /ERROR|FATAL/i.test(row["@severityLabel"] ?? "")
+              ? "bad"
+              : /WARN/i.test(row["@severityLabel"] ?? "")
+                ? "warn"
+                : "plain"
+          }
+        >
+          {row["@severityLabel"] || "none"}
+        </Badge>
+      ),
+    },
+    { name: "Pattern", width: "minmax(260px, 4fr)", cell: (row) => <span class="mono">{row["@pattern"]}</span> },
+  ];
+  return (
+    <>
+      <p class="count" role="status">
+        <Show when={found.loading()} fallback={`${count(found.data()?.rows.length ?? 0)} patterns; open one for its lines.`}>
+          <span class="spinner" aria-hidden="true" /> Looking for patterns…
+          <button type="button" class="link" onClick={() => setParams({ view: "table" }, true)}>
+            Cancel
+          </button>
+        </Show>
+      </p>
+      <Listing
+        of={found}
+        what="patterns"
+        rows={found.data()?.rows ?? []}
+        columns={columns}
+        key={(row) => row["@PatternId"] ?? row["@pattern"] ?? ""}
+        open={(row) => row["@regexString"] && props.narrow(patternCondition(row["@regexString"]))}
+        rowClass={(row) => level(row["@severityLabel"] ?? "")}
+        empty="No patterns"
+      >
+        <p>Nothing matched in this time. Take a longer range, or a wider filter.</p>
+      </Listing>
+    </>
   );
 }
 

@@ -8,6 +8,8 @@ import { go, href, param, path, setParams } from "../router";
 import { ago, dateTime, range } from "../time";
 import { Confirm, Dialog } from "../ui/dialog";
 import { Json } from "../ui/json";
+import { Moment } from "../ui/moment";
+import { Crumbs, Detail, Listing, Search } from "../ui/page";
 import { Copy, Empty, ErrorNote, Facts, Field, Given, Loading, PageHead, Shown, Tabs } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
@@ -16,7 +18,7 @@ export const RETENTIONS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-export function Logs() {
+export default function Logs() {
   return (
     <Show when={path() === "/logs/group"} fallback={<Groups />}>
       <Group />
@@ -60,15 +62,7 @@ function Groups() {
         </button>
       </PageHead>
       <div class="filters">
-        <input
-          type="search"
-          class="grow"
-          data-search
-          aria-label="Part of the name"
-          placeholder="Part of the name  ( / )"
-          value={param("q")}
-          onInput={(event) => setParams({ q: event.currentTarget.value.trim() }, true)}
-        />
+        <Search label="Part of the name" trim />
         <span class="faint" role="status">
           <Show when={groups.data()}>
             {(found) => (
@@ -77,26 +71,20 @@ function Groups() {
           </Show>
         </span>
       </div>
-      <Show when={groups.error()}>
-        <ErrorNote error={groups.error()} retry={groups.reload} />
-      </Show>
-      <Table
-        label="Log groups"
+      <Listing
+        of={groups}
+        what="log groups"
         rows={groups.data()?.items ?? []}
         columns={columns}
         key={(g) => g.logGroupName}
-        open={(g) => go("/logs/group", { name: g.logGroupName, q: "" })}
-        empty={
-          <Show when={!groups.loading()} fallback={<Loading what="log groups" />}>
-            <Empty title={param("q") ? "No group has this in its name" : "No log groups yet"}>
-              <p>
-                Create one here, or with <code>aws logs create-log-group --log-group-name demo</code>;{" "}
-                <code>trailwatch agent</code> makes them for the files that it reads.
-              </p>
-            </Empty>
-          </Show>
-        }
-      />
+        open={(g) => go("/logs/group", { name: g.logGroupName })}
+        empty={param("q") ? "No group has this in its name" : "No log groups yet"}
+      >
+        <p>
+          Create one here, or with <code>aws logs create-log-group --log-group-name demo</code>; <code>trailwatch agent</code>{" "}
+          makes them for the files that it reads.
+        </p>
+      </Listing>
       <Show when={creating()}>
         <CreateGroup close={() => setCreating(false)} />
       </Show>
@@ -198,11 +186,7 @@ function Group() {
   return (
     <div class="fill">
       <PageHead
-        title={
-          <>
-            <a href={href("/logs")}>Log groups</a> / {name()}
-          </>
-        }
+        title={<Crumbs page="/logs" of="Log groups" name={name()} />}
         sub={
           <Given when={group.data()}>
             {(g) => (
@@ -337,6 +321,8 @@ function around(first: number, last: number): Record<string, string> {
 }
 
 const FIRST = 1000;
+/** As many as one call answers. */
+const PAGE_MAX = 10_000;
 
 function Events(props: { group: string }) {
   const question = createMemo(() => ({ group: props.group, stream: param("stream"), pattern: param("q"), ...range() }));
@@ -353,7 +339,9 @@ function Events(props: { group: string }) {
     setLoading(true);
     setError(undefined);
     try {
-      const found = await filterEvents(question(), FIRST, fresh ? undefined : next(), own.signal);
+      // The more there are already, the more come at once: who scrolls through a million lines waits a hundred times, not a thousand.
+      const wanted = fresh ? FIRST : Math.min(PAGE_MAX, Math.max(FIRST, events().length));
+      const found = await filterEvents(question(), wanted, fresh ? undefined : next(), own.signal);
       setEvents(fresh ? found.events : [...events(), ...found.events]);
       setNext(found.next);
     } catch (failure) {
@@ -371,7 +359,7 @@ function Events(props: { group: string }) {
     control?.abort();
     setLoading(false);
   };
-  const opened = createMemo(() => events().find((event) => event.key === param("event")));
+  const opened = createMemo(() => (param("event") ? events().find((event) => event.key === param("event")) : undefined));
   const columns: Column<LogEvent>[] = [
     { name: "Time", width: "186px", cell: (event) => <span class="mono faint">{dateTime(event.timestamp, true)}</span> },
     { name: "Message", width: "minmax(200px, 1fr)", cell: (event) => <span class="mono">{event.message}</span> },
@@ -445,46 +433,24 @@ function Events(props: { group: string }) {
 
 export function EventDetail(props: { event: LogEvent; group: string; close: () => void }) {
   const isJson = () => /^\s*[{[]/.test(props.event.message);
-  const minute = () => ({
-    start: new Date(props.event.timestamp - 60_000).toISOString(),
-    end: new Date(props.event.timestamp + 60_000).toISOString(),
-    range: "",
-  });
-  const hour = () => ({
-    start: new Date(props.event.timestamp - 3_600_000).toISOString(),
-    end: new Date(props.event.timestamp + 60_000).toISOString(),
-    range: "",
-  });
+  const group = () => props.event.group ?? props.group;
   return (
-    <aside class="detail" aria-label="Log event">
-      <header class="panel-head">
-        <h2>Log event</h2>
-        <button type="button" class="icon" aria-label="Close" onClick={props.close}>
-          ✕
-        </button>
-      </header>
-      <div class="panel-body">
-        <Facts
-          of={[
-            ["Time", dateTime(props.event.timestamp, true)],
-            ["Stream", props.event.stream],
-            [
-              "Around it",
-              <a href={href("/logs/group", { name: props.group, stream: props.event.stream, q: "", tab: "events", ...minute() })}>
-                this stream, one minute before and after
-              </a>,
-            ],
-            ["Changes", <a href={href("/events", { ...hour(), q: "", event: "" })}>audit writes of the hour before</a>],
-          ]}
-        />
-        <div class="json-head">
-          <h3>Message</h3>
-          <Copy text={props.event.message} />
-        </div>
-        <Show when={isJson()} fallback={<pre class="json message">{props.event.message}</pre>}>
-          <Json text={props.event.message} />
-        </Show>
+    <Detail label="Log event" title="Log event" close={props.close}>
+      <Facts
+        of={[
+          ["Time", dateTime(props.event.timestamp, true)],
+          ["Group", group()],
+          ["Stream", props.event.stream],
+        ]}
+      />
+      <Moment at={props.event.timestamp} group={group()} stream={props.event.stream} event={props.event.key} />
+      <div class="json-head">
+        <h3>Message</h3>
+        <Copy text={props.event.message} />
       </div>
-    </aside>
+      <Show when={isJson()} fallback={<pre class="json message">{props.event.message}</pre>}>
+        <Json text={props.event.message} />
+      </Show>
+    </Detail>
   );
 }

@@ -18,7 +18,7 @@ interface Update {
   sessionMetadata?: { sampled?: boolean };
 }
 
-export function LiveTail() {
+export default function LiveTail() {
   const groups = createMemo(() => groupsOf(param("groups")));
   const [lines, setLines] = createSignal<LogEvent[]>([]);
   const [state, setState] = createSignal<"stopped" | "starting" | "running" | "paused">("stopped");
@@ -70,7 +70,14 @@ export function LiveTail() {
     setSampled(!!update.sessionMetadata?.sampled);
     const came = (update.sessionResults ?? []).map((event): LogEvent => {
       number += 1;
-      return { key: String(number), timestamp: event.timestamp, message: event.message, stream: event.logStreamName };
+      return {
+        key: String(number),
+        timestamp: event.timestamp,
+        message: event.message,
+        stream: event.logStreamName,
+        // An ARN, `account:name`, or the name.
+        group: event.logGroupIdentifier?.replace(/:\*$/, "").split(":").at(-1),
+      };
     });
     if (!came.length) return;
     if (state() === "paused") setHeld([...held(), ...came].slice(-LINES_MAX));
@@ -81,6 +88,16 @@ export function LiveTail() {
     setHeld([]);
     setState("running");
   };
+
+  // `p` pauses and goes on, where nobody is typing.
+  const keyed = (event: KeyboardEvent) => {
+    if (event.key !== "p" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^(INPUT|TEXTAREA|SELECT)$/.test((event.target as HTMLElement | null)?.tagName ?? "")) return;
+    if (state() === "running") setState("paused");
+    else if (state() === "paused") resume();
+  };
+  addEventListener("keydown", keyed);
+  onCleanup(() => removeEventListener("keydown", keyed));
 
   const word = () => param("mark");
   const opened = createMemo(() => lines().find((line) => line.key === param("event")));
@@ -112,7 +129,12 @@ export function LiveTail() {
           <Show
             when={state() === "paused"}
             fallback={
-              <button type="button" disabled={state() === "starting"} onClick={() => setState("paused")}>
+              <button
+                type="button"
+                disabled={state() === "starting"}
+                title="Pause; what comes meanwhile is kept (p)"
+                onClick={() => setState("paused")}
+              >
                 Pause
               </button>
             }
@@ -144,7 +166,7 @@ export function LiveTail() {
         <input
           class="mono"
           aria-label="Highlight"
-          placeholder="Highlight a word"
+          placeholder="Highlight words"
           value={word()}
           onInput={(event) => setParams({ mark: event.currentTarget.value }, true)}
           spellcheck={false}
@@ -205,18 +227,14 @@ async function arnOf(name: string, signal: AbortSignal): Promise<string> {
   return group?.logGroupArn ?? group?.arn?.replace(/:\*$/, "") ?? name;
 }
 
+/** The text with each of the words marked. */
 function Marked(props: { text: string; word: string }) {
   const parts = () => {
-    const word = props.word.toLowerCase();
-    if (!word) return [props.text];
-    const found: string[] = [];
-    let at = 0;
-    const lower = props.text.toLowerCase();
-    for (let hit = lower.indexOf(word); hit >= 0; hit = lower.indexOf(word, at)) {
-      found.push(props.text.slice(at, hit), props.text.slice(hit, hit + word.length));
-      at = hit + word.length;
-    }
-    return [...found, props.text.slice(at)];
+    const words = props.word.split(/\s+/).filter(Boolean);
+    if (!words.length) return [props.text];
+    // Words are words: none of them is an expression. Split by a group, every second part is one of them.
+    const either = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|");
+    return props.text.split(new RegExp(`(${either})`, "i"));
   };
   return <>{parts().map((part, i) => (i % 2 ? <mark>{part}</mark> : part))}</>;
 }

@@ -1,9 +1,11 @@
 //! The Prometheus HTTP API over CloudWatch metrics: what Grafana's Prometheus data source and promtool ask.
 //!
 //! Source: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Served, by GET and by POST of a form: `query`,
-//! `query_range`, `series`, `labels`, `label/NAME/values`, `metadata` (empty: metrics have no help texts here) and
-//! `status/buildinfo`. Requests are signed for the service `monitoring`, as on AWS.
+//! `query_range`, `series`, `labels`, `label/NAME/values`, `metadata` (empty: metrics have no help texts here),
+//! `query_exemplars`, `rules` and `alerts` (empty: there are none) and `status/buildinfo`. Requests are signed for the service
+//! `monitoring`, as on AWS. The console asks the same below `/_trailwatch/prometheus`, where its session stands for the signature.
 
+use crate::console;
 use crate::own::{Endpoint, Refusal};
 use crate::server::{Server, json};
 use model::limits::{PROMQL_AT_ONCE_MAX, PROMQL_SERIES_MAX};
@@ -18,6 +20,8 @@ use wire::{Access, Audit, HttpRequest, Response};
 
 /// Where the API begins.
 const PREFIX: &str = "/api/v1/";
+/// Where it begins for the console.
+const CONSOLE_PREFIX: &str = "/_trailwatch/prometheus/api/v1/";
 /// Calls are recorded where a trail's selector asks for reads of metrics.
 const ENDPOINT: Endpoint = Endpoint {
     signing_name: "monitoring",
@@ -32,17 +36,22 @@ const FOUND_MS: i64 = 14 * DAY;
 
 /// True when a request is one for this file.
 pub fn is_asked(request: &HttpRequest) -> bool {
-    matches!(request.method.as_str(), "GET" | "POST") && request.path.starts_with(PREFIX)
+    matches!(request.method.as_str(), "GET" | "POST") && asked_path(request).is_some()
+}
+
+/// What is asked of the API: the path below its beginning.
+fn asked_path(request: &HttpRequest) -> Option<&str> {
+    request.path.strip_prefix(PREFIX).or_else(|| request.path.strip_prefix(CONSOLE_PREFIX))
 }
 
 /// Answers a request.
 pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    // Browsers say where a page came from; no page may read metrics with an open server's keys.
-    if request.header("origin").is_some() {
+    // Browsers say where a page came from; no other page may read metrics with an open server's keys.
+    if console::is_other_page(server, request) {
         return failed(403, "forbidden", "not from a web page");
     }
     let parameters = Parameters::of(request);
-    let run = async |caller: &Caller| run(server, caller, request.path.trim_start_matches(PREFIX), &parameters).await;
+    let run = async |caller: &Caller| run(server, caller, asked_path(request).unwrap_or_default(), &parameters).await;
     let asked = value!({ "path": request.path, "query": request.query });
     match ENDPOINT.call(server, (request, source_ip), Some(asked), run).await {
         Ok(data) => {
@@ -74,8 +83,8 @@ impl From<Failure> for Refusal {
                 let status = if error_type == ErrorType::BadData { 400 } else { 422 };
                 Self::new(status, error_type.to_string(), message)
             }
-            Failure::Store(error) => {
-                tracing::error!(%error, "answer PromQL");
+            Failure::Store(_) | Failure::Compute(_) => {
+                tracing::error!(error = %failure, "answer PromQL");
                 Self::new(500, "internal", "The query did not finish. See the server's log.")
             }
         }
@@ -127,6 +136,10 @@ async fn run(server: &Server, caller: &Caller, path: &str, parameters: &Paramete
             Ok(value!(names.into_iter().take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>()).to_string())
         }
         "metadata" => Ok("{}".to_owned()),
+        // Clients look whether there are any before they offer them.
+        "query_exemplars" => Ok("[]".to_owned()),
+        "rules" => Ok(value!({ "groups": [] }).to_string()),
+        "alerts" => Ok(value!({ "alerts": [] }).to_string()),
         // Clients choose how they ask by what this says; we have the query language of Prometheus 3.
         "status/buildinfo" => Ok(value!({
             "version": "3.0.0", "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "",

@@ -143,6 +143,12 @@ impl Console {
         self.ask(request("GET", "/_trailwatch/proofs/checkpoint", headers, "")).await
     }
 
+    async fn labels(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        let asked = request("GET", path, headers, "");
+        assert!(crate::promql::is_asked(&asked));
+        crate::promql::answer(&self.server, &asked, "192.0.2.7").await
+    }
+
     async fn search(&self, headers: &[(&str, &str)]) -> Response {
         let asked = request("POST", crate::questions::search::PATH, headers, r#"{"event_name":["ConsoleLogin"]}"#);
         let (_waiting, hung_up) = tokio::sync::oneshot::channel();
@@ -160,6 +166,9 @@ async fn a_session_stands_for_the_signature_at_our_own_paths() {
     assert_eq!(found.status, 200, "{:?}", found.body);
     assert_eq!(body(&found)["events"][0]["event_name"], "ConsoleLogin");
     assert_eq!(console.checkpoint(&[cookie, csrf]).await.status, 200);
+    let (prometheus, ours) = ("/api/v1/labels", "/_trailwatch/prometheus/api/v1/labels");
+    assert_eq!(console.labels(ours, &[cookie, csrf, origin]).await.status, 200);
+    assert_eq!(console.labels(prometheus, &[cookie, csrf]).await.status, 403, "clients of Prometheus sign");
     let (_, record) = console.events_of("SearchEvents").await.remove(0);
     assert_eq!(
         (&record["userIdentity"]["type"], &record["sessionCredentialFromConsole"]),
@@ -177,6 +186,7 @@ async fn a_session_stands_for_the_signature_at_our_own_paths() {
     for headers in cases {
         assert_eq!(console.search(headers).await.status, 403, "{headers:?}");
         assert_eq!(console.checkpoint(headers).await.status, 403, "{headers:?}");
+        assert_eq!(console.labels(ours, headers).await.status, 403, "{headers:?}");
     }
     let refused = console.search(&[cookie, guessed, origin]).await;
     assert_eq!(body(&refused)["__type"], "MissingAuthenticationTokenException", "the page then asks for the key again");

@@ -1,0 +1,172 @@
+// Alarms in a browser: listed, opened, made in each kind with what they would have done, silenced.
+import { expect, test } from "vitest";
+import { session } from "./session";
+
+const now = session();
+
+const metric = encodeURIComponent(JSON.stringify({ i: "m1", n: "Shop", m: "Latency", d: [["Service", "checkout"]] }));
+
+interface Found {
+  MetricAlarms: { Threshold?: number; ThresholdMetricId?: string; Metrics?: { Id: string }[] }[];
+  CompositeAlarms: { AlarmRule: string }[];
+}
+
+const alarm = (name: string) =>
+  now.server.call<Found>("cloudwatch", "DescribeAlarms", { AlarmNames: [name], AlarmTypes: ["MetricAlarm", "CompositeAlarm"] });
+
+test("listed, opened with reasons and changes, switched off", async () => {
+  const { page, visit } = now;
+  await visit.go("/alarms");
+  await page.getByRole("button", { name: /^In alarm/ }).waitFor();
+  await page.getByRole("table", { name: "Alarms" }).getByText("no-data").first().waitFor();
+  const why = page.getByRole("row", { name: /checkout-slow/ }).getByRole("link", { name: "Why?" });
+  expect(await why.getAttribute("href")).toBe("#/investigate?alarm=checkout-slow");
+  await now.sound("alarms");
+  await page.getByRole("link", { name: "checkout-slow" }).click();
+  await page.getByText("Latency > 250 for 2 of 3 × 60 s").waitFor();
+  await page.locator(".chart canvas").waitFor();
+  const history = page.getByRole("table", { name: "History" });
+  await history.getByText("Alarm updated from INSUFFICIENT_DATA to ALARM").first().waitFor();
+  await history
+    .getByText(/set by the test|Threshold Crossed/)
+    .first()
+    .waitFor();
+  await page.getByText(/It would have fired/).waitFor();
+  await page.getByRole("table", { name: "Fires per week by threshold" }).waitFor();
+  await now.sound("alarm");
+  await page.getByRole("button", { name: "Switch actions off" }).click();
+  await page.getByRole("button", { name: "Switch actions on" }).waitFor();
+  expect(await page.getByRole("link", { name: "Why?" }).getAttribute("href")).toBe("#/investigate?alarm=checkout-slow");
+  await visit.go("/alarms/alarm?name=none-such");
+  await page.getByText("There is no alarm none-such here").waitFor();
+});
+
+test("a composite alarm is a tree, opened in place", async () => {
+  const { page, visit, server } = now;
+  await server.call("cloudwatch", "PutCompositeAlarm", {
+    AlarmName: "above",
+    AlarmRule: 'AT_LEAST(1, ALARM, ("shop", "no-data")) OR NOT OK("no-data") AND FALSE',
+  });
+  await visit.go("/alarms/alarm?name=above");
+  const tree = page.getByRole("list", { name: "Rule" }).first();
+  await tree.getByText("Any of these").waitFor();
+  await tree.getByText("At least 1").waitFor();
+  await tree.getByRole("button", { name: "Open" }).first().click();
+  await tree.getByRole("list", { name: "Rule" }).getByText("checkout-slow").waitFor();
+  await now.sound("alarm-composite");
+});
+
+test("made on a metric: the backtest counts, another threshold is taken, deleted", async () => {
+  const { page, visit } = now;
+  await visit.go("/alarms/create?range=3h");
+  await page.getByText("Choose what is watched first.").waitFor();
+  await page.getByLabel("Find a metric").fill("latency checkout");
+  await page.getByRole("button", { name: /Service=checkout/ }).click();
+  await page.getByLabel("Threshold", { exact: true }).fill("100000");
+  await page.getByText(/It would have fired 0 times/).waitFor();
+  const tries = page.getByRole("table", { name: "Fires per week by threshold" });
+  await tries.getByRole("button", { name: /^Take/ }).first().click();
+  await expect.poll(() => page.getByLabel("Threshold", { exact: true }).inputValue()).not.toBe("100000");
+  await page.getByText(/It would have fired [1-9]/).waitFor();
+  await page.getByText(/changes of state/).waitFor();
+  await page.getByLabel("Name", { exact: true }).fill("busy");
+  await now.sound("alarm-create");
+  expect(page.url()).toContain("threshold=");
+  await page.getByRole("button", { name: "Create alarm" }).click();
+  await page.getByRole("heading", { name: "busy" }).waitFor();
+  expect((await alarm("busy")).MetricAlarms.length).toBe(1);
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("heading", { name: "Alarms", exact: true }).waitFor();
+  expect((await alarm("busy")).MetricAlarms).toEqual([]);
+});
+
+test("made on math, on a band, and on PromQL", async () => {
+  const { page, visit } = now;
+  const rows = encodeURIComponent(
+    JSON.stringify([
+      { i: "m1", n: "Shop", m: "Latency", d: [["Service", "checkout"]] },
+      { i: "m2", n: "Shop", m: "Latency", d: [["Service", "search"]] },
+    ]),
+  );
+  await visit.go(`/alarms/create?kind=math&range=3h&graph=${rows}&threshold=3`);
+  await page.getByLabel("Expression", { exact: true }).fill("m1 / m2");
+  await page.getByRole("button", { name: "Add expression" }).click();
+  await expect.poll(() => page.getByLabel("Watched").inputValue()).toBe("e1");
+  await page.locator(".chart canvas").waitFor();
+  await page.getByText(/It would have fired \d/).waitFor();
+  await now.sound("alarm-create-math");
+  await page.getByLabel("Name", { exact: true }).fill("ratio");
+  await page.getByRole("button", { name: "Create alarm" }).click();
+  await page.getByRole("heading", { name: "ratio" }).waitFor();
+  expect((await alarm("ratio")).MetricAlarms[0]?.Metrics?.map((m) => m.Id)).toEqual(["m1", "m2", "e1"]);
+
+  await visit.go(`/alarms/create?kind=anomaly&range=3h&metric=${metric}`);
+  await page.locator(".chart canvas").waitFor();
+  await now.sound("alarm-create-anomaly");
+  await page.getByLabel("Name", { exact: true }).fill("unusual");
+  await page.getByRole("button", { name: "Create alarm" }).click();
+  await page.getByRole("heading", { name: "unusual" }).waitFor();
+  expect((await alarm("unusual")).MetricAlarms[0]?.ThresholdMetricId).toBe("ad1");
+
+  await visit.go("/alarms/create?kind=promql&range=3h");
+  await page.getByLabel("Query").fill("max by (Service) (Latency) > 250");
+  await page
+    .getByRole("group", { name: "What is watched" })
+    .getByRole("button", { name: /checkout/ })
+    .waitFor();
+  await page.getByLabel("Name", { exact: true }).fill("prom");
+  await page.getByRole("button", { name: "Create alarm" }).click();
+  await page.getByRole("heading", { name: "prom" }).waitFor();
+});
+
+test("made of other alarms, with a mistake at its place", async () => {
+  const { page, visit } = now;
+  await visit.go("/alarms/create?kind=composite");
+  await page.getByText("No rule yet").waitFor();
+  await page.getByLabel("Fires when").fill("ALARM(checkout-slow");
+  await page.getByText(/Expected \)\. At character 20/).waitFor();
+  await page.getByLabel("Fires when").fill("");
+  await page.getByLabel("Find an alarm").fill("checkout");
+  await page
+    .getByRole("list", { name: "Alarms found" })
+    .getByRole("button", { name: /checkout-slow/ })
+    .click();
+  await page.getByLabel("Find an alarm").fill("no-data");
+  await page
+    .getByRole("list", { name: "Alarms found" })
+    .getByRole("button", { name: /no-data/ })
+    .click();
+  await page.getByRole("list", { name: "Rule" }).getByText("All of these").waitFor();
+  await now.sound("alarm-create-composite");
+  await page.getByLabel("Name", { exact: true }).fill("both");
+  await page.getByRole("button", { name: "Create alarm" }).click();
+  await page.getByRole("heading", { name: "both" }).waitFor();
+  expect((await alarm("both")).CompositeAlarms[0]?.AlarmRule).toBe('ALARM("checkout-slow") AND ALARM("no-data")');
+});
+
+test("silenced by a rule, which is shown at the alarm and deleted", async () => {
+  const { page, visit } = now;
+  await visit.go("/alarms/mutes");
+  await page.getByText("No mute rules").waitFor();
+  await now.sound("mutes-empty");
+  await visit.go("/alarms/alarm?name=checkout-slow");
+  await page.getByRole("link", { name: "Mute", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Create mute rule" });
+  await dialog.getByText("1 chosen.").waitFor();
+  await dialog.getByLabel("Name", { exact: true }).fill("night");
+  await dialog.getByRole("button", { name: "Again and again" }).click();
+  await dialog.getByLabel("When").fill("nonsense");
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await dialog.getByRole("alert").waitFor();
+  now.refused(400);
+  await dialog.getByLabel("When").fill("0 2 * * SUN");
+  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await page.getByRole("table", { name: "Mute rules" }).getByText("cron(0 2 * * SUN) UTC, for 1 h").waitFor();
+  await now.sound("mutes");
+  await visit.go("/alarms/alarm?name=checkout-slow");
+  await page.getByRole("link", { name: "night" }).click();
+  await page.getByRole("button", { name: "Delete night" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText(/No mute rules|No rule has these words/).waitFor();
+});
