@@ -339,7 +339,7 @@ describe("pages", () => {
     await visit.go("/investigate?kind=metric");
     await page.getByLabel("Find a metric").fill("latency checkout");
     await page.getByRole("button", { name: "Shop Latency Service=checkout" }).click();
-    await page.getByRole("status").getByText("Shop Latency Service=checkout").waitFor();
+    await page.getByRole("status").filter({ hasText: "Shop Latency Service=checkout" }).waitFor();
     await page.getByRole("img", { name: /^Timeline: 1 metrics/ }).waitFor();
     await sound("investigate-metric");
     await visit.go("/investigate?alarm=none-such");
