@@ -9,6 +9,11 @@ if [ "${1:-build}" = test ]; then
   python3 -c 'import venv, ensurepip' 2>/dev/null || need_apt+=(python3-venv)
   # Version 2 of the aws cli, which PyPI does not have, knows `aws logs tail`.
   [ -x /usr/bin/aws ] || need_apt+=(awscli)
+  # Real clients of tests; what is missing of them is skipped, visibly.
+  [ -x /usr/sbin/rsyslogd ] || need_apt+=(rsyslog)
+  [ -x /lib/systemd/systemd-journal-remote ] || need_apt+=(systemd systemd-journal-remote)
+  command -v logger >/dev/null || need_apt+=(bsdutils)
+  command -v prometheus >/dev/null || need_apt+=(prometheus)
   # The console's tests drive it.
   [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || need_apt+=(chromium)
 fi

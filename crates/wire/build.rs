@@ -7,9 +7,9 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// File name of the model, and the variant of `Service`. `iam.json` holds the operations that are served. In `sts.json` the token, in `sns.json` message, subject and token are marked as sensitive, for
+/// File name of the model, and the variant of `Service`. `iam.json` and `application-signals.json` hold the operations that are served. In `sts.json` the token, in `sns.json` message, subject and token are marked as sensitive, for
 /// CloudTrail hides them.
-const SERVICES: [(&str, &str); 7] = [
+const SERVICES: [(&str, &str); 8] = [
     ("cloudwatch", "CloudWatch"),
     ("logs", "Logs"),
     ("cloudtrail", "CloudTrail"),
@@ -17,6 +17,7 @@ const SERVICES: [(&str, &str); 7] = [
     ("iam", "Iam"),
     ("sts", "Sts"),
     ("sns", "Sns"),
+    ("application-signals", "ApplicationSignals"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -2,10 +2,12 @@
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import threading
 import time
@@ -356,6 +358,70 @@ def test_a_journal_is_followed_from_its_cursor_and_one_that_is_absent_is_told(se
     child = int((tmp_path / "journalctl.pid").read_text())
     wait_until(lambda: not os.path.exists(f"/proc/{child}"), ARRIVED_SECONDS_MAX, "the end of journalctl")
     assert [json.loads(message) for message in stored(server, "/journal")] == [{"message": f"m{n}"} for n in (1, 2, 3)]
+
+
+JOURNAL_REMOTE = pathlib.Path("/lib/systemd/systemd-journal-remote")
+BOOT = "0123456789abcdef0123456789abcdef"
+
+
+class JournalFiles:
+    """A journal of real files, which systemd-journal-remote writes from the export format."""
+
+    def __init__(self, directory):
+        directory.mkdir()
+        self.directory, self.written = directory, 0
+
+    def write(self, *entries):
+        text = b""
+        for entry in entries:
+            self.written += 1
+            clocks = {"__REALTIME_TIMESTAMP": int(time.time() * 1_000_000), "__MONOTONIC_TIMESTAMP": self.written * 1_000_000}
+            for name, value in {**clocks, "_BOOT_ID": BOOT, **entry}.items():
+                value = value if isinstance(value, bytes) else str(value).encode()
+                # A text with line breaks is written with its length.
+                is_plain = b"\n" not in value
+                text += name.encode() + (b"=" + value if is_plain else b"\n" + struct.pack("<Q", len(value)) + value) + b"\n"
+            text += b"\n"
+        arguments = [str(JOURNAL_REMOTE), f"--output={self.directory}/web.journal", "-"]
+        done = subprocess.run(arguments, input=text, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("journalctl") is None or not JOURNAL_REMOTE.exists(), reason="journalctl or systemd-journal-remote is not installed")
+def test_a_real_journal_is_followed_once_and_in_order(server, make_agent, tmp_path):
+    journal = JournalFiles(tmp_path / "journal")
+    journal.write(
+        {"MESSAGE": "first", "PRIORITY": 6, "SYSLOG_IDENTIFIER": "shop", "_SYSTEMD_UNIT": "shop.service", "_PID": 77},
+        {"MESSAGE": "of another unit", "_SYSTEMD_UNIT": "cron.service"},
+        {"MESSAGE": "two\nlines", "_SYSTEMD_UNIT": "shop.service"},
+    )
+    section = "[[journal]]\ngroup = '{}'\nstream = 's'\ndirectory = '{}'\n"
+    of_unit = section.format("/unit", journal.directory) + "units = ['shop.service']\nfrom_beginning = true\n"
+    agent = make_agent(server, of_unit + section.format("/everything", journal.directory)).start()
+    wait_until(lambda: len(stored(server, "/unit")) == 2, ARRIVED_SECONDS_MAX, "what was there")
+    # The other one begins behind the last entry, which it has found when its cursor is on the disk.
+    positions = agent.config_path.parent / "state" / "positions.json"
+    wait_until(lambda: positions.exists() and "/everything" in positions.read_text(), ARRIVED_SECONDS_MAX, "the cursor")
+    # While it runs, killed and started again, and stopped: each entry comes once.
+    journal.write({"MESSAGE": "while it runs", "_SYSTEMD_UNIT": "shop.service"})
+    wait_until(lambda: len(stored(server, "/unit")) == 3, ARRIVED_SECONDS_MAX, "an entry as it comes")
+    wait_until(lambda: len(stored(server, "/everything")) == 1, ARRIVED_SECONDS_MAX, "the same in the other group")
+    agent.kill()
+    journal.write({"MESSAGE": "while it was dead", "_SYSTEMD_UNIT": "shop.service"})
+    agent.start()
+    wait_until(lambda: len(stored(server, "/unit")) == 4, ARRIVED_SECONDS_MAX, "what came meanwhile")
+    assert agent.stop() == 0
+    journal.write({"MESSAGE": b"no \xff text", "_SYSTEMD_UNIT": "shop.service"}, {"MESSAGE": "the last", "_SYSTEMD_UNIT": "cron.service"})
+    agent.start()
+    wait_until(lambda: len(stored(server, "/everything")) == 4, ARRIVED_SECONDS_MAX, "the last entries")
+    wait_until(lambda: len(stored(server, "/unit")) == 5, ARRIVED_SECONDS_MAX, "the last of the unit")
+    assert agent.stop() == 0
+    entries = [json.loads(message) for message in stored(server, "/unit")]
+    assert entries[0] == {"message": "first", "unit": "shop.service", "identifier": "shop", "priority": "6", "pid": "77"}
+    assert [entry["message"] for entry in entries] == ["first", "two\nlines", "while it runs", "while it was dead", "no \ufffd text"]
+    everything = [json.loads(message)["message"] for message in stored(server, "/everything")]
+    assert everything == ["while it runs", "while it was dead", "no \ufffd text", "the last"]
+    assert not agent.complaints()
 
 
 def test_wrong_usage_is_told_before_anything_is_done(server, tmp_path):

@@ -16,7 +16,8 @@ def test_life_of_a_delivery(logs):
         name="archive", outputFormat="parquet", deliveryDestinationConfiguration=bucket, tags=tags
     )["deliveryDestination"]
     assert destination["deliveryDestinationType"] == "S3"
-    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    allow = {"Effect": "Allow", "Principal": {"AWS": "210987654321"}, "Action": "logs:CreateDelivery", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     logs.put_delivery_destination_policy(deliveryDestinationName="archive", deliveryDestinationPolicy=policy)
     read = logs.get_delivery_destination_policy(deliveryDestinationName="archive")
     assert read["policy"]["deliveryDestinationPolicy"] == policy

@@ -5,12 +5,13 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import time
 
 import pytest
 import rsa
 from botocore.exceptions import ClientError
-from trailwatch import wait_until
+from trailwatch import run, wait_until
 
 #: Longest wait for what the server does by itself, seconds; periods of these tests are of a second.
 ARRIVES = 90
@@ -181,8 +182,19 @@ def test_stores_have_sizes_and_context(server):
     assert "eventContext" not in json.loads(event["CloudTrailEvent"])
 
 
+#: An aws cli that has `verify-query-results`: version 2, later than Debian 12's; version 1 does not have it.
+AWS_2 = os.environ.get("TRAILWATCH_AWS_2", "/usr/bin/aws")
+
+
+def has_verify_query_results():
+    try:
+        return "--s3-bucket" in run([AWS_2, "cloudtrail", "verify-query-results"], env={"PATH": os.environ["PATH"]}).stderr
+    except OSError:
+        return False
+
+
 def verify_query_results(server, bucket, prefix):
-    """What `aws cloudtrail verify-query-results` of version 2 of the aws cli does; version 1 does not have it. True, or why not."""
+    """What `aws cloudtrail verify-query-results` does, for where no aws cli has it. True, or why not."""
     s3, cloudtrail = server.client("s3"), server.client("cloudtrail")
     sign_file = json.loads(s3.get_object(Bucket=bucket, Key=prefix + "result_sign.json")["Body"].read())
     for file in sign_file["files"]:
@@ -198,6 +210,38 @@ def verify_query_results(server, bucket, prefix):
     except rsa.VerificationError:
         return "Invalid signature in sign file"
     return True
+
+
+@pytest.mark.skipif(not has_verify_query_results(), reason=f"{AWS_2} has no verify-query-results (TRAILWATCH_AWS_2 names one)")
+def test_the_aws_cli_verifies_results(server, tmp_path):
+    cloudtrail, s3 = server.client("cloudtrail"), server.client("s3")
+    s3.create_bucket(Bucket="verified")
+    arn = cloudtrail.create_event_data_store(Name="verified", TerminationProtectionEnabled=False)["EventDataStoreArn"]
+    statement = f"SELECT eventName FROM {arn.rsplit('/', 1)[1]}"
+    query = cloudtrail.start_query(QueryStatement=statement, DeliveryS3Uri="s3://verified/lake")["QueryId"]
+    wait_until(lambda: cloudtrail.describe_query(QueryId=query)["DeliveryStatus"] == "SUCCESS", ARRIVES, "the delivery of results")
+    prefix = s3.list_objects_v2(Bucket="verified")["Contents"][0]["Key"].rsplit("/", 1)[0]
+    for key in ("result_1.csv.gz", "result_sign.json"):
+        s3.download_file("verified", f"{prefix}/{key}", str(tmp_path / key))
+
+    def verify(*where):
+        done = run([AWS_2, "cloudtrail", "verify-query-results", *where], env=server.environment())
+        return done.returncode, done.stdout + done.stderr
+
+    in_bucket, on_disk = ("--s3-bucket", "verified", "--s3-prefix", prefix), ("--local-export-path", tmp_path)
+    for where in (in_bucket, on_disk):
+        code, told = verify(*where)
+        assert (code, told) == (0, "Successfully validated sign and query result files\n")
+    kept = server.data_dir / "buckets" / "verified" / prefix / "result_1.csv.gz"
+    kept.write_bytes(kept.read_bytes() + b"x")
+    code, told = verify(*in_bucket)
+    assert code == 255 and "inconsistent hash value" in told
+    sign_file = tmp_path / "result_sign.json"
+    signed = json.loads(sign_file.read_text())
+    signed["hashSignature"] = ("1" if signed["hashSignature"][0] == "0" else "0") + signed["hashSignature"][1:]
+    sign_file.write_text(json.dumps(signed))
+    code, told = verify(*on_disk)
+    assert code == 255 and "Invalid signature in sign file" in told
 
 
 def test_results_are_delivered_and_verify(server):

@@ -108,6 +108,31 @@ def test_many_events_are_sampled(server, logs):
         session.close()
 
 
+def test_a_session_that_nobody_reads_slows_no_writer(server, logs):
+    names = make(logs, "/tail/unread")
+    stream = tailing(server).start_live_tail(logGroupIdentifiers=[arn(logs, "/tail/unread")])["responseStream"]
+    try:
+        # More than sockets and one update hold.
+        filler = "x" * 100_000
+        for call in range(60):
+            put(logs, names, *[f"{call}.{n} {filler}" for n in range(10)])
+        last = logs.get_log_events(**names, limit=1)["events"][0]["message"]
+        assert last.startswith("59.9 "), "all of it is taken though nobody reads"
+        # The session has lost some of it, says so, and goes on.
+        sampled = False
+        for event in stream:
+            update = event.get("sessionUpdate")
+            if update is None:
+                continue
+            sampled = sampled or update["sessionMetadata"]["sampled"]
+            if any(result["message"] == "the end" for result in update["sessionResults"]):
+                break
+            put(logs, names, "the end")
+        assert sampled
+    finally:
+        stream.close()
+
+
 def test_what_is_refused(server, logs):
     make(logs, "/tail/refused")
     tail = tailing(server).start_live_tail

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from test_iam import allow, as_user, make_user, refused
 from trailwatch import wait_until
 
 ARN = "arn:aws:dataprotection::aws:data-identifier/"
@@ -142,3 +143,37 @@ def test_queries_show_what_may_be_seen(logs):
     record = logs.get_log_record(logRecordPointer=row["@ptr"])["logRecord"]
     assert (record["@message"], record["mail"]) == ('{"mail":"**************"}', "**************")
     assert logs.get_log_record(logRecordPointer=row["@ptr"], unmask=True)["logRecord"]["mail"] == "jo@example.com"
+
+
+def test_who_sees_all_is_said_by_policies(server, logs):
+    group, other = make(logs, "/protect/unmask"), make(logs, "/protect/other")
+    for name in (group, other):
+        logs.put_data_protection_policy(logGroupIdentifier=name, policyDocument=policy("EmailAddress"))
+        put(logs, name, "to jo@example.com")
+    iam = server.client("iam")
+    resource = f"arn:aws:logs:*:*:log-group:{group}:*"
+    reads = allow("logs:GetLogEvents", "logs:FilterLogEvents", "logs:StartQuery", "logs:GetQueryResults")
+    sees = {"Version": "2012-10-17", "Statement": [*reads["Statement"], *allow("logs:Unmask", resource=resource)["Statement"]]}
+    reader, seer = (as_user(server, make_user(iam, name, document), "logs") for name, document in (("reader", reads), ("seer", sees)))
+    operator_key = make_user(iam, "operator")
+    iam.attach_user_policy(UserName="operator", PolicyArn="arn:aws:iam::aws:policy/TrailwatchOperator")
+    assert shown(reader, group) == ["to **************"]
+    for client in (reader, as_user(server, operator_key, "logs")):
+        code, text = refused(client.get_log_events, logGroupName=group, logStreamName="s", unmask=True)
+        assert code == "AccessDeniedException" and "is not authorized to perform: logs:Unmask on resource: arn:aws:logs:" in text
+    assert shown(seer, group, unmask=True) == ["to jo@example.com"]
+    assert seer.filter_log_events(logGroupName=group, unmask=True)["events"][0]["message"] == "to jo@example.com"
+    assert refused(seer.filter_log_events, logGroupName=other, unmask=True)[0] == "AccessDeniedException"
+    now = int(time.time())
+    asked = {"startTime": now - 3600, "endTime": now + 60, "queryString": "fields @timestamp, unmask(@message) as m | limit 20"}
+    assert refused(reader.start_query, logGroupName=group, **asked)[0] == "AccessDeniedException"
+    assert refused(seer.start_query, logGroupNames=[group, other], **asked)[0] == "AccessDeniedException"
+    query = seer.start_query(logGroupName=group, **asked)["queryId"]
+
+    def ended():
+        results = seer.get_query_results(queryId=query)
+        return results if results["status"] == "Complete" else None
+
+    (row,) = wait_until(ended, 60, "the query ends")["results"]
+    assert {cell["field"]: cell["value"] for cell in row}["m"] == "to jo@example.com"
+    assert refused(reader.get_query_results, queryId=query)[0] == "AccessDeniedException"

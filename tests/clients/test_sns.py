@@ -1,5 +1,6 @@
 """SNS: topics and subscriptions with boto3 and the aws cli, and messages on their way to a web server and a mail server here."""
 
+import base64
 import datetime
 import hashlib
 import hmac
@@ -11,6 +12,7 @@ import threading
 import urllib.parse
 
 import pytest
+import rsa
 from botocore.exceptions import ClientError
 from trailwatch import AwsError, wait_until
 
@@ -129,6 +131,49 @@ def subscribed(server, receiver, topic, path="/hook"):
     answer = visit(server, json.loads(body)["SubscribeURL"])
     assert answer.status == 200, answer
     return answer.body.decode().split("<SubscriptionArn>")[1].split("<")[0]
+
+
+def public_key(pem):
+    """The RSA key of a certificate: the bit string behind the one mention of rsaEncryption."""
+    der = base64.b64decode("".join(pem.split("\n")[1:-2]))
+    algorithm = bytes.fromhex("06092a864886f70d0101010500")
+    at = der.index(algorithm) + len(algorithm)
+    assert der[at : at + 2] == b"\x03\x82"
+    length = int.from_bytes(der[at + 2 : at + 4], "big")
+    return rsa.PublicKey.load_pkcs1(der[at + 5 : at + 4 + length], "DER")
+
+
+def check_signature(server, document, algorithm):
+    """As "Verifying the signatures of Amazon SNS messages" says."""
+    names = ["Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+    text = "".join(f"{name}\n{document[name]}\n" for name in names if name in document)
+    certificate = visit(server, document["SigningCertURL"])
+    assert certificate.status == 200, certificate
+    key = public_key(certificate.body.decode())
+    assert rsa.verify(text.encode(), base64.b64decode(document["Signature"]), key) == algorithm
+    with pytest.raises(rsa.VerificationError):
+        rsa.verify(text.replace("Type", "type").encode(), base64.b64decode(document["Signature"]), key)
+
+
+def test_messages_are_signed(notifying, receiver):
+    sns = notifying.client("sns")
+    topic = sns.create_topic(Name="signed")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=receiver.url + "/hook")
+    asked = json.loads(receiver.next()[2])
+    check_signature(notifying, asked, "SHA-1")
+    assert visit(notifying, asked["SubscribeURL"]).status == 200
+    sns.publish(TopicArn=topic, Message="to\nall", Subject="s")
+    first = json.loads(receiver.next()[2])
+    assert first["SignatureVersion"] == "1"
+    check_signature(notifying, first, "SHA-1")
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="SignatureVersion", AttributeValue="2")
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SignatureVersion"] == "2"
+    sns.publish(TopicArn=topic, Message="\u00e9")
+    second = json.loads(receiver.next()[2])
+    assert (second["SignatureVersion"], second["SigningCertURL"]) == ("2", first["SigningCertURL"])
+    check_signature(notifying, second, "SHA-256")
+    assert refused(sns.set_topic_attributes, TopicArn=topic, AttributeName="SignatureVersion", AttributeValue="3")[1] == "InvalidParameter"
+    assert notifying.http("GET", "/SimpleNotificationService-0.pem").status == 404
 
 
 def test_the_first_topic_with_the_cli(server):

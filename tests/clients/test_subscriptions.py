@@ -195,6 +195,39 @@ def test_an_account_policy_and_a_logical_destination(start, receiver):
     ]
 
 
+def test_another_account_subscribes_where_the_destination_lets_it(make_server, receiver, tmp_path):
+    config = tmp_path / "trailwatch.toml"
+    config.write_text(f'[destinations]\n"{KINESIS}" = "http://127.0.0.1:{receiver.port}/k"\n')
+    # Here a key of twelve digits is the root of its own account.
+    server = make_server("open", "--open", "--config", config).start()
+    central, other = (server.client("logs", key=account, secret="any") for account in ("123456789012", "210987654321"))
+    destination = central.put_destination(destinationName="central", targetArn=KINESIS, roleArn=ROLE)["destination"]["arn"]
+    other.create_log_group(logGroupName="g")
+    other.create_log_stream(logGroupName="g", logStreamName="s")
+    subscribe = lambda: other.put_subscription_filter(logGroupName="g", filterName="f", filterPattern="", destinationArn=destination)
+
+    def allow(account):
+        statement = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "logs:PutSubscriptionFilter", "Resource": destination}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        central.put_destination_policy(destinationName="central", accessPolicy=policy)
+
+    def refused():
+        with pytest.raises(ClientError) as raised:
+            subscribe()
+        return raised.value.response["Error"]
+
+    assert refused()["Code"] == "AccessDeniedException"
+    allow("999999999999")
+    assert refused()["Message"].endswith("because no resource-based policy allows the logs:PutSubscriptionFilter action")
+    allow("210987654321")
+    subscribe()
+    put(other, "s", "from the other account")
+    payloads = []
+    while not any(payload["messageType"] == "DATA_MESSAGE" for payload in payloads):
+        payloads += receiver.next()[3]
+    assert (payloads[-1]["owner"], payloads[-1]["logEvents"][0]["message"]) == ("210987654321", "from the other account")
+
+
 def test_a_receiver_that_is_not_there_is_refused(start, receiver):
     logs = start.client("logs")
     receiver.down()

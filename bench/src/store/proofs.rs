@@ -13,9 +13,10 @@ use crate::workloads::Call;
 use anyhow::{Context, bail};
 use proof::evidence::{Bundle, Trusted, encode, verify};
 use proof::merkle::{Hash, Subtrees, inclusion_proof, leaf_hash, node_hash, root, verify_inclusion};
-use proof::tile::{Edge, Tile};
+use proof::tile::{Edge, Tile, WIDTH};
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -110,31 +111,51 @@ pub(super) fn cost(run: &Run, all: &mut Collected, rate: f64) -> anyhow::Result<
     Ok(())
 }
 
-/// Grows the tree once as an append does and once as the log does.
+/// Grows the tree once as an append does and once as the log does, which is given the roots of tiles and syncs all tiles together.
 fn grow(records: &[String], folder: &Path) -> anyhow::Result<()> {
-    let (mut peaks, mut edge, mut tiles) = (Vec::<Hash>::new(), Edge::default(), Vec::<(Tile, Vec<u8>)>::new());
+    let (mut peaks, mut leaves, mut roots) = (Vec::<Hash>::new(), Vec::with_capacity(records.len()), Vec::new());
     for (size, record) in records.iter().enumerate() {
         let leaf = leaf_hash(record.as_bytes());
-        let (mut node, mut below) = (leaf, size);
+        leaves.push(leaf);
+        let (mut node, mut below, mut width) = (leaf, size, 1);
         while below & 1 == 1
             && let Some(left) = peaks.pop()
         {
-            (node, below) = (node_hash(&left, &node), below >> 1);
+            (node, below, width) = (node_hash(&left, &node), below >> 1, width << 1);
+            if width == WIDTH {
+                roots.push(node);
+            }
         }
         peaks.push(node);
-        edge.push(leaf, &mut |tile, bytes| tiles.push((tile, bytes)));
     }
+    let (mut edge, mut tiles) = (Edge::default(), Vec::<(Tile, Vec<u8>)>::new());
+    edge.extend(&leaves, &roots, &mut |tile, bytes| tiles.push((tile, bytes)));
     for (tile, bytes) in tiles {
-        let mut file = std::fs::File::create(folder.join(format!("{}-{}", tile.level, tile.number)))?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
+        let path = folder.join(format!("{}-{}", tile.level, tile.number));
+        let unfinished = path.with_extension("unfinished");
+        File::create(&unfinished)?.write_all(&bytes)?;
+        std::fs::rename(unfinished, path)?;
     }
+    sync(folder)?;
     let above = |right: Option<Hash>, left: &Hash| Some(right.map_or(*left, |right| node_hash(left, &right)));
     let root = peaks.iter().rev().fold(None, above);
     if root != Some(edge.tree().root) {
         bail!("two ways to grow a tree differ");
     }
     Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn sync(folder: &Path) -> anyhow::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync(folder: &Path) -> anyhow::Result<()> {
+    for entry in folder.read_dir()? {
+        File::open(entry?.path())?.sync_all()?;
+    }
+    Ok(File::open(folder)?.sync_all()?)
 }
 
 /// Seconds that something takes.

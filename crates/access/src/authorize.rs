@@ -1,8 +1,10 @@
 //! `authorize`: whether a caller may make a call, and AWS's words when not.
 
 mod context;
+mod shared;
 
 pub(crate) use context::CallContext;
+pub use shared::{ServiceCall, Shared, is_service_denied, kept_resource_policy, resource_policy};
 
 use crate::Access;
 use crate::policy::{self, Decision, Policies, Request};
@@ -34,6 +36,14 @@ impl Access {
         let Standing::Limited(limits) = self.standing(asking.caller) else { return Ok(()) };
         let resource = Resource::of(resource.to_owned());
         check(&limits, asking, service, action, &resource, &Empty {})
+    }
+
+    /// Decides `action` on the log group of this ARN, for calls whose input asks for more than their own action allows.
+    pub fn authorize_log_group(&self, asking: Asking<'_>, action: &str, group: &str) -> Result<(), ApiError> {
+        let Standing::Limited(limits) = self.standing(asking.caller) else { return Ok(()) };
+        // Policies name a group with or without what is in it.
+        let resource = Resource { arn: group.to_owned(), alias: Some(format!("{group}:log-stream:")) };
+        check(&limits, asking, Some(Service::Logs), action, &resource, &Empty {})
     }
 
     /// Who decides the call of an operation once its input is known; nobody for a caller who may do all, or a call that everybody

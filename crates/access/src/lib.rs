@@ -22,7 +22,7 @@ mod used;
 #[cfg(test)]
 mod tests;
 
-pub use authorize::{Asking, CallGuard};
+pub use authorize::{Asking, CallGuard, ServiceCall, Shared, is_service_denied, kept_resource_policy, resource_policy};
 pub use credentials::Identified;
 pub use directory::{Account, Directory};
 pub use entities::{AccessKey, Identity, Kind, ManagedPolicy, PolicyVersion};

@@ -1,7 +1,8 @@
 //! Managed policies that are there from the start, under `arn:aws:iam::aws:policy/`: two planes, kept apart.
 //!
 //! Operators see and change metrics, logs, alarms and topics, and nothing of the audit trail. Auditors read all of the trail, and
-//! of the other plane nothing. SQL reads the records of both planes, so it is in neither. Administration of trails, and of identities, is in
+//! of the other plane nothing. SQL reads the records of both planes, so it is in neither, and nor is `logs:Unmask`, which shows what
+//! data protection hides. Administration of trails, and of identities, is in
 //! none: it is for root, or for a policy of the site's own. The lists name actions by verb, so that a new operation of a plane falls to whom it belongs.
 
 /// A managed policy that nobody can change.
@@ -14,6 +15,10 @@ pub struct ReadyMade {
     /// Its text.
     pub document: &'static str,
 }
+
+/// Allows everything.
+pub(crate) const ALLOW_ALL: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 /// Denies everything.
 pub(crate) const DENY_ALL: &str =
@@ -79,10 +84,12 @@ pub const ALL: [ReadyMade; 5] = [
                 "cloudtrail:LookupEvents",
                 "cloudtrail:SearchSampleQueries",
                 "cloudtrail:StartQuery",
+                "application-signals:ListEntityEvents",
                 "trailwatch:BacktestDetections",
                 "trailwatch:GeneratePolicy",
                 "trailwatch:GetEventProof",
                 "trailwatch:GetSession",
+                "trailwatch:Investigate",
                 "trailwatch:ReplayPolicy",
                 "trailwatch:SearchEvents",
                 "trailwatch:TailEvents",
@@ -109,7 +116,7 @@ pub const ALL: [ReadyMade; 5] = [
     },
     ReadyMade {
         name: "TrailwatchOperator",
-        description: "Everything about metrics, logs, alarms and topics. Nothing of the audit trail.",
+        description: "Everything about metrics, logs, alarms and topics but what data protection masks. Nothing of the audit trail.",
         document: r#"{
     "Version": "2012-10-17",
     "Statement": [
@@ -118,7 +125,22 @@ pub const ALL: [ReadyMade; 5] = [
             "Effect": "Allow",
             "Action": [
                 "cloudwatch:*",
-                "logs:*",
+                "logs:Associate*",
+                "logs:Cancel*",
+                "logs:Create*",
+                "logs:Delete*",
+                "logs:Describe*",
+                "logs:Disassociate*",
+                "logs:Filter*",
+                "logs:Get*",
+                "logs:List*",
+                "logs:Put*",
+                "logs:Start*",
+                "logs:Stop*",
+                "logs:Tag*",
+                "logs:Test*",
+                "logs:Untag*",
+                "logs:Update*",
                 "sns:*",
                 "trailwatch:BacktestAlarm",
                 "trailwatch:ListDeadLetters"

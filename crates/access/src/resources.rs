@@ -38,7 +38,7 @@ pub(crate) fn of(
         Service::CloudTrailData => named.arns(&["channelArn"]),
         Service::Sns => named.sns(operation),
         Service::Iam => named.iam(operation, caller, &account()),
-        Service::Sts => Vec::new(),
+        Service::Sts | Service::ApplicationSignals => Vec::new(),
     };
     if found.is_empty() {
         found.push(Resource::of("*".into()));

@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use jiff::tz::TimeZone;
 use regex::Regex;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Longest interval or wait, seconds.
@@ -86,6 +86,8 @@ pub struct JournalSettings {
     /// False: what is there at the very first start is passed over.
     #[serde(default)]
     pub from_beginning: bool,
+    /// The folder of the journal's files; the machine's own journal when absent.
+    pub directory: Option<PathBuf>,
     /// The program that reads the journal.
     #[serde(default = "journalctl")]
     pub program: PathBuf,
@@ -216,9 +218,13 @@ impl Settings {
         let region = self.region.unwrap_or_else(|| "us-east-1".into());
         let is_region = region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         ensure!(is_region && !region.is_empty(), "region must look like us-east-1, not '{region}'");
+        let mut streams = BTreeSet::new();
         let journals = self.journal.into_iter().map(|journal| {
             let stream = journal.stream.replace("{host}", &host);
             check_names(&journal.group, &stream)?;
+            // A stream remembers one position.
+            let is_alone = streams.insert((journal.group.clone(), stream.clone()));
+            ensure!(is_alone, "two journals go to stream '{stream}' of group '{}'", journal.group);
             Ok(JournalSettings { stream, ..journal })
         });
         Ok(Config {
@@ -285,7 +291,14 @@ impl FileSettings {
 impl JournalSettings {
     /// The whole journal, from now on.
     pub fn new(group: String) -> Self {
-        Self { group, stream: stream_of_journal(), units: Vec::new(), from_beginning: false, program: journalctl() }
+        Self {
+            group,
+            stream: stream_of_journal(),
+            units: Vec::new(),
+            from_beginning: false,
+            directory: None,
+            program: journalctl(),
+        }
     }
 }
 

@@ -135,6 +135,7 @@ fn follow(
 fn command(settings: &JournalSettings, cursor: Option<&str>) -> Command {
     let mut command = Command::new(&settings.program);
     command.args(["--follow", "--output=json", "--no-pager", "--quiet"]);
+    command.args(settings.directory.iter().map(|directory| format!("--directory={}", directory.display())));
     command.args(settings.units.iter().map(|unit| format!("--unit={unit}")));
     match cursor {
         // Else only the last ten of them.
@@ -252,14 +253,17 @@ mod tests {
 
     #[test]
     fn journalctl_is_asked_from_the_cursor_on() {
-        let settings: JournalSettings = toml::from_str("group = 'g'\nunits = ['a.service']").unwrap();
-        let arguments = |cursor: Option<&str>| {
-            let command = command(&settings, cursor);
+        let arguments = |settings: &str, cursor: Option<&str>| {
+            let command = command(&toml::from_str(settings).unwrap(), cursor);
             command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
         };
+        let settings = "group = 'g'\nunits = ['a.service']";
         let common = "--follow --output=json --no-pager --quiet --unit=a.service";
-        assert_eq!(arguments(None), format!("{common} --lines=1"));
-        assert_eq!(arguments(Some("s=1")), format!("{common} --after-cursor=s=1 --no-tail"));
+        assert_eq!(arguments(settings, None), format!("{common} --lines=1"));
+        assert_eq!(arguments(settings, Some("s=1")), format!("{common} --after-cursor=s=1 --no-tail"));
+        let of_containers = "group = 'g'\ndirectory = '/host/var/log/journal'";
+        let expected = "--follow --output=json --no-pager --quiet --directory=/host/var/log/journal --lines=1";
+        assert_eq!(arguments(of_containers, None), expected);
     }
 
     #[test]

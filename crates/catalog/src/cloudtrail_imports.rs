@@ -170,6 +170,12 @@ impl Catalog {
         Ok(query.fetch_all(&self.pool).await?)
     }
 
+    /// When the imports into other stores than this one were started first, milliseconds, in order.
+    pub async fn starts_of_other_imports(&self, store_id: &str) -> Result<Vec<i64>> {
+        let sql = "SELECT DISTINCT created_ms FROM cloudtrail_imports WHERE store_id <> $1 ORDER BY created_ms";
+        Ok(sqlx::query_scalar(sql).bind(store_id).fetch_all(&self.pool).await?)
+    }
+
     /// Says of every import that a stop of the server has cut off that it is stopped: it can be resumed.
     pub async fn stop_trail_imports(&self, now: Timestamp) -> Result<()> {
         sqlx::query("UPDATE cloudtrail_imports SET status = 'STOPPED', updated_ms = $1 WHERE status = 'IN_PROGRESS'")

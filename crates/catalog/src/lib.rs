@@ -50,6 +50,7 @@ mod managed_queries;
 mod metric_filters;
 mod metric_queries;
 mod metric_streams;
+mod mute_rule_versions;
 mod mute_rules;
 mod otel_enrichment;
 mod query_definitions;
@@ -116,6 +117,7 @@ pub use metric_filters::{
 };
 pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySummary};
 pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
+pub use mute_rule_versions::MuteRuleVersion;
 pub use mute_rules::MuteRule;
 pub use otel_enrichment::OtelEnrichment;
 pub use query_definitions::{QueryDefinition, QueryDefinitionPut};

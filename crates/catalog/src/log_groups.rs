@@ -239,7 +239,7 @@ impl Catalog {
         Ok(changed)
     }
 
-    /// Deletes a group with its streams and the tags under `arn`, and remembers its id until
+    /// Deletes a group with its streams, and the tags and the resource policy under `arn`, and remembers its id until
     /// [`Catalog::forget_deleted_logs`].
     pub async fn delete_log_group(
         &self,
@@ -270,6 +270,13 @@ impl Catalog {
             .execute(&mut *transaction)
             .await?;
         sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&mut *transaction).await?;
+        // A group that is made anew under this name must not have them.
+        sqlx::query("DELETE FROM log_resource_policies WHERE account = $1 AND region = $2 AND resource_arn = $3")
+            .bind(&scope.account)
+            .bind(&scope.region)
+            .bind(arn)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         self.log_ids.forget_group(scope, name);
         Ok(LogDeletion::Deleted)

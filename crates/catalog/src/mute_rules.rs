@@ -1,5 +1,6 @@
 //! Alarm mute rules, and the alarms that they are about.
 
+use crate::mute_rule_versions::{begin_version, end_version};
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
 use sqlx::SqliteConnection;
@@ -81,6 +82,7 @@ impl Catalog {
             .await?;
         }
         targets_due(&mut transaction, scope, &rule.name, rule.updated).await?;
+        begin_version(&mut transaction, scope, rule, alarms).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -138,6 +140,7 @@ impl Catalog {
             .execute(&mut *transaction)
             .await?;
         targets_due(&mut transaction, scope, name, at).await?;
+        end_version(&mut transaction, scope, name, at).await?;
         delete_targets(&mut transaction, scope, name).await?;
         sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&mut *transaction).await?;
         transaction.commit().await?;

@@ -129,6 +129,8 @@ pub const BACKTEST_THRESHOLDS_MAX: usize = 100;
 pub const BACKTESTS_AT_ONCE_MAX: usize = 2;
 /// Backtest of a log alarm: most runs of its query, each of which reads the logs; ours.
 pub const BACKTEST_LOG_RUNS_MAX: i64 = 500;
+/// Backtest of an alarm: most versions of mute rules about it, and most windows of theirs; ours.
+pub const BACKTEST_MUTE_VERSIONS_MAX: usize = 1_000;
 /// Backtest of a composite alarm: most changes of its children; ours.
 pub const BACKTEST_CHANGES_MAX: usize = 100_000;
 /// Log alarms: most runs of the query that are evaluated (PutLogAlarm, QueryResultsToEvaluate).
@@ -164,6 +166,11 @@ pub const METRIC_TIERS: [(u16, i64); 4] = [
     (3600, METRIC_RETENTION_MS),
 ];
 
+/// HTTP endpoints of CloudWatch Logs: largest body after decompression, and most events of a request (user guide, "Sending logs using
+/// the HLC endpoint" and its neighbours: 1 MB, 10,000).
+pub const HTTP_LOGS_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// See [`HTTP_LOGS_BODY_BYTES_MAX`].
+pub const HTTP_LOGS_EVENTS_MAX: usize = 10_000;
 /// OTLP: largest body after decompression; ours (AWS documents its own for traces only, 5 MB), what gRPC has as its default.
 pub const OTLP_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// OTLP: most log records or data points of a request (user guide, "OTLP Endpoints": 10,000 log events).
@@ -243,6 +250,18 @@ pub const ACTOR_ISSUANCES_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const SESSION_CREDENTIALS_MAX: usize = 1_000;
 /// Actors: most events in a page of a session.
 pub const SESSION_EVENTS_MAX: usize = 1_000;
+/// Investigate (ours): most points of a metric, log patterns, changes and causes of an answer.
+pub const INVESTIGATE_POINTS_MAX: usize = 1_500;
+/// See `INVESTIGATE_POINTS_MAX`.
+pub const INVESTIGATE_SURGES_MAX: usize = 20;
+/// See `INVESTIGATE_POINTS_MAX`.
+pub const INVESTIGATE_CHANGES_MAX: usize = 500;
+/// See `INVESTIGATE_POINTS_MAX`.
+pub const INVESTIGATE_CAUSES_MAX: usize = 50;
+/// Investigate (ours): longest window, milliseconds, and most days that are learned from.
+pub const INVESTIGATE_WINDOW_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
+/// See `INVESTIGATE_WINDOW_MS_MAX`.
+pub const INVESTIGATE_HISTORY_DAYS_MAX: i64 = 30;
 /// Search of audit events (ours): most events of a page.
 pub const SEARCH_EVENTS_MAX: usize = 1_000;
 /// Search of audit events: most events that are looked at for one answer, and counted.

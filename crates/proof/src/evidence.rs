@@ -109,6 +109,8 @@ pub struct Trusted {
     pub log: Option<VerifierKey>,
     /// Keys of witnesses whose cosignatures are verified where they are.
     pub witnesses: Vec<VerifierKey>,
+    /// How many of them must have cosigned a checkpoint.
+    pub quorum: usize,
     /// Checkpoints of the same log from other times: signed notes.
     pub earlier: Vec<String>,
     /// Checkpoints that came with other bundles of the same log: compared where that can be done, and not missed where it cannot.
@@ -142,6 +144,14 @@ impl Trusted {
         report.proved.push(format!("{origin} signed a checkpoint over its first {} events", tree.size));
         for (name, time) in witnesses {
             report.proved.push(format!("witness {name} cosigned that checkpoint at {time} (seconds since 1970)"));
+        }
+        if witnesses.len() < self.quorum {
+            let (found, wanted) = (witnesses.len(), self.quorum);
+            let text = format!(
+                "the checkpoint over {} events has {found} cosignatures of witnesses that were given, not {wanted}",
+                tree.size
+            );
+            return Err(Unproven(text));
         }
         let missing = self.witnesses.iter().filter(|key| !witnesses.iter().any(|(name, _)| name == key.name()));
         report.open.extend(missing.map(|key| format!("witness {} did not cosign that checkpoint", key.name())));

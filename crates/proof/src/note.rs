@@ -52,7 +52,8 @@ impl VerifierKey {
         self.kind == WITNESS_KEY
     }
 
-    fn id(&self) -> [u8; 4] {
+    /// What its signatures begin with.
+    pub fn id(&self) -> [u8; 4] {
         let mut hasher = Sha256::new();
         hasher.update(self.name.as_bytes());
         hasher.update([b'\n', self.kind]);
@@ -169,10 +170,30 @@ pub fn verify_checkpoint(note: &str, log: &VerifierKey, witnesses: &[VerifierKey
         if let Some(witness) = witnesses.iter().find(is_of) {
             let time = cosigned(witness, text, &signature[4..]);
             let time = time.ok_or_else(|| Unproven(format!("the cosignature of {name} is wrong")))?;
-            checkpoint.witnesses.push((name.clone(), time));
+            // Each counts once, however often it signed.
+            if !checkpoint.witnesses.iter().any(|(known, _)| known == name) {
+                checkpoint.witnesses.push((name.clone(), time));
+            }
         }
     }
     if is_signed { Ok(checkpoint) } else { Err(Unproven(format!("{} did not sign the checkpoint", log.name))) }
+}
+
+/// The checkpoint with the cosignature of a witness added, which is among these lines, an answer of that witness.
+///
+/// # Errors
+/// When it is not, or is wrong.
+pub fn with_cosignature(note: &str, lines: &str, witness: &VerifierKey) -> Result<String, Unproven> {
+    let end = note.rfind("\n\n").ok_or_else(|| Unproven::new("the checkpoint has no signature"))?;
+    let lines = Some(lines).filter(|lines| lines.len() <= NOTE_BYTES_MAX && note.len() <= NOTE_BYTES_MAX);
+    let lines = signature_lines(lines.ok_or_else(|| Unproven::new("the answer of the witness is too long"))?)?;
+    let is_of = |(name, signature): &&(String, Vec<u8>)| *name == witness.name && signature.starts_with(&witness.id());
+    let missing = || Unproven(format!("{} answered with no cosignature of its key", witness.name));
+    let (name, signature) = lines.iter().find(is_of).ok_or_else(missing)?;
+    if cosigned(witness, &note[..=end], &signature[4..]).is_none() {
+        return Err(Unproven(format!("the cosignature of {name} is wrong")));
+    }
+    Ok(format!("{note}— {name} {}\n", STANDARD.encode(signature)))
 }
 
 /// When a witness signed, if it did.

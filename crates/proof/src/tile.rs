@@ -78,11 +78,14 @@ pub fn hashes(tile: &Tile, bytes: &[u8]) -> Result<Vec<Hash>, Unproven> {
 
 /// The root over a number of hashes that is a power of two.
 pub fn perfect_root(hashes: &[Hash]) -> Hash {
-    let mut level = hashes.to_vec();
-    while level.len() > 1 {
-        level = level.chunks(2).map(|pair| pair.get(1).map_or(pair[0], |right| node_hash(&pair[0], right))).collect();
+    match hashes {
+        [] => empty_root(),
+        [hash] => *hash,
+        _ => {
+            let (left, right) = hashes.split_at(hashes.len() / 2);
+            node_hash(&perfect_root(left), &perfect_root(right))
+        }
     }
-    level.first().copied().unwrap_or_else(empty_root)
 }
 
 /// Reads the tiles of one tree, of which it remembers a few.
@@ -172,17 +175,32 @@ impl Edge {
 
     /// Adds a leaf; tiles that become full are given to `full`.
     pub fn push(&mut self, leaf: Hash, full: &mut impl FnMut(Tile, Vec<u8>)) {
+        self.add(leaf, None, full);
+    }
+
+    /// Adds leaves, as `push` does. `roots` are those of the tiles of leaves that become full by it, in order, as far as they are known:
+    /// their nodes are not hashed again.
+    pub fn extend(&mut self, leaves: &[Hash], roots: &[Hash], full: &mut impl FnMut(Tile, Vec<u8>)) {
+        let mut roots = roots.iter();
+        for leaf in leaves {
+            let fills = self.size % WIDTH == WIDTH - 1;
+            let root = if fills { roots.next().copied() } else { None };
+            self.add(*leaf, root, full);
+        }
+    }
+
+    fn add(&mut self, leaf: Hash, mut root: Option<Hash>, full: &mut impl FnMut(Tile, Vec<u8>)) {
         let (mut hash, mut entries) = (leaf, self.size + 1);
         for level in 0..LEVELS {
             if self.levels.len() == usize::from(level) {
-                self.levels.push(Vec::new());
+                self.levels.push(Vec::with_capacity(WIDTH as usize));
             }
             let hashes = &mut self.levels[usize::from(level)];
             hashes.push(hash);
             if hashes.len() < WIDTH as usize {
                 break;
             }
-            hash = perfect_root(hashes);
+            hash = root.take().unwrap_or_else(|| perfect_root(hashes));
             full(Tile { level, number: entries / WIDTH - 1, width: 256 }, hashes.concat());
             hashes.clear();
             entries /= WIDTH;

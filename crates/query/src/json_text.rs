@@ -42,6 +42,43 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Passes over a value of checked text and gives it as it is written.
+    #[cfg(feature = "sql")]
+    fn pass_value(&mut self) -> Option<&'a str> {
+        let begin = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.string()?;
+                }
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.bump();
+                    // What opens is not a value yet.
+                    continue;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    self.bump();
+                }
+                _ => self.pass_word(),
+            }
+            if depth == 0 {
+                return self.text.get(begin..self.at);
+            }
+        }
+    }
+
+    /// Passes over a number, a word, or within brackets whatever is between values.
+    #[cfg(feature = "sql")]
+    fn pass_word(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let is_end = |byte: &u8| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']' | b',' | b' ' | b'\n' | b'\t' | b'\r');
+        // At least one byte, which may be a comma, colon or space.
+        self.at += 1 + rest.iter().skip(1).position(is_end).unwrap_or(rest.len().saturating_sub(1));
+    }
+
     /// Reads `-? digits (. digits)? (e sign? digits)?`.
     pub fn number(&mut self) -> Option<&'a str> {
         let begin = self.at;
@@ -91,6 +128,35 @@ impl<'a> Lexer<'a> {
             self.at += 1;
         }
         comes
+    }
+}
+
+/// Gives each member of an object to `take`: its name, and its value as it is written. The text is JSON that was checked when it was
+/// stored: what is passed over is not checked again. `None` when it is no object after all.
+#[cfg(feature = "sql")]
+pub(crate) fn members<'a>(text: &'a str, mut take: impl FnMut(&str, &'a str)) -> Option<()> {
+    let mut lexer = Lexer::new(text);
+    lexer.skip_spaces();
+    if !lexer.eat(b'{') {
+        return None;
+    }
+    lexer.skip_spaces();
+    if lexer.eat(b'}') {
+        return Some(());
+    }
+    loop {
+        lexer.skip_spaces();
+        let name = lexer.string()?;
+        lexer.skip_spaces();
+        if !lexer.eat(b':') {
+            return None;
+        }
+        lexer.skip_spaces();
+        take(&unescape(name), lexer.pass_value()?);
+        lexer.skip_spaces();
+        if !lexer.eat(b',') {
+            return lexer.eat(b'}').then_some(());
+        }
     }
 }
 

@@ -15,23 +15,51 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// An event as a store is asked whether it has it.
-#[derive(Debug, Clone, Copy)]
+/// Categories of events whose records say themselves what the columns of the event table do. (An Insights event, for one, names its
+/// operation in its details.)
+pub const AS_RECORDED: [&str; 3] = ["Management", "Data", "NetworkActivity"];
+
+/// An event as a store is asked whether it has it. Times, account and region are always there, of the rest what `Admits::asks` names.
+#[derive(Debug, Clone, Default)]
 pub struct Candidate<'a> {
+    /// When it happened.
+    pub time: Timestamp,
     /// When it was received.
     pub ingestion_time: Timestamp,
-    /// The record's JSON text.
-    pub record: &'a str,
-    /// Account and region that it was accepted under.
+    /// Account that it belongs to.
     pub account: &'a str,
     /// Region.
     pub region: &'a str,
+    /// `eventCategory`.
+    pub category: &'a str,
+    /// `eventSource`.
+    pub source: &'a str,
+    /// `eventName`.
+    pub name: &'a str,
+    /// `eventType`; empty when absent, as the next three are.
+    pub event_type: &'a str,
+    /// `errorCode`.
+    pub error_code: &'a str,
+    /// `vpcEndpointId`.
+    pub vpc_endpoint_id: &'a str,
+    /// `userIdentity.arn`.
+    pub user_arn: &'a str,
+    /// `readOnly`.
+    pub read_only: Option<bool>,
+    /// Resources as (type, ARN).
+    pub resources: Vec<(&'a str, &'a str)>,
+    /// The record's JSON text.
+    pub record: &'a str,
 }
 
 /// Which events an event data store has.
 pub trait Admits: Debug + Send + Sync {
+    /// Columns of the event table that the answer depends on, beside times, account and region. A record is put together for each
+    /// event when `record` is among them.
+    fn asks(&self) -> &[&'static str];
+
     /// True when the store has the event.
-    fn admits(&self, candidate: Candidate<'_>) -> bool;
+    fn admits(&self, candidate: &Candidate<'_>) -> bool;
 
     /// The record of an event as the store shows it.
     fn show<'a>(&self, record: &'a str) -> Cow<'a, str> {

@@ -11,6 +11,7 @@ pub mod events;
 pub mod filter_pattern;
 pub mod insight_events;
 pub mod insights;
+pub mod investigate;
 mod json_text;
 pub mod lake;
 pub mod least_privilege;

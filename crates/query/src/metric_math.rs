@@ -90,6 +90,7 @@ impl MathError {
 /// An expression, ready to evaluate as often as wanted.
 #[derive(Debug, Clone)]
 pub struct Expression {
+    text: String,
     root: syntax::Node,
     references: References,
 }
@@ -98,6 +99,11 @@ impl Expression {
     /// Reads an expression. Its length is for the caller to limit (`Expression` has at most 2,048 characters on AWS).
     pub fn parse(text: &str) -> Result<Self, MathError> {
         parse::parse(text)
+    }
+
+    /// As it was written, less the space around it.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// What the caller has to supply to `evaluate`.

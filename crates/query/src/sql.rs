@@ -5,6 +5,7 @@
 //! and within bounds: of text, plan, memory, answer and time. Dropping the future of a query ends the query.
 
 mod actors;
+mod aggregates;
 mod alarm_history;
 mod error;
 mod events;
@@ -172,6 +173,7 @@ fn session(inputs: Inputs, options: SqlOptions) -> Result<SessionContext> {
     let session = SessionContext::new_with_config_rt(config, runtime);
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udf(name));
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
+    aggregates::bound(&session, options.memory_bytes_max);
     json::functions().into_iter().for_each(|function| session.register_udf(function));
     let inputs = Arc::new(inputs);
     session.register_table("events", Arc::new(events::Events(Arc::clone(&inputs))))?;

@@ -285,14 +285,6 @@ impl Writer {
         }
         (self.next_log_sequence, self.next_event_sequence) = (logs, events);
         lock(&self.state.journals).insert(self.journal.number(), self.journal.len());
-        {
-            let mut tree = lock(&self.state.event_tree);
-            let mut recent = lock(&self.state.recent_leaves);
-            for leaf in new_leaves {
-                tree.push(leaf);
-                recent.push(leaf, tree.size());
-            }
-        }
         let mut replies = Vec::with_capacity(waiting.len());
         let mut accepted = Vec::new();
         {
@@ -302,6 +294,7 @@ impl Writer {
                 replies.push((meta, reply));
             }
         }
+        self.grow_tree(&new_leaves);
         let had_logs = self.state.visible_logs.swap(logs, Ordering::AcqRel) < logs;
         self.state.visible_events.store(events, Ordering::Release);
         if had_logs {
@@ -315,6 +308,18 @@ impl Writer {
             };
             let _ = reply.send(Ok(appended));
         }
+    }
+
+    /// Adds leaves to the event tree, whose events are in the memtable by now: whoever sees the tree finds the events that it covers.
+    fn grow_tree(&self, leaves: &[Hash]) {
+        if leaves.is_empty() {
+            return;
+        }
+        // Only the writer changes the tree, so it is hashed outside of the lock.
+        let mut tree = lock(&self.state.event_tree).clone();
+        let tiles = tree.extend(leaves);
+        lock(&self.state.recent_leaves).extend(leaves, &tiles, tree.size());
+        *lock(&self.state.event_tree) = tree;
     }
 
     fn is_due(&self, now: Timestamp) -> bool {

@@ -13,6 +13,7 @@ use crate::segment::events::ROW_COLUMNS;
 use crate::state::{Snapshot, State, lock};
 use model::{Event, hex};
 use proof::merkle::{Hash, empty_root, leaf_hash, node_hash};
+use proof::tile::WIDTH;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -25,6 +26,16 @@ pub struct EventTree {
     pub size: u64,
     /// Its root, as in RFC 6962.
     pub root: [u8; 32],
+}
+
+/// Some leaves of the tree, one after another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventLeaves {
+    /// Their hashes.
+    pub hashes: Vec<[u8; 32]>,
+    /// The roots over 256 leaves each of the tiles that become full by them, in order, as they were computed when the events were accepted;
+    /// none when that is long ago.
+    pub tile_roots: Vec<[u8; 32]>,
 }
 
 /// What `verify_event_tree` looked at.
@@ -41,31 +52,53 @@ pub struct EventTreeCheck {
 
 /// Hashes of leaves that are kept in memory, 2 MB.
 const RECENT_LEAVES_MAX: usize = 64 * 1024;
+/// As many roots of tiles as end within them.
+const RECENT_TILES_MAX: usize = RECENT_LEAVES_MAX / WIDTH as usize + 1;
 
-/// The latest leaves.
+/// The latest leaves, and the roots of the tiles that they filled: whoever follows the tree need not hash those nodes again.
 #[derive(Debug, Default)]
 pub(crate) struct RecentLeaves {
     /// The index of the leaf after the last.
     end: u64,
     hashes: VecDeque<Hash>,
+    /// Of the tiles up to the last that is full.
+    tiles: VecDeque<Hash>,
 }
 
 impl RecentLeaves {
-    /// Takes the last leaf of a tree that has `size` now.
-    pub(crate) fn push(&mut self, leaf: Hash, size: u64) {
-        if self.hashes.len() == RECENT_LEAVES_MAX {
-            self.hashes.pop_front();
-        }
-        self.hashes.push_back(leaf);
+    /// Takes the last leaves of a tree that has `size` now, and the roots of the tiles that they filled.
+    pub(crate) fn extend(&mut self, leaves: &[Hash], tiles: &[Hash], size: u64) {
+        keep_last(&mut self.hashes, leaves, RECENT_LEAVES_MAX);
+        keep_last(&mut self.tiles, tiles, RECENT_TILES_MAX);
         self.end = size;
     }
 
     /// Those with these indexes, if all are here.
-    fn range(&self, leaves: &Range<u64>) -> Option<Vec<Hash>> {
+    fn range(&self, leaves: &Range<u64>) -> Option<EventLeaves> {
         let first = self.end - self.hashes.len() as u64;
         let (start, end) = (leaves.start.checked_sub(first)?, leaves.end.checked_sub(first)?);
-        (leaves.end <= self.end).then(|| self.hashes.range(start as usize..end as usize).copied().collect())
+        if leaves.end > self.end {
+            return None;
+        }
+        let hashes = self.hashes.range(start as usize..end as usize).copied().collect();
+        let tile_roots = self.tiles(leaves.start / WIDTH..leaves.end / WIDTH).unwrap_or_default();
+        Some(EventLeaves { hashes, tile_roots })
     }
+
+    /// The roots of the tiles with these numbers, if all are here.
+    fn tiles(&self, numbers: Range<u64>) -> Option<Vec<Hash>> {
+        let full = self.end / WIDTH;
+        let first = full.checked_sub(self.tiles.len() as u64)?;
+        let (start, end) = (numbers.start.checked_sub(first)?, numbers.end.checked_sub(first)?);
+        (start <= end && numbers.end <= full).then(|| self.tiles.range(start as usize..end as usize).copied().collect())
+    }
+}
+
+/// Adds to the end, and drops from the front what is too many.
+fn keep_last(kept: &mut VecDeque<Hash>, new: &[Hash], most: usize) {
+    let new = &new[new.len().saturating_sub(most)..];
+    kept.drain(..(kept.len() + new.len()).saturating_sub(most));
+    kept.extend(new);
 }
 
 /// A tree that can grow.
@@ -82,17 +115,26 @@ impl Frontier {
         self.size
     }
 
-    /// Adds a leaf.
-    pub(crate) fn push(&mut self, leaf: Hash) {
-        let (mut node, mut size) = (leaf, self.size);
+    /// Adds a leaf; answers the root of the tile that it filled.
+    pub(crate) fn push(&mut self, leaf: Hash) -> Option<Hash> {
+        let (mut node, mut size, mut leaves, mut tile) = (leaf, self.size, 1, None);
         while size & 1 == 1
             && let Some(left) = self.peaks.pop()
         {
             node = node_hash(&left, &node);
-            size >>= 1;
+            (size, leaves) = (size >> 1, leaves << 1);
+            if leaves == WIDTH {
+                tile = Some(node);
+            }
         }
         self.peaks.push(node);
         self.size += 1;
+        tile
+    }
+
+    /// Adds leaves; answers the roots of the tiles that they filled.
+    pub(crate) fn extend(&mut self, leaves: &[Hash]) -> Vec<Hash> {
+        leaves.iter().filter_map(|leaf| self.push(*leaf)).collect()
     }
 
     /// The tree so far.
@@ -146,9 +188,9 @@ impl Store {
         lock(&self.state().event_tree).tree()
     }
 
-    /// Hashes of the leaves from `from` to `end`, of which there are so many in `event_tree`, or of fewer: at least one, unless
-    /// `from` is `end`. `None` when the event of one is gone.
-    pub async fn event_leaves(&self, from: u64, end: u64) -> Result<Option<Vec<[u8; 32]>>> {
+    /// The leaves from `from` to `end`, of which there are so many in `event_tree`, or fewer: at least one, unless `from` is `end`.
+    /// `None` when the event of one is gone.
+    pub async fn event_leaves(&self, from: u64, end: u64) -> Result<Option<EventLeaves>> {
         if let Some(leaves) = lock(&self.state().recent_leaves).range(&(from..end)) {
             return Ok(Some(leaves));
         }
@@ -157,7 +199,8 @@ impl Store {
         let sequences = from + 1..end.min(from + WINDOW) + 1;
         let work = tokio::task::spawn_blocking(move || runtime.block_on(leaves(&snapshot, sequences)));
         let found = work.await.map_err(|error| Error::Bug(format!("hash events: {error}")))??;
-        Ok(found.into_iter().collect())
+        let hashes: Option<Vec<Hash>> = found.into_iter().collect();
+        Ok(hashes.map(|hashes| EventLeaves { hashes, tile_roots: Vec::new() }))
     }
 
     /// Hashes all stored events again and compares the root with the one that was computed when they were accepted: a record
@@ -190,7 +233,9 @@ pub(crate) async fn verify_snapshot(snapshot: &Snapshot, base: Frontier, tree: E
         first = sequences.end;
         for leaf in leaves(snapshot, sequences).await? {
             match leaf {
-                Some(leaf) => grown.push(leaf),
+                Some(leaf) => {
+                    grown.push(leaf);
+                }
                 None => check.missing += 1,
             }
         }
@@ -281,6 +326,27 @@ mod tests {
             frontier.push(leaf_hash(leaf));
             assert_eq!(hex(&frontier.tree().root), *root);
         }
+    }
+
+    #[test]
+    fn the_latest_leaves_come_with_the_roots_of_their_tiles() {
+        let leaves: Vec<Hash> = (0..70_000_u32).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+        let (mut frontier, mut recent) = (Frontier::default(), RecentLeaves::default());
+        for part in leaves.chunks(777) {
+            let tiles = frontier.extend(part);
+            recent.extend(part, &tiles, frontier.size());
+        }
+        let last = 70_000 / WIDTH;
+        let tiles = recent.tiles(last - 3..last).unwrap();
+        let naive = |number: u64| naive_root(&leaves[(number * WIDTH) as usize..((number + 1) * WIDTH) as usize]);
+        assert_eq!(tiles, (last - 3..last).map(naive).collect::<Vec<_>>());
+        assert_eq!((recent.tiles(last..last), recent.tiles(last..last + 1)), (Some(Vec::new()), None));
+        assert_eq!((recent.tiles(0..1), recent.range(&(0..1))), (None, None), "they are too old");
+        let first = 70_000 - RECENT_LEAVES_MAX as u64;
+        let all = recent.range(&(first..70_000)).unwrap();
+        assert_eq!(all.hashes, leaves[first as usize..]);
+        assert_eq!(all.tile_roots, (first / WIDTH..last).map(naive).collect::<Vec<_>>());
+        assert_eq!(recent.range(&(69_999..70_001)), None);
     }
 
     #[test]

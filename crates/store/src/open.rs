@@ -236,10 +236,9 @@ async fn replay(
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =
                 next_event_sequence.max(meta.first_event_sequence.saturating_add(batch.events.len() as u64));
-            for leaf in batch.events.iter().map(|event| leaf_hash(event.record.as_bytes())) {
-                event_tree.push(leaf);
-                recent_leaves.push(leaf, event_tree.size());
-            }
+            let leaves: Vec<_> = batch.events.iter().map(|event| leaf_hash(event.record.as_bytes())).collect();
+            let tiles = event_tree.extend(&leaves);
+            recent_leaves.extend(&leaves, &tiles, event_tree.size());
             apply(&memtable, &mut series, meta, batch);
         })?;
         let journal = Journal::create(disk.as_ref(), &folder, last + 1, salt)?;

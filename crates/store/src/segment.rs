@@ -40,6 +40,7 @@ pub(crate) mod events;
 
 mod index;
 pub(crate) mod logs;
+pub(crate) mod members;
 pub(crate) mod metrics;
 mod pages;
 mod reader;

@@ -1,8 +1,8 @@
 //! The event table as queries see it: the columns of event segments, with ids as text and each record in one piece.
 
 use crate::error::{Error, Result};
-use crate::segment::event_rows::{Ids, rows};
-use crate::segment::events;
+use crate::segment::event_rows::{Ids, masks, records};
+use crate::segment::{events, members};
 use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use model::Event;
@@ -10,6 +10,8 @@ use std::sync::{Arc, LazyLock};
 
 /// The record's exact text.
 pub(crate) const RECORD: &str = "record";
+/// Not one of `COLUMNS`, but read like one: for each event, which of `MEMBERS` its record does not have, and which are empty texts.
+pub(crate) const MASK: &str = "record_members";
 /// Ids: the column, the one of segments that has those which are no UUIDs, and whether each event has one.
 const IDS: [(&str, &str, bool); 2] = [("event_id", "event_id_text", true), ("request_id", "request_id_text", false)];
 
@@ -39,7 +41,9 @@ pub(crate) fn stored(columns: &[&str]) -> Vec<&'static str> {
         return events::COLUMNS.clone();
     }
     let has = |name: &&'static str| {
-        columns.contains(name) || IDS.iter().any(|(id, text, _)| text == name && columns.contains(id))
+        columns.contains(name)
+            || (*name == "record_skeleton" && columns.contains(&MASK))
+            || IDS.iter().any(|(id, text, _)| text == name && columns.contains(id))
     };
     events::COLUMNS.iter().copied().filter(has).collect()
 }
@@ -51,10 +55,14 @@ pub(crate) fn shape(batch: &RecordBatch, columns: &[&'static str]) -> Result<Rec
     let mut fields = Vec::with_capacity(columns.len());
     let mut arrays: Vec<Arc<dyn Array>> = Vec::with_capacity(columns.len());
     for name in columns {
+        if *name == MASK {
+            fields.push(Field::new(MASK, DataType::UInt32, false));
+            arrays.push(Arc::new(masks(batch)?));
+            continue;
+        }
         fields.push(schema.field_with_name(name).map_err(|_| missing(name))?.clone());
         arrays.push(if *name == RECORD {
-            let rows = rows(batch)?;
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.event.record.as_str())))
+            Arc::new(records(batch)?)
         } else if let Some((id, text, _)) = IDS.iter().find(|(id, ..)| id == name) {
             let ids = Ids::of(batch, id, text)?;
             Arc::new((0..batch.num_rows()).map(|at| ids.id(at)).collect::<StringArray>())
@@ -72,5 +80,29 @@ pub(crate) fn text<'a>(event: &'a Event, column: &str) -> Option<&'a str> {
         "event_id" => Some(&event.event_id),
         RECORD => Some(&event.record),
         _ => events::text(event, column),
+    }
+}
+
+/// Which of the members that columns of the event table stand for a record itself has; a column cannot say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordMembers(pub u32);
+
+impl RecordMembers {
+    /// The column of masks; its values are `UInt32`. It is no column of the table, but can be read with them.
+    pub const COLUMN: &'static str = MASK;
+
+    /// The place of a column among those that are told of.
+    pub fn place(column: &str) -> Option<usize> {
+        members::MEMBERS.iter().position(|(own, _)| *own == column)
+    }
+
+    /// True when the record has no such member, or null.
+    pub fn is_absent(self, place: usize) -> bool {
+        self.0 & (1 << place) != 0
+    }
+
+    /// True when the member is an empty text.
+    pub fn is_empty(self, place: usize) -> bool {
+        self.0 & (1 << (place + members::EMPTY_SHIFT)) != 0
     }
 }

@@ -275,11 +275,8 @@ impl PartReader {
                     let mut batch = EventBatch::default();
                     page.rows.iter().try_for_each(|row| batch.push(row.sequence, &row.event))?;
                     let batch = batch.take()?;
-                    let shaped = if batch.num_rows() == 0 {
-                        batch
-                    } else {
-                        table_events::shape(&batch, &table_events::COLUMNS)?
-                    };
+                    let is_shaped = batch.num_rows() == 0 || self.columns.is_empty();
+                    let shaped = if is_shaped { batch } else { table_events::shape(&batch, &self.columns)? };
                     (shaped, last)
                 }
                 PartSource::RowGroup { .. } => return Ok(None),

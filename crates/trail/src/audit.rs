@@ -256,7 +256,7 @@ impl DataAudit {
             return false;
         }
         let rules = Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner));
-        rules.iter().any(|coverage| coverage.covers_subject(scope, subject))
+        rules.iter().any(|coverage| coverage.covers_subject(&scope.account, &scope.region, subject))
     }
 
     /// True when the call is to be recorded: management events always, data events where a trail asks.

@@ -82,9 +82,9 @@ impl Coverage {
             && (self.derived.takes(event) || self.selectors.matches(&Subject::of(event)))
     }
 
-    /// True when an event of this account and region belongs to the trail.
-    pub(crate) fn covers_subject(&self, scope: &Scope, subject: &Subject<'_>) -> bool {
-        self.takes_source(&scope.account, &scope.region, &subject.source) && self.selectors.matches(subject)
+    /// True when an event of this account and region belongs to the trail, whether it follows from others or not.
+    pub(crate) fn covers_subject(&self, account: &str, region: &str, subject: &Subject<'_>) -> bool {
+        self.takes_source(account, region, &subject.source) && self.selectors.matches(subject)
     }
 
     /// True when events of this account and region may belong to the trail.

@@ -159,7 +159,9 @@ impl Reading<'_> {
         }
     }
 
-    fn record(&mut self, bytes: Vec<u8>) {
+    fn record(&mut self, mut bytes: Vec<u8>) {
+        // It stays in memory until it is in a segment: without the room that the splitter left.
+        bytes.shrink_to_fit();
         let event = String::from_utf8(bytes)
             .map_err(|_| NotARecord("not UTF-8".into()))
             .and_then(looked_up)

@@ -5,18 +5,20 @@
 
 use crate::Trail;
 use crate::coverage::Coverage;
+use crate::delivery::is_own;
+use crate::derived::is_derived;
 use crate::event_configuration::EventConfiguration;
 use crate::lake_delivery;
 use crate::lake_view::View;
 use crate::record::{self, Defaults};
-use crate::selectors::Selectors;
+use crate::selectors::{Selectors, Subject};
 use catalog::{EventDataStore, LakeQuery, LakeRow};
 use model::limits::{
     LAKE_QUERIES_MAX, LAKE_QUERIES_RUNNING_MAX, LAKE_QUERY_MS_MAX, LAKE_RESULTS_BYTES_MAX, LAKE_RESULTS_MS,
 };
 use model::time::DAY;
-use model::{Scope, TimeRange, Timestamp, arn};
-use query::lake::{Admits, Candidate, LakeError, LakeQuestion, LakeStore, Looked};
+use model::{Event, Scope, TimeRange, Timestamp, arn};
+use query::lake::{AS_RECORDED, Admits, Candidate, LakeError, LakeQuestion, LakeStore, Looked};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,8 +29,10 @@ use tokio::task::JoinHandle;
 use wire::ApiError;
 use wire::cloudtrail::errors::MAX_CONCURRENT_QUERIES_EXCEPTION;
 
-/// Categories of events whose stores have configurations.
-pub(crate) const CONFIGURABLE: [&str; 3] = ["Management", "Data", "NetworkActivity"];
+/// The category of what applications put through channels.
+const ACTIVITY_AUDIT_LOG: &str = "ActivityAuditLog";
+/// The category of Insights events.
+const INSIGHT: &str = "Insight";
 
 /// The selectors of a store.
 pub(crate) fn selectors_of(store: &EventDataStore) -> Selectors {
@@ -46,20 +50,28 @@ pub(crate) fn categories(selectors: &Selectors) -> Vec<String> {
     categories
 }
 
-/// The events of a store as the engine is told of them.
-pub(crate) fn lake_store(store: &EventDataStore, view: View, now: Timestamp) -> LakeStore {
-    let selectors = selectors_of(store);
+/// The events of a store as the engine is told of them. `others` are the starts of imports into other stores.
+pub(crate) fn lake_store(store: &EventDataStore, others: Vec<i64>, view: View, now: Timestamp) -> LakeStore {
+    let coverage = Coverage::of_store(store);
+    let categories = categories(&coverage.selectors);
+    let mut asks = coverage.selectors.columns();
+    if !others.is_empty() {
+        asks.push("category");
+        asks.extend(categories.iter().any(|one| one == INSIGHT).then_some("record"));
+    }
     let settings = &store.settings;
     let kept_since = now - i64::from(settings.retention_days) * DAY;
     LakeStore {
         id: store.id.clone(),
         range: TimeRange::new(kept_since, TimeRange::ALL.end),
         account: if settings.organization { String::new() } else { store.scope.account.clone() },
-        categories: categories(&selectors),
+        categories,
         admits: Arc::new(Taken {
-            coverage: Coverage::of_store(store),
+            asks,
+            coverage,
             ingestion: store.ingestion.clone(),
             imported: store.imported.clone(),
+            others,
             view,
         }),
     }
@@ -67,7 +79,7 @@ pub(crate) fn lake_store(store: &EventDataStore, view: View, now: Timestamp) -> 
 
 /// How a store shows its events: those of AWS calls have sizes and contexts.
 pub(crate) async fn view(trail: &Trail, store: &EventDataStore) -> Result<View, catalog::Error> {
-    if !categories(&selectors_of(store)).iter().all(|one| CONFIGURABLE.contains(&one.as_str())) {
+    if !categories(&selectors_of(store)).iter().all(|one| AS_RECORDED.contains(&one.as_str())) {
         return Ok(View::whole());
     }
     View::of(&trail.catalog, &EventConfiguration::stored(store.event_configuration.as_deref())).await
@@ -76,35 +88,69 @@ pub(crate) async fn view(trail: &Trail, store: &EventDataStore) -> Result<View, 
 /// What a store has taken in.
 #[derive(Debug)]
 struct Taken {
+    asks: Vec<&'static str>,
     coverage: Coverage,
     ingestion: Vec<(i64, Option<i64>)>,
     imported: Vec<(i64, i64)>,
+    /// When imports into other stores began, in order: the time of ingestion of all that they brought.
+    others: Vec<i64>,
     view: View,
 }
 
 impl Admits for Taken {
-    fn admits(&self, candidate: Candidate<'_>) -> bool {
-        let at = candidate.ingestion_time.0;
-        let took_in = self.ingestion.iter().any(|(from, end)| *from <= at && end.is_none_or(|end| at < end));
-        if !took_in && self.imported.is_empty() {
-            return false;
-        }
-        let defaults = Defaults {
-            account: candidate.account.to_owned(),
-            region: candidate.region.to_owned(),
-            ingestion_time: candidate.ingestion_time,
-        };
-        let Ok(event) = record::parse(candidate.record.to_owned(), &defaults) else { return false };
+    fn asks(&self) -> &[&'static str] {
+        &self.asks
+    }
+
+    fn admits(&self, candidate: &Candidate<'_>) -> bool {
+        let received = candidate.ingestion_time.0;
+        let took_in =
+            self.ingestion.iter().any(|(from, end)| *from <= received && end.is_none_or(|end| received < end));
+        // What was made here, or came through a channel, in the very millisecond was no import's.
+        let took_in = took_in && (self.others.binary_search(&received).is_err() || is_ours(candidate));
         // They are in order and apart: the last that begins early enough is the only one.
         let imported = || {
-            let behind = self.imported.partition_point(|(from, _)| *from <= event.time.0);
-            behind.checked_sub(1).and_then(|at| self.imported.get(at)).is_some_and(|(_, to)| event.time.0 < *to)
+            let behind = self.imported.partition_point(|(from, _)| *from <= candidate.time.0);
+            behind.checked_sub(1).and_then(|at| self.imported.get(at)).is_some_and(|(_, to)| candidate.time.0 < *to)
         };
-        (took_in || imported()) && self.coverage.covers(&event)
+        (took_in || imported())
+            && self.coverage.covers_subject(candidate.account, candidate.region, &subject(candidate))
     }
 
     fn show<'a>(&self, record: &'a str) -> Cow<'a, str> {
         self.view.show(record)
+    }
+}
+
+/// True for what was made here or came through a channel, and by no import.
+fn is_ours(candidate: &Candidate<'_>) -> bool {
+    let &Candidate { time, ingestion_time, .. } = candidate;
+    let event = match candidate.category {
+        ACTIVITY_AUDIT_LOG => return true,
+        // Its record says what it follows from.
+        INSIGHT => {
+            let defaults = Defaults { ingestion_time, ..Defaults::default() };
+            record::parse(candidate.record.to_owned(), &defaults).unwrap_or_default()
+        }
+        category => Event { time, ingestion_time, category: category.to_owned(), ..Event::default() },
+    };
+    is_own(&event) || is_derived(&event)
+}
+
+/// What selectors look at of a candidate.
+fn subject<'a>(candidate: &Candidate<'a>) -> Subject<'a> {
+    let resource = |(kind, arn): &(&'a str, &'a str)| (Cow::Borrowed(*kind), Cow::Borrowed(*arn));
+    Subject {
+        category: candidate.category.into(),
+        source: candidate.source.into(),
+        name: candidate.name.into(),
+        event_type: candidate.event_type.into(),
+        read_only: candidate.read_only,
+        error_code: candidate.error_code.into(),
+        vpc_endpoint_id: candidate.vpc_endpoint_id.into(),
+        user_arn: candidate.user_arn.into(),
+        from_console: !candidate.record.is_empty() && record::selector_fields(candidate.record).from_console,
+        resources: candidate.resources.iter().map(resource).collect(),
     }
 }
 

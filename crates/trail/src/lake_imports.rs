@@ -1,7 +1,9 @@
 //! Imports into event data stores: trail files of a bucket are read one after another, and what is new in them is stored.
 //!
 //! An event is stored once, as with `trailwatch import`. What an import adds to its store is the time from its earliest event to its
-//! latest: the store has the events of that time which its selectors take, whenever they were received. How far an import came is in
+//! latest: the store has the events of that time which its selectors take, whenever they were received. For other stores its events were
+//! not received at all, as on AWS: all of them have the millisecond of the import's first start as the time of their ingestion, by which
+//! those stores know them (`lake.rs`). How far an import came is in
 //! the catalog after each file, so one that was stopped, by a client or with the server, goes on from there. One that is started again
 //! reads the files that failed once more before that; where the import itself could not go on is noted at its URI, and its position is
 //! before that file.
@@ -11,7 +13,7 @@ use crate::import;
 use crate::record::Defaults;
 use catalog::{TrailImport, TrailImportFailure};
 use model::buckets::BucketError;
-use model::{Event, Scope};
+use model::{Event, Scope, Timestamp};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
@@ -170,12 +172,13 @@ async fn keep(trail: &Trail, import: &mut TrailImport) -> Result<bool, Failed> {
 
 /// Log files, and neither digests nor files of other services. AWS: "By default, CloudTrail only imports events contained in the S3
 /// bucket's CloudTrail prefix and the prefixes inside the CloudTrail prefix, and does not check prefixes for other AWS services"; those of
-/// a prefix elsewhere are taken when the URI names it.
+/// a prefix elsewhere are taken when the URI names it, such as that of network activity events.
 fn is_trail_file(prefix: &str, key: &str) -> bool {
     let has = |folder: &str| key.split('/').any(|part| part == folder);
+    let is_named = |folder: &str| prefix.split('/').any(|part| part == folder);
     key.ends_with(".json.gz")
         && !has("CloudTrail-Digest")
-        && (has("CloudTrail") || (!prefix.is_empty() && !has("AWSLogs")))
+        && (has("CloudTrail") || is_named("CloudTrail-NetworkActivity") || (!prefix.is_empty() && !has("AWSLogs")))
 }
 
 /// Reads one file and stores what is new in it. What is wrong with the file is noted, and no longer when it was before and is not now.
@@ -216,8 +219,11 @@ async fn events(
     location: &str,
     body: Vec<u8>,
 ) -> Result<(i64, Option<String>), Failed> {
-    let defaults =
-        Defaults { account: import.account.clone(), region: import.region.clone(), ingestion_time: trail.clock.now() };
+    let defaults = Defaults {
+        account: import.account.clone(),
+        region: import.region.clone(),
+        ingestion_time: Timestamp(import.created_ms),
+    };
     let range = (import.start_ms.unwrap_or(i64::MIN), import.end_ms.unwrap_or(i64::MAX));
     let (send, mut batches) = mpsc::channel::<Vec<Event>>(BATCHES_WAITING);
     let name = location.to_owned();

@@ -189,6 +189,36 @@ impl Selectors {
     }
 }
 
+impl Selectors {
+    /// The columns of the event table that `matches` looks at, the record's where there is none.
+    pub(crate) fn columns(&self) -> Vec<&'static str> {
+        let resources = ["resource_types", "resource_names"];
+        let Selectors::Advanced(selectors) = self else {
+            return ["category", "source", "read_only"].into_iter().chain(resources).collect();
+        };
+        let mut columns: Vec<&'static str> = Vec::new();
+        for field in selectors.iter().flat_map(|selector| &selector.fields) {
+            match field.field.as_str() {
+                "eventCategory" => columns.push("category"),
+                "eventSource" => columns.push("source"),
+                "eventName" => columns.push("name"),
+                "eventType" => columns.push("event_type"),
+                "errorCode" => columns.push("error_code"),
+                "vpcEndpointId" => columns.push("vpc_endpoint_id"),
+                "userIdentity.arn" => columns.push("user_arn"),
+                "readOnly" => columns.push("read_only"),
+                "resources.type" | "resources.ARN" => columns.extend(resources),
+                "sessionCredentialFromConsole" => columns.push("record"),
+                // Nothing matches it, whatever the event.
+                _ => {}
+            }
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
 impl EventSelector {
     fn matches(&self, subject: &Subject<'_>) -> bool {
         let kind = match self.read_write_type {

@@ -87,8 +87,12 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<
         BacktestError::TooMany(..)
         | BacktestError::TooLarge
         | BacktestError::TooManyChanges
+        | BacktestError::TooManyRules
         | BacktestError::TooManyThresholds(_) => invalid(error.to_string()),
-        BacktestError::Observe(_) | BacktestError::Composite(_) | BacktestError::Replay(_) => {
+        BacktestError::Observe(_)
+        | BacktestError::Composite(_)
+        | BacktestError::Catalog(_)
+        | BacktestError::Replay(_) => {
             ApiError::new(&wire::error::common::INTERNAL_FAILURE, "The history could not be read").with_source(error)
         }
     })
@@ -183,13 +187,17 @@ fn shown(answer: &Value) -> String {
         number(answer, "fires_per_week"),
         number(answer, "alarm_secs") / 3600.0
     )];
+    if let Some(count) = answer["in_warm_up"].as_u64().filter(|count| *count > 0) {
+        lines.push(format!("{count} of them in warm-up (IN_WARM_UP)"));
+    }
     for change in answer["transitions"].as_array().into_iter().flatten() {
         let text = |member: &str| change[member].as_str().unwrap_or_default();
         lines.push(format!("{}  {} -> {}  {}", text("at"), text("from"), text("to"), text("reason")));
     }
     for run in answer["actions_run"].as_array().into_iter().flatten() {
         let text = |member: &str| run[member].as_str().unwrap_or_default();
-        lines.push(format!("{}  actions of {} run", text("at"), text("state")));
+        let whose = run.get("contributor").map(|attributes| format!(" of {attributes}")).unwrap_or_default();
+        lines.push(format!("{}  actions of {}{whose} run", text("at"), text("state")));
     }
     let tried = answer["by_threshold"].as_array().map(Vec::as_slice).unwrap_or_default();
     if !tried.is_empty() {

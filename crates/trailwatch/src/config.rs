@@ -15,6 +15,7 @@ use keys::KeysSection;
 pub use keys::{S3, Signing};
 use model::arn::Arn;
 use notify::NotifySection;
+use proof::note::VerifierKey;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -78,6 +79,18 @@ pub struct ProofSettings {
     pub bucket: Option<String>,
     /// What their keys begin with.
     pub prefix: String,
+    /// Who is asked to cosign checkpoints.
+    pub witnesses: Vec<WitnessSettings>,
+}
+
+/// `[[proofs.witnesses]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessSettings {
+    /// Its public key (c2sp.org/tlog-cosignature).
+    pub vkey: String,
+    /// Where it is: `add-checkpoint` is below.
+    pub url: String,
 }
 
 /// `[trail]`: where the governance plane may differ from AWS.
@@ -271,6 +284,14 @@ impl Config {
         {
             bail!("[proofs] bucket must be the name of a bucket, not '{bucket}'");
         }
+        for WitnessSettings { vkey, url } in &self.proofs.witnesses {
+            if !VerifierKey::parse(vkey).is_some_and(|key| key.is_witness()) {
+                bail!("[[proofs.witnesses]] vkey must be the public key of a witness, not '{vkey}'");
+            }
+            if !(url.starts_with("http://") || url.starts_with("https://")) {
+                bail!("[[proofs.witnesses]] url must begin with http:// or https://, not '{url}'");
+            }
+        }
         if let Some(id) = &self.trail.organization_id
             && !is_organization_id(id)
         {
@@ -369,6 +390,8 @@ mod tests {
         assert!(error(Settings::default(), &format!("[destinations]\n'{stream}' = 'ftp://x'")).contains("'ftp://x'"));
         assert!(error(Settings::default(), "[buckets]\n'a/b' = '/x'").contains("'a/b'"));
         assert!(error(Settings::default(), "[proofs]\nbucket = 'a/b'").contains("'a/b'"));
+        let witness = "[[proofs.witnesses]]\nvkey = 'sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8'\nurl = 'x'";
+        assert!(error(Settings::default(), witness).contains("key of a witness"), "that is the key of a log");
         assert!(error(Settings::default(), "[trail]\norganization_id = 'o-x'").contains("'o-x'"));
         assert!(error(Settings::default(), "[trail]\ndigest_interval = '25h'").contains("digest_interval"));
         assert!(error(Settings::default(), "[trail]\ninsights_baseline = '6m'").contains("insights_baseline"));

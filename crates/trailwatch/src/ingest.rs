@@ -1,21 +1,23 @@
-//! Records in other protocols than AWS's: OTLP/HTTP (`POST /v1/logs`, `POST /v1/metrics`) and Prometheus remote write
-//! (`POST /api/v1/write`).
+//! Records that come in by other ways than AWS's API: OTLP/HTTP (`POST /v1/logs`, `POST /v1/metrics`), the JSON endpoints of CloudWatch
+//! Logs (`POST /services/collector/event`, `/ingest/bulk`, `/ingest/json`) and Prometheus remote write (`POST /api/v1/write`).
 //!
 //! Who sends is proven as on AWS, by a signature for the service `logs` or `monitoring` or by a bearer token; and, since few
 //! clients can sign, by the access key as user and password of HTTP basic authentication. Remote write may be signed for `aps`
 //! too, for which Prometheus signs. A token sends log events only to groups that take tokens (PutBearerTokenAuthentication).
 //!
-//! The calls are data events `ExportLogs` (`AWS::Logs::LogGroup`), `ExportMetrics` and `WritePrometheus`
+//! The calls are data events `ExportLogs` and `IngestLogs` (`AWS::Logs::LogGroup`), `ExportMetrics` and `WritePrometheus`
 //! (`AWS::CloudWatch::Metric`), names of our own: recorded where a trail's selectors ask.
 
 use crate::calls::CallFacts;
 use crate::http::Unread;
 use crate::promql;
 use crate::server::Server;
-use model::limits::OTLP_BODY_BYTES_MAX;
+use model::limits::{HTTP_LOGS_BODY_BYTES_MAX, OTLP_BODY_BYTES_MAX};
 use model::{Caller, EventResource, arn};
+use std::borrow::Cow;
 use std::time::Instant;
 use trail::audit::OwnCall;
+use watch::http_logs::{self, Format};
 use watch::otlp::{self, Encoding, Status};
 use watch::remote_write;
 use wire::error::common;
@@ -34,6 +36,8 @@ const RETRY_AFTER_SECS: u32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Logs,
+    /// Log events in JSON that is no OTLP.
+    JsonLogs(Format),
     Metrics,
     RemoteWrite,
 }
@@ -42,15 +46,23 @@ impl Route {
     fn of(request: &HttpRequest) -> Option<Self> {
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/v1/logs") => Some(Self::Logs),
+            ("POST", "/services/collector/event") => Some(Self::JsonLogs(Format::Collector)),
+            ("POST", "/ingest/bulk") => Some(Self::JsonLogs(Format::Lines)),
+            ("POST", "/ingest/json") => Some(Self::JsonLogs(Format::Structured)),
             ("POST", "/v1/metrics") => Some(Self::Metrics),
             ("POST", "/api/v1/write") => Some(Self::RemoteWrite),
             _ => None,
         }
     }
 
+    fn is_logs(self) -> bool {
+        matches!(self, Self::Logs | Self::JsonLogs(_))
+    }
+
     fn operation(self) -> &'static str {
         match self {
             Self::Logs => "ExportLogs",
+            Self::JsonLogs(_) => "IngestLogs",
             Self::Metrics => "ExportMetrics",
             Self::RemoteWrite => "WritePrometheus",
         }
@@ -59,7 +71,7 @@ impl Route {
     /// CLI name and `eventSource` of the service, and the type of what the event is about.
     fn service(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Logs => ("logs", "logs.amazonaws.com", "AWS::Logs::LogGroup"),
+            Self::Logs | Self::JsonLogs(_) => ("logs", "logs.amazonaws.com", "AWS::Logs::LogGroup"),
             Self::Metrics | Self::RemoteWrite => ("cloudwatch", "monitoring.amazonaws.com", "AWS::CloudWatch::Metric"),
         }
     }
@@ -67,7 +79,7 @@ impl Route {
     /// Services that a signature may be for.
     fn signing_names(self) -> &'static [&'static str] {
         match self {
-            Self::Logs => &["logs"],
+            Self::Logs | Self::JsonLogs(_) => &["logs"],
             Self::Metrics => &["monitoring"],
             Self::RemoteWrite => &["monitoring", "aps"],
         }
@@ -147,6 +159,14 @@ async fn take(server: &Server, sender: &Sender, request: &HttpRequest, route: Ro
         remote_write::write(watch, scope, &namespace, &request.body).await?;
         return Ok(Vec::new());
     }
+    if let Route::JsonLogs(format) = route {
+        check_json(request, format)?;
+        let body = wire::inflate::inflate(request.header("content-encoding"), &request.body, HTTP_LOGS_BODY_BYTES_MAX);
+        let body = body.map_err(|error| error.to_api_error())?;
+        let (group, stream) = log_target(request, route)?;
+        authorize_logs(server, sender, (&group, &stream)).await?;
+        return http_logs::ingest(watch, scope, (&group, &stream), format, &body).await;
+    }
     let encoding = encoding(request).ok_or_else(|| {
         let message = "The Content-Type must be application/x-protobuf or application/json.";
         ApiError::new(&common::UNSUPPORTED_MEDIA_TYPE, message)
@@ -155,11 +175,9 @@ async fn take(server: &Server, sender: &Sender, request: &HttpRequest, route: Ro
     let body = body.map_err(|error| error.to_api_error())?;
     let answer = match route {
         Route::Logs => {
-            let target = log_target(request)?;
-            let stream = model::arn::log_stream(scope, target.0, target.1);
-            sender.authorize(server, "logs:PutLogEvents", &stream)?;
-            sender.check_group(server, target.0).await?;
-            otlp::export_logs(watch, scope, target, encoding, &body).await?
+            let (group, stream) = log_target(request, route)?;
+            authorize_logs(server, sender, (&group, &stream)).await?;
+            otlp::export_logs(watch, scope, (&group, &stream), encoding, &body).await?
         }
         _ => {
             sender.authorize(server, "cloudwatch:PutMetricData", "*")?;
@@ -170,20 +188,48 @@ async fn take(server: &Server, sender: &Sender, request: &HttpRequest, route: Ro
     Ok(answer.encode(encoding))
 }
 
+/// Refuses a sender who may not write to this group and stream.
+async fn authorize_logs(server: &Server, sender: &Sender, (group, stream): (&str, &str)) -> Result<(), ApiError> {
+    let resource = arn::log_stream(&sender.caller.scope, group, stream);
+    sender.authorize(server, "logs:PutLogEvents", &resource)?;
+    sender.check_group(server, group).await
+}
+
+/// Refuses what the Content-Type says is not what the endpoint takes.
+fn check_json(request: &HttpRequest, format: Format) -> Result<(), ApiError> {
+    let content_type = request.header("content-type").unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (taken, named): (&[&str], _) = match format {
+        Format::Lines => (&["application/json", "application/x-ndjson"], "application/json or application/x-ndjson"),
+        Format::Collector | Format::Structured => (&["application/json"], "application/json"),
+    };
+    if taken.contains(&media_type.as_str()) {
+        return Ok(());
+    }
+    Err(ApiError::new(&common::UNSUPPORTED_MEDIA_TYPE, format!("The Content-Type must be {named}.")))
+}
+
 fn encoding(request: &HttpRequest) -> Option<Encoding> {
     Encoding::of(request.header("content-type").unwrap_or_default())
 }
 
-/// Group and stream.
-fn log_target(request: &HttpRequest) -> Result<(&str, &str), ApiError> {
-    let header = |name: &str| {
-        let value = request.header(name).map(str::trim).filter(|value| !value.is_empty());
-        value.ok_or_else(|| {
-            let message = format!("The header {name} is missing: it names where the log events go.");
-            ApiError::new(&common::VALIDATION_EXCEPTION, message)
-        })
+/// Group and stream: named by headers or, but for OTLP, in the query.
+fn log_target(request: &HttpRequest, route: Route) -> Result<(Cow<'_, str>, Cow<'_, str>), ApiError> {
+    let query = if route == Route::Logs { Vec::new() } else { promql::pairs(&request.query) };
+    let named = |header: &str, parameter: &str| {
+        let refused = |message: String| Err(ApiError::new(&common::VALIDATION_EXCEPTION, message));
+        let by_header = request.header(header).map(str::trim).filter(|value| !value.is_empty());
+        let by_query = query.iter().find(|(name, value)| name == parameter && !value.is_empty());
+        match (by_header, by_query) {
+            (Some(value), None) => Ok(Cow::Borrowed(value)),
+            (None, Some((_, value))) => Ok(Cow::Owned(value.clone())),
+            (Some(_), Some(_)) => refused(format!(
+                "The header {header} and the query parameter {parameter} cannot both be used in the same request."
+            )),
+            (None, None) => refused(format!("The header {header} is missing: it names where the log events go.")),
+        }
     };
-    Ok((header("x-aws-log-group")?, header("x-aws-log-stream")?))
+    Ok((named("x-aws-log-group", "logGroup")?, named("x-aws-log-stream", "logStream")?))
 }
 
 /// The namespace that a request says: in the query, for clients that cannot set headers, or in a header.
@@ -224,7 +270,7 @@ fn response(request: &HttpRequest, route: Route, outcome: Result<Vec<u8>, ApiErr
         }
         Ok(body) => Response { status: 200, headers, body: body.into(), rest: None },
         Err(error) => {
-            let status = http_status(&error);
+            let status = http_status(route, &error);
             if matches!(status, 429 | 503) {
                 headers.push(("retry-after", RETRY_AFTER_SECS.to_string()));
             }
@@ -242,10 +288,12 @@ fn response(request: &HttpRequest, route: Route, outcome: Result<Vec<u8>, ApiErr
 }
 
 /// AWS's JSON protocols answer 400 for want of room, and 403 to who is unknown; these clients go by other numbers.
-fn http_status(error: &ApiError) -> u16 {
+fn http_status(route: Route, error: &ApiError) -> u16 {
     let shape = error.shape();
     if *shape == common::THROTTLING {
         429
+    } else if matches!(route, Route::JsonLogs(_)) && error.code() == "ResourceNotFoundException" {
+        404
     } else if *shape == common::MISSING_AUTHENTICATION_TOKEN || *shape == common::UNRECOGNIZED_CLIENT {
         401
     } else {
@@ -265,12 +313,12 @@ async fn record(
         return Ok(());
     }
     let (_, source, resource_type) = route.service();
-    let group = request.header("x-aws-log-group").filter(|_| route == Route::Logs);
-    let parameters = match route {
-        Route::Logs => {
-            serde_json::json!({ "logGroupName": group, "logStreamName": request.header("x-aws-log-stream") })
-        }
-        _ => serde_json::json!({ "namespace": namespace(request) }),
+    let target = if route.is_logs() { log_target(request, route).ok() } else { None };
+    let (group, stream) = target.unzip();
+    let group = group.as_deref();
+    let parameters = match route.is_logs() {
+        true => serde_json::json!({ "logGroupName": group, "logStreamName": stream }),
+        false => serde_json::json!({ "namespace": namespace(request) }),
     };
     let resource =
         |group| EventResource { resource_type: resource_type.to_owned(), name: arn::log_group(&caller.scope, group) };

@@ -1,5 +1,6 @@
 //! Secrets of the data directory: made at the first start, readable by their owner only. The root access key, the key that
-//! encrypts the private keys of digest files, and the one that encrypts secrets of users and tokens of sessions.
+//! encrypts the private keys of digest files, the one that encrypts secrets of users and tokens of sessions, and the seed of the
+//! key that signs notifications.
 
 use crate::real::random_text;
 use anyhow::Context;
@@ -12,6 +13,7 @@ use trail::digest::sealing::SealingKey;
 const FILE: &str = "root-access-key.json";
 const SEALING_FILE: &str = "digest-sealing-key";
 const IDENTITY_SEALING_FILE: &str = "identity-sealing-key";
+const NOTIFICATION_SEED_FILE: &str = "notification-signing-seed";
 
 /// An access key id and its secret. The secret never reaches a log: `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +61,22 @@ pub fn identity_sealing_key(data_dir: &Path) -> anyhow::Result<access::SealingKe
     hexadecimal(&data_dir.join(IDENTITY_SEALING_FILE), access::SealingKey::from_hex)
 }
 
+/// Reads the seed of `data_dir` that the key which signs notifications is made of, or makes one: such a file too.
+pub fn notification_signing_seed(data_dir: &Path) -> anyhow::Result<[u8; 32]> {
+    hexadecimal(&data_dir.join(NOTIFICATION_SEED_FILE), seed)
+}
+
+/// 32 bytes of as many pairs of hexadecimal digits.
+fn seed(text: &str) -> Option<[u8; 32]> {
+    let mut seed = [0; 32];
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits.filter(|digits| digits.len() == 2 * seed.len())?;
+    for (byte, pair) in seed.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Some(seed)
+}
+
 fn hexadecimal<T>(path: &Path, read: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
     const DIGITS: &[u8] = b"0123456789abcdef";
     if !path.exists() {
@@ -102,6 +120,12 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         assert!(!format!("{key:?}").contains(&key.secret_access_key));
+    }
+
+    #[test]
+    fn a_seed_is_32_bytes() {
+        assert_eq!(seed(&"0f".repeat(32)), Some([15; 32]));
+        assert_eq!((seed(&"0f".repeat(31)), seed(&"0g".repeat(32)), seed("")), (None, None, None));
     }
 
     #[test]

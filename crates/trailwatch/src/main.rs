@@ -89,6 +89,8 @@ enum Command {
     Session(questions::command::session::SessionArgs),
     /// Search audit events: several attributes at once, free text, all history.
     Events(questions::command::events::EventsArgs),
+    /// Say what changed just before an alarm.
+    Why(questions::command::why::WhyArgs),
     /// Policies of IAM: made of what a principal did, and held against it.
     #[command(subcommand)]
     Policy(questions::command::policy::PolicyCommand),
@@ -123,7 +125,7 @@ enum Alarms {
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[proofs] with bucket and prefix, where the log of events goes (docs/proofs.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, account_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
 )]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
@@ -239,6 +241,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Tail(args) => run(tail::command(args)),
         Command::Session(args) => run(questions::command::session::run(args)),
+        Command::Why(args) => run(questions::command::why::run(args)),
         Command::Policy(command) => run(questions::command::policy::run(command)),
         Command::Events(args) => run(questions::command::events::run(args)),
         Command::Sql(args) => run(sql::command::run(args)),

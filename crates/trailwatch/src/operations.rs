@@ -134,7 +134,8 @@ mod tests {
                     "TrailwatchAgent" => watch(*service) && collects.contains(name),
                     "TrailwatchAuditor" => match service {
                         Service::CloudTrail => reads || *name == "CancelQuery",
-                        Service::Iam => reads,
+                        // Change events are audit events.
+                        Service::Iam | Service::ApplicationSignals => reads,
                         _ => false,
                     },
                     "TrailwatchOperator" => watch(*service),

@@ -1,9 +1,9 @@
 //! The Prometheus HTTP API over CloudWatch metrics: what Grafana's Prometheus data source and promtool ask.
 //!
 //! Source: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Served, by GET and by POST of a form: `query`,
-//! `query_range`, `series`, `labels`, `label/NAME/values`, `metadata` (empty: metrics have no help texts here) and
-//! `status/buildinfo`. Requests are signed for the service `monitoring`, as on AWS. The console asks the same below
-//! `/_trailwatch/prometheus`, where its session stands for the signature.
+//! `query_range`, `series`, `labels`, `label/NAME/values`, `metadata` (empty: metrics have no help texts here),
+//! `query_exemplars`, `rules` and `alerts` (empty: there are none) and `status/buildinfo`. Requests are signed for the service
+//! `monitoring`, as on AWS. The console asks the same below `/_trailwatch/prometheus`, where its session stands for the signature.
 
 use crate::console;
 use crate::own::{Endpoint, Refusal};
@@ -83,8 +83,8 @@ impl From<Failure> for Refusal {
                 let status = if error_type == ErrorType::BadData { 400 } else { 422 };
                 Self::new(status, error_type.to_string(), message)
             }
-            Failure::Store(error) => {
-                tracing::error!(%error, "answer PromQL");
+            Failure::Store(_) | Failure::Compute(_) => {
+                tracing::error!(error = %failure, "answer PromQL");
                 Self::new(500, "internal", "The query did not finish. See the server's log.")
             }
         }
@@ -136,6 +136,10 @@ async fn run(server: &Server, caller: &Caller, path: &str, parameters: &Paramete
             Ok(value!(names.into_iter().take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>()).to_string())
         }
         "metadata" => Ok("{}".to_owned()),
+        // Clients look whether there are any before they offer them.
+        "query_exemplars" => Ok("[]".to_owned()),
+        "rules" => Ok(value!({ "groups": [] }).to_string()),
+        "alerts" => Ok(value!({ "alerts": [] }).to_string()),
         // Clients choose how they ask by what this says; we have the query language of Prometheus 3.
         "status/buildinfo" => Ok(value!({
             "version": "3.0.0", "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "",

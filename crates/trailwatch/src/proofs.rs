@@ -2,8 +2,9 @@
 //!
 //! Files (c2sp.org/tlog-tiles): `tile/…`, `checkpoint` and `vkey`, the log's public key. Full tiles are written as the tree grows,
 //! tiles that are not full and the checkpoint once a minute, and when a proof needs a newer one. The checkpoint comes last: what it
-//! covers is there. After a stop the log goes on from the checkpoint and writes what lies beyond it again, the same bytes.
-//! Hashes of leaves come from the store's memory, where appending left them; only a log that is behind reads events again.
+//! covers is there. Tiles beyond it need not be on the disk yet, so they are synced together, before it is written. After a stop the log
+//! goes on from the checkpoint and writes what lies beyond it again, the same bytes. Hashes of leaves, and of the nodes above them within a
+//! tile, come from the store's memory, where appending left them; only a log that is behind reads events and hashes again.
 //!
 //! Tiles outlive the events, so they must be written before events are removed. This server keeps audit events for ever, and writes the
 //! log before a reset empties it. Should events be gone all the same before their hashes were written, the tree cannot be completed: that is an
@@ -17,18 +18,21 @@ mod place;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod witness;
 
-use crate::config::Config;
+use crate::config::{Config, WitnessSettings};
+use anyhow::Context;
 use model::buckets::Buckets;
 use place::Place;
 use proof::Unproven;
 use proof::folder::{CHECKPOINT, VKEY};
 use proof::merkle::{Hash, Tree};
-use proof::note::{SigningKey, verify_checkpoint};
+use proof::note::{SigningKey, VerifierKey, verify_checkpoint};
 use proof::tile::{Edge, Tile, WIDTH, hashes};
 use std::sync::Arc;
 use store::Store;
 use tokio::sync::Mutex;
+use witness::Witness;
 
 /// Folder in the data directory.
 pub const FOLDER: &str = "proofs";
@@ -55,6 +59,8 @@ pub struct Proofs {
     key: SigningKey,
     place: Arc<Place>,
     store: Store,
+    /// Who is asked to cosign checkpoints.
+    witnesses: Vec<Arc<Witness>>,
     /// `None` until it was read, and after a failure.
     log: Mutex<Option<Log>>,
 }
@@ -67,6 +73,8 @@ struct Log {
     edge: Edge,
     /// The last checkpoint, if there is one.
     signed: Option<Signed>,
+    /// Paths of the tiles written since, which may not be on the disk yet.
+    unsynced: Vec<String>,
 }
 
 /// A tree and its checkpoint.
@@ -90,12 +98,23 @@ impl Proofs {
             None => Place::Folder(config.data_dir.join(FOLDER)),
         };
         let key = key::read_or_make(&config.data_dir)?;
-        Ok(Self { key, place: Arc::new(place), store, log: Mutex::default() })
+        let witness = |settings: &WitnessSettings| -> anyhow::Result<Arc<Witness>> {
+            // The configuration was checked.
+            let key = VerifierKey::parse(&settings.vkey).context("read the key of a witness")?;
+            Ok(Arc::new(Witness::new(key, &settings.url)))
+        };
+        let witnesses = config.proofs.witnesses.iter().map(witness).collect::<anyhow::Result<_>>()?;
+        Ok(Self { key, place: Arc::new(place), store, witnesses, log: Mutex::default() })
     }
 
     /// The public key.
     pub fn vkey(&self) -> String {
         self.key.public().to_string()
+    }
+
+    /// Whether anybody is asked to cosign.
+    pub fn has_witnesses(&self) -> bool {
+        !self.witnesses.is_empty()
     }
 
     /// Writes the full tiles of what was accepted.
@@ -139,7 +158,7 @@ impl Proofs {
             before => {
                 let signed = Signed { tree, note: self.key.checkpoint(&tree) };
                 let before = before.as_ref().map_or(0, |signed| signed.tree.size);
-                self.write_checkpoint(&log.edge, before, &signed).await?;
+                self.write_checkpoint(&mut log, before, &signed).await?;
                 signed
             }
         };
@@ -157,7 +176,7 @@ impl Proofs {
         let read = tokio::task::spawn_blocking(move || -> Result<Log, ProofError> {
             let Some(note) = place.read(CHECKPOINT).map_err(ProofError::Place)? else {
                 place.write(VKEY, format!("{key}\n").into_bytes()).map_err(ProofError::Place)?;
-                return Ok(Log { edge: Edge::default(), signed: None });
+                return Ok(Log { edge: Edge::default(), signed: None, unsynced: Vec::new() });
             };
             let note = String::from_utf8(note).map_err(|_| Unproven::new("the checkpoint is no text"))?;
             let tree = verify_checkpoint(&note, &key, &[])?.tree;
@@ -165,7 +184,7 @@ impl Proofs {
             // Without its last tile, the log begins at the full ones, and `grow` compares.
             let edge =
                 whole.or_else(|_| Edge::resume(tree.size - tree.size % WIDTH, |tile| read_tile(&place, tile)))?;
-            let log = Log { edge, signed: Some(Signed { tree, note }) };
+            let log = Log { edge, signed: Some(Signed { tree, note }), unsynced: Vec::new() };
             if log.edge.size() == tree.size {
                 is_tree(&log, &tree)?;
             }
@@ -197,29 +216,25 @@ impl Proofs {
         while log.edge.size() < size {
             let leaves = self.store.event_leaves(log.edge.size(), size).await?;
             let gone = || Unproven::new("events are gone that the log does not have yet: it cannot go on");
-            let leaves = leaves.filter(|leaves| !leaves.is_empty()).ok_or_else(gone)?;
+            let leaves = leaves.filter(|leaves| !leaves.hashes.is_empty()).ok_or_else(gone)?;
             let mut full = Vec::new();
-            leaves.into_iter().for_each(|leaf| log.edge.push(leaf, &mut |tile, bytes| full.push((tile, bytes))));
-            self.write(full).await?;
+            log.edge.extend(&leaves.hashes, &leaves.tile_roots, &mut |tile, bytes| full.push((tile.path(), bytes)));
+            log.unsynced.extend(full.iter().map(|(path, _)| path.clone()));
+            let place = Arc::clone(&self.place);
+            let write = move || full.into_iter().try_for_each(|(path, bytes)| place.write_unsynced(&path, bytes));
+            tokio::task::spawn_blocking(write).await?.map_err(ProofError::Place)?;
         }
         Ok(())
     }
 
-    async fn write(&self, tiles: Vec<(Tile, Vec<u8>)>) -> Result<(), ProofError> {
-        if tiles.is_empty() {
-            return Ok(());
-        }
-        let place = Arc::clone(&self.place);
-        let write = move || tiles.into_iter().try_for_each(|(tile, bytes)| place.write(&tile.path(), bytes));
-        tokio::task::spawn_blocking(write).await?.map_err(ProofError::Place)
-    }
-
     /// Tiles that are not full, then the checkpoint; then those go that are full by now. Until then they stay: who copies the folder has
     /// the checkpoint of one moment and the tiles of another.
-    async fn write_checkpoint(&self, edge: &Edge, before: u64, signed: &Signed) -> Result<(), ProofError> {
-        self.write(edge.partial_tiles()).await?;
+    async fn write_checkpoint(&self, log: &mut Log, before: u64, signed: &Signed) -> Result<(), ProofError> {
         let (place, signed) = (Arc::clone(&self.place), signed.clone());
+        let (partial, full) = (log.edge.partial_tiles(), std::mem::take(&mut log.unsynced));
         let finish = move || {
+            partial.into_iter().try_for_each(|(tile, bytes)| place.write(&tile.path(), bytes))?;
+            place.sync(&full)?;
             place.write(CHECKPOINT, signed.note.into_bytes())?;
             let levels = 0..proof::tile::LEVELS;
             let last = |level| Tile::of(level, Tile::count(level, before).checked_sub(1)?, before);

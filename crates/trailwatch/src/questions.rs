@@ -2,10 +2,12 @@
 //! waits for the answer any more.
 //!
 //! - `POST /_trailwatch/events/search`: `questions/search.rs`.
+//! - `POST /_trailwatch/investigate`: `questions/investigate.rs`.
 //! - `POST /_trailwatch/policies/generate` and `…/replay`: `questions/policy.rs`, `replay.rs`.
 //! - `GET /_trailwatch/sessions/event/ID` and `GET /_trailwatch/sessions/key/KEY`: `questions/session.rs`.
 
 pub mod command;
+pub mod investigate;
 pub mod policy;
 pub mod replay;
 pub mod search;
@@ -32,6 +34,7 @@ static TURNS: Semaphore = Semaphore::const_new(QUESTIONS_MAX);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
     Generate,
+    Investigate,
     Replay,
     Search,
     Session,
@@ -41,6 +44,7 @@ impl Question {
     fn of(request: &HttpRequest) -> Option<Self> {
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", policy::GENERATE) => Some(Question::Generate),
+            ("POST", investigate::PATH) => Some(Question::Investigate),
             ("POST", replay::REPLAY) => Some(Question::Replay),
             ("POST", search::PATH) => Some(Question::Search),
             ("GET", path) if path.starts_with(session::PATHS) => Some(Question::Session),
@@ -51,6 +55,7 @@ impl Question {
     fn endpoint(self) -> Endpoint {
         let name = match self {
             Question::Generate => "GeneratePolicy",
+            Question::Investigate => "Investigate",
             Question::Replay => "ReplayPolicy",
             Question::Search => "SearchEvents",
             Question::Session => "GetSession",
@@ -62,6 +67,7 @@ impl Question {
     fn parameters(self, request: &HttpRequest) -> Value {
         match self {
             Question::Generate => policy::parameters(request),
+            Question::Investigate => investigate::parameters(request),
             Question::Replay => replay::parameters(request),
             Question::Search => search::parameters(request),
             Question::Session => session::parameters(request),
@@ -113,6 +119,7 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest, question: 
         let _turn = TURNS.acquire().await;
         match question {
             Question::Generate => policy::answer(server, request).await,
+            Question::Investigate => investigate::answer(server, caller, request).await,
             Question::Replay => replay::answer(server, request).await,
             Question::Search => search::answer(server, request).await,
             Question::Session => session::answer(server, request).await,

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::{self, ServerBuckets};
 use crate::calls::Calls;
 use crate::config::Config;
-use crate::keys::{AccessKey, identity_sealing_key, sealing_key};
+use crate::keys::{AccessKey, identity_sealing_key, notification_signing_seed, sealing_key};
 use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
@@ -131,13 +131,14 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         catalog,
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
-        notify: Arc::new(Notify::new(config.notify.clone())),
+        notify: Arc::new(Notify::new(config.notify.clone()).signing(notification_signing_seed(dir)?)),
         subscriptions: Arc::new(subscriptions),
         bands: Arc::default(),
         live_tails: Arc::default(),
         group_filters: Arc::default(),
         queries: Arc::default(),
         rules: Arc::default(),
+        access: access.clone(),
         buckets: all,
     };
     trail.topics = Arc::new(TrailTopics(watch.clone()));

@@ -11,6 +11,7 @@ use model::{Caller, Clock, Ids, Timestamp};
 use std::sync::Arc;
 use trail::Trail;
 use watch::Watch;
+use watch::notify::signature::CERTIFICATE_PATHS;
 use wire::request::HttpRequest;
 use wire::{ApiError, Protocol, Response};
 
@@ -61,6 +62,7 @@ impl Server {
         }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET" | "HEAD", "/health") => self.health(),
+            ("GET" | "HEAD", path) if path.starts_with(CERTIFICATE_PATHS) => self.signing_certificate(path).await,
             // Of no page at all, the console's included.
             ("POST", "/_trailwatch/reset") if self.config.open && request.header("origin").is_none() => {
                 self.reset().await
@@ -101,6 +103,21 @@ impl Server {
         match self.access.authorize(Asking { caller: &caller, now }, None, action, "*") {
             Ok(()) => Ok(caller),
             Err(error) => Err(refused(caller, error)),
+        }
+    }
+
+    /// The certificate of the key that signs notifications, for anybody: receivers have no key of ours to ask with.
+    async fn signing_certificate(&self, path: &str) -> Response {
+        let (notify, path) = (Arc::clone(&self.watch.notify), path.to_owned());
+        let find = move || notify.signer().and_then(|signer| signer.certificate(&path)).map(str::to_owned);
+        match tokio::task::spawn_blocking(find).await {
+            Ok(Some(pem)) => Response {
+                status: 200,
+                headers: vec![("content-type", "application/x-pem-file".into())],
+                body: pem.into(),
+                rest: None,
+            },
+            _ => json(404, &serde_json::json!({ "message": "There is no such certificate" })),
         }
     }
 

@@ -22,6 +22,8 @@ use trail::insights::Evaluator;
 use watch::Watch;
 use watch::cloudwatch::MetricStreams;
 
+/// How often it is looked whether a witness has yet to cosign, milliseconds.
+const WITNESSES_EVERY: i64 = 5 * SECOND;
 /// Most rounds of alarm evaluation at the same time.
 const ALARM_ROUNDS_MAX: usize = 4;
 /// The same of log alarms; a round evaluates one at a time.
@@ -64,6 +66,7 @@ impl Tasks {
         tasks.spawn("insights", insights(Arc::clone(&server), stopped.clone()));
         tasks.spawn("aggregated events", aggregated_events(Arc::clone(&server), stopped.clone()));
         tasks.spawn("proofs", proofs(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("witnesses", witnesses(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("last uses", last_uses(Arc::clone(&server), stopped.clone()));
@@ -273,6 +276,29 @@ async fn proofs(server: Arc<Server>, mut stopped: Stopped) {
                 failed = true;
             }
         }
+    }
+}
+
+/// Witnesses are asked a few seconds after a checkpoint was signed.
+async fn witnesses(server: Arc<Server>, mut stopped: Stopped) {
+    if !server.proofs.has_witnesses() {
+        let _ = stopped.wait_for(|&stop| stop).await;
+        return;
+    }
+    let mut failed = false;
+    while next_tick(&server, &mut stopped, WITNESSES_EVERY).await {
+        let done = tokio::select! {
+            biased;
+            // Whom the next start asks again.
+            _ = stopped.wait_for(|&stop| stop) => return,
+            done = server.proofs.cosign() => done,
+        };
+        if let Err(error) = &done
+            && !failed
+        {
+            tracing::error!(%error, "read the log of events for witnesses");
+        }
+        failed = done.is_err();
     }
 }
 

@@ -1,11 +1,14 @@
-//! Operations plane: CloudWatch, CloudWatch Logs and SNS operations, filter patterns at work, alarms, notifications. Never
+//! Operations plane: CloudWatch, CloudWatch Logs, SNS and Application Signals operations, filter patterns at work, alarms, notifications. Never
 //! imports `trail`.
 
 pub mod alarms;
+pub mod application_signals;
 mod buckets;
 pub mod cloudwatch;
 mod dimensions;
 mod entity;
+pub mod http_logs;
+pub mod investigate;
 pub mod logs;
 mod maintain;
 pub mod metric_data;
@@ -51,6 +54,8 @@ pub struct Watch {
     pub queries: Arc<logs::Queries>,
     /// How the events of log groups are shown, asked for lately.
     pub rules: Arc<logs::RulesOfGroups>,
+    /// What policies say, for calls that ask for more than their own action allows.
+    pub access: access::Access,
     /// Where objects are written to.
     pub buckets: Arc<dyn Buckets>,
 }
@@ -60,5 +65,6 @@ pub fn operations() -> Vec<Operation<Watch>> {
     let mut operations = cloudwatch::operations();
     operations.extend(logs::operations());
     operations.extend(sns::operations());
+    operations.extend(application_signals::operations());
     operations
 }

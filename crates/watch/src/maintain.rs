@@ -19,6 +19,9 @@ pub async fn maintain(watch: &Watch) {
     if let Err(error) = watch.catalog.expire_alarm_history(before).await {
         tracing::warn!(%error, "forget alarm history");
     }
+    if let Err(error) = watch.catalog.expire_mute_rule_versions(before).await {
+        tracing::warn!(%error, "forget what mute rules were");
+    }
     if let Err(error) = maintain_queries(watch).await {
         tracing::warn!(%error, "forget old queries");
     }

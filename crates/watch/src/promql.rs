@@ -5,7 +5,7 @@
 
 use crate::Watch;
 use model::limits::PROMQL_SAMPLES_MAX;
-use model::time::{DAY, HOUR, MINUTE};
+use model::time::{DAY, HOUR, MINUTE, SECOND};
 use model::{Scope, SeriesKey, TimeRange, Timestamp};
 use query::metrics::{Cut, grouped_periods};
 use query::promql::{ErrorType, Labels, PromValue, PromqlError, Query, Selected, Selector, labels_of};
@@ -25,14 +25,34 @@ pub enum Failure {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] query::Error),
+    /// The computation has panicked.
+    #[error("compute the answer: {0}")]
+    Compute(#[from] tokio::task::JoinError),
 }
 
 /// The answer at one instant.
 pub async fn instant(watch: &Watch, scope: &Scope, text: &str, at: Timestamp) -> Result<PromValue, Failure> {
+    instant_of(watch, scope, text, at, Timestamp::MAX).await
+}
+
+/// The answer of an evaluation at `at` of an alarm: of data from before it, to ten seconds, as metric alarms see them. So an
+/// evaluation that is replayed later sees what was there.
+pub async fn evaluated(watch: &Watch, scope: &Scope, text: &str, at: Timestamp) -> Result<PromValue, Failure> {
+    instant_of(watch, scope, text, at, at.floor_to(10 * SECOND)).await
+}
+
+/// The answer at an instant, of data from before another.
+async fn instant_of(
+    watch: &Watch,
+    scope: &Scope,
+    text: &str,
+    at: Timestamp,
+    before: Timestamp,
+) -> Result<PromValue, Failure> {
     let query = Query::parse(text)?;
     let selectors = query.selectors(at.0, at.0, 0)?;
-    let data = select_all(watch, scope, &selectors).await?;
-    Ok(query.instant(&data, at.0, PROMQL_SAMPLES_MAX)?)
+    let data = select_all(watch, scope, &selectors, before).await?;
+    computed(move || query.instant(&data, at.0, PROMQL_SAMPLES_MAX)).await
 }
 
 /// The answer at the start and every `step_ms` after it, up to the end.
@@ -45,8 +65,15 @@ pub async fn range(
 ) -> Result<PromValue, Failure> {
     let query = Query::parse(text)?;
     let selectors = query.selectors(start.0, end.0, step_ms)?;
-    let data = select_all(watch, scope, &selectors).await?;
-    Ok(query.range(&data, start.0, end.0, step_ms, PROMQL_SAMPLES_MAX)?)
+    let data = select_all(watch, scope, &selectors, Timestamp::MAX).await?;
+    computed(move || query.range(&data, start.0, end.0, step_ms, PROMQL_SAMPLES_MAX)).await
+}
+
+/// Millions of samples take a while: they are computed on a thread that nobody waits for.
+async fn computed(
+    compute: impl FnOnce() -> Result<PromValue, PromqlError> + Send + 'static,
+) -> Result<PromValue, Failure> {
+    Ok(tokio::task::spawn_blocking(compute).await??)
 }
 
 /// The labels of each series that one of the selectors `matches` selects (all series without one), at most `max`, in order.
@@ -115,18 +142,29 @@ async fn visit(
     }
 }
 
-async fn select_all(watch: &Watch, scope: &Scope, selectors: &[Selector]) -> Result<Vec<Selected>, Failure> {
+async fn select_all(
+    watch: &Watch,
+    scope: &Scope,
+    selectors: &[Selector],
+    before: Timestamp,
+) -> Result<Vec<Selected>, Failure> {
     let mut data = Vec::with_capacity(selectors.len());
     let mut left = PROMQL_SAMPLES_MAX;
     for selector in selectors {
-        let selected = select(watch, scope, selector, left).await?;
+        let selected = select(watch, scope, selector, before, left).await?;
         left = left.saturating_sub(selected.iter().map(|(_, samples)| samples.len()).sum());
         data.push(selected);
     }
     Ok(data)
 }
 
-async fn select(watch: &Watch, scope: &Scope, selector: &Selector, samples_max: usize) -> Result<Selected, Failure> {
+async fn select(
+    watch: &Watch,
+    scope: &Scope,
+    selector: &Selector,
+    before: Timestamp,
+    samples_max: usize,
+) -> Result<Selected, Failure> {
     if selector.range.is_empty() {
         return Ok(Vec::new());
     }
@@ -140,7 +178,8 @@ async fn select(watch: &Watch, scope: &Scope, selector: &Selector, samples_max: 
     .await;
     let now = watch.clock.now();
     let period_ms = period_ms(now, selector.range.start);
-    let range = TimeRange::new(selector.range.start.floor_to(period_ms), selector.range.end.min(now + HOUR));
+    let range =
+        TimeRange::new(selector.range.start.floor_to(period_ms), selector.range.end.min(now + HOUR).min(before));
     let periods = ((range.end - range.start).max(0) / period_ms).saturating_add(1);
     let most = i64::try_from(keys.len()).unwrap_or(i64::MAX).saturating_mul(periods);
     if most > i64::try_from(samples_max).unwrap_or(i64::MAX) {

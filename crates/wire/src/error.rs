@@ -112,9 +112,12 @@ impl ApiError {
                 ),
                 None => Self::new(&crate::cloudwatch::errors::VALIDATION_EXCEPTION, violations.message()),
             },
-            Service::CloudTrail | Service::CloudTrailData | Service::Iam | Service::Sts | Service::Sns => {
-                Self::new(&common::VALIDATION_EXCEPTION, violations.message())
-            }
+            Service::CloudTrail
+            | Service::CloudTrailData
+            | Service::Iam
+            | Service::Sts
+            | Service::Sns
+            | Service::ApplicationSignals => Self::new(&common::VALIDATION_EXCEPTION, violations.message()),
         }
     }
 

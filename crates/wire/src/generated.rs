@@ -21,6 +21,7 @@ service!(/** AWS CloudTrail Data Service. */ cloudtrail_data, "cloudtrail-data.r
 service!(/** AWS Identity and Access Management. */ iam, "iam.rs");
 service!(/** AWS Security Token Service. */ sts, "sts.rs");
 service!(/** Amazon Simple Notification Service. */ sns, "sns.rs");
+service!(/** Amazon CloudWatch Application Signals. */ application_signals, "application-signals.rs");
 
 /// An operation that a model declares, implemented here or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub(crate) fn patterns() -> impl Iterator<Item = &'static crate::constraint::Pat
     [cloudwatch::rules::PATTERNS, logs::rules::PATTERNS, cloudtrail::rules::PATTERNS]
         .into_iter()
         .chain([cloudtrail_data::rules::PATTERNS, iam::rules::PATTERNS, sts::rules::PATTERNS, sns::rules::PATTERNS])
+        .chain([application_signals::rules::PATTERNS])
         .flatten()
         .copied()
 }

@@ -29,7 +29,9 @@ mod test_bytes;
 pub mod xml;
 
 pub use error::{ApiError, ErrorShape};
-pub use generated::{Modelled, cloudtrail, cloudtrail_data, cloudwatch, iam, logs, modelled, sns, sts};
+pub use generated::{
+    Modelled, application_signals, cloudtrail, cloudtrail_data, cloudwatch, iam, logs, modelled, sns, sts,
+};
 pub use operation::{
     Access, Answer, Audit, BoxFuture, Call, Guard, Operation, OperationShape, Response, Rest, StreamEvent,
     error_response,

@@ -1,4 +1,5 @@
-//! `RestJsonReader`: a JSON body whose outermost structure has further members in the URL's query (PutAuditEvents).
+//! `RestJsonReader`: a JSON body whose outermost structure has further members in the URL's query (PutAuditEvents,
+//! ListEntityEvents).
 
 use crate::json::JsonReader;
 use crate::shape::{DecodeError, Reader};
@@ -67,7 +68,10 @@ impl Reader for RestJsonReader<'_> {
         self.body.boolean()
     }
     fn integer(&mut self) -> Result<i64, DecodeError> {
-        self.body.integer()
+        match self.value.take() {
+            Some(value) => value.parse().map_err(|_| DecodeError::new("a number was expected")),
+            None => self.body.integer(),
+        }
     }
     fn double(&mut self) -> Result<f64, DecodeError> {
         self.body.double()

@@ -129,6 +129,7 @@ fn route_query(request: &HttpRequest, body: &[u8]) -> Result<&'static Modelled, 
 
 fn route_rest(request: &HttpRequest) -> Result<&'static Modelled, ApiError> {
     match (request.method.as_str(), request.path.trim_end_matches('/')) {
+        ("POST", "/events") => find(Service::ApplicationSignals, "ListEntityEvents"),
         ("POST", "/PutAuditEvents") => find(Service::CloudTrailData, "PutAuditEvents"),
         (method, _) => Err(unknown(format!("No operation answers {} {}", told(method), told(&request.path)))),
     }

@@ -17,11 +17,13 @@ pub enum Service {
     Sts,
     /// Amazon Simple Notification Service.
     Sns,
+    /// Amazon CloudWatch Application Signals: its change events.
+    ApplicationSignals,
 }
 
 impl Service {
     /// Every service, in the order in which they are documented.
-    pub const ALL: [Service; 7] = [
+    pub const ALL: [Service; 8] = [
         Service::CloudWatch,
         Service::Logs,
         Service::CloudTrail,
@@ -29,6 +31,7 @@ impl Service {
         Service::Iam,
         Service::Sts,
         Service::Sns,
+        Service::ApplicationSignals,
     ];
 
     /// The service name in a SigV4 credential scope.
@@ -41,6 +44,7 @@ impl Service {
             Service::Iam => "iam",
             Service::Sts => "sts",
             Service::Sns => "sns",
+            Service::ApplicationSignals => "application-signals",
         }
     }
 
@@ -59,6 +63,7 @@ impl Service {
             Service::Iam => "iam.amazonaws.com",
             Service::Sts => "sts.amazonaws.com",
             Service::Sns => "sns.amazonaws.com",
+            Service::ApplicationSignals => "application-signals.amazonaws.com",
         }
     }
 
@@ -72,6 +77,7 @@ impl Service {
             Service::Iam => "iam",
             Service::Sts => "sts",
             Service::Sns => "sns",
+            Service::ApplicationSignals => "application-signals",
         }
     }
 
@@ -85,6 +91,7 @@ impl Service {
             Service::Iam => "2010-05-08",
             Service::Sts => "2011-06-15",
             Service::Sns => "2010-03-31",
+            Service::ApplicationSignals => "2024-04-15",
         }
     }
 
@@ -95,7 +102,7 @@ impl Service {
             Service::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
             Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
             Service::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
-            Service::Logs | Service::CloudTrail | Service::CloudTrailData => "",
+            Service::Logs | Service::CloudTrail | Service::CloudTrailData | Service::ApplicationSignals => "",
         }
     }
 
@@ -104,7 +111,7 @@ impl Service {
         match self {
             Service::CloudWatch => &[Protocol::Json10, Protocol::Cbor, Protocol::Query],
             Service::Logs | Service::CloudTrail => &[Protocol::Json11],
-            Service::CloudTrailData => &[Protocol::RestJson],
+            Service::CloudTrailData | Service::ApplicationSignals => &[Protocol::RestJson],
             Service::Iam | Service::Sts | Service::Sns => &[Protocol::Query],
         }
     }

@@ -276,3 +276,75 @@ async fn a_simulation_tells_which_statement_decides() {
             .starts_with("NoSuchEntity")
     );
 }
+
+#[tokio::test]
+async fn policies_name_a_log_group_with_or_without_its_contents() {
+    let world = World::new().await;
+    let user = world.user("u", ALL).await;
+    let group = "arn:aws:logs:us-east-1:123456789012:log-group:g";
+    let asking = Asking { caller: &user, now: NOW };
+    for (effect, resource, allowed) in [
+        ("Allow", "log-group:g", true),
+        ("Allow", "log-group:g:*", true),
+        ("Allow", "log-group:gg", false),
+        ("Deny", "log-group:g", false),
+        ("Deny", "log-group:g:*", false),
+    ] {
+        let statement =
+            format!(r#""Effect":"{effect}","Action":"logs:Unmask","Resource":"arn:aws:logs:*:*:{resource}""#);
+        world.put_policy("u", &statement).await;
+        let allows_rest = document(ALL);
+        if effect == "Deny" {
+            let pairs = [("UserName", "u"), ("PolicyName", "all"), ("PolicyDocument", allows_rest.as_str())];
+            world.done("PutUserPolicy", &pairs).await;
+        }
+        let answer = world.access.authorize_log_group(asking, "logs:Unmask", group);
+        assert_eq!(answer.is_ok(), allowed, "{effect} {resource}: {answer:?}");
+    }
+    let root = root();
+    assert!(world.access.authorize_log_group(Asking { caller: &root, now: NOW }, "logs:Unmask", group).is_ok());
+}
+
+#[tokio::test]
+async fn services_are_denied_by_policies_that_name_them() {
+    let call = ServiceCall {
+        principal: "delivery.logs.amazonaws.com",
+        action: "logs:PutLogEvents",
+        resource: "arn:aws:logs:us-east-1:123456789012:log-group:f:log-stream:s",
+        source_account: ACCOUNT,
+        source_arn: "arn:aws:logs:us-east-1:123456789012:log-group:g:*",
+        now: NOW,
+    };
+    let policy = |principal: &str, more: &str| {
+        let statement = format!(
+            r#""Effect":"Deny","Principal":{principal},"Action":"logs:Put*","Resource":"*","Condition":{{{more}}}"#
+        );
+        resource_policy("p", &document(&statement)).unwrap()
+    };
+    let service = r#"{"Service":"delivery.logs.amazonaws.com"}"#;
+    for (principal, more, denied) in [
+        (service, "", true),
+        (service, r#""StringEquals":{"aws:SourceAccount":"123456789012"}"#, true),
+        (service, r#""StringEquals":{"aws:SourceAccount":"210987654321"}"#, false),
+        (service, r#""DateLessThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}"#, false),
+        (r#"{"Service":"es.amazonaws.com"}"#, "", false),
+        (r#"{"AWS":"123456789012"}"#, "", false),
+    ] {
+        assert_eq!(is_service_denied(&call, &[policy(principal, more)]), denied, "{principal} {more}");
+    }
+    assert!(!is_service_denied(&call, &[kept_resource_policy("p", "no policy")]));
+}
+
+#[tokio::test]
+async fn operators_may_call_all_of_logs_and_unmask_nothing() {
+    let world = World::new().await;
+    let user = world.user("u", r#""Effect":"Allow","Action":"sns:*","Resource":"*""#).await;
+    let operator = "arn:aws:iam::aws:policy/TrailwatchOperator";
+    world.done("AttachUserPolicy", &[("UserName", "u"), ("PolicyArn", operator)]).await;
+    for modelled in wire::modelled().iter().filter(|modelled| modelled.service == Service::Logs) {
+        assert_eq!(asked(&world, &user, Service::Logs, modelled.name, &Input(vec![])), "allowed", "{}", modelled.name);
+    }
+    let group = "arn:aws:logs:us-east-1:123456789012:log-group:g";
+    let refused = world.access.authorize_log_group(Asking { caller: &user, now: NOW }, "logs:Unmask", group);
+    assert!(refused.unwrap_err().message().contains("no identity-based policy allows the logs:Unmask action"));
+}

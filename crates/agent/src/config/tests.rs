@@ -49,6 +49,7 @@ fn what_makes_no_sense_is_refused_in_words() {
         ("[[files]]\npaths = []\ngroup = 'g'".into(), "no paths"),
         ("[[files]]\npaths = ['a[']\ngroup = 'g'".into(), "'a['"),
         ("[[files]]\npaths = ['x']\ngroup = 'a:b'".into(), "'a:b'"),
+        ("[[journal]]\ngroup = 'j'\n[[journal]]\ngroup = 'j'\ndirectory = '/x'".into(), "two journals"),
         (files("stream = '*'"), "'*'"),
         (files("timezone = 'Nowhere'"), "Nowhere"),
         (files("multi_line_start = '('"), "multi_line_start"),

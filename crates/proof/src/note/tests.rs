@@ -63,11 +63,21 @@ fn a_witness_cosigns() {
     signature.extend_from_slice(&1_700_000_000_u64.to_be_bytes());
     signature.extend_from_slice(pair.sign(text.as_bytes()).as_ref());
     let bare = note.clone();
+    let line = format!("— witness.example {}\n", STANDARD.encode(&signature));
+    let others = format!("— other.example {}\n{line}", STANDARD.encode([1; 76]));
+    assert_eq!(with_cosignature(&bare, &others, &witness).unwrap(), format!("{bare}{line}"));
+    assert!(with_cosignature(&bare, "", &witness).is_err());
+    assert!(
+        with_cosignature(&key.checkpoint(&Tree { size: 43, ..tree() }), &line, &witness).is_err(),
+        "of another tree"
+    );
     note.push_str(&format!("— witness.example {}\n", STANDARD.encode(&signature)));
     let witnesses = std::slice::from_ref(&witness);
     let verified = verify_checkpoint(&note, key.public(), witnesses).unwrap();
     assert_eq!(verified.witnesses, [("witness.example".to_owned(), 1_700_000_000)]);
     assert_eq!(verify_checkpoint(&note, key.public(), &[]).unwrap().witnesses, []);
+    let twice = verify_checkpoint(&format!("{note}{line}"), key.public(), witnesses).unwrap();
+    assert_eq!(twice.witnesses, verified.witnesses, "one that signed twice counts once");
     signature[11] ^= 1;
     let wrong = format!("{bare}— witness.example {}\n", STANDARD.encode(&signature));
     assert!(verify_checkpoint(&wrong, key.public(), witnesses).unwrap_err().0.contains("cosignature"));

@@ -1,3 +1,5 @@
+mod clf;
+
 use super::*;
 use serde_json::{Value, json};
 

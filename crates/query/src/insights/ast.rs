@@ -35,8 +35,7 @@ impl Query {
 
     /// True when it, or a query within it, asks for what data protection masks.
     pub fn unmasks(&self) -> bool {
-        self.commands.iter().any(|command| matches!(command, Command::Unmask(_)))
-            || subqueries::of(self).into_iter().any(Query::unmasks)
+        self.is_unmasking() || subqueries::of(self).into_iter().any(Query::unmasks)
     }
 
     /// The fields that its `filterIndex` commands name, for which only log groups that index them all count; other queries

@@ -29,8 +29,6 @@ pub(super) struct Builder<'q> {
     pub steps: Vec<Step>,
     shown: Shown,
     binned: Option<table::Binned>,
-    /// True when it asks for what data protection masks.
-    pub unmasks: bool,
     /// True when it asks how much would be scanned.
     pub estimates: bool,
 }
@@ -90,7 +88,7 @@ impl<'q> Builder<'q> {
     /// Of nothing yet.
     pub fn new(setting: Setting<'q>, lookups: &'q BTreeMap<String, LookupTable>) -> Self {
         let (names, shown) = (Names::default(), Shown::default());
-        Self { names, setting, lookups, steps: Vec::new(), shown, binned: None, unmasks: false, estimates: false }
+        Self { names, setting, lookups, steps: Vec::new(), shown, binned: None, estimates: false }
     }
 
     /// Adds the commands of a query.
@@ -150,7 +148,6 @@ impl<'q> Builder<'q> {
             Command::Join(_) => {}
             Command::AddTotals { row, column, fields } => self.totals(row.as_deref(), column.as_ref(), fields),
             Command::Unmask(exprs) => {
-                self.unmasks = true;
                 let column = |expr: &Expr| match expr {
                     Expr::Field(name) => Some(Column { name: name.clone(), value: expr.clone() }),
                     _ => None,

@@ -184,7 +184,7 @@ impl Plan {
         let mut builder = Builder::new(setting, &lookups);
         builder.query(query)?;
         let shown = builder.shown();
-        let Builder { names, steps, unmasks, estimates, .. } = builder;
+        let Builder { names, steps, estimates, .. } = builder;
         let required = push_down::required_texts(&steps, &names);
         let Arranged { mut prefix, keys, is_reversed, rest } = arrange(steps);
         let is_time =
@@ -217,7 +217,7 @@ impl Plan {
             memory: AtomicUsize::new(0),
             wanted_rows,
             required,
-            unmasks,
+            unmasks: query.is_unmasking(),
             estimates,
         };
         inner.drop_unread();
@@ -256,7 +256,7 @@ impl Plan {
         self.0.wanted_rows
     }
 
-    /// True when it asks for what data protection masks, by `unmask`.
+    /// True when it asks for what data protection masks, by the command or the function `unmask`.
     pub fn is_unmasking(&self) -> bool {
         self.0.unmasks
     }

@@ -14,7 +14,7 @@ pub fn parse(text: &str) -> Result<Expression, MathError> {
     let mut parser = Parser { text, tokens: tokens(text)?, at: 0, depth: 0, references: References::default() };
     let root = parser.nested()?;
     match parser.peek() {
-        TokenKind::End => Ok(Expression { root, references: parser.references }),
+        TokenKind::End => Ok(Expression { text: text.trim().to_owned(), root, references: parser.references }),
         _ => Err(MathError::syntax(parser.column(), "an operator or the end was expected")),
     }
 }

@@ -114,7 +114,8 @@ fn size(of: &ColumnarValue, rows: usize) -> Result<usize> {
     }
 }
 
-fn array_size(array: &dyn Array) -> Result<usize> {
+/// Bytes of the values of an array.
+pub(super) fn array_size(array: &dyn Array) -> Result<usize> {
     Ok(match array.data_type() {
         DataType::Utf8View => array.as_string_view().iter().flatten().map(str::len).sum(),
         DataType::Utf8 => array.as_string::<i32>().iter().flatten().map(str::len).sum(),

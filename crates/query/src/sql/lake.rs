@@ -10,6 +10,7 @@ mod columns;
 mod expressions;
 mod functions;
 mod names;
+mod rows;
 mod statement;
 mod table;
 #[cfg(test)]
@@ -18,7 +19,7 @@ mod text;
 
 use super::error::SqlError;
 use super::guard::{REFUSED_FUNCTIONS, nodes_exceed};
-use super::{AbortOnDrop, growth, json};
+use super::{AbortOnDrop, aggregates, growth, json};
 use crate::lake::{Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Result as Planned, TableReference};
@@ -181,6 +182,7 @@ fn session(store: &Store, question: &LakeQuestion, looked: &Arc<Looked>) -> Plan
         .build_arc()?;
     let session = SessionContext::new_with_config_rt(config, runtime);
     REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
+    aggregates::bound(&session, SQL_MEMORY_BYTES_MAX);
     json::functions().into_iter().for_each(|function| session.register_udf(function));
     functions::all().into_iter().for_each(|function| session.register_udf(function));
     let view = store.view();

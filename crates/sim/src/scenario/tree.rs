@@ -135,7 +135,7 @@ async fn leaves(store: &Store, from: u64, end: u64, case: &str) -> Vec<Hash> {
     while from + (leaves.len() as u64) < end {
         let next = store.event_leaves(from + leaves.len() as u64, end).await;
         let next = next.unwrap_or_else(|error| panic!("{case}: leaves: {error}"));
-        leaves.extend(next.unwrap_or_else(|| panic!("{case}: an accepted event is gone: {from}..{end}")));
+        leaves.extend(next.unwrap_or_else(|| panic!("{case}: an accepted event is gone: {from}..{end}")).hashes);
     }
     leaves
 }

@@ -3,6 +3,7 @@
 use super::column;
 use super::details::TEXTS as DETAILS;
 use super::events::{TEXTS, positions};
+use super::members;
 use super::skeleton::{Days, Filling, RESOURCE_NAMES, marker, restore};
 use super::uuid;
 use crate::error::{Error, Result};
@@ -11,9 +12,13 @@ use crate::position::Position;
 use arrow_array::types::Int32Type;
 use arrow_array::{
     Array, BinaryArray, BooleanArray, DictionaryArray, FixedSizeBinaryArray, ListArray, RecordBatch, StringArray,
-    TimestampMillisecondArray,
+    TimestampMillisecondArray, UInt32Array,
 };
+use arrow_buffer::{Buffer, OffsetBuffer};
 use model::{Event, EventResource, Timestamp};
+
+/// About as long as a record is, to begin with.
+const RECORD_BYTES: usize = 1536;
 
 /// An id that is a UUID or a text.
 pub(crate) struct Ids<'a> {
@@ -150,23 +155,17 @@ impl<'a> Columns<'a> {
         Ok(pairs.map(|(kind, name)| EventResource { resource_type: kind.into(), name: name.into() }).collect())
     }
 
-    /// The exact text of a row's record.
-    fn record(&self, at: usize, event: &Event, days: &mut Days) -> Result<String> {
+    /// Appends the exact text of a row's record.
+    fn record(&self, at: usize, days: &mut Days, into: &mut Vec<u8>) -> Result<()> {
         let mut column = |marker: u8, into: &mut Vec<u8>| {
             let text = match marker {
-                marker::EVENT_ID => event.event_id.as_str(),
-                marker::TIME => return days.iso(event.time).map(|time| into.extend_from_slice(&time)).is_some(),
-                marker::NAME => &event.name,
-                marker::SOURCE => &event.source,
-                marker::ACCOUNT => &event.account,
-                marker::REGION => &event.region,
-                marker::USERNAME => &event.username,
-                marker::ACCESS_KEY_ID => &event.access_key_id,
-                marker::ERROR_CODE => &event.error_code,
-                marker::SOURCE_IP => &event.source_ip,
-                marker::USER_ARN => &event.user_arn,
+                marker::EVENT_ID => return self.event_id.append(at, into),
+                marker::TIME => {
+                    let time = days.iso(self.positions[at].0);
+                    return time.map(|time| into.extend_from_slice(&time)).is_some();
+                }
                 marker::REQUEST_ID => return self.request_id.append(at, into),
-                _ => match self.other_text(marker, at, event) {
+                _ => match self.text(marker, at) {
                     Some(text) => text,
                     None => return false,
                 },
@@ -177,15 +176,38 @@ impl<'a> Columns<'a> {
         let skeleton = self.skeleton.key(at).filter(|key| *key < self.skeletons.len());
         let skeleton = self.skeletons.value(skeleton.ok_or_else(|| damaged("a record has no skeleton"))?);
         let filling = Filling { values: self.values.value(at), uuids: self.uuids.value(at), column: &mut column };
-        restore(skeleton, filling).map_err(damaged)
+        restore(skeleton, filling, into).map_err(damaged)
     }
 
-    fn other_text<'e>(&'e self, marker: u8, at: usize, event: &'e Event) -> Option<&'e str> {
-        if let Some(place) = marker.checked_sub(marker::RESOURCE_NAME).map(usize::from) {
-            return event.resources.get(place).filter(|_| place < RESOURCE_NAMES).map(|r| r.name.as_str());
-        }
-        let (_, column) = self.details.iter().find(|(own, _)| *own == marker)?;
+    /// The text that a byte of a skeleton stands for.
+    fn text(&self, marker: u8, at: usize) -> Option<&str> {
+        let text = |name| TEXTS.iter().position(|own| *own == name).and_then(|place| self.texts.get(place));
+        let column = match marker {
+            marker::NAME => text("name"),
+            marker::SOURCE => text("source"),
+            marker::ACCOUNT => text("account"),
+            marker::REGION => text("region"),
+            marker::USERNAME => text("username"),
+            marker::ACCESS_KEY_ID => text("access_key_id"),
+            marker::ERROR_CODE => text("error_code"),
+            marker::SOURCE_IP => text("source_ip"),
+            marker::USER_ARN => text("user_arn"),
+            _ => {
+                if let Some(place) = marker.checked_sub(marker::RESOURCE_NAME).map(usize::from) {
+                    return self.resource_name(at, place).filter(|_| place < RESOURCE_NAMES);
+                }
+                self.details.iter().find(|(own, _)| *own == marker).map(|(_, column)| column)
+            }
+        }?;
         (!column.is_null(at)).then(|| column.value(at))
+    }
+
+    /// The name of a row's resource.
+    fn resource_name(&self, at: usize, place: usize) -> Option<&str> {
+        let offset = usize::try_from(*self.resource_names.value_offsets().get(at)?).ok()?;
+        let names: &StringArray = self.resource_names.values().as_any().downcast_ref()?;
+        let is_there = place < self.resource_names.value_length(at) as usize && offset + place < names.len();
+        is_there.then(|| names.value(offset + place))
     }
 }
 
@@ -196,8 +218,41 @@ pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<EventRow>> {
     let mut rows = Vec::with_capacity(batch.num_rows());
     for at in 0..batch.num_rows() {
         let mut event = columns.fields(at)?;
-        event.record = columns.record(at, &event, &mut days)?;
+        let mut record = Vec::with_capacity(RECORD_BYTES);
+        columns.record(at, &mut days, &mut record)?;
+        event.record = String::from_utf8(record).map_err(|_| damaged("a record is not UTF-8"))?;
         rows.push(EventRow { sequence: columns.positions[at].1, event });
     }
     Ok(rows)
+}
+
+/// Their records alone.
+pub(crate) fn records(batch: &RecordBatch) -> Result<StringArray> {
+    let columns = Columns::of(batch)?;
+    let mut days = Days::default();
+    let mut text = Vec::with_capacity(batch.num_rows() * RECORD_BYTES);
+    let mut ends = Vec::with_capacity(batch.num_rows() + 1);
+    ends.push(0);
+    for at in 0..batch.num_rows() {
+        columns.record(at, &mut days, &mut text)?;
+        ends.push(i32::try_from(text.len()).map_err(|_| Error::Bug("records are too long for one batch".into()))?);
+    }
+    let text = StringArray::try_new(OffsetBuffer::new(ends.into()), Buffer::from_vec(text), None);
+    text.map_err(|_| damaged("a record is not UTF-8"))
+}
+
+/// For each row the mask of its record's members, as `members.rs` says.
+pub(crate) fn masks(batch: &RecordBatch) -> Result<UInt32Array> {
+    let skeleton: &DictionaryArray<Int32Type> = column(batch, "record_skeleton")?;
+    let skeletons: &StringArray =
+        skeleton.values().as_any().downcast_ref().ok_or_else(|| damaged("skeletons are not text"))?;
+    // Of a dictionary that other batches share, few may be here.
+    let mut masks: Vec<Option<u32>> = vec![None; skeletons.len()];
+    let mask = |at: usize| {
+        let key = skeleton.key(at)?;
+        let known = masks.get_mut(key)?;
+        Some(*known.get_or_insert_with(|| members::mask(skeletons.value(key))))
+    };
+    let masks: Option<Vec<u32>> = (0..skeleton.len()).map(mask).collect();
+    masks.map(UInt32Array::from).ok_or_else(|| damaged("a record has no skeleton"))
 }

@@ -242,7 +242,7 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Where the string that begins at `at` ends: the place of its quote, or the end of the text.
-fn string_end(text: &[u8], mut at: usize) -> usize {
+pub(super) fn string_end(text: &[u8], mut at: usize) -> usize {
     while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += found;
         if text[at] == b'"' {
@@ -304,6 +304,11 @@ impl Days {
     }
 }
 
+/// True for the skeleton of a record that was not cut.
+pub(super) fn is_whole(skeleton: &str) -> bool {
+    skeleton.as_bytes() == [WHOLE]
+}
+
 /// The columns that a skeleton is filled from, for one row.
 pub(super) struct Filling<'a> {
     pub values: &'a str,
@@ -312,13 +317,13 @@ pub(super) struct Filling<'a> {
     pub column: &'a mut dyn FnMut(u8, &mut Vec<u8>) -> bool,
 }
 
-/// The record of a row; an error says what does not fit.
-pub(super) fn restore(skeleton: &str, filling: Filling<'_>) -> Result<String, &'static str> {
+/// Appends the record of a row; an error says what does not fit.
+pub(super) fn restore(skeleton: &str, filling: Filling<'_>, record: &mut Vec<u8>) -> Result<(), &'static str> {
     let Filling { mut values, mut uuids, column } = filling;
-    if skeleton.as_bytes() == [WHOLE] {
-        return Ok(values.to_owned());
+    if is_whole(skeleton) {
+        record.extend_from_slice(values.as_bytes());
+        return Ok(());
     }
-    let mut record = Vec::with_capacity(skeleton.len() + values.len() + 768);
     let mut rest = skeleton.as_bytes();
     while let Some(at) = rest.iter().position(|byte| is_marker(*byte)) {
         record.extend_from_slice(&rest[..at]);
@@ -334,7 +339,7 @@ pub(super) fn restore(skeleton: &str, filling: Filling<'_>) -> Result<String, &'
                 uuids = after;
             }
             marker => {
-                if !column(marker, &mut record) {
+                if !column(marker, record) {
                     return Err("a record needs a column that the row does not have");
                 }
             }
@@ -345,7 +350,7 @@ pub(super) fn restore(skeleton: &str, filling: Filling<'_>) -> Result<String, &'
     if !values.is_empty() || !uuids.is_empty() {
         return Err("a record has values that its skeleton does not name");
     }
-    String::from_utf8(record).map_err(|_| "a record is not UTF-8")
+    Ok(())
 }
 
 #[cfg(test)]

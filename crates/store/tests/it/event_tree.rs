@@ -34,7 +34,7 @@ async fn append(store: &Store, records: &mut Vec<String>, events: Vec<Event>) {
 async fn leaves(store: &Store, size: u64) -> Option<Vec<[u8; 32]>> {
     let mut leaves = Vec::new();
     while (leaves.len() as u64) < size {
-        leaves.extend(store.event_leaves(leaves.len() as u64, size).await.unwrap()?);
+        leaves.extend(store.event_leaves(leaves.len() as u64, size).await.unwrap()?.hashes);
     }
     Some(leaves)
 }
@@ -85,12 +85,16 @@ async fn after_retention_the_check_begins_at_the_last_removal() {
     assert_eq!((checked.tree.size, checked.tree.root), (25, root(&records)));
     assert_eq!((checked.from, checked.missing), (20, 0));
     assert_eq!(leaves(&store, 25).await, None, "what is gone is said to be");
-    assert_eq!(store.event_leaves(20, 25).await.unwrap().map(|leaves| leaves.len()), Some(5));
+    assert_eq!(store.event_leaves(20, 25).await.unwrap().map(|leaves| leaves.hashes.len()), Some(5));
     append(&store, &mut records, vec![event("too old", NOW.0 - 5_000)]).await;
     store.flush().await.unwrap();
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree.root, checked.missing), (root(&records), 1));
-    assert_eq!(store.event_leaves(25, 26).await.unwrap().map(|leaves| leaves.len()), Some(1), "memory still has it");
+    assert_eq!(
+        store.event_leaves(25, 26).await.unwrap().map(|leaves| leaves.hashes.len()),
+        Some(1),
+        "memory still has it"
+    );
     store.reset().await.unwrap();
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree.root, checked.from), (root(&records), 26));

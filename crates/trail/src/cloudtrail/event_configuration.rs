@@ -11,10 +11,11 @@ use super::trails;
 use crate::Trail;
 use crate::aggregation::TEMPLATES;
 use crate::event_configuration::{ContextKeys, EventConfiguration, LARGE, STANDARD};
-use crate::lake::{CONFIGURABLE, categories, selectors_of};
+use crate::lake::{categories, selectors_of};
 use crate::lake_view::REQUEST_KEYS;
 use catalog::{EventDataStore, EventSetting, TrailRow};
 use model::{Caller, arn};
+use query::lake::AS_RECORDED;
 use wire::cloudtrail::{
     self as ct, GetEventConfigurationRequest, GetEventConfigurationResponse, PutEventConfigurationRequest,
     PutEventConfigurationResponse, errors,
@@ -159,7 +160,7 @@ async fn get(
 /// A store of events of AWS calls: others have no configuration.
 async fn configurable(trail: &Trail, caller: &Caller, store: &str) -> Result<EventDataStore, ApiError> {
     let row = active(trail, caller, store).await?;
-    if categories(&selectors_of(&row)).iter().all(|category| CONFIGURABLE.contains(&category.as_str())) {
+    if categories(&selectors_of(&row)).iter().all(|category| AS_RECORDED.contains(&category.as_str())) {
         return Ok(row);
     }
     let text = "Event configurations are of event data stores of the event categories Management, Data and NetworkActivity only.";

@@ -70,7 +70,8 @@ pub(crate) async fn prepared(
     let now = trail.clock.now();
     let mut asked = Vec::new();
     for store in &stores {
-        asked.push(lake_store(store, lake::view(trail, store).await?, now));
+        let others = trail.catalog.starts_of_other_imports(&store.id).await?;
+        asked.push(lake_store(store, others, lake::view(trail, store).await?, now));
     }
     let question = LakeQuestion { statement: statement.clone(), parameters, stores: asked, now };
     trail.lake.check(question.clone()).await.map_err(refused)?;

@@ -77,7 +77,7 @@ async fn note_ingestion(trail: &Trail, channel: &ChannelRow, ingestion: &Channel
     }
 }
 
-/// The channel that the ARN names. Another account's channel needs a resource policy, and channels have none yet.
+/// The channel that the ARN names. On AWS a resource policy lets other accounts in; here such policies are kept and have no effect.
 async fn channel(trail: &Trail, caller: &Caller, text: &str) -> Result<ChannelRow, ApiError> {
     let arn = Arn::parse(text).filter(|arn| arn.service == "cloudtrail" && !arn.region.is_empty());
     let id = arn.and_then(|arn| Some((arn, arn.resource.strip_prefix("channel/")?)));

@@ -123,9 +123,7 @@ fn advanced_one(selector: &AdvancedEventSelector) -> Result<(), String> {
             "userIdentity.arn",
             "sessionCredentialFromConsole",
         ],
-        "NetworkActivity" => {
-            &["eventCategory", "eventSource", "eventName", "errorCode", "vpcEndpointId", "userIdentity.arn"]
-        }
+        "NetworkActivity" => &["eventCategory", "eventSource", "eventName", "errorCode", "vpcEndpointId"],
         other => return Err(format!("Value {other} for the field eventCategory is invalid for a trail.")),
     };
     if let Some(field) = selector.fields.iter().find(|f| !fields.contains(&f.field.as_str())) {

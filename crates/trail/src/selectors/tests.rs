@@ -144,6 +144,37 @@ fn writing_is_refused_with_the_rule_that_is_broken() {
     assert!(check::basic(&[EventSelector { data_resources: vec![many], ..EventSelector::default() }]).is_err());
 }
 
+/// The fields that selectors of network activity events must have.
+fn network(sources: &[&str]) -> Vec<FieldSelector> {
+    vec![field("eventCategory", &[("=", &["NetworkActivity"])]), field("eventSource", &[("=", sources)])]
+}
+
+#[test]
+fn network_activity_is_selected_by_endpoint_name_and_denial() {
+    let record = |name: &str, error: &str, endpoint: &str| {
+        let record = serde_json::json!({"eventVersion": "1.09", "eventTime": "2026-01-02T03:04:05Z", "eventName": name,
+            "eventSource": "kms.amazonaws.com", "eventType": "AwsVpceEvents", "eventCategory": "NetworkActivity",
+            "errorCode": error, "vpcEndpointId": endpoint, "vpcEndpointAccountId": "1", "eventID": "e"});
+        record::parse(record.to_string(), &record::Defaults::default()).unwrap()
+    };
+    let taken = |more: Vec<FieldSelector>, name: &str, error: &str, endpoint: &str| {
+        let event = record(name, error, endpoint);
+        advanced([network(&["kms.amazonaws.com"]), more].concat()).matches(&Subject::of(&event))
+    };
+    let denied = || vec![field("errorCode", &[("=", &["VpceAccessDenied"])])];
+    assert!(taken(denied(), "Decrypt", "VpceAccessDenied", "vpce-1"));
+    assert!(!taken(denied(), "Decrypt", "", "vpce-1"));
+    assert!(taken(Vec::new(), "Decrypt", "", "vpce-1"));
+    let endpoint = || vec![field("vpcEndpointId", &[("=", &["vpce-1", "vpce-2"])])];
+    assert!(taken(endpoint(), "Decrypt", "", "vpce-2") && !taken(endpoint(), "Decrypt", "", "vpce-3"));
+    let name = || vec![field("eventName", &[("!=", &["Decrypt"])])];
+    assert!(taken(name(), "Encrypt", "", "vpce-2") && !taken(name(), "Decrypt", "", "vpce-2"));
+    let event = record("Decrypt", "", "vpce-1");
+    assert!(!advanced(network(&["s3.amazonaws.com"])).matches(&Subject::of(&event)), "of another service");
+    assert!(!Selectors::default().matches(&Subject::of(&event)), "it is no management event");
+    assert!(!basic("AWS::S3::Object", &["arn:aws:s3"]).matches(&Subject::of(&event)));
+}
+
 #[test]
 fn advanced_rules_hold() {
     let checked = |fields: Vec<FieldSelector>| check::advanced(&[AdvancedEventSelector { name: None, fields }]);
@@ -153,7 +184,11 @@ fn advanced_rules_hold() {
         vec![category("Management")],
         vec![category("Management"), field("eventSource", &[("!=", &["kms.amazonaws.com"])])],
         vec![category("Data"), kind(), field("readOnly", &[("=", &["true"])]), field("eventName", &[("^", &["Put"])])],
-        vec![category("NetworkActivity"), field("eventSource", &[("=", &["kms.amazonaws.com"])])],
+        network(&["kms.amazonaws.com"]),
+        [network(&["kms.amazonaws.com"]), vec![field("errorCode", &[("=", &["VpceAccessDenied"])])]].concat(),
+        [network(&["s3.amazonaws.com"]), vec![field("vpcEndpointId", &[("^", &["vpce-"]), ("!=", &["vpce-1"])])]]
+            .concat(),
+        [network(&["s3.amazonaws.com"]), vec![field("eventName", &[("!$", &["Object"])])]].concat(),
     ];
     for fields in good {
         assert_eq!(checked(fields.clone()), Ok(()), "{fields:?}");
@@ -173,6 +208,13 @@ fn advanced_rules_hold() {
         vec![category("Management"), field("eventSource", &[("=", &["kms.amazonaws.com"])])],
         vec![category("Management"), field("eventName", &[("=", &["x"])])],
         vec![category("NetworkActivity")],
+        network(&["a.amazonaws.com", "b.amazonaws.com"]),
+        vec![category("NetworkActivity"), field("eventSource", &[("^", &["kms"])])],
+        [network(&["kms.amazonaws.com"]), vec![field("errorCode", &[("=", &["AccessDenied"])])]].concat(),
+        [network(&["kms.amazonaws.com"]), vec![field("errorCode", &[("!=", &["VpceAccessDenied"])])]].concat(),
+        [network(&["kms.amazonaws.com"]), vec![field("readOnly", &[("=", &["true"])])]].concat(),
+        [network(&["kms.amazonaws.com"]), vec![field("userIdentity.arn", &[("^", &["arn:"])])]].concat(),
+        [network(&["kms.amazonaws.com"]), vec![kind()]].concat(),
     ];
     for fields in bad {
         assert!(checked(fields.clone()).is_err(), "{fields:?}");

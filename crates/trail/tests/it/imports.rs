@@ -94,7 +94,7 @@ async fn one_record_per_line_is_the_same_as_delivered() {
     assert_eq!(read.len(), records.len());
 }
 
-async fn stored(plane: &Plane) -> Vec<Event> {
+pub(crate) async fn stored(plane: &Plane) -> Vec<Event> {
     let mut events = Vec::new();
     let scan = store::EventScan {
         account: None,

@@ -175,10 +175,17 @@ async fn a_store_has_what_it_took_in() {
     assert_eq!(store.categories, ["Management"]);
     assert_eq!(store.range.start, NOW + 2_000 - 7 * DAY);
     let has = |received: i64, read_only: bool, region: &str, category: &str| {
-        let record = json!({"eventTime": "2026-01-02T03:04:05Z", "eventName": "X", "eventSource": "x.amazonaws.com",
-            "readOnly": read_only, "awsRegion": region, "eventCategory": category, "recipientAccountId": ACCOUNT});
-        let record = record.to_string();
-        store.admits.admits(Candidate { ingestion_time: NOW + received, record: &record, account: ACCOUNT, region })
+        let read_only = Some(read_only);
+        let ingestion_time = NOW + received;
+        store.admits.admits(&Candidate {
+            time: NOW,
+            ingestion_time,
+            account: ACCOUNT,
+            region,
+            category,
+            read_only,
+            ..Candidate::default()
+        })
     };
     assert!(has(0, false, "us-east-1", "Management"));
     for (received, read_only, region, category) in [
@@ -356,12 +363,109 @@ async fn an_import_adds_the_time_of_its_files_to_its_store() {
     ended(&plane, &query).await;
     let asked = engine.asked.lock().unwrap();
     let has = |record: Value| {
-        let record = record.to_string();
-        let candidate = Candidate { ingestion_time: NOW - 1, record: &record, account: ACCOUNT, region: "us-east-1" };
-        asked[0].stores[0].admits.admits(candidate)
+        let time = Timestamp::parse_iso(record["eventTime"].as_str().unwrap()).unwrap();
+        let category = "Management";
+        asked[0].stores[0].admits.admits(&Candidate {
+            time,
+            ingestion_time: NOW - 1,
+            account: ACCOUNT,
+            region: "us-east-1",
+            category,
+            ..Candidate::default()
+        })
     };
     assert!(records.into_iter().all(has), "what was received before the store took in, and imported");
     assert!(!has(old_record("c", "2025-12-01T01:00:01Z")));
+}
+
+/// A record of the network activity of an endpoint.
+fn network_record(id: &str, error: &str) -> Value {
+    json!({"eventVersion": "1.09", "eventTime": "2025-12-01T00:30:00Z", "eventName": "Decrypt", "eventID": id,
+        "eventSource": "kms.amazonaws.com", "eventType": "AwsVpceEvents", "eventCategory": "NetworkActivity",
+        "awsRegion": "us-east-1", "recipientAccountId": ACCOUNT, "errorCode": error, "vpcEndpointId": "vpce-1"})
+}
+
+/// The ids of the stored events that a store has.
+async fn has(plane: &Plane, engine: &Engine, id: &str) -> Vec<String> {
+    engine.go.add_permits(1);
+    let query = start(plane, format!("SELECT 1 FROM {id}")).await.unwrap();
+    ended(plane, &query).await;
+    let question = engine.asked.lock().unwrap().pop().unwrap();
+    let store = &question.stores[0];
+    let mut ids = Vec::new();
+    for event in crate::imports::stored(plane).await {
+        let record: Value = serde_json::from_str(&event.record).unwrap();
+        let endpoint = record["vpcEndpointId"].as_str().unwrap_or_default().to_owned();
+        let candidate = Candidate {
+            time: event.time,
+            ingestion_time: event.ingestion_time,
+            account: &event.account,
+            region: &event.region,
+            category: &event.category,
+            source: &event.source,
+            name: &event.name,
+            error_code: &event.error_code,
+            vpc_endpoint_id: &endpoint,
+            record: &event.record,
+            read_only: event.read_only,
+            ..Candidate::default()
+        };
+        if store.categories.contains(&event.category) && store.admits.admits(&candidate) {
+            ids.push(event.event_id);
+        }
+    }
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn what_an_import_brings_is_its_stores_alone() {
+    let (mut plane, engine) = plane(0).await;
+    plane.trail.buckets = Arc::new(MemoryBuckets::default());
+    let put = |key: &str, body: Vec<u8>| plane.trail.buckets.put("logs", key, body.into()).unwrap();
+    put(
+        "AWSLogs/1/CloudTrail/1.json.gz",
+        trail_file(&[old_record("a", "2025-12-01T00:00:00Z"), old_record("b", "2025-12-01T01:00:00Z")]),
+    );
+    put(
+        "AWSLogs/1/CloudTrail-NetworkActivity/1.json.gz",
+        trail_file(&[network_record("n", ""), network_record("denied", "VpceAccessDenied")]),
+    );
+    let denials = json!([{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["NetworkActivity"]},
+        {"Field": "eventSource", "Equals": ["kms.amazonaws.com"]}, {"Field": "errorCode", "Equals": ["VpceAccessDenied"]}]}]);
+    let first = create(&plane, json!({"Name": "first"})).await;
+    let second = create(&plane, json!({"Name": "second"})).await;
+    let network = create(&plane, json!({"Name": "network", "AdvancedEventSelectors": denials})).await;
+    let import = async |id: &str, prefix: &str| {
+        let source = json!({"S3": {"S3LocationUri": format!("s3://logs/{prefix}"), "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": "arn:aws:iam::1:role/r"}});
+        let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
+        let started = plane.call("StartImport", json!({"Destinations": [arn], "ImportSource": source})).await.unwrap();
+        let done = imported(&plane, started["ImportId"].as_str().unwrap()).await;
+        assert_eq!(done["ImportStatus"], "COMPLETED", "{done}");
+    };
+    import(&first, "AWSLogs/1/").await;
+    let none: [&str; 0] = [];
+    assert_eq!(has(&plane, &engine, &first).await, ["a", "b"]);
+    assert_eq!(has(&plane, &engine, &second).await, none, "it took events in, but not those of another's import");
+    // What comes in the same millisecond, of a call or through a channel, is no import's.
+    let own = Event {
+        ingestion_time: NOW,
+        time: NOW,
+        record: json!({"eventTime": "2026-01-02T03:04:05Z", "eventName": "X", "eventSource": "x.amazonaws.com", "eventCategory": "Management"}).to_string(),
+        event_id: "own".into(),
+        account: ACCOUNT.into(),
+        region: "us-east-1".into(),
+        category: "Management".into(),
+        ..Event::default()
+    };
+    plane.append(vec![own]).await;
+    assert_eq!(has(&plane, &engine, &second).await, ["own"]);
+    plane.clock.advance(1_000);
+    import(&second, "AWSLogs/1/").await;
+    assert_eq!(has(&plane, &engine, &second).await, ["a", "b", "own"], "by an import of its own it has them");
+    import(&network, "AWSLogs/1/CloudTrail-NetworkActivity/").await;
+    assert_eq!(has(&plane, &engine, &network).await, ["denied"]);
+    assert_eq!(has(&plane, &engine, &first).await, ["a", "b", "own"]);
 }
 
 /// Buckets whose file `…/2.json.gz` cannot be read at first, in one way or another.

@@ -18,6 +18,8 @@ pub struct NotifySection {
     pub webhooks: BTreeMap<String, WebhookSection>,
     /// The mail server.
     pub smtp: Option<SmtpSection>,
+    /// Whether messages of alarms tell what changed before.
+    pub alarm_causes: bool,
 }
 
 /// `[notify.webhooks] name = {url = "…", format = "json"}`.
@@ -89,6 +91,7 @@ impl NotifySection {
             allow_private: self.allow_private,
             webhooks: self.webhooks.into_iter().map(webhook).collect(),
             smtp: self.smtp.map(SmtpSection::resolve).transpose()?,
+            alarm_causes: self.alarm_causes,
         };
         settings.check().map_err(anyhow::Error::msg)?;
         Ok(settings)

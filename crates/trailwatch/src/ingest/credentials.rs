@@ -37,7 +37,7 @@ pub fn sender(server: &Server, request: &HttpRequest, source_ip: &str, route: Ro
     if scheme.eq_ignore_ascii_case("bearer") {
         let found = server.auth.bearer_caller(rest.trim(), request, source_ip);
         let (caller, token) = found.ok_or_else(|| unknown("The bearer token is not known."))?;
-        let allowed = if route == Route::Logs { token.logs } else { token.metrics };
+        let allowed = if route.is_logs() { token.logs } else { token.metrics };
         if !allowed {
             return Err(denied(format!("The bearer token {} may not be used for {}.", token.name, route.operation())));
         }

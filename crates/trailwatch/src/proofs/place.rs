@@ -1,6 +1,7 @@
 //! Where the files of the log are: a folder below the data directory, or a bucket. All of it blocks.
 
 use model::buckets::{BucketError, Buckets, NewObject};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -43,12 +44,33 @@ impl Place {
         match self {
             Place::Folder(folder) => {
                 let path = folder.join(path);
-                write(&path, &bytes).map_err(|error| format!("write {}: {error}", path.display()))
+                write(&path, &bytes, true).map_err(|error| format!("write {}: {error}", path.display()))
             }
             Place::Bucket { buckets, bucket, prefix } => {
                 let put = buckets.put(bucket, &format!("{prefix}{path}"), NewObject::from(bytes));
                 put.map_err(|error| format!("put {prefix}{path} into {bucket}: {}", told(&error)))
             }
+        }
+    }
+
+    /// As `write`, but what is below a folder is durable only after `sync`: until then a crash may leave less of it, or nothing.
+    pub fn write_unsynced(&self, path: &str, bytes: Vec<u8>) -> Result<(), String> {
+        match self {
+            Place::Folder(folder) => {
+                let path = folder.join(path);
+                write(&path, &bytes, false).map_err(|error| format!("write {}: {error}", path.display()))
+            }
+            Place::Bucket { .. } => self.write(path, bytes),
+        }
+    }
+
+    /// Makes files durable that `write_unsynced` wrote.
+    pub fn sync(&self, paths: &[String]) -> Result<(), String> {
+        match self {
+            Place::Folder(folder) if !paths.is_empty() => {
+                sync(folder, paths).map_err(|error| format!("sync the tiles in {}: {error}", folder.display()))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -68,16 +90,38 @@ fn told(error: &BucketError) -> String {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     make(folder)?;
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let mut file = File::create(&unfinished)?;
     file.write_all(bytes)?;
+    if !sync {
+        return fs::rename(&unfinished, path);
+    }
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
     File::open(folder)?.sync_all()
+}
+
+/// More files than these are synced with all else of their file system, in one call, which reports failures since Linux 5.8: a sync of each
+/// is most of what tiles cost.
+#[cfg(target_os = "linux")]
+const SYNCED_SINGLY_MAX: usize = 16;
+
+fn sync(folder: &Path, paths: &[String]) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if paths.len() > SYNCED_SINGLY_MAX {
+        return Ok(rustix::fs::syncfs(File::open(folder)?)?);
+    }
+    let mut folders = BTreeSet::new();
+    for path in paths {
+        let path = folder.join(path);
+        File::open(&path)?.sync_all()?;
+        folders.extend(path.parent().map(Path::to_owned));
+    }
+    folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
 }
 
 /// Makes a folder and those above it, durable.

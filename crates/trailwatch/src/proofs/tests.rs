@@ -6,7 +6,7 @@ use proof::evidence::Trusted;
 use proof::merkle::{inclusion_proof, leaf_hash, verify_inclusion};
 use proof::tile::Tiles;
 use std::path::Path;
-use store::Options;
+use store::{EventTree, Options};
 
 struct Still;
 
@@ -23,7 +23,8 @@ async fn store(dir: &Path) -> Store {
 
 fn log(dir: &Path, store: &Store) -> Proofs {
     let key = key::read_or_make(dir).unwrap();
-    Proofs { key, place: Arc::new(Place::Folder(dir.join(FOLDER))), store: store.clone(), log: Mutex::default() }
+    let place = Arc::new(Place::Folder(dir.join(FOLDER)));
+    Proofs { key, place, store: store.clone(), witnesses: Vec::new(), log: Mutex::default() }
 }
 
 async fn append(store: &Store, numbers: std::ops::Range<u64>) {
@@ -135,5 +136,113 @@ async fn what_would_fork_the_log_is_not_signed() {
     assert!(proofs.publish().await.unwrap_err().to_string().contains("another tree"));
     let note = std::fs::read_to_string(dir.path().join(FOLDER).join(CHECKPOINT)).unwrap();
     assert_eq!(note, signed.note);
+    kept.close().await.unwrap();
+}
+
+/// A witness on a port of its own, in a thread of its own, which knows a tree of 100 events at first.
+struct WitnessServer {
+    key: VerifierKey,
+    url: String,
+    /// The sizes that it was told it knows, and how many requests it had.
+    told: Arc<std::sync::Mutex<Vec<u64>>>,
+}
+
+fn witness_server(mut known: Tree) -> WitnessServer {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+    use sha2::{Digest, Sha256};
+    use std::io::{BufRead, BufReader, Read, Write};
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[5; 32]).unwrap();
+    let public = [&[4], pair.public_key().as_ref()].concat();
+    let id = proof::note::hex(&Sha256::digest([b"witness.example\n", &public[..]].concat())[..4]);
+    let key = VerifierKey::parse(&format!("witness.example+{id}+{}", STANDARD.encode(&public))).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/w/", listener.local_addr().unwrap());
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (own, sizes) = (key.clone(), Arc::clone(&told));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            stream.read_line(&mut line).unwrap();
+            assert!(line.starts_with("POST /w/add-checkpoint "), "{line}");
+            while line.trim_end() != "" {
+                line.clear();
+                stream.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let body = String::from_utf8(body).unwrap();
+            let (proof, note) = body.split_once("\n\n").unwrap();
+            let mut lines = proof.lines();
+            let old: u64 = lines.next().unwrap().strip_prefix("old ").unwrap().parse().unwrap();
+            sizes.lock().unwrap().push(old);
+            let proof: Vec<Hash> = lines.map(|hash| STANDARD.decode(hash).unwrap().try_into().unwrap()).collect();
+            let mut text = note.lines().skip(1);
+            let size = text.next().unwrap().parse().unwrap();
+            let root = STANDARD.decode(text.next().unwrap()).unwrap().try_into().unwrap();
+            let (status, answer) = if old != known.size {
+                (409, format!("{}\n", known.size))
+            } else if proof::merkle::verify_consistency(&known, &Tree { size, root }, &proof).is_err() {
+                (422, String::new())
+            } else {
+                known = Tree { size, root };
+                let signed = &note[..=note.find("\n\n").unwrap()];
+                let message = format!("cosignature/v1\ntime 1700000000\n{signed}");
+                let time = 1_700_000_000_u64.to_be_bytes();
+                let signature = [&own.id()[..], &time, pair.sign(message.as_bytes()).as_ref()].concat();
+                (200, format!("— witness.example {}\n", STANDARD.encode(signature)))
+            };
+            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
+            stream.get_mut().write_all(format!("{head}{answer}").as_bytes()).unwrap();
+        }
+    });
+    WitnessServer { key, url, told }
+}
+
+#[tokio::test]
+async fn witnesses_cosign_what_grew_out_of_what_they_knew() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = store(dir.path()).await;
+    append(&kept, 0..100).await;
+    let old = kept.event_tree();
+    let witness = witness_server(Tree { size: old.size, root: old.root });
+    let mut proofs = log(dir.path(), &kept);
+    proofs.witnesses = vec![Arc::new(Witness::new(witness.key.clone(), &witness.url))];
+    append(&kept, 100..700).await;
+    proofs.publish().await.unwrap();
+    proofs.cosign().await.unwrap();
+    proofs.cosign().await.unwrap();
+    assert_eq!(*witness.told.lock().unwrap(), [0, 100], "it is asked once more, and not again for what it cosigned");
+    let cosigned = |tree: EventTree| {
+        let note = std::fs::read_to_string(dir.path().join(FOLDER).join(CHECKPOINT)).unwrap();
+        let checkpoint = verify_checkpoint(&note, proofs.key.public(), std::slice::from_ref(&witness.key)).unwrap();
+        assert_eq!(checkpoint.tree, Tree { size: tree.size, root: tree.root });
+        checkpoint.witnesses
+    };
+    let names = [("witness.example".to_owned(), 1_700_000_000)];
+    assert_eq!(cosigned(kept.event_tree()), names);
+    assert_eq!(proofs.publish().await.unwrap().note.matches("witness.example").count(), 1, "it is kept");
+    assert_eq!(wrong(dir.path()), Vec::<String>::new());
+    append(&kept, 700..1000).await;
+    proofs.publish().await.unwrap();
+    assert_eq!(cosigned(kept.event_tree()), []);
+    proofs.cosign().await.unwrap();
+    assert_eq!(cosigned(kept.event_tree()), names);
+    assert_eq!(*witness.told.lock().unwrap(), [0, 100, 700]);
+    // One that knows another tree does not cosign, and a bundle's verifier who wants its word says so.
+    let other = witness_server(Tree { size: 100, root: [1; 32] });
+    proofs.witnesses = vec![Arc::new(Witness::new(other.key.clone(), &other.url))];
+    append(&kept, 1000..1001).await;
+    proofs.publish().await.unwrap();
+    proofs.cosign().await.unwrap();
+    let trusted = Trusted { witnesses: vec![other.key.clone()], quorum: 1, ..Trusted::default() };
+    let note = std::fs::read_to_string(dir.path().join(FOLDER).join(CHECKPOINT)).unwrap();
+    let refused = trusted.checkpoint(&note, proofs.key.public(), &mut proof::evidence::Report::default());
+    assert!(refused.unwrap_err().0.contains("0 cosignatures"));
     kept.close().await.unwrap();
 }

@@ -33,6 +33,9 @@ pub struct VerifyArgs {
     /// Public key of a witness whose cosignature is to be verified; may be repeated
     #[arg(long = "witness", value_name = "VKEY")]
     witnesses: Vec<String>,
+    /// How many of these witnesses must have cosigned, so that no one of them can be alone in having been shown another tree
+    #[arg(long, value_name = "NUMBER", requires = "witnesses", default_value_t = 0, hide_default_value = true)]
+    quorum: usize,
     /// A checkpoint of the same log that you kept from another time; may be repeated
     #[arg(long = "checkpoint", value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
@@ -56,11 +59,19 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<Report> {
     let key = |text: &String| VerifierKey::parse(text).with_context(|| format!("'{text}' is no public key"));
+    let witness = |text: &String| match key(text) {
+        Ok(key) if !key.is_witness() => bail!("'{text}' is the key of a log, and no witness's"),
+        found => found,
+    };
     let mut trusted = Trusted {
         log: args.vkey.as_ref().map(key).transpose()?,
-        witnesses: args.witnesses.iter().map(key).collect::<Result<_, _>>()?,
+        witnesses: args.witnesses.iter().map(witness).collect::<Result<_, _>>()?,
         ..Trusted::default()
     };
+    if args.quorum > trusted.witnesses.len() {
+        bail!("--quorum {} needs as many --witness", args.quorum);
+    }
+    trusted.quorum = args.quorum;
     for path in &args.checkpoints {
         let note = String::from_utf8(read(path, NOTE_BYTES_MAX as u64)?);
         trusted.earlier.push(note.with_context(|| format!("{} is no checkpoint", path.display()))?);

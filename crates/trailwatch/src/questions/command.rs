@@ -3,6 +3,7 @@
 pub mod events;
 pub mod policy;
 pub mod session;
+pub mod why;
 
 use crate::real::SystemClock;
 use crate::remote::Remote;

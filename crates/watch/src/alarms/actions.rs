@@ -7,8 +7,9 @@ use crate::Watch;
 use crate::alarms::history;
 use crate::alarms::notification::{Notification, sns};
 use crate::alarms::recovery::{Change, Levels};
+use crate::investigate;
 use crate::notify::message::{Kind, Message};
-use crate::notify::outbox::{self, DISPLAY_NAME};
+use crate::notify::outbox::{self, DISPLAY_NAME, SIGNATURE_VERSION};
 use catalog::{Alarm, AlarmConfiguration, AlarmHistoryItem, AlarmState, Publication, StateChange};
 use model::arn::{self, Arn};
 use std::collections::BTreeMap;
@@ -87,8 +88,15 @@ pub async fn prepare(
         return Ok(());
     }
     let tags = tags(watch, alarm).await?;
+    let is_told = of_state(&alarm.configuration, change.state).iter().any(|action| told.runs(action));
+    // Of contributors there may be many at a time: their messages do not wait for this.
+    let causes = match is_told && change.state == AlarmState::Alarm && told.contributor.is_none() {
+        true => investigate::brief(watch, alarm, change.at).await,
+        false => Vec::new(),
+    };
     for action in of_state(&alarm.configuration, change.state).iter().filter(|action| told.runs(action)) {
-        let notification = Notification { tags: tags.clone(), ..Notification::of(alarm, change, told) };
+        let (tags, causes) = (tags.clone(), causes.clone());
+        let notification = Notification { tags, causes, ..Notification::of(alarm, change, told) };
         let item = match prepare_one(watch, alarm, &notification, action).await? {
             Ok((message, publication, name)) => {
                 prepared.publications.push(publication);
@@ -130,13 +138,17 @@ async fn prepare_one(
             let Some(topic) = watch.catalog.topic(&alarm.scope, arn.resource).await? else {
                 return Ok(Err("Topic does not exist".into()));
             };
-            let display_name = topic.attributes.get(DISPLAY_NAME).cloned();
-            let message = message(watch, notification, arn::topic(&topic.scope, &topic.name), display_name);
+            let attribute = |name| topic.attributes.get(name).cloned();
+            let message = Message {
+                display_name: attribute(DISPLAY_NAME),
+                signature_version: attribute(SIGNATURE_VERSION),
+                ..message(watch, notification, arn::topic(&topic.scope, &topic.name))
+            };
             let publication = outbox::to_topic(watch, &topic, &message).await?;
             Ok(Ok((message.text, publication, topic.name)))
         }
         ("trailwatch", "notify", Some(name)) => {
-            let message = message(watch, notification, action.to_owned(), None);
+            let message = message(watch, notification, action.to_owned());
             let publication = outbox::to_webhook(watch, name, &message)?.filter(|_| own);
             Ok(match publication {
                 Some(publication) => Ok((message.text, publication, format!("webhook/{name}"))),
@@ -147,7 +159,7 @@ async fn prepare_one(
     }
 }
 
-fn message(watch: &Watch, notification: &Notification, topic_arn: String, display_name: Option<String>) -> Message {
+fn message(watch: &Watch, notification: &Notification, topic_arn: String) -> Message {
     Message {
         kind: Kind::Notification,
         id: watch.ids.uuid().to_string(),
@@ -157,7 +169,8 @@ fn message(watch: &Watch, notification: &Notification, topic_arn: String, displa
         structured: false,
         attributes: Default::default(),
         token: None,
-        display_name,
+        display_name: None,
+        signature_version: None,
         timestamp: notification.state.at.iso_millis(),
     }
 }

@@ -4,12 +4,19 @@
 //! It is the evaluator of the clock (`observe.rs`, `state.rs`), asked at every instant at which the clock would have asked:
 //! multiples of the alarm's interval. The alarm begins in INSUFFICIENT_DATA, on PromQL in OK. What the live past may have
 //! shown otherwise: data that came late are seen here as if they had come in time, and bands of anomaly alarms are trained
-//! on what is stored now. Warm-up is not replayed, and nothing is said about mute rules, which leave states as they are.
+//! on what is stored now.
+//!
+//! The alarm warms up as a new one does, unless it is one that was made before the time that is replayed (and began to warm up
+//! then, or has done). Mute rules are those that stood at each time (`catalog/mute_rule_versions.rs`): they leave states as
+//! they are, and `actions_run` says when actions ran all the same. As live, the alarm is looked at once more where a rule
+//! is changed, and where a window ends in which actions were withheld. No rule is older than the history of alarms that is kept.
 //!
 //! Of log alarms each run of the query is run again (`observed.rs`), and a composite alarm is replayed over the recorded
 //! changes of its children, and of the suppressor of its actions (`composite.rs`).
 
 mod composite;
+mod conditions;
+mod muted;
 mod observed;
 mod replay;
 
@@ -21,14 +28,16 @@ use super::window::fetched;
 use crate::Watch;
 use crate::promql;
 use catalog::AlarmConfiguration;
+use conditions::Conditions;
 use model::limits::{
     BACKTEST_CHANGES_MAX, BACKTEST_EVALUATIONS_MAX, BACKTEST_EXPRESSIONS_MAX, BACKTEST_LOG_RUNS_MAX,
-    BACKTEST_SLOTS_MAX, BACKTEST_THRESHOLDS_MAX,
+    BACKTEST_MUTE_VERSIONS_MAX, BACKTEST_SLOTS_MAX, BACKTEST_THRESHOLDS_MAX,
 };
 use model::{Scope, TimeRange, Timestamp};
-use observed::{Seen, chosen, observe_all};
+use observed::{Look, chosen, observe_all, times};
 use replay::replay;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -52,12 +61,20 @@ pub enum BacktestError {
     /// The children of a composite alarm changed too often.
     #[error("the children changed more than {BACKTEST_CHANGES_MAX} times; ask for a shorter time")]
     TooManyChanges,
+    /// Rules that mute the alarm were changed too often.
+    #[error(
+        "mute rules about the alarm were changed more than {BACKTEST_MUTE_VERSIONS_MAX} times; ask for a shorter time"
+    )]
+    TooManyRules,
     /// A replay has panicked.
     #[error("replay the alarm: {0}")]
     Replay(#[from] tokio::task::JoinError),
     /// The history could not be read.
     #[error(transparent)]
     Observe(#[from] ObserveError),
+    /// The alarm's history, or the mute rules about it, could not be read.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
     /// The children's history could not be read.
     #[error(transparent)]
     Composite(#[from] CompositeError),
@@ -92,8 +109,11 @@ pub struct Transition {
 pub struct ActionsRun {
     /// When, ISO 8601.
     pub at: String,
-    /// The state that the alarm was in then.
+    /// The state that the alarm, or its contributor, was in then.
     pub state: &'static str,
+    /// The contributor whose change of state it is; `None` for the whole alarm's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contributor: Option<BTreeMap<String, String>>,
 }
 
 /// What a threshold would do.
@@ -114,6 +134,8 @@ pub struct ByThreshold {
 pub struct Backtest {
     /// How often the alarm was evaluated.
     pub evaluations: usize,
+    /// In how many of them it warmed up (IN_WARM_UP), which changed nothing.
+    pub in_warm_up: usize,
     /// Evaluations that failed, and changed nothing.
     pub failures: usize,
     /// Why the first of them did.
@@ -126,8 +148,8 @@ pub struct Backtest {
     pub alarm_secs: i64,
     /// Every change of state, oldest first.
     pub transitions: Vec<Transition>,
-    /// When actions would have run, oldest first, where a suppressor may have held or suppressed them; `None` where they run at
-    /// each change of state.
+    /// When actions would have run, oldest first, where mute rules or a suppressor may have withheld them; `None` where they run
+    /// at each change of state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actions_run: Option<Vec<ActionsRun>>,
     /// What other thresholds would do, ascending; empty for alarms without one.
@@ -152,9 +174,15 @@ pub async fn backtest(
         return composite::backtest(watch, scope, (name, configuration, rule), range).await;
     }
     let interval_ms = interval_ms(configuration);
-    check_size(configuration, range, interval_ms)?;
-    let observed = observe_all(watch, scope, configuration, range, interval_ms).await?;
-    let mut replayed = replay_all(scope, configuration, Arc::new(observed.seen), range.end, thresholds).await?;
+    let max = check_size(configuration, range, interval_ms)?;
+    let conditions = Conditions::of(watch, scope, (name, configuration), range).await?;
+    let (looked, mut muted) = (configuration.clone(), conditions.muted.clone());
+    let times = move || times(&looked, range, interval_ms, &mut muted, usize::try_from(max).unwrap_or(usize::MAX));
+    let times = tokio::task::spawn_blocking(times).await?;
+    let times = times.ok_or(BacktestError::TooMany(max + 1, max))?;
+    let observed = observe_all(watch, scope, configuration, (range, interval_ms), times).await?;
+    let seen = Arc::new(observed.seen);
+    let mut replayed = replay_all(scope, configuration, conditions, seen, range.end, thresholds).await?;
     (replayed.failures, replayed.failure) = (observed.failures, observed.failure);
     Ok(replayed)
 }
@@ -164,13 +192,14 @@ pub async fn backtest(
 async fn replay_all(
     scope: &Scope,
     configuration: &AlarmConfiguration,
-    seen: Arc<Vec<(Timestamp, Seen)>>,
+    conditions: Conditions,
+    seen: Arc<Vec<Look>>,
     end: Timestamp,
     thresholds: &[f64],
 ) -> Result<Backtest, BacktestError> {
     let replay_one = |tried: AlarmConfiguration| {
-        let (scope, seen) = (scope.clone(), Arc::clone(&seen));
-        tokio::task::spawn_blocking(move || replay(&scope, &tried, &seen, end))
+        let (scope, conditions, seen) = (scope.clone(), conditions.clone(), Arc::clone(&seen));
+        tokio::task::spawn_blocking(move || replay(&scope, &tried, conditions, &seen, end))
     };
     let mut replayed = replay_one(configuration.clone()).await?;
     if configuration.threshold_metric_id.is_none() && configuration.promql.is_none() {
@@ -193,8 +222,8 @@ async fn replay_all(
     Ok(replayed)
 }
 
-/// Refuses what would take too many evaluations, or periods in all of them together.
-fn check_size(configuration: &AlarmConfiguration, range: TimeRange, interval_ms: i64) -> Result<(), BacktestError> {
+/// Refuses what would take too many evaluations, or periods in all of them together. Answers how many may be.
+fn check_size(configuration: &AlarmConfiguration, range: TimeRange, interval_ms: i64) -> Result<i64, BacktestError> {
     let count = ((range.end - range.start).max(0) / interval_ms).saturating_add(1);
     let max = match &configuration.log {
         Some(_) => BACKTEST_LOG_RUNS_MAX,
@@ -208,5 +237,5 @@ fn check_size(configuration: &AlarmConfiguration, range: TimeRange, interval_ms:
     if count.saturating_mul(each) > BACKTEST_SLOTS_MAX {
         return Err(BacktestError::TooLarge);
     }
-    Ok(())
+    Ok(max)
 }

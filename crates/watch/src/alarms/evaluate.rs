@@ -1,5 +1,8 @@
 //! `evaluate_due`: the hub of alarm evaluation. The server's ticker calls it; only alarms that are due cost anything.
 //!
+//! An alarm that is slow makes no other late: it gives its place to the next one of its batch (`places.rs`), and the server begins
+//! other rounds while it holds this one.
+//!
 //! Which periods an alarm looks at is in `window.rs`, what they hold in `observe.rs`, what it makes of them in `state.rs`.
 //! Log alarms, whose queries take long, are `log_alarm.rs`'s.
 
@@ -7,6 +10,7 @@ use crate::Watch;
 use crate::alarms::composite::{self, CompositeError};
 use crate::alarms::memory::Memory;
 use crate::alarms::observe::{ObserveError, Observed, observe, observe_together, period_secs};
+use crate::alarms::places::Places;
 use crate::alarms::reason;
 use crate::alarms::recovery::{Attributes, Judged, Outcome, Periods};
 use crate::alarms::state::{Slot, TreatMissing, evaluation_periods, judge, next_state};
@@ -23,8 +27,12 @@ use std::time::Duration;
 
 /// How many alarms are taken from the catalog at a time.
 const CLAIM_MAX: usize = 2000;
-/// How many alarms are evaluated at the same time: a slow one holds one place, not the line.
+/// How many alarms are evaluated at the same time ...
 const CONCURRENT_MAX: usize = 8;
+/// ... and with those that turned out to be slow.
+const CONCURRENT_SLOW_MAX: usize = 128;
+/// An alarm that takes longer is slow: the next one takes its place.
+const ALARM_TIME: Duration = Duration::from_millis(500);
 /// An alarm that takes longer fails this time and is tried again when it is next due.
 const ALARM_TIME_MAX: Duration = Duration::from_secs(20);
 
@@ -107,9 +115,11 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
         // What most alarms watch is read for all of them at once; what fails there is tried again alone.
         let mut observed = observe_together(watch, &alarms, now).await;
         let alarms = alarms.into_iter().enumerate().map(|(at, alarm)| (alarm, observed.remove(&at)));
+        let places = Places::new(CONCURRENT_MAX);
+        let is_slow = || tokio::time::sleep(ALARM_TIME);
         let mut outcomes = futures::stream::iter(alarms)
-            .map(|(alarm, observed)| evaluate_one(watch, alarm, observed, now))
-            .buffer_unordered(CONCURRENT_MAX);
+            .map(|(alarm, observed)| places.run(evaluate_apart(watch, alarm, observed, now), is_slow))
+            .buffer_unordered(CONCURRENT_SLOW_MAX);
         while let Some(outcome) = outcomes.next().await {
             match outcome {
                 Ok(changed) => evaluated.transitions += usize::from(changed),
@@ -143,6 +153,19 @@ pub fn interval_ms(configuration: &AlarmConfiguration) -> i64 {
     }
 }
 
+/// What has yet to be read, or computed of expressions, is evaluated in a task of its own: it may keep a thread busy.
+async fn evaluate_apart(watch: &Watch, alarm: Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, ()> {
+    if observed.is_some() || alarm.configuration.is_composite() {
+        return evaluate_one(watch, alarm, observed, now).await;
+    }
+    let watch = watch.clone();
+    let evaluated = tokio::spawn(async move { evaluate_one(&watch, alarm, None, now).await }).await;
+    evaluated.unwrap_or_else(|error| {
+        tracing::error!(%error, "evaluate alarm");
+        Err(())
+    })
+}
+
 async fn evaluate_one(watch: &Watch, alarm: Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, ()> {
     let outcome = tokio::time::timeout(ALARM_TIME_MAX, evaluate(watch, &alarm, observed, now)).await;
     let error = match outcome.unwrap_or(Err(Failure::Slow)) {
@@ -169,7 +192,7 @@ async fn evaluate_one(watch: &Watch, alarm: Alarm, observed: Option<Observed>, n
 /// `observed` is what the alarm watches, where that was read already.
 async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now: Timestamp) -> Result<bool, Failure> {
     let mut memory = Memory::of(alarm);
-    if (memory.muted.is_some() || !memory.withheld.is_empty()) && transition::run_muted(watch, alarm, now).await? {
+    if memory.owes() && transition::run_muted(watch, alarm, now).await? {
         // What was read is out of date: the next evaluation has the rest.
         watch.catalog.alarm_due(alarm, now).await?;
         return Ok(false);
@@ -185,16 +208,10 @@ async fn evaluate(watch: &Watch, alarm: &Alarm, observed: Option<Observed>, now:
         None => observe(watch, &alarm.scope, &alarm.configuration, now).await?,
     };
     memory.evaluation_state = None;
-    let slots = match &observed {
-        Observed::One(slots) => slots.as_slice(),
-        Observed::Many(series) => series.first().map_or(&[][..], |(_, slots)| slots),
-    };
-    if is_warming_up(alarm, &memory, slots, now) {
-        memory.evaluation_state = Some(IN_WARM_UP.to_owned());
+    if is_warming_up(&alarm.configuration, &mut memory, observed.slots(), now) {
         remember(watch, alarm, &memory).await?;
         return Ok(false);
     }
-    memory.warming_since_ms = None;
     match &observed {
         Observed::One(slots) => settle(watch, alarm, &memory, next_state(alarm, slots, now)).await,
         Observed::Many(series) => {
@@ -212,7 +229,7 @@ async fn evaluate_promql(
     mut memory: Memory,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    let found = promql::instant(watch, &alarm.scope, &criteria.query, now).await?;
+    let found = promql::evaluated(watch, &alarm.scope, &criteria.query, now).await?;
     let outcome = outcome_of_promql(&mut memory, criteria, returned(&found), now);
     Ok(settle_many(watch, alarm, &memory, &outcome, now, &[]).await?)
 }
@@ -275,10 +292,26 @@ pub(super) async fn remember(watch: &Watch, alarm: &Alarm, memory: &Memory) -> c
     Ok(())
 }
 
-pub(super) fn is_warming_up(alarm: &Alarm, memory: &Memory, slots: &[Slot], now: Timestamp) -> bool {
-    let (Some(warm_up), Some(since)) = (alarm.configuration.warm_up, memory.warming_since_ms) else { return false };
-    let warm_up = WarmUp { minutes: warm_up.minutes, whole: warm_up.whole };
-    warm_up.is_warming_up(Timestamp(since), now, slots, evaluation_periods(&alarm.configuration))
+/// Whether the alarm still warms up, which `memory` is told; once it does not, it never does again.
+pub(super) fn is_warming_up(
+    configuration: &AlarmConfiguration,
+    memory: &mut Memory,
+    slots: &[Slot],
+    now: Timestamp,
+) -> bool {
+    let is_warming_up = match (configuration.warm_up, memory.warming_since_ms) {
+        (Some(warm_up), Some(since)) => {
+            let warm_up = WarmUp { minutes: warm_up.minutes, whole: warm_up.whole };
+            warm_up.is_warming_up(Timestamp(since), now, slots, evaluation_periods(configuration))
+        }
+        _ => false,
+    };
+    if is_warming_up {
+        memory.evaluation_state = Some(IN_WARM_UP.to_owned());
+    } else {
+        memory.warming_since_ms = None;
+    }
+    is_warming_up
 }
 
 /// Judges each series of an alarm on many.

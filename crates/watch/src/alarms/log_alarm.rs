@@ -77,7 +77,7 @@ pub async fn evaluate_due_on_logs(watch: &Watch) -> Evaluated {
 async fn evaluate(watch: &Watch, alarm: &Alarm, now: Timestamp) -> Result<bool, Failure> {
     let Some(log) = &alarm.configuration.log else { return Ok(false) };
     let memory = Memory::of(alarm);
-    if (memory.muted.is_some() || !memory.withheld.is_empty()) && transition::run_muted(watch, alarm, now).await? {
+    if memory.owes() && transition::run_muted(watch, alarm, now).await? {
         // What was read is out of date: the next evaluation has the rest.
         watch.catalog.alarm_due(alarm, now).await?;
         return Ok(false);
@@ -110,12 +110,12 @@ async fn judge(watch: &Watch, alarm: &Alarm, log: &LogCriteria, at: Timestamp) -
     let (mut memory, decision) = judging.await?;
     let Decision { mut outcome, reason_data, evaluation_state, slots } = decision;
     memory.evaluation_state = evaluation_state.map(str::to_owned);
-    if evaluate::is_warming_up(alarm, &memory, &slots, now) {
-        memory = Memory { evaluation_state: Some(evaluate::IN_WARM_UP.to_owned()), ..Memory::of(alarm) };
+    if evaluate::is_warming_up(&alarm.configuration, &mut memory, &slots, now) {
+        // Contributors are as they were.
+        let memory = Memory { evaluation_state: memory.evaluation_state, ..Memory::of(alarm) };
         evaluate::remember(watch, alarm, &memory).await?;
         return Ok(false);
     }
-    memory.warming_since_ms = None;
     if outcome.state == Some(alarm.state) && matches!(evaluation_state, Some("EVALUATION_ERROR" | "EVALUATION_FAILURE"))
     {
         explain(watch, alarm, &memory, outcome.reason, now).await?;

@@ -1,5 +1,6 @@
 //! What evaluation keeps with an alarm from one time to the next: JSON in the alarm's row.
 
+use crate::alarms::mute::step;
 use crate::alarms::recovery::{Change, Contributors, SERIES_MAX};
 use crate::alarms::suppression::Suppression;
 use catalog::{Alarm, AlarmState};
@@ -78,6 +79,33 @@ impl Memory {
         let state = |is_alarm| if is_alarm { AlarmState::Alarm } else { AlarmState::Ok };
         let change = |kept: Withheld| Change::new(kept.attributes, state(kept.is_alarm), kept.reason);
         std::mem::take(&mut self.withheld).into_iter().map(change).collect()
+    }
+
+    /// True when mute rules withheld actions that have not run.
+    pub fn owes(&self) -> bool {
+        self.muted.is_some() || !self.withheld.is_empty()
+    }
+
+    /// The alarm went to the state `changed`, if it did, and contributors changed. Where rules mute it the actions are owed,
+    /// until they mute it no longer; else they run, and what was owed to the same contributors is not.
+    pub fn mute(&mut self, changed: Option<AlarmState>, contributors: &[Change], is_muted: bool) {
+        if let Some(state) = changed {
+            self.muted = is_muted.then(|| state.as_str().to_owned());
+        }
+        if is_muted {
+            self.withhold(contributors);
+        } else {
+            self.withheld.retain(|kept| contributors.iter().all(|change| change.attributes != kept.attributes));
+        }
+    }
+
+    /// What is owed and runs now, when no rule mutes the alarm: whether the actions of `state`, which it is in, and
+    /// contributors' changes.
+    pub fn unmute(&mut self, state: AlarmState, is_muted: bool) -> (bool, Vec<Change>) {
+        let owed = self.muted.as_deref().and_then(AlarmState::parse);
+        let (owed, runs) = step(owed, state, false, is_muted);
+        self.muted = owed.map(|state| state.as_str().to_owned());
+        (runs, if is_muted { Vec::new() } else { self.take_withheld() })
     }
 
     /// As it is kept.

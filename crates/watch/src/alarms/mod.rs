@@ -15,6 +15,7 @@ pub mod mute;
 pub mod muting;
 pub mod notification;
 pub mod observe;
+mod places;
 pub mod reason;
 pub mod recovery;
 pub mod rule;

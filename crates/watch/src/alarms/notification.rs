@@ -55,6 +55,30 @@ pub struct Notification {
     pub lines: Vec<String>,
     /// The alarm's tags, where they are to be told.
     pub tags: Option<BTreeMap<String, String>>,
+    /// What changed before, best first, where that is to be told: not of AWS.
+    pub causes: Vec<ToldCause>,
+}
+
+/// A cause as messages tell it: `TrailwatchCauses`, a member of our own at the end.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ToldCause {
+    /// In a sentence.
+    pub summary: String,
+    /// `likely` or `possible`.
+    pub verdict: &'static str,
+    /// How much speaks for it, in units of a natural logarithm.
+    pub score: f64,
+    /// The audit event.
+    pub event_id: String,
+    /// Its time.
+    pub event_time: String,
+    /// `eventSource`.
+    pub event_source: String,
+    /// `eventName`.
+    pub event_name: String,
+    /// Who really did it.
+    pub actor: String,
 }
 
 /// A state, why, and when it was reached.

@@ -24,6 +24,16 @@ pub enum Observed {
     Many(Vec<(BTreeMap<String, String>, Vec<Slot>)>),
 }
 
+impl Observed {
+    /// The periods of the one series, or of the first.
+    pub fn slots(&self) -> &[Slot] {
+        match self {
+            Observed::One(slots) => slots,
+            Observed::Many(series) => series.first().map_or(&[], |(_, slots)| slots),
+        }
+    }
+}
+
 /// Why an alarm could not be observed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {

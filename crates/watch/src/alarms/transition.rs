@@ -4,7 +4,6 @@
 use crate::Watch;
 use crate::alarms::actions::{self, Actions, Many, Told};
 use crate::alarms::memory::Memory;
-use crate::alarms::mute::step;
 use crate::alarms::recovery::{Change, Outcome};
 use crate::alarms::{history, muting};
 use catalog::{Alarm, AlarmConfiguration, AlarmHistoryItem, AlarmState, Replacement, StateChange};
@@ -15,11 +14,8 @@ use query::metrics_insights::MetricsInsights;
 /// Runs the actions that mute rules withheld, once none mutes them any more. True when the alarm was written.
 pub async fn run_muted(watch: &Watch, alarm: &Alarm, at: Timestamp) -> catalog::Result<bool> {
     let mut memory = Memory::of(alarm);
-    let owed = memory.muted.as_deref().and_then(AlarmState::parse);
     let until = muting::muted_until(watch, alarm, at).await?;
-    let (owed, run) = step(owed, alarm.state, false, until.is_some());
-    memory.muted = owed.map(|state| state.as_str().to_owned());
-    let withheld = if until.is_none() { memory.take_withheld() } else { Vec::new() };
+    let (run, withheld) = memory.unmute(alarm.state, until.is_some());
     if !withheld.is_empty() {
         return run_withheld(watch, alarm, at, &memory, run, &withheld).await;
     }
@@ -29,7 +25,7 @@ pub async fn run_muted(watch: &Watch, alarm: &Alarm, at: Timestamp) -> catalog::
     if memory != Memory::of(alarm) || until.is_some() {
         watch.catalog.keep_alarm_memory(alarm, &memory.text(), until).await?;
     }
-    Ok(memory.muted.is_none() && memory.withheld.is_empty())
+    Ok(!memory.owes())
 }
 
 /// Whether a change runs its actions.
@@ -219,14 +215,7 @@ async fn mute_if(
     let kept = change.memory.as_deref().or(alarm.memory.as_deref());
     let before = Memory::read(kept);
     let mut memory = before.clone();
-    if is_changed {
-        memory.muted = until.map(|_| change.state.as_str().to_owned());
-    }
-    match until {
-        Some(_) => memory.withhold(withheld),
-        // What changes now is told now.
-        None => memory.withheld.retain(|kept| withheld.iter().all(|change| change.attributes != kept.attributes)),
-    }
+    memory.mute(is_changed.then_some(change.state), withheld, until.is_some());
     if memory != before {
         change.memory = Some(memory.text());
     }

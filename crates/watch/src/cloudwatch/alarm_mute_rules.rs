@@ -17,7 +17,9 @@ use wire::cloudwatch::{
 };
 use wire::shape::Empty;
 
-/// ListAlarmMuteRules: page size unless `MaxRecords` says less; also its maximum.
+/// ListAlarmMuteRules: page size unless `MaxRecords` says another ...
+const PAGE_DEFAULT: usize = 50;
+/// ... and its maximum.
 const PAGE: usize = 100;
 
 pub async fn put_alarm_mute_rule(
@@ -82,8 +84,11 @@ pub async fn list_alarm_mute_rules(
     mut input: ListAlarmMuteRulesInput,
 ) -> Result<ListAlarmMuteRulesOutput, ApiError> {
     let token = input.next_token.take();
-    let page =
-        input.max_records.take().and_then(|max| usize::try_from(max).ok()).map_or(PAGE, |max| max.clamp(1, PAGE));
+    let page = input
+        .max_records
+        .take()
+        .and_then(|max| usize::try_from(max).ok())
+        .map_or(PAGE_DEFAULT, |max| max.clamp(1, PAGE));
     let binding = Binding::new(&("ListAlarmMuteRules", &caller.scope, &input));
     let mut after: String = binding.cursor(token.as_deref())?.unwrap_or_default();
     let statuses = input.statuses.filter(|statuses| !statuses.is_empty());

@@ -4,15 +4,15 @@
 //! detector is one of a single metric and statistic, or of a math expression; to put it again replaces what it was told.
 //!
 //! What differs: bands need no detector; one changes how they are trained. Models are trained when they are asked for, and kept
-//! for an hour, so that `StateValue` says what training on the data of now comes to. What a detector of a math expression is
-//! told is kept and answered, but does not change its band yet.
+//! for an hour, so that `StateValue` says what training on the data of now comes to. A band is of a detector's math expression when its
+//! expression reads the same and refers to the same: ids, statistics, dimensions; periods and labels do not matter.
 
 use super::refuse;
 use super::token::Binding;
 use crate::Watch;
 use crate::alarms::observe::{alarm_query, data_query};
 use crate::alarms::zone;
-use crate::metric_data::{self, Context, MetricSource, Training};
+use crate::metric_data::{self, Context, MetricSource, Query, Source, Training};
 use catalog::AlarmQuery;
 use model::time::{DAY, MINUTE};
 use model::{Caller, Scope, TimeRange, Timestamp};
@@ -20,6 +20,8 @@ use query::anomaly::{AdaptationSpeed, Options, OutlierFiltering, State};
 use query::dynamic_label::UtcOffset;
 use query::statistics::Statistic;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
 use wire::ApiError;
 use wire::cloudwatch::{
     AnomalyDetector, AnomalyDetectorConfiguration, DeleteAnomalyDetectorInput, DeleteAnomalyDetectorOutput,
@@ -83,7 +85,7 @@ pub async fn put_anomaly_detector(
     }
     let document = serde_json::to_string(&detector).map_err(internal)?;
     let row = catalog::AnomalyDetector {
-        metric: identity(&detector.target).map_err(internal)?,
+        metric: identity(&caller.scope, &detector.target)?,
         id: watch.ids.uuid().to_string(),
         document,
     };
@@ -104,7 +106,7 @@ pub async fn delete_anomaly_detector(
                 math: input.metric_math_anomaly_detector,
                 plain: plain(input.namespace, input.metric_name, input.dimensions, input.stat),
             };
-            let metric = identity(&target(&caller.scope, named)?).map_err(internal)?;
+            let metric = identity(&caller.scope, &target(&caller.scope, named)?)?;
             watch.catalog.delete_anomaly_detector(&caller.scope, Some(&metric), "").await?
         }
     };
@@ -151,8 +153,26 @@ pub async fn describe_anomaly_detectors(
     Ok(DescribeAnomalyDetectorsOutput { anomaly_detectors: Some(found), next_token })
 }
 
-/// How the band of a metric is to be trained, when a detector says so.
-pub(crate) async fn training(watch: &Watch, scope: &Scope, source: &MetricSource) -> Result<Training, ApiError> {
+/// How the band of an expression is to be trained, when a detector says so: of the metric `source`, or else of math, whose
+/// text is `of` and refers to `others`.
+pub(crate) async fn training(
+    watch: &Watch,
+    scope: &Scope,
+    (source, of, others): (Option<&MetricSource>, &str, &[&Query]),
+) -> Result<Training, ApiError> {
+    let metric = match source {
+        Some(source) => metric_identity(source)?,
+        None => match math_identity(of, others) {
+            Some(metric) => metric,
+            None => return Ok(Training::default()),
+        },
+    };
+    let Some(row) = watch.catalog.anomaly_detector(scope, &metric).await? else { return Ok(Training::default()) };
+    let detector: Detector = serde_json::from_str(&row.document).map_err(internal)?;
+    Ok(detector.training())
+}
+
+fn metric_identity(source: &MetricSource) -> Result<String, ApiError> {
     let target = Target::Metric {
         account: None,
         namespace: source.namespace.clone(),
@@ -160,10 +180,7 @@ pub(crate) async fn training(watch: &Watch, scope: &Scope, source: &MetricSource
         dimensions: source.dimensions.clone(),
         stat: source.stat.clone(),
     };
-    let metric = identity(&target).map_err(internal)?;
-    let Some(row) = watch.catalog.anomaly_detector(scope, &metric).await? else { return Ok(Training::default()) };
-    let detector: Detector = serde_json::from_str(&row.document).map_err(internal)?;
-    Ok(detector.training())
+    serde_json::to_string(&target).map_err(internal)
 }
 
 impl Detector {
@@ -261,8 +278,35 @@ fn configure(detector: &mut Detector, configuration: AnomalyDetectorConfiguratio
     Ok(())
 }
 
-fn identity(target: &Target) -> serde_json::Result<String> {
-    serde_json::to_string(target)
+/// What a detector is of, in a form that is equal for equal metrics and expressions.
+fn identity(scope: &Scope, target: &Target) -> Result<String, ApiError> {
+    if let Target::Math(kept) = target {
+        let queries = kept.iter().map(|query| data_query(query, None)).collect();
+        let (queries, _) = metric_data::plan(scope, queries, "MetricMathAnomalyDetector.MetricDataQueries")?;
+        let (returned, others): (Vec<&Query>, Vec<&Query>) = queries.iter().partition(|query| query.returned);
+        if let Some(Source::Math(expression)) = returned.first().map(|query| &query.source)
+            && let Some(identity) = math_identity(expression.text(), &others)
+        {
+            return Ok(identity);
+        }
+    }
+    serde_json::to_string(target).map_err(internal)
+}
+
+/// The same of a math expression and what it refers to; `None` when that is more than metrics and math.
+fn math_identity(of: &str, others: &[&Query]) -> Option<String> {
+    let mut referred = BTreeMap::new();
+    for query in others {
+        let source = match &query.source {
+            Source::Metric(MetricSource { namespace, name, dimensions, stat, unit, .. }) => {
+                json!([namespace, name, dimensions, stat, unit])
+            }
+            Source::Math(expression) => json!(expression.text()),
+            Source::Insights(_) => return None,
+        };
+        referred.insert(query.id.as_str(), source);
+    }
+    Some(json!({ "Math": of, "of": referred }).to_string())
 }
 
 fn admits(filter: &DescribeAnomalyDetectorsInput, id: &str, detector: &Detector) -> bool {

@@ -10,6 +10,7 @@ pub(super) mod metric_extraction;
 pub(super) mod retention;
 
 use super::data_protection_policy::check_protection;
+use super::destinations::may_send;
 use super::errors::{invalid, resource_not_found};
 use super::page_token::Fingerprint;
 use super::subscription_filters::{check_definition, check_pattern, check_receiver, limit_exceeded};
@@ -59,6 +60,7 @@ pub(super) async fn put_account_policy(
             let definition = documents::subscription_of(&input.policy_document).map_err(invalid)?;
             check_definition(&definition)?;
             check_pattern(&definition.pattern).await?;
+            may_send(watch, caller, "logs:PutAccountPolicy", &definition.destination_arn).await?;
             check_receiver(watch, scope, &definition).await?;
         }
         "DATA_PROTECTION_POLICY" => check_protection(watch, scope, &input.policy_document).await?,

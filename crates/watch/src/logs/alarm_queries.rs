@@ -131,7 +131,7 @@ async fn ask(
         groups,
         range: TimeRange::new(start, end),
         limit,
-        may_unmask: false,
+        caller: None,
         asked_for: Some(match turn {
             Turn::Alarm => log.scheduled_query_id.clone(),
             Turn::Client => BACKTEST.to_owned(),

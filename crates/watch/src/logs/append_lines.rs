@@ -28,6 +28,19 @@ impl LeftOut {
     pub fn total(&self) -> usize {
         self.too_old + self.too_new + self.expired + self.too_large
     }
+
+    /// The counts as JSON, as AWS tells them in `partialSuccess.errorMessage`; empty when nothing was left out.
+    pub fn told(&self) -> String {
+        let counts = [
+            ("tooOldLogEventCount", self.too_old),
+            ("tooNewLogEventCount", self.too_new),
+            ("expiredLogEventCount", self.expired),
+            ("tooLargeLogEventCount", self.too_large),
+        ];
+        let told = counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.into(), count.into()));
+        let told: serde_json::Map<String, serde_json::Value> = told.collect();
+        if told.is_empty() { String::new() } else { serde_json::Value::Object(told).to_string() }
+    }
 }
 
 /// What to do about a group or stream that is not there.

@@ -4,9 +4,14 @@
 //! Source: user guide, "Audit findings reports". Reports are durable with the events they tell of. They go to a stream that
 //! is named as the group they tell of; AWS does not say its name. A group that is gone gets none. Where both the log group and
 //! its account have a policy, the groups that either names get reports of what either finds.
+//!
+//! The service `delivery.logs.amazonaws.com` writes them, for the account: a resource policy that denies it `logs:PutLogEvents` on the
+//! group, or `logs:CreateLogStream` where the stream is not there yet, keeps the reports away. AWS needs a policy that allows it, and
+//! makes that one itself when findings are first sent to a group; here nothing needs to allow it.
 
-use super::group_rules::group_rules;
+use super::group_rules::{FindingsGroup, group_rules};
 use crate::Watch;
+use access::{ServiceCall, is_service_denied};
 use catalog::{LogTarget, LogTargetFound};
 use model::{Batch, Datapoint, LogEvent, Observation, Scope, SeriesKey, Timestamp, arn};
 use query::data_protection::{Finding, Protector};
@@ -27,11 +32,11 @@ pub(super) async fn with_findings(
         return Ok(batch);
     };
     let mut targets = Vec::new();
-    for findings_group in &rules.findings_groups {
-        targets.extend(findings_target(watch, scope, findings_group, group_name).await?);
-    }
     let now = watch.clock.now();
     let resource = format!("{}:*", arn::log_group(scope, group_name));
+    for group in &rules.findings_groups {
+        targets.extend(Delivery { watch, scope, group, source: group_name, source_arn: &resource }.target(now).await?);
+    }
     let reporting = tokio::task::spawn_blocking(move || {
         let reports = reports(&protector, &batch.logs, &resource, now);
         (batch, reports)
@@ -70,22 +75,50 @@ fn report(findings: &[Finding], resource: &str, now: Timestamp) -> String {
     json!({"auditTimestamp": now.iso_seconds(), "resourceArn": resource, "dataIdentifiers": identifiers}).to_string()
 }
 
-/// Where reports go; `None` when the group is gone.
-async fn findings_target(
-    watch: &Watch,
-    scope: &Scope,
-    group: &str,
-    stream: &str,
-) -> Result<Option<LogTarget>, ApiError> {
-    if let LogTargetFound::Found(target) = watch.catalog.log_target(scope, group, stream).await? {
-        return Ok(Some(target));
+/// The reports of one group on their way to another.
+struct Delivery<'a> {
+    watch: &'a Watch,
+    scope: &'a Scope,
+    /// Where they go.
+    group: &'a FindingsGroup,
+    /// Name and ARN of the group that they tell of.
+    source: &'a str,
+    source_arn: &'a str,
+}
+
+impl Delivery<'_> {
+    /// Where reports go; `None` when the group is gone, or a policy keeps them away.
+    async fn target(&self, now: Timestamp) -> Result<Option<LogTarget>, ApiError> {
+        let Self { watch, scope, group: FindingsGroup { name, .. }, source, .. } = *self;
+        let group_arn = arn::log_group(scope, name);
+        if self.is_denied("logs:PutLogEvents", &format!("{group_arn}:log-stream:{source}"), now) {
+            return Ok(None);
+        }
+        if let LogTargetFound::Found(target) = watch.catalog.log_target(scope, name, source).await? {
+            return Ok(Some(target));
+        }
+        let Some(found) = watch.catalog.log_group(scope, name).await? else { return Ok(None) };
+        if self.is_denied("logs:CreateLogStream", &format!("{group_arn}:log-stream:"), now) {
+            return Ok(None);
+        }
+        // When it is there already, someone else was faster, which is as good.
+        watch.catalog.create_log_stream(found.id, source, now).await?;
+        match watch.catalog.log_target(scope, name, source).await? {
+            LogTargetFound::Found(target) => Ok(Some(target)),
+            LogTargetFound::NoGroup | LogTargetFound::NoStream => Ok(None),
+        }
     }
-    let Some(found) = watch.catalog.log_group(scope, group).await? else { return Ok(None) };
-    // When it is there already, someone else was faster, which is as good.
-    watch.catalog.create_log_stream(found.id, stream, watch.clock.now()).await?;
-    match watch.catalog.log_target(scope, group, stream).await? {
-        LogTargetFound::Found(target) => Ok(Some(target)),
-        LogTargetFound::NoGroup | LogTargetFound::NoStream => Ok(None),
+
+    fn is_denied(&self, action: &str, resource: &str, now: Timestamp) -> bool {
+        let call = ServiceCall {
+            principal: "delivery.logs.amazonaws.com",
+            action,
+            resource,
+            source_account: &self.scope.account,
+            source_arn: self.source_arn,
+            now,
+        };
+        is_service_denied(&call, &self.group.policies)
     }
 }
 

@@ -1,4 +1,4 @@
-//! DeleteLogGroup: deletes a group, its streams, their events and its tags.
+//! DeleteLogGroup: deletes a group, its streams, their events, its tags and its resource policy.
 //!
 //! Everything is gone for readers at once; the bytes are freed by maintenance. A group created later under the same name
 //! is empty, for ids are never reused.
@@ -19,7 +19,11 @@ pub(super) async fn delete_log_group(
     let name = input.log_group_name.as_str();
     let arn = arn::log_group(&caller.scope, name);
     match watch.catalog.delete_log_group(&caller.scope, name, &arn, watch.clock.now()).await? {
-        LogDeletion::Deleted => Ok(Empty {}),
+        LogDeletion::Deleted => {
+            // The rules of groups whose findings went there have its resource policy.
+            watch.rules.forget_all();
+            Ok(Empty {})
+        }
         LogDeletion::Absent => Err(group_not_found()),
         LogDeletion::Protected => Err(protected()),
     }

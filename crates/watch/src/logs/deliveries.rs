@@ -5,23 +5,22 @@
 //! and a destination have one delivery. To a destination of another account may deliver whom its policy allows.
 //!
 //! What differs: deliveries are kept and nothing is delivered, for no AWS service here vends logs. For the same reason there are no
-//! configuration templates: the list is empty, fields and delimiters are not checked, and none are filled in. A policy allows every
-//! account. UpdateDeliveryConfiguration leaves what it is not given. The texts are ours, and so is the bound: 1,000 deliveries in an
-//! account and region.
+//! configuration templates: the list is empty, fields and delimiters are not checked, and none are filled in.
+//! UpdateDeliveryConfiguration leaves what it is not given. Most texts are ours, and so is the bound: 1,000 deliveries in an account
+//! and region.
 
 use super::delivery_sources;
 use super::page_token::Fingerprint;
 use super::tags::check_keys;
 use crate::Watch;
+use access::{Asking, Shared};
 use catalog::{VendedDelivery, VendedDeliveryConfiguration, VendedDeliveryCreated, VendedDeliveryObjects};
 use model::arn::delivery;
 use model::limits::DELIVERIES_OF_LOGS_MAX;
 use model::{Caller, Scope};
 use std::borrow::Cow;
-use wire::ApiError;
 use wire::logs::errors::{
-    ACCESS_DENIED_EXCEPTION, CONFLICT_EXCEPTION, RESOURCE_NOT_FOUND_EXCEPTION, SERVICE_QUOTA_EXCEEDED_EXCEPTION,
-    VALIDATION_EXCEPTION,
+    CONFLICT_EXCEPTION, RESOURCE_NOT_FOUND_EXCEPTION, SERVICE_QUOTA_EXCEEDED_EXCEPTION, VALIDATION_EXCEPTION,
 };
 use wire::logs::{
     CreateDeliveryRequest, CreateDeliveryResponse, DeleteDeliveryRequest, Delivery,
@@ -30,6 +29,7 @@ use wire::logs::{
     UpdateDeliveryConfigurationRequest, UpdateDeliveryConfigurationResponse,
 };
 use wire::shape::Empty;
+use wire::{ApiError, Service};
 
 /// Page size, and its maximum by the model.
 const PAGE: usize = 50;
@@ -46,11 +46,12 @@ pub(super) async fn create_delivery(
     let destination = watch.catalog.delivery_destination(arn).await?;
     let destination = destination.filter(|destination| destination.scope.region == scope.region);
     let destination = destination.ok_or_else(|| no_destination(arn))?;
-    if destination.scope.account != scope.account
-        && watch.catalog.delivery_destination_policy(arn).await?.flatten().is_none()
-    {
-        let message = format!("The policy of the delivery destination {arn} does not allow this account to deliver.");
-        return Err(ApiError::new(&ACCESS_DENIED_EXCEPTION, message));
+    if destination.scope.account != scope.account {
+        let policy = watch.catalog.delivery_destination_policy(arn).await?.flatten();
+        let policies: Vec<_> = policy.iter().map(|text| access::kept_resource_policy(arn, text)).collect();
+        let asking = Asking { caller, now: watch.clock.now() };
+        let destination = Shared { arn, account: &destination.scope.account, policies: &policies };
+        watch.access.authorize_shared(asking, Service::Logs, "logs:CreateDelivery", &destination)?;
     }
     check_objects(&destination.kind, input.s3_delivery_configuration.as_ref())?;
     let tags = input.tags.unwrap_or_default();

@@ -6,9 +6,8 @@
 //! has a role. A destination that a delivery uses is not deleted.
 //!
 //! What differs: nothing is delivered, for no AWS service here vends logs. A log group of the caller must exist; that other resources
-//! do cannot be asked. A policy is kept and checked to be JSON; that there is one lets other accounts deliver (`deliveries`). A
-//! destination without a policy answers GetDeliveryDestinationPolicy with no policy. Most texts are ours, and so is the bound: 1,000
-//! destinations in an account and region.
+//! do cannot be asked. A policy lets other accounts deliver (`deliveries`). A destination without a policy answers
+//! GetDeliveryDestinationPolicy with no policy. Most texts are ours, and so is the bound: 1,000 destinations in an account and region.
 
 use super::deliveries::{conflict, limit, not_found, quota_exceeded, refused};
 use super::errors::group_not_found;
@@ -145,8 +144,8 @@ pub(super) async fn put_delivery_destination_policy(
     input: PutDeliveryDestinationPolicyRequest,
 ) -> Result<PutDeliveryDestinationPolicyResponse, ApiError> {
     let (name, policy) = (&input.delivery_destination_name, input.delivery_destination_policy);
-    if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&policy).is_err() {
-        return Err(refused("The specified delivery destination policy is not a valid JSON policy document."));
+    if let Err(error) = access::resource_policy(name, &policy) {
+        return Err(refused(format!("The specified delivery destination policy is not valid: {error}")));
     }
     set_policy(watch, &caller.scope, name, Some(&policy)).await?;
     Ok(PutDeliveryDestinationPolicyResponse { policy: Some(Policy { delivery_destination_policy: Some(policy) }) })

@@ -1,7 +1,8 @@
 //! PutDestination, PutDestinationPolicy, DescribeDestinations and DeleteDestination: names for streams that filters send to.
 //!
-//! An access policy is kept and checked to be JSON. A filter whose destination was deleted goes on trying, and has its events
-//! delivered when the destination is put again.
+//! Who may send to a destination: within its account whom their own policies or its access policy allow, from other accounts whom
+//! both allow. That is decided when a filter or an account policy is put; a policy that changes later holds for those put after it.
+//! A filter whose destination was deleted goes on trying, and has its events delivered when the destination is put again.
 
 use super::errors::invalid;
 use super::page_token::Fingerprint;
@@ -9,19 +10,22 @@ use super::subscriptions::target::{Kind, Target};
 use super::subscriptions::{Unreached, reach};
 use super::tags::check_keys;
 use crate::Watch;
+use access::{Asking, Shared};
 use catalog::LogDestination;
-use model::arn::log_destination;
+use model::arn::{Arn, log_destination};
 use model::{Caller, Scope};
-use wire::ApiError;
 use wire::logs::errors::RESOURCE_NOT_FOUND_EXCEPTION;
 use wire::logs::{
     DeleteDestinationRequest, DescribeDestinationsRequest, DescribeDestinationsResponse, Destination,
     PutDestinationPolicyRequest, PutDestinationRequest, PutDestinationResponse,
 };
 use wire::shape::Empty;
+use wire::{ApiError, Service};
 
 /// Page size, and its maximum by the model.
 const PAGE: usize = 50;
+/// Longest access policy (PutDestinationPolicy reference).
+const ACCESS_POLICY_BYTES_MAX: usize = 5120;
 
 pub(super) async fn put_destination(
     watch: &Watch,
@@ -68,16 +72,31 @@ pub(super) async fn put_destination_policy(
     caller: &Caller,
     input: PutDestinationPolicyRequest,
 ) -> Result<Empty, ApiError> {
-    let policy: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(&input.access_policy);
-    if policy.is_err() {
-        return Err(invalid("The specified access policy is not a valid JSON policy document."));
-    }
     let name = &input.destination_name;
+    if input.access_policy.len() > ACCESS_POLICY_BYTES_MAX {
+        return Err(invalid(format!("The access policy exceeds {ACCESS_POLICY_BYTES_MAX} bytes.")));
+    }
+    access::resource_policy(name, &input.access_policy)
+        .map_err(|error| invalid(format!("The specified access policy is not valid: {error}")))?;
     if watch.catalog.set_log_destination_policy(&caller.scope, name, &input.access_policy).await? {
         Ok(Empty {})
     } else {
         Err(invalid("The specified destination does not exist."))
     }
+}
+
+/// Refuses a caller who may not do `action`, which subscribes, to the destination of this ARN; other ARNs are passed over.
+pub(super) async fn may_send(watch: &Watch, caller: &Caller, action: &str, arn: &str) -> Result<(), ApiError> {
+    let parsed = Arn::parse(arn).filter(|arn| arn.service == "logs");
+    let named = parsed.and_then(|parsed| Some((parsed, parsed.resource.strip_prefix("destination:")?)));
+    let Some((parsed, name)) = named else { return Ok(()) };
+    let scope = Scope { account: parsed.account.to_owned(), region: parsed.region.to_owned() };
+    let found = watch.catalog.log_destination(&scope, name).await?;
+    let policy = found.and_then(|destination| destination.access_policy);
+    let policies: Vec<_> = policy.iter().map(|text| access::kept_resource_policy(arn, text)).collect();
+    let asking = Asking { caller, now: watch.clock.now() };
+    let destination = Shared { arn, account: &scope.account, policies: &policies };
+    watch.access.authorize_shared(asking, Service::Logs, action, &destination)
 }
 
 pub(super) async fn describe_destinations(

@@ -22,7 +22,7 @@ pub(super) async fn get_query_results(
 ) -> Result<GetQueryResultsResponse, ApiError> {
     let id = input.query_id.as_str();
     if let Some(running) = watch.queries.running(&caller.scope, id) {
-        check_sight(caller, &running.query)?;
+        check_sight(watch, caller, &running.query)?;
         let language = running.query.language.clone();
         let key = encryption_key(watch, &caller.scope, &running.query).await?;
         let now = watch.clock.now();
@@ -34,7 +34,7 @@ pub(super) async fn get_query_results(
     }
     // It may have ended between the two looks.
     let stored = stored(watch, &caller.scope, id).await?.ok_or_else(query_not_found)?;
-    check_sight(caller, &stored.query)?;
+    check_sight(watch, caller, &stored.query)?;
     let fingerprint = Fingerprint::of("GetQueryResults", [Some(id)]);
     let start = match &input.next_token {
         Some(token) => fingerprint.open(token)?.parse().map_err(|_| invalid_token())?,

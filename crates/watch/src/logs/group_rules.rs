@@ -7,8 +7,9 @@
 use super::account_policies::documents::selects_group;
 use super::account_policies::metric_extraction::extracts;
 use crate::Watch;
-use catalog::{AccountPolicy, DataProtectionPolicy};
-use model::{GroupId, Timestamp};
+use catalog::{AccountPolicy, DataProtectionPolicy, LogResourcePolicy};
+use model::arn::log_group;
+use model::{GroupId, Scope, Timestamp};
 use query::data_protection::{Period, Policy, Protection, Protector};
 use query::transformer::Transformer;
 use std::collections::{BTreeSet, HashMap};
@@ -25,12 +26,21 @@ const COMPILED_MAX: usize = 32;
 pub(crate) struct GroupRules {
     /// What of its events is masked, where something ever was.
     pub protection: Option<Arc<Protection>>,
-    /// The log groups that findings go to, by name: those that policies in force name.
-    pub findings_groups: Vec<String>,
+    /// The log groups that findings go to: those that policies in force name.
+    pub findings_groups: Vec<FindingsGroup>,
     /// How its events are transformed.
     pub transforming: Option<Arc<Transforming>>,
     /// A policy of the account lets its documents of the embedded metric format make no metrics.
     pub extracts_nothing: bool,
+}
+
+/// A log group that findings go to.
+#[derive(Debug)]
+pub(crate) struct FindingsGroup {
+    /// Its name.
+    pub name: String,
+    /// The resource policies that have a say in it: the account's and its own.
+    pub policies: Vec<Arc<access::policy::Policy>>,
 }
 
 /// The transformer of a group. An event that was ingested since the group has one is transformed, by the one it has now; on AWS
@@ -133,12 +143,17 @@ pub(crate) async fn transforming(watch: &Watch, group: GroupId) -> Result<Option
 }
 
 /// What the catalog says of a group and of its account.
+#[derive(Default)]
 struct Stored {
     policies: Vec<DataProtectionPolicy>,
     /// Since when, and the document.
     transformer: Option<(Timestamp, String)>,
     /// See [`GroupRules::extracts_nothing`].
     extracts_nothing: bool,
+    /// Where the group is.
+    scope: Scope,
+    /// Of the account and of all of its groups.
+    resource_policies: Vec<LogResourcePolicy>,
 }
 
 async fn stored(watch: &Watch, group: GroupId) -> Result<Stored, ApiError> {
@@ -148,7 +163,7 @@ async fn stored(watch: &Watch, group: GroupId) -> Result<Stored, ApiError> {
     let mut transformer = transformer.map(|own| (own.created, own.document));
     // A group that was deleted has no account.
     let Some((scope, group)) = catalog.log_group_anywhere(group).await? else {
-        return Ok(Stored { policies, transformer, extracts_nothing: false });
+        return Ok(Stored { policies, transformer, ..Stored::default() });
     };
     let past = catalog.past_account_policies(&scope, "DATA_PROTECTION_POLICY", Timestamp::MIN).await?;
     policies.extend(past.into_iter().map(|past| DataProtectionPolicy {
@@ -171,7 +186,10 @@ async fn stored(watch: &Watch, group: GroupId) -> Result<Stored, ApiError> {
         let selects = |policy: &AccountPolicy| selects_group(policy.selection_criteria.as_deref(), &group.name);
         transformer = of_account.into_iter().find(selects).map(|policy| (policy.created, policy.document));
     }
-    Ok(Stored { policies, transformer, extracts_nothing })
+    // Only where there are findings to deliver.
+    let resource_policies =
+        if policies.is_empty() { Vec::new() } else { catalog.log_resource_policies(&scope).await? };
+    Ok(Stored { policies, transformer, extracts_nothing, scope, resource_policies })
 }
 
 fn build(cache: &RulesOfGroups, stored: Stored) -> Result<GroupRules, ApiError> {
@@ -188,8 +206,10 @@ fn build(cache: &RulesOfGroups, stored: Stored) -> Result<GroupRules, ApiError> 
         let parsed: Result<Vec<Policy>, _> = documents.iter().map(|document| Policy::parse(document)).collect();
         let policies = parsed.map_err(|error| unreadable(error.to_string()))?;
         if span.until.is_none() {
-            rules.findings_groups = policies.iter().filter_map(|policy| policy.findings_group.clone()).collect();
-            rules.findings_groups.dedup();
+            let mut names: Vec<&str> = policies.iter().filter_map(|policy| policy.findings_group.as_deref()).collect();
+            names.dedup();
+            let group = |name| findings_group(&stored.scope, name, &stored.resource_policies);
+            rules.findings_groups = names.into_iter().map(group).collect();
         }
         let known = cache.lock().protectors.get(&documents).cloned();
         let protector = known.unwrap_or_else(|| {
@@ -201,6 +221,13 @@ fn build(cache: &RulesOfGroups, stored: Stored) -> Result<GroupRules, ApiError> 
     }
     rules.protection = Some(Arc::new(Protection::new(periods)));
     Ok(rules)
+}
+
+fn findings_group(scope: &Scope, name: &str, policies: &[LogResourcePolicy]) -> FindingsGroup {
+    let arn = log_group(scope, name);
+    let has_a_say = |policy: &&LogResourcePolicy| policy.resource_arn.is_empty() || policy.resource_arn == arn;
+    let compiled = |policy: &LogResourcePolicy| access::kept_resource_policy(&policy.name, &policy.document);
+    FindingsGroup { name: name.to_owned(), policies: policies.iter().filter(has_a_say).map(compiled).collect() }
 }
 
 /// A time in which the same policies are in force.

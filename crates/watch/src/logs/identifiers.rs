@@ -37,7 +37,7 @@ pub(super) async fn group(watch: &Watch, scope: &Scope, name: &str) -> Result<Lo
 
 /// The name behind a `logGroupIdentifier`: a name, or an ARN with or without `:*`. An ARN of another account or region
 /// names no group that the caller can see.
-pub(super) fn group_name<'a>(scope: &Scope, identifier: &'a str) -> Result<&'a str, ApiError> {
+pub(crate) fn group_name<'a>(scope: &Scope, identifier: &'a str) -> Result<&'a str, ApiError> {
     // Names hold no colon, so an ARN cannot be mistaken for one.
     if !identifier.contains(':') {
         return Ok(identifier);

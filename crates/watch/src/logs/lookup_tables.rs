@@ -95,7 +95,7 @@ async fn body(watch: &Watch, caller: &Caller, body: Option<String>, query: Optio
         (Some(body), None) => Ok(body),
         (None, Some(id)) => match query_answers::stored(watch, &caller.scope, &id).await? {
             Some(Stored { answer: Some(answer), query, .. }) => {
-                query_answers::check_sight(caller, &query)?;
+                query_answers::check_sight(watch, caller, &query)?;
                 Ok(answer.to_csv())
             }
             Some(_) => Err(invalid("The specified query has no results.")),

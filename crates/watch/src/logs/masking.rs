@@ -1,10 +1,11 @@
 //! Who sees what is sensitive, and the events as the others see them.
 //!
-//! A caller with the permission `logs:Unmask` who asks for it sees all; so far that is the root user. A search for a pattern
-//! looks at events as they are shown, or what it finds and what it leaves out would tell what the mask hides.
+//! A caller whose policies allow `logs:Unmask` on the log group, and who asks for it, sees all. A search for a pattern looks at
+//! events as they are shown, or what it finds and what it leaves out would tell what the mask hides.
 
 use super::group_rules::protection;
 use crate::Watch;
+use access::Asking;
 use catalog::LogGroup;
 use model::{Caller, GroupId, Timestamp, arn};
 use query::data_protection::Protection;
@@ -13,7 +14,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::FollowedLog;
 use wire::ApiError;
-use wire::logs::errors::ACCESS_DENIED_EXCEPTION;
 
 /// What masks the events of a group for this caller; `None` when nothing does, or when `unmask` asks for all and may.
 pub(super) async fn mask_for(
@@ -25,23 +25,13 @@ pub(super) async fn mask_for(
     if unmask != Some(true) {
         return protection(watch, group.id).await;
     }
-    may_unmask(caller, &group.name).map(|()| None)
+    may_unmask(watch, caller, &group.name).map(|()| None)
 }
 
 /// Refuses a caller who may not see all of a group.
-pub(super) fn may_unmask(caller: &Caller, group: &str) -> Result<(), ApiError> {
-    if caller.identity_type == "Root" {
-        return Ok(());
-    }
-    let resource = arn::log_group(&caller.scope, group);
-    Err(ApiError::new(
-        &ACCESS_DENIED_EXCEPTION,
-        format!(
-            "User: {} is not authorized to perform: logs:Unmask on resource: {resource} because no identity-based policy \
-             allows the logs:Unmask action",
-            caller.arn
-        ),
-    ))
+pub(super) fn may_unmask(watch: &Watch, caller: &Caller, group: &str) -> Result<(), ApiError> {
+    let asking = Asking { caller, now: watch.clock.now() };
+    watch.access.authorize_log_group(asking, "logs:Unmask", &arn::log_group(&caller.scope, group))
 }
 
 /// The events with their texts masked, of those that have a mask the ones whose shown text `keep` wants. `text` is when an event was

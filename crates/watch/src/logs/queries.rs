@@ -5,6 +5,7 @@
 
 use super::field_indexes::FieldIndexes;
 use super::group_rules::group_rules;
+use super::query_access::{check_access, sourced_within};
 use super::query_answers::{Statistics, encode};
 use super::start_query::sourced;
 use crate::Watch;
@@ -14,11 +15,11 @@ use model::limits::{
     LOG_ALARMS_AT_ONCE_MAX, QUERIES_MAX, QUERIES_RUNNING_MAX, QUERY_MEMORY_BYTES_MAX, QUERY_MS_MAX, QUERY_ROWS_MAX,
     SUBQUERIES_DEEP_MAX, SUBQUERY_MS_MAX,
 };
-use model::{GroupId, Scope, TimeRange, Timestamp};
+use model::{Caller, GroupId, Scope, TimeRange, Timestamp};
 use query::insights::ast::Query;
 use query::insights::scan::{self, Deadline, Looked, Progress, ScanError, Target, Transforming};
 use query::insights::{Answer, Context, LookupTable, Plan};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,8 +123,9 @@ pub(super) struct Asked {
     pub(super) range: TimeRange,
     /// Rows of the answer at most.
     pub(super) limit: usize,
-    /// Whether `unmask` is allowed.
-    pub(super) may_unmask: bool,
+    /// Whose policies decide which groups it may look at beside `groups`, and what it may unmask; `None` when an alarm or a
+    /// schedule asks: they look at what they name, and unmask nothing.
+    pub(super) caller: Option<Caller>,
     /// Longest that it may take with its wait, when an alarm asks; `None` when somebody else does.
     pub(super) alarm_time_max: Option<Duration>,
     /// The managed scheduled query of the alarm that asks, or `backtest`; `None` when a client does.
@@ -143,8 +145,12 @@ impl Queries {
 
 /// Starts a query; answers its id, and what ends when it does, with the reason if the query failed.
 pub(super) async fn start(watch: &Watch, asked: Asked) -> Result<(String, JoinHandle<Option<String>>), ApiError> {
+    let within = sourced_within(watch, &asked).await?;
+    check_access(watch, &asked, &within)?;
     let id = watch.ids.uuid().to_string();
-    let names: Vec<&str> = asked.groups.iter().map(|group| group.name.as_str()).collect();
+    let names = asked.groups.iter().chain(&within).map(|group| group.name.as_str());
+    let mut seen = HashSet::new();
+    let names: Vec<&str> = names.filter(|name| seen.insert(*name)).collect();
     let query = LogQuery {
         id: id.clone(),
         expression: asked.expression.clone(),
@@ -296,7 +302,12 @@ fn answers_within<'a>(
                 return Err(Ended::Failed(message));
             };
             let groups = match &inner.source {
-                Some(source) => sourced(watch, &asked.scope, source).await.map_err(|error| failed(&error))?,
+                Some(source) => {
+                    let groups = sourced(watch, &asked.scope, source).await.map_err(|error| failed(&error))?;
+                    // There may be more of them than when the query was taken.
+                    check_access(watch, asked, &groups).map_err(|error| failed(&error))?;
+                    groups
+                }
                 None => asked.groups.clone(),
             };
             let groups = indexing(watch, &asked.scope, &inner, groups).await.map_err(|error| failed(&error))?;
@@ -371,8 +382,8 @@ async fn scanned(
 ) -> Result<Answer, Ended> {
     // First the view, then the names: each event of the view has a stream whose name is there, unless it was deleted.
     let view = watch.store.view();
-    if plan.is_unmasking() && !asked.may_unmask {
-        return Err(Ended::Failed("the caller is not authorized to perform logs:Unmask".into()));
+    if plan.is_unmasking() && asked.caller.is_none() {
+        return Err(Ended::Failed("alarms and schedules are not authorized to perform logs:Unmask".into()));
     }
     let targets = targets(watch, &asked.scope, groups, plan.is_unmasking()).await?;
     running.groups().extend(groups.iter().map(|group| group.id));

@@ -140,9 +140,8 @@ pub(super) async fn stored(watch: &Watch, scope: &Scope, id: &str) -> Result<Opt
 }
 
 /// Refuses a caller who may not see what the query shows.
-pub(super) fn check_sight(caller: &Caller, query: &LogQuery) -> Result<(), ApiError> {
-    let group = groups(query).into_iter().next().unwrap_or_default();
-    if query.unmasks { may_unmask(caller, &group) } else { Ok(()) }
+pub(super) fn check_sight(watch: &Watch, caller: &Caller, query: &LogQuery) -> Result<(), ApiError> {
+    if query.unmasks { groups(query).iter().try_for_each(|group| may_unmask(watch, caller, group)) } else { Ok(()) }
 }
 
 /// Refusal of an id that no query has.

@@ -1,7 +1,11 @@
-//! PutResourcePolicy, DescribeResourcePolicies and DeleteResourcePolicy: who else may use log groups.
+//! PutResourcePolicy, DescribeResourcePolicies and DeleteResourcePolicy: which services of AWS may write to log groups.
 //!
-//! Policies are kept and shown, and change nothing yet: whoever has a key may call everything. A change of a policy of a resource
-//! names the revision that it expects; other ones are refused with AWS's code. Where AWS's text is not known it is ours.
+//! Users, roles and other accounts are not asked about in them, on AWS neither ("resource policies with actions invoked by non-AWS
+//! service principals … will not be enforced", PutResourcePolicy reference): their own policies decide, and the access policies of
+//! destinations (`destinations.rs`). The one service that writes to log groups here delivers audit findings (`audit_findings.rs`).
+//!
+//! A change of a policy of a resource names the revision that it expects; other ones are refused with AWS's code. Where AWS's text is
+//! not known it is ours.
 
 use super::errors::{invalid, resource_not_found};
 use super::identifiers::group_name;
@@ -10,7 +14,6 @@ use super::subscription_filters::limit_exceeded;
 use crate::Watch;
 use catalog::{LogResourcePolicy, LogResourcePolicyChange};
 use model::{Caller, Scope};
-use serde_json::{Map, Value};
 use wire::ApiError;
 use wire::logs::errors::OPERATION_ABORTED_EXCEPTION;
 use wire::logs::{
@@ -67,14 +70,13 @@ pub(super) async fn put_resource_policy(
 ) -> Result<PutResourcePolicyResponse, ApiError> {
     let scope = &caller.scope;
     let document = input.policy_document.ok_or_else(|| invalid("policyDocument must be specified."))?;
-    if serde_json::from_str::<Map<String, Value>>(&document).is_err() {
-        return Err(invalid("The specified policyDocument is not a valid JSON policy document."));
-    }
     let (resource_arn, name) = place(watch, scope, input.policy_name, input.resource_arn).await?;
     let of_account = resource_arn.is_empty();
     if of_account && document.chars().count() > ACCOUNT_DOCUMENT_CHARS_MAX {
         return Err(invalid(format!("The policyDocument exceeds {ACCOUNT_DOCUMENT_CHARS_MAX} characters.")));
     }
+    access::resource_policy(&name, &document)
+        .map_err(|error| invalid(format!("The specified policyDocument is not valid: {error}")))?;
     let expected = input.expected_revision_id.as_deref();
     if !of_account && expected.is_none() {
         // A policy that is there is not replaced unseen.
@@ -87,6 +89,7 @@ pub(super) async fn put_resource_policy(
     let new = LogResourcePolicy { resource_arn, name, document, revision_id, updated: watch.clock.now() };
     let policies_max = if of_account { ACCOUNT_POLICIES_MAX } else { RESOURCE_POLICIES_MAX };
     outcome(watch.catalog.put_log_resource_policy(scope, &new, expected, policies_max).await?)?;
+    watch.rules.forget_all();
     let revision_id = Some(new.revision_id.clone());
     Ok(PutResourcePolicyResponse { resource_policy: Some(described(new)), revision_id })
 }
@@ -148,5 +151,6 @@ pub(super) async fn delete_resource_policy(
         return Err(invalid("expectedRevisionId is required to delete a policy of a resource."));
     }
     let change = watch.catalog.delete_log_resource_policy(scope, &resource_arn, &name, expected).await?;
+    watch.rules.forget_all();
     outcome(change).map(|()| Empty {})
 }

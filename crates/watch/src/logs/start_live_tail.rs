@@ -5,7 +5,7 @@
 //! with `SessionTimeoutException`, and when its client goes.
 //!
 //! A session follows the store from behind: ingest neither knows nor waits for it. A client that reads slowly gets fewer updates;
-//! what then is too much for one update is passed over, oldest first, and the update is marked as sampled.
+//! of what then is too much for one update the first is shown, the rest passed over, and the update is marked as sampled.
 
 mod session;
 

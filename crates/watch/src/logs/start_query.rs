@@ -2,6 +2,7 @@
 //!
 //! Start and end are seconds since the epoch, both inside. The groups come from the request or, where the language has it, from the
 //! query's own source; several in the request share one time range, and each must exist. `SQL` and `PPL` are read into the same tree.
+//! Policies must allow `logs:StartQuery` on groups that queries within it name too, and `logs:Unmask` on all for `unmask`.
 
 use super::errors::{group_not_found, invalid};
 use super::identifiers::group_name;
@@ -43,7 +44,7 @@ pub(super) async fn start_query(
         query,
         groups,
         range: TimeRange::new(start, end),
-        may_unmask: caller.identity_type == "Root",
+        caller: Some(caller.clone()),
         alarm_time_max: None,
         asked_for: None,
         limit: input.limit.map_or(Ok(QUERY_ROWS), usize::try_from).unwrap_or(QUERY_ROWS),

@@ -5,6 +5,7 @@
 //! bucket, which AWS does not take, may have one.
 
 use super::criteria::Criteria;
+use super::destinations::may_send;
 use super::errors::{group_not_found, invalid};
 use super::identifiers::group;
 use super::page_token::Fingerprint;
@@ -58,6 +59,7 @@ pub(super) async fn put_subscription_filter(
     if there.len() >= LIMITS.filters && there.iter().all(|filter| filter.name != input.filter_name) {
         return Err(limit_exceeded());
     }
+    may_send(watch, caller, "logs:PutSubscriptionFilter", &definition.destination_arn).await?;
     check_receiver(watch, &caller.scope, &definition).await?;
     let begins = (watch.clock.now(), watch.store.log_sequence());
     let what = (&definition, has_regex);

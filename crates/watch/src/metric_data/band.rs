@@ -1,7 +1,7 @@
 //! Anomaly detection bands: models trained on what an expression gave in the two weeks before, kept for an hour.
 
 use super::evaluate::{Answer, Context, evaluate};
-use super::plan::{MetricSource, Query, Source};
+use super::plan::{Query, Source};
 use crate::cloudwatch::{anomaly_detectors, refuse};
 use jiff::tz::TimeZone;
 use model::limits::{BAND_MODELS_MAX, BAND_POINTS_MAX};
@@ -125,10 +125,15 @@ async fn model(
     let wrong = |error: String| refuse::validation(format!("Error in expression '{}': {error}", queries[at].id));
     let inner = Expression::parse(text).map_err(|error| wrong(error.to_string()))?;
     let (mut needed, wanted) = needed(queries, order, at, inner);
-    let training = match named_metric(&needed, text) {
-        Some(source) => anomaly_detectors::training(context.watch, context.scope, source).await?,
-        None => Training::default(),
+    let named = needed[..wanted].iter().find(|query| query.id == text.trim());
+    let (source, of) = match named.map(|query| &query.source) {
+        Some(Source::Metric(source)) => (Some(source), text),
+        Some(Source::Math(expression)) => (None, expression.text()),
+        _ => (None, text.trim()),
     };
+    let others: Vec<&Query> =
+        needed[..wanted].iter().filter(|query| named.is_none_or(|named| named.id != query.id)).collect();
+    let training = anomaly_detectors::training(context.watch, context.scope, (source, of, &others)).await?;
     let key = key(context, &needed, &training);
     if let Some(model) = context.watch.bands.get(key, context.now) {
         return Ok(model);
@@ -190,14 +195,6 @@ fn needed(queries: &[Query], order: &[usize], at: usize, inner: Expression) -> (
     let wanted = needed.len();
     needed.push(Query { source: Source::Math(inner), label: None, ..queries[at].clone() });
     (needed, wanted)
-}
-
-/// The metric that a band is of, when it is of one as it is.
-fn named_metric<'a>(queries: &'a [Query], text: &str) -> Option<&'a MetricSource> {
-    queries.iter().find(|query| query.id == text.trim()).and_then(|query| match &query.source {
-        Source::Metric(source) => Some(source),
-        _ => None,
-    })
 }
 
 /// How far training on what a query gives comes.

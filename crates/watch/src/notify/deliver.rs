@@ -7,7 +7,7 @@ use super::address::{Address, WEBHOOK};
 use super::counts::Counted;
 use super::http::{self, Failure, Post};
 use super::message::{Kind, Message};
-use super::{smtp, webhook};
+use super::{Notify, smtp, webhook};
 use crate::Watch;
 use catalog::Delivery;
 use futures::StreamExt;
@@ -187,7 +187,7 @@ async fn attempt(watch: &Watch, target: String, address: Address, message: Messa
                 }
                 None => Err(Failure::Lasting("the webhook is not configured any more".into())),
             },
-            "http" | "https" => http::post(&notify.agent, &post_of(target, address, &message, notify.base_url())),
+            "http" | "https" => http::post(&notify.agent, &post_of(&notify, target, address, &message)),
             _ => match &settings.smtp {
                 Some(smtp) => {
                     let mail = smtp::Mail {
@@ -195,6 +195,7 @@ async fn attempt(watch: &Watch, target: String, address: Address, message: Messa
                         to: &address.endpoint,
                         subscription_arn: &target,
                         base_url: notify.base_url(),
+                        signer: notify.signer(),
                         message: &message,
                     };
                     smtp::send(smtp, &mail)
@@ -208,10 +209,10 @@ async fn attempt(watch: &Watch, target: String, address: Address, message: Messa
 }
 
 /// The POST to a subscription by HTTP, with AWS's headers.
-fn post_of(target: String, address: Address, message: &Message, base_url: &str) -> Post {
+fn post_of(notify: &Notify, target: String, address: Address, message: &Message) -> Post {
     let body = match address.raw {
         true => message.text_for(&address.protocol).into_owned(),
-        false => message.document(&address.protocol, &target, base_url),
+        false => message.document(&address.protocol, &target, notify.base_url(), notify.signer()),
     };
     let mut headers = vec![
         ("x-amz-sns-message-type", message.kind.as_str().to_owned()),

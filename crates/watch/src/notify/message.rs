@@ -1,8 +1,9 @@
 //! `Message`: what was published, as it stands in the outbox, and how it reads on the way to its receivers.
 //!
-//! AWS: <https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html>. Trailwatch has no certificate of AWS
-//! to sign with: `Signature` and `SigningCertURL` are there and empty.
+//! AWS: <https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html>. Messages are signed by the server's own
+//! key (`signature.rs`).
 
+use super::signature::Signer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -59,6 +60,9 @@ pub struct Message {
     pub token: Option<String>,
     /// The topic's name for people, from whom e-mail comes.
     pub display_name: Option<String>,
+    /// The topic's `SignatureVersion`; absent, `1`.
+    #[serde(default)]
+    pub signature_version: Option<String>,
     /// When it was published, `2026-03-01T00:00:00.000Z`.
     pub timestamp: String,
 }
@@ -74,14 +78,24 @@ impl Message {
         Cow::Owned(text.unwrap_or_default().to_owned())
     }
 
+    /// `1` or `2`.
+    pub fn signature_version(&self) -> &str {
+        self.signature_version.as_deref().unwrap_or("1")
+    }
+
     /// The link that confirms the subscription of this message.
     pub fn subscribe_url(&self, base_url: &str) -> String {
         let token = self.token.as_deref().unwrap_or_default();
         format!("{base_url}/?Action=ConfirmSubscription&Version=2010-03-31&TopicArn={}&Token={token}", self.topic_arn)
     }
 
-    /// The JSON document that receivers by HTTP and `email-json` get.
-    pub fn document(&self, protocol: &str, subscription_arn: &str, base_url: &str) -> String {
+    /// The JSON document that receivers by HTTP and `email-json` get. Without a signer its signature is empty. The first that is
+    /// signed blocks for some hundred milliseconds.
+    pub fn document(&self, protocol: &str, subscription_arn: &str, base_url: &str, signer: Option<&Signer>) -> String {
+        let signed = signer.and_then(|signer| signer.sign(self, protocol, base_url));
+        let (signature, certificate) = signed.map_or_else(Default::default, |signed| {
+            (signed.signature, format!("{base_url}{}", signed.certificate_path))
+        });
         let mut document = Map::new();
         let mut put = |key: &str, value: &str| {
             document.insert(key.to_owned(), value.into());
@@ -100,9 +114,9 @@ impl Message {
             put("SubscribeURL", &self.subscribe_url(base_url));
         }
         put("Timestamp", &self.timestamp);
-        put("SignatureVersion", "1");
-        put("Signature", "");
-        put("SigningCertURL", "");
+        put("SignatureVersion", self.signature_version());
+        put("Signature", &signature);
+        put("SigningCertURL", &certificate);
         if self.kind == Kind::Notification {
             put("UnsubscribeURL", &unsubscribe_url(base_url, subscription_arn));
         }
@@ -131,6 +145,29 @@ pub fn confirmation_text(topic_arn: &str) -> String {
     )
 }
 
+/// What an alarm's message tells of causes, as a paragraph for people; empty where there is nothing.
+pub fn causes_text(text: &str) -> String {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Told {
+        #[serde(rename = "TrailwatchCauses")]
+        causes: Vec<Cause>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Cause {
+        summary: String,
+        verdict: String,
+    }
+    let told: Told = serde_json::from_str(text).unwrap_or_default();
+    let mut lines = String::new();
+    for cause in &told.causes {
+        lines += if lines.is_empty() { "\n\nWhat changed before:" } else { "" };
+        lines += &format!("\n- {}: {}", cause.verdict, cause.summary);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,10 +184,11 @@ mod tests {
             attributes: BTreeMap::from([("a".into(), Attribute { data_type: "Number".into(), value: "1".into() })]),
             token: None,
             display_name: None,
+            signature_version: None,
             timestamp: "2026-03-01T00:00:00.000Z".into(),
         };
         let read = |message: &Message, protocol: &str| -> Map<String, Value> {
-            serde_json::from_str(&message.document(protocol, "arn:t:s", "http://h")).unwrap()
+            serde_json::from_str(&message.document(protocol, "arn:t:s", "http://h", None)).unwrap()
         };
         let document = read(&message, "http");
         let keys: Vec<&str> = document.keys().map(String::as_str).collect();

@@ -14,6 +14,7 @@ mod http;
 pub mod message;
 pub mod outbox;
 mod settings;
+pub mod signature;
 mod smtp;
 mod webhook;
 
@@ -21,18 +22,23 @@ pub use deliver::{deliver, deliver_due};
 pub use guard::is_public;
 pub use settings::{Settings, Smtp, SmtpTls, Webhook, WebhookFormat};
 
+use crate::investigate::Budget;
 use counts::Counts;
 use model::{Datapoint, Timestamp};
+use signature::Signer;
 use std::sync::OnceLock;
 
 /// What publishing and delivering need beside the catalog. One for the life of the process.
 #[derive(Debug)]
 pub struct Notify {
     settings: Settings,
+    signer: Option<Signer>,
     listen_url: OnceLock<String>,
     agent: ureq::Agent,
     woken: tokio::sync::Notify,
     counts: Counts,
+    /// Time that was taken to look for causes of alarms.
+    pub(crate) looking_for_causes: Budget,
 }
 
 impl Default for Notify {
@@ -47,10 +53,22 @@ impl Notify {
         Self {
             agent: http::agent(settings.allow_private),
             settings,
+            signer: None,
             listen_url: OnceLock::new(),
             woken: tokio::sync::Notify::new(),
             counts: Counts::default(),
+            looking_for_causes: Budget::default(),
         }
+    }
+
+    /// With signatures by the key of a secret seed; without, signatures are empty.
+    pub fn signing(self, seed: [u8; 32]) -> Self {
+        Self { signer: Some(Signer::new(seed)), ..self }
+    }
+
+    /// What signs messages.
+    pub fn signer(&self) -> Option<&Signer> {
+        self.signer.as_ref()
     }
 
     /// What the operator configured.

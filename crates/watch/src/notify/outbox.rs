@@ -11,6 +11,8 @@ use model::{Scope, arn};
 
 /// Attribute of topics and subscriptions: the delivery policy.
 pub const DELIVERY_POLICY: &str = "DeliveryPolicy";
+/// Topic attribute: `1` or `2`.
+pub const SIGNATURE_VERSION: &str = "SignatureVersion";
 /// Attribute of topics: their name for people.
 pub const DISPLAY_NAME: &str = "DisplayName";
 /// Attribute of subscriptions: `true` when receivers get the message alone.
@@ -62,6 +64,7 @@ pub fn confirmation(watch: &Watch, topic: &Topic, subscription: &Subscription) -
         attributes: Default::default(),
         token: Some(subscription.token.clone()),
         display_name: topic.attributes.get(DISPLAY_NAME).cloned(),
+        signature_version: topic.attributes.get(SIGNATURE_VERSION).cloned(),
         timestamp: watch.clock.now().iso_millis(),
     };
     let target = arn::subscription(&topic.scope, &topic.name, &subscription.id);

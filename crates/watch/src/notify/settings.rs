@@ -14,6 +14,8 @@ pub struct Settings {
     pub webhooks: BTreeMap<String, Webhook>,
     /// The mail server; without one there are no e-mail subscriptions.
     pub smtp: Option<Smtp>,
+    /// Whether messages of alarms that go to ALARM tell what changed before: who gets them then sees audit events.
+    pub alarm_causes: bool,
 }
 
 /// A URL that takes a POST for each message.

@@ -1,8 +1,9 @@
 //! E-mail by SMTP: a mail in plain text and HTML for `email`, the JSON document alone for `email-json`.
 
 use super::http::Failure;
-use super::message::{Kind, Message, unsubscribe_url};
+use super::message::{Kind, Message, causes_text, unsubscribe_url};
 use super::settings::{Smtp, SmtpTls};
+use super::signature::Signer;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -20,6 +21,7 @@ pub(super) struct Mail<'a> {
     pub to: &'a str,
     pub subscription_arn: &'a str,
     pub base_url: &'a str,
+    pub signer: Option<&'a Signer>,
     pub message: &'a Message,
 }
 
@@ -60,7 +62,7 @@ impl Mail<'_> {
             .message_id(Some(format!("<{}@trailwatch>", self.message.id)))
             .subject(self.subject());
         let made = if self.protocol == "email-json" {
-            let document = self.message.document(self.protocol, self.subscription_arn, self.base_url);
+            let document = self.message.document(self.protocol, self.subscription_arn, self.base_url, self.signer);
             builder.header(lettre::message::header::ContentType::TEXT_PLAIN).body(document)
         } else {
             let (text, html) = self.bodies();
@@ -81,9 +83,10 @@ impl Mail<'_> {
     /// The mail as plain text and as HTML.
     fn bodies(&self) -> (String, String) {
         let text = self.message.text_for(self.protocol);
+        let text = format!("{text}{}", causes_text(&text));
         let (said, asked, link) = match self.message.kind {
             Kind::Notification => (
-                &*text,
+                text.as_str(),
                 "To receive no more notifications of this topic, visit:",
                 unsubscribe_url(self.base_url, self.subscription_arn),
             ),

@@ -2,7 +2,7 @@
 //!
 //! JSON: `{"source", "messageId", "timestamp", "subject", "message"}`, where `message` is the JSON value that the text holds (an
 //! alarm's document), or the text. Slack: `{"text"}`, the subject in bold and the reason of the alarm with the attributes of the
-//! contributor that it is about, or the text.
+//! contributor that it is about and the causes that were found, or the text.
 
 use super::message::Message;
 use super::settings::WebhookFormat;
@@ -31,6 +31,7 @@ pub(super) fn body(message: &Message, format: WebhookFormat) -> String {
             for (name, value) in contributor.and_then(Value::as_object).into_iter().flatten() {
                 text += &format!("\n{}: {}", escape(name), escape(value.as_str().unwrap_or_default()));
             }
+            text += &escape(&super::message::causes_text(&message.text_for("https")));
             let text = match &message.subject {
                 Some(subject) => format!("*{}*\n{text}", escape(subject)),
                 None => text,
@@ -62,6 +63,7 @@ mod tests {
             attributes: Default::default(),
             token: None,
             display_name: None,
+            signature_version: None,
             timestamp: "2026-03-01T00:00:00.000Z".into(),
         };
         let json: Value = serde_json::from_str(&body(&message, WebhookFormat::Json)).unwrap();
@@ -71,6 +73,13 @@ mod tests {
         let contributor = r#"{"NewStateReason":"one","AlarmContributorAttributes":{"host":"<b>"}}"#;
         let contributor = Message { subject: None, text: contributor.into(), ..message.clone() };
         assert_eq!(body(&contributor, WebhookFormat::Slack), r#"{"text":"one\nhost: &lt;b&gt;"}"#);
+        let causes =
+            r#"{"NewStateReason":"one","TrailwatchCauses":[{"Summary":"DeleteBucket by <a>","Verdict":"likely"}]}"#;
+        let causes = Message { subject: None, text: causes.into(), ..message.clone() };
+        assert_eq!(
+            body(&causes, WebhookFormat::Slack),
+            r#"{"text":"one\n\nWhat changed before:\n- likely: DeleteBucket by &lt;a&gt;"}"#
+        );
         let plain = Message { subject: None, text: "plain".into(), ..message };
         assert_eq!(body(&plain, WebhookFormat::Slack), r#"{"text":"plain"}"#);
         assert!(body(&plain, WebhookFormat::Json).contains(r#""message":"plain""#));

@@ -7,7 +7,7 @@ use super::message::{LogsRequest, Metric, MetricsRequest};
 use super::series::is_namespace;
 use super::{Answer, Encoding, Signal};
 use crate::Watch;
-use crate::logs::{LeftOut, Missing, append_lines};
+use crate::logs::{Missing, append_lines};
 use crate::reading::reading;
 use model::limits::{OTLP_BODY_BYTES_MAX, OTLP_ITEMS_MAX};
 use model::{Batch, Scope};
@@ -32,7 +32,7 @@ pub async fn export_logs(
     drop((request, reading));
     let left_out = append_lines(watch, scope, target, Missing::Refuse, lines).await?;
     let rejected = i64::try_from(left_out.total()).unwrap_or(i64::MAX);
-    Ok(Answer { rejected, message: told(&left_out), signal: Signal::Logs })
+    Ok(Answer { rejected, message: left_out.told(), signal: Signal::Logs })
 }
 
 /// Stores the points of a request. `namespace` is what the request says beside its body.
@@ -83,19 +83,6 @@ fn records(request: &LogsRequest) -> usize {
 fn points(request: &MetricsRequest) -> usize {
     let scopes = request.resource_metrics.iter().flat_map(|of_resource| &of_resource.scope_metrics);
     scopes.flat_map(|of_scope| &of_scope.metrics).map(Metric::points).sum()
-}
-
-/// The counts as JSON, as AWS tells them; empty when nothing was left out.
-fn told(left_out: &LeftOut) -> String {
-    let counts = [
-        ("tooOldLogEventCount", left_out.too_old),
-        ("tooNewLogEventCount", left_out.too_new),
-        ("expiredLogEventCount", left_out.expired),
-        ("tooLargeLogEventCount", left_out.too_large),
-    ];
-    let told: serde_json::Map<_, _> =
-        counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.into(), count.into())).collect();
-    if told.is_empty() { String::new() } else { serde_json::Value::Object(told).to_string() }
 }
 
 fn warning(converted: &Converted) -> String {

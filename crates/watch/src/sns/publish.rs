@@ -6,7 +6,7 @@
 use super::{names, refuse};
 use crate::Watch;
 use crate::notify::message::{Attribute, Kind, Message};
-use crate::notify::outbox::{self, DISPLAY_NAME};
+use crate::notify::outbox::{self, DISPLAY_NAME, SIGNATURE_VERSION};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use catalog::Publication;
@@ -105,12 +105,11 @@ impl Target {
         if structured {
             check_structure(&content.text)?;
         }
-        let (topic_arn, display_name) = match self {
-            Target::Topic(topic) => {
-                (arn::topic(&topic.scope, &topic.name), topic.attributes.get(DISPLAY_NAME).cloned())
-            }
+        let (topic_arn, topic) = match self {
+            Target::Topic(topic) => (arn::topic(&topic.scope, &topic.name), Some(topic)),
             Target::Webhook { scope, name } => (arn::webhook(scope, name), None),
         };
+        let attribute = |name| topic.and_then(|topic| topic.attributes.get(name).cloned());
         Ok(Message {
             kind: Kind::Notification,
             id: watch.ids.uuid().to_string(),
@@ -120,7 +119,8 @@ impl Target {
             structured,
             attributes,
             token: None,
-            display_name,
+            display_name: attribute(DISPLAY_NAME),
+            signature_version: attribute(SIGNATURE_VERSION),
             timestamp: watch.clock.now().iso_millis(),
         })
     }

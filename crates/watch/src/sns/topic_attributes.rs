@@ -1,13 +1,13 @@
 //! GetTopicAttributes and SetTopicAttributes.
 //!
-//! AWS: <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>. Settable: DisplayName, DeliveryPolicy, Policy. A
+//! AWS: <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>. Settable: DisplayName, DeliveryPolicy, Policy, SignatureVersion. A
 //! policy is kept and shown and, as Trailwatch has no users yet, decides nothing. Attributes for what Trailwatch does not do
-//! (encryption, FIFO, X-Ray, delivery status logging, signatures of version 2) are refused by name.
+//! (encryption, FIFO, X-Ray, delivery status logging) are refused by name.
 
 use super::{names, refuse};
 use crate::Watch;
 use crate::notify::delivery_policy::DeliveryPolicy;
-use crate::notify::outbox::{self, DELIVERY_POLICY, DISPLAY_NAME};
+use crate::notify::outbox::{self, DELIVERY_POLICY, DISPLAY_NAME, SIGNATURE_VERSION};
 use catalog::Topic;
 use model::{Caller, arn};
 use serde_json::json;
@@ -77,7 +77,10 @@ pub fn checked(name: &str, value: String) -> Result<Option<String>, ApiError> {
                 return Err(refuse::parameter("Policy failed to parse"));
             }
         }
-        DELIVERY_POLICY => {}
+        SIGNATURE_VERSION if !matches!(value.as_str(), "" | "1" | "2") => {
+            return Err(refuse::parameter(SIGNATURE_VERSION));
+        }
+        DELIVERY_POLICY | SIGNATURE_VERSION => {}
         _ => return Err(refuse::parameter("AttributeName")),
     }
     Ok((!value.is_empty()).then_some(value))

@@ -6,6 +6,8 @@ use model::{Clock, Scope, TimeRange, Timestamp};
 use serde_json::{Value, json};
 use watch::alarms::backtest::{ActionsRun, Backtest, BacktestError, backtest};
 
+const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:ops";
+
 fn scope() -> Scope {
     Scope { account: "123456789012".into(), region: "us-east-1".into() }
 }
@@ -24,31 +26,78 @@ async fn replay(plane: &CloudWatch, name: &str, thresholds: &[f64]) -> Backtest 
     backtest(&plane.watch, &scope(), (name, &alarm.configuration), range, thresholds, now).await.unwrap()
 }
 
-/// Time, old and new state, reason and its data of each change that the history tells of.
-async fn lived(plane: &CloudWatch, name: &str) -> Vec<(String, String, String, Value)> {
-    let mut changes = Vec::new();
+/// All items of the history of one type, oldest first.
+async fn items(plane: &CloudWatch, name: &str, item_type: &str) -> Vec<Value> {
+    let mut items = Vec::new();
     let mut token = Value::Null;
     loop {
-        let mut input = json!({ "AlarmName": name, "HistoryItemType": "StateUpdate", "ScanBy": "TimestampAscending" });
+        let mut input = json!({ "AlarmName": name, "HistoryItemType": item_type, "ScanBy": "TimestampAscending" });
         if token.is_string() {
             input["NextToken"] = token;
         }
         let page = plane.ok("DescribeAlarmHistory", input).await;
-        for item in page["AlarmHistoryItems"].as_array().unwrap() {
-            let data: Value = serde_json::from_str(item["HistoryData"].as_str().unwrap()).unwrap();
-            let text = |state: &str, member: &str| data[state][member].as_str().unwrap().to_owned();
-            changes.push((
-                text("oldState", "stateValue"),
-                text("newState", "stateValue"),
-                text("newState", "stateReason"),
-                data["newState"]["stateReasonData"].clone(),
-            ));
-        }
+        items.extend(page["AlarmHistoryItems"].as_array().unwrap().iter().cloned());
         token = page["NextToken"].clone();
         if token.is_null() {
-            return changes;
+            return items;
         }
     }
+}
+
+/// When an item is from, as a backtest tells it.
+fn at(item: &Value) -> String {
+    Timestamp((item["Timestamp"].as_f64().unwrap() * 1000.0).round() as i64).iso_millis()
+}
+
+type Told = (String, String, String, String, Value);
+
+/// Time, old and new state, reason and its data of each change that the history tells of.
+async fn lived(plane: &CloudWatch, name: &str) -> Vec<Told> {
+    let items = items(plane, name, "StateUpdate").await;
+    let change = |item: &Value| {
+        let data: Value = serde_json::from_str(item["HistoryData"].as_str().unwrap()).unwrap();
+        let text = |state: &str, member: &str| data[state][member].as_str().unwrap().to_owned();
+        (
+            at(item),
+            text("oldState", "stateValue"),
+            text("newState", "stateValue"),
+            text("newState", "stateReason"),
+            data["newState"]["stateReasonData"].clone(),
+        )
+    };
+    items.iter().map(change).collect()
+}
+
+/// The same of a backtest.
+fn told(replayed: &Backtest) -> Vec<Told> {
+    let data = |text: &Option<String>| text.as_deref().map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
+    let change = |change: &watch::alarms::backtest::Transition| {
+        let (from, to) = (change.from.to_owned(), change.to.to_owned());
+        (change.at.clone(), from, to, change.reason.clone(), data(&change.reason_data))
+    };
+    replayed.transitions.iter().map(change).collect()
+}
+
+/// When actions ran, and whether they were a contributor's.
+async fn acted(plane: &CloudWatch, name: &str) -> Vec<(String, bool)> {
+    let mut acted: Vec<(String, bool)> =
+        items(plane, name, "Action").await.iter().map(|item| (at(item), false)).collect();
+    acted.extend(items(plane, name, "AlarmContributorAction").await.iter().map(|item| (at(item), true)));
+    acted.sort();
+    acted
+}
+
+/// The same of a backtest.
+fn told_to_act(replayed: &Backtest) -> Vec<(String, bool)> {
+    let run = replayed.actions_run.as_ref().expect("a rule is about it");
+    run.iter().map(|run| (run.at.clone(), run.contributor.is_some())).collect()
+}
+
+async fn mute(plane: &CloudWatch, rule: &str, expression: &str, duration: &str, alarms: &[&str]) {
+    let schedule = json!({ "Expression": expression, "Duration": duration });
+    let input = json!({ "Name": rule, "Rule": { "Schedule": schedule }, "MuteTargets": { "AlarmNames": alarms } });
+    plane.ok("PutAlarmMuteRule", input).await;
+    plane.tick().await;
 }
 
 #[tokio::test]
@@ -72,34 +121,62 @@ async fn history_replays_bit_for_bit() {
         "ComparisonOperator": "GreaterThanThreshold",
     });
     plane.ok("PutMetricAlarm", input).await;
+    let acts = json!({ "AlarmActions": [TOPIC], "OKActions": [TOPIC], "InsufficientDataActions": [TOPIC] });
+    plane.put_alarm("quiet", acts).await;
+    for (name, whole) in [("warm", true), ("early", false)] {
+        let warm_up = json!({ "WarmUpPeriodDurationInMinutes": 45, "OnlyStartEvaluatingAfterWarmUpPeriodEnds": whole });
+        plane.put_alarm(name, json!({ "EvaluationPeriods": 5, "DatapointsToAlarm": 2, "Threshold": 6.0, "WarmUpConfiguration": warm_up })).await;
+    }
     // The first evaluation of a new alarm is at once.
     plane.tick().await;
+    mute(&plane, "nightly", "cron(5,40 * * * *)", "PT7M", &["quiet"]).await;
     for minute in 0..180 {
+        match minute {
+            60 => mute(&plane, "short", "at(2026-03-01T01:02)", "PT90S", &["early", "quiet"]).await,
+            90 => {
+                mute(&plane, "nightly", "cron(1,5,9,13,17,21,25,29,33,37,41,45,49,53,57 * * * *)", "PT2M", &["quiet"])
+                    .await
+            }
+            153 => drop(plane.ok("DeleteAlarmMuteRule", json!({ "AlarmMuteRuleName": "nightly" })).await),
+            _ => {}
+        }
+        plane.tick().await;
         if let Some(value) = value(minute) {
             plane.put("m", START + minute * MINUTE, value).await;
         }
         plane.run(MINUTE).await;
     }
-    for name in ["one", "three", "five", "high", "math"] {
+    for name in ["one", "three", "five", "high", "math", "quiet", "warm", "early"] {
         let lived = lived(&plane, name).await;
         let replayed = replay(&plane, name, &[]).await;
-        let told: Vec<(String, String, String, Value)> = replayed
-            .transitions
-            .iter()
-            .map(|change| {
-                let data =
-                    change.reason_data.as_deref().map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
-                (change.from.to_owned(), change.to.to_owned(), change.reason.clone(), data)
-            })
-            .collect();
         assert!(lived.len() > 2, "{name}: {lived:?}");
-        assert_eq!(told, lived, "{name}");
+        assert_eq!(told(&replayed), lived, "{name}");
         assert_eq!(replayed.failures, 0);
         let fires: Vec<usize> = replayed.by_threshold.iter().map(|tried| tried.fires).collect();
         // Above the largest value nothing fires, but for the periods before the first value, which are missing.
         let most = usize::from(name == "three");
         assert!(fires.last().is_some_and(|fires| *fires <= most), "{name}: {fires:?}");
     }
+    let acted = acted(&plane, "quiet").await;
+    let quiet = replay(&plane, "quiet", &[]).await;
+    assert_eq!(told_to_act(&quiet), acted);
+    assert!(acted.len() > 20 && acted.len() < quiet.transitions.len(), "{}", acted.len());
+    assert_eq!(replay(&plane, "one", &[]).await.actions_run, None);
+    let (warm, early) = (replay(&plane, "warm", &[]).await, replay(&plane, "early", &[]).await);
+    assert_eq!(warm.in_warm_up, 45);
+    assert!(early.in_warm_up > 0 && early.in_warm_up < 10, "{}", early.in_warm_up);
+    assert_eq!(warm.transitions[0].at, (START + 45 * MINUTE).iso_millis());
+    // What was made before the time that is replayed has warmed up, or is about to.
+    let alarm = plane.read("warm").await;
+    let from = async |minutes: i64| {
+        let range = TimeRange::new(START + minutes * MINUTE, START + 180 * MINUTE);
+        backtest(&plane.watch, &scope(), ("warm", &alarm.configuration), range, &[], plane.clock.now()).await.unwrap()
+    };
+    assert_eq!((from(40).await.in_warm_up, from(46).await.in_warm_up), (5, 0));
+    let range = TimeRange::new(START + 50 * MINUTE, START + 180 * MINUTE);
+    let draft = ("draft", &alarm.configuration);
+    let draft = backtest(&plane.watch, &scope(), draft, range, &[], plane.clock.now()).await.unwrap();
+    assert_eq!(draft.in_warm_up, 45, "a draft is new");
     let tried = replay(&plane, "one", &[100.0, -1.0]).await.by_threshold;
     assert_eq!((tried[0].threshold, tried[1].threshold), (-1.0, 100.0));
     assert!(tried[0].alarm_secs > 2 * 3600 && tried[1].fires == 0, "{tried:?}");
@@ -109,8 +186,14 @@ async fn history_replays_bit_for_bit() {
 #[tokio::test]
 async fn periods_that_are_no_multiple_of_the_interval_replay_too() {
     let plane = CloudWatch::new().await;
-    plane.put_alarm("slow", json!({ "Period": 5400, "EvaluationPeriods": 20, "DatapointsToAlarm": 1 })).await;
+    let actions = json!([TOPIC]);
+    let more = json!({
+        "Period": 5400, "EvaluationPeriods": 20, "DatapointsToAlarm": 1, "AlarmActions": actions, "OKActions": actions,
+        "InsufficientDataActions": actions,
+    });
+    plane.put_alarm("slow", more).await;
     plane.tick().await;
+    mute(&plane, "half", "cron(0 * * * *)", "PT30M", &["slow"]).await;
     for half_hour in 0..80 {
         let value = if half_hour % 37 < 3 { 20.0 } else { 1.0 };
         plane.put("m", START + half_hour * 30 * MINUTE, value).await;
@@ -118,13 +201,10 @@ async fn periods_that_are_no_multiple_of_the_interval_replay_too() {
         plane.tick().await;
     }
     let replayed = replay(&plane, "slow", &[]).await;
-    let told: Vec<(&str, &str, &str)> =
-        replayed.transitions.iter().map(|change| (change.from, change.to, change.reason.as_str())).collect();
     let lived = lived(&plane, "slow").await;
-    let lived: Vec<(&str, &str, &str)> =
-        lived.iter().map(|(from, to, reason, _)| (from.as_str(), to.as_str(), reason.as_str())).collect();
     assert!(!lived.is_empty());
-    assert_eq!(told, lived);
+    assert_eq!(told(&replayed), lived);
+    assert_eq!(told_to_act(&replayed), acted(&plane, "slow").await);
 }
 
 /// A composite alarm over recorded changes, and a PromQL alarm over stored series, do as they did.
@@ -132,12 +212,16 @@ async fn periods_that_are_no_multiple_of_the_interval_replay_too() {
 async fn composite_and_promql_alarms_replay() {
     let plane = CloudWatch::new().await;
     plane.put_alarm("a", json!({ "DatapointsToAlarm": 1 })).await;
-    plane.ok("PutCompositeAlarm", json!({ "AlarmName": "c", "AlarmRule": "ALARM(a)" })).await;
+    let composite = json!({ "AlarmName": "c", "AlarmRule": "ALARM(a)", "AlarmActions": [TOPIC], "OKActions": [TOPIC] });
+    plane.ok("PutCompositeAlarm", composite).await;
     let criteria = json!({ "PromQLCriteria": { "Query": "m > 10", "PendingPeriod": 60, "RecoveryPeriod": 60 } });
-    plane
-        .ok("PutMetricAlarm", json!({ "AlarmName": "p", "EvaluationCriteria": criteria, "EvaluationInterval": 60 }))
-        .await;
+    let promql = json!({
+        "AlarmName": "p", "EvaluationCriteria": criteria, "EvaluationInterval": 60, "AlarmActions": [TOPIC],
+        "OKActions": [TOPIC],
+    });
+    plane.ok("PutMetricAlarm", promql).await;
     plane.tick().await;
+    mute(&plane, "often", "cron(10,20,31 * * * *)", "PT5M", &["c", "p"]).await;
     for minute in 0..60 {
         let value = if minute % 20 < 12 { 1.0 } else { 50.0 };
         plane.put("m", START + minute * MINUTE, value).await;
@@ -146,18 +230,12 @@ async fn composite_and_promql_alarms_replay() {
     for name in ["c", "p"] {
         let lived = lived(&plane, name).await;
         let replayed = replay(&plane, name, &[]).await;
-        let told: Vec<(String, String, String, Value)> = replayed
-            .transitions
-            .iter()
-            .map(|change| {
-                let data =
-                    change.reason_data.as_deref().map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
-                (change.from.to_owned(), change.to.to_owned(), change.reason.clone(), data)
-            })
-            .collect();
         assert!(lived.len() > 3, "{name}: {lived:?}");
-        assert_eq!(told, lived, "{name}");
+        assert_eq!(told(&replayed), lived, "{name}");
         assert!(replayed.by_threshold.is_empty() && replayed.failures == 0);
+        let (run, acted) = (told_to_act(&replayed), acted(&plane, name).await);
+        assert_eq!(run, acted, "{name}");
+        assert!(run.iter().any(|run| lived.iter().all(|change| change.0 != run.0)), "{name}: some ran late: {run:?}");
     }
     // Half of the past: the composite alarm begins where its child was.
     let alarm = plane.read("c").await;
@@ -174,7 +252,7 @@ async fn suppressed_actions_replay() {
     for name in ["child", "other", "maintenance"] {
         plane.put_alarm(name, json!({ "MetricName": "nothing", "TreatMissingData": "ignore" })).await;
     }
-    let topic = "arn:aws:sns:us-east-1:123456789012:ops";
+    let topic = TOPIC;
     for (name, wait, extension) in [("held", 65, 125), ("short", 25, 0), ("at-once", 0, 45)] {
         let input = json!({
             "AlarmName": name, "AlarmRule": "ALARM(child) OR ALARM(other)", "ActionsSuppressor": "maintenance",

@@ -251,3 +251,39 @@ async fn contributors_of_a_protected_group_are_masked() {
         assert_eq!(keys(&report), expected, "{filter}");
     }
 }
+
+/// Flow logs: fields by name and by place, two keys, a sum of one, a filter on another, as AWS's sample rule has it.
+#[tokio::test]
+async fn a_rule_on_words_sums_what_was_rejected() {
+    let plane = plane().await;
+    plane.ok("CreateLogGroup", json!({ "logGroupName": "flows" })).await;
+    plane.ok("CreateLogStream", json!({ "logGroupName": "flows", "logStreamName": "s" })).await;
+    let lines = [
+        "2 1 eni-1 10.0.0.1 10.0.1.1 5000 443 6 9 700 1 2 REJECT OK",
+        "2 1 eni-1 10.0.0.2 10.0.1.1 5000 443 6 9 900 1 2 REJECT OK",
+        "2 1 eni-1 10.0.0.1 10.0.1.1 5000 443 6 9 300 1 2 REJECT OK",
+        "2 1 eni-1 10.0.0.1 10.0.1.1 5000 443 6 9 9999 1 2 ACCEPT OK",
+        "2 1 eni-1 - - - - - - - 1 2 - NODATA",
+        "{\"srcaddr\": \"10.0.0.1\"}",
+    ];
+    let event =
+        |(minute, line): (usize, &&str)| json!({ "timestamp": START + minute as i64 * MINUTE, "message": line });
+    let events: Vec<Value> = lines.iter().enumerate().map(event).collect();
+    plane.ok("PutLogEvents", json!({ "logGroupName": "flows", "logStreamName": "s", "logEvents": events })).await;
+    let definition = json!({
+        "Schema": { "Name": "CloudWatchLogRule", "Version": 1 }, "LogGroupNames": ["flow*"], "LogFormat": "CLF",
+        "Fields": { "4": "srcaddr", "10": "bytes" }, "AggregateOn": "Sum",
+        "Contribution": {
+            "Keys": ["srcaddr", "5"], "ValueOf": "bytes", "Filters": [{ "Match": "13", "In": ["REJECT"] }],
+        },
+    });
+    put_rule(&plane, "rejected", &definition.to_string()).await;
+    let report = plane.ok("GetInsightRuleReport", report_input("rejected", json!({}))).await;
+    assert_eq!(report["KeyLabels"], json!(["srcaddr", "5"]));
+    assert_eq!(
+        (report["AggregationStatistic"].as_str(), report["AggregateValue"].as_f64()),
+        (Some("Sum"), Some(1900.0))
+    );
+    assert_eq!(keys(&report), [("10.0.0.1", 1000.0), ("10.0.0.2", 900.0)]);
+    assert_eq!(report["Contributors"][0]["Keys"], json!(["10.0.0.1", "10.0.1.1"]));
+}

@@ -6,6 +6,7 @@ mod cloudwatch;
 mod composite_alarms;
 mod ingest;
 mod insight_rules;
+mod investigate;
 mod log_alarms;
 mod logs;
 mod metric_expressions;

@@ -190,3 +190,52 @@ async fn a_page_of_expressions_has_at_most_100800_points() {
         assert!(points.windows(2).all(|pair| pair[0].0 == pair[1].0 + 60));
     }
 }
+
+/// What a detector of a math expression excludes changes the band of that expression, however it is asked for, and of no other.
+#[tokio::test]
+async fn a_detector_of_math_trains_the_band_of_its_expression() {
+    let plane = CloudWatch::new().await;
+    for minute in 10..70 {
+        let value = if minute < 30 { 1000.0 } else { 10.0 + f64::from(u8::from(minute % 2 == 0)) };
+        for name in ["a", "b"] {
+            plane.put(name, START - i64::from(minute) * MINUTE, value).await;
+        }
+    }
+    let upper = async |queries: &[Value]| {
+        let answer = plane.ok("GetMetricData", request(queries, 5)).await;
+        values(&answer["MetricDataResults"][0]).first().copied().unwrap()
+    };
+    let hidden = |id: &str, text: &str| json!({ "Id": id, "Expression": text, "Period": 60, "ReturnData": false });
+    let by_id =
+        [metric("m1", "a"), metric("m2", "b"), hidden("e1", "m1 + m2"), expression("ad", "ANOMALY_DETECTION_BAND(e1)")];
+    let by_text = [metric("m1", "a"), metric("m2", "b"), expression("ad", "ANOMALY_DETECTION_BAND(m1 + m2, 2)")];
+    let other = [metric("m1", "a"), metric("m2", "b"), expression("ad", "ANOMALY_DETECTION_BAND(m1 + m2 + 0, 2)")];
+    let swapped = [metric("m1", "b"), metric("m2", "a"), expression("ad", "ANOMALY_DETECTION_BAND(m1 + m2, 2)")];
+    let before = upper(&by_id).await;
+    assert!(before > 500.0, "{before}");
+    let excluded = json!([{ "StartTime": START.secs() - 60 * 30, "EndTime": START.secs() - 60 * 9 }]);
+    let queries =
+        json!([metric("m1", "a"), metric("m2", "b"), { "Id": "sum", "Expression": " m1 + m2", "Label": "both" }]);
+    let detector = json!({
+        "MetricMathAnomalyDetector": { "MetricDataQueries": queries },
+        "Configuration": { "ExcludedTimeRanges": excluded },
+    });
+    plane.ok("PutAnomalyDetector", detector.clone()).await;
+    for queries in [&by_id[..], &by_text] {
+        let after = upper(queries).await;
+        assert!(after < 100.0, "{after}");
+    }
+    for queries in [&other, &swapped] {
+        let after = upper(queries).await;
+        assert!(after > 500.0, "{after}");
+    }
+    plane.ok("PutAnomalyDetector", detector.clone()).await;
+    let asked = json!({ "AnomalyDetectorTypes": ["METRIC_MATH"] });
+    let kept = plane.ok("DescribeAnomalyDetectors", asked.clone()).await;
+    assert_eq!(kept["AnomalyDetectors"].as_array().unwrap().len(), 1, "the same detector");
+    plane
+        .ok("DeleteAnomalyDetector", json!({ "MetricMathAnomalyDetector": detector["MetricMathAnomalyDetector"] }))
+        .await;
+    assert_eq!(plane.ok("DescribeAnomalyDetectors", asked).await["AnomalyDetectors"], json!([]));
+    assert!(upper(&by_id).await > 500.0);
+}

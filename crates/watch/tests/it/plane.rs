@@ -1,11 +1,13 @@
 //! A `Watch` on a temporary directory with a clock that stands still, and calls to it as clients make them.
 
+use access::{Access, SealingKey};
 use catalog::Catalog;
 use model::buckets::MemoryBuckets;
 use model::clock::{CountingIds, ManualClock};
 use model::{Caller, Scope, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use store::{Options, Store};
 use tempfile::TempDir;
 use watch::Watch;
@@ -22,6 +24,16 @@ pub struct Plane {
     pub buckets: Arc<MemoryBuckets>,
     operations: Vec<Operation<Watch>>,
     dir: TempDir,
+}
+
+/// Identities over the catalog, with random bytes that count on.
+async fn access(catalog: Catalog, clock: Arc<ManualClock>) -> Access {
+    let next = AtomicU8::new(0);
+    let random = move |bytes: &mut [u8]| {
+        bytes.iter_mut().for_each(|byte| *byte = next.fetch_add(1, Ordering::Relaxed));
+        Ok(())
+    };
+    Access::open(catalog, clock, Arc::new(random), SealingKey::new([7; 32])).await.unwrap()
 }
 
 /// Code and message of a refused call.
@@ -47,7 +59,7 @@ impl Plane {
         let options = Options { dir: dir.path().to_owned(), ..Options::default() };
         let watch = Watch {
             store: Store::open(options, clock.clone()).await.unwrap(),
-            catalog,
+            catalog: catalog.clone(),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::from_seed(1)),
             notify: Arc::new(Notify::new(settings)),
@@ -57,6 +69,7 @@ impl Plane {
             group_filters: Arc::default(),
             queries: Arc::default(),
             rules: Arc::default(),
+            access: access(catalog, clock.clone()).await,
             buckets: buckets.clone(),
         };
         Self { watch, clock, buckets, operations, dir }
@@ -98,6 +111,42 @@ impl Plane {
             None if answer.response.body.is_empty() => Ok(Value::Null),
             None => Ok(serde_json::from_slice(&answer.response.body).unwrap()),
         }
+    }
+
+    /// A user of account 123456789012 whose only policy has this statement.
+    pub async fn user(&self, name: &str, statement: &str) -> Caller {
+        let root = Caller::root(Scope { account: "123456789012".into(), region: "us-east-1".into() }, "test");
+        let made = self.iam(&root, "CreateUser", &[("UserName", name)]).await;
+        let document = format!(r#"{{"Version":"2012-10-17","Statement":[{{{statement}}}]}}"#);
+        let policy = [("UserName", name), ("PolicyName", "p"), ("PolicyDocument", document.as_str())];
+        self.iam(&root, "PutUserPolicy", &policy).await;
+        let (_, id) = made.split_once("<UserId>").unwrap();
+        Caller {
+            identity_type: "IAMUser".into(),
+            principal_id: id.split('<').next().unwrap().into(),
+            arn: format!("arn:aws:iam::123456789012:user/{name}"),
+            ..root
+        }
+    }
+
+    /// A call of iam that must succeed; answers the XML.
+    async fn iam(&self, caller: &Caller, operation: &str, pairs: &[(&str, &str)]) -> String {
+        let row = access::operations().into_iter().find(|row| row.name == operation).unwrap();
+        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let form: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let form = form.join("&");
+        let call = Call {
+            protocol: Protocol::Query,
+            path: "/",
+            query: "",
+            body: form.as_bytes(),
+            request_id: "request",
+            audited: false,
+            guard: None,
+        };
+        let answer = (row.run)(&self.watch.access, caller, call).await;
+        assert!(answer.error.is_none(), "{operation}: {:?}", answer.error);
+        String::from_utf8(answer.response.body.to_vec()).unwrap()
     }
 
     /// A call that must succeed.

@@ -105,6 +105,7 @@ fn every_modelled_operation_has_a_way_in() {
                 let body = format!("Action={}&Version={}", row.name, row.service.api_version());
                 found(&request("POST", "/", "", &[FORM]), &body)
             }
+            Service::ApplicationSignals => found(&request("POST", "/events", "MaxResults=5", &[]), ""),
             Service::CloudTrailData => found(&request("POST", &format!("/{}", row.name), "", &[]), ""),
             service => {
                 let (prefix, _) = TARGET_PREFIXES.into_iter().find(|(_, known)| *known == service).unwrap();

@@ -5,11 +5,14 @@
 //! knows are structs, the others are maps from text to text, in which what is no text is JSON. Names are found in records whatever
 //! their case.
 
+use crate::json_text::members;
 use datafusion::arrow::array::builder::{BooleanBuilder, MapBuilder, StringBuilder};
-use datafusion::arrow::array::{ArrayRef, ListArray, RecordBatch, StructArray};
+use datafusion::arrow::array::{ArrayRef, ListArray, RecordBatch, RecordBatchOptions, StructArray};
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::error::ArrowError;
+use datafusion::common::Result;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -147,23 +150,36 @@ pub(super) fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
-/// The columns of `wanted`, made of records and their times.
-pub(super) fn batch(wanted: &SchemaRef, records: &[&str], times: &ArrayRef) -> Result<RecordBatch, ArrowError> {
-    let members: Vec<Option<Members<'_>>> = records.iter().map(|record| members(record)).collect();
-    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(wanted.fields().len());
-    for field in wanted.fields() {
-        let kind = COLUMNS.iter().find(|(name, _)| name == field.name()).map(|(_, kind)| *kind);
-        let values = || members.iter().map(|members| members.as_ref()?.get(field.name().as_str()).copied()).collect();
-        arrays.push(match kind {
-            Some(Time) => datafusion::arrow::compute::cast(times, field.data_type())?,
-            Some(Record) => texts(records.iter().map(|record| Some(Cow::Borrowed(*record)))),
-            Some(Checksum) => texts(records.iter().map(|record| Some(Cow::Owned(checksum(record))))),
-            Some(kind) => array(kind, values()),
-            None => return Err(ArrowError::SchemaError(format!("there is no column {}", field.name()))),
-        });
+/// The columns of `wanted` for so many rows: those that are `given`, by name and place, the others made of the rows' records.
+pub(super) fn batch(
+    wanted: &SchemaRef,
+    rows: usize,
+    records: &[&str],
+    given: impl Fn(&str, usize) -> Result<Option<ArrayRef>>,
+) -> Result<RecordBatch> {
+    let mut arrays: Vec<Option<ArrayRef>> = Vec::with_capacity(wanted.fields().len());
+    for (at, field) in wanted.fields().iter().enumerate() {
+        let column = given(field.name(), at)?;
+        arrays.push(column.map(|column| cast(&column, field.data_type())).transpose()?);
     }
-    let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(records.len()));
-    RecordBatch::try_new_with_options(Arc::clone(wanted), arrays, &options)
+    let missing = wanted.fields().iter().zip(&arrays).filter(|(_, array)| array.is_none());
+    let names: Vec<&str> = missing.map(|(field, _)| field.name().as_str()).collect();
+    let members = Picked::of(&names, records.iter().map(|record| Some(*record)));
+    let column = |(field, given): (&Arc<Field>, Option<ArrayRef>)| {
+        if let Some(given) = given {
+            return Ok(given);
+        }
+        let kind = COLUMNS.iter().find(|(name, _)| name == field.name()).map(|(_, kind)| *kind);
+        match kind {
+            Some(Record) => Ok(texts(records.iter().map(|record| Some(Cow::Borrowed(*record))))),
+            Some(Checksum) => Ok(texts(records.iter().map(|record| Some(Cow::Owned(checksum(record)))))),
+            Some(kind) => Ok(array(kind, members.column(field.name()))),
+            None => Err(ArrowError::SchemaError(format!("there is no column {}", field.name()))),
+        }
+    };
+    let arrays = wanted.fields().iter().zip(arrays).map(column).collect::<Result<Vec<_>, ArrowError>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(wanted), arrays, &options)?)
 }
 
 /// SHA-256 of a record, in hexadecimal.
@@ -176,23 +192,58 @@ fn checksum(record: &str) -> String {
     })
 }
 
-type Members<'a> = BTreeMap<String, &'a RawValue>;
+/// Members of objects, the same few of each, in one pass over each text.
+struct Picked<'n, 'a> {
+    names: &'n [&'n str],
+    /// Whether each text was an object.
+    valid: Vec<bool>,
+    /// For each text one place for each name.
+    values: Vec<Option<&'a str>>,
+}
 
-/// The members of an object, by their names in lower case; of two that are the same then, the last.
-fn members(json: &str) -> Option<Members<'_>> {
-    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
-    if members.keys().all(|name| !name.bytes().any(|b| b.is_ascii_uppercase())) {
-        return Some(members);
+impl<'n, 'a> Picked<'n, 'a> {
+    /// The members that are called `names`, which are in lower case; a text's may be in any. Of two that are the same, the last.
+    fn of(names: &'n [&'n str], texts: impl Iterator<Item = Option<&'a str>>) -> Self {
+        let (mut valid, mut values) = (Vec::new(), Vec::new());
+        for text in texts {
+            let first = values.len();
+            values.resize(first + names.len(), None);
+            let take = |name: &str, value: &'a str| {
+                let at = names.iter().position(|own| own.eq_ignore_ascii_case(name));
+                if let Some(place) = at.and_then(|at| values.get_mut(first + at)) {
+                    *place = Some(value);
+                }
+            };
+            let is_object = text.is_some_and(|text| members(text, take).is_some());
+            if !is_object {
+                values.truncate(first);
+                values.resize(first + names.len(), None);
+            }
+            valid.push(is_object);
+        }
+        Self { names, valid, values }
     }
-    Some(members.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
+
+    fn column(&self, name: &str) -> Vec<Option<&'a str>> {
+        let Some(at) = self.names.iter().position(|own| *own == name) else { return vec![None; self.valid.len()] };
+        self.values.iter().skip(at).step_by(self.names.len()).copied().collect()
+    }
 }
 
 /// A text without its quotes, anything else as it is written; `None` for null.
-fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    match value.get().as_bytes().first()? {
-        b'"' => serde_json::from_str::<String>(value.get()).ok().map(Cow::Owned),
+fn text(value: &str) -> Option<Cow<'_, str>> {
+    match value.as_bytes().first()? {
+        b'"' => {
+            let inner = value.get(1..value.len().checked_sub(1)?)?;
+            let is_plain = memchr::memchr(b'\\', inner.as_bytes()).is_none();
+            if is_plain {
+                Some(Cow::Borrowed(inner))
+            } else {
+                serde_json::from_str::<String>(value).ok().map(Cow::Owned)
+            }
+        }
         b'n' => None,
-        _ => Some(Cow::Borrowed(value.get())),
+        _ => Some(Cow::Borrowed(value)),
     }
 }
 
@@ -202,10 +253,10 @@ fn texts<'a>(values: impl Iterator<Item = Option<Cow<'a, str>>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn flags(values: &[Option<&RawValue>]) -> ArrayRef {
+fn flags(values: &[Option<&str>]) -> ArrayRef {
     let mut builder = BooleanBuilder::with_capacity(values.len());
     for value in values {
-        builder.append_option(match value.map(|value| value.get()) {
+        builder.append_option(match value {
             Some("true" | "\"true\"") => Some(true),
             Some("false" | "\"false\"") => Some(false),
             _ => None,
@@ -214,13 +265,13 @@ fn flags(values: &[Option<&RawValue>]) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn maps(values: &[Option<&RawValue>]) -> ArrayRef {
+fn maps(values: &[Option<&str>]) -> ArrayRef {
     let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
     for value in values {
-        let members = value.and_then(|value| serde_json::from_str::<BTreeMap<String, &RawValue>>(value.get()).ok());
+        let members = value.and_then(|value| serde_json::from_str::<BTreeMap<String, &RawValue>>(value).ok());
         for (name, value) in members.iter().flatten() {
             builder.keys().append_value(name);
-            builder.values().append_option(text(value));
+            builder.values().append_option(text(value.get()));
         }
         // Names and values were appended in pairs.
         let _ = builder.append(members.is_some());
@@ -229,20 +280,20 @@ fn maps(values: &[Option<&RawValue>]) -> ArrayRef {
 }
 
 /// Nested as deep as the columns are, whatever a record is like.
-fn array(kind: Kind, values: Vec<Option<&RawValue>>) -> ArrayRef {
+fn array(kind: Kind, values: Vec<Option<&str>>) -> ArrayRef {
     match kind {
         Time | Record | Checksum | Text => texts(values.iter().map(|value| value.and_then(text))),
         Flag => flags(&values),
         Map => maps(&values),
         Struct(of) => Arc::new(structs(of, &values)),
         List(of) => {
-            let mut items: Vec<Option<&RawValue>> = Vec::new();
+            let mut items: Vec<Option<&str>> = Vec::new();
             let (mut lengths, mut valid) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
             for value in &values {
-                let list = value.and_then(|value| serde_json::from_str::<Vec<&RawValue>>(value.get()).ok());
+                let list = value.and_then(|value| serde_json::from_str::<Vec<&RawValue>>(value).ok());
                 valid.push(list.is_some());
                 lengths.push(list.as_ref().map_or(0, Vec::len));
-                items.extend(list.into_iter().flatten().map(Some));
+                items.extend(list.into_iter().flatten().map(|item| Some(item.get())));
             }
             let items = structs(of, &items);
             let field = Arc::new(Field::new_list_field(items_type(of), true));
@@ -255,12 +306,11 @@ fn items_type(of: &'static [(&'static str, Kind)]) -> DataType {
     Struct(of).data_type()
 }
 
-fn structs(of: &'static [(&'static str, Kind)], values: &[Option<&RawValue>]) -> StructArray {
-    let objects: Vec<Option<Members<'_>>> = values.iter().map(|value| members(value.as_ref()?.get())).collect();
-    let column = |(name, kind): &(&'static str, Kind)| {
-        array(*kind, objects.iter().map(|object| object.as_ref()?.get(*name).copied()).collect())
-    };
-    let valid: NullBuffer = objects.iter().map(Option::is_some).collect::<Vec<bool>>().into();
+fn structs(of: &'static [(&'static str, Kind)], values: &[Option<&str>]) -> StructArray {
+    let names: Vec<&str> = of.iter().map(|(name, _)| *name).collect();
+    let objects = Picked::of(&names, values.iter().copied());
+    let column = |(name, kind): &(&'static str, Kind)| array(*kind, objects.column(name));
+    let valid: NullBuffer = objects.valid.clone().into();
     let DataType::Struct(fields) = items_type(of) else {
         return StructArray::new_empty_fields(values.len(), Some(valid));
     };

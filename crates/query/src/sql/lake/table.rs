@@ -1,38 +1,42 @@
 //! `StoreTable`: the events of one event data store, read from the event table.
 
-use super::super::error::external;
 use super::super::predicate::Predicate;
 use super::super::records::RecordSource;
 use super::super::scan::ScanExec;
 use super::columns::{self, TIME};
-use crate::lake::{Candidate, LakeStore, Looked};
-use crate::sql::SqlError;
+use super::rows::Rows;
+use crate::lake::{AS_RECORDED, LakeStore, Looked};
 use async_trait::async_trait;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{SchemaRef, TimestampMillisecondType, UInt32Type};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result, project_schema};
+use datafusion::common::{Result, project_schema};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use model::Timestamp;
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Table, TableFilter, View};
 
-/// What of the event table is read.
-const STORED: [&str; 5] = ["time", "ingestion_time", "account", "region", "record"];
-
-/// Columns of the answer that columns of the event table say the same as, so that conditions on them read less.
-const SAME: [(&str, &str); 6] = [
+/// Columns of the answer and those of the event table that say the same, of events of the categories `AS_RECORDED`.
+const SAME: [(&str, &str); 15] = [
     ("eventsource", "source"),
     ("eventname", "name"),
     ("awsregion", "region"),
     ("errorcode", "error_code"),
     ("eventid", "event_id"),
     ("eventcategory", "category"),
+    ("sourceipaddress", "source_ip"),
+    ("readonly", "read_only"),
+    ("managementevent", "management_event"),
+    ("eventversion", "event_version"),
+    ("eventtype", "event_type"),
+    ("useragent", "user_agent"),
+    ("errormessage", "error_message"),
+    ("vpcendpointid", "vpc_endpoint_id"),
+    ("requestid", "request_id"),
 ];
+/// Those of them, from the first on, on which conditions are asked of the event table whatever the category: it has what a record has.
+const ASKED: usize = 6;
 
 /// One event data store as a table.
 #[derive(Debug)]
@@ -66,15 +70,25 @@ impl TableProvider for StoreTable {
         let filter = self.filter(&Predicate::of(filters, TIME));
         let schema = project_schema(&self.schema(), projection)?;
         let parts = self.view.parts(Table::Events, &filter);
-        let (store, looked, wanted) = (self.store.clone(), Arc::clone(&self.looked), Arc::clone(&schema));
-        let shape = Arc::new(move |batch: RecordBatch| shape(&batch, &store, &looked, &wanted));
-        let source = RecordSource::new(Table::Events, parts, filter, STORED.to_vec(), shape);
+        let same = self.same(&schema);
+        let rows = Rows::new(self.store.clone(), Arc::clone(&self.looked), Arc::clone(&schema), same);
+        let columns = rows.columns();
+        let shape = Arc::new(move |batch: RecordBatch| rows.of(&batch));
+        let source = RecordSource::new(Table::Events, parts, filter, columns, shape);
         let partitions = session.config().target_partitions();
         Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions)))
     }
 }
 
 impl StoreTable {
+    /// The column of the event table that is each of the answer's, where one is.
+    fn same(&self, schema: &Schema) -> Vec<Option<&'static str>> {
+        let categories = &self.store.categories;
+        let as_recorded = !categories.is_empty() && categories.iter().all(|one| AS_RECORDED.contains(&one.as_str()));
+        let same = |name: &String| SAME.iter().find(|(own, _)| own == name).map(|(_, stored)| *stored);
+        schema.fields().iter().map(|field| same(field.name()).filter(|_| as_recorded)).collect()
+    }
+
     /// What the event table is asked, which may yield more than the store has.
     fn filter(&self, predicate: &Predicate) -> TableFilter {
         let one = |value: &str| BTreeSet::from([value.to_owned()]);
@@ -87,7 +101,7 @@ impl StoreTable {
         }
         for (column, values) in &predicate.one_of {
             // What a record leaves empty, the event table may have filled.
-            let same = SAME.iter().find(|(name, _)| name == column).filter(|_| !values.contains(""));
+            let same = SAME[..ASKED].iter().find(|(name, _)| name == column).filter(|_| !values.contains(""));
             if let Some((_, stored)) = same.filter(|(_, stored)| Table::Events.is_text(stored)) {
                 one_of.push((stored, values.clone()));
             }
@@ -95,42 +109,4 @@ impl StoreTable {
         let range = super::super::predicate::intersection(self.store.range, predicate.range);
         TableFilter { range, one_of, ..TableFilter::default() }
     }
-}
-
-/// The store's own rows of a batch of the event table, with its columns.
-fn shape(batch: &RecordBatch, store: &LakeStore, looked: &Looked, wanted: &SchemaRef) -> Result<RecordBatch> {
-    let column = |name: &str| {
-        let missing = || external(SqlError::Failed(format!("the event table has no column {name}")));
-        batch.column_by_name(name).ok_or_else(missing)
-    };
-    let text = |name: &str| -> Result<StringArray> {
-        let column = datafusion::arrow::compute::cast(column(name)?, &datafusion::arrow::datatypes::DataType::Utf8)?;
-        Ok(column.as_string::<i32>().clone())
-    };
-    let (records, accounts, regions) = (text("record")?, text("account")?, text("region")?);
-    let times = column("time")?;
-    let received = column("ingestion_time")?.as_primitive::<TimestampMillisecondType>();
-    let time = times.as_primitive::<TimestampMillisecondType>();
-    let bytes: usize = records.iter().flatten().map(str::len).sum();
-    looked.look(batch.num_rows() as u64, bytes as u64);
-    let admitted = |at: &usize| {
-        let candidate = Candidate {
-            ingestion_time: Timestamp(received.value(*at)),
-            record: records.value(*at),
-            account: accounts.value(*at),
-            region: regions.value(*at),
-        };
-        // The event table need not leave out what it was not asked for, and the statement does not ask again.
-        store.range.contains(Timestamp(time.value(*at)))
-            && (store.account.is_empty() || store.account == candidate.account)
-            && store.admits.admits(candidate)
-    };
-    let rows: Vec<u32> = (0..batch.num_rows()).filter(admitted).map(|at| at as u32).collect();
-    let shown: Vec<Cow<'_, str>> = rows.iter().map(|at| store.admits.show(records.value(*at as usize))).collect();
-    let own: Vec<&str> = shown.iter().map(AsRef::as_ref).collect();
-    let indices: ArrayRef =
-        Arc::new(datafusion::arrow::array::PrimitiveArray::<UInt32Type>::from_iter_values(rows.iter().copied()));
-    let times = take(times.as_ref(), &indices, None).map_err(DataFusionError::from)?;
-    debug_assert_eq!(times.len(), own.len());
-    Ok(columns::batch(wanted, &own, &times)?)
 }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use store::{Options, Store};
 
 const ID: &str = "3270e016-59a1-4448-8dd1-d27a4796502d";
+/// A store with the same events, which it tells from columns of the event table.
+const COLUMNAR: &str = "00000000-0000-0000-0000-00000000000b";
 /// 2026-01-02T03:04:05Z.
 const NOW: Timestamp = Timestamp(1_767_323_045_000);
 const ACCOUNT: &str = "123456789012";
@@ -21,8 +23,26 @@ const ACCOUNT: &str = "123456789012";
 struct Named(&'static str);
 
 impl Admits for Named {
-    fn admits(&self, candidate: Candidate<'_>) -> bool {
+    fn asks(&self) -> &[&'static str] {
+        &["record"]
+    }
+
+    fn admits(&self, candidate: &Candidate<'_>) -> bool {
         candidate.record.contains(self.0)
+    }
+}
+
+/// All events, told from columns alone.
+#[derive(Debug)]
+struct All;
+
+impl Admits for All {
+    fn asks(&self) -> &[&'static str] {
+        &["category", "resource_types", "resource_names", "read_only"]
+    }
+
+    fn admits(&self, candidate: &Candidate<'_>) -> bool {
+        candidate.category == "Management"
     }
 }
 
@@ -88,10 +108,11 @@ fn question(statement: &str, parameters: &[&str]) -> LakeQuestion {
         categories: Vec::new(),
         admits: Arc::new(Named(name)),
     };
+    let columnar = LakeStore { categories: vec!["Management".into()], admits: Arc::new(All), ..store(COLUMNAR, "") };
     LakeQuestion {
         statement: statement.into(),
         parameters: parameters.iter().map(|text| (*text).to_owned()).collect(),
-        stores: vec![store(ID, ""), store("00000000-0000-0000-0000-00000000000a", "RunInstances")],
+        stores: vec![store(ID, ""), store("00000000-0000-0000-0000-00000000000a", "RunInstances"), columnar],
         now: NOW,
     }
 }
@@ -116,6 +137,8 @@ fn event(id: &str, time: i64, name: &str, source: &str, more: Value) -> Event {
         source: source.into(),
         category: "Management".into(),
         error_code: record["errorCode"].as_str().unwrap_or_default().into(),
+        source_ip: record["sourceIPAddress"].as_str().unwrap_or_default().into(),
+        read_only: record["readOnly"].as_bool(),
         record: record.to_string(),
         ..Event::default()
     }
@@ -133,19 +156,15 @@ fn records() -> Vec<Event> {
         {"ARN": "arn:aws:ec2:::i-2", "type": "AWS::EC2::Instance"}], "tlsDetails": {"tlsVersion": "TLSv1.2"}});
     let user = |name: &str| json!({"userIdentity": {"type": "IAMUser", "userName": name, "arn": format!("arn:aws:iam::1:user/{name}")}});
     let denied = json!({"userIdentity": {"type": "IAMUser", "userName": "bob"}, "errorCode": "AccessDenied"});
+    let odd = json!({"requestParameters": {"userName": "a\"b"}, "errorCode": "", "errorMessage": null, "eventCategory": null,
+        "userAgent": "a \"quoted\" one", "sourceIPAddress": "10.0.0.1", "eventVersion": "", "vpcEndpointId": "vpce-1"});
     let other = json!({"recipientAccountId": "999999999999"});
     vec![
         event("e-1", start, "RunInstances", "ec2.amazonaws.com", run),
         event("e-2", start + 3_600, "DescribeTrails", "cloudtrail.amazonaws.com", user("alice")),
         event("e-3", start + 7_200, "DescribeTrails", "cloudtrail.amazonaws.com", user("bob")),
         event("e-4", start + 10_800, "DeleteTrail", "cloudtrail.amazonaws.com", denied),
-        event(
-            "e-5",
-            start + 14_400,
-            "CreateUser",
-            "iam.amazonaws.com",
-            json!({"requestParameters": {"userName": "a\"b"}}),
-        ),
+        event("e-5", start + 14_400, "CreateUser", "iam.amazonaws.com", odd),
         event("e-6", start + 18_000, "CreateUser", "iam.amazonaws.com", other),
     ]
 }
@@ -186,6 +205,23 @@ async fn columns_have_lakes_names_and_types() {
     assert_eq!((all.len(), all[0].as_str(), all[2].as_str()), (35, "eventversion", "eventtime"));
     let twice = format!("SELECT useridentity.arn, useridentity.sessioncontext.sessionissuer.arn FROM {ID}");
     assert_eq!(fixture.ask(&twice).await.unwrap().0, ["arn", "arn"]);
+}
+
+#[tokio::test]
+async fn columns_of_the_event_table_say_what_records_do() {
+    let fixture = Fixture::new().await;
+    let columns = fixture.ask(&format!("SELECT * FROM {ID} LIMIT 1")).await.unwrap().0;
+    for column in columns.iter().map(String::as_str).chain(["errorcode, useridentity", "eventname, eventjson", "1"]) {
+        let rows = async |id: &str| fixture.rows(&format!("SELECT eventid, {column} FROM {id} ORDER BY 1, 2")).await;
+        let of_records = rows(ID).await;
+        assert_eq!(of_records.len(), 5);
+        assert_eq!(rows(COLUMNAR).await, of_records, "{column}");
+    }
+    let among = async |id: &str| {
+        fixture.rows(&format!("SELECT count(*) FROM {id} WHERE errorcode IS NULL AND NOT readonly")).await
+    };
+    assert_eq!(among(COLUMNAR).await, ["1"]);
+    assert_eq!(among(ID).await, ["1"]);
 }
 
 #[tokio::test]

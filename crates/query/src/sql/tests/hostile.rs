@@ -103,6 +103,32 @@ async fn memory_and_answer_are_bounded() {
 }
 
 #[tokio::test]
+async fn what_aggregates_make_is_bounded() {
+    let options = SqlOptions { memory_bytes_max: 4 * 1024 * 1024, ..SqlOptions::default() };
+    let fixture = Fixture::with(options).await;
+    let separator = "-".repeat(20_000);
+    for statement in [
+        format!("SELECT length(string_agg(message, '{separator}')) AS n FROM logs"),
+        format!("SELECT length(string_agg(message, '{separator}' ORDER BY sequence)) AS n FROM logs"),
+        format!("SELECT length(string_agg(DISTINCT message || sequence, '{separator}')) AS n FROM logs"),
+        format!("SELECT sequence % 3 AS k, length(string_agg(message, '{separator}')) AS n FROM logs GROUP BY 1"),
+        "SELECT length(string_agg(message, ',') OVER (ORDER BY sequence)) AS n FROM logs".into(),
+        "SELECT max(cardinality(l)) AS n FROM (SELECT array_agg(message) OVER (ORDER BY sequence) AS l FROM logs)"
+            .into(),
+    ] {
+        let refusal = fixture.sql.query(&statement, Format::JsonLines, None).await;
+        let Err(SqlError::Limit(message)) = refusal else { panic!("{statement:.80}: {refusal:?}") };
+        assert!(message.contains("would make more than 4194304 bytes"), "{message}");
+    }
+    let rows = fixture.rows("SELECT string_agg(CAST(sequence AS VARCHAR), ',' ORDER BY sequence DESC) AS s FROM logs WHERE sequence < 4").await;
+    assert_eq!(rows[0]["s"], "3,2,1");
+    let rows = fixture.rows("SELECT sequence % 2 AS k, length(string_agg('x', ', ')) AS n, cardinality(array_agg(sequence)) AS c FROM logs WHERE sequence <= 1000 GROUP BY 1 ORDER BY 1").await;
+    assert_eq!((&rows[0]["n"], &rows[1]["c"]), (&serde_json::json!(1498), &serde_json::json!(500)));
+    let windows = "SELECT string_agg(CAST(sequence AS VARCHAR), '') OVER (ORDER BY sequence) AS s FROM logs WHERE sequence < 4 ORDER BY sequence";
+    assert_eq!(fixture.rows(windows).await[2]["s"], "123");
+}
+
+#[tokio::test]
 async fn a_query_ends_when_its_time_is_over() {
     let fixture = Fixture::with(SqlOptions { ms_max: 30, ..SqlOptions::default() }).await;
     let answer = fixture.sql.query(ENDLESS, Format::JsonLines, None).await;

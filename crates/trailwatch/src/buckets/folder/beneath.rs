@@ -1,7 +1,8 @@
 //! Files below a folder, reached part by part: no link below it is followed, and nothing but a regular file is opened to be read,
 //! so that nobody who may write into the folder leads the server out of it, or makes it wait for a pipe.
 
-use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
+use model::Timestamp;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
@@ -12,6 +13,15 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOF
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const NEW: OFlags =
     OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// What the listing of a folder says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Its size.
+    pub bytes: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+}
 
 /// The folders on the way to a file, all open; the file is in the last.
 pub struct Way {
@@ -73,6 +83,43 @@ impl Way {
         };
         let metadata = file.metadata()?;
         if metadata.is_file() { Ok((file, metadata)) } else { Err(ErrorKind::IsADirectory.into()) }
+    }
+
+    /// Tells `found` of each name in the last folder, and whether it is a folder (true) or a regular file (false). What is neither, or is
+    /// no text, is passed over.
+    pub fn names(&self, mut found: impl FnMut(&str, bool)) -> io::Result<()> {
+        for entry in Dir::read_from(self.last())? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            let kind = match entry.file_type() {
+                // Not all file systems say it here.
+                FileType::Unknown => match statat(self.last(), name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                    Err(Errno::NOENT) => continue,
+                    Err(error) => return Err(error.into()),
+                },
+                kind => kind,
+            };
+            match kind {
+                FileType::Directory if !matches!(name, "." | "..") => found(name, true),
+                FileType::RegularFile => found(name, false),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of a regular file of the last folder; `None` when there is none of this name (any more).
+    pub fn about(&self, name: &str) -> io::Result<Option<About>> {
+        match statat(self.last(), name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+                let millis = stat.st_mtime.saturating_mul(1000).saturating_add(stat.st_mtime_nsec as i64 / 1_000_000);
+                let bytes = u64::try_from(stat.st_size).unwrap_or(0);
+                Ok(Some(About { bytes, modified: Timestamp(millis.max(0)) }))
+            }
+            Ok(_) | Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// A new file, to be written, in the place of one that a crash left.

@@ -1,16 +1,15 @@
 //! The keys of a folder in order of their bytes, from any key on, in bounded memory.
 //!
 //! A folder `a` holds keys that begin with `a/`, so it sorts as `a/`: behind `a.txt`, before `a0`. Of each folder on the way only
-//! some names are held at a time; a large folder is read again for the next ones.
+//! some names are held at a time; a large folder is read again for the next ones. No link is followed on the way (`beneath.rs`).
 
-use super::modified;
+use super::beneath::{About, Way};
 use model::buckets::{HIDDEN_FOLDER, Listed, UNFINISHED, is_key};
 use model::limits::OBJECT_KEY_BYTES_MAX;
 use std::collections::BTreeSet;
-use std::collections::btree_set::IntoIter;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::vec::IntoIter;
 
 /// Most objects of one list, and most names of one folder that are held.
 const OBJECTS_MAX: usize = 1000;
@@ -39,8 +38,8 @@ impl Range<'_> {
 struct Level {
     /// Its key with a slash at the end; empty at the top.
     folder: String,
-    /// What is held of its names, each with its key; those of folders end with a slash.
-    held: IntoIter<String>,
+    /// What is held of its names, each with its key; those of folders end with a slash, and have nothing else.
+    held: IntoIter<(String, Option<About>)>,
     /// The last of `held` when there may be more behind it.
     more_after: Option<String>,
 }
@@ -48,34 +47,38 @@ struct Level {
 impl Level {
     /// The first names that are in range and behind `from`.
     fn read(root: &Path, folder: String, from: &str, range: Range<'_>) -> io::Result<Self> {
-        let mut held = BTreeSet::new();
-        let mut has_more = false;
-        let entries = match fs::read_dir(root.join(&folder)) {
-            Ok(entries) => entries,
+        let way = match Way::open(root, &folder) {
+            Ok(way) => way,
             // Nothing has been put yet, or someone took the folder away meanwhile.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(Self { folder, held: held.into_iter(), more_after: None });
+                return Ok(Self { folder, held: Vec::new().into_iter(), more_after: None });
             }
             Err(error) => return Err(error),
         };
-        for entry in entries {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| !name.starts_with(UNFINISHED)) else { continue };
-            let key = if kind.is_dir() { format!("{folder}{name}/") } else { format!("{folder}{name}") };
-            let is_hidden = folder.is_empty() && name == HIDDEN_FOLDER;
-            let is_wanted = (kind.is_dir() && range.may_have_below(&key)) || (kind.is_file() && range.has_object(&key));
+        let (mut keys, mut has_more) = (BTreeSet::new(), false);
+        way.names(|name, is_folder| {
+            let key = if is_folder { format!("{folder}{name}/") } else { format!("{folder}{name}") };
+            let is_hidden = name.starts_with(UNFINISHED) || (folder.is_empty() && name == HIDDEN_FOLDER);
+            let is_wanted = if is_folder { range.may_have_below(&key) } else { range.has_object(&key) };
             if is_hidden || !is_wanted || key.as_str() <= from {
-                continue;
+                return;
             }
-            held.insert(key);
-            if held.len() > OBJECTS_MAX {
-                held.pop_last();
+            keys.insert(key);
+            if keys.len() > OBJECTS_MAX {
+                keys.pop_last();
                 has_more = true;
             }
+        })?;
+        let more_after = keys.last().filter(|_| has_more).cloned();
+        let mut held = Vec::with_capacity(keys.len());
+        for key in keys {
+            if key.ends_with('/') {
+                held.push((key, None));
+            } else if let Some(about) = way.about(key.strip_prefix(&folder).unwrap_or(&key))? {
+                // One that is gone meanwhile is not listed.
+                held.push((key, Some(about)));
+            }
         }
-        let more_after = held.last().filter(|_| has_more).cloned();
         Ok(Self { folder, held: held.into_iter(), more_after })
     }
 }
@@ -89,17 +92,8 @@ pub fn list(root: &Path, prefix: &str, after: &str, max: usize) -> io::Result<Ve
     while listed.len() < max {
         let Some(level) = way.last_mut() else { break };
         match level.held.next() {
-            Some(folder) if folder.ends_with('/') => way.push(Level::read(root, folder, "", range)?),
-            Some(key) => {
-                match fs::symlink_metadata(root.join(&key)) {
-                    Ok(metadata) => {
-                        listed.push(Listed { key, bytes: metadata.len(), modified: modified(&metadata) });
-                    }
-                    // One that is gone meanwhile is not listed.
-                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            Some((key, Some(About { bytes, modified }))) => listed.push(Listed { key, bytes, modified }),
+            Some((folder, None)) => way.push(Level::read(root, folder, "", range)?),
             None => match level.more_after.take() {
                 Some(last) => *level = Level::read(root, std::mem::take(&mut level.folder), &last, range)?,
                 None => drop(way.pop()),

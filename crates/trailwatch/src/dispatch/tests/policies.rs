@@ -32,7 +32,7 @@ async fn user(server: &Server, name: &str, policies: &[&str]) -> Credentials {
 }
 
 /// Our own endpoints: method, path, name.
-const OWN: [(&str, &str, &str); 11] = [
+const OWN: [(&str, &str, &str); 12] = [
     ("POST", "/_trailwatch/alarms/backtest", "BacktestAlarm"),
     ("POST", "/_trailwatch/detections/backtest", "BacktestDetections"),
     ("GET", "/_trailwatch/events/tail", "TailEvents"),
@@ -44,6 +44,7 @@ const OWN: [(&str, &str, &str); 11] = [
     ("POST", "/_trailwatch/events/search", "SearchEvents"),
     ("POST", "/_trailwatch/policies/generate", "GeneratePolicy"),
     ("GET", "/_trailwatch/sessions/key/ASIA", "GetSession"),
+    ("POST", "/_trailwatch/investigate", "Investigate"),
 ];
 
 /// Asks one of them as the listener does.

@@ -3,13 +3,16 @@
 //! A child's state at the beginning is that of its last change before, or else the one that its first change left, or else
 //! the one it is in. What is older than the history that is kept is not known, and an alarm that was deleted stays in its
 //! last state. The rule is evaluated at each change, one after the other, and at the end of each period in which actions wait for
-//! the suppressor; the live one looks each second. Children and the suppressor are not replayed themselves. Whether actions
-//! are enabled, or muted, is not looked at.
+//! the suppressor; the live one looks each second. Children and the suppressor are not replayed themselves. What the
+//! suppressor lets run may be muted still.
 
+use super::conditions::muted_times;
+use super::muted::Muted;
 use super::replay::Life;
-use super::{ActionsRun, Backtest, BacktestError};
+use super::{Backtest, BacktestError};
 use crate::Watch;
 use crate::alarms::composite::{CompositeError, reason_text};
+use crate::alarms::memory::Memory;
 use crate::alarms::rule::reason::{self, Child};
 use crate::alarms::rule::{AlarmRule, name_of};
 use crate::alarms::suppression::{Actions, Periods, Suppression, Suppressor};
@@ -47,11 +50,15 @@ pub(super) async fn backtest(
     }
     // Of what happens at the same time, the suppressor comes first: a live evaluation would see both.
     changes.sort_by_key(|(change, name)| (change.at, Some(*name) != suppressor, change.sequence));
+    let muted = muted_times(watch, scope, name, range).await?;
+    let tells_actions = suppressor.is_some() || !muted.is_empty();
     let mut replay = Replay {
         life: Life::begin(scope, name, configuration, range.start),
         rule: &rule,
         held: suppressor.map(|suppressor| Held::new(suppressor, composite)),
         children,
+        memory: Memory::default(),
+        muted: Muted::new(muted),
         evaluations: 0,
     };
     replay.step(range.start);
@@ -66,8 +73,9 @@ pub(super) async fn backtest(
         }
     }
     replay.end_periods_before(range.end);
+    replay.muted.pass(&mut replay.memory, replay.life.alarm.state, range.end - 1);
     let mut told = replay.life.end(range.start, range.end, replay.evaluations);
-    told.actions_run = replay.held.map(|held| held.run);
+    told.actions_run = tells_actions.then(|| replay.muted.end());
     Ok(told)
 }
 
@@ -78,6 +86,9 @@ struct Replay<'a> {
     held: Option<Held<'a>>,
     /// The suppressor among them.
     children: BTreeMap<&'a str, Child>,
+    /// Of actions that are muted.
+    memory: Memory,
+    muted: Muted,
     evaluations: usize,
 }
 
@@ -88,24 +99,17 @@ struct Held<'a> {
     suppression: Suppression,
     /// The end of the period that holds actions.
     until: Option<Timestamp>,
-    run: Vec<ActionsRun>,
 }
 
 impl<'a> Held<'a> {
     fn new(suppressor: &'a str, composite: &CompositeRule) -> Self {
         let periods =
             Periods { wait_secs: composite.suppressor_wait_secs, extension_secs: composite.suppressor_extension_secs };
-        Self { suppressor, periods, suppression: Suppression::default(), until: None, run: Vec::new() }
+        Self { suppressor, periods, suppression: Suppression::default(), until: None }
     }
 
-    /// One step, with the state that the composite alarm is in now.
-    fn step(
-        &mut self,
-        state: AlarmState,
-        changed: Option<Timestamp>,
-        children: &BTreeMap<&str, Child>,
-        now: Timestamp,
-    ) {
+    /// One step; true when actions run, those of the state that the composite alarm is in now.
+    fn step(&mut self, changed: Option<Timestamp>, children: &BTreeMap<&str, Child>, now: Timestamp) -> bool {
         let suppressor = match children.get(self.suppressor) {
             Some(child) => Suppressor { state: child.state, since: child.since },
             None => Suppressor { state: AlarmState::Ok, since: Timestamp::MIN },
@@ -116,9 +120,7 @@ impl<'a> Held<'a> {
             Actions::HeldUntil(until) => Some(until),
             _ => None,
         };
-        if actions == Actions::Run {
-            self.run.push(ActionsRun { at: now.iso_millis(), state: state.as_str() });
-        }
+        actions == Actions::Run
     }
 }
 
@@ -126,6 +128,7 @@ impl Replay<'_> {
     /// One evaluation.
     fn step(&mut self, at: Timestamp) {
         self.evaluations += 1;
+        self.muted.pass(&mut self.memory, self.life.alarm.state, at);
         let children = &self.children;
         let state_of = |reference: &str| {
             children.get(name_of(reference)).map_or(AlarmState::InsufficientData, |child| child.state)
@@ -142,8 +145,12 @@ impl Replay<'_> {
             let reason_data = Some(reason::data(&deciding));
             self.life.change(StateChange { state, reason, reason_data, at, memory: None, due: None });
         }
-        if let Some(held) = &mut self.held {
-            held.step(state, is_changed.then_some(at), children, at);
+        let runs = match &mut self.held {
+            Some(held) => held.step(is_changed.then_some(at), children, at),
+            None => is_changed,
+        };
+        if runs {
+            self.muted.change(&mut self.memory, Some(state), &[], at);
         }
     }
 

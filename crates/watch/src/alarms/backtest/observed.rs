@@ -4,6 +4,7 @@ use super::{BacktestError, Failed};
 use crate::Watch;
 use crate::alarms::evaluate::returned;
 use crate::alarms::log_alarm::{self, verdict::Run};
+use crate::alarms::muting::MutedTimes;
 use crate::alarms::observe::{self, Observed, PlainHistory};
 use crate::alarms::recovery::Attributes;
 use crate::alarms::state::Slot;
@@ -12,6 +13,7 @@ use crate::promql;
 use catalog::AlarmConfiguration;
 use model::limits::BACKTEST_SLOTS_MAX;
 use model::{Scope, TimeRange, Timestamp};
+use std::collections::BTreeMap;
 
 /// The parts of the observed values at which thresholds are tried when none are given.
 const QUANTILES: [f64; 9] = [0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999, 1.0];
@@ -29,14 +31,58 @@ pub(super) enum Seen {
     Logs(Run),
 }
 
+/// One evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Look {
+    /// When.
+    pub(super) at: Timestamp,
+    /// Why then.
+    pub(super) why: Why,
+    /// What it sees.
+    pub(super) seen: Seen,
+}
+
+/// Why an alarm is evaluated at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A multiple of its interval.
+    Due,
+    /// A mute rule about it was put, changed or deleted.
+    RuleChanged,
+    /// A rule's window ends: only if actions are owed.
+    MuteEnds,
+}
+
 /// What all evaluations see.
 pub(super) struct AllSeen {
-    /// By the time of the evaluation; those that failed have seen nothing.
-    pub(super) seen: Vec<(Timestamp, Seen)>,
+    /// Oldest first; evaluations that failed have seen nothing.
+    pub(super) seen: Vec<Look>,
     /// How many failed.
     pub(super) failures: usize,
     /// Why the first did.
     pub(super) failure: Option<String>,
+}
+
+/// When the alarm is evaluated within `range`: at multiples of its interval, and where mute rules have it looked at between
+/// them. Log alarms take no more than one look at a run.
+pub(super) fn times(
+    configuration: &AlarmConfiguration,
+    range: TimeRange,
+    interval_ms: i64,
+    muted: &mut MutedTimes,
+    max: usize,
+) -> Option<BTreeMap<Timestamp, Why>> {
+    let mut times = BTreeMap::new();
+    if configuration.log.is_none() {
+        times.extend(muted.ends(range, max)?.into_iter().map(|at| (at, Why::MuteEnds)));
+        times.extend(muted.changes(range).into_iter().map(|at| (at, Why::RuleChanged)));
+    }
+    let mut at = range.start.ceil_to(interval_ms);
+    while at < range.end {
+        times.insert(at, Why::Due);
+        at = at + interval_ms;
+    }
+    (times.len() <= max).then_some(times)
 }
 
 /// What each evaluation sees, how many saw nothing because they failed, and why the first did.
@@ -44,8 +90,8 @@ pub(super) async fn observe_all(
     watch: &Watch,
     scope: &Scope,
     configuration: &AlarmConfiguration,
-    range: TimeRange,
-    interval_ms: i64,
+    (range, interval_ms): (TimeRange, i64),
+    times: BTreeMap<Timestamp, Why>,
 ) -> Result<AllSeen, BacktestError> {
     let plain = match &configuration.log {
         Some(_) => None,
@@ -53,9 +99,8 @@ pub(super) async fn observe_all(
     };
     let mut all = AllSeen { seen: Vec::new(), failures: 0, failure: None };
     let mut slots = 0;
-    let mut at = range.start.ceil_to(interval_ms);
-    while at < range.end {
-        let seen = match &plain {
+    for (index, (at, why)) in times.into_iter().enumerate() {
+        let seen = match plain.as_ref().filter(|_| why == Why::Due) {
             Some(history) => Ok(Seen::Metrics(history.observe(configuration, at))),
             None => look(watch, scope, configuration, at).await,
         };
@@ -68,7 +113,7 @@ pub(super) async fn observe_all(
                     all.failures += 1;
                     all.failure.get_or_insert_with(|| error.clone());
                 }
-                all.seen.push((at, seen));
+                all.seen.push(Look { at, why, seen });
             }
             Err(error) => {
                 all.failures += 1;
@@ -79,10 +124,9 @@ pub(super) async fn observe_all(
         if slots > BACKTEST_SLOTS_MAX {
             return Err(BacktestError::TooLarge);
         }
-        if all.seen.len().is_multiple_of(EVALUATIONS_AT_ONCE) {
+        if index.is_multiple_of(EVALUATIONS_AT_ONCE) {
             tokio::task::yield_now().await;
         }
-        at = at + interval_ms;
     }
     Ok(all)
 }
@@ -92,7 +136,7 @@ async fn look(watch: &Watch, scope: &Scope, configuration: &AlarmConfiguration, 
         return Ok(Seen::Logs(log_alarm::run(watch, scope, log, at, Turn::Client).await));
     }
     if let Some(criteria) = &configuration.promql {
-        return Ok(Seen::Series(returned(&promql::instant(watch, scope, &criteria.query, at).await?)));
+        return Ok(Seen::Series(returned(&promql::evaluated(watch, scope, &criteria.query, at).await?)));
     }
     Ok(Seen::Metrics(observe::observe(watch, scope, configuration, at).await?))
 }
@@ -109,11 +153,11 @@ fn size(seen: &Seen) -> i64 {
 }
 
 /// Thresholds spread over the values that were seen.
-pub(super) fn chosen(seen: &[(Timestamp, Seen)]) -> Vec<f64> {
+pub(super) fn chosen(seen: &[Look]) -> Vec<f64> {
     let newest = |slots: &[Slot]| slots.last().and_then(|slot| slot.point).map(|point| point.value);
     let mut values: Vec<f64> = seen
         .iter()
-        .flat_map(|(_, seen)| match seen {
+        .flat_map(|look| match &look.seen {
             Seen::Metrics(Observed::One(slots)) => newest(slots).into_iter().collect::<Vec<f64>>(),
             Seen::Metrics(Observed::Many(series)) => series.iter().filter_map(|(_, slots)| newest(slots)).collect(),
             Seen::Logs(Run { outcome: Ok(found), .. }) => found.values.iter().filter_map(|value| value.value).collect(),

@@ -1,13 +1,15 @@
 //! A replay: an alarm that lives through what its evaluations see; pure.
 
-use super::observed::Seen;
+use super::conditions::Conditions;
+use super::muted::Muted;
+use super::observed::{Look, Seen, Why};
 use super::{Backtest, Transition, WEEK_MS};
-use crate::alarms::evaluate::{outcome_of_many, outcome_of_promql};
+use crate::alarms::evaluate::{is_warming_up, outcome_of_many, outcome_of_promql};
 use crate::alarms::log_alarm::span_ms;
 use crate::alarms::log_alarm::verdict::{Run, decide};
 use crate::alarms::memory::Memory;
 use crate::alarms::observe::Observed;
-use crate::alarms::recovery::Outcome;
+use crate::alarms::recovery::{Change, Outcome};
 use crate::alarms::state::{evaluation_periods, next_state};
 use catalog::{Alarm, AlarmConfiguration, AlarmState, StateChange};
 use model::{Scope, Timestamp};
@@ -64,6 +66,7 @@ impl Life {
         let weeks = (end - start).max(1) as f64 / WEEK_MS;
         Backtest {
             evaluations,
+            in_warm_up: 0,
             failures: 0,
             failure: None,
             fires: self.fires,
@@ -80,40 +83,88 @@ impl Life {
 pub(super) fn replay(
     scope: &Scope,
     configuration: &AlarmConfiguration,
-    seen: &[(Timestamp, Seen)],
+    conditions: Conditions,
+    seen: &[Look],
     end: Timestamp,
 ) -> Backtest {
-    let start = seen.first().map_or(end, |(at, _)| *at);
+    let start = seen.first().map_or(end, |look| look.at);
     let mut life = Life::begin(scope, "", configuration, start);
-    let mut memory = Memory::default();
+    let warming_since_ms = conditions.warming_since.map(|since| since.0);
+    let mut memory = Memory { warming_since_ms, ..Memory::default() };
+    let mut muted = Some(conditions.muted).filter(|times| !times.is_empty()).map(Muted::new);
     let mut runs = Runs::of(configuration);
-    for (at, seen) in seen {
-        let change = match seen {
-            Seen::Metrics(Observed::One(slots)) => next_state(&life.alarm, slots, *at),
-            Seen::Metrics(Observed::Many(series)) => {
-                changed(&life.alarm, outcome_of_many(configuration, &mut memory, series, *at), None, *at)
-            }
-            Seen::Series(series) => configuration.promql.as_ref().and_then(|criteria| {
-                changed(&life.alarm, outcome_of_promql(&mut memory, criteria, series.clone(), *at), None, *at)
-            }),
-            Seen::Logs(run) => {
-                let is_grouped = runs.is_grouped;
-                let latest = runs.with(run);
-                let decision = decide(configuration, is_grouped, &mut memory.contributors, latest, *at);
-                changed(&life.alarm, decision.outcome, decision.reason_data, *at)
+    let (mut evaluations, mut in_warm_up) = (0, 0);
+    for look in seen {
+        let owed = muted.as_mut().is_some_and(|muted| muted.pass(&mut memory, life.alarm.state, look.at));
+        if look.why == Why::MuteEnds && !owed {
+            continue;
+        }
+        evaluations += 1;
+        let Came { change, contributors } = match evaluate(&life.alarm, &mut memory, &mut runs, look) {
+            Some(came) => came,
+            None => {
+                in_warm_up += 1;
+                continue;
             }
         };
+        let state = change.as_ref().map(|change| change.state);
+        if let Some(muted) = muted.as_mut().filter(|_| state.is_some() || !contributors.is_empty()) {
+            muted.change(&mut memory, state, &contributors, look.at);
+        }
         if let Some(change) = change {
             life.change(change);
         }
     }
-    life.end(start, end, seen.len())
+    if let Some(muted) = &mut muted {
+        muted.pass(&mut memory, life.alarm.state, end - 1);
+    }
+    let actions_run = muted.map(Muted::end);
+    Backtest { in_warm_up, actions_run, ..life.end(start, end, evaluations) }
 }
 
-/// The change of the whole alarm.
-fn changed(alarm: &Alarm, outcome: Outcome, reason_data: Option<String>, at: Timestamp) -> Option<StateChange> {
-    let state = outcome.state.filter(|state| *state != alarm.state)?;
-    Some(StateChange { state, reason: outcome.reason, reason_data, at, memory: None, due: None })
+/// What an evaluation came to.
+#[derive(Default)]
+struct Came {
+    change: Option<StateChange>,
+    contributors: Vec<Change>,
+}
+
+/// One evaluation; `None` while the alarm warms up.
+fn evaluate(alarm: &Alarm, memory: &mut Memory, runs: &mut Runs, look: &Look) -> Option<Came> {
+    let (configuration, at) = (&alarm.configuration, look.at);
+    match &look.seen {
+        Seen::Metrics(observed) => {
+            if is_warming_up(configuration, memory, observed.slots(), at) {
+                return None;
+            }
+            Some(match observed {
+                Observed::One(slots) => Came { change: next_state(alarm, slots, at), contributors: Vec::new() },
+                Observed::Many(series) => came(alarm, outcome_of_many(configuration, memory, series, at), None, at),
+            })
+        }
+        Seen::Series(series) => {
+            let Some(criteria) = &configuration.promql else { return Some(Came::default()) };
+            Some(came(alarm, outcome_of_promql(memory, criteria, series.clone(), at), None, at))
+        }
+        Seen::Logs(run) => {
+            let is_grouped = runs.is_grouped;
+            let before = memory.contributors.clone();
+            let decision = decide(configuration, is_grouped, &mut memory.contributors, runs.with(run), at);
+            if is_warming_up(configuration, memory, &decision.slots, at) {
+                memory.contributors = before;
+                return None;
+            }
+            Some(came(alarm, decision.outcome, decision.reason_data, at))
+        }
+    }
+}
+
+/// The changes of the whole alarm and of its contributors.
+fn came(alarm: &Alarm, outcome: Outcome, reason_data: Option<String>, at: Timestamp) -> Came {
+    let state = outcome.state.filter(|state| *state != alarm.state);
+    let reason = outcome.reason;
+    let change = state.map(|state| StateChange { state, reason, reason_data, at, memory: None, due: None });
+    Came { change, contributors: outcome.changes }
 }
 
 /// The latest runs of a log alarm's query.

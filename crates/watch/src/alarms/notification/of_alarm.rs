@@ -43,6 +43,7 @@ impl Notification {
             contributor: told.contributor.map(|contributor| (contributor.id.clone(), contributor.attributes.clone())),
             lines: told.lines.to_vec(),
             tags: None,
+            causes: Vec::new(),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The JSON that an alarm sends to an SNS topic, keys and numbers as AWS writes them.
 
 use super::{
-    Evaluation, MetricQuery, MetricStat, Notification, SIMPLE_STATISTICS, Source, Threshold, Trigger, region_name,
+    Evaluation, MetricQuery, MetricStat, Notification, SIMPLE_STATISTICS, Source, Threshold, ToldCause, Trigger,
+    region_name,
 };
 use crate::alarms::reason::{json_time, number};
 use crate::alarms::rule::reason::Child;
@@ -63,6 +64,8 @@ struct MetricMessage<'a> {
     log_lines: &'a [String],
     #[serde(flatten)]
     tags: Option<TagsBody<'a>>,
+    #[serde(rename = "TrailwatchCauses", skip_serializing_if = "<[ToldCause]>::is_empty")]
+    causes: &'a [ToldCause],
 }
 
 #[derive(Serialize)]
@@ -100,6 +103,8 @@ struct CompositeMessage<'a> {
     triggering_children: Vec<TriggeringChild<'a>>,
     #[serde(flatten)]
     tags: Option<TagsBody<'a>>,
+    #[serde(rename = "TrailwatchCauses", skip_serializing_if = "<[ToldCause]>::is_empty")]
+    causes: &'a [ToldCause],
 }
 
 #[derive(Serialize)]
@@ -287,6 +292,7 @@ fn metric<'a>(notification: &'a Notification, trigger: TriggerBody<'a>) -> Metri
         alarm_contributor_attributes: notification.contributor.as_ref().map(|(_, attributes)| attributes),
         log_lines: &notification.lines,
         tags: notification.tags.as_ref().map(tags),
+        causes: &notification.causes,
     }
 }
 
@@ -340,6 +346,7 @@ fn composite<'a>(notification: &'a Notification, rule: &'a str, children: &'a [C
         alarm_rule: rule,
         triggering_children: children.iter().map(child).collect(),
         tags: notification.tags.as_ref().map(tags),
+        causes: &notification.causes,
     }
 }
 

@@ -52,6 +52,7 @@ fn notification(name: &str, region: &str, trigger: Trigger) -> Notification {
         contributor: None,
         lines: Vec::new(),
         tags: None,
+        causes: Vec::new(),
     }
 }
 
@@ -228,4 +229,31 @@ fn subjects_fit_on_one_line_of_100_characters() {
         assert!(subject.chars().count() <= 100, "{subject}");
         assert_eq!(subject.contains("..."), length > 55, "{subject}");
     }
+}
+
+#[test]
+fn causes_are_a_member_of_our_own_at_the_end_and_absent_without_any() {
+    let told = |causes| {
+        let alarm = Notification { causes, ..lookup() };
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&sns::message(&alarm)).unwrap()
+    };
+    assert!(!told(Vec::new()).contains_key("TrailwatchCauses"));
+    let cause = super::ToldCause {
+        summary: "StopInstances on i-1 by alice, 4 min before the onset".into(),
+        verdict: "likely",
+        score: 4.5,
+        event_id: "e-1".into(),
+        event_time: "2022-06-28T01:53:00.000Z".into(),
+        event_source: "ec2.amazonaws.com".into(),
+        event_name: "StopInstances".into(),
+        actor: "arn:aws:iam::123456789012:user/alice".into(),
+    };
+    let message = told(vec![cause]);
+    assert_eq!(message.keys().next_back().map(String::as_str), Some("TrailwatchCauses"));
+    let expected = serde_json::json!([{
+        "Summary": "StopInstances on i-1 by alice, 4 min before the onset", "Verdict": "likely", "Score": 4.5, "EventId": "e-1",
+        "EventTime": "2022-06-28T01:53:00.000Z", "EventSource": "ec2.amazonaws.com", "EventName": "StopInstances",
+        "Actor": "arn:aws:iam::123456789012:user/alice",
+    }]);
+    assert_eq!(message["TrailwatchCauses"], expected);
 }

@@ -104,7 +104,7 @@ async fn outcome(watch: &Watch, scope: &Scope, document: &Document, at: Timestam
         groups,
         range: TimeRange::new(start, end + SECOND),
         limit: QUERY_ROWS,
-        may_unmask: false,
+        caller: None,
         alarm_time_max: None,
         asked_for: None,
     };

@@ -103,7 +103,7 @@ impl Session {
         let mut sampled = false;
         while self.from < end {
             if looked_at >= LIVE_TAIL_UPDATE_BYTES_MAX {
-                // The newest matter most; what lies between is lost to this session.
+                // The session must catch up: what lies between is lost to it.
                 (self.from, sampled) = (end, true);
                 break;
             }

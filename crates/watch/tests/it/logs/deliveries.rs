@@ -1,6 +1,6 @@
 //! Deliveries of vended logs: sources, destinations and what joins them; kept and shown.
 
-use super::plane;
+use super::{error, plane};
 use crate::plane::Plane;
 use model::{Caller, Scope};
 use serde_json::{Value, json};
@@ -194,8 +194,26 @@ async fn another_account_delivers_where_a_policy_lets_it() {
     let refusal = plane.call_as(&other, "CreateDelivery", join.clone()).await.unwrap_err();
     assert_eq!(refusal.0, "AccessDeniedException");
     let policy = |text: &str| merged(named.clone(), json!({ "deliveryDestinationPolicy": text }));
-    let text = r#"{"Version":"2012-10-17","Statement":[]}"#;
     assert_eq!(plane.refused("PutDeliveryDestinationPolicy", policy("{")).await.0, "ValidationException");
+    let allowing = |account: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"{account}"}},"Action":"logs:CreateDelivery","Resource":"arn:aws:logs:*:123456789012:delivery-destination:*"}}}}"#
+        )
+    };
+    plane.ok("PutDeliveryDestinationPolicy", policy(&allowing("111111111111"))).await;
+    let refusal = plane.call_as(&other, "CreateDelivery", join.clone()).await.unwrap_err();
+    assert_eq!(
+        refusal,
+        error(
+            "AccessDeniedException",
+            &format!(
+                "User: arn:aws:iam::210987654321:root is not authorized to perform: logs:CreateDelivery on resource: {} \
+                 because no resource-based policy allows the logs:CreateDelivery action",
+                destination_arn("b")
+            )
+        )
+    );
+    let text = &allowing("210987654321");
     let shown = json!({ "policy": { "deliveryDestinationPolicy": text } });
     assert_eq!(plane.ok("PutDeliveryDestinationPolicy", policy(text)).await, shown);
     plane.ok("PutDeliveryDestination", destination("b", BUCKET, json!({ "outputFormat": "json" }))).await;

@@ -98,11 +98,180 @@ async fn events_are_masked_as_the_policy_of_their_time_says() {
     let shown = ["before a@b.co", "while ******, ssn ***********", "after a@b.co"];
     assert_eq!(read(&plane, json!({})).await, shown);
     assert_eq!(filter(&plane, json!({})).await, shown);
-    // The root user may see all, and must ask for it.
+    // Root may see all, and must ask for it.
     let all = ["before a@b.co", "while a@b.co, ssn 123-45-6789", "after a@b.co"];
     assert_eq!(read(&plane, json!({"unmask": true})).await, all);
     assert_eq!(filter(&plane, json!({"unmask": true})).await, all);
     assert_eq!(read(&plane, json!({"unmask": false})).await, shown);
+}
+
+/// One statement of a policy about `logs:Unmask`.
+fn unmask(effect: &str, resource: &str) -> String {
+    format!(r#""Effect":"{effect}","Action":"logs:Unmask","Resource":"arn:aws:logs:*:*:{resource}""#)
+}
+
+#[tokio::test]
+async fn who_may_unmask_is_said_by_policies_group_by_group() {
+    let plane = plane_with_stream().await;
+    put_policy(&plane).await;
+    put(&plane, "s", &[(0, "a@b.co")]).await;
+    for (n, (effect, resource, may)) in [
+        ("Allow", "log-group:g", true),
+        ("Allow", "log-group:g:*", true),
+        ("Allow", "log-group:*", true),
+        ("Allow", "log-group:other:*", false),
+        ("Deny", "log-group:g", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let user = plane.user(&format!("u{n}"), &unmask(effect, resource)).await;
+        let words = format!(
+            "user/u{n} is not authorized to perform: logs:Unmask on resource: arn:aws:logs:us-east-1:123456789012:log-group:g "
+        );
+        for (operation, input) in [
+            ("GetLogEvents", json!({"logGroupName": "g", "logStreamName": "s", "unmask": true})),
+            ("FilterLogEvents", json!({"logGroupName": "g", "unmask": true})),
+            ("FilterLogEvents", json!({"logGroupName": "g", "unmask": true, "filterPattern": "\"a@b.co\""})),
+            ("GetLogRecord", json!({"logRecordPointer": pointer(&plane).await, "unmask": true})),
+            ("StartQuery", question("fields @message | unmask @message")),
+            ("StartQuery", question("fields @timestamp, @message, unmask(@message) | sort @timestamp desc | limit 20")),
+        ] {
+            match plane.call_as(&user, operation, input.clone()).await {
+                Ok(shown) if operation == "StartQuery" => {
+                    assert!(may, "{resource}: {input}");
+                    let answer = ended(&plane, &user, &shown["queryId"]).await;
+                    assert_eq!(values(&answer, "@message"), ["a@b.co"], "{input}");
+                }
+                Ok(shown) => assert!(may && shown.to_string().contains("a@b.co"), "{operation} {resource}: {shown}"),
+                Err((code, why)) => {
+                    assert!(!may && code == "AccessDeniedException" && why.contains(&words), "{operation}: {why}");
+                }
+            }
+        }
+    }
+}
+
+/// StartQuery of group `g` over the last minute.
+fn question(text: &str) -> Value {
+    json!({"logGroupName": "g", "queryString": text, "startTime": NOW / 1000 - 60, "endTime": NOW / 1000})
+}
+
+/// What a query has found in the end, as `caller` sees it.
+async fn ended(plane: &Plane, caller: &Caller, id: &Value) -> Value {
+    loop {
+        let answer = plane.call_as(caller, "GetQueryResults", json!({"queryId": id})).await.unwrap();
+        match answer["status"].as_str() {
+            Some("Scheduled" | "Running") => tokio::task::yield_now().await,
+            Some("Complete") => return answer,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The `@ptr` of the one event.
+async fn pointer(plane: &Plane) -> String {
+    let started = plane.ok("StartQuery", question("fields @message")).await;
+    let root = Caller::root(Scope { account: "123456789012".into(), region: "us-east-1".into() }, "key");
+    let answer = ended(plane, &root, &started["queryId"]).await;
+    values(&answer, "@ptr")[0].to_owned()
+}
+
+#[tokio::test]
+async fn a_query_within_a_query_is_asked_about_like_the_query() {
+    let plane = plane_with_stream().await;
+    for group in ["g", "other"] {
+        plane.call("CreateLogGroup", json!({"logGroupName": group})).await.ok();
+        let input = json!({"logGroupIdentifier": group, "policyDocument": policy(json!({}))});
+        plane.ok("PutDataProtectionPolicy", input).await;
+    }
+    plane.ok("CreateLogStream", json!({"logGroupName": "other", "logStreamName": "s"})).await;
+    put(&plane, "s", &[(0, r#"{"to":"a@b.co"}"#)]).await;
+    let events = json!([{"timestamp": NOW, "message": r#"{"to":"a@b.co"}"#}]);
+    plane.ok("PutLogEvents", json!({"logGroupName": "other", "logStreamName": "s", "logEvents": events})).await;
+    let text = |more: &str| {
+        question(&format!(
+            r#"filter to in (SOURCE logGroups(namePrefix: ["other"]) | fields to {more}) | fields @message {more}"#
+        ))
+    };
+    let start = async |caller: &Caller, more: &str| plane.call_as(caller, "StartQuery", text(more)).await;
+    let on = |group: &str| format!("arn:aws:logs:us-east-1:123456789012:log-group:{group} because");
+    // Whoever may query the one group does not see another through it.
+    let narrow =
+        plane.user("narrow", r#""Effect":"Allow","Action":"logs:*","Resource":"arn:aws:logs:*:*:log-group:g""#).await;
+    let (code, why) = start(&narrow, "").await.unwrap_err();
+    assert!(code == "AccessDeniedException" && why.contains("logs:StartQuery") && why.contains(&on("other")), "{why}");
+    let reader = plane.user("reader", r#""Effect":"Allow","Action":"logs:StartQuery","Resource":"*""#).await;
+    let started = start(&reader, "").await.unwrap();
+    assert_eq!(values(&ended(&plane, &reader, &started["queryId"]).await, "@message"), [r#"{"to":"******"}"#]);
+    let looked_at = plane.ok("ListLogGroupsForQuery", json!({"queryId": started["queryId"]})).await;
+    assert_eq!(looked_at["logGroupIdentifiers"].as_array().unwrap().len(), 2, "{looked_at}");
+    // What only the query within shows unmasked counts as well, for both groups.
+    let (code, why) = start(&reader, "| unmask to").await.unwrap_err();
+    assert!(code == "AccessDeniedException" && why.contains("logs:Unmask") && why.contains(&on("g")), "{why}");
+    let statement =
+        r#""Effect":"Allow","Action":["logs:StartQuery","logs:Unmask"],"Resource":"arn:aws:logs:*:*:log-group:g""#;
+    let half = plane.user("half", statement).await;
+    assert!(start(&half, "| unmask to").await.unwrap_err().1.contains(&on("other")));
+    let all = plane.user("all", r#""Effect":"Allow","Action":"logs:*","Resource":"*""#).await;
+    let started = start(&all, "| unmask to").await.unwrap();
+    let answer = ended(&plane, &all, &started["queryId"]).await;
+    assert_eq!(values(&answer, "@message"), [r#"{"to":"a@b.co"}"#]);
+    let (code, _) = plane.call_as(&half, "GetQueryResults", json!({"queryId": started["queryId"]})).await.unwrap_err();
+    assert_eq!(code, "AccessDeniedException", "who may not unmask all of it");
+}
+
+#[tokio::test]
+async fn a_resource_policy_keeps_findings_away() {
+    let operations = watch::logs::operations().into_iter().chain(watch::cloudwatch::operations());
+    let plane = Plane::new(operations.collect()).await;
+    for group in ["g", "/findings"] {
+        plane.ok("CreateLogGroup", json!({"logGroupName": group})).await;
+    }
+    plane.ok("CreateLogStream", json!({"logGroupName": "g", "logStreamName": "s"})).await;
+    let document = policy(json!({"CloudWatchLogs": {"LogGroup": "/findings"}}));
+    plane.ok("PutDataProtectionPolicy", json!({"logGroupIdentifier": "g", "policyDocument": document})).await;
+    let reports = async || {
+        put(&plane, "s", &[(0, "a@b.co")]).await;
+        plane.ok("FilterLogEvents", json!({"logGroupName": "/findings"})).await["events"].as_array().unwrap().len()
+    };
+    assert_eq!(reports().await, 1, "within an account no policy is needed");
+    let arn = "arn:aws:logs:us-east-1:123456789012:log-group:/findings";
+    let deny = |principal: &str, action: &str, resource: &str, condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":{principal},"Action":"{action}","Resource":"{resource}","Condition":{{{condition}}}}}]}}"#
+        )
+    };
+    let service = r#"{"Service":"delivery.logs.amazonaws.com"}"#;
+    let streams = format!("{arn}:log-stream:*");
+    let put_policy = async |document: String| {
+        plane.ok("PutResourcePolicy", json!({"policyName": "p", "policyDocument": document})).await;
+    };
+    let of_account = r#""StringEquals":{"aws:SourceAccount":"123456789012"},"ArnLike":{"aws:SourceArn":"arn:aws:logs:us-east-1:123456789012:*"}"#;
+    for (document, expected) in [
+        (deny(service, "logs:PutLogEvents", &streams, of_account), 1),
+        (deny(r#""*""#, "logs:*", "*", ""), 1),
+        (deny(service, "logs:PutLogEvents", &streams, r#""StringEquals":{"aws:SourceAccount":"210987654321"}"#), 2),
+        (deny(r#"{"Service":"route53.amazonaws.com"}"#, "logs:*", "*", ""), 3),
+        // Nobody else is asked about in resource policies, and the stream is there.
+        (deny(r#"{"AWS":"123456789012"}"#, "logs:*", "*", ""), 4),
+        (deny(service, "logs:CreateLogStream", "*", ""), 5),
+    ] {
+        put_policy(document.clone()).await;
+        assert_eq!(reports().await, expected, "{document}");
+    }
+    // A policy of the group itself, and one where the stream would have to be made.
+    plane.ok("DeleteResourcePolicy", json!({"policyName": "p"})).await;
+    let own = json!({"resourceArn": arn, "policyDocument": deny(service, "logs:PutLogEvents", &streams, "")});
+    plane.ok("PutResourcePolicy", own).await;
+    assert_eq!(reports().await, 5);
+    plane.ok("DeleteLogGroup", json!({"logGroupName": "/findings"})).await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "/findings"})).await;
+    assert_eq!(reports().await, 1, "the policy went with the group");
+    plane.ok("DeleteLogStream", json!({"logGroupName": "/findings", "logStreamName": "g"})).await;
+    put_policy(deny(service, "logs:CreateLogStream", "*", "")).await;
+    assert_eq!(reports().await, 0);
+    assert_eq!(counted(&plane).await, 11.0, "they are counted all the same");
 }
 
 #[tokio::test]

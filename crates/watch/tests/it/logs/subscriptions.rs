@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use model::{Caller, Scope};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::Read as _;
@@ -19,6 +20,10 @@ const FIREHOSE: &str = "arn:aws:firehose:us-east-1:123456789012:deliverystream/f
 pub(super) const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:l";
 const NOWHERE: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/nowhere";
 const ROLE: &str = "arn:aws:iam::123456789012:role/r";
+
+fn invalid(message: &str) -> (String, String) {
+    error("InvalidParameterException", message)
+}
 
 /// Keeps what it is asked, and answers as told, or with 200.
 #[derive(Default)]
@@ -167,7 +172,6 @@ async fn a_filter_is_put_described_limited_and_deleted() {
 #[tokio::test]
 async fn what_cannot_be_subscribed_is_refused_in_awss_words() {
     let (plane, fake) = subscribed().await;
-    let invalid = |message: &str| error("InvalidParameterException", message);
     let refused = async |filter: Value| plane.refused("PutSubscriptionFilter", filter).await;
     let kinesis = "Could not deliver test message to specified Kinesis stream. Check if the given kinesis stream is in ACTIVE state.";
     assert_eq!(refused(filter("f", "", NOWHERE)).await, invalid(kinesis));
@@ -421,12 +425,19 @@ async fn a_logical_destination_leads_to_its_stream() {
     assert_eq!(made["destination"]["arn"], arn);
     plane.ok("TagResource", json!({"resourceArn": arn, "tags": {"team": "a"}})).await;
     assert_eq!(plane.ok("ListTagsForResource", json!({"resourceArn": arn})).await, json!({"tags": {"team": "a"}}));
-    let policy = json!({"destinationName": "d", "accessPolicy": "{\"Statement\":[]}"});
-    plane.ok("PutDestinationPolicy", policy).await;
-    let nonsense = json!({"destinationName": "d", "accessPolicy": "x"});
-    assert!(plane.refused("PutDestinationPolicy", nonsense).await.1.contains("JSON"));
+    let document = access_policy("Allow", r#"{"AWS":"210987654321"}"#, "logs:*");
+    plane.ok("PutDestinationPolicy", json!({"destinationName": "d", "accessPolicy": document})).await;
+    let refused = async |document: &str| {
+        plane.refused("PutDestinationPolicy", json!({"destinationName": "d", "accessPolicy": document})).await
+    };
+    assert_eq!(
+        refused("x").await,
+        invalid("The specified access policy is not valid: This policy contains invalid Json")
+    );
+    let padded = format!("{document}{}", " ".repeat(5_120));
+    assert_eq!(refused(&padded).await, invalid("The access policy exceeds 5120 bytes."));
     let described = plane.ok("DescribeDestinations", json!({"DestinationNamePrefix": "d"})).await;
-    assert_eq!(described["destinations"][0]["accessPolicy"], "{\"Statement\":[]}");
+    assert_eq!(described["destinations"][0]["accessPolicy"], document);
     assert_eq!(described["destinations"][0]["targetArn"], KINESIS);
     assert_eq!(
         plane.refused("PutSubscriptionFilter", filter("f", "", &format!("{arn}x"))).await.1,
@@ -492,15 +503,86 @@ async fn an_account_policy_is_a_filter_of_all_groups_but_those_it_leaves_out() {
     assert!(fake.requests().is_empty());
 }
 
+/// A policy of one statement on everything.
+fn access_policy(effect: &str, principal: &str, action: &str) -> String {
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"{effect}","Principal":{principal},"Action":"{action}","Resource":"*"}}]}}"#
+    )
+}
+
+#[tokio::test]
+async fn other_accounts_send_where_the_access_policy_and_their_own_let_them() {
+    let (plane, _) = subscribed().await;
+    plane.ok("PutDestination", json!({"destinationName": "d", "targetArn": KINESIS, "roleArn": ROLE})).await;
+    let arn = "arn:aws:logs:us-east-1:123456789012:destination:d";
+    let other = Caller::root(Scope { account: "210987654321".into(), region: "us-east-1".into() }, "other");
+    plane.call_as(&other, "CreateLogGroup", json!({"logGroupName": "g"})).await.unwrap();
+    let put = async |document: String| {
+        plane.ok("PutDestinationPolicy", json!({"destinationName": "d", "accessPolicy": document})).await;
+    };
+    let subscribe = async |caller: &Caller| {
+        plane.call_as(caller, "PutSubscriptionFilter", filter("f", "", arn)).await.map_err(|(_, why)| why)
+    };
+    let denied = |arn_of_caller: &str, action: &str, why: &str| {
+        let who = format!("User: {arn_of_caller} is not authorized to perform: {action} on resource: {arn} ");
+        Err(who + why)
+    };
+    let theirs = "arn:aws:iam::210987654321:root";
+    let action = "logs:PutSubscriptionFilter";
+    let not_allowed = "because no resource-based policy allows the logs:PutSubscriptionFilter action";
+    assert_eq!(subscribe(&other).await, denied(theirs, action, not_allowed), "by default nobody");
+    let of = |account: &str| format!(r#"{{"AWS":"{account}"}}"#);
+    put(access_policy("Allow", &of("111111111111"), action)).await;
+    assert_eq!(subscribe(&other).await, denied(theirs, action, not_allowed));
+    put(access_policy("Allow", &of("210987654321"), action)).await;
+    assert_eq!(subscribe(&other).await, Ok(Value::Null));
+    // Filters are not policies of the account.
+    let document = json!({"DestinationArn": arn, "RoleArn": ROLE, "FilterPattern": ""}).to_string();
+    let policy = json!({"policyName": "p", "policyType": "SUBSCRIPTION_FILTER_POLICY", "policyDocument": document});
+    let refusal = plane.call_as(&other, "PutAccountPolicy", policy.clone()).await.unwrap_err();
+    let words = "because no resource-based policy allows the logs:PutAccountPolicy action";
+    assert_eq!(Err::<Value, _>(refusal.1), denied(theirs, "logs:PutAccountPolicy", words));
+    put(access_policy("Allow", r#""*""#, "logs:Put*")).await;
+    plane.call_as(&other, "PutAccountPolicy", policy).await.unwrap();
+    // Somebody of that account whom no policy of it lets is not let by this one.
+    let stranger = Caller {
+        identity_type: "IAMUser".into(),
+        principal_id: "AIDASTRANGER".into(),
+        arn: "arn:aws:iam::210987654321:user/jo".into(),
+        ..other.clone()
+    };
+    let by_nobody = "because no identity-based policy allows the logs:PutSubscriptionFilter action";
+    assert_eq!(subscribe(&stranger).await, denied(&stranger.arn, action, by_nobody));
+    // Within the account one of both is enough, and a denial wins.
+    let own = plane.user("own", r#""Effect":"Allow","Action":"logs:*","Resource":"*""#).await;
+    put(access_policy("Allow", &of("210987654321"), action)).await;
+    assert_eq!(subscribe(&own).await, Ok(Value::Null));
+    put(access_policy("Deny", &of("123456789012"), action)).await;
+    assert_eq!(subscribe(&own).await, denied(&own.arn, action, "with an explicit deny in a resource-based policy"));
+}
+
+#[tokio::test]
+async fn a_resource_policy_goes_with_its_group() {
+    let (plane, _) = subscribed().await;
+    let document = access_policy("Allow", r#"{"Service":"delivery.logs.amazonaws.com"}"#, "logs:PutLogEvents");
+    let arn = "arn:aws:logs:us-east-1:123456789012:log-group:g";
+    plane.ok("PutResourcePolicy", json!({"resourceArn": arn, "policyDocument": document})).await;
+    plane.ok("DeleteLogGroup", json!({"logGroupName": "g"})).await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "g"})).await;
+    let found = plane.ok("DescribeResourcePolicies", json!({"resourceArn": arn})).await;
+    assert_eq!(found["resourcePolicies"], json!([]));
+}
+
 #[tokio::test]
 async fn resource_policies_are_kept_and_changed_by_revision() {
     let (plane, _) = subscribed().await;
-    let document = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let document = access_policy("Allow", r#"{"Service":"route53.amazonaws.com"}"#, "logs:PutLogEvents");
+    let other = access_policy("Allow", r#"{"Service":"es.amazonaws.com"}"#, "logs:PutLogEvents");
     let made = plane.ok("PutResourcePolicy", json!({"policyName": "p", "policyDocument": document})).await;
     assert_eq!(made["resourcePolicy"]["policyScope"], "ACCOUNT");
     let arn = "arn:aws:logs:us-east-1:123456789012:log-group:g";
     let of_group = plane.ok("PutResourcePolicy", json!({"resourceArn": arn, "policyDocument": document})).await;
-    let again = json!({"resourceArn": arn, "policyDocument": "{}"});
+    let again = json!({"resourceArn": arn, "policyDocument": other});
     assert_eq!(plane.refused("PutResourcePolicy", again.clone()).await.0, "OperationAbortedException");
     let mut expecting = again;
     expecting["expectedRevisionId"] = of_group["revisionId"].clone();
@@ -510,7 +592,7 @@ async fn resource_policies_are_kept_and_changed_by_revision() {
     let all = plane.ok("DescribeResourcePolicies", json!({})).await;
     assert_eq!(all["resourcePolicies"].as_array().unwrap().len(), 1);
     let of_group = plane.ok("DescribeResourcePolicies", json!({"resourceArn": arn})).await;
-    assert_eq!(of_group["resourcePolicies"][0]["policyDocument"], "{}");
+    assert_eq!(of_group["resourcePolicies"][0]["policyDocument"], other);
     let delete = json!({"resourceArn": arn, "expectedRevisionId": changed["revisionId"]});
     plane.ok("DeleteResourcePolicy", delete).await;
     plane.ok("DeleteResourcePolicy", json!({"policyName": "p"})).await;
@@ -520,7 +602,16 @@ async fn resource_policies_are_kept_and_changed_by_revision() {
     }
     let eleventh = json!({"policyName": "p10", "policyDocument": document});
     assert_eq!(plane.refused("PutResourcePolicy", eleventh).await.0, "LimitExceededException");
-    assert!(
-        plane.refused("PutResourcePolicy", json!({"policyName": "x", "policyDocument": "x"})).await.1.contains("JSON")
-    );
+    for (document, why) in [
+        ("x".to_owned(), "This policy contains invalid Json"),
+        ("{}".to_owned(), "This policy contains invalid Json"),
+        (document.replace("Principal", "Pal"), "This policy contains invalid Json"),
+        (
+            document.replace(r#""Principal":{"Service":"route53.amazonaws.com"},"#, ""),
+            "Missing required field Principal",
+        ),
+    ] {
+        let refused = plane.refused("PutResourcePolicy", json!({"policyName": "x", "policyDocument": document})).await;
+        assert_eq!(refused, invalid(&format!("The specified policyDocument is not valid: {why}")));
+    }
 }
