@@ -8,5 +8,7 @@ export default defineConfig({
     // One server and one browser at a time: the machine has other things to do.
     fileParallelism: false,
     retry: 0,
+    // As long as the browser's own waits.
+    expect: { poll: { timeout: 60_000 } },
   },
 });

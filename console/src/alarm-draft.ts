@@ -43,6 +43,8 @@ export const BAND = "ad1";
 
 /** The queries that the preview draws. */
 export function previewOf(form: Form): Query[] {
+  // Nothing is drawn before it is said what is watched: a call must ask for something.
+  if (form.kind === "math" && !form.rows.some((row) => row.i === form.of)) return [];
   if (form.kind === "math")
     return queriesOfRows(form.rows, form.period).map((query) => ({ ...query, ReturnData: query.Id === form.of }));
   if (!form.metric || (form.kind !== "metric" && form.kind !== "anomaly")) return [];

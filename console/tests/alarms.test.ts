@@ -19,7 +19,10 @@ test("listed, opened with reasons and changes, switched off", async () => {
   await visit.go("/alarms");
   await page.getByRole("button", { name: /^In alarm/ }).waitFor();
   await page.getByRole("table", { name: "Alarms" }).getByText("no-data").first().waitFor();
-  const why = page.getByRole("row", { name: /checkout-slow/ }).getByRole("link", { name: "Why?" });
+  const why = page
+    .getByRole("row")
+    .filter({ has: page.getByRole("link", { name: "checkout-slow", exact: true }) })
+    .getByRole("link", { name: "Why?" });
   expect(await why.getAttribute("href")).toBe("#/investigate?alarm=checkout-slow");
   await now.sound("alarms");
   await page.getByRole("link", { name: "checkout-slow" }).click();
@@ -92,7 +95,7 @@ test("made on math, on a band, and on PromQL", async () => {
   await visit.go(`/alarms/create?kind=math&range=3h&graph=${rows}&threshold=3`);
   await page.getByLabel("Expression", { exact: true }).fill("m1 / m2");
   await page.getByRole("button", { name: "Add expression" }).click();
-  await expect.poll(() => page.getByLabel("Watched").inputValue()).toBe("e1");
+  await expect.poll(() => page.getByLabel("Watched", { exact: true }).inputValue()).toBe("e1");
   await page.locator(".chart canvas").waitFor();
   await page.getByText(/It would have fired \d/).waitFor();
   await now.sound("alarm-create-math");

@@ -328,6 +328,26 @@ describe("pages", () => {
     await page.getByText("Seen for the first time").waitFor();
   });
 
+  test("investigate: an alarm of this server, a metric of it, one that is not there", async () => {
+    const { page } = visit;
+    await visit.go("/investigate?alarm=checkout-slow");
+    await page.getByRole("img", { name: /^Timeline: 1 metrics/ }).waitFor();
+    await page.getByText(/audit events \(compared with/).waitFor();
+    await page.getByRole("button", { name: /^alarm [1-9]/ }).click();
+    await page.getByRole("link", { name: "checkout-slow" }).first().waitFor();
+    await sound("investigate-alarm");
+    await visit.go("/investigate?kind=metric");
+    await page.getByLabel("Find a metric").fill("latency checkout");
+    await page.getByRole("button", { name: "Shop Latency Service=checkout" }).click();
+    await page.getByRole("status").filter({ hasText: "Shop Latency Service=checkout" }).waitFor();
+    await page.getByRole("img", { name: /^Timeline: 1 metrics/ }).waitFor();
+    await sound("investigate-metric");
+    await visit.go("/investigate?alarm=none-such");
+    await page.getByRole("alert").getByText("none-such").waitFor();
+    await page.getByRole("alert").getByText("Check the name and the region").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("404"))).toBe(true);
+  });
+
   test("investigate: causes with reasons, one timeline, the moments of a kind", async () => {
     const { page } = visit;
     await visit.go("/investigate");

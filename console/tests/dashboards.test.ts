@@ -132,7 +132,7 @@ test("widgets are dragged, resized, moved by keys, copied and removed, and saved
   await page.getByText("Column 2, row 1, 6 columns wide, 5 rows high").waitFor({ state: "attached" });
   await now.sound("dashboard-editing");
   await page.getByRole("button", { name: "Duplicate Second", exact: true }).click();
-  await page.getByRole("button", { name: "Move Second (copy)" }).waitFor();
+  await page.getByRole("button", { name: "Move Second (copy)", exact: true }).waitFor();
   await page.getByRole("button", { name: "Remove text", exact: true }).click();
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByRole("button", { name: "Edit", exact: true }).waitFor();
@@ -287,4 +287,49 @@ test("a dashboard is imported from a file, refused with reasons, full screen, de
   await visit.go("/dashboards/dashboard?name=from-aws");
   await page.getByRole("alert").getByText("does not exist").waitFor();
   now.refused(404);
+});
+
+test("variables are made by a form", async () => {
+  const { page, server, visit } = now;
+  await put(server, "asked", { widgets: [metric("Latency", [0, 0, 12, 5], { view: "table", metrics: [latency("checkout")] })] });
+  await visit.go("/dashboards/dashboard?name=asked&edit=1");
+  await page.getByRole("button", { name: "Variables" }).click();
+  const dialog = page.getByRole("dialog", { name: "Variables" });
+  await dialog.getByRole("button", { name: "Add a variable" }).click();
+  await dialog.getByLabel("Property or dimension").fill("Service");
+  await dialog.getByLabel("Label").fill("Which");
+  await dialog.getByLabel("Input").selectOption("select");
+  await dialog.getByLabel("Values", { exact: true }).fill("checkout = Checkout\nsearch");
+  await dialog.getByLabel("Values", { exact: true }).blur();
+  await now.sound("dashboard-variables-form");
+  await dialog.getByRole("button", { name: "Apply" }).click();
+  await page.getByLabel("Which", { exact: true }).selectOption("search");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByRole("button", { name: "Edit", exact: true }).waitFor();
+  expect((await bodyOf(server, "asked")).variables).toEqual([
+    {
+      type: "property",
+      property: "Service",
+      inputType: "select",
+      id: "var1",
+      label: "Which",
+      values: [
+        { value: "checkout", label: "Checkout" },
+        { value: "search", label: "search" },
+      ],
+      visible: true,
+    },
+  ]);
+  expect(await page.getByLabel("Which", { exact: true }).inputValue()).toBe("search");
+});
+
+test("fresh data come by themselves", async () => {
+  const { page, visit } = now;
+  await page.clock.install();
+  await visit.go("/dashboards/dashboard?name=shop&refresh=60");
+  await page.getByText("Orders and").waitFor();
+  await page.locator(".widget canvas").waitFor();
+  const asked = page.waitForRequest((request) => request.headers()["x-amz-target"]?.endsWith(".GetMetricData") ?? false);
+  await page.clock.fastForward(61_000);
+  await asked;
 });

@@ -72,7 +72,8 @@ export function Chart(props: {
   const [at, setAt] = createSignal<number>();
   const [hidden, setHidden] = createSignal<ReadonlySet<number>>(new Set());
   const lines = createMemo(() => props.lines.slice(0, LINES_MAX));
-  const color = (i: number) => lines()[i]?.color ?? colour(i, dark());
+  /** Both edges of a band are of one colour. */
+  const color = (i: number): string => lines()[i]?.color ?? (lines()[i]?.band ? color(i - 1) : colour(i, dark()));
   const hasPoints = () => lines().some((line) => line.times.length > 0);
 
   onMount(async () => {

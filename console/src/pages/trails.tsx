@@ -351,7 +351,6 @@ function TrailPanel(props: { whole: Whole; range: Range; toggle: () => void }) {
           name={trail().Name}
           bucket={trail().S3BucketName ?? ""}
           prefix={trail().S3KeyPrefix ?? ""}
-          region={trail().HomeRegion ?? ""}
           arn={trail().TrailARN}
           range={props.range}
         />

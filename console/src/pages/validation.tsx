@@ -48,14 +48,7 @@ function onDemand<T>(run: (signal: AbortSignal) => Promise<T>) {
   return { result, error, running, start: () => void start(), cancel };
 }
 
-export function ValidateTrail(props: {
-  name: string;
-  bucket: string;
-  prefix: string;
-  region: string;
-  arn: string;
-  range: Range;
-}) {
+export function ValidateTrail(props: { name: string; bucket: string; prefix: string; arn: string; range: Range }) {
   const span = () => ({ ...props.range, start: Math.max(props.range.start, props.range.end - DAYS_MAX * 86_400_000) });
   const work = onDemand((signal) =>
     own<Told>(
@@ -63,7 +56,6 @@ export function ValidateTrail(props: {
       {
         bucket: props.bucket,
         prefix: props.prefix,
-        region: props.region,
         from: new Date(span().start).toISOString(),
         to: new Date(span().end).toISOString(),
       },

@@ -1,10 +1,10 @@
 //! `POST /_trailwatch/trails/validate`: whether the log files and digests of a trail are as they were delivered, as far as digests
 //! say; signed as an import is.
 //!
-//! The body is JSON: `bucket`, `prefix` (the trail's, may be absent), `region` (the trail's home region, whose key signs; the caller's
-//! when absent), `from` and `to` (ISO 8601; the day before now when absent; at most 31 days). Looked at are the objects of the caller's
-//! account below `AWSLogs/`. The answer has three lists of sentences: `proved`, `open` (not proved, though nothing is wrong) and `wrong`,
-//! and how many `files` were there. It is the work of `trailwatch verify` over a folder, done in the bucket.
+//! The body is JSON: `bucket`, `prefix` (the trail's, may be absent), `from` and `to` (ISO 8601; the day before now when absent; at most
+//! 31 days). Looked at are the objects of the caller's account below `AWSLogs/`, region by region, each with its own key. The answer has
+//! three lists of sentences: `proved`, `open` (not proved, though nothing is wrong) and `wrong`, and how many `files` were there. It is the
+//! work of `trailwatch verify` over a folder, done in the bucket.
 
 use crate::own::{self, Endpoint, Refusal};
 use crate::server::Server;
@@ -19,6 +19,7 @@ use proof::folder::Files;
 use proof::{Unproven, digests};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use wire::{Access, HttpRequest, Response};
@@ -40,7 +41,6 @@ const LAST: char = '~';
 struct Asked {
     bucket: String,
     prefix: String,
-    region: Option<String>,
     from: Option<String>,
     to: Option<String>,
 }
@@ -69,29 +69,52 @@ async fn run(server: &Server, caller: &Caller, asked: Asked) -> Result<Value, Re
     if from >= to || to - from > DAYS_MAX * DAY {
         return Err(Refusal::invalid(format!("from must be before to, by at most {DAYS_MAX} days")));
     }
-    let scope = Scope {
-        account: caller.scope.account.clone(),
-        region: asked.region.unwrap_or_else(|| caller.scope.region.clone()),
-    };
-    let keys = server.trail.catalog.digest_keys(&scope, from, to + DAY, None, 100).await?;
-    let key = keys.last().and_then(|key| STANDARD.decode(&key.public_key).ok());
     let Ok(_turn) = TURNS.try_acquire() else {
         return Err(Refusal::new(400, "LimitExceeded", "Another trail is being validated. Wait until it is done."));
     };
-    let buckets: Arc<dyn Buckets> = Arc::clone(&server.buckets) as Arc<dyn Buckets>;
+    let scope = caller.scope.clone();
     let prefix = asked.prefix.trim_matches('/');
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    let bucket = Bucket { buckets, name: asked.bucket, prefix: format!("{prefix}AWSLogs/{}/", scope.account) };
-    let work = move || -> Result<Value, Refusal> {
-        bucket.buckets.check(&scope, &bucket.name).map_err(refused)?;
-        let files = bucket.files(from, to)?;
-        let report = digests::verify(&bucket, &files, key.as_deref());
-        Ok(told(report, files.len(), key.is_some()))
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
+    let prefix = format!("{prefix}AWSLogs/{}/", scope.account);
+    let buckets: Arc<dyn Buckets> = Arc::clone(&server.buckets) as Arc<dyn Buckets>;
+    let bucket = Arc::new(Bucket { buckets, name: asked.bucket, prefix });
+    let (listed, owner) = (Arc::clone(&bucket), scope.clone());
+    let files = blocking(move || listed.files(&owner, from, to)).await?;
+    let mut report = Report::default();
+    let mut regions = Vec::new();
+    for (region, paths) in files {
+        let owner = Scope { account: scope.account.clone(), region };
+        let keys = server.trail.catalog.digest_keys(&owner, from, to, None, 2).await?;
+        let key = match keys.as_slice() {
+            [key] => STANDARD.decode(&key.public_key).ok(),
+            _ => None,
+        };
+        match keys.len() {
+            0 => report.open.push(format!("signatures of {}: the region has no key for digests", owner.region)),
+            1 => {}
+            _ => report.open.push(format!(
+                "signatures of {}: its key changed in this time; ask for the time before or after",
+                owner.region
+            )),
+        }
+        regions.push((paths, key));
+    }
+    blocking(move || {
+        let count = regions.iter().map(|(paths, _)| paths.len()).sum();
+        for (paths, key) in regions {
+            report.extend(digests::verify(&*bucket, &paths, key.as_deref()));
+        }
+        Ok(told(report, count))
+    })
+    .await
+}
+
+/// Work on files, on a thread of its own.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "validate a trail");
-        Refusal::new(500, "InternalFailure", "The validation was not finished. See the server's log.")
-    })?
+        Err(Refusal::new(500, "InternalFailure", "The validation was not finished. See the server's log."))
+    })
 }
 
 fn refused(error: BucketError) -> Refusal {
@@ -104,7 +127,7 @@ fn refused(error: BucketError) -> Refusal {
     }
 }
 
-fn told(report: Report, files: usize, has_key: bool) -> Value {
+fn told(report: Report, files: usize) -> Value {
     let some = |lines: Vec<String>| {
         let more = lines.len().saturating_sub(VALIDATED_FINDINGS_MAX);
         let mut some: Vec<String> = lines.into_iter().take(VALIDATED_FINDINGS_MAX).collect();
@@ -114,8 +137,6 @@ fn told(report: Report, files: usize, has_key: bool) -> Value {
     let mut open = report.open;
     if files == 0 {
         open.push("anything: there are no log files and no digests of this time".into());
-    } else if !has_key {
-        open.push("signatures: this region has no key for digests".into());
     }
     json!({ "files": files, "proved": some(report.proved), "open": some(open), "wrong": some(report.wrong) })
 }
@@ -129,22 +150,22 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// Keys of log files and digests of these days.
-    fn files(&self, from: Timestamp, to: Timestamp) -> Result<Vec<String>, Refusal> {
-        let mut files = Vec::new();
+    /// Keys of log files and digests of these days, by region.
+    fn files(&self, owner: &Scope, from: Timestamp, to: Timestamp) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
+        self.buckets.check(owner, &self.name).map_err(refused)?;
+        let (mut found, mut count) = (BTreeMap::<String, Vec<String>>::new(), 0);
         for kind in ["CloudTrail", "CloudTrail-Digest"] {
             let folder = format!("{}{kind}/", self.prefix);
             for region in self.regions(&folder)? {
-                let first = from.millis().div_euclid(DAY);
-                for day in first..=to.millis().div_euclid(DAY) {
+                let files = found.entry(region.clone()).or_default();
+                for day in from.millis().div_euclid(DAY)..=to.millis().div_euclid(DAY) {
                     // 2026-11-26T…
                     let date = Timestamp(day * DAY).iso_seconds()[..10].replace('-', "/");
-                    self.list(&format!("{folder}{region}/{date}/"), &mut files)?;
+                    self.list(&format!("{folder}{region}/{date}/"), files, &mut count)?;
                 }
             }
         }
-        files.sort_unstable();
-        Ok(files)
+        Ok(found)
     }
 
     fn regions(&self, folder: &str) -> Result<Vec<String>, Refusal> {
@@ -160,13 +181,14 @@ impl Bucket {
         Ok(regions)
     }
 
-    fn list(&self, folder: &str, files: &mut Vec<String>) -> Result<(), Refusal> {
+    fn list(&self, folder: &str, files: &mut Vec<String>, count: &mut usize) -> Result<(), Refusal> {
         let mut after = String::new();
         loop {
             let found = self.buckets.list(&self.name, folder, &after, 1_000).map_err(refused)?;
             let is_last = found.len() < 1_000;
+            *count += found.len();
             files.extend(found.into_iter().map(|found| found.key));
-            if files.len() > VALIDATED_FILES_MAX {
+            if *count > VALIDATED_FILES_MAX {
                 let text = format!("There are more than {VALIDATED_FILES_MAX} files. Ask for a shorter time.");
                 return Err(Refusal::new(400, "LimitExceeded", text));
             }

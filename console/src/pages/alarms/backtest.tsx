@@ -122,7 +122,7 @@ export function BacktestPanel(props: { replay: Replay; threshold?: number; choos
                         <th scope="row">{short(one.threshold)}</th>
                         <td class="num">{short(one.fires_per_week)}</td>
                         <td class="wide">
-                          <span class="gauge" aria-hidden="true">
+                          <span class="gauge inline" aria-hidden="true">
                             <i style={{ "--part": `${(one.fires_per_week / most()) * 100}%` }} />
                           </span>
                         </td>
