@@ -239,11 +239,6 @@ impl Themes {
         Self(self.0 | other.0)
     }
 
-    /// True when there is none.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
     /// Each by its place.
     pub fn places(self) -> impl Iterator<Item = usize> {
         (0..THEMES.len()).filter(move |at| self.0 & (1 << at) != 0)

@@ -95,6 +95,6 @@ fn position(token: &str) -> Result<Position, ApiError> {
     parsed.ok_or_else(|| invalid("The NextToken is not valid."))
 }
 
-fn invalid(message: &str) -> ApiError {
+fn invalid(message: &'static str) -> ApiError {
     ApiError::new(&errors::VALIDATION_EXCEPTION, message)
 }
