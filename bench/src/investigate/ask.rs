@@ -5,7 +5,7 @@ use model::time::{DAY, HOUR, MINUTE};
 use model::{TimeRange, Timestamp};
 use query::investigate::onset::{Direction, Series, change_point};
 use query::investigate::surges::{Slice, surges};
-use query::investigate::{Change, History, Onset, OnsetSource, Subject, Verdict, rank};
+use query::investigate::{Cause, Change, History, Onset, OnsetSource, Subject, Verdict, rank};
 
 /// How long before the onset changes are candidates, and the time after which nothing is known.
 const WINDOW_MS: i64 = HOUR;
@@ -60,7 +60,7 @@ pub fn ask(world: &World) -> Answer {
             world.events.iter().find(|event| event.event_id == change.event_id).map(|event| event.record.as_str());
         record.is_some_and(|record| record.contains(value))
     };
-    let (same, others): (Vec<_>, Vec<_>) = by_time.iter().partition(|cause| touches(&changes[cause.change]));
+    let (same, others): (Vec<&Cause>, Vec<&Cause>) = by_time.iter().partition(|cause| touches(&changes[cause.change]));
     Answer {
         ours: ranking.causes.iter().position(|cause| is_fault(&cause.alike)),
         latest: by_time.iter().position(|cause| is_fault(&cause.alike)),

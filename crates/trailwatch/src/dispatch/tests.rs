@@ -59,7 +59,10 @@ fn call(service: Service, operation: &str, protocol: Protocol, credentials: &Cre
             request.body = format!("Action={operation}&Version={}", service.api_version()).into();
         }
         Protocol::RestJson => {
-            request.path = format!("/{operation}");
+            request.path = match service {
+                Service::ApplicationSignals => "/events".into(),
+                _ => format!("/{operation}"),
+            };
             request.headers.push(header("content-type", "application/json"));
             request.body = Bytes::from_static(b"{}");
         }
