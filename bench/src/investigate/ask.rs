@@ -60,7 +60,8 @@ pub fn ask(world: &World) -> Answer {
             world.events.iter().find(|event| event.event_id == change.event_id).map(|event| event.record.as_str());
         record.is_some_and(|record| record.contains(value))
     };
-    let (same, others): (Vec<&Cause>, Vec<&Cause>) = by_time.iter().copied().partition(|cause| touches(&changes[cause.change]));
+    let (same, others): (Vec<&Cause>, Vec<&Cause>) =
+        by_time.iter().copied().partition(|cause| touches(&changes[cause.change]));
     Answer {
         ours: ranking.causes.iter().position(|cause| is_fault(&cause.alike)),
         latest: by_time.iter().position(|cause| is_fault(&cause.alike)),

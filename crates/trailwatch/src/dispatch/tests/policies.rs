@@ -32,7 +32,7 @@ async fn user(server: &Server, name: &str, policies: &[&str]) -> Credentials {
 }
 
 /// Our own endpoints: method, path, name.
-const OWN: [(&str, &str, &str); 10] = [
+const OWN: [(&str, &str, &str); 11] = [
     ("POST", "/_trailwatch/alarms/backtest", "BacktestAlarm"),
     ("POST", "/_trailwatch/detections/backtest", "BacktestDetections"),
     ("GET", "/_trailwatch/events/tail", "TailEvents"),
