@@ -13,7 +13,7 @@ const ACTIONS: [(&str, &str); 6] = [
 ];
 
 prop_compose! {
-    fn any_event()(minutes in -120_i64..20_000, who in 0..4_usize, action in 0..ACTIONS.len(), target in 0..4_usize, failed in any::<bool>(), n in 0..1_000) -> Event {
+    fn any_event()(minutes in -120_i64..20_000, who in 0..4_usize, action in 0..ACTIONS.len(), target in 0..4_usize, failed in any::<bool>(), n in 0..1_000_u32) -> Event {
         let target = ["shop-assets", "orders", "*", ""][target];
         let mut event = event(minutes, ["alice", "bob", "ci", ""][who], ACTIONS[action], json!({ "bucketName": target }));
         event.error_code = if failed { "AccessDenied".into() } else { String::new() };
