@@ -1,8 +1,8 @@
 //! `bench investigate`: injects faults into made-up weeks of changes, metrics and logs, and scores what the ranking of causes finds.
 //!
 //! What is made stands in `world.rs` and `faults.rs`, how it is asked in `ask.rs`; `docs/investigate.md` says what the figures mean. Nothing of
-//! the ranking is known to the generator. Everything follows from a seed; those below 1,000 were looked at when the ranking was
-//! written, figures are of others.
+//! the ranking is known to the generator. Everything follows from a seed; those below 1,000 are for working on the ranking,
+//! figures are of others.
 
 mod ask;
 mod faults;

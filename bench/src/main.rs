@@ -100,7 +100,7 @@ enum Command {
     },
     /// Score the ranking of causes on made-up weeks with faults in them; prints a Markdown table.
     Investigate {
-        /// The first seed; those below 1,000 were looked at when the ranking was written.
+        /// The first seed; those below 1,000 are for working on the ranking.
         #[arg(long, default_value_t = 10_000)]
         first: u64,
         /// How many seeds.

@@ -148,10 +148,10 @@ impl Asked {
 
 impl AskedMetric {
     fn checked(self) -> Result<AlarmMetric, Refusal> {
-        let is_wrong = |text: &String| text.is_empty() || text.len() > TEXT_BYTES_MAX;
-        let is_one_wrong = self.dimensions.iter().any(|(key, value)| is_wrong(key) || is_wrong(value));
-        let is_wrong = is_one_wrong || is_wrong(&self.namespace) || is_wrong(&self.metric_name);
-        if self.dimensions.len() > DIMENSIONS_MAX || is_wrong {
+        let is_text = |text: &String| (1..=TEXT_BYTES_MAX).contains(&text.len());
+        let are_named = is_text(&self.namespace) && is_text(&self.metric_name);
+        let are_texts = self.dimensions.iter().all(|(key, value)| is_text(key) && is_text(value));
+        if self.dimensions.len() > DIMENSIONS_MAX || !are_named || !are_texts {
             return Err(Refusal::invalid("metric: namespace, metric_name and dimensions are short texts, not empty"));
         }
         let stat = self.statistic.unwrap_or_else(|| "Average".into());

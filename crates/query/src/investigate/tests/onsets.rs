@@ -63,7 +63,7 @@ fn errors_that_are_counted_only_when_there_are_some_begin_with_the_first_of_many
 
 #[test]
 fn data_that_end_or_begin_are_a_change() {
-    let points = series(&noisy(100));
+    let points = series(&[3.0; 100]);
     let of =
         Series { points: &points, period_ms: MINUTE, from: points[0].0, direction: Direction::Up, is_count: false };
     let ended = change_point(&of, ONSET + 30 * MINUTE).unwrap();
