@@ -82,7 +82,7 @@ async fn run(server: &Server, caller: &Caller, asked: Asked) -> Result<Value, Re
     let files = blocking(move || listed.files(&owner, from, to)).await?;
     let mut report = Report::default();
     let mut regions = Vec::new();
-    for (region, paths) in files {
+    for (region, paths) in files.into_iter().filter(|(_, paths)| !paths.is_empty()) {
         let owner = Scope { account: scope.account.clone(), region };
         let keys = server.trail.catalog.digest_keys(&owner, from, to, None, 2).await?;
         let key = match keys.as_slice() {

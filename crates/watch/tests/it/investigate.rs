@@ -71,7 +71,7 @@ async fn an_alarms_message_tells_what_changed_before_where_the_operator_wants_it
     assert_eq!(causes.len(), 1, "{causes:?}");
     assert_eq!((&causes[0]["EventName"], &causes[0]["Verdict"]), (&json!("UpdateService"), &json!("likely")));
     let summary = causes[0]["Summary"].as_str().unwrap();
-    assert!(summary.starts_with("UpdateService on ") && summary.contains("ServiceName=shop-web"), "{summary}");
+    assert!(summary.starts_with("UpdateService by alice, ") && summary.contains("ServiceName=shop-web"), "{summary}");
     // Not asked for, and nothing found.
     let unasked = plane(Settings::default()).await;
     append(&unasked, changes()).await;

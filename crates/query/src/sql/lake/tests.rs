@@ -283,7 +283,7 @@ async fn rows_are_grouped_joined_and_ranked() {
             format!("SELECT eventName, count(*) AS n FROM {ID} GROUP BY eventName ORDER BY n DESC, eventName"),
             vec!["DescribeTrails|2", "CreateUser|1", "DeleteTrail|1", "RunInstances|1"],
         ),
-        (format!("SELECT errorcode FROM {ID} ORDER BY errorcode DESC LIMIT 2"), vec!["AccessDenied", "-"]),
+        (format!("SELECT errorcode FROM {ID} ORDER BY errorcode DESC LIMIT 3"), vec!["AccessDenied", "", "-"]),
         (
             format!(
                 "SELECT element_at(requestParameters, 'count') c, COUNT(*) FROM {ID} GROUP BY requestParameters ORDER BY c"

@@ -118,7 +118,9 @@ async fn what_aggregates_make_is_bounded() {
     ] {
         let refusal = fixture.sql.query(&statement, Format::JsonLines, None).await;
         let Err(SqlError::Limit(message)) = refusal else { panic!("{statement:.80}: {refusal:?}") };
-        assert!(message.contains("would make more than 4194304 bytes"), "{message}");
+        // The engine may be the first to see it, where it sorts.
+        let is_bounded = message.contains("would make more than 4194304 bytes") || message.contains("more memory");
+        assert!(is_bounded, "{message}");
     }
     let rows = fixture.rows("SELECT string_agg(CAST(sequence AS VARCHAR), ',' ORDER BY sequence DESC) AS s FROM logs WHERE sequence < 4").await;
     assert_eq!(rows[0]["s"], "3,2,1");
