@@ -1,5 +1,6 @@
 // The frame: navigation, the bar above, the page that the URL names, and the sign-in before all of it.
 import { type Component, createEffect, ErrorBoundary, For, lazy, Match, onMount, Show, Suspense, Switch } from "solid-js";
+import { AwsError } from "./aws";
 import { help, KEYS, listen, PLACES, setHelp } from "./keys";
 import { EventHistory } from "./pages/events";
 import { Overview } from "./pages/overview";
@@ -12,17 +13,24 @@ import { switchZone, utc } from "./time";
 import { Dialog } from "./ui/dialog";
 import { ErrorNote, Loading, PageHead } from "./ui/parts";
 
-// Fetched when they are first asked for.
-const Access = lazy(() => import("./pages/access"));
-const Alarms = lazy(() => import("./pages/alarms"));
-const Dashboards = lazy(() => import("./pages/dashboards"));
-const Insights = lazy(() => import("./pages/insights"));
-const Investigate = lazy(() => import("./pages/investigate"));
-const Lake = lazy(() => import("./pages/lake"));
-const LiveTail = lazy(() => import("./pages/tail"));
-const LoginSession = lazy(() => import("./pages/login-session"));
-const Logs = lazy(() => import("./pages/logs"));
-const Metrics = lazy(() => import("./pages/metrics"));
+/** A page that is fetched when it is first asked for. */
+const later = (fetched: () => Promise<{ default: Component }>) =>
+  lazy(() =>
+    fetched().catch(() => {
+      throw new AwsError("Unreachable", "The server did not answer.", 0, "console page");
+    }),
+  );
+
+const Access = later(() => import("./pages/access"));
+const Alarms = later(() => import("./pages/alarms"));
+const Dashboards = later(() => import("./pages/dashboards"));
+const Insights = later(() => import("./pages/insights"));
+const Investigate = later(() => import("./pages/investigate"));
+const Lake = later(() => import("./pages/lake"));
+const LiveTail = later(() => import("./pages/tail"));
+const LoginSession = later(() => import("./pages/login-session"));
+const Logs = later(() => import("./pages/logs"));
+const Metrics = later(() => import("./pages/metrics"));
 
 const PAGES: Record<string, Component> = {
   "/": Overview,
@@ -106,6 +114,10 @@ function Starting() {
     </main>
   );
 }
+
+/** A page that could not be fetched is fetched anew only with all of them. */
+const again = (error: unknown, reset: () => void) =>
+  error instanceof AwsError && error.code === "Unreachable" ? () => location.reload() : reset;
 
 /** The part of the navigation that a path belongs to. */
 const section = (page: string) => `/${page.split("/")[1] ?? ""}`;
@@ -194,7 +206,7 @@ function Shell() {
       <main id="main" tabindex="-1">
         {/* A page that breaks leaves the others alone. */}
         <Show when={`${section(path())} ${region()}`} keyed>
-          <ErrorBoundary fallback={(error, reset) => <ErrorNote error={error} retry={reset} />}>
+          <ErrorBoundary fallback={(error, reset) => <ErrorNote error={error} retry={again(error, reset)} />}>
             <Suspense fallback={<Loading />}>
               <Show when={page()} fallback={<NotFound />} keyed>
                 {(Page) => <Page />}

@@ -114,6 +114,7 @@ test("made on math, on a band, and on PromQL", async () => {
 
   await visit.go("/alarms/create?kind=promql&range=3h");
   await page.getByLabel("Query").fill("max by (Service) (Latency) > 250");
+  await page.getByLabel("Query").press("Tab");
   await page
     .getByRole("group", { name: "What is watched" })
     .getByRole("button", { name: /checkout/ })
