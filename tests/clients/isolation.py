@@ -44,7 +44,7 @@ class Owner:
         return self.server.http(method, path, body, {"Host": self.server.endpoint.removeprefix("http://"), **claim, **headers})
 
 
-SERVICES = {"logs", "cloudwatch", "cloudtrail", "cloudtrail_data", "sns", "iam", "sts", "s3", "oam"}
+SERVICES = {"application_signals", "logs", "cloudwatch", "cloudtrail", "cloudtrail_data", "sns", "iam", "sts", "s3", "oam"}
 
 
 def configured(receiver, owners):

@@ -265,6 +265,13 @@ CASES = {
         "SimulatePrincipalPolicy": silent(lambda c, o: c.iam.simulate_principal_policy(
             PolicySourceArn=f"arn:aws:iam::{o.account}:user/{o.home}/shared", ActionNames=["logs:GetLogEvents"])),
     },
+    "application-signals": {
+        "ListEntityEvents": silent(
+            lambda c, o: c.application_signals.list_entity_events(
+                Entity={"Name": "shared"}, StartTime=minutes_ago(60), EndTime=datetime.datetime.now(datetime.UTC)
+            )
+        ),
+    },
     "sts": {
         "GetAccessKeyInfo": silent(lambda c, o: c.sts.get_access_key_info(AccessKeyId=c.key)),
         "GetCallerIdentity": silent(lambda c, o: c.sts.get_caller_identity()),

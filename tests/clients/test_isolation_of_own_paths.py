@@ -24,6 +24,8 @@ PATHS = {
     "GeneratePolicy": (lambda o: ("POST", "/_trailwatch/policies/generate", {"principal": f"arn:aws:iam::{o.account}:root"}), "all"),
     "ReplayPolicy": (
         lambda o: ("POST", "/_trailwatch/policies/replay", {"principal": f"arn:aws:iam::{o.account}:root", "policy": "{}"}), "all"),
+    "Investigate": (lambda o: ("POST", "/_trailwatch/investigate", {"alarm_name": "shared"}), "all"),
+    "ValidateTrail": (lambda o: ("POST", "/_trailwatch/trails/validate", {"bucket": f"bucket-{o.mark}", "prefix": o.mark}), "own"),
     "ExecuteSql": (lambda o: ("POST", "/_trailwatch/sql", b"SELECT message FROM logs"), "all"),
     "GetEventProof": (lambda o: ("POST", "/_trailwatch/proofs/evidence", {"event_ids": [o.event]}), "own"),
     "BacktestDetections": (lambda o: ("POST", "/_trailwatch/detections/backtest", {"rules": {"any.yml": RULE}}), "own"),

@@ -118,7 +118,8 @@ impl Named<'_> {
 
     fn group_arn(&self, name: &str) -> String {
         match name.starts_with("arn:") {
-            true => name.strip_suffix(":*").unwrap_or(name).to_owned(),
+            // As those who read it take it: with `:*` or a colon at its end, or without.
+            true => name.strip_suffix(":*").or_else(|| name.strip_suffix(':')).unwrap_or(name).to_owned(),
             false => arn::log_group(self.scope, name),
         }
     }

@@ -219,16 +219,17 @@ impl Config {
         let listen = flags.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8792".into());
         let tokens = file.bearer_tokens.into_iter();
         let region = flags.region.or(file.region).unwrap_or_else(|| "us-east-1".into());
+        let account_id = flags.account_id.or(file.account_id).unwrap_or_else(|| "123456789012".into());
         let config = Self {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
             listen: address("--listen", &listen)?,
-            account_id: flags.account_id.or(file.account_id).unwrap_or_else(|| "123456789012".into()),
             s3: file.s3.map(|section| section.resolve_s3(&region)).transpose()?,
             region,
             open: flags.open.or(file.open).unwrap_or(false),
             endpoints: file.endpoints,
             trail: file.trail,
-            notify: file.notify.resolve()?,
+            notify: file.notify.resolve(&account_id)?,
+            account_id,
             firehose: file.firehose,
             syslog: file.syslog.resolve()?,
             otlp_grpc: file.otlp.grpc.map(|text| address("[otlp] grpc", &text)).transpose()?,

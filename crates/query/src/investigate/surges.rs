@@ -109,10 +109,18 @@ pub fn surges(before: &[Slice], after: &[Slice]) -> Vec<Surge> {
     if before_ms <= 0 || after_ms <= 0 || before.iter().all(|slice| slice.lines() == 0) {
         return Vec::new();
     }
+    // The first line of each pattern: a line is read once, whatever the number of patterns.
+    let mut samples: Vec<Option<&str>> = vec![None; patterns.list().len()];
+    for line in after.iter().flat_map(|slice| &slice.samples) {
+        if let Some(sample) = patterns.template_of(line).and_then(|place| samples.get_mut(place)) {
+            sample.get_or_insert(line);
+        }
+    }
     let judged = (0..patterns.list().len()).filter_map(|place| {
         let count = |slices: &[Vec<u64>]| slices.iter().map(|counts| counts[place]).sum::<u64>();
         let rates = Rates { before: count(&earlier), after: count(&later), before_ms, after_ms };
-        judge(&patterns, place, &rates, after, &later)
+        let surge = judge(&patterns, place, &rates, after, &later)?;
+        Some(Surge { sample: samples[place].unwrap_or_default().to_owned(), ..surge })
     });
     let mut surges: Vec<Surge> = judged.collect();
     surges.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.pattern_id.cmp(&b.pattern_id)));
@@ -126,6 +134,7 @@ struct Rates {
     after_ms: i64,
 }
 
+/// The surge of a pattern, its sample still missing.
 fn judge(patterns: &Patterns, place: usize, rates: &Rates, after: &[Slice], later: &[Vec<u64>]) -> Option<Surge> {
     let pattern = &patterns.list()[place];
     let rate = rates.before as f64 / rates.before_ms as f64;
@@ -152,7 +161,6 @@ fn judge(patterns: &Patterns, place: usize, rates: &Rates, after: &[Slice], late
         SurgeKind::New => Timestamp(pattern.first_ms),
         SurgeKind::Surged => began(after, later, place, rate),
     };
-    let sample = after.iter().flat_map(|slice| &slice.samples).find(|line| patterns.template_of(line) == Some(place));
     let per_minute = |count: u64, ms: i64| count as f64 * MINUTE as f64 / ms as f64;
     Some(Surge {
         kind,
@@ -165,7 +173,7 @@ fn judge(patterns: &Patterns, place: usize, rates: &Rates, after: &[Slice], late
         after_per_minute: per_minute(rates.after, rates.after_ms),
         first,
         last: Timestamp(pattern.last_ms),
-        sample: sample.cloned().unwrap_or_default(),
+        sample: String::new(),
         score: severity * (1.0 + evidence.max(0.0)).ln(),
     })
 }

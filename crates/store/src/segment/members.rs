@@ -42,7 +42,9 @@ pub(crate) fn mask(skeleton: &str) -> u32 {
                 let string = text.get(at + 1..end).unwrap_or_default();
                 match name.take() {
                     Some(place) => say(&mut mask, place, Some(string.is_empty())),
-                    None if depth == 1 => name = MEMBERS.iter().position(|(_, member)| member.as_bytes() == string),
+                    None if depth == 1 && is_name(text.get(end + 1..).unwrap_or_default()) => {
+                        name = MEMBERS.iter().position(|(_, member)| member.as_bytes() == string);
+                    }
                     None => {}
                 }
                 at = end;
@@ -58,6 +60,11 @@ pub(crate) fn mask(skeleton: &str) -> u32 {
         at += 1;
     }
     mask
+}
+
+/// True for a string that a colon follows.
+fn is_name(after: &[u8]) -> bool {
+    after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
 }
 
 /// Of two members that are the same, the last counts. `value` is `None` for null, else whether it is an empty text.
@@ -81,7 +88,7 @@ mod tests {
             let mask = mask(skeleton) >> shift;
             MEMBERS.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0).map(|(_, (_, member))| *member).collect()
         };
-        let skeleton = "{\"eventID\":\"\u{3}\", \"errorCode\" : \"\",\"userAgent\":null,\"eventName\":\"a\\\"b\",\"x\":\"eventType\",\
+        let skeleton = "{\"eventID\":\"\u{3}\", \"errorCode\" : \"\",\"userAgent\":null,\"eventName\":\"a\\\"b\",\"x\":\"eventType\",\"y\":\"errorCode\",\
                         \"awsRegion\":\u{1},\"requestParameters\":{\"errorMessage\":\"\",\"eventSource\":\"s\"},\"eventType\":{\"a\":[\"\"]},\
                         \"eventVersion\":\"\",\"eventVersion\":\"1\"}";
         assert_eq!(names(skeleton, EMPTY_SHIFT), ["errorCode"]);

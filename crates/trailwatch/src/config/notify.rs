@@ -77,8 +77,8 @@ pub enum TlsMode {
 }
 
 impl NotifySection {
-    /// Reads the password and checks the whole.
-    pub fn resolve(self) -> anyhow::Result<Settings> {
+    /// Reads the password and checks the whole. `account_id` is the server's own account.
+    pub fn resolve(self, account_id: &str) -> anyhow::Result<Settings> {
         let webhook = |(name, section): (String, WebhookSection)| {
             let format = match section.format {
                 Format::Json => WebhookFormat::Json,
@@ -91,7 +91,7 @@ impl NotifySection {
             allow_private: self.allow_private,
             webhooks: self.webhooks.into_iter().map(webhook).collect(),
             smtp: self.smtp.map(SmtpSection::resolve).transpose()?,
-            alarm_causes: self.alarm_causes,
+            alarm_causes: self.alarm_causes.then(|| account_id.to_owned()),
         };
         settings.check().map_err(anyhow::Error::msg)?;
         Ok(settings)
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn resolve(text: &str) -> anyhow::Result<Settings> {
-        toml::from_str::<NotifySection>(text)?.resolve()
+        toml::from_str::<NotifySection>(text)?.resolve("123456789012")
     }
 
     #[test]

@@ -26,6 +26,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const DIMENSIONS_MAX: usize = 30;
 const GROUPS_MAX: usize = 10;
 const TEXT_BYTES_MAX: usize = 2_048;
+/// A week.
+const PERIOD_SECS_MAX: i64 = 604_800;
 /// Shortest window, seconds; what is taken when nobody says.
 const WINDOW_SECS_MIN: i64 = 300;
 const WINDOW_SECS: i64 = 3_600;
@@ -158,6 +160,9 @@ impl AskedMetric {
         Statistic::parse(&stat).map_err(|error| Refusal::invalid(format!("metric: statistic: {error}")))?;
         let period_secs = self.period.unwrap_or(60);
         check_period(period_secs).map_err(|error| Refusal::invalid(format!("metric: {error}")))?;
+        if period_secs > PERIOD_SECS_MAX {
+            return Err(Refusal::invalid(format!("metric: period: at most {PERIOD_SECS_MAX} seconds")));
+        }
         Ok(AlarmMetric {
             namespace: self.namespace,
             name: self.metric_name,

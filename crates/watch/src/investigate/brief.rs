@@ -46,7 +46,7 @@ impl Budget {
 /// What most likely made an alarm go to ALARM at a time; nothing where the operator does not want it told, where nothing speaks for any
 /// change, where there is no time, and where it could not be found: a message is never lost for it.
 pub(crate) async fn brief(watch: &Watch, alarm: &Alarm, at: Timestamp) -> Vec<ToldCause> {
-    if !watch.notify.settings().alarm_causes {
+    if watch.notify.settings().alarm_causes.as_ref() != Some(&alarm.scope.account) {
         return Vec::new();
     }
     let budget = &watch.notify.looking_for_causes;

@@ -109,7 +109,8 @@ pub(super) async fn tagged_arn(watch: &Watch, caller: &Caller, arn: &str) -> Res
 }
 
 fn group_of<'a>(scope: &Scope, arn: &Arn<'a>) -> Option<&'a str> {
-    if arn.region != scope.region || arn.account != scope.account {
+    // Policies are asked about the ARN as it came: another partition would be another name of the same group.
+    if arn.partition != "aws" || arn.region != scope.region || arn.account != scope.account {
         return None;
     }
     let name = arn.resource.strip_prefix("log-group:")?;
@@ -132,6 +133,7 @@ mod tests {
         assert_eq!(name("arn:aws:logs:us-east-1:123456789012:log-group:/a/b:"), Ok("/a/b"));
         assert_eq!(name("arn:aws:logs:eu-west-1:123456789012:log-group:/a/b"), Err("ResourceNotFoundException"));
         assert_eq!(name("arn:aws:logs:us-east-1:999999999999:log-group:/a/b"), Err("ResourceNotFoundException"));
+        assert_eq!(name("arn:x:logs:us-east-1:123456789012:log-group:/a/b"), Err("ResourceNotFoundException"));
         assert_eq!(name("arn:aws:s3:us-east-1:123456789012:log-group:/a/b"), Err("InvalidParameterException"));
         assert_eq!(name("a:b"), Err("InvalidParameterException"));
         assert_eq!(name("arn:aws:logs:us-east-1:123456789012:log-group:"), Err("ResourceNotFoundException"));

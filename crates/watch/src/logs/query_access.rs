@@ -33,7 +33,7 @@ pub(super) fn check_access(watch: &Watch, asked: &Asked, within: &[LogGroup]) ->
     let Some(caller) = &asked.caller else { return Ok(()) };
     let asking = Asking { caller, now: watch.clock.now() };
     for group in within {
-        watch.access.authorize_log_group(asking, "logs:StartQuery", &log_group(&asked.scope, &group.name))?;
+        watch.access.authorize_log_group(asking, "logs:StartQuery", &log_group(&group.scope, &group.name))?;
     }
     if asked.query.unmasks() {
         for group in asked.groups.iter().chain(within) {

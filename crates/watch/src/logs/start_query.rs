@@ -10,10 +10,11 @@ use super::identifiers::readable_group;
 use super::queries::{self, Asked};
 use crate::Watch;
 use crate::linked::{Kind, Linked};
+use access::Asking;
 use catalog::LogGroup;
 use model::limits::{QUERY_GROUPS_MAX, QUERY_ROWS};
 use model::time::SECOND;
-use model::{Caller, Scope, TimeRange, Timestamp};
+use model::{Caller, Scope, TimeRange, Timestamp, arn};
 use query::insights::ast::{Query, Source};
 use query::insights::{Language, QueryError, parse_in};
 use wire::ApiError;
@@ -101,7 +102,14 @@ async fn groups(
         ));
     }
     if let (Some(source), 0) = (&query.source, given) {
-        return sourced(watch, &caller.scope, source).await;
+        let groups = sourced(watch, &caller.scope, source).await?;
+        // The request named none of them, so that policies were asked about none.
+        let asking = Asking { caller, now: watch.clock.now() };
+        for group in &groups {
+            let arn = arn::log_group(&group.scope, &group.name);
+            watch.access.authorize_log_group(asking, "logs:StartQuery", &arn)?;
+        }
+        return Ok(groups);
     }
     let names = input.log_group_name.iter().chain(input.log_group_names.iter().flatten());
     let names: Vec<&String> = names.chain(input.log_group_identifiers.iter().flatten()).collect();

@@ -14,8 +14,9 @@ pub struct Settings {
     pub webhooks: BTreeMap<String, Webhook>,
     /// The mail server; without one there are no e-mail subscriptions.
     pub smtp: Option<Smtp>,
-    /// Whether messages of alarms that go to ALARM tell what changed before: who gets them then sees audit events.
-    pub alarm_causes: bool,
+    /// The account whose alarms, when they go to ALARM, tell what changed before: who gets such a message sees audit events of all
+    /// accounts. `None` for no account.
+    pub alarm_causes: Option<String>,
 }
 
 /// A URL that takes a POST for each message.

@@ -68,7 +68,7 @@ pub fn named<'i>(own: &Scope, identifier: &'i str, kind: &str) -> Option<(Scope,
     if !identifier.starts_with("arn:") {
         return Some((own.clone(), identifier));
     }
-    let arn = Arn::parse(identifier).filter(|arn| arn.service == "oam")?;
+    let arn = Arn::parse(identifier).filter(|arn| arn.partition == "aws" && arn.service == "oam")?;
     let id = arn.resource.strip_prefix(kind)?;
     Some((Scope { account: arn.account.to_owned(), region: arn.region.to_owned() }, id))
 }

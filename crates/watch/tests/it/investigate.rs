@@ -61,7 +61,7 @@ async fn told(plane: &Plane) -> Value {
 
 #[tokio::test]
 async fn an_alarms_message_tells_what_changed_before_where_the_operator_wants_it() {
-    let wanted = Settings { alarm_causes: true, ..Settings::default() };
+    let wanted = Settings { alarm_causes: Some("123456789012".into()), ..Settings::default() };
     let changes =
         || vec![change(2, "UpdateService", json!({ "service": "shop-web" })), change(3, "TagResource", json!({}))];
     let plane_wanted = plane(wanted.clone()).await;
@@ -76,6 +76,9 @@ async fn an_alarms_message_tells_what_changed_before_where_the_operator_wants_it
     let unasked = plane(Settings::default()).await;
     append(&unasked, changes()).await;
     assert!(told(&unasked).await.get("TrailwatchCauses").is_none());
+    let of_another = plane(Settings { alarm_causes: Some("999999999999".into()), ..Settings::default() }).await;
+    append(&of_another, changes()).await;
+    assert!(told(&of_another).await.get("TrailwatchCauses").is_none());
     let nothing = plane(wanted).await;
     append(&nothing, vec![change(3, "TagResource", json!({}))]).await;
     assert!(told(&nothing).await.get("TrailwatchCauses").is_none());

@@ -105,7 +105,11 @@ fn said(batch: &RecordBatch, name: &str, rows: &UInt32Array) -> Result<ArrayRef>
     let said = |at: &u32| {
         let (at, members) = (*at as usize, RecordMembers(masks.value(*at as usize)));
         let text = (!texts.is_null(at)).then(|| texts.value(at)).filter(|text| !text.is_empty());
-        if members.is_absent(place) { None } else { text.or(members.is_empty(place).then_some("")) }
+        match (members.is_absent(place), members.is_empty(place)) {
+            (true, _) => None,
+            (false, true) => Some(""),
+            (false, false) => text,
+        }
     };
     Ok(Arc::new(rows.values().iter().map(said).collect::<StringArray>()))
 }

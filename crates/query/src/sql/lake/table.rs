@@ -18,7 +18,7 @@ use std::sync::Arc;
 use store::{Table, TableFilter, View};
 
 /// Columns of the answer and those of the event table that say the same, of events of the categories `AS_RECORDED`.
-const SAME: [(&str, &str); 15] = [
+const SAME: [(&str, &str); 14] = [
     ("eventsource", "source"),
     ("eventname", "name"),
     ("awsregion", "region"),
@@ -27,7 +27,6 @@ const SAME: [(&str, &str); 15] = [
     ("eventcategory", "category"),
     ("sourceipaddress", "source_ip"),
     ("readonly", "read_only"),
-    ("managementevent", "management_event"),
     ("eventversion", "event_version"),
     ("eventtype", "event_type"),
     ("useragent", "user_agent"),
