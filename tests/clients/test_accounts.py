@@ -130,7 +130,7 @@ def test_a_source_has_five_links(accounts):
     assert sorted(item["Arn"] for page in pages for item in page["Items"]) == sorted(made)
 
 
-RANGE = {"StartTime": minutes_ago(30), "EndTime": minutes_ago(-30)}
+RANGE = {"StartTime": minutes_ago(30), "EndTime": minutes_ago(-90)}
 
 
 def orders(account=None, namespace="Shop", id="m"):

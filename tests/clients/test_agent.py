@@ -349,11 +349,11 @@ def test_a_journal_is_followed_from_its_cursor_and_one_that_is_absent_is_told(se
     program.write_text(JOURNALCTL)
     program.chmod(0o755)
     section = "[[journal]]\ngroup = '/journal'\nstream = 's'\nfrom_beginning = true\nprogram = '{}'\n"
-    agent = make_agent(server, section.format(program) + section.format("/nonexistent").replace("/journal", "/absent")).start()
+    agent = make_agent(server, section.format(program) + section.format(tmp_path / "nothing").replace("/journal", "/absent")).start()
     wait_until(lambda: len(stored(server, "/journal")) == 3, ARRIVED_SECONDS_MAX, "three entries")
     assert agent.stop() == 0
     agent.start()
-    wait_until(lambda: agent.log().count("/nonexistent is not installed") == 2, ARRIVED_SECONDS_MAX, "the second start")
+    wait_until(lambda: agent.log().count("/nothing is not installed") == 2, ARRIVED_SECONDS_MAX, "the second start")
     assert agent.stop() == 0
     child = int((tmp_path / "journalctl.pid").read_text())
     wait_until(lambda: not os.path.exists(f"/proc/{child}"), ARRIVED_SECONDS_MAX, "the end of journalctl")

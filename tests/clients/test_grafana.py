@@ -390,7 +390,7 @@ def test_metrics_on_several_pages(cloudwatch, crowd):
     assert sorted(names) == [f"t-{n:04}" for n in range(1200)]
 
 
-@pytest.mark.parametrize(("service", "operation"), [("oam", "list_sinks"), ("ec2", "describe_regions"), ("resourcegroupstaggingapi", "get_resources")])
+@pytest.mark.parametrize(("service", "operation"), [("ec2", "describe_regions"), ("resourcegroupstaggingapi", "get_resources")])
 def test_services_that_are_not_here_are_refused_at_once(server, service, operation):
     """For its lists of accounts, regions and resources; after an error Grafana takes the account for no monitoring account, and the regions that it knows."""
     refused(getattr(server.client(service), operation))

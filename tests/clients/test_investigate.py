@@ -11,12 +11,13 @@ BUCKET, ALARM, GROUP = "shop-assets", "shop-errors", "/shop/web"
 PATH = "/_trailwatch/investigate"
 #: Minutes before now that the errors began, and that the policy was taken away.
 ONSET, CHANGE = 12, 16
-NOW = int(time.time()) // 60 * 60
+#: Of the time when the records are made, so that a minute that ends meanwhile changes nothing.
+BEGAN = {}
 
 
 def minutes_ago(minutes):
-    """Of the time when this began, so that a minute that ends meanwhile changes nothing."""
-    return NOW - 60 * minutes
+    """Epoch seconds, so long before the records were made."""
+    return BEGAN.setdefault("at", int(time.time()) // 60 * 60) - 60 * minutes
 
 
 def record(n, minutes, user, source, name, **more):
@@ -54,7 +55,7 @@ def tripped(server, cloudwatch, logs, tmp_path_factory):
     logs.create_log_stream(logGroupName=GROUP, logStreamName="a")
     logs.put_metric_filter(logGroupName=GROUP, filterName="errors", filterPattern="ERROR",
                            metricTransformations=[{"metricNamespace": "Shop", "metricName": "Errors", "metricValue": "1"}])
-    now = NOW * 1000
+    now = minutes_ago(0) * 1000
     usual = [(now - 1000 * (30 * n + 60), f"INFO GET /img/{n}.png 200 in {n % 90} ms") for n in range(300)]
     broken = [(now - 60_000 * ONSET + 2_000 * n, f"ERROR AccessDenied reading s3://{BUCKET}/img/{n}.png") for n in range(60)]
     events = [{"timestamp": at, "message": text} for at, text in sorted(usual + broken)]

@@ -83,7 +83,7 @@ def counted(c, answer):
 
 #: The metric that every owner has.
 STAT = {"Id": "m", "MetricStat": {"Metric": {"Namespace": "Shared", "MetricName": "Number"}, "Period": 60, "Stat": "Sum"}}
-RANGE = {"StartTime": minutes(60), "EndTime": minutes(-5)}
+RANGE = {"StartTime": minutes(60), "EndTime": minutes(-90)}
 MILLIS = {"startTime": int(time.time() - 3600) * 1000, "endTime": int(time.time() + 3600) * 1000}
 
 
