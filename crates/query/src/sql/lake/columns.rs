@@ -3,7 +3,7 @@
 //! Names, types and order are those of CloudTrail Lake
 //! (<https://docs.aws.amazon.com/awscloudtrail/latest/userguide/query-supported-event-schemas.html>): objects whose members AWS
 //! knows are structs, the others are maps from text to text, in which what is no text is JSON. Names are found in records whatever
-//! their case.
+//! their case; columns that are read from the event table instead: `rows.rs`.
 
 use crate::json_text::members;
 use datafusion::arrow::array::builder::{BooleanBuilder, MapBuilder, StringBuilder};

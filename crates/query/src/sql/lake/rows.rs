@@ -1,7 +1,8 @@
 //! `Rows`: an event data store's rows of a batch of the event table, with the store's columns.
 //!
 //! A column that the event table has is taken from there; a record is put together and read only for what is in none. Of a record
-//! larger than its store shows, such columns show what the record had before it was cut.
+//! larger than its store shows, such columns show what the record had before it was cut. They know members by CloudTrail's own spelling,
+//! and most of them texts only: a number, or a name in other letters, is NULL there.
 
 use super::columns::{self, TIME};
 use crate::lake::{Candidate, LakeStore, Looked};
