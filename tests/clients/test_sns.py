@@ -267,7 +267,14 @@ def test_a_receiver_confirms_by_the_link_hears_and_leaves_by_the_link(notifying,
     sns.publish(TopicArn=topic, Message="bare")
     assert receiver.next()[2] == "bare"
     assert visit(notifying, document["UnsubscribeURL"]).status == 200
-    assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+    (left,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert left["SubscriptionArn"] == "PendingConfirmation"
+    farewell = json.loads(receiver.next()[2])
+    assert farewell["Type"] == "UnsubscribeConfirmation"
+    # Whoever left by mistake comes back by the last message's link.
+    assert visit(notifying, farewell["SubscribeURL"]).status == 200
+    sns.publish(TopicArn=topic, Message="back")
+    assert receiver.next()[2] == "back"
     # Who did what, links included, is on the trail; the message itself is not.
     events = notifying.client("cloudtrail").lookup_events()["Events"]
     told = {event["EventName"]: json.loads(event["CloudTrailEvent"]) for event in events if event["EventSource"] == "sns.amazonaws.com"}

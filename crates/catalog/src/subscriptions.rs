@@ -295,6 +295,32 @@ impl Catalog {
         Ok(true)
     }
 
+    /// Makes a confirmed subscription pending again under its new token, together with its last message, and counts it as deleted in
+    /// its topic. False when it is not confirmed any more.
+    pub async fn suspend_subscription(&self, subscription: &Subscription, farewell: &Publication) -> Result<bool> {
+        let Subscription { scope, topic, id, token, token_expires, .. } = subscription;
+        let mut transaction = self.pool.begin().await?;
+        let suspended = sqlx::query(
+            "UPDATE subscriptions SET confirmed = 0, token = $5, token_expires_ms = $6 \
+             WHERE account = $1 AND region = $2 AND topic = $3 AND id = $4 AND confirmed = 1",
+        )
+        .bind(&scope.account)
+        .bind(&scope.region)
+        .bind(topic)
+        .bind(id)
+        .bind(token)
+        .bind(token_expires.0)
+        .execute(&mut *transaction)
+        .await?;
+        if suspended.rows_affected() == 0 {
+            return Ok(false);
+        }
+        count_deleted(&mut transaction, scope, topic, 1).await?;
+        insert_publications(&mut transaction, std::slice::from_ref(farewell)).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
     /// Forgets subscriptions that nobody confirmed in time; answers how many.
     pub async fn expire_pending_subscriptions(&self, now: Timestamp) -> Result<u64> {
         let gone = sqlx::query("DELETE FROM subscriptions WHERE confirmed = 0 AND token_expires_ms <= $1")

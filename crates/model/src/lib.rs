@@ -10,6 +10,7 @@ pub mod event;
 mod hex;
 pub mod limits;
 pub mod log_event;
+pub mod region;
 pub mod time;
 
 pub use caller::{Caller, Scope, Session};

@@ -14,6 +14,7 @@ use interval::Interval;
 use keys::KeysSection;
 pub use keys::{S3, Signing};
 use model::arn::Arn;
+pub use model::region::is_region;
 use notify::NotifySection;
 use proof::note::VerifierKey;
 use serde::Deserialize;
@@ -334,13 +335,6 @@ fn is_organization_id(text: &str) -> bool {
 /// True for twelve ASCII digits.
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// True for text that may stand as a region in ARNs and keys.
-pub fn is_region(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && text.as_bytes()[0].is_ascii_lowercase()
 }
 
 /// The address that `text` is; `key` is what the operator calls it.

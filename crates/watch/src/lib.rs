@@ -19,6 +19,7 @@ pub mod oam;
 pub mod otlp;
 pub mod promql;
 mod reading;
+mod regions;
 pub mod remote_write;
 pub mod sns;
 pub mod syslog;

@@ -234,10 +234,19 @@ async fn witnesses_cosign_what_grew_out_of_what_they_knew() {
     proofs.cosign().await.unwrap();
     assert_eq!(cosigned(kept.event_tree()), names);
     assert_eq!(*witness.told.lock().unwrap(), [0, 100, 700]);
+    // One whose answer was lost knows our tree already, and is asked for its word once more.
+    append(&kept, 1000..1001).await;
+    proofs.publish().await.unwrap();
+    let now = kept.event_tree();
+    let lost = witness_server(Tree { size: now.size, root: now.root });
+    proofs.witnesses = vec![Arc::new(Witness::new(lost.key.clone(), &lost.url))];
+    proofs.cosign().await.unwrap();
+    assert_eq!(*lost.told.lock().unwrap(), [0, 1001]);
+    assert_eq!(cosigned(now), names);
     // One that knows another tree does not cosign, and a bundle's verifier who wants its word says so.
     let other = witness_server(Tree { size: 100, root: [1; 32] });
     proofs.witnesses = vec![Arc::new(Witness::new(other.key.clone(), &other.url))];
-    append(&kept, 1000..1001).await;
+    append(&kept, 1001..1002).await;
     proofs.publish().await.unwrap();
     proofs.cosign().await.unwrap();
     let trusted = Trusted { witnesses: vec![other.key.clone()], quorum: 1, ..Trusted::default() };

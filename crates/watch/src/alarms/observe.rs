@@ -5,6 +5,7 @@ use super::window::{EvaluationWindow, WindowError, fetched};
 use crate::Watch;
 use crate::linked::Linked;
 use crate::metric_data::{self, Answer, Context, Query, Source};
+use crate::regions;
 use catalog::{Alarm, AlarmConfiguration, AlarmMetric, AlarmQuery};
 use model::time::SECOND;
 use model::{Scope, TimeRange, Timestamp};
@@ -256,10 +257,12 @@ fn metric_query(
     let statistic = Statistic::parse(statistic.unwrap_or("Average"))?;
     let mut dimensions = configuration.dimensions.clone();
     dimensions.sort();
+    // Checked when the alarm was put.
+    let region = regions::named(&scope.region, &mut dimensions).unwrap_or_else(|_| scope.region.clone());
     // Without a unit, data of several units are taken together; AWS calls the outcome unpredictable.
     let query = MetricQuery {
         account: scope.account.clone(),
-        region: scope.region.clone(),
+        region,
         namespace: configuration.namespace.clone(),
         name: configuration.metric_name.clone(),
         dimensions,

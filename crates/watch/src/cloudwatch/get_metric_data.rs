@@ -6,13 +6,15 @@
 //! What differs: a page holds whole queries in their order and at most one in part (`PartialData`), which the next page
 //! continues; so do requests with expressions (`expressions.rs`). Metrics Insights and SEARCH have no limit of age; a request may
 //! have more than one Metrics Insights query. Data of accounts that do not share it: Forbidden; those that a link shares are read
-//! by `AccountId`, and found by searches and Metrics Insights queries.
+//! by `AccountId`, and found by searches and Metrics Insights queries. Metrics of another region are read by a dimension of our own
+//! (`regions.rs`).
 
 use super::refuse;
 use super::token::Binding;
 use crate::Watch;
 use crate::linked::Linked;
 use crate::metric_data::{self, Context, MetricSource, Query, Source};
+use crate::regions;
 use model::limits::{METRIC_DATAPOINTS_MAX, METRIC_FUTURE_MS_MAX, METRIC_QUERIES_MAX, METRIC_RETENTION_MS};
 use model::{Caller, TimeRange, Timestamp};
 use query::dynamic_label::UtcOffset;
@@ -61,6 +63,7 @@ pub async fn get_metric_data(
         (input.start_time, input.end_time, ascending),
     ));
     let asked = TimeRange::new(input.start_time, input.end_time);
+    regions::authorize(watch, caller, regions::dimensions(&input.metric_data_queries))?;
     let linked = Linked::of_queries(watch, &caller.scope, &input.metric_data_queries).await?;
     let context = Context { watch, scope: &caller.scope, linked: &linked, asked, now: watch.clock.now(), offset };
     let (queries, order) = checked(caller, &linked, input.metric_data_queries)?;
@@ -161,7 +164,7 @@ fn plan(context: &Context<'_>, query: Query) -> Option<Plan> {
         label: query.label,
         query: MetricQuery {
             range: metrics::round_range(context.now, context.asked, source.period_ms),
-            ..source.query(&context.scope.region, context.asked, context.now)
+            ..source.query(context.asked, context.now)
         },
         source,
         forbidden: query.forbidden,
@@ -309,7 +312,7 @@ fn dynamic_label(
         period_ms: plan.source.period_ms,
         timestamps: times.into(),
         values,
-        metric: Some(Arc::new(metric_data::identity(&context.scope.region, &plan.source))),
+        metric: Some(Arc::new(metric_data::identity(&plan.source))),
         has_dropped: false,
     };
     metric_data::render(context, label, &series)

@@ -7,6 +7,7 @@
 
 use super::refuse;
 use crate::Watch;
+use crate::regions;
 use model::limits::STATISTICS_DATAPOINTS_MAX;
 use model::{Caller, TimeRange};
 use query::metrics::{self, Bucket, MetricQuery};
@@ -38,12 +39,15 @@ pub async fn get_metric_statistics(
             grouped(STATISTICS_DATAPOINTS_MAX)
         )));
     }
+    regions::authorize(watch, caller, input.dimensions.iter().flatten())?;
+    let mut dimensions = sorted(input.dimensions);
+    let region = regions::named(&caller.scope.region, &mut dimensions).map_err(refuse::value)?;
     let query = MetricQuery {
         account: caller.scope.account.clone(),
-        region: caller.scope.region.clone(),
+        region,
         namespace: input.namespace,
         name: input.metric_name,
-        dimensions: sorted(input.dimensions),
+        dimensions,
         unit: input.unit,
         period_ms,
         range,

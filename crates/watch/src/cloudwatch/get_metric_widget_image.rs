@@ -3,9 +3,8 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricWidgetImage.html>. What a widget says is
 //! in `metric_widget.rs`, how it is drawn in `widget_image.rs`. Rows that are not visible feed expressions only.
 //!
-//! What differs: metrics of another region or account are refused, as nobody may read them yet. With OutputFormat `image/png`
-//! AWS answers the picture as the body of the response; here it is in the answer like the default `png`, so that only clients
-//! that read the body itself notice.
+//! What differs: expressions of another region are refused. With OutputFormat `image/png` AWS answers the picture as the body of
+//! the response; here it is in the answer like the default `png`, so that only clients that read the body itself notice.
 
 use super::metric_rows::{Row, Source};
 use super::metric_widget::{MetricWidget, labels};
@@ -14,9 +13,11 @@ use super::widget_image::{self, AlarmAnnotation, AlarmState as ImageState, Serie
 use crate::Watch;
 use crate::linked::{Kind, Linked};
 use crate::metric_data::{self, Context};
+use crate::regions;
 use catalog::AlarmState;
 use model::arn::Arn;
 use model::limits::IMAGES_AT_ONCE_MAX;
+use model::region::REGION_DIMENSION;
 use model::{Caller, TimeRange, Timestamp};
 use query::dynamic_label::UtcOffset;
 use std::sync::LazyLock;
@@ -63,10 +64,11 @@ pub async fn get_metric_widget_image(
     Ok(GetMetricWidgetImageOutput { metric_widget_image: Some(png) })
 }
 
-/// Everything must be in the caller's region, and in the caller's account or one that is linked to it.
+/// Expressions are of the caller's region; everything is in the caller's account or one that is linked to it.
 fn check_here(caller: &Caller, linked: &Linked, widget: &MetricWidget) -> Result<(), ApiError> {
-    let regions = widget.rows.iter().filter_map(|row| row.region.as_ref()).chain(&widget.region);
-    if let Some(region) = regions.into_iter().find(|region| **region != caller.scope.region) {
+    let expressions = widget.rows.iter().filter(|row| matches!(row.source, Source::Expression(_)));
+    let mut regions = expressions.filter_map(|row| row.region.as_ref().or(widget.region.as_ref()));
+    if let Some(region) = regions.find(|region| **region != caller.scope.region) {
         return Err(refuse::validation(format!(
             "Invalid region {region} specified. Only {} is supported.",
             caller.scope.region
@@ -96,8 +98,13 @@ async fn series(
         widget.rows.iter().map(|row| Row { period: span_secs.unwrap_or(row.period), ..row.clone() }).collect();
     let names = labels(&rows);
     let account = |row: &Row| row.account.clone().or_else(|| widget.account.clone());
-    let query = |(row, name): (&Row, &String)| MetricDataQuery { account_id: account(row), ..data_query(row, name) };
+    let region = |row: &Row| row.region.clone().or_else(|| widget.region.clone());
+    let query = |(row, name): (&Row, &String)| MetricDataQuery {
+        account_id: account(row),
+        ..data_query(row, region(row).filter(|region| *region != caller.scope.region), name)
+    };
     let queries: Vec<MetricDataQuery> = rows.iter().zip(&names).map(query).collect();
+    regions::authorize(watch, caller, regions::dimensions(&queries))?;
     let linked = &Linked::of_queries(watch, &caller.scope, &queries).await?;
     let (queries, order) = metric_data::plan(&caller.scope, linked, queries, "MetricWidget.metrics")?;
     let context = Context { watch, scope: &caller.scope, linked, asked: range, now, offset: UtcOffset::default() };
@@ -118,7 +125,8 @@ async fn series(
     Ok(drawn)
 }
 
-fn data_query(row: &Row, label: &str) -> MetricDataQuery {
+/// `region` is one that is not the caller's.
+fn data_query(row: &Row, region: Option<String>, label: &str) -> MetricDataQuery {
     let period = i32::try_from(row.period).unwrap_or(i32::MAX);
     let query = MetricDataQuery {
         id: row.id.clone(),
@@ -143,6 +151,7 @@ fn data_query(row: &Row, label: &str) -> MetricDataQuery {
                         dimensions
                             .iter()
                             .map(|(name, value)| Dimension { name: name.clone(), value: value.clone() })
+                            .chain(region.map(|value| Dimension { name: REGION_DIMENSION.to_owned(), value }))
                             .collect(),
                     ),
                 },

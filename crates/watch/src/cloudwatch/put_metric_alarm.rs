@@ -3,7 +3,7 @@
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>. A new alarm starts in
 //! INSUFFICIENT_DATA ("Unchecked: Initial alarm creation") and is evaluated at the next tick. Tags are taken on creation only.
 //!
-//! What differs: the period of an alarm on `Metrics` is the longest of its queries.
+//! What differs: the period of an alarm on `Metrics` is the longest of its queries. Metrics may be of other regions (`regions.rs`).
 
 use super::put_composite_alarm::other_kind;
 use super::{action_configuration, refuse, tags};
@@ -11,6 +11,7 @@ use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::{evaluate, history, observe, window};
 use crate::linked::Linked;
+use crate::regions;
 use catalog::{Alarm, AlarmConfiguration, AlarmKind, AlarmState, AlarmWarmUp, WallClock};
 use model::arn::{self, Arn};
 use model::limits::METRIC_DIMENSIONS_MAX;
@@ -41,8 +42,7 @@ pub async fn put_metric_alarm(
     let name = std::mem::take(&mut input.alarm_name);
     let tags = tags::checked(input.tags.take().unwrap_or_default())?;
     let actions_enabled = input.actions_enabled.unwrap_or(true);
-    let linked = Linked::of_queries(watch, &caller.scope, input.metrics.as_deref().unwrap_or_default()).await?;
-    let configuration = configuration(&caller.scope, &linked, input, watch.clock.now())?;
+    let configuration = checked(watch, caller, input).await?;
     let interval_ms = evaluate::interval_ms(&configuration);
     let on_promql = configuration.promql.is_some();
     for _ in 0..ATTEMPTS {
@@ -88,11 +88,8 @@ pub async fn put_metric_alarm(
 pub async fn drafted_alarm(watch: &Watch, caller: &Caller, input: &[u8]) -> Result<AlarmConfiguration, ApiError> {
     let drafted = Arc::new(OnceLock::new());
     let told = Arc::clone(&drafted);
-    let now = watch.clock.now();
     let draft = move |input: PutMetricAlarmInput| async move {
-        let scope = &caller.scope;
-        let linked = Linked::of_queries(watch, scope, input.metrics.as_deref().unwrap_or_default()).await?;
-        let configuration = configuration(scope, &linked, input, now)?;
+        let configuration = checked(watch, caller, input).await?;
         // Set once per call, so it cannot be set already.
         let _ = told.set(configuration);
         Ok(Empty {})
@@ -112,6 +109,14 @@ pub async fn drafted_alarm(watch: &Watch, caller: &Caller, input: &[u8]) -> Resu
         (None, Some(configuration)) => Ok(configuration.clone()),
         (None, None) => Err(ApiError::new(&wire::error::common::INTERNAL_FAILURE, "the draft was not read")),
     }
+}
+
+/// The configuration, if the caller may read what it watches and it passes AWS's checks.
+async fn checked(watch: &Watch, caller: &Caller, input: PutMetricAlarmInput) -> Result<AlarmConfiguration, ApiError> {
+    let queries = input.metrics.as_deref().unwrap_or_default();
+    regions::authorize(watch, caller, input.dimensions.iter().flatten().chain(regions::dimensions(queries)))?;
+    let linked = Linked::of_queries(watch, &caller.scope, queries).await?;
+    configuration(&caller.scope, &linked, input, watch.clock.now())
 }
 
 /// What a new alarm knows: that it is warming up.
@@ -151,7 +156,7 @@ fn watched(
     let mut configuration = AlarmConfiguration::default();
     match input.metrics.take().filter(|metrics| !metrics.is_empty()) {
         Some(metrics) => queries::metrics(scope, linked, &input, metrics, &mut configuration)?,
-        None => one_metric(&mut input, &mut configuration)?,
+        None => one_metric(scope, &mut input, &mut configuration)?,
     }
     configuration.evaluation_periods =
         i64::from(input.evaluation_periods.ok_or_else(|| null_member("evaluationPeriods"))?);
@@ -197,12 +202,17 @@ pub fn actions(scope: &Scope, given: Option<Vec<String>>) -> Result<Vec<String>,
 }
 
 /// An alarm on one metric.
-fn one_metric(input: &mut PutMetricAlarmInput, configuration: &mut AlarmConfiguration) -> Result<(), ApiError> {
+fn one_metric(
+    scope: &Scope,
+    input: &mut PutMetricAlarmInput,
+    configuration: &mut AlarmConfiguration,
+) -> Result<(), ApiError> {
     configuration.metric_name =
         input.metric_name.take().ok_or_else(|| refuse::validation("MetricName must not be null"))?;
     configuration.namespace = input.namespace.take().ok_or_else(|| refuse::validation("Namespace must not be null"))?;
     configuration.period_secs = i64::from(input.period.ok_or_else(|| refuse::validation("Period must not be null"))?);
     configuration.dimensions = dimensions(input.dimensions.take())?;
+    regions::named(&scope.region, &mut configuration.dimensions.clone()).map_err(refuse::validation)?;
     check_statistic(input.statistic.as_deref(), input.extended_statistic.as_deref())
 }
 

@@ -57,6 +57,9 @@ pub async fn evaluate(context: &Context<'_>, queries: &[Query], order: &[usize])
     let metrics: Vec<Series> = metrics.into_iter().map(|(_, series)| series).collect();
     for &at in order {
         let query = &queries[at];
+        if query.forbidden {
+            continue;
+        }
         let answer = &mut answers[at];
         let value = match &query.source {
             Source::Metric(_) => match values.get(&query.id) {
@@ -104,7 +107,7 @@ async fn metrics(context: &Context<'_>, queries: &[Query]) -> Result<Vec<(usize,
         })
         .collect();
     let sources: Vec<&MetricSource> = named.iter().map(|(_, source)| *source).collect();
-    let points = points_of(context.watch, &context.scope.region, &sources, context.asked, context.now).await?;
+    let points = points_of(context.watch, &sources, context.asked, context.now).await?;
     let series = named.into_iter().zip(points).map(|((at, source), points)| {
         let query = &queries[at];
         let mut series = Series {
@@ -113,7 +116,7 @@ async fn metrics(context: &Context<'_>, queries: &[Query]) -> Result<Vec<(usize,
             period_ms: source.period_ms,
             timestamps: points.timestamps,
             values: points.values,
-            metric: Some(Arc::new(found::identity(&context.scope.region, source))),
+            metric: Some(Arc::new(found::identity(source))),
             has_dropped: false,
         };
         if let Some(label) = &query.label {

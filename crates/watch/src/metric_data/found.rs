@@ -41,6 +41,7 @@ pub async fn search(context: &Context<'_>, sought: Sought<'_>) -> Result<(Vec<Se
     let mut found = Vec::new();
     for account in accounts(context, sought.account) {
         find(context, account, sought.search, &mut found).await;
+        tokio::task::yield_now().await;
     }
     let is_cut = found.len() > SEARCH_FOUND_MAX;
     let sources: Vec<MetricSource> = found
@@ -48,6 +49,7 @@ pub async fn search(context: &Context<'_>, sought: Sought<'_>) -> Result<(Vec<Se
         .take(SEARCH_FOUND_MAX)
         .map(|key| MetricSource {
             account: key.account.clone(),
+            region: key.region.clone(),
             namespace: key.namespace.clone(),
             name: key.name.clone(),
             dimensions: key.dimensions.clone(),
@@ -58,7 +60,7 @@ pub async fn search(context: &Context<'_>, sought: Sought<'_>) -> Result<(Vec<Se
         })
         .collect();
     let all: Vec<&MetricSource> = sources.iter().collect();
-    let points = points_of(context.watch, &context.scope.region, &all, context.asked, context.now).await?;
+    let points = points_of(context.watch, &all, context.asked, context.now).await?;
     let labels = labels(&sources);
     let series = sources.iter().zip(points).zip(labels).map(|((source, points), label)| Series {
         id: None,
@@ -66,7 +68,7 @@ pub async fn search(context: &Context<'_>, sought: Sought<'_>) -> Result<(Vec<Se
         period_ms: sought.period_ms,
         timestamps: points.timestamps,
         values: points.values,
-        metric: Some(Arc::new(identity(&context.scope.region, source))),
+        metric: Some(Arc::new(identity(source))),
         has_dropped: false,
     });
     Ok((series.collect(), is_cut))
@@ -118,10 +120,10 @@ fn candidate<'a>(key: &'a SeriesKey, scope: &Scope) -> Candidate<'a> {
 }
 
 /// Which metric and statistic a source is.
-pub fn identity(region: &str, source: &MetricSource) -> MetricIdentity {
+pub fn identity(source: &MetricSource) -> MetricIdentity {
     MetricIdentity {
         account_id: source.account.clone(),
-        region: region.to_owned(),
+        region: source.region.clone(),
         namespace: source.namespace.clone(),
         metric_name: source.name.clone(),
         dimensions: source.dimensions.clone(),
@@ -177,6 +179,8 @@ pub async fn insights(
             ..SeriesFilter::default()
         };
         series.extend(context.watch.store.list_series(&filter));
+        // There may be a thousand accounts.
+        tokio::task::yield_now().await;
     }
     series.retain(|key| is_readable(context, key) && insights.matches(&metric_of(key), &context.scope.account));
     let mut groups: BTreeMap<GroupKey, usize> = BTreeMap::new();

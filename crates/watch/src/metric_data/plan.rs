@@ -2,6 +2,7 @@
 
 use crate::cloudwatch::refuse;
 use crate::linked::Linked;
+use crate::regions;
 use model::Scope;
 use model::limits::METRIC_EXPRESSION_CHARS_MAX;
 use query::dynamic_label::Label;
@@ -49,6 +50,8 @@ pub enum Source {
 pub struct MetricSource {
     /// The account that has the metric.
     pub account: String,
+    /// The region in which it is.
+    pub region: String,
     /// CloudWatch namespace.
     pub namespace: String,
     /// Metric name.
@@ -82,6 +85,7 @@ pub fn plan(
         checked.push(one(scope, linked, query, &format!("{at}.member.{}", index + 1))?);
     }
     let order = order(&checked, &places)?;
+    forbid(&mut checked, &order, &places);
     check_types(&checked, &order, &places)?;
     Ok((checked, order))
 }
@@ -107,7 +111,7 @@ fn one(scope: &Scope, linked: &Linked, query: MetricDataQuery, at: &str) -> Resu
             let (one, other) = (format!("{at}.MetricStat"), format!("{at}.Expression"));
             return Err(refuse::validation(refuse::exclusive_text(one, other)));
         }
-        (Some(stat), None) => Source::Metric(metric(query.account_id.as_ref().unwrap_or(&scope.account), stat, at)?),
+        (Some(stat), None) => Source::Metric(metric(scope, query.account_id.as_ref(), stat, at)?),
         (None, Some(text)) => expression(&query.id, &text, period_ms, at)?,
         (None, None) => {
             return Err(refuse::validation(format!(
@@ -117,7 +121,10 @@ fn one(scope: &Scope, linked: &Linked, query: MetricDataQuery, at: &str) -> Resu
     };
     let forbidden = match (&query.account_id, &source) {
         (Some(account), _) if *account == scope.account => false,
-        (Some(account), Source::Metric(metric)) => !linked.shares(account, &metric.namespace),
+        // A link is of one region.
+        (Some(account), Source::Metric(metric)) => {
+            metric.region != scope.region || !linked.shares(account, &metric.namespace)
+        }
         (Some(account), _) => !linked.has(account),
         (None, _) => false,
     };
@@ -138,7 +145,7 @@ fn check_period(period_secs: i64, parameter: &str) -> Result<i64, ApiError> {
     })
 }
 
-fn metric(account: &str, stat: MetricStat, at: &str) -> Result<MetricSource, ApiError> {
+fn metric(scope: &Scope, account: Option<&String>, stat: MetricStat, at: &str) -> Result<MetricSource, ApiError> {
     let required = |value: Option<String>, name: &str| {
         value.ok_or_else(|| refuse::validation(format!("The parameter {at}.MetricStat.Metric.{name} is required.")))
     };
@@ -147,8 +154,11 @@ fn metric(account: &str, stat: MetricStat, at: &str) -> Result<MetricSource, Api
     })?;
     let mut dimensions: Vec<_> = stat.metric.dimensions.into_iter().flatten().map(|d| (d.name, d.value)).collect();
     dimensions.sort();
+    let region =
+        regions::named(&scope.region, &mut dimensions).map_err(|text| refuse::validation(format!("{at}: {text}")))?;
     Ok(MetricSource {
-        account: account.to_owned(),
+        account: account.unwrap_or(&scope.account).clone(),
+        region,
         namespace: required(stat.metric.namespace, "Namespace")?,
         name: required(stat.metric.metric_name, "MetricName")?,
         dimensions,
@@ -227,6 +237,16 @@ fn order(queries: &[Query], places: &HashMap<String, usize>) -> Result<Vec<usize
         .map_err(|(index, error)| refuse::validation(error.in_expression(expressions[index].0)))?;
     order.extend(sorted.into_iter().map(|index| of_expressions[index]));
     Ok(order)
+}
+
+/// Math over data that may not be read may not be read either.
+fn forbid(queries: &mut [Query], order: &[usize], places: &HashMap<String, usize>) {
+    for &at in order {
+        if let Source::Math(expression) = &queries[at].source {
+            let is_forbidden = |id: &String| places.get(id).is_some_and(|place| queries[*place].forbidden);
+            queries[at].forbidden |= expression.references().ids.iter().any(is_forbidden);
+        }
+    }
 }
 
 /// Every expression that is answered must be a series or an array of series; others may be numbers.

@@ -21,11 +21,11 @@ pub struct Points {
 }
 
 impl MetricSource {
-    /// The question to the store over `asked` in a region, rounded as CloudWatch does.
-    pub fn query(&self, region: &str, asked: TimeRange, now: Timestamp) -> MetricQuery {
+    /// The question to the store over `asked`, rounded as CloudWatch does.
+    pub fn query(&self, asked: TimeRange, now: Timestamp) -> MetricQuery {
         MetricQuery {
             account: self.account.clone(),
-            region: region.to_owned(),
+            region: self.region.clone(),
             namespace: self.namespace.clone(),
             name: self.name.clone(),
             dimensions: self.dimensions.clone(),
@@ -60,12 +60,11 @@ pub fn check_size(metrics: usize, range: TimeRange, period_ms: i64) -> Result<()
 /// The points of each source over `asked`, in their order.
 pub async fn points_of(
     watch: &Watch,
-    region: &str,
     sources: &[&MetricSource],
     asked: TimeRange,
     now: Timestamp,
 ) -> Result<Vec<Points>, ApiError> {
-    let queries: Vec<MetricQuery> = sources.iter().map(|source| source.query(region, asked, now)).collect();
+    let queries: Vec<MetricQuery> = sources.iter().map(|source| source.query(asked, now)).collect();
     let mut alike: HashMap<(i64, bool), Vec<usize>> = HashMap::new();
     for (at, query) in queries.iter().enumerate() {
         alike.entry((query.period_ms, query.raw)).or_default().push(at);

@@ -119,7 +119,7 @@ async fn attempt_and_note(watch: &Watch, sequence: i64) -> catalog::Result<()> {
             return watch.catalog.give_up_delivery(sequence, watch.clock.now(), &error.to_string()).await;
         }
     };
-    if is_orphan(watch, &delivery, &address).await? {
+    if is_orphan(watch, &delivery, &address, message.kind).await? {
         return watch.catalog.end_delivery(sequence).await;
     }
     let (scope, name) = counted_for(&message);
@@ -157,13 +157,14 @@ async fn attempt_and_note(watch: &Watch, sequence: i64) -> catalog::Result<()> {
 }
 
 /// True when the subscription was ended after the message was published: its receiver is to hear no more.
-async fn is_orphan(watch: &Watch, delivery: &Delivery, address: &Address) -> catalog::Result<bool> {
+async fn is_orphan(watch: &Watch, delivery: &Delivery, address: &Address, kind: Kind) -> catalog::Result<bool> {
     let parts = Arn::parse(&delivery.target).filter(|_| address.protocol != WEBHOOK);
     let Some((arn, (topic, id))) = parts.and_then(|arn| Some((arn, arn.resource.split_once(':')?))) else {
         return Ok(false);
     };
     let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
-    Ok(watch.catalog.subscription(&scope, topic, id).await?.is_none())
+    let subscription = watch.catalog.subscription(&scope, topic, id).await?;
+    Ok(subscription.is_none_or(|subscription| kind == Kind::Notification && !subscription.confirmed))
 }
 
 /// The scope and name under which a message is counted: its topic's, or `webhook/NAME`.

@@ -16,6 +16,8 @@ pub enum Kind {
     Notification,
     /// A subscription waits for its confirmation.
     SubscriptionConfirmation,
+    /// A subscription was ended by its link, and may be taken up again.
+    UnsubscribeConfirmation,
 }
 
 impl Kind {
@@ -24,6 +26,7 @@ impl Kind {
         match self {
             Kind::Notification => "Notification",
             Kind::SubscriptionConfirmation => "SubscriptionConfirmation",
+            Kind::UnsubscribeConfirmation => "UnsubscribeConfirmation",
         }
     }
 }
@@ -110,7 +113,7 @@ impl Message {
             put("Subject", subject);
         }
         put("Message", &self.text_for(protocol));
-        if self.kind == Kind::SubscriptionConfirmation {
+        if self.kind != Kind::Notification {
             put("SubscribeURL", &self.subscribe_url(base_url));
         }
         put("Timestamp", &self.timestamp);
@@ -142,6 +145,14 @@ pub fn confirmation_text(topic_arn: &str) -> String {
     format!(
         "You have chosen to subscribe to the topic {topic_arn}.\n\
          To confirm the subscription, visit the SubscribeURL included in this message."
+    )
+}
+
+/// What the last message to a receiver says to people.
+pub fn farewell_text(subscription_arn: &str) -> String {
+    format!(
+        "You have chosen to deactivate subscription {subscription_arn}.\n\
+         To cancel this operation and restore the subscription, visit the SubscribeURL included in this message."
     )
 }
 

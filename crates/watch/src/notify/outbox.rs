@@ -4,7 +4,7 @@ use super::address::{Address, WEBHOOK};
 use super::counts::Counted;
 use super::delivery_policy::{CONTENT_TYPE, DeliveryPolicy, RetryPolicy};
 use super::filter_policy::FilterPolicy;
-use super::message::{Kind, Message, confirmation_text};
+use super::message::{Kind, Message, confirmation_text, farewell_text};
 use crate::Watch;
 use catalog::{Publication, Subscription, Topic};
 use model::{Scope, arn};
@@ -53,12 +53,28 @@ pub fn to_webhook(watch: &Watch, name: &str, message: &Message) -> catalog::Resu
 
 /// The message that asks for the confirmation of `subscription`.
 pub fn confirmation(watch: &Watch, topic: &Topic, subscription: &Subscription) -> catalog::Result<Publication> {
-    let topic_arn = arn::topic(&topic.scope, &topic.name);
+    let text = confirmation_text(&arn::topic(&topic.scope, &topic.name));
+    with_token(watch, topic, subscription, Kind::SubscriptionConfirmation, text)
+}
+
+/// The last message to the receiver of `subscription`, which its token takes up again.
+pub fn farewell(watch: &Watch, topic: &Topic, subscription: &Subscription) -> catalog::Result<Publication> {
+    let text = farewell_text(&arn::subscription(&topic.scope, &topic.name, &subscription.id));
+    with_token(watch, topic, subscription, Kind::UnsubscribeConfirmation, text)
+}
+
+fn with_token(
+    watch: &Watch,
+    topic: &Topic,
+    subscription: &Subscription,
+    kind: Kind,
+    text: String,
+) -> catalog::Result<Publication> {
     let message = Message {
-        kind: Kind::SubscriptionConfirmation,
+        kind,
         id: watch.ids.uuid().to_string(),
-        text: confirmation_text(&topic_arn),
-        topic_arn,
+        text,
+        topic_arn: arn::topic(&topic.scope, &topic.name),
         subject: None,
         structured: false,
         attributes: Default::default(),
@@ -68,7 +84,7 @@ pub fn confirmation(watch: &Watch, topic: &Topic, subscription: &Subscription) -
         timestamp: watch.clock.now().iso_millis(),
     };
     let target = arn::subscription(&topic.scope, &topic.name, &subscription.id);
-    // A confirmation is never raw: without its document nobody could confirm.
+    // Never raw: without its document nobody could confirm.
     let address = Address { raw: false, ..address(topic, subscription) };
     let deliveries = vec![address.deliver_to(target)?];
     Ok(Publication { message: serde_json::to_string(&message)?, deliveries, due: watch.clock.now() })

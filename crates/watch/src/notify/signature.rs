@@ -122,10 +122,12 @@ fn string_to_sign(message: &Message, protocol: &str, base_url: &str) -> String {
                 put("Subject", subject);
             }
         }
-        Kind::SubscriptionConfirmation => put("SubscribeURL", &message.subscribe_url(base_url)),
+        Kind::SubscriptionConfirmation | Kind::UnsubscribeConfirmation => {
+            put("SubscribeURL", &message.subscribe_url(base_url));
+        }
     }
     put("Timestamp", &message.timestamp);
-    if message.kind == Kind::SubscriptionConfirmation {
+    if message.kind != Kind::Notification {
         put("Token", message.token.as_deref().unwrap_or_default());
     }
     put("TopicArn", &message.topic_arn);

@@ -75,6 +75,7 @@ impl Mail<'_> {
         let given = self.message.subject.as_deref().unwrap_or(match self.message.kind {
             Kind::Notification => "Notification Message",
             Kind::SubscriptionConfirmation => "Subscription Confirmation",
+            Kind::UnsubscribeConfirmation => "Unsubscribe Confirmation",
         });
         // A line break would begin another header.
         given.chars().filter(|c| !c.is_control()).collect()
@@ -93,6 +94,11 @@ impl Mail<'_> {
             Kind::SubscriptionConfirmation => (
                 "Someone asked for notifications of the topic below to be sent to this address.",
                 "To receive them, confirm the subscription by visiting the link below. If it was not you, do nothing.",
+                self.message.subscribe_url(self.base_url),
+            ),
+            Kind::UnsubscribeConfirmation => (
+                "This address receives no more notifications of the topic below.",
+                "If you did not want that, take the subscription up again by visiting the link below.",
                 self.message.subscribe_url(self.base_url),
             ),
         };

@@ -52,7 +52,7 @@ pub async fn subscribe(watch: &Watch, caller: &Caller, input: SubscribeInput) ->
         protocol: input.protocol,
         endpoint,
         attributes,
-        token: format!("{}{}", watch.ids.uuid().simple(), watch.ids.uuid().simple()),
+        token: confirmation_token(watch),
         token_expires: watch.clock.now() + SUBSCRIPTION_PENDING_MS,
         confirmed: false,
         confirmed_signed: false,
@@ -72,6 +72,11 @@ pub async fn subscribe(watch: &Watch, caller: &Caller, input: SubscribeInput) ->
         _ => PENDING.to_owned(),
     };
     Ok(SubscribeResponse { subscription_arn: Some(shown) })
+}
+
+/// What only the endpoint is told.
+pub fn confirmation_token(watch: &Watch) -> String {
+    format!("{}{}", watch.ids.uuid().simple(), watch.ids.uuid().simple())
 }
 
 fn attributes(

@@ -1,12 +1,16 @@
 //! Unsubscribe: ends a subscription; one that is not there is no error. The link in messages is this call, unsigned.
 //!
-//! AWS: <https://docs.aws.amazon.com/sns/latest/api/API_Unsubscribe.html>. AWS then sends the endpoint a last message,
-//! `UnsubscribeConfirmation`; Trailwatch sends none.
+//! AWS: <https://docs.aws.amazon.com/sns/latest/api/API_Unsubscribe.html>. Whoever followed the link may not be who has the
+//! subscription: a last message, `UnsubscribeConfirmation`, has a token that takes it up again for two days. Until then the subscription
+//! is listed as pending, where AWS lists it as deleted.
 
 use super::names::{is_anonymous, subscription_parts};
 use super::refuse;
+use super::subscribe::confirmation_token;
 use crate::Watch;
+use crate::notify::outbox;
 use model::Caller;
+use model::limits::SUBSCRIPTION_PENDING_MS;
 use wire::ApiError;
 use wire::shape::Empty;
 use wire::sns::UnsubscribeInput;
@@ -16,10 +20,21 @@ pub async fn unsubscribe(watch: &Watch, caller: &Caller, input: UnsubscribeInput
     let (scope, topic, id) = subscription_parts(arn)?;
     if is_anonymous(caller) {
         let subscription = watch.catalog.subscription(&scope, &topic, &id).await?;
-        if subscription.is_some_and(|subscription| subscription.unsubscribe_signed) {
+        let found = watch.catalog.topic(&scope, &topic).await?;
+        let Some((topic, mut subscription)) = found.zip(subscription) else { return Ok(Empty {}) };
+        if subscription.unsubscribe_signed {
             return Err(refuse::unauthorized(caller, "Unsubscribe", arn));
         }
-    } else if scope.account != caller.scope.account {
+        subscription.token = confirmation_token(watch);
+        subscription.token_expires = watch.clock.now() + SUBSCRIPTION_PENDING_MS;
+        let farewell = outbox::farewell(watch, &topic, &subscription)?;
+        // One that is pending already has been told.
+        if watch.catalog.suspend_subscription(&subscription, &farewell).await? {
+            watch.notify.wake();
+        }
+        return Ok(Empty {});
+    }
+    if scope.account != caller.scope.account {
         return Err(refuse::unauthorized(caller, "Unsubscribe", arn));
     }
     watch.catalog.unsubscribe(&scope, &topic, &id).await?;

@@ -2,6 +2,7 @@
 
 use crate::plane::Plane;
 use crate::receiver::{Mail, Received, Web};
+use crate::sns::nobody;
 use catalog::Subscription;
 use model::time::SECOND;
 use model::{Scope, Timestamp};
@@ -123,6 +124,39 @@ async fn a_receiver_confirms_hears_and_is_let_go() {
     let metrics = plane.watch.notify.take_metrics(Timestamp(0));
     let names: Vec<&str> = metrics.iter().map(|datapoint| datapoint.series.name.as_str()).collect();
     assert_eq!(names, ["NumberOfMessagesPublished", "NumberOfNotificationsDelivered"]);
+}
+
+#[tokio::test]
+async fn who_leaves_by_the_link_is_told_and_may_come_back() {
+    let (plane, mut web) = (plane(private()).await, Web::start().await);
+    let arn = subscribed(&plane, &mut web, "/hook", json!({ "RawMessageDelivery": "true" })).await;
+    publish(&plane, "on its way").await;
+    for _ in 0..2 {
+        plane.call_as(&nobody(), "Unsubscribe", json!({ "SubscriptionArn": arn })).await.unwrap();
+    }
+    run(&plane).await;
+    let heard = web.all();
+    assert_eq!(heard.len(), 1);
+    assert_eq!(heard[0].header("x-amz-sns-message-type"), Some("UnsubscribeConfirmation"));
+    assert_eq!(heard[0].header("x-amz-sns-subscription-arn"), None);
+    let document = heard[0].json();
+    let token = document["Token"].as_str().unwrap();
+    assert_eq!(
+        document["SubscribeURL"],
+        format!("https://tw.example.com/?Action=ConfirmSubscription&Version=2010-03-31&TopicArn={TOPIC}&Token={token}")
+    );
+    assert!(
+        document["Message"]
+            .as_str()
+            .unwrap()
+            .starts_with(&format!("You have chosen to deactivate subscription {arn}."))
+    );
+    publish(&plane, "meanwhile").await;
+    plane.ok("ConfirmSubscription", json!({ "TopicArn": TOPIC, "Token": token })).await;
+    publish(&plane, "again").await;
+    run(&plane).await;
+    let heard = web.all();
+    assert_eq!(heard.iter().map(|request| request.body.as_str()).collect::<Vec<_>>(), ["again"]);
 }
 
 #[tokio::test]

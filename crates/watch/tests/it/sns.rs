@@ -35,7 +35,7 @@ async fn token(plane: &Plane, arn: &str) -> String {
     plane.watch.catalog.subscription(&scope, "t", id).await.unwrap().unwrap().token
 }
 
-fn nobody() -> Caller {
+pub fn nobody() -> Caller {
     let mut caller = Caller::root(Scope { account: "123456789012".into(), region: "us-east-1".into() }, "");
     caller.identity_type = "Unknown".into();
     caller.arn.clear();
