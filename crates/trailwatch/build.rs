@@ -10,8 +10,16 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-env-changed=TRAILWATCH_SYMBOLS");
     // A profiler wants them: TRAILWATCH_SYMBOLS=1 cargo build --release
     let are_wanted = env::var_os("TRAILWATCH_SYMBOLS").is_some();
-    if !are_wanted && env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
-        println!("cargo:rustc-link-arg-bins=-Wl,--strip-all");
+    let target_is = |what: &str, value: &str| env::var(format!("CARGO_CFG_TARGET_{what}")).is_ok_and(|is| is == value);
+    if target_is("OS", "linux") {
+        if !are_wanted {
+            println!("cargo:rustc-link-arg-bins=-Wl,--strip-all");
+        }
+        // Where Rust links with lld: functions that are the same, of which generic code has many, are there once, and addresses
+        // that are set at the start take a bit each instead of 24 bytes (glibc 2.36). A twelfth of the binary.
+        if target_is("ARCH", "x86_64") && target_is("ENV", "gnu") {
+            println!("cargo:rustc-link-arg-bins=-Wl,--icf=all,-z,pack-relative-relocs");
+        }
     }
     let Some(out) = env::var_os("OUT_DIR") else { return Err(io::Error::other("cargo sets OUT_DIR")) };
     embed(Path::new("../../console/dist"), &Path::new(&out).join("console_files.rs"))

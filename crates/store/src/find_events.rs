@@ -174,8 +174,9 @@ fn is_one(column: &DictionaryArray<Int32Type>, wanted: impl Fn(&str) -> bool) ->
 pub(crate) struct Wanted {
     pub scan: EventScan,
     pub sequence_end: u64,
-    /// Those about text last.
+    /// Rare ones first, those about text last.
     conditions: Vec<Condition>,
+    rare: usize,
     texts: usize,
     state: Arc<State>,
 }
@@ -186,9 +187,10 @@ impl Wanted {
         let scope = [("account", &scan.account), ("region", &scan.region)];
         conditions.extend(scope.into_iter().filter_map(|(name, value)| Some(Condition::Equal(name, value.clone()?))));
         scan.filter.iter().for_each(|filter| Condition::gather(filter, &mut conditions));
-        conditions.sort_by_key(Condition::is_text);
+        conditions.sort_by_key(|condition| (condition.is_text(), !condition.is_rare()));
         let texts = conditions.iter().filter(|condition| condition.is_text()).count();
-        Self { scan, sequence_end, conditions, texts, state }
+        let rare = conditions.iter().filter(|condition| condition.is_rare() && !condition.is_text()).count();
+        Self { scan, sequence_end, conditions, rare, texts, state }
     }
 
     /// True when free text is asked for.
@@ -199,10 +201,9 @@ impl Wanted {
     /// How many row groups are looked through at once: several where many will be for few rows. What they find is small:
     /// numbers of rows.
     pub(crate) fn lookahead(&self) -> usize {
-        let rare = self.conditions.iter().any(|condition| condition.is_rare());
         if self.searches_text() {
             4
-        } else if rare {
+        } else if self.rare > 0 {
             2
         } else {
             1
@@ -236,30 +237,41 @@ impl Wanted {
         }
         let rows = segment.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
         let (sure, texts) = self.conditions.split_at(self.conditions.len() - self.texts);
-        let all: Vec<Range<usize>> = std::iter::once(0..rows).collect();
+        let (rare, common) = sure.split_at(self.rare);
         let inside = |position: Position| position.1 < self.sequence_end && window.contains(position);
-        let mut found = admitted(segment, row_group, all, sure, &inside).await?;
+        let mut ranges: Vec<Range<usize>> = std::iter::once(0..rows).collect();
+        // Few rows are left of those that a rare value has: nothing else is read of the others.
+        if !rare.is_empty() {
+            ranges = runs(&admitted(segment, row_group, ranges, rare, None).await?);
+        }
+        if ranges.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = admitted(segment, row_group, ranges, common, Some(&inside)).await?;
         if !found.is_empty() && !texts.is_empty() {
-            found = admitted(segment, row_group, runs(&found), texts, &inside).await?;
+            found = admitted(segment, row_group, runs(&found), texts, None).await?;
         }
         Ok(found)
     }
 }
 
-/// The rows of the ranges for which all conditions hold and whose position is inside.
+/// The rows of the ranges for which all conditions hold, and whose position is inside where that is asked.
 async fn admitted(
     segment: &Arc<Segment>,
     row_group: usize,
     ranges: Vec<Range<usize>>,
     conditions: &[Condition],
-    inside: &(dyn Fn(Position) -> bool + Sync),
+    inside: Option<&(dyn Fn(Position) -> bool + Sync)>,
 ) -> Result<Vec<u32>> {
-    let columns = conditions.iter().flat_map(Condition::columns).chain(["time", "sequence"]);
-    let columns: Vec<&str> = columns.collect();
+    let position = inside.map_or(&[][..], |_| &["time", "sequence"]);
+    let columns: Vec<&str> = conditions.iter().flat_map(Condition::columns).chain(position.iter().copied()).collect();
     let mut rows = ranges.clone().into_iter().flatten();
     let mut found = Vec::new();
     for batch in segment.read_dictionaries(row_group, ranges, &columns).await? {
-        let mut admitted: Vec<bool> = positions(&batch)?.into_iter().map(inside).collect();
+        let mut admitted: Vec<bool> = match inside {
+            Some(inside) => positions(&batch)?.into_iter().map(inside).collect(),
+            None => vec![true; batch.num_rows()],
+        };
         for condition in conditions {
             admitted.iter_mut().zip(condition.admits(&batch)?).for_each(|(admitted, holds)| *admitted &= holds);
         }
