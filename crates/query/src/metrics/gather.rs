@@ -41,15 +41,25 @@ impl Group {
         if is(self.hint + 1) {
             self.hint += 1;
         } else if !is(self.hint) {
-            self.make_room();
-            if self.periods.is_empty() {
-                self.periods.reserve(expected.min(GROUP_PERIODS));
-            }
-            self.hint = self.periods.len();
-            self.mixed |= self.periods.last().is_some_and(|last| last.0 >= index);
-            self.periods.push((index, Samples::none(raw)));
+            self.hint = self.place(index).unwrap_or_else(|| self.push(index, raw, expected));
         }
         &mut self.periods[self.hint].1
+    }
+
+    /// Where a period is that was found before: a group's next series goes back to those of the one before.
+    fn place(&self, index: i64) -> Option<usize> {
+        let is_new = self.mixed || self.periods.last().is_none_or(|last| last.0 < index);
+        if is_new { None } else { self.periods.binary_search_by_key(&index, |period| period.0).ok() }
+    }
+
+    fn push(&mut self, index: i64, raw: bool, expected: usize) -> usize {
+        self.make_room();
+        if self.periods.is_empty() {
+            self.periods.reserve(expected.min(GROUP_PERIODS));
+        }
+        self.mixed |= self.periods.last().is_some_and(|last| last.0 >= index);
+        self.periods.push((index, Samples::none(raw)));
+        self.periods.len() - 1
     }
 
     fn make_room(&mut self) {
