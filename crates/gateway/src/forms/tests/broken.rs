@@ -26,7 +26,17 @@ impl Numbers {
                 2 => bytes.truncate(at),
                 3 => {
                     let tail = bytes.split_off(at);
-                    bytes.extend_from_slice(*self.of(&[&b"<a>"[..], b"{", b"[", b"\"", b"%", b"&", b".", b"\xFF", b"\0"]));
+                    bytes.extend_from_slice(*self.of(&[
+                        &b"<a>"[..],
+                        b"{",
+                        b"[",
+                        b"\"",
+                        b"%",
+                        b"&",
+                        b".",
+                        b"\xFF",
+                        b"\0",
+                    ]));
                     bytes.extend(tail);
                 }
                 _ => bytes.extend_from_within(at..),
@@ -43,16 +53,36 @@ impl Numbers {
 
 const METHODS: [&str; 6] = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS"];
 const PATHS: [&str; 10] = [
-    "/", "/b", "/b/k%2Fä", "//", "", "/2015-03-31/functions/f", "/2017-03-31/tags/arn%3Aaws", "/1234/queue",
-    "/2015-03-31/functions/f/policy/s", "/WriteGetObjectResponse",
+    "/",
+    "/b",
+    "/b/k%2Fä",
+    "//",
+    "",
+    "/2015-03-31/functions/f",
+    "/2017-03-31/tags/arn%3Aaws",
+    "/1234/queue",
+    "/2015-03-31/functions/f/policy/s",
+    "/WriteGetObjectResponse",
 ];
 const QUERIES: [&str; 9] = [
-    "", "acl", "list-type=2&prefix=a", "uploadId=1&partNumber=2", "delete", "tagging", "policy",
-    "Action=Publish&Version=2010-03-31&Message=x", "X-Amz-Credential=A%2F1%2Fr%2Fs3%2Faws4_request&X-Amz-Signature=0",
+    "",
+    "acl",
+    "list-type=2&prefix=a",
+    "uploadId=1&partNumber=2",
+    "delete",
+    "tagging",
+    "policy",
+    "Action=Publish&Version=2010-03-31&Message=x",
+    "X-Amz-Credential=A%2F1%2Fr%2Fs3%2Faws4_request&X-Amz-Signature=0",
 ];
 const TARGETS: [&str; 8] = [
-    "DynamoDB_20120810.PutItem", "DynamoDB_20120810.TransactWriteItems", "DynamoDB_20120810.ExecuteStatement",
-    "AmazonSQS.SendMessageBatch", "TrentService.CreateKey", "secretsmanager.CreateSecret", "Kinesis_20131202.PutRecords",
+    "DynamoDB_20120810.PutItem",
+    "DynamoDB_20120810.TransactWriteItems",
+    "DynamoDB_20120810.ExecuteStatement",
+    "AmazonSQS.SendMessageBatch",
+    "TrentService.CreateKey",
+    "secretsmanager.CreateSecret",
+    "Kinesis_20131202.PutRecords",
     "Firehose_20150804.CreateDeliveryStream",
 ];
 const BODIES: [&str; 9] = [
@@ -71,7 +101,8 @@ const BODIES: [&str; 9] = [
 fn no_bytes_make_it_panic_or_break_the_record() {
     let mut numbers = Numbers(1);
     for round in 0..60_000 {
-        let mut headers = vec![("host".to_owned(), numbers.text(&["gateway.internal", "b.s3.localhost:1", "b.localhost"]))];
+        let mut headers =
+            vec![("host".to_owned(), numbers.text(&["gateway.internal", "b.s3.localhost:1", "b.localhost"]))];
         let service = *numbers.of(&Service::ALL);
         headers.push(("authorization".into(), numbers.text(&[&scope(service.signing_name()), "AWS A:b", ""])));
         if numbers.below(2) == 0 {
@@ -125,14 +156,19 @@ fn no_bytes_make_it_panic_or_break_the_record() {
 fn what_is_large_is_omitted_and_what_was_cut_is_told_as_far_as_it_was_read() {
     let long = "v".repeat(200 * 1024);
     let whole = json_request(Service::Kms, "TrentService.CreateKey", &format!(r#"{{"Description":"{long}"}}"#));
-    let (text, event) = event_of(&call(whole, answered(200, &[], &format!(r#"{{"KeyMetadata":{{"Description":"{long}"}}}}"#))));
+    let (text, event) =
+        event_of(&call(whole, answered(200, &[], &format!(r#"{{"KeyMetadata":{{"Description":"{long}"}}}}"#))));
     assert_eq!(event["requestParameters"]["omitted"], true);
     assert_eq!(event["requestParameters"]["reason"], "requestParameters too large");
     assert!(event["requestParameters"]["originalSize"].as_u64().unwrap() > 200_000);
     assert_eq!(event["responseElements"]["reason"], "responseElements too large");
     assert!(text.len() < 4096);
 
-    let mut cut = json_request(Service::DynamoDb, "DynamoDB_20120810.PutItem", r#"{"TableName":"Music","Item":{"a":{"S":"x"},"b":{"S":"y"#);
+    let mut cut = json_request(
+        Service::DynamoDb,
+        "DynamoDB_20120810.PutItem",
+        r#"{"TableName":"Music","Item":{"a":{"S":"x"},"b":{"S":"y"#,
+    );
     cut.body.total = 400_000;
     let (_, event) = event_of(&call(cut, answered(200, &[], "{}")));
     assert_eq!(event["requestParameters"], serde_json::json!({"tableName": "Music", "item": ["a", "b"]}));
@@ -151,7 +187,10 @@ fn compressed_bodies_are_opened() {
     use std::io::Write as _;
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(br#"{"__type":"x#NotFoundException","message":"no"}"#).unwrap();
-    let mut call = call(json_request(Service::Kms, "TrentService.DescribeKey", r#"{"KeyId":"k"}"#), answered(400, &[("content-encoding", "gzip")], ""));
+    let mut call = call(
+        json_request(Service::Kms, "TrentService.DescribeKey", r#"{"KeyId":"k"}"#),
+        answered(400, &[("content-encoding", "gzip")], ""),
+    );
     if let Outcome::Answered(answer) = &mut call.outcome {
         answer.body = captured(gzip.finish().unwrap());
         assert_eq!(error_code(Service::Kms, answer).as_deref(), Some("NotFoundException"));

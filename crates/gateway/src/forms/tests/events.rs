@@ -72,8 +72,18 @@ fn a_put_object_reads_as_s3_writes_it() {
             }
         })
     );
-    assert!(text.starts_with(r#"{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","userName":"jane"},"eventTime""#));
-    let order = ["userAgent", "requestParameters", "responseElements", "additionalEventData", "requestID", "eventID", "readOnly"];
+    assert!(
+        text.starts_with(r#"{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","userName":"jane"},"eventTime""#)
+    );
+    let order = [
+        "userAgent",
+        "requestParameters",
+        "responseElements",
+        "additionalEventData",
+        "requestID",
+        "eventID",
+        "readOnly",
+    ];
     let places = order.map(|name| text.find(&format!("\"{name}\":")).unwrap());
     assert!(places.is_sorted());
 }
@@ -109,7 +119,10 @@ fn presigned_and_anonymous_reads_tell_how_they_were_signed() {
     anonymous.is_verified = false;
     let (_, event) = event_of(&anonymous);
     assert_eq!(event["errorCode"], "AccessDenied");
-    assert_eq!(names(&event["additionalEventData"]), ["CipherSuite", "bytesTransferredIn", "bytesTransferredOut", "gatewaySignatureVerified"]);
+    assert_eq!(
+        names(&event["additionalEventData"]),
+        ["CipherSuite", "bytesTransferredIn", "bytesTransferredOut", "gatewaySignatureVerified"]
+    );
 }
 
 #[test]
@@ -120,10 +133,15 @@ fn documents_and_grants_of_buckets_are_told_as_s3_does() {
         event["requestParameters"].clone()
     };
     assert_eq!(
-        parameters("PUT", "/b?tagging", &[], &format!(
-            "<?xml version=\"1.0\"?><Tagging xmlns=\"{namespace}\"><TagSet><Tag><Key>a</Key><Value>true</Value></Tag>\
+        parameters(
+            "PUT",
+            "/b?tagging",
+            &[],
+            &format!(
+                "<?xml version=\"1.0\"?><Tagging xmlns=\"{namespace}\"><TagSet><Tag><Key>a</Key><Value>true</Value></Tag>\
              <Tag><Key>b</Key><Value>007</Value></Tag></TagSet><Unknown>x</Unknown></Tagging>"
-        )),
+            )
+        ),
         json!({
             "bucketName": "b", "Host": "gateway.internal", "tagging": "",
             "Tagging": {"xmlns": namespace, "TagSet": {"Tag": [{"Key": "a", "Value": true}, {"Key": "b", "Value": "007"}]}}
@@ -138,11 +156,16 @@ fn documents_and_grants_of_buckets_are_told_as_s3_does() {
         json!({"x-amz-grant-write-acp": "id=1"})
     );
     assert_eq!(
-        parameters("PUT", "/b?acl", &[], &format!(
-            "<AccessControlPolicy xmlns=\"{namespace}\"><AccessControlList><Grant><Grantee \
+        parameters(
+            "PUT",
+            "/b?acl",
+            &[],
+            &format!(
+                "<AccessControlPolicy xmlns=\"{namespace}\"><AccessControlList><Grant><Grantee \
              xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"CanonicalUser\"><ID>1a</ID></Grantee>\
              <Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>"
-        ))["AccessControlPolicy"],
+            )
+        )["AccessControlPolicy"],
         json!({
             "xmlns": namespace,
             "AccessControlList": {"Grant": {
@@ -179,15 +202,16 @@ fn copies_and_deletions_name_all_their_objects() {
             {"accountId": ACCOUNT, "type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::b"}
         ])
     );
-    let (_, event) = event_of(&call(s3_request("GET", "/b?list-type=2&prefix=logs%2F", &[], ""), answered(200, &[], "")));
+    let (_, event) =
+        event_of(&call(s3_request("GET", "/b?list-type=2&prefix=logs%2F", &[], ""), answered(200, &[], "")));
     assert_eq!((&event["eventName"], &event["eventCategory"]), (&"ListObjects".into(), &"Data".into()));
     assert_eq!(event["resources"][0], json!({"type": "AWS::S3::Object", "ARNPrefix": "arn:aws:s3:::b/logs/"}));
 }
 
 #[test]
 fn items_of_dynamodb_are_told_by_their_names() {
-    let put = r#"{"TableName":"Music","Item":{"Artist":{"S":"No One"},"SongTitle":{"S":"Scared"}},"ReturnConsumedCapacity":"TOTAL",
-        "ConditionExpression":"#a = :v","ExpressionAttributeNames":{"#a":"Artist"},"ExpressionAttributeValues":{":v":{"S":"x"}}}"#;
+    let put = r##"{"TableName":"Music","Item":{"Artist":{"S":"No One"},"SongTitle":{"S":"Scared"}},"ReturnConsumedCapacity":"TOTAL",
+        "ConditionExpression":"#a = :v","ExpressionAttributeNames":{"#a":"Artist"},"ExpressionAttributeValues":{":v":{"S":"x"}}}"##;
     let (_, event) = event_of(&call(
         json_request(Service::DynamoDb, "DynamoDB_20120810.PutItem", put),
         answered(200, &[("x-amzn-requestid", "4KBN")], r#"{"Attributes":{"Artist":{"S":"secret"}}}"#),
@@ -206,7 +230,8 @@ fn items_of_dynamodb_are_told_by_their_names() {
         json!([{"accountId": ACCOUNT, "type": "AWS::DynamoDB::Table", "ARN": "arn:aws:dynamodb:us-west-2:111122223333:table/Music"}])
     );
 
-    let update = r#"{"TableName":"Music","Key":{"Artist":{"S":"No One"},"Year":{"N":"7"}},"UpdateExpression":"SET #Y = :y"}"#;
+    let update =
+        r##"{"TableName":"Music","Key":{"Artist":{"S":"No One"},"Year":{"N":"7"}},"UpdateExpression":"SET #Y = :y"}"##;
     let (_, event) = event_of(&call(
         json_request(Service::DynamoDb, "DynamoDB_20120810.UpdateItem", update),
         answered(
@@ -238,7 +263,8 @@ fn items_of_dynamodb_are_told_by_their_names() {
     );
     assert_eq!(event["resources"].as_array().unwrap().len(), 2);
 
-    let statements = r#"{"Statements":[{"Statement":"UPDATE Music SET Album='A' WHERE Artist='B'","Parameters":[{"S":"x"}]}]}"#;
+    let statements =
+        r#"{"Statements":[{"Statement":"UPDATE Music SET Album='A' WHERE Artist='B'","Parameters":[{"S":"x"}]}]}"#;
     let (_, event) = event_of(&call(
         json_request(Service::DynamoDb, "DynamoDB_20120810.BatchExecuteStatement", statements),
         answered(200, &[], "{}"),
@@ -254,7 +280,11 @@ fn a_table_that_is_made_is_told_with_its_description() {
     let answer = r#"{"TableDescription":{"TableName":"Music","CreationDateTime":1.430696054E9,"TableStatus":"CREATING",
         "KeySchema":[{"AttributeName":"Artist","KeyType":"HASH"}],"ItemCount":0}}"#;
     let (_, event) = event_of(&call(
-        json_request(Service::DynamoDb, "DynamoDB_20120810.CreateTable", r#"{"TableName":"Music","SSESpecification":{"Enabled":true}}"#),
+        json_request(
+            Service::DynamoDb,
+            "DynamoDB_20120810.CreateTable",
+            r#"{"TableName":"Music","SSESpecification":{"Enabled":true}}"#,
+        ),
         answered(200, &[], answer),
     ));
     assert_eq!(event["requestParameters"], json!({"tableName": "Music", "sSESpecification": {"enabled": true}}));
@@ -305,7 +335,11 @@ fn messages_are_hidden_in_both_protocols() {
                    &MessageAttributes.entry.1.Name=n&MessageAttributes.entry.1.Value.StringValue=v&MessageStructure=json";
     let (_, event) = event_of(&call(
         form_request(Service::Sns, publish),
-        answered(200, &[], "<PublishResponse><PublishResult><MessageId>0787</MessageId></PublishResult></PublishResponse>"),
+        answered(
+            200,
+            &[],
+            "<PublishResponse><PublishResult><MessageId>0787</MessageId></PublishResult></PublishResponse>",
+        ),
     ));
     assert_eq!(
         event["requestParameters"],
@@ -335,7 +369,11 @@ fn keys_secrets_and_credentials_are_named_and_never_told() {
 
     let secret = "arn:aws:secretsmanager:us-west-2:111122223333:secret:s-AbCdEf";
     let (_, event) = event_of(&call(
-        json_request(Service::SecretsManager, "secretsmanager.CreateSecret", r#"{"Name":"s","SecretString":"x","ForceOverwriteReplicaSecret":false}"#),
+        json_request(
+            Service::SecretsManager,
+            "secretsmanager.CreateSecret",
+            r#"{"Name":"s","SecretString":"x","ForceOverwriteReplicaSecret":false}"#,
+        ),
         answered(200, &[], &format!(r#"{{"ARN":"{secret}","Name":"s","VersionId":"v"}}"#)),
     ));
     assert_eq!(event["requestParameters"], json!({"name": "s", "forceOverwriteReplicaSecret": false}));
@@ -344,7 +382,12 @@ fn keys_secrets_and_credentials_are_named_and_never_told() {
 
     let role = "arn:aws:iam::347283850106:role/r";
     let (_, event) = event_of(&call(
-        form_request(Service::Sts, &format!("Action=AssumeRole&Version=2011-06-15&RoleArn={role}&RoleSessionName=s&DurationSeconds=900&TokenCode=123456")),
+        form_request(
+            Service::Sts,
+            &format!(
+                "Action=AssumeRole&Version=2011-06-15&RoleArn={role}&RoleSessionName=s&DurationSeconds=900&TokenCode=123456"
+            ),
+        ),
         answered(
             200,
             &[],
@@ -371,7 +414,11 @@ fn functions_are_told_without_code_variables_and_payloads() {
     let create = r#"{"FunctionName":"f","Runtime":"python3.9","Code":{"ZipFile":"UEs="},"Environment":{"Variables":{"A":"b"}},"Tags":{"a":"b"}}"#;
     let (_, event) = event_of(&call(
         request("POST", "/2015-03-31/functions", &[("authorization", &scope("lambda"))], create),
-        answered(201, &[], r#"{"FunctionName":"f","CodeSize":3,"LastModified":"2023-07-10T12:26:48.993+0000","Environment":{"Variables":{"A":"b"}}}"#),
+        answered(
+            201,
+            &[],
+            r#"{"FunctionName":"f","CodeSize":3,"LastModified":"2023-07-10T12:26:48.993+0000","Environment":{"Variables":{"A":"b"}}}"#,
+        ),
     ));
     assert_eq!(event["eventName"], "CreateFunction20150331");
     assert_eq!(
@@ -382,7 +429,8 @@ fn functions_are_told_without_code_variables_and_payloads() {
         event["responseElements"],
         json!({"functionName": "f", "codeSize": 3, "lastModified": "2023-07-10T12:26:48.993+0000", "environment": {}})
     );
-    let headers = [("authorization", &*scope("lambda")), ("x-amz-invocation-type", "Event"), ("x-amz-client-context", "e30=")];
+    let headers =
+        [("authorization", &*scope("lambda")), ("x-amz-invocation-type", "Event"), ("x-amz-client-context", "e30=")];
     let (_, event) = event_of(&call(
         request("POST", "/2015-03-31/functions/f/invocations?Qualifier=2", &headers, r#"{"secret":1}"#),
         answered(202, &[], "{}"),
@@ -442,7 +490,8 @@ fn a_call_that_a_rule_refused_is_network_activity() {
 
 #[test]
 fn calls_without_an_answer_say_so() {
-    let request = || json_request(Service::Sqs, "AmazonSQS.DeleteMessage", r#"{"QueueUrl":"http://h/1/q","ReceiptHandle":"r"}"#);
+    let request =
+        || json_request(Service::Sqs, "AmazonSQS.DeleteMessage", r#"{"QueueUrl":"http://h/1/q","ReceiptHandle":"r"}"#);
     let (_, event) = event_of(&call(request(), Outcome::Unreachable { message: "connection refused".into() }));
     assert_eq!((&event["errorCode"], &event["errorMessage"]), (&UNREACHABLE.into(), &"connection refused".into()));
     let (_, event) = event_of(&call(request(), Outcome::Interrupted));

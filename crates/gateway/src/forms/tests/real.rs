@@ -22,7 +22,9 @@ fn folder() -> Option<PathBuf> {
 /// The records of S3, KMS, Lambda, STS, Secrets Manager and SNS that AWS wrote: with a request id and an event id of its form.
 fn records(folder: &Path) -> Vec<Map<String, Value>> {
     let mut found = Vec::new();
-    for folder in std::fs::read_dir(folder).unwrap().filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()) {
+    for folder in
+        std::fs::read_dir(folder).unwrap().filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir())
+    {
         for file in std::fs::read_dir(folder).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "gz") {
@@ -32,7 +34,9 @@ fn records(folder: &Path) -> Vec<Map<String, Value>> {
             GzDecoder::new(std::fs::File::open(&path).unwrap()).read_to_string(&mut text).unwrap();
             match serde_json::from_str(&text) {
                 Ok(value) => collect(value, &mut found),
-                Err(_) => text.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|v| collect(v, &mut found)),
+                Err(_) => {
+                    text.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|v| collect(v, &mut found))
+                }
             }
         }
     }
@@ -103,7 +107,8 @@ fn s3_request_of(record: &Map<String, Value>, operation: &tables::Operation) -> 
 
 fn pushed_element(out: &mut String, name: &str, members: &Map<String, Value>) {
     let attributes = members.iter().filter(|(name, _)| name.starts_with("xmlns") || name.contains(':'));
-    let attributes: String = attributes.map(|(name, value)| format!(" {name}=\"{}\"", value.as_str().unwrap())).collect();
+    let attributes: String =
+        attributes.map(|(name, value)| format!(" {name}=\"{}\"", value.as_str().unwrap())).collect();
     out.push_str(&format!("<{name}{attributes}>"));
     for (name, value) in members.iter().filter(|(name, _)| !name.starts_with("xmlns") && !name.contains(':')) {
         for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
@@ -149,7 +154,9 @@ fn events_of_s3_have_the_form_of_real_ones() {
         let Some(request) = s3_request_of(record, operation).filter(|_| has_version) else { continue };
         let (_, event) = event_of(&call(request, answer_of(record)));
         let told = format!("{event:#}\n{record:#?}");
-        for member in ["eventSource", "eventName", "readOnly", "managementEvent", "eventCategory", "eventType", "requestID"] {
+        for member in
+            ["eventSource", "eventName", "readOnly", "managementEvent", "eventCategory", "eventType", "requestID"]
+        {
             if let Some(real) = record.get(member) {
                 assert_eq!(&event[member], real, "{member}: {told}");
             }
@@ -157,10 +164,16 @@ fn events_of_s3_have_the_form_of_real_ones() {
         assert_eq!(event.get("errorCode"), record.get("errorCode"), "{told}");
         assert_eq!(event.get("errorMessage"), record.get("errorMessage"), "{told}");
         assert_eq!(&event["requestParameters"], &record["requestParameters"], "{told}");
-        assert_eq!(event["responseElements"].is_null(), record.get("responseElements").is_none_or(Value::is_null), "{told}");
+        assert_eq!(
+            event["responseElements"].is_null(),
+            record.get("responseElements").is_none_or(Value::is_null),
+            "{told}"
+        );
         if let Some(Value::Array(resources)) = record.get("resources") {
             let arns = |resources: &[Value]| -> Vec<String> {
-                let arn = |resource: &Value| resource.get("ARN").or(resource.get("arn")).and_then(Value::as_str).unwrap().to_owned();
+                let arn = |resource: &Value| {
+                    resource.get("ARN").or(resource.get("arn")).and_then(Value::as_str).unwrap().to_owned()
+                };
                 resources.iter().map(arn).collect()
             };
             assert_eq!(arns(event["resources"].as_array().unwrap()), arns(resources), "{told}");
@@ -187,7 +200,8 @@ fn the_order_of_members_is_that_of_real_records() {
     let ours = names(&ours);
     let mut compared = 0;
     for record in records(&folder).iter().filter(|record| text_version(record) >= "1.08") {
-        let theirs: Vec<&str> = record.keys().map(String::as_str).filter(|name| ours.contains(name) && !OTHER.contains(name)).collect();
+        let theirs: Vec<&str> =
+            record.keys().map(String::as_str).filter(|name| ours.contains(name) && !OTHER.contains(name)).collect();
         // Those of the alphabet's order were sorted by whoever published them.
         if theirs.is_sorted() || theirs.first() != Some(&"eventVersion") || theirs.get(1) != Some(&"userIdentity") {
             continue;
@@ -243,21 +257,32 @@ fn parameters_of_json_and_query_services_have_the_form_of_real_ones() {
         let Some(service) = Service::from_name(source).filter(|service| *service != Service::S3) else { continue };
         let Some(operation) = operation_of(service, text(record, "eventName")) else { continue };
         let Some(Value::Object(parameters)) = record.get("requestParameters") else { continue };
-        let wanted: Map<String, Value> =
-            parameters.iter().filter(|(name, _)| !MADE.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect();
+        let wanted: Map<String, Value> = parameters
+            .iter()
+            .filter(|(name, _)| !MADE.contains(&name.as_str()))
+            .map(|(n, v)| (n.clone(), v.clone()))
+            .collect();
         let wire = raised_members(operation.input, &Value::Object(wanted.clone()));
         let request = match service {
             Service::Lambda => {
                 let name = wire["FunctionName"].as_str().unwrap_or_default().replace(':', "%3A");
                 let path = operation.path.replace("{FunctionName}", &name);
                 let query = wire.get("MaxItems").map_or_else(String::new, |max| format!("MaxItems={max}"));
-                request(operation.method, &format!("{path}?{query}"), &[("authorization", &scope("lambda"))], &wire.to_string())
+                request(
+                    operation.method,
+                    &format!("{path}?{query}"),
+                    &[("authorization", &scope("lambda"))],
+                    &wire.to_string(),
+                )
             }
             Service::Sts | Service::Sns => {
                 let mut form = format!("Action={}", operation.name);
                 for (name, value) in wire.as_object().unwrap() {
                     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    form.push_str(&format!("&{name}={}", value.replace('%', "%25").replace('&', "%26").replace('+', "%2B")));
+                    form.push_str(&format!(
+                        "&{name}={}",
+                        value.replace('%', "%25").replace('&', "%26").replace('+', "%2B")
+                    ));
                 }
                 if wanted.values().any(|value| value.is_array() || value.is_object()) {
                     continue;

@@ -79,19 +79,34 @@ fn services_are_told_by_scope_target_version_host_and_path() {
             told(&json_request(Service::DynamoDb, "DynamoDBStreams_20120810.GetRecords", "{}")),
             "dynamodb GetRecords data reads unmodelled",
         ),
-        (told(&json_request(Service::DynamoDb, "DynamoDB_20120810.New-Op", "{}")), "dynamodb UnknownOperation management writes unmodelled"),
+        (
+            told(&json_request(Service::DynamoDb, "DynamoDB_20120810.New-Op", "{}")),
+            "dynamodb UnknownOperation management writes unmodelled",
+        ),
         (told(&json_request(Service::Kms, "TrentService.NewThing", "{}")), "kms NewThing management writes unmodelled"),
         (plain("POST", "/", &[("x-amz-target", "TrentService.Decrypt")], "{}"), "kms Decrypt management reads"),
         (plain("POST", "/", &[("x-amz-target", "AmazonSQS.SendMessage")], "{}"), "sqs SendMessage data writes"),
-        (plain("POST", "/", &[("x-amz-target", "secretsmanager.PutSecretValue")], "{}"), "secretsmanager PutSecretValue management writes"),
+        (
+            plain("POST", "/", &[("x-amz-target", "secretsmanager.PutSecretValue")], "{}"),
+            "secretsmanager PutSecretValue management writes",
+        ),
         (plain("POST", "/", &[("x-amz-target", "Kinesis_20131202.PutRecord")], "{}"), "kinesis PutRecord data writes"),
-        (plain("POST", "/", &[("x-amz-target", "Firehose_20150804.PutRecord")], "{}"), "firehose PutRecord data writes"),
-        (told(&form_request(Service::Sqs, "Action=ReceiveMessage&Version=2012-11-05")), "sqs ReceiveMessage data reads"),
+        (
+            plain("POST", "/", &[("x-amz-target", "Firehose_20150804.PutRecord")], "{}"),
+            "firehose PutRecord data writes",
+        ),
+        (
+            told(&form_request(Service::Sqs, "Action=ReceiveMessage&Version=2012-11-05")),
+            "sqs ReceiveMessage data reads",
+        ),
         (plain("POST", "/1/q", &[form], "Action=SendMessage&Version=2012-11-05"), "sqs SendMessage data writes"),
         (plain("POST", "/", &[form], "Version=2010-03-31&Action=Publish"), "sns Publish data writes"),
         (plain("POST", "/", &[form], "Action=AssumeRole&Version=2011-06-15"), "sts AssumeRole management reads"),
         (plain("GET", presigned, &[], ""), "sts GetCallerIdentity management reads"),
-        (plain("POST", "/", &[("host", "kms.us-west-2.amazonaws.com")], "{}"), "kms UnknownOperation management writes unmodelled"),
+        (
+            plain("POST", "/", &[("host", "kms.us-west-2.amazonaws.com")], "{}"),
+            "kms UnknownOperation management writes unmodelled",
+        ),
         (plain("GET", "/k", &[("host", "kms.s3.us-west-2.amazonaws.com")], ""), "s3 GetObject data reads"),
         (plain("GET", "/2015-03-31/functions/", &[], ""), "lambda ListFunctions management reads"),
         (plain("GET", "/b/k", &[("authorization", "AWS AKIA:c2ln")], ""), "s3 GetObject data reads"),
@@ -159,9 +174,12 @@ fn every_operation_of_a_rest_service_is_found_by_its_own_route() {
 #[test]
 fn no_bytes_of_objects_are_asked_for() {
     let s3 = |method, target| capture(Service::S3, &s3_request(method, target, &[], ""));
-    for (method, target) in
-        [("PUT", "/b/k"), ("GET", "/b/k"), ("PUT", "/b/k?partNumber=1&uploadId=2"), ("POST", "/b/k?select&select-type=2")]
-    {
+    for (method, target) in [
+        ("PUT", "/b/k"),
+        ("GET", "/b/k"),
+        ("PUT", "/b/k?partNumber=1&uploadId=2"),
+        ("POST", "/b/k?select&select-type=2"),
+    ] {
         assert_eq!(s3(method, target).0, 0, "{method} {target}");
         assert!(s3(method, target).1 <= 16 * 1024, "errors alone");
     }

@@ -11,7 +11,10 @@ const PLAIN: &str = "plain";
 /// Members that AWS hides although no model marks them. Written here once more, so that a slip in the one list is noticed.
 const HIDDEN: [(Service, &[&str]); 6] = [
     (Service::Sqs, &["MessageBody", "Body", "MessageAttributes", "MessageSystemAttributes"]),
-    (Service::Sns, &["Message", "Subject", "MessageAttributes", "Token", "Endpoint", "OneTimePassword", "CustomUserData"]),
+    (
+        Service::Sns,
+        &["Message", "Subject", "MessageAttributes", "Token", "Endpoint", "OneTimePassword", "CustomUserData"],
+    ),
     (Service::Kms, &["GrantTokens", "GrantToken"]),
     (Service::Lambda, &["ClientContext", "CheckpointToken", "CallbackId"]),
     (Service::Sts, &["SessionToken", "TokenCode", "ContextAssertion", "EncodedMessage", "DecodedMessage"]),
@@ -48,7 +51,9 @@ fn filled(service: Service, operation: &str, shape: Index, is_secret: bool, dept
             for member in members.iter().filter(|member| member.place == Place::Body) {
                 let is_key = matches!(member.name, "Key" | "Keys" | "ExclusiveStartKey");
                 let value = match (service, member.name) {
-                    (Service::DynamoDb, "Statement") => json!(format!("SELECT '{SENTINEL}' FROM t WHERE a='{SENTINEL}'")),
+                    (Service::DynamoDb, "Statement") => {
+                        json!(format!("SELECT '{SENTINEL}' FROM t WHERE a='{SENTINEL}'"))
+                    }
                     (Service::DynamoDb, "Key" | "ExclusiveStartKey") => json!({"id": {"S": PLAIN}}),
                     (Service::DynamoDb, "Keys") if is_key => json!([{"id": {"S": PLAIN}}]),
                     _ => {
@@ -67,7 +72,9 @@ fn filled(service: Service, operation: &str, shape: Index, is_secret: bool, dept
 
 fn pushed_form(out: &mut String, name: &str, value: &Value) {
     match value {
-        Value::Object(members) => members.iter().for_each(|(key, value)| pushed_form(out, &format!("{name}.{key}"), value)),
+        Value::Object(members) => {
+            members.iter().for_each(|(key, value)| pushed_form(out, &format!("{name}.{key}"), value))
+        }
         Value::Array(items) => items
             .iter()
             .enumerate()
@@ -134,9 +141,9 @@ fn rest_request(service: Service, operation: &Operation) -> Request {
         }
         (Service::S3, _) => format!("{{\"Policy\":\"{PLAIN}\"}}"),
         (_, Some(_)) => SENTINEL.to_owned(),
-        (_, None) => {
-            operation.input.map_or_else(String::new, |input| filled(service, operation.name, input, false, 0).to_string())
-        }
+        (_, None) => operation
+            .input
+            .map_or_else(String::new, |input| filled(service, operation.name, input, false, 0).to_string()),
     };
     let mut request = request(operation.method, &format!("{path}?{}", query.join("&")), &[], &body);
     request.headers = headers;
@@ -180,7 +187,9 @@ fn requests(service: Service, operation: &'static Operation) -> Vec<Request> {
     }
     for request in &mut requests {
         request.query = format!("X-Amz-Signature={SENTINEL}&X-Amz-Security-Token={SENTINEL}");
-        request.headers.extend(secret_headers().into_iter().filter(|(name, _)| name != "authorization" && name != "host"));
+        request
+            .headers
+            .extend(secret_headers().into_iter().filter(|(name, _)| name != "authorization" && name != "host"));
     }
     requests
 }
@@ -201,9 +210,9 @@ fn answers(service: Service, operation: &Operation) -> Vec<Outcome> {
         Service::Sqs => vec![value.to_string(), format!("<Response>{xml}</Response>")],
         _ => vec![value.to_string()],
     };
-    let answered = bodies.into_iter().map(|body| {
-        Outcome::Answered(Answer { status: 200, headers: headers.clone(), body: captured(body) })
-    });
+    let answered = bodies
+        .into_iter()
+        .map(|body| Outcome::Answered(Answer { status: 200, headers: headers.clone(), body: captured(body) }));
     answered.chain([Outcome::Interrupted]).collect()
 }
 
