@@ -1,7 +1,8 @@
-//! Forms of events: which service and operation a call is for, and the CloudTrail record of it. Bytes in, JSON text out.
+//! Forms of events: which service and operation a call is for, and the CloudTrail record of it. Bytes in, JSON text
+//! out.
 //!
-//! What is told of a call is what its model knows: members that are in no model are left out, since nobody can say whether they
-//! are secrets. Bodies are read up to 256 KiB; what a body that is larger says before that is told.
+//! What is told of a call is what its model knows: members that are in no model are left out, since nobody can say
+//! whether they are secrets. Bodies are read up to 256 KiB; what a body that is larger says before that is told.
 
 mod address;
 mod answer;
@@ -135,13 +136,15 @@ pub struct Recognised {
     pub category: Category,
 }
 
-/// Which service a request is for: its credential scope, in a header or presigned; else its `X-Amz-Target`, a host of AWS, the
-/// `Version` of a form, a path of Lambda; S3 when nothing says otherwise (anonymous reads, signatures of version 2).
+/// Which service a request is for: its credential scope, in a header or presigned; else its `X-Amz-Target`, a host of
+/// AWS, the `Version` of a form, a path of Lambda; S3 when nothing says otherwise (anonymous reads, signatures of
+/// version 2).
 pub fn service_of(request: &Request) -> Service {
     route::service_of(request)
 }
 
-/// How many bytes of the bodies the event of a call needs: (of the request, of the answer), told by the request's head alone.
+/// How many bytes of the bodies the event of a call needs: (of the request, of the answer), told by the request's head
+/// alone.
 ///
 /// Of objects none is needed. What is needed of an answer to a read is its error: an answer below 300 may be left out.
 pub fn capture(service: Service, request_head: &Request) -> (usize, usize) {
@@ -172,10 +175,11 @@ pub fn recognise(service: Service, request: &Request) -> Recognised {
 
 /// The CloudTrail record of a call (eventVersion 1.11): one line of JSON, without line break, of less than 512 KiB.
 ///
-/// A call that a rule of the gateway refused gives a network-activity event. Calls that the backend did not answer have the
-/// `errorCode`s [`UNREACHABLE`] and [`INTERRUPTED`], which are our own. In `additionalEventData`, also our own,
-/// `gatewaySignatureVerified` is `false` where the gateway did not verify who called, and `gatewayRequestBodyBytes` with
-/// `gatewayRequestBodyBytesRead` tell that the parameters are those of the beginning of the body.
+/// A call that a rule of the gateway refused gives a network-activity event. Calls that the backend did not answer
+/// have the `errorCode`s [`UNREACHABLE`] and [`INTERRUPTED`], which are our own. In `additionalEventData`, also our
+/// own, `gatewaySignatureVerified` is `false` where the gateway did not verify who called, and
+/// `gatewayRequestBodyBytes` with `gatewayRequestBodyBytesRead` tell that the parameters are those of the beginning of
+/// the body.
 pub fn event(call: &Call, recognised: &Recognised) -> String {
     record::event(call, recognised)
 }

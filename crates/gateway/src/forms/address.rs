@@ -15,8 +15,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// The bucket stands in the host where the host has the form of S3's virtual hosts, `bucket.s3.…` or `bucket.s3-…`, or is
-    /// `bucket.localhost`; else it is the first part of the path.
+    /// The bucket stands in the host where the host has the form of S3's virtual hosts, `bucket.s3.…` or
+    /// `bucket.s3-…`, or is `bucket.localhost`; else it is the first part of the path.
     pub fn of(request: &Request) -> Self {
         let path = request.path.strip_prefix('/').unwrap_or(&request.path);
         let path = path.split(['?', '#']).next().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Items, keys and statements of DynamoDB as its events tell them: attribute names, values of keys, no other values.
 //!
-//! After the DynamoDB developer guide, "Understanding DynamoDB log file entries": values of attributes other than keys do not
-//! appear; statements of PartiQL have them redacted. Which attributes are keys is known where a request says `Key`; literals in
-//! statements may be anything, so that all of them are redacted.
+//! After the DynamoDB developer guide, "Understanding DynamoDB log file entries": values of attributes other than keys
+//! do not appear; statements of PartiQL have them redacted. Which attributes are keys is known where a request says
+//! `Key`; literals in statements may be anything, so that all of them are redacted.
 
 use super::members::{Members, lower_first};
 use super::tables::{Index, Kind, Member, members, shape};
@@ -114,8 +114,8 @@ pub fn redacted(statement: &str) -> String {
     out
 }
 
-/// Bytes of the quoted text at the start of `text`, with its quotes; a doubled quote stands for itself. What does not end goes
-/// to the end.
+/// Bytes of the quoted text at the start of `text`, with its quotes; a doubled quote stands for itself. What does not
+/// end goes to the end.
 fn quoted(text: &str, quote: char) -> usize {
     let mut at = 1;
     while let Some(end) = text.get(at..).and_then(|rest| rest.find(quote)) {

@@ -1,4 +1,5 @@
-//! Members of a call as CloudTrail writes them: those that the model knows, first letters in lower case, secrets hidden.
+//! Members of a call as CloudTrail writes them: those that the model knows, first letters in lower case, secrets
+//! hidden.
 
 use super::Service;
 use super::body::{NESTING_MAX, Notation, Tree};
@@ -9,7 +10,8 @@ use jiff::tz::TimeZone;
 use model::Timestamp;
 use serde_json::{Map, Value};
 
-/// Renders the members of one call. What the model does not know is left out, since nobody can say whether it is a secret.
+/// Renders the members of one call. What the model does not know is left out, since nobody can say whether it is a
+/// secret.
 #[derive(Debug, Clone, Copy)]
 pub struct Members<'a> {
     pub service: Service,
@@ -159,8 +161,8 @@ impl Members<'_> {
     }
 }
 
-/// What the query protocol of SQS calls lists and maps; its model has the names of JSON alone (SQS API reference, "Making query
-/// API requests").
+/// What the query protocol of SQS calls lists and maps; its model has the names of JSON alone (SQS API reference,
+/// "Making query API requests").
 fn flattened_names(service: Service, member: &str) -> &'static [&'static str] {
     match (service, member) {
         (Service::Sqs, "AttributeNames") => &["AttributeName"],

@@ -98,8 +98,8 @@ fn api_call(call: &Call, recognised: &Recognised) -> String {
     json.end()
 }
 
-/// A network-activity event: neither parameters nor resources, but the endpoint (CloudTrail user guide, "Logging network activity
-/// events", example of a VPC endpoint policy violation).
+/// A network-activity event: neither parameters nor resources, but the endpoint (CloudTrail user guide, "Logging
+/// network activity events", example of a VPC endpoint policy violation).
 fn network_activity(call: &Call, recognised: &Recognised, rule: &str) -> String {
     let mut json = Object::begin();
     begin(&mut json, call, recognised);
@@ -290,7 +290,8 @@ fn tls_details(call: &Call) -> Option<String> {
     Some(json.end()).filter(|json| json != "{}")
 }
 
-/// JSON text of parameters or elements: `null` when there are none, a marker when they are larger than CloudTrail keeps.
+/// JSON text of parameters or elements: `null` when there are none, a marker when they are larger than CloudTrail
+/// keeps.
 fn elements(member: &str, members: Option<Map<String, Value>>) -> String {
     let Some(members) = members.filter(|members| !members.is_empty()) else { return "null".to_owned() };
     let text = Value::Object(members).to_string();

@@ -75,7 +75,6 @@ impl Named<'_> {
             }
         };
         found.truncate(RESOURCES_MAX);
-        found.dedup();
         let mut bytes = 0_usize;
         found.retain(|resource| {
             bytes = bytes.saturating_add(resource.arn.len() + 100);

@@ -159,8 +159,8 @@ pub struct Labels<'a> {
     pub fixed: usize,
 }
 
-/// The labels of `template` in `path`; `None` when the path is another. A label for an ARN at the end takes all that is left, for
-/// some clients leave its slashes as they are.
+/// The labels of `template` in `path`; `None` when the path is another. A label for an ARN at the end takes all that
+/// is left, for some clients leave its slashes as they are.
 pub fn labels<'a>(template: &'static str, path: &'a str) -> Option<Labels<'a>> {
     let mut labels = Labels { values: Vec::new(), fixed: 0 };
     let mut rest = path.strip_prefix('/')?.trim_end_matches('/');
@@ -202,8 +202,8 @@ fn s3_name(request: &Request) -> (String, bool) {
     (name.to_owned(), false)
 }
 
-/// The operation of S3 that a request is for: of those with its method and level (service, bucket, object), the one whose
-/// parameters it has most of.
+/// The operation of S3 that a request is for: of those with its method and level (service, bucket, object), the one
+/// whose parameters it has most of.
 pub fn s3(request: &Request) -> Option<&'static Operation> {
     let address = Address::of(request);
     let level = match (&address.bucket, &address.key) {

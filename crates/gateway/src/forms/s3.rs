@@ -1,4 +1,5 @@
-//! Members of S3's events: parameters, headers and documents of a request, headers of an answer, and what is told besides.
+//! Members of S3's events: parameters, headers and documents of a request, headers of an answer, and what is told
+//! besides.
 
 use super::address::Address;
 use super::body::{self, NESTING_MAX, content, is_cut};
@@ -33,8 +34,8 @@ const ANSWERED: [&str; 13] = [
 /// Parts of a presigned query that say how it was signed, and are no secret.
 const SIGNED: [&str; 4] = ["X-Amz-Algorithm", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders"];
 
-/// True for an operation whose document in the body stands in its event. Objects, their parts and annotations, keys to delete,
-/// and expressions over objects do not.
+/// True for an operation whose document in the body stands in its event. Objects, their parts and annotations, keys to
+/// delete, and expressions over objects do not.
 pub fn tells_body(operation: &Operation) -> bool {
     let of_objects = ["CompleteMultipartUpload", "DeleteObjects", "SelectObjectContent", "WriteGetObjectResponse"];
     let payload = tables::payload(operation.input);
@@ -91,8 +92,8 @@ fn document(request: &Request, operation: &Operation) -> Option<(String, Value)>
     Some((root.tag_name().name().to_owned(), element(root, payload.shape, 0)))
 }
 
-/// An element as S3 writes it: attributes and children as members, children of one name as an array, texts that are numbers or
-/// booleans as such. Children that the model does not know are left out.
+/// An element as S3 writes it: attributes and children as members, children of one name as an array, texts that are
+/// numbers or booleans as such. Children that the model does not know are left out.
 fn element(node: Node<'_, '_>, shape: Index, depth: usize) -> Value {
     if tables::shape(shape).is_secret {
         return HIDDEN.into();
@@ -154,7 +155,8 @@ fn typed(text: &str) -> Value {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         _ => {
-            // Numbers that would not read back as they were written, such as account ids with a leading zero, stay texts.
+            // Numbers that would not read back as they were written, such as account ids with a leading zero, stay
+            // texts.
             let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
             number.map_or_else(|| cut(text).into(), |number| Value::Number(Number::from(number)))
         }
@@ -214,8 +216,8 @@ fn signature(request: &Request) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// `SSEApplied`, told of what writes objects: the kind of encryption, and whether nobody asked for it (S3 user guide, "Setting
-/// default server-side encryption").
+/// `SSEApplied`, told of what writes objects: the kind of encryption, and whether nobody asked for it (S3 user guide,
+/// "Setting default server-side encryption").
 fn encryption_applied(operation: &str, request: &Request, answer: &Answer) -> Option<&'static str> {
     if !matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload" | "PostObject") {
         return None;

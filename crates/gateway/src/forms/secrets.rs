@@ -14,8 +14,8 @@ pub enum Hiding {
     Marked,
 }
 
-/// How `service` hides what its model marks as sensitive. Those that leave it out are known from their records: KMS tells of
-/// no plaintext, Secrets Manager of no secret, Lambda of no variables, STS of no secret key.
+/// How `service` hides what its model marks as sensitive. Those that leave it out are known from their records: KMS
+/// tells of no plaintext, Secrets Manager of no secret, Lambda of no variables, STS of no secret key.
 pub fn hiding(service: Service) -> Hiding {
     match service {
         Service::Kms | Service::SecretsManager | Service::Lambda | Service::Sts | Service::DynamoDb => Hiding::Left,
@@ -23,8 +23,9 @@ pub fn hiding(service: Service) -> Hiding {
     }
 }
 
-/// How the member `name` is hidden, although its model does not mark it. By what AWS documents (SQS, SNS, DynamoDB: their
-/// developer guides' pages on CloudTrail), and by what it is: codes, tokens and payloads let whoever reads them do something.
+/// How the member `name` is hidden, although its model does not mark it. By what AWS documents (SQS, SNS, DynamoDB:
+/// their developer guides' pages on CloudTrail), and by what it is: codes, tokens and payloads let whoever reads them
+/// do something.
 pub fn hidden(service: Service, operation: &str, name: &str) -> Option<Hiding> {
     use Hiding::{Left, Marked};
     match (service, name) {
@@ -54,7 +55,8 @@ pub fn hidden(service: Service, operation: &str, name: &str) -> Option<Hiding> {
     }
 }
 
-/// True for a header of S3 that an event does not tell: keys, codes and tokens, and those that are no parameters of the call.
+/// True for a header of S3 that an event does not tell: keys, codes and tokens, and those that are no parameters of
+/// the call.
 pub fn is_hidden_header(name: &str) -> bool {
     name.contains("customer-key")
         || name.starts_with("x-amz-checksum-")

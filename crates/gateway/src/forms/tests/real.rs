@@ -19,7 +19,8 @@ fn folder() -> Option<PathBuf> {
     None
 }
 
-/// The records of S3, KMS, Lambda, STS, Secrets Manager and SNS that AWS wrote: with a request id and an event id of its form.
+/// The records of S3, KMS, Lambda, STS, Secrets Manager and SNS that AWS wrote: with a request id and an event id of
+/// its form.
 fn records(folder: &Path) -> Vec<Map<String, Value>> {
     let mut found = Vec::new();
     for folder in
@@ -46,7 +47,9 @@ fn records(folder: &Path) -> Vec<Map<String, Value>> {
 fn collect(value: Value, found: &mut Vec<Map<String, Value>>) {
     match value {
         Value::Object(record) if record.contains_key("eventName") && record.contains_key("eventSource") => {
-            let is_real = record.get("requestID").and_then(Value::as_str).is_some_and(|id| !id.contains("EXAMPLE"))
+            // Examples that somebody made up mostly have ids that are none.
+            let is_id = |id: &str| id.len() == 36 && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+            let is_real = record.get("eventID").and_then(Value::as_str).is_some_and(is_id)
                 && record.get("userIdentity").is_some_and(Value::is_object);
             if is_real {
                 found.push(record);

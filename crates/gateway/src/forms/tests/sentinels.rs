@@ -8,7 +8,8 @@ const SENTINEL: &str = "SENTINEL";
 /// In all that may be told, to see that the events tell it.
 const PLAIN: &str = "plain";
 
-/// Members that AWS hides although no model marks them. Written here once more, so that a slip in the one list is noticed.
+/// Members that AWS hides although no model marks them. Written here once more, so that a slip in the one list is
+/// noticed.
 const HIDDEN: [(Service, &[&str]); 6] = [
     (Service::Sqs, &["MessageBody", "Body", "MessageAttributes", "MessageSystemAttributes"]),
     (
