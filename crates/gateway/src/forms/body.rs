@@ -122,29 +122,8 @@ pub fn form(text: &str) -> Tree {
 /// The document in `bytes`; `None` for what is no XML. Document types, and with them entities, are refused.
 pub fn document(bytes: &[u8]) -> Option<Document<'_>> {
     let text = std::str::from_utf8(bytes).ok()?;
-    // The parser calls itself for each level: what nests deeper than any answer of AWS is not given to it.
-    if nesting(text) > 2 * NESTING_MAX {
-        return None;
-    }
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     Document::parse_with_options(text.trim_start(), options).ok()
-}
-
-/// An upper bound of how deep elements nest.
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once('<') {
-        rest = after;
-        if after.starts_with('/') {
-            depth = depth.saturating_sub(1);
-        } else if !after.starts_with(['?', '!']) {
-            let is_empty = after.split_once('>').is_some_and(|(tag, _)| tag.ends_with('/'));
-            depth += usize::from(!is_empty);
-            deepest = deepest.max(depth);
-        }
-    }
-    deepest
 }
 
 /// The result in an answer of the query protocol: what stands in `<ActionResult>`, or else in the outermost element.
