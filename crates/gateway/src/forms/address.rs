@@ -7,6 +7,9 @@ use crate::call::Request;
 /// Longest bucket name and key that are told; S3 allows 63 (once 255) and 1,024 bytes.
 const TEXT_BYTES_MAX: usize = 4096;
 
+/// The path of WriteGetObjectResponse.
+pub const RESPONSE_PATH: &str = "/WriteGetObjectResponse";
+
 /// A bucket and a key in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Address {
@@ -18,6 +21,10 @@ impl Address {
     /// The bucket stands in the host where the host has the form of S3's virtual hosts, `bucket.s3.…` or
     /// `bucket.s3-…`, or is `bucket.localhost`; else it is the first part of the path.
     pub fn of(request: &Request) -> Self {
+        // An answer of Object Lambda is for no bucket.
+        if request.path == RESPONSE_PATH && header(&request.headers, "x-amz-request-route").is_some() {
+            return Self::default();
+        }
         let path = request.path.strip_prefix('/').unwrap_or(&request.path);
         let path = path.split(['?', '#']).next().unwrap_or_default();
         let given = |text: &str| (!text.is_empty()).then(|| cut(&decoded(text, Plus::Itself)).to_owned());

@@ -126,7 +126,7 @@ impl Named<'_> {
                 let prefix = parameter(&request.query, "prefix").unwrap_or_default();
                 found.push(objects_of(prefix.get(..prefix.floor_char_boundary(1024)).unwrap_or_default()));
             }
-            (None, "HeadBucket") => found.push(objects_of("")),
+            (None, "HeadBucket" | "PostObject") => found.push(objects_of("")),
             (None, _) => {}
         }
         found.push(Resource::new("AWS::S3::Bucket", bucket_arn.clone()));

@@ -1,6 +1,6 @@
 //! Which service and which operation a request is for.
 
-use super::address::Address;
+use super::address::{Address, RESPONSE_PATH};
 use super::body::{content, is_cut};
 use super::names::{category, is_read_only};
 use super::percent::{parameter, parameters};
@@ -214,7 +214,7 @@ pub fn s3(request: &Request) -> Option<&'static Operation> {
     let given: Vec<(String, String)> = parameters(&request.query).take(100).collect();
     let mut found: Option<(i32, &Operation)> = None;
     for operation in tables::operations(Service::S3) {
-        let is_response = operation.path == "/WriteGetObjectResponse"
+        let is_response = operation.path == RESPONSE_PATH
             && request.path == operation.path
             && header(&request.headers, "x-amz-request-route").is_some();
         if operation.method != request.method || !(operation.path == level || is_response) {

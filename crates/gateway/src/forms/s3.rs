@@ -51,11 +51,12 @@ pub fn request_parameters(request: &Request, operation: Option<&Operation>) -> M
     told.extend(header(&request.headers, "host").map(|host| ("Host".to_owned(), cut(host).into())));
     told.extend(key.map(|key| ("key".to_owned(), key.into())));
     let known = tables::members(operation.and_then(|operation| operation.input));
-    for (name, value) in parameters(&request.query).take(100) {
+    let given: Vec<(String, String)> = parameters(&request.query).take(100).collect();
+    for (name, value) in &given {
         let of_operation = known.iter().any(|member| member.place == Place::Query && member.wire_name == name);
-        let is_literal = operation.is_some_and(|operation| operation.literals.iter().any(|(known, _)| *known == name));
+        let is_literal = operation.is_some_and(|operation| operation.literals.iter().any(|(known, _)| known == name));
         if of_operation || is_literal || name == "x-id" || SIGNED.contains(&name.as_str()) {
-            told.entry(name).or_insert_with(|| cut(&value).into());
+            told.entry(name).or_insert_with(|| cut(value).into());
         }
     }
     let mut grants = Map::new();
@@ -64,7 +65,9 @@ pub fn request_parameters(request: &Request, operation: Option<&Operation>) -> M
         if !name.starts_with("x-amz-") || is_hidden_header(&name) {
             continue;
         }
-        let Some(value) = header(&request.headers, &name) else { continue };
+        // What is presigned has its headers in the query.
+        let in_query = || given.iter().find(|(found, _)| found.eq_ignore_ascii_case(&name)).map(|(_, value)| &**value);
+        let Some(value) = header(&request.headers, &name).or_else(in_query) else { continue };
         let value = if tables::shape(member.shape).is_secret { HIDDEN } else { cut(value) };
         let place = if name.starts_with("x-amz-grant-") { &mut grants } else { &mut told };
         place.insert(name, value.into());

@@ -26,7 +26,7 @@ impl Numbers {
                 2 => bytes.truncate(at),
                 3 => {
                     let tail = bytes.split_off(at);
-                    bytes.extend_from_slice(*self.of(&[
+                    bytes.extend_from_slice(self.of(&[
                         &b"<a>"[..],
                         b"{",
                         b"[",

@@ -89,13 +89,13 @@ fn a_put_object_reads_as_s3_writes_it() {
 }
 
 #[test]
-fn presigned_and_anonymous_reads_tell_how_they_were_signed() {
+fn presigned_and_anonymous_requests_tell_how_they_were_signed() {
     let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F20260102%2Fus-west-2%2Fs3%2Faws4_request\
                  &X-Amz-Date=20260102T030405Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=5e96\
-                 &X-Amz-Security-Token=tok";
+                 &X-Amz-Security-Token=tok&X-Amz-Acl=public-read&x-amz-server-side-encryption-customer-key=key";
     let mut presigned = call(
-        request("GET", &format!("/k?{query}"), &[("host", "b.s3.us-west-2.amazonaws.com")], ""),
-        answered(206, &[("x-amz-request-id", "R")], "01234"),
+        request("PUT", &format!("/k?{query}"), &[("host", "b.s3.us-west-2.amazonaws.com")], ""),
+        answered(200, &[("x-amz-request-id", "R")], "01234"),
     );
     presigned.tls = None;
     let (_, event) = event_of(&presigned);
@@ -103,7 +103,8 @@ fn presigned_and_anonymous_reads_tell_how_they_were_signed() {
         event["requestParameters"],
         json!({
             "bucketName": "b", "Host": "b.s3.us-west-2.amazonaws.com", "key": "k", "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-            "X-Amz-Date": "20260102T030405Z", "X-Amz-Expires": "60", "X-Amz-SignedHeaders": "host"
+            "X-Amz-Date": "20260102T030405Z", "X-Amz-Expires": "60", "X-Amz-SignedHeaders": "host",
+            "x-amz-acl": "public-read"
         })
     );
     assert_eq!(
