@@ -26,17 +26,7 @@ impl Numbers {
                 2 => bytes.truncate(at),
                 3 => {
                     let tail = bytes.split_off(at);
-                    bytes.extend_from_slice(self.of(&[
-                        &b"<a>"[..],
-                        b"{",
-                        b"[",
-                        b"\"",
-                        b"%",
-                        b"&",
-                        b".",
-                        b"\xFF",
-                        b"\0",
-                    ]));
+                    bytes.extend_from_slice(self.of(&["<a>", "{", "[", "\"", "%", "&", ".", "ä", "\0"]).as_bytes());
                     bytes.extend(tail);
                 }
                 _ => bytes.extend_from_within(at..),
