@@ -143,6 +143,12 @@ pub fn service_of(request: &Request) -> Service {
     route::service_of(request)
 }
 
+/// The service in a request's credential scope, when it is none that the gateway knows, such as `iam`: [`service_of`]
+/// has to name one of its own all the same.
+pub fn foreign_service(request: &Request) -> Option<String> {
+    route::foreign_service(request)
+}
+
 /// How many bytes of the bodies the event of a call needs: (of the request, of the answer), told by the request's head
 /// alone.
 ///

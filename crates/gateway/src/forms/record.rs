@@ -66,14 +66,15 @@ fn api_call(call: &Call, recognised: &Recognised) -> String {
         _ => response_elements(recognised, operation, answered.as_ref()),
     };
     json.raw("responseElements", &elements("responseElements", told.and_then(elements_of)));
-    let additional = additional_event_data(call, recognised, operation);
+    let named = Named { call, recognised, request: request.as_ref(), answer: answered.as_ref() };
+    let resources = named.resources();
+    let mut additional = additional_event_data(call, recognised, operation);
+    additional.extend(answer.and_then(|answer| of_service(service, answer, answered.as_ref(), &resources)));
     if !additional.is_empty() {
         json.raw("additionalEventData", &Value::Object(additional).to_string());
     }
     ids(&mut json, call);
     json.raw("readOnly", if recognised.is_read_only { "true" } else { "false" });
-    let named = Named { call, recognised, request: request.as_ref(), answer: answered.as_ref() };
-    let resources = named.resources();
     if !resources.is_empty() {
         json.raw("resources", &Value::Array(resources).to_string());
     }
@@ -278,6 +279,27 @@ fn additional_event_data(call: &Call, recognised: &Recognised, operation: Option
         told.insert("gatewaySignatureVerified".into(), false.into());
     }
     told
+}
+
+/// What Lambda and KMS tell besides: which version of a function ran, and which material of a key was used.
+fn of_service(
+    service: Service,
+    answer: &Answer,
+    answered: Option<&Tree>,
+    resources: &[Value],
+) -> Option<(String, Value)> {
+    match service {
+        Service::Lambda => {
+            let version = header(&answer.headers, "x-amz-executed-version")?;
+            let arn = resources.first()?.get("ARN")?.as_str()?;
+            Some(("functionVersion".into(), cut(&format!("{arn}:{version}")).into()))
+        }
+        Service::Kms => {
+            let material = answered?.members.get("KeyMaterialId")?.as_str()?;
+            Some(("keyMaterialId".into(), cut(material).into()))
+        }
+        _ => None,
+    }
 }
 
 fn tls_details(call: &Call) -> Option<String> {

@@ -61,6 +61,11 @@ fn signed_for(name: &str) -> Option<Service> {
     Service::ALL.into_iter().find(|service| service.signing_name() == name)
 }
 
+/// See [`super::foreign_service`].
+pub fn foreign_service(request: &Request) -> Option<String> {
+    scope_service(request).filter(|name| signed_for(name).is_none())
+}
+
 /// The service in the credential scope, of a header or of a presigned query.
 fn scope_service(request: &Request) -> Option<String> {
     let of_credential = |credential: &str| credential.split('/').rev().nth(1).map(str::to_owned);

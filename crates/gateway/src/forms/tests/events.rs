@@ -359,13 +359,14 @@ fn keys_secrets_and_credentials_are_named_and_never_told() {
     let decrypt = r#"{"CiphertextBlob":"AQI=","EncryptionContext":{"aws:s3:arn":"arn:aws:s3:::b"},"EncryptionAlgorithm":"SYMMETRIC_DEFAULT"}"#;
     let (_, event) = event_of(&call(
         json_request(Service::Kms, "TrentService.Decrypt", decrypt),
-        answered(200, &[], &format!(r#"{{"KeyId":"{arn}","Plaintext":"c2VjcmV0"}}"#)),
+        answered(200, &[], &format!(r#"{{"KeyId":"{arn}","KeyMaterialId":"1a","Plaintext":"c2VjcmV0"}}"#)),
     ));
     assert_eq!(
         event["requestParameters"],
         json!({"encryptionContext": {"aws:s3:arn": "arn:aws:s3:::b"}, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"})
     );
     assert_eq!((&event["responseElements"], &event["readOnly"]), (&Value::Null, &true.into()));
+    assert_eq!(event["additionalEventData"], json!({"keyMaterialId": "1a"}));
     assert_eq!(event["resources"], json!([{"accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": arn}]));
 
     let secret = "arn:aws:secretsmanager:us-west-2:111122223333:secret:s-AbCdEf";
@@ -434,9 +435,11 @@ fn functions_are_told_without_code_variables_and_payloads() {
         [("authorization", &*scope("lambda")), ("x-amz-invocation-type", "Event"), ("x-amz-client-context", "e30=")];
     let (_, event) = event_of(&call(
         request("POST", "/2015-03-31/functions/f/invocations?Qualifier=2", &headers, r#"{"secret":1}"#),
-        answered(202, &[], "{}"),
+        answered(202, &[("x-amz-executed-version", "2")], "{}"),
     ));
     assert_eq!(event["eventName"], "Invoke");
+    let version = "arn:aws:lambda:us-west-2:111122223333:function:f:2";
+    assert_eq!(event["additionalEventData"], json!({"functionVersion": version}));
     assert_eq!(event["requestParameters"], json!({"functionName": "f", "invocationType": "Event", "qualifier": "2"}));
     assert_eq!(
         event["resources"],

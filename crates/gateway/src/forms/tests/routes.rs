@@ -117,6 +117,15 @@ fn services_are_told_by_scope_target_version_host_and_path() {
 }
 
 #[test]
+fn services_that_are_not_known_are_told_apart() {
+    let signed = |service| request("POST", "/", &[("authorization", &scope(service))], "");
+    assert_eq!(foreign_service(&signed("iam")).as_deref(), Some("iam"));
+    assert_eq!(foreign_service(&signed("s3")), None);
+    assert_eq!(foreign_service(&signed("s3express")), None);
+    assert_eq!(foreign_service(&request("GET", "/b/k", &[], "")), None);
+}
+
+#[test]
 fn lambda_is_told_by_path() {
     let lambda = |method: &str, target: &str| {
         told(&request(method, target, &[("authorization", &scope("lambda"))], "")).replace("lambda ", "")
