@@ -45,9 +45,19 @@ pub enum Outcome {
     Answered(Answer),
     /// The gateway refused it; it never reached the backend. `rule` names the rule of the gateway that refused it, if one did
     /// (then the event is a network-activity event).
-    Refused { code: String, message: String, rule: Option<String> },
+    Refused {
+        /// What the client was told.
+        code: String,
+        /// What the client was told.
+        message: String,
+        /// Name of the rule, if one did it.
+        rule: Option<String>,
+    },
     /// The backend could not be reached, or broke off before the head of its answer.
-    Unreachable { message: String },
+    Unreachable {
+        /// Why.
+        message: String,
+    },
     /// The gateway ended while the call was under way: whether the backend took it is not known.
     Interrupted,
 }
@@ -68,6 +78,7 @@ pub struct Call {
     pub event_id: String,
     /// The id that the gateway gave the call; the backend's own (`x-amzn-requestid`, `x-amz-request-id`) goes before it.
     pub request_id: String,
+    /// When its head came.
     pub started: Timestamp,
     /// Account that the event belongs to, 12 digits.
     pub account_id: String,
@@ -77,10 +88,14 @@ pub struct Call {
     pub user_identity: String,
     /// Whether the signature was verified by the gateway.
     pub is_verified: bool,
+    /// `sourceIPAddress`.
     pub source_ip: String,
+    /// `None` for a connection in the clear.
     pub tls: Option<Tls>,
     /// `vpcEndpointId` of network-activity events: the gateway's configured name, such as `vpce-0gateway`.
     pub endpoint_id: String,
+    /// What came.
     pub request: Request,
+    /// What became of it.
     pub outcome: Outcome,
 }

@@ -1,166 +1,201 @@
-//! Stand-in for the forms of services: GetObject and PutObject of S3, and calls that name themselves.
+//! Forms of events: which service and operation a call is for, and the CloudTrail record of it. Bytes in, JSON text
+//! out.
+//!
+//! What is told of a call is what its model knows: members that are in no model are left out, since nobody can say
+//! whether they are secrets. Bodies are read up to 256 KiB; what a body that is larger says before that is told.
 
-use crate::call::{Answer, Call, Outcome, Request};
-use serde_json::json;
+mod address;
+mod answer;
+mod body;
+mod dynamodb;
+mod members;
+mod names;
+mod percent;
+mod record;
+mod resources;
+mod route;
+mod s3;
+mod secrets;
+mod tables;
+#[cfg(test)]
+mod tests;
 
+use crate::call::{Answer, Call, Request};
+use body::BODY_BYTES_MAX;
+use tables::{Kind, payload, shape};
+
+pub use record::{INTERRUPTED, UNREACHABLE};
+
+/// Bytes of an answer that tell its error; no error of AWS is longer.
+const ERROR_BYTES_MAX: usize = 16 * 1024;
+
+/// The services that the gateway knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
+    /// Amazon Simple Storage Service.
     S3,
+    /// Amazon DynamoDB, with DynamoDB Streams.
     DynamoDb,
+    /// Amazon Simple Queue Service.
     Sqs,
+    /// Amazon Simple Notification Service.
     Sns,
+    /// AWS Key Management Service.
     Kms,
+    /// AWS Lambda.
     Lambda,
+    /// AWS Security Token Service.
     Sts,
+    /// AWS Secrets Manager.
     SecretsManager,
+    /// Amazon Kinesis Data Streams.
     Kinesis,
+    /// Amazon Data Firehose.
     Firehose,
 }
 
 impl Service {
-    pub const ALL: [Service; 10] = [
-        Service::S3,
-        Service::DynamoDb,
-        Service::Sqs,
-        Service::Sns,
-        Service::Kms,
-        Service::Lambda,
-        Service::Sts,
-        Service::SecretsManager,
-        Service::Kinesis,
-        Service::Firehose,
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::S3,
+        Self::DynamoDb,
+        Self::Sqs,
+        Self::Sns,
+        Self::Kms,
+        Self::Lambda,
+        Self::Sts,
+        Self::SecretsManager,
+        Self::Kinesis,
+        Self::Firehose,
     ];
 
+    /// As in `--upstream`, such as `secretsmanager`.
     pub fn name(self) -> &'static str {
         match self {
-            Service::S3 => "s3",
-            Service::DynamoDb => "dynamodb",
-            Service::Sqs => "sqs",
-            Service::Sns => "sns",
-            Service::Kms => "kms",
-            Service::Lambda => "lambda",
-            Service::Sts => "sts",
-            Service::SecretsManager => "secretsmanager",
-            Service::Kinesis => "kinesis",
-            Service::Firehose => "firehose",
+            Self::S3 => "s3",
+            Self::DynamoDb => "dynamodb",
+            Self::Sqs => "sqs",
+            Self::Sns => "sns",
+            Self::Kms => "kms",
+            Self::Lambda => "lambda",
+            Self::Sts => "sts",
+            Self::SecretsManager => "secretsmanager",
+            Self::Kinesis => "kinesis",
+            Self::Firehose => "firehose",
         }
     }
 
+    /// The service of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|service| service.name() == name)
     }
 
+    /// Of the credential scope.
     pub fn signing_name(self) -> &'static str {
         self.name()
     }
 
+    /// `eventSource`, such as `s3.amazonaws.com`.
     pub fn event_source(self) -> &'static str {
         match self {
-            Service::S3 => "s3.amazonaws.com",
-            Service::DynamoDb => "dynamodb.amazonaws.com",
-            Service::Sqs => "sqs.amazonaws.com",
-            Service::Sns => "sns.amazonaws.com",
-            Service::Kms => "kms.amazonaws.com",
-            Service::Lambda => "lambda.amazonaws.com",
-            Service::Sts => "sts.amazonaws.com",
-            Service::SecretsManager => "secretsmanager.amazonaws.com",
-            Service::Kinesis => "kinesis.amazonaws.com",
-            Service::Firehose => "firehose.amazonaws.com",
+            Self::S3 => "s3.amazonaws.com",
+            Self::DynamoDb => "dynamodb.amazonaws.com",
+            Self::Sqs => "sqs.amazonaws.com",
+            Self::Sns => "sns.amazonaws.com",
+            Self::Kms => "kms.amazonaws.com",
+            Self::Lambda => "lambda.amazonaws.com",
+            Self::Sts => "sts.amazonaws.com",
+            Self::SecretsManager => "secretsmanager.amazonaws.com",
+            Self::Kinesis => "kinesis.amazonaws.com",
+            Self::Firehose => "firehose.amazonaws.com",
         }
     }
 }
 
-fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-}
-
-pub fn service_of(request: &Request) -> Service {
-    let scope = header(request, "authorization").and_then(|text| text.split("Credential=").nth(1));
-    scope.and_then(|text| text.split('/').nth(3)).and_then(Service::from_name).unwrap_or(Service::S3)
-}
-
-pub fn capture(service: Service, _request_head: &Request) -> (usize, usize) {
-    if service == Service::S3 { (0, 2048) } else { (256 * 1024, 256 * 1024) }
-}
-
-#[derive(Debug, Clone)]
-pub struct Recognised {
-    pub service: Service,
-    pub operation: String,
-    pub is_modelled: bool,
-    pub is_read_only: bool,
-    pub category: Category,
-}
-
+/// Management or data event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Category {
+    /// `Management`.
     Management,
+    /// `Data`.
     Data,
 }
 
+/// What a call was recognised as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// Its service.
+    pub service: Service,
+    /// Its operation, as the model spells it; what the call calls itself when no model has it, else `UnknownOperation`.
+    pub operation: String,
+    /// Whether a model has the operation.
+    pub is_modelled: bool,
+    /// Whether it changes nothing.
+    pub is_read_only: bool,
+    /// Management or data.
+    pub category: Category,
+}
+
+/// Which service a request is for: its credential scope, in a header or presigned; else its `X-Amz-Target`, a host of
+/// AWS, the `Version` of a form, a path of Lambda; S3 when nothing says otherwise (anonymous reads, signatures of
+/// version 2).
+pub fn service_of(request: &Request) -> Service {
+    route::service_of(request)
+}
+
+/// The service in a request's credential scope, when it is none that the gateway knows, such as `iam`: [`service_of`]
+/// has to name one of its own all the same.
+pub fn foreign_service(request: &Request) -> Option<String> {
+    route::foreign_service(request)
+}
+
+/// How many bytes of the bodies the event of a call needs: (of the request, of the answer), told by the request's head
+/// alone.
+///
+/// Of objects none is needed. What is needed of an answer to a read is its error: an answer below 300 may be left out.
+pub fn capture(service: Service, request_head: &Request) -> (usize, usize) {
+    let found = recognise(service, request_head);
+    let operation = if found.is_modelled { tables::operation(service, &found.operation) } else { None };
+    match (service, operation) {
+        (Service::S3, None) => (0, ERROR_BYTES_MAX),
+        (Service::S3, Some(operation)) => {
+            let is_read = s3::tells_body(operation) || operation.name == "DeleteObjects";
+            (if is_read { BODY_BYTES_MAX } else { 0 }, ERROR_BYTES_MAX)
+        }
+        // The operation of a query-protocol call stands in the body, which is yet to come.
+        (_, None) => (BODY_BYTES_MAX, BODY_BYTES_MAX),
+        (_, Some(operation)) => {
+            let is_bytes =
+                payload(operation.input).is_some_and(|member| matches!(shape(member.shape).kind, Kind::Bytes));
+            // KMS names the key in its answers.
+            let is_told = record::tells_answer(&found) || service == Service::Kms;
+            (if is_bytes { 0 } else { BODY_BYTES_MAX }, if is_told { BODY_BYTES_MAX } else { ERROR_BYTES_MAX })
+        }
+    }
+}
+
+/// Which operation of `service` a request is for. A form's `Action` is read from the captured body.
 pub fn recognise(service: Service, request: &Request) -> Recognised {
-    let body = String::from_utf8_lossy(&request.body.bytes);
-    let target = header(request, "x-amz-target").and_then(|target| target.rsplit('.').next()).map(str::to_owned);
-    let action = || body.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned);
-    let by_method = || match request.method.as_str() {
-        "PUT" => "PutObject".to_owned(),
-        "GET" => "GetObject".to_owned(),
-        "HEAD" => "HeadObject".to_owned(),
-        "DELETE" => "DeleteObject".to_owned(),
-        _ => "UnknownOperation".to_owned(),
-    };
-    let operation = if service == Service::S3 { by_method() } else { target.or_else(action).unwrap_or_else(by_method) };
-    let is_read_only = ["Get", "List", "Describe", "Head"].iter().any(|verb| operation.starts_with(verb));
-    let category = if service == Service::S3 { Category::Data } else { Category::Management };
-    Recognised { service, operation, is_modelled: true, is_read_only, category }
+    route::recognise(service, request)
 }
 
+/// The CloudTrail record of a call (eventVersion 1.11): one line of JSON, without line break, of less than 512 KiB.
+///
+/// A call that a rule of the gateway refused gives a network-activity event. Calls that the backend did not answer
+/// have the `errorCode`s [`UNREACHABLE`] and [`INTERRUPTED`], which are our own. In `additionalEventData`, also our
+/// own, `gatewaySignatureVerified` is `false` where the gateway did not verify who called, and
+/// `gatewayRequestBodyBytes` with `gatewayRequestBodyBytesRead` tell that the parameters are those of the beginning of
+/// the body.
 pub fn event(call: &Call, recognised: &Recognised) -> String {
-    let identity: serde_json::Value = serde_json::from_str(&call.user_identity).unwrap_or_default();
-    let (code, message) = match &call.outcome {
-        Outcome::Answered(answer) => (error_code(recognised.service, answer), None),
-        Outcome::Refused { code, message, .. } => (Some(code.clone()), Some(message.clone())),
-        Outcome::Unreachable { message } => (Some("ServiceUnavailable".into()), Some(message.clone())),
-        Outcome::Interrupted => (Some("Interrupted".into()), None),
-    };
-    let network = matches!(&call.outcome, Outcome::Refused { rule: Some(_), .. });
-    let category = if network {
-        "NetworkActivity"
-    } else if recognised.category == Category::Data {
-        "Data"
-    } else {
-        "Management"
-    };
-    let bucket = call.request.path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    let mut record = json!({
-        "eventVersion": "1.11",
-        "userIdentity": identity,
-        "eventTime": call.started.iso_seconds(),
-        "eventSource": recognised.service.event_source(),
-        "eventName": recognised.operation,
-        "awsRegion": call.region,
-        "sourceIPAddress": call.source_ip,
-        "requestID": call.request_id,
-        "eventID": call.event_id,
-        "readOnly": recognised.is_read_only,
-        "eventType": if network { "AwsVpceEvent" } else { "AwsApiCall" },
-        "managementEvent": category == "Management",
-        "recipientAccountId": call.account_id,
-        "eventCategory": category,
-    });
-    if recognised.service == Service::S3 {
-        record["resources"] = json!([{ "type": "AWS::S3::Object", "ARN": format!("arn:aws:s3:::{}", call.request.path.trim_start_matches('/')) }]);
-        record["requestParameters"] = json!({ "bucketName": bucket });
-    }
-    if let Some(code) = code {
-        record["errorCode"] = json!(code);
-    }
-    if let Some(message) = message {
-        record["errorMessage"] = json!(message);
-    }
-    record.to_string()
+    record::event(call, recognised)
 }
 
-pub fn error_code(_service: Service, answer: &Answer) -> Option<String> {
-    (answer.status >= 400).then(|| answer.status.to_string())
+/// The error code of an answer, if it tells of a failure: for metrics.
+pub fn error_code(service: Service, answer: &Answer) -> Option<String> {
+    answer::failure(service, None, answer).map(|failure| failure.code)
+}
+
+/// The first header called `name` (lower case), its value trimmed.
+fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim())
 }

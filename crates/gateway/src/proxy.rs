@@ -305,7 +305,7 @@ impl Gateway {
         if let Some(refusal) = refusal {
             return Err(Box::new((open, refusal, None)));
         }
-        if let Some(unknown) = unknown_service(&open) {
+        if let Some(unknown) = forms::foreign_service(&open.call().request) {
             let refusal = Refusal::not_implemented(format!("The gateway does not know service '{unknown}'"));
             return Err(Box::new((open, refusal, None)));
         }
@@ -418,16 +418,6 @@ impl Gateway {
 
 /// A call that does not go on, why, and by which rule.
 type Refused = (OpenCall, Refusal, Option<String>);
-
-/// The service that a request was signed for, when it is none that the gateway knows.
-fn unknown_service(open: &OpenCall) -> Option<String> {
-    let request = &open.call().request;
-    let http = HttpRequest { query: request.query.clone(), headers: request.headers.clone(), ..HttpRequest::default() };
-    let signed_for = wire::sigv4::claimed(&http)?.service;
-    let is_known =
-        Service::ALL.iter().any(|service| service.signing_name() == signed_for) || signed_for.starts_with("s3");
-    (!is_known).then_some(signed_for)
-}
 
 /// The head of the backend's answer, waited for as long as the request's body moves, and a while longer.
 async fn head_of(

@@ -1,0 +1,113 @@
+//! Where a request to S3 points: bucket and key, from host and path.
+
+use super::header;
+use super::percent::{Plus, decoded};
+use crate::call::Request;
+
+/// Longest bucket name and key that are told; S3 allows 63 (once 255) and 1,024 bytes.
+const TEXT_BYTES_MAX: usize = 4096;
+
+/// The path of WriteGetObjectResponse.
+pub const RESPONSE_PATH: &str = "/WriteGetObjectResponse";
+
+/// A bucket and a key in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Address {
+    pub bucket: Option<String>,
+    pub key: Option<String>,
+}
+
+impl Address {
+    /// The bucket stands in the host where the host has the form of S3's virtual hosts, `bucket.s3.…` or
+    /// `bucket.s3-…`, or is `bucket.localhost`; else it is the first part of the path.
+    pub fn of(request: &Request) -> Self {
+        // An answer of Object Lambda is for no bucket.
+        if request.path == RESPONSE_PATH && header(&request.headers, "x-amz-request-route").is_some() {
+            return Self::default();
+        }
+        let path = request.path.strip_prefix('/').unwrap_or(&request.path);
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let given = |text: &str| (!text.is_empty()).then(|| cut(&decoded(text, Plus::Itself)).to_owned());
+        if let Some(bucket) = header(&request.headers, "host").and_then(virtual_bucket) {
+            return Self { bucket: Some(cut(bucket).to_owned()), key: given(path) };
+        }
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        match given(bucket) {
+            None => Self::default(),
+            bucket => Self { bucket, key: given(key) },
+        }
+    }
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or_default()
+}
+
+/// The bucket that a host names.
+fn virtual_bucket(host: &str) -> Option<&str> {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    if let Some(bucket) = name.strip_suffix(".localhost") {
+        return (!bucket.is_empty() && !bucket.starts_with("s3")).then_some(bucket);
+    }
+    // The label of S3 itself comes after the bucket, which may have dots.
+    let mut start = 0;
+    for label in name.split('.') {
+        let is_s3 = label == "s3" || label.strip_prefix("s3-").is_some_and(is_plain_endpoint);
+        if start > 0 && is_s3 && name.len() > start + label.len() {
+            return name.get(..start - 1);
+        }
+        start += label.len() + 1;
+    }
+    None
+}
+
+/// Of `s3-control`, `s3-outposts` and the like, which serve other APIs, none; of regions and the rest, all.
+fn is_plain_endpoint(rest: &str) -> bool {
+    !["control", "outposts", "object-lambda", "accesspoint", "global"].iter().any(|other| rest.starts_with(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(host: &str, path: &str) -> String {
+        let headers = vec![("host".to_owned(), host.to_owned())];
+        let request = Request {
+            method: "GET".into(),
+            path: path.into(),
+            query: String::new(),
+            headers,
+            body: crate::call::Captured::default(),
+        };
+        let Address { bucket, key } = Address::of(&request);
+        format!("{} {}", bucket.as_deref().unwrap_or("-"), key.as_deref().unwrap_or("-"))
+    }
+
+    #[test]
+    fn buckets_stand_in_the_path_or_in_the_host() {
+        for (host, path, expected) in [
+            ("127.0.0.1:8793", "/b/k%20x/y", "b k x/y"),
+            ("gateway.internal", "/b", "b -"),
+            ("gateway.internal", "/b/", "b -"),
+            ("gateway.internal", "/", "- -"),
+            ("gateway.internal", "//k", "- -"),
+            ("s3.amazonaws.com", "/b/k", "b k"),
+            ("s3.us-east-1.amazonaws.com:443", "/b/k", "b k"),
+            ("b.s3.amazonaws.com", "/k/", "b k/"),
+            ("b.s3-eu-west-1.amazonaws.com", "/", "b -"),
+            ("my.b.s3.eu-west-1.amazonaws.com", "//k", "my.b /k"),
+            ("s3.b.s3.eu-west-1.amazonaws.com", "/k", "s3.b k"),
+            ("b.s3.gateway.internal:8793", "/k", "b k"),
+            ("123456789012.s3-control.us-east-1.amazonaws.com", "/v20180820/x", "v20180820 x"),
+            ("b.localhost:9000", "/k", "b k"),
+            ("localhost:9000", "/b/k", "b k"),
+            ("[::1]:9000", "/b/k", "b k"),
+            ("b.s3", "/b/k", "b k"),
+        ] {
+            assert_eq!(address(host, path), expected, "{host} {path}");
+        }
+    }
+}
