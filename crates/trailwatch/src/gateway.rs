@@ -108,7 +108,7 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
         Delivery::new(spool.clone(), Arc::clone(&metrics), destination, Arc::clone(&clock), Arc::clone(&deliveries));
     let (stop_delivery, delivery_stopped) = mpsc::channel::<()>();
     let delivering = tokio::task::spawn_blocking(move || delivery.run(&delivery_stopped));
-    let fail_closed = settings.fail_closed;
+    let (fail_closed, closing) = (settings.fail_closed, spool.clone());
     let gateway = Arc::new(Gateway::new(settings, Parts { spool, metrics, deliveries, clock, ids }));
     let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
     let address = listener.local_addr()?;
@@ -130,6 +130,7 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
         Ok(ended) => ended.context("deliver events")?,
         Err(_) => tracing::info!("what is not delivered waits in the spool"),
     }
+    tokio::task::spawn_blocking(move || closing.close()).await.context("close the spool")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -83,7 +83,7 @@ async fn a_rule_refuses_and_its_event_is_of_network_activity() {
     assert!(got.starts_with("HTTP/1.1 403 ") && got.contains("<Code>AccessDenied</Code>"), "{got}");
     assert!(sent.lock().unwrap().is_empty());
     let event = &world.events(1).await[0];
-    assert_eq!((&event["eventCategory"], &event["errorCode"]), (&"NetworkActivity".into(), &"AccessDenied".into()));
+    assert_eq!((&event["eventCategory"], &event["errorCode"]), (&"NetworkActivity".into(), &"VpceAccessDenied".into()));
     assert!(world.exchange(GET).await.ends_with("ok"));
 }
 

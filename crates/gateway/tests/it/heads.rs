@@ -20,7 +20,7 @@ async fn both_heads_are_the_same_on_both_sides() {
     let expected = expected.replacen("gzip\r\nX-Amz-Date: 2\r\n", "gzip\r\n", 1);
     assert_eq!(*sent.lock().unwrap(), [format!("{expected}\r\n")]);
     let event = &world.events(1).await[0];
-    assert_eq!(event["eventName"], "GetObject");
+    assert_eq!(event["eventSource"], "s3.amazonaws.com");
     assert_eq!(event["sourceIPAddress"], "127.0.0.1");
 }
 
