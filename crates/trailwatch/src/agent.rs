@@ -91,7 +91,8 @@ impl AgentArgs {
     }
 }
 
-fn environment(name: &str) -> Option<String> {
+/// A variable of the environment that is set to something.
+pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -125,7 +126,7 @@ pub async fn agent(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 /// The keys of the environment, else of the shared credentials file; looked up before each call, for they may be renewed.
-fn keys() -> anyhow::Result<Credentials> {
+pub fn keys() -> anyhow::Result<Credentials> {
     if let (Some(access_key_id), Some(secret_access_key)) =
         (environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"))
     {

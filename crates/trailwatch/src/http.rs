@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use model::limits::BODY_BYTES_MAX;
-use silence::Watched;
+pub use silence::Watched;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;

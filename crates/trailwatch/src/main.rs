@@ -16,6 +16,7 @@ mod dispatch;
 mod event_tail;
 mod export;
 mod firehose;
+mod gateway;
 mod grpc;
 mod health;
 mod http;
@@ -76,6 +77,8 @@ enum Command {
     Serve(ServeArgs),
     /// Collect log files, the journal and metrics of this machine, and hand them in.
     Agent(agent::AgentArgs),
+    /// Audit calls to any AWS-compatible backend: a proxy that turns each into one event.
+    Gateway(gateway::GatewayArgs),
     /// Bring existing records in.
     #[command(subcommand)]
     Import(Import),
@@ -234,6 +237,10 @@ fn main() -> ExitCode {
         },
         Command::Agent(args) => match args.config() {
             Ok(config) => run(agent::agent(config)),
+            Err(error) => return complain(&error, ExitCode::from(2)),
+        },
+        Command::Gateway(args) => match args.config() {
+            Ok(config) => run(gateway::gateway(config)),
             Err(error) => return complain(&error, ExitCode::from(2)),
         },
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),

@@ -150,12 +150,49 @@ pub fn verify_session(
     skew_ms_max: i64,
     secret_of: impl FnOnce(&str, Option<&str>) -> Result<String, SignatureError>,
 ) -> Result<Claim, SignatureError> {
+    verify_with(request, now, skew_ms_max, secret_of, payload_hash).map(|(claim, _)| claim)
+}
+
+/// What a signature says of the body, in `x-amz-content-sha256`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeclaredPayload {
+    /// It has this SHA-256.
+    Sha256([u8; 32]),
+    /// It is not covered, or signed chunk by chunk.
+    Other,
+}
+
+/// Whether the head of `request` tells what its signature says of the body; else the signature covers the body's hash unsaid.
+pub fn declares_payload(request: &HttpRequest) -> bool {
+    Presented::find(request).is_ok_and(|presented| declared_payload(request, &presented).is_ok())
+}
+
+/// As [`verify_session`], of a request whose body has not come yet: that the body is the declared one is for the caller to check.
+/// A request that declares nothing is a mismatch; see [`declares_payload`].
+pub fn verify_head(
+    request: &HttpRequest,
+    now: Timestamp,
+    skew_ms_max: i64,
+    secret_of: impl FnOnce(&str, Option<&str>) -> Result<String, SignatureError>,
+) -> Result<(Claim, DeclaredPayload), SignatureError> {
+    let (claim, payload) = verify_with(request, now, skew_ms_max, secret_of, declared_payload)?;
+    Ok((claim, canonical::unhex(&payload).map_or(DeclaredPayload::Other, DeclaredPayload::Sha256)))
+}
+
+/// Answers the payload's hash, as it was signed, too.
+fn verify_with(
+    request: &HttpRequest,
+    now: Timestamp,
+    skew_ms_max: i64,
+    secret_of: impl FnOnce(&str, Option<&str>) -> Result<String, SignatureError>,
+    payload_of: fn(&HttpRequest, &Presented) -> Result<String, SignatureError>,
+) -> Result<(Claim, String), SignatureError> {
     let presented = Presented::find(request)?;
     presented.check_scope()?;
     presented.check_signed_headers(request)?;
     presented.check_time(now, skew_ms_max)?;
     let secret = secret_of(&presented.access_key_id, presented.security_token.as_deref())?;
-    let payload = payload_hash(request, &presented)?;
+    let payload = payload_of(request, &presented)?;
     let key = signing_key(&secret, &presented.date, &presented.region, &presented.service);
     let signature = canonical::unhex(&presented.signature).ok_or(SignatureError::Mismatch)?;
     let matches = |plus| {
@@ -166,7 +203,7 @@ pub fn verify_session(
     };
     // A `+` in a query stands for itself in URLs and for a space in forms; clients disagree about how they sign it.
     if matches(PlusSign::Itself) || (request.query.contains('+') && matches(PlusSign::Space)) {
-        return Ok(presented.into_claim());
+        return Ok((presented.into_claim(), payload));
     }
     Err(SignatureError::Mismatch)
 }
@@ -513,6 +550,19 @@ fn split_headers(text: &str) -> Result<Vec<String>, SignatureError> {
         return Err(SignatureError::Incomplete(format!("More than {SIGNED_HEADERS_MAX} 'SignedHeaders'.")));
     }
     Ok(names)
+}
+
+/// What the signature says of a body that has not come.
+fn declared_payload(request: &HttpRequest, presented: &Presented) -> Result<String, SignatureError> {
+    if presented.expires_secs.is_some() && presented.service == "s3" {
+        return Ok(UNSIGNED_PAYLOAD.to_owned());
+    }
+    let declared = request.header("x-amz-content-sha256").ok_or(SignatureError::Mismatch)?;
+    let is_chunked = presented.service == "s3" && declared.starts_with("STREAMING-");
+    if declared == UNSIGNED_PAYLOAD || is_chunked || canonical::unhex(declared).is_some() {
+        return Ok(declared.to_owned());
+    }
+    Err(SignatureError::Mismatch)
 }
 
 /// What the signature says of the body, once that is checked against the body.

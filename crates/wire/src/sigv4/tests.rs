@@ -326,3 +326,40 @@ fn the_token_of_a_session_reaches_who_knows_the_secret() {
         );
     }
 }
+
+/// A signed PutObject that declares `payload`, without its body.
+fn head(payload: Option<&str>) -> HttpRequest {
+    let mut request = request("PUT", "/bucket/key", "", &[("host", "localhost:9000")], b"");
+    if let Some(payload) = payload {
+        set(&mut request, "x-amz-content-sha256", payload);
+    }
+    sign(&mut request, &credentials(), "us-east-1", "s3", now());
+    request
+}
+
+#[test]
+fn a_head_is_verified_without_its_body_and_tells_what_the_body_must_be() {
+    let check = |request: &HttpRequest| {
+        let secret = |key: &str, _: Option<&str>| secret_of(key).ok_or(SignatureError::UnknownKey);
+        verify_head(request, now(), CLOCK_SKEW_MS_MAX, secret).map(|(_, payload)| payload)
+    };
+    let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    let Ok(DeclaredPayload::Sha256(bytes)) = check(&head(Some(hash))) else { panic!("a hash was declared") };
+    assert_eq!(hex(&bytes), hash);
+    for other in ["UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"] {
+        assert_eq!(check(&head(Some(other))), Ok(DeclaredPayload::Other), "{other}");
+        assert!(declares_payload(&head(Some(other))));
+    }
+    for nothing in [None, Some(""), Some("anything"), Some(&hash[1..])] {
+        assert_eq!(check(&head(nothing)), Err(SignatureError::Mismatch), "{nothing:?}");
+        assert!(!declares_payload(&head(nothing)));
+    }
+    let mut swapped = head(Some(hash));
+    set(&mut swapped, "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    assert_eq!(check(&swapped), Err(SignatureError::Mismatch));
+    let mut presigned = request("GET", "/bucket/key", "", &[("host", "localhost:9000")], b"");
+    let unsigned = HttpRequest { headers: presigned.headers.clone(), ..HttpRequest::default() };
+    assert!(!declares_payload(&unsigned));
+    presign(&mut presigned, &credentials(), "us-east-1", "logs", now(), 60);
+    assert!(!declares_payload(&presigned), "of other services than S3 the hash of the body is signed");
+}

@@ -1,0 +1,181 @@
+//! Rules of refusal: which calls never go to a backend; the first rule that fits refuses. Pure.
+
+use crate::forms::Service;
+use std::net::IpAddr;
+
+/// A rule, `[[deny]]` of the configuration. What it does not say fits every call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// What its events and answers call it.
+    pub name: String,
+    /// The service.
+    pub service: Option<Service>,
+    /// Pattern of operations, such as `Delete*`.
+    pub operation: Option<String>,
+    /// Pattern of ARNs of resources that the call's event names, such as `arn:aws:s3:::secret*`.
+    pub resource: Option<String>,
+    /// Pattern of the caller's ARN, or of the access key id of a key that is not known; `anonymous` for neither.
+    pub principal: Option<String>,
+    /// Addresses that the call comes from.
+    pub source: Option<Network>,
+}
+
+/// What rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The service.
+    pub service: Service,
+    /// The operation.
+    pub operation: &'a str,
+    /// See [`Rule::principal`].
+    pub principal: &'a str,
+    /// The client's address.
+    pub source: IpAddr,
+}
+
+impl Rule {
+    /// Whether the rule fits; `resources` answers the ARNs of the call's event, and is asked only when the rule looks at them.
+    pub fn fits(&self, subject: &Subject<'_>, resources: impl FnOnce() -> Vec<String>) -> bool {
+        let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| matches(pattern, text));
+        self.service.is_none_or(|service| service == subject.service)
+            && fits(&self.operation, subject.operation)
+            && fits(&self.principal, subject.principal)
+            && self.source.is_none_or(|network| network.contains(subject.source))
+            && self.resource.as_ref().is_none_or(|pattern| resources().iter().any(|arn| matches(pattern, arn)))
+    }
+}
+
+/// Whether `text` is what `pattern` says: `*` stands for any characters, `?` for one, as in policies of IAM.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0_usize, 0_usize);
+    // Where the last star is, and how far the text goes that it stands for.
+    let mut star: Option<(usize, usize)> = None;
+    loop {
+        match (pattern.get(p), text.get(t)) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                star = Some((p, t));
+                p += 1;
+            }
+            (Some(wanted), Some(found)) if *wanted == '?' || wanted == found => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, upto)) if upto < text.len() => {
+                    star = Some((at, upto + 1));
+                    p = at + 1;
+                    t = upto + 1;
+                }
+                _ => return false,
+            },
+        }
+    }
+}
+
+/// A block of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/8`, `2001:db8::/32` or one address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(digits) => digits.parse().ok().filter(|prefix| *prefix <= most)?,
+            None => most,
+        };
+        Some(Self { address, prefix })
+    }
+
+    /// Whether `address` is in the block; an IPv4 address written as an IPv6 one is the IPv4 address.
+    pub fn contains(self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let mask = u32::MAX.checked_shl(32_u32.saturating_sub(u32::from(self.prefix))).unwrap_or(0);
+                own.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(u32::from(self.prefix))).unwrap_or(0);
+                own.to_bits() & mask == other.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_those_of_iam() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("Delete*", "DeleteObject", true),
+            ("Delete*", "GetObject", false),
+            ("*Object", "DeleteObject", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYbZ", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("", "", true),
+            ("", "a", false),
+            ("**a", "bba", true),
+            ("ü*", "übel", true),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let holds = |network: &str, address: &str| Network::parse(network).unwrap().contains(address.parse().unwrap());
+        assert!(holds("10.0.0.0/8", "10.255.0.1"));
+        assert!(!holds("10.0.0.0/8", "11.0.0.1"));
+        assert!(holds("0.0.0.0/0", "1.2.3.4"));
+        assert!(!holds("0.0.0.0/0", "::1"));
+        assert!(holds("127.0.0.1", "::ffff:127.0.0.1"));
+        assert!(holds("2001:db8::/32", "2001:db8:1::1"));
+        assert!(!holds("2001:db8::/32", "2001:db9::1"));
+        assert!(holds("::/0", "2001:db9::1"));
+        for wrong in ["", "x", "10.0.0.0/33", "10.0.0/8", "::/129", "1.2.3.4/"] {
+            assert_eq!(Network::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_rule_fits_when_all_that_it_says_does() {
+        let subject = Subject {
+            service: Service::S3,
+            operation: "DeleteObject",
+            principal: "arn:aws:iam::123456789012:user/ann",
+            source: IpAddr::from([127, 0, 0, 1]),
+        };
+        let arns = || vec!["arn:aws:s3:::secret/a".to_owned()];
+        assert!(Rule::default().fits(&subject, Vec::new));
+        let rule = Rule {
+            service: Some(Service::S3),
+            operation: Some("Delete*".into()),
+            resource: Some("arn:aws:s3:::secret/*".into()),
+            principal: Some("*:user/ann".into()),
+            source: Network::parse("127.0.0.0/8"),
+            ..Rule::default()
+        };
+        assert!(rule.fits(&subject, arns));
+        assert!(!rule.fits(&subject, Vec::new), "names no resource");
+        assert!(!rule.fits(&Subject { service: Service::Sqs, ..subject }, arns));
+        assert!(!rule.fits(&Subject { operation: "GetObject", ..subject }, arns));
+        assert!(!rule.fits(&Subject { principal: "AKIA", ..subject }, arns));
+        assert!(!rule.fits(&Subject { source: IpAddr::from([10, 0, 0, 1]), ..subject }, arns));
+    }
+}

@@ -1,0 +1,163 @@
+//! `trailwatch gateway`: the proxy of crate `gateway`, with the machine's clock, chance, disk, keys and signals.
+
+mod config;
+mod destination;
+mod listen;
+
+use crate::agent::environment;
+use crate::real::{RandomIds, SystemClock};
+use ::gateway::delivery::{Deliveries, Delivery};
+use ::gateway::metrics::Metrics;
+use ::gateway::spool::Spool;
+use ::gateway::{Gateway, Parts};
+use anyhow::{Context, bail};
+use clap::Args;
+pub use config::Config;
+use config::Settings;
+use destination::Server;
+use model::{Clock, Ids};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use store::LocalDisk;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// How long the last delivery may take when the gateway stops; what is left waits in the spool.
+const LAST_DELIVERY_MAX: Duration = Duration::from_secs(15);
+
+/// Stands between clients and any backend that speaks AWS's protocols. Clients and backends stay as they are: point clients at it.
+/// Each call becomes one CloudTrail event in Trailwatch.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  trailwatch gateway --upstream s3=http://127.0.0.1:9000\n  trailwatch gateway --upstream s3=http://minio:9000 --upstream dynamodb=http://dynamo:8000 --fail-closed\n  trailwatch gateway --upstream all=http://127.0.0.1:4566 --listen 127.0.0.1:0     # one backend for all services\n  trailwatch gateway --config gateway.toml\n\nServices: s3, dynamodb, sqs, sns, kms, lambda, sts, secretsmanager, kinesis, firehose, and all for those that have no backend of\ntheir own. Backends are plain http.\nThe config file (TOML) has the same keys with underscores (listen, endpoint, spool_dir, spool_mib_max, account_id, region,\nfail_closed, known_keys_only, calls_max, endpoint_id), [upstreams], which names backends by service, [[key]] with access_key_id,\nsecret_access_key, session_token, account_id and arn: keys that signatures are verified with, and [[deny]] with name, service,\noperation, resource, principal and source: calls that are refused. Flags win. docs/gateway.md has one to paste.\nKeys for Trailwatch come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from profile AWS_PROFILE of the\nshared credentials file. They need trailwatch:ImportEvents and cloudwatch:PutMetricData.\nRUST_LOG sets how much is logged (default: info).\nExit code 0: stopped by SIGTERM or SIGINT. 1: failed. 2: wrong usage."
+)]
+pub struct GatewayArgs {
+    /// TOML file with everything that the flags say, and more
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where calls of a service go; may be given several times
+    #[arg(long, value_name = "SERVICE=URL")]
+    upstream: Vec<String>,
+    /// Address to listen on; port 0 picks a free one and prints it [default: 127.0.0.1:8793]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The running Trailwatch that events go to [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Folder that holds events until Trailwatch has them; made when absent [default: trailwatch-gateway]
+    #[arg(long, value_name = "DIR")]
+    spool_dir: Option<PathBuf>,
+    /// No audit, no call: a call goes to the backend once it is durable that it will, and is answered once its event is
+    #[arg(long)]
+    fail_closed: bool,
+    /// Refuse calls that no [[key]] of the config file signed
+    #[arg(long)]
+    known_keys_only: bool,
+    /// Account of calls whose key is not known, 12 digits [default: 123456789012]
+    #[arg(long, value_name = "ID")]
+    account_id: Option<String>,
+    /// Region of calls that name none [default: AWS_REGION, AWS_DEFAULT_REGION, else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+}
+
+impl GatewayArgs {
+    /// Flags over file over environment, checked.
+    pub fn config(self) -> anyhow::Result<Config> {
+        let mut settings = self.config.as_deref().map(Settings::from_file).transpose()?.unwrap_or_default();
+        for text in &self.upstream {
+            let Some((service, url)) = text.split_once('=') else {
+                bail!("--upstream must be SERVICE=URL such as s3=http://127.0.0.1:9000, not '{text}'");
+            };
+            settings.upstreams.insert(service.to_owned(), url.to_owned());
+        }
+        settings.listen = self.listen.or(settings.listen);
+        settings.endpoint = self.endpoint.or(settings.endpoint).or_else(|| environment("AWS_ENDPOINT_URL"));
+        settings.spool_dir = self.spool_dir.or(settings.spool_dir);
+        settings.fail_closed |= self.fail_closed;
+        settings.known_keys_only |= self.known_keys_only;
+        settings.account_id = self.account_id.or(settings.account_id);
+        let region = self.region.or(settings.region).or_else(|| environment("AWS_REGION"));
+        settings.region = region.or_else(|| environment("AWS_DEFAULT_REGION"));
+        settings.resolve()
+    }
+}
+
+/// Runs the gateway until SIGTERM or SIGINT.
+pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
+    let filter = environment("RUST_LOG").unwrap_or_else(|| "info".into());
+    let filter = EnvFilter::try_new(filter).context("set up the log (RUST_LOG)")?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids: Arc<dyn Ids> = Arc::new(RandomIds);
+    let Config { listen: address, endpoint, spool: spool_settings, region, account_id, settings } = config;
+    let destination = Server::new(&endpoint, &account_id, &region, Arc::clone(&clock))?;
+    let _lock = prepare(&spool_settings.dir)?;
+    let spool_dir = spool_settings.dir.clone();
+    let spool = tokio::task::spawn_blocking(move || Spool::open(spool_settings, Arc::new(LocalDisk)))
+        .await?
+        .with_context(|| format!("open the spool in {}", spool_dir.display()))?;
+    let (metrics, deliveries) = (Arc::new(Metrics::default()), Arc::new(Deliveries::default()));
+    let delivery =
+        Delivery::new(spool.clone(), Arc::clone(&metrics), destination, Arc::clone(&clock), Arc::clone(&deliveries));
+    let (stop_delivery, delivery_stopped) = mpsc::channel::<()>();
+    let delivering = tokio::task::spawn_blocking(move || delivery.run(&delivery_stopped));
+    let (fail_closed, closing) = (settings.fail_closed, spool.clone());
+    let gateway = Arc::new(Gateway::new(settings, Parts { spool, metrics, deliveries, clock, ids }));
+    let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
+    let address = listener.local_addr()?;
+    // Before anybody can know that it runs: a signal that comes first would end the process uncleanly.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    announce(address)?;
+    tracing::info!(%address, endpoint, fail_closed, spool_dir = %spool_dir.display(), "started");
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    };
+    listen::listen(listener, gateway, stop).await;
+    drop(stop_delivery);
+    match tokio::time::timeout(LAST_DELIVERY_MAX, delivering).await {
+        Ok(ended) => ended.context("deliver events")?,
+        Err(_) => tracing::info!("what is not delivered waits in the spool"),
+    }
+    tokio::task::spawn_blocking(move || closing.close()).await.context("close the spool")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the folder of the spool, readable by its owner only, and keeps other gateways out of it.
+fn prepare(dir: &Path) -> anyhow::Result<File> {
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
+    builder.create(dir).with_context(|| format!("make folder {}", dir.display()))?;
+    let path = dir.join("LOCK");
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.with_context(|| format!("open {}", path.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            bail!("spool {} is in use by another gateway; choose another --spool-dir", dir.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
+    }
+}
+
+/// Prints the address and what to paste. Other programs read these lines, so they go to stdout and stay as they are.
+fn announce(address: SocketAddr) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "trailwatch {} gateway is ready: listening on http://{address}\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "export AWS_ENDPOINT_URL=http://{address}\n")?;
+    writeln!(out, "Paste the export line into a client's shell; its keys stay those of the backend.")?;
+    writeln!(out, "health: http://{address}{}", ::gateway::proxy::HEALTH_PATH)?;
+    out.flush()?;
+    Ok(())
+}

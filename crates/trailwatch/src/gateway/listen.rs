@@ -1,0 +1,64 @@
+//! The gateway's listener: accepts connections, watches them for silence, and lets calls finish when it stops.
+
+use crate::http::Watched;
+use ::gateway::Gateway;
+use ::gateway::connection::connection;
+use ::gateway::proxy::Client;
+use hyper_util::server::graceful::GracefulShutdown;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Open connections; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 8192;
+/// How long a connection may be without a byte either way: longer than any call takes (Lambda's Invoke: 15 minutes).
+const SILENCE_MAX: Duration = Duration::from_secs(17 * 60);
+/// How long running calls may take to finish after a stop was asked for.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Takes connections until `stop` resolves; when this returns, every call has its event on the way.
+pub async fn listen(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Future<Output = ()>) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, listener.accept().await)
+            } => accepted,
+        };
+        while connections.try_join_next().is_some() {}
+        let (Ok(place), accepted) = accepted else { continue };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, or a client that left early: wait a moment instead of spinning.
+                tracing::debug!(%error, "accept connection");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let client = Client { address: peer, tls: None };
+        let serving = graceful.watch(connection(Watched::new(stream, SILENCE_MAX), client, Arc::clone(&gateway)));
+        connections.spawn(async move {
+            // A client that hangs up or sends nonsense ends its own connection and nothing else.
+            if let Err(error) = serving.await {
+                tracing::debug!(%peer, %error, "connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::info!("some calls did not finish in time and were cut off");
+    }
+    // Those that were cut off become events as they are dropped.
+    connections.shutdown().await;
+}
