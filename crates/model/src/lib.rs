@@ -12,7 +12,7 @@ pub mod limits;
 pub mod log_event;
 pub mod time;
 
-pub use caller::{Caller, Scope, Session};
+pub use caller::{Caller, Scope, Session, Tls};
 pub use clock::{Clock, Ids};
 pub use datapoint::{Datapoint, Observation, SeriesKey};
 pub use error::{Classify, ErrorKind};
