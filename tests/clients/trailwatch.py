@@ -10,6 +10,7 @@ import pathlib
 import queue
 import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -101,10 +102,12 @@ class Answer:
 
 
 class Server:
-    """One `trailwatch serve` on a data directory. `start` may be called again after `stop` or `kill`."""
+    """One `trailwatch serve` on a data directory. `start` may be called again after `stop` or `kill`.
 
-    def __init__(self, data_dir, *flags, environment=None):
-        self.data_dir, self.flags = pathlib.Path(data_dir), flags
+    `ca` is the PEM file of the authority of its certificate, for a server with TLS."""
+
+    def __init__(self, data_dir, *flags, environment=None, ca=None):
+        self.data_dir, self.flags, self.ca = pathlib.Path(data_dir), flags, ca
         self.extra = environment or {}
         self.log_path = self.data_dir.parent / (self.data_dir.name + ".log")
         self.process, self.endpoint, self.exports, self.ready_seconds = None, None, {}, None
@@ -170,11 +173,17 @@ class Server:
         lines = [line for line in self.log().splitlines() if (COMPLAINT.search(line) and BUSY not in line) or "panicked at" in line]
         return [line for line in lines if not any(pattern.search(line) for pattern in self.expected)]
 
+    @property
+    def host(self):
+        """Address and port."""
+        return self.endpoint.partition("://")[2]
+
     # -- callers ---------------------------------------------------------------------------------------------------
 
     def environment(self, **more):
         """A shell's environment after the export lines were pasted."""
-        return plain_environment({**self.exports, "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": "", **more})
+        bundle = {"AWS_CA_BUNDLE": str(self.ca)} if self.ca else {}
+        return plain_environment({**self.exports, **bundle, "AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": "", **more})
 
     def cli(self, *arguments, **more):
         """Runs the newest aws cli; answers its JSON output (None when it prints nothing). Fails when it fails."""
@@ -201,6 +210,7 @@ class Server:
             aws_access_key_id=key or self.exports["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=secret or self.exports["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=token,
+            verify=str(self.ca) if self.ca else None,
             config=botocore.config.Config(
                 retries={"total_max_attempts": 1}, proxies={}, connect_timeout=10, read_timeout=60, max_pool_connections=20,
                 **options,
@@ -209,7 +219,11 @@ class Server:
 
     def http(self, method, path, body=b"", headers=None):
         """One HTTP request on its own connection, unsigned."""
-        connection = http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=60)
+        if self.ca:
+            tls = ssl.create_default_context(cafile=self.ca)
+            connection = http.client.HTTPSConnection(self.host, timeout=60, context=tls)
+        else:
+            connection = http.client.HTTPConnection(self.host, timeout=60)
         try:
             try:
                 connection.request(method, path, body=body, headers=headers or {})
@@ -222,7 +236,7 @@ class Server:
 
     def signed(self, service, path, headers, body, **how):
         """POSTs `body` with a signature; `how` goes to `authorization`."""
-        host = self.endpoint.removeprefix("http://")
+        host = self.host
         how.setdefault("key", self.exports["AWS_ACCESS_KEY_ID"])
         how.setdefault("secret", self.exports["AWS_SECRET_ACCESS_KEY"])
         how.setdefault("region", self.exports["AWS_DEFAULT_REGION"])

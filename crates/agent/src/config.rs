@@ -25,6 +25,8 @@ const DIMENSIONS_MAX: usize = 10;
 pub struct Settings {
     /// URL of the server, or `aws`.
     pub endpoint: Option<String>,
+    /// PEM file of the authorities that the server's certificate may be of.
+    pub ca_file: Option<PathBuf>,
     /// Region that calls are signed for.
     pub region: Option<String>,
     /// Directory of positions and batches in flight.
@@ -168,6 +170,8 @@ pub struct Machine {
 pub struct Config {
     /// Where calls go.
     pub target: Target,
+    /// PEM file of the authorities that the server's certificate may be of; Mozilla's when absent.
+    pub ca_file: Option<PathBuf>,
     /// Region that calls are signed for.
     pub region: String,
     /// Directory of the state.
@@ -229,6 +233,7 @@ impl Settings {
         });
         Ok(Config {
             target,
+            ca_file: self.ca_file,
             region,
             state_dir: self.state_dir.unwrap_or_else(|| "trailwatch-agent".into()),
             times,

@@ -37,6 +37,15 @@ pub struct Session {
     pub policy_arns: Vec<String>,
 }
 
+/// What client and server agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tls {
+    /// `TLSv1.3` or `TLSv1.2`, as CloudTrail writes it.
+    pub version: &'static str,
+    /// Such as `TLS_AES_128_GCM_SHA256`, or for TLS 1.2 `ECDHE-RSA-AES128-GCM-SHA256`.
+    pub cipher_suite: &'static str,
+}
+
 /// Who makes an operation, as the signature proved it (or, in open mode, as the client claimed it).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Caller {
@@ -58,8 +67,8 @@ pub struct Caller {
     pub source_ip: String,
     /// The request's User-Agent.
     pub user_agent: String,
-    /// True when the request came over TLS.
-    pub over_tls: bool,
+    /// The TLS that the request came over, if any.
+    pub tls: Option<Tls>,
     /// True when a session of the console called.
     pub from_console: bool,
 }
@@ -77,7 +86,7 @@ impl Caller {
             session: None,
             source_ip: "127.0.0.1".into(),
             user_agent: String::new(),
-            over_tls: false,
+            tls: None,
             from_console: false,
             scope,
         }

@@ -13,7 +13,7 @@ pub mod log_event;
 pub mod region;
 pub mod time;
 
-pub use caller::{Caller, Scope, Session};
+pub use caller::{Caller, Scope, Session, Tls};
 pub use clock::{Clock, Ids};
 pub use datapoint::{Datapoint, Observation, SeriesKey};
 pub use error::{Classify, ErrorKind};

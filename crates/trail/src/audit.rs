@@ -125,15 +125,27 @@ fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
     json.raw("managementEvent", if matches!(call.audit, Audit::Management) { "true" } else { "false" });
     json.text("recipientAccountId", &caller.scope.account);
     json.text("eventCategory", category(call.audit));
-    if let Some(host) = call.host {
-        let mut tls = Object::begin();
-        tls.text("clientProvidedHostHeader", cut(host));
-        json.raw("tlsDetails", &tls.end());
-    }
+    tls_details(&mut json, caller, call.host);
     if caller.from_console {
         json.text("sessionCredentialFromConsole", "true");
     }
     json.end()
+}
+
+/// `tlsDetails`: what is known of them (a call over plain HTTP has a host, and nothing else).
+fn tls_details(json: &mut Object, caller: &Caller, host: Option<&str>) {
+    if host.is_none() && caller.tls.is_none() {
+        return;
+    }
+    let mut details = Object::begin();
+    if let Some(tls) = caller.tls {
+        details.text("tlsVersion", tls.version);
+        details.text("cipherSuite", tls.cipher_suite);
+    }
+    if let Some(host) = host {
+        details.text("clientProvidedHostHeader", cut(host));
+    }
+    json.raw("tlsDetails", &details.end());
 }
 
 fn identity(caller: &Caller) -> String {
@@ -343,6 +355,24 @@ mod tests {
         assert_eq!((event.username.as_str(), event.read_only), ("root", Some(false)));
         assert_eq!(event.resources.first().map(|r| r.name.as_str()), Some("/a"));
         assert_eq!(event.time, Timestamp(1_700_000_000_000), "the record's own precision");
+    }
+
+    #[test]
+    fn a_call_over_tls_says_which() {
+        let mut caller = Caller::root(scope(), "AKIA");
+        caller.tls = Some(model::Tls { version: "TLSv1.3", cipher_suite: "TLS_AES_128_GCM_SHA256" });
+        let details = |call: &OwnCall<'_>| {
+            let record: Value = serde_json::from_str(&event(call, &CountingIds::from_seed(0)).record).unwrap();
+            record["tlsDetails"].clone()
+        };
+        let mut expected = serde_json::json!({
+            "tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256", "clientProvidedHostHeader": "127.0.0.1:8792"
+        });
+        assert_eq!(details(&call(&caller)), expected);
+        expected.as_object_mut().unwrap().remove("clientProvidedHostHeader");
+        assert_eq!(details(&OwnCall { host: None, ..call(&caller) }), expected);
+        let plain = Caller::root(scope(), "AKIA");
+        assert_eq!(details(&OwnCall { host: None, ..call(&plain) }), Value::Null);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `trailwatch agent`: the collector of crate `agent`, with the machine's clock, chance, keys and signals.
 
+use crate::outgoing::roots;
 use crate::real::{SystemClock, random_u64};
 use ::agent::config::{Config, FileSettings, JournalSettings, Machine, MetricSettings, Settings, StatsdSettings};
-use ::agent::endpoint::AwsEndpoint;
+use ::agent::endpoint::{AwsEndpoint, Target};
 use ::agent::{Parts, credentials, host};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -18,7 +19,7 @@ use wire::sigv4::Credentials;
 /// rotation, restarts, kill -9 and outages of the server.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch agent --log-file '/var/log/*.log' --log-group web\n  trailwatch agent --endpoint http://logs.example:8792 --log-file /srv/app.log --log-group app --timestamp-format '%Y-%m-%d %H:%M:%S' --multi-line-start '{timestamp_format}'\n  trailwatch agent --endpoint aws --region eu-west-1 --config agent.toml\n  trailwatch agent --host-metrics --statsd 127.0.0.1:8125\n\nThe config file (TOML) has endpoint, region, state_dir, host, batch_seconds, record_seconds, and the sections [[files]],\n[[journal]], [metrics] and [statsd]; docs/agent.md has one to paste. Flags win over it, and --log-file, --journal-group,\n--host-metrics and --statsd add to it.\nKeys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from profile AWS_PROFILE of the shared\ncredentials file (AWS_SHARED_CREDENTIALS_FILE). They need logs:PutLogEvents, logs:CreateLogGroup, logs:CreateLogStream,\nlogs:GetLogEvents and cloudwatch:PutMetricData.\nRUST_LOG sets how much is logged (default: info).\nExit code 0: stopped by SIGTERM or SIGINT. 1: failed. 2: wrong usage."
+    after_help = "Examples:\n  trailwatch agent --log-file '/var/log/*.log' --log-group web\n  trailwatch agent --endpoint http://logs.example:8792 --log-file /srv/app.log --log-group app --timestamp-format '%Y-%m-%d %H:%M:%S' --multi-line-start '{timestamp_format}'\n  trailwatch agent --endpoint aws --region eu-west-1 --config agent.toml\n  trailwatch agent --host-metrics --statsd 127.0.0.1:8125\n\nThe config file (TOML) has endpoint, ca_file, region, state_dir, host, batch_seconds, record_seconds, and the sections [[files]],\n[[journal]], [metrics] and [statsd]; docs/agent.md has one to paste. Flags win over it, and --log-file, --journal-group,\n--host-metrics and --statsd add to it.\nKeys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from profile AWS_PROFILE of the shared\ncredentials file (AWS_SHARED_CREDENTIALS_FILE). They need logs:PutLogEvents, logs:CreateLogGroup, logs:CreateLogStream,\nlogs:GetLogEvents and cloudwatch:PutMetricData.\nRUST_LOG sets how much is logged (default: info).\nExit code 0: stopped by SIGTERM or SIGINT. 1: failed. 2: wrong usage."
 )]
 pub struct AgentArgs {
     /// TOML file with everything that the flags say, and more
@@ -27,6 +28,9 @@ pub struct AgentArgs {
     /// The server, or 'aws' for AWS itself [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
+    /// PEM file of the authorities that the certificate of an https:// server may be of [default: AWS_CA_BUNDLE, else Mozilla's]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Region that calls are signed for [default: AWS_REGION, AWS_DEFAULT_REGION, else us-east-1]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
@@ -67,6 +71,8 @@ impl AgentArgs {
     pub fn config(self) -> anyhow::Result<Config> {
         let mut settings = self.config.as_deref().map(Settings::from_file).transpose()?.unwrap_or_default();
         settings.endpoint = self.endpoint.or(settings.endpoint).or_else(|| environment("AWS_ENDPOINT_URL"));
+        settings.ca_file =
+            self.ca_file.or(settings.ca_file).or_else(|| environment("AWS_CA_BUNDLE").map(PathBuf::from));
         settings.region = self.region.or(settings.region);
         settings.region =
             settings.region.or_else(|| environment("AWS_REGION")).or_else(|| environment("AWS_DEFAULT_REGION"));
@@ -103,7 +109,10 @@ pub async fn agent(config: Config) -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     keys()?;
-    let (target, region) = (config.target.clone(), config.region.clone());
+    // Who speaks plain HTTP needs no authorities, and none that can be read.
+    let is_plain = matches!(&config.target, Target::Server(url) if url.starts_with("http://"));
+    let roots = roots(config.ca_file.as_deref().filter(|_| !is_plain))?;
+    let (target, region) = ((config.target.clone(), roots), config.region.clone());
     let endpoint = AwsEndpoint::new(target, &region, Box::new(keys), Arc::clone(&clock));
     // Without chance agents only come back at the same time after an outage.
     let random = || random_u64().map_or(0.5, |number| number as f64 / u64::MAX as f64);

@@ -138,9 +138,9 @@ impl Auth {
             return Some(caller);
         }
         let (_, found) = self.secret(&caller.access_key_id, None, now).ok()?;
-        let Caller { access_key_id, scope, source_ip, user_agent, over_tls, from_console, .. } = caller;
+        let Caller { access_key_id, scope, source_ip, user_agent, tls, from_console, .. } = caller;
         let now = self.whose(found, access_key_id, Some(&scope.region));
-        Some(Caller { source_ip, user_agent, over_tls, from_console, ..now })
+        Some(Caller { source_ip, user_agent, tls, from_console, ..now })
     }
 
     /// The caller who shows a bearer token, and the token; `None` when there is no such token.
@@ -204,6 +204,7 @@ impl Auth {
     fn describe(&self, mut caller: Caller, request: &HttpRequest, source_ip: &str) -> Caller {
         caller.source_ip = source_ip.to_owned();
         caller.user_agent = request.header("user-agent").unwrap_or_default().to_owned();
+        caller.tls = request.tls;
         caller
     }
 }

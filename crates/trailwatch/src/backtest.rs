@@ -2,7 +2,7 @@
 
 use crate::own::{self, Endpoint, SIGNING_NAME};
 use crate::real::SystemClock;
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use crate::server::Server;
 use anyhow::{Context, bail};
 use catalog::AlarmConfiguration;
@@ -129,9 +129,8 @@ pub struct BacktestArgs {
     /// A threshold to try; may be given several times [default: some of the values that were seen]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     threshold: Vec<f64>,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
     /// Print the answer as JSON
     #[arg(long)]
     json: bool,
@@ -166,7 +165,7 @@ pub async fn command(args: BacktestArgs) -> anyhow::Result<ExitCode> {
     }
     let defaults =
         Defaults { account: String::new(), region: region.unwrap_or_else(|| "us-east-1".into()), ingestion_time: now };
-    let remote = Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?;
+    let remote = Remote::from_environment(&args.at, &defaults, clock)?;
     let post = move || remote.post(PATH, SIGNING_NAME, "application/json", question.to_string());
     let (status, answer) = tokio::task::spawn_blocking(post).await.context("wait for the answer")??;
     let answer: Value = serde_json::from_slice(&answer).with_context(|| format!("the server answered {status}"))?;

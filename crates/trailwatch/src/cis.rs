@@ -8,8 +8,8 @@ mod controls;
 mod report;
 
 use crate::real::SystemClock;
-use crate::remote::Remote;
 use crate::remote::aws_call::{CLOUDWATCH, LOGS};
+use crate::remote::{Remote, ServerArgs};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use controls::{CONTROLS, Control};
@@ -43,9 +43,8 @@ pub struct EnableArgs {
     /// Namespace of the metrics
     #[arg(long, value_name = "NAME", default_value = "CISBenchmark")]
     namespace: String,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
 }
 
 /// Looks at filters, alarms, trails and subscriptions, and changes nothing.
@@ -55,21 +54,20 @@ pub struct ReportArgs {
     /// The log group that a trail delivers to
     #[arg(long, value_name = "NAME")]
     log_group: String,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
 }
 
 /// Does one of them.
 pub async fn run(command: Cis) -> anyhow::Result<ExitCode> {
     let work = move || match command {
-        Cis::Enable(args) => enable(&remote(args.endpoint.as_deref())?, &args),
-        Cis::Report(args) => report::report(&remote(args.endpoint.as_deref())?, &args.log_group),
+        Cis::Enable(args) => enable(&remote(&args.at)?, &args),
+        Cis::Report(args) => report::report(&remote(&args.at)?, &args.log_group),
     };
     tokio::task::spawn_blocking(work).await.context("wait for the server")?
 }
 
-fn remote(endpoint: Option<&str>) -> anyhow::Result<Remote> {
+fn remote(at: &ServerArgs) -> anyhow::Result<Remote> {
     let environment = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     let region = environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -78,7 +76,7 @@ fn remote(endpoint: Option<&str>) -> anyhow::Result<Remote> {
         region: region.unwrap_or_else(|| "us-east-1".into()),
         ingestion_time: clock.now(),
     };
-    Remote::from_environment(endpoint, &defaults, clock)
+    Remote::from_environment(at, &defaults, clock)
 }
 
 fn enable(remote: &Remote, args: &EnableArgs) -> anyhow::Result<ExitCode> {

@@ -8,6 +8,7 @@ mod syslog;
 mod tokens;
 
 use crate::buckets::is_bucket_name;
+use crate::tls;
 use crate::tokens::BearerToken;
 use anyhow::{Context, bail};
 use interval::Interval;
@@ -36,6 +37,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address to listen on; port 0 picks one.
     pub listen: SocketAddr,
+    /// The certificate of all our ports but those of plain syslog; without it they speak plain HTTP.
+    pub tls: Option<tls::Files>,
     /// The account of the root access key.
     pub account_id: String,
     /// The region of requests that name none, and of the server's own records.
@@ -158,6 +161,10 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// See [`Config::listen`].
     pub listen: Option<String>,
+    /// See [`tls::Files::certificate`].
+    pub tls_certificate: Option<PathBuf>,
+    /// See [`tls::Files::key`].
+    pub tls_key: Option<PathBuf>,
     /// See [`Config::account_id`].
     pub account_id: Option<String>,
     /// See [`Config::region`].
@@ -224,6 +231,7 @@ impl Config {
         let config = Self {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
             listen: address("--listen", &listen)?,
+            tls: tls_files(flags.tls_certificate.or(file.tls_certificate), flags.tls_key.or(file.tls_key))?,
             s3: file.s3.map(|section| section.resolve_s3(&region)).transpose()?,
             region,
             open: flags.open.or(file.open).unwrap_or(false),
@@ -266,6 +274,9 @@ impl Config {
             if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
                 bail!("[endpoints] {service} must be an http:// or https:// URL, not '{endpoint}'");
             }
+        }
+        if self.tls.is_none() && self.syslog.endpoints.values().any(|addresses| addresses.tls.is_some()) {
+            bail!("[syslog] tls needs a certificate: --tls-certificate and --tls-key");
         }
         for bucket in self.buckets.keys() {
             if !is_bucket_name(bucket) {
@@ -325,6 +336,16 @@ impl Config {
     }
 }
 
+/// Both files, or none.
+fn tls_files(certificate: Option<PathBuf>, key: Option<PathBuf>) -> anyhow::Result<Option<tls::Files>> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some(tls::Files { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(certificate), None) => bail!("--tls-certificate {} needs --tls-key", certificate.display()),
+        (None, Some(key)) => bail!("--tls-key {} needs --tls-certificate", key.display()),
+    }
+}
+
 /// True for `o-` with 10 to 32 lowercase letters and digits (Organizations reference).
 fn is_organization_id(text: &str) -> bool {
     text.strip_prefix("o-").is_some_and(|id| {
@@ -351,6 +372,28 @@ mod tests {
 
     fn flags(listen: &str, open: bool) -> Settings {
         Settings { listen: Some(listen.into()), open: Some(open), ..Settings::default() }
+    }
+
+    #[test]
+    fn a_certificate_has_a_key_and_syslog_over_tls_a_certificate() {
+        let resolve = |text: &str| Config::resolve(Settings::default(), toml::from_str(text).unwrap());
+        assert_eq!(resolve("").unwrap().tls, None);
+        let both = "tls_certificate = '/c.pem'\ntls_key = '/k.pem'\n";
+        let files = tls::Files { certificate: "/c.pem".into(), key: "/k.pem".into() };
+        assert_eq!(resolve(both).unwrap().tls, Some(files));
+        let flags = Settings { tls_key: Some("/other.pem".into()), ..Settings::default() };
+        let tls = Config::resolve(flags, toml::from_str(both).unwrap()).unwrap().tls.unwrap();
+        assert_eq!(tls.key, PathBuf::from("/other.pem"));
+        let syslog = "[syslog]\ntls = '127.0.0.1:0'";
+        assert!(resolve(&format!("{both}{syslog}")).unwrap().syslog.endpoints[""].tls.is_some());
+        for (text, part) in [
+            ("tls_certificate = '/c.pem'", "--tls-certificate /c.pem needs --tls-key"),
+            ("tls_key = '/k.pem'", "--tls-key /k.pem needs --tls-certificate"),
+            (syslog, "[syslog] tls needs a certificate"),
+        ] {
+            let error = resolve(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]

@@ -98,6 +98,7 @@ async fn call(server: &Server, request: HttpRequest, source_ip: &str) -> Respons
         query: String::new(),
         headers: passed.collect(),
         body: request.body,
+        tls: request.tls,
     };
     let verified = verified.ok_or(SignatureError::MissingToken);
     uncached(dispatch::answer_to(server, call, source_ip, now, verified).await)
@@ -125,6 +126,7 @@ fn caller_of(caller: Caller, request: &HttpRequest, source_ip: &str) -> Caller {
         scope: Scope { account: caller.scope.account, region },
         source_ip: source_ip.to_owned(),
         user_agent: request.header("user-agent").unwrap_or_default().to_owned(),
+        tls: request.tls,
         from_console: true,
         ..caller
     }
@@ -197,7 +199,8 @@ async fn sign_in(server: &Server, request: &HttpRequest, source_ip: &str) -> Res
         (None, None) => Outcome::Failed,
     };
     let nobody = server.auth.claimed(&HttpRequest::default(), source_ip);
-    let nobody = Caller { user_agent: request.header("user-agent").unwrap_or_default().to_owned(), ..nobody };
+    let user_agent = request.header("user-agent").unwrap_or_default().to_owned();
+    let nobody = Caller { user_agent, tls: request.tls, ..nobody };
     let host = request.header("host");
     let address = format!("{}://{}/", if is_tls(request) { "https" } else { "http" }, host.unwrap_or_default());
     let attempt =
@@ -290,7 +293,7 @@ fn cookie(request: &HttpRequest) -> Option<String> {
     pairs.find(|(key, _)| *key == name).map(|(_, token)| token.to_owned())
 }
 
-/// True behind a proxy that ends TLS.
+/// True over TLS, ours or that of a proxy in front.
 fn is_tls(request: &HttpRequest) -> bool {
-    request.header("x-forwarded-proto") == Some("https")
+    request.tls.is_some() || request.header("x-forwarded-proto") == Some("https")
 }

@@ -4,16 +4,14 @@
 //! and its answer is the call's. So everything stands in `ingest.rs`, but that a call cannot be signed: gRPC has no canonical
 //! request. AWS does not serve OTLP over gRPC.
 
-use crate::http;
+use crate::http::{self, Peer, Port};
 use crate::ingest;
 use crate::server::Server;
 use bytes::{Buf, BufMut, Bytes};
 use hyper::body::Incoming;
 use model::limits::OTLP_BODY_BYTES_MAX;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -29,16 +27,16 @@ const CALLS_MAX: usize = 64;
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Serves until `stop` resolves, then lets running calls finish.
-pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future<Output = ()>) {
+pub async fn serve(port: Port, server: Arc<Server>, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(CALLS_MAX));
     let respond = move |peer, request| respond(Arc::clone(&server), Arc::clone(&places), peer, request);
-    http::listen(listener, stop, respond).await;
+    http::listen(port, stop, respond).await;
 }
 
 async fn respond(
     server: Arc<Server>,
     places: Arc<Semaphore>,
-    peer: SocketAddr,
+    peer: Peer,
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<Body> {
     // Nobody has read the body yet: a call that finds no place costs little.
@@ -60,8 +58,9 @@ async fn respond(
         query: String::new(),
         headers,
         body: Bytes::new(),
+        tls: peer.tls,
     };
-    let export = Export { server, request, source_ip: peer.ip().to_string() };
+    let export = Export { server, request, source_ip: peer.address.ip().to_string() };
     let mut grpc =
         Grpc::new(Messages).accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(OTLP_BODY_BYTES_MAX);
     let call = grpc.unary(export, hyper::Request::from_parts(parts, body));

@@ -1,9 +1,12 @@
-//! The listener: accepts connections, caps and reads requests, and hands whole ones to dispatch; bytes in, bytes out.
+//! The listener: takes connections, with TLS or without, caps and reads requests, hands whole ones to dispatch; bytes in, bytes out.
 
 mod body;
 mod silence;
+#[cfg(test)]
+mod tests;
 
 use crate::server::Server;
+use crate::tls::Acceptor;
 use crate::{ingest, promql, questions, s3_api, sql};
 pub use body::Unread;
 use bytes::Bytes;
@@ -15,15 +18,19 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use model::Tls;
 use model::limits::BODY_BYTES_MAX;
 pub use silence::Watched;
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio_rustls::server::TlsStream;
 use wire::request::HttpRequest;
 
 /// Open connections; further ones wait in the kernel's queue.
@@ -42,30 +49,62 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 type AnswerBody = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
 type Answer = hyper::Response<AnswerBody>;
 
+/// A port that connections come to, with TLS or without.
+pub struct Port {
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    patience: Patience,
+}
+
+/// How long clients may keep a connection waiting.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    headers: Duration,
+    silence: Duration,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// What was agreed on, on a port with TLS.
+    pub tls: Option<Tls>,
+}
+
+impl Port {
+    /// Without an acceptor it speaks plain HTTP.
+    pub fn new(listener: TcpListener, tls: Option<Acceptor>) -> Self {
+        Self { listener, tls, patience: Patience { headers: HEADERS_TIMEOUT, silence: SILENCE_MAX } }
+    }
+}
+
 /// Serves until `stop` resolves, then lets running requests finish.
-pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: impl Future<Output = ()>) {
+pub async fn serve(port: Port, server: Arc<Server>, stop: impl Future<Output = ()>) {
     let (stopping, stopped) = watch::channel(());
     let shared = Shared { server, bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)), stopped };
     let respond = move |peer, request| respond(shared.clone(), peer, request);
     let stop = stop.map(move |()| drop(stopping));
-    listen(listener, stop, respond).await;
+    listen(port, stop, respond).await;
 }
 
 /// Takes connections until `stop` resolves, and has `respond` answer their requests.
-pub async fn listen<R, F, B>(listener: TcpListener, stop: impl Future<Output = ()>, respond: R)
+pub async fn listen<R, F, B>(port: Port, stop: impl Future<Output = ()>, respond: R)
 where
-    R: Fn(SocketAddr, hyper::Request<Incoming>) -> F + Clone + Send + 'static,
+    R: Fn(Peer, hyper::Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = hyper::Response<B>> + Send + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
+    let Port { listener, tls, patience } = port;
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(256 * 1024);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience.headers).max_buf_size(256 * 1024);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(64 * 1024);
     let graceful = GracefulShutdown::new();
+    let (stopping, stopped) = watch::channel(());
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     tokio::pin!(stop);
     loop {
-        let (stream, peer, permit) = tokio::select! {
+        let (stream, address, permit) = tokio::select! {
             biased;
             () = &mut stop => break,
             accepted = accept(&listener, &connections) => match accepted {
@@ -73,32 +112,72 @@ where
                 None => continue,
             },
         };
-        let respond = respond.clone();
-        let service = service_fn(move |request| {
-            let answer = respond(peer, request);
-            async move { Ok::<_, Infallible>(answer.await) }
-        });
-        let connection =
-            builder.serve_connection(TokioIo::new(Watched::new(stream, SILENCE_MAX)), service).into_owned();
-        let connection = graceful.watch(connection);
+        let connection = Connection { builder: builder.clone(), respond: respond.clone(), watcher: graceful.watcher() };
+        let (tls, stopped) = (tls.clone(), stopped.clone());
+        // A task of its own, handshake and all: who connects and is silent holds up nobody.
         tokio::spawn(async move {
+            let ended = match tls {
+                None => connection.serve(Watched::new(stream, patience.silence), Peer { address, tls: None }).await,
+                Some(tls) => match shaken(&tls, stream, patience.silence, stopped).await {
+                    Ok((stream, tls)) => connection.serve(stream, Peer { address, tls: Some(tls) }).await,
+                    Err(error) => Err(error.into()),
+                },
+            };
             // A client that hangs up or sends nonsense ends its own connection and nothing else.
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "connection ended");
+            if let Err(error) = ended {
+                tracing::debug!(peer = %address, %error, "connection ended");
             }
             drop(permit);
         });
     }
-    drop(listener);
+    drop((listener, stopping));
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::info!("some requests did not finish in time and were cut off");
+    }
+}
+
+/// The handshake of a connection. One that still goes on when the server stops has no request to be finished.
+async fn shaken(
+    tls: &Acceptor,
+    stream: TcpStream,
+    silence: Duration,
+    mut stopped: watch::Receiver<()>,
+) -> io::Result<(TlsStream<Watched<TcpStream>>, Tls)> {
+    tokio::select! {
+        shaken = tls.accept(stream, |stream| Watched::new(stream, silence)) => shaken,
+        _ = stopped.changed() => Err(io::ErrorKind::ConnectionAborted.into()),
+    }
+}
+
+/// What a connection is served with.
+struct Connection<R> {
+    builder: auto::Builder<TokioExecutor>,
+    respond: R,
+    watcher: Watcher,
+}
+
+impl<R> Connection<R> {
+    async fn serve<S, F, B>(self, stream: S, peer: Peer) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        R: Fn(Peer, hyper::Request<Incoming>) -> F + Send + 'static,
+        F: Future<Output = hyper::Response<B>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
+        let Self { builder, respond, watcher } = self;
+        let service = service_fn(move |request| {
+            let answer = respond(peer, request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        watcher.watch(connection).await
     }
 }
 
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {
@@ -125,7 +204,7 @@ struct Shared {
     stopped: watch::Receiver<()>,
 }
 
-async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incoming>) -> Answer {
+async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) -> Answer {
     let Shared { server, bodies, stopped } = shared;
     let (parts, body) = request.into_parts();
     let mut request = HttpRequest {
@@ -134,8 +213,9 @@ async fn respond(shared: Shared, peer: SocketAddr, request: hyper::Request<Incom
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: headers_of(&parts),
         body: Bytes::new(),
+        tls: peer.tls,
     };
-    let source_ip = peer.ip().to_string();
+    let source_ip = peer.address.ip().to_string();
     let reading = body::read(body, BODY_BYTES_MAX, &bodies);
     let whole = tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Unread::Broken));
     // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.

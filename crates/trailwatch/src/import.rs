@@ -31,7 +31,7 @@ pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let defaults = defaults(&args, &*clock)?;
     let target = match &args.data_dir {
         Some(dir) => Target::Local(Box::new(open_trail(dir, clock).await?)),
-        None => Target::Remote(Box::new(Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?)),
+        None => Target::Remote(Box::new(Remote::from_environment(&args.at, &defaults, clock)?)),
     };
     let mut tally = Tally::new();
     let files = import::files(&args.paths, &mut |refusal| tally.refuse(&refusal));

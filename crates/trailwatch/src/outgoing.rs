@@ -2,9 +2,12 @@
 //!
 //! URLs are the operator's own word, so they may be of any address. Redirects are not followed and proxies not used.
 
+use anyhow::{Context, bail};
 use bytes::Bytes;
 use model::Timestamp;
+use std::path::Path;
 use std::time::Duration;
+use ureq::tls::{PemItem, RootCerts, parse_pem};
 use wire::HttpRequest;
 use wire::sigv4::{self, Credentials};
 
@@ -19,6 +22,26 @@ pub fn client(longest: Duration) -> ureq::Agent {
         .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))
         .build();
     ureq::Agent::new_with_config(config)
+}
+
+/// The authorities that a server's certificate may be of: those in a PEM file, else Mozilla's.
+///
+/// # Errors
+/// Which file it is, and why it is of no use.
+pub fn roots(ca_file: Option<&Path>) -> anyhow::Result<RootCerts> {
+    let Some(path) = ca_file else { return Ok(RootCerts::WebPki) };
+    let pem = std::fs::read(path).with_context(|| format!("read the authorities in {}", path.display()))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        let item = item.with_context(|| format!("read the authorities in {}", path.display()))?;
+        if let PemItem::Certificate(certificate) = item {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() {
+        bail!("{} holds no certificate of an authority (PEM, -----BEGIN CERTIFICATE-----)", path.display());
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
 }
 
 /// What a request is signed for.
@@ -56,8 +79,35 @@ impl Signer<'_> {
             query: uri.query().unwrap_or_default().to_owned(),
             headers,
             body: Bytes::from(body),
+            ..HttpRequest::default()
         };
         sigv4::sign(&mut request, self.credentials, self.region, self.service, self.now);
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_come_from_a_file_and_what_is_wrong_with_it_is_said() {
+        assert!(matches!(roots(None).unwrap(), RootCerts::WebPki));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let (one, two) = (include_str!("tls/testdata/one.pem"), include_str!("tls/testdata/two.pem"));
+        std::fs::write(&path, format!("An authority\n{one}\nand another\n{two}")).unwrap();
+        let RootCerts::Specific(certificates) = roots(Some(&path)).unwrap() else { panic!("those of the file") };
+        assert_eq!(certificates.len(), 2);
+        for (text, part) in [
+            ("", "holds no certificate of an authority"),
+            (include_str!("tls/testdata/one.key"), "holds no certificate of an authority"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA", "read the authorities in"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = format!("{:#}", roots(Some(&path)).unwrap_err());
+            assert!(error.contains(part) && error.contains("ca.pem"), "{error}");
+        }
+        assert!(format!("{:#}", roots(Some(Path::new("/nowhere.pem"))).unwrap_err()).contains("/nowhere.pem"));
     }
 }

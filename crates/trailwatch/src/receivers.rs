@@ -195,6 +195,7 @@ mod tests {
             query: query.into(),
             headers: lines.map(header).collect(),
             body: body.to_owned().into(),
+            ..HttpRequest::default()
         }
     }
 

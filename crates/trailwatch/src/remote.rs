@@ -2,17 +2,23 @@
 
 pub mod aws_call;
 
+use crate::outgoing::roots;
 use crate::own::{EVENT_SOURCE, SIGNING_NAME};
 use crate::server::{Refused, Server, json};
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use clap::Args;
 use model::{Caller, Clock, Event};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use trail::audit::OwnCall;
 use trail::import::{self, Differing, Imported};
 use trail::record::Defaults;
+use ureq::config::ConfigBuilder;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
 use wire::sigv4::{self, Credentials};
 use wire::{Access, Audit, HttpRequest, Response};
 
@@ -149,6 +155,17 @@ async fn record(
     server.record(&call).await
 }
 
+/// Which server a command asks.
+#[derive(Debug, Default, Args)]
+pub struct ServerArgs {
+    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// PEM file of the authorities that the certificate of an https:// server may be of [default: AWS_CA_BUNDLE, else Mozilla's]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
 /// A running server, seen from the command line.
 pub struct Remote {
     base: String,
@@ -158,17 +175,15 @@ pub struct Remote {
     credentials: Credentials,
     clock: Arc<dyn Clock>,
     agent: ureq::Agent,
+    /// For answers that go on.
+    without_end: ureq::Agent,
 }
 
 impl Remote {
-    /// The server that `endpoint` or the environment names, with the environment's keys.
-    pub fn from_environment(
-        endpoint: Option<&str>,
-        defaults: &Defaults,
-        clock: Arc<dyn Clock>,
-    ) -> anyhow::Result<Self> {
+    /// The server that `at` or the environment names, with the environment's keys.
+    pub fn from_environment(at: &ServerArgs, defaults: &Defaults, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let base = endpoint.map(str::to_owned).or_else(|| environment("AWS_ENDPOINT_URL"));
+        let base = at.endpoint.clone().or_else(|| environment("AWS_ENDPOINT_URL"));
         let base = base.unwrap_or_else(|| "http://127.0.0.1:8792".into()).trim_end_matches('/').to_owned();
         let uri: http::Uri = base.parse().with_context(|| format!("--endpoint '{base}' is not a URL"))?;
         let host = uri.authority().with_context(|| format!("--endpoint '{base}' names no host"))?.to_string();
@@ -176,10 +191,9 @@ impl Remote {
             environment(name)
                 .with_context(|| format!("{name} is not set: paste the export lines that the server printed"))
         };
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(120)))
-            .build();
+        // Who speaks plain HTTP needs no authorities, and none that can be read.
+        let ca_file = at.ca_file.clone().or_else(|| environment("AWS_CA_BUNDLE").map(PathBuf::from));
+        let roots = roots(ca_file.filter(|_| uri.scheme_str() == Some("https")).as_deref())?;
         Ok(Self {
             base,
             host,
@@ -191,7 +205,8 @@ impl Remote {
                 session_token: environment("AWS_SESSION_TOKEN"),
             },
             clock,
-            agent: config.into(),
+            agent: client(&roots).timeout_global(Some(Duration::from_secs(120))).build().into(),
+            without_end: client(&roots).timeout_connect(Some(Duration::from_secs(10))).build().into(),
         })
     }
 
@@ -204,6 +219,7 @@ impl Remote {
             query: query.into(),
             headers: vec![("host".into(), self.host.clone()), ("accept".into(), accept.into())],
             body: Bytes::from(body),
+            ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &self.credentials, &self.region, signing_name, self.clock.now());
         let mut post = self.agent.post(format!("{}{target}", self.base));
@@ -229,7 +245,7 @@ impl Remote {
             ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &self.credentials, &self.region, "logs", self.clock.now());
-        let mut post = without_end().post(format!("{}/", self.base));
+        let mut post = self.without_end.post(format!("{}/", self.base));
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
             post = post.header(name, value);
         }
@@ -248,7 +264,7 @@ impl Remote {
             ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &self.credentials, &self.region, signing_name, self.clock.now());
-        let mut get = without_end().get(format!("{}{target}", self.base));
+        let mut get = self.without_end.get(format!("{}{target}", self.base));
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
             get = get.header(name, value);
         }
@@ -265,6 +281,7 @@ impl Remote {
             query: self.query.clone(),
             headers: vec![("host".into(), self.host.clone()), ("content-type".into(), "application/json".into())],
             body: Bytes::from(body),
+            ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &self.credentials, &self.region, SIGNING_NAME, self.clock.now());
         let url = format!("{}{}?{}", self.base, request.path, request.query);
@@ -301,13 +318,9 @@ pub fn encoded(text: &str) -> String {
     encoded
 }
 
-/// For answers that go on.
-fn without_end() -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(10)))
-        .timeout_global(None);
-    config.build().into()
+fn client(roots: &RootCerts) -> ConfigBuilder<AgentScope> {
+    let tls = TlsConfig::builder().root_certs(roots.clone()).build();
+    ureq::Agent::config_builder().http_status_as_error(false).tls_config(tls)
 }
 
 /// The body of an answer; an answer that refuses `what` is an error with its message.

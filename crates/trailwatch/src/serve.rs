@@ -4,11 +4,13 @@ use crate::auth::Auth;
 use crate::buckets::{self, ServerBuckets};
 use crate::calls::Calls;
 use crate::config::Config;
+use crate::http::Port;
 use crate::keys::{AccessKey, identity_sealing_key, notification_signing_seed, sealing_key};
 use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
+use crate::tls::{Acceptor, Certificate, Renewal};
 use crate::trail_topics::TrailTopics;
 use crate::{console, grpc, http, operations, server_log, sql, syslog, tasks};
 use access::Access;
@@ -17,7 +19,6 @@ use catalog::Catalog;
 use model::buckets::Buckets;
 use model::{Clock, Ids};
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,34 +37,39 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
     let lines = server_log::install(&filter, Arc::clone(&clock)).context("set up the log (RUST_LOG)")?;
+    let certificate = config.tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
+    let tls = certificate.as_ref().map(Acceptor::for_http).transpose()?;
     let server = Arc::new(open(config, Arc::clone(&clock)).await?);
     let listener =
         TcpListener::bind(server.config.listen).await.with_context(|| format!("listen on {}", server.config.listen))?;
     let address = listener.local_addr()?;
-    server.watch.notify.listening_on(format!("http://{address}"));
-    let grpc_listener = match server.config.otlp_grpc {
+    let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    server.watch.notify.listening_on(url.clone());
+    let grpc_port = match server.config.otlp_grpc {
         Some(address) => {
             let listener =
                 TcpListener::bind(address).await.with_context(|| format!("listen on [otlp] grpc {address}"))?;
             tracing::info!(address = %listener.local_addr()?, "listening for OTLP over gRPC");
-            Some(listener)
+            Some(Port::new(listener, tls.clone()))
         }
         None => None,
     };
-    let ports = syslog::Ports::open(&server.config.syslog).await?;
-    let mut tasks = tasks::Tasks::start(Arc::clone(&server), lines, ports);
+    let syslog_tls = certificate.as_ref().map(Acceptor::for_syslog).transpose()?;
+    let ports = syslog::Ports::open(&server.config.syslog, syslog_tls).await?;
+    let renewal = certificate.map(Renewal::new).transpose()?;
+    let mut tasks = tasks::Tasks::start(Arc::clone(&server), lines, ports, renewal);
     // Before anybody can know that it runs: a signal that comes first would end the process uncleanly.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    announce(&server, address)?;
+    announce(&server, &url)?;
 
     let (stop, stopped) = oneshot::channel::<()>();
-    let listening = tokio::spawn(http::serve(listener, Arc::clone(&server), async move {
+    let listening = tokio::spawn(http::serve(Port::new(listener, tls), Arc::clone(&server), async move {
         let _ = stopped.await;
     }));
     let (stop_grpc, grpc_stopped) = oneshot::channel::<()>();
-    let listening_grpc = grpc_listener.map(|listener| {
-        tokio::spawn(grpc::serve(listener, Arc::clone(&server), async move {
+    let listening_grpc = grpc_port.map(|port| {
+        tokio::spawn(grpc::serve(port, Arc::clone(&server), async move {
             let _ = grpc_stopped.await;
         }))
     });
@@ -176,12 +182,12 @@ pub async fn open_store(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Sto
 }
 
 /// Prints the address and what to paste. Other programs read these lines, so they go to stdout and stay as they are.
-fn announce(server: &Server, address: SocketAddr) -> anyhow::Result<()> {
+fn announce(server: &Server, url: &str) -> anyhow::Result<()> {
     let (key, secret) = server.auth.credentials();
     let config = &server.config;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "trailwatch {} is ready: listening on http://{address}\n", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "export AWS_ENDPOINT_URL=http://{address}")?;
+    writeln!(out, "trailwatch {} is ready: listening on {url}\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "export AWS_ENDPOINT_URL={url}")?;
     writeln!(out, "export AWS_ACCESS_KEY_ID={key}")?;
     writeln!(out, "export AWS_SECRET_ACCESS_KEY={secret}")?;
     // SDKs put a prefix before the host of some calls, such as `stream-` for a live tail; no local name has it.
@@ -190,11 +196,11 @@ fn announce(server: &Server, address: SocketAddr) -> anyhow::Result<()> {
     if config.open {
         writeln!(out, "open mode: any access key is accepted; POST /_trailwatch/reset empties everything")?;
     }
-    writeln!(out, "console: http://{address}/ (sign in with the two keys)\n")?;
+    writeln!(out, "console: {url}/ (sign in with the two keys)\n")?;
     writeln!(out, "Paste the export lines into another shell, then try:")?;
     writeln!(out, "  aws cloudtrail lookup-events --max-results 5")?;
     writeln!(out, "  aws cloudwatch list-metrics --namespace CWAgent")?;
     out.flush()?;
-    tracing::info!(%address, data_dir = %config.data_dir.display(), open = config.open, "started");
+    tracing::info!(%url, data_dir = %config.data_dir.display(), open = config.open, "started");
     Ok(())
 }

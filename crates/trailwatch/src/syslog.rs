@@ -1,4 +1,4 @@
-//! Syslog over UDP and TCP: listens, and stores messages in log groups, each host a stream.
+//! Syslog over UDP, TCP and TLS (RFC 5425): listens, and stores messages in log groups, each host a stream.
 //!
 //! Messages go to the log groups that syslog configurations name for the endpoint they came to (`batches.rs`), else those of the
 //! addresses of `[syslog]` itself go to its `log_group`.
@@ -15,6 +15,7 @@ mod queue;
 
 use crate::config::Syslog;
 use crate::server::Server;
+use crate::tls::Acceptor;
 use anyhow::Context;
 use model::{Datapoint, Observation, SeriesKey, Timestamp};
 use queue::{Queue, Waiting};
@@ -22,8 +23,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -76,15 +77,21 @@ impl Counts {
 }
 
 /// The open ports, each with the id of the endpoint that it stands for; empty for those without one.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Ports {
     udp: Vec<(Arc<str>, UdpSocket)>,
-    tcp: Vec<(Arc<str>, TcpListener)>,
+    tcp: Vec<(Arc<str>, Listener)>,
+}
+
+/// A port for connections.
+struct Listener {
+    tcp: TcpListener,
+    tls: Option<Acceptor>,
 }
 
 impl Ports {
-    /// Opens what `[syslog]` asks for.
-    pub async fn open(config: &Syslog) -> anyhow::Result<Self> {
+    /// Opens what `[syslog]` asks for; the ports for TLS only with `tls`.
+    pub async fn open(config: &Syslog, tls: Option<Acceptor>) -> anyhow::Result<Self> {
         let mut ports = Self::default();
         for (id, addresses) in &config.endpoints {
             let id: Arc<str> = id.as_str().into();
@@ -98,7 +105,13 @@ impl Ports {
                 let listener = TcpListener::bind(address).await;
                 let listener = listener.with_context(|| format!("listen for syslog on tcp {address}"))?;
                 tracing::info!(address = %listener.local_addr()?, endpoint = &*id, "listening for syslog over TCP");
-                ports.tcp.push((id, listener));
+                ports.tcp.push((Arc::clone(&id), Listener { tcp: listener, tls: None }));
+            }
+            if let (Some(address), Some(tls)) = (addresses.tls, &tls) {
+                let listener = TcpListener::bind(address).await;
+                let listener = listener.with_context(|| format!("listen for syslog on tls {address}"))?;
+                tracing::info!(address = %listener.local_addr()?, endpoint = &*id, "listening for syslog over TLS");
+                ports.tcp.push((id, Listener { tcp: listener, tls: Some(tls.clone()) }));
             }
         }
         Ok(ports)
@@ -147,18 +160,27 @@ async fn datagrams(server: Arc<Server>, socket: UdpSocket, endpoint: Arc<str>, q
     }
 }
 
-async fn connections(server: Arc<Server>, listener: TcpListener, endpoint: Arc<str>, queue: Queue) {
+async fn connections(server: Arc<Server>, listener: Listener, endpoint: Arc<str>, queue: Queue) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
+        match listener.tcp.accept().await {
             Ok((stream, peer)) => {
                 let (server, queue, endpoint) = (Arc::clone(&server), queue.clone(), Arc::clone(&endpoint));
+                let tls = listener.tls.clone();
                 open.spawn(async move {
-                    if let Err(error) = connection(&server, stream, (peer, endpoint), &queue).await {
+                    let from = (peer, endpoint);
+                    let ended = match tls {
+                        None => connection(&server, stream, from, &queue).await,
+                        Some(tls) => match tls.accept(stream, |stream| stream).await {
+                            Ok((stream, _)) => connection(&server, stream, from, &queue).await,
+                            Err(error) => Err(error.into()),
+                        },
+                    };
+                    if let Err(error) = ended {
                         tracing::debug!(%peer, %error, "syslog connection ended");
                     }
                     drop(place);
@@ -171,7 +193,7 @@ async fn connections(server: Arc<Server>, listener: TcpListener, endpoint: Arc<s
 
 async fn connection(
     server: &Server,
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + Unpin,
     (peer, endpoint): (SocketAddr, Arc<str>),
     queue: &Queue,
 ) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 mod events;
 
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -45,9 +45,8 @@ pub struct TailArgs {
     /// Only streams whose names begin so; may be given several times, with one group
     #[arg(long, value_name = "PREFIX")]
     stream_prefix: Vec<String>,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
     /// Print each event as one line of JSON
     #[arg(long)]
     json: bool,
@@ -63,7 +62,7 @@ pub async fn command(args: TailArgs) -> anyhow::Result<ExitCode> {
         region: region.unwrap_or_else(|| "us-east-1".into()),
         ingestion_time: clock.now(),
     };
-    let remote = Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?;
+    let remote = Remote::from_environment(&args.at, &defaults, clock)?;
     let following = move || if args.events { events::follow(&remote, &args) } else { follow(&remote, &args) };
     tokio::task::spawn_blocking(following).await.context("follow")?
 }

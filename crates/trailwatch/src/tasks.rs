@@ -6,6 +6,7 @@ use crate::firehose::HttpFirehose;
 use crate::server::Server;
 use crate::server_log::Line;
 use crate::syslog::Ports;
+use crate::tls::Renewal;
 use ::agent::host::Host;
 use model::time::{MINUTE, SECOND};
 use model::{Batch, Datapoint, Scope, SeriesKey, Timestamp};
@@ -45,8 +46,8 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Starts every task. `lines` is the server's own log, `ports` are where syslog comes.
-    pub fn start(server: Arc<Server>, lines: mpsc::Receiver<Line>, ports: Ports) -> Self {
+    /// Starts every task. `lines` is the server's own log, `ports` are where syslog comes, `renewal` is of the TLS certificate.
+    pub fn start(server: Arc<Server>, lines: mpsc::Receiver<Line>, ports: Ports, renewal: Option<Renewal>) -> Self {
         let (stop, stopped) = flag::channel(false);
         let mut tasks = Self { running: JoinSet::new(), names: HashMap::new(), stop };
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
@@ -72,6 +73,9 @@ impl Tasks {
         tasks.spawn("last uses", last_uses(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
         tasks.spawn("syslog", syslog(Arc::clone(&server), ports, stopped.clone()));
+        if let Some(renewal) = renewal {
+            tasks.spawn("TLS certificate", tls_certificate(Arc::clone(&server), renewal, stopped.clone()));
+        }
         tasks.spawn("server log", server_log(server, lines, stopped));
         tasks
     }
@@ -165,6 +169,16 @@ async fn syslog(server: Arc<Server>, ports: Ports, mut stopped: Stopped) {
         let _ = stopped.wait_for(|&stop| stop).await;
     };
     crate::syslog::run(server, ports, stop).await;
+}
+
+async fn tls_certificate(server: Arc<Server>, mut renewal: Renewal, mut stopped: Stopped) {
+    loop {
+        tokio::select! {
+            goes_on = next_tick(&server, &mut stopped, MINUTE) => if !goes_on { return },
+            () = renewal.asked() => {}
+        }
+        renewal.look().await;
+    }
 }
 
 async fn metric_streams(server: Arc<Server>, mut stopped: Stopped) {

@@ -1,6 +1,7 @@
 //! `HttpRequest`: one HTTP request as it came over the wire, free of any HTTP library.
 
 use bytes::Bytes;
+use model::Tls;
 
 /// One request, unchanged: the signature covers exactly these bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +16,8 @@ pub struct HttpRequest {
     pub headers: Vec<(String, String)>,
     /// Body as sent, still compressed.
     pub body: Bytes,
+    /// The TLS that it came over, if any.
+    pub tls: Option<Tls>,
 }
 
 impl HttpRequest {

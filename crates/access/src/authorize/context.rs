@@ -58,7 +58,7 @@ impl CallContext<'_> {
             "useragent" if !caller.user_agent.is_empty() => one(caller.user_agent.as_str()),
             "currenttime" => one(self.asking.now.iso_seconds()),
             "epochtime" => one(self.asking.now.secs().to_string()),
-            "securetransport" => one(caller.over_tls.to_string()),
+            "securetransport" => one(caller.tls.is_some().to_string()),
             "requestedregion" => one(caller.scope.region.as_str()),
             "viaawsservice" => one("false"),
             "resourceaccount" => one(caller.scope.account.as_str()),

@@ -203,6 +203,11 @@ async fn conditions_see_the_call() {
         let answer = asked(&world, &user, Service::CloudWatch, "PutMetricData", &input);
         assert_eq!(answer == "allowed", allowed, "{condition}: {answer}");
     }
+    let condition = r#""Bool":{"aws:SecureTransport":"true"}"#;
+    world.put_policy("u", &format!(r#"{ALL},"Condition":{{{condition}}}"#)).await;
+    user.tls = Some(model::Tls { version: "TLSv1.3", cipher_suite: "TLS_AES_128_GCM_SHA256" });
+    let input = Input(vec![("Namespace", "N")]);
+    assert_eq!(asked(&world, &user, Service::CloudWatch, "PutMetricData", &input), "allowed");
 }
 
 #[tokio::test]

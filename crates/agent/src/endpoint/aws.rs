@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::config::Config;
+use ureq::tls::{RootCerts, TlsConfig};
 use wire::HttpRequest;
 use wire::sigv4::{self, Credentials};
 
@@ -66,9 +67,10 @@ pub struct AwsEndpoint {
 }
 
 impl AwsEndpoint {
-    /// `credentials` is asked before each call, so that keys may be renewed while the agent runs.
+    /// `credentials` is asked before each call, so that keys may be renewed while the agent runs. `roots` are the authorities that
+    /// the server's certificate may be of.
     pub fn new(
-        target: Target,
+        (target, roots): (Target, RootCerts),
         region: &str,
         credentials: Box<dyn Fn() -> anyhow::Result<Credentials> + Send + Sync>,
         clock: Arc<dyn Clock>,
@@ -80,6 +82,7 @@ impl AwsEndpoint {
             .timeout_connect(Some(CONNECT_TIME_MAX))
             .timeout_global(Some(CALL_TIME_MAX))
             .user_agent(concat!("trailwatch-agent/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
         Self { target, region: region.into(), credentials, clock, agent: ureq::Agent::new_with_config(config) }
     }
@@ -175,7 +178,12 @@ mod tests {
         };
         let credentials = move || Ok(credentials.clone());
         let target = Target::parse(url).unwrap();
-        AwsEndpoint::new(target, "eu-west-1", Box::new(credentials), Arc::new(ManualClock::default()))
+        AwsEndpoint::new(
+            (target, RootCerts::WebPki),
+            "eu-west-1",
+            Box::new(credentials),
+            Arc::new(ManualClock::default()),
+        )
     }
 
     /// Serves one connection: reads a request and writes `answer`, or hangs up when it is empty. Gives what it read.

@@ -3,7 +3,7 @@
 //! Source: CloudTrail user guide, "AWS Management Console sign-in events". A key that is not ours is no user's name: like a name
 //! that AWS does not know it is not written down, for people type secrets into the wrong field.
 
-use super::{Object, cut, identity, read_back};
+use super::{Object, cut, identity, read_back, tls_details};
 use model::{Caller, Event, Ids, Timestamp};
 
 /// `eventSource`.
@@ -82,11 +82,7 @@ impl ConsoleSignIn<'_> {
         json.raw("managementEvent", "true");
         json.text("recipientAccountId", &caller.scope.account);
         json.text("eventCategory", "Management");
-        if let Some(host) = self.host {
-            let mut tls = Object::begin();
-            tls.text("clientProvidedHostHeader", cut(host));
-            json.raw("tlsDetails", &tls.end());
-        }
+        tls_details(&mut json, caller, self.host);
         json.end()
     }
 

@@ -14,6 +14,8 @@ pub struct SyslogSection {
     pub udp: Option<String>,
     /// Address for connections.
     pub tcp: Option<String>,
+    /// Address for connections over TLS.
+    pub tls: Option<String>,
     /// The log group of the messages.
     pub log_group: Option<String>,
     /// Addresses that stand for VPC endpoints, by their ids.
@@ -28,6 +30,8 @@ pub struct EndpointSection {
     pub udp: Option<String>,
     /// Address for connections.
     pub tcp: Option<String>,
+    /// Address for connections over TLS.
+    pub tls: Option<String>,
 }
 
 /// Addresses to listen on.
@@ -37,6 +41,8 @@ pub struct Addresses {
     pub udp: Option<SocketAddr>,
     /// For connections.
     pub tcp: Option<SocketAddr>,
+    /// For connections over TLS.
+    pub tls: Option<SocketAddr>,
 }
 
 /// Where syslog is listened for.
@@ -58,7 +64,7 @@ impl SyslogSection {
             bail!("[syslog] log_group must be a name of a log group, not '{log_group}'");
         }
         let mut endpoints = BTreeMap::new();
-        let own = EndpointSection { udp: self.udp, tcp: self.tcp };
+        let own = EndpointSection { udp: self.udp, tcp: self.tcp, tls: self.tls };
         endpoints.insert(String::new(), own.resolve("[syslog]")?);
         for (id, section) in self.endpoints {
             if !is_endpoint_id(&id) {
@@ -76,7 +82,7 @@ impl EndpointSection {
         let resolve = |name: &str, text: Option<String>| {
             text.map(|text| address(&format!("{section} {name}"), &text)).transpose()
         };
-        Ok(Addresses { udp: resolve("udp", self.udp)?, tcp: resolve("tcp", self.tcp)? })
+        Ok(Addresses { udp: resolve("udp", self.udp)?, tcp: resolve("tcp", self.tcp)?, tls: resolve("tls", self.tls)? })
     }
 }
 
@@ -99,11 +105,12 @@ mod tests {
         let none = BTreeMap::from([(String::new(), Addresses::default())]);
         assert_eq!(resolve("").unwrap(), Syslog { endpoints: none, log_group: "/syslog".into() });
         let text = "udp = '127.0.0.1:5514'\ntcp = '127.0.0.1:0'\nlog_group = 'hosts'\n\
-                    [endpoints.vpce-1a]\ntcp = '127.0.0.1:5515'";
+                    [endpoints.vpce-1a]\ntcp = '127.0.0.1:5515'\ntls = '127.0.0.1:6514'";
         let Syslog { endpoints, log_group } = resolve(text).unwrap();
         let port = |address: Option<SocketAddr>| address.map(|address| address.port());
-        let ports: Vec<_> = endpoints.iter().map(|(id, at)| (id.as_str(), port(at.udp), port(at.tcp))).collect();
-        assert_eq!(ports, [("", Some(5514), Some(0)), ("vpce-1a", None, Some(5515))]);
+        let ports: Vec<_> =
+            endpoints.iter().map(|(id, at)| (id.as_str(), port(at.udp), port(at.tcp), port(at.tls))).collect();
+        assert_eq!(ports, [("", Some(5514), Some(0), None), ("vpce-1a", None, Some(5515), Some(6514))]);
         assert_eq!(log_group, "hosts");
     }
 
@@ -113,7 +120,8 @@ mod tests {
             ("udp = '514'", "udp"),
             ("tcp = ''", "tcp"),
             ("log_group = 'a b'", "'a b'"),
-            ("tls = 1", "tls"),
+            ("tls = 'x'", "[syslog] tls"),
+            ("dtls = '127.0.0.1:1'", "dtls"),
             ("[endpoints.vpce-]", "'vpce-'"),
             ("[endpoints.vpce-1]\nudp = 'x'", "[syslog.endpoints.vpce-1] udp"),
         ] {

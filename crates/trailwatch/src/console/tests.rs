@@ -35,7 +35,14 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Ht
         all.push(((*name).to_owned(), (*value).to_owned()));
     }
     let body = Bytes::from(body.to_owned());
-    HttpRequest { method: method.into(), path: path.into(), query: String::new(), headers: all, body }
+    HttpRequest {
+        method: method.into(),
+        path: path.into(),
+        query: String::new(),
+        headers: all,
+        body,
+        ..HttpRequest::default()
+    }
 }
 
 fn body(response: &Response) -> Value {
@@ -331,6 +338,13 @@ async fn signing_in_is_for_the_consoles_own_page() {
     assert!(plain.starts_with("trailwatch-session-8792=") && plain.contains("; HttpOnly; SameSite=Strict"), "{plain}");
     assert!(!plain.contains("Secure"));
     assert!(cookie(&console.sign_in(key, secret, &[("x-forwarded-proto", "https")]).await).ends_with("; Secure"));
+    let text = value!({ "accessKeyId": key, "secretAccessKey": secret }).to_string();
+    let tls = Some(model::Tls { version: "TLSv1.3", cipher_suite: "TLS_AES_128_GCM_SHA256" });
+    let over_tls = HttpRequest { tls, ..request("POST", SIGN_IN, &[("content-type", "application/json")], &text) };
+    assert!(cookie(&console.ask(over_tls).await).ends_with("; Secure"));
+    let details = |(_, record): &(Event, Value)| record["tlsDetails"]["tlsVersion"].clone();
+    let versions: Vec<Value> = console.events_of("ConsoleLogin").await.iter().map(details).collect();
+    assert_eq!(versions.iter().filter(|version| **version == value!("TLSv1.3")).count(), 1, "{versions:?}");
 }
 
 #[tokio::test]

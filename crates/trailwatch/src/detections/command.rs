@@ -4,7 +4,7 @@ use super::DiskFolder;
 use super::backtest::{Answer, Found, PATH, Question};
 use crate::own::SIGNING_NAME;
 use crate::real::SystemClock;
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use model::Clock;
@@ -69,9 +69,8 @@ pub struct BacktestArgs {
     /// ISO 8601 [default: now]
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
     /// Print the answer as JSON
     #[arg(long)]
     json: bool,
@@ -171,7 +170,7 @@ async fn backtest(args: BacktestArgs) -> anyhow::Result<ExitCode> {
         region: region.unwrap_or_else(|| "us-east-1".into()),
         ingestion_time: clock.now(),
     };
-    let remote = Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?;
+    let remote = Remote::from_environment(&args.at, &defaults, clock)?;
     let question = serde_json::to_string(&Question { rules: texts, from: args.from, to: args.to })?;
     let post = move || remote.post(PATH, SIGNING_NAME, "application/json", question);
     let (status, answer) = tokio::task::spawn_blocking(post).await.context("wait for the answer")??;

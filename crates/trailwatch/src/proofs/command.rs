@@ -3,7 +3,7 @@
 use super::answer::{Asked, EVIDENCE};
 use crate::own::SIGNING_NAME;
 use crate::real::SystemClock;
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use anyhow::{Context, bail};
 use clap::Args;
 use model::Clock;
@@ -35,9 +35,8 @@ pub struct EvidenceArgs {
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
 }
 
 /// The key that `trailwatch verify --vkey` takes. Publish it where the server's operator cannot change it unseen.
@@ -69,7 +68,7 @@ fn fetch(args: EvidenceArgs) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let region = std::env::var("AWS_DEFAULT_REGION").unwrap_or_else(|_| "us-east-1".into());
     let defaults = Defaults { account: String::new(), region, ingestion_time: clock.now() };
-    let remote = Remote::from_environment(args.endpoint.as_deref(), &defaults, clock)?;
+    let remote = Remote::from_environment(&args.at, &defaults, clock)?;
     let mut event_ids = args.event_ids;
     if let Some(query) = args.query {
         event_ids.extend(found(&remote, query)?);

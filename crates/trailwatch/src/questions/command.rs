@@ -6,14 +6,14 @@ pub mod session;
 pub mod why;
 
 use crate::real::SystemClock;
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use model::Clock;
 use serde_json::Value;
 use std::sync::Arc;
 use trail::record::Defaults;
 
-/// The server that `endpoint` or the environment names.
-fn remote(endpoint: Option<&str>) -> anyhow::Result<Remote> {
+/// The server that `at` or the environment names.
+fn remote(at: &ServerArgs) -> anyhow::Result<Remote> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let environment = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     let region = environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION"));
@@ -22,7 +22,7 @@ fn remote(endpoint: Option<&str>) -> anyhow::Result<Remote> {
         region: region.unwrap_or_else(|| "us-east-1".into()),
         ingestion_time: clock.now(),
     };
-    Remote::from_environment(endpoint, &defaults, clock)
+    Remote::from_environment(at, &defaults, clock)
 }
 
 /// Posts a question; what the server refuses is an error in its words.

@@ -31,6 +31,7 @@ fn request(server: &Server, method: &str, target: &str, body: &str, service: &st
         query: query.into(),
         headers: vec![("host".into(), "127.0.0.1:8792".into())],
         body: Bytes::copy_from_slice(body.as_bytes()),
+        ..HttpRequest::default()
     };
     sigv4::sign(&mut request, &credentials, "us-east-1", service, NOW);
     request

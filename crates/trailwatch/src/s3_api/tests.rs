@@ -114,7 +114,14 @@ impl Answered {
 fn request(method: &str, path: &str, query: &str, headers: &[(&str, &str)]) -> HttpRequest {
     let mut all = vec![("host".to_owned(), "127.0.0.1:8792".to_owned())];
     all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    HttpRequest { method: method.into(), path: path.into(), query: query.into(), headers: all, body: Bytes::new() }
+    HttpRequest {
+        method: method.into(),
+        path: path.into(),
+        query: query.into(),
+        headers: all,
+        body: Bytes::new(),
+        ..HttpRequest::default()
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::{PATH, UNMASK, engine, text_table};
 use crate::own::SIGNING_NAME;
 use crate::real::SystemClock;
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use crate::serve::open_store;
 use anyhow::{Context, bail};
 use catalog::Catalog;
@@ -25,11 +25,10 @@ pub struct SqlArgs {
     /// The statement; - reads it from stdin
     #[arg(value_name = "STATEMENT")]
     statement: String,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
     /// The data directory of a server that is not running
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["endpoint", "ca_file"])]
     data_dir: Option<PathBuf>,
     /// Show log lines as they are stored, also what data protection masks; a data directory is always shown so
     #[arg(long)]
@@ -60,7 +59,7 @@ pub async fn run(args: SqlArgs) -> anyhow::Result<ExitCode> {
     let format = if args.format == Shown::Csv { Format::Csv } else { Format::JsonLines };
     let answer = match &args.data_dir {
         Some(dir) => offline(dir, &statement, format).await?,
-        None => online(args.endpoint.as_deref(), statement, format, args.unmask).await?,
+        None => online(&args.at, statement, format, args.unmask).await?,
     };
     let mut out = std::io::stdout().lock();
     let printed = match args.format {
@@ -91,7 +90,7 @@ async fn offline(dir: &Path, statement: &str, format: Format) -> anyhow::Result<
     })
 }
 
-async fn online(endpoint: Option<&str>, statement: String, format: Format, unmask: bool) -> anyhow::Result<Vec<u8>> {
+async fn online(at: &ServerArgs, statement: String, format: Format, unmask: bool) -> anyhow::Result<Vec<u8>> {
     let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let region = environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -100,7 +99,7 @@ async fn online(endpoint: Option<&str>, statement: String, format: Format, unmas
         region: region.unwrap_or_else(|| "us-east-1".into()),
         ingestion_time: clock.now(),
     };
-    let remote = Remote::from_environment(endpoint, &defaults, clock)?;
+    let remote = Remote::from_environment(at, &defaults, clock)?;
     let accept = if format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
     let target = if unmask { format!("{PATH}?{UNMASK}") } else { PATH.to_owned() };
     let post = move || remote.post(&target, SIGNING_NAME, accept, statement);

@@ -32,6 +32,7 @@ fn request(method: &str, path: &str, query: &str, headers: &[(&str, &str)], body
         query: query.into(),
         headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         body: Bytes::from_static(body),
+        ..HttpRequest::default()
     }
 }
 

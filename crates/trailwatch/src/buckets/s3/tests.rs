@@ -49,6 +49,7 @@ fn serve(answer: &'static str) -> (String, std::thread::JoinHandle<HttpRequest>)
             query: url.1.into(),
             headers: lines.map(header).collect(),
             body: Bytes::from(body.to_owned()),
+            ..HttpRequest::default()
         }
     });
     (url, serving)

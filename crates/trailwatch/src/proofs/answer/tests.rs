@@ -42,6 +42,7 @@ async fn ask(server: &Server, method: &str, path: &str, query: &str, body: &str)
         query: query.into(),
         headers: vec![("host".into(), "127.0.0.1:8792".into())],
         body: Bytes::from(body.to_owned()),
+        ..HttpRequest::default()
     };
     sigv4::sign(&mut request, &credentials, "us-east-1", SIGNING_NAME, NOW);
     let response = server.answer(request, "127.0.0.1").await;

@@ -2,7 +2,7 @@
 
 use super::super::search::{Asked, PATH};
 use super::{ask, remote, text};
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use anyhow::Context;
 use clap::Args;
 use model::limits::SEARCH_EVENTS_MAX;
@@ -85,14 +85,13 @@ pub struct EventsArgs {
     /// Print the records, one a line; of facets, the counts as one line before them
     #[arg(long)]
     json: bool,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
 }
 
 /// Asks and prints.
 pub async fn run(args: EventsArgs) -> anyhow::Result<ExitCode> {
-    let remote = remote(args.endpoint.as_deref())?;
+    let remote = remote(&args.at)?;
     tokio::task::spawn_blocking(move || print(&remote, args)).await.context("wait for the answer")?
 }
 

@@ -3,7 +3,7 @@
 use super::super::policy::{Asked, GENERATE};
 use super::super::replay::{self, REPLAY};
 use super::{ask, remote, text};
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -32,9 +32,8 @@ struct Which {
     /// Only calls up to this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
 }
 
 /// The policy goes to stdout; what must be known about it (refused calls, widened resources) to stderr. It can only have what is recorded: read it before you attach it.
@@ -69,7 +68,7 @@ pub async fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
         PolicyCommand::Generate(args) => &args.which,
         PolicyCommand::Replay(args) => &args.which,
     };
-    let remote = remote(which.endpoint.as_deref())?;
+    let remote = remote(&which.at)?;
     let asking = move || match command {
         PolicyCommand::Generate(args) => generate(&remote, args.which),
         PolicyCommand::Replay(args) => replayed(&remote, args),

@@ -3,7 +3,7 @@
 use super::super::session::PATHS;
 use super::{remote, text};
 use crate::own::SIGNING_NAME;
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use anyhow::{Context, bail};
 use clap::Args;
 use model::limits::SESSION_EVENTS_MAX;
@@ -38,14 +38,13 @@ pub struct SessionArgs {
     /// Print one JSON object per line, with the records: first the login, then its events
     #[arg(long)]
     json: bool,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
 }
 
 /// Asks and prints.
 pub async fn run(args: SessionArgs) -> anyhow::Result<ExitCode> {
-    let remote = remote(args.endpoint.as_deref())?;
+    let remote = remote(&args.at)?;
     tokio::task::spawn_blocking(move || print(&remote, &args)).await.context("wait for the answer")?
 }
 

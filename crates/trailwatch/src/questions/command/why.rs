@@ -2,7 +2,7 @@
 
 use super::super::investigate::{Asked, PATH};
 use super::{ask, remote, text};
-use crate::remote::Remote;
+use crate::remote::{Remote, ServerArgs};
 use anyhow::Context;
 use clap::Args;
 use model::time::{DAY, HOUR, MINUTE, SECOND};
@@ -42,9 +42,8 @@ pub struct WhyArgs {
     /// Print the answer as JSON
     #[arg(long)]
     json: bool,
-    /// The running server [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    at: ServerArgs,
 }
 
 fn seconds(text: &str) -> Result<i64, String> {
@@ -62,7 +61,7 @@ fn seconds(text: &str) -> Result<i64, String> {
 
 /// Asks and prints.
 pub async fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
-    let remote = remote(args.endpoint.as_deref())?;
+    let remote = remote(&args.at)?;
     tokio::task::spawn_blocking(move || print(&remote, args)).await.context("wait for the answer")?
 }
 

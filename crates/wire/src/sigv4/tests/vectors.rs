@@ -15,6 +15,7 @@ pub(super) fn requests() -> impl Iterator<Item = (&'static str, HttpRequest)> {
             query: (*query).into(),
             headers: headers.map(|(name, value)| (name.into(), value.into())).collect(),
             body: unhex(body),
+            ..HttpRequest::default()
         };
         (*name, request)
     })
