@@ -38,7 +38,7 @@ pub struct WebIdentity<'a> {
 }
 
 /// A session of a role.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AssumedRole {
     /// Id of the temporary access key.
     pub access_key_id: String,
@@ -52,6 +52,13 @@ pub struct AssumedRole {
     pub assumed_role_id: String,
     /// Whose it is.
     pub identified: Identified,
+}
+
+impl std::fmt::Debug for AssumedRole {
+    /// Shows no secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AssumedRole").field("arn", &self.arn).finish_non_exhaustive()
+    }
 }
 
 /// The ARN that trust policies of `account` name a provider by.

@@ -4,7 +4,7 @@
 //! they come to is told in the fragment of the console's own page; no part of a request chooses where a browser is sent. The cookie that
 //! binds the two together is sent with navigations from the provider (`SameSite=Lax`), the session's is not.
 
-use super::{COOKIE_PATH, PATHS, cookie_named, issue, port, recorded_sign_in, refusal, uncached};
+use super::{COOKIE_PATH, cookie_named, issue, port, recorded_sign_in, refusal, uncached};
 use crate::browsers::is_tls;
 use crate::oidc::{ATTEMPT_MS_MAX, Claims, Failure, Oidc, role_of, session_name};
 use crate::promql::pairs;
@@ -93,23 +93,14 @@ pub async fn callback(server: &Server, request: &HttpRequest, source_ip: &str) -
             Err(response) => *response,
         };
     }
-    let failed = async |who: &Caller, reason: Reason| {
-        if !matches!(reason, Reason::Wait | Reason::Server) {
-            server.sessions.failed(source_ip, now);
-        }
-        match recorded_sign_in(server, request, who, Outcome::Failed, now).await {
-            Ok(()) => refused(request, reason),
-            Err(response) => *response,
-        }
-    };
     let claims = match claims(server, oidc, request, now).await {
         Ok(claims) => claims,
-        Err(reason) => return failed(&nobody, reason).await,
+        Err(reason) => return failed(server, request, &nobody, reason, now).await,
     };
     let who = Caller { user_name: Some(claims.subject.clone()), ..nobody };
     let Some(role) = role_of(&oidc.settings.roles, &claims) else {
         tracing::info!(subject = claims.subject, "no [[oidc.role]] is for who wants to sign in");
-        return failed(&who, Reason::Role).await;
+        return failed(server, request, &who, Reason::Role, now).await;
     };
     match assumed(server, oidc, request, &who, role, &claims, now).await {
         Ok((caller, token)) => {
@@ -123,7 +114,18 @@ pub async fn callback(server: &Server, request: &HttpRequest, source_ip: &str) -
             put_cookie(&mut response, request, "", 0);
             response
         }
-        Err(reason) => failed(&who, reason).await,
+        Err(reason) => failed(server, request, &who, reason, now).await,
+    }
+}
+
+/// Records and counts an attempt that came to nothing.
+async fn failed(server: &Server, request: &HttpRequest, who: &Caller, reason: Reason, now: Timestamp) -> Response {
+    if !matches!(reason, Reason::Wait | Reason::Server) {
+        server.sessions.failed(&who.source_ip, now);
+    }
+    match recorded_sign_in(server, request, who, Outcome::Failed, now).await {
+        Ok(()) => refused(request, reason),
+        Err(response) => *response,
     }
 }
 
@@ -181,23 +183,24 @@ async fn assumed(
         scope: Scope { account: account.to_owned(), region: server.config.region.clone() },
         ..who.clone()
     };
-    let parameters = json!({ "roleArn": role, "roleSessionName": name });
+    let (request_id, parameters) =
+        (server.ids.uuid().to_string(), json!({ "roleArn": role, "roleSessionName": name }).to_string());
     let response = given.as_ref().ok().map(|given| response_elements(given, &wanted, &provider).to_string());
-    let recorded = server.record(&OwnCall {
+    let call = OwnCall {
         caller: &caller,
         source: Service::Sts.event_source(),
         operation: "AssumeRoleWithWebIdentity",
         access: Access::Write,
         audit: Audit::Management,
         time: now,
-        request_id: &server.ids.uuid().to_string(),
+        request_id: &request_id,
         host: request.header("host"),
-        request_parameters: Some(&parameters.to_string()),
+        request_parameters: Some(&parameters),
         response_elements: response.as_deref(),
         error: given.as_ref().err().map(|error| (error.code(), error.message())),
         resources: &[],
-    });
-    if let Err(error) = recorded.await {
+    };
+    if let Err(error) = server.record(&call).await {
         tracing::error!(error = %ApiError::from(error), "record who assumed a role");
         return Err(Reason::Server);
     }
