@@ -21,7 +21,20 @@ export interface Session {
   health: Health;
 }
 
-export type SessionState = Session | { signedIn: false; open: boolean; reason?: string } | { signedIn: null; failed?: string };
+/** Through whom one may sign in besides access keys; `path` is where that begins. */
+export interface Provider {
+  name: string;
+  path: string;
+}
+
+export interface SignedOut {
+  signedIn: false;
+  open: boolean;
+  provider?: Provider;
+  reason?: string;
+}
+
+export type SessionState = Session | SignedOut | { signedIn: null; failed?: string };
 
 const [session, setSession] = createSignal<SessionState>({ signedIn: null });
 
@@ -41,7 +54,10 @@ export async function resume(): Promise<void> {
   try {
     const state = await ask<SessionState>("session");
     if (state.signedIn === false && state.open) await signIn("", "");
-    else setSession(state);
+    else {
+      if (state.signedIn) goBack();
+      setSession(state);
+    }
   } catch (error) {
     setSession({ signedIn: null, failed: error instanceof Error ? error.message : String(error) });
   }
@@ -61,14 +77,36 @@ export async function signOut(): Promise<void> {
   const now = session();
   if (now.signedIn) headers["x-trailwatch-csrf"] = now.csrf;
   await ask("sign-out", { method: "POST", headers });
-  setSession({ signedIn: false, open: now.signedIn ? now.open : false, reason: "You signed out." });
+  await leave("You signed out.", now.signedIn ? now.open : false);
+}
+
+/** Shows the sign-in at once, and then what the server offers there besides access keys. */
+async function leave(reason: string, open: boolean): Promise<void> {
+  setSession({ signedIn: false, open, reason });
+  const state = await ask<SessionState>("session").catch(() => undefined);
+  const now = session();
+  if (state?.signedIn === false && state.provider && now.signedIn === false) setSession({ ...now, provider: state.provider });
+}
+
+/** Where the page was when it was left for the provider, which sends back to the first one. */
+const LEFT = "trailwatch-left";
+
+/** Remembers which page is open. */
+export function leaveForProvider(): void {
+  sessionStorage.setItem(LEFT, location.hash);
+}
+
+function goBack(): void {
+  const left = sessionStorage.getItem(LEFT);
+  sessionStorage.removeItem(LEFT);
+  if (left && location.hash.length <= 2) location.hash = left;
 }
 
 /** The server no longer knows the session: it was idle for half an hour, is twelve hours old, or the server started anew. */
 export async function sessionEnded(): Promise<void> {
   const now = session();
   if (now.signedIn && now.open) return resume();
-  setSession({ signedIn: false, open: false, reason: "Your session has ended. Sign in to go on where you were." });
+  await leave("Your session has ended. Sign in to go on where you were.", false);
 }
 
 export function refreshSession(): Promise<Session | undefined> {

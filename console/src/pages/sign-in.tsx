@@ -1,15 +1,32 @@
-// Asks for an access key.
+// Asks for an access key, or sends to the provider that the server is configured for.
 import { createSignal, Show } from "solid-js";
 import { Logo } from "../app";
-import { session, signIn } from "../session";
+import { param, setParams } from "../router";
+import { leaveForProvider, session, signIn } from "../session";
 import { Field } from "../ui/parts";
 
+/** Why signing in through the provider came to nothing, by the word that the server puts into the address. */
+const REFUSED: Record<string, string> = {
+  attempt: "This attempt to sign in is not known, or took too long. Begin anew.",
+  cancelled: "Signing in was cancelled.",
+  provider: "The provider could not be asked. The server's log says why.",
+  token: "What the provider sent is not to be trusted. The server's log says why.",
+  role: "You are known, but no role is yours here. Ask whoever runs this server.",
+  wait: "Too many attempts. Try again in a few minutes.",
+  server: "The server could not begin a session. Its log says why.",
+};
+
 export function SignIn() {
-  const [error, setError] = createSignal("");
+  const [error, setError] = createSignal(REFUSED[param("refused")] ?? "");
+  setParams({ refused: "" }, true);
   const [busy, setBusy] = createSignal(false);
   const reason = () => {
     const now = session();
     return now.signedIn === false ? now.reason : undefined;
+  };
+  const provider = () => {
+    const now = session();
+    return now.signedIn === false ? now.provider : undefined;
   };
   let key!: HTMLInputElement;
   let secret!: HTMLInputElement;
@@ -39,6 +56,16 @@ export function SignIn() {
           <p class="note error" role="alert">
             {error()}
           </p>
+        </Show>
+        <Show when={provider()}>
+          {(known) => (
+            <>
+              <a class="button primary" href={known().path} onClick={leaveForProvider}>
+                Sign in with {known().name}
+              </a>
+              <p class="or">or with an access key</p>
+            </>
+          )}
         </Show>
         <Field label="Access key id">
           {(id) => <input id={id} ref={key} required autocomplete="username" spellcheck={false} autofocus class="mono" />}

@@ -11,6 +11,7 @@ use crate::policy::{self, Decision, Policies, Policy, Purpose, Request, Resource
 use crate::ready_made;
 use crate::resources::{self, Resource};
 use crate::standing::{Limits, Standing, principal};
+use model::arn::Arn;
 use model::{Caller, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ pub fn admitted(asking: Asking<'_>, action: &str, resource: Owned<'_>, input: &d
         ..Policies::default()
     };
     let tags = BTreeMap::new();
-    let context = CallContext { asking, tags: &tags, input, action };
+    let context = CallContext { asking, tags: &tags, input, action, owner: resource.account };
     let principal = principal(asking.caller);
     let decision = policy::decide(&Request { principal, action, resource: resource.arn, context: &context }, &policies);
     match decision.reason(action) {
@@ -133,7 +134,10 @@ fn check(
     resource: &Resource,
     input: &dyn Texts,
 ) -> Result<(), ApiError> {
-    let context = CallContext { asking, tags: &limits.grants.tags, input, action };
+    // Names without an account, such as those of buckets, are of the caller's.
+    let named = Arn::parse(&resource.arn).map(|arn| arn.account).filter(|account| !account.is_empty());
+    let owner = named.unwrap_or(&asking.caller.scope.account);
+    let context = CallContext { asking, tags: &limits.grants.tags, input, action, owner };
     let policies = limits.policies();
     let decide = |resource: &str| {
         policy::decide(&Request { principal: principal(asking.caller), action, resource, context: &context }, &policies)

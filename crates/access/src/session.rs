@@ -40,6 +40,9 @@ pub struct Token {
     pub name: String,
     pub began_ms: i64,
     pub expires_ms: i64,
+    /// ARN of the provider that vouched for who holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federated_provider: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -89,6 +92,7 @@ impl Token {
             role_arn,
             role_name,
             began: Timestamp(self.began_ms),
+            federated_provider: self.federated_provider.clone(),
             source_identity: self.source_identity.clone(),
             tags: self.tags.clone(),
             transitive_tags: self.transitive_tags.clone(),

@@ -5,8 +5,10 @@ mod decode_authorization_message;
 mod get_access_key_info;
 mod get_caller_identity;
 mod get_session_token;
+mod web_identity;
 
 use crate::Access;
+pub use web_identity::{AssumedRole, WebIdentity, provider_arn};
 use wire::{Access as Level, Audit, Operation, operation, sts};
 
 /// The rows of this service.

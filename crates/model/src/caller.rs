@@ -25,6 +25,8 @@ pub struct Session {
     pub role_name: Option<String>,
     /// When it began.
     pub began: Timestamp,
+    /// ARN of the OpenID Connect provider that vouched for who holds it, where one did.
+    pub federated_provider: Option<String>,
     /// Set once and kept through all roles that are assumed from here.
     pub source_identity: Option<String>,
     /// Session tags.

@@ -423,6 +423,11 @@ pub const SIGMA_REGEXES_MAX: usize = 2_000;
 /// See [`SIGMA_FILES_MAX`].
 pub const SIGMA_FOLDERS_DEEP_MAX: usize = 16;
 
+/// Limits per caller (our own, no AWS source): most callers whose rate is remembered.
+pub const CALLERS_MAX: usize = 10_000;
+/// Refused calls that are counted (our own): most callers that are told apart between two events that tell of them.
+pub const UNRECORDED_CALLERS_MAX: usize = 1_000;
+
 /// The console (our own, no AWS source): most sessions at once; the one that was used longest ago makes room.
 pub const CONSOLE_SESSIONS_MAX: usize = 1_000;
 /// The console: a session ends after so long without a call, and after so long in any case.

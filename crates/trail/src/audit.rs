@@ -2,6 +2,7 @@
 //! data events are worth one.
 
 mod console_sign_in;
+mod unrecorded_calls;
 
 use crate::coverage::Coverage;
 use crate::record::{self, Defaults};
@@ -15,7 +16,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use wire::{Access, Audit, Service};
 
 pub use console_sign_in::{ConsoleSignIn, Outcome};
+pub use unrecorded_calls::{UnrecordedCaller, UnrecordedCalls};
 
+/// `userIdentity.type` of a caller whom an OpenID Connect provider vouches for. Its `arn` is the provider's.
+pub const WEB_IDENTITY: &str = "WebIdentityUser";
 /// CloudTrail record contents: longest `userAgent` and `errorMessage`, bytes.
 const TEXT_BYTES_MAX: usize = 1024;
 /// CloudTrail record contents: largest `requestParameters` and `responseElements`, bytes.
@@ -151,6 +155,13 @@ fn tls_details(json: &mut Object, caller: &Caller, host: Option<&str>) {
 fn identity(caller: &Caller) -> String {
     let mut json = Object::begin();
     json.text("type", &caller.identity_type);
+    if caller.identity_type == WEB_IDENTITY {
+        // Of no account; its ARN is that of who vouches for it.
+        json.text("principalId", &caller.principal_id);
+        json.text("userName", cut(caller.user_name.as_deref().unwrap_or_default()));
+        json.text("identityProvider", &caller.arn);
+        return json.end();
+    }
     if caller.identity_type != "Unknown" {
         json.text("principalId", &caller.principal_id);
         json.text("arn", &caller.arn);
@@ -179,6 +190,12 @@ fn session_context(session: &Session, account: &str) -> String {
         issuer.text("accountId", account);
         issuer.text("userName", name);
         json.raw("sessionIssuer", &issuer.end());
+    }
+    if let Some(provider) = &session.federated_provider {
+        let mut federation = Object::begin();
+        federation.text("federatedProvider", provider);
+        federation.raw("attributes", "{}");
+        json.raw("webIdFederationData", &federation.end());
     }
     let mut attributes = Object::begin();
     attributes.text("creationDate", &session.began.iso_seconds());

@@ -1,6 +1,7 @@
 //! Who calls: verifies the signature against the root key or the keys of users and sessions, or, in open mode, takes the claimed
-//! key at its word.
+//! key at its word, unless a page of another site may be asking.
 
+use crate::browsers::check_open;
 use crate::config::{Config, is_account_id, is_region};
 use crate::keys::AccessKey;
 use crate::tokens::{BearerToken, same_secret};
@@ -38,7 +39,7 @@ impl Auth {
     /// The caller of `request` as its signature proves it. What the signature was made for is for `check_service` to say.
     pub fn caller(&self, request: &HttpRequest, source_ip: &str, now: Timestamp) -> Result<Caller, SignatureError> {
         if self.open {
-            return Ok(self.claimed(request, source_ip));
+            return check_open(request).map(|()| self.claimed(request, source_ip));
         }
         let mut found = None;
         let verified = sigv4::verify_session(request, now, CLOCK_SKEW_MS_MAX, |key, token| {
@@ -91,7 +92,7 @@ impl Auth {
             return self.check_service(request, "s3").map(|()| caller);
         };
         if self.open {
-            return Ok(self.s3_claimed(request, source_ip));
+            return check_open(request).map(|()| self.s3_claimed(request, source_ip));
         }
         // Sessions presign by version 4.
         let (secret, found) = self.secret(&key, None, now)?;
@@ -110,9 +111,11 @@ impl Auth {
         source_ip: &str,
         now: Timestamp,
     ) -> Option<Caller> {
-        let (secret, found) = self.secret(user, None, now).ok()?;
-        let caller = || self.whose(found, user.to_owned(), None);
-        same_secret(password, &secret).then(|| self.describe(caller(), request, source_ip))
+        let known = self.secret(user, None, now).ok();
+        // Compared with nothing for a key that is not known: the time must not tell which keys there are.
+        let is_same = same_secret(password, known.as_ref().map_or("", |(secret, _)| secret));
+        let (_, found) = known.filter(|_| is_same)?;
+        Some(self.describe(self.whose(found, user.to_owned(), None), request, source_ip))
     }
 
     /// The caller who signs in to the console with an access key; `None` when it is not the key. In open mode any key will do, and
@@ -132,12 +135,13 @@ impl Auth {
         Some(self.claimant(key, None, request, source_ip))
     }
 
-    /// A caller of the console as they are now; `None` when the access key that they signed in with is gone, or inactive.
-    pub fn still(&self, caller: Caller, now: Timestamp) -> Option<Caller> {
+    /// A caller of the console as they are now; `None` when the access key that they signed in with is gone, inactive or, where it is
+    /// a temporary one with a session `token`, at its end.
+    pub fn still(&self, caller: Caller, token: Option<&str>, now: Timestamp) -> Option<Caller> {
         if self.open {
             return Some(caller);
         }
-        let (_, found) = self.secret(&caller.access_key_id, None, now).ok()?;
+        let (_, found) = self.secret(&caller.access_key_id, token, now).ok()?;
         let Caller { access_key_id, scope, source_ip, user_agent, tls, from_console, .. } = caller;
         let now = self.whose(found, access_key_id, Some(&scope.region));
         Some(Caller { source_ip, user_agent, tls, from_console, ..now })

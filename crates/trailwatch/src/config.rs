@@ -2,21 +2,27 @@
 
 mod interval;
 mod keys;
+mod limits;
 mod notify;
+mod oidc;
 mod subscriptions;
 mod syslog;
 mod tokens;
 
 use crate::buckets::is_bucket_name;
+use crate::throttle::Limits;
 use crate::tls;
 use crate::tokens::BearerToken;
 use anyhow::{Context, bail};
 use interval::Interval;
 use keys::KeysSection;
 pub use keys::{S3, Signing};
+use limits::LimitsSection;
 use model::arn::Arn;
 pub use model::region::is_region;
 use notify::NotifySection;
+use oidc::OidcSection;
+pub use oidc::{OidcSettings, RoleRule};
 use proof::note::VerifierKey;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -73,6 +79,10 @@ pub struct Config {
     pub detection_rules: Option<PathBuf>,
     /// Where the tree of audit events is kept for others to verify.
     pub proofs: ProofSettings,
+    /// How many calls callers may make.
+    pub limits: Limits,
+    /// The provider that people sign in to the console through; without it they sign in with access keys alone.
+    pub oidc: Option<OidcSettings>,
 }
 
 /// `[proofs]`.
@@ -211,6 +221,11 @@ pub struct Settings {
     /// See [`Config::proofs`].
     #[serde(default)]
     pub proofs: ProofSettings,
+    /// See [`Config::limits`].
+    #[serde(default)]
+    pub limits: LimitsSection,
+    /// See [`Config::oidc`].
+    pub oidc: Option<OidcSection>,
 }
 
 impl Settings {
@@ -249,6 +264,8 @@ impl Config {
             buckets: file.buckets,
             detection_rules: file.detections.rules,
             proofs: file.proofs,
+            limits: file.limits.resolve()?,
+            oidc: file.oidc.map(OidcSection::resolve).transpose()?,
         };
         config.check()?;
         Ok(config)
@@ -260,6 +277,9 @@ impl Config {
         }
         if !is_region(&self.region) {
             bail!("--region must look like us-east-1, not '{}'", self.region);
+        }
+        if self.open && self.oidc.is_some() {
+            bail!("--open asks nobody who they are: it does not go with [oidc]");
         }
         if self.open && !self.listen.ip().is_loopback() {
             bail!(

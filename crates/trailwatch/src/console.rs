@@ -5,6 +5,7 @@
 //! | `GET /`, `GET /_trailwatch/console/…` | the page and its files, for everybody |
 //! | `POST /_trailwatch/console/sign-in` | an access key for a session cookie; in open mode no key is asked for |
 //! | `GET /_trailwatch/console/session` | who is signed in, and the token that calls must show |
+//! | `GET /_trailwatch/console/oidc/…` | the same through a provider of identities (`federated.rs`) |
 //! | `POST /_trailwatch/console/sign-out` | ends the session |
 //! | `POST /_trailwatch/console/aws` | any AWS operation, as JSON or as a form; the session stands for the signature |
 //!
@@ -13,10 +14,12 @@
 //! paths under `/_trailwatch/`: a session stands for the signature there, too.
 
 mod assets;
+mod federated;
 mod sessions;
 #[cfg(test)]
 mod tests;
 
+use crate::browsers::{is_local, is_tls};
 use crate::config::is_region;
 use crate::real::random_text;
 use crate::remote::OWN_PATHS;
@@ -71,6 +74,8 @@ pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> R
         ("POST", SIGN_IN) => sign_in(server, &request, source_ip).await,
         ("POST", SIGN_OUT) => sign_out(server, &request),
         ("GET", SESSION) => session(server, &request),
+        ("GET", federated::BEGIN) => federated::begin(server, &request).await,
+        ("GET", federated::CALLBACK) => federated::callback(server, &request, source_ip).await,
         ("GET" | "HEAD", _) => assets::answer(&request).unwrap_or_else(|| refusal(404, "NotFound", "No such file.")),
         _ => refusal(405, "MethodNotAllowed", "This path does not take that method."),
     }
@@ -82,7 +87,6 @@ fn refusal(status: u16, code: &str, message: &str) -> Response {
 
 fn uncached(mut response: Response) -> Response {
     response.headers.push(("cache-control", "no-store".into()));
-    response.headers.push(("x-content-type-options", "nosniff".into()));
     response
 }
 
@@ -136,7 +140,7 @@ fn caller_of(caller: Caller, request: &HttpRequest, source_ip: &str) -> Caller {
 fn session_of(server: &Server, request: &HttpRequest, now: Timestamp) -> Option<Session> {
     let token = cookie(request)?;
     let mut session = server.sessions.find(&token, now)?;
-    match server.auth.still(session.caller.clone(), now) {
+    match server.auth.still(session.caller.clone(), session.token.as_deref(), now) {
         Some(caller) => {
             session.caller = caller;
             Some(session)
@@ -162,12 +166,6 @@ fn is_own_page(server: &Server, request: &HttpRequest) -> bool {
     let origin = request.header("origin").is_none_or(|origin| origin.split_once("://").is_some_and(|o| o.1 == host));
     let site = request.header("sec-fetch-site").is_none_or(|site| site == "same-origin");
     origin && site && (!server.auth.is_open() || is_local(host))
-}
-
-fn is_local(host: &str) -> bool {
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |h| h.0);
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What a sign-in sends.
@@ -201,15 +199,8 @@ async fn sign_in(server: &Server, request: &HttpRequest, source_ip: &str) -> Res
     let nobody = server.auth.claimed(&HttpRequest::default(), source_ip);
     let user_agent = request.header("user-agent").unwrap_or_default().to_owned();
     let nobody = Caller { user_agent, tls: request.tls, ..nobody };
-    let host = request.header("host");
-    let address = format!("{}://{}/", if is_tls(request) { "https" } else { "http" }, host.unwrap_or_default());
-    let attempt =
-        ConsoleSignIn { caller: caller.as_ref().unwrap_or(&nobody), outcome, time: now, address: &address, host };
-    // Who came in is on the trail before there is something to see.
-    if let Err(error) = server.record_event(attempt.event(&*server.ids), now).await {
-        tracing::error!(%error, "record a sign-in");
-        let error = ApiError::from(error);
-        return refusal(error.status(), error.code(), error.message());
+    if let Err(response) = recorded_sign_in(server, request, caller.as_ref().unwrap_or(&nobody), outcome, now).await {
+        return *response;
     }
     match (caller, wait) {
         (Some(caller), _) => begin(server, request, caller, now),
@@ -227,15 +218,55 @@ async fn sign_in(server: &Server, request: &HttpRequest, source_ip: &str) -> Res
     }
 }
 
+/// Records an attempt to sign in: who came in is on the trail before there is something to see. Answers what to answer when it cannot.
+async fn recorded_sign_in(
+    server: &Server,
+    request: &HttpRequest,
+    caller: &Caller,
+    outcome: Outcome,
+    now: Timestamp,
+) -> Result<(), Box<Response>> {
+    // Attempts of one who must wait may be many.
+    if outcome == Outcome::Throttled && !server.throttle.records_refusal(caller, "TooManyAttempts", now) {
+        return Ok(());
+    }
+    let host = request.header("host");
+    let address = format!("{}://{}/", if is_tls(request) { "https" } else { "http" }, host.unwrap_or_default());
+    let attempt = ConsoleSignIn { caller, outcome, time: now, address: &address, host };
+    server.record_event(attempt.event(&*server.ids), now).await.map_err(|error| {
+        tracing::error!(%error, "record a sign-in");
+        let error = ApiError::from(error);
+        Box::new(refusal(error.status(), error.code(), error.message()))
+    })
+}
+
 fn begin(server: &Server, request: &HttpRequest, caller: Caller, now: Timestamp) -> Response {
-    let random = || random_text(LETTERS, TOKEN_LETTERS);
-    let (Ok(token), Ok(csrf)) = (random(), random()) else {
-        tracing::error!("draw random bytes for a session");
+    let Some((token, session)) = issue(server, request, caller, None, now) else {
         return refusal(500, "InternalFailure", "There is no session to be had. See the server's log.");
     };
-    let told = told(server, &caller, &csrf);
-    server.sessions.begin(caller, &token, csrf, now);
+    let told = told(server, &session.caller, &session.csrf);
     with_cookie(uncached(json(200, &told)), request, &token, CONSOLE_SESSION_MS_MAX / 1000)
+}
+
+/// Begins a session, for temporary keys with their token, in the place of the one that the browser has; answers what its cookie holds.
+fn issue(
+    server: &Server,
+    request: &HttpRequest,
+    caller: Caller,
+    token: Option<String>,
+    now: Timestamp,
+) -> Option<(String, Session)> {
+    if let Some(replaced) = cookie(request) {
+        server.sessions.end(&replaced);
+    }
+    let random = || random_text(LETTERS, TOKEN_LETTERS);
+    let (Ok(cookie), Ok(csrf)) = (random(), random()) else {
+        tracing::error!("draw random bytes for a session");
+        return None;
+    };
+    let session = Session::new(caller, csrf, token, now);
+    server.sessions.begin(session.clone(), &cookie, now);
+    Some((cookie, session))
 }
 
 fn session(server: &Server, request: &HttpRequest) -> Response {
@@ -243,7 +274,13 @@ fn session(server: &Server, request: &HttpRequest) -> Response {
     match session.filter(|_| is_own_page(server, request)) {
         Some(session) => uncached(json(200, &told(server, &session.caller, &session.csrf))),
         // Not an error: the page asks this first, and then for a key where one is needed.
-        None => uncached(json(200, &value!({ "signedIn": false, "open": server.auth.is_open() }))),
+        None => {
+            let mut answer = value!({ "signedIn": false, "open": server.auth.is_open() });
+            if let Some(oidc) = &server.oidc {
+                answer["provider"] = value!({ "name": oidc.settings.name, "path": federated::BEGIN });
+            }
+            uncached(json(200, &answer))
+        }
     }
 }
 
@@ -281,19 +318,22 @@ fn with_cookie(mut response: Response, request: &HttpRequest, token: &str, secon
 
 /// Cookies do not know ports; the name does, so that servers on one host do not sign each other's users out.
 fn cookie_name(request: &HttpRequest) -> String {
+    format!("trailwatch-session-{}", port(request))
+}
+
+/// The port that the request names; empty for the usual one.
+fn port(request: &HttpRequest) -> &str {
     let host = request.header("host").unwrap_or_default();
     let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
-    format!("trailwatch-session-{}", port.unwrap_or_default())
+    port.unwrap_or_default()
 }
 
 fn cookie(request: &HttpRequest) -> Option<String> {
-    let name = cookie_name(request);
+    cookie_named(request, &cookie_name(request))
+}
+
+fn cookie_named(request: &HttpRequest, name: &str) -> Option<String> {
     let cookies = request.headers.iter().filter(|(key, _)| key == "cookie").flat_map(|(_, value)| value.split(';'));
     let mut pairs = cookies.filter_map(|cookie| cookie.trim().split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, token)| token.to_owned())
-}
-
-/// True over TLS, ours or that of a proxy in front.
-fn is_tls(request: &HttpRequest) -> bool {
-    request.tls.is_some() || request.header("x-forwarded-proto") == Some("https")
 }

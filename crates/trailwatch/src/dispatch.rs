@@ -37,15 +37,17 @@ pub async fn answer_to(
 ) -> Response {
     let began = Instant::now();
     let request_id = server.ids.uuid().to_string();
+    let entered = verified.as_ref().ok().map(|caller| server.throttle.enter(caller, now)).transpose();
+    let (_turn, throttled) = entered.map_or_else(|error| (None, Some(error)), |turn| (turn, None));
     // A body is opened only for a caller who is known, for opening costs memory and time.
-    let opened = if verified.is_ok() { open_body(&request) } else { Ok(request.body.clone()) };
+    let opened = if verified.is_ok() && throttled.is_none() { open_body(&request) } else { Ok(request.body.clone()) };
     let target = match routing::route(&request, opened.as_deref().unwrap_or(&request.body)) {
         Ok(target) => target,
         Err(misrouted) => {
             let caller = verified.unwrap_or_else(|_| server.auth.claimed(&request, source_ip));
-            let (body, error) = match opened {
-                Ok(body) => (body, misrouted.error),
-                Err(error) => (request.body.clone(), error),
+            let (body, error) = match (throttled, opened) {
+                (Some(error), _) | (None, Err(error)) => (request.body.clone(), error),
+                (None, Ok(body)) => (body, misrouted.error),
             };
             let unrouted = Unrouted { request: &request, body: &body, caller: &caller, request_id: &request_id, now };
             let response = unrouted.refuse(server, misrouted.protocol, error).await;
@@ -61,15 +63,16 @@ pub async fn answer_to(
     let verified = verified.and_then(|caller| server.auth.check_service(&request, service).map(|()| caller));
     let arrived = Arrived { request: &request, target: &target, request_id: &request_id, now };
     let mut held = None;
-    let (caller, answer) = match verified {
-        Ok(caller) => {
+    let (caller, answer) = match (verified, throttled) {
+        (Ok(caller), Some(error)) => (caller, arrived.refuse(error)),
+        (Ok(caller), None) => {
             if target.service == Service::CloudTrail {
                 held = server.trail.hold(target.operation).await;
             }
             let answer = arrived.run(server, &caller, opened).await;
             (caller, answer)
         }
-        Err(refused) => {
+        (Err(refused), _) => {
             let answer = arrived.refuse(refused.to_api_error(target.protocol));
             (server.auth.claimed(&request, source_ip), answer)
         }
@@ -207,8 +210,11 @@ impl Arrived<'_> {
 
 impl Server {
     /// Appends the audit event of a call, and what trails make of it; it is durable when this returns, or the call must not
-    /// be answered as done.
+    /// be answered as done. Of refused calls that are too many the number is recorded, later (see `throttle.rs`).
     pub async fn record(&self, call: &OwnCall<'_>) -> Result<(), store::Error> {
+        if !self.throttle.records(call) {
+            return Ok(());
+        }
         self.record_event(trail::audit::event(call, &*self.ids), call.time).await
     }
 

@@ -7,7 +7,8 @@ mod tests;
 
 use crate::server::Server;
 use crate::tls::Acceptor;
-use crate::{ingest, promql, questions, s3_api, sql};
+use crate::{browsers, console, ingest, promql, questions, remote, s3_api, sql};
+use ::watch::notify::signature::CERTIFICATE_PATHS;
 pub use body::Unread;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -207,6 +208,10 @@ struct Shared {
 async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) -> Answer {
     let Shared { server, bodies, stopped } = shared;
     let (parts, body) = request.into_parts();
+    let framing = Framing::of(&parts);
+    if framing == Framing::Ambiguous {
+        return closing(plain(400, "The request can be read in two ways."));
+    }
     let mut request = HttpRequest {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
@@ -218,6 +223,17 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
     let source_ip = peer.address.ip().to_string();
     let reading = body::read(body, BODY_BYTES_MAX, &bodies);
     let whole = tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Unread::Broken));
+    let over_tls = browsers::is_tls(&request);
+    let is_own = request.path.starts_with(remote::OWN_PATHS)
+        || request.path.starts_with(CERTIFICATE_PATHS)
+        || request.path == "/health"
+        || console::is_asked(&request);
+    let answered = move |mut response: wire::Response, stopped| {
+        if is_own {
+            browsers::secure(&mut response, over_tls);
+        }
+        into_answer(response, stopped)
+    };
     // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.
     // A query, which only reads, is told when this future is dropped: then the client hung up.
     let (_waiting, hung_up) = oneshot::channel();
@@ -243,19 +259,54 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
                 } else {
                     server.answer(request, &source_ip).await
                 };
-                into_answer(response, stopped)
+                answered(response, stopped)
             }
             Err(unread) if s3_api::is_signed(&request) => {
                 of_s3(s3_api::refuse(&server, &request, &source_ip, unread).await)
             }
-            Err(unread) => into_answer(unread_answer(&server, &request, &source_ip, unread).await, stopped),
+            Err(unread) => answered(unread_answer(&server, &request, &source_ip, unread).await, stopped),
         }
     });
-    answering.await.unwrap_or_else(|error| {
+    let answer = answering.await.unwrap_or_else(|error| {
         tracing::error!(%error, "answer request");
-        let body = serde_json::json!({ "message": "An internal error has occurred." });
-        with_head(500, [("content-type", "application/json")], Either::Left(Full::new(Bytes::from(body.to_string()))))
-    })
+        plain(500, "An internal error has occurred.")
+    });
+    if framing == Framing::Chunked { closing(answer) } else { answer }
+}
+
+/// Where a request of HTTP/1 ends. A proxy before us that reads it in another way would take the rest for a request of somebody else
+/// (RFC 9112, 11.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// It can be read in one way.
+    Plain,
+    /// It is chunked, and may have had a length as well, which hyper then passes over: the connection must end with the answer
+    /// (RFC 9112, 6.1).
+    Chunked,
+    /// It is refused: both a length and chunks, or more than one host.
+    Ambiguous,
+}
+
+impl Framing {
+    fn of(parts: &http::request::Parts) -> Self {
+        let has = |name: &str| parts.headers.contains_key(name);
+        let is_chunked = parts.version < http::Version::HTTP_2 && has("transfer-encoding");
+        if parts.headers.get_all("host").iter().count() > 1 || (is_chunked && has("content-length")) {
+            return Self::Ambiguous;
+        }
+        if is_chunked { Self::Chunked } else { Self::Plain }
+    }
+}
+
+fn plain(status: u16, message: &str) -> Answer {
+    let body = serde_json::json!({ "message": message }).to_string();
+    with_head(status, [("content-type", "application/json")], Either::Left(Full::new(Bytes::from(body))))
+}
+
+/// An answer that ends its connection.
+fn closing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// The answer to a request whose body could not be read.

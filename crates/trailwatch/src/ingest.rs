@@ -97,7 +97,10 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
     let route = Route::of(request).unwrap_or(Route::Logs);
     let (caller, outcome) = match credentials::sender(server, request, source_ip, route) {
         Ok(sender) => {
-            let outcome = take(server, &sender, request, route).await;
+            let outcome = match server.throttle.enter(&sender.caller, server.clock.now()) {
+                Ok(_turn) => take(server, &sender, request, route).await,
+                Err(throttled) => Err(throttled),
+            };
             (sender.caller, outcome)
         }
         Err(error) => (server.auth.claimed(request, source_ip), Err(error)),

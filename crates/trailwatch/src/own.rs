@@ -46,7 +46,7 @@ impl Endpoint {
     ) -> Result<T, Refusal> {
         let action = self.action.map_or_else(|| format!("{SIGNING_NAME}:{}", self.name), str::to_owned);
         match server.admit(request, source_ip, self.signing_name, &action) {
-            Ok(caller) => {
+            Ok((caller, _turn)) => {
                 let outcome = run(&caller).await;
                 self.recorded(server, &caller, request, parameters, outcome).await
             }

@@ -50,8 +50,8 @@ struct Outcome {
 /// for records that name none.
 pub async fn import(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
     let now = server.clock.now();
-    let caller = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
-        Ok(caller) => caller,
+    let (caller, _turn) = match server.admit(request, source_ip, SIGNING_NAME, ACTION) {
+        Ok(admitted) => admitted,
         Err(refused) => {
             let Refused { caller, error } = *refused;
             if let Err(error) = record(server, &caller, request, Err(&error)).await {

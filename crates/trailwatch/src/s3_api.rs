@@ -73,9 +73,10 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
     let arrived = Arrived::of(server, request);
     let (caller, outcome) = match server.auth.s3_caller(request, source_ip, arrived.now) {
         Ok(caller) => {
-            let outcome = match arrived.authorize(&caller) {
-                Ok(()) => arrived.run(&caller).await,
-                Err(refused) => Err(refused),
+            let outcome = match (server.throttle.enter(&caller, arrived.now), arrived.authorize(&caller)) {
+                (Err(_), _) => Err(S3Error::slow_down()),
+                (Ok(_), Err(refused)) => Err(refused),
+                (Ok(_turn), Ok(())) => arrived.run(&caller).await,
             };
             (caller, outcome)
         }
@@ -91,7 +92,7 @@ pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> 
 /// Refuses a request whose body was not read: whatever it asks for, it cannot be had.
 pub async fn refuse(server: &Server, request: &HttpRequest, source_ip: &str, unread: Unread) -> Reply {
     let error = match unread {
-        Unread::NoRoom => S3Error::new(503, "SlowDown", "Please reduce your request rate."),
+        Unread::NoRoom => S3Error::slow_down(),
         Unread::TooLarge => read_only(),
         Unread::Broken => S3Error::new(400, "IncompleteBody", "The request body terminated unexpectedly"),
     };

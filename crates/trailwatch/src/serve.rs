@@ -6,10 +6,12 @@ use crate::calls::Calls;
 use crate::config::Config;
 use crate::http::Port;
 use crate::keys::{AccessKey, identity_sealing_key, notification_signing_seed, sealing_key};
+use crate::oidc::{self, Oidc};
 use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
+use crate::throttle::Throttle;
 use crate::tls::{Acceptor, Certificate, Renewal};
 use crate::trail_topics::TrailTopics;
 use crate::{console, grpc, http, operations, server_log, sql, syslog, tasks};
@@ -159,13 +161,23 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         operations: operations::Table::new(),
         cumulative: watch::otlp::Cumulative::new(clock.now()),
         syslog: syslog::Counts::default(),
+        oidc: provider(&config)?,
         sessions: console::Sessions::default(),
+        throttle: Throttle::new(config.limits, clock.now()),
         calls: Calls::default(),
         started: clock.now(),
         clock,
         ids,
         config,
     })
+}
+
+/// The provider that people sign in to the console through.
+fn provider(config: &Config) -> anyhow::Result<Option<Arc<Oidc>>> {
+    let Some(settings) = config.oidc.clone() else { return Ok(None) };
+    let ask = oidc::Http::new(&settings, config.notify.allow_private);
+    let oidc = Oidc::new(settings, Box::new(ask)).context("draw random bytes for [oidc]")?;
+    Ok(Some(Arc::new(oidc)))
 }
 
 /// Opens the store of a data directory; a directory in use is an error that says what to do.

@@ -1,9 +1,12 @@
 //! `Server`: the two planes and everything a request needs, and the few paths that are not AWS operations.
 
 use crate::auth::Auth;
+use crate::browsers::check_open;
 use crate::buckets::ServerBuckets;
 use crate::calls::Calls;
 use crate::config::Config;
+use crate::oidc::Oidc;
+use crate::throttle::{Throttle, Turn};
 use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote, validate_trail};
 use access::Asking;
 use bytes::Bytes;
@@ -39,8 +42,12 @@ pub struct Server {
     pub cumulative: watch::otlp::Cumulative,
     /// Syslog messages, counted.
     pub syslog: crate::syslog::Counts,
+    /// The provider that people sign in through.
+    pub oidc: Option<Arc<Oidc>>,
     /// Who is signed in to the console.
     pub sessions: console::Sessions,
+    /// How many calls callers may make.
+    pub throttle: Throttle,
     /// Our own calls, as metrics.
     pub calls: Calls,
     /// The time.
@@ -64,7 +71,9 @@ impl Server {
             ("GET" | "HEAD", "/health") => self.health(),
             ("GET" | "HEAD", path) if path.starts_with(CERTIFICATE_PATHS) => self.signing_certificate(path).await,
             // Of no page at all, the console's included.
-            ("POST", "/_trailwatch/reset") if self.config.open && request.header("origin").is_none() => {
+            ("POST", "/_trailwatch/reset")
+                if self.config.open && request.header("origin").is_none() && check_open(&request).is_ok() =>
+            {
                 self.reset().await
             }
             ("POST", backtest::PATH) => backtest::answer(self, &request, source_ip).await,
@@ -81,14 +90,14 @@ impl Server {
     }
 
     /// The caller of a request to one of our own paths, where the signature or the console's session is good and policies allow
-    /// `action`.
+    /// `action`; and its turn, which lasts as long as the call.
     pub fn admit(
         &self,
         request: &HttpRequest,
         source_ip: &str,
         signing_name: &str,
         action: &str,
-    ) -> Result<Caller, Box<Refused>> {
+    ) -> Result<(Caller, Turn), Box<Refused>> {
         let now = self.clock.now();
         let verified = match console::caller(self, request, source_ip, now) {
             Some(caller) => Ok(caller),
@@ -100,8 +109,12 @@ impl Server {
         let refused = |caller, error| Box::new(Refused { caller, error });
         let caller = verified
             .map_err(|error| refused(self.auth.claimed(request, source_ip), error.to_api_error(Protocol::RestJson)))?;
+        let turn = match self.throttle.enter(&caller, now) {
+            Ok(turn) => turn,
+            Err(error) => return Err(refused(caller, error)),
+        };
         match self.access.authorize(Asking { caller: &caller, now }, None, action, "*") {
-            Ok(()) => Ok(caller),
+            Ok(()) => Ok((caller, turn)),
             Err(error) => Err(refused(caller, error)),
         }
     }

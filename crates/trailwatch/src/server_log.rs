@@ -2,6 +2,7 @@
 
 use model::{Clock, Timestamp};
 use std::fmt::Write as _;
+use std::io;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::field::{Field, Visit};
@@ -23,10 +24,34 @@ pub fn install(filter: &str, clock: Arc<dyn Clock>) -> anyhow::Result<mpsc::Rece
     let (sender, receiver) = mpsc::channel(LINES_WAITING_MAX);
     tracing_subscriber::registry()
         .with(EnvFilter::try_new(filter)?)
-        .with(fmt::layer().with_writer(std::io::stderr).with_ansi(false))
+        .with(fmt::layer().with_writer(|| OneLine(std::io::stderr())).with_ansi(false))
         .with(StoredLines { sender, clock })
         .try_init()?;
     Ok(receiver)
+}
+
+/// Writes what is written at once as one line: clients' words in it cannot begin another, nor speak to a terminal.
+struct OneLine<W>(W);
+
+impl<W: io::Write> io::Write for OneLine<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let (line, end) = text.strip_suffix('\n').map_or((&*text, ""), |line| (line, "\n"));
+        let mut escaped = String::with_capacity(text.len());
+        for c in line.chars() {
+            match c.is_control() {
+                true => escaped.extend(c.escape_default()),
+                false => escaped.push(c),
+            }
+        }
+        self.0.write_all(escaped.as_bytes())?;
+        self.0.write_all(end.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// The layer that turns each log event into one line of JSON.
@@ -78,5 +103,19 @@ impl Visit for Fields {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.0.insert(field.name().into(), value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_is_written_at_once_is_one_line() {
+        let mut written = Vec::new();
+        OneLine(&mut written).write_all("INFO é a\nERROR forged\u{1b}[2J\u{9b}\t\r\n".as_bytes()).unwrap();
+        let expected = "INFO é a\\nERROR forged\\u{1b}[2J\\u{9b}\\t\\r\n";
+        assert_eq!(String::from_utf8(written).unwrap(), expected);
     }
 }

@@ -70,6 +70,7 @@ impl Tasks {
         tasks.spawn("witnesses", witnesses(Arc::clone(&server), stopped.clone()));
         tasks.spawn("host metrics", host_metrics(Arc::clone(&server), stopped.clone()));
         tasks.spawn("own metrics", own_metrics(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("unrecorded calls", unrecorded_calls(Arc::clone(&server), stopped.clone()));
         tasks.spawn("last uses", last_uses(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
         tasks.spawn("syslog", syslog(Arc::clone(&server), ports, stopped.clone()));
@@ -468,6 +469,22 @@ async fn publish(server: &Server, datapoints: Vec<Datapoint>) {
     let batch = Batch { datapoints, ..Batch::default() };
     if let Err(error) = server.watch.store.append(batch).await {
         tracing::warn!(%error, "store own metrics");
+    }
+}
+
+/// Tells of refused calls that were too many to record each.
+async fn unrecorded_calls(server: Arc<Server>, mut stopped: Stopped) {
+    loop {
+        let goes_on = next_tick(&server, &mut stopped, MINUTE).await;
+        let now = server.clock.now();
+        for event in server.throttle.take_unrecorded(&server.config.region, now, &*server.ids) {
+            if let Err(error) = server.record_event(event, now).await {
+                tracing::error!(%error, "record the number of refused calls");
+            }
+        }
+        if !goes_on {
+            return;
+        }
     }
 }
 

@@ -21,6 +21,8 @@ const TERMINATOR: &str = "aws4_request";
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// Longest life of a presigned request, seconds (one week, "X-Amz-Expires" in the SigV4 guide).
 const EXPIRES_SECS_MAX: i64 = 604_800;
+/// Stands for the secret of a key that is not known; as long as one.
+const NO_SECRET: &str = "0000000000000000000000000000000000000000";
 /// Longest access key id (IAM reference) and, a guess on the generous side, longest name of a region or service.
 const SCOPE_CHARS_MAX: usize = 128;
 /// Most headers that one signature covers.
@@ -191,19 +193,35 @@ fn verify_with(
     presented.check_scope()?;
     presented.check_signed_headers(request)?;
     presented.check_time(now, skew_ms_max)?;
-    let secret = secret_of(&presented.access_key_id, presented.security_token.as_deref())?;
-    let payload = payload_of(request, &presented)?;
-    let key = signing_key(&secret, &presented.date, &presented.region, &presented.service);
+    // Who is not known waits as long as who signed wrongly: the time must not tell which keys there are.
+    let (secret, unknown) = match secret_of(&presented.access_key_id, presented.security_token.as_deref()) {
+        Ok(secret) => (secret, None),
+        Err(refused) => (NO_SECRET.to_owned(), Some(refused)),
+    };
+    let checked = check_signature(request, &presented, &secret, payload_of);
+    let payload = unknown.map_or(checked, Err)?;
+    Ok((presented.into_claim(), payload))
+}
+
+/// Answers the payload's hash, as it was signed.
+fn check_signature(
+    request: &HttpRequest,
+    presented: &Presented,
+    secret: &str,
+    payload_of: fn(&HttpRequest, &Presented) -> Result<String, SignatureError>,
+) -> Result<String, SignatureError> {
+    let payload = payload_of(request, presented)?;
+    let key = signing_key(secret, &presented.date, &presented.region, &presented.service);
     let signature = canonical::unhex(&presented.signature).ok_or(SignatureError::Mismatch)?;
     let matches = |plus| {
-        let canonical = canonical_request(request, &presented, &payload, plus);
+        let canonical = canonical_request(request, presented, &payload, plus);
         let text = string_to_sign(&presented.stamp, &presented.scope(), &canonical);
         // Compares in constant time.
         hmac(&key, text.as_bytes()).verify_slice(&signature).is_ok()
     };
     // A `+` in a query stands for itself in URLs and for a space in forms; clients disagree about how they sign it.
     if matches(PlusSign::Itself) || (request.query.contains('+') && matches(PlusSign::Space)) {
-        return Ok((presented.into_claim(), payload));
+        return Ok(payload);
     }
     Err(SignatureError::Mismatch)
 }

@@ -15,6 +15,8 @@ pub(crate) struct CallContext<'a> {
     pub tags: &'a BTreeMap<String, String>,
     pub input: &'a dyn Texts,
     pub action: &'a str,
+    /// The account that the resource is in.
+    pub owner: &'a str,
 }
 
 fn one<'a>(value: impl Into<Cow<'a, str>>) -> Option<Values<'a>> {
@@ -61,10 +63,11 @@ impl CallContext<'_> {
             "securetransport" => one(caller.tls.is_some().to_string()),
             "requestedregion" => one(caller.scope.region.as_str()),
             "viaawsservice" => one("false"),
-            "resourceaccount" => one(caller.scope.account.as_str()),
+            "resourceaccount" => one(self.owner),
             "tokenissuetime" => one(session?.began.iso_seconds()),
             // Long-term keys have no such key (global condition context keys: MultiFactorAuthPresent).
             "multifactorauthpresent" => session.and_then(|_| one("false")),
+            "federatedprovider" => one(session?.federated_provider.as_deref()?),
             "sourceidentity" => one(session?.source_identity.as_deref()?),
             "tagkeys" => {
                 let mut keys: Values<'_> = self.input.tags().into_iter().map(|(key, _)| key.into()).collect();

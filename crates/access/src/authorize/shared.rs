@@ -77,7 +77,8 @@ impl Access {
             Standing::All => ALLOW_ALL.clone(),
             Standing::Limited(limits) => limits,
         };
-        let context = CallContext { asking, tags: &limits.grants.tags, input: &Empty {}, action };
+        let owner = resource.account;
+        let context = CallContext { asking, tags: &limits.grants.tags, input: &Empty {}, action, owner };
         let of_resource = ResourcePolicies { account: resource.account, policies: resource.policies };
         let policies = Policies { resource: Some(of_resource), ..limits.policies() };
         let request =

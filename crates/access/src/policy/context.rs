@@ -30,6 +30,8 @@ pub enum PrincipalKind {
     AssumedRole,
     /// An AWS service; its name stands for the ARN.
     Service,
+    /// Somebody whom a provider of identities vouches for; its ARN stands for theirs.
+    Federated,
 }
 
 /// Who makes a request.
@@ -37,7 +39,7 @@ pub enum PrincipalKind {
 pub struct Principal<'a> {
     /// What kind it is.
     pub kind: PrincipalKind,
-    /// Account id; empty for services.
+    /// Account id; empty for services and providers.
     pub account: &'a str,
     /// `arn:aws:iam::123456789012:user/x`, `arn:aws:sts::123456789012:assumed-role/R/session`, or a service's name.
     pub arn: &'a str,

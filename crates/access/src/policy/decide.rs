@@ -126,8 +126,8 @@ pub fn decide<'a>(request: &Request<'_>, policies: &Policies<'a>) -> Decision<'a
         Some((_, own)) if by_resource.is_none() && (!own || policies.resource_must_allow) => {
             return Decision::ImplicitDeny(PolicyKind::Resource);
         }
-        // A service has no identity whose policies could allow.
-        Some(_) if request.principal.kind == PrincipalKind::Service => {
+        // Services, and who comes from elsewhere, have no identity whose policies could allow.
+        Some(_) if matches!(request.principal.kind, PrincipalKind::Service | PrincipalKind::Federated) => {
             return by_resource
                 .map_or(Decision::ImplicitDeny(PolicyKind::Resource), |(found, _)| Decision::Allowed(found));
         }

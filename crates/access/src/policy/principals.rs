@@ -21,7 +21,9 @@ pub(super) enum Named {
     Arn(String),
     /// An AWS service.
     Service(String),
-    /// A federated or canonical user: of which there are none here.
+    /// Those whom a provider of identities vouches for, by its ARN or name.
+    Federated(String),
+    /// A canonical user: of which there are none here.
     Other,
 }
 
@@ -57,7 +59,8 @@ impl Named {
             }
             "Service" if text == "*" => None,
             "Service" => Some(Self::Service(text.to_owned())),
-            "Federated" | "CanonicalUser" => Some(Self::Other),
+            "Federated" => Some(Self::Federated(text.to_owned())),
+            "CanonicalUser" => Some(Self::Other),
             _ => None,
         }
     }
@@ -72,9 +75,12 @@ impl Named {
                 Some(How::Itself)
             }
             Self::Account(account) => (!is_service && account == principal.account).then_some(How::ByAccount),
-            Self::Arn(arn) if arn == principal.arn => Some(How::Itself),
+            Self::Arn(arn) if arn == principal.arn && principal.kind != PrincipalKind::Federated => Some(How::Itself),
             Self::Arn(arn) => (principal.role_arn == Some(arn.as_str())).then_some(How::ByRole),
             Self::Service(name) => (is_service && name == principal.arn).then_some(How::Itself),
+            Self::Federated(provider) => {
+                (principal.kind == PrincipalKind::Federated && provider == principal.arn).then_some(How::Itself)
+            }
             Self::Other => None,
         }
     }

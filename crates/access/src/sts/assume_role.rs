@@ -21,7 +21,7 @@ use wire::sts::errors::PACKED_POLICY_TOO_LARGE_EXCEPTION;
 use wire::sts::{AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, Credentials};
 
 /// Longest session of a role that is assumed from a session of a role, seconds, and of one that asks for nothing.
-const CHAINED_S: i32 = 3_600;
+pub(super) const CHAINED_S: i32 = 3_600;
 /// Most managed policies of a session (AssumeRole reference).
 const POLICY_ARNS_MAX: usize = 10;
 
@@ -62,7 +62,7 @@ pub(super) async fn assume_role(
 }
 
 /// The role of an ARN, in whichever account it is.
-fn role(access: &Access, arn: &str) -> Option<(Arc<Account>, Arc<Identity>)> {
+pub(super) fn role(access: &Access, arn: &str) -> Option<(Arc<Account>, Arc<Identity>)> {
     let parsed = Arn::parse(arn).filter(|parsed| parsed.service == "iam")?;
     let name = parsed.resource.strip_prefix("role/")?.rsplit('/').next()?;
     let account = access.account(parsed.account);
@@ -91,7 +91,8 @@ fn decide(
     operations.extend(input.source_identity.as_ref().map(|_| "SetSourceIdentity"));
     for operation in operations {
         let action = format!("sts:{operation}");
-        let context = CallContext { asking: Asking { caller, now }, tags: &limits.grants.tags, input, action: &action };
+        let (asking, owner) = (Asking { caller, now }, account.id.as_str());
+        let context = CallContext { asking, tags: &limits.grants.tags, input, action: &action, owner };
         let request =
             Request { principal: principal(caller), action: &action, resource: &input.role_arn, context: &context };
         let decision = policy::decide(&request, &policies);
@@ -151,6 +152,7 @@ fn token(
         name: input.role_session_name.clone(),
         began_ms: now.millis(),
         expires_ms: (now + i64::from(seconds) * time::SECOND).millis(),
+        federated_provider: None,
         source_identity: input.source_identity.clone().or(inherited),
         tags,
         transitive_tags,

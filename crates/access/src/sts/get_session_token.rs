@@ -32,6 +32,7 @@ pub(super) async fn get_session_token(
         name: String::new(),
         began_ms: now.millis(),
         expires_ms: (now + i64::from(seconds) * time::SECOND).millis(),
+        federated_provider: None,
         source_identity: None,
         tags: Vec::new(),
         transitive_tags: Vec::new(),

@@ -400,3 +400,18 @@ async fn the_policy_of_anothers_resource_decides_by_itself() {
     let organization = statement("Allow", "*", r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#);
     assert_eq!(decided(Some(&organization), &root(), &["M"]), refused(root_arn, because));
 }
+
+#[tokio::test]
+async fn the_account_of_a_resource_is_the_resources_and_not_the_callers() {
+    let world = World::new().await;
+    let statement = r#""Effect":"Allow","Action":"logs:*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceAccount":"ACCOUNT"}}"#;
+    let own = world.user("own", &statement.replace("ACCOUNT", ACCOUNT)).await;
+    let other = world.user("other", &statement.replace("ACCOUNT", "210987654321")).await;
+    let elsewhere = Input(vec![("logGroupIdentifier", "arn:aws:logs:us-east-1:210987654321:log-group:/app")]);
+    let here = Input(vec![("logGroupIdentifier", "/app")]);
+    let may = |caller: &Caller, input: &Input| asked(&world, caller, Service::Logs, "GetLogEvents", input) == "allowed";
+    assert!(may(&own, &here) && !may(&own, &elsewhere), "a policy for the own account is none for a linked one");
+    assert!(may(&other, &elsewhere) && !may(&other, &here));
+    let nameless = Input(vec![]);
+    assert_eq!(asked(&world, &own, Service::Logs, "DescribeQueries", &nameless), "allowed", "no ARN: the caller's own");
+}

@@ -187,3 +187,82 @@ async fn a_user_gets_a_session_of_its_own() {
     let refused = world.call("DecodeAuthorizationMessage", &[("EncodedMessage", "x")]).await.unwrap_err();
     assert!(refused.starts_with("InvalidAuthorizationMessageException"), "{refused}");
 }
+
+/// What jane asks for whom a provider vouches for.
+fn jane(role_arn: &str) -> sts::WebIdentity<'_> {
+    sts::WebIdentity {
+        provider: "127.0.0.1:9000/realms/ops",
+        subject: "jane",
+        audience: "trailwatch",
+        role_arn,
+        session_name: "jane@example.com",
+        source_ip: "192.0.2.7",
+        seconds: 43_200,
+    }
+}
+
+#[tokio::test]
+async fn a_role_is_given_to_whom_a_provider_vouches_for_where_its_trust_policy_says_so() {
+    let world = World::new().await;
+    let provider = sts::provider_arn(ACCOUNT, "127.0.0.1:9000/realms/ops");
+    let federated = |action: &str, condition: &str| {
+        document(&format!(
+            r#""Effect":"Allow","Principal":{{"Federated":"{provider}"}},"Action":"{action}","Condition":{{{condition}}}"#
+        ))
+    };
+    let by_web = "sts:AssumeRoleWithWebIdentity";
+    let is = |key: &str, value: &str| format!(r#""StringEquals":{{"127.0.0.1:9000/realms/ops:{key}":"{value}"}}"#);
+    let cases = [
+        ("Good", federated(by_web, &is("aud", "trailwatch")), true),
+        ("Hers", federated(by_web, &is("sub", "jane")), true),
+        ("Audience", federated(by_web, &is("aud", "another")), false),
+        ("Subject", federated(by_web, &is("sub", "joe")), false),
+        ("Unsaid", federated(by_web, &is("email", "jane@example.com")), false),
+        ("Action", federated("sts:AssumeRole", ""), false),
+        (
+            "Another",
+            document(
+                r#""Effect":"Allow","Principal":{"Federated":"arn:aws:iam::123456789012:oidc-provider/127.0.0.1:9000"},"Action":"sts:*""#,
+            ),
+            false,
+        ),
+        (
+            "Account",
+            document(r#""Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRoleWithWebIdentity""#),
+            false,
+        ),
+    ];
+    for (name, trust, allowed) in cases {
+        world.done("CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust)]).await;
+        let arn = format!("arn:aws:iam::123456789012:role/{name}");
+        let given = world.access.assume_role_with_web_identity(&jane(&arn), NOW);
+        assert_eq!(given.is_ok(), allowed, "{name}: {given:?}");
+    }
+    let unheard = world.access.assume_role_with_web_identity(&jane("arn:aws:iam::123456789012:role/unheard"), NOW);
+    let refused = unheard.unwrap_err();
+    assert_eq!((refused.code(), refused.status()), ("AccessDeniedException", 403));
+}
+
+#[tokio::test]
+async fn a_session_by_a_provider_says_so_ends_with_its_time_and_has_what_its_role_has() {
+    let world = World::new().await;
+    let provider = sts::provider_arn(ACCOUNT, "127.0.0.1:9000/realms/ops");
+    let trust = document(&format!(
+        r#""Effect":"Allow","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithWebIdentity""#
+    ));
+    world
+        .done("CreateRole", &[("RoleName", "R"), ("AssumeRolePolicyDocument", &trust), ("MaxSessionDuration", "7200")])
+        .await;
+    let allowed = document(r#""Effect":"Allow","Action":"logs:*","Resource":"*""#);
+    world.done("PutRolePolicy", &[("RoleName", "R"), ("PolicyName", "p"), ("PolicyDocument", &allowed)]).await;
+    let given = world.access.assume_role_with_web_identity(&jane(ROLE), NOW).unwrap();
+    assert_eq!(given.arn, "arn:aws:sts::123456789012:assumed-role/R/jane@example.com");
+    assert_eq!(given.expiration, NOW + 2 * HOUR, "as long as the role lets it");
+    let token = Some(given.session_token.as_str());
+    let caller = world.identified(&given.access_key_id, token).unwrap();
+    assert_eq!((caller.identity_type.as_str(), caller.arn.as_str()), ("AssumedRole", given.arn.as_str()));
+    assert_eq!(caller.session.as_ref().unwrap().federated_provider, Some(provider));
+    assert!(world.may(&caller, "logs:PutLogEvents") && !world.may(&caller, "sns:Publish"));
+    world.clock.advance(2 * HOUR);
+    assert_eq!(world.identified(&given.access_key_id, token).unwrap_err(), SignatureError::ExpiredToken);
+}

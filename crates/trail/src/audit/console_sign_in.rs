@@ -16,7 +16,7 @@ const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// An attempt to sign in to the console.
 #[derive(Debug, Clone)]
 pub struct ConsoleSignIn<'a> {
-    /// Who signed in; of an attempt that failed, only scope, address and user agent count.
+    /// Who signed in; of an attempt that failed, only scope, address and user agent count, and the name of one whom a provider knows.
     pub caller: &'a Caller,
     /// How it ended.
     pub outcome: Outcome,
@@ -94,7 +94,7 @@ impl ConsoleSignIn<'_> {
         json.text("type", "IAMUser");
         json.text("accountId", &self.caller.scope.account);
         json.text("accessKeyId", "");
-        json.text("userName", HIDDEN);
+        json.text("userName", cut(self.caller.user_name.as_deref().unwrap_or(HIDDEN)));
         json.end()
     }
 }

@@ -1,4 +1,4 @@
-//! The console's files: what `console/dist` held when the server was built, embedded compressed, with caching and security headers.
+//! The console's files: what `console/dist` held when the server was built, embedded compressed, with their caching and what may run in them.
 //!
 //! A server that was built without them (no npm) says so in plain text. Names of files in `assets/` hold a digest of their content,
 //! so that they may be kept for ever. No script, style or font comes from elsewhere, and none stands in the page.
@@ -70,12 +70,6 @@ fn secured(content_type: &str, caching: &str) -> Vec<(&'static str, String)> {
         ("content-type", content_type.into()),
         ("cache-control", caching.into()),
         ("content-security-policy", CONTENT_SECURITY_POLICY.into()),
-        ("x-content-type-options", "nosniff".into()),
-        ("x-frame-options", "DENY".into()),
-        ("referrer-policy", "no-referrer".into()),
-        ("cross-origin-opener-policy", "same-origin".into()),
-        ("cross-origin-resource-policy", "same-origin".into()),
-        ("permissions-policy", "camera=(), geolocation=(), microphone=()".into()),
     ]
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A session is found by the SHA-256 digest of its token, so that neither memory nor the time of a look-up tells a token.
 
+use crate::throttle::network_of;
 use model::limits::{
     CONSOLE_ADDRESSES_MAX, CONSOLE_FAILURES_MAX, CONSOLE_FAILURES_MS, CONSOLE_IDLE_MS_MAX, CONSOLE_SESSION_MS_MAX,
     CONSOLE_SESSIONS_MAX,
@@ -18,6 +19,8 @@ pub struct Session {
     pub caller: Caller,
     /// What each call must show besides the cookie.
     pub csrf: String,
+    /// The session token of the caller's access key, where that is a temporary one: with it the console's session ends, too.
+    pub token: Option<String>,
     began: Timestamp,
     used: Timestamp,
 }
@@ -40,9 +43,9 @@ struct Failures {
 
 impl Sessions {
     /// Begins the session that `token` stands for.
-    pub fn begin(&self, caller: Caller, token: &str, csrf: String, now: Timestamp) {
+    pub fn begin(&self, session: Session, token: &str, now: Timestamp) {
         let mut state = self.state();
-        state.failures.remove(&caller.source_ip);
+        state.failures.remove(&network_of(&session.caller.source_ip));
         state.sessions.retain(|_, session| session.lives(now));
         if state.sessions.len() >= CONSOLE_SESSIONS_MAX {
             let oldest = state.sessions.iter().min_by_key(|(_, session)| session.used).map(|(digest, _)| *digest);
@@ -50,7 +53,7 @@ impl Sessions {
                 state.sessions.remove(&digest);
             }
         }
-        state.sessions.insert(digest(token), Session { caller, csrf, began: now, used: now });
+        state.sessions.insert(digest(token), session);
     }
 
     /// The session of `token`, which is used now; `None` when there is none, or it is over.
@@ -71,25 +74,26 @@ impl Sessions {
         self.state().sessions.remove(&digest(token));
     }
 
-    /// How many milliseconds must pass until this address may try again; `None` when it may now.
+    /// How many milliseconds must pass until this address, and its neighbours (`network_of`), may try again; `None` when they may now.
     pub fn must_wait(&self, address: &str, now: Timestamp) -> Option<i64> {
         let state = self.state();
-        let failures = state.failures.get(address).filter(|failures| failures.count >= CONSOLE_FAILURES_MAX)?;
+        let failures =
+            state.failures.get(&network_of(address)).filter(|failures| failures.count >= CONSOLE_FAILURES_MAX)?;
         let left = CONSOLE_FAILURES_MS - (now - failures.since);
         (left > 0).then_some(left)
     }
 
     /// Counts an attempt that failed.
     pub fn failed(&self, address: &str, now: Timestamp) {
-        let mut state = self.state();
+        let (mut state, network) = (self.state(), network_of(address));
         state.failures.retain(|_, failures| now - failures.since < CONSOLE_FAILURES_MS);
-        if state.failures.len() >= CONSOLE_ADDRESSES_MAX && !state.failures.contains_key(address) {
+        if state.failures.len() >= CONSOLE_ADDRESSES_MAX && !state.failures.contains_key(&network) {
             let oldest = state.failures.iter().min_by_key(|(_, failures)| failures.since).map(|(key, _)| key.clone());
             if let Some(address) = oldest {
                 state.failures.remove(&address);
             }
         }
-        state.failures.entry(address.to_owned()).or_insert(Failures { since: now, count: 0 }).count += 1;
+        state.failures.entry(network).or_insert(Failures { since: now, count: 0 }).count += 1;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -98,6 +102,11 @@ impl Sessions {
 }
 
 impl Session {
+    /// One that begins now.
+    pub fn new(caller: Caller, csrf: String, token: Option<String>, now: Timestamp) -> Self {
+        Self { caller, csrf, token, began: now, used: now }
+    }
+
     fn lives(&self, now: Timestamp) -> bool {
         now - self.used < CONSOLE_IDLE_MS_MAX && now - self.began < CONSOLE_SESSION_MS_MAX
     }
@@ -114,9 +123,10 @@ mod tests {
 
     const MINUTE: i64 = 60 * 1000;
 
-    fn caller(address: &str) -> Caller {
+    fn session(address: &str, now: Timestamp) -> Session {
         let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
-        Caller { source_ip: address.into(), ..Caller::root(scope, "AKIA") }
+        let caller = Caller { source_ip: address.into(), ..Caller::root(scope, "AKIA") };
+        Session::new(caller, "c".into(), None, now)
     }
 
     fn at(minutes: i64) -> Timestamp {
@@ -126,7 +136,7 @@ mod tests {
     #[test]
     fn a_session_ends_when_it_rests_when_it_is_old_and_when_it_is_ended() {
         let sessions = Sessions::default();
-        let begin = |token: &str| sessions.begin(caller("::1"), token, "c".into(), at(0));
+        let begin = |token: &str| sessions.begin(session("::1", at(0)), token, at(0));
         begin("rests");
         assert!(sessions.find("rests", at(29)).is_some() && sessions.find("rests", at(58)).is_some());
         assert!(sessions.find("rests", at(88)).is_none());
@@ -143,12 +153,12 @@ mod tests {
     fn the_session_that_was_used_longest_ago_makes_room() {
         let sessions = Sessions::default();
         for n in 0..CONSOLE_SESSIONS_MAX {
-            sessions.begin(caller("::1"), &n.to_string(), String::new(), at(0));
+            sessions.begin(session("::1", at(0)), &n.to_string(), at(0));
         }
         for n in (0..CONSOLE_SESSIONS_MAX).filter(|n| *n != 7) {
             assert!(sessions.find(&n.to_string(), at(1)).is_some());
         }
-        sessions.begin(caller("::1"), "one more", String::new(), at(2));
+        sessions.begin(session("::1", at(2)), "one more", at(2));
         assert!(sessions.find("7", at(2)).is_none());
         assert!(sessions.find("8", at(2)).is_some() && sessions.find("one more", at(2)).is_some());
     }
@@ -162,10 +172,15 @@ mod tests {
         }
         assert_eq!(sessions.must_wait("10.0.0.1", at(2)), Some(4 * MINUTE));
         assert_eq!(sessions.must_wait("10.0.0.2", at(2)), None);
+        for n in 0..CONSOLE_FAILURES_MAX {
+            sessions.failed(&format!("2001:db8:0:1::{n}"), at(1));
+        }
+        assert_eq!(sessions.must_wait("2001:db8:0:1::ffff", at(2)), Some(4 * MINUTE), "one site has many addresses");
+        assert_eq!(sessions.must_wait("2001:db8:0:2::1", at(2)), None);
         assert_eq!(sessions.must_wait("10.0.0.1", at(6)), None);
         // One success, and the count begins anew.
         sessions.failed("10.0.0.3", at(6));
-        sessions.begin(caller("10.0.0.3"), "t", String::new(), at(6));
+        sessions.begin(session("10.0.0.3", at(6)), "t", at(6));
         for _ in 1..CONSOLE_FAILURES_MAX {
             sessions.failed("10.0.0.3", at(6));
         }

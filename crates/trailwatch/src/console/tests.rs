@@ -1,3 +1,5 @@
+mod federated;
+
 use super::*;
 use crate::config::{Config, Settings};
 use crate::serve;
@@ -254,6 +256,14 @@ async fn sessions_end_by_themselves_and_when_asked() {
     assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 200);
     let out = console.ask(request("POST", SIGN_OUT, &session, "")).await;
     assert!(header(&out, "set-cookie").contains("Max-Age=0"));
+    assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 400);
+
+    // Whoever signs in again has one session, not two.
+    let (cookie, csrf) = console.session().await;
+    let session = [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf.as_str())];
+    let (key, secret) = console.server.auth.credentials();
+    let again = console.sign_in(key, secret, &session[..1]).await;
+    assert_eq!(again.status, 200);
     assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 400);
 }
 

@@ -1,6 +1,7 @@
 //! `sender`: who sends records in another protocol, by token, by password, or by signature.
 
 use super::Route;
+use crate::browsers::check_open;
 use crate::server::Server;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,7 +32,9 @@ pub fn sender(server: &Server, request: &HttpRequest, source_ip: &str, route: Ro
     let (scheme, rest) = header.split_once(' ').unwrap_or_default();
     let now = server.clock.now();
     let unknown = |message: &'static str| ApiError::new(&common::UNRECOGNIZED_CLIENT, message);
+    let refused = |error: wire::sigv4::SignatureError| error.to_api_error(Protocol::RestJson);
     if server.auth.is_open() {
+        check_open(request).map_err(refused)?;
         return Ok(Sender { caller: server.auth.claimed(request, source_ip), groups: None });
     }
     if scheme.eq_ignore_ascii_case("bearer") {
@@ -51,7 +54,6 @@ pub fn sender(server: &Server, request: &HttpRequest, source_ip: &str, route: Ro
         let caller = caller.ok_or_else(|| unknown("User and password are not an access key id and its secret."))?;
         return Ok(Sender { caller, groups: None });
     }
-    let refused = |error: wire::sigv4::SignatureError| error.to_api_error(Protocol::RestJson);
     let caller = server.auth.caller(request, source_ip, now).map_err(refused)?;
     let mut checked = route.signing_names().iter().map(|name| server.auth.check_service(request, name));
     let first = checked.next().unwrap_or(Ok(()));

@@ -26,6 +26,11 @@ impl S3Error {
         Self::new(403, "AccessDenied", "Access Denied")
     }
 
+    /// The caller, or all together, ask for too much at once.
+    pub fn slow_down() -> Self {
+        Self::new(503, "SlowDown", "Please reduce your request rate.")
+    }
+
     /// Something of ours broke; the log says what.
     pub fn internal() -> Self {
         Self::new(500, "InternalError", "We encountered an internal error. Please try again.")

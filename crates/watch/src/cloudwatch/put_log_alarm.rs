@@ -16,7 +16,7 @@ use super::{action_configuration, refuse, tags};
 use crate::Watch;
 use crate::alarms::memory::Memory;
 use crate::alarms::{evaluate, history, log_alarm, transition};
-use crate::logs::{alarm_queries, managed_query};
+use crate::logs::{alarm_queries, check_later, managed_query};
 use catalog::{Alarm, AlarmConfiguration, AlarmKind, AlarmState, AlarmWarmUp, LogCriteria, Replacement, StateChange};
 use model::arn::{self, Arn};
 use model::limits::{LOG_ALARM_INTERVAL_SECS_MAX, LOG_ALARM_LINES_MAX, LOG_ALARM_RESULTS_MAX};
@@ -43,6 +43,9 @@ pub async fn put_log_alarm(watch: &Watch, caller: &Caller, mut input: PutLogAlar
     let query_tags = tags::checked(input.scheduled_query_configuration.tags.take().unwrap_or_default())?;
     let actions_enabled = input.actions_enabled.unwrap_or(true);
     let mut configuration = configuration(scope, input).await?;
+    if let Some(log) = &configuration.log {
+        check_later(watch, caller, &alarm_queries::read(&log.query).await?, &log.log_groups)?;
+    }
     let interval_ms = evaluate::interval_ms(&configuration);
     for _ in 0..ATTEMPTS {
         let now = watch.clock.now();

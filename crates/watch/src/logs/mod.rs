@@ -86,6 +86,7 @@ pub use masking::masks_of;
 pub use operations::operations;
 pub use put_bearer_token_authentication::takes_bearer_tokens;
 pub use queries::Queries;
+pub(crate) use query_access::check_later;
 pub(crate) use scheduled_queries::managed_query;
 pub use scheduled_queries::run_due as run_due_queries;
 pub use start_live_tail::LiveTails;

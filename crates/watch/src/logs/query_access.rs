@@ -3,7 +3,11 @@
 //! The groups that a request names were asked about before the operation ran. Those that queries within the query name by `SOURCE`
 //! need `logs:StartQuery` as well, or whoever may query one group would see every other through it; and a query with `unmask` needs
 //! `logs:Unmask` on all of them, for what one part shows another may repeat.
+//!
+//! Queries of schedules and alarms run without anybody: who makes one must be allowed to query what it names. On AWS a role that is
+//! passed to them decides, and who may pass it; here roles of services are remembered and take no part.
 
+use super::identifiers::place;
 use super::masking::may_unmask;
 use super::queries::Asked;
 use super::start_query::sourced;
@@ -11,7 +15,9 @@ use crate::Watch;
 use access::Asking;
 use catalog::LogGroup;
 use model::arn::log_group;
+use model::{Caller, Scope};
 use query::insights::Plan;
+use query::insights::ast::Query;
 use wire::ApiError;
 
 /// The groups that queries within the query name themselves.
@@ -38,6 +44,43 @@ pub(super) fn check_access(watch: &Watch, asked: &Asked, within: &[LogGroup]) ->
     if asked.query.unmasks() {
         for group in asked.groups.iter().chain(within) {
             may_unmask(watch, caller, &group.scope, &group.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a query that is to run later where `caller` may not make it now. A source that chooses groups by what they are called or
+/// tagged, which others may be by then, needs `logs:StartQuery` on all of its accounts.
+pub(crate) fn check_later(
+    watch: &Watch,
+    caller: &Caller,
+    query: &Query,
+    log_groups: &[String],
+) -> Result<(), ApiError> {
+    let asking = Asking { caller, now: watch.clock.now() };
+    let check = |account: &str, name: &str| {
+        let owner = Scope { account: account.to_owned(), ..caller.scope.clone() };
+        watch.access.authorize_log_group(asking, "logs:StartQuery", &log_group(&owner, name))
+    };
+    let named = |identifier: &String| {
+        let (account, name) = place(&caller.scope, identifier)?;
+        check(account, name)
+    };
+    log_groups.iter().try_for_each(named)?;
+    let mut queries = Plan::subqueries(query);
+    // Groups that are named beside the query stand in the place of its own source.
+    let mut sources: Vec<_> = query.source.iter().filter(|_| log_groups.is_empty()).cloned().collect();
+    while let Some(query) = queries.pop() {
+        queries.extend(Plan::subqueries(&query));
+        sources.extend(query.source);
+    }
+    for source in sources {
+        if !source.groups.is_empty() {
+            source.groups.iter().try_for_each(named)?;
+        } else if source.accounts.is_empty() {
+            check(&caller.scope.account, "*")?;
+        } else {
+            source.accounts.iter().try_for_each(|account| check(account, "*"))?;
         }
     }
     Ok(())

@@ -96,7 +96,7 @@ pub(super) async fn create_scheduled_query(
     input: CreateScheduledQueryRequest,
 ) -> Result<CreateScheduledQueryResponse, ApiError> {
     let document = document!(input)?;
-    let schedule = document.check().await?;
+    let schedule = document.check(watch, caller).await?;
     let now = watch.clock.now();
     let state = input.state.unwrap_or_else(|| "ENABLED".into());
     let next = document.next(&schedule, now).filter(|_| state == "ENABLED");
@@ -152,7 +152,7 @@ pub(super) async fn update_scheduled_query(
 ) -> Result<UpdateScheduledQueryResponse, ApiError> {
     let mut row = changeable(watch, &caller.scope, &input.identifier).await?;
     let document = document!(input)?;
-    let schedule = document.check().await?;
+    let schedule = document.check(watch, caller).await?;
     let now = watch.clock.now();
     row.state = input.state.unwrap_or(row.state);
     row.next_ms = document.next(&schedule, now).filter(|_| row.state == "ENABLED").map(|next| next.0);

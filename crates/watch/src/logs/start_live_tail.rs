@@ -2,8 +2,8 @@
 //!
 //! The session begins with `sessionStart`. Then comes a `sessionUpdate` each second, also when it has nothing to show. An update
 //! shows 500 events at most; of more it shows a sample, spread evenly over them, and says so. A session ends after three hours
-//! with `SessionTimeoutException`, and when its client goes. A session that follows a group of another account goes on when the link
-//! that shares it goes; the next one is refused.
+//! with `SessionTimeoutException`, and when its client goes. One that follows a group of another account ends within a minute after the
+//! link that shares the group is gone or shares it no more.
 //!
 //! A session follows the store from behind: ingest neither knows nor waits for it. A client that reads slowly gets fewer updates;
 //! of what then is too much for one update the first is shown, the rest passed over, and the update is marked as sampled.
@@ -21,13 +21,25 @@ use query::filter_pattern::FilterPattern;
 use session::{Followed, Session};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use wire::logs::errors::LIMIT_EXCEEDED_EXCEPTION;
 use wire::logs::{LiveTailSessionStart, StartLiveTailRequest};
 use wire::{ApiError, StreamEvent};
 
-/// Live tail sessions that are open, by account and region.
-#[derive(Debug, Default)]
-pub struct LiveTails(Mutex<HashMap<Scope, usize>>);
+/// Live tail sessions.
+#[derive(Debug)]
+pub struct LiveTails {
+    /// How many are open, by account and region.
+    open: Mutex<HashMap<Scope, usize>>,
+    /// How long it is from one update to the next.
+    every: Duration,
+}
+
+impl Default for LiveTails {
+    fn default() -> Self {
+        Self::every(Duration::from_secs(1))
+    }
+}
 
 /// A session that is open; it is over when this is dropped.
 #[derive(Debug)]
@@ -37,8 +49,13 @@ struct Open {
 }
 
 impl LiveTails {
+    /// With so long from one update to the next, which is not zero.
+    pub fn every(every: Duration) -> Self {
+        Self { open: Mutex::default(), every }
+    }
+
     fn open(self: &Arc<Self>, scope: &Scope) -> Option<Open> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(scope.clone()).or_default();
         if *count >= LIVE_TAIL_SESSIONS_MAX {
             return None;
@@ -50,7 +67,7 @@ impl LiveTails {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut open = self.tails.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.tails.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.scope) {
             *count -= 1;
         }
@@ -75,7 +92,9 @@ pub(super) async fn start_live_tail(
             return Err(invalid("The specified logGroupIdentifiers must be ARNs of log groups."));
         }
         let group = readable_group(watch, &caller.scope, identifier).await?;
-        groups.insert(group.id, Followed { name: format!("{}:{}", group.scope.account, group.name) });
+        let name = format!("{}:{}", group.scope.account, group.name);
+        let shared = (group.scope.account != caller.scope.account).then_some((group.scope, group.name));
+        groups.insert(group.id, Followed { name, shared });
     }
     let open = watch.live_tails.open(&caller.scope).ok_or_else(|| {
         ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, "The maximum number of concurrent Live Tail sessions was reached.")
@@ -90,7 +109,7 @@ pub(super) async fn start_live_tail(
     };
     let names = input.log_stream_names.unwrap_or_default();
     let prefixes = input.log_stream_name_prefixes.unwrap_or_default();
-    let session = Session::new(watch.clone(), groups, names, prefixes, pattern);
+    let session = Session::new(watch.clone(), caller.scope.clone(), groups, (names, prefixes), pattern);
     let first = stream::once(std::future::ready(StreamEvent::event("sessionStart", &start)));
     let updates = stream::unfold((session, open), |(mut session, open)| async move {
         let event = session.next().await?;

@@ -20,6 +20,7 @@ mod webhook;
 
 pub use deliver::{deliver, deliver_due};
 pub use guard::is_public;
+pub use http::guarded;
 pub use settings::{Settings, Smtp, SmtpTls, Webhook, WebhookFormat};
 
 use crate::investigate::Budget;

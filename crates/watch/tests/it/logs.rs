@@ -10,6 +10,8 @@ mod groups;
 mod indexes;
 mod insights;
 mod kms_keys;
+mod later_queries;
+mod live_tail;
 mod metric_filters;
 mod protection;
 mod search;

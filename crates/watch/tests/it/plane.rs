@@ -2,15 +2,19 @@
 
 use access::{Access, SealingKey};
 use catalog::Catalog;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use model::buckets::MemoryBuckets;
 use model::clock::{CountingIds, ManualClock};
 use model::{Caller, Scope, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 use store::{Options, Store};
 use tempfile::TempDir;
 use watch::Watch;
+use watch::logs::LiveTails;
 use watch::notify::{Notify, Settings};
 use wire::{Call, Operation, Protocol};
 
@@ -65,7 +69,7 @@ impl Plane {
             notify: Arc::new(Notify::new(settings)),
             subscriptions: Arc::default(),
             bands: Arc::default(),
-            live_tails: Arc::default(),
+            live_tails: Arc::new(LiveTails::every(Duration::from_millis(1))),
             group_filters: Arc::default(),
             queries: Arc::default(),
             rules: Arc::default(),
@@ -90,6 +94,25 @@ impl Plane {
     pub async fn call_in(&self, region: &str, operation: &str, input: Value) -> Result<Value, Refusal> {
         let scope = Scope { account: "123456789012".into(), region: region.into() };
         self.call_as(&Caller::root(scope, "test"), operation, input).await
+    }
+
+    /// What the stream of a streaming call of anyone says, message after message.
+    pub async fn stream_as(&self, caller: &Caller, operation: &str, input: Value) -> BoxStream<'static, String> {
+        let row = self.operations.iter().find(|row| row.name == operation).expect("the operation is in the table");
+        let body = input.to_string();
+        let call = Call {
+            protocol: Protocol::Json11,
+            path: "/",
+            query: "",
+            body: body.as_bytes(),
+            request_id: "request",
+            audited: false,
+            guard: None,
+        };
+        let answer = (row.run)(&self.watch, caller, call).await;
+        assert!(answer.error.is_none(), "{:?}", answer.error);
+        let rest = answer.response.rest.expect("the answer goes on").into_stream();
+        rest.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).boxed()
     }
 
     /// A call of anyone.

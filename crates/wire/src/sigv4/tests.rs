@@ -364,3 +364,22 @@ fn a_head_is_verified_without_its_body_and_tells_what_the_body_must_be() {
     presign(&mut presigned, &credentials(), "us-east-1", "logs", now(), 60);
     assert!(!declares_payload(&presigned), "of other services than S3 the hash of the body is signed");
 }
+
+#[test]
+fn the_time_does_not_tell_which_keys_there_are() {
+    let mut request = json_call();
+    request.body = vec![b'x'; 4 << 20].into();
+    sign(&mut request, &credentials(), "us-east-1", "logs", now());
+    let fastest = |secret: Option<&str>| {
+        let once = |_| {
+            let began = std::time::Instant::now();
+            let refused = verify(&request, now(), 0, |_| secret.map(str::to_owned)).unwrap_err();
+            (began.elapsed(), refused)
+        };
+        (0..5).map(once).min_by_key(|(took, _)| *took).unwrap()
+    };
+    let ((unknown, first), (wrong, second)) = (fastest(None), fastest(Some("wrong")));
+    assert_eq!((first, second), (SignatureError::UnknownKey, SignatureError::Mismatch));
+    // Nearly all of the time is the body's digest, which a key that is refused at once would not cost.
+    assert!(unknown > wrong / 4, "{unknown:?} for an unknown key, {wrong:?} for a wrong secret");
+}

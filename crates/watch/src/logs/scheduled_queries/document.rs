@@ -2,8 +2,10 @@
 
 use super::schedule::Schedule;
 use super::{START_OFFSET_SECS, refused, s3};
+use crate::Watch;
+use crate::logs::query_access::check_later;
 use crate::logs::start_query;
-use model::Timestamp;
+use model::{Caller, Timestamp};
 use serde::{Deserialize, Serialize};
 use wire::ApiError;
 use wire::logs::{DestinationConfiguration, LookupTableConfiguration, S3Configuration};
@@ -51,8 +53,8 @@ impl Document {
             .map_err(|error| store::Error::Bug(format!("write a scheduled query: {error}")).into())
     }
 
-    /// Refuses what could never run.
-    pub(super) async fn check(&self) -> Result<Schedule, ApiError> {
+    /// Refuses what could never run, and what the caller may not query.
+    pub(super) async fn check(&self, watch: &Watch, caller: &Caller) -> Result<Schedule, ApiError> {
         let schedule = Schedule::parse(&self.schedule, self.time_zone.as_deref());
         let schedule = schedule.map_err(|reason| refused(format!("Invalid schedule expression: {reason}")))?;
         let query = start_query::parse(&self.language, &self.expression).await;
@@ -60,6 +62,7 @@ impl Document {
         if self.log_groups.is_empty() && query.source.is_none() {
             return Err(refused("At least one log group must be specified."));
         }
+        check_later(watch, caller, &query, &self.log_groups)?;
         let (start, end) = (self.start_offset_secs.unwrap_or(START_OFFSET_SECS), self.end_offset_secs.unwrap_or(0));
         if end < 0 || start <= end {
             return Err(refused("startTimeOffset must be greater than endTimeOffset, which must not be negative."));

@@ -1,14 +1,14 @@
 //! One live tail session: what each update shows.
 
 use crate::Watch;
+use crate::logs::identifiers::is_shared;
 use crate::logs::masking::mask_followed;
 use model::limits::{LIVE_TAIL_EVENTS_MAX, LIVE_TAIL_MS_MAX, LIVE_TAIL_UPDATE_BYTES_MAX};
-use model::time::SECOND;
-use model::{GroupId, StreamId, Timestamp};
+use model::time::MINUTE;
+use model::{GroupId, Scope, StreamId, Timestamp};
 use query::filter_pattern::FilterPattern;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 use store::FollowedLog;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use wire::StreamEvent;
@@ -27,11 +27,15 @@ const NAMES_MAX: usize = 10_000;
 pub(super) struct Followed {
     /// What events call it: `account:name`.
     pub(super) name: String,
+    /// Where it is and what it is called there, when another account shares it.
+    pub(super) shared: Option<(Scope, String)>,
 }
 
 /// A session after its start.
 pub(super) struct Session {
     watch: Watch,
+    /// Who follows.
+    scope: Scope,
     groups: HashMap<GroupId, Followed>,
     /// Only these streams, or streams whose names begin so; both empty for all.
     names: Vec<String>,
@@ -42,6 +46,8 @@ pub(super) struct Session {
     /// The sequence that the next update goes on from.
     from: u64,
     ends: Timestamp,
+    /// When it is asked again whether what others share is shared.
+    asks: Timestamp,
     ticks: Interval,
     has_ended: bool,
 }
@@ -50,19 +56,21 @@ impl Session {
     /// A session that shows what is accepted from now on.
     pub(super) fn new(
         watch: Watch,
+        scope: Scope,
         groups: HashMap<GroupId, Followed>,
-        names: Vec<String>,
-        prefixes: Vec<String>,
+        (names, prefixes): (Vec<String>, Vec<String>),
         pattern: FilterPattern,
     ) -> Self {
-        let mut ticks = interval(Duration::from_millis(SECOND as u64));
+        let mut ticks = interval(watch.live_tails.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick is at once.
         ticks.reset();
         Self {
             from: watch.store.log_sequence(),
             ends: watch.clock.now() + LIVE_TAIL_MS_MAX,
+            asks: watch.clock.now() + MINUTE,
             watch,
+            scope,
             groups,
             names,
             prefixes,
@@ -84,15 +92,40 @@ impl Session {
             let message = Some("The live tail session has reached its limit of three hours.".to_owned());
             return Some(StreamEvent::exception("SessionTimeoutException", &SessionTimeoutException { message }));
         }
-        Some(match self.update().await {
+        let update = match self.is_shared().await {
+            Ok(true) => self.update().await,
+            Ok(false) => return Some(self.broken("A log group of the session is no longer shared with this account.")),
+            Err(error) => Err(error),
+        };
+        Some(match update {
             Ok(update) => StreamEvent::event("sessionUpdate", &update),
             Err(error) => {
                 tracing::error!(%error, "live tail");
-                self.has_ended = true;
-                let message = Some("The live tail session cannot go on.".to_owned());
-                StreamEvent::exception("SessionStreamingException", &SessionStreamingException { message })
+                self.broken("The live tail session cannot go on.")
             }
         })
+    }
+
+    fn broken(&mut self, message: &str) -> StreamEvent {
+        self.has_ended = true;
+        let message = Some(message.to_owned());
+        StreamEvent::exception("SessionStreamingException", &SessionStreamingException { message })
+    }
+
+    /// Whether all that is followed is the account's own or still shared with it; asked once a minute.
+    async fn is_shared(&mut self) -> Result<bool, String> {
+        let now = self.watch.clock.now();
+        if now < self.asks {
+            return Ok(true);
+        }
+        self.asks = now + MINUTE;
+        for (owner, name) in self.groups.values().filter_map(|followed| followed.shared.as_ref()) {
+            let shared = is_shared(&self.watch, &self.scope, owner, name).await;
+            if !shared.map_err(|error| error.message().to_owned())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn update(&mut self) -> Result<LiveTailSessionUpdate, String> {

@@ -1,0 +1,226 @@
+//! Signing in through a provider, from the button to the session, with a provider in memory.
+
+use super::*;
+use crate::console::federated::{BEGIN, CALLBACK};
+use crate::oidc::tests::{Answers, ISSUER, Issuer, claims, settings};
+use crate::oidc::{ATTEMPT_MS_MAX, Oidc};
+use crate::promql::pairs;
+use std::collections::HashMap;
+
+const PROVIDER: &str = "arn:aws:iam::123456789012:oidc-provider/login.example.com/realms/ops";
+
+struct Federated {
+    console: Console,
+    issuer: Issuer,
+    answers: Arc<Answers>,
+}
+
+/// A server with a provider, and role Operator, which may read logs, for whom its trust policy lets.
+async fn federated(condition: &str) -> Federated {
+    let issuer = Issuer::new("k1");
+    let answers = Answers::of(&[issuer.jwk()]);
+    let mut console = console(false).await;
+    console.server.oidc = Some(Arc::new(Oidc::new(settings(), Box::new(Arc::clone(&answers))).unwrap()));
+    let (cookie, csrf) = console.session().await;
+    let trust = value!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Federated": PROVIDER }, "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": { "StringEquals": { "login.example.com/realms/ops:aud": condition } },
+    }] });
+    let allowed =
+        value!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "logs:*", "Resource": "*" }] });
+    let encode = |text: String| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    for form in [
+        format!("Action=CreateRole&RoleName=Operator&AssumeRolePolicyDocument={}", encode(trust.to_string())),
+        format!("Action=PutRolePolicy&RoleName=Operator&PolicyName=p&PolicyDocument={}", encode(allowed.to_string())),
+    ] {
+        let headers = [
+            ("cookie", cookie.as_str()),
+            ("x-trailwatch-csrf", csrf.as_str()),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        let made = console.ask(request("POST", CALL, &headers, &format!("Version=2010-05-08&{form}"))).await;
+        assert_eq!(made.status, 200, "{:?}", made.body);
+    }
+    Federated { console, issuer, answers }
+}
+
+/// What a browser holds between the two.
+struct Begun {
+    cookie: String,
+    state: String,
+    nonce: String,
+}
+
+impl Federated {
+    async fn begin(&self) -> Begun {
+        let sent = self.console.ask(request("GET", BEGIN, &[], "")).await;
+        assert_eq!((sent.status, header(&sent, "cache-control")), (303, "no-store"), "{:?}", sent.body);
+        let asked: HashMap<String, String> =
+            pairs(header(&sent, "location").split_once('?').unwrap().1).into_iter().collect();
+        assert_eq!(asked["redirect_uri"], format!("http://{HOST}{CALLBACK}"));
+        let cookie = header(&sent, "set-cookie");
+        assert!(cookie.contains("; Path=/_trailwatch; Max-Age=600; HttpOnly; SameSite=Lax"), "{cookie}");
+        Begun {
+            cookie: cookie.split(';').next().unwrap().to_owned(),
+            state: asked["state"].clone(),
+            nonce: asked["nonce"].clone(),
+        }
+    }
+
+    async fn back(&self, cookie: &str, query: &str) -> Response {
+        let mut asked = request("GET", CALLBACK, &[("cookie", cookie), ("sec-fetch-site", "cross-site")], "");
+        asked.query = query.into();
+        self.console.ask(asked).await
+    }
+
+    /// From the button to what comes of it, with claims that differ so.
+    async fn sign_in(&self, changed: Value) -> Response {
+        let Begun { cookie, state, nonce } = self.begin().await;
+        self.answers.set_token(&self.issuer.token(&claims(&nonce, changed)));
+        self.back(&cookie, &format!("code=c&state={state}")).await
+    }
+}
+
+/// The session's cookie of an answer.
+fn session_cookie(response: &Response) -> Option<String> {
+    let cookies = response.headers.iter().filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value);
+    let found = cookies.filter(|cookie| cookie.starts_with("trailwatch-session-")).last()?;
+    Some(found.split(';').next().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn whom_the_provider_knows_gets_the_session_of_a_role_and_the_trail_says_so() {
+    let federated = federated("trailwatch").await;
+    let console = &federated.console;
+    let offered = body(&console.ask(request("GET", SESSION, &[], "")).await);
+    assert_eq!(offered["provider"], value!({ "name": "Example", "path": BEGIN }));
+    let done = federated.sign_in(value!({})).await;
+    assert_eq!((done.status, header(&done, "location")), (303, "/"), "{:?}", done.headers);
+    assert!(
+        done.headers
+            .iter()
+            .any(|(_, value)| value.starts_with("trailwatch-oidc-8792=; ") && value.contains("Max-Age=0"))
+    );
+    let cookie = session_cookie(&done).unwrap();
+    let told = body(&console.ask(request("GET", SESSION, &[("cookie", &cookie)], "")).await);
+    let arn = "arn:aws:sts::123456789012:assumed-role/Operator/jane@example.com";
+    assert_eq!((&told["signedIn"], &told["arn"]), (&value!(true), &value!(arn)));
+    let csrf = told["csrf"].as_str().unwrap();
+    let session = [("cookie", cookie.as_str()), ("x-trailwatch-csrf", csrf)];
+    assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 200);
+    assert_eq!(console.search(&session).await.status, 403, "the role may read logs alone");
+
+    let (event, record) = console.events_of("AssumeRoleWithWebIdentity").await.remove(0);
+    assert_eq!(event.source, "sts.amazonaws.com");
+    assert_eq!(
+        record["userIdentity"],
+        value!({
+            "type": "WebIdentityUser", "principalId": format!("{PROVIDER}:trailwatch:u-1"), "userName": "u-1",
+            "identityProvider": PROVIDER,
+        })
+    );
+    assert_eq!(record["requestParameters"]["roleSessionName"], "jane@example.com");
+    assert_eq!(record["responseElements"]["assumedRoleUser"]["arn"], arn);
+    assert!(!event.record.to_lowercase().contains("sessiontoken"));
+    let (_, record) = console.events_of("ConsoleLogin").await.pop().unwrap();
+    assert_eq!(record["responseElements"]["ConsoleLogin"], "Success");
+    assert_eq!(
+        (&record["userIdentity"]["type"], &record["userIdentity"]["arn"]),
+        (&value!("AssumedRole"), &value!(arn))
+    );
+    assert_eq!(record["userIdentity"]["sessionContext"]["webIdFederationData"]["federatedProvider"], PROVIDER);
+    let (_, record) = console.events_of("DescribeLogGroups").await.pop().unwrap();
+    assert_eq!(record["userIdentity"]["sessionContext"]["sessionIssuer"]["userName"], "Operator");
+
+    // The role's session lasts an hour; that of the console ends with it, whatever its own time.
+    for _ in 0..3 {
+        console.clock.advance(19 * 60 * 1000);
+        assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 200);
+    }
+    console.clock.advance(4 * 60 * 1000);
+    assert_eq!(console.call("DescribeLogGroups", "{}", &session).await.status, 400);
+}
+
+#[tokio::test]
+async fn an_answer_that_this_browser_did_not_ask_for_signs_nobody_in() {
+    let federated = federated("trailwatch").await;
+    let Begun { cookie, state, nonce } = federated.begin().await;
+    let other = federated.begin().await;
+    federated.answers.set_token(&federated.issuer.token(&claims(&nonce, value!({}))));
+    let good = format!("code=c&state={state}");
+    for (cookie, query, word) in [
+        ("", good.as_str(), "attempt"),
+        (other.cookie.as_str(), good.as_str(), "attempt"),
+        (cookie.as_str(), "code=c", "attempt"),
+        (cookie.as_str(), "code=c&state=guessed", "attempt"),
+        ("trailwatch-oidc-8792=forged", good.as_str(), "attempt"),
+        (cookie.as_str(), &format!("{good}&iss=https%3A%2F%2Fevil.example"), "token"),
+        (cookie.as_str(), &format!("error=access_denied&state={state}"), "cancelled"),
+        (cookie.as_str(), &format!("{good}&error=access_denied"), "cancelled"),
+        // The token is of the first attempt.
+        (other.cookie.as_str(), &format!("code=c&state={}", other.state), "token"),
+    ] {
+        let refused = federated.back(cookie, query).await;
+        assert_eq!(header(&refused, "location"), format!("/#/?refused={word}"), "{query}");
+        assert_eq!(session_cookie(&refused), None, "{query}");
+    }
+    let issuer = format!("{good}&iss={}", ISSUER.replace(':', "%3A").replace('/', "%2F"));
+    assert_eq!(header(&federated.back(&cookie, &issuer).await, "location"), "/");
+    let late = federated.begin().await;
+    federated.answers.set_token(&federated.issuer.token(&claims(&late.nonce, value!({}))));
+    federated.console.clock.advance(ATTEMPT_MS_MAX);
+    let refused = federated.back(&late.cookie, &format!("code=c&state={}", late.state)).await;
+    assert_eq!(header(&refused, "location"), "/#/?refused=attempt");
+    let logins = federated.console.events_of("ConsoleLogin").await;
+    let failed = logins.iter().filter(|(_, record)| record["errorMessage"] == "Failed authentication");
+    assert_eq!(failed.count(), 10, "each is on the trail");
+}
+
+#[tokio::test]
+async fn who_has_no_role_is_refused_by_name_and_one_who_tries_too_often_waits() {
+    let federated = federated("trailwatch").await;
+    let refused = federated.sign_in(value!({ "groups": ["sales"] })).await;
+    assert_eq!(header(&refused, "location"), "/#/?refused=role");
+    assert!(federated.console.events_of("AssumeRoleWithWebIdentity").await.is_empty());
+    let (_, record) = federated.console.events_of("ConsoleLogin").await.pop().unwrap();
+    assert_eq!(record["userIdentity"]["userName"], "u-1");
+    // The role Viewer is not there.
+    let refused = federated.sign_in(value!({ "groups": ["dev"] })).await;
+    assert_eq!(header(&refused, "location"), "/#/?refused=role");
+    let (event, record) = federated.console.events_of("AssumeRoleWithWebIdentity").await.pop().unwrap();
+    assert_eq!(
+        (event.error_code.as_str(), &record["requestParameters"]["roleArn"]),
+        ("AccessDeniedException", &value!("arn:aws:iam::123456789012:role/Viewer"))
+    );
+    for _ in 2..CONSOLE_FAILURES_MAX {
+        federated.sign_in(value!({ "aud": "another" })).await;
+    }
+    let waits = federated.sign_in(value!({})).await;
+    assert_eq!(header(&waits, "location"), "/#/?refused=wait");
+}
+
+#[tokio::test]
+async fn the_roles_trust_policy_has_the_last_word() {
+    let federated = federated("another client").await;
+    let refused = federated.sign_in(value!({})).await;
+    assert_eq!(header(&refused, "location"), "/#/?refused=role");
+    let (event, record) = federated.console.events_of("AssumeRoleWithWebIdentity").await.pop().unwrap();
+    assert_eq!(event.error_code, "AccessDeniedException");
+    assert_eq!(record["errorMessage"], "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+    assert_eq!(session_cookie(&refused), None);
+}
+
+#[tokio::test]
+async fn without_a_provider_there_is_nothing_to_begin() {
+    let console = console(false).await;
+    for path in [BEGIN, CALLBACK] {
+        assert_eq!(console.ask(request("GET", path, &[], "")).await.status, 404);
+    }
+    assert_eq!(body(&console.ask(request("GET", SESSION, &[], "")).await).get("provider"), None);
+    let federated = federated("trailwatch").await;
+    federated.answers.by_url.lock().unwrap().clear();
+    let down = federated.console.ask(request("GET", BEGIN, &[], "")).await;
+    assert_eq!((down.status, header(&down, "location")), (303, "/#/?refused=provider"));
+    let nowhere = federated.console.ask(request("GET", BEGIN, &[("host", "a b")], "")).await;
+    assert_eq!(nowhere.status, 400);
+}
