@@ -195,7 +195,7 @@ impl Gateway {
             path: seen.path.clone(),
             query: seen.query.clone(),
             headers: seen.headers.clone(),
-            body: Bytes::new(),
+            ..HttpRequest::default()
         };
         let need = self.keys.need(&http);
         let (wanted, answer_max) = forms::capture(service, &seen);

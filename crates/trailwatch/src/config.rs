@@ -357,7 +357,7 @@ impl Config {
 }
 
 /// Both files, or none.
-fn tls_files(certificate: Option<PathBuf>, key: Option<PathBuf>) -> anyhow::Result<Option<tls::Files>> {
+pub fn tls_files(certificate: Option<PathBuf>, key: Option<PathBuf>) -> anyhow::Result<Option<tls::Files>> {
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some(tls::Files { certificate, key })),
         (None, None) => Ok(None),

@@ -5,7 +5,9 @@ mod destination;
 mod listen;
 
 use crate::agent::environment;
+use crate::outgoing::roots;
 use crate::real::{RandomIds, SystemClock};
+use crate::tls::{Acceptor, Certificate, Renewal};
 use ::gateway::delivery::{Deliveries, Delivery};
 use ::gateway::metrics::Metrics;
 use ::gateway::spool::Spool;
@@ -18,7 +20,6 @@ use destination::Server;
 use model::{Clock, Ids};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
@@ -30,12 +31,14 @@ use tracing_subscriber::EnvFilter;
 
 /// How long the last delivery may take when the gateway stops; what is left waits in the spool.
 const LAST_DELIVERY_MAX: Duration = Duration::from_secs(15);
+/// How often it is looked for a new certificate.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Stands between clients and any backend that speaks AWS's protocols. Clients and backends stay as they are: point clients at it.
 /// Each call becomes one CloudTrail event in Trailwatch.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch gateway --upstream s3=http://127.0.0.1:9000\n  trailwatch gateway --upstream s3=http://minio:9000 --upstream dynamodb=http://dynamo:8000 --fail-closed\n  trailwatch gateway --upstream all=http://127.0.0.1:4566 --listen 127.0.0.1:0     # one backend for all services\n  trailwatch gateway --config gateway.toml\n\nServices: s3, dynamodb, sqs, sns, kms, lambda, sts, secretsmanager, kinesis, firehose, and all for those that have no backend of\ntheir own. Backends are plain http.\nThe config file (TOML) has the same keys with underscores (listen, endpoint, spool_dir, spool_mib_max, account_id, region,\nfail_closed, known_keys_only, calls_max, endpoint_id), [upstreams], which names backends by service, [[key]] with access_key_id,\nsecret_access_key, session_token, account_id and arn: keys that signatures are verified with, and [[deny]] with name, service,\noperation, resource, principal and source: calls that are refused. Flags win. docs/gateway.md has one to paste.\nKeys for Trailwatch come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from profile AWS_PROFILE of the\nshared credentials file. They need trailwatch:ImportEvents and cloudwatch:PutMetricData.\nRUST_LOG sets how much is logged (default: info).\nExit code 0: stopped by SIGTERM or SIGINT. 1: failed. 2: wrong usage."
+    after_help = "Examples:\n  trailwatch gateway --upstream s3=http://127.0.0.1:9000\n  trailwatch gateway --upstream s3=http://minio:9000 --upstream dynamodb=http://dynamo:8000 --fail-closed\n  trailwatch gateway --upstream all=http://127.0.0.1:4566 --listen 127.0.0.1:0     # one backend for all services\n  trailwatch gateway --config gateway.toml\n\nServices: s3, dynamodb, sqs, sns, kms, lambda, sts, secretsmanager, kinesis, firehose, and all for those that have no backend of\ntheir own. Backends are plain http.\nThe config file (TOML) has the same keys with underscores (listen, tls_certificate, tls_key, endpoint, ca_file, spool_dir, spool_mib_max, account_id, region,\nfail_closed, known_keys_only, calls_max, endpoint_id), [upstreams], which names backends by service, [[key]] with access_key_id,\nsecret_access_key, session_token, account_id and arn: keys that signatures are verified with, and [[deny]] with name, service,\noperation, resource, principal and source: calls that are refused. Flags win. docs/gateway.md has one to paste.\nKeys for Trailwatch come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from profile AWS_PROFILE of the\nshared credentials file. They need trailwatch:ImportEvents and cloudwatch:PutMetricData.\nRUST_LOG sets how much is logged (default: info).\nExit code 0: stopped by SIGTERM or SIGINT. 1: failed. 2: wrong usage."
 )]
 pub struct GatewayArgs {
     /// TOML file with everything that the flags say, and more
@@ -47,9 +50,18 @@ pub struct GatewayArgs {
     /// Address to listen on; port 0 picks a free one and prints it [default: 127.0.0.1:8793]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// PEM file of the certificate, its chain after it: the port then speaks TLS. Read again on SIGHUP and when it changes
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<PathBuf>,
+    /// PEM file of the certificate's key
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// The running Trailwatch that events go to [default: AWS_ENDPOINT_URL, else http://127.0.0.1:8792]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
+    /// PEM file of the authorities that the certificate of an https:// Trailwatch may be of [default: AWS_CA_BUNDLE, else Mozilla's]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Folder that holds events until Trailwatch has them; made when absent [default: trailwatch-gateway]
     #[arg(long, value_name = "DIR")]
     spool_dir: Option<PathBuf>,
@@ -79,6 +91,10 @@ impl GatewayArgs {
         }
         settings.listen = self.listen.or(settings.listen);
         settings.endpoint = self.endpoint.or(settings.endpoint).or_else(|| environment("AWS_ENDPOINT_URL"));
+        settings.tls_certificate = self.tls_certificate.or(settings.tls_certificate);
+        settings.tls_key = self.tls_key.or(settings.tls_key);
+        let ca_file = self.ca_file.or(settings.ca_file);
+        settings.ca_file = ca_file.or_else(|| environment("AWS_CA_BUNDLE").map(PathBuf::from));
         settings.spool_dir = self.spool_dir.or(settings.spool_dir);
         settings.fail_closed |= self.fail_closed;
         settings.known_keys_only |= self.known_keys_only;
@@ -96,8 +112,14 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
-    let Config { listen: address, endpoint, spool: spool_settings, region, account_id, settings } = config;
-    let destination = Server::new(&endpoint, &account_id, &region, Arc::clone(&clock))?;
+    let Config { listen: address, tls, endpoint, ca_file, spool: spool_settings, region, account_id, settings } =
+        config;
+    let certificate = tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
+    let tls = certificate.as_ref().map(Acceptor::for_http).transpose()?;
+    let renewing = certificate.map(Renewal::new).transpose()?.map(|renewal| tokio::spawn(renew(renewal)));
+    // Who speaks plain HTTP needs no authorities, and none that can be read.
+    let roots = roots(ca_file.as_deref().filter(|_| !endpoint.starts_with("http://")))?;
+    let destination = Server::new((&endpoint, roots), &account_id, &region, Arc::clone(&clock))?;
     let _lock = prepare(&spool_settings.dir)?;
     let spool_dir = spool_settings.dir.clone();
     let spool = tokio::task::spawn_blocking(move || Spool::open(spool_settings, Arc::new(LocalDisk)))
@@ -115,7 +137,8 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
     // Before anybody can know that it runs: a signal that comes first would end the process uncleanly.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    announce(address)?;
+    let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    announce(&url)?;
     tracing::info!(%address, endpoint, fail_closed, spool_dir = %spool_dir.display(), "started");
     let stop = async move {
         tokio::select! {
@@ -124,7 +147,10 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    listen::listen(listener, gateway, stop).await;
+    listen::listen(listener, tls, gateway, stop).await;
+    if let Some(renewing) = renewing {
+        renewing.abort();
+    }
     drop(stop_delivery);
     match tokio::time::timeout(LAST_DELIVERY_MAX, delivering).await {
         Ok(ended) => ended.context("deliver events")?,
@@ -132,6 +158,17 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
     }
     tokio::task::spawn_blocking(move || closing.close()).await.context("close the spool")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Looks for a new certificate each minute, and when a signal asks for it.
+async fn renew(mut renewal: Renewal) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RENEWAL_INTERVAL) => {}
+            () = renewal.asked() => {}
+        }
+        renewal.look().await;
+    }
 }
 
 /// Makes the folder of the spool, readable by its owner only, and keeps other gateways out of it.
@@ -152,12 +189,12 @@ fn prepare(dir: &Path) -> anyhow::Result<File> {
 }
 
 /// Prints the address and what to paste. Other programs read these lines, so they go to stdout and stay as they are.
-fn announce(address: SocketAddr) -> anyhow::Result<()> {
+fn announce(url: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "trailwatch {} gateway is ready: listening on http://{address}\n", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "export AWS_ENDPOINT_URL=http://{address}\n")?;
+    writeln!(out, "trailwatch {} gateway is ready: listening on {url}\n", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "export AWS_ENDPOINT_URL={url}\n")?;
     writeln!(out, "Paste the export line into a client's shell; its keys stay those of the backend.")?;
-    writeln!(out, "health: http://{address}{}", ::gateway::proxy::HEALTH_PATH)?;
+    writeln!(out, "health: {url}{}", ::gateway::proxy::HEALTH_PATH)?;
     out.flush()?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Configuration of the gateway: one TOML file and flags, resolved into checked values.
 
-use crate::config::{is_account_id, is_region};
+use crate::config::{is_account_id, is_region, tls_files};
+use crate::tls;
 use ::gateway::identity::{Key, Keys};
 use ::gateway::proxy::Upstream;
 use ::gateway::rules::{Network, Rule};
@@ -24,8 +25,12 @@ const KEYS_MAX: usize = 10_000;
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// The certificate that clients are shown, where they speak TLS.
+    pub tls: Option<tls::Files>,
     /// URL of the running Trailwatch.
     pub endpoint: String,
+    /// PEM file of the authorities that its certificate may be of; Mozilla's when absent.
+    pub ca_file: Option<PathBuf>,
     /// The spool.
     pub spool: spool::Settings,
     /// Region of calls that name none.
@@ -42,8 +47,14 @@ pub struct Config {
 pub struct Settings {
     /// See [`Config::listen`].
     pub listen: Option<String>,
+    /// See [`tls::Files::certificate`].
+    pub tls_certificate: Option<PathBuf>,
+    /// See [`tls::Files::key`].
+    pub tls_key: Option<PathBuf>,
     /// See [`Config::endpoint`].
     pub endpoint: Option<String>,
+    /// See [`Config::ca_file`].
+    pub ca_file: Option<PathBuf>,
     /// Folder of the spool.
     pub spool_dir: Option<PathBuf>,
     /// MiB that the spool may have.
@@ -149,6 +160,8 @@ impl Settings {
         let dir = self.spool_dir.unwrap_or_else(|| "trailwatch-gateway".into());
         Ok(Config {
             listen,
+            tls: tls_files(self.tls_certificate, self.tls_key)?,
+            ca_file: self.ca_file,
             endpoint: self.endpoint.unwrap_or_else(|| "http://127.0.0.1:8792".into()),
             spool: spool::Settings { dir, bytes_max, file_bytes: SPOOL_FILE_BYTES },
             settings: ::gateway::Settings {

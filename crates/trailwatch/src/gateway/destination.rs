@@ -11,6 +11,7 @@ use model::Clock;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
+use ureq::tls::{RootCerts, TlsConfig};
 use wire::HttpRequest;
 use wire::sigv4;
 
@@ -32,7 +33,13 @@ pub struct Server {
 impl Server {
     /// The server at `endpoint`. Account and region are of records that name none. Keys are looked up before each call, for they may
     /// be renewed.
-    pub fn new(endpoint: &str, account_id: &str, region: &str, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    /// `roots` are the authorities that its certificate may be of.
+    pub fn new(
+        (endpoint, roots): (&str, RootCerts),
+        account_id: &str,
+        region: &str,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let target = Target::parse(endpoint)?;
         let Target::Server(base) = target.clone() else {
             anyhow::bail!("--endpoint must be the URL of a Trailwatch, not '{endpoint}'");
@@ -44,10 +51,11 @@ impl Server {
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIME_MAX))
             .timeout_global(Some(CALL_TIME_MAX))
+            .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
             .build();
         Ok(Self {
             query: format!("account={}&region={}", encoded(account_id), encoded(region)),
-            metrics: AwsEndpoint::new(target, region, Box::new(keys), Arc::clone(&clock)),
+            metrics: AwsEndpoint::new((target, roots), region, Box::new(keys), Arc::clone(&clock)),
             base,
             host,
             region: region.to_owned(),
@@ -68,6 +76,7 @@ impl Server {
             query: self.query.clone(),
             headers: vec![("host".into(), self.host.clone()), ("content-type".into(), "application/json".into())],
             body: Bytes::from(format!("{{\"Records\":[{}]}}", records.join(","))),
+            ..HttpRequest::default()
         };
         sigv4::sign(&mut request, &keys()?, &self.region, SIGNING_NAME, self.clock.now());
         let mut post = self.agent.post(format!("{}{}?{}", self.base, request.path, request.query));

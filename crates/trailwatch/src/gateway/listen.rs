@@ -1,14 +1,17 @@
-//! The gateway's listener: accepts connections, watches them for silence, and lets calls finish when it stops.
+//! The gateway's listener: accepts connections, with TLS or without, watches them for silence, and lets calls finish when it stops.
 
 use crate::http::Watched;
+use crate::tls::Acceptor;
 use ::gateway::Gateway;
+use ::gateway::call::Tls;
 use ::gateway::connection::connection;
 use ::gateway::proxy::Client;
 use hyper_util::server::graceful::GracefulShutdown;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Open connections; further ones wait in the kernel's queue.
@@ -19,7 +22,13 @@ const SILENCE_MAX: Duration = Duration::from_secs(17 * 60);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Takes connections until `stop` resolves; when this returns, every call has its event on the way.
-pub async fn listen(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Future<Output = ()>) {
+pub async fn listen(
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    gateway: Arc<Gateway>,
+    stop: impl Future<Output = ()>,
+) {
+    let (stopping, stopped) = watch::channel(());
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
@@ -45,17 +54,39 @@ pub async fn listen(listener: TcpListener, gateway: Arc<Gateway>, stop: impl Fut
             }
         };
         let _ = stream.set_nodelay(true);
-        let client = Client { address: peer, tls: None };
-        let serving = graceful.watch(connection(Watched::new(stream, SILENCE_MAX), client, Arc::clone(&gateway)));
+        let (tls, mut stopped, watcher, gateway) =
+            (tls.clone(), stopped.clone(), graceful.watcher(), Arc::clone(&gateway));
+        // A task of its own, handshake and all: who connects and is silent holds up nobody.
         connections.spawn(async move {
+            let wrapped = |stream| Watched::new(stream, SILENCE_MAX);
+            let ended = match tls {
+                None => {
+                    let client = Client { address: peer, tls: None };
+                    watcher.watch(connection(wrapped(stream), client, gateway)).await
+                }
+                Some(acceptor) => {
+                    let shaken = tokio::select! {
+                        shaken = acceptor.accept(stream, wrapped) => shaken,
+                        _ = stopped.changed() => Err(io::ErrorKind::ConnectionAborted.into()),
+                    };
+                    match shaken {
+                        Ok((stream, agreed)) => {
+                            let (version, cipher_suite) = (agreed.version.into(), agreed.cipher_suite.into());
+                            let client = Client { address: peer, tls: Some(Tls { version, cipher_suite }) };
+                            watcher.watch(connection(stream, client, gateway)).await
+                        }
+                        Err(error) => Err(error.into()),
+                    }
+                }
+            };
             // A client that hangs up or sends nonsense ends its own connection and nothing else.
-            if let Err(error) = serving.await {
+            if let Err(error) = ended {
                 tracing::debug!(%peer, %error, "connection ended");
             }
             drop(place);
         });
     }
-    drop(listener);
+    drop((listener, stopping));
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::info!("some calls did not finish in time and were cut off");
     }

@@ -43,7 +43,7 @@ pub struct WhyArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    at: ServerArgs,
+    server: ServerArgs,
 }
 
 fn seconds(text: &str) -> Result<i64, String> {
@@ -61,7 +61,7 @@ fn seconds(text: &str) -> Result<i64, String> {
 
 /// Asks and prints.
 pub async fn run(args: WhyArgs) -> anyhow::Result<ExitCode> {
-    let remote = remote(&args.at)?;
+    let remote = remote(&args.server)?;
     tokio::task::spawn_blocking(move || print(&remote, args)).await.context("wait for the answer")?
 }
 
