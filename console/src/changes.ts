@@ -14,13 +14,14 @@ export interface Change extends Mark {
 }
 
 /** Events to look at; the newest of the time. */
-export const CHANGES_MAX = 300;
+export const CHANGES_MAX = 3000;
 /** Alike events so near to each other are one change. */
 const TOGETHER_MS = 30_000;
 /** Writes that change nothing that a metric would show. */
 const QUIET = new Set(["ConsoleLogin", "StartQuery", "StopQuery", "AssumeRole"]);
 
-export async function changesOf(range: Range, signal: AbortSignal): Promise<{ changes: Change[]; more: boolean }> {
+/** The changes of a time, newest first. `since` is how far back was looked, where there are more writes than that. */
+export async function changesOf(range: Range, signal: AbortSignal): Promise<{ changes: Change[]; since?: number }> {
   const { rows, next } = await lookUp({ attribute: "ReadOnly", value: "false", range }, CHANGES_MAX, undefined, signal);
   const changes: Change[] = [];
   for (const row of rows) {
@@ -51,5 +52,5 @@ export async function changesOf(range: Range, signal: AbortSignal): Promise<{ ch
       }),
     });
   }
-  return { changes, more: !!next };
+  return { changes, since: next ? rows.at(-1)?.at : undefined };
 }

@@ -1,4 +1,4 @@
-// Explorer widgets: which metrics they mean, as far as dimensions tell, and lines drawn together.
+// Explorer widgets: which metrics they mean, as far as dimensions and the tags of log groups tell, and lines drawn together.
 import type { Metric, Series } from "./metrics";
 
 export type Func = "AVG" | "MIN" | "MAX" | "SUM" | "STDDEV";
@@ -6,14 +6,19 @@ export type Func = "AVG" | "MIN" | "MAX" | "SUM" | "STDDEV";
 export interface Explorer {
   metrics: { metricName: string; stat: string; namespace?: string }[];
   labels: { key: string; value?: string }[];
+  /** The label that tells graphs apart, and the one whose lines are drawn as one; `*` draws all of a graph as one. */
   splitBy?: string;
+  aggregateBy?: string;
   func?: Func;
   period?: number;
   view: "timeSeries" | "bar" | "pie";
   stacked: boolean;
-  /** What the widget asks for and cannot have here. */
-  notes: string[];
+  /** Graphs beside each other. */
+  columns: number;
 }
+
+/** The tags of what a metric is about, where this server knows them. */
+export type Tags = Record<string, string>;
 
 const text = (value: unknown) => (typeof value === "string" && value ? value : undefined);
 
@@ -29,10 +34,6 @@ export function explorerOf(properties: Record<string, unknown>): Explorer {
   const aggregate = (properties.aggregateBy ?? {}) as Record<string, unknown>;
   const options = (properties.widgetOptions ?? {}) as Record<string, unknown>;
   const view = options.view === "bar" || options.view === "pie" ? options.view : "timeSeries";
-  const notes: string[] = [];
-  const splitBy = text(properties.splitBy) ?? text(aggregate.key);
-  if (text(properties.splitBy) && text(aggregate.key) && properties.splitBy !== aggregate.key)
-    notes.push(`Split by ${properties.splitBy}; grouping by ${aggregate.key}, too, is not done here.`);
   return {
     metrics: list(properties.metrics).map((metric) => ({
       metricName: text(metric.metricName) ?? "",
@@ -40,27 +41,47 @@ export function explorerOf(properties: Record<string, unknown>): Explorer {
       namespace: namespaceOf(text(metric.resourceType)),
     })),
     labels: list(properties.labels).map((label) => ({ key: text(label.key) ?? "", value: text(label.value) })),
-    splitBy,
+    splitBy: text(properties.splitBy),
+    aggregateBy: text(aggregate.key),
     func: (["AVG", "MIN", "MAX", "SUM", "STDDEV"] as const).find((func) => func === aggregate.func),
     period: typeof properties.period === "number" ? properties.period : undefined,
     view,
     stacked: options.stacked === true,
-    notes,
+    columns: typeof options.widgetsPerRow === "number" ? Math.min(Math.max(Math.round(options.widgetsPerRow), 1), 6) : 2,
   };
 }
 
-/** True when a metric has all the labels as dimensions, each with one of the values given for it. */
-export function matches(metric: Metric, explorer: Explorer): boolean {
+/** The log group that a metric is about: of all that has metrics here, log groups alone have tags as well. */
+export const logGroupOf = (metric: Metric) =>
+  metric.Namespace === "AWS/Logs" ? metric.Dimensions.find((d) => d.Name === "LogGroupName")?.Value : undefined;
+
+/** What a metric has for a label: a dimension, else a tag. */
+export const labelOf = (metric: Metric, key: string, tags: Tags = {}): string | undefined =>
+  metric.Dimensions.find((d) => d.Name === key)?.Value ?? (Object.hasOwn(tags, key) ? tags[key] : undefined);
+
+/** True when the names of a metric are asked for, whatever its labels. */
+export function isNamed(metric: Metric, explorer: Explorer): boolean {
   const of = explorer.metrics.find((m) => m.metricName === metric.MetricName);
   if (!of) return false;
   // Metrics of AWS's own types that were sent here keep their namespace; others may stand anywhere.
-  if (of.namespace && metric.Namespace.startsWith("AWS/") && metric.Namespace !== of.namespace) return false;
+  return !(of.namespace && metric.Namespace.startsWith("AWS/") && metric.Namespace !== of.namespace);
+}
+
+/** True when a metric has all the labels, each with one of the values given for it. */
+export function matches(metric: Metric, explorer: Explorer, tags?: Tags): boolean {
+  if (!isNamed(metric, explorer)) return false;
   return explorer.labels.every((label) => {
     const wanted = explorer.labels.filter((other) => other.key === label.key && other.value).map((other) => other.value);
-    const dimension = metric.Dimensions.find((d) => d.Name === label.key);
-    return !!dimension && (!wanted.length || wanted.includes(dimension.Value));
+    const has = labelOf(metric, label.key, tags);
+    return has !== undefined && (!wanted.length || wanted.includes(has));
   });
 }
+
+/** True when a label, or what is split or put together by, is no dimension of a metric, so that its tags are wanted. */
+export const wantsTags = (metric: Metric, explorer: Explorer) =>
+  [...explorer.labels.map((label) => label.key), explorer.splitBy, explorer.aggregateBy].some(
+    (key) => key && key !== "*" && labelOf(metric, key) === undefined,
+  );
 
 const FUNCS: Record<Func, (values: number[]) => number> = {
   AVG: (v) => v.reduce((a, b) => a + b, 0) / v.length,

@@ -35,7 +35,8 @@ export { help, setHelp };
 let waiting = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-function isTyping(target: EventTarget | null): boolean {
+/** True where keys are text. */
+export function isTyping(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null;
   return (
     !!element && (/^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) || element.isContentEditable || element.shadowRoot !== null)

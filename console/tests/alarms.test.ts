@@ -59,6 +59,29 @@ test("a composite alarm is a tree, opened in place", async () => {
   await now.sound("alarm-composite");
 });
 
+test("a backtest is cancelled, and asked again", async () => {
+  const { page, visit } = now;
+  // The answer is held back until the request is given up.
+  let held = 0;
+  await page.route("**/_trailwatch/alarms/backtest", () => {
+    held += 1;
+  });
+  const given = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/alarms/backtest"));
+  await visit.go("/alarms/create?range=3h");
+  await page.getByLabel("Find a metric").fill("latency checkout");
+  await page.getByRole("button", { name: /Service=checkout/ }).click();
+  await page.getByLabel("Threshold", { exact: true }).fill("100");
+  await page.getByText("Replaying…").waitFor();
+  await expect.poll(() => held).toBeGreaterThan(0);
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByText("Cancelled.").waitFor();
+  await given;
+  await now.sound("alarm-backtest-cancelled");
+  await page.unroute("**/_trailwatch/alarms/backtest");
+  await page.getByRole("button", { name: "Ask again" }).click();
+  await page.getByText(/It would have fired/).waitFor();
+});
+
 test("made on a metric: the backtest counts, another threshold is taken, deleted", async () => {
   const { page, visit } = now;
   await visit.go("/alarms/create?range=3h");

@@ -198,10 +198,17 @@ describe("pages", () => {
     await page.keyboard.press("/");
     await page.keyboard.type("PutMetricAlarm no-data");
     await page.getByText(/^1 event$/).waitFor();
-    await page.keyboard.press("Tab");
-    await page.locator('[data-index="0"]').focus();
+    // The table is one stop: an arrow leads into its rows, Enter opens one, Escape closes it.
+    await page.getByRole("rowgroup", { name: "Events, rows" }).focus();
+    await page.keyboard.press("ArrowDown");
+    await expect.poll(() => page.evaluate(() => (document.activeElement as HTMLElement).dataset.index)).toBe("0");
     await page.keyboard.press("Enter");
-    await page.getByRole("complementary", { name: "Event" }).getByRole("heading", { name: "Record" }).waitFor();
+    const record = page.getByRole("complementary", { name: "Event" }).getByRole("heading", { name: "Record" });
+    await record.waitFor();
+    await page.keyboard.press("Escape");
+    await record.waitFor({ state: "detached" });
+    await page.keyboard.press("Enter");
+    await record.waitFor();
     const saved = async (kind: string) => {
       const [file] = await Promise.all([
         page.waitForEvent("download"),
@@ -473,15 +480,6 @@ describe("pages", () => {
     await group.getByRole("button", { name: "Delete", exact: true }).click();
     await page.getByRole("button", { name: "Delete for good" }).click();
     await page.getByText("No groups yet").waitFor();
-    const trust = { Effect: "Allow", Principal: { AWS: "123456789012" }, Action: "sts:AssumeRole" };
-    await server.iam("CreateRole", {
-      RoleName: "Deployer",
-      AssumeRolePolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement: [trust] }),
-    });
-    await visit.go("/access?tab=roles&name=Deployer");
-    await page.getByRole("button", { name: "Fresh data" }).click();
-    await page.getByRole("complementary", { name: "Role" }).getByText('"sts:AssumeRole"').waitFor();
-    await sound("access-role");
 
     await visit.go("/access?tab=who");
     await page.getByText("Who can do it?").waitFor();
@@ -498,6 +496,72 @@ describe("pages", () => {
     await page.getByRole("button", { name: "Ask" }).click();
     await page.getByRole("alert").getByText("Invalid Action: nonsense").waitFor();
     expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+  });
+
+  test("access: a role is made, given policies, lent to others, and deleted", async () => {
+    const { page } = visit;
+    await server.iam("CreateUser", { UserName: "rolf" });
+    await visit.go("/access?tab=roles");
+    await page.getByText("No roles yet").waitFor();
+    await page.getByRole("button", { name: "Create role" }).click();
+    const dialog = page.getByRole("dialog", { name: "Create role" });
+    await dialog.getByLabel("Name", { exact: true }).fill("Deployer");
+    await dialog.getByLabel("Who may take it").selectOption("user rolf");
+    expect(await dialog.getByLabel("Trust policy").inputValue()).toContain("arn:aws:iam::123456789012:user/rolf");
+    await dialog.getByLabel("May").selectOption("TrailwatchReadOnly");
+    await sound("access-role-create");
+    await dialog.getByLabel("Trust policy").fill("{");
+    await dialog.getByRole("button", { name: "Create", exact: true }).click();
+    await dialog.getByRole("alert").waitFor();
+    expect(visit.complaints.splice(0).every((text) => text.includes("400"))).toBe(true);
+    await dialog.getByLabel("Who may take it").selectOption("users and roles of this account");
+    await dialog.getByRole("button", { name: "Create", exact: true }).click();
+    const role = page.getByRole("complementary", { name: "Role" });
+    await role.getByText("arn:aws:iam::123456789012:root").waitFor();
+    await role.getByRole("link", { name: "TrailwatchReadOnly" }).waitFor();
+    await role.getByLabel("Attach a policy").selectOption("TrailwatchOperator");
+    await role.getByRole("link", { name: "TrailwatchOperator" }).waitFor();
+    await role.getByRole("button", { name: "Detach" }).first().click();
+    await role.getByRole("link", { name: "TrailwatchOperator" }).waitFor();
+    await role.getByRole("link", { name: "TrailwatchReadOnly" }).waitFor({ state: "detached" });
+
+    await role.getByRole("button", { name: "Edit" }).click();
+    const trust = { Effect: "Allow", Principal: { AWS: "arn:aws:iam::123456789012:user/rolf" }, Action: "sts:AssumeRole" };
+    const document = page.getByRole("dialog").getByLabel("Document");
+    expect(await document.inputValue()).toContain(":root");
+    await document.fill(JSON.stringify({ Version: "2012-10-17", Statement: [trust] }));
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await role.getByText("arn:aws:iam::123456789012:user/rolf").waitFor();
+    await role.getByRole("button", { name: "Write one for it alone" }).click();
+    await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("web");
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await role.getByRole("heading", { name: "web (its own)" }).waitFor();
+    await sound("access-role");
+    const told = await server.iam("GetRole", { RoleName: "Deployer" });
+    expect(decodeURIComponent(told)).toContain("user/rolf");
+
+    await role.getByRole("button", { name: "Delete", exact: true }).first().click();
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await page.getByText("No roles yet").waitFor();
+    await server.iam("DeleteUser", { UserName: "rolf" });
+  });
+
+  test("access: a policy gets a new version", async () => {
+    const { page } = visit;
+    const document = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "logs:Get*", Resource: "*" }] };
+    await server.iam("CreatePolicy", { PolicyName: "readers", PolicyDocument: JSON.stringify(document) });
+    await visit.go("/access?tab=policies&arn=arn:aws:iam::123456789012:policy/readers");
+    const detail = page.getByRole("complementary", { name: "Policy" });
+    await detail.getByText('"logs:Get*"').waitFor();
+    await detail.getByRole("button", { name: "Edit" }).click();
+    const field = page.getByRole("dialog").getByLabel("Document");
+    await field.fill((await field.inputValue()).replace("logs:Get*", "logs:Filter*"));
+    await page.getByRole("button", { name: "Save as a new version" }).click();
+    await detail.getByText('"logs:Filter*"').waitFor();
+    await detail.getByText("v2").waitFor();
+    await detail.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await detail.waitFor({ state: "detached" });
   });
 
   test("access: who may not see it is told so", async () => {

@@ -100,6 +100,40 @@ test("every view of every widget type is drawn", async () => {
   await now.sound("dashboard-views");
 });
 
+test("an explorer finds metrics by the tags of their log groups, a graph for each value that it is split by", async () => {
+  const { page, server, visit } = now;
+  const groups = { "/shop/checkout": "pay", "/shop/search": "find" };
+  for (const [name, team] of Object.entries(groups)) {
+    const resourceArn = `arn:aws:logs:${region}:123456789012:log-group:${name}`;
+    await server.call("logs", "TagResource", { resourceArn, tags: { team, shop: "yes" } });
+    const Dimensions = [{ Name: "LogGroupName", Value: name }];
+    await server.call("cloudwatch", "PutMetricData", {
+      Namespace: "AWS/Logs",
+      MetricData: [{ MetricName: "IncomingBytes", Value: 7, Dimensions }],
+    });
+  }
+  const explorer = (title: string, y: number, properties: object) => ({
+    type: "explorer",
+    x: 0,
+    y,
+    width: 24,
+    height: 5,
+    properties: { title, region, metrics: [{ metricName: "IncomingBytes", stat: "Sum" }], ...properties },
+  });
+  await put(server, "tagged", {
+    widgets: [
+      explorer("Split", 0, { labels: [{ key: "shop", value: "yes" }], splitBy: "team", aggregateBy: { key: "*", func: "SUM" } }),
+      explorer("None", 5, { labels: [{ key: "shop", value: "no" }] }),
+    ],
+  });
+  await visit.go("/dashboards/dashboard?name=tagged");
+  const split = page.getByRole("group", { name: "Split", exact: true });
+  for (const team of ["pay", "find"]) await split.getByRole("heading", { name: team, exact: true }).waitFor();
+  await expect.poll(() => split.locator("canvas").count()).toBe(2);
+  await page.getByRole("group", { name: "None", exact: true }).getByText("the tags of their log groups").waitFor();
+  await now.sound("dashboard-explorer");
+});
+
 test("widgets are dragged, resized, moved by keys, copied and removed, and saved as AWS JSON", async () => {
   const { page, server, visit } = now;
   await put(server, "moves", {

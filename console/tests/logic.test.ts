@@ -17,7 +17,7 @@ import { automatic, automatics } from "../src/automatic";
 import { alarmSpans, type Backtest } from "../src/backtest";
 import { aligned, stacked } from "../src/charts/aligned";
 import { bodyOf, dashboardOf, places, rangeOf } from "../src/dashboards";
-import { aggregated, explorerOf, matches } from "../src/explorer";
+import { aggregated, explorerOf, labelOf, logGroupOf, matches, wantsTags } from "../src/explorer";
 import { commands, condition, facetsOf, hasCommand, patternCondition, patternQuery, withCommand } from "../src/facets";
 import { arranged, fitted, nudged, overlap, type Place } from "../src/grid";
 import { linesOf, type Metric, type Series } from "../src/metrics";
@@ -331,6 +331,15 @@ describe("dashboards that make themselves", () => {
     expect(matches(metric("Any", "cpu", "b"), explorer)).toBe(true);
     expect(matches(metric("Any", "cpu", "c"), explorer)).toBe(false);
     expect(matches(metric("AWS/RDS", "cpu", "a"), explorer)).toBe(false);
+    const tagged = explorerOf({ metrics: [{ metricName: "IncomingBytes" }], labels: [{ key: "team", value: "shop" }] });
+    const bytes = { Namespace: "AWS/Logs", MetricName: "IncomingBytes", Dimensions: [{ Name: "LogGroupName", Value: "/a" }] };
+    expect([wantsTags(bytes, tagged), logGroupOf(bytes), logGroupOf(metric("Any", "cpu", "a"))]).toEqual([true, "/a", undefined]);
+    expect(matches(bytes, tagged, { team: "shop" })).toBe(true);
+    expect(matches(bytes, tagged, { team: "search" })).toBe(false);
+    expect(matches(bytes, tagged)).toBe(false);
+    // A dimension goes before a tag of the same name; names of JavaScript's own are none.
+    expect(labelOf(bytes, "LogGroupName", { LogGroupName: "/b" })).toBe("/a");
+    expect(labelOf(bytes, "constructor", {})).toBeUndefined();
     const series = (values: number[]): Series => ({ id: "x", label: "l", times: [1, 2], values, messages: [] });
     expect(aggregated([series([1, 5]), series([4, 2])], () => "all", "MAX")).toEqual([
       { label: "all", times: [1, 2], values: [4, 5] },

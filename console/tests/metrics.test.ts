@@ -103,6 +103,23 @@ test("changes are marks with words, and lead to their record; a drag zooms", asy
   await expect.poll(() => page.url()).toMatch(/start=.*end=/);
 });
 
+test("more changes than one page has are marked", async () => {
+  const { page, server, visit } = now;
+  const resourceARN = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:checkout-slow";
+  const tag = (n: number) =>
+    server.call("cloudwatch", "TagResource", { ResourceARN: resourceARN, Tags: [{ Key: "n", Value: String(n) }] });
+  for (let n = 0; n < 320; n += 16) await Promise.all(Array.from({ length: 16 }, (_, i) => tag(n + i)));
+  await visit.go(`/metrics?range=1h&changes=1&graph=${graph(latency("m1", "checkout"))}`);
+  await page.getByText(/^\d+ changes? in this time/).click();
+  // Made within half a minute, they are one change or, on a slow machine, a few; those from before are there, too.
+  const told = await page.getByRole("link", { name: /^TagResource/ }).allTextContents();
+  expect(told.reduce((sum, text) => sum + Number(/× (\d+)/.exec(text)?.[1] ?? 1), 0)).toBe(320);
+  await page
+    .getByRole("link", { name: /PutMetricAlarm/ })
+    .first()
+    .waitFor();
+});
+
 test("the week before is dashed beside this one", async () => {
   const { page, visit } = now;
   const week = 7 * 86_400_000;

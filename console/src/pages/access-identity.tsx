@@ -6,7 +6,9 @@ import { href, setParams } from "../router";
 import { ago, dateTime } from "../time";
 import { Confirm, Dialog } from "../ui/dialog";
 import { Json } from "../ui/json";
+import { Detail } from "../ui/page";
 import { Badge, Code, Empty, ErrorNote, Facts, Shown } from "../ui/parts";
+import { DocumentDialog, EXAMPLE } from "./access-documents";
 
 /** The secret of a new key: shown once, kept nowhere. */
 export function Secret(props: { of: { user: string; id: string; secret: string }; close: () => void }) {
@@ -35,6 +37,14 @@ export function Secret(props: { of: { user: string; id: string; secret: string }
   );
 }
 
+const pretty = (document: string) => {
+  try {
+    return JSON.stringify(JSON.parse(document), null, 2);
+  } catch {
+    return document;
+  }
+};
+
 const NOUNS = { user: "User", group: "Group", role: "Role" } as const;
 
 export function IdentityDetail(props: {
@@ -45,6 +55,8 @@ export function IdentityDetail(props: {
   secret: (id: string, secret: string) => void;
 }) {
   const [failure, setFailure] = createSignal<unknown>();
+  /** The document that is being written: `own` or `trust`. */
+  const [writing, setWriting] = createSignal("");
   const named = () => ({ [`${NOUNS[props.of.kind]}Name`]: props.of.name });
   const change = async (operation: string, input: Record<string, string>) => {
     setFailure(undefined);
@@ -61,116 +73,149 @@ export function IdentityDetail(props: {
   const groups = () => props.all.groups.filter((group) => !props.of.groups.includes(group.name));
   const users = () => props.all.users.filter((user) => !props.of.members.includes(user.name));
   return (
-    <aside class="detail" aria-label={NOUNS[props.of.kind]}>
-      <header class="panel-head">
-        <h2>{props.of.name}</h2>
-        <div class="actions">
-          <button type="button" class="small danger" onClick={props.remove}>
-            Delete
-          </button>
-          <button type="button" class="icon" aria-label="Close" onClick={() => setParams({ name: "" })}>
-            ✕
-          </button>
-        </div>
-      </header>
-      <div class="panel-body">
-        <Facts
-          of={[
-            ["ARN", <span class="mono">{props.of.arn}</span>],
-            ["Made", `${dateTime(Date.parse(props.of.created))} (${ago(Date.parse(props.of.created))})`],
-            ["Boundary", props.of.boundary && <span class="mono">{props.of.boundary}</span>],
-          ]}
-        />
-        <div class="actions wrap">
-          <a class="button small-button" href={href("/events", { "f.actor": props.of.arn, access: "all" })}>
-            What it did
-          </a>
-          <a class="button small-button" href={href("/access", { tab: "who", principal: props.of.arn })}>
-            What it may do
-          </a>
-        </div>
-        <Show when={failure()}>
-          <ErrorNote error={failure()} />
-        </Show>
-        <Show when={props.of.kind === "user"}>
-          <Keys user={props.of.name} secret={props.secret} />
-        </Show>
-        <div class="json-head">
-          <h3>Policies</h3>
-        </div>
-        <ul class="feed bare">
-          <For each={props.of.attached}>
-            {(policy) => (
-              <li>
-                <a class="grow" href={href("/access", { tab: "policies", arn: policy.PolicyArn })}>
-                  {policy.PolicyName}
-                </a>
-                <button
-                  type="button"
-                  class="small"
-                  onClick={() => void change(`Detach${NOUNS[props.of.kind]}Policy`, { ...named(), PolicyArn: policy.PolicyArn })}
-                >
-                  Detach
-                </button>
-              </li>
-            )}
-          </For>
-        </ul>
-        <select
-          aria-label="Attach a policy"
-          value=""
-          onChange={(event) => {
-            const arn = event.currentTarget.value;
-            event.currentTarget.value = "";
-            if (arn) void change(`Attach${NOUNS[props.of.kind]}Policy`, { ...named(), PolicyArn: arn });
-          }}
-        >
-          <option value="">Attach a policy…</option>
-          <For each={free()}>{(policy) => <option value={policy.arn}>{policy.name}</option>}</For>
-        </select>
-        <For each={props.of.inline}>
+    <Detail
+      label={NOUNS[props.of.kind]}
+      title={props.of.name}
+      close={() => setParams({ name: "" })}
+      actions={
+        <button type="button" class="small danger" onClick={props.remove}>
+          Delete
+        </button>
+      }
+    >
+      <Facts
+        of={[
+          ["ARN", <span class="mono">{props.of.arn}</span>],
+          ["Made", `${dateTime(Date.parse(props.of.created))} (${ago(Date.parse(props.of.created))})`],
+          ["Boundary", props.of.boundary && <span class="mono">{props.of.boundary}</span>],
+        ]}
+      />
+      <div class="actions wrap">
+        <a class="button small-button" href={href("/events", { "f.actor": props.of.arn, access: "all" })}>
+          What it did
+        </a>
+        <a class="button small-button" href={href("/access", { tab: "who", principal: props.of.arn })}>
+          What it may do
+        </a>
+      </div>
+      <Show when={failure()}>
+        <ErrorNote error={failure()} />
+      </Show>
+      <Show when={props.of.kind === "user"}>
+        <Keys user={props.of.name} secret={props.secret} />
+      </Show>
+      <div class="json-head">
+        <h3>Policies</h3>
+        <button type="button" class="small" onClick={() => setWriting("own")}>
+          Write one for it alone
+        </button>
+      </div>
+      <ul class="feed bare">
+        <For each={props.of.attached}>
           {(policy) => (
-            <>
-              <div class="json-head">
-                <h3>{policy.name} (its own)</h3>
-                <button
-                  type="button"
-                  class="small danger"
-                  onClick={() => void change(`Delete${NOUNS[props.of.kind]}Policy`, { ...named(), PolicyName: policy.name })}
-                >
-                  Delete
-                </button>
-              </div>
-              <Json text={policy.document} />
-            </>
+            <li>
+              <a class="grow" href={href("/access", { tab: "policies", arn: policy.PolicyArn })}>
+                {policy.PolicyName}
+              </a>
+              <button
+                type="button"
+                class="small"
+                onClick={() => void change(`Detach${NOUNS[props.of.kind]}Policy`, { ...named(), PolicyArn: policy.PolicyArn })}
+              >
+                Detach
+              </button>
+            </li>
           )}
         </For>
-        <Show when={props.of.kind === "user"}>
-          <Members
-            title="Groups"
-            of={props.of.groups}
-            others={groups().map((group) => group.name)}
-            add={(name) => void change("AddUserToGroup", { UserName: props.of.name, GroupName: name })}
-            remove={(name) => void change("RemoveUserFromGroup", { UserName: props.of.name, GroupName: name })}
-          />
-        </Show>
-        <Show when={props.of.kind === "group"}>
-          <Members
-            title="Users"
-            of={props.of.members}
-            others={users().map((user) => user.name)}
-            add={(name) => void change("AddUserToGroup", { UserName: name, GroupName: props.of.name })}
-            remove={(name) => void change("RemoveUserFromGroup", { UserName: name, GroupName: props.of.name })}
-          />
-        </Show>
-        <Show when={props.of.trust}>
-          <div class="json-head">
-            <h3>Who may take it</h3>
-          </div>
-          <Json text={props.of.trust} />
-        </Show>
-      </div>
-    </aside>
+      </ul>
+      <select
+        aria-label="Attach a policy"
+        value=""
+        onChange={(event) => {
+          const arn = event.currentTarget.value;
+          event.currentTarget.value = "";
+          if (arn) void change(`Attach${NOUNS[props.of.kind]}Policy`, { ...named(), PolicyArn: arn });
+        }}
+      >
+        <option value="">Attach a policy…</option>
+        <For each={free()}>{(policy) => <option value={policy.arn}>{policy.name}</option>}</For>
+      </select>
+      <For each={props.of.inline}>
+        {(policy) => (
+          <>
+            <div class="json-head">
+              <h3>{policy.name} (its own)</h3>
+              <button
+                type="button"
+                class="small danger"
+                onClick={() => void change(`Delete${NOUNS[props.of.kind]}Policy`, { ...named(), PolicyName: policy.name })}
+              >
+                Delete
+              </button>
+            </div>
+            <Json text={policy.document} />
+          </>
+        )}
+      </For>
+      <Show when={props.of.kind === "user"}>
+        <Members
+          title="Groups"
+          of={props.of.groups}
+          others={groups().map((group) => group.name)}
+          add={(name) => void change("AddUserToGroup", { UserName: props.of.name, GroupName: name })}
+          remove={(name) => void change("RemoveUserFromGroup", { UserName: props.of.name, GroupName: name })}
+        />
+      </Show>
+      <Show when={props.of.kind === "group"}>
+        <Members
+          title="Users"
+          of={props.of.members}
+          others={users().map((user) => user.name)}
+          add={(name) => void change("AddUserToGroup", { UserName: name, GroupName: props.of.name })}
+          remove={(name) => void change("RemoveUserFromGroup", { UserName: name, GroupName: props.of.name })}
+        />
+      </Show>
+      <Show when={props.of.kind === "role"}>
+        <div class="json-head">
+          <h3>Who may take it</h3>
+          <button type="button" class="small" onClick={() => setWriting("trust")}>
+            Edit
+          </button>
+        </div>
+        <Json text={props.of.trust} />
+        <p class="faint">Taken for an hour, on the command line:</p>
+        <Code text={`aws sts assume-role --role-arn ${props.of.arn} --role-session-name me`} />
+      </Show>
+      <Show when={writing() === "trust"}>
+        <DocumentDialog
+          title={`Who may take ${props.of.name}`}
+          action="Save"
+          hint="Principals that may call sts:AssumeRole on it. Sessions that were begun go on until they end."
+          document={pretty(props.of.trust)}
+          close={() => setWriting("")}
+          submit={async (PolicyDocument) => {
+            await iam("UpdateAssumeRolePolicy", { RoleName: props.of.name, PolicyDocument });
+            setWriting("");
+            props.reload();
+          }}
+        />
+      </Show>
+      <Show when={writing() === "own"}>
+        <DocumentDialog
+          title={`A policy of ${props.of.name} alone`}
+          action="Save"
+          named
+          hint="It goes when the identity goes. Of the same name as one that there is, it takes its place."
+          document={EXAMPLE}
+          close={() => setWriting("")}
+          submit={async (PolicyDocument, PolicyName) => {
+            await iam(`Put${NOUNS[props.of.kind]}Policy`, { ...named(), PolicyName, PolicyDocument });
+            setWriting("");
+            props.reload();
+          }}
+        />
+      </Show>
+    </Detail>
   );
 }
 

@@ -1,5 +1,5 @@
 // Access: users, groups, roles and policies of the account, and who may do what.
-import { createMemo, createSignal, For, Match, Show, Switch } from "solid-js";
+import { createMemo, createSignal, Match, Show, Switch } from "solid-js";
 import {
   type Account,
   account,
@@ -13,11 +13,14 @@ import {
 } from "../iam";
 import { load } from "../load";
 import { param, setParams } from "../router";
+import { session } from "../session";
 import { ago, dateTime } from "../time";
-import { Confirm, Dialog } from "../ui/dialog";
+import { Confirm, FormDialog } from "../ui/dialog";
 import { Json } from "../ui/json";
-import { Badge, Code, Copy, Empty, ErrorNote, Facts, Field, Given, Loading, PageHead, Shown, Tabs } from "../ui/parts";
+import { Detail, Search } from "../ui/page";
+import { Badge, Choice, Copy, Empty, ErrorNote, Facts, Field, Given, Loading, PageHead, Shown, Tabs } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
+import { DocumentDialog, EXAMPLE, TrustFields } from "./access-documents";
 import { IdentityDetail, Secret } from "./access-identity";
 import { WhoCan } from "./access-simulate";
 
@@ -75,7 +78,7 @@ const EMPTY: Record<Kind, [string, string]> = {
   group: ["No groups yet", "A group gives its policies to all of its users."],
   role: [
     "No roles yet",
-    "A role is taken for a while, with keys of its own: aws iam create-role --role-name Deployer --assume-role-policy-document file://trust.json",
+    "A role is taken for a while, with keys of its own that end by themselves: for programs, and for people who seldom need more.",
   ],
 };
 
@@ -120,20 +123,10 @@ function Identities(props: { all: Account; kind: Kind; reload: () => void }) {
   return (
     <>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
-        <input
-          type="search"
-          class="grow"
-          data-search
-          aria-label="Part of the name"
-          placeholder="Part of the name  ( / )"
-          value={param("q")}
-          onInput={(event) => setParams({ q: event.currentTarget.value }, true)}
-        />
-        <Show when={props.kind !== "role"}>
-          <button type="button" class="primary" onClick={() => setCreating(true)}>
-            Create {props.kind}
-          </button>
-        </Show>
+        <Search label="Part of the name" />
+        <button type="button" class="primary" onClick={() => setCreating(true)}>
+          Create {props.kind}
+        </button>
       </form>
       <div class="split one" classList={{ "right-only": !!opened() }}>
         <Table
@@ -205,86 +198,51 @@ function Create(props: {
   close: () => void;
   done: (name: string, key?: { id: string; secret: string }) => void;
 }) {
-  const [error, setError] = createSignal<unknown>();
-  const [busy, setBusy] = createSignal(false);
   const create = async (form: HTMLFormElement) => {
     const data = new FormData(form);
-    const name = String(data.get("name") ?? "").trim();
-    const [arn, group] = [String(data.get("policy") ?? ""), String(data.get("group") ?? "")];
-    const noun = props.kind === "user" ? "User" : "Group";
-    setBusy(true);
-    setError(undefined);
-    try {
-      await iam(`Create${noun}`, { [`${noun}Name`]: name });
-      if (arn) await iam(`Attach${noun}Policy`, { [`${noun}Name`]: name, PolicyArn: arn });
-      if (group) await iam("AddUserToGroup", { UserName: name, GroupName: group });
-      const wantsKey = props.kind === "user" && data.get("key") !== null;
-      const key = wantsKey ? await createAccessKey(name) : undefined;
-      props.done(name, key);
-    } catch (failure) {
-      setError(() => failure);
-      setBusy(false);
-    }
+    const text = (name: string) => String(data.get(name) ?? "").trim();
+    const [name, arn, group] = [text("name"), text("policy"), text("group")];
+    const noun = ({ user: "User", group: "Group", role: "Role" } as const)[props.kind];
+    const named = { [`${noun}Name`]: name };
+    await iam(`Create${noun}`, props.kind === "role" ? { ...named, AssumeRolePolicyDocument: text("trust") } : named);
+    if (arn) await iam(`Attach${noun}Policy`, { ...named, PolicyArn: arn });
+    if (group) await iam("AddUserToGroup", { UserName: name, GroupName: group });
+    const wantsKey = props.kind === "user" && data.get("key") !== null;
+    props.done(name, wantsKey ? await createAccessKey(name) : undefined);
+  };
+  const account = () => {
+    const now = session();
+    return now.signedIn ? now.account : "";
   };
   return (
-    <Dialog title={`Create ${props.kind}`} close={props.close}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void create(event.currentTarget);
-        }}
-      >
-        <Field label="Name" hint="Letters, digits and + = , . @ - _">
-          {(id) => <input id={id} name="name" required maxlength="64" autocomplete="off" spellcheck={false} />}
-        </Field>
-        <Field label="May" hint="A policy to begin with; more can be attached later.">
-          {(id) => (
-            <select id={id} name="policy">
-              <option value="">nothing yet</option>
-              <For each={props.all.policies}>{(policy) => <option value={policy.arn}>{policy.name}</option>}</For>
-            </select>
-          )}
-        </Field>
-        <Show when={props.kind === "user"}>
-          <Show when={props.all.groups.length}>
-            <Field label="Group">
-              {(id) => (
-                <select id={id} name="group">
-                  <option value="">none</option>
-                  <For each={props.all.groups}>{(group) => <option>{group.name}</option>}</For>
-                </select>
-              )}
-            </Field>
-          </Show>
-          <label class="check">
-            <input type="checkbox" name="key" checked /> With an access key, to call and to sign in here
-          </label>
+    <FormDialog title={`Create ${props.kind}`} action="Create" wide={props.kind === "role"} submit={create} close={props.close}>
+      <Field label="Name" hint="Letters, digits and + = , . @ - _">
+        {(id) => <input id={id} name="name" required maxlength="64" autocomplete="off" spellcheck={false} />}
+      </Field>
+      <Show when={props.kind === "role"}>
+        <TrustFields account={account()} users={props.all.users} />
+      </Show>
+      <Choice
+        label="May"
+        hint="A policy to begin with; more can be attached later."
+        name="policy"
+        of={[["", "nothing yet"], ...props.all.policies.map((policy): [string, string] => [policy.arn, policy.name])]}
+      />
+      <Show when={props.kind === "user"}>
+        <Show when={props.all.groups.length}>
+          <Choice
+            label="Group"
+            name="group"
+            of={[["", "none"], ...props.all.groups.map((group): [string, string] => [group.name, group.name])]}
+          />
         </Show>
-        <Show when={error()}>
-          <ErrorNote error={error()} />
-        </Show>
-        <div class="actions end">
-          <button type="button" onClick={props.close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={busy()}>
-            Create
-          </button>
-        </div>
-      </form>
-    </Dialog>
+        <label class="check">
+          <input type="checkbox" name="key" checked /> With an access key, to call and to sign in here
+        </label>
+      </Show>
+    </FormDialog>
   );
 }
-
-const EXAMPLE = `{
-  "Version": "2012-10-17",
-  "Statement": [{
-    "Effect": "Allow",
-    "Action": ["logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"],
-    "Resource": "arn:aws:logs:*:*:log-group:/web/*"
-  }]
-}`;
 
 function Policies(props: { all: Account; reload: () => void }) {
   const shown = createMemo(() => props.all.policies.filter((row) => row.name.toLowerCase().includes(param("q").toLowerCase())));
@@ -303,15 +261,7 @@ function Policies(props: { all: Account; reload: () => void }) {
   return (
     <>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
-        <input
-          type="search"
-          class="grow"
-          data-search
-          aria-label="Part of the name"
-          placeholder="Part of the name  ( / )"
-          value={param("q")}
-          onInput={(event) => setParams({ q: event.currentTarget.value }, true)}
-        />
+        <Search label="Part of the name" />
         <button type="button" class="primary" onClick={() => setCreating(true)}>
           Create policy
         </button>
@@ -329,66 +279,22 @@ function Policies(props: { all: Account; reload: () => void }) {
         <Given when={opened()}>{(row) => <PolicyDetail of={row()} all={props.all} reload={props.reload} />}</Given>
       </div>
       <Show when={creating()}>
-        <CreatePolicy
+        <DocumentDialog
+          title="Create policy"
+          action="Create"
+          named
+          hint="IAM's JSON: effects, actions, resources, conditions."
+          document={EXAMPLE}
           close={() => setCreating(false)}
-          done={(arn) => {
+          submit={async (PolicyDocument, PolicyName) => {
+            const made = await iam("CreatePolicy", { PolicyName, PolicyDocument });
             setCreating(false);
             props.reload();
-            setParams({ arn, q: "" });
+            setParams({ arn: String((made.Policy as { Arn?: string } | undefined)?.Arn ?? ""), q: "" });
           }}
         />
       </Show>
     </>
-  );
-}
-
-function CreatePolicy(props: { close: () => void; done: (arn: string) => void }) {
-  const [error, setError] = createSignal<unknown>();
-  const create = async (form: HTMLFormElement) => {
-    const data = new FormData(form);
-    setError(undefined);
-    try {
-      const made = await iam("CreatePolicy", {
-        PolicyName: String(data.get("name") ?? "").trim(),
-        PolicyDocument: String(data.get("document") ?? ""),
-      });
-      props.done(String((made.Policy as { Arn?: string } | undefined)?.Arn ?? ""));
-    } catch (failure) {
-      setError(() => failure);
-    }
-  };
-  return (
-    <Dialog title="Create policy" wide close={props.close}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void create(event.currentTarget);
-        }}
-      >
-        <Field label="Name">
-          {(id) => <input id={id} name="name" required maxlength="128" autocomplete="off" spellcheck={false} />}
-        </Field>
-        <Field label="Document" hint="IAM's JSON: effects, actions, resources, conditions.">
-          {(id) => (
-            <textarea id={id} name="document" class="mono" rows="14" required spellcheck={false}>
-              {EXAMPLE}
-            </textarea>
-          )}
-        </Field>
-        <Show when={error()}>
-          <ErrorNote error={error()} />
-        </Show>
-        <div class="actions end">
-          <button type="button" onClick={props.close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Create
-          </button>
-        </div>
-      </form>
-    </Dialog>
   );
 }
 
@@ -399,6 +305,7 @@ function PolicyDetail(props: { of: PolicyRow; all: Account; reload: () => void }
   );
   const [failure, setFailure] = createSignal<unknown>();
   const [doomed, setDoomed] = createSignal(false);
+  const [editing, setEditing] = createSignal(false);
   const holders = () =>
     [...props.all.users, ...props.all.groups, ...props.all.roles].filter((row) =>
       row.attached.some((a) => a.PolicyArn === props.of.arn),
@@ -415,49 +322,56 @@ function PolicyDetail(props: { of: PolicyRow; all: Account; reload: () => void }
     }
   };
   return (
-    <aside class="detail" aria-label="Policy">
-      <header class="panel-head">
-        <h2>{props.of.name}</h2>
-        <div class="actions">
-          <Show when={props.of.isOwn}>
-            <button type="button" class="small danger" onClick={() => setDoomed(true)}>
-              Delete
-            </button>
-          </Show>
-          <button type="button" class="icon" aria-label="Close" onClick={() => setParams({ arn: "" })}>
-            ✕
-          </button>
-        </div>
-      </header>
-      <div class="panel-body">
-        <Facts
-          of={[
-            ["ARN", <span class="mono">{props.of.arn}</span>],
-            ["Version", props.of.version],
-            ["Changed", props.of.isOwn && `${dateTime(Date.parse(props.of.updated))} (${ago(Date.parse(props.of.updated))})`],
-            [
-              "Attached to",
-              holders().length > 0 &&
-                holders()
-                  .map((row) => `${row.kind} ${row.name}`)
-                  .join(", "),
-            ],
-          ]}
-        />
-        <div class="json-head">
-          <h3>Document</h3>
-          <Show when={text.data()}>{(document) => <Copy text={document()} />}</Show>
-        </div>
-        <Shown of={text} what="the document">
-          {(document) => <Json text={document()} />}
-        </Shown>
+    <Detail
+      label="Policy"
+      title={props.of.name}
+      close={() => setParams({ arn: "" })}
+      actions={
         <Show when={props.of.isOwn}>
-          <p class="faint">A new version, on the command line:</p>
-          <Code
-            text={`aws iam create-policy-version --policy-arn ${props.of.arn} --policy-document file://policy.json --set-as-default`}
-          />
+          <button type="button" class="small" disabled={text.data() === undefined} onClick={() => setEditing(true)}>
+            Edit
+          </button>
+          <button type="button" class="small danger" onClick={() => setDoomed(true)}>
+            Delete
+          </button>
         </Show>
+      }
+    >
+      <Facts
+        of={[
+          ["ARN", <span class="mono">{props.of.arn}</span>],
+          ["Version", props.of.version],
+          ["Changed", props.of.isOwn && `${dateTime(Date.parse(props.of.updated))} (${ago(Date.parse(props.of.updated))})`],
+          [
+            "Attached to",
+            holders().length > 0 &&
+              holders()
+                .map((row) => `${row.kind} ${row.name}`)
+                .join(", "),
+          ],
+        ]}
+      />
+      <div class="json-head">
+        <h3>Document</h3>
+        <Show when={text.data()}>{(document) => <Copy text={document()} />}</Show>
       </div>
+      <Shown of={text} what="the document">
+        {(document) => <Json text={document()} />}
+      </Shown>
+      <Show when={editing()}>
+        <DocumentDialog
+          title={`Policy ${props.of.name}`}
+          action="Save as a new version"
+          hint="It holds from the next call on. Five versions are kept at most: on the command line, delete-policy-version takes one away."
+          document={text.data() ?? ""}
+          close={() => setEditing(false)}
+          submit={async (PolicyDocument) => {
+            await iam("CreatePolicyVersion", { PolicyArn: props.of.arn, PolicyDocument, SetAsDefault: true });
+            setEditing(false);
+            props.reload();
+          }}
+        />
+      </Show>
       <Show when={doomed()}>
         <Confirm
           title={`Delete policy ${props.of.name}?`}
@@ -471,6 +385,6 @@ function PolicyDetail(props: { of: PolicyRow; all: Account; reload: () => void }
           }}
         />
       </Show>
-    </aside>
+    </Detail>
   );
 }

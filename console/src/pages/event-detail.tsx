@@ -8,6 +8,7 @@ import { href } from "../router";
 import { accessOf, narrowed } from "../search";
 import { ago, dateTime } from "../time";
 import { Json, pretty } from "../ui/json";
+import { Detail } from "../ui/page";
 import { Badge, Copy, download, ErrorNote, Facts, Loading } from "../ui/parts";
 
 export type Shown = EventRow & { actor?: string; session?: string };
@@ -40,69 +41,61 @@ export function EventDetail(props: { row: Shown; close: () => void }) {
     }
   };
   return (
-    <aside class="detail" aria-label="Event">
-      <header class="panel-head">
-        <h2>{props.row.name}</h2>
-        <button type="button" class="icon" aria-label="Close" onClick={props.close}>
-          ✕
+    <Detail label="Event" title={props.row.name} close={props.close}>
+      <Facts
+        of={[
+          ["Time", `${dateTime(props.row.at)} (${ago(props.row.at)})`],
+          ["User", props.row.user && <a href={to("user", props.row.user)}>{props.row.user}</a>],
+          ["Actor", props.row.actor && <a href={to("actor", props.row.actor)}>{props.row.actor}</a>],
+          ["Service", <a href={to("event_source", props.row.source)}>{props.row.source}</a>],
+          ["From", props.row.address && <a href={to("source_ip", props.row.address)}>{props.row.address}</a>],
+          ["Region", props.row.region],
+          ["Access", props.row.readOnly ? "Read" : "Write"],
+          ["Error", props.row.error && <Badge tone="bad">{props.row.error}</Badge>],
+          ["Message", props.row.errorMessage],
+          [
+            "Resources",
+            props.row.resources.length > 0 && (
+              <For each={props.row.resources}>
+                {(resource) => (
+                  <div>
+                    <a href={to("resource_name", resource.name)}>{resource.name}</a> <span class="faint">{resource.type}</span>
+                  </div>
+                )}
+              </For>
+            ),
+          ],
+          ["Event id", <span class="mono">{props.row.id}</span>],
+        ]}
+      />
+      <div class="actions wrap">
+        <a class="button small-button" href={href("/events/session", { event: props.row.id })}>
+          All that this login did
+        </a>
+        <a class="button small-button" href={href("/investigate", { kind: "window", ...around(props.row.at) })}>
+          What followed
+        </a>
+        <button type="button" class="small" onClick={() => void evidence()}>
+          Save evidence
         </button>
-      </header>
-      <div class="panel-body">
-        <Facts
-          of={[
-            ["Time", `${dateTime(props.row.at)} (${ago(props.row.at)})`],
-            ["User", props.row.user && <a href={to("user", props.row.user)}>{props.row.user}</a>],
-            ["Actor", props.row.actor && <a href={to("actor", props.row.actor)}>{props.row.actor}</a>],
-            ["Service", <a href={to("event_source", props.row.source)}>{props.row.source}</a>],
-            ["From", props.row.address && <a href={to("source_ip", props.row.address)}>{props.row.address}</a>],
-            ["Region", props.row.region],
-            ["Access", props.row.readOnly ? "Read" : "Write"],
-            ["Error", props.row.error && <Badge tone="bad">{props.row.error}</Badge>],
-            ["Message", props.row.errorMessage],
-            [
-              "Resources",
-              props.row.resources.length > 0 && (
-                <For each={props.row.resources}>
-                  {(resource) => (
-                    <div>
-                      <a href={to("resource_name", resource.name)}>{resource.name}</a> <span class="faint">{resource.type}</span>
-                    </div>
-                  )}
-                </For>
-              ),
-            ],
-            ["Event id", <span class="mono">{props.row.id}</span>],
-          ]}
-        />
-        <div class="actions wrap">
-          <a class="button small-button" href={href("/events/session", { event: props.row.id })}>
-            All that this login did
-          </a>
-          <a class="button small-button" href={href("/investigate", { kind: "window", ...around(props.row.at) })}>
-            What followed
-          </a>
-          <button type="button" class="small" onClick={() => void evidence()}>
-            Save evidence
-          </button>
-          <button
-            type="button"
-            class="small"
-            onClick={() => download(`event-${props.row.id}.json`, "application/json", `${pretty(props.row.record)}\n`)}
-          >
-            Save record
-          </button>
-        </div>
-        <Show when={failure()}>
-          <ErrorNote error={failure()} retry={() => void evidence()} />
-        </Show>
-        <Proof row={props.row} />
-        <div class="json-head">
-          <h3>Record</h3>
-          <Copy text={props.row.record} />
-        </div>
-        <Json text={props.row.record} />
+        <button
+          type="button"
+          class="small"
+          onClick={() => download(`event-${props.row.id}.json`, "application/json", `${pretty(props.row.record)}\n`)}
+        >
+          Save record
+        </button>
       </div>
-    </aside>
+      <Show when={failure()}>
+        <ErrorNote error={failure()} retry={() => void evidence()} />
+      </Show>
+      <Proof row={props.row} />
+      <div class="json-head">
+        <h3>Record</h3>
+        <Copy text={props.row.record} />
+      </div>
+      <Json text={props.row.record} />
+    </Detail>
   );
 }
 

@@ -1,7 +1,7 @@
 // Event history: who did what, over all history. The server searches and counts; what it found can be opened, proved and taken along.
 import { createEffect, createMemo, createSignal, createUniqueId, For, on, onCleanup, Show, untrack } from "solid-js";
 import { barsOf, widened } from "../bars";
-import { load } from "../load";
+import { load, paged } from "../load";
 import { count } from "../numbers";
 import { ownLines } from "../own";
 import { type EventRow, rowOfRecord } from "../records";
@@ -23,7 +23,7 @@ import {
 } from "../search";
 import { dateTime, range, zoom } from "../time";
 import { OverTime } from "../ui/over-time";
-import { csv, download, Empty, ErrorNote, Given, Loading, PageHead } from "../ui/parts";
+import { Cancelled, csv, download, Empty, ErrorNote, Given, Loading, PageHead, Working } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
 import { BUNDLE_MAX, EventDetail, saveEvidence } from "./event-detail";
@@ -44,41 +44,13 @@ export function EventHistory() {
   const period = createMemo(() => (param("range") === "all" && !param("start") ? undefined : range("1d")));
   const question = createMemo(() => asked(period()));
 
-  const [rows, setRows] = createSignal<FoundRow[]>([]);
-  const [facets, setFacets] = createSignal<Facets>();
-  const [next, setNext] = createSignal<string>();
-  const [error, setError] = createSignal<unknown>();
-  const [loading, setLoading] = createSignal(false);
-  let control: AbortController | undefined;
-  onCleanup(() => control?.abort());
-
-  const read = async (fresh: boolean) => {
-    control?.abort();
-    const mine = new AbortController();
-    control = mine;
-    setLoading(true);
-    setError(undefined);
-    try {
-      const body = fresh ? { facets: FACET_VALUES, bars: BARS } : { after: next() };
-      const found = await search({ ...question(), ...body, limit: PAGE }, mine.signal);
-      setRows(fresh ? found.rows : [...rows(), ...found.rows]);
-      setNext(found.next);
-      if (found.facets) setFacets(found.facets);
-    } catch (failure) {
-      if (mine.signal.aborted) return;
-      setError(() => failure);
-      if (fresh) {
-        setRows([]);
-        setFacets(undefined);
-        setNext(undefined);
-      }
-    }
-    if (control === mine) setLoading(false);
-  };
-  createEffect(on(question, () => void untrack(() => read(true))));
-  const more = () => {
-    if (next() && !loading() && !error()) void read(false);
-  };
+  const found = paged(question, (body, { after }, signal) =>
+    search({ ...body, ...(after ? { after } : { facets: FACET_VALUES, bars: BARS }), limit: PAGE }, signal),
+  );
+  const { rows, next, loading, more } = found;
+  const facets = () => found.first()?.facets;
+  const [unsaved, setUnsaved] = createSignal<unknown>();
+  const error = () => found.error() ?? unsaved();
 
   const live = liveEvents(question);
   const shown = createMemo<FoundRow[]>(() => {
@@ -133,14 +105,14 @@ export function EventHistory() {
     if (kind === "csv") saveCsv(shown());
     if (kind !== "evidence") return;
     setSaving(true);
-    setError(undefined);
+    setUnsaved(undefined);
     try {
       await saveEvidence(
         shown().map((row) => row.id),
         "evidence.json",
       );
     } catch (failure) {
-      setError(() => failure);
+      setUnsaved(() => failure);
     }
     setSaving(false);
   };
@@ -176,14 +148,15 @@ export function EventHistory() {
       </PageHead>
       <Filters facets={facets()} />
       <Show when={error()}>
-        <ErrorNote error={error()} retry={() => void read(true)} />
+        <ErrorNote error={error()} retry={found.error() ? found.reload : undefined} />
       </Show>
       <OverTime {...drawn()} noun="events" marked="with errors" zoom={zoom} />
       <p class="count" role="status">
         <Show when={loading()}>
-          <span class="spinner" aria-hidden="true" />
+          <Working what="Searching…" cancel={found.cancel} />
         </Show>
-        <Show when={!error()}>
+        <Show when={found.cancelled()}>Cancelled. </Show>
+        <Show when={found.first()}>
           {facets()?.is_partial ? "More than " : ""}
           {count(facets()?.events ?? 0)} {facets()?.events === 1 ? "event" : "events"}
           <Show when={next()}>
@@ -232,21 +205,23 @@ export function EventHistory() {
           rowClass={(row) => (row.error ? "failed" : "")}
           atEnd={more}
           empty={
-            <Show when={!loading()} fallback={<Loading what="events" />}>
-              <Show when={!error()}>
-                <Empty title="No events">
-                  <p>
-                    Nothing matches in this time. Take a{" "}
-                    <button type="button" class="link" onClick={() => setParams({ range: "all", start: "", end: "" })}>
-                      longer one
-                    </button>
-                    ,{" "}
-                    <button type="button" class="link" onClick={clear}>
-                      take all filters off
-                    </button>
-                    , or make an event: <code>aws logs create-log-group --log-group-name demo</code>
-                  </p>
-                </Empty>
+            <Show when={!loading()} fallback={<Loading what="events" cancel={found.cancel} />}>
+              <Show when={!found.cancelled()} fallback={<Cancelled again={found.reload} />}>
+                <Show when={!error()}>
+                  <Empty title="No events">
+                    <p>
+                      Nothing matches in this time. Take a{" "}
+                      <button type="button" class="link" onClick={() => setParams({ range: "all", start: "", end: "" })}>
+                        longer one
+                      </button>
+                      ,{" "}
+                      <button type="button" class="link" onClick={clear}>
+                        take all filters off
+                      </button>
+                      , or make an event: <code>aws logs create-log-group --log-group-name demo</code>
+                    </p>
+                  </Empty>
+                </Show>
               </Show>
             </Show>
           }

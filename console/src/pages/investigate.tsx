@@ -19,6 +19,7 @@ import { dimensionsText, listAlarms, listMetrics, type Metric } from "../metrics
 import { count, short } from "../numbers";
 import { href, param, setParams } from "../router";
 import { dateTime, type Range, tick, utc, zoom } from "../time";
+import { brush } from "../ui/brush";
 import { Badge, Copy, Empty, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 
@@ -363,17 +364,11 @@ function Lanes(props: { answer: Answer; span: { from: number; to: number } }) {
   const x = (ms: number) =>
     ((Math.min(Math.max(ms, props.span.from), props.span.to) - props.span.from) / (props.span.to - props.span.from)) * WIDTH;
   const onset = () => [Date.parse(props.answer.onset.from), Date.parse(props.answer.onset.to)] as const;
-  const [drag, setDrag] = createSignal<[number, number]>();
-  let lanes!: HTMLDivElement;
-  const at = (event: PointerEvent) => {
-    const box = lanes.getBoundingClientRect();
-    const part = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-    return props.span.from + part * (props.span.to - props.span.from);
-  };
   const ask = (found: Range) => {
     setParams({ kind: "window" });
     zoom(found);
   };
+  const { handlers, span } = brush(() => ({ start: props.span.from, end: props.span.to }), ask);
   const part = (ms: number) => `${(x(ms) / WIDTH) * 100}%`;
   return (
     <div class="lanes">
@@ -386,39 +381,20 @@ function Lanes(props: { answer: Answer; span: { from: number; to: number } }) {
         <div class="marks">Changes</div>
       </div>
       <div
-        ref={lanes}
         class="lane-area"
         role="img"
         aria-label={`Timeline: ${props.answer.metrics.length} metrics, ${props.answer.log_patterns.length} log patterns, ${props.answer.transitions.length} alarm transitions, ${props.answer.changes.length} changes. All of it is in the table below.`}
-        onPointerDown={(event) => {
-          if ((event.target as HTMLElement).closest("a")) return;
-          lanes.setPointerCapture(event.pointerId);
-          setDrag([at(event), at(event)]);
-        }}
-        onPointerMove={(event) => {
-          const held = drag();
-          if (held) setDrag([held[0], at(event)]);
-        }}
-        onPointerUp={() => {
-          const held = drag();
-          setDrag(undefined);
-          if (!held) return;
-          const [start, end] = [Math.min(...held), Math.max(...held)];
-          if (end - start > (props.span.to - props.span.from) / 100) ask({ start, end });
-        }}
+        {...handlers}
       >
         <div
           class="onset"
           style={{ left: part(onset()[0]), width: `max(2px, calc(${part(onset()[1])} - ${part(onset()[0])}))` }}
         />
-        <Show when={drag()}>
+        <Show when={span()}>
           {(held) => (
             <div
               class="brushed"
-              style={{
-                left: part(Math.min(...held())),
-                width: `calc(${part(Math.max(...held()))} - ${part(Math.min(...held()))})`,
-              }}
+              style={{ left: part(held().start), width: `calc(${part(held().end)} - ${part(held().start)})` }}
             />
           )}
         </Show>

@@ -6,6 +6,7 @@ import { cancel, idOf, isRunning, listStores, type Progress, type Rows, results,
 import { load } from "../load";
 import { bytes, count } from "../numbers";
 import { href, param, setParams } from "../router";
+import { Detail } from "../ui/page";
 import { csv, download, Empty, ErrorNote, Loading, PageHead, Panel } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
 
@@ -241,26 +242,18 @@ export default function Lake() {
               />
               <Show when={opened()}>
                 {(row) => (
-                  <aside class="detail" aria-label="Row">
-                    <header class="panel-head">
-                      <h2>Row {Number(param("row")) + 1}</h2>
-                      <button type="button" class="icon" aria-label="Close" onClick={() => setParams({ row: "" }, true)}>
-                        ✕
-                      </button>
-                    </header>
-                    <div class="panel-body">
-                      <dl class="facts">
-                        <For each={have().columns}>
-                          {(name, i) => (
-                            <div>
-                              <dt>{name}</dt>
-                              <dd class="message">{row()[i()]}</dd>
-                            </div>
-                          )}
-                        </For>
-                      </dl>
-                    </div>
-                  </aside>
+                  <Detail label="Row" title={`Row ${Number(param("row")) + 1}`} close={() => setParams({ row: "" }, true)}>
+                    <dl class="facts">
+                      <For each={have().columns}>
+                        {(name, i) => (
+                          <div>
+                            <dt>{name}</dt>
+                            <dd class="message">{row()[i()]}</dd>
+                          </div>
+                        )}
+                      </For>
+                    </dl>
+                  </Detail>
                 )}
               </Show>
             </div>

@@ -1,12 +1,14 @@
 // Everything that one login did, over all roles that were taken from it, in order.
-import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, untrack } from "solid-js";
+import { createMemo, For, Show } from "solid-js";
+import { paged } from "../load";
 import { count } from "../numbers";
 import { own, query } from "../own";
 import { type EventRow, rowOfRecord } from "../records";
 import { href, param, setParams } from "../router";
 import { ago, dateTime } from "../time";
-import { csv, download, Empty, ErrorNote, Facts, Given, Loading, PageHead, Panel } from "../ui/parts";
-import { type Column, Table } from "../ui/table";
+import { Listing, Search } from "../ui/page";
+import { csv, download, Empty, Facts, Given, Loading, PageHead, Panel } from "../ui/parts";
+import type { Column } from "../ui/table";
 import { EventDetail } from "./event-detail";
 
 const PAGE = 500;
@@ -76,36 +78,14 @@ export default function LoginSession() {
         ? `sessions/event/${encodeURIComponent(param("event"))}`
         : "",
   );
-  const [page, setPage] = createSignal<Page>();
-  const [rows, setRows] = createSignal<Row[]>([]);
-  const [error, setError] = createSignal<unknown>();
-  const [loading, setLoading] = createSignal(false);
-  let control: AbortController | undefined;
-  onCleanup(() => control?.abort());
-  const read = async (fresh: boolean) => {
-    control?.abort();
-    const mine = new AbortController();
-    control = mine;
-    setLoading(true);
-    setError(undefined);
-    try {
-      const after = fresh ? undefined : (page()?.next ?? undefined);
-      const got = await own<Page>(`${start()}${query({ limit: PAGE, records: "true", after })}`, undefined, mine.signal);
-      setRows(fresh ? got.events.map(rowOf) : [...rows(), ...got.events.map(rowOf)]);
-      setPage(got);
-    } catch (failure) {
-      if (mine.signal.aborted) return;
-      setError(() => failure);
-    }
-    if (control === mine) setLoading(false);
-  };
-  createEffect(
-    on(start, (path) => {
-      setPage(undefined);
-      setRows([]);
-      if (path) void untrack(() => read(true));
-    }),
+  const found = paged(
+    () => start() || undefined,
+    async (path, { after }, signal) => {
+      const got = await own<Page>(`${path}${query({ limit: PAGE, records: "true", after })}`, undefined, signal);
+      return { ...got, rows: got.events.map(rowOf) };
+    },
   );
+  const { rows, last: page } = found;
 
   const shown = createMemo(() => {
     const words = param("q").toLowerCase().split(/\s+/).filter(Boolean);
@@ -229,11 +209,8 @@ export default function LoginSession() {
           </Empty>
         }
       >
-        <Show when={error()}>
-          <ErrorNote error={error()} retry={() => void read(true)} />
-        </Show>
-        <Show when={loading() && !page()}>
-          <Loading what="the session" />
+        <Show when={found.loading() && !page()}>
+          <Loading what="the session" cancel={found.cancel} />
         </Show>
         <Given when={page()}>
           {(got) => (
@@ -289,15 +266,7 @@ export default function LoginSession() {
           )}
         </Given>
         <form class="filters" onSubmit={(event) => event.preventDefault()}>
-          <input
-            type="search"
-            class="grow"
-            data-search
-            aria-label="Words in the record"
-            placeholder="Words in the record  ( / )"
-            value={param("q")}
-            onInput={(event) => setParams({ q: event.currentTarget.value }, true)}
-          />
+          <Search label="Words in the record" />
           <label class="check">
             <input
               type="checkbox"
@@ -319,13 +288,15 @@ export default function LoginSession() {
           {count(shown().length)} of {count(rows().length)} loaded events
           <Show when={page()?.next}>
             {"; "}
-            <button type="button" class="link" disabled={loading()} onClick={() => void read(false)}>
+            <button type="button" class="link" disabled={found.loading()} onClick={found.more}>
               load more
             </button>
           </Show>
         </p>
         <div class="split one" classList={{ "right-only": !!opened() }}>
-          <Table
+          <Listing
+            of={found}
+            what="events"
             label="Events of the session"
             rows={shown()}
             columns={opened() ? columns.filter((column) => !["Service", "From"].includes(column.name)) : columns}
@@ -333,19 +304,11 @@ export default function LoginSession() {
             selected={param("open")}
             open={(row) => setParams({ open: row.id === param("open") ? "" : row.id })}
             rowClass={(row) => (row.error ? "failed" : "")}
-            atEnd={() => {
-              if (page()?.next && !loading() && !error()) void read(false);
-            }}
-            empty={
-              <Show when={!loading() && !error()}>
-                <Empty title="No events here">
-                  <p>
-                    {rows().length ? "Take the filters off, or show reads, too." : "The session has no events that are kept."}
-                  </p>
-                </Empty>
-              </Show>
-            }
-          />
+            atEnd={found.more}
+            empty="No events here"
+          >
+            <p>{rows().length ? "Take the filters off, or show reads, too." : "The session has no events that are kept."}</p>
+          </Listing>
           <Given when={opened()}>{(row) => <EventDetail row={row()} close={() => setParams({ open: "" })} />}</Given>
         </div>
       </Show>

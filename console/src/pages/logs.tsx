@@ -1,16 +1,16 @@
 // Log groups: which there are, how large, for how long; and one of them: its streams and its events.
-import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, untrack } from "solid-js";
+import { createMemo, createSignal, For, Show } from "solid-js";
 import { aws } from "../aws";
-import { load } from "../load";
+import { load, paged } from "../load";
 import { filterEvents, type LogEvent, type LogGroup, type LogStream, level, listGroups, listStreams } from "../logs";
 import { bytes, count } from "../numbers";
 import { go, href, param, path, setParams } from "../router";
 import { ago, dateTime, range } from "../time";
-import { Confirm, Dialog } from "../ui/dialog";
+import { Confirm, FormDialog } from "../ui/dialog";
 import { Json } from "../ui/json";
 import { Moment } from "../ui/moment";
 import { Crumbs, Detail, Listing, Search } from "../ui/page";
-import { Copy, Empty, ErrorNote, Facts, Field, Given, Loading, PageHead, Shown, Tabs } from "../ui/parts";
+import { Copy, Empty, ErrorNote, Facts, Field, Given, PageHead, Shown, Tabs, Working } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
 
@@ -93,60 +93,38 @@ function Groups() {
 }
 
 function CreateGroup(props: { close: () => void }) {
-  const [error, setError] = createSignal<unknown>();
-  const [busy, setBusy] = createSignal(false);
   let name!: HTMLInputElement;
   let days!: HTMLSelectElement;
-  const create = async (event: SubmitEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      const logGroupName = name.value.trim();
-      await aws("logs", "CreateLogGroup", { logGroupName });
-      if (days.value) await aws("logs", "PutRetentionPolicy", { logGroupName, retentionInDays: Number(days.value) });
-      go("/logs/group", { name: logGroupName });
-    } catch (failure) {
-      setError(() => failure);
-      setBusy(false);
-    }
+  const create = async () => {
+    const logGroupName = name.value.trim();
+    await aws("logs", "CreateLogGroup", { logGroupName });
+    if (days.value) await aws("logs", "PutRetentionPolicy", { logGroupName, retentionInDays: Number(days.value) });
+    go("/logs/group", { name: logGroupName });
   };
   return (
-    <Dialog title="Create log group" close={props.close}>
-      <form class="stack" onSubmit={create}>
-        <Show when={error()}>
-          <ErrorNote error={error()} />
-        </Show>
-        <Field label="Name" hint="Letters, digits and . - _ / #, at most 512.">
-          {(id) => (
-            <input
-              id={id}
-              ref={name}
-              required
-              maxlength={512}
-              pattern="[.\-_\/#A-Za-z0-9]+"
-              placeholder="/shop/checkout"
-              spellcheck={false}
-            />
-          )}
-        </Field>
-        <Field label="Keep events">
-          {(id) => (
-            <select id={id} ref={days}>
-              <option value="">for ever</option>
-              <For each={RETENTIONS}>{(n) => <option value={n}>{n} days</option>}</For>
-            </select>
-          )}
-        </Field>
-        <div class="actions end">
-          <button type="button" onClick={props.close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={busy()}>
-            Create
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="Create log group" action="Create" submit={create} close={props.close}>
+      <Field label="Name" hint="Letters, digits and . - _ / #, at most 512.">
+        {(id) => (
+          <input
+            id={id}
+            ref={name}
+            required
+            maxlength={512}
+            pattern="[.\-_\/#A-Za-z0-9]+"
+            placeholder="/shop/checkout"
+            spellcheck={false}
+          />
+        )}
+      </Field>
+      <Field label="Keep events">
+        {(id) => (
+          <select id={id} ref={days}>
+            <option value="">for ever</option>
+            <For each={RETENTIONS}>{(n) => <option value={n}>{n} days</option>}</For>
+          </select>
+        )}
+      </Field>
+    </FormDialog>
   );
 }
 
@@ -326,39 +304,12 @@ const PAGE_MAX = 10_000;
 
 function Events(props: { group: string }) {
   const question = createMemo(() => ({ group: props.group, stream: param("stream"), pattern: param("q"), ...range() }));
-  const [events, setEvents] = createSignal<LogEvent[]>([]);
-  const [next, setNext] = createSignal<string>();
-  const [error, setError] = createSignal<unknown>();
-  const [loading, setLoading] = createSignal(true);
-  let control: AbortController | undefined;
-  onCleanup(() => control?.abort());
-  const read = async (fresh: boolean) => {
-    control?.abort();
-    const own = new AbortController();
-    control = own;
-    setLoading(true);
-    setError(undefined);
-    try {
-      // The more there are already, the more come at once: who scrolls through a million lines waits a hundred times, not a thousand.
-      const wanted = fresh ? FIRST : Math.min(PAGE_MAX, Math.max(FIRST, events().length));
-      const found = await filterEvents(question(), wanted, fresh ? undefined : next(), own.signal);
-      setEvents(fresh ? found.events : [...events(), ...found.events]);
-      setNext(found.next);
-    } catch (failure) {
-      if (own.signal.aborted) return;
-      setError(() => failure);
-      if (fresh) setEvents([]);
-    }
-    if (control === own) setLoading(false);
-  };
-  createEffect(on(question, () => void untrack(() => read(true))));
-  const more = () => {
-    if (next() && !loading() && !error()) void read(false);
-  };
-  const cancel = () => {
-    control?.abort();
-    setLoading(false);
-  };
+  const found = paged(question, async (asked, { after, have }, signal) => {
+    // The more there are already, the more come at once: who scrolls through a million lines waits a hundred times, not a thousand.
+    const page = await filterEvents(asked, Math.min(PAGE_MAX, Math.max(FIRST, have)), after, signal);
+    return { rows: page.events, next: page.next };
+  });
+  const events = found.rows;
   const opened = createMemo(() => (param("event") ? events().find((event) => event.key === param("event")) : undefined));
   const columns: Column<LogEvent>[] = [
     { name: "Time", width: "186px", cell: (event) => <span class="mono faint">{dateTime(event.timestamp, true)}</span> },
@@ -392,19 +343,15 @@ function Events(props: { group: string }) {
           </button>
         </Show>
         <span class="count" role="status">
-          <Show when={loading()} fallback={`${count(events().length)} events${next() ? " so far" : ""}`}>
-            <span class="spinner" aria-hidden="true" /> Looking…
-            <button type="button" class="link" onClick={cancel}>
-              Cancel
-            </button>
+          <Show when={found.loading()} fallback={`${count(events().length)} events${found.next() ? " so far" : ""}`}>
+            <Working what="Looking…" cancel={found.cancel} atOnce />
           </Show>
         </span>
       </form>
-      <Show when={error()}>
-        <ErrorNote error={error()} retry={() => void read(true)} />
-      </Show>
       <div class="split one" classList={{ "right-only": !!opened() }}>
-        <Table
+        <Listing
+          of={found}
+          what="events"
           label="Log events"
           rows={events()}
           columns={columns}
@@ -412,17 +359,11 @@ function Events(props: { group: string }) {
           selected={param("event")}
           open={(event) => setParams({ event: event.key === param("event") ? "" : event.key })}
           rowClass={(event) => level(event.message)}
-          atEnd={more}
-          empty={
-            <Show when={!loading()} fallback={<Loading what="events" />}>
-              <Show when={!error()}>
-                <Empty title="No events">
-                  <p>Nothing in this group matches in this time. Take a longer range, or another pattern.</p>
-                </Empty>
-              </Show>
-            </Show>
-          }
-        />
+          atEnd={found.more}
+          empty="No events"
+        >
+          <p>Nothing in this group matches in this time. Take a longer range, or another pattern.</p>
+        </Listing>
         <Show when={opened()}>
           {(event) => <EventDetail event={event()} group={props.group} close={() => setParams({ event: "" })} />}
         </Show>

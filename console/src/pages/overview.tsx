@@ -2,7 +2,7 @@
 import { createMemo, For, Show } from "solid-js";
 import { Spark } from "../charts/spark";
 import { load } from "../load";
-import { listGroups } from "../logs";
+import { filterEvents, listGroups } from "../logs";
 import { type Alarm, condition, listAlarms, listMetrics, type Metric, metricData, periodFor, type Query } from "../metrics";
 import { bytes, count, short } from "../numbers";
 import { lookUp } from "../records";
@@ -21,6 +21,7 @@ export function Overview() {
   const alarms = load(period, (_, signal) => listAlarms({}, signal));
   const hosts = load(period, hostMetrics);
   const logs = load(period, logVolume);
+  const errors = load(() => logs.data()?.groups, logErrors);
   const changes = load(period, (_, signal) =>
     lookUp(
       { attribute: "ReadOnly", value: "false", range: { start: Date.now() - 90 * 86_400_000, end: Date.now() } },
@@ -112,7 +113,7 @@ export function Overview() {
                   </Empty>
                 }
               >
-                <LogVolume volume={volume()} />
+                <LogVolume volume={volume()} errors={errors.data()} />
               </Show>
             )}
           </Shown>
@@ -332,7 +333,28 @@ async function serverCalls(period: Range, signal: AbortSignal) {
   return { calls: total("calls"), faults: total("faults") };
 }
 
-function LogVolume(props: { volume: Volume }) {
+/** Words of lines that tell of errors, as a filter pattern, and how far back and how many are counted for each group. */
+const ERRORS = "?ERROR ?Error ?error ?FATAL ?Fatal ?Exception ?panic";
+const ERRORS_MS = 3_600_000;
+const ERRORS_MAX = 100;
+
+interface Errors {
+  count: number;
+  more: boolean;
+}
+
+/** How many lines of each group tell of errors; a group whose lines may not be read has none. */
+async function logErrors(groups: Volume["groups"], signal: AbortSignal): Promise<Map<string, Errors>> {
+  const end = Date.now();
+  const counted = groups.map(async ({ name }): Promise<[string, Errors]> => {
+    const asked = { group: name, stream: "", pattern: ERRORS, start: end - ERRORS_MS, end };
+    const found = await filterEvents(asked, ERRORS_MAX, undefined, signal).catch(() => ({ events: [], next: undefined }));
+    return [name, { count: found.events.length, more: !!found.next }];
+  });
+  return new Map(await Promise.all(counted));
+}
+
+function LogVolume(props: { volume: Volume; errors: Map<string, Errors> | undefined }) {
   const received = () => props.volume.received.reduce((a, b) => a + b, 0);
   const most = () => Math.max(1, ...props.volume.groups.map((group) => group.bytes));
   return (
@@ -355,6 +377,18 @@ function LogVolume(props: { volume: Volume }) {
               <a class="clip grow" href={href("/logs/group", { name: group.name })}>
                 {group.name}
               </a>
+              <Show when={props.errors?.get(group.name)?.count ? props.errors.get(group.name) : undefined}>
+                {(found) => (
+                  <a
+                    class="bad"
+                    title="Lines of the last hour that have a word such as error, fatal, exception or panic"
+                    href={href("/logs/group", { name: group.name, q: ERRORS, range: "1h" })}
+                  >
+                    {count(found().count)}
+                    {found().more ? "+" : ""} with errors
+                  </a>
+                )}
+              </Show>
               <div class="gauge" aria-hidden="true">
                 <i style={{ "--part": `${(group.bytes / most()) * 100}%` }} />
               </div>

@@ -1,5 +1,6 @@
 // A modal dialog: the browser's own, which keeps the focus and closes on Escape.
-import { onMount, type ParentProps, Show } from "solid-js";
+import { createSignal, type JSX, onMount, type ParentProps, Show } from "solid-js";
+import { ErrorNote } from "./parts";
 
 export function Dialog(props: ParentProps<{ title: string; close: () => void; wide?: boolean }>) {
   let dialog!: HTMLDialogElement;
@@ -22,6 +23,54 @@ export function Dialog(props: ParentProps<{ title: string; close: () => void; wi
         <div class="panel-body">{props.children}</div>
       </div>
     </dialog>
+  );
+}
+
+/** A form in a dialog: why it was refused, a way out, and a button that does it. `submit` is given the form. */
+export function FormDialog(
+  props: ParentProps<{
+    title: string;
+    action: string;
+    wide?: boolean;
+    /** False while the form is not ready to be sent. */
+    ready?: boolean;
+    submit: (form: HTMLFormElement) => Promise<void> | void;
+    close: () => void;
+    /** How a refusal is told, where the page knows better than `ErrorNote`. */
+    refused?: (error: unknown) => JSX.Element;
+    /** Buttons beside Cancel. */
+    actions?: JSX.Element;
+  }>,
+) {
+  const [error, setError] = createSignal<unknown>();
+  const [busy, setBusy] = createSignal(false);
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(undefined);
+    try {
+      await props.submit(event.currentTarget as HTMLFormElement);
+    } catch (failure) {
+      setError(() => failure);
+    }
+    setBusy(false);
+  };
+  return (
+    <Dialog title={props.title} wide={props.wide} close={props.close}>
+      <form class="stack" onSubmit={(event) => void submit(event)}>
+        {props.children}
+        <Show when={error()}>{props.refused ? props.refused(error()) : <ErrorNote error={error()} />}</Show>
+        <div class="actions end">
+          {props.actions}
+          <button type="button" onClick={props.close}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" disabled={busy() || props.ready === false}>
+            {props.action}
+          </button>
+        </div>
+      </form>
+    </Dialog>
   );
 }
 

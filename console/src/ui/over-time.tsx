@@ -1,8 +1,9 @@
-// Counts over time as bars, as a server counted them; a drag zooms in.
-import { createMemo, createSignal, For, Show } from "solid-js";
+// Counts over time as bars, those of a second kind on top; a drag zooms in.
+import { createMemo, For, Show } from "solid-js";
 import type { TimeBar } from "../bars";
 import { count } from "../numbers";
 import { dateTime, type Range, tick } from "../time";
+import { brush } from "./brush";
 
 const WIDTH = 1000;
 const HEIGHT = 80;
@@ -22,36 +23,19 @@ export function OverTime(props: {
   const most = () => Math.max(1, ...shown().map((bar) => bar.count));
   const x = (ms: number) => ((ms - start()) / spanMs()) * WIDTH;
   const wide = () => Math.max(1.5, (props.width / spanMs()) * WIDTH - (spanMs() / props.width > 300 ? 0.3 : 1.5));
-  const [drag, setDrag] = createSignal<[number, number]>();
-  let svg!: SVGSVGElement;
-  const at = (event: PointerEvent) => {
-    const box = svg.getBoundingClientRect();
-    return start() + (Math.min(Math.max(event.clientX - box.left, 0), box.width) / box.width) * spanMs();
-  };
+  const { handlers, span } = brush(
+    () => ({ start: start(), end: start() + spanMs() }),
+    (drawn) => props.zoom(drawn),
+  );
   const total = () => shown().reduce((sum, bar) => sum + bar.count, 0);
   return (
     <div class="histogram">
       <svg
-        ref={svg}
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
         aria-label={`${count(total())} ${props.noun} over time, at most ${count(most())} in ${props.width / 1000} s`}
-        onPointerDown={(event) => {
-          svg.setPointerCapture(event.pointerId);
-          setDrag([at(event), at(event)]);
-        }}
-        onPointerMove={(event) => {
-          const held = drag();
-          if (held) setDrag([held[0], at(event)]);
-        }}
-        onPointerUp={() => {
-          const held = drag();
-          setDrag(undefined);
-          if (!held) return;
-          const [from, to] = [Math.min(...held), Math.max(...held)];
-          if (to - from > spanMs() / 200) props.zoom({ start: from, end: to });
-        }}
+        {...handlers}
       >
         <For each={shown()}>
           {(bar) => {
@@ -66,10 +50,8 @@ export function OverTime(props: {
             );
           }}
         </For>
-        <Show when={drag()}>
-          {(held) => (
-            <rect class="brush" x={x(Math.min(...held()))} y="0" width={Math.abs(x(held()[1]) - x(held()[0]))} height={HEIGHT} />
-          )}
+        <Show when={span()}>
+          {(held) => <rect class="brush" x={x(held().start)} y="0" width={x(held().end) - x(held().start)} height={HEIGHT} />}
         </Show>
       </svg>
       <div class="ticks" aria-hidden="true">

@@ -1,8 +1,9 @@
 // What pages repeat: the way back in the title, a search field bound to the URL, a table with its states, the pane of what is opened.
-import { type JSX, type ParentProps, Show } from "solid-js";
-import type { Loaded } from "../load";
+import { type JSX, onCleanup, onMount, type ParentProps, Show } from "solid-js";
+import { isTyping } from "../keys";
+import type { Asking } from "../load";
 import { href, param, setParams } from "../router";
-import { Empty, ErrorNote, Loading } from "./parts";
+import { Cancelled, Empty, ErrorNote, Loading } from "./parts";
 import { type Column, Table } from "./table";
 
 /** `Alarms / checkout-slow`. */
@@ -45,7 +46,7 @@ export const hasWords = (text: string, words: string) => {
 /** A table of what was loaded: its error above it, and why it is empty in it. */
 export function Listing<T>(
   props: ParentProps<{
-    of: Loaded<unknown>;
+    of: Asking;
     what: string;
     rows: T[];
     columns: Column<T>[];
@@ -55,6 +56,7 @@ export function Listing<T>(
     class?: string;
     label?: string;
     rowClass?: (row: T) => string;
+    atEnd?: () => void;
     /** What an empty table says; the children say what to do about it. */
     empty: string;
   }>,
@@ -74,10 +76,13 @@ export function Listing<T>(
         open={props.open}
         selected={props.selected}
         rowClass={props.rowClass}
+        atEnd={props.atEnd}
         empty={
-          <Show when={!props.of.loading()} fallback={<Loading what={props.what} />}>
-            <Show when={!props.of.error()}>
-              <Empty title={props.empty}>{props.children}</Empty>
+          <Show when={!props.of.loading()} fallback={<Loading what={props.what} cancel={props.of.cancel} />}>
+            <Show when={!props.of.cancelled()} fallback={<Cancelled again={props.of.reload} />}>
+              <Show when={!props.of.error()}>
+                <Empty title={props.empty}>{props.children}</Empty>
+              </Show>
             </Show>
           </Show>
         }
@@ -86,15 +91,24 @@ export function Listing<T>(
   );
 }
 
-/** The pane beside a table, of the row that is open. */
-export function Detail(props: ParentProps<{ label: string; title: JSX.Element; close: () => void }>) {
+/** The pane beside a table, of the row that is open; Escape closes it. */
+export function Detail(props: ParentProps<{ label: string; title: JSX.Element; actions?: JSX.Element; close: () => void }>) {
+  const keyed = (event: KeyboardEvent) => {
+    const isOthers = event.defaultPrevented || isTyping(event.target) || document.querySelector("dialog[open]");
+    if (event.key === "Escape" && !isOthers) props.close();
+  };
+  onMount(() => addEventListener("keydown", keyed));
+  onCleanup(() => removeEventListener("keydown", keyed));
   return (
     <aside class="detail" aria-label={props.label}>
       <header class="panel-head">
         <h2>{props.title}</h2>
-        <button type="button" class="icon" aria-label="Close" onClick={() => props.close()}>
-          ✕
-        </button>
+        <div class="actions">
+          {props.actions}
+          <button type="button" class="icon" aria-label="Close" onClick={() => props.close()}>
+            ✕
+          </button>
+        </div>
       </header>
       <div class="panel-body">{props.children}</div>
     </aside>

@@ -1,5 +1,16 @@
 // The small parts that every page is made of: panels, states (loading, empty, error), badges, fields.
-import { createMemo, createSignal, createUniqueId, type JSX, Match, type ParentProps, Show, Switch } from "solid-js";
+import {
+  createMemo,
+  createSignal,
+  createUniqueId,
+  For,
+  type JSX,
+  Match,
+  onCleanup,
+  type ParentProps,
+  Show,
+  Switch,
+} from "solid-js";
 import { AwsError, advice } from "../aws";
 import type { Loaded } from "../load";
 
@@ -31,11 +42,52 @@ export function PageHead(props: ParentProps<{ title: JSX.Element; sub?: JSX.Elem
   );
 }
 
-export function Loading(props: { what?: string }) {
+/** Seconds that work may take before its time, and a way to give it up, are shown. */
+const PATIENCE_SECS = 2;
+
+/** Work that goes on: what it is, for how long, and a way to give it up. */
+export function Working(props: { what: string; cancel?: () => void; atOnce?: boolean }) {
+  const began = performance.now();
+  const [secs, setSecs] = createSignal(0);
+  const timer = setInterval(() => setSecs(Math.floor((performance.now() - began) / 1000)), 1000);
+  onCleanup(() => clearInterval(timer));
+  const isLong = () => secs() >= PATIENCE_SECS;
+  return (
+    <>
+      <span class="spinner" aria-hidden="true" /> {props.what}
+      <Show when={isLong()}>
+        {/* Not to be read out every second. */}
+        <span class="faint" aria-hidden="true">
+          {` ${secs()} s`}
+        </span>
+      </Show>
+      <Show when={props.cancel && (props.atOnce || isLong())}>
+        {" "}
+        <button type="button" class="link" onClick={() => props.cancel?.()}>
+          Cancel
+        </button>
+      </Show>
+    </>
+  );
+}
+
+export function Loading(props: { what?: string; cancel?: () => void }) {
   return (
     <div class="state" role="status">
-      <span class="spinner" aria-hidden="true" /> {`Loading${props.what ? ` ${props.what}` : ""}…`}
+      <Working what={`Loading${props.what ? ` ${props.what}` : ""}…`} cancel={props.cancel} />
     </div>
+  );
+}
+
+/** What was given up, and can be asked again. */
+export function Cancelled(props: { again: () => void }) {
+  return (
+    <p class="state" role="status">
+      Cancelled.{" "}
+      <button type="button" class="link" onClick={() => props.again()}>
+        Ask again
+      </button>
+    </p>
   );
 }
 
@@ -81,7 +133,10 @@ export function Shown<T>(props: { of: Loaded<T>; what?: string; children: (data:
         <div class={props.of.loading() ? "stale" : undefined}>{props.children(props.of.data as () => T)}</div>
       </Match>
       <Match when={props.of.loading()}>
-        <Loading what={props.what} />
+        <Loading what={props.what} cancel={props.of.cancel} />
+      </Match>
+      <Match when={props.of.cancelled()}>
+        <Cancelled again={props.of.reload} />
       </Match>
     </Switch>
   );
@@ -161,6 +216,32 @@ export function Field(props: { label: string; hint?: JSX.Element; class?: string
         <p class="hint">{props.hint}</p>
       </Show>
     </div>
+  );
+}
+
+/** A field with a choice: values and their names. */
+export function Choice(props: {
+  label: string;
+  hint?: JSX.Element;
+  name?: string;
+  value?: string;
+  of: [value: string, name: string][];
+  change?: (value: string) => void;
+}) {
+  return (
+    <Field label={props.label} hint={props.hint}>
+      {(id) => (
+        <select id={id} name={props.name} value={props.value} onChange={(event) => props.change?.(event.currentTarget.value)}>
+          <For each={props.of}>
+            {([value, name]) => (
+              <option value={value} selected={value === props.value}>
+                {name}
+              </option>
+            )}
+          </For>
+        </select>
+      )}
+    </Field>
   );
 }
 

@@ -48,9 +48,19 @@ export function Table<T>(props: {
     if (props.follow && rows) queueMicrotask(() => body.scrollTo({ top: rows * ROW }));
   });
 
+  /** Goes to a row once it is drawn. */
+  const focus = (at: number) => {
+    requestAnimationFrame(() => body.querySelector<HTMLElement>(`[data-index="${at}"]`)?.focus({ preventScroll: true }));
+  };
   const keyed = (event: KeyboardEvent) => {
-    const at = Number((event.target as HTMLElement).dataset.index ?? Number.NaN);
+    // The table is one stop of Tab: an arrow leads from it into its rows.
+    const isBody = event.target === body && (event.key === "ArrowDown" || event.key === "Enter");
+    const at = isBody ? Math.ceil(body.scrollTop / ROW) - 1 : Number((event.target as HTMLElement).dataset.index ?? Number.NaN);
     if (Number.isNaN(at)) return;
+    if (isBody) {
+      event.preventDefault();
+      return focus(Math.min(at + 1, props.rows.length - 1));
+    }
     const row = props.rows[at];
     if (event.key === "Enter" && row) {
       event.preventDefault();
@@ -65,7 +75,7 @@ export function Table<T>(props: {
     const from = body.scrollTop;
     if (next * ROW < from) body.scrollTo({ top: next * ROW });
     else if ((next + 1) * ROW > from + body.clientHeight) body.scrollTo({ top: (next + 1) * ROW - body.clientHeight });
-    requestAnimationFrame(() => body.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus({ preventScroll: true }));
+    focus(next);
   };
 
   return (
@@ -105,7 +115,7 @@ export function Table<T>(props: {
                     class={`tr ${props.open ? "openable" : ""} ${props.rowClass?.(row) ?? ""}`}
                     classList={{ selected: props.selected !== undefined && props.selected === props.key(row) }}
                     role="row"
-                    tabindex={props.open ? 0 : -1}
+                    tabindex={-1}
                     data-index={first() + index()}
                     aria-rowindex={first() + index() + 2}
                     onClick={() => props.open?.(row)}

@@ -16,7 +16,7 @@ use crate::note::hex;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
 
 #[cfg(test)]
@@ -24,8 +24,13 @@ mod tests;
 
 /// Largest file after decompression, bytes.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Largest digest after decompression, bytes: of one hour, with less than 500 bytes for each of its files.
+const DIGEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Longest key of an object, in S3 as well, and longest time, bytes.
+const KEY_BYTES_MAX: usize = 1024;
+const TIME_BYTES_MAX: usize = 64;
 
-/// What is used of a digest.
+/// What is used of a digest. The files that it names are read when it is their turn: a digest may name very many.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
@@ -36,11 +41,17 @@ struct Body {
     previous_digest_s3_object: Option<String>,
     previous_digest_hash_value: Option<String>,
     previous_digest_signature: Option<String>,
+}
+
+/// The rest of it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Names {
     #[serde(default)]
     log_files: Vec<LogFile>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LogFile {
     s3_object: String,
@@ -59,23 +70,32 @@ struct Digest {
 pub fn verify(files: &dyn Files, paths: &[String], key: Option<&[u8]>) -> Report {
     let mut report = Report::default();
     let mut chains: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+    let mut is_ended = false;
     for path in paths.iter().filter(|path| is_digest(path)) {
+        if !files.goes_on() {
+            is_ended = true;
+            break;
+        }
         match read(files, path) {
             Ok(digest) => chains.entry(chain(path)).or_default().push(digest),
             Err(error) => report.wrong.push(error.0),
         }
     }
-    let mut named: HashSet<String> = HashSet::new();
+    let mut log_files = LogFiles::default();
     for digests in chains.values_mut() {
         digests.sort_by(|a, b| a.body.digest_end_time.cmp(&b.body.digest_end_time));
         let signed = verify_chain(digests, key, &mut report);
         for digest in digests.iter() {
             let is_open = key.is_some() && !signed.contains(digest.path.as_str());
-            verify_log_files(files, digest, is_open, &mut named, &mut report);
+            is_ended = is_ended || !log_files.verify(files, digest, is_open, &mut report);
         }
         report.signatures += signed.len();
     }
-    let uncovered = paths.iter().filter(|path| is_log_file(path) && !named.contains(*path)).count();
+    if is_ended {
+        report.open.push("digests and log files that were not reached: the verification was ended before".into());
+        return report;
+    }
+    let uncovered = paths.iter().filter(|path| is_log_file(path) && !log_files.hashes.contains_key(*path)).count();
     if uncovered > 0 {
         report.open.push(format!("{uncovered} log files: no digest names them (those of the last hour have none yet)"));
     }
@@ -111,11 +131,15 @@ fn chain(path: &str) -> String {
 
 /// The bytes of a gzip file, whole, with nothing behind them.
 pub fn decompressed(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Unproven> {
+    decompressed_to(FILE_BYTES_MAX, path, bytes)
+}
+
+fn decompressed_to(bytes_max: u64, path: &str, bytes: &[u8]) -> Result<Vec<u8>, Unproven> {
     let mut decoder = flate2::bufread::GzDecoder::new(bytes);
     let mut text = Vec::new();
-    let read = (&mut decoder).take(FILE_BYTES_MAX + 1).read_to_end(&mut text);
+    let read = (&mut decoder).take(bytes_max + 1).read_to_end(&mut text);
     read.map_err(|error| Unproven(format!("{path} cannot be decompressed: {error}")))?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+    if text.len() as u64 > bytes_max {
         return Err(Unproven(format!("{path} is too large")));
     }
     if !decoder.into_inner().is_empty() {
@@ -125,14 +149,28 @@ pub fn decompressed(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Unproven> {
 }
 
 fn read(files: &dyn Files, path: &str) -> Result<Digest, Unproven> {
-    let bytes = files.read(path)?.ok_or_else(|| Unproven(format!("{path} is gone")))?;
-    let text = decompressed(path, &bytes)?;
-    let body: Body =
-        serde_json::from_slice(&text).map_err(|error| Unproven(format!("{path} is no digest: {error}")))?;
+    let text = text_of(files, path)?;
+    let body: Body = parsed(path, &text)?;
+    let Body { digest_start_time, digest_end_time, digest_s3_object, previous_digest_s3_object, .. } = &body;
+    let are_short = digest_start_time.len().max(digest_end_time.len()) <= TIME_BYTES_MAX
+        && digest_s3_object.len().max(previous_digest_s3_object.as_ref().map_or(0, String::len)) <= KEY_BYTES_MAX;
+    if !are_short {
+        return Err(Unproven(format!("{path} is no digest: its times or keys are too long")));
+    }
     if !is_at(path, &body.digest_s3_object) {
         return Err(Unproven(format!("{path} says that it is {}", body.digest_s3_object)));
     }
     Ok(Digest { path: path.to_owned(), hash: hex(&Sha256::digest(&text)), body })
+}
+
+/// The text of a digest.
+fn text_of(files: &dyn Files, path: &str) -> Result<Vec<u8>, Unproven> {
+    let bytes = files.read(path)?.ok_or_else(|| Unproven(format!("{path} is gone")))?;
+    decompressed_to(DIGEST_BYTES_MAX, path, &bytes)
+}
+
+fn parsed<'a, T: Deserialize<'a>>(path: &str, text: &'a [u8]) -> Result<T, Unproven> {
+    serde_json::from_slice(text).map_err(|error| Unproven(format!("{path} is no digest: {error}")))
 }
 
 /// True when a path of the folder is that of an object: the folder may be a part of the bucket, or hold the bucket in a folder.
@@ -250,42 +288,78 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(byte).collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty())
 }
 
-/// Verifies the files that a digest names. `is_open`: nothing shows that the digest was signed, so they prove nothing either.
-fn verify_log_files(
-    files: &dyn Files,
-    digest: &Digest,
-    is_open: bool,
-    named: &mut HashSet<String>,
-    report: &mut Report,
-) {
-    let (mut right, mut outside) = (0, 0);
-    for LogFile { s3_object, hash_value } in &digest.body.log_files {
-        let Some(path) = path_of(digest, s3_object) else {
-            outside += 1;
-            continue;
+/// Log files that digests name.
+#[derive(Default)]
+struct LogFiles {
+    /// What each was found to hold, by path: a file is read once, however often it is named.
+    hashes: HashMap<String, Result<String, Unproven>>,
+}
+
+impl LogFiles {
+    /// Verifies the files that a digest names; false when the verification was ended. `is_open`: nothing shows that the digest was
+    /// signed, so they prove nothing either.
+    fn verify(&mut self, files: &dyn Files, digest: &Digest, is_open: bool, report: &mut Report) -> bool {
+        let names = match names(files, digest) {
+            Ok(names) => names,
+            Err(error) => {
+                report.wrong.push(error.0);
+                return true;
+            }
         };
-        let found = files.read(&path).and_then(|bytes| {
+        let (mut right, mut outside) = (0, 0);
+        for LogFile { s3_object, hash_value } in &names {
+            if !files.goes_on() {
+                return false;
+            }
+            if s3_object.len() > KEY_BYTES_MAX {
+                report.wrong.push(format!("{} names a file by a key that is too long", digest.path));
+                continue;
+            }
+            let Some(path) = path_of(digest, s3_object) else {
+                outside += 1;
+                continue;
+            };
+            match self.hash(files, digest, &path) {
+                Ok(hash) if hash == *hash_value => right += 1,
+                Ok(_) => report.wrong.push(format!("{path} was changed: {} has another hash", digest.path)),
+                Err(error) => report.wrong.push(error.0),
+            }
+        }
+        if outside > 0 {
+            let text = format!("{outside} log files that {} names: they lie outside of this folder", digest.path);
+            report.open.push(text);
+        }
+        if right > 0 && right + outside == names.len() {
+            if is_open {
+                let text = format!("{right} log files: {} names them, whose signature was not verified", digest.path);
+                report.open.push(text);
+            } else {
+                report.proved.push(format!("{right} log files are as {} has them", digest.path));
+            }
+        }
+        true
+    }
+
+    /// What a file holds, as a hash.
+    fn hash(&mut self, files: &dyn Files, digest: &Digest, path: &str) -> Result<String, Unproven> {
+        if let Some(known) = self.hashes.get(path) {
+            return known.clone();
+        }
+        let found = files.read(path).and_then(|bytes| {
             let bytes = bytes.ok_or_else(|| Unproven(format!("{path} is gone, which {} names", digest.path)))?;
-            let hash = hex(&Sha256::digest(decompressed(&path, &bytes)?));
-            let changed = || Unproven(format!("{path} was changed: {} has another hash", digest.path));
-            if hash == *hash_value { Ok(()) } else { Err(changed()) }
+            Ok(hex(&Sha256::digest(decompressed(path, &bytes)?)))
         });
-        match found {
-            Ok(()) => right += 1,
-            Err(error) => report.wrong.push(error.0),
-        }
-        named.insert(path);
+        self.hashes.insert(path.to_owned(), found.clone());
+        found
     }
-    if outside > 0 {
-        report.open.push(format!("{outside} log files that {} names: they lie outside of this folder", digest.path));
+}
+
+/// The files that a digest names, each pair of name and hash once.
+fn names(files: &dyn Files, digest: &Digest) -> Result<BTreeSet<LogFile>, Unproven> {
+    let text = text_of(files, &digest.path)?;
+    if hex(&Sha256::digest(&text)) != digest.hash {
+        return Err(Unproven(format!("{} was changed while it was verified", digest.path)));
     }
-    if right > 0 && right + outside == digest.body.log_files.len() {
-        if is_open {
-            report
-                .open
-                .push(format!("{right} log files: {} names them, whose signature was not verified", digest.path));
-        } else {
-            report.proved.push(format!("{right} log files are as {} has them", digest.path));
-        }
-    }
+    let Names { log_files } = parsed(&digest.path, &text)?;
+    Ok(log_files.into_iter().collect())
 }

@@ -24,6 +24,12 @@ const RECORDS_MAX: usize = 4_000_000;
 pub trait Files {
     /// A file; `None` when there is none.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Unproven>;
+
+    /// Asked before each digest, and each file that one names: false ends the verification of digests, and what is not verified is
+    /// then said to be open.
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 /// Verifies all that is in the folder: `paths` are its files, `digest_key` is the DER of the key of CloudTrail's digests.

@@ -15,7 +15,7 @@ use serde_json::{Value, json as value};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use trail::record::Defaults;
 use watch::alarms::backtest::{Backtest, BacktestError, backtest};
 use watch::cloudwatch::{drafted_alarm, drafted_composite_alarm, drafted_log_alarm};
@@ -43,9 +43,15 @@ struct Question {
     thresholds: Vec<f64>,
 }
 
-/// Answers a question.
-pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let run = async |caller: &Caller| Ok(run(server, caller, request).await?);
+/// Answers a question. It ends when `hung_up` resolves: then nobody waits for the answer.
+pub async fn answer(
+    server: &Server,
+    request: &HttpRequest,
+    source_ip: &str,
+    hung_up: oneshot::Receiver<()>,
+) -> Response {
+    let run =
+        async |caller: &Caller| own::while_waited_for(hung_up, async { Ok(run(server, caller, request).await?) }).await;
     own::answered(ENDPOINT.call(server, (request, source_ip), None, run).await)
 }
 

@@ -235,7 +235,7 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
         into_answer(response, stopped)
     };
     // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.
-    // A query, which only reads, is told when this future is dropped: then the client hung up.
+    // Long work that only reads is told when this future is dropped: then the client hung up.
     let (_waiting, hung_up) = oneshot::channel();
     let answering = tokio::spawn(async move {
         match whole {
@@ -257,7 +257,7 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
                 } else if s3_api::is_open_read(&server, &request).await {
                     return of_s3(s3_api::answer(&server, &request, &source_ip).await);
                 } else {
-                    server.answer(request, &source_ip).await
+                    server.answer_while_waited_for(request, &source_ip, hung_up).await
                 };
                 answered(response, stopped)
             }

@@ -4,6 +4,7 @@
 use crate::server::{Refused, Server, json};
 use model::Caller;
 use serde_json::{Value, json as value};
+use tokio::sync::oneshot;
 use trail::audit::OwnCall;
 use wire::{Access, ApiError, Audit, HttpRequest, Response};
 
@@ -85,6 +86,18 @@ impl Endpoint {
             server.record(&call).await.map_err(ApiError::from)?;
         }
         outcome
+    }
+}
+
+/// What `work` comes to. It ends when `hung_up` resolves: then nobody waits for the answer.
+pub async fn while_waited_for<T>(
+    hung_up: oneshot::Receiver<()>,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::select! {
+        biased;
+        _ = hung_up => Err(Refusal::new(499, "QueryCanceled", "The client hung up.")),
+        outcome = work => outcome,
     }
 }
 

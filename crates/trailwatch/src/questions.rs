@@ -103,12 +103,7 @@ pub async fn answer(
     if console::is_other_page(server, request) {
         return server.refuse_web_page(request, source_ip).await;
     }
-    let run = async |caller: &Caller| {
-        tokio::select! {
-            outcome = run(server, caller, request, question) => outcome,
-            _ = hung_up => Err(Refusal::new(499, "QueryCanceled", "The client hung up.")),
-        }
-    };
+    let run = async |caller: &Caller| own::while_waited_for(hung_up, run(server, caller, request, question)).await;
     let asked = Some(question.parameters(request));
     own::answered(question.endpoint().call(server, (request, source_ip), asked, run).await)
 }

@@ -12,6 +12,7 @@ use access::Asking;
 use bytes::Bytes;
 use model::{Caller, Clock, Ids, Timestamp};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use trail::Trail;
 use watch::Watch;
 use watch::notify::signature::CERTIFICATE_PATHS;
@@ -59,8 +60,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers one whole request: our own few paths first, then AWS operations.
+    /// Answers one whole request that somebody waits for to the end.
+    #[cfg(test)]
     pub async fn answer(&self, request: HttpRequest, source_ip: &str) -> Response {
+        let (_waiting, hung_up) = oneshot::channel();
+        self.answer_while_waited_for(request, source_ip, hung_up).await
+    }
+
+    /// Answers one whole request: our own few paths first, then AWS operations. Long work that only reads ends when `hung_up`
+    /// resolves.
+    pub async fn answer_while_waited_for(
+        &self,
+        request: HttpRequest,
+        source_ip: &str,
+        hung_up: oneshot::Receiver<()>,
+    ) -> Response {
         if console::is_asked(&request) {
             return console::answer(self, request, source_ip).await;
         }
@@ -76,11 +90,13 @@ impl Server {
             {
                 self.reset().await
             }
-            ("POST", backtest::PATH) => backtest::answer(self, &request, source_ip).await,
+            ("POST", backtest::PATH) => backtest::answer(self, &request, source_ip, hung_up).await,
             ("GET", event_tail::PATH) => event_tail::answer(self, &request, source_ip).await,
-            ("POST", detections::backtest::PATH) => detections::backtest::answer(self, &request, source_ip).await,
+            ("POST", detections::backtest::PATH) => {
+                detections::backtest::answer(self, &request, source_ip, hung_up).await
+            }
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
-            ("POST", validate_trail::PATH) => validate_trail::answer(self, &request, source_ip).await,
+            ("POST", validate_trail::PATH) => validate_trail::answer(self, &request, source_ip, hung_up).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
             (_, path) if path.starts_with(proofs::answer::PATHS) => {
                 proofs::answer::answer(self, &request, source_ip).await

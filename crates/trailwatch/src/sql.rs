@@ -172,10 +172,8 @@ async fn run(
         }
         false => Some(Arc::new(Protected(server.watch.clone()))),
     };
-    let answer = tokio::select! {
-        answer = server.sql.query(statement, format, masks) => answer?,
-        _ = hung_up => return Err(Refusal::new(499, "QueryCanceled", "The client hung up.")),
-    };
+    let asked = async { Ok(server.sql.query(statement, format, masks).await?) };
+    let answer = own::while_waited_for(hung_up, asked).await?;
     Ok(Response { status: 200, headers: vec![("content-type", content_type.into())], body: answer.into(), rest: None })
 }
 

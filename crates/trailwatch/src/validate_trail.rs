@@ -4,7 +4,8 @@
 //! The body is JSON: `bucket`, `prefix` (the trail's, may be absent), `from` and `to` (ISO 8601; the day before now when absent; at most
 //! 31 days). Looked at are the objects of the caller's account below `AWSLogs/`, region by region, each with its own key. The answer has
 //! three lists of sentences: `proved`, `open` (not proved, though nothing is wrong) and `wrong`, and how many `files` were there. It is the
-//! work of `trailwatch verify` over a folder, done in the bucket.
+//! work of `trailwatch verify` over a folder, done in the bucket. After 90 seconds, or so many names of files that no trail
+//! has them, what was not reached is `open`.
 
 use crate::own::{self, Endpoint, Refusal};
 use crate::server::Server;
@@ -21,7 +22,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
 use wire::{Access, HttpRequest, Response};
 
 /// Where it is asked for.
@@ -30,6 +33,10 @@ const ENDPOINT: Endpoint = Endpoint::ours("ValidateTrail", Access::Read);
 /// Who may be answered at once: each reads many files.
 static TURNS: Semaphore = Semaphore::const_new(VALIDATIONS_AT_ONCE_MAX);
 const DAYS_MAX: i64 = 31;
+/// Most digests, and files that digests name, that are verified.
+const NAMES_MAX: usize = 2 * VALIDATED_FILES_MAX;
+/// Longest verification; shorter than a connection may be silent.
+const TIME_MAX: Duration = Duration::from_secs(90);
 /// Most regions below one folder.
 const REGIONS_MAX: usize = 64;
 /// Above the years of a region in the order of keys.
@@ -45,13 +52,19 @@ struct Asked {
     to: Option<String>,
 }
 
-/// Answers a request; it is recorded before.
-pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
+/// Answers a request; it is recorded before. It ends when `hung_up` resolves: then nobody waits for the answer.
+pub async fn answer(
+    server: &Server,
+    request: &HttpRequest,
+    source_ip: &str,
+    hung_up: oneshot::Receiver<()>,
+) -> Response {
     let asked: Result<Asked, _> = serde_json::from_slice(&request.body);
     let parameters = asked.as_ref().ok().and_then(|asked| serde_json::to_value(asked).ok());
     let run = async |caller: &Caller| {
-        let asked = asked.map_err(|error| Refusal::invalid(format!("The body: {error}")))?;
-        run(server, caller, asked).await
+        let work =
+            async { run(server, caller, asked.map_err(|error| Refusal::invalid(format!("The body: {error}")))?).await };
+        own::while_waited_for(hung_up, work).await
     };
     own::answered(ENDPOINT.call(server, (request, source_ip), parameters, run).await)
 }
@@ -69,7 +82,7 @@ async fn run(server: &Server, caller: &Caller, asked: Asked) -> Result<Value, Re
     if from >= to || to - from > DAYS_MAX * DAY {
         return Err(Refusal::invalid(format!("from must be before to, by at most {DAYS_MAX} days")));
     }
-    let Ok(_turn) = TURNS.try_acquire() else {
+    let Ok(turn) = TURNS.try_acquire() else {
         return Err(Refusal::new(400, "LimitExceeded", "Another trail is being validated. Wait until it is done."));
     };
     let scope = caller.scope.clone();
@@ -77,7 +90,10 @@ async fn run(server: &Server, caller: &Caller, asked: Asked) -> Result<Value, Re
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
     let prefix = format!("{prefix}AWSLogs/{}/", scope.account);
     let buckets: Arc<dyn Buckets> = Arc::clone(&server.buckets) as Arc<dyn Buckets>;
-    let bucket = Arc::new(Bucket { buckets, name: asked.bucket, prefix });
+    let stopped = Arc::new(AtomicBool::new(false));
+    // Also when nobody waits any more.
+    let stop = Stop(Arc::clone(&stopped));
+    let bucket = Arc::new(Bucket { buckets, name: asked.bucket, prefix, stopped, asked: AtomicUsize::new(0) });
     let (listed, owner) = (Arc::clone(&bucket), scope.clone());
     let files = blocking(move || listed.files(&owner, from, to)).await?;
     let mut report = Report::default();
@@ -99,14 +115,32 @@ async fn run(server: &Server, caller: &Caller, asked: Asked) -> Result<Value, Re
         }
         regions.push((paths, key));
     }
-    blocking(move || {
+    let verifying = blocking(move || {
+        // The next may begin when this one has really ended.
+        let _turn = turn;
         let count = regions.iter().map(|(paths, _)| paths.len()).sum();
         for (paths, key) in regions {
             report.extend(digests::verify(&*bucket, &paths, key.as_deref()));
         }
         Ok(told(report, count))
-    })
-    .await
+    });
+    tokio::pin!(verifying);
+    match tokio::time::timeout(TIME_MAX, &mut verifying).await {
+        Ok(told) => told,
+        Err(_) => {
+            drop(stop);
+            verifying.await
+        }
+    }
+}
+
+/// Ends a verification when it is dropped.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Work on files, on a thread of its own.
@@ -147,6 +181,10 @@ struct Bucket {
     name: String,
     /// Of all that is looked at.
     prefix: String,
+    /// No more is to be read.
+    stopped: Arc<AtomicBool>,
+    /// How often more was asked for.
+    asked: AtomicUsize,
 }
 
 impl Bucket {
@@ -211,6 +249,11 @@ impl Files for Bucket {
             Err(BucketError::NoSuchKey) => Ok(None),
             Err(error) => Err(Unproven(format!("{path} cannot be read: {error}"))),
         }
+    }
+
+    /// Digests are not trusted either to name only as many files as there are.
+    fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed) && self.asked.fetch_add(1, Ordering::Relaxed) < NAMES_MAX
     }
 }
 

@@ -4,7 +4,7 @@ import { type Backtest, backtest, type Subject } from "../../backtest";
 import { type Loaded, load } from "../../load";
 import { count, short } from "../../numbers";
 import { dateTime, duration } from "../../time";
-import { ErrorNote, Panel } from "../../ui/parts";
+import { Cancelled, ErrorNote, Panel, Working } from "../../ui/parts";
 
 const DAY_MS = 86_400_000;
 /** How long to wait for the next key before asking. */
@@ -60,7 +60,7 @@ export function BacktestPanel(props: { replay: Replay; threshold?: number; choos
         <>
           <Show when={props.replay.of.loading()}>
             <span class="faint" role="status">
-              <span class="spinner" aria-hidden="true" /> Replaying…
+              <Working what="Replaying…" cancel={props.replay.of.cancel} atOnce />
             </span>
           </Show>
           <select
@@ -85,8 +85,15 @@ export function BacktestPanel(props: { replay: Replay; threshold?: number; choos
       <Show
         when={found()}
         fallback={
-          <Show when={!props.replay.of.error() && !props.replay.of.loading()}>
-            <p class="faint">Say what is watched and when it fires: then the stored history tells how often it would have.</p>
+          <Show
+            when={props.replay.of.cancelled()}
+            fallback={
+              <Show when={!props.replay.of.error() && !props.replay.of.loading()}>
+                <p class="faint">Say what is watched and when it fires: then the stored history tells how often it would have.</p>
+              </Show>
+            }
+          >
+            <Cancelled again={props.replay.of.reload} />
           </Show>
         }
       >

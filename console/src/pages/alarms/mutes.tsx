@@ -2,10 +2,10 @@
 import { createMemo, createSignal, For, Show } from "solid-js";
 import { aws, pages } from "../../aws";
 import { load } from "../../load";
-import { listAlarms } from "../../metrics";
 import { href, param, setParams } from "../../router";
 import { ago, dateTime } from "../../time";
-import { Confirm, Dialog } from "../../ui/dialog";
+import { AlarmChecks } from "../../ui/alarm-checks";
+import { Confirm, FormDialog } from "../../ui/dialog";
 import { Crumbs, hasWords, Listing, Search, Segments } from "../../ui/page";
 import { Badge, ErrorNote, Field, PageHead } from "../../ui/parts";
 import type { Column } from "../../ui/table";
@@ -210,131 +210,68 @@ function CreateMute(props: { close: () => void; done: () => void }) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   const [kind, setKind] = createSignal("once");
   const [chosen, setChosen] = createSignal<string[]>(param("alarm") ? [param("alarm")] : []);
-  const [words, setWords] = createSignal("");
-  const [error, setError] = createSignal<unknown>();
-  const [busy, setBusy] = createSignal(false);
-  const all = load(
-    () => ({}),
-    async (_, signal) => (await listAlarms({}, signal)).alarms.map((alarm) => alarm.AlarmName),
-  );
-  const shown = () => (all.data() ?? []).filter((name) => chosen().includes(name) || hasWords(name, words())).slice(0, 100);
   let name!: HTMLInputElement;
   let about!: HTMLInputElement;
   let at!: HTMLInputElement;
   let cron!: HTMLInputElement;
   let duration!: HTMLSelectElement;
   let timezone!: HTMLInputElement;
-  const create = async (event: SubmitEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await aws("cloudwatch", "PutAlarmMuteRule", {
-        Name: name.value.trim(),
-        Description: about.value.trim() || undefined,
-        Rule: {
-          Schedule: {
-            Expression: kind() === "once" ? `at(${at.value})` : `cron(${cron.value.trim()})`,
-            Duration: duration.value,
-            Timezone: timezone.value.trim() || undefined,
-          },
+  const create = async () => {
+    await aws("cloudwatch", "PutAlarmMuteRule", {
+      Name: name.value.trim(),
+      Description: about.value.trim() || undefined,
+      Rule: {
+        Schedule: {
+          Expression: kind() === "once" ? `at(${at.value})` : `cron(${cron.value.trim()})`,
+          Duration: duration.value,
+          Timezone: timezone.value.trim() || undefined,
         },
-        MuteTargets: { AlarmNames: chosen() },
-      });
-      props.done();
-      props.close();
-    } catch (failure) {
-      setError(() => failure);
-      setBusy(false);
-    }
+      },
+      MuteTargets: { AlarmNames: chosen() },
+    });
+    props.done();
+    props.close();
   };
   return (
-    <Dialog title="Create mute rule" close={props.close}>
-      <form class="stack" onSubmit={create}>
-        <Show when={error()}>
-          <ErrorNote error={error()} />
+    <FormDialog title="Create mute rule" action="Create" ready={chosen().length > 0} submit={create} close={props.close}>
+      <Field label="Name">{(id) => <input id={id} ref={name} required maxlength={255} />}</Field>
+      <Field label="Description">{(id) => <input id={id} ref={about} maxlength={1024} />}</Field>
+      <Segments
+        label="How often"
+        at={kind()}
+        of={[
+          ["once", "Once"],
+          ["cron", "Again and again"],
+        ]}
+        to={setKind}
+      />
+      <div class="form">
+        <Show
+          when={kind() === "once"}
+          fallback={
+            <Field label="When" hint="Minute, hour, day, month, weekday: 0 2 * * SUN is Sundays at 2.">
+              {(id) => <input id={id} ref={cron} class="mono" required placeholder="0 2 * * SUN" spellcheck={false} />}
+            </Field>
+          }
+        >
+          <Field label="From">{(id) => <input id={id} ref={at} type="datetime-local" required value={localNow()} />}</Field>
         </Show>
-        <Field label="Name">{(id) => <input id={id} ref={name} required maxlength={255} />}</Field>
-        <Field label="Description">{(id) => <input id={id} ref={about} maxlength={1024} />}</Field>
-        <Segments
-          label="How often"
-          at={kind()}
-          of={[
-            ["once", "Once"],
-            ["cron", "Again and again"],
-          ]}
-          to={setKind}
-        />
-        <div class="form">
-          <Show
-            when={kind() === "once"}
-            fallback={
-              <Field label="When" hint="Minute, hour, day, month, weekday: 0 2 * * SUN is Sundays at 2.">
-                {(id) => <input id={id} ref={cron} class="mono" required placeholder="0 2 * * SUN" spellcheck={false} />}
-              </Field>
-            }
-          >
-            <Field label="From">{(id) => <input id={id} ref={at} type="datetime-local" required value={localNow()} />}</Field>
-          </Show>
-          <Field label="For">
-            {(id) => (
-              <select id={id} ref={duration}>
-                <For each={DURATIONS}>
-                  {([key, text]) => (
-                    <option value={key} selected={key === "PT1H"}>
-                      {text}
-                    </option>
-                  )}
-                </For>
-              </select>
-            )}
-          </Field>
-          <Field label="Time zone">{(id) => <input id={id} ref={timezone} value={zone} spellcheck={false} />}</Field>
-        </div>
-        <Field label="Alarms" hint={`${chosen().length} chosen.`}>
+        <Field label="For">
           {(id) => (
-            <>
-              <input
-                id={id}
-                type="search"
-                placeholder="Part of the name"
-                value={words()}
-                onInput={(event) => setWords(event.currentTarget.value)}
-                onKeyDown={(event) => event.key === "Enter" && event.preventDefault()}
-              />
-              <ul class="rows checks">
-                <For
-                  each={shown()}
-                  fallback={<li class="faint">{all.loading() ? "Loading…" : "No alarm has this in its name."}</li>}
-                >
-                  {(alarm) => (
-                    <li>
-                      <label>
-                        <input
-                          type="checkbox"
-                          checked={chosen().includes(alarm)}
-                          onChange={(event) =>
-                            setChosen(event.currentTarget.checked ? [...chosen(), alarm] : chosen().filter((n) => n !== alarm))
-                          }
-                        />
-                        {alarm}
-                      </label>
-                    </li>
-                  )}
-                </For>
-              </ul>
-            </>
+            <select id={id} ref={duration}>
+              <For each={DURATIONS}>
+                {([key, text]) => (
+                  <option value={key} selected={key === "PT1H"}>
+                    {text}
+                  </option>
+                )}
+              </For>
+            </select>
           )}
         </Field>
-        <div class="actions end">
-          <button type="button" onClick={props.close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={busy() || !chosen().length}>
-            Create
-          </button>
-        </div>
-      </form>
-    </Dialog>
+        <Field label="Time zone">{(id) => <input id={id} ref={timezone} value={zone} spellcheck={false} />}</Field>
+      </div>
+      <AlarmChecks hint={`${chosen().length} chosen.`} of={(alarm) => alarm.AlarmName} chosen={chosen()} choose={setChosen} />
+    </FormDialog>
   );
 }

@@ -1,7 +1,7 @@
 // A dashboard as its JSON: written, pasted, read from a file; what is wrong with it is told with its place.
 import { createSignal, For, Show } from "solid-js";
 import { AwsError, aws } from "../../aws";
-import { Dialog } from "../../ui/dialog";
+import { FormDialog } from "../../ui/dialog";
 import { pretty } from "../../ui/json";
 import { Copy, ErrorNote, Field } from "../../ui/parts";
 
@@ -60,67 +60,51 @@ export function JsonDialog(props: {
 }) {
   const [body, setBody] = createSignal(pretty(props.body));
   const [name, setName] = createSignal(props.name);
-  const [error, setError] = createSignal<unknown>();
-  const [busy, setBusy] = createSignal(false);
   const isNew = () => !props.name || props.free;
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await save(name(), body());
-      props.close();
-      props.saved(name());
-    } catch (failure) {
-      setError(() => failure);
-    }
-    setBusy(false);
+  const submit = async () => {
+    await save(name(), body());
+    props.close();
+    props.saved(name());
   };
   return (
-    <Dialog title={isNew() ? "Create dashboard" : `JSON of ${props.name}`} close={props.close} wide>
-      <form class="stack" onSubmit={submit}>
-        <Show when={error()}>
-          <SaveError error={error()} />
-        </Show>
-        <Show when={isNew()}>
-          <Field label="Name" hint="Letters, digits, - and _.">
-            {(id) => (
-              <input
-                id={id}
-                required
-                pattern="[\-_A-Za-z0-9]+"
-                maxlength={255}
-                value={name()}
-                onInput={(event) => setName(event.currentTarget.value)}
-              />
-            )}
-          </Field>
-        </Show>
-        <Field
-          label="Dashboard JSON"
-          hint="As in AWS. Leave it as it is to begin with an empty dashboard and add widgets by a form."
-        >
+    <FormDialog
+      title={isNew() ? "Create dashboard" : `JSON of ${props.name}`}
+      action="Save"
+      wide
+      submit={submit}
+      close={props.close}
+      refused={(error) => <SaveError error={error} />}
+      actions={<Copy text={body()} label="Copy JSON" />}
+    >
+      <Show when={isNew()}>
+        <Field label="Name" hint="Letters, digits, - and _.">
           {(id) => (
-            <textarea
+            <input
               id={id}
-              class="mono"
-              rows={18}
-              spellcheck={false}
-              value={body()}
-              onInput={(event) => setBody(event.currentTarget.value)}
+              required
+              pattern="[\-_A-Za-z0-9]+"
+              maxlength={255}
+              value={name()}
+              onInput={(event) => setName(event.currentTarget.value)}
             />
           )}
         </Field>
-        <div class="actions end">
-          <Copy text={body()} label="Copy JSON" />
-          <button type="button" onClick={props.close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={busy()}>
-            Save
-          </button>
-        </div>
-      </form>
-    </Dialog>
+      </Show>
+      <Field
+        label="Dashboard JSON"
+        hint="As in AWS. Leave it as it is to begin with an empty dashboard and add widgets by a form."
+      >
+        {(id) => (
+          <textarea
+            id={id}
+            class="mono"
+            rows={18}
+            spellcheck={false}
+            value={body()}
+            onInput={(event) => setBody(event.currentTarget.value)}
+          />
+        )}
+      </Field>
+    </FormDialog>
   );
 }

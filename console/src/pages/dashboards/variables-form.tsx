@@ -1,6 +1,6 @@
 // The variables of a dashboard, by a form.
 import { createSignal, For, Show } from "solid-js";
-import { Dialog } from "../../ui/dialog";
+import { FormDialog } from "../../ui/dialog";
 import { Field } from "../../ui/parts";
 
 type Given = Record<string, unknown>;
@@ -26,8 +26,7 @@ const valuesOf = (lines: string) =>
 export function VariablesDialog(props: { variables: Given[]; close: () => void; done: (variables: Given[]) => void }) {
   const [all, setAll] = createSignal<Given[]>(props.variables.filter((v) => v && typeof v === "object"));
   const change = (index: number, patch: Given) => setAll(all().map((v, i) => (i === index ? { ...v, ...patch } : v)));
-  const done = (event: SubmitEvent) => {
-    event.preventDefault();
+  const done = () => {
     props.done(
       all().map((v) => {
         // What is empty is left out: AWS takes no empty texts here.
@@ -38,107 +37,105 @@ export function VariablesDialog(props: { variables: Given[]; close: () => void; 
     props.close();
   };
   return (
-    <Dialog title="Variables" close={props.close} wide>
-      <form class="stack" onSubmit={done}>
-        <p class="faint">
-          A property variable sets a property or a dimension in all widgets; a pattern variable replaces a text in them. Readers
-          choose values above the widgets.
-        </p>
-        {/* Not keyed by the variables: a field keeps its focus while its variable changes. */}
-        <For each={all().map((_, i) => i)}>
-          {(index) => {
-            const v = () => all()[index] ?? {};
-            const type = () => (v().type === "pattern" ? "pattern" : "property");
-            const field = (label: string, key: string, required = false, hint?: string) => (
-              <Field label={label} hint={hint}>
-                {(id) => (
-                  <input
-                    id={id}
-                    required={required}
-                    value={text(v()[key])}
-                    spellcheck={false}
-                    onInput={(event) => change(index, { [key]: event.currentTarget.value })}
-                  />
-                )}
-              </Field>
-            );
-            return (
-              <fieldset class="panel variable">
-                <legend class="sr">Variable {index + 1}</legend>
-                <div class="form">
-                  <Field label="Kind">
+    <FormDialog
+      title="Variables"
+      action="Apply"
+      wide
+      submit={done}
+      close={props.close}
+      actions={
+        <button
+          type="button"
+          disabled={all().length >= VARIABLES_MAX}
+          onClick={() =>
+            setAll([...all(), { type: "property", inputType: "input", id: `var${all().length + 1}`, visible: true }])
+          }
+        >
+          Add a variable
+        </button>
+      }
+    >
+      <p class="faint">
+        A property variable sets a property or a dimension in all widgets; a pattern variable replaces a text in them. Readers
+        choose values above the widgets.
+      </p>
+      {/* Not keyed by the variables: a field keeps its focus while its variable changes. */}
+      <For each={all().map((_, i) => i)}>
+        {(index) => {
+          const v = () => all()[index] ?? {};
+          const type = () => (v().type === "pattern" ? "pattern" : "property");
+          const field = (label: string, key: string, required = false, hint?: string) => (
+            <Field label={label} hint={hint}>
+              {(id) => (
+                <input
+                  id={id}
+                  required={required}
+                  value={text(v()[key])}
+                  spellcheck={false}
+                  onInput={(event) => change(index, { [key]: event.currentTarget.value })}
+                />
+              )}
+            </Field>
+          );
+          return (
+            <fieldset class="panel variable">
+              <legend class="sr">Variable {index + 1}</legend>
+              <div class="form">
+                <Field label="Kind">
+                  {(id) => (
+                    <select
+                      id={id}
+                      value={type()}
+                      onChange={(event) => {
+                        const kind = event.currentTarget.value;
+                        const of = v()[type()];
+                        change(index, { type: kind, property: undefined, pattern: undefined, [kind]: of });
+                      }}
+                    >
+                      <option value="property">Property or dimension</option>
+                      <option value="pattern">Text (pattern)</option>
+                    </select>
+                  )}
+                </Field>
+                {field(type() === "pattern" ? "Text to replace" : "Property or dimension", type(), true)}
+                {field("Id", "id", true, "Letters, digits, - and _.")}
+                {field("Label", "label")}
+                <Field label="Input">
+                  {(id) => (
+                    <select
+                      id={id}
+                      value={text(v().inputType) || "input"}
+                      onChange={(event) => change(index, { inputType: event.currentTarget.value })}
+                    >
+                      <option value="input">Free text</option>
+                      <option value="select">A list</option>
+                      <option value="radio">Radio buttons</option>
+                    </select>
+                  )}
+                </Field>
+                {field("Default", "defaultValue", false, "__FIRST takes the first value.")}
+                <Show when={v().inputType === "select" || v().inputType === "radio"}>
+                  <Field label="Values" hint="One a line; 'value = label' gives it a label. Or search for them:">
                     {(id) => (
-                      <select
+                      <textarea
                         id={id}
-                        value={type()}
-                        onChange={(event) => {
-                          const kind = event.currentTarget.value;
-                          const of = v()[type()];
-                          change(index, { type: kind, property: undefined, pattern: undefined, [kind]: of });
-                        }}
-                      >
-                        <option value="property">Property or dimension</option>
-                        <option value="pattern">Text (pattern)</option>
-                      </select>
+                        rows={3}
+                        value={linesOf(v().values)}
+                        onChange={(event) => change(index, { values: valuesOf(event.currentTarget.value) })}
+                      />
                     )}
                   </Field>
-                  {field(type() === "pattern" ? "Text to replace" : "Property or dimension", type(), true)}
-                  {field("Id", "id", true, "Letters, digits, - and _.")}
-                  {field("Label", "label")}
-                  <Field label="Input">
-                    {(id) => (
-                      <select
-                        id={id}
-                        value={text(v().inputType) || "input"}
-                        onChange={(event) => change(index, { inputType: event.currentTarget.value })}
-                      >
-                        <option value="input">Free text</option>
-                        <option value="select">A list</option>
-                        <option value="radio">Radio buttons</option>
-                      </select>
-                    )}
-                  </Field>
-                  {field("Default", "defaultValue", false, "__FIRST takes the first value.")}
-                  <Show when={v().inputType === "select" || v().inputType === "radio"}>
-                    <Field label="Values" hint="One a line; 'value = label' gives it a label. Or search for them:">
-                      {(id) => (
-                        <textarea
-                          id={id}
-                          rows={3}
-                          value={linesOf(v().values)}
-                          onChange={(event) => change(index, { values: valuesOf(event.currentTarget.value) })}
-                        />
-                      )}
-                    </Field>
-                    {field("Search", "search", false, 'Such as {Shop,Service} MetricName="Latency"')}
-                    {field("Take values of dimension", "populateFrom")}
-                  </Show>
-                </div>
-                <button type="button" class="small" onClick={() => setAll(all().filter((_, i) => i !== index))}>
-                  Remove this variable
-                </button>
-              </fieldset>
-            );
-          }}
-        </For>
-        <div class="actions end">
-          <button
-            type="button"
-            disabled={all().length >= VARIABLES_MAX}
-            onClick={() =>
-              setAll([...all(), { type: "property", inputType: "input", id: `var${all().length + 1}`, visible: true }])
-            }
-          >
-            Add a variable
-          </button>
-          <button type="button" onClick={props.close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Apply
-          </button>
-        </div>
-      </form>
-    </Dialog>
+                  {field("Search", "search", false, 'Such as {Shop,Service} MetricName="Latency"')}
+                  {field("Take values of dimension", "populateFrom")}
+                </Show>
+              </div>
+              <button type="button" class="small" onClick={() => setAll(all().filter((_, i) => i !== index))}>
+                Remove this variable
+              </button>
+            </fieldset>
+          );
+        }}
+      </For>
+    </FormDialog>
   );
 }

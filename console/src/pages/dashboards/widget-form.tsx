@@ -1,18 +1,18 @@
 // A widget by a form: its type, what it shows, how; and the same as JSON for all that the form does not have.
 import { createMemo, createSignal, For, Match, Show, Switch } from "solid-js";
 import { queriesOf, sourcesOf, type Widget } from "../../dashboards";
-import { load } from "../../load";
-import { listAlarms, type Metric } from "../../metrics";
+import type { Metric } from "../../metrics";
 import { param } from "../../router";
 import { session } from "../../session";
 import { STATISTICS } from "../../statistics";
 import { range } from "../../time";
-import { Dialog } from "../../ui/dialog";
+import { AlarmChecks } from "../../ui/alarm-checks";
+import { FormDialog } from "../../ui/dialog";
 import { GroupPicker } from "../../ui/groups";
 import { Markdown } from "../../ui/markdown";
 import { MetricPicker } from "../../ui/metric-picker";
-import { hasWords, Segments } from "../../ui/page";
-import { Field } from "../../ui/parts";
+import { Segments } from "../../ui/page";
+import { Choice, Field } from "../../ui/parts";
 import { WidgetView } from "../widgets/view";
 
 type Properties = Record<string, unknown>;
@@ -35,9 +35,29 @@ const VIEWS: [string, string][] = [
   ["pie", "Pie"],
   ["table", "Table"],
 ];
+/** Views that log queries and explorers have, too. */
+const DRAWN: [string, string][] = [
+  ["timeSeries", "Lines"],
+  ["bar", "Bars"],
+  ["pie", "Pie"],
+];
+const PERIODS: [string, string][] = [
+  ["", "Auto"],
+  ["60", "1 min"],
+  ["300", "5 min"],
+  ["900", "15 min"],
+  ["3600", "1 h"],
+  ["21600", "6 h"],
+  ["86400", "24 h"],
+];
 const SIZES: Record<string, [number, number]> = { text: [12, 3], alarm: [8, 5], log: [24, 7] };
 
 const text = (value: unknown) => (typeof value === "string" ? value : "");
+const linesOf = (lines: string) =>
+  lines
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
 const list = (value: unknown) => (Array.isArray(value) ? (value as unknown[]) : []);
 
 function regionNow(): string {
@@ -102,8 +122,7 @@ export function WidgetDialog(props: { widget?: Widget; close: () => void; done: 
       return false;
     }
   };
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault();
+  const submit = () => {
     if (tab() === "json" && !take()) return;
     const [width, height] = SIZES[type()] ?? [12, 6];
     props.done({ ...(props.widget ?? { width, height }), type: type(), properties: properties() });
@@ -111,143 +130,155 @@ export function WidgetDialog(props: { widget?: Widget; close: () => void; done: 
   };
   const period = createMemo(() => range());
   return (
-    <Dialog title={props.widget ? "Edit widget" : "Add widget"} close={props.close} wide>
-      <form class="stack" onSubmit={submit}>
-        <div class="filters">
-          <label class="inline">
-            Type{" "}
-            <select value={type()} onChange={(event) => choose(event.currentTarget.value)}>
-              <For each={TYPES}>{([key, name]) => <option value={key}>{name}</option>}</For>
-              <Show when={!TYPES.some(([key]) => key === type())}>
-                <option value={type()}>{type()}</option>
-              </Show>
-            </select>
-          </label>
-          <Segments
-            label="How to write it"
-            at={tab()}
-            of={[
-              ["form", "Form"],
-              ["json", "JSON"],
-            ]}
-            to={turn}
-          />
-        </div>
-        <Show
-          when={tab() === "form"}
-          fallback={
-            <Field label="Properties" hint="As in AWS: the widget's properties.">
-              {(id) => (
-                <textarea
-                  id={id}
-                  ref={area}
-                  class="mono"
-                  rows={14}
-                  spellcheck={false}
-                  value={raw()}
-                  onInput={(event) => {
-                    area.setCustomValidity("");
-                    setRaw(event.currentTarget.value);
-                  }}
-                />
-              )}
-            </Field>
-          }
-        >
-          <Show when={type() !== "text"}>
-            <Field label="Title">
-              {(id) => (
-                <input
-                  id={id}
-                  value={text(properties().title)}
-                  onInput={(event) => change({ title: event.currentTarget.value || undefined })}
-                />
-              )}
-            </Field>
-          </Show>
-          <Switch>
-            <Match when={type() === "metric"}>
-              <MetricFields properties={properties()} change={change} />
-            </Match>
-            <Match when={type() === "text"}>
-              <Field label="Markdown" hint="Headings, lists, emphasis, code, links.">
-                {(id) => (
-                  <textarea
-                    id={id}
-                    rows={6}
-                    value={text(properties().markdown)}
-                    onInput={(event) => change({ markdown: event.currentTarget.value })}
-                  />
-                )}
-              </Field>
-              <div class="panel panel-body">
-                <Markdown text={text(properties().markdown) || "*What you write appears here.*"} />
-              </div>
-            </Match>
-            <Match when={type() === "log"}>
-              <LogFields properties={properties()} change={change} />
-            </Match>
-            <Match when={type() === "alarm"}>
-              <AlarmFields properties={properties()} change={change} />
-            </Match>
-            <Match when={type() === "explorer"}>
-              <ExplorerFields properties={properties()} change={change} />
-            </Match>
-            <Match when={type() === "chart"}>
-              <Field label="PromQL" hint="Such as  avg by (host) (cpu_usage_active)">
-                {(id) => (
-                  <input
-                    id={id}
-                    class="mono"
-                    required
-                    spellcheck={false}
-                    value={text((list((properties().data as Properties)?.queries)[0] as Properties | undefined)?.query)}
-                    onChange={(event) =>
-                      change({ data: { queries: [{ id: "q1", language: "PromQL", query: event.currentTarget.value }] } })
-                    }
-                  />
-                )}
-              </Field>
-            </Match>
-            <Match when={type() === "custom"}>
-              <Field label="Lambda function" hint="For AWS: this server has no Lambda and shows a card instead.">
-                {(id) => (
-                  <input
-                    id={id}
-                    class="mono"
-                    required
-                    value={text(properties().endpoint)}
-                    onInput={(event) => change({ endpoint: event.currentTarget.value })}
-                  />
-                )}
-              </Field>
-            </Match>
-          </Switch>
-          <Show when={type() !== "text" && type() !== "custom" && hasContent(type(), properties())}>
-            <section class="panel widget preview" aria-label="Preview">
-              <WidgetView widget={{ type: type(), properties: properties() }} range={period()} rows={4} />
-            </section>
-          </Show>
+    <FormDialog
+      title={props.widget ? "Edit widget" : "Add widget"}
+      action={props.widget ? "Apply" : "Add"}
+      wide
+      submit={submit}
+      close={props.close}
+    >
+      <div class="filters">
+        <label class="inline">
+          Type{" "}
+          <select value={type()} onChange={(event) => choose(event.currentTarget.value)}>
+            <For each={TYPES}>{([key, name]) => <option value={key}>{name}</option>}</For>
+            <Show when={!TYPES.some(([key]) => key === type())}>
+              <option value={type()}>{type()}</option>
+            </Show>
+          </select>
+        </label>
+        <Segments
+          label="How to write it"
+          at={tab()}
+          of={[
+            ["form", "Form"],
+            ["json", "JSON"],
+          ]}
+          to={turn}
+        />
+      </div>
+      <Show
+        when={tab() === "form"}
+        fallback={
+          <Field label="Properties" hint="As in AWS: the widget's properties.">
+            {(id) => (
+              <textarea
+                id={id}
+                ref={area}
+                class="mono"
+                rows={14}
+                spellcheck={false}
+                value={raw()}
+                onInput={(event) => {
+                  area.setCustomValidity("");
+                  setRaw(event.currentTarget.value);
+                }}
+              />
+            )}
+          </Field>
+        }
+      >
+        <Show when={type() !== "text"}>
+          <Text label="Title" value={properties().title} change={(title) => change({ title: title || undefined })} />
         </Show>
-        <div class="actions end">
-          <button type="button" onClick={props.close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            {props.widget ? "Apply" : "Add"}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+        <Switch>
+          <Match when={type() === "metric"}>
+            <MetricFields properties={properties()} change={change} />
+          </Match>
+          <Match when={type() === "text"}>
+            <Text
+              label="Markdown"
+              hint="Headings, lists, emphasis, code, links."
+              rows={6}
+              atOnce
+              value={properties().markdown}
+              change={(markdown) => change({ markdown })}
+            />
+            <div class="panel panel-body">
+              <Markdown text={text(properties().markdown) || "*What you write appears here.*"} />
+            </div>
+          </Match>
+          <Match when={type() === "log"}>
+            <LogFields properties={properties()} change={change} />
+          </Match>
+          <Match when={type() === "alarm"}>
+            <AlarmFields properties={properties()} change={change} />
+          </Match>
+          <Match when={type() === "explorer"}>
+            <ExplorerFields properties={properties()} change={change} />
+          </Match>
+          <Match when={type() === "chart"}>
+            <Text
+              label="PromQL"
+              hint="Such as  avg by (host) (cpu_usage_active)"
+              code
+              required
+              value={promqlOf(properties())}
+              change={(query) => change({ data: { queries: [{ id: "q1", language: "PromQL", query }] } })}
+            />
+          </Match>
+          <Match when={type() === "custom"}>
+            <Text
+              label="Lambda function"
+              hint="For AWS: this server has no Lambda and shows a card instead."
+              code
+              required
+              value={properties().endpoint}
+              change={(endpoint) => change({ endpoint })}
+            />
+          </Match>
+        </Switch>
+        <Show when={type() !== "text" && type() !== "custom" && hasContent(type(), properties())}>
+          <section class="panel widget preview" aria-label="Preview">
+            <WidgetView widget={{ type: type(), properties: properties() }} range={period()} rows={4} />
+          </section>
+        </Show>
+      </Show>
+    </FormDialog>
   );
 }
+
+/** A field for words, or for code; of several lines where `rows` says so. `change` is told at the end, or at every key. */
+function Text(props: {
+  label: string;
+  hint?: string;
+  value: unknown;
+  change: (value: string) => void;
+  rows?: number;
+  code?: boolean;
+  required?: boolean;
+  atOnce?: boolean;
+}) {
+  const attributes = (id: string) => ({
+    id,
+    class: props.code ? "mono" : undefined,
+    required: props.required,
+    spellcheck: !props.code,
+    value: text(props.value),
+    onInput: (event: { currentTarget: { value: string } }) => props.atOnce && props.change(event.currentTarget.value),
+    onChange: (event: { currentTarget: { value: string } }) => props.change(event.currentTarget.value),
+  });
+  return (
+    <Field label={props.label} hint={props.hint}>
+      {(id) => (
+        <Show when={props.rows} fallback={<input {...attributes(id)} />}>
+          <textarea rows={props.rows} {...attributes(id)} />
+        </Show>
+      )}
+    </Field>
+  );
+}
+
+/** The query of a PromQL widget. */
+const promqlOf = (properties: Properties) =>
+  text((list((properties.data as Properties)?.queries)[0] as Properties | undefined)?.query);
 
 /** True when a preview has something to ask for. */
 function hasContent(type: string, properties: Properties): boolean {
   if (type === "metric") return list(properties.metrics).length > 0 || !!properties.annotations;
   if (type === "log") return sourcesOf(text(properties.query)).groups.length > 0;
   if (type === "alarm") return list(properties.alarms).length > 0;
-  if (type === "chart") return !!text((list((properties.data as Properties)?.queries)[0] as Properties | undefined)?.query);
+  if (type === "chart") return !!promqlOf(properties);
   return true;
 }
 
@@ -292,51 +323,32 @@ function MetricFields(props: Fields) {
   return (
     <>
       <div class="form">
-        <Field label="View">
-          {(id) => (
-            <select
-              id={id}
-              value={view()}
-              onChange={(event) => {
-                const value = event.currentTarget.value;
-                props.change({
-                  view: value === "stacked" ? "timeSeries" : value,
-                  stacked: value === "stacked",
-                  sparkline: value === "singleValue" ? true : undefined,
-                  // A gauge must know its ends.
-                  yAxis: value === "gauge" ? (props.properties.yAxis ?? { left: { min: 0, max: 100 } }) : props.properties.yAxis,
-                });
-              }}
-            >
-              <For each={VIEWS}>{([key, name]) => <option value={key}>{name}</option>}</For>
-            </select>
-          )}
-        </Field>
-        <Field label="Statistic">
-          {(id) => (
-            <select
-              id={id}
-              value={text(props.properties.stat) || "Average"}
-              onChange={(event) => props.change({ stat: event.currentTarget.value })}
-            >
-              <For each={STATISTICS}>{(stat) => <option value={stat}>{stat}</option>}</For>
-            </select>
-          )}
-        </Field>
-        <Field label="Period">
-          {(id) => (
-            <select
-              id={id}
-              value={String(props.properties.period ?? "")}
-              onChange={(event) => props.change({ period: Number(event.currentTarget.value) || undefined })}
-            >
-              <option value="">Auto</option>
-              <For each={[60, 300, 900, 3600, 21_600, 86_400]}>
-                {(s) => <option value={s}>{s < 3600 ? `${s / 60} min` : `${s / 3600} h`}</option>}
-              </For>
-            </select>
-          )}
-        </Field>
+        <Choice
+          label="View"
+          value={view()}
+          of={VIEWS}
+          change={(value) =>
+            props.change({
+              view: value === "stacked" ? "timeSeries" : value,
+              stacked: value === "stacked",
+              sparkline: value === "singleValue" ? true : undefined,
+              // A gauge must know its ends.
+              yAxis: value === "gauge" ? (props.properties.yAxis ?? { left: { min: 0, max: 100 } }) : props.properties.yAxis,
+            })
+          }
+        />
+        <Choice
+          label="Statistic"
+          value={text(props.properties.stat) || "Average"}
+          of={STATISTICS.map((stat) => [stat, stat])}
+          change={(stat) => props.change({ stat })}
+        />
+        <Choice
+          label="Period"
+          value={String(props.properties.period ?? "")}
+          of={PERIODS}
+          change={(period) => props.change({ period: Number(period) || undefined })}
+        />
       </div>
       <ul class="rows" aria-label="Metrics of the widget">
         <For each={drawn()}>
@@ -385,81 +397,26 @@ function LogFields(props: Fields) {
       <div class="filters">
         <GroupPicker chosen={parts().groups} choose={(groups) => write(groups, parts().query)} max={50} />
       </div>
-      <Field label="Query">
-        {(id) => (
-          <textarea
-            id={id}
-            class="mono"
-            rows={4}
-            required
-            spellcheck={false}
-            value={parts().query}
-            onChange={(event) => write(parts().groups, event.currentTarget.value.trim())}
-          />
-        )}
-      </Field>
-      <Field label="View">
-        {(id) => (
-          <select
-            id={id}
-            value={text(props.properties.view) || "table"}
-            onChange={(event) => props.change({ view: event.currentTarget.value })}
-          >
-            <option value="table">Table</option>
-            <option value="timeSeries">Lines</option>
-            <option value="bar">Bars</option>
-            <option value="pie">Pie</option>
-          </select>
-        )}
-      </Field>
+      <Text label="Query" rows={4} code required value={parts().query} change={(query) => write(parts().groups, query.trim())} />
+      <Choice
+        label="View"
+        value={text(props.properties.view) || "table"}
+        of={[["table", "Table"], ...DRAWN]}
+        change={(view) => props.change({ view })}
+      />
     </>
   );
 }
 
 function AlarmFields(props: Fields) {
-  const [words, setWords] = createSignal("");
-  const all = load(
-    () => ({}),
-    async (_, signal) => (await listAlarms({}, signal)).alarms,
-  );
   const chosen = () => list(props.properties.alarms).map(String);
-  const shown = () => (all.data() ?? []).filter((alarm) => hasWords(alarm.AlarmName, words())).slice(0, 100);
   return (
-    <Field label="Alarms" hint={`${chosen().length} chosen, at most 100.`}>
-      {(id) => (
-        <>
-          <input
-            id={id}
-            type="search"
-            placeholder="Part of the name"
-            value={words()}
-            onInput={(e) => setWords(e.currentTarget.value)}
-          />
-          <ul class="rows checks">
-            <For each={shown()} fallback={<li class="faint">{all.loading() ? "Loading…" : "No alarm has this in its name."}</li>}>
-              {(alarm) => (
-                <li>
-                  <label>
-                    <input
-                      type="checkbox"
-                      checked={chosen().includes(alarm.AlarmArn)}
-                      onChange={(event) =>
-                        props.change({
-                          alarms: event.currentTarget.checked
-                            ? [...chosen(), alarm.AlarmArn]
-                            : chosen().filter((arn) => arn !== alarm.AlarmArn),
-                        })
-                      }
-                    />
-                    {alarm.AlarmName}
-                  </label>
-                </li>
-              )}
-            </For>
-          </ul>
-        </>
-      )}
-    </Field>
+    <AlarmChecks
+      hint={`${chosen().length} chosen, at most 100.`}
+      of={(alarm) => alarm.AlarmArn}
+      chosen={chosen()}
+      choose={(alarms) => props.change({ alarms })}
+    />
   );
 }
 
@@ -467,88 +424,65 @@ function ExplorerFields(props: Fields) {
   const metrics = () => list(props.properties.metrics) as Properties[];
   const labels = () => list(props.properties.labels) as Properties[];
   const options = () => (props.properties.widgetOptions ?? {}) as Properties;
+  const aggregate = () => (props.properties.aggregateBy ?? {}) as Properties;
+  /** The metric of this name as it is, or a new one that is like the first. */
+  const named = (metricName: string): Properties =>
+    metrics().find((m) => m.metricName === metricName) ?? {
+      metricName,
+      resourceType: text(metrics()[0]?.resourceType) || "AWS::EC2::Instance",
+      stat: text(metrics()[0]?.stat) || "Average",
+    };
   return (
     <div class="form">
-      <Field label="Metrics" hint="Names of metrics, one a line.">
-        {(id) => (
-          <textarea
-            id={id}
-            class="mono"
-            rows={3}
-            required
-            value={metrics()
-              .map((m) => text(m.metricName))
-              .join("\n")}
-            onChange={(event) =>
-              props.change({
-                metrics: event.currentTarget.value
-                  .split("\n")
-                  .map((line) => line.trim())
-                  .filter(Boolean)
-                  .map(
-                    (metricName) =>
-                      metrics().find((m) => m.metricName === metricName) ?? {
-                        metricName,
-                        resourceType: text(metrics()[0]?.resourceType) || "AWS::EC2::Instance",
-                        stat: text(metrics()[0]?.stat) || "Average",
-                      },
-                  ),
-              })
-            }
-          />
-        )}
-      </Field>
-      <Field label="Labels" hint="Dimensions, one a line: host or host = web-1.">
-        {(id) => (
-          <textarea
-            id={id}
-            class="mono"
-            rows={3}
-            required
-            value={labels()
-              .map((l) => (text(l.value) ? `${text(l.key)} = ${text(l.value)}` : text(l.key)))
-              .join("\n")}
-            onChange={(event) =>
-              props.change({
-                labels: event.currentTarget.value
-                  .split("\n")
-                  .map((line) => line.split("=").map((part) => part.trim()))
-                  .filter(([key]) => key)
-                  .map(([key, value]) => (value ? { key, value } : { key })),
-              })
-            }
-          />
-        )}
-      </Field>
-      <Field label="Together by" hint="A dimension whose series are drawn as one; empty for each series a line.">
-        {(id) => (
-          <input
-            id={id}
-            class="mono"
-            value={text((props.properties.aggregateBy as Properties | undefined)?.key)}
-            onChange={(event) =>
-              props.change({
-                aggregateBy: event.currentTarget.value.trim()
-                  ? { key: event.currentTarget.value.trim(), func: "AVG" }
-                  : undefined,
-              })
-            }
-          />
-        )}
-      </Field>
-      <Field label="View">
-        {(id) => (
-          <select
-            id={id}
-            value={text(options().view) || "timeSeries"}
-            onChange={(event) => props.change({ widgetOptions: { ...options(), view: event.currentTarget.value } })}
-          >
-            <option value="timeSeries">Lines</option>
-            <option value="bar">Bars</option>
-            <option value="pie">Pie</option>
-          </select>
-        )}
-      </Field>
+      <Text
+        label="Metrics"
+        hint="Names of metrics, one a line."
+        rows={3}
+        code
+        required
+        value={metrics()
+          .map((m) => text(m.metricName))
+          .join("\n")}
+        change={(names) => props.change({ metrics: linesOf(names).map(named) })}
+      />
+      <Text
+        label="Labels"
+        hint="Dimensions of the metrics, or tags of log groups, one a line: host or host = web-1."
+        rows={3}
+        code
+        required
+        value={labels()
+          .map((l) => (text(l.value) ? `${text(l.key)} = ${text(l.value)}` : text(l.key)))
+          .join("\n")}
+        change={(lines) =>
+          props.change({
+            labels: linesOf(lines)
+              .map((line) => line.split("=").map((part) => part.trim()))
+              .filter(([key]) => key)
+              .map(([key, value]) => (value ? { key, value } : { key })),
+          })
+        }
+      />
+      <Text
+        label="Together by"
+        hint="A label whose series are drawn as one, * for all; empty for each series a line."
+        code
+        value={aggregate().key}
+        change={(key) => props.change({ aggregateBy: key.trim() ? { func: "AVG", ...aggregate(), key: key.trim() } : undefined })}
+      />
+      <Text
+        label="Split by"
+        hint="A label each value of which gets a graph of its own."
+        code
+        value={props.properties.splitBy}
+        change={(splitBy) => props.change({ splitBy: splitBy.trim() || undefined })}
+      />
+      <Choice
+        label="View"
+        value={text(options().view) || "timeSeries"}
+        of={DRAWN}
+        change={(view) => props.change({ widgetOptions: { ...options(), view } })}
+      />
     </div>
   );
 }

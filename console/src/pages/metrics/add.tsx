@@ -7,8 +7,8 @@ import { bottom } from "../../grid";
 import { load } from "../../load";
 import { go, param } from "../../router";
 import { session } from "../../session";
-import { Dialog } from "../../ui/dialog";
-import { ErrorNote, Field } from "../../ui/parts";
+import { FormDialog } from "../../ui/dialog";
+import { Field } from "../../ui/parts";
 
 export function AddToDashboard(props: { rows: Row[] }) {
   const [open, setOpen] = createSignal(false);
@@ -35,8 +35,6 @@ async function bodyNow(DashboardName: string): Promise<string> {
 }
 
 function Add(props: { rows: Row[]; close: () => void }) {
-  const [error, setError] = createSignal<unknown>();
-  const [busy, setBusy] = createSignal(false);
   let name!: HTMLInputElement;
   let title!: HTMLInputElement;
   const known = load(
@@ -52,55 +50,35 @@ function Add(props: { rows: Row[]; close: () => void }) {
         signal,
       ),
   );
-  const add = async (event: SubmitEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    try {
-      const dashboard = dashboardOf(await bodyNow(name.value));
-      const at = places(dashboard.widgets);
-      const now = session();
-      const region = param("region", now.signedIn ? now.region : "");
-      const widget = { ...widgetOf(props.rows, title.value || "Graph", region), width: 12, height: 6 };
-      const place = { x: 0, y: bottom(at), width: 12, height: 6 };
-      await aws("cloudwatch", "PutDashboard", {
-        DashboardName: name.value,
-        DashboardBody: bodyOf(dashboard, [...dashboard.widgets, widget], [...at, place]),
-      });
-      go("/dashboards/dashboard", { name: name.value });
-    } catch (failure) {
-      setError(() => failure);
-      setBusy(false);
-    }
+  const add = async () => {
+    const dashboard = dashboardOf(await bodyNow(name.value));
+    const at = places(dashboard.widgets);
+    const now = session();
+    const region = param("region", now.signedIn ? now.region : "");
+    const widget = { ...widgetOf(props.rows, title.value || "Graph", region), width: 12, height: 6 };
+    const place = { x: 0, y: bottom(at), width: 12, height: 6 };
+    await aws("cloudwatch", "PutDashboard", {
+      DashboardName: name.value,
+      DashboardBody: bodyOf(dashboard, [...dashboard.widgets, widget], [...at, place]),
+    });
+    go("/dashboards/dashboard", { name: name.value });
   };
   return (
-    <Dialog title="Add to dashboard" close={props.close}>
-      <form class="stack" onSubmit={add}>
-        <Show when={error()}>
-          <ErrorNote error={error()} />
-        </Show>
-        <Show when={props.rows.some((row) => row.q) && props.rows.some((row) => !row.q)}>
-          <p class="note">A widget has either metrics or PromQL: the PromQL rows are left out.</p>
-        </Show>
-        <Field label="Dashboard" hint="One that there is, or a new name: letters, digits, - and _.">
-          {(id) => (
-            <>
-              <input id={id} ref={name} required pattern="[\-_A-Za-z0-9]+" maxlength={255} list={`${id}-known`} />
-              <datalist id={`${id}-known`}>
-                <For each={known.data()?.items}>{(entry) => <option value={entry.DashboardName} />}</For>
-              </datalist>
-            </>
-          )}
-        </Field>
-        <Field label="Title">{(id) => <input id={id} ref={title} maxlength={255} />}</Field>
-        <div class="actions end">
-          <button type="button" onClick={props.close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={busy()}>
-            Add
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="Add to dashboard" action="Add" submit={add} close={props.close}>
+      <Show when={props.rows.some((row) => row.q) && props.rows.some((row) => !row.q)}>
+        <p class="note">A widget has either metrics or PromQL: the PromQL rows are left out.</p>
+      </Show>
+      <Field label="Dashboard" hint="One that there is, or a new name: letters, digits, - and _.">
+        {(id) => (
+          <>
+            <input id={id} ref={name} required pattern="[\-_A-Za-z0-9]+" maxlength={255} list={`${id}-known`} />
+            <datalist id={`${id}-known`}>
+              <For each={known.data()?.items}>{(entry) => <option value={entry.DashboardName} />}</For>
+            </datalist>
+          </>
+        )}
+      </Field>
+      <Field label="Title">{(id) => <input id={id} ref={title} maxlength={255} />}</Field>
+    </FormDialog>
   );
 }

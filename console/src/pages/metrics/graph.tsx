@@ -7,13 +7,14 @@ import { type Row, readGraph } from "../../graph";
 import { load } from "../../load";
 import { linesOf } from "../../metrics";
 import { count } from "../../numbers";
-import { param } from "../../router";
+import { href, param } from "../../router";
 import { dark } from "../../theme";
 import { dateTime, range } from "../../time";
-import { ErrorNote, Panel } from "../../ui/parts";
+import { ErrorNote, Panel, Working } from "../../ui/parts";
 
-/** Charts of one line each, at most. */
+/** Charts of one line each, and changes in the list below, at most. */
 const CHARTS_MAX = 24;
+const LISTED_MAX = 200;
 
 export function Graph(props: { rows: Row[] }) {
   const period = createMemo(() => range());
@@ -75,6 +76,11 @@ export function Graph(props: { rows: Row[] }) {
       <Show when={changes.error()}>
         <ErrorNote error={changes.error()} retry={changes.reload} />
       </Show>
+      <Show when={changes.loading()}>
+        <p class="faint" role="status">
+          <Working what="Looking for changes…" cancel={changes.cancel} />
+        </p>
+      </Show>
       <For each={messages()}>{(message) => <p class="note">{message}</p>}</For>
       <Show
         when={param("each") === "1" && groups().length > 1}
@@ -91,10 +97,17 @@ export function Graph(props: { rows: Row[] }) {
           <details class="changes">
             <summary>
               {count(found().changes.length)} {found().changes.length === 1 ? "change" : "changes"} in this time
-              {found().more ? `, of the newest ${CHANGES_MAX} writes` : ""}
+              <Show when={found().since}>
+                {(since) =>
+                  `; there are more: marked are those of the newest ${count(CHANGES_MAX)} writes, since ${dateTime(since())}`
+                }
+              </Show>
             </summary>
             <ul class="rows">
-              <For each={found().changes} fallback={<li class="faint">No write was recorded. Try a longer range.</li>}>
+              <For
+                each={found().changes.slice(0, LISTED_MAX)}
+                fallback={<li class="faint">No write was recorded. Try a longer range.</li>}
+              >
                 {(change) => (
                   <li>
                     <span class="mono faint">{dateTime(change.at)}</span>
@@ -105,6 +118,11 @@ export function Graph(props: { rows: Row[] }) {
                 )}
               </For>
             </ul>
+            <Show when={found().changes.length > LISTED_MAX}>
+              <p class="faint">
+                The newest {LISTED_MAX} are listed; <a href={href("/events")}>event history</a> has all.
+              </p>
+            </Show>
           </details>
         )}
       </Show>

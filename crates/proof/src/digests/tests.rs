@@ -6,7 +6,8 @@ use crate::folder;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::write::GzEncoder;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::cell::Cell;
 use std::io::Write;
 
 type Folder = BTreeMap<String, Vec<u8>>;
@@ -202,4 +203,78 @@ fn the_signature_of_a_digest_is_verified_where_the_next_one_repeats_it() {
     assert!(check(&forged, &key).wrong[0].contains("signature of"));
     assert!(check("no hex", &key).wrong[0].contains("signature of"));
     assert!(check(SIGNATURE, &key[..200]).wrong[0].contains("signature of"));
+}
+
+/// A folder that counts what is read of it, and ends after so many files.
+struct Counted {
+    folder: Folder,
+    read: Cell<usize>,
+    asked: Cell<usize>,
+    asked_max: usize,
+}
+
+impl Counted {
+    fn new(folder: Folder, asked_max: usize) -> Self {
+        Self { folder, read: Cell::new(0), asked: Cell::new(0), asked_max }
+    }
+
+    fn check(&self) -> Report {
+        let paths: Vec<String> = self.folder.keys().cloned().collect();
+        verify(self, &paths, None)
+    }
+}
+
+impl Files for Counted {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Unproven> {
+        self.read.set(self.read.get() + 1);
+        self.folder.read(path)
+    }
+
+    fn goes_on(&self) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        self.asked.get() <= self.asked_max
+    }
+}
+
+/// A digest that names these.
+fn forged(log_files: Value) -> Folder {
+    let body = json!({
+        "digestStartTime": "2026-01-02T00:00:00Z", "digestEndTime": "2026-01-02T01:00:00Z", "digestS3Bucket": "b",
+        "digestS3Object": digest_path(1), "previousDigestS3Object": null, "logFiles": log_files,
+    });
+    Folder::from([(digest_path(1), gzip(body.to_string().as_bytes())), (log_path(1), gzip(b"x"))])
+}
+
+#[test]
+fn a_file_is_read_once_however_often_it_is_named() {
+    let right = hex(&Sha256::digest(b"x"));
+    let named = |hash: &str| json!({ "s3Object": log_path(1), "hashValue": hash });
+    let folder = forged(Value::Array((0..1_000).map(|_| named(&right)).collect()));
+    let counted = Counted::new(folder, usize::MAX);
+    let report = counted.check();
+    assert_eq!((report.wrong.len(), counted.read.get()), (0, 3), "{report:?}");
+    assert!(report.proved.join("").contains("1 log files are as"), "{report:?}");
+
+    let folder = forged(Value::Array((0..1_000).map(|n| named(&n.to_string())).collect()));
+    let counted = Counted::new(folder, usize::MAX);
+    assert_eq!((counted.check().wrong.len(), counted.read.get()), (1_000, 3));
+}
+
+#[test]
+fn what_is_not_reached_is_open_and_long_names_are_not_repeated() {
+    let missing = |n: usize| json!({ "s3Object": log_path(n as u32 + 1), "hashValue": "" });
+    let counted = Counted::new(forged(Value::Array((0..1_000).map(missing).collect())), 10);
+    let report = counted.check();
+    assert!(report.wrong.len() < 10 && counted.read.get() < 12, "{report:?}");
+    assert!(report.open.join("").contains("the verification was ended"), "{report:?}");
+
+    let long = "k".repeat(KEY_BYTES_MAX + 1);
+    let report = Counted::new(forged(json!([{ "s3Object": long, "hashValue": "" }])), 10).check();
+    assert!(report.wrong.len() == 1 && !report.wrong[0].contains(&long), "{report:?}");
+    let body = json!({
+        "digestStartTime": "", "digestEndTime": "", "digestS3Bucket": "", "digestS3Object": digest_path(1),
+        "previousDigestS3Object": long, "logFiles": [],
+    });
+    let folder = Folder::from([(digest_path(1), gzip(body.to_string().as_bytes()))]);
+    assert!(Counted::new(folder, 10).check().wrong[0].contains("too long"));
 }

@@ -116,7 +116,7 @@ pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched) -> Fa
     {
         (-1.8, "it changes tags")
     } else if is_deployment(name) {
-        (1.1, "it changes what runs")
+        (1.1, "it is a deployment")
     } else if starts(name, &TAKES) {
         (1.3, "it takes something away")
     } else if starts(name, &ALTERS) {

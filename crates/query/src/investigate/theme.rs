@@ -158,7 +158,6 @@ const THEMES: [Theme; 6] = [
             "5xx",
             "internal server error",
             "500 ",
-            "errors",
             "memoryutilization",
         ],
         changed: "what runs",

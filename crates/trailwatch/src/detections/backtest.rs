@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use store::{Direction, EventRow, EventScan};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use trail::detections::{Rules, is_finding};
 use wire::{Access, ApiError, HttpRequest, Response};
 
@@ -68,9 +68,15 @@ pub struct Found {
     pub event_name: String,
 }
 
-/// Answers a question.
-pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
-    let run = async |caller: &Caller| Ok(run(server, caller, request).await?);
+/// Answers a question. It ends when `hung_up` resolves: then nobody waits for the answer.
+pub async fn answer(
+    server: &Server,
+    request: &HttpRequest,
+    source_ip: &str,
+    hung_up: oneshot::Receiver<()>,
+) -> Response {
+    let run =
+        async |caller: &Caller| own::while_waited_for(hung_up, async { Ok(run(server, caller, request).await?) }).await;
     own::answered(ENDPOINT.call(server, (request, source_ip), None, run).await)
 }
 

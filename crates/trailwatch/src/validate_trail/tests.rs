@@ -46,6 +46,12 @@ const LOG: &str = r#"{"Records":[{"eventName":"CreateTrail"}]}"#;
 
 /// A bucket with a log file of this text, and the digest of `LOG`.
 async fn deliver(server: &Server, log: &'static str) {
+    let named = json!([{ "s3Object": path("CloudTrail", "20260102T0105Z_x"), "hashValue": hex(LOG) }]);
+    deliver_with(server, log, named).await;
+}
+
+/// The same, with a digest that names these files.
+async fn deliver_with(server: &Server, log: &'static str, log_files: Value) {
     blocking(server, move |buckets| {
         let scope = Scope { account: ACCOUNT.into(), region: "us-east-1".into() };
         buckets.create(&scope, "audit").unwrap();
@@ -59,7 +65,7 @@ async fn deliver(server: &Server, log: &'static str) {
             "previousDigestS3Object": null,
             "previousDigestHashValue": null,
             "previousDigestSignature": null,
-            "logFiles": [{ "s3Object": log_path, "hashValue": hex(LOG) }],
+            "logFiles": log_files,
         });
         buckets.put("audit", &log_path, NewObject::from(gzip(log))).unwrap();
         buckets.put("audit", &digest_path, NewObject::from(gzip(&digest.to_string()))).unwrap();
@@ -67,14 +73,22 @@ async fn deliver(server: &Server, log: &'static str) {
     .await;
 }
 
-async fn ask(server: &Server, body: Value) -> (u16, Value) {
-    let request = HttpRequest {
+fn request(body: &Value) -> HttpRequest {
+    HttpRequest {
         method: "POST".into(),
         path: PATH.into(),
         headers: vec![("host".into(), "127.0.0.1:8792".into())],
         body: Bytes::from(body.to_string()),
         ..HttpRequest::default()
-    };
+    }
+}
+
+/// There is one turn, which no test may take from another.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+async fn ask(server: &Server, body: Value) -> (u16, Value) {
+    let _alone = ALONE.lock().await;
+    let request = request(&body);
     let response = server.answer(request, "127.0.0.1").await;
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
@@ -117,6 +131,33 @@ async fn what_cannot_be_validated_is_refused_in_words() {
         assert_eq!(status, 400, "{body}: {told}");
         assert!(told["message"].as_str().unwrap().contains(words), "{body}: {told}");
     }
+}
+
+/// Who may write to the bucket may name what there is not, but not keep the one turn with it.
+#[tokio::test]
+async fn a_forged_digest_names_only_so_many_files() {
+    let (server, _dir) = server().await;
+    let named = |n: usize| json!({ "s3Object": path("CloudTrail", &n.to_string()), "hashValue": "" });
+    deliver_with(&server, LOG, Value::Array((0..NAMES_MAX + 9).map(named).collect())).await;
+    let (status, told) = ask(&server, json!({ "bucket": "audit", "prefix": "p" })).await;
+    assert_eq!(status, 200, "{told}");
+    assert!(told["open"].to_string().contains("the verification was ended"), "{told}");
+    assert_eq!(told["wrong"].as_array().unwrap().len(), VALIDATED_FINDINGS_MAX + 1);
+}
+
+#[tokio::test]
+async fn a_validation_ends_when_nobody_waits_for_it() {
+    let (server, _dir) = server().await;
+    deliver(&server, LOG).await;
+    let (waiting, hung_up) = oneshot::channel();
+    drop(waiting);
+    let request = request(&json!({ "bucket": "audit", "prefix": "p" }));
+    assert_eq!(answer(&server, &request, "127.0.0.1", hung_up).await.status, 499);
+    let stopped = Arc::new(AtomicBool::new(false));
+    drop(Stop(Arc::clone(&stopped)));
+    let buckets: Arc<dyn Buckets> = Arc::clone(&server.buckets) as Arc<dyn Buckets>;
+    let (name, prefix, asked) = ("audit".into(), "p/".into(), AtomicUsize::new(0));
+    assert!(!Bucket { buckets, name, prefix, stopped, asked }.goes_on());
 }
 
 #[test]

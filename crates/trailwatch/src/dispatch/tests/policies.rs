@@ -47,11 +47,16 @@ const OWN: [(&str, &str, &str); 12] = [
     ("POST", "/_trailwatch/investigate", "Investigate"),
 ];
 
-/// Asks one of them as the listener does.
-async fn own(server: &Server, method: &str, path: &str, credentials: &Credentials) -> Response {
+fn own_request(method: &str, path: &str, credentials: &Credentials) -> HttpRequest {
     let headers = vec![("host".to_owned(), "127.0.0.1:8792".to_owned())];
     let mut request = HttpRequest { method: method.into(), path: path.into(), headers, ..HttpRequest::default() };
     sigv4::sign(&mut request, credentials, "us-east-1", "trailwatch", NOW);
+    request
+}
+
+/// Asks one of them as the listener does.
+async fn own(server: &Server, method: &str, path: &str, credentials: &Credentials) -> Response {
+    let request = own_request(method, path, credentials);
     let (_waits, hung_up) = tokio::sync::oneshot::channel();
     if crate::sql::is_asked(&request) {
         return crate::sql::answer(server, &request, "127.0.0.1", hung_up).await;
@@ -77,6 +82,21 @@ async fn our_own_endpoints_ask_policies_too_and_record_whom_they_refuse() {
         let response = own(&server, method, path, &auditor).await;
         let is_auditors = !["BacktestAlarm", "ListDeadLetters", "ImportEvents", "ExecuteSql"].contains(&name);
         assert_eq!(response.status != 403, is_auditors, "{path}: {}", text(&response));
+    }
+}
+
+#[tokio::test]
+async fn long_work_ends_when_nobody_waits_for_it_and_is_recorded() {
+    let Plane { server, _dir } = plane().await;
+    let long = ["BacktestAlarm", "BacktestDetections", "ValidateTrail"];
+    for (method, path, name) in OWN.into_iter().filter(|row| long.contains(&row.2)) {
+        let (waiting, hung_up) = tokio::sync::oneshot::channel();
+        drop(waiting);
+        let request = own_request(method, path, &root(&server));
+        let response = server.answer_while_waited_for(request, "127.0.0.1", hung_up).await;
+        assert_eq!(response.status, 499, "{path}");
+        let expected = ("QueryCanceled".to_owned(), root(&server).access_key_id);
+        assert_eq!(events_of(&server, "trailwatch", name).await, [expected], "{path}");
     }
 }
 
