@@ -226,8 +226,13 @@ async fn recorded_sign_in(
     outcome: Outcome,
     now: Timestamp,
 ) -> Result<(), Box<Response>> {
-    // Attempts of one who must wait may be many.
-    if outcome == Outcome::Throttled && !server.throttle.records_refusal(caller, "TooManyAttempts", now) {
+    // Attempts that come to nothing may be many.
+    let code = match outcome {
+        Outcome::Success => None,
+        Outcome::Failed => Some("FailedAuthentication"),
+        Outcome::Throttled => Some("TooManyAttempts"),
+    };
+    if code.is_some_and(|code| !server.throttle.records_refusal(caller, code, now)) {
         return Ok(());
     }
     let host = request.header("host");

@@ -118,9 +118,10 @@ pub async fn callback(server: &Server, request: &HttpRequest, source_ip: &str) -
     }
 }
 
-/// Records and counts an attempt that came to nothing.
+/// Records an attempt that came to nothing. It counts against its address where somebody proved to be nobody whom we want: of others any
+/// page can make as many as it likes in the name of who looks at it.
 async fn failed(server: &Server, request: &HttpRequest, who: &Caller, reason: Reason, now: Timestamp) -> Response {
-    if !matches!(reason, Reason::Wait | Reason::Server) {
+    if matches!(reason, Reason::Token | Reason::Role) {
         server.sessions.failed(&who.source_ip, now);
     }
     match recorded_sign_in(server, request, who, Outcome::Failed, now).await {

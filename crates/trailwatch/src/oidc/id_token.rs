@@ -89,7 +89,7 @@ fn key(jwk: &Value) -> Option<Key> {
     let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
     let fits = |name: &str, value: &str| text(name).is_none_or(|said| said == value);
     let material = match text("kty")? {
-        "RSA" if fits("alg", "RS256") => Material::Rsa(bytes("n")?, bytes("e")?),
+        "RSA" if fits("alg", "RS256") => Material::Rsa(number(bytes("n")?), number(bytes("e")?)),
         "EC" if fits("alg", "ES256") && text("crv") == Some("P-256") => {
             let (x, y) = (bytes("x")?, bytes("y")?);
             if x.len() != 32 || y.len() != 32 {
@@ -100,6 +100,11 @@ fn key(jwk: &Value) -> Option<Key> {
         _ => return None,
     };
     fits("use", "sig").then(|| Key { id: text("kid").map(str::to_owned), material })
+}
+
+/// Without leading zeros, which some providers write.
+fn number(bytes: Vec<u8>) -> Vec<u8> {
+    bytes.into_iter().skip_while(|byte| *byte == 0).collect()
 }
 
 /// Verifies a token.
