@@ -29,6 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 pub use upstream::{NotAnUpstream, Upstream};
 use wire::HttpRequest;
+use wire::sigv4::SignatureError;
 
 /// Says how the gateway is; not a call, and no bucket's name.
 pub const HEALTH_PATH: &str = "/_trailwatch/gateway/health";
@@ -38,7 +39,7 @@ const VERIFIED_BYTES_MAX: usize = 17 * 1024 * 1024;
 const BODIES_KIB_MAX: usize = 256 * 1024;
 /// How long a backend may take from the last byte of a request to the head of its answer: Lambda's Invoke takes 15 minutes at most.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(16 * 60);
-/// How long a backend may be without a byte in the middle of an answer.
+/// How long a backend may be without a byte in the middle of an answer, and a client in the middle of a request.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// How much of a refused body is read, so that the client sees the answer instead of a reset.
 const DRAINED_BYTES_MAX: usize = 1024 * 1024;
@@ -203,6 +204,10 @@ impl Gateway {
         let mut taken = Taken { service, answer_max, seen, http, need, read: Read::default(), _room: None };
         let refusal = match self.read(body, most).await {
             Err(refusal) => Some(refusal),
+            // Which of them counts, backends may see otherwise.
+            Ok(_) if parts.headers.get_all(http::header::AUTHORIZATION).iter().nth(1).is_some() => {
+                Some(Refusal::signature(SignatureError::Incomplete("More than one Authorization header.".into())))
+            }
             Ok((read, room)) => {
                 let first = read.first.clone();
                 taken.seen.body = Captured { bytes: first.slice(..wanted.min(first.len())), total: first.len() as u64 };
@@ -227,7 +232,8 @@ impl Gateway {
             if most == 0 || length > most {
                 break false;
             }
-            let Some(frame) = body.frame().await else { break true };
+            let waiting = tokio::time::timeout(SILENCE_MAX, body.frame());
+            let Some(frame) = waiting.await.map_err(|_| Refusal::incomplete())? else { break true };
             let data = match frame.map_err(|_| Refusal::incomplete())?.into_data() {
                 Ok(data) => data,
                 Err(other) => {
@@ -428,13 +434,18 @@ async fn head_of(
     let sending = upstream.send(request);
     tokio::pin!(sending);
     loop {
-        let due = fate.last() + HEAD_TIME_MAX;
+        // A body that stands still is one thing, a backend that thinks another.
+        let (limit, what) = match fate.is_whole() {
+            true => (HEAD_TIME_MAX, "no answer"),
+            false => (SILENCE_MAX, "the body of the request stood still, no byte of it"),
+        };
+        let due = fate.last() + limit;
         tokio::select! {
             biased;
             answer = &mut sending => return answer,
             () = tokio::time::sleep_until(due) => {
-                if fate.last() + HEAD_TIME_MAX <= Instant::now() {
-                    return Err(format!("no answer within {} s", HEAD_TIME_MAX.as_secs()));
+                if fate.last() + limit <= Instant::now() && fate.is_whole() == (limit == HEAD_TIME_MAX) {
+                    return Err(format!("{what} within {} s", limit.as_secs()));
                 }
             }
         }

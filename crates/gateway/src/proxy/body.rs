@@ -11,7 +11,7 @@ use http::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use sha2::{Digest, Sha256};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -48,12 +48,13 @@ pub(super) struct Fate(Arc<FateState>);
 #[derive(Debug)]
 struct FateState {
     broken: AtomicU8,
+    is_whole: AtomicBool,
     last: Mutex<Instant>,
 }
 
 impl Default for FateState {
     fn default() -> Self {
-        Self { broken: AtomicU8::new(0), last: Mutex::new(Instant::now()) }
+        Self { broken: AtomicU8::new(0), is_whole: AtomicBool::new(false), last: Mutex::new(Instant::now()) }
     }
 }
 
@@ -66,6 +67,11 @@ impl Fate {
     /// The client did not send all.
     pub(super) fn is_broken(&self) -> bool {
         self.0.broken.load(Ordering::Relaxed) == 1
+    }
+
+    /// Whether all of it went through.
+    pub(super) fn is_whole(&self) -> bool {
+        self.0.is_whole.load(Ordering::Relaxed)
     }
 
     /// When the last bytes went through.
@@ -133,13 +139,16 @@ impl RequestBody {
             Some(rest) => rest.size_hint().exact().map(|rest| rest.saturating_add(first.len() as u64)),
         };
         sent.store(0, Ordering::Relaxed);
+        let fate = Fate::default();
+        let is_empty = first.is_empty() && rest.as_ref().is_none_or(Body::is_end_stream);
+        fate.0.is_whole.store(is_empty, Ordering::Relaxed);
         Self {
             first: Some(first).filter(|first| !first.is_empty()),
             rest,
             trailers,
             left,
             sent,
-            fate: Fate::default(),
+            fate,
             hash: hash.map(|hash| (Sha256::new(), hash)),
             gate: None,
         }
@@ -174,6 +183,7 @@ impl RequestBody {
 
     /// The end has come: whether the bytes are the signed ones.
     fn check(&mut self) -> Result<(), Broken> {
+        self.fate.0.is_whole.store(true, Ordering::Relaxed);
         let is_right = self.hash.take().is_none_or(|(hasher, hash)| hasher.finalize()[..] == hash);
         if is_right { Ok(()) } else { Err(self.broken(Broken::WrongHash)) }
     }

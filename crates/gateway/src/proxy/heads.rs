@@ -63,8 +63,7 @@ fn kept(headers: &HeaderMap, is_http11: bool) -> HeaderMap {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        // `Connection: TE` goes with `TE: trailers`, and a length is of the message.
-        .filter(|name| ![header::TE, header::TRAILER, header::CONTENT_LENGTH].contains(name))
+        .filter(|name| !is_for_the_other_end(name))
         .collect();
     let mut kept = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
@@ -80,6 +79,16 @@ fn kept(headers: &HeaderMap, is_http11: bool) -> HeaderMap {
         }
     }
     kept
+}
+
+/// What says who calls and what for may not be named away in `Connection` (RFC 9110, 7.6.1: "intended for all recipients"): the backend
+/// would see another call than the event tells of. `Connection: TE` goes with `TE: trailers`.
+fn is_for_the_other_end(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let starts = ["x-amz-", "content-", "if-"];
+    let whole =
+        ["te", "trailer", "transfer-encoding", "authorization", "host", "date", "range", "expect", "cookie", "etag"];
+    starts.iter().any(|start| name.starts_with(start)) || whole.contains(&name)
 }
 
 /// Whether the client waits to be told to go on before it sends its body.
@@ -129,6 +138,18 @@ mod tests {
         let head = to_backend(&parts, true).unwrap();
         let expected = ["host", "x-b", "te", "x-a", "transfer-encoding", "trailer", "x-c", "authorization"];
         assert_eq!(names(&head.headers), expected);
+    }
+
+    #[test]
+    fn what_says_who_calls_cannot_be_named_away() {
+        let parts = parts(&[
+            ("authorization", "AWS4"),
+            ("x-amz-target", "t"),
+            ("content-length", "2"),
+            ("connection", "close, Authorization, x-amz-target, content-length"),
+        ]);
+        let head = to_backend(&parts, true).unwrap();
+        assert_eq!(names(&head.headers), ["authorization", "x-amz-target", "content-length"]);
     }
 
     #[test]

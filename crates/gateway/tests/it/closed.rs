@@ -111,3 +111,15 @@ async fn a_service_that_the_gateway_does_not_know_goes_nowhere() {
     assert!(got.starts_with("HTTP/1.1 501 ") && got.contains("service 'ec2'"), "{got}");
     assert!(sent.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn two_signatures_are_none() {
+    let (address, sent) = backend(&[OK]).await;
+    let world = World::start(address, Options { keys: vec![ann()], ..Options::default() }).await;
+    let signed = signed_put("AKIDANN", "secret", "UNSIGNED-PAYLOAD", "hi");
+    let twice = signed.replacen("connection: close", "authorization: AWS4-HMAC-SHA256 x\r\nconnection: close", 1);
+    let got = world.exchange(&twice).await;
+    assert!(got.starts_with("HTTP/1.1 400 ") && got.contains("AuthorizationHeaderMalformed"), "{got}");
+    assert!(sent.lock().unwrap().is_empty());
+    world.events(1).await;
+}
