@@ -64,6 +64,7 @@ impl Plane {
             ids: Arc::new(CountingIds::from_seed(1)),
             notify: Arc::new(Notify::new(settings)),
             subscriptions: Arc::default(),
+            incoming: Arc::default(),
             bands: Arc::default(),
             live_tails: Arc::default(),
             group_filters: Arc::default(),
