@@ -30,6 +30,7 @@ mod event_followers;
 mod event_settings;
 mod every_account;
 mod export_tasks;
+mod findings_deliveries;
 mod group_retention;
 mod identities;
 mod index_policies;
@@ -94,6 +95,7 @@ pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSet
 pub use event_followers::{DerivedEvent, EventFollower};
 pub use event_settings::EventSetting;
 pub use export_tasks::ExportTask;
+pub use findings_deliveries::FindingsDelivery;
 pub use group_retention::{RetainedGroup, UnderPolicy};
 pub use identities::IdentityRow;
 pub use index_policies::IndexPolicy;

@@ -28,7 +28,7 @@ mod triggers;
 #[cfg(test)]
 mod tests;
 
-pub use policy::{Policy, PolicyError};
+pub use policy::{FindingsDestinations, Policy, PolicyError};
 pub use protector::{Finding, Protector};
 
 use model::Timestamp;
@@ -68,12 +68,14 @@ impl Protection {
 
     /// The line as those see it who may not see what is sensitive. Linear in the line's length.
     pub fn mask<'t>(&self, ingested: Timestamp, line: &'t str) -> Cow<'t, str> {
+        self.at(ingested).map_or(Cow::Borrowed(line), |protector| protector.mask(line))
+    }
+
+    /// The policy that was in force when an event was ingested.
+    pub fn at(&self, ingested: Timestamp) -> Option<&Arc<Protector>> {
         let is_in_force =
             |period: &&Period| period.from <= ingested && period.until.is_none_or(|until| ingested < until);
-        match self.periods.iter().rfind(is_in_force) {
-            Some(period) => period.protector.mask(line),
-            None => Cow::Borrowed(line),
-        }
+        self.periods.iter().rfind(is_in_force).map(|period| &period.protector)
     }
 
     /// Whether `holds` is true of the line in one of the ways in which it may be shown: as it is stored, or as any of the policies

@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use model::Tls;
-use model::limits::BODY_BYTES_MAX;
+use model::limits::{BODY_BYTES_MAX, LOOKUP_TABLE_BYTES_MAX};
 pub use silence::Watched;
 use std::convert::Infallible;
 use std::io;
@@ -34,6 +34,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio_rustls::server::TlsStream;
 use wire::request::HttpRequest;
 
+/// Largest body of a call that brings a lookup table: JSON escaping may double the table.
+const LOOKUP_TABLE_BODY_BYTES_MAX: usize = 2 * LOOKUP_TABLE_BYTES_MAX + 64 * 1024;
 /// Open connections; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4096;
 /// Bytes of request bodies held at once, over all connections.
@@ -205,6 +207,13 @@ struct Shared {
     stopped: watch::Receiver<()>,
 }
 
+/// Most bytes that the body of a request may have, by what it says it calls.
+pub fn body_bytes_max(request: &HttpRequest) -> usize {
+    let target = request.header("x-amz-target").unwrap_or_default();
+    let brings_table = target.ends_with(".CreateLookupTable") || target.ends_with(".UpdateLookupTable");
+    if brings_table { LOOKUP_TABLE_BODY_BYTES_MAX } else { BODY_BYTES_MAX }
+}
+
 async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) -> Answer {
     let Shared { server, bodies, stopped } = shared;
     let (parts, body) = request.into_parts();
@@ -221,7 +230,7 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
         tls: peer.tls,
     };
     let source_ip = peer.address.ip().to_string();
-    let reading = body::read(body, BODY_BYTES_MAX, &bodies);
+    let reading = body::read(body, body_bytes_max(&request), &bodies);
     let whole = tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Unread::Broken));
     let over_tls = browsers::is_tls(&request);
     let is_own = request.path.starts_with(remote::OWN_PATHS)

@@ -141,6 +141,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         ids: Arc::clone(&ids),
         notify: Arc::new(Notify::new(config.notify.clone()).signing(notification_signing_seed(dir)?)),
         subscriptions: Arc::new(subscriptions),
+        incoming: Arc::default(),
         bands: Arc::default(),
         live_tails: Arc::default(),
         group_filters: Arc::default(),

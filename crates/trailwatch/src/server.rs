@@ -167,6 +167,8 @@ impl Server {
         let objects = tokio::task::spawn_blocking(move || buckets.reset().map_err(|error| error.to_string())).await;
         let objects = objects.unwrap_or_else(|error| Err(error.to_string()));
         self.cumulative.clear();
+        // What was counted of groups that are gone.
+        drop(self.watch.incoming.take_metrics(self.clock.now()));
         let identities = self.access.reload().await.map_err(|error| error.to_string());
         let audit = self.trail.refresh_trails().await.map_err(|error| error.to_string());
         match store.and(catalog).and(objects).and(identities).and(audit) {

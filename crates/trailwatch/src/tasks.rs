@@ -447,6 +447,7 @@ async fn own_metrics(server: Arc<Server>, mut stopped: Stopped) {
         datapoints.extend(server.watch.notify.take_metrics(at));
         datapoints.extend(server.syslog.take(&config.account_id, &config.region, at));
         datapoints.extend(server.watch.subscriptions.take_metrics(at));
+        datapoints.extend(server.watch.incoming.take_metrics(at));
         if summary.calls > 0 {
             tracing::info!(
                 calls = summary.calls,

@@ -48,6 +48,8 @@ pub struct Watch {
     pub notify: Arc<notify::Notify>,
     /// Log events on their way to receivers.
     pub subscriptions: Arc<logs::subscriptions::Subscriptions>,
+    /// How much came in of log events.
+    pub incoming: Arc<logs::Incoming>,
     /// Models of anomaly detection bands, trained lately.
     pub bands: Arc<metric_data::Models>,
     /// Live tail sessions that are open.

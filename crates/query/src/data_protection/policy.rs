@@ -23,13 +23,24 @@ fn refused<T>(message: impl Into<String>) -> Result<T, PolicyError> {
     Err(PolicyError(message.into()))
 }
 
+/// Where the findings of a policy go, by name; each only where the policy names one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FindingsDestinations {
+    /// A log group.
+    pub group: Option<String>,
+    /// A bucket.
+    pub bucket: Option<String>,
+    /// A Firehose delivery stream.
+    pub stream: Option<String>,
+}
+
 /// A data protection policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Its name.
     pub name: String,
-    /// The log group that findings are written to, by name, where there is one.
-    pub findings_group: Option<String>,
+    /// Where its findings go.
+    pub findings: FindingsDestinations,
     pub(super) managed: Vec<&'static ids::Managed>,
     pub(super) custom: Vec<Custom>,
 }
@@ -52,8 +63,8 @@ impl Policy {
             return refused("Policy Description must be a string");
         }
         let custom = custom_of(root)?;
-        let (findings_group, identifiers) = statements_of(root)?;
-        let mut policy = Self { name, findings_group, managed: Vec::new(), custom: Vec::new() };
+        let (findings, identifiers) = statements_of(root)?;
+        let mut policy = Self { name, findings, managed: Vec::new(), custom: Vec::new() };
         for identifier in identifiers {
             policy.add(&identifier, &custom)?;
         }
@@ -139,8 +150,8 @@ fn custom_regex(name: &str, source: &str) -> Result<regex::Regex, PolicyError> {
     Custom::compile(source).map_err(|error| PolicyError(format!("The Regex of {name} is not valid: {error}")))
 }
 
-/// The log group of the audit statement, and the identifiers that both statements name.
-fn statements_of(root: &Map<String, Value>) -> Result<(Option<String>, Vec<String>), PolicyError> {
+/// The destinations of the audit statement, and the identifiers that both statements name.
+fn statements_of(root: &Map<String, Value>) -> Result<(FindingsDestinations, Vec<String>), PolicyError> {
     let Some(Value::Array(statements)) = root.get("Statement") else {
         return refused("Policy Statement must be a list of an Audit and a Deidentify statement");
     };
@@ -149,9 +160,7 @@ fn statements_of(root: &Map<String, Value>) -> Result<(Option<String>, Vec<Strin
         let identifiers = identifiers_of(statement)?;
         let operation = statement.get("Operation").and_then(Value::as_object);
         let place = match operation.and_then(|operation| Some((operation.len(), operation.iter().next()?))) {
-            Some((1, (name, body))) if name == "Audit" => {
-                audit.replace((findings_group_of(body)?, identifiers)).is_some()
-            }
+            Some((1, (name, body))) if name == "Audit" => audit.replace((findings_of(body)?, identifiers)).is_some(),
             Some((1, (name, body))) if name == "Deidentify" => {
                 if !body.get("MaskConfig").and_then(Value::as_object).is_some_and(Map::is_empty) {
                     return refused("Operation Deidentify must have the empty object MaskConfig");
@@ -164,13 +173,13 @@ fn statements_of(root: &Map<String, Value>) -> Result<(Option<String>, Vec<Strin
             return refused("A policy has one Audit statement and one Deidentify statement");
         }
     }
-    let (Some((group, audited)), Some(masked)) = (audit, deidentify) else {
+    let (Some((findings, audited)), Some(masked)) = (audit, deidentify) else {
         return refused("A policy must have an Audit statement and a Deidentify statement");
     };
     if audited.iter().collect::<BTreeSet<_>>() != masked.iter().collect::<BTreeSet<_>>() {
         return refused("The DataIdentifier lists of the Audit and the Deidentify statement must be the same");
     }
-    Ok((group, audited))
+    Ok((findings, audited))
 }
 
 /// The identifiers of a statement, each once.
@@ -189,20 +198,22 @@ fn identifiers_of(statement: &Value) -> Result<Vec<String>, PolicyError> {
     Ok(identifiers)
 }
 
-fn findings_group_of(audit: &Value) -> Result<Option<String>, PolicyError> {
-    let Some(Value::Object(destinations)) = audit.get("FindingsDestination") else {
+fn findings_of(audit: &Value) -> Result<FindingsDestinations, PolicyError> {
+    let Some(Value::Object(given)) = audit.get("FindingsDestination") else {
         return refused("Operation Audit must have the object FindingsDestination");
     };
-    let mut group = None;
-    for (name, destination) in destinations {
-        match name.as_str() {
-            "CloudWatchLogs" => match destination.get("LogGroup").and_then(Value::as_str) {
-                Some(name) if !name.is_empty() => group = Some(name.to_owned()),
-                _ => return refused("FindingsDestination.CloudWatchLogs must have a LogGroup"),
-            },
-            "S3" | "Firehose" => return refused(format!("FindingsDestination.{name} is not supported")),
-            _ => return refused(format!("{name} is not a valid FindingsDestination")),
+    let mut findings = FindingsDestinations::default();
+    for (kind, destination) in given {
+        let (member, place) = match kind.as_str() {
+            "CloudWatchLogs" => ("LogGroup", &mut findings.group),
+            "S3" => ("Bucket", &mut findings.bucket),
+            "Firehose" => ("DeliveryStream", &mut findings.stream),
+            _ => return refused(format!("{kind} is not a valid FindingsDestination")),
+        };
+        match destination.get(member).and_then(Value::as_str) {
+            Some(name) if !name.is_empty() => *place = Some(name.to_owned()),
+            _ => return refused(format!("FindingsDestination.{kind} must have a {member}")),
         }
     }
-    Ok(group)
+    Ok(findings)
 }

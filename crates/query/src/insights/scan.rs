@@ -33,6 +33,8 @@ pub struct Target {
     pub streams: HashMap<StreamId, String>,
     /// Events before this time have expired.
     pub kept_since: Timestamp,
+    /// Bytes of all of its events, as AWS counts them, and their number: for the size of events whose text is not read.
+    pub stored: (u64, u64),
     /// What is masked.
     pub protection: Option<Arc<Protection>>,
     /// What events are transformed into.
@@ -279,11 +281,20 @@ impl<'a> Reading<'a> {
         Ok(Some(batches))
     }
 
+    /// The bytes of events whose text is not read: as many as those of the group have on average.
+    fn bytes_of(&self, group: GroupId, rows: u64) -> u64 {
+        let (bytes, events) = self.targets.get(&group).map_or((0, 0), |target| target.stored);
+        let all = u128::from(bytes) * u128::from(rows) / u128::from(events.max(1));
+        u64::try_from(all).unwrap_or(u64::MAX).max(rows * LOG_EVENT_OVERHEAD_BYTES as u64)
+    }
+
     fn feed(&self, batch: &RecordBatch, worker: &Slot, progress: &Progress) -> Result<(), ScanError> {
         let columns = Columns::of(batch, &self.fields)?;
         let mut worker = lock(worker);
         let Some(worker) = worker.as_mut() else { return Ok(()) };
         let (mut rows, mut bytes) = (0, 0);
+        // Rows of one group come together.
+        let mut unread: Vec<(GroupId, u64)> = Vec::new();
         let mut of: Option<(GroupId, Option<&Target>)> = None;
         for at in 0..batch.num_rows() {
             let group = GroupId(columns.group.value(at));
@@ -298,13 +309,18 @@ impl<'a> Reading<'a> {
             let Some(stream) = target.streams.get(&StreamId(columns.stream.value(at))) else { continue };
             let message = columns.message.map_or("", |message| message.value(at));
             rows += 1;
-            bytes += (message.len() + LOG_EVENT_OVERHEAD_BYTES) as u64;
+            match (columns.message, unread.last_mut()) {
+                (Some(_), _) => bytes += (message.len() + LOG_EVENT_OVERHEAD_BYTES) as u64,
+                (None, Some((last, rows))) if *last == group => *rows += 1,
+                (None, _) => unread.push((group, 1)),
+            }
             let message = match target.is_plain() {
                 true => Cow::Borrowed(message),
                 false => target.shown(message, timestamp, Timestamp(columns.ingestion_time.value(at)), stream),
             };
             worker.feed(&Row { columns: &columns, at, timestamp, target, stream, message: &message })?;
         }
+        bytes += unread.into_iter().map(|(group, rows)| self.bytes_of(group, rows)).sum::<u64>();
         progress.rows.fetch_add(rows, Ordering::Relaxed);
         progress.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())

@@ -52,6 +52,7 @@ fn targets() -> Vec<Target> {
         log: format!("123456789012:group-{group}"),
         streams: [(StreamId(group * 10), "odd".to_owned()), (StreamId(group * 10 + 1), "even".to_owned())].into(),
         kept_since: Timestamp::MIN,
+        stored: (0, 0),
         protection: None,
         transforming: None,
     };

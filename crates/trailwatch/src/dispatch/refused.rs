@@ -94,7 +94,7 @@ impl Server {
 
     /// Refuses a request whose body is larger than any call may be.
     pub async fn too_large(&self, request: &HttpRequest, source_ip: &str) -> Response {
-        let message = format!("Request size exceeded {} bytes", model::limits::BODY_BYTES_MAX);
+        let message = format!("Request size exceeded {} bytes", crate::http::body_bytes_max(request));
         self.refuse_early(request, source_ip, ApiError::new(&common::REQUEST_TOO_LARGE, message)).await
     }
 

@@ -9,7 +9,7 @@ pub(super) mod documents;
 pub(super) mod metric_extraction;
 pub(super) mod retention;
 
-use super::data_protection_policy::check_protection;
+use super::data_protection_policy::{check_protection, deliver_findings};
 use super::destinations::may_send;
 use super::errors::{invalid, resource_not_found};
 use super::page_token::Fingerprint;
@@ -27,6 +27,7 @@ use wire::logs::{
 /// Page size; AWS names none.
 const PAGE: usize = 50;
 const SUBSCRIPTION: &str = "SUBSCRIPTION_FILTER_POLICY";
+const DATA_PROTECTION: &str = "DATA_PROTECTION_POLICY";
 
 /// How many policies of a type a region of an account has (PutAccountPolicy reference; 20 by name prefix and 20 by data source).
 fn policies_max(kind: &str) -> usize {
@@ -55,6 +56,7 @@ pub(super) async fn put_account_policy(
     let others = others.iter().filter(|policy| policy.name != *name);
     let selections = others.map(|policy| policy.selection_criteria.as_deref());
     documents::check_overlap(&input.policy_type, criteria, selections).map_err(invalid)?;
+    let mut receivers = Vec::new();
     match input.policy_type.as_str() {
         SUBSCRIPTION => {
             let definition = documents::subscription_of(&input.policy_document).map_err(invalid)?;
@@ -63,7 +65,7 @@ pub(super) async fn put_account_policy(
             may_send(watch, caller, "logs:PutAccountPolicy", &definition.destination_arn).await?;
             check_receiver(watch, scope, &definition).await?;
         }
-        "DATA_PROTECTION_POLICY" => check_protection(watch, scope, &input.policy_document).await?,
+        DATA_PROTECTION => receivers = check_protection(watch, scope, &input.policy_document).await?,
         "TRANSFORMER_POLICY" => compiled(input.policy_document.clone()).await.map(drop)?,
         retention::KIND if input.dry_run == Some(true) => {
             let new = retention::asked(watch, scope, name, &input.policy_document, criteria).await?;
@@ -84,6 +86,9 @@ pub(super) async fn put_account_policy(
         return Err(limit_exceeded());
     }
     watch.rules.forget_all();
+    if input.policy_type == DATA_PROTECTION {
+        deliver_findings(watch, scope, None, &receivers, new.position).await?;
+    }
     watch.subscriptions.wake();
     let stored = watch.catalog.account_policies(scope, &input.policy_type).await?;
     let stored = stored.into_iter().find(|policy| policy.name == *name);
@@ -148,6 +153,9 @@ pub(super) async fn delete_account_policy(
     }
     let deleted = watch.catalog.delete_account_policy(&caller.scope, kind, name, now).await?;
     watch.rules.forget_all();
+    if deleted && kind == DATA_PROTECTION {
+        deliver_findings(watch, &caller.scope, None, &[], watch.store.log_sequence()).await?;
+    }
     watch.subscriptions.wake();
     if deleted && kind == retention::KIND {
         retention::apply(watch).await?;

@@ -7,6 +7,7 @@ use super::audit_findings::with_findings;
 use super::emf;
 use super::group_filters::ReadyFilter;
 use super::group_rules::{Transforming, group_rules};
+use super::incoming::TakenIn;
 use super::metric_filter::Seen;
 use super::tally::Tally;
 use super::transformation_metrics::with_transformations;
@@ -48,10 +49,15 @@ pub struct Prepared {
     pub receipt: Receipt,
 }
 
-/// What metric filters are to take note of once the events are stored.
+/// What is to be taken note of once the events are stored.
 #[derive(Debug)]
 #[must_use]
-pub struct Receipt(Option<Box<Noted>>);
+pub struct Receipt {
+    /// By metric filters.
+    noted: Option<Box<Noted>>,
+    /// By the count of what came in.
+    taken_in: Option<TakenIn>,
+}
 
 #[derive(Debug)]
 struct Noted {
@@ -85,11 +91,12 @@ pub(super) async fn prepare(
     logs: Vec<LogEvent>,
     now: Timestamp,
 ) -> Result<Prepared, ApiError> {
+    let taken_in = TakenIn::of(to.scope, to.group_name, &logs);
     let Prepared { logs, datapoints, receipt } = measure(watch, to, logs, now).await?;
     let batch = Batch { logs, datapoints, ..Batch::default() };
     let batch = with_transformations(watch, to.scope, (to.group_name, to.stream_name), batch).await?;
     let Batch { logs, datapoints, .. } = with_findings(watch, to.scope, to.group_name, batch).await?;
-    Ok(Prepared { logs, datapoints, receipt })
+    Ok(Prepared { logs, datapoints, receipt: Receipt { taken_in: Some(taken_in), ..receipt } })
 }
 
 /// Finds the metrics of metric filters and of the embedded metric format.
@@ -102,7 +109,7 @@ async fn measure(
     let filters = watch.group_filters.of(&watch.catalog, to.scope, to.target).await?;
     let mut documents = if to.extracts_metrics { documents(&logs) } else { Vec::new() };
     if filters.is_empty() && documents.is_empty() {
-        return Ok(Prepared { logs, datapoints: Vec::new(), receipt: Receipt(None) });
+        return Ok(Prepared { logs, datapoints: Vec::new(), receipt: Receipt { noted: None, taken_in: None } });
     }
     let rules = group_rules(watch, to.target.group).await?;
     if rules.extracts_nothing {
@@ -131,7 +138,10 @@ async fn measure(
 impl Receipt {
     /// Takes note: the events are stored.
     pub async fn stored(self, watch: &Watch) {
-        let Some(noted) = self.0 else { return };
+        if let Some(taken_in) = &self.taken_in {
+            watch.incoming.add(taken_in);
+        }
+        let Some(noted) = self.noted else { return };
         let (log_group, values) = (&noted.group_name, noted.dropped);
         if values > 0 {
             tracing::warn!(log_group, values, "log events make too many metrics; some are dropped");
@@ -217,7 +227,8 @@ impl Work {
         let seen: Vec<_> = seen.filter(|(_, seen)| *seen != Seen::default()).collect();
         let dropped = tally.dropped();
         let Work { logs, group, group_name, now, .. } = self;
-        let receipt = Receipt(Some(Box::new(Noted { group, group_name, now, seen, dropped })));
+        let noted = Some(Box::new(Noted { group, group_name, now, seen, dropped }));
+        let receipt = Receipt { noted, taken_in: None };
         Prepared { logs, datapoints: tally.datapoints(), receipt }
     }
 

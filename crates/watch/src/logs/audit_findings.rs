@@ -2,7 +2,8 @@
 //! names, and one in the metric `LogEventsWithFindings` of the namespace `AWS/Logs`.
 //!
 //! Source: user guide, "Audit findings reports". Reports are durable with the events they tell of. They go to a stream that
-//! is named as the group they tell of; AWS does not say its name. A group that is gone gets none. Where both the log group and
+//! is named as the group they tell of; AWS does not say its name. A group that is gone gets none. Reports for buckets and Firehose
+//! streams are delivered later, as subscriptions are (`subscriptions/findings.rs`). Where both the log group and
 //! its account have a policy, the groups that either names get reports of what either finds.
 //!
 //! The service `delivery.logs.amazonaws.com` writes them, for the account: a resource policy that denies it `logs:PutLogEvents` on the
@@ -65,7 +66,8 @@ fn reports(protector: &Arc<Protector>, events: &[LogEvent], resource: &str, now:
     found.filter(|findings| !findings.is_empty()).map(|findings| report(&findings, resource, now)).collect()
 }
 
-fn report(findings: &[Finding], resource: &str, now: Timestamp) -> String {
+/// What is said of the findings in one event of `resource`, the ARN of a log group.
+pub(super) fn report(findings: &[Finding], resource: &str, now: Timestamp) -> String {
     let identifier = |finding: &Finding| {
         let detections: Vec<_> =
             finding.detections.iter().map(|(start, end)| json!({"start": start, "end": end})).collect();

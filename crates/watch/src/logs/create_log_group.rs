@@ -4,6 +4,7 @@
 //! encrypted with it. There is no quota on the number of groups.
 
 use super::errors::{group_exists, invalid};
+use super::kms_key::warn_of_key;
 use super::tags::check_keys;
 use crate::Watch;
 use catalog::NewLogGroup;
@@ -34,5 +35,8 @@ pub(super) async fn create_log_group(
     };
     let arn = arn::log_group(&caller.scope, name);
     let created = watch.catalog.create_log_group(&caller.scope, new, &arn, &tags).await?;
+    if created.is_some() && input.kms_key_id.is_some() {
+        warn_of_key(&arn);
+    }
     created.map(|_| Empty {}).ok_or_else(group_exists)
 }

@@ -206,7 +206,7 @@ fn build(cache: &RulesOfGroups, stored: Stored) -> Result<GroupRules, ApiError> 
         let parsed: Result<Vec<Policy>, _> = documents.iter().map(|document| Policy::parse(document)).collect();
         let policies = parsed.map_err(|error| unreadable(error.to_string()))?;
         if span.until.is_none() {
-            let mut names: Vec<&str> = policies.iter().filter_map(|policy| policy.findings_group.as_deref()).collect();
+            let mut names: Vec<&str> = policies.iter().filter_map(|policy| policy.findings.group.as_deref()).collect();
             names.dedup();
             let group = |name| findings_group(&stored.scope, name, &stored.resource_policies);
             rules.findings_groups = names.into_iter().map(group).collect();

@@ -27,16 +27,23 @@ pub(super) async fn associate_kms_key(
 ) -> Result<Empty, ApiError> {
     let scope = &caller.scope;
     let target = target(scope, input.log_group_name.as_deref(), input.resource_identifier.as_deref())?;
+    let used_by = match target {
+        Target::Group(name) => log_group(scope, name),
+        Target::QueryResults => query_results(scope),
+    };
     if !is_key(scope, &input.kms_key_id) {
-        let used_by = match target {
-            Target::Group(name) => log_group(scope, name),
-            Target::QueryResults => query_results(scope),
-        };
         return Err(invalid(format!(
             "The specified KMS key does not exist or is not allowed to be used with Arn '{used_by}'"
         )));
     }
-    set(watch, scope, target, Some(&input.kms_key_id)).await
+    let done = set(watch, scope, target, Some(&input.kms_key_id)).await?;
+    warn_of_key(&used_by);
+    Ok(done)
+}
+
+/// Tells the operator what a client who names a key may not expect.
+pub(super) fn warn_of_key(resource: &str) {
+    tracing::info!(resource, "a KMS key is kept and shown, and nothing is encrypted with it");
 }
 
 pub(super) async fn disassociate_kms_key(

@@ -412,6 +412,7 @@ async fn targets(watch: &Watch, groups: &[LogGroup], is_unmasked: bool) -> Resul
     let mut targets = Vec::with_capacity(groups.len());
     for group in groups {
         let streams = watch.catalog.every_log_stream(&[group.id]).await?;
+        let stats = watch.store.stream_stats(group.id);
         let rules = group_rules(watch, group.id).await.map_err(|error| failed(&error))?;
         let transforming = rules.transforming.as_ref().map(|transforming| Transforming {
             since: transforming.since,
@@ -423,6 +424,7 @@ async fn targets(watch: &Watch, groups: &[LogGroup], is_unmasked: bool) -> Resul
             log: format!("{}:{}", group.scope.account, group.name),
             streams: streams.into_iter().collect(),
             kept_since: group.kept_since(now),
+            stored: stats.values().fold((0, 0), |(bytes, events), of| (bytes + of.bytes, events + of.events)),
             protection: rules.protection.clone().filter(|_| !is_unmasked),
             transforming,
         });

@@ -22,6 +22,7 @@ use crate::Watch;
 use catalog::ScheduledQuery as Row;
 use document::{Document, S3Destination, TableDestination};
 use model::arn::{Arn, scheduled_query as arn};
+use model::time::SECOND;
 use model::{Caller, Scope, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -254,6 +255,12 @@ pub(super) async fn list_scheduled_queries(
     Ok(ListScheduledQueriesResponse { next_token, scheduled_queries: Some(queries?) })
 }
 
+/// A time of a history: milliseconds, as its runs tell theirs. AWS says "Unix epoch" only: what would be a time of the year 1973 or
+/// before in milliseconds is seconds, as StartQuery takes them.
+fn instant(time: i64) -> Timestamp {
+    Timestamp(if time < 100_000_000_000 { time.saturating_mul(SECOND) } else { time })
+}
+
 pub(super) async fn get_scheduled_query_history(
     watch: &Watch,
     caller: &Caller,
@@ -270,7 +277,7 @@ pub(super) async fn get_scheduled_query_history(
         None => i64::MAX,
     };
     let limit = input.max_results.map_or(Ok(RUNS), usize::try_from).map_err(|_| invalid_token())?;
-    let range = TimeRange::new(Timestamp(input.start_time), Timestamp(input.end_time) + 1);
+    let range = TimeRange::new(instant(input.start_time), instant(input.end_time) + 1);
     let mut history = Vec::new();
     let next_token = 'pages: loop {
         let runs = watch.catalog.scheduled_runs(&row, range, before, RUNS).await?;

@@ -14,7 +14,7 @@ use store::FollowedLog;
 use wire::ApiError;
 
 /// The text of an event that was ingested when it was, as it is after its transformer.
-fn transformed(
+pub(super) fn transformed(
     transforming: &Transforming,
     ingested: model::Timestamp,
     message: &str,

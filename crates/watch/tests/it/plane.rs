@@ -68,6 +68,7 @@ impl Plane {
             ids: Arc::new(CountingIds::from_seed(1)),
             notify: Arc::new(Notify::new(settings)),
             subscriptions: Arc::default(),
+            incoming: Arc::default(),
             bands: Arc::default(),
             live_tails: Arc::new(LiveTails::every(Duration::from_millis(1))),
             group_filters: Arc::default(),

@@ -32,7 +32,7 @@ fn example() -> Value {
 #[test]
 fn the_example_of_the_guide_is_a_policy() {
     let policy = Policy::parse(&example().to_string()).unwrap();
-    assert_eq!((policy.name.as_str(), policy.findings_group.as_deref()), ("data-protection-policy", Some("/findings")));
+    assert_eq!((policy.name.as_str(), policy.findings.group.as_deref()), ("data-protection-policy", Some("/findings")));
     let protector = Protector::compile(&[policy]);
     assert_eq!(protector.mask("EmployeeId-123456789 a@b.co"), "******************** ******");
     let names: Vec<String> = protector.findings("EmployeeId-123456789 a@b.co").into_iter().map(|f| f.name).collect();
@@ -62,13 +62,30 @@ fn statements_must_be_an_audit_and_a_deidentify_of_the_same() {
     );
     let destination = |value| with("/Statement/0/Operation/Audit", value);
     assert_eq!(destination(json!({})), "Operation Audit must have the object FindingsDestination");
-    for name in ["S3", "Firehose"] {
-        let refused = destination(json!({"FindingsDestination": {name: {"Bucket": "b"}}}));
-        assert_eq!(refused, format!("FindingsDestination.{name} is not supported"));
+    for (name, member) in [("CloudWatchLogs", "LogGroup"), ("S3", "Bucket"), ("Firehose", "DeliveryStream")] {
+        for there in [json!({"Name": "x"}), json!({member: ""}), json!({member: 1}), json!("x")] {
+            let refused = destination(json!({"FindingsDestination": {name: there}}));
+            assert_eq!(refused, format!("FindingsDestination.{name} must have a {member}"));
+        }
     }
+    let other = destination(json!({"FindingsDestination": {"SNS": {"Topic": "t"}}}));
+    assert_eq!(other, "SNS is not a valid FindingsDestination");
     let mut one = example();
     one["Statement"].as_array_mut().unwrap().pop();
     assert_eq!(refusal(&one), "A policy must have an Audit statement and a Deidentify statement");
+}
+
+#[test]
+fn findings_may_go_to_three_places() {
+    let mut document = example();
+    document["Statement"][0]["Operation"]["Audit"]["FindingsDestination"] = json!({
+        "CloudWatchLogs": {"LogGroup": "/findings"}, "S3": {"Bucket": "b"}, "Firehose": {"DeliveryStream": "f"}
+    });
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        Policy::parse(&document.to_string()).unwrap().findings,
+        FindingsDestinations { group: named("/findings"), bucket: named("b"), stream: named("f") }
+    );
 }
 
 #[test]

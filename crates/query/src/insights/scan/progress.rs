@@ -78,7 +78,7 @@ pub(super) fn worker_of<T: Default>(slot: &Slot, ask: impl FnOnce(&Worker) -> T)
 pub struct Looked {
     /// Events.
     pub rows: u64,
-    /// Their bytes, with overhead as AWS counts it; of events whose text was not read, an estimate of nothing.
+    /// Their bytes, with overhead as AWS counts it; of events whose text was not read, as many as their group has on average.
     pub bytes: u64,
     /// Events in row groups that an index ruled out.
     pub skipped: u64,

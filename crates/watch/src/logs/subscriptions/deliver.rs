@@ -93,7 +93,8 @@ async fn follow_every(watch: &Watch) {
 async fn every_key(watch: &Watch) -> catalog::Result<Vec<Key>> {
     let filters = watch.catalog.every_subscription_filter().await?.into_iter().map(Key::Filter);
     let policies = watch.catalog.every_account_policy(ACCOUNT_POLICY).await?.into_iter();
-    Ok(filters.chain(policies.map(|policy| Key::Policy(policy.id))).collect())
+    let findings = watch.catalog.every_findings_delivery().await?.into_iter().map(Key::Findings);
+    Ok(filters.chain(policies.map(|policy| Key::Policy(policy.id))).chain(findings).collect())
 }
 
 /// Delivers one subscription for as long as it exists.
@@ -144,7 +145,7 @@ async fn wait(watch: &Watch, key: Key, follower: &Follower, position: u64) {
 
 /// How long a subscription waits that has nothing to do.
 fn quiet_secs(key: Key) -> u64 {
-    let (Key::Filter(id) | Key::Policy(id)) = key;
+    let (Key::Filter(id) | Key::Policy(id) | Key::Findings(id)) = key;
     QUIET_SECS + id % QUIET_SECS
 }
 

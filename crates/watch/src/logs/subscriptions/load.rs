@@ -2,16 +2,18 @@
 
 use super::super::account_policies::documents::subscription_of;
 use super::super::criteria::Criteria;
+use super::findings;
 use super::records::system_field;
 use crate::Watch;
 use catalog::SubscriptionDefinition;
 use model::{GroupId, Scope, Timestamp};
 
-/// A subscription: a filter of a group, or an account policy. By its id.
+/// A subscription: a filter of a group, an account policy, or the findings of a data protection policy. By its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     Filter(u64),
     Policy(u64),
+    Findings(u64),
 }
 
 impl std::fmt::Display for Key {
@@ -19,6 +21,7 @@ impl std::fmt::Display for Key {
         match self {
             Key::Filter(id) => write!(f, "filter-{id}"),
             Key::Policy(id) => write!(f, "policy-{id}"),
+            Key::Findings(id) => write!(f, "findings-{id}"),
         }
     }
 }
@@ -41,7 +44,7 @@ pub(super) enum Failure {
 /// What a round works on.
 pub(super) struct Subscription {
     pub scope: Scope,
-    /// Of the filter or the policy.
+    /// Of the filter or the policy; of findings, what messages call them.
     pub name: String,
     pub definition: SubscriptionDefinition,
     pub groups: Groups,
@@ -82,6 +85,20 @@ pub(super) async fn load(watch: &Watch, key: Key) -> Result<Option<Subscription>
                 groups: Groups::Selected(policy.selection_criteria),
                 position: policy.position,
                 position_at: policy.position_at,
+            }))
+        }
+        Key::Findings(id) => {
+            let Some(delivery) = watch.catalog.findings_delivery(id).await? else { return Ok(None) };
+            Ok(Some(Subscription {
+                definition: findings::definition(&delivery),
+                scope: delivery.scope,
+                name: key.to_string(),
+                groups: match delivery.group {
+                    Some((id, name)) => Groups::One { id, name, retention_ms: None },
+                    None => Groups::Selected(None),
+                },
+                position: delivery.position,
+                position_at: delivery.position_at,
             }))
         }
     }

@@ -7,11 +7,12 @@
 //! restart goes on where it was. AWS gives up after 24 hours. A filter whose group is quiet sleeps (`arrivals.rs`).
 //!
 //! Buckets are receivers too, which they are not on AWS: what matches gathers for a while (`gathered.rs`) and is written as
-//! objects (`objects.rs`).
+//! objects (`objects.rs`). What data protection policies find goes the same way to where they say (`findings.rs`).
 
 mod arrivals;
 mod counts;
 mod deliver;
+mod findings;
 mod gathered;
 mod load;
 mod objects;
@@ -93,6 +94,11 @@ impl Subscriptions {
             object_ms,
             gathered_bytes: Arc::default(),
         }
+    }
+
+    /// Whether the configuration says where the receiver of this ARN is.
+    pub(super) fn has_receiver(&self, arn: &str) -> bool {
+        self.receivers.has(arn)
     }
 
     /// Has new subscriptions looked for now instead of within seconds, and deleted ones ended.

@@ -1,7 +1,7 @@
-//! What becomes of matching events in a bucket: objects of gzip, a line for each of AWS's payloads.
+//! What becomes of matching events in a bucket: objects of gzip, a line for each of AWS's payloads, or for each finding.
 //!
 //! An object is called `<prefix>/YYYY/MM/DD/HH/<group>/<subscription>-<number>.json.gz`: the hour and the number are those of its
-//! first event, as it was accepted, and the subscription is `filter-` or `policy-` with its id. So an object that is written
+//! first event, as it was accepted, and the subscription is `filter-`, `policy-` or `findings-` with its id. So an object that is written
 //! again after a crash, with the same events or with more, takes the place of the first. A group's name keeps its slashes; parts
 //! of it that are empty are left out, and dots that would lead elsewhere become `_`.
 
@@ -33,7 +33,10 @@ fn object(group: GroupId, streams: &[(StreamId, &[Event])], naming: &Naming, pre
         let Some(stream) = naming.streams.get(stream) else { continue };
         let source =
             Source { owner: &naming.owner, group: name, stream, filter: &naming.filter, of_account: naming.of_account };
-        lines(source, events, &mut text);
+        match naming.is_bare {
+            true => events.iter().for_each(|event| text.extend(event.message.bytes().chain([b'\n']))),
+            false => lines(source, events, &mut text),
+        }
         count += events.len();
     }
     let (number, accepted) = first;
@@ -78,6 +81,7 @@ mod tests {
             filter: "f".into(),
             subscription: "filter-7".into(),
             of_account: false,
+            is_bare: false,
             groups: Arc::new(HashMap::from([(GroupId(1), "/aws/x".to_owned()), (GroupId(2), "y".to_owned())])),
             streams: HashMap::from([(StreamId(1), "s".to_owned()), (StreamId(2), "t".to_owned())]),
             random: None,

@@ -71,6 +71,8 @@ pub(super) struct Naming {
     /// What objects are called after.
     pub subscription: String,
     pub of_account: bool,
+    /// Messages are sent as lines of their own, without AWS's payload around them.
+    pub is_bare: bool,
     pub groups: Arc<HashMap<GroupId, String>>,
     pub streams: HashMap<StreamId, String>,
     /// Partition keys come from here instead of from streams.
@@ -84,7 +86,10 @@ pub(super) fn records(matched: Matched, naming: &Naming) -> (Vec<Record>, usize)
         let (Some(group), Some(name)) = (naming.groups.get(&group), naming.streams.get(&stream)) else { continue };
         let source =
             Source { owner: &naming.owner, group, stream: name, filter: &naming.filter, of_account: naming.of_account };
-        let (made, too_large) = payloads(source, &events);
+        let (made, too_large) = match naming.is_bare {
+            true => (events.into_iter().map(|event| (line(event), 1)).collect(), 0),
+            false => payloads(source, &events),
+        };
         left_out += too_large;
         records.extend(made.into_iter().map(|(data, events)| Record {
             lane: stream.0,
@@ -98,4 +103,11 @@ pub(super) fn records(matched: Matched, naming: &Naming) -> (Vec<Record>, usize)
         }));
     }
     (records, left_out)
+}
+
+/// A message as a line.
+fn line(event: Event) -> Vec<u8> {
+    let mut line = event.message.into_bytes();
+    line.push(b'\n');
+    line
 }

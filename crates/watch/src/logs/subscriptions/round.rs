@@ -7,6 +7,7 @@ use super::super::account_policies::documents::selects_group;
 use super::super::masking::mask_followed;
 use super::super::transformed::transform_followed;
 use super::arrivals::{Awaited, Many};
+use super::findings::found;
 use super::gathered::Gathered;
 use super::load::{Failure, Groups, Key, Subscription, is_selected, load, warn_of_expired};
 use super::objects::objects;
@@ -135,7 +136,8 @@ impl Follower {
         waiting: Waiting,
     ) -> Result<Round, Failure> {
         let Waiting { definition, records, begun, next } = waiting;
-        let sender = Sender { scope: &subscription.scope, filter: &subscription.name };
+        let is_counted = !matches!(self.key, Key::Findings(_));
+        let sender = Sender { scope: &subscription.scope, filter: is_counted.then_some(&subscription.name) };
         let sent = match resolve(watch, &definition.destination_arn).await {
             Ok(target) => send(watch, sender, &target, records).await,
             Err(Unreached::Catalog(error)) => {
@@ -163,6 +165,7 @@ impl Follower {
         match self.key {
             Key::Filter(id) => watch.catalog.move_subscription_filter(id, position, now).await?,
             Key::Policy(id) => watch.catalog.move_account_policy(id, position, now).await?,
+            Key::Findings(id) => watch.catalog.move_findings_delivery(id, position, now).await?,
         }
         self.position = position;
         Ok(())
@@ -184,7 +187,9 @@ impl Follower {
         let definition = &subscription.definition;
         let mut begun = self.position;
         let mut matching = Matched::new();
-        if !logs.is_empty() && is_selected(subscription)? {
+        if matches!(self.key, Key::Findings(_)) {
+            matching = found(watch, &subscription.scope, &names, logs).await?;
+        } else if !logs.is_empty() && is_selected(subscription)? {
             let unseen = |error: wire::ApiError| Failure::Shown(error.message().to_owned());
             if definition.on_transformed_logs {
                 logs = transform_followed(watch, &subscription.scope, &names, logs).await.map_err(unseen)?;
@@ -240,6 +245,7 @@ impl Follower {
             filter: subscription.name.clone(),
             subscription: self.key.to_string(),
             of_account: matches!(subscription.groups, Groups::Selected(_)),
+            is_bare: matches!(self.key, Key::Findings(_)),
             streams: stream_names(watch, &matching).await?,
             groups,
             random: (subscription.definition.distribution == "Random").then(|| Arc::clone(&watch.ids)),

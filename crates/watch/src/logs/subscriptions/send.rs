@@ -89,7 +89,8 @@ pub(in super::super) async fn reach(watch: &Watch, scope: &Scope, arn: &str) -> 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sender<'a> {
     pub scope: &'a Scope,
-    pub filter: &'a str,
+    /// What the metrics of subscriptions call it; `None` for what they do not count.
+    pub filter: Option<&'a String>,
 }
 
 /// Sends records in order; answers the ones that remain, and why, when the receiver did not take all.
@@ -135,6 +136,7 @@ async fn send_once(watch: &Watch, target: &Target, records: &[Record]) -> Vec<Ou
 }
 
 fn count(watch: &Watch, sender: Sender<'_>, target: &Target, records: &[Record], results: &[Outcome]) {
+    let Some(filter) = sender.filter else { return };
     let mut sums: BTreeMap<(&str, Counted), usize> = BTreeMap::new();
     for (record, outcome) in records.iter().zip(results) {
         let mut add = |counted, count| *sums.entry((record.group.as_str(), counted)).or_default() += count;
@@ -148,7 +150,7 @@ fn count(watch: &Watch, sender: Sender<'_>, target: &Target, records: &[Record],
         }
     }
     for ((group, counted), count) in sums {
-        let counter = Counter::new(sender.scope, group, sender.filter, target.kind);
+        let counter = Counter::new(sender.scope, group, filter, target.kind);
         watch.subscriptions.counts.add(&counter, counted, count);
     }
 }

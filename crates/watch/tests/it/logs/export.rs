@@ -274,6 +274,9 @@ async fn a_scheduled_query_goes_to_a_bucket() {
         plane.ok("GetScheduledQueryHistory", input).await["triggerHistory"][0].clone()
     };
     let ran = run("both").await;
+    let seconds = json!({"identifier": "both", "startTime": NOW / 1000, "endTime": NOW / 1000 + 60});
+    let asked = plane.ok("GetScheduledQueryHistory", seconds).await["triggerHistory"][0].clone();
+    assert_eq!(asked, ran, "AWS does not say the unit");
     let key = format!("answers/{}.json", ran["queryId"].as_str().unwrap());
     assert_eq!(each(&ran["destinations"], "destinationType"), ["LOOKUP_TABLE", "S3"]);
     let delivered = json!({

@@ -120,6 +120,23 @@ fn cells(row: &Value) -> String {
 }
 
 #[tokio::test]
+async fn bytes_are_those_of_the_events_also_when_no_text_is_read() {
+    let plane = plane_with_stream().await;
+    put(&plane, "s", &[(-2, "0123456789"), (-1, "01234")]).await;
+    for is_on_disk in [false, true] {
+        if is_on_disk {
+            plane.watch.store.flush().await.unwrap();
+        }
+        for text in ["stats count(*) as n by @logStream", "fields @message"] {
+            let answer = query(&plane, &["g"], text).await;
+            let statistics = &answer["statistics"];
+            let seen = (&statistics["recordsScanned"], &statistics["bytesScanned"]);
+            assert_eq!(seen, (&json!(2.0), &json!(15.0 + 2.0 * 26.0)), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_estimate_counts_bytes_and_no_rows() {
     let plane = plane_with_stream().await;
     put(&plane, "s", &[(0, "0123456789"), (1, "01234")]).await;

@@ -1,7 +1,12 @@
 //! Data protection policies, what they mask, and what they report.
 
+use super::subscriptions::subscribed;
 use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::{Caller, Scope};
+use std::io::Read as _;
+use watch::logs::subscriptions::{Followers, ReceiverRequest};
 
 /// A policy that finds e-mail addresses and Social Security numbers, with findings to a group.
 fn policy(findings: Value) -> String {
@@ -405,6 +410,142 @@ async fn findings_are_reported_and_counted() {
     put(&plane, "s", &[(0, "a@b.co")]).await;
     assert_eq!(read(&plane, json!({})).await.len(), 4);
     assert_eq!(counted(&plane).await, 3.0);
+}
+
+#[tokio::test]
+async fn names_of_fields_are_masked_too() {
+    let plane = plane_with_stream().await;
+    put(&plane, "s", &[(0, r#"{"early@b.co":1}"#)]).await;
+    plane.clock.advance(10);
+    put_policy(&plane).await;
+    put(&plane, "s", &[(10, r#"{"a@b.co":1,"of":{"to":"a@b.co"}}"#)]).await;
+    let fields = plane.ok("GetLogGroupFields", json!({"logGroupName": "g"})).await;
+    let names = each(&fields["logGroupFields"], "name");
+    assert!(names.contains(&"******") && names.contains(&"of.to") && names.contains(&"early@b.co"), "{names:?}");
+    assert!(!names.contains(&"a@b.co"), "{names:?}");
+}
+
+/// A line of a report: the e-mail addresses of an event of a group, by their places.
+fn reported(group: &str, places: &[(u64, u64)]) -> Value {
+    let places: Vec<Value> = places.iter().map(|(start, end)| json!({"start": start, "end": end})).collect();
+    json!({
+        "auditTimestamp": "2026-03-01T00:00:00Z",
+        "resourceArn": format!("arn:aws:logs:us-east-1:123456789012:log-group:{group}:*"),
+        "dataIdentifiers": [{"name": "EmailAddress", "count": places.len(), "detections": places}]
+    })
+}
+
+fn json_lines(text: &[u8]) -> Vec<Value> {
+    text.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
+
+/// The reports of each object in the plane's buckets, with its key.
+fn reports_in_buckets(plane: &Plane) -> Vec<(String, Vec<Value>)> {
+    let keys = plane.buckets.keys().into_iter().filter(|key| !key.ends_with("aws-logs-write-test"));
+    let read = |key: String| {
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&plane.buckets.object(&key)[..]).read_to_end(&mut text).unwrap();
+        (key, json_lines(&text))
+    };
+    keys.map(read).collect()
+}
+
+/// The data of each record that a Firehose stream got.
+fn records(request: &ReceiverRequest) -> Vec<Vec<u8>> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(body["DeliveryStreamName"], "f");
+    let data = |record: &Value| STANDARD.decode(record["Data"].as_str().unwrap()).unwrap();
+    body["Records"].as_array().unwrap().iter().map(data).collect()
+}
+
+#[tokio::test]
+async fn findings_go_to_buckets_and_streams_each_once_across_a_crash() {
+    let (mut plane, fake) = subscribed().await;
+    let document = policy(json!({"S3": {"Bucket": "logs"}, "Firehose": {"DeliveryStream": "f"}}));
+    plane.ok("PutDataProtectionPolicy", json!({"logGroupIdentifier": "g", "policyDocument": document})).await;
+    let below = "AWSLogs/123456789012/DataProtection/us-east-1";
+    assert_eq!(plane.buckets.keys(), [format!("{below}/aws-logs-write-test")]);
+    assert!(fake.requests().is_empty(), "a stream of findings gets no control message");
+    put(&plane, "s", &[(-3, "nothing"), (-2, "to jdoe@exampl.co, a@b.co")]).await;
+    put(&plane, "t", &[(-1, "a@b.co")]).await;
+    let both = [reported("g", &[(4, 17), (20, 25)]), reported("g", &[(1, 6)])];
+    // The stream is down; the bucket is not held up.
+    fake.down(1);
+    let mut followers = Followers::default();
+    assert_eq!(followers.deliver_due(&plane.watch).await, ["connection refused"]);
+    plane.clock.advance(60_000);
+    assert_eq!(followers.deliver_due(&plane.watch).await, [""; 0]);
+    let sent: Vec<Value> = fake.requests().iter().flat_map(records).flat_map(|record| json_lines(&record)).collect();
+    assert_eq!(sent, both);
+    let objects = reports_in_buckets(&plane);
+    let [(key, reports)] = &objects[..] else { panic!("{objects:?}") };
+    assert!(key.starts_with(&format!("{below}/2026/03/01/00/g/findings-")), "{key}");
+    assert_eq!(reports[..], both);
+    // After a crash nothing is sent twice, and what came meanwhile is.
+    plane.reopen().await;
+    put(&plane, "s", &[(-1, "a@b.co")]).await;
+    let mut followers = Followers::default();
+    assert_eq!(followers.deliver_due(&plane.watch).await, [""; 0]);
+    assert_eq!(fake.requests().iter().flat_map(records).count(), 1);
+    let metrics = plane.watch.subscriptions.take_metrics(plane.watch.clock.now());
+    assert!(metrics.is_empty(), "findings are no forwarded log events: {metrics:?}");
+    // With the policy its deliveries end.
+    plane.ok("DeleteDataProtectionPolicy", json!({"logGroupIdentifier": "g"})).await;
+    put(&plane, "s", &[(0, "a@b.co")]).await;
+    assert_eq!(followers.deliver_due(&plane.watch).await, [""; 0]);
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn findings_of_an_account_are_those_of_all_its_groups() {
+    let (plane, fake) = subscribed().await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "other"})).await;
+    plane.ok("CreateLogStream", json!({"logGroupName": "other", "logStreamName": "s"})).await;
+    let document = policy(json!({"Firehose": {"DeliveryStream": "f"}}));
+    let of_account = json!({"policyName": "p", "policyType": "DATA_PROTECTION_POLICY", "policyDocument": document});
+    plane.ok("PutAccountPolicy", of_account).await;
+    put(&plane, "s", &[(0, "a@b.co")]).await;
+    let events = json!([{"timestamp": NOW, "message": "xx a@b.co"}]);
+    plane.ok("PutLogEvents", json!({"logGroupName": "other", "logStreamName": "s", "logEvents": events})).await;
+    let mut followers = Followers::default();
+    assert_eq!(followers.deliver_due(&plane.watch).await, [""; 0]);
+    let sent: Vec<Value> = fake.requests().iter().flat_map(records).flat_map(|record| json_lines(&record)).collect();
+    assert_eq!(sent, [reported("g", &[(1, 6)]), reported("other", &[(4, 9)])]);
+    plane.ok("DeleteAccountPolicy", json!({"policyName": "p", "policyType": "DATA_PROTECTION_POLICY"})).await;
+    assert_eq!(plane.watch.catalog.every_findings_delivery().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn findings_need_a_receiver_that_is_there() {
+    let (plane, _) = subscribed().await;
+    let refused = async |findings: Value| {
+        let input = json!({"logGroupIdentifier": "g", "policyDocument": policy(findings)});
+        plane.refused("PutDataProtectionPolicy", input).await
+    };
+    let invalid = |message: &str| error("InvalidParameterException", message);
+    assert_eq!(
+        refused(json!({"Firehose": {"DeliveryStream": "nowhere"}})).await,
+        invalid("The Firehose stream nowhere of FindingsDestination does not exist")
+    );
+    for bucket in ["logs/c", "arn:aws:s3:::logs"] {
+        assert_eq!(
+            refused(json!({"S3": {"Bucket": bucket}})).await,
+            invalid(&format!("The bucket {bucket} of FindingsDestination does not exist"))
+        );
+    }
+    for (bucket, why) in [("absent", "The specified bucket does not exist"), ("closed", "Access Denied")] {
+        assert_eq!(
+            refused(json!({"S3": {"Bucket": bucket}})).await,
+            invalid(&format!("The bucket {bucket} of FindingsDestination takes no findings: {why}"))
+        );
+    }
+    assert_eq!(
+        plane.ok("GetDataProtectionPolicy", json!({"logGroupIdentifier": "g"})).await.get("policyDocument"),
+        None
+    );
 }
 
 /// Events with findings in group `g`.

@@ -19,6 +19,7 @@ const KINESIS: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/k";
 const FIREHOSE: &str = "arn:aws:firehose:us-east-1:123456789012:deliverystream/f";
 pub(super) const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:l";
 const NOWHERE: &str = "arn:aws:kinesis:us-east-1:123456789012:stream/nowhere";
+const NO_FIREHOSE: &str = "arn:aws:firehose:us-east-1:123456789012:deliverystream/nowhere";
 const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 
 fn invalid(message: &str) -> (String, String) {
@@ -38,7 +39,7 @@ struct Shared(Arc<Fake>);
 
 impl Receivers for Shared {
     fn has(&self, arn: &str) -> bool {
-        arn != NOWHERE
+        arn != NOWHERE && arn != NO_FIREHOSE
     }
 
     fn ask(&self, request: ReceiverRequest) -> BoxFuture<'static, Result<ReceiverAnswer, String>> {
@@ -58,7 +59,7 @@ impl Fake {
         self.answers.lock().unwrap().push_back(Ok(ReceiverAnswer { status, body: body.as_bytes().to_vec() }));
     }
 
-    fn down(&self, times: usize) {
+    pub(super) fn down(&self, times: usize) {
         self.answers.lock().unwrap().extend(std::iter::repeat_n(Err("connection refused".to_owned()), times));
     }
 

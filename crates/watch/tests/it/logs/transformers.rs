@@ -110,3 +110,17 @@ async fn events_stay_as_they_came_and_are_counted() {
     let bytes = "{\"team\":{\"name\":\"core\"}}".len() + "{\"a\":1,\"team\":{\"name\":\"core\"}}".len();
     assert_eq!(sum("TransformedBytes").await, Some(bytes as f64));
 }
+
+#[tokio::test]
+async fn fields_of_a_group_are_those_that_queries_see() {
+    let plane = plane_with_stream().await;
+    put(&plane, "s", &[(0, r#"{"early":1}"#)]).await;
+    plane.clock.advance(10);
+    let config = json!([{"parseJSON": {}}, {"renameKeys": {"entries": [{"key": "m", "renameTo": "msg"}]}}]);
+    plane.ok("PutTransformer", json!({"logGroupIdentifier": "g", "transformerConfig": config})).await;
+    put(&plane, "s", &[(10, r#"{"m":"hi"}"#)]).await;
+    let fields = plane.ok("GetLogGroupFields", json!({"logGroupName": "g"})).await;
+    let names = each(&fields["logGroupFields"], "name");
+    let own: Vec<&str> = names.into_iter().filter(|name| !name.starts_with('@')).collect();
+    assert_eq!(own, ["early", "msg"]);
+}
