@@ -59,9 +59,10 @@ impl Incoming {
         }
         let Some(scope) = scopes.get_mut(&taken_in.scope) else { return };
         scope.all += taken_in.count;
+        let has_room = scope.groups.len() < GROUPS_MAX;
         match scope.groups.get_mut(&taken_in.group_name) {
             Some(group) => *group += taken_in.count,
-            None if scope.groups.len() < GROUPS_MAX => {
+            None if has_room => {
                 scope.groups.insert(taken_in.group_name.clone(), taken_in.count);
             }
             None => {}
