@@ -83,8 +83,8 @@ impl Federated {
 
 /// The session's cookie of an answer.
 fn session_cookie(response: &Response) -> Option<String> {
-    let cookies = response.headers.iter().filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value);
-    let found = cookies.filter(|cookie| cookie.starts_with("trailwatch-session-")).next_back()?;
+    let mut cookies = response.headers.iter().filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value);
+    let found = cookies.rfind(|cookie| cookie.starts_with("trailwatch-session-"))?;
     Some(found.split(';').next().unwrap().to_owned())
 }
 
