@@ -269,6 +269,7 @@ def test_secrets_are_in_no_log_and_at_rest_only_where_they_are_sealed_or_private
 
 def test_what_clients_say_cannot_write_lines_of_the_log(make_server):
     server = make_server("logged", environment={"RUST_LOG": "debug"}).start()
+    server.expect_complaint("DEBUG .*forged")
     forged = "x\n2026-01-01T00:00:00Z ERROR trailwatch: forged\x1b[2J\x9b31m\r"
     server.json_call("logs", "DeleteLogGroup", {"logGroupName": forged})
     server.json_call("cloudtrail", "GetTrailStatus", {"Name": forged})

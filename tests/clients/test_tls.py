@@ -293,7 +293,8 @@ def test_syslog_over_tls(server, lab):
             return [event["message"] for event in logs.filter_log_events(logGroupName="/hosts")["events"]]
         except logs.exceptions.ResourceNotFoundException:
             return []
-    wait_until(lambda: messages() == [line.decode()] * 2, 30, "two messages")
+    print("XX", messages()); time.sleep(5); print("XX", messages())
+    wait_until(lambda: messages() == [line.decode()] * 2, 3, "two messages")
 
 
 def test_otlp_over_grpc_and_tls(server, lab):
@@ -355,8 +356,8 @@ def test_nonsense_costs_its_own_connection_alone(server):
                 connection.shutdown(socket.SHUT_WR)
                 while connection.recv(4096):
                     pass
-            except (BrokenPipeError, ConnectionResetError):
-                pass
+            except OSError:
+                pass  # The server has hung up already.
     assert server.alive()
 
 
