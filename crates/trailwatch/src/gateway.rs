@@ -26,6 +26,7 @@ use std::time::Duration;
 use store::LocalDisk;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 /// How long the last delivery may take when the gateway stops; what is left waits in the spool.
@@ -107,7 +108,13 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
     let delivery =
         Delivery::new(spool.clone(), Arc::clone(&metrics), destination, Arc::clone(&clock), Arc::clone(&deliveries));
     let (stop_delivery, delivery_stopped) = mpsc::channel::<()>();
-    let delivering = tokio::task::spawn_blocking(move || delivery.run(&delivery_stopped));
+    // A thread that nobody waits for: a server that does not answer does not keep the process from ending.
+    let (ending, mut ended) = oneshot::channel::<()>();
+    let deliver = move || {
+        delivery.run(&delivery_stopped);
+        let _ = ending.send(());
+    };
+    std::thread::Builder::new().name("delivery".into()).spawn(deliver).context("start the delivery of events")?;
     let (fail_closed, closing) = (settings.fail_closed, spool.clone());
     let gateway = Arc::new(Gateway::new(settings, Parts { spool, metrics, deliveries, clock, ids }));
     let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
@@ -117,20 +124,24 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     announce(address)?;
     tracing::info!(%address, endpoint, fail_closed, spool_dir = %spool_dir.display(), "started");
-    let stop = async move {
+    let mut is_broken = false;
+    let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = &mut ended => is_broken = true,
         }
         tracing::info!("stopping");
     };
     listen::listen(listener, gateway, stop).await;
     drop(stop_delivery);
-    match tokio::time::timeout(LAST_DELIVERY_MAX, delivering).await {
-        Ok(ended) => ended.context("deliver events")?,
-        Err(_) => tracing::info!("what is not delivered waits in the spool"),
+    if !is_broken && tokio::time::timeout(LAST_DELIVERY_MAX, ended).await.is_err() {
+        tracing::info!("what is not delivered waits in the spool");
     }
     tokio::task::spawn_blocking(move || closing.close()).await.context("close the spool")?;
+    if is_broken {
+        bail!("the delivery of events ended by itself; see the log");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
