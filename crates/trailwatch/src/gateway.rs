@@ -27,6 +27,7 @@ use std::time::Duration;
 use store::LocalDisk;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 /// How long the last delivery may take when the gateway stops; what is left waits in the spool.
@@ -129,7 +130,13 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
     let delivery =
         Delivery::new(spool.clone(), Arc::clone(&metrics), destination, Arc::clone(&clock), Arc::clone(&deliveries));
     let (stop_delivery, delivery_stopped) = mpsc::channel::<()>();
-    let delivering = tokio::task::spawn_blocking(move || delivery.run(&delivery_stopped));
+    // A thread that nobody waits for: a server that does not answer does not keep the process from ending.
+    let (ending, mut ended) = oneshot::channel::<()>();
+    let deliver = move || {
+        delivery.run(&delivery_stopped);
+        let _ = ending.send(());
+    };
+    std::thread::Builder::new().name("delivery".into()).spawn(deliver).context("start the delivery of events")?;
     let (fail_closed, closing) = (settings.fail_closed, spool.clone());
     let gateway = Arc::new(Gateway::new(settings, Parts { spool, metrics, deliveries, clock, ids }));
     let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
@@ -140,10 +147,12 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
     let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
     announce(&url)?;
     tracing::info!(%address, endpoint, fail_closed, spool_dir = %spool_dir.display(), "started");
-    let stop = async move {
+    let mut is_broken = false;
+    let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = &mut ended => is_broken = true,
         }
         tracing::info!("stopping");
     };
@@ -152,11 +161,13 @@ pub async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
         renewing.abort();
     }
     drop(stop_delivery);
-    match tokio::time::timeout(LAST_DELIVERY_MAX, delivering).await {
-        Ok(ended) => ended.context("deliver events")?,
-        Err(_) => tracing::info!("what is not delivered waits in the spool"),
+    if !is_broken && tokio::time::timeout(LAST_DELIVERY_MAX, ended).await.is_err() {
+        tracing::info!("what is not delivered waits in the spool");
     }
     tokio::task::spawn_blocking(move || closing.close()).await.context("close the spool")?;
+    if is_broken {
+        bail!("the delivery of events ended by itself; see the log");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
