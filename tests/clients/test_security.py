@@ -1,11 +1,14 @@
 """What somebody would try who wants in, or wants others out: over the wire, against a real server. docs/security.md says which test is for what."""
 
 import datetime
+import hashlib
+import hmac
 import json
 import os
 import re
 import socket
 import stat
+import urllib.parse
 
 import pytest
 from trailwatch import Paths
@@ -98,37 +101,32 @@ def test_headers_that_come_twice_do_not_pass_for_signed_ones(server):
     assert statuses(unsigned) in ([400], [403]), unsigned
 
 
-def presigned(server, seconds, at=None):
-    """A presigned GetCallerIdentity, made at `at`."""
-    import botocore.auth
-    import botocore.awsrequest
-    import botocore.credentials
-
-    class At(botocore.auth.SigV4QueryAuth):
-        pass
-
-    keys = botocore.credentials.Credentials(server.exports["AWS_ACCESS_KEY_ID"], server.exports["AWS_SECRET_ACCESS_KEY"])
-    request = botocore.awsrequest.AWSRequest("GET", f"{server.endpoint}/?Action=GetCallerIdentity&Version=2011-06-15")
-    auth = At(keys, "sts", "us-east-1", expires=seconds)
-    if at is not None:
-        real = botocore.auth.get_current_datetime
-        botocore.auth.get_current_datetime = lambda *_, **__: at
-        try:
-            auth.add_auth(request)
-        finally:
-            botocore.auth.get_current_datetime = real
-    else:
-        auth.add_auth(request)
-    return request.url.removeprefix(server.endpoint)
+def presigned(server, seconds, age=0):
+    """The path and query of a presigned GetCallerIdentity that was made `age` seconds ago (SigV4 guide, query strings)."""
+    at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=age)
+    stamp, day, region = at.strftime("%Y%m%dT%H%M%SZ"), at.strftime("%Y%m%d"), server.exports["AWS_DEFAULT_REGION"]
+    scope = f"{day}/{region}/sts/aws4_request"
+    pairs = {
+        "Action": "GetCallerIdentity", "Version": "2011-06-15", "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{server.exports['AWS_ACCESS_KEY_ID']}/{scope}", "X-Amz-Date": stamp, "X-Amz-Expires": str(seconds),
+        "X-Amz-SignedHeaders": "host",
+    }
+    query = "&".join(f"{name}={urllib.parse.quote(value, safe='')}" for name, value in sorted(pairs.items()))
+    host = server.endpoint.removeprefix("http://")
+    canonical = f"GET\n/\n{query}\nhost:{host}\n\nhost\n{hashlib.sha256(b'').hexdigest()}"
+    to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = ("AWS4" + server.exports["AWS_SECRET_ACCESS_KEY"]).encode()
+    for part in (day, region, "sts", "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return f"/?{query}&X-Amz-Signature={hmac.digest(key, to_sign.encode(), 'sha256').hex()}"
 
 
 def test_what_was_signed_is_good_for_its_time_and_for_what_it_says(server):
     """A signature can be replayed as it is while it lasts, as on AWS: five minutes, or as long as a presigned URL says."""
-    ago = lambda seconds: datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - datetime.timedelta(seconds=seconds)  # noqa: E731
     good = presigned(server, 60)
     assert [server.http("GET", good).status for _ in range(2)] == [200, 200]
-    assert server.http("GET", presigned(server, 3600, ago(1800))).status == 200
-    assert server.http("GET", presigned(server, 60, ago(1800))).status == 403, "its time is over"
+    assert server.http("GET", presigned(server, 3600, 1800)).status == 200
+    assert server.http("GET", presigned(server, 60, 1800)).status == 403, "its time is over"
     for changed in (good.replace("Expires=60", "Expires=6000"), good.replace("GetCallerIdentity", "GetSessionToken"), good[:-1] + ("0" if good[-1] != "0" else "1")):
         assert server.http("GET", changed).status == 403, changed
     old = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=16)
@@ -269,7 +267,7 @@ def test_secrets_are_in_no_log_and_at_rest_only_where_they_are_sealed_or_private
 
 def test_what_clients_say_cannot_write_lines_of_the_log(make_server):
     server = make_server("logged", environment={"RUST_LOG": "debug"}).start()
-    server.expect_complaint("DEBUG .*forged")
+    server.expect_complaint("forged")
     forged = "x\n2026-01-01T00:00:00Z ERROR trailwatch: forged\x1b[2J\x9b31m\r"
     server.json_call("logs", "DeleteLogGroup", {"logGroupName": forged})
     server.json_call("cloudtrail", "GetTrailStatus", {"Name": forged})

@@ -135,8 +135,8 @@ impl Auth {
         Some(self.claimant(key, None, request, source_ip))
     }
 
-    /// A caller of the console as they are now; `None` when the access key that they signed in with is gone, inactive or, where it is
-    /// a temporary one with a session `token`, at its end.
+    /// A caller of the console as they are now; `None` when the access key that they signed in with is gone, inactive
+    /// or, where it is a temporary one with a session `token`, at its end.
     pub fn still(&self, caller: Caller, token: Option<&str>, now: Timestamp) -> Option<Caller> {
         if self.open {
             return Some(caller);

@@ -1,7 +1,8 @@
 //! What browsers are told with our own answers, and what they say of the pages that ask: nothing here trusts a page.
 //!
-//! An open server asks for no key, so it must know by other means that no page of somebody else drives it: by the name that it is
-//! called by (DNS rebinding lets a site's own name resolve to this machine) and by what browsers say of where a page came from.
+//! An open server asks for no key, so it must know by other means that no page of somebody else drives it: by the name
+//! that it is called by (DNS rebinding lets a site's own name resolve to this machine) and by what browsers say of
+//! where a page came from.
 
 use wire::sigv4::SignatureError;
 use wire::{HttpRequest, Response};
@@ -36,8 +37,8 @@ pub fn is_tls(request: &HttpRequest) -> bool {
     request.tls.is_some() || request.header("x-forwarded-proto") == Some("https")
 }
 
-/// True for a Host, with or without a port, that is this machine whatever a name server says: a loopback address, `localhost`, or a name
-/// below it (RFC 6761, 6.3).
+/// True for a Host, with or without a port, that is this machine whatever a name server says: a loopback address,
+/// `localhost`, or a name below it (RFC 6761, 6.3).
 pub fn is_local(host: &str) -> bool {
     let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |h| h.0);
     let name = name.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
@@ -46,8 +47,8 @@ pub fn is_local(host: &str) -> bool {
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Refuses a request to an open server that a page of another site may have made. Clients that are no browsers send none of these
-/// headers but Host.
+/// Refuses a request to an open server that a page of another site may have made. Clients that are no browsers send
+/// none of these headers but Host.
 ///
 /// # Errors
 /// For a page: as an unsigned request is refused. For a name that is not this machine's own: in words.

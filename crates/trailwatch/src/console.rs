@@ -218,7 +218,8 @@ async fn sign_in(server: &Server, request: &HttpRequest, source_ip: &str) -> Res
     }
 }
 
-/// Records an attempt to sign in: who came in is on the trail before there is something to see. Answers what to answer when it cannot.
+/// Records an attempt to sign in: who came in is on the trail before there is something to see. Answers what to answer
+/// when it cannot.
 async fn recorded_sign_in(
     server: &Server,
     request: &HttpRequest,
@@ -253,7 +254,8 @@ fn begin(server: &Server, request: &HttpRequest, caller: Caller, now: Timestamp)
     with_cookie(uncached(json(200, &told)), request, &token, CONSOLE_SESSION_MS_MAX / 1000)
 }
 
-/// Begins a session, for temporary keys with their token, in the place of the one that the browser has; answers what its cookie holds.
+/// Begins a session, for temporary keys with their token, in the place of the one that the browser has; answers what
+/// its cookie holds.
 fn issue(
     server: &Server,
     request: &HttpRequest,

@@ -283,14 +283,14 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
     if framing == Framing::Chunked { closing(answer) } else { answer }
 }
 
-/// Where a request of HTTP/1 ends. A proxy before us that reads it in another way would take the rest for a request of somebody else
-/// (RFC 9112, 11.2).
+/// Where a request of HTTP/1 ends. A proxy before us that reads it in another way would take the rest for a request of
+/// somebody else (RFC 9112, 11.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
     /// It can be read in one way.
     Plain,
-    /// It is chunked, and may have had a length as well, which hyper then passes over: the connection must end with the answer
-    /// (RFC 9112, 6.1).
+    /// It is chunked, and may have had a length as well, which hyper then passes over: the connection must end with the
+    /// answer (RFC 9112, 6.1).
     Chunked,
     /// It is refused: both a length and chunks, or more than one host.
     Ambiguous,

@@ -1,9 +1,12 @@
-//! `Oidc`: signing in to the console through an OpenID Connect provider: authorization code flow with PKCE, for a role of ours.
+//! `Oidc`: signing in to the console through an OpenID Connect provider: authorization code flow with PKCE, for a role
+//! of ours.
 //!
 //! Sources: OpenID Connect Core 1.0, Discovery 1.0; RFC 6749, 7636 (PKCE), 9207 (`iss`). The HTTP of browsers is in `console/federated.rs`;
-//! here is what is asked of the provider (`provider.rs`), what its tokens must be (`id_token.rs`) and which role they stand for.
+//! here is what is asked of the provider (`provider.rs`), what its tokens must be (`id_token.rs`) and which role they
+//! stand for.
 //!
-//! What must be remembered of an attempt is sealed in a short-lived cookie, so that attempts that nobody finishes cost no memory.
+//! What must be remembered of an attempt is sealed in a short-lived cookie, so that attempts that nobody finishes cost
+//! no memory.
 
 mod id_token;
 mod provider;

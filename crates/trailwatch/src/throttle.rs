@@ -1,12 +1,13 @@
 //! `Throttle`: how many calls each caller may make, and how many refused ones are recorded each.
 //!
-//! Limits of calls are off unless `[limits]` has some. They are per access key and per account, asked once a signature is verified, so that
-//! nobody can use up what is another's; what is beyond is answered `ThrottlingException`, `Rate exceeded`, as AWS does.
+//! Limits of calls are off unless `[limits]` has some. They are per access key and per account, asked once a signature
+//! is verified, so that nobody can use up what is another's; what is beyond is answered `ThrottlingException`, `Rate
+//! exceeded`, as AWS does.
 //!
-//! Every call is audited, with one exception, so that who has no key cannot fill the disk: refused calls of callers whom no key proves,
-//! by network (an IPv4 address, or the 64 bits of IPv6 that one site has), and throttled calls of those who are known, by key, are
-//! recorded up to a rate; beyond it they are counted, and an event `UnrecordedCalls` tells of them each minute. Counts that a crash loses
-//! were of at most the last minute.
+//! Every call is audited, with one exception, so that who has no key cannot fill the disk: refused calls of callers
+//! whom no key proves, by network (an IPv4 address, or the 64 bits of IPv6 that one site has), and throttled calls of
+//! those who are known, by key, are recorded up to a rate; beyond it they are counted, and an event `UnrecordedCalls`
+//! tells of them each minute. Counts that a crash loses were of at most the last minute.
 
 mod buckets;
 
@@ -71,7 +72,8 @@ struct State {
     since: Timestamp,
 }
 
-/// Whose calls were not recorded, and why they were refused. What nobody has room to name has no texts but the account's.
+/// Whose calls were not recorded, and why they were refused. What nobody has room to name has no texts but the
+/// account's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Who {
     account: String,

@@ -1,8 +1,9 @@
 //! Roles for people whom an OpenID Connect provider vouches for, as AssumeRoleWithWebIdentity gives them.
 //!
-//! The token has been verified by whoever calls. The role's trust policy decides alone, for such a person has no identity here: it names
-//! the provider as `Federated` principal, `arn:aws:iam::ACCOUNT:oidc-provider/NAME`, where NAME is the issuer without `https://`, and may
-//! ask for `NAME:aud` and `NAME:sub` (IAM User Guide, "Available keys for AWS OIDC federation").
+//! The token has been verified by whoever calls. The role's trust policy decides alone, for such a person has no
+//! identity here: it names the provider as `Federated` principal, `arn:aws:iam::ACCOUNT:oidc-provider/NAME`, where NAME
+//! is the issuer without `https://`, and may ask for `NAME:aud` and `NAME:sub` (IAM User Guide, "Available keys for AWS
+//! OIDC federation").
 
 use super::assume_role::{CHAINED_S, credentials, denied, role};
 use crate::credentials::assumed_role_arn;

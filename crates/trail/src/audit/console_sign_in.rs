@@ -16,7 +16,8 @@ const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// An attempt to sign in to the console.
 #[derive(Debug, Clone)]
 pub struct ConsoleSignIn<'a> {
-    /// Who signed in; of an attempt that failed, only scope, address and user agent count, and the name of one whom a provider knows.
+    /// Who signed in; of an attempt that failed, only scope, address and user agent count, and the name of one whom a
+    /// provider knows.
     pub caller: &'a Caller,
     /// How it ended.
     pub outcome: Outcome,

@@ -23,7 +23,8 @@ pub struct UnrecordedCalls<'a> {
     pub callers: &'a [UnrecordedCaller<'a>],
 }
 
-/// Calls of one caller that were refused for one reason. Of callers that nobody had room to tell apart, the texts are empty.
+/// Calls of one caller that were refused for one reason. Of callers that nobody had room to tell apart, the texts are
+/// empty.
 #[derive(Debug, Clone, Copy)]
 pub struct UnrecordedCaller<'a> {
     /// Its address.

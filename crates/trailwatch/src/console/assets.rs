@@ -1,4 +1,5 @@
-//! The console's files: what `console/dist` held when the server was built, embedded compressed, with their caching and what may run in them.
+//! The console's files: what `console/dist` held when the server was built, embedded compressed, with their caching and
+//! what may run in them.
 //!
 //! A server that was built without them (no npm) says so in plain text. Names of files in `assets/` hold a digest of their content,
 //! so that they may be kept for ever. No script, style or font comes from elsewhere, and none stands in the page.

@@ -1,8 +1,9 @@
 //! Signing in to the console through the provider that `[oidc]` names.
 //!
-//! The browser goes to `BEGIN`, from there to the provider, and comes back to `CALLBACK` with a code. Both are plain navigations, so what
-//! they come to is told in the fragment of the console's own page; no part of a request chooses where a browser is sent. The cookie that
-//! binds the two together is sent with navigations from the provider (`SameSite=Lax`), the session's is not.
+//! The browser goes to `BEGIN`, from there to the provider, and comes back to `CALLBACK` with a code. Both are plain
+//! navigations, so what they come to is told in the fragment of the console's own page; no part of a request chooses
+//! where a browser is sent. The cookie that binds the two together is sent with navigations from the provider
+//! (`SameSite=Lax`), the session's is not.
 
 use super::{COOKIE_PATH, cookie_named, issue, port, recorded_sign_in, refusal, uncached};
 use crate::browsers::is_tls;
@@ -118,8 +119,8 @@ pub async fn callback(server: &Server, request: &HttpRequest, source_ip: &str) -
     }
 }
 
-/// Records an attempt that came to nothing. It counts against its address where somebody proved to be nobody whom we want: of others any
-/// page can make as many as it likes in the name of who looks at it.
+/// Records an attempt that came to nothing. It counts against its address where somebody proved to be nobody whom we
+/// want: of others any page can make as many as it likes in the name of who looks at it.
 async fn failed(server: &Server, request: &HttpRequest, who: &Caller, reason: Reason, now: Timestamp) -> Response {
     if matches!(reason, Reason::Token | Reason::Role) {
         server.sessions.failed(&who.source_ip, now);
@@ -154,7 +155,8 @@ async fn claims(server: &Server, oidc: &Arc<Oidc>, request: &HttpRequest, now: T
     redeemed.map_err(|failure| told(&failure))
 }
 
-/// Gives the role, and records that, or that it was refused. Answers the caller, and the session token of the role's session.
+/// Gives the role, and records that, or that it was refused. Answers the caller, and the session token of the role's
+/// session.
 async fn assumed(
     server: &Server,
     oidc: &Oidc,

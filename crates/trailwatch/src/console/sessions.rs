@@ -19,7 +19,8 @@ pub struct Session {
     pub caller: Caller,
     /// What each call must show besides the cookie.
     pub csrf: String,
-    /// The session token of the caller's access key, where that is a temporary one: with it the console's session ends, too.
+    /// The session token of the caller's access key, where that is a temporary one: with it the console's session ends,
+    /// too.
     pub token: Option<String>,
     began: Timestamp,
     used: Timestamp,
@@ -74,7 +75,8 @@ impl Sessions {
         self.state().sessions.remove(&digest(token));
     }
 
-    /// How many milliseconds must pass until this address, and its neighbours (`network_of`), may try again; `None` when they may now.
+    /// How many milliseconds must pass until this address, and its neighbours (`network_of`), may try again; `None`
+    /// when they may now.
     pub fn must_wait(&self, address: &str, now: Timestamp) -> Option<i64> {
         let state = self.state();
         let failures =

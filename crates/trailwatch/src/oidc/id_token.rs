@@ -1,7 +1,7 @@
 //! ID tokens: read and verified by OpenID Connect Core 1.0, 3.1.3.7. Pure: keys and time come in.
 //!
-//! RS256 and ES256 alone are taken. `none`, which proves nothing, and HS256, by which whoever has a public key could sign with it, are
-//! refused before a key is looked for.
+//! RS256 and ES256 alone are taken. `none`, which proves nothing, and HS256, by which whoever has a public key could
+//! sign with it, are refused before a key is looked for.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,8 +1,8 @@
 //! `Provider`: what is asked of an OpenID Connect provider: where it is (discovery), its keys, and a token for a code.
 //!
-//! Everything here blocks, and has a limit: bytes, time, how many ask at the same time, and how often. The issuer is the operator's own
-//! word and may be anywhere; what its document names elsewhere must be of the internet, as receivers of notifications must
-//! (`notify.allow_private`). Redirects are not followed.
+//! Everything here blocks, and has a limit: bytes, time, how many ask at the same time, and how often. The issuer is
+//! the operator's own word and may be anywhere; what its document names elsewhere must be of the internet, as receivers
+//! of notifications must (`notify.allow_private`). Redirects are not followed.
 
 use super::id_token::{self, Claims, Expected, Key, Refused};
 use super::{Attempt, OidcSettings};

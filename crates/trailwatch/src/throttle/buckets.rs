@@ -81,7 +81,8 @@ impl Buckets {
         }
     }
 
-    /// Makes room: first of buckets that are full, then of the fuller half: the emptier is what the limit is for. What runs is kept.
+    /// Makes room: first of buckets that are full, then of the fuller half: the emptier is what the limit is for. What
+    /// runs is kept.
     fn forget(&mut self, now: Timestamp) {
         let rate = self.rate;
         self.known.retain(|_, bucket| {

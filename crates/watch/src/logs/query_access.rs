@@ -4,8 +4,8 @@
 //! need `logs:StartQuery` as well, or whoever may query one group would see every other through it; and a query with `unmask` needs
 //! `logs:Unmask` on all of them, for what one part shows another may repeat.
 //!
-//! Queries of schedules and alarms run without anybody: who makes one must be allowed to query what it names. On AWS a role that is
-//! passed to them decides, and who may pass it; here roles of services are remembered and take no part.
+//! Queries of schedules and alarms run without anybody: who makes one must be allowed to query what it names. On AWS a
+//! role that is passed to them decides, and who may pass it; here roles of services are remembered and take no part.
 
 use super::identifiers::place;
 use super::masking::may_unmask;
@@ -49,8 +49,8 @@ pub(super) fn check_access(watch: &Watch, asked: &Asked, within: &[LogGroup]) ->
     Ok(())
 }
 
-/// Refuses a query that is to run later where `caller` may not make it now. A source that chooses groups by what they are called or
-/// tagged, which others may be by then, needs `logs:StartQuery` on all of its accounts.
+/// Refuses a query that is to run later where `caller` may not make it now. A source that chooses groups by what they
+/// are called or tagged, which others may be by then, needs `logs:StartQuery` on all of its accounts.
 pub(crate) fn check_later(
     watch: &Watch,
     caller: &Caller,

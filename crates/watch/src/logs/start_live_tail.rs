@@ -2,8 +2,8 @@
 //!
 //! The session begins with `sessionStart`. Then comes a `sessionUpdate` each second, also when it has nothing to show. An update
 //! shows 500 events at most; of more it shows a sample, spread evenly over them, and says so. A session ends after three hours
-//! with `SessionTimeoutException`, and when its client goes. One that follows a group of another account ends within a minute after the
-//! link that shares the group is gone or shares it no more.
+//! with `SessionTimeoutException`, and when its client goes. One that follows a group of another account ends within a
+//! minute after the link that shares the group is gone or shares it no more.
 //!
 //! A session follows the store from behind: ingest neither knows nor waits for it. A client that reads slowly gets fewer updates;
 //! of what then is too much for one update the first is shown, the rest passed over, and the update is marked as sampled.

@@ -65,8 +65,8 @@ pub(super) fn agent(allow_private: bool) -> ureq::Agent {
     guarded(config, allow_private)
 }
 
-/// What makes connections to public addresses alone, unless `allow_private`; blocking. `config` must follow no redirects, use no proxy and
-/// keep no connections.
+/// What makes connections to public addresses alone, unless `allow_private`; blocking. `config` must follow no
+/// redirects, use no proxy and keep no connections.
 pub fn guarded(config: Config, allow_private: bool) -> ureq::Agent {
     let resolver = GuardedResolver { system: DefaultResolver::default(), allow_private };
     ureq::Agent::with_parts(config, DefaultConnector::default(), resolver)
