@@ -119,7 +119,7 @@ export function Overview() {
           </Shown>
         </Panel>
       </div>
-      <FirstSteps isNew={!!logs.data() && logs.data()?.count === 0 && (alarms.data()?.alarms.length ?? 0) === 0} />
+      <FirstSteps isNew={logs.data()?.own === 0 && alarms.data()?.alarms.length === 0} />
     </>
   );
 }
@@ -154,7 +154,7 @@ function AlarmTile(props: { alarms: Alarm[] }) {
         </ul>
       </Show>
       <Show when={props.alarms.length === 0}>
-        <p class="faint">
+        <p class="faint below">
           No alarms yet. <a href={href("/alarms/create")}>Create one</a> from any metric.
         </p>
       </Show>
@@ -297,6 +297,8 @@ interface Volume {
   groups: { name: string; bytes: number }[];
   total: number;
   count: number;
+  /** Those that somebody made: the server has one of its own. */
+  own: number;
   received: number[];
 }
 
@@ -317,6 +319,7 @@ async function logVolume(period: Range, signal: AbortSignal): Promise<Volume> {
     groups: groups.sort((a, b) => b.bytes - a.bytes || a.name.localeCompare(b.name)).slice(0, GROUPS_MAX),
     total: groups.reduce((sum, group) => sum + group.bytes, 0),
     count: groups.length,
+    own: groups.filter((group) => !group.name.startsWith("/trailwatch/")).length,
     received: received[0]?.values ?? [],
   };
 }
@@ -364,7 +367,7 @@ function LogVolume(props: { volume: Volume; errors: Map<string, Errors> | undefi
           <b>{bytes(received())}</b> received in this time
         </span>
         <span class="figure">
-          <b>{bytes(props.volume.total)}</b> stored in {count(props.volume.count)} groups
+          <b>{bytes(props.volume.total)}</b> stored in {count(props.volume.count)} {props.volume.count === 1 ? "group" : "groups"}
         </span>
         <div class="grow">
           <Spark values={props.volume.received} label="Bytes received by PutLogEvents over time" />
