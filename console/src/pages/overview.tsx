@@ -34,11 +34,16 @@ export function Overview() {
     const [now, calls] = await Promise.all([refreshSession(), serverCalls(asked, signal)]);
     return now && { session: now, calls };
   });
+  /** Nothing was sent yet but what the server tells of itself: the first steps come first. */
+  const isNew = () => logs.data()?.own === 0 && alarms.data()?.alarms.length === 0;
   return (
     <>
       <PageHead title="Overview" sub="What needs attention, how the hosts are, what changed.">
         <RangePicker />
       </PageHead>
+      <Show when={isNew()}>
+        <FirstSteps isNew />
+      </Show>
       <div class="tiles">
         <Panel title="Alarms" actions={<a href={href("/alarms")}>All alarms</a>}>
           <Shown of={alarms}>{(found) => <AlarmTile alarms={found().alarms} />}</Shown>
@@ -119,7 +124,9 @@ export function Overview() {
           </Shown>
         </Panel>
       </div>
-      <FirstSteps isNew={logs.data()?.own === 0 && alarms.data()?.alarms.length === 0} />
+      <Show when={!isNew()}>
+        <FirstSteps isNew={false} />
+      </Show>
     </>
   );
 }
