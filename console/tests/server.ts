@@ -56,11 +56,10 @@ export class Server {
     const value = (name: RegExp) => name.exec(told)?.[1] ?? "";
     const endpoint = value(/AWS_ENDPOINT_URL=(\S+)/);
     const pages = live ? await sources(endpoint) : undefined;
-    const built = globalThis.process.env.CONSOLE_STATIC ? await builtPages(endpoint, globalThis.process.env.CONSOLE_STATIC) : undefined;
     return new Server(
       process,
       folder,
-      built ?? pages?.resolvedUrls?.local[0]?.replace(/\/$/, "") ?? endpoint,
+      pages?.resolvedUrls?.local[0]?.replace(/\/$/, "") ?? endpoint,
       endpoint,
       value(/AWS_ACCESS_KEY_ID=(\S+)/),
       value(/AWS_SECRET_ACCESS_KEY=(\S+)/),
@@ -305,37 +304,4 @@ export async function seed(server: Server): Promise<void> {
     },
   ];
   await server.call("cloudwatch", "PutDashboard", { DashboardName: "shop", DashboardBody: JSON.stringify({ widgets }) });
-}
-
-async function builtPages(endpoint: string, dist: string): Promise<string> {
-  const http = await import("node:http");
-  const fs = await import("node:fs");
-  const to = new URL(endpoint);
-  const server = http.createServer((request, response) => {
-    const path = (request.url ?? "/").split("?")[0]!;
-    const file = path === "/" ? "index.html" : path.startsWith("/_trailwatch/console/assets/") || path.endsWith("favicon.svg") ? path.replace("/_trailwatch/console/", "") : undefined;
-    if (file && fs.existsSync(`${dist}/${file}.gz`)) {
-      const body = fs.readFileSync(`${dist}/${file}.gz`);
-      const type = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" }[file.split(".").pop()!] ?? "text/plain";
-      const upstream = http.request({ host: to.hostname, port: to.port, path: "/", method: "HEAD" }, (head) => {
-        response.writeHead(200, { "content-type": type, "content-encoding": "gzip", "content-length": body.length, "content-security-policy": head.headers["content-security-policy"] ?? "" });
-        response.end(body);
-      });
-      upstream.on("error", () => response.destroy());
-      upstream.end();
-      return;
-    }
-    const headers = { ...request.headers, host: to.host, ...(request.headers.origin ? { origin: endpoint } : {}) };
-    const upstream = http.request({ host: to.hostname, port: to.port, path: request.url, method: request.method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
-      answer.on("error", () => response.destroy());
-    });
-    upstream.on("error", () => response.destroy());
-    response.on("close", () => upstream.destroy());
-    request.pipe(upstream);
-  });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  server.unref();
-  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
 }
