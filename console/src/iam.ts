@@ -213,6 +213,15 @@ export async function deleteIdentity(of: Identity): Promise<void> {
   await iam(`Delete${noun}`, named);
 }
 
+/** Takes the older versions from a policy, which keep AWS's DeletePolicy from deleting it, then deletes it. */
+export async function deletePolicy(PolicyArn: string): Promise<void> {
+  const { Versions } = await all("ListPolicyVersions", { PolicyArn }, ["Versions"]);
+  for (const version of (Versions ?? []) as Members[])
+    if (text(version.IsDefaultVersion) !== "true")
+      await iam("DeletePolicyVersion", { PolicyArn, VersionId: text(version.VersionId) });
+  await iam("DeletePolicy", { PolicyArn });
+}
+
 export interface Decision {
   action: string;
   resource: string;

@@ -118,7 +118,12 @@ test("an explorer finds metrics by the tags of their log groups, a graph for eac
     y,
     width: 24,
     height: 5,
-    properties: { title, region, metrics: [{ metricName: "IncomingBytes", stat: "Sum" }], ...properties },
+    properties: {
+      title,
+      region,
+      metrics: [{ metricName: "IncomingBytes", resourceType: "AWS::Logs::LogGroup", stat: "Sum" }],
+      ...properties,
+    },
   });
   await put(server, "tagged", {
     widgets: [

@@ -5,6 +5,7 @@ import {
   account,
   createAccessKey,
   deleteIdentity,
+  deletePolicy,
   type Identity,
   iam,
   type Kind,
@@ -75,10 +76,10 @@ const EMPTY: Record<Kind, [string, string]> = {
     "No users yet",
     "Everybody who calls has the root key, which may do everything. Make a user for each person and each program.",
   ],
-  group: ["No groups yet", "A group gives its policies to all of its users."],
+  group: ["No groups yet", "A group gives its policies to all of its users. Create one above, then add users to it."],
   role: [
     "No roles yet",
-    "A role is taken for a while, with keys of its own that end by themselves: for programs, and for people who seldom need more.",
+    "A role is taken for a while, with keys of its own that end by themselves: for programs, and for people who seldom need more. Create one above, say who may take it, and give it policies.",
   ],
 };
 
@@ -313,7 +314,7 @@ function PolicyDetail(props: { of: PolicyRow; all: Account; reload: () => void }
   const remove = async () => {
     setFailure(undefined);
     try {
-      await iam("DeletePolicy", { PolicyArn: props.of.arn });
+      await deletePolicy(props.of.arn);
       setDoomed(false);
       setParams({ arn: "" });
       props.reload();

@@ -350,7 +350,6 @@ function Patterns(props: { query: string; groups: string[]; range: Range; narrow
     ({ query, groups, range: at }, signal) =>
       runQuery(/^\s*source\b/i.test(query) ? [] : groups, patternQuery(query), at, signal),
   );
-  const most = () => Number(found.data()?.rows[0]?.["@sampleCount"] ?? 1) || 1;
   const columns: Column<Record<string, string>>[] = [
     { name: "Lines", width: "90px", class: "right", cell: (row) => count(Number(row["@sampleCount"] ?? 0)) },
     {
@@ -358,7 +357,7 @@ function Patterns(props: { query: string; groups: string[]; range: Range; narrow
       width: "130px",
       cell: (row) => (
         <span class="gauge inline" title={`${(Number(row["@ratio"] ?? 0) * 100).toFixed(1)} %`}>
-          <i style={{ "--part": `${(Number(row["@sampleCount"] ?? 0) / most()) * 100}%` }} />
+          <i style={{ "--part": `${Number(row["@ratio"] ?? 0) * 100}%` }} />
         </span>
       ),
     },

@@ -243,13 +243,22 @@ function Found(props: { answer: Answer }) {
         }
       >
         <p>
-          <strong>{answer().onset.reason}</strong>
+          <strong>
+            {answer().onset.source === "window"
+              ? "Nothing tells when it began, so the end of the window stands for it."
+              : answer().onset.reason}
+          </strong>
         </p>
         <p class="faint">
-          Looked at {dateTime(span().from)} – {dateTime(span().to)}: {count(answer().looked.events)} audit events (compared with{" "}
-          {count(answer().looked.history_events)} of {rounded(answer().looked.history_days)} days before),{" "}
-          {count(answer().looked.log_lines)} log lines
-          {answer().subject.log_groups.length ? ` of ${answer().subject.log_groups.join(", ")}` : ""}.
+          Looked at {dateTime(span().from)} – {dateTime(span().to)}: {count(answer().looked.events)} audit events (
+          {answer().looked.history_events
+            ? `compared with ${count(answer().looked.history_events)} of ${rounded(answer().looked.history_days)} days before`
+            : "there are none of the days before to compare them with"}
+          ),{" "}
+          {answer().subject.log_groups.length
+            ? `${count(answer().looked.log_lines)} log lines of ${answer().subject.log_groups.join(", ")}`
+            : "no log lines: no log group is known to belong to it"}
+          .
         </p>
         <For each={answer().looked.notes}>{(note) => <p class="faint">{note}</p>}</For>
       </Panel>

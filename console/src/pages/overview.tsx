@@ -34,11 +34,16 @@ export function Overview() {
     const [now, calls] = await Promise.all([refreshSession(), serverCalls(asked, signal)]);
     return now && { session: now, calls };
   });
+  /** Nothing was sent yet but what the server tells of itself: the first steps come first. */
+  const isNew = () => logs.data()?.own === 0 && alarms.data()?.alarms.length === 0;
   return (
     <>
       <PageHead title="Overview" sub="What needs attention, how the hosts are, what changed.">
         <RangePicker />
       </PageHead>
+      <Show when={isNew()}>
+        <FirstSteps isNew />
+      </Show>
       <div class="tiles">
         <Panel title="Alarms" actions={<a href={href("/alarms")}>All alarms</a>}>
           <Shown of={alarms}>{(found) => <AlarmTile alarms={found().alarms} />}</Shown>
@@ -119,7 +124,9 @@ export function Overview() {
           </Shown>
         </Panel>
       </div>
-      <FirstSteps isNew={!!logs.data() && logs.data()?.count === 0 && (alarms.data()?.alarms.length ?? 0) === 0} />
+      <Show when={!isNew()}>
+        <FirstSteps isNew={false} />
+      </Show>
     </>
   );
 }
@@ -154,7 +161,7 @@ function AlarmTile(props: { alarms: Alarm[] }) {
         </ul>
       </Show>
       <Show when={props.alarms.length === 0}>
-        <p class="faint">
+        <p class="faint below">
           No alarms yet. <a href={href("/alarms/create")}>Create one</a> from any metric.
         </p>
       </Show>
@@ -297,6 +304,8 @@ interface Volume {
   groups: { name: string; bytes: number }[];
   total: number;
   count: number;
+  /** Those that somebody made: the server has one of its own. */
+  own: number;
   received: number[];
 }
 
@@ -317,6 +326,7 @@ async function logVolume(period: Range, signal: AbortSignal): Promise<Volume> {
     groups: groups.sort((a, b) => b.bytes - a.bytes || a.name.localeCompare(b.name)).slice(0, GROUPS_MAX),
     total: groups.reduce((sum, group) => sum + group.bytes, 0),
     count: groups.length,
+    own: groups.filter((group) => !group.name.startsWith("/trailwatch/")).length,
     received: received[0]?.values ?? [],
   };
 }
@@ -364,7 +374,7 @@ function LogVolume(props: { volume: Volume; errors: Map<string, Errors> | undefi
           <b>{bytes(received())}</b> received in this time
         </span>
         <span class="figure">
-          <b>{bytes(props.volume.total)}</b> stored in {count(props.volume.count)} groups
+          <b>{bytes(props.volume.total)}</b> stored in {count(props.volume.count)} {props.volume.count === 1 ? "group" : "groups"}
         </span>
         <div class="grow">
           <Spark values={props.volume.received} label="Bytes received by PutLogEvents over time" />

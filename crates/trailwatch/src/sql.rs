@@ -172,7 +172,7 @@ async fn run(
         }
         false => Some(Arc::new(Protected(server.watch.clone()))),
     };
-    let asked = async { Ok(server.sql.query(statement, format, masks).await?) };
+    let asked = async { server.sql.query(statement, format, masks).await.map_err(Refusal::from) };
     let answer = own::while_waited_for(hung_up, asked).await?;
     Ok(Response { status: 200, headers: vec![("content-type", content_type.into())], body: answer.into(), rest: None })
 }
