@@ -38,22 +38,29 @@ pub struct Acceptor {
 impl Acceptor {
     /// For HTTP: HTTP/2, and HTTP/1.1 for clients that want that or name nothing.
     pub fn for_http(certificate: &Arc<Certificate>) -> anyhow::Result<Self> {
-        Self::new(certificate, &[b"h2", b"http/1.1"])
+        let mut config = Self::config(certificate)?;
+        config.alpn_protocols = [&b"h2"[..], b"http/1.1"].map(<[u8]>::to_vec).into();
+        Ok(Self::of(config))
     }
 
     /// For syslog (RFC 5425).
     pub fn for_syslog(certificate: &Arc<Certificate>) -> anyhow::Result<Self> {
-        Self::new(certificate, &[])
+        // Senders never read: tickets that they leave unread would make their hanging up a reset, and lose what they sent last.
+        let mut config = Self::config(certificate)?;
+        config.send_tls13_tickets = 0;
+        Ok(Self::of(config))
     }
 
-    fn new(certificate: &Arc<Certificate>, protocols: &[&[u8]]) -> anyhow::Result<Self> {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+    fn config(certificate: &Arc<Certificate>) -> anyhow::Result<ServerConfig> {
+        Ok(ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
             .context("set up TLS")?
             .with_no_client_auth()
-            .with_cert_resolver(certificate.clone());
-        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-        Ok(Self { tls: TlsAcceptor::from(Arc::new(config)), time_max: HANDSHAKE_TIMEOUT })
+            .with_cert_resolver(certificate.clone()))
+    }
+
+    fn of(config: ServerConfig) -> Self {
+        Self { tls: TlsAcceptor::from(Arc::new(config)), time_max: HANDSHAKE_TIMEOUT }
     }
 
     /// The connection once hands are shaken, and what was agreed on. `wrapped` may put something between it and the network.
