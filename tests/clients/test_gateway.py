@@ -115,10 +115,12 @@ class Recorder(http.server.BaseHTTPRequestHandler):
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen[self.path] += 1
+        # As S3: boto3 takes the answer to a PUT with another body for an error.
+        body = b"" if self.command == "PUT" else b"ok"
         self.send_response(200)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"ok")
+        self.wfile.write(body)
 
     do_GET = do_PUT = do_POST = answer
 

@@ -117,6 +117,18 @@ impl Shared {
         self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// So many calls wait no longer.
+    fn settled(&self, calls: u64) {
+        let left = |undelivered: u64| Some(undelivered.saturating_sub(calls));
+        let _ = self.undelivered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+    }
+
+    /// A call's event is not written.
+    fn lost(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.settled(1);
+    }
+
     fn path(&self, number: u64) -> PathBuf {
         path(&self.settings.dir, number)
     }
@@ -167,7 +179,7 @@ impl Spool {
             bytes: AtomicU64::new(sealed.values().sum()),
             sealed: Mutex::new(sealed),
             settings,
-            undelivered: AtomicU64::new(calls),
+            undelivered: AtomicU64::new(calls.saturating_add(interrupted.len() as u64)),
             lost: AtomicU64::new(0),
         });
         let next = numbers.last().map_or(1, |last| last.saturating_add(1));
@@ -214,6 +226,10 @@ impl Spool {
     }
 
     fn order(&self, order: Order) {
+        // Counted before it is written, so that nobody who asks after a call's end finds nothing undelivered.
+        if let Order::Append { frame: Frame { kind: Kind::Call, .. }, .. } = &order {
+            self.shared.undelivered.fetch_add(1, Ordering::Relaxed);
+        }
         // After `close` nobody takes it, and whoever waits for it learns so.
         if self.orders.send(order).is_err() {
             tracing::debug!("the writer of the spool has ended");
@@ -250,8 +266,7 @@ impl Spool {
 
     /// Notes that so many calls were delivered.
     pub fn delivered(&self, calls: u64) {
-        let left = |undelivered: u64| Some(undelivered.saturating_sub(calls));
-        let _ = self.shared.undelivered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        self.shared.settled(calls);
     }
 
     /// How things stand.

@@ -132,7 +132,7 @@ impl Writer {
         };
         if let Some(why) = refused {
             if frame.kind == Kind::Call {
-                self.shared.lost.fetch_add(1, Ordering::Relaxed);
+                self.shared.lost();
                 self.live.remove(&frame.id);
             }
             if let Some(durable) = durable {
@@ -163,14 +163,11 @@ impl Writer {
         match (frame.kind, failed) {
             (Kind::Intent, false) => _ = self.live.insert(frame.id),
             (Kind::Intent, true) => {}
-            (Kind::Call, false) => {
-                self.live.remove(&frame.id);
-                self.shared.undelivered.fetch_add(1, Ordering::Relaxed);
-            }
+            (Kind::Call, false) => _ = self.live.remove(&frame.id),
             (Kind::Call, true) if is_due && self.owed.len() < OWED_MAX => self.owed.push_back(frame),
             (Kind::Call, true) => {
                 self.live.remove(&frame.id);
-                self.shared.lost.fetch_add(1, Ordering::Relaxed);
+                self.shared.lost();
             }
         }
     }
