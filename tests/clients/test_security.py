@@ -161,7 +161,7 @@ def test_own_answers_tell_browsers_to_keep_them_to_our_own_page(server, method, 
     assert answer.headers["cache-control"] == ("no-cache" if path == "/" else "no-store")
     assert "strict-transport-security" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers
-    behind_tls = server.http(method, path, headers={"Accept": "*/*", "X-Forwarded-Proto": "https"})
+    behind_tls = server.http(method, path, headers={"Accept": "*/*", "X-Forwarded-Proto": "https", "Host": "ops.example"})
     assert behind_tls.headers["strict-transport-security"].startswith("max-age=")
 
 

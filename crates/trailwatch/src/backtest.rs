@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 use trail::record::Defaults;
 use watch::alarms::backtest::{Backtest, BacktestError, backtest};
-use watch::cloudwatch::{drafted_alarm, drafted_composite_alarm, drafted_log_alarm};
+use watch::cloudwatch::{drafted_alarm, drafted_composite_alarm, drafted_log_alarm, may_query};
 use wire::{Access, ApiError, HttpRequest, Response};
 
 /// Where questions are posted to.
@@ -75,6 +75,8 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest) -> Result<
         }
         _ => return Err(invalid("Exactly one of alarm_name and alarm must be given")),
     };
+    // The answer tells what the queries find.
+    may_query(&server.watch, caller, &configuration).await?;
     let time = |text: Option<String>, otherwise: Timestamp| match text {
         None => Ok(otherwise),
         Some(text) => Timestamp::parse_iso(&text).ok_or_else(|| invalid(format!("{text} is not a time (ISO 8601)"))),

@@ -24,12 +24,18 @@ const HEADERS: [(&str, &str); 8] = [
 const STRICT_TRANSPORT: (&str, &str) = ("strict-transport-security", "max-age=31536000");
 
 /// Adds to an answer of our own the headers that it lacks.
-pub fn secure(response: &mut Response, over_tls: bool) {
-    for (name, value) in HEADERS.into_iter().chain(over_tls.then_some(STRICT_TRANSPORT)) {
+/// `host` is what the server was called: for all ports of a name, which is what HSTS is about, only the usual one speaks.
+pub fn secure(response: &mut Response, over_tls: bool, host: &str) {
+    let is_strict = over_tls && !host.is_empty() && !has_port(host) && !is_local(host);
+    for (name, value) in HEADERS.into_iter().chain(is_strict.then_some(STRICT_TRANSPORT)) {
         if !response.headers.iter().any(|(there, _)| there.eq_ignore_ascii_case(name)) {
             response.headers.push((name, value.to_owned()));
         }
     }
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// True for a request that came over TLS, ours or that of a proxy in front.
@@ -76,19 +82,25 @@ mod tests {
         HttpRequest { headers, ..HttpRequest::default() }
     }
 
+    fn all_of<'a>(response: &'a Response, name: &str) -> Vec<&'a str> {
+        response.headers.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_str()).collect()
+    }
+
     #[test]
     fn an_answer_keeps_its_own_headers_and_gets_those_that_it_lacks() {
         let headers = vec![("cache-control", "no-cache".to_owned())];
         let mut response = Response { status: 200, headers, body: "{}".into(), rest: None };
-        secure(&mut response, false);
-        let all = |name: &str| -> Vec<&str> {
-            response.headers.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_str()).collect()
-        };
+        secure(&mut response, false, "ops.example");
+        let all = |name: &str| all_of(&response, name);
         assert_eq!(all("cache-control"), ["no-cache"]);
         assert_eq!(all("x-content-type-options"), ["nosniff"]);
         assert_eq!(all("content-security-policy"), [NOTHING_RUNS]);
         assert!(all("strict-transport-security").is_empty());
-        secure(&mut response, true);
+        for host in ["", "ops.example:8792", "localhost", "[::1]:443"] {
+            secure(&mut response, true, host);
+            assert!(all_of(&response, "strict-transport-security").is_empty(), "{host}");
+        }
+        secure(&mut response, true, "ops.example");
         assert_eq!(response.headers.last().map(|(name, _)| *name), Some("strict-transport-security"));
     }
 

@@ -233,13 +233,14 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
     let reading = body::read(body, body_bytes_max(&request), &bodies);
     let whole = tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Unread::Broken));
     let over_tls = browsers::is_tls(&request);
+    let host = request.header("host").unwrap_or_default().to_owned();
     let is_own = request.path.starts_with(remote::OWN_PATHS)
         || request.path.starts_with(CERTIFICATE_PATHS)
         || request.path == "/health"
         || console::is_asked(&request);
     let answered = move |mut response: wire::Response, stopped| {
         if is_own {
-            browsers::secure(&mut response, over_tls);
+            browsers::secure(&mut response, over_tls, &host);
         }
         into_answer(response, stopped)
     };

@@ -102,9 +102,13 @@ impl Attempt {
     }
 }
 
-/// The role of the first rule that fits.
+/// The role of the first rule that fits. An e-mail address counts where the provider says that it verified it.
 pub fn role_of<'a>(rules: &'a [RoleRule], claims: &Claims) -> Option<&'a str> {
-    let fits = |rule: &&RoleRule| claim(&claims.all, &rule.claim).is_some_and(|found| has(found, &rule.value));
+    // Who may write any address at the provider must not be given what is another's.
+    let is_verified = claims.all.get("email_verified").is_some_and(|said| has(said, "true"));
+    let counts = |rule: &RoleRule| rule.claim != "email" || is_verified;
+    let fits =
+        |rule: &&RoleRule| counts(rule) && claim(&claims.all, &rule.claim).is_some_and(|found| has(found, &rule.value));
     rules.iter().find(fits).map(|rule| rule.role.as_str())
 }
 

@@ -32,6 +32,8 @@ use watch::syslog::Frames;
 
 /// Open connections; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
+/// How long a sender may say nothing: it connects again when it has something, and who was cut off silently leaves no place taken.
+const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Largest datagram.
 const DATAGRAM_BYTES_MAX: usize = 65_536;
 /// What is read of a connection at once.
@@ -201,7 +203,7 @@ async fn connection(
     let mut buffer = vec![0; READ_BYTES];
     let mut messages = Vec::new();
     loop {
-        let length = stream.read(&mut buffer).await?;
+        let length = tokio::time::timeout(SILENCE_MAX, stream.read(&mut buffer)).await??;
         let now = server.clock.now();
         let mut each = |frame: &[u8]| messages.extend(watch::syslog::read(frame, now));
         let ended = length == 0;

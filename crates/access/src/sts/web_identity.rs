@@ -34,6 +34,8 @@ pub struct WebIdentity<'a> {
     pub session_name: &'a str,
     /// The address that asks.
     pub source_ip: &'a str,
+    /// Whether they ask over TLS.
+    pub is_tls: bool,
     /// The longest session that is wanted, seconds; the role may have a shorter one.
     pub seconds: i32,
 }
@@ -142,6 +144,7 @@ impl Context for Circumstances<'_> {
         match key {
             "aws:federatedprovider" => one(self.provider),
             "aws:sourceip" => one(self.who.source_ip),
+            "aws:securetransport" => one(if self.who.is_tls { "true" } else { "false" }),
             "aws:currenttime" => one(&self.now.iso_seconds()),
             "aws:epochtime" => one(&self.now.secs().to_string()),
             "aws:resourceaccount" => one(self.account),

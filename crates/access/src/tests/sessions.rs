@@ -197,6 +197,7 @@ fn jane(role_arn: &str) -> sts::WebIdentity<'_> {
         role_arn,
         session_name: "jane@example.com",
         source_ip: "192.0.2.7",
+        is_tls: true,
         seconds: 43_200,
     }
 }

@@ -86,14 +86,9 @@ pub async fn callback(server: &Server, request: &HttpRequest, source_ip: &str) -
     let now = server.clock.now();
     let nobody = Caller {
         user_agent: request.header("user-agent").unwrap_or_default().to_owned(),
+        tls: request.tls,
         ..server.auth.claimed(&HttpRequest::default(), source_ip)
     };
-    if server.sessions.must_wait(source_ip, now).is_some() {
-        return match recorded_sign_in(server, request, &nobody, Outcome::Throttled, now).await {
-            Ok(()) => refused(request, Reason::Wait),
-            Err(response) => *response,
-        };
-    }
     let claims = match claims(server, oidc, request, now).await {
         Ok(claims) => claims,
         Err(reason) => return failed(server, request, &nobody, reason, now).await,
@@ -119,12 +114,9 @@ pub async fn callback(server: &Server, request: &HttpRequest, source_ip: &str) -
     }
 }
 
-/// Records an attempt that came to nothing. It counts against its address where somebody proved to be nobody whom we
-/// want: of others any page can make as many as it likes in the name of who looks at it.
+/// Records an attempt that came to nothing. It counts against nobody: nothing of it can be guessed, and a network whose passwords
+/// fail must not lose this door as well.
 async fn failed(server: &Server, request: &HttpRequest, who: &Caller, reason: Reason, now: Timestamp) -> Response {
-    if matches!(reason, Reason::Token | Reason::Role) {
-        server.sessions.failed(&who.source_ip, now);
-    }
     match recorded_sign_in(server, request, who, Outcome::Failed, now).await {
         Ok(()) => refused(request, reason),
         Err(response) => *response,
@@ -174,6 +166,7 @@ async fn assumed(
         role_arn: role,
         session_name: &name,
         source_ip: &who.source_ip,
+        is_tls: who.tls.is_some(),
         seconds: i32::try_from(CONSOLE_SESSION_MS_MAX / 1000).unwrap_or(i32::MAX),
     };
     let given = server.access.assume_role_with_web_identity(&wanted, now);
@@ -212,8 +205,8 @@ async fn assumed(
         Reason::Role
     })?;
     let caller = given.identified.into_caller(server.config.region.clone(), given.access_key_id);
-    let Caller { source_ip, user_agent, .. } = who.clone();
-    Ok((Caller { source_ip, user_agent, ..caller }, given.session_token))
+    let Caller { source_ip, user_agent, tls, .. } = who.clone();
+    Ok((Caller { source_ip, user_agent, tls, ..caller }, given.session_token))
 }
 
 /// As CloudTrail writes them, without the token.
@@ -232,7 +225,7 @@ async fn asked<T: Send + 'static>(
     oidc: &Arc<Oidc>,
     question: impl FnOnce(&Oidc) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let _place = oidc.provider.place()?;
+    let _place = oidc.provider.place().await?;
     let asked = Arc::clone(oidc);
     let answered = tokio::task::spawn_blocking(move || question(&asked)).await;
     let answered = answered.unwrap_or_else(|error| Err(Failure::Provider(error.to_string())));

@@ -27,6 +27,8 @@ const KEYS_FLOOR_MS: i64 = 30 * SECOND;
 const FAILED_FLOOR_MS: i64 = 5 * SECOND;
 /// Most attempts that ask the provider at the same time: each takes a thread.
 const ASKING_MAX: usize = 8;
+/// How long one waits for a turn.
+const PLACE_WAIT: Duration = Duration::from_secs(5);
 
 /// Makes requests; blocking. What is answered is the body of an answer with status 200.
 pub trait Ask: Send + Sync {
@@ -159,12 +161,13 @@ impl Provider {
         Self { settings, ask, known: Mutex::default(), asking: Semaphore::new(ASKING_MAX) }
     }
 
-    /// A place among those that may ask.
+    /// A place among those that may ask, each in its turn.
     ///
     /// # Errors
-    /// When there is none.
-    pub fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        self.asking.try_acquire().map_err(|_| Failure::Busy)
+    /// When there is none in time.
+    pub async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let permit = tokio::time::timeout(PLACE_WAIT, self.asking.acquire()).await;
+        permit.map_err(|_| Failure::Busy)?.map_err(|_| Failure::Busy)
     }
 
     /// Where a browser is sent to sign in. Blocks.

@@ -51,7 +51,7 @@ pub mod widget_image;
 pub use insight_rule_search::insight_rule_metric;
 pub use metric_stream_delivery::{Firehose, MetricStreams};
 pub use put_composite_alarm::drafted_composite_alarm;
-pub use put_log_alarm::drafted_log_alarm;
+pub use put_log_alarm::{drafted_log_alarm, may_query};
 pub use put_metric_alarm::drafted_alarm;
 pub use put_metric_data::publish;
 pub use table::operations;

@@ -43,9 +43,7 @@ pub async fn put_log_alarm(watch: &Watch, caller: &Caller, mut input: PutLogAlar
     let query_tags = tags::checked(input.scheduled_query_configuration.tags.take().unwrap_or_default())?;
     let actions_enabled = input.actions_enabled.unwrap_or(true);
     let mut configuration = configuration(scope, input).await?;
-    if let Some(log) = &configuration.log {
-        check_later(watch, caller, &alarm_queries::read(&log.query).await?, &log.log_groups)?;
-    }
+    may_query(watch, caller, &configuration).await?;
     let interval_ms = evaluate::interval_ms(&configuration);
     for _ in 0..ATTEMPTS {
         let now = watch.clock.now();
@@ -142,7 +140,16 @@ fn first_memory(configuration: &AlarmConfiguration, now: Timestamp) -> Option<St
         .map(|_| Memory { warming_since_ms: Some(now.0), evaluation_state, ..Memory::default() }.text())
 }
 
-/// The configuration that a PutLogAlarm input, as JSON, would make; refused as the operation would refuse it.
+/// Refuses callers who may not query what an alarm queries; an alarm of another kind queries nothing.
+pub async fn may_query(watch: &Watch, caller: &Caller, configuration: &AlarmConfiguration) -> Result<(), ApiError> {
+    match &configuration.log {
+        Some(log) => check_later(watch, caller, &alarm_queries::read(&log.query).await?, &log.log_groups).await,
+        None => Ok(()),
+    }
+}
+
+/// The configuration that a PutLogAlarm input, as JSON, would make; refused as the operation would refuse it, but for what the caller
+/// may not query ([`may_query`]).
 pub async fn drafted_log_alarm(caller: &Caller, input: &[u8]) -> Result<AlarmConfiguration, ApiError> {
     let drafted = Arc::new(OnceLock::new());
     let told = Arc::clone(&drafted);

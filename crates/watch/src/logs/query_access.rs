@@ -50,8 +50,9 @@ pub(super) fn check_access(watch: &Watch, asked: &Asked, within: &[LogGroup]) ->
 }
 
 /// Refuses a query that is to run later where `caller` may not make it now. A source that chooses groups by what they
-/// are called or tagged, which others may be by then, needs `logs:StartQuery` on all of its accounts.
-pub(crate) fn check_later(
+/// are called or tagged, which others may be by then, needs `logs:StartQuery` on all of its accounts, and no denial of what it chooses now.
+/// A denial that only fits groups made later does not stop it.
+pub(crate) async fn check_later(
     watch: &Watch,
     caller: &Caller,
     query: &Query,
@@ -77,10 +78,16 @@ pub(crate) fn check_later(
     for source in sources {
         if !source.groups.is_empty() {
             source.groups.iter().try_for_each(named)?;
-        } else if source.accounts.is_empty() {
-            check(&caller.scope.account, "*")?;
-        } else {
-            source.accounts.iter().try_for_each(|account| check(account, "*"))?;
+            continue;
+        }
+        let own = std::slice::from_ref(&caller.scope.account);
+        let accounts = if source.accounts.is_empty() { own } else { &source.accounts };
+        for account in accounts {
+            check(account, "*")?;
+            source.name_prefixes.iter().try_for_each(|prefix| check(account, &format!("{prefix}*")))?;
+        }
+        for group in sourced(watch, &caller.scope, &source).await? {
+            check(&group.scope.account, &group.name)?;
         }
     }
     Ok(())

@@ -62,7 +62,7 @@ impl Document {
         if self.log_groups.is_empty() && query.source.is_none() {
             return Err(refused("At least one log group must be specified."));
         }
-        check_later(watch, caller, &query, &self.log_groups)?;
+        check_later(watch, caller, &query, &self.log_groups).await?;
         let (start, end) = (self.start_offset_secs.unwrap_or(START_OFFSET_SECS), self.end_offset_secs.unwrap_or(0));
         if end < 0 || start <= end {
             return Err(refused("startTimeOffset must be greater than endTimeOffset, which must not be negative."));
