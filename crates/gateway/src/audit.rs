@@ -1,12 +1,11 @@
 //! `OpenCall`: one call from its head to its end, and the event that it becomes, whatever happens to it.
 
 use crate::call::{Answer, Call, Captured, Outcome};
-use crate::forms::{self, Recognised};
+use crate::forms::{self, Recognised, Resources};
 use crate::metrics::{Measured, Metrics};
 use crate::spool::{Frame, Kind, Spool, Unwritten};
 use bytes::{Bytes, BytesMut};
 use model::Clock;
-use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,13 +103,9 @@ impl OpenCall {
         Arc::clone(&self.sent)
     }
 
-    /// ARNs that the event names, for rules that look at them.
-    pub fn resources(&self) -> Vec<String> {
-        let event: Value = serde_json::from_str(&forms::event(&self.call, &self.recognised)).unwrap_or_default();
-        let arns = event["resources"].as_array().into_iter().flatten();
-        arns.filter_map(|resource| resource["ARN"].as_str().or_else(|| resource["ARNPrefix"].as_str()))
-            .map(str::to_owned)
-            .collect()
+    /// What the call is on, for rules that look at it.
+    pub fn resources(&self) -> Resources {
+        forms::resources(&self.call, &self.recognised)
     }
 
     /// Makes it durable that the call is about to go to the backend, if the gateway is to fail closed.

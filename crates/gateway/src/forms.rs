@@ -5,6 +5,7 @@
 //! whether they are secrets. Bodies are read up to 256 KiB; what a body that is larger says before that is told.
 
 mod address;
+mod ambiguity;
 mod answer;
 mod body;
 mod dynamodb;
@@ -24,7 +25,9 @@ use crate::call::{Answer, Call, Request};
 use body::BODY_BYTES_MAX;
 use tables::{Kind, payload, shape};
 
-pub use record::{INTERRUPTED, UNREACHABLE};
+pub use ambiguity::{OtherCredentials, ambiguity, other_credentials};
+pub use record::{INTERRUPTED, Resources, UNREACHABLE, resources};
+pub use route::UNKNOWN_OPERATION;
 
 /// Bytes of an answer that tell its error; no error of AWS is longer.
 const ERROR_BYTES_MAX: usize = 16 * 1024;

@@ -139,6 +139,22 @@ impl Keys {
         }
     }
 
+    /// A call signed in another way than SigV4 with the key of this id: taken at its word where the key is not known, as any other.
+    ///
+    /// # Errors
+    /// For a known key, whose signature cannot be verified so, and when only known keys may call.
+    pub fn verify_other(&self, id: &str) -> Result<Who, Refusal> {
+        if self.keys.contains_key(id) {
+            let text = "Sign with AWS4-HMAC-SHA256: no other signature is verified.";
+            return Err(Refusal::signature(SignatureError::Refused(text.into())));
+        }
+        if self.known_only {
+            return Err(Refusal::signature(SignatureError::UnknownKey));
+        }
+        let identity = json!({ "type": "Unknown", "accessKeyId": id });
+        Ok(self.who(identity.to_string(), id.to_owned(), None))
+    }
+
     /// Verifies `request`, which has its body when `need` said so, if it was signed with a known key.
     ///
     /// # Errors

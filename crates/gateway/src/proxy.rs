@@ -7,7 +7,7 @@ mod upstream;
 use crate::audit::{self, Audit, Beginning, OpenCall};
 use crate::call::{Call, Captured, Outcome, Request, Tls};
 use crate::delivery::Deliveries;
-use crate::forms::{self, Service};
+use crate::forms::{self, OtherCredentials, Service};
 use crate::identity::{Keys, Need, Who};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -41,6 +41,8 @@ const BODIES_KIB_MAX: usize = 256 * 1024;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(16 * 60);
 /// How long a backend may be without a byte in the middle of an answer, and a client in the middle of a request.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
+/// How long the part of a request may take that is read before it goes on.
+const READ_TIME_MAX: Duration = Duration::from_secs(60);
 /// How much of a refused body is read, so that the client sees the answer instead of a reset.
 const DRAINED_BYTES_MAX: usize = 1024 * 1024;
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
@@ -156,7 +158,15 @@ impl Gateway {
         let (began, started) = (Instant::now(), self.audit.clock.now());
         let (mut taken, mut refusal) = self.take(&parts, body).await;
         let claimed = self.keys.claimed(&taken.http);
-        let who = match self.keys.verify(&taken.http, taken.need, claimed.clone(), started) {
+        let others = forms::other_credentials(&taken.seen, wire::sigv4::claimed(&taken.http).is_some());
+        let verified = match others {
+            OtherCredentials::Unreadable => {
+                Err(Refusal::signature(SignatureError::Incomplete("The credentials cannot be read.".into())))
+            }
+            OtherCredentials::Of(id) => self.keys.verify_other(&id),
+            OtherCredentials::None => self.keys.verify(&taken.http, taken.need, claimed.clone(), started),
+        };
+        let who = match verified {
             Ok(who) => who,
             Err(forged) => {
                 refusal.get_or_insert(forged);
@@ -204,13 +214,11 @@ impl Gateway {
         let mut taken = Taken { service, answer_max, seen, http, need, read: Read::default(), _room: None };
         let refusal = match self.read(body, most).await {
             Err(refusal) => Some(refusal),
-            // Which of them counts, backends may see otherwise.
-            Ok(_) if parts.headers.get_all(http::header::AUTHORIZATION).iter().nth(1).is_some() => {
-                Some(Refusal::signature(SignatureError::Incomplete("More than one Authorization header.".into())))
-            }
             Ok((read, room)) => {
                 let first = read.first.clone();
-                taken.seen.body = Captured { bytes: first.slice(..wanted.min(first.len())), total: first.len() as u64 };
+                // A part of a large one would keep all of it.
+                let kept = first.get(..wanted).map_or_else(|| first.clone(), Bytes::copy_from_slice);
+                taken.seen.body = Captured { bytes: kept, total: first.len() as u64 };
                 let is_too_large = need == Need::Body && read.rest.is_some();
                 (taken.http.body, taken.read, taken._room) = (first, read, room);
                 is_too_large.then(|| Refusal::too_large(VERIFIED_BYTES_MAX))
@@ -224,6 +232,7 @@ impl Gateway {
         if body.is_end_stream() {
             return Ok((Read::default(), None));
         }
+        let due = Instant::now() + READ_TIME_MAX;
         let (mut first, mut bytes, mut room) = (Bytes::new(), BytesMut::new(), None::<OwnedSemaphorePermit>);
         let mut trailers = None;
         let is_whole = loop {
@@ -232,7 +241,7 @@ impl Gateway {
             if most == 0 || length > most {
                 break false;
             }
-            let waiting = tokio::time::timeout(SILENCE_MAX, body.frame());
+            let waiting = tokio::time::timeout_at(due, body.frame());
             let Some(frame) = waiting.await.map_err(|_| Refusal::incomplete())? else { break true };
             let data = match frame.map_err(|_| Refusal::incomplete())?.into_data() {
                 Ok(data) => data,
@@ -315,9 +324,15 @@ impl Gateway {
             let refusal = Refusal::not_implemented(format!("The gateway does not know service '{unknown}'"));
             return Err(Box::new((open, refusal, None)));
         }
+        if let Some(why) = forms::ambiguity(service, &open.call().request) {
+            return Err(Box::new((open, Refusal::ambiguous(why), None)));
+        }
         let subject =
             Subject { service, operation: open.operation(), principal: &who.principal, source: open.source() };
-        if let Some(rule) = self.rules.iter().find(|rule| rule.fits(&subject, || open.resources())) {
+        // Made once, however many rules look at them.
+        let resources = std::cell::OnceCell::new();
+        let told = || resources.get_or_init(|| open.resources()).clone();
+        if let Some(rule) = self.rules.iter().find(|rule| rule.fits(&subject, told)) {
             let name = rule.name.clone();
             return Err(Box::new((open, Refusal::denied(&name), Some(name))));
         }

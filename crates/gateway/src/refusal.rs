@@ -23,6 +23,7 @@ enum Reason {
     TooLarge,
     WrongHash,
     Incomplete,
+    Ambiguous,
 }
 
 /// How a service tells of errors.
@@ -88,6 +89,11 @@ impl Refusal {
         Self::new(Reason::Incomplete, "The request ended before its body did")
     }
 
+    /// It can be read in more than one way.
+    pub fn ambiguous(why: String) -> Self {
+        Self::new(Reason::Ambiguous, why)
+    }
+
     /// The answer to `request`, in the form of its service.
     pub fn write(&self, service: Service, request: &Request, request_id: &str) -> Written {
         let form = form_of(service, request);
@@ -148,6 +154,8 @@ impl Refusal {
             Reason::TooLarge => (413, "EntityTooLarge".into()),
             Reason::WrongHash => (400, "XAmzContentSHA256Mismatch".into()),
             Reason::Incomplete => (400, "IncompleteBody".into()),
+            Reason::Ambiguous if is_json => (400, "ValidationException".into()),
+            Reason::Ambiguous => (400, "InvalidRequest".into()),
         }
     }
 }

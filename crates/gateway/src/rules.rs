@@ -1,6 +1,6 @@
 //! Rules of refusal: which calls never go to a backend; the first rule that fits refuses. Pure.
 
-use crate::forms::Service;
+use crate::forms::{Resources, Service, UNKNOWN_OPERATION};
 use std::net::IpAddr;
 
 /// A rule, `[[deny]]` of the configuration. What it does not say fits every call.
@@ -34,14 +34,26 @@ pub struct Subject<'a> {
 }
 
 impl Rule {
-    /// Whether the rule fits; `resources` answers the ARNs of the call's event, and is asked only when the rule looks at them.
-    pub fn fits(&self, subject: &Subject<'_>, resources: impl FnOnce() -> Vec<String>) -> bool {
+    /// Whether the rule fits; `resources` answers what the call is on, and is asked only when the rule looks at that. What the gateway cannot read may be what the rule is about, and so is refused.
+    pub fn fits(&self, subject: &Subject<'_>, resources: impl FnOnce() -> Resources) -> bool {
         let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| matches(pattern, text));
         self.service.is_none_or(|service| service == subject.service)
-            && fits(&self.operation, subject.operation)
+            && (subject.operation == UNKNOWN_OPERATION || fits(&self.operation, subject.operation))
             && fits(&self.principal, subject.principal)
             && self.source.is_none_or(|network| network.contains(subject.source))
-            && self.resource.as_ref().is_none_or(|pattern| resources().iter().any(|arn| matches(pattern, arn)))
+            && self.resource.as_ref().is_none_or(|pattern| may_be_of(pattern, &resources()))
+    }
+}
+
+/// Whether a resource of the call is, or may be, what `pattern` says.
+fn may_be_of(pattern: &str, resources: &Resources) -> bool {
+    match resources {
+        Resources::These(arns) => arns.iter().any(|arn| matches(pattern, arn)),
+        Resources::Below(start) => {
+            let plain = pattern.split(['*', '?']).next().unwrap_or_default();
+            plain.starts_with(start.as_str()) || start.starts_with(plain)
+        }
+        Resources::Unknown => true,
     }
 }
 
@@ -161,8 +173,8 @@ mod tests {
             principal: "arn:aws:iam::123456789012:user/ann",
             source: IpAddr::from([127, 0, 0, 1]),
         };
-        let arns = || vec!["arn:aws:s3:::secret/a".to_owned()];
-        assert!(Rule::default().fits(&subject, Vec::new));
+        let arns = || Resources::These(vec!["arn:aws:s3:::secret/a".to_owned()]);
+        assert!(Rule::default().fits(&subject, || Resources::These(Vec::new())));
         let rule = Rule {
             service: Some(Service::S3),
             operation: Some("Delete*".into()),
@@ -172,7 +184,13 @@ mod tests {
             ..Rule::default()
         };
         assert!(rule.fits(&subject, arns));
-        assert!(!rule.fits(&subject, Vec::new), "names no resource");
+        assert!(!rule.fits(&subject, || Resources::These(Vec::new())), "names no resource");
+        let within = |start: &str| Resources::Below(start.to_owned());
+        assert!(rule.fits(&subject, || within("arn:aws:s3:::secret")));
+        assert!(rule.fits(&subject, || within("arn:aws:s3:::secret/folder")));
+        assert!(!rule.fits(&subject, || within("arn:aws:s3:::open")));
+        assert!(rule.fits(&subject, || Resources::Unknown), "it may be what the rule is about");
+        assert!(rule.fits(&Subject { operation: UNKNOWN_OPERATION, ..subject }, arns));
         assert!(!rule.fits(&Subject { service: Service::Sqs, ..subject }, arns));
         assert!(!rule.fits(&Subject { operation: "GetObject", ..subject }, arns));
         assert!(!rule.fits(&Subject { principal: "AKIA", ..subject }, arns));

@@ -43,6 +43,11 @@ fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or_default()
 }
 
+/// True when the bucket stands in the host.
+pub fn is_virtual(request: &Request) -> bool {
+    header(&request.headers, "host").and_then(virtual_bucket).is_some()
+}
+
 /// The bucket that a host names.
 fn virtual_bucket(host: &str) -> Option<&str> {
     let name = match host.rsplit_once(':') {

@@ -14,6 +14,8 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 pub const NESTING_MAX: usize = 40;
 /// Most nodes of an XML document; it has fewer than one for each byte.
 const NODES_MAX: u32 = 100_000;
+/// Attributes of an element, about; documents of AWS have a few.
+const ATTRIBUTES_MAX: usize = 256;
 
 /// How a tree spells lists and maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +124,11 @@ pub fn form(text: &str) -> Tree {
 /// The document in `bytes`; `None` for what is no XML. Document types, and with them entities, are refused.
 pub fn document(bytes: &[u8]) -> Option<Document<'_>> {
     let text = std::str::from_utf8(bytes).ok()?;
+    // The parser compares each attribute of an element with all its others.
+    let attributes = |tag: &str| tag.bytes().filter(|byte| *byte == b'=').count();
+    if text.split('<').any(|tag| attributes(tag.split('>').next().unwrap_or_default()) > ATTRIBUTES_MAX) {
+        return None;
+    }
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     Document::parse_with_options(text.trim_start(), options).ok()
 }

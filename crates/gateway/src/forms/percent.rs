@@ -1,7 +1,7 @@
 //! Percent-encoding undone, and the parameters of a query or a form.
 
 /// Most parameters that are looked at.
-const PARAMETERS_MAX: usize = 10_000;
+pub const PARAMETERS_MAX: usize = 10_000;
 
 /// What `+` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

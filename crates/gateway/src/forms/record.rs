@@ -1,5 +1,6 @@
 //! The CloudTrail record of a call, as one line of JSON, members in the order in which CloudTrail writes them.
 
+use super::address::Address;
 use super::answer::{self, Failure};
 use super::body::{self, BODY_BYTES_MAX, Notation, Tree, content, is_cut};
 use super::members::Members;
@@ -172,6 +173,57 @@ pub fn tells_answer(recognised: &Recognised) -> bool {
         Service::Lambda => recognised.category == Category::Management && !recognised.is_read_only,
         _ => !recognised.is_read_only,
     }
+}
+
+/// What a call is on, as far as rules can go by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resources {
+    /// The resources of these ARNs.
+    These(Vec<String>),
+    /// Something whose ARN begins so: the call does not tell what, or not in a way that backends agree on.
+    Below(String),
+    /// The call does not tell.
+    Unknown,
+}
+
+/// Operations of DynamoDB whose statements name tables.
+const STATEMENTS: [&str; 3] = ["ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"];
+
+/// What a call is on.
+pub fn resources(call: &Call, recognised: &Recognised) -> Resources {
+    let request = &call.request;
+    if recognised.service == Service::S3 {
+        let is_of_many = matches!(recognised.operation.as_str(), "PostObject" | "DeleteObjects");
+        if let Address { bucket: Some(bucket), key: None } = Address::of(request)
+            && is_of_many
+        {
+            let below = format!("arn:aws:s3:::{bucket}");
+            let keys = if recognised.operation == "DeleteObjects" { s3::keys_to_delete(request) } else { None };
+            return keys.map_or(Resources::Below(below.clone()), |keys| {
+                let objects = keys.iter().map(|key| format!("{below}/{key}"));
+                Resources::These(std::iter::once(below.clone()).chain(objects).collect())
+            });
+        }
+    } else {
+        let Some(operation) = tables::operation(recognised.service, &recognised.operation) else {
+            return Resources::Unknown;
+        };
+        // Lambda's stand in the path.
+        let is_read = recognised.service == Service::Lambda
+            || request.body.total == 0
+            || !is_cut(&request.body) && request_tree(recognised.service, operation, request).is_some();
+        if !is_read {
+            return Resources::Unknown;
+        }
+    }
+    let event: Value = serde_json::from_str(&event(call, recognised)).unwrap_or_default();
+    let arns = event["resources"].as_array().into_iter().flatten();
+    let arns = arns.filter_map(|resource| resource["ARN"].as_str().or_else(|| resource["ARNPrefix"].as_str()));
+    let arns: Vec<String> = arns.map(str::to_owned).collect();
+    if arns.is_empty() && STATEMENTS.contains(&recognised.operation.as_str()) {
+        return Resources::Unknown;
+    }
+    Resources::These(arns)
 }
 
 /// The members of a request, from its body and its URL.

@@ -147,7 +147,8 @@ impl Named<'_> {
         let mut names: Vec<String> = Vec::new();
         let members = self.request.map(|tree| &tree.members);
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        names.extend(self.text("TableName").or(self.text("TableArn")).or(self.text("ResourceArn")).map(str::to_owned));
+        let named = ["TableName", "TableArn", "ResourceArn"].into_iter().filter_map(|member| self.text(member));
+        names.extend(named.map(str::to_owned));
         if let Some(Value::Object(tables)) = members.and_then(|members| members.get("RequestItems")) {
             names.extend(tables.keys().cloned());
         }

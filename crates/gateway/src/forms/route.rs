@@ -216,7 +216,7 @@ pub fn s3(request: &Request) -> Option<&'static Operation> {
         (Some(_), None) => "/{Bucket}",
         (Some(_), Some(_)) => "/{Bucket}/{Key+}",
     };
-    let given: Vec<(String, String)> = parameters(&request.query).take(100).collect();
+    let given: Vec<(String, String)> = parameters(&request.query).collect();
     let mut found: Option<(i32, &Operation)> = None;
     for operation in tables::operations(Service::S3) {
         let is_response = operation.path == RESPONSE_PATH
@@ -259,7 +259,8 @@ fn fit(operation: &Operation, request: &Request, given: &[(String, String)]) -> 
     for member in tables::members(operation.input).iter().filter(|member| member.is_required) {
         match has(member.wire_name) {
             true => fit += 2,
-            false if operation.literals.is_empty() => return None,
+            // Headers are not left out: without theirs, backends see another operation.
+            false if operation.literals.is_empty() || member.place == Place::Header => return None,
             false => fit -= 1,
         }
     }

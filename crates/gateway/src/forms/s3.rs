@@ -13,6 +13,8 @@ use serde_json::{Map, Number, Value};
 
 /// Longest value of a parameter or a header that is told.
 const VALUE_BYTES_MAX: usize = 4096;
+/// Namespaces of an element that are told; S3's documents have one or two.
+const NAMESPACES_MAX: usize = 8;
 
 /// Headers of answers that stand in `responseElements`, as the records of S3 show them.
 const ANSWERED: [&str; 13] = [
@@ -51,7 +53,7 @@ pub fn request_parameters(request: &Request, operation: Option<&Operation>) -> M
     told.extend(header(&request.headers, "host").map(|host| ("Host".to_owned(), cut(host).into())));
     told.extend(key.map(|key| ("key".to_owned(), key.into())));
     let known = tables::members(operation.and_then(|operation| operation.input));
-    let given: Vec<(String, String)> = parameters(&request.query).take(100).collect();
+    let given: Vec<(String, String)> = parameters(&request.query).collect();
     for (name, value) in &given {
         let of_operation = known.iter().any(|member| member.place == Place::Query && member.wire_name == name);
         let is_literal = operation.is_some_and(|operation| operation.literals.iter().any(|(known, _)| known == name));
@@ -102,8 +104,17 @@ fn element(node: Node<'_, '_>, shape: Index, depth: usize) -> Value {
         return HIDDEN.into();
     }
     let mut told = Map::new();
-    for namespace in node.namespaces() {
-        let is_inherited = node.parent_element().is_some_and(|parent| parent.namespaces().any(|of| of == namespace));
+    // Each is compared with all of the parent's: more than a few are nobody's.
+    let few = |node: Node<'_, '_>| {
+        node.namespaces()
+            .take(NAMESPACES_MAX)
+            .map(|of| (of.name().map(str::to_owned), of.uri().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let inherited = node.parent_element().map(few).unwrap_or_default();
+    for namespace in node.namespaces().take(NAMESPACES_MAX) {
+        let is_inherited =
+            inherited.iter().any(|(name, uri)| name.as_deref() == namespace.name() && uri == namespace.uri());
         let name = namespace.name().map_or_else(|| "xmlns".to_owned(), |name| format!("xmlns:{name}"));
         if !is_inherited && namespace.name() != Some("xml") {
             told.insert(name, cut(namespace.uri()).into());
@@ -248,9 +259,13 @@ pub fn keys_to_delete(request: &Request) -> Option<Vec<String>> {
     let bytes = content(&request.body, None)?;
     let document = body::document(&bytes)?;
     let objects = document.root_element().children().filter(|node| node.has_tag_name_of("Object"));
-    let key =
-        |node: Node<'_, '_>| node.children().find(|child| child.has_tag_name_of("Key"))?.text().map(str::to_owned);
-    Some(objects.filter_map(key).collect())
+    // One key each, with all its text: what is written otherwise, backends may read otherwise.
+    let key = |node: Node<'_, '_>| {
+        let mut keys = node.children().filter(|child| child.has_tag_name_of("Key"));
+        let key = keys.next().filter(|_| keys.next().is_none())?;
+        Some(key.descendants().filter(Node::is_text).filter_map(|text| text.text()).collect::<String>())
+    };
+    objects.map(key).collect()
 }
 
 /// Names of elements whatever their namespace, which some clients leave out.

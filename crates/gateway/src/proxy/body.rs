@@ -196,7 +196,8 @@ impl RequestBody {
             hasher.update(&data);
         }
         self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
-        if self.left == Some(0) {
+        // HTTP/2 tells the end with its last frame, and nobody asks for more then.
+        if self.left == Some(0) || self.left.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream) {
             self.check()?;
         }
         Ok(Frame::data(data))

@@ -23,10 +23,10 @@ pub(super) fn seen(parts: &request::Parts) -> Request {
     }
 }
 
-/// Headers as text with lower-case names; values that are not text are passed over.
+/// Headers as text with lower-case names. What is no text in a value is replaced: a backend sees that header, too.
 pub(super) fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &HeaderValue| std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned);
-    headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect()
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
 /// The head that goes to the backend. `expects` says whether the client's wish to be told to go on goes along.

@@ -51,7 +51,9 @@ struct Pending {
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, next: u64, interrupted: Vec<Frame>) -> Self {
-        Self { shared, next, file: None, live: HashSet::new(), owed: interrupted.into(), broken: None }
+        // Until their events are written, their intents must not go.
+        let live = interrupted.iter().map(|frame| frame.id).collect();
+        Self { shared, next, file: None, live, owed: interrupted.into(), broken: None }
     }
 
     pub(super) fn run(mut self, orders: &mpsc::Receiver<Order>) {
@@ -164,7 +166,10 @@ impl Writer {
             (Kind::Intent, false) => _ = self.live.insert(frame.id),
             (Kind::Intent, true) => {}
             (Kind::Call, false) => _ = self.live.remove(&frame.id),
-            (Kind::Call, true) if is_due && self.owed.len() < OWED_MAX => self.owed.push_back(frame),
+            // Of calls that a backend has seen all are kept, and there are no more than calls at once; of refused ones, some.
+            (Kind::Call, true) if self.live.contains(&frame.id) || is_due && self.owed.len() < OWED_MAX => {
+                self.owed.push_back(frame);
+            }
             (Kind::Call, true) => {
                 self.live.remove(&frame.id);
                 self.shared.lost();
