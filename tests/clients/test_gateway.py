@@ -415,7 +415,7 @@ def test_a_verified_call_is_its_users_and_metrics_are_sent(server, recorder, con
         s3.put_object(Bucket="metrics-bucket", Key=str(n), Body=b"hello")
     # The running minute is sent when the gateway stops.
     assert configured.stop() == 0
-    [event] = [e for e in events(server, "--user", "ann") if e.get("requestParameters", {}).get("key") == "0"]
+    [event] = [e for e in events(server, "--user", "ann") if (e.get("requestParameters") or {}).get("key") == "0"]
     assert event["userIdentity"]["arn"] == "arn:aws:iam::123456789012:user/ann"
     cloudwatch = server.client("cloudwatch")
     dimensions = [{"Name": "ServiceName", "Value": "s3"}, {"Name": "OperationName", "Value": "PutObject"},
