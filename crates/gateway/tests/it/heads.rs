@@ -4,7 +4,7 @@ use crate::world::{Options, World, backend, until};
 use tokio::io::AsyncWriteExt;
 
 const GET: &str = "GET /bucket/a%2Fb//c?versionId=%20x&y&&z=+ HTTP/1.1\r\nHost: S3.Example:9000\r\nUser-Agent: x\r\n\
-                   X-Amz-Date: 1\r\nX-aMz-oDd: Ä\r\nRange: bytes=1-2\r\naccept-ENCODING: gzip\r\nX-Amz-Date: 2\r\n";
+                   X-Amz-Tag: 1\r\nX-aMz-oDd: Ä\r\nRange: bytes=1-2\r\naccept-ENCODING: gzip\r\nX-Amz-Tag: 2\r\n";
 
 #[tokio::test]
 async fn both_heads_are_the_same_on_both_sides() {
@@ -16,8 +16,8 @@ async fn both_heads_are_the_same_on_both_sides() {
     let got = world.exchange(&format!("{GET}Connection: close, x-hop\r\nX-Hop: 1\r\n\r\n")).await;
     assert_eq!(got, format!("{answer}Connection: close\r\n\r\nhi"));
     // Values of one name are sent together.
-    let expected = GET.replacen("X-Amz-Date: 1\r\n", "X-Amz-Date: 1\r\nX-Amz-Date: 2\r\n", 1);
-    let expected = expected.replacen("gzip\r\nX-Amz-Date: 2\r\n", "gzip\r\n", 1);
+    let expected = GET.replacen("X-Amz-Tag: 1\r\n", "X-Amz-Tag: 1\r\nX-Amz-Tag: 2\r\n", 1);
+    let expected = expected.replacen("gzip\r\nX-Amz-Tag: 2\r\n", "gzip\r\n", 1);
     assert_eq!(*sent.lock().unwrap(), [format!("{expected}\r\n")]);
     let event = &world.events(1).await[0];
     assert_eq!(event["eventSource"], "s3.amazonaws.com");
