@@ -1,5 +1,6 @@
 //! The walk of one call: read as much as the event needs, say which operation and who, refuse or send on, and record what comes back.
 
+mod authorities;
 mod body;
 mod heads;
 mod upstream;
@@ -13,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::rules::{Rule, Subject};
 use crate::spool::Spool;
+pub use authorities::{Authorities, NotAuthorities};
 pub use body::{AnswerBody, Broken};
 use body::{Fate, Read, RequestBody, Word};
 use bytes::{Bytes, BytesMut};

@@ -168,7 +168,7 @@ impl Query {
     }
 
     fn evaluator<'a>(
-        &self,
+        &'a self,
         data: &'a [Selected],
         ends: (i64, i64),
         samples_max: usize,

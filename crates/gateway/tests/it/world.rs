@@ -4,7 +4,7 @@ use gateway::connection::connection;
 use gateway::delivery::Deliveries;
 use gateway::identity::{Key, Keys};
 use gateway::metrics::Metrics;
-use gateway::proxy::{Client, Upstream};
+use gateway::proxy::{Authorities, Client, Upstream};
 use gateway::rules::Rule;
 use gateway::spool::{self, Kind, Spool};
 use gateway::{Gateway, Parts, Settings};
@@ -49,7 +49,7 @@ impl World {
         let spool = Spool::open(settings, options.disk.unwrap_or_else(|| Arc::new(LocalDisk))).unwrap();
         let settings = Settings {
             upstreams: Vec::new(),
-            other: Some(Upstream::parse(&format!("http://{backend}")).unwrap()),
+            other: Some(Upstream::parse(&format!("http://{backend}"), &Authorities::mozillas().unwrap()).unwrap()),
             keys: Keys::new(options.keys, "123456789012".into(), "us-east-1".into(), false),
             rules: options.rules,
             endpoint_id: "vpce-0gateway".into(),

@@ -3,7 +3,7 @@
 use crate::config::{is_account_id, is_region, tls_files};
 use crate::tls;
 use ::gateway::identity::{Key, Keys};
-use ::gateway::proxy::Upstream;
+use ::gateway::proxy::{Authorities, Upstream};
 use ::gateway::rules::{Network, Rule};
 use ::gateway::{Service, spool};
 use anyhow::{Context, bail};
@@ -139,7 +139,7 @@ impl Settings {
         if !is_region(&region) {
             bail!("--region must look like us-east-1, not '{region}'");
         }
-        let (upstreams, other) = upstreams(&self.upstreams)?;
+        let (upstreams, other) = upstreams(&self.upstreams, self.ca_file.as_deref())?;
         if self.key.len() > KEYS_MAX || self.deny.len() > RULES_MAX {
             bail!("at most {KEYS_MAX} [[key]] and {RULES_MAX} [[deny]]");
         }
@@ -183,10 +183,20 @@ impl Settings {
 /// Backends of services, and the one of all others.
 type Upstreams = (Vec<(Service, Upstream)>, Option<Upstream>);
 
-fn upstreams(urls: &BTreeMap<String, String>) -> anyhow::Result<Upstreams> {
+fn upstreams(urls: &BTreeMap<String, String>, ca_file: Option<&Path>) -> anyhow::Result<Upstreams> {
     let (mut upstreams, mut other) = (Vec::new(), None);
+    // Who speaks plain HTTP needs no authorities, and none that can be read.
+    let is_encrypted =
+        urls.values().any(|url| url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")));
+    let authorities = match ca_file.filter(|_| is_encrypted) {
+        Some(path) => {
+            let of_file = || format!("read the authorities in {}", path.display());
+            Authorities::from_pem(&std::fs::read(path).with_context(of_file)?).with_context(of_file)?
+        }
+        None => Authorities::mozillas()?,
+    };
     for (name, url) in urls {
-        let upstream = Upstream::parse(url).with_context(|| format!("--upstream {name}"))?;
+        let upstream = Upstream::parse(url, &authorities).with_context(|| format!("--upstream {name}"))?;
         if name == "all" {
             other = Some(upstream);
         } else {
@@ -278,7 +288,9 @@ mod tests {
         let error = |text: &str| format!("{:#}", resolve(text).unwrap_err());
         assert!(error("").contains("no backend"));
         assert!(error("[upstreams]\nec2 = 'http://127.0.0.1'").contains("'ec2' is none of s3"));
-        assert!(error("[upstreams]\ns3 = 'https://s3.example'").contains("https backends are not supported"));
+        assert!(error("[upstreams]\ns3 = 's3.example'").contains("must look like http://127.0.0.1:9000"));
+        assert!(error("ca_file = '/nowhere.pem'\n[upstreams]\ns3 = 'https://s3.example'").contains("/nowhere.pem"));
+        assert!(resolve("ca_file = '/nowhere.pem'\n[upstreams]\ns3 = 'http://s3.example'").is_ok());
         assert!(error(&format!("known_keys_only = true\n{UPSTREAM}")).contains("refuses every call"));
         assert!(error(&format!("{UPSTREAM}{KEY}")).contains("arn or user_name"));
         assert!(error(&format!("{UPSTREAM}{KEY}arn = 'arn:aws:s3:::b'")).contains("IAM or STS"));
