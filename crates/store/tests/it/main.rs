@@ -3,6 +3,7 @@
 mod check;
 mod event_search;
 mod event_tree;
+mod expire_events;
 mod faults;
 mod fixture;
 mod follow;
