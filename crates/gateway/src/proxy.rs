@@ -11,7 +11,7 @@ use crate::forms::{self, OtherCredentials, Service};
 use crate::identity::{Keys, Need, Who};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
-use crate::rules::{Rule, Subject};
+use crate::rules::{Rule, Subject, first_that_fits};
 use crate::spool::Spool;
 pub use body::{AnswerBody, Broken};
 use body::{Fate, Read, RequestBody, Word};
@@ -329,10 +329,7 @@ impl Gateway {
         }
         let subject =
             Subject { service, operation: open.operation(), principal: &who.principal, source: open.source() };
-        // Made once, however many rules look at them.
-        let resources = std::cell::OnceCell::new();
-        let told = || resources.get_or_init(|| open.resources()).clone();
-        if let Some(rule) = self.rules.iter().find(|rule| rule.fits(&subject, told)) {
+        if let Some(rule) = first_that_fits(&self.rules, &subject, || open.resources()) {
             let name = rule.name.clone();
             return Err(Box::new((open, Refusal::denied(&name), Some(name))));
         }
