@@ -36,6 +36,8 @@ pub struct Options {
     pub fail_closed: bool,
     pub keys: Vec<Key>,
     pub rules: Vec<Rule>,
+    /// 64 when it is not said.
+    pub calls_max: Option<usize>,
     pub disk: Option<Arc<dyn Disk>>,
     /// Instead of a new folder.
     pub dir: Option<std::path::PathBuf>,
@@ -64,7 +66,7 @@ impl World {
             rules: options.rules,
             endpoint_id: "vpce-0gateway".into(),
             fail_closed: options.fail_closed,
-            calls_max: 64,
+            calls_max: options.calls_max.unwrap_or(64),
             spool_bytes_max: 1 << 30,
         };
         let parts = Parts {
