@@ -176,7 +176,7 @@ pub fn tells_answer(recognised: &Recognised) -> bool {
 }
 
 /// What a call is on, as far as rules can go by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Resources {
     /// The resources of these ARNs.
     These(Vec<String>),
