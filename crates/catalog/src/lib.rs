@@ -94,6 +94,7 @@ pub use error::Error;
 pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSettings};
 pub use event_followers::{DerivedEvent, EventFollower};
 pub use event_settings::EventSetting;
+pub use every_account::EveryLogStream;
 pub use export_tasks::ExportTask;
 pub use findings_deliveries::FindingsDelivery;
 pub use group_retention::{RetainedGroup, UnderPolicy};
