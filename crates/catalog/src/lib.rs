@@ -97,6 +97,7 @@ pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSet
 pub use event_followers::{DerivedEvent, EventFollower};
 pub use event_retention::EventRetention;
 pub use event_settings::EventSetting;
+pub use every_account::EveryLogStream;
 pub use export_tasks::ExportTask;
 pub use findings_deliveries::FindingsDelivery;
 pub use group_retention::{RetainedGroup, UnderPolicy};

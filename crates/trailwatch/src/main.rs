@@ -46,6 +46,7 @@ mod sql;
 #[path = "without_sql.rs"]
 mod sql;
 mod syslog;
+mod tables;
 mod tail;
 mod tasks;
 mod throttle;
@@ -119,6 +120,9 @@ enum Command {
     /// Write records as plain files.
     #[command(subcommand)]
     Export(Export),
+    /// The data as tables that Spark, Trino, DuckDB and deltalake read.
+    #[command(subcommand)]
+    Tables(tables::Tables),
     /// Try alarms on what has happened.
     #[command(subcommand)]
     Alarms(Alarms),
@@ -273,6 +277,7 @@ fn main() -> ExitCode {
         Command::Evidence(args) => run(proofs::command::evidence(args)),
         Command::Verify(args) => proofs::verify::run(&args),
         Command::Vkey(args) => proofs::command::vkey(&args),
+        Command::Tables(command) => run(tables::run(command)),
         Command::Alarms(Alarms::Backtest(args)) => run(backtest::command(args)),
         Command::Detections(command) => run(detections::command::run(command)),
         Command::Cis(command) => run(cis::run(command)),

@@ -12,6 +12,7 @@ mod formats;
 mod maintain;
 mod metrics;
 mod model_check;
+mod open_tables;
 mod scans;
 mod search;
 mod table;
