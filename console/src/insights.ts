@@ -37,6 +37,16 @@ function resultsOf(answer: Answer): Results {
   };
 }
 
+/** Stops a query that still runs: one that has ended meanwhile, as short ones do, would be refused. */
+async function stop(queryId: string, region?: string): Promise<void> {
+  try {
+    const { status } = await aws<Answer>("logs", "GetQueryResults", { queryId }, undefined, region);
+    if (status === "Scheduled" || status === "Running") await aws("logs", "StopQuery", { queryId }, undefined, region);
+  } catch {
+    // Nobody waits for it any more.
+  }
+}
+
 /** Runs a query to its end; `progress` is told what there is so far. An aborted one is stopped at the server, too. */
 export async function runQuery(
   groups: string[],
@@ -57,7 +67,7 @@ export async function runQuery(
   for (let turn = 0; ; turn++) {
     await new Promise((done) => setTimeout(done, WAITS_MS[Math.min(turn, WAITS_MS.length - 1)]));
     if (signal.aborted) {
-      void aws("logs", "StopQuery", { queryId }, undefined, region).catch(() => undefined);
+      void stop(queryId, region);
       throw new DOMException("cancelled", "AbortError");
     }
     const answer = await aws<Answer>("logs", "GetQueryResults", { queryId }, undefined, region);
