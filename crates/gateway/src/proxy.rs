@@ -8,7 +8,7 @@ mod upstream;
 use crate::audit::{self, Audit, Beginning, OpenCall};
 use crate::call::{Call, Captured, Outcome, Request, Tls};
 use crate::delivery::Deliveries;
-use crate::forms::{self, OtherCredentials, Service};
+use crate::forms::{self, OtherCredentials, S3Host, Service};
 use crate::identity::{Keys, Need, Who};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -61,6 +61,8 @@ pub struct Settings {
     pub keys: Keys,
     /// Which calls are refused; the first that fits counts.
     pub rules: Vec<Rule>,
+    /// Host names, in lower case, below which a label is a bucket of S3.
+    pub s3_domains: Vec<String>,
     /// `vpcEndpointId` of events.
     pub endpoint_id: String,
     /// No audit, no call.
@@ -92,6 +94,7 @@ pub struct Gateway {
     other: Option<Arc<Upstream>>,
     keys: Keys,
     rules: Vec<Rule>,
+    s3_domains: Vec<String>,
     endpoint_id: String,
     spool_bytes_max: u64,
     audit: Audit,
@@ -130,13 +133,24 @@ struct Taken {
 impl Gateway {
     /// From settings and parts.
     pub fn new(settings: Settings, parts: Parts) -> Self {
-        let Settings { upstreams, other, keys, rules, endpoint_id, fail_closed, calls_max, spool_bytes_max } = settings;
+        let Settings {
+            upstreams,
+            other,
+            keys,
+            rules,
+            s3_domains,
+            endpoint_id,
+            fail_closed,
+            calls_max,
+            spool_bytes_max,
+        } = settings;
         let Parts { spool, metrics, deliveries, clock, ids } = parts;
         Self {
             upstreams: upstreams.into_iter().map(|(service, upstream)| (service, Arc::new(upstream))).collect(),
             other: other.map(Arc::new),
             keys,
             rules,
+            s3_domains,
             endpoint_id,
             spool_bytes_max,
             audit: Audit { spool, metrics, clock, fail_closed },
@@ -211,7 +225,7 @@ impl Gateway {
 
     /// What a request's head says.
     fn head(&self, parts: &request::Parts) -> Taken {
-        let seen = heads::seen(parts);
+        let seen = heads::seen(parts, &self.s3_domains);
         let service = forms::service_of(&seen);
         let http = HttpRequest {
             method: seen.method.clone(),
@@ -358,8 +372,13 @@ impl Gateway {
         if let Some(why) = forms::ambiguity(service, &open.call().request) {
             return Err(Box::new((open, Refusal::ambiguous(why), None)));
         }
-        let subject =
-            Subject { service, operation: open.operation(), principal: &who.principal, source: open.source() };
+        let subject = Subject {
+            service,
+            operation: open.operation(),
+            otherwise: forms::otherwise(service, &open.call().request),
+            principal: &who.principal,
+            source: open.source(),
+        };
         if let Some(rule) = first_that_fits(&self.rules, &subject, || open.resources()) {
             let name = rule.name.clone();
             return Err(Box::new((open, Refusal::denied(&name), Some(name))));
@@ -533,5 +552,5 @@ fn own_answer(written: &crate::refusal::Written, is_head: bool) -> Answer {
 
 fn nothing() -> Request {
     let (method, path, query) = Default::default();
-    Request { method, path, query, headers: Vec::new(), body: Captured::default() }
+    Request { method, path, query, headers: Vec::new(), s3_host: S3Host::Other, body: Captured::default() }
 }

@@ -236,6 +236,7 @@ mod tests {
             path: "/".into(),
             query: String::new(),
             headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            s3_host: crate::forms::S3Host::Other,
             body: Captured::default(),
         }
     }

@@ -29,6 +29,8 @@ pub struct Subject<'a> {
     pub service: Service,
     /// The operation.
     pub operation: &'a str,
+    /// What a backend takes it for that does not know the operation, if it may take it for another.
+    pub otherwise: Option<&'a str>,
     /// See [`Rule::principal`].
     pub principal: &'a str,
     /// The client's address.
@@ -51,7 +53,9 @@ impl Rule {
     pub fn fits<'a>(&self, subject: &Subject<'_>, resources: impl FnOnce() -> &'a Resources) -> bool {
         let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| matches(pattern, text));
         self.service.is_none_or(|service| service == subject.service)
-            && (subject.operation == UNKNOWN_OPERATION || fits(&self.operation, subject.operation))
+            && (subject.operation == UNKNOWN_OPERATION
+                || fits(&self.operation, subject.operation)
+                || subject.otherwise.is_some_and(|other| fits(&self.operation, other)))
             && fits(&self.principal, subject.principal)
             && self.source.is_none_or(|network| network.contains(subject.source))
             && self.resource.as_ref().is_none_or(|pattern| may_be_of(pattern, resources()))
@@ -182,6 +186,7 @@ mod tests {
         let subject = Subject {
             service: Service::S3,
             operation: "DeleteObject",
+            otherwise: None,
             principal: "arn:aws:iam::123456789012:user/ann",
             source: IpAddr::from([127, 0, 0, 1]),
         };
@@ -207,14 +212,21 @@ mod tests {
         assert!(rule.fits(&subject, || &Resources::Unknown), "it may be what the rule is about");
         assert!(rule.fits(&Subject { operation: UNKNOWN_OPERATION, ..subject }, || &arns));
         assert!(!rule.fits(&Subject { service: Service::Sqs, ..subject }, || &arns));
-        assert!(!rule.fits(&Subject { operation: "GetObject", ..subject }, || &arns));
+        let get = Subject { operation: "GetObject", ..subject };
+        assert!(!rule.fits(&get, || &arns));
+        assert!(rule.fits(&Subject { otherwise: Some("DeleteObject"), ..get }, || &arns), "a backend may take it so");
         assert!(!rule.fits(&Subject { principal: "AKIA", ..subject }, || &arns));
         assert!(!rule.fits(&Subject { source: IpAddr::from([10, 0, 0, 1]), ..subject }, || &arns));
     }
     #[test]
     fn what_a_call_is_on_is_made_once_for_all_rules_and_for_none_not_at_all() {
-        let subject =
-            Subject { service: Service::S3, operation: "DeleteObjects", principal: "anonymous", source: [0; 4].into() };
+        let subject = Subject {
+            service: Service::S3,
+            operation: "DeleteObjects",
+            otherwise: None,
+            principal: "anonymous",
+            source: [0; 4].into(),
+        };
         let rule = |n: usize| Rule { resource: Some(format!("arn:aws:s3:::b/{n}/*")), ..Rule::default() };
         let rules: Vec<Rule> = (0..500).map(rule).collect();
         let made = std::cell::Cell::new(0);

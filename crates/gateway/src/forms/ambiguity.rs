@@ -33,7 +33,9 @@ pub fn ambiguity(service: Service, request: &Request) -> Option<String> {
     if request.query.split('&').count() > PARAMETERS_MAX {
         return Some(format!("The query has more than {PARAMETERS_MAX} parameters"));
     }
+    let is_plain = header(&request.headers, "host").is_none_or(address::is_plain_host);
     let is_several = match service {
+        Service::S3 if !is_plain => return Some("The header host can be read in more than one way".into()),
         Service::S3 => return is_several_paths(request).then(|| "The path can be read in more than one way".into()),
         Service::Lambda => false,
         _ => names_several(service, request),
@@ -115,6 +117,7 @@ mod tests {
             path: path.into(),
             query: query.into(),
             headers: std::iter::once(host).chain(others).collect(),
+            s3_host: address::S3Host::Other,
             body: Captured { bytes: Bytes::from_static(body.as_bytes()), total: body.len() as u64 },
         }
     }
@@ -135,6 +138,11 @@ mod tests {
             assert!(ambiguity(Service::S3, &request(path, "", &[], "")).is_some(), "{path}");
         }
         assert!(ambiguity(Service::S3, &request("/b", "", &[("host", "other")], "")).is_some());
+        for host in ["x@secret.s3.example.com", "secret.s3.example.com/", ".s3.example.com", "a..s3", "a%2es3"] {
+            let mut odd = request("/b", "", &[], "");
+            odd.headers[0].1 = host.into();
+            assert!(ambiguity(Service::S3, &odd).is_some(), "{host}");
+        }
         let mut no_host = request("/b", "", &[], "");
         no_host.headers.clear();
         assert!(ambiguity(Service::S3, &no_host).is_some());

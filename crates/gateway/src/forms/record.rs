@@ -5,7 +5,7 @@ use super::answer::{self, Failure};
 use super::body::{self, BODY_BYTES_MAX, Notation, Tree, content, is_cut};
 use super::members::Members;
 use super::percent::{Plus, decoded, parameters};
-use super::resources::Named;
+use super::resources::{Named, partition};
 use super::tables::{self, Operation, Place};
 use super::{Category, Recognised, Service, header, names, route, s3};
 use crate::call::{Answer, Call, Outcome, Request};
@@ -208,12 +208,16 @@ pub fn resources(call: &Call, recognised: &Recognised) -> Resources {
         let Some(operation) = tables::operation(recognised.service, &recognised.operation) else {
             return Resources::Unknown;
         };
+        let tree = || request_tree(recognised.service, operation, request);
         // Lambda's stand in the path.
         let is_read = recognised.service == Service::Lambda
             || request.body.total == 0
-            || !is_cut(&request.body) && request_tree(recognised.service, operation, request).is_some();
+            || !is_cut(&request.body) && tree().is_some();
         if !is_read {
             return Resources::Unknown;
+        }
+        if recognised.service == Service::Kms && leaves_out_key(operation, tree().as_ref()) {
+            return Resources::Below(format!("arn:{}:kms:", partition(&call.region)));
         }
     }
     let event: Value = serde_json::from_str(&event(call, recognised)).unwrap_or_default();
@@ -224,6 +228,14 @@ pub fn resources(call: &Call, recognised: &Recognised) -> Resources {
         return Resources::Unknown;
     }
     Resources::These(arns)
+}
+
+/// Whether a call to KMS leaves out a key that it may name, as Decrypt mostly does: which one it is stands in what is
+/// encrypted, or it is about all.
+fn leaves_out_key(operation: &Operation, tree: Option<&Tree>) -> bool {
+    let keys = ["KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId"];
+    let mut members = tables::members(operation.input).iter().filter(|member| keys.contains(&member.name));
+    members.any(|member| tree.and_then(|tree| tree.members.get(member.wire_name)).is_none_or(Value::is_null))
 }
 
 /// The members of a request, from its body and its URL.

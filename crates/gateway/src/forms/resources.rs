@@ -193,17 +193,26 @@ impl Named<'_> {
         found.or_else(any).map(|arn| Resource::new("AWS::SQS::Queue", arn)).into_iter().collect()
     }
 
+    /// Every key that a call names, then the alias (KMS developer guide, "CreateAlias" and "ReEncrypt" of the log
+    /// entries). What the answer says of a key goes before what the request calls it.
     fn kms(&self) -> Vec<Resource> {
         let of_metadata =
             || self.answer?.members.get("KeyMetadata").and_then(|metadata| metadata.get("Arn")).and_then(Value::as_str);
-        let names = [self.answered("KeyId"), of_metadata(), self.text("KeyId"), self.text("TargetKeyId")];
-        let name = names.into_iter().flatten().next();
-        let arn = name.map(|name| match name {
+        let source = self.answered("SourceKeyId").or(self.text("SourceKeyId"));
+        let key = self.answered("KeyId").or_else(of_metadata).or(self.text("KeyId"));
+        let target = key.or(self.text("DestinationKeyId")).or(self.text("TargetKeyId"));
+        let arn = |name: &str| match name {
             arn if arn.starts_with("arn:") => arn.to_owned(),
             alias if alias.starts_with("alias/") => self.arn("kms", alias),
             id => self.arn("kms", &format!("key/{id}")),
-        });
-        arn.map(|arn| Resource::new("AWS::KMS::Key", arn)).into_iter().collect()
+        };
+        let mut arns: Vec<String> = Vec::new();
+        for named in [source, target, self.text("AliasName")].into_iter().flatten().map(arn) {
+            if !arns.contains(&named) {
+                arns.push(named);
+            }
+        }
+        arns.into_iter().map(|arn| Resource::new("AWS::KMS::Key", arn)).collect()
     }
 
     fn lambda(&self) -> Vec<Resource> {
@@ -233,7 +242,7 @@ impl Named<'_> {
 }
 
 /// The partition of a region: `aws`, `aws-cn` or `aws-us-gov`.
-fn partition(region: &str) -> &'static str {
+pub fn partition(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "aws-cn"
     } else if region.starts_with("us-gov-") {

@@ -88,6 +88,36 @@ async fn a_rule_refuses_and_its_event_is_of_network_activity() {
 }
 
 #[tokio::test]
+async fn rules_hold_whatever_host_or_subresource_stands_around_what_they_are_about() {
+    let (address, sent) = backend(&[OK, OK]).await;
+    let rule = Rule {
+        name: "secrets".into(),
+        operation: Some("PutObject".into()),
+        resource: Some("arn:aws:s3:::secret/*".into()),
+        ..Rule::default()
+    };
+    let options = Options { rules: vec![rule], s3_domains: vec!["store.example".into()], ..Options::default() };
+    let world = World::start(address, options).await;
+    let put = |target: &str, host: &str| {
+        format!("PUT {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi")
+    };
+    for (target, host) in [
+        ("/k", "secret.store.example"),
+        ("/k", "SECRET.store.example.:9000"),
+        ("/k", "SECRET.S3.amazonaws.com"),
+        ("/secret/k", "store.example"),
+        ("/secret/k?annotation&annotationName=x", "store.example"),
+    ] {
+        let got = world.exchange(&put(target, host)).await;
+        assert!(got.contains("<Code>AccessDenied</Code>"), "{target} {host}: {got}");
+    }
+    assert!(sent.lock().unwrap().is_empty());
+    assert!(world.exchange(&put("/k", "open.store.example")).await.ends_with("ok"));
+    assert!(world.exchange(&put("/secret/k?tagging", "store.example")).await.ends_with("ok"));
+    world.events(7).await;
+}
+
+#[tokio::test]
 async fn a_forged_signature_of_a_known_key_is_refused() {
     let (address, sent) = backend(&[OK, OK]).await;
     let world = World::start(address, Options { keys: vec![ann()], ..Options::default() }).await;

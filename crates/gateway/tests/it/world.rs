@@ -36,6 +36,7 @@ pub struct Options {
     pub fail_closed: bool,
     pub keys: Vec<Key>,
     pub rules: Vec<Rule>,
+    pub s3_domains: Vec<String>,
     /// 64 when it is not said.
     pub calls_max: Option<usize>,
     pub disk: Option<Arc<dyn Disk>>,
@@ -64,6 +65,7 @@ impl World {
             other: Some(Upstream::parse(&format!("http://{backend}"), &Authorities::mozillas().unwrap()).unwrap()),
             keys: Keys::new(options.keys, "123456789012".into(), "us-east-1".into(), false),
             rules: options.rules,
+            s3_domains: options.s3_domains,
             endpoint_id: "vpce-0gateway".into(),
             fail_closed: options.fail_closed,
             calls_max: options.calls_max.unwrap_or(64),
