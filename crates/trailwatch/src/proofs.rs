@@ -16,6 +16,8 @@ pub mod command;
 mod key;
 mod place;
 #[cfg(test)]
+mod stopping;
+#[cfg(test)]
 mod tests;
 pub mod verify;
 mod witness;
