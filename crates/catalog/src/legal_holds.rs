@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(catalog.create_legal_hold(&hold, 1).await.unwrap(), LegalHoldPut::Exists);
         let other = LegalHold { name: "other".into(), ..hold.clone() };
         assert_eq!(catalog.create_legal_hold(&other, 1).await.unwrap(), LegalHoldPut::TooMany);
-        assert_eq!(catalog.legal_holds().await.unwrap(), [hold.clone()]);
+        assert_eq!(catalog.legal_holds().await.unwrap(), std::slice::from_ref(&hold));
         assert!(catalog.release_legal_hold("case", Some(Timestamp(7))).await.unwrap());
         assert!(!catalog.release_legal_hold("other", Some(Timestamp(7))).await.unwrap());
         let released = LegalHold { release_at: Some(Timestamp(7)), ..hold };

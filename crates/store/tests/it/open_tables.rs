@@ -4,12 +4,12 @@
 
 use crate::fixture::{event, log, open, point, series};
 use model::clock::{CountingIds, ManualClock};
-use model::{Batch, GroupId, Observation, StreamId};
+use model::{Batch, GroupId, Observation, StreamId, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Error, OpenTables, OpenTablesOptions, Retention, Store, StreamName, Synced};
+use store::{Error, EventExpiry, OpenTables, OpenTablesOptions, Retention, Store, StreamName, Synced};
 
 const HOUR: i64 = 60 * 60 * 1000;
 
@@ -221,8 +221,10 @@ async fn what_is_more_than_a_merge_changes_data() {
             data_changes(&log[1]).into_iter().filter(|(name, _)| *name == "add").map(|(_, changed)| changed).collect();
         assert!(added.contains(&true), "{table}: rows of the last flush are new: {added:?}");
     }
-    let keep = Retention { events_ms: Some(0), metrics_ms: Some(0), ..Retention::default() };
+    let keep = Retention { metrics_ms: Some(0), ..Retention::default() };
     export.store.maintain(&keep).await.unwrap();
+    let expiry = EventExpiry { below: u64::MAX, before: Timestamp::MAX, ..EventExpiry::default() };
+    while export.store.expire_events(&expiry).await.unwrap() {}
     sync(&mut tables).await;
     for table in ["events", "metrics"] {
         let log = export.log(table);

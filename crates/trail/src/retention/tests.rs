@@ -86,7 +86,7 @@ fn a_store_that_is_told_to_keep_less_keeps_it_for_a_day_more() {
     let until_ms = (NOW + HOUR + DAY).0;
     assert_eq!(longer, Some(KeptLonger { retention_days: 90, organization: true, until_ms }));
     let own = EventDataStore { settings: own, longer, ..before.clone() };
-    assert_eq!(expiry(&in_force(Some(1)), &[own.clone()], &[], 9, NOW + DAY).unwrap().before, days_ago(89));
+    assert_eq!(expiry(&in_force(Some(1)), std::slice::from_ref(&own), &[], 9, NOW + DAY).unwrap().before, days_ago(89));
     let later = expiry(&in_force(Some(1)), &[own], &[], 9, NOW + 2 * DAY).unwrap();
     assert_eq!((later.before, later.accounts), (days_ago(-1), [("1".to_owned(), days_ago(18))].into()));
     // Only to be of one account is to keep less, too; to keep more is not.

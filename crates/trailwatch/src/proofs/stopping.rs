@@ -208,8 +208,7 @@ async fn play(seed: u64, stop_at: Option<(u64, Stop)>) -> u64 {
         assert_eq!(edge.tree(), tree, "{case}: a fork");
     }
     kept.close().await.unwrap();
-    let steps = disk.state().steps;
-    steps
+    disk.state().steps
 }
 
 #[tokio::test]
