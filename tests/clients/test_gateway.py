@@ -479,5 +479,5 @@ def test_wrong_usage_is_told_in_words(tmp_path):
         return done.stderr
 
     assert "no backend" in told()
-    assert "https backends are not supported" in told("--upstream", "s3=https://s3.example")
+    assert "must look like http://127.0.0.1:9000" in told("--upstream", "s3=s3.example")
     assert "SERVICE=URL" in told("--upstream", "s3")

@@ -68,7 +68,7 @@ pub const ALL: [ReadyMade; 5] = [
     },
     ReadyMade {
         name: "TrailwatchAuditor",
-        description: "Reads all of the audit trail, says how long events are kept, and holds them. Nothing of metrics, logs and alarms.",
+        description: "Reads all of the audit trail and holds events of it. Nothing of metrics, logs and alarms.",
         document: r#"{
     "Version": "2012-10-17",
     "Statement": [
@@ -92,9 +92,7 @@ pub const ALL: [ReadyMade; 5] = [
                 "trailwatch:GetSession",
                 "trailwatch:Investigate",
                 "trailwatch:ListLegalHolds",
-                "trailwatch:PutEventRetention",
                 "trailwatch:PutLegalHold",
-                "trailwatch:ReleaseLegalHold",
                 "trailwatch:ReplayPolicy",
                 "trailwatch:SearchEvents",
                 "trailwatch:TailEvents",

@@ -30,6 +30,8 @@ pub use ambiguity::{OtherCredentials, ambiguity, other_credentials};
 pub use record::{INTERRUPTED, Resources, UNREACHABLE, resources};
 pub use route::{UNKNOWN_OPERATION, otherwise};
 
+/// Headers of S3 that name another object, which is read or renamed.
+const SOURCES: [&str; 2] = ["x-amz-copy-source", "x-amz-rename-source"];
 /// Bytes of an answer that tell its error; no error of AWS is longer.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 

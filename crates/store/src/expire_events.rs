@@ -114,7 +114,7 @@ async fn step(state: &Arc<State>, expiry: Arc<EventExpiry>) -> Result<bool> {
     }
     let listed: HashSet<u64> = events().map(|segment| segment.entry.id).collect();
     kept.segments.retain(|id| listed.contains(id));
-    let (mut drop, mut thin) = (BTreeSet::new(), None);
+    let (mut drop, mut thin) = (BTreeSet::new(), None::<Arc<Segment>>);
     for segment in events() {
         if segment.min_time() >= expiry.before || kept.segments.contains(&segment.entry.id) {
             continue;
@@ -126,9 +126,9 @@ async fn step(state: &Arc<State>, expiry: Arc<EventExpiry>) -> Result<bool> {
                     kept.segments.insert(segment.entry.id);
                 }
             }
+            // First what makes room, and then what needs some.
             Part::Something => {
-                thin = Some(Arc::clone(segment));
-                break;
+                thin.get_or_insert_with(|| Arc::clone(segment));
             }
             Part::Everything => {
                 drop.insert(segment.entry.id);

@@ -327,6 +327,12 @@ impl<'a> Moves<'a> {
             }
             TableKind::Segments(_) => {
                 let known = table.active().filter_map(Add::last_sequence).max();
+                let stay = table.active().filter(|add| !removed.iter().any(|gone| gone.path == add.path));
+                let come = added.iter().filter_map(|file| file.last_sequence());
+                // A store that was set back gives the same sequences to other records.
+                if stay.filter_map(Add::last_sequence).chain(come).max() < known {
+                    return Self::default();
+                }
                 let moved = added.iter().filter(|file| file.last_sequence().is_some_and(|last| Some(last) <= known));
                 let moved: Vec<_> = moved.collect();
                 let come: u64 = moved.iter().map(|file| file.rows).sum();

@@ -29,7 +29,7 @@ pub const HOLDS_MAX: usize = 1000;
 /// What is held by whoever may change what is kept.
 type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
 /// What the catalog calls the events that tell of it.
-const NAME: &str = "retention";
+pub(crate) const NAME: &str = "retention";
 /// `eventSource` of those events.
 const SOURCE: &str = "trailwatch";
 

@@ -125,6 +125,11 @@ impl Proofs {
         let log = self.take(&mut held).await?;
         let signed = log.signed.as_ref().map_or(0, |signed| signed.tree.size);
         *held = Some(log);
+        let stored = self.store.event_tree().size;
+        if signed > stored {
+            // Sequences that are in tiles are given to other events.
+            return Err(ProofError::Place(format!("the log has {signed} events, the store {stored}")));
+        }
         // Event `n` is leaf `n - 1`.
         Ok(signed - signed % WIDTH + 1)
     }

@@ -15,6 +15,7 @@ use crate::config::is_account_id;
 use crate::own::{self, Endpoint, Refusal, check_reach};
 use crate::server::{Server, json};
 use catalog::{EventRetention, LegalHold};
+use model::time::{DAY, SECOND};
 use model::{Caller, Scope, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -219,7 +220,13 @@ fn checked(held: Held, caller: &Caller, now: Timestamp) -> Result<LegalHold, Ref
         };
         text.map(parsed).transpose()
     };
-    let (from, to) = (time("from", held.from)?, time("to", held.to)?.map(|to| to + 1));
+    // A date alone is all of its day, and a second all of it.
+    let whole = match held.to.as_deref().map_or(0, str::len) {
+        10 => DAY,
+        20 => SECOND,
+        _ => 1,
+    };
+    let (from, to) = (time("from", held.from)?, time("to", held.to)?.map(|to| to + whole));
     if from.zip(to).is_some_and(|(from, to)| from >= to) {
         return Err(Refusal::invalid("from is later than to"));
     }
@@ -243,10 +250,11 @@ pub async fn expire(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let trail = &server.trail;
     let findings = crate::detections::recorded(server);
-    trail::retention::tell(trail, &home(server), &*findings).await?;
+    // A disk that is full for these events is why others must go: they are told of in a later round.
+    let told = trail::retention::tell(trail, &home(server), &*findings).await;
     let retention = trail.catalog.event_retention().await?;
     if days_in_force(&retention, server.clock.now()).is_none() {
-        return Ok(());
+        return Ok(told?);
     }
     let readers = Readers { proofs: server.proofs.unproven().await?, detections: detections_begin };
     let mut steps = 0_u64;
@@ -256,5 +264,5 @@ pub async fn expire(
     if steps > 0 {
         tracing::info!(steps, "audit events have expired");
     }
-    Ok(())
+    Ok(told?)
 }

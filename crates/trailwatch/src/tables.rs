@@ -90,12 +90,16 @@ async fn open(data_dir: &Path, folder: &Path, options: OpenTablesOptions) -> any
         "{} is not a data directory of trailwatch",
         data_dir.display()
     );
+    // Whoever reads them reads all records.
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
     // The server removes from its store what it does not know.
     ensure!(
-        !std::path::absolute(folder)?.starts_with(std::path::absolute(&store)?),
+        !real(folder)?.starts_with(real(&store)?),
         "{} is in the store of the server; choose another folder",
         folder.display()
     );
+    builder.create(folder).with_context(|| format!("make folder {}", folder.display()))?;
     let opened = OpenTables::open(&store, folder, options, Arc::new(SystemClock), Arc::new(RandomIds)).await;
     match opened {
         Err(store::Error::Locked { .. }) => {
@@ -103,6 +107,17 @@ async fn open(data_dir: &Path, folder: &Path, options: OpenTablesOptions) -> any
         }
         opened => opened.with_context(|| format!("open the tables in {}", folder.display())),
     }
+}
+
+/// A path without links, as far as it is there.
+fn real(path: &Path) -> std::io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    for there in absolute.ancestors() {
+        if let (Ok(real), Ok(rest)) = (there.canonicalize(), absolute.strip_prefix(there)) {
+            return Ok(real.join(rest));
+        }
+    }
+    Ok(absolute)
 }
 
 /// The names of all log streams.

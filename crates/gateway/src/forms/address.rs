@@ -38,8 +38,8 @@ impl S3Host {
     }
 }
 
-/// The name in a `Host` header, as all backends compare it: in lower case, without port, and without the dot at the end
-/// that says that the name is whole.
+/// The name in a `Host` header in lower case, without port, and without the dot at the end that says that the name is whole. Hosts that
+/// some backend compares in another way go nowhere (`is_plain_host`, `is_virtual_by_case`).
 fn host_name(host: &str) -> String {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -97,10 +97,24 @@ fn bucket_in_host(request: &Request) -> Option<String> {
     }
 }
 
-/// True for a host that no two backends can read differently: names and addresses, and a port.
+/// True for a host that no two backends can read differently: a name or an address, and a port.
 pub fn is_plain_host(host: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]".contains(&byte);
-    host.bytes().all(is_plain) && !host.starts_with('.') && !host.contains("..")
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((name, "")) => (name, None),
+        Some((name, rest)) => (name, Some(rest.strip_prefix(':').unwrap_or("no port"))),
+        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    };
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) || (byte == b':' && host.starts_with('['));
+    let is_name = !name.is_empty() && name.bytes().all(is_plain);
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_name && port.is_none_or(is_port) && !name.starts_with('.') && !name.ends_with('.') && !name.contains("..")
+}
+
+/// True where the bucket stands in the host only for backends that take capitals for small letters; others look into the path.
+pub fn is_virtual_by_case(request: &Request) -> bool {
+    let has_capitals = |host: &str| host.bytes().any(|byte| byte.is_ascii_uppercase());
+    header(&request.headers, "host").is_some_and(has_capitals) && is_virtual(request)
 }
 
 /// The bucket that the name of a host names by its form.

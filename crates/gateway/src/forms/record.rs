@@ -7,7 +7,7 @@ use super::members::Members;
 use super::percent::{Plus, decoded, parameters};
 use super::resources::{Named, partition};
 use super::tables::{self, Operation, Place};
-use super::{Category, Recognised, Service, header, names, route, s3};
+use super::{Category, Recognised, SOURCES, Service, header, names, route, s3};
 use crate::call::{Answer, Call, Outcome, Request};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -193,12 +193,24 @@ const STATEMENTS: [&str; 3] = ["ExecuteStatement", "BatchExecuteStatement", "Exe
 pub fn resources(call: &Call, recognised: &Recognised) -> Resources {
     let request = &call.request;
     if recognised.service == Service::S3 {
-        let is_of_many = matches!(recognised.operation.as_str(), "PostObject" | "DeleteObjects");
+        // An access point, whose bucket is not told.
+        let is_arn = |name| {
+            header(&request.headers, name).is_some_and(|source| source.trim_start_matches('/').starts_with("arn:"))
+        };
+        if SOURCES.into_iter().any(is_arn) {
+            return Resources::Unknown;
+        }
+        let other = route::otherwise(Service::S3, request);
+        // What a backend makes of a subresource that it does not know may be on any object of the bucket.
+        let is_of_many =
+            matches!(recognised.operation.as_str(), "PostObject" | "DeleteObjects" | route::UNKNOWN_OPERATION)
+                || other.is_some();
         if let Address { bucket: Some(bucket), key: None } = Address::of(request)
             && is_of_many
         {
             let below = format!("arn:aws:s3:::{bucket}");
-            let keys = if recognised.operation == "DeleteObjects" { s3::keys_to_delete(request) } else { None };
+            let is_told = recognised.operation == "DeleteObjects" && other.is_none();
+            let keys = if is_told { s3::keys_to_delete(request) } else { None };
             return keys.map_or(Resources::Below(below.clone()), |keys| {
                 let objects = keys.iter().map(|key| format!("{below}/{key}"));
                 Resources::These(std::iter::once(below.clone()).chain(objects).collect())

@@ -5,7 +5,7 @@ use super::body::Tree;
 use super::dynamodb;
 use super::percent::parameter;
 use super::s3::keys_to_delete;
-use super::{Recognised, Service, header};
+use super::{Recognised, SOURCES, Service, header};
 use crate::call::Call;
 use serde_json::{Value, json};
 
@@ -130,9 +130,9 @@ impl Named<'_> {
             (None, _) => {}
         }
         found.push(Resource::new("AWS::S3::Bucket", bucket_arn.clone()));
-        let source =
-            header(&request.headers, "x-amz-copy-source").filter(|_| self.recognised.operation.contains("Copy"));
-        if let Some(source) = source {
+        // Whatever the query says: backends that do not know it copy.
+        let sources = SOURCES.into_iter().filter_map(|name| header(&request.headers, name));
+        for source in sources.filter(|_| request.method == "PUT") {
             let source = super::percent::decoded(source, super::percent::Plus::Itself);
             let source = source.trim_start_matches('/').split("?versionId=").next().unwrap_or_default();
             if let Some((bucket, key)) = source.split_once('/').filter(|_| !source.starts_with("arn:")) {

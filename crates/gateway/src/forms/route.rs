@@ -197,14 +197,19 @@ fn s3_name(request: &Request) -> (String, bool) {
         return (operation.name.to_owned(), true);
     }
     let address = Address::of(request);
-    let kind = header(&request.headers, "content-type").unwrap_or_default();
     let name = match request.method.as_str() {
         "OPTIONS" => "PreflightRequest",
-        // The form's own fields say the key.
-        "POST" if address.key.is_none() && kind.starts_with("multipart/form-data") => "PostObject",
+        _ if is_posted_form(request, &address) => POST_OBJECT,
         _ => UNKNOWN_OPERATION,
     };
     (name.to_owned(), false)
+}
+
+/// True for a form that is posted to a bucket: its own fields say the key. Some backends look at nothing else.
+pub fn is_posted_form(request: &Request, address: &Address) -> bool {
+    let kind = header(&request.headers, "content-type").unwrap_or_default().trim_start();
+    let is_form = kind.get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM));
+    request.method == "POST" && address.key.is_none() && is_form
 }
 
 /// The operation of S3 that a request is for: of those with its method and level (service, bucket, object), the one
@@ -245,10 +250,18 @@ const OF_BUCKETS: [&str; 16] = [
 ];
 const OF_OBJECTS: [&str; 5] = ["acl", "legal-hold", "retention", "tagging", "uploads"];
 
+/// What posted forms do, which is in no model.
+const POST_OBJECT: &str = "PostObject";
+/// How their media type begins.
+const FORM: &str = "multipart/form-data";
+
 /// The operation that a backend does instead of the one that a request to S3 is for, if it may not know that one's
 /// subresource: AWS's models are newer than most backends.
 pub fn otherwise(service: Service, request: &Request) -> Option<&'static str> {
     let operation = if service == Service::S3 { s3(request)? } else { return None };
+    if is_posted_form(request, &Address::of(request)) {
+        return Some(POST_OBJECT);
+    }
     let is_of_object = operation.path.contains("{Key");
     let known = if is_of_object { &OF_OBJECTS[..] } else { &OF_BUCKETS[..] };
     if operation.literals.iter().all(|(name, _)| known.contains(name)) {

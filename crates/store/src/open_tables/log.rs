@@ -6,7 +6,7 @@
 
 use super::actions::Format;
 use super::actions::{Add, Line, MetaData, Protocol, Remove, Texts, Txn};
-use super::{TableKind, checkpoint, schema};
+use super::{APPLICATION, TableKind, checkpoint, schema};
 use crate::disk::{Disk, LocalDisk, create_folder};
 use crate::error::{Error, Result};
 use crate::folder::SyncedFolder;
@@ -99,6 +99,10 @@ impl TableLog {
         for version in versions.into_iter().filter(|version| checkpoint.is_none_or(|checkpoint| *version > checkpoint))
         {
             log.replay(version)?;
+        }
+        if log.version.is_some() && !log.state.txns.contains_key(APPLICATION) {
+            let reason = "the log is of another program's table; choose another folder";
+            return Err(Error::corrupt(log_folder.display().to_string(), 0, reason));
         }
         Ok(log)
     }
@@ -234,9 +238,8 @@ impl TableLog {
             return Ok(());
         }
         let named = |name: &str| self.state.active.contains_key(name) || self.state.removed.contains_key(name);
-        let is_data = |name: &str| name.ends_with(".parquet") || name.ends_with(".part");
         for (folder, goes) in [
-            (self.folder.clone(), &(|name: &str| is_data(name) && !named(name)) as &dyn Fn(&str) -> bool),
+            (self.folder.clone(), &(|name: &str| is_ours(name) && !named(name)) as &dyn Fn(&str) -> bool),
             // What was staged for a put that a crash cut short.
             (self.folder.join(FOLDER), &|name: &str| name.contains('#')),
         ] {
@@ -246,6 +249,14 @@ impl TableLog {
         self.is_unswept = false;
         Ok(())
     }
+}
+
+/// True for the name of a file that an exporter makes: two numbers. Nobody else's file is removed.
+fn is_ours(name: &str) -> bool {
+    let stem = name.strip_suffix(".part").unwrap_or(name);
+    let stem = stem.strip_suffix(".parquet").filter(|_| !stem.is_empty()).unwrap_or(stem);
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    stem != name && stem.split_once('-').is_some_and(|(first, second)| is_number(first) && is_number(second))
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -362,6 +362,40 @@ async fn a_restored_store_replaces_what_it_does_not_have() {
     assert_eq!(now.values().sum::<u64>(), 31);
     assert_eq!(now.keys().filter(|path| before.contains_key(*path)).count(), 1, "the first segment is the same");
     assert_eq!(rows(&export.log("events")), 30);
+    let changes = data_changes(&log[1]);
+    assert!(changes.iter().all(|(_, changed)| *changed), "other rows have the same sequences: {changes:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_left_alone() {
+    let export = Export::new().await;
+    export.flush(0).await;
+    let folder = export.out().join("logs");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["part-00000-1a.snappy.parquet", "00000000000000000001.parquet", "notes-2.txt", "sales-1.parquet"] {
+        std::fs::write(folder.join(name), "theirs").unwrap();
+    }
+    std::fs::write(folder.join("00000000000000000009-0000000a.parquet.part"), "left by a crash").unwrap();
+    sync(&mut export.tables().await).await;
+    let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 4 + 2, "theirs, the log and a segment: {names:?}");
+    // The table of another program is not taken over.
+    let theirs = export.out().join("events/_delta_log/00000000000000000001.json");
+    std::fs::remove_file(export.out().join("events/_delta_log/00000000000000000000.json")).unwrap();
+    std::fs::write(
+        theirs.with_file_name("00000000000000000000.json"),
+        "{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":2}}",
+    )
+    .unwrap();
+    let store = export.dir.path().join("store");
+    let opened = OpenTables::open(
+        &store,
+        &export.out(),
+        OpenTablesOptions::default(),
+        export.clock.clone(),
+        Arc::new(CountingIds::default()),
+    );
+    assert!(opened.await.unwrap_err().to_string().contains("another program"));
 }
 
 #[tokio::test]
