@@ -103,7 +103,7 @@ def test_holds_are_made_listed_and_released_after_a_day(server):
 
 
 def test_an_event_data_store_shows_the_shorter_retention_at_once(cloudtrail):
-    arn = cloudtrail.create_event_data_store(Name="r", RetentionPeriod=90, TerminationProtectionEnabled=False)["EventDataStoreArn"]
+    arn = cloudtrail.create_event_data_store(Name="shorter", RetentionPeriod=90, TerminationProtectionEnabled=False)["EventDataStoreArn"]
     assert cloudtrail.update_event_data_store(EventDataStore=arn, RetentionPeriod=30)["RetentionPeriod"] == 30
     assert cloudtrail.get_event_data_store(EventDataStore=arn)["RetentionPeriod"] == 30
 

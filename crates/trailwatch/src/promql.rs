@@ -355,7 +355,8 @@ mod tests {
             let request = HttpRequest { method: "GET".into(), path, query: "query=1".into(), ..HttpRequest::default() };
             let request = sign(&server, request, ENDPOINT.signing_name);
             let mut recorded = server.trail.store.tail_events();
-            assert_eq!(answer(&server, &request, "127.0.0.1").await.status, 200);
+            let (_waiting, hung_up) = oneshot::channel();
+            assert_eq!(answer(&server, &request, "127.0.0.1", hung_up).await.status, 200);
             let events = recorded.next(usize::MAX).now_or_never().unwrap_or_default().events;
             events.iter().map(|event| event.name.clone()).collect::<Vec<String>>()
         };
