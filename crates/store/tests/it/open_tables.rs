@@ -388,9 +388,10 @@ async fn what_is_not_ours_is_left_alone() {
     )
     .unwrap();
     let store = export.dir.path().join("store");
+    let out = export.out();
     let opened = OpenTables::open(
         &store,
-        &export.out(),
+        &out,
         OpenTablesOptions::default(),
         export.clock.clone(),
         Arc::new(CountingIds::default()),
