@@ -27,6 +27,7 @@ mod digest_keys;
 mod error;
 mod event_data_stores;
 mod event_followers;
+mod event_retention;
 mod event_settings;
 mod every_account;
 mod export_tasks;
@@ -38,6 +39,7 @@ mod insight_rules;
 mod lake_dashboards;
 mod lake_queries;
 mod lake_query_aliases;
+mod legal_holds;
 mod links;
 mod log_anomaly_detectors;
 mod log_destinations;
@@ -91,9 +93,11 @@ pub use delivery_sources::{DeliveryEndDeleted, DeliverySource, DeliverySourcePut
 pub use digest_chains::DigestChain;
 pub use digest_keys::DigestKey;
 pub use error::Error;
-pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSettings};
+pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSettings, KeptLonger};
 pub use event_followers::{DerivedEvent, EventFollower};
+pub use event_retention::EventRetention;
 pub use event_settings::EventSetting;
+pub use every_account::EveryLogStream;
 pub use export_tasks::ExportTask;
 pub use findings_deliveries::FindingsDelivery;
 pub use group_retention::{RetainedGroup, UnderPolicy};
@@ -103,6 +107,7 @@ pub use insight_rules::{InsightRule, NewInsightRule};
 pub use lake_dashboards::{LakeDashboard, LakeDashboardSettings, LakeDashboardStored, LakeSchedule, LakeWidget};
 pub use lake_queries::{LakeQuery, LakeRow};
 pub use lake_query_aliases::LakeQueryAlias;
+pub use legal_holds::{LegalHold, LegalHoldPut};
 pub use links::{Link, LinkCreated};
 pub use log_anomaly_detectors::{
     LogAnomaly, LogAnomalyDetector, LogAnomalyProgress, LogAnomalyTarget, NewLogAnomalyDetector,

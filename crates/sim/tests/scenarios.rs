@@ -106,6 +106,13 @@ fn a_node_that_was_taken_over_acknowledges_and_commits_nothing() {
 }
 
 #[test]
+fn held_and_unread_events_survive_an_expiry_that_stops_at_any_single_write() {
+    for seed in 0..2 {
+        play_every_step(seed, Scenario::EventsExpire);
+    }
+}
+
+#[test]
 fn a_full_disk_answers_errors_and_recovers() {
     play(Scenario::FullDisk);
 }

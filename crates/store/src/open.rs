@@ -125,6 +125,7 @@ impl Store {
             next_segment: manifest.next_segment.into(),
             journals: Mutex::new(replayed.files.into_iter().collect()),
             graveyard: Mutex::default(),
+            kept_events: Mutex::default(),
             search_threads: SearchThreads::start(options.search_threads)
                 .map_err(Error::io("start a thread for", &options.dir))?,
             filter_cache: FilterCache::new(options.filter_cache_bytes_max),
