@@ -64,8 +64,9 @@ impl Row {
 pub fn report(first: u64, count: u64) -> anyhow::Result<String> {
     let mut rows: Vec<(Link, Row)> =
         [Link::Resource, Link::Words, Link::None].map(|link| (link, Row::default())).into();
-    let (mut all, mut errors) = (Row::default(), Vec::new());
-    let (mut quiet, mut alarmed, mut found) = (0_u32, 0_u32, 0_u32);
+    let (mut all, mut waves) = (Row::default(), Row::default());
+    let (mut errors, mut errors_on_waves) = (Vec::new(), Vec::new());
+    let (mut quiet, mut alarmed, mut found, mut likely, mut right) = (0_u32, 0_u32, 0_u32, 0_u32, 0_u32);
     for seed in first..first.saturating_add(count) {
         let is_quiet = seed % QUIET_EVERY == 0;
         let world = World::made(seed, is_quiet);
@@ -80,11 +81,15 @@ pub fn report(first: u64, count: u64) -> anyhow::Result<String> {
                 rows.iter_mut().filter(|(link, _)| *link == fault.link).for_each(|(_, row)| row.add(&answer));
                 errors.push(answer.onset_error_secs.abs());
                 found += u32::from(answer.onset_by_metric);
+                likely += u32::from(answer.is_likely);
+                right += u32::from(answer.is_likely && answer.ours == Some(0));
+                let answer = ask(&world.on_a_wave(seed));
+                waves.add(&answer);
+                errors_on_waves.push(answer.onset_error_secs.abs());
             }
         }
     }
     anyhow::ensure!(all.scenarios > 0, "there is nothing to score");
-    errors.sort_by(f64::total_cmp);
     let mut out = String::from(
         "| the cause shares with the alarm | scenarios | candidates | ours | latest change | latest on the same resource |\n",
     );
@@ -93,14 +98,20 @@ pub fn report(first: u64, count: u64) -> anyhow::Result<String> {
         out += &row.line(link.name());
     }
     out += &all.line("all");
-    let at = |share: f64| errors[((errors.len() - 1) as f64 * share) as usize];
+    out += &waves.line("all, on a slow wave");
+    let off = |errors: &mut Vec<f64>| {
+        errors.sort_by(f64::total_cmp);
+        let at = |share: f64| errors[((errors.len() - 1) as f64 * share) as usize];
+        format!("off by {:.0} s in the median, {:.0} s at the 90th percentile", at(0.5), at(0.9))
+    };
     writeln!(
         out,
-        "\nprecision@1 / @3. Onset by the metric in {found} of {}; off by {:.0} s in the median, {:.0} s at the 90th percentile.",
+        "\nprecision@1 / @3. Onset by the metric in {found} of {}; {}; on a slow wave {}.",
         all.scenarios,
-        at(0.5),
-        at(0.9)
+        off(&mut errors),
+        off(&mut errors_on_waves)
     )?;
+    writeln!(out, "Of these, {likely} had a cause called likely, and {right} the true one.")?;
     writeln!(out, "Of {quiet} scenarios in which no change was the cause, {alarmed} had one called likely.")?;
     Ok(out)
 }

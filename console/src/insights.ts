@@ -1,5 +1,6 @@
 // Queries of Logs Insights: started, watched, cancelled; and their results as a table or as lines.
 import { AwsError, aws } from "./aws";
+import type { LogStream } from "./logs";
 import type { Range } from "./time";
 
 export interface Results {
@@ -36,6 +37,16 @@ function resultsOf(answer: Answer): Results {
   };
 }
 
+/** Stops a query that still runs: one that has ended meanwhile, as short ones do, would be refused. */
+async function stop(queryId: string, region?: string): Promise<void> {
+  try {
+    const { status } = await aws<Answer>("logs", "GetQueryResults", { queryId }, undefined, region);
+    if (status === "Scheduled" || status === "Running") await aws("logs", "StopQuery", { queryId }, undefined, region);
+  } catch {
+    // Nobody waits for it any more.
+  }
+}
+
 /** Runs a query to its end; `progress` is told what there is so far. An aborted one is stopped at the server, too. */
 export async function runQuery(
   groups: string[],
@@ -56,7 +67,7 @@ export async function runQuery(
   for (let turn = 0; ; turn++) {
     await new Promise((done) => setTimeout(done, WAITS_MS[Math.min(turn, WAITS_MS.length - 1)]));
     if (signal.aborted) {
-      void aws("logs", "StopQuery", { queryId }, undefined, region).catch(() => undefined);
+      void stop(queryId, region);
       throw new DOMException("cancelled", "AbortError");
     }
     const answer = await aws<Answer>("logs", "GetQueryResults", { queryId }, undefined, region);
@@ -130,4 +141,30 @@ export function asChart(results: Results): Lines | undefined {
     .slice(0, 50)
     .map((row) => ({ label: names.map((name) => row[name] ?? "").join(" "), value: Number(row[of] ?? 0) }));
   return { kind: "bars", lines: [], bars, bars_of: of };
+}
+
+/** The fields that events of a group have, as its newest events show them. Completion without them is still one. */
+export async function fieldsOf(logGroupName: string | undefined): Promise<string[]> {
+  if (!logGroupName) return [];
+  try {
+    const newest = { logGroupName, orderBy: "LastEventTime", descending: true, limit: 1 };
+    const { logStreams } = await aws<{ logStreams?: LogStream[] }>("logs", "DescribeLogStreams", newest);
+    const last = logStreams?.[0]?.lastEventTimestamp;
+    const input = last ? { logGroupName, time: Math.floor(last / 1000) } : { logGroupName };
+    const found = await aws<{ logGroupFields?: { name: string }[] }>("logs", "GetLogGroupFields", input);
+    return (found.logGroupFields ?? []).map((field) => field.name);
+  } catch {
+    return [];
+  }
+}
+
+/** Where in the text an error lies, when its answer says so. */
+export function mistakeIn(error: unknown, text: string): { from: number; to: number } | undefined {
+  if (!(error instanceof AwsError)) return undefined;
+  const told = (
+    error.details.queryCompileError as { location?: { startCharOffset?: number; endCharOffset?: number } } | undefined
+  )?.location;
+  if (told?.startCharOffset === undefined) return undefined;
+  const from = Math.min(told.startCharOffset, Math.max(0, text.length - 1));
+  return { from, to: Math.max(from + 1, told.endCharOffset ?? 0) };
 }

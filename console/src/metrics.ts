@@ -159,11 +159,23 @@ export interface Alarm {
   TreatMissingData?: string;
   Metrics?: Query[];
   Unit?: string;
-  EvaluationCriteria?: { PromQLCriteria?: { Query: string; PendingPeriod?: number } };
+  EvaluationCriteria?: { PromQLCriteria?: { Query: string; PendingPeriod?: number; RecoveryPeriod?: number } };
+  EvaluationInterval?: number;
   // Composite alarms.
   AlarmRule?: string;
+  ActionsSuppressor?: string;
+  ActionsSuppressorWaitPeriod?: number;
+  ActionsSuppressorExtensionPeriod?: number;
   // Log alarms.
-  ScheduledQueryConfiguration?: { QueryString?: string; AggregationExpression?: string };
+  ScheduledQueryConfiguration?: {
+    QueryString: string;
+    LogGroupIdentifiers?: string[];
+    ScheduledQueryRoleARN?: string;
+    AggregationExpression: string;
+    ScheduleConfiguration: { ScheduleExpression: string; StartTimeOffset: number; EndTimeOffset?: number };
+  };
+  ActionLogLineCount?: number;
+  ActionLogLineRoleArn?: string;
   QueryResultsToEvaluate?: number;
   QueryResultsToAlarm?: number;
 }
@@ -201,7 +213,7 @@ export function condition(alarm: Alarm): string {
   if (promql) return `${promql.Query} for ${promql.PendingPeriod ?? 0} s`;
   const query = alarm.ScheduledQueryConfiguration;
   if (query)
-    return `${query.AggregationExpression ?? query.QueryString} ${COMPARISONS[alarm.ComparisonOperator ?? ""] ?? ""} ${alarm.Threshold} in ${alarm.QueryResultsToAlarm ?? 1} of ${alarm.QueryResultsToEvaluate ?? 1} runs`;
+    return `${query.AggregationExpression} ${COMPARISONS[alarm.ComparisonOperator ?? ""] ?? ""} ${alarm.Threshold} in ${alarm.QueryResultsToAlarm ?? 1} of ${alarm.QueryResultsToEvaluate ?? 1} runs`;
   const what = alarm.MetricName ?? alarm.Metrics?.find((m) => m.ReturnData !== false)?.Label ?? "expression";
   const how = COMPARISONS[alarm.ComparisonOperator ?? ""] ?? alarm.ComparisonOperator ?? "";
   const limit = alarm.ThresholdMetricId ? "" : ` ${alarm.Threshold}`;

@@ -6,13 +6,26 @@ const now = session();
 
 const metric = encodeURIComponent(JSON.stringify({ i: "m1", n: "Shop", m: "Latency", d: [["Service", "checkout"]] }));
 
+interface LogAlarm {
+  Threshold: number;
+  QueryResultsToEvaluate: number;
+  OKActions: string[];
+  ActionsEnabled: boolean;
+  WarmUpConfiguration?: object;
+  ScheduledQueryConfiguration: { QueryString: string; AggregationExpression: string; LogGroupIdentifiers: string[] };
+}
+
 interface Found {
   MetricAlarms: { Threshold?: number; ThresholdMetricId?: string; Metrics?: { Id: string }[] }[];
   CompositeAlarms: { AlarmRule: string }[];
+  LogAlarms: LogAlarm[];
 }
 
 const alarm = (name: string) =>
-  now.server.call<Found>("cloudwatch", "DescribeAlarms", { AlarmNames: [name], AlarmTypes: ["MetricAlarm", "CompositeAlarm"] });
+  now.server.call<Found>("cloudwatch", "DescribeAlarms", {
+    AlarmNames: [name],
+    AlarmTypes: ["MetricAlarm", "CompositeAlarm", "LogAlarm"],
+  });
 
 test("listed, opened with reasons and changes, switched off", async () => {
   const { page, visit } = now;
@@ -196,4 +209,112 @@ test("silenced by a rule, which is shown at the alarm and deleted", async () => 
   await page.getByRole("button", { name: "Delete night" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await page.getByText(/No mute rules|No rule has these words/).waitFor();
+});
+
+test("made on log events: what runs find is seen before, also where it is by path", async () => {
+  const { page, visit } = now;
+  await visit.go("/alarms/create?kind=log&range=3h");
+  await page.getByText("Choose a log group first.").waitFor();
+  await now.sound("alarm-create-log-empty");
+  await page.getByLabel("Add a log group").fill("/shop/checkout");
+  await page.getByText(/A run of now finds/).waitFor();
+  // Where the mistake is, and no backtest of it either.
+  const query = (text: string) => `/alarms/create?kind=log&range=3h&groups=/shop/checkout&query=${encodeURIComponent(text)}`;
+  await visit.go(query("fitler level = 'error'"));
+  await page.getByRole("alert").getByText("fitler").first().waitFor();
+  await expect.poll(() => page.locator(".cm-wrong").textContent()).toBe("fitler");
+  now.refused(400);
+  await now.sound("alarm-create-log-error");
+  await visit.go(query("filter level = 'error'"));
+  await page.getByLabel("Looks back, seconds").fill("7200");
+  await page.getByText(/A run of now finds one value, in \d+ events of the 2 h/).waitFor();
+  await page.locator(".chart canvas").waitFor();
+  await page.getByLabel("Value of a run").fill("count(*) by path");
+  await page.getByLabel("Value of a run").press("Tab");
+  await page.getByText(/A run of now finds 3 values/).waitFor();
+  const values = page.getByRole("table", { name: "Values of a run of now" });
+  await values.getByText("/cart").waitFor();
+  await page
+    .getByRole("group", { name: "What runs found and when it would fire" })
+    .getByRole("button", { name: /^\/pay/ })
+    .waitFor();
+  await page.getByLabel("Threshold", { exact: true }).fill("10");
+  await page.getByText(/It would have fired [1-9]/).waitFor();
+  await page.getByText(/these are the last 499 runs: 1 d 17 h/).waitFor();
+  await page.getByLabel("Name", { exact: true }).fill("errors-by-path");
+  await page.getByText("Replaying…").waitFor({ state: "hidden" });
+  await now.sound("alarm-create-log");
+  await page.getByRole("button", { name: "Create alarm" }).click();
+  await page.getByRole("heading", { name: "errors-by-path" }).waitFor();
+  const [made] = (await alarm("errors-by-path")).LogAlarms;
+  expect(made?.ScheduledQueryConfiguration).toMatchObject({
+    QueryString: "filter level = 'error'",
+    LogGroupIdentifiers: ["/shop/checkout"],
+    AggregationExpression: "count(*) by path",
+  });
+  await page.getByText("every 5 min, over the 2 h before").waitFor();
+  await page.getByText(/It would have fired [1-9]/).waitFor();
+  await page.getByRole("table", { name: "Values of a run of now" }).getByText("/pay").waitFor();
+  await page
+    .getByRole("table", { name: "History" })
+    .getByText(/created/)
+    .first()
+    .waitFor();
+  await now.sound("alarm-log");
+  await visit.go("/alarms");
+  await page.getByRole("table", { name: "Alarms" }).getByText("count(*) by path > 10 in 2 of 3 runs").waitFor();
+});
+
+test("edited: what the form does not have stays, and what it cannot hold is said", async () => {
+  const { page, visit, server } = now;
+  await server.call("cloudwatch", "PutLogAlarm", {
+    AlarmName: "edited",
+    ScheduledQueryConfiguration: {
+      QueryString: "filter level = 'error'",
+      LogGroupIdentifiers: ["/shop/checkout"],
+      ScheduledQueryRoleARN: "arn:aws:iam::000000000000:role/logs",
+      ScheduleConfiguration: { ScheduleExpression: "rate(10 minutes)", StartTimeOffset: 600 },
+      AggregationExpression: "count(*)",
+    },
+    QueryResultsToEvaluate: 4,
+    QueryResultsToAlarm: 1,
+    Threshold: 1,
+    ComparisonOperator: "GreaterThanThreshold",
+    ActionsEnabled: false,
+    WarmUpConfiguration: { WarmUpPeriodDurationInMinutes: 5 },
+  });
+  await visit.go("/alarms/alarm?name=edited");
+  await page.getByRole("link", { name: "Edit", exact: true }).click();
+  await page.getByRole("heading", { name: "Edit edited" }).waitFor();
+  await page.getByLabel("Threshold", { exact: true }).fill("7");
+  expect(await page.getByLabel("out of the last").inputValue()).toBe("4");
+  expect(await page.getByLabel("Name", { exact: true }).getAttribute("readonly")).not.toBeNull();
+  await now.sound("alarm-edit");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("count(*) > 7 in 1 of 4 runs").first().waitFor();
+  expect((await alarm("edited")).LogAlarms[0]).toMatchObject({
+    Threshold: 7,
+    QueryResultsToEvaluate: 4,
+    ActionsEnabled: false,
+    WarmUpConfiguration: { WarmUpPeriodDurationInMinutes: 5 },
+  });
+
+  await server.call("cloudwatch", "PutMetricAlarm", {
+    AlarmName: "odd",
+    EvaluationPeriods: 1,
+    Threshold: 1,
+    ComparisonOperator: "GreaterThanThreshold",
+    Metrics: [
+      {
+        Id: "m1",
+        MetricStat: { Metric: { Namespace: "Shop", MetricName: "Orders" }, Stat: "Sum", Period: 60, Unit: "Count" },
+        ReturnData: true,
+      },
+    ],
+  });
+  await visit.go("/alarms/alarm?name=odd");
+  await page.getByRole("link", { name: "Edit", exact: true }).click();
+  await page.getByText("This form has no field for Metrics of this alarm").waitFor();
+  expect(await page.getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
+  await now.sound("alarm-edit-odd");
 });

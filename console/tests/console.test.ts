@@ -636,14 +636,6 @@ describe("pages", () => {
 
   test("hostile names are text", async () => {
     const { page } = visit;
-    await visit.go("/metrics?namespace=Hostile");
-    await page
-      .getByRole("table", { name: "Metrics" })
-      .getByText("<img src=x")
-      .first()
-      .click({ position: { x: 4, y: 4 } });
-    await page.getByRole("group", { name: "Graph" }).getByRole("button", { name: /<img/ }).waitFor();
-    await sound("hostile-metric");
     for (const hash of [
       `/events?q=${encodeURIComponent(HOSTILE)}`,
       `/logs/group?name=${encodeURIComponent(HOSTILE)}`,

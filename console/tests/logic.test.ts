@@ -12,15 +12,17 @@ vi.hoisted(() =>
 );
 
 import { callOf, type Form, previewOf } from "../src/alarm-draft";
+import { keptOf, lostOf } from "../src/alarm-edit";
 import { alarmsOf, holds, parseRule, quoted, type RuleMistake } from "../src/alarm-rule";
 import { automatic, automatics } from "../src/automatic";
 import { alarmSpans, type Backtest } from "../src/backtest";
-import { aligned, stacked } from "../src/charts/aligned";
+import { aligned, hasLonely, stacked } from "../src/charts/aligned";
 import { bodyOf, dashboardOf, places, rangeOf } from "../src/dashboards";
 import { aggregated, explorerOf, labelOf, logGroupOf, matches, wantsTags } from "../src/explorer";
 import { commands, condition, facetsOf, hasCommand, patternCondition, patternQuery, withCommand } from "../src/facets";
 import { arranged, fitted, nudged, overlap, type Place } from "../src/grid";
-import { linesOf, type Metric, type Series } from "../src/metrics";
+import { drawn, groupNames, ofOneRun, overTime, rateOf, rateSeconds, runWords } from "../src/log-alarm";
+import { type Alarm, linesOf, type Metric, type Query, type Series } from "../src/metrics";
 import { applied, initial, schemaOf, type Variable, variablesOf } from "../src/variables";
 
 const place = (x: number, y: number, width: number, height: number): Place => ({ x, y, width, height });
@@ -172,6 +174,8 @@ describe("drafts of alarms", () => {
     name: "n",
     description: "",
     topic: "",
+    ok: "",
+    unknown: "",
     stat: "p99",
     period: 60,
     operator: "GreaterThanThreshold",
@@ -186,6 +190,9 @@ describe("drafts of alarms", () => {
     promql: "",
     pending: 60,
     recovery: 0,
+    log: { query: "", groups: [], aggregation: "count(*)", every: 300, from: 300, to: 0 },
+    role: "",
+    lines: 0,
     rule: "",
     suppressor: "",
     wait: 1,
@@ -217,6 +224,122 @@ describe("drafts of alarms", () => {
       input: { AlarmRule: "ALARM(a)", ActionsSuppressor: "s", ActionsSuppressorWaitPeriod: 1 },
     });
     expect(previewOf(form({ kind: "composite", rule: "ALARM(a)" }))).toEqual([]);
+    const log = { query: "filter ok = 0", groups: ["/a"], aggregation: "count(*) by host", every: 7200, from: 600, to: 60 };
+    expect(callOf(form({ kind: "log", log, role: "arn:r", lines: 3, topic: "arn:t arn:u" }))).toMatchObject({
+      operation: "PutLogAlarm",
+      input: {
+        ScheduledQueryConfiguration: {
+          QueryString: "filter ok = 0",
+          LogGroupIdentifiers: ["/a"],
+          ScheduleConfiguration: { ScheduleExpression: "rate(2 hours)", StartTimeOffset: 600, EndTimeOffset: 60 },
+        },
+        QueryResultsToEvaluate: 3,
+        QueryResultsToAlarm: 2,
+        ActionLogLineRoleArn: "arn:r",
+        AlarmActions: ["arn:t", "arn:u"],
+      },
+    });
+    expect(callOf(form({ kind: "log", role: "arn:r" }))).toHaveProperty("missing");
+    expect(
+      callOf(form({ kind: "log", role: "arn:r", log: { ...log, groups: [], query: "SOURCE '/a' | limit 9" } })),
+    ).not.toHaveProperty("missing");
+  });
+  test("an alarm is edited as it is, and what the form has no field for is said", () => {
+    const common = { AlarmArn: "", StateValue: "OK", AlarmName: "n", ActionsEnabled: false };
+    const limits = { EvaluationPeriods: 3, Threshold: 5, ComparisonOperator: "LessThanThreshold" };
+    const stat = { Metric: { Namespace: "Shop", MetricName: "Latency", Dimensions: [] }, Stat: "p99", Period: 300 };
+    const alarms: Alarm[] = [
+      {
+        ...common,
+        ...limits,
+        Namespace: "Shop",
+        MetricName: "Latency",
+        Dimensions: [],
+        Statistic: "Sum",
+        Period: 60,
+        Unit: "Count",
+      },
+      {
+        ...common,
+        ...limits,
+        Metrics: [
+          { Id: "m1", MetricStat: stat, ReturnData: false },
+          { Id: "e1", Expression: "m1*2", Label: "twice", Period: 300, ReturnData: true },
+        ],
+      },
+      {
+        ...common,
+        EvaluationPeriods: 3,
+        ThresholdMetricId: "ad1",
+        ComparisonOperator: "GreaterThanUpperThreshold",
+        Metrics: [
+          { Id: "m1", MetricStat: stat, ReturnData: true },
+          { Id: "ad1", Expression: "ANOMALY_DETECTION_BAND(m1, 2.5)", ReturnData: true },
+        ],
+      },
+      {
+        ...common,
+        EvaluationCriteria: { PromQLCriteria: { Query: "up == 0", PendingPeriod: 0, RecoveryPeriod: 60 } },
+        EvaluationInterval: 60,
+      },
+      {
+        ...common,
+        AlarmRule: "ALARM(a)",
+        ActionsSuppressor: "s",
+        ActionsSuppressorWaitPeriod: 1,
+        ActionsSuppressorExtensionPeriod: 2,
+      },
+      {
+        ...common,
+        Threshold: 1,
+        ComparisonOperator: "GreaterThanThreshold",
+        TreatMissingData: "notBreaching",
+        QueryResultsToEvaluate: 5,
+        QueryResultsToAlarm: 1,
+        ScheduledQueryConfiguration: {
+          QueryString: "filter ok = 0",
+          LogGroupIdentifiers: ["/a", "arn:aws:logs:us-east-1:1:log-group:/b"],
+          ScheduledQueryRoleARN: "arn:r",
+          AggregationExpression: "max(ms) by host | sort desc",
+          ScheduleConfiguration: { ScheduleExpression: "rate(1 minute)", StartTimeOffset: 60 },
+        },
+      },
+    ];
+    expect(alarms.map(lostOf)).toEqual(alarms.map(() => []));
+    expect(keptOf(alarms[0]!)).toEqual({ ActionsEnabled: false, Unit: "Count" });
+    const inAnother = { Id: "m1", AccountId: "2", MetricStat: stat, ReturnData: true } as Query;
+    expect(lostOf({ ...common, ...limits, Metrics: [inAnother] })).toEqual(["Metrics"]);
+    expect(lostOf({ ...alarms[3]!, EvaluationInterval: 30 })).toEqual(["EvaluationInterval"]);
+  });
+  test("runs of an alarm of logs as queries", () => {
+    const of = {
+      query: "filter ok = 0",
+      groups: [],
+      aggregation: "max(ms) as worst by host, path | sort desc",
+      every: 300,
+      from: 600,
+      to: 60,
+    };
+    expect(overTime(of)).toBe("filter ok = 0\n| stats max(ms) as worst by bin(540s), host, path\n| limit 10000");
+    expect(ofOneRun({ ...of, aggregation: "count(*)" })).toBe("filter ok = 0\n| stats count(*)\n| limit 500");
+    expect(overTime({ ...of, query: "stats count(*) by host" })).toBeUndefined();
+    expect(runWords(of)).toBe("every 5 min, over the 9 min that end 1 min before");
+    expect(["rate(1 minute)", "rate(2 hours)", "rate(0 minutes)", "cron(0 * * * ? *)"].map(rateSeconds)).toEqual([
+      60,
+      7200,
+      undefined,
+      undefined,
+    ]);
+    expect([60, 300, 3600, 7200, 86_400, 90].map(rateOf)).toEqual([
+      "rate(1 minute)",
+      "rate(5 minutes)",
+      "rate(1 hour)",
+      "rate(2 hours)",
+      "rate(1 day)",
+      "rate(2 minutes)",
+    ]);
+    expect(groupNames(["/a", "arn:aws:logs:us-east-1:1:log-group:/b:*"])).toEqual(["/a", "/b"]);
+    expect(drawn(of, { start: 0, end: 1e9 })).toEqual({ start: 837_540_000, end: 1e9 });
   });
   test("what is missing is said", () => {
     expect(callOf(form({}))).toHaveProperty("missing");
@@ -275,6 +398,7 @@ describe("lines", () => {
   test("of the same instants are not sorted, others meet", () => {
     const a = { times: [1, 2, 3], values: [1, 2, 3] };
     expect(aligned([a, a]).times).toBe(a.times);
+    expect([[1, 2, null], [null, 3, null, 4], [5], []].map(hasLonely)).toEqual([false, true, true, false]);
     expect(aligned([a, { times: [2, 4], values: [7, 8] }])).toEqual({
       times: [1, 2, 3, 4],
       columns: [

@@ -28,6 +28,8 @@ fn main() -> io::Result<()> {
 /// Writes `FILES`: the path of each compressed file of `dist`, without `.gz`, and its bytes. Empty when the console was not built.
 fn embed(dist: &Path, list: &Path) -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", dist.display());
+    // The list has absolute paths, and another checkout may build into the same folder.
+    println!("cargo:rerun-if-env-changed=CARGO_MANIFEST_DIR");
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> = dist.is_dir().then(|| dist.to_owned()).into_iter().collect();
     while let Some(folder) = folders.pop() {

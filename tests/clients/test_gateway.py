@@ -1,6 +1,7 @@
 """`trailwatch gateway`: unmodified clients in front, real backends behind, one event for each call."""
 
 import collections
+import contextlib
 import datetime
 import hashlib
 import http.client
@@ -10,7 +11,9 @@ import os
 import pathlib
 import queue
 import re
+import shutil
 import signal
+import ssl
 import subprocess
 import threading
 
@@ -18,6 +21,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 import pytest
+from test_tls import Lab
 from trailwatch import Paths, plain_environment, run, wait_until
 
 HEALTH = "/_trailwatch/gateway/health"
@@ -135,14 +139,24 @@ class RecorderServer(http.server.ThreadingHTTPServer):
         pass  # A gateway that was killed in the middle of a call.
 
 
-@pytest.fixture
-def recorder():
+@contextlib.contextmanager
+def recording(tls=None):
+    """A recorder that runs, of TLS when it has a context."""
     server = RecorderServer(("127.0.0.1", 0), Recorder)
     server.seen = collections.Counter()
+    if tls:
+        # Hands are shaken when a connection is read, in its own thread.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def recorder():
+    with recording() as server:
+        yield server
 
 
 def address_of(recorder):
@@ -433,6 +447,31 @@ def test_a_verified_call_is_its_users_and_metrics_are_sent(server, recorder, con
     assert sum(p["SampleCount"] for p in statistics("Latency")) == 3
 
 
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl, which makes the certificates")
+def test_backends_that_speak_tls_must_be_whom_they_say_they_are(server, make_gateway, tmp_path):
+    lab = Lab(tmp_path)
+    lab.install(*lab.issue("backend"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.certificate, lab.key)
+    with recording(context) as backend:
+        url = f"https://{address_of(backend)}"
+        trusting = make_gateway(server, "--upstream", f"s3={url}", "--ca-file", lab.ca)
+        for path in ("/tls-bucket/a", "/tls-bucket/b"):
+            assert request(trusting.address, "PUT", path, b"x" * 100_000)[0] == 200
+        assert list(backend.seen) == ["/tls-bucket/a", "/tls-bucket/b"]
+        # The authority is none of Mozilla's.
+        wary = make_gateway(server, "--upstream", f"s3={url}")
+        assert request(wary.address, "PUT", "/tls-bucket/c", b"x")[0] == 503
+        assert len(backend.seen) == 2
+        trusting.delivered()
+        wary.delivered()
+    found = events(server, "--source", "s3", "--text", "tls-bucket")
+    assert [(record["requestParameters"]["key"], record.get("errorCode")) for record in found] == [
+        ("c", "GatewayBackendUnreachable"), ("b", None), ("a", None),
+    ]  # fmt: skip
+    assert "TLS: invalid peer certificate" in found[0]["errorMessage"]
+
+
 def test_wrong_usage_is_told_in_words(tmp_path):
     def told(*arguments):
         done = run([Paths.server(), "gateway", *arguments], env=plain_environment({}))
@@ -440,5 +479,5 @@ def test_wrong_usage_is_told_in_words(tmp_path):
         return done.stderr
 
     assert "no backend" in told()
-    assert "https backends are not supported" in told("--upstream", "s3=https://s3.example")
+    assert "must look like http://127.0.0.1:9000" in told("--upstream", "s3=s3.example")
     assert "SERVICE=URL" in told("--upstream", "s3")

@@ -30,10 +30,12 @@ PATHS = {
     "GetEventProof": (lambda o: ("POST", "/_trailwatch/proofs/evidence", {"event_ids": [o.event]}), "own"),
     "BacktestDetections": (lambda o: ("POST", "/_trailwatch/detections/backtest", {"rules": {"any.yml": RULE}}), "own"),
     "BacktestAlarm": (lambda o: ("POST", "/_trailwatch/alarms/backtest", {"alarm_name": "shared"}), "own"),
+    "GetEventRetention": (lambda o: ("GET", "/_trailwatch/event-retention", b""), "all"),
+    "ListLegalHolds": (lambda o: ("GET", "/_trailwatch/legal-holds", b""), "all"),
     "ListDeadLetters": (lambda o: ("GET", "/_trailwatch/dead-letters", b""), "own"),
 }
-#: It writes.
-WRITING = {"ImportEvents"}
+#: They write.
+WRITING = {"ImportEvents", "PutEventRetention", "PutLegalHold", "ReleaseLegalHold"}
 
 
 def own_actions():

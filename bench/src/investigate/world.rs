@@ -97,6 +97,23 @@ impl World {
         let fault = (!is_quiet).then(|| maker.fault(kind, &app));
         maker.world(kind, &app, earlier, fault)
     }
+
+    /// The same with a slow wave below the metric, as load has it: a period of one to six hours, up and down by half the level, and up to
+    /// all of it. It follows from the seed, apart from all else.
+    #[must_use]
+    pub fn on_a_wave(mut self, seed: u64) -> Self {
+        let mut random = Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x3a7e);
+        let mut share = || random.below(1 << 20) as f64 / f64::from(1 << 20);
+        let (hours, begin, height) = (6.0_f64.powf(share()), share(), 0.5 + 0.5 * share());
+        let mut quiet: Vec<f64> = self.points.iter().map(|(_, value)| *value).collect();
+        quiet.sort_unstable_by(f64::total_cmp);
+        let amplitude = height * (quiet[quiet.len() / 2] + 1.0);
+        for (time, value) in &mut self.points {
+            let turns = (*time - self.points_from) as f64 / (hours * HOUR as f64) + begin;
+            *value = (*value + amplitude * (1.0 + (turns * std::f64::consts::TAU).sin())).round();
+        }
+        self
+    }
 }
 
 impl Maker {

@@ -25,6 +25,12 @@ export function aligned(lines: Points[]): { times: number[]; columns: (number | 
   return { times, columns };
 }
 
+/** True when a value has none beside it: no line leads to it, so that it is seen as a point only. */
+export const hasLonely = (column: ArrayLike<number | null | undefined>) => {
+  for (let i = 0; i < column.length; i++) if (column[i] != null && column[i - 1] == null && column[i + 1] == null) return true;
+  return false;
+};
+
 /** Each column on top of those before it. */
 export function stacked(columns: (number | null)[][]): (number | null)[][] {
   let below: (number | null)[] | undefined;

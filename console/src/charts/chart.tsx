@@ -2,10 +2,10 @@
 // Marks are instants, such as changes, with words under the cursor; spans are shaded times, such as those in alarm.
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show, untrack } from "solid-js";
 import type uPlot from "uplot";
-import { withUnit } from "../numbers";
+import { short, withUnit } from "../numbers";
 import { dark } from "../theme";
 import { dateTime, type Range, tick, utc, zoom } from "../time";
-import { aligned, stacked } from "./aligned";
+import { aligned, hasLonely, stacked } from "./aligned";
 import { colour } from "./palette";
 
 export interface Line {
@@ -26,6 +26,10 @@ export interface Threshold {
   value: number;
   label: string;
 }
+
+/** The line of an alarm's threshold; none where there is no number. */
+export const limitLine = (value: number | undefined): Threshold[] =>
+  value === undefined || !Number.isFinite(value) ? [] : [{ value, label: `threshold ${short(value)}` }];
 
 /** An instant to mark. */
 export interface Mark {
@@ -160,7 +164,7 @@ export function Chart(props: {
         {},
         ...lines().map((line, i): uPlot.Series => {
           const stroke = color(i);
-          const isSparse = line.times.length < 3;
+          const isSparse = line.times.length < 3 || hasLonely(data[i + 1] ?? []);
           return {
             label: line.label,
             scale: line.right ? "right" : "y",

@@ -77,6 +77,7 @@ export interface Dialect {
 export default function InsightsEditor(props: {
   text: string;
   dialect?: Dialect;
+  placeholder?: string;
   change: (text: string) => void;
   run: () => void;
   fields: Promise<string[]>;
@@ -105,7 +106,9 @@ export default function InsightsEditor(props: {
           }),
           wrong,
           theme,
-          placeholder(props.dialect?.placeholder ?? "fields @timestamp, @message | sort @timestamp desc | limit 100"),
+          placeholder(
+            props.placeholder ?? props.dialect?.placeholder ?? "fields @timestamp, @message | sort @timestamp desc | limit 100",
+          ),
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": "Query", spellcheck: "false" }),
           EditorView.domEventHandlers({ beforeinput: replaceSelected }),

@@ -4,6 +4,7 @@ import { type Account, type Decision, excerpt, type Identity, policyDocument, si
 import { load } from "../load";
 import { href, param, setParams } from "../router";
 import { Badge, Empty, Field, Panel, Shown } from "../ui/parts";
+import { Plain } from "../ui/table";
 
 const TONES: Record<string, "good" | "bad" | "warn"> = { allowed: "good", explicitDeny: "bad", implicitDeny: "warn" };
 const WORDS: Record<string, string> = {
@@ -153,38 +154,29 @@ export function WhoCan(props: { all: Account }) {
             <Shown of={found} what="decisions">
               {(rows) => (
                 <div class="scroll-x">
-                  <table class="plain" aria-label="Decisions">
-                    <thead>
+                  <Plain
+                    label="Decisions"
+                    head={["Who", "Action", "Resource", "Decision", "Because of"]}
+                    of={rows().filter((row) => !only() || row.decision.decision === only())}
+                  >
+                    {(row) => (
                       <tr>
-                        <th scope="col">Who</th>
-                        <th scope="col">Action</th>
-                        <th scope="col">Resource</th>
-                        <th scope="col">Decision</th>
-                        <th scope="col">Because of</th>
+                        <th scope="row">
+                          <span class="faint">{row.who.kind}</span> {row.who.name}
+                        </th>
+                        <td class="mono">{row.decision.action}</td>
+                        <td class="mono">{row.decision.resource}</td>
+                        <td>
+                          <Badge tone={TONES[row.decision.decision]}>
+                            {WORDS[row.decision.decision] ?? row.decision.decision}
+                          </Badge>
+                        </td>
+                        <td>
+                          <Because row={row} />
+                        </td>
                       </tr>
-                    </thead>
-                    <tbody>
-                      <For each={rows().filter((row) => !only() || row.decision.decision === only())}>
-                        {(row) => (
-                          <tr>
-                            <th scope="row">
-                              <span class="faint">{row.who.kind}</span> {row.who.name}
-                            </th>
-                            <td class="mono">{row.decision.action}</td>
-                            <td class="mono">{row.decision.resource}</td>
-                            <td>
-                              <Badge tone={TONES[row.decision.decision]}>
-                                {WORDS[row.decision.decision] ?? row.decision.decision}
-                              </Badge>
-                            </td>
-                            <td>
-                              <Because row={row} />
-                            </td>
-                          </tr>
-                        )}
-                      </For>
-                    </tbody>
-                  </table>
+                    )}
+                  </Plain>
                 </div>
               )}
             </Shown>

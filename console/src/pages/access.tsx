@@ -13,7 +13,7 @@ import {
   policyDocument,
 } from "../iam";
 import { load } from "../load";
-import { param, setParams } from "../router";
+import { href, param, setParams } from "../router";
 import { session } from "../session";
 import { ago, dateTime } from "../time";
 import { Confirm, FormDialog } from "../ui/dialog";
@@ -275,7 +275,13 @@ function Policies(props: { all: Account; reload: () => void }) {
           key={(row) => row.arn}
           selected={param("arn")}
           open={(row) => setParams({ arn: row.arn === param("arn") ? "" : row.arn })}
-          empty={<Empty title="No policy has this in its name" />}
+          empty={
+            <Empty title="No policy has this in its name">
+              <p>
+                See <a href={href("/access", { tab: "policies" })}>all policies</a>.
+              </p>
+            </Empty>
+          }
         />
         <Given when={opened()}>{(row) => <PolicyDetail of={row()} all={props.all} reload={props.reload} />}</Given>
       </div>

@@ -1,19 +1,19 @@
 // Logs Insights: a query, its groups and its time; results as a table, a chart, patterns; fields to narrow by. All of it is in the URL.
 import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, Show, Suspense, untrack } from "solid-js";
-import { AwsError, aws } from "../aws";
+import { aws } from "../aws";
 import { Bars } from "../charts/bars";
 import { Chart } from "../charts/chart";
 import { condition, facetsOf, hasCommand, patternCondition, patternQuery, withCommand } from "../facets";
-import { asChart, type Results, runQuery, timeOf } from "../insights";
+import { asChart, fieldsOf, mistakeIn, type Results, runQuery, timeOf } from "../insights";
 import { load } from "../load";
-import { type LogStream, level } from "../logs";
+import { level } from "../logs";
 import { bytes, count } from "../numbers";
-import { param, setParams } from "../router";
+import { href, param, setParams } from "../router";
 import { type Range, range } from "../time";
 import { GroupPicker, groupsOf } from "../ui/groups";
 import { Json } from "../ui/json";
 import { Moment } from "../ui/moment";
-import { Detail, FacetValues, Listing } from "../ui/page";
+import { Detail, FacetValues, Listing, Samples } from "../ui/page";
 import { Badge, csv, download, Empty, ErrorNote, Facts, Loading, PageHead, Panel, Tabs } from "../ui/parts";
 import { RangePicker } from "../ui/range";
 import { type Column, Table } from "../ui/table";
@@ -128,19 +128,7 @@ export default function Insights() {
   return (
     <div class="fill">
       <PageHead title="Logs Insights" sub="Ask log events: filter, count, chart.">
-        <select
-          aria-label="Sample queries"
-          value=""
-          onChange={(event) => {
-            setText(event.currentTarget.value);
-            event.currentTarget.value = "";
-          }}
-        >
-          <option value="">Samples…</option>
-          {SAMPLES.map(([name, query]) => (
-            <option value={query}>{name}</option>
-          ))}
-        </select>
+        <Samples of={SAMPLES.map(([name]) => name)} choose={(place) => setText(SAMPLES[place]?.[1] ?? DEFAULT)} />
         <RangePicker />
       </PageHead>
       <div class="filters">
@@ -153,7 +141,7 @@ export default function Insights() {
             change={setText}
             run={() => void run()}
             fields={fields()}
-            wrong={wrong(error(), text())}
+            wrong={mistakeIn(error(), text())}
           />
         </Suspense>
       </div>
@@ -185,6 +173,15 @@ export default function Insights() {
           </Show>
         </p>
         <span class="grow" />
+        <Show when={ready()}>
+          <a
+            class="button small-button"
+            title="Run it again and again, and tell when it finds too much"
+            href={href("/alarms/create", { kind: "log", groups: groups().join(","), query: text(), q: "", run: "" })}
+          >
+            Alarm on this
+          </a>
+        </Show>
         <Show when={results()?.rows.length}>
           <button type="button" class="small" onClick={() => saved("csv")}>
             CSV
@@ -404,30 +401,4 @@ function Patterns(props: { query: string; groups: string[]; range: Range; narrow
       </Listing>
     </>
   );
-}
-
-/** The fields that events of a group have, as its newest events show them. Completion without them is still one. */
-async function fieldsOf(logGroupName: string | undefined): Promise<string[]> {
-  if (!logGroupName) return [];
-  try {
-    const newest = { logGroupName, orderBy: "LastEventTime", descending: true, limit: 1 };
-    const { logStreams } = await aws<{ logStreams?: LogStream[] }>("logs", "DescribeLogStreams", newest);
-    const last = logStreams?.[0]?.lastEventTimestamp;
-    const input = last ? { logGroupName, time: Math.floor(last / 1000) } : { logGroupName };
-    const found = await aws<{ logGroupFields?: { name: string }[] }>("logs", "GetLogGroupFields", input);
-    return (found.logGroupFields ?? []).map((field) => field.name);
-  } catch {
-    return [];
-  }
-}
-
-/** Where in the text an error lies, when its answer says so. */
-function wrong(error: unknown, text: string): { from: number; to: number } | undefined {
-  if (!(error instanceof AwsError)) return undefined;
-  const told = (
-    error.details.queryCompileError as { location?: { startCharOffset?: number; endCharOffset?: number } } | undefined
-  )?.location;
-  if (told?.startCharOffset === undefined) return undefined;
-  const from = Math.min(told.startCharOffset, Math.max(0, text.length - 1));
-  return { from, to: Math.max(from + 1, told.endCharOffset ?? 0) };
 }

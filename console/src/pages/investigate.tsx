@@ -22,6 +22,7 @@ import { dateTime, type Range, tick, utc, zoom } from "../time";
 import { brush } from "../ui/brush";
 import { Badge, Copy, Empty, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
 import { RangePicker } from "../ui/range";
+import { Plain } from "../ui/table";
 
 const KINDS: [Kind, string][] = [
   ["alarm", "An alarm"],
@@ -57,6 +58,10 @@ function Nothing() {
           Choose an alarm, a metric that spiked, or a window of time. Changes of the audit trail before it are ranked by time, by
           what they touched, by how rare they are for who made them, and by what followed them earlier. The same on the command
           line: <code>trailwatch why ALARM</code>
+        </p>
+        <p>
+          No alarm yet? <a href={href("/alarms/create")}>Create one</a>, or take a metric from{" "}
+          <a href={href("/metrics")}>a graph</a>.
         </p>
       </Empty>
     </Panel>
@@ -317,36 +322,24 @@ function CauseItem(props: { cause: Cause }) {
           </span>
           <span class="cause-summary">{cause().summary}</span>
         </summary>
-        <table class="plain dense factors">
-          <thead>
+        <Plain
+          class="dense factors"
+          head={["Reason", { name: "Score", num: true }, { name: "As a bar", unseen: true }, "In words"]}
+          of={cause().factors.filter((factor) => factor.score !== 0 || factor.reason)}
+        >
+          {(factor) => (
             <tr>
-              <th scope="col">Reason</th>
-              <th scope="col" class="num">
-                Score
-              </th>
-              <th scope="col">
-                <span class="sr">As a bar</span>
-              </th>
-              <th scope="col">In words</th>
+              <th scope="row">{factor.name}</th>
+              <td class="num">{factor.score.toFixed(1)}</td>
+              <td>
+                <span class="gauge" classList={{ minus: factor.score < 0 }}>
+                  <i style={{ "--part": `${(Math.abs(factor.score) / most()) * 100}%` }} />
+                </span>
+              </td>
+              <td>{factor.reason || (factor.name === "prior" ? "what any change starts with" : "")}</td>
             </tr>
-          </thead>
-          <tbody>
-            <For each={cause().factors.filter((factor) => factor.score !== 0 || factor.reason)}>
-              {(factor) => (
-                <tr>
-                  <th scope="row">{factor.name}</th>
-                  <td class="num">{factor.score.toFixed(1)}</td>
-                  <td>
-                    <span class="gauge" classList={{ minus: factor.score < 0 }}>
-                      <i style={{ "--part": `${(Math.abs(factor.score) / most()) * 100}%` }} />
-                    </span>
-                  </td>
-                  <td>{factor.reason || (factor.name === "prior" ? "what any change starts with" : "")}</td>
-                </tr>
-              )}
-            </For>
-          </tbody>
-        </table>
+          )}
+        </Plain>
         <div class="actions">
           <a
             class="button small-button"
@@ -506,45 +499,32 @@ function Moments(props: { all: Moment[] }) {
         </div>
       </div>
       <div class="scroll-x moments">
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              <th scope="col">What</th>
-              <th scope="col">Cause</th>
-              <th scope="col">Which</th>
-              <th scope="col">Detail</th>
+        <Plain head={["Time", "What", "Cause", "Which", "Detail"]} of={shown()}>
+          {(moment) => (
+            <tr classList={{ began: moment.kind === "onset" }}>
+              <td class="mono">{dateTime(moment.at)}</td>
+              <td>
+                <Badge tone={moment.tone}>{KIND_NAMES[moment.kind]}</Badge>
+              </td>
+              <td class="num">{moment.rank ?? ""}</td>
+              <td>
+                <Switch fallback={moment.title}>
+                  <Match when={moment.event}>
+                    {(event) => (
+                      <a href={href("/events", { "f.event_id": event().event_id, event: event().event_id, range: "all" })}>
+                        {moment.title}
+                      </a>
+                    )}
+                  </Match>
+                  <Match when={moment.alarm}>
+                    {(name) => <a href={href("/alarms/alarm", { name: name() })}>{moment.title}</a>}
+                  </Match>
+                </Switch>
+              </td>
+              <td class="message">{moment.detail}</td>
             </tr>
-          </thead>
-          <tbody>
-            <For each={shown()}>
-              {(moment) => (
-                <tr classList={{ began: moment.kind === "onset" }}>
-                  <td class="mono">{dateTime(moment.at)}</td>
-                  <td>
-                    <Badge tone={moment.tone}>{KIND_NAMES[moment.kind]}</Badge>
-                  </td>
-                  <td class="num">{moment.rank ?? ""}</td>
-                  <td>
-                    <Switch fallback={moment.title}>
-                      <Match when={moment.event}>
-                        {(event) => (
-                          <a href={href("/events", { "f.event_id": event().event_id, event: event().event_id, range: "all" })}>
-                            {moment.title}
-                          </a>
-                        )}
-                      </Match>
-                      <Match when={moment.alarm}>
-                        {(name) => <a href={href("/alarms/alarm", { name: name() })}>{moment.title}</a>}
-                      </Match>
-                    </Switch>
-                  </td>
-                  <td class="message">{moment.detail}</td>
-                </tr>
-              )}
-            </For>
-          </tbody>
-        </table>
+          )}
+        </Plain>
       </div>
     </>
   );
@@ -558,40 +538,26 @@ function Patterns(props: { answer: Answer }) {
   });
   return (
     <div class="scroll-x">
-      <table class="plain">
-        <thead>
+      <Plain
+        head={["Kind", "Log group", { name: "A minute before", num: true }, { name: "After", num: true }, "Pattern"]}
+        of={props.answer.log_patterns}
+      >
+        {(pattern) => (
           <tr>
-            <th scope="col">Kind</th>
-            <th scope="col">Log group</th>
-            <th scope="col" class="num">
-              A minute before
-            </th>
-            <th scope="col" class="num">
-              After
-            </th>
-            <th scope="col">Pattern</th>
+            <td>
+              <Badge tone={pattern.kind === "new" ? "bad" : "warn"}>{pattern.kind}</Badge>
+            </td>
+            <td>
+              <a href={href("/logs/group", { name: pattern.log_group, ...window() })}>{pattern.log_group}</a>
+            </td>
+            <td class="num">{rounded(pattern.before_per_minute)}</td>
+            <td class="num">{rounded(pattern.after_per_minute)}</td>
+            <td class="message" title={pattern.sample}>
+              {pattern.pattern}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          <For each={props.answer.log_patterns}>
-            {(pattern) => (
-              <tr>
-                <td>
-                  <Badge tone={pattern.kind === "new" ? "bad" : "warn"}>{pattern.kind}</Badge>
-                </td>
-                <td>
-                  <a href={href("/logs/group", { name: pattern.log_group, ...window() })}>{pattern.log_group}</a>
-                </td>
-                <td class="num">{rounded(pattern.before_per_minute)}</td>
-                <td class="num">{rounded(pattern.after_per_minute)}</td>
-                <td class="message" title={pattern.sample}>
-                  {pattern.pattern}
-                </td>
-              </tr>
-            )}
-          </For>
-        </tbody>
-      </table>
+        )}
+      </Plain>
     </div>
   );
 }

@@ -6,7 +6,7 @@ import { cancel, idOf, isRunning, listStores, type Progress, type Rows, results,
 import { load } from "../load";
 import { bytes, count } from "../numbers";
 import { href, param, setParams } from "../router";
-import { Detail } from "../ui/page";
+import { Detail, Samples } from "../ui/page";
 import { csv, download, Empty, ErrorNote, Loading, PageHead, Panel } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
 
@@ -140,19 +140,14 @@ export default function Lake() {
   return (
     <div class="fill">
       <PageHead title="CloudTrail Lake" sub="SQL over the events that an event data store takes in.">
-        <select
-          aria-label="Sample queries"
-          value=""
-          onChange={(event) => {
-            const sample = offered.data()?.[Number(event.currentTarget.value)];
+        <Samples
+          of={(offered.data() ?? []).map((sample) => sample.Name ?? "")}
+          choose={(place) => {
             const store = stores.data()?.[0];
-            event.currentTarget.value = "";
-            if (sample?.SQL) setText(sample.SQL.replaceAll("$EDS_ID", idOf(store?.EventDataStoreArn ?? "")));
+            const sql = offered.data()?.[place]?.SQL;
+            if (sql) setText(sql.replaceAll("$EDS_ID", idOf(store?.EventDataStoreArn ?? "")));
           }}
-        >
-          <option value="">Samples…</option>
-          <For each={offered.data()}>{(sample, i) => <option value={i()}>{sample.Name}</option>}</For>
-        </select>
+        />
         <a class="button" href={href("/trails")}>
           Stores
         </a>

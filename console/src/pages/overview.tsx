@@ -11,6 +11,7 @@ import { refreshSession, type Session, session } from "../session";
 import { ago, dateTime, duration, type Range, range } from "../time";
 import { Badge, Code, Empty, PageHead, Panel, Shown, StateBadge } from "../ui/parts";
 import { RangePicker } from "../ui/range";
+import { Plain } from "../ui/table";
 
 /** Hosts to show; the metrics page has all. */
 const HOSTS_MAX = 8;
@@ -252,45 +253,35 @@ async function hostMetrics(period: Range, signal: AbortSignal): Promise<{ hosts:
 function HostTable(props: { hosts: Host[]; more: number }) {
   return (
     <>
-      <table class="plain hosts">
-        <thead>
+      <Plain class="hosts" head={["Host", ...MEASURES.map((measure) => measure.name)]} of={props.hosts}>
+        {(host) => (
           <tr>
-            <th scope="col">Host</th>
-            <For each={MEASURES}>{(measure) => <th scope="col">{measure.name}</th>}</For>
+            <th scope="row">
+              <a href={href("/metrics", { namespace: "CWAgent", q: host.name })}>{host.name}</a>
+            </th>
+            <For each={MEASURES}>
+              {(measure) => {
+                const values = () => host.measures[measure.key];
+                const last = () => values().at(-1);
+                return (
+                  <td>
+                    <div class="measure" classList={{ hot: measure.percent && (last() ?? 0) >= 90 }}>
+                      <span class="num">
+                        {last() === undefined ? "–" : `${short(last() ?? 0)}${measure.percent ? " %" : ""}`}
+                      </span>
+                      <Spark
+                        values={values()}
+                        max={measure.percent ? 100 : 1}
+                        label={`${measure.name} of ${host.name} over time`}
+                      />
+                    </div>
+                  </td>
+                );
+              }}
+            </For>
           </tr>
-        </thead>
-        <tbody>
-          <For each={props.hosts}>
-            {(host) => (
-              <tr>
-                <th scope="row">
-                  <a href={href("/metrics", { namespace: "CWAgent", q: host.name })}>{host.name}</a>
-                </th>
-                <For each={MEASURES}>
-                  {(measure) => {
-                    const values = () => host.measures[measure.key];
-                    const last = () => values().at(-1);
-                    return (
-                      <td>
-                        <div class="measure" classList={{ hot: measure.percent && (last() ?? 0) >= 90 }}>
-                          <span class="num">
-                            {last() === undefined ? "–" : `${short(last() ?? 0)}${measure.percent ? " %" : ""}`}
-                          </span>
-                          <Spark
-                            values={values()}
-                            max={measure.percent ? 100 : 1}
-                            label={`${measure.name} of ${host.name} over time`}
-                          />
-                        </div>
-                      </td>
-                    );
-                  }}
-                </For>
-              </tr>
-            )}
-          </For>
-        </tbody>
-      </table>
+        )}
+      </Plain>
       <Show when={props.more > 0}>
         <p class="count">
           and {props.more} more hosts: <a href={href("/metrics", { namespace: "CWAgent" })}>all metrics</a>

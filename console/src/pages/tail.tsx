@@ -3,7 +3,7 @@ import { createMemo, createSignal, onCleanup, Show } from "solid-js";
 import { aws, eventStream } from "../aws";
 import { type LogEvent, type LogGroup, level } from "../logs";
 import { count } from "../numbers";
-import { param, setParams } from "../router";
+import { href, param, setParams } from "../router";
 import { dateTime } from "../time";
 import { GroupPicker, groupsOf } from "../ui/groups";
 import { Empty, ErrorNote, PageHead } from "../ui/parts";
@@ -203,7 +203,10 @@ export default function LiveTail() {
                   ? "Lines appear here as they arrive."
                   : groups().length
                     ? "Press Start; only what arrives from then on is shown."
-                    : "Choose up to ten log groups, then press Start."}
+                    : "Choose up to ten log groups, then press Start. What was there before is in the "}
+                <Show when={!isOn() && !groups().length}>
+                  <a href={href("/logs")}>log groups</a>.
+                </Show>
               </p>
             </Empty>
           }

@@ -8,7 +8,7 @@ import { type AdvancedSelector, type BasicSelector, basicSentences, sentence } f
 import { ago, dateTime, type Range, range } from "../time";
 import { Badge, Code, Empty, ErrorNote, Facts, PageHead, Panel, Shown } from "../ui/parts";
 import { RangePicker } from "../ui/range";
-import { type Column, Table } from "../ui/table";
+import { type Column, Plain, Table } from "../ui/table";
 import { queryOf, SignedLog, ValidateTrail } from "./validation";
 
 interface Trail {
@@ -184,38 +184,23 @@ export function Trails() {
                 </Empty>
               }
             >
-              <table class="plain">
-                <thead>
+              <Plain head={["Store", "State", "Kept", "Takes in", { name: "Query", unseen: true }]} of={all()}>
+                {(store) => (
                   <tr>
-                    <th scope="col">Store</th>
-                    <th scope="col">State</th>
-                    <th scope="col">Kept</th>
-                    <th scope="col">Takes in</th>
-                    <th scope="col">
-                      <span class="sr">Query</span>
-                    </th>
+                    <th scope="row">{store.Name}</th>
+                    <td>
+                      <Badge tone={store.Status === "ENABLED" ? "good" : "warn"}>{store.Status}</Badge>
+                    </td>
+                    <td>{store.RetentionPeriod} days</td>
+                    <td>
+                      <For each={store.AdvancedEventSelectors}>{(selector) => <div>{sentence(selector)}</div>}</For>
+                    </td>
+                    <td class="num">
+                      <a href={queryOf(store.EventDataStoreArn)}>Query</a>
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  <For each={all()}>
-                    {(store) => (
-                      <tr>
-                        <th scope="row">{store.Name}</th>
-                        <td>
-                          <Badge tone={store.Status === "ENABLED" ? "good" : "warn"}>{store.Status}</Badge>
-                        </td>
-                        <td>{store.RetentionPeriod} days</td>
-                        <td>
-                          <For each={store.AdvancedEventSelectors}>{(selector) => <div>{sentence(selector)}</div>}</For>
-                        </td>
-                        <td class="num">
-                          <a href={queryOf(store.EventDataStoreArn)}>Query</a>
-                        </td>
-                      </tr>
-                    )}
-                  </For>
-                </tbody>
-              </table>
+                )}
+              </Plain>
             </Show>
           )}
         </Shown>

@@ -37,7 +37,9 @@ export function GroupPicker(props: { chosen: string[]; choose: (groups: string[]
           value={text()}
           spellcheck={false}
           onInput={(event) => {
-            if (!add(event.currentTarget.value)) setText(event.currentTarget.value);
+            // What was pasted, or chosen at once, was never in `text`: so the field itself is emptied.
+            if (add(event.currentTarget.value)) event.currentTarget.value = "";
+            else setText(event.currentTarget.value);
           }}
           onKeyDown={(event) => {
             if (event.key === "Enter") {

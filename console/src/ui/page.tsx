@@ -1,5 +1,5 @@
 // What pages repeat: the way back in the title, a search field bound to the URL, a table with its states, the pane of what is opened.
-import { type JSX, onCleanup, onMount, type ParentProps, Show } from "solid-js";
+import { For, type JSX, onCleanup, onMount, type ParentProps, Show } from "solid-js";
 import { isTyping } from "../keys";
 import type { Asking } from "../load";
 import { href, param, setParams } from "../router";
@@ -125,6 +125,22 @@ export function Segments(props: { label: string; at: string; of: [string, string
         </button>
       ))}
     </div>
+  );
+}
+
+/** Queries to begin with; `choose` is told the place of one. */
+export function Samples(props: { of: string[]; choose: (place: number) => void }) {
+  return (
+    <select
+      aria-label="Sample queries"
+      onChange={(event) => {
+        props.choose(Number(event.currentTarget.value));
+        event.currentTarget.value = "";
+      }}
+    >
+      <option value="">Samples…</option>
+      <For each={props.of}>{(name, place) => <option value={place()}>{name}</option>}</For>
+    </select>
   );
 }
 

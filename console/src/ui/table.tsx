@@ -1,4 +1,4 @@
-// A table that draws only the rows in sight, so that a million rows scroll as ten do. Arrows move, Enter opens.
+// Tables: one that draws only the rows in sight, so that a million rows scroll as ten do (arrows move, Enter opens), and a small one.
 import { createEffect, createMemo, createSignal, For, type JSX, onCleanup, onMount, Show } from "solid-js";
 
 export interface Column<T> {
@@ -136,5 +136,39 @@ export function Table<T>(props: {
       </div>
       <Show when={props.rows.length === 0}>{props.empty}</Show>
     </div>
+  );
+}
+
+/** A heading of a small table: a name, or one of numbers, or one that is only read out. */
+export type Heading = string | { name: string; num?: boolean; unseen?: boolean };
+
+/** A small table, all of which is drawn; the children make a row of each. */
+export function Plain<T>(props: {
+  head: Heading[];
+  of: T[];
+  label?: string;
+  class?: string;
+  children: (row: T, place: () => number) => JSX.Element;
+}) {
+  const heading = (of: Heading) => (typeof of === "string" ? { name: of } : of);
+  return (
+    <table class={`plain ${props.class ?? ""}`} aria-label={props.label}>
+      <thead>
+        <tr>
+          <For each={props.head.map(heading)}>
+            {(one) => (
+              <th scope="col" class={one.num ? "num" : undefined}>
+                <Show when={one.unseen} fallback={one.name}>
+                  <span class="sr">{one.name}</span>
+                </Show>
+              </th>
+            )}
+          </For>
+        </tr>
+      </thead>
+      <tbody>
+        <For each={props.of}>{props.children}</For>
+      </tbody>
+    </table>
   );
 }

@@ -1,7 +1,7 @@
 //! Managed policies that are there from the start, under `arn:aws:iam::aws:policy/`: two planes, kept apart.
 //!
-//! Operators see and change metrics, logs, alarms and topics, and nothing of the audit trail. Auditors read all of the trail, and
-//! of the other plane nothing. What an account shares with others (sinks and links) is for its administrators. SQL reads the records
+//! Operators see and change metrics, logs, alarms and topics, and nothing of the audit trail: a hold tells of an investigation, too.
+//! Auditors read all of the trail and say what is kept of it, and of the other plane nothing. What an account shares with others (sinks and links) is for its administrators. SQL reads the records
 //! of both planes, so it is in neither, and nor is `logs:Unmask`, which shows what data protection hides. Administration of trails, and of identities, is in
 //! none: it is for root, or for a policy of the site's own. The lists name actions by verb, so that a new operation of a plane falls to whom it belongs.
 
@@ -68,7 +68,7 @@ pub const ALL: [ReadyMade; 5] = [
     },
     ReadyMade {
         name: "TrailwatchAuditor",
-        description: "Reads all of the audit trail: trails, events, event data stores, proofs. Nothing of metrics, logs and alarms.",
+        description: "Reads all of the audit trail and holds events of it. Nothing of metrics, logs and alarms.",
         document: r#"{
     "Version": "2012-10-17",
     "Statement": [
@@ -88,8 +88,11 @@ pub const ALL: [ReadyMade; 5] = [
                 "trailwatch:BacktestDetections",
                 "trailwatch:GeneratePolicy",
                 "trailwatch:GetEventProof",
+                "trailwatch:GetEventRetention",
                 "trailwatch:GetSession",
                 "trailwatch:Investigate",
+                "trailwatch:ListLegalHolds",
+                "trailwatch:PutLegalHold",
                 "trailwatch:ReplayPolicy",
                 "trailwatch:SearchEvents",
                 "trailwatch:TailEvents",

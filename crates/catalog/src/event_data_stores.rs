@@ -26,12 +26,25 @@ pub struct EventDataStore {
     pub updated: Timestamp,
     /// When it is gone; set while it is `PENDING_DELETION`.
     pub delete_at: Option<Timestamp>,
+    /// What it still keeps, after it was told to keep less.
+    pub longer: Option<KeptLonger>,
     /// How often it was changed.
     pub revision: i64,
     /// What PutInsightSelectors stored; changed by `set_event_data_store_events` alone.
     pub insights: Option<String>,
     /// What PutEventConfiguration stored; changed likewise.
     pub event_configuration: Option<String>,
+}
+
+/// What a store keeps until a time although its settings say less.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptLonger {
+    /// Days.
+    pub retention_days: i32,
+    /// Events of all accounts, or of the scope's alone.
+    pub organization: bool,
+    /// Milliseconds since the epoch.
+    pub until_ms: i64,
 }
 
 /// What UpdateEventDataStore changes.
@@ -80,6 +93,7 @@ struct Row {
     created_ms: i64,
     updated_ms: i64,
     delete_ms: Option<i64>,
+    longer: Option<String>,
     revision: i64,
     insights: Option<String>,
     event_configuration: Option<String>,
@@ -99,6 +113,7 @@ impl TryFrom<Row> for EventDataStore {
             created: Timestamp(row.created_ms),
             updated: Timestamp(row.updated_ms),
             delete_at: row.delete_ms.map(Timestamp),
+            longer: row.longer.as_deref().map(serde_json::from_str).transpose()?,
             revision: row.revision,
             insights: row.insights,
             event_configuration: row.event_configuration,
@@ -106,8 +121,8 @@ impl TryFrom<Row> for EventDataStore {
     }
 }
 
-const COLUMNS: &str = "account, region, id, settings, ingestion, imported, status, created_ms, updated_ms, delete_ms, revision, \
-     insights, event_configuration";
+const COLUMNS: &str = "account, region, id, settings, ingestion, imported, status, created_ms, updated_ms, delete_ms, longer, \
+     revision, insights, event_configuration";
 
 impl Catalog {
     /// Stores a new event data store unless its name is taken or the scope has `stores_max`, those that are to be deleted counted.
@@ -153,7 +168,7 @@ impl Catalog {
     pub async fn update_event_data_store(&self, store: &EventDataStore) -> Result<EventDataStorePut> {
         let done = sqlx::query(
             "UPDATE event_data_stores SET name = $4, settings = $5, ingestion = $6, status = $7, updated_ms = $8, \
-             delete_ms = $9, revision = revision + 1 WHERE account = $1 AND region = $2 AND id = $3 AND revision = $10 \
+             delete_ms = $9, longer = $11, revision = revision + 1 WHERE account = $1 AND region = $2 AND id = $3 AND revision = $10 \
              AND NOT EXISTS (SELECT 1 FROM event_data_stores o WHERE o.account = $1 AND o.region = $2 AND o.name = $4 \
              AND o.id <> $3)",
         )
@@ -167,6 +182,7 @@ impl Catalog {
         .bind(store.updated.0)
         .bind(store.delete_at.map(|at| at.0))
         .bind(store.revision)
+        .bind(store.longer.as_ref().map(serde_json::to_string).transpose()?)
         .execute(&self.pool)
         .await?;
         if done.rows_affected() > 0 {
@@ -192,6 +208,13 @@ impl Catalog {
         let sql = format!("SELECT {COLUMNS} FROM event_data_stores WHERE account = $1 AND region = $2 ORDER BY id");
         let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&scope.account).bind(&scope.region);
         let rows: Vec<Row> = query.fetch_all(&self.pool).await?;
+        rows.into_iter().map(EventDataStore::try_from).collect()
+    }
+
+    /// The stores of every scope, whatever their status.
+    pub async fn every_event_data_store(&self) -> Result<Vec<EventDataStore>> {
+        let sql = format!("SELECT {COLUMNS} FROM event_data_stores");
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
         rows.into_iter().map(EventDataStore::try_from).collect()
     }
 
@@ -277,8 +300,14 @@ mod tests {
         assert_eq!(catalog.update_event_data_store(&first).await.unwrap(), EventDataStorePut::Exists);
         first.settings.name = "z".into();
         first.delete_at = Some(Timestamp(5));
+        first.longer = Some(KeptLonger { retention_days: 9, organization: true, until_ms: 7 });
         assert_eq!(catalog.update_event_data_store(&first).await.unwrap(), EventDataStorePut::Stored);
         assert_eq!(catalog.update_event_data_store(&first).await.unwrap(), EventDataStorePut::Changed);
+        let all = catalog.every_event_data_store().await.unwrap();
+        assert_eq!(
+            (all.len(), all.into_iter().find(|store| store.id == "1").unwrap().longer),
+            (2, first.longer.clone())
+        );
         assert_eq!(catalog.expire_event_data_stores(Timestamp(4)).await.unwrap(), []);
         assert_eq!(catalog.expire_event_data_stores(Timestamp(5)).await.unwrap(), [(first.scope.clone(), "1".into())]);
         assert_eq!(catalog.event_data_stores(&first.scope).await.unwrap().len(), 1);

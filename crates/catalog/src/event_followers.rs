@@ -4,7 +4,7 @@
 //! their own, none is there twice.
 
 use crate::{Catalog, Result};
-use sqlx::FromRow;
+use sqlx::{AnyConnection, FromRow};
 
 /// How far a follower came.
 #[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
@@ -55,17 +55,7 @@ impl Catalog {
         .execute(&mut *transaction)
         .await?;
         for event in derived {
-            let number = Self::next_id(&mut transaction, "derived_events").await?;
-            sqlx::query(
-                "INSERT INTO derived_events (number, follower, account, region, record) VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(number)
-            .bind(name)
-            .bind(&event.account)
-            .bind(&event.region)
-            .bind(&event.record)
-            .execute(&mut *transaction)
-            .await?;
+            Self::add_derived_event(&mut transaction, name, event).await?;
         }
         for (subject, learned) in subjects {
             let statement = match learned {
@@ -80,6 +70,26 @@ impl Catalog {
             statement.execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Adds an event that a follower is to store.
+    pub(crate) async fn add_derived_event(
+        transaction: &mut AnyConnection,
+        name: &str,
+        event: &DerivedEvent,
+    ) -> Result<()> {
+        let number = Self::next_id(transaction, "derived_events").await?;
+        sqlx::query(
+            "INSERT INTO derived_events (number, follower, account, region, record) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(number)
+        .bind(name)
+        .bind(&event.account)
+        .bind(&event.region)
+        .bind(&event.record)
+        .execute(transaction)
+        .await?;
         Ok(())
     }
 

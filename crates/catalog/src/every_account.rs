@@ -3,11 +3,30 @@
 use crate::truth::Truth;
 use crate::{AlarmHistoryItem, AlarmKind, Catalog, Result};
 use model::{GroupId, Scope, StreamId, TimeRange, Timestamp};
-use sqlx::FromRow;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, FromRow};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// More groups than this, and the streams of all groups are read at once instead of group by group.
 const GROUPS_ASKED_SINGLY: usize = 64;
+
+/// A log stream with all that it is called.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct EveryLogStream {
+    /// Id of its group.
+    pub group_id: i64,
+    /// Its id.
+    pub stream_id: i64,
+    /// Account of the group.
+    pub account: String,
+    /// Region of the group.
+    pub region: String,
+    /// Name of the group.
+    pub log_group: String,
+    /// Its name.
+    pub log_stream: String,
+}
 
 #[derive(FromRow)]
 struct HistoryRow {
@@ -23,6 +42,16 @@ struct HistoryRow {
 }
 
 impl Catalog {
+    /// Ids and names of every log stream in the catalog at `path`, open or not, whose schema may be another version's; writes nothing.
+    pub async fn log_streams_at(path: &Path) -> Result<Vec<EveryLogStream>> {
+        let mut connection = SqliteConnectOptions::new().filename(path).read_only(true).connect().await?;
+        let rows = sqlx::query_as(
+            "SELECT g.id AS group_id, s.id AS stream_id, g.account, g.region, g.name AS log_group, s.name AS log_stream \
+             FROM log_groups g JOIN log_streams s ON s.group_id = g.id",
+        );
+        Ok(rows.fetch_all(&mut connection).await?)
+    }
+
     /// Id, scope and name of every log group.
     pub async fn every_log_group(&self) -> Result<Vec<(GroupId, Scope, String)>> {
         let rows: Vec<(i64, String, String, String)> =

@@ -30,6 +30,7 @@ mod digest_keys;
 mod error;
 mod event_data_stores;
 mod event_followers;
+mod event_retention;
 mod event_settings;
 mod every_account;
 mod export_tasks;
@@ -42,6 +43,7 @@ mod lake_dashboards;
 mod lake_queries;
 mod lake_query_aliases;
 mod leases;
+mod legal_holds;
 mod links;
 mod log_anomaly_detectors;
 mod log_destinations;
@@ -98,9 +100,11 @@ pub use delivery_sources::{DeliveryEndDeleted, DeliverySource, DeliverySourcePut
 pub use digest_chains::DigestChain;
 pub use digest_keys::DigestKey;
 pub use error::Error;
-pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSettings};
+pub use event_data_stores::{EventDataStore, EventDataStorePut, EventDataStoreSettings, KeptLonger};
 pub use event_followers::{DerivedEvent, EventFollower};
+pub use event_retention::EventRetention;
 pub use event_settings::EventSetting;
+pub use every_account::EveryLogStream;
 pub use export_tasks::ExportTask;
 pub use findings_deliveries::FindingsDelivery;
 pub use group_retention::{RetainedGroup, UnderPolicy};
@@ -111,6 +115,7 @@ pub use lake_dashboards::{LakeDashboard, LakeDashboardSettings, LakeDashboardSto
 pub use lake_queries::{LakeQuery, LakeRow};
 pub use lake_query_aliases::LakeQueryAlias;
 pub use leases::{Lease, SERVER_LEASE};
+pub use legal_holds::{LegalHold, LegalHoldPut};
 pub use links::{Link, LinkCreated};
 pub use log_anomaly_detectors::{
     LogAnomaly, LogAnomalyDetector, LogAnomalyProgress, LogAnomalyTarget, NewLogAnomalyDetector,

@@ -176,6 +176,18 @@ impl Catalog {
         Ok(())
     }
 
+    /// The lowest sequence of an event that some trail has yet to plan, or to put where it was planned; `None` when there is none.
+    pub async fn undelivered_trail_events(&self) -> Result<Option<i64>> {
+        let (lowest,): (Option<i64>,) = sqlx::query_as(
+            "SELECT MIN(sequence) FROM (SELECT next_sequence AS sequence FROM trail_spans WHERE end_sequence IS NULL \
+             OR end_sequence > next_sequence UNION ALL SELECT first_sequence FROM trail_files \
+             WHERE delivered_ms IS NULL) AS undelivered",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(lowest)
+    }
+
     /// Forgets files that were delivered before a time and that nobody is to be told of. The objects stay.
     pub async fn expire_trail_files(&self, before: Timestamp) -> Result<()> {
         sqlx::query("DELETE FROM trail_files WHERE delivered_ms < $1 AND topic IS NULL")
@@ -303,6 +315,7 @@ mod tests {
         assert!(catalog.plan_trail_files(&span, 9, &[file("k-1"), file("k-2")]).await.unwrap());
         assert!(!catalog.plan_trail_files(&span, 9, &[file("k-3")]).await.unwrap(), "the span has moved");
         assert_eq!(bounds(&catalog).await[0].0, 9);
+        assert_eq!(catalog.undelivered_trail_events().await.unwrap(), Some(5), "files are planned and not put");
         let planned = catalog.planned_trail_files(1).await.unwrap();
         assert_eq!(planned, [TrailFile { id: 1, ..file("k-1") }, TrailFile { id: 2, ..file("k-2") }]);
         let moved = TrailFile { bucket: "c".into(), object_key: "k-4".into(), ..planned[1].clone() };
@@ -328,6 +341,7 @@ mod tests {
         assert_eq!(delivered().await, []);
         catalog.drop_trail_file(2).await.unwrap();
         assert_eq!(catalog.planned_trail_files(1).await.unwrap(), []);
+        assert_eq!(catalog.undelivered_trail_events().await.unwrap(), Some(9), "the next events are to be planned");
     }
 
     #[tokio::test]

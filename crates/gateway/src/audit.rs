@@ -3,13 +3,14 @@
 use crate::call::{Answer, Call, Captured, Outcome};
 use crate::forms::{self, Recognised, Resources};
 use crate::metrics::{Measured, Metrics};
+use crate::shares::Share;
 use crate::spool::{Frame, Kind, Spool, Unwritten};
 use bytes::{Bytes, BytesMut};
 use model::Clock;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ pub struct OpenCall {
     answer_max: usize,
     answer_bytes: BytesMut,
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Option<Share>,
 }
 
 /// What an [`OpenCall`] begins with.
@@ -53,7 +54,8 @@ pub struct Beginning {
     pub principal: String,
     pub began: Instant,
     pub answer_max: usize,
-    pub place: OwnedSemaphorePermit,
+    /// `None` for one that is refused because there was none.
+    pub place: Option<Share>,
 }
 
 /// What waits for a frame to be durable; `None` when nothing does.

@@ -1,5 +1,6 @@
 //! One call that went through the gateway, as far as it is known: what `forms` makes an Event of.
 
+use crate::forms::S3Host;
 use bytes::Bytes;
 use model::Timestamp;
 
@@ -14,6 +15,8 @@ pub struct Request {
     pub query: String,
     /// Lower-case names, in order of arrival.
     pub headers: Vec<(String, String)>,
+    /// What the configuration says of its host.
+    pub s3_host: S3Host,
     /// The beginning of the body, as sent.
     pub body: Captured,
 }

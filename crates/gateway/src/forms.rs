@@ -25,10 +25,13 @@ use crate::call::{Answer, Call, Request};
 use body::BODY_BYTES_MAX;
 use tables::{Kind, payload, shape};
 
+pub use address::S3Host;
 pub use ambiguity::{OtherCredentials, ambiguity, other_credentials};
 pub use record::{INTERRUPTED, Resources, UNREACHABLE, resources};
-pub use route::UNKNOWN_OPERATION;
+pub use route::{UNKNOWN_OPERATION, otherwise};
 
+/// Headers of S3 that name another object, which is read or renamed.
+const SOURCES: [&str; 2] = ["x-amz-copy-source", "x-amz-rename-source"];
 /// Bytes of an answer that tell its error; no error of AWS is longer.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod proxy;
 mod refusal;
 pub mod rules;
+pub mod shares;
 pub mod spool;
 
 pub use call::Tls;

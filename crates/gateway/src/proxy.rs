@@ -1,5 +1,6 @@
 //! The walk of one call: read as much as the event needs, say which operation and who, refuse or send on, and record what comes back.
 
+mod authorities;
 mod body;
 mod heads;
 mod upstream;
@@ -7,12 +8,14 @@ mod upstream;
 use crate::audit::{self, Audit, Beginning, OpenCall};
 use crate::call::{Call, Captured, Outcome, Request, Tls};
 use crate::delivery::Deliveries;
-use crate::forms::{self, OtherCredentials, Service};
+use crate::forms::{self, OtherCredentials, S3Host, Service};
 use crate::identity::{Keys, Need, Who};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
-use crate::rules::{Rule, Subject};
+use crate::rules::{Rule, Subject, first_that_fits};
+use crate::shares::{Holder, Share, Shares};
 use crate::spool::Spool;
+pub use authorities::{Authorities, NotAuthorities};
 pub use body::{AnswerBody, Broken};
 use body::{Fate, Read, RequestBody, Word};
 use bytes::{Bytes, BytesMut};
@@ -25,7 +28,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 pub use upstream::{NotAnUpstream, Upstream};
 use wire::HttpRequest;
@@ -58,11 +61,13 @@ pub struct Settings {
     pub keys: Keys,
     /// Which calls are refused; the first that fits counts.
     pub rules: Vec<Rule>,
+    /// Host names, in lower case, below which a label is a bucket of S3.
+    pub s3_domains: Vec<String>,
     /// `vpcEndpointId` of events.
     pub endpoint_id: String,
     /// No audit, no call.
     pub fail_closed: bool,
-    /// Calls at once; further ones wait.
+    /// Calls at once; of one client as many as are free ([`crate::shares`]).
     pub calls_max: usize,
     /// Bytes that the spool may have; told by `/health`.
     pub spool_bytes_max: u64,
@@ -89,16 +94,16 @@ pub struct Gateway {
     other: Option<Arc<Upstream>>,
     keys: Keys,
     rules: Vec<Rule>,
+    s3_domains: Vec<String>,
     endpoint_id: String,
     spool_bytes_max: u64,
-    calls_max: usize,
     audit: Audit,
     deliveries: Arc<Deliveries>,
     ids: Arc<dyn Ids>,
     /// A place for each call.
-    places: Arc<Semaphore>,
+    places: Shares,
     /// Room for bodies, KiB.
-    room: Arc<Semaphore>,
+    room: Shares,
 }
 
 type Answer = hyper::Response<AnswerBody>;
@@ -115,33 +120,44 @@ pub struct Client {
 /// A request as far as it was read.
 struct Taken {
     service: Service,
-    /// Most bytes of the answer that the event needs.
+    /// Most bytes of the request's body, and of the answer's, that the event needs.
+    body_max: usize,
     answer_max: usize,
     seen: Request,
     http: HttpRequest,
     need: Need,
     read: Read,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Option<Share>,
 }
 
 impl Gateway {
     /// From settings and parts.
     pub fn new(settings: Settings, parts: Parts) -> Self {
-        let Settings { upstreams, other, keys, rules, endpoint_id, fail_closed, calls_max, spool_bytes_max } = settings;
+        let Settings {
+            upstreams,
+            other,
+            keys,
+            rules,
+            s3_domains,
+            endpoint_id,
+            fail_closed,
+            calls_max,
+            spool_bytes_max,
+        } = settings;
         let Parts { spool, metrics, deliveries, clock, ids } = parts;
         Self {
             upstreams: upstreams.into_iter().map(|(service, upstream)| (service, Arc::new(upstream))).collect(),
             other: other.map(Arc::new),
             keys,
             rules,
+            s3_domains,
             endpoint_id,
             spool_bytes_max,
-            calls_max,
             audit: Audit { spool, metrics, clock, fail_closed },
             deliveries,
             ids,
-            places: Arc::new(Semaphore::new(calls_max)),
-            room: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
+            places: Shares::new(calls_max),
+            room: Shares::new(BODIES_KIB_MAX),
         }
     }
 
@@ -151,21 +167,26 @@ impl Gateway {
         if parts.method == Method::GET && parts.uri.path() == HEALTH_PATH {
             return self.health();
         }
-        // It is never closed.
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-            return bare(StatusCode::SERVICE_UNAVAILABLE);
-        };
         let (began, started) = (Instant::now(), self.audit.clock.now());
-        let (mut taken, mut refusal) = self.take(&parts, body).await;
+        let mut taken = self.head(&parts);
         let claimed = self.keys.claimed(&taken.http);
-        let others = forms::other_credentials(&taken.seen, wire::sigv4::claimed(&taken.http).is_some());
-        let verified = match others {
-            OtherCredentials::Unreadable => {
-                Err(Refusal::signature(SignatureError::Incomplete("The credentials cannot be read.".into())))
+        // Who is known by the head alone has a place by the key, all others by the address until they are known.
+        let of_head = (taken.need == Need::Head).then(|| self.verify(&taken, &claimed, started));
+        let address = Holder::at(client.address.ip());
+        let is_known = of_head.as_ref().is_some_and(|who| who.as_ref().is_ok_and(|who| who.is_verified));
+        let holder = if is_known { key_of(&taken) } else { None };
+        let mut place = self.places.take(holder.unwrap_or_else(|| address.clone()), 1);
+        let mut refusal = match &place {
+            Some(_) => self.read_into(&mut taken, body, address).await,
+            None => {
+                taken.read.rest = Some(body);
+                Some(Refusal::slow_down())
             }
-            OtherCredentials::Of(id) => self.keys.verify_other(&id),
-            OtherCredentials::None => self.keys.verify(&taken.http, taken.need, claimed.clone(), started),
         };
+        let verified = of_head.unwrap_or_else(|| match &place {
+            Some(_) => self.verify(&taken, &claimed, started),
+            None => Ok(claimed.clone()),
+        });
         let who = match verified {
             Ok(who) => who,
             Err(forged) => {
@@ -173,6 +194,11 @@ impl Gateway {
                 claimed
             }
         };
+        if let (true, Some(place), Some(key)) = (who.is_verified, &mut place, key_of(&taken))
+            && !place.hand_to(key)
+        {
+            refusal.get_or_insert_with(Refusal::slow_down);
+        }
         let read = std::mem::take(&mut taken.read);
         let open = self.open(&mut taken, client, &who, (began, started), place);
         let (open, service) = match self.admit(open, taken.service, &who, refusal, &read) {
@@ -197,9 +223,9 @@ impl Gateway {
         self.forward(&parts, read, open, (service, upstream), who.body_sha256).await
     }
 
-    /// Reads as much of a request as its event, or its signature, needs.
-    async fn take(&self, parts: &request::Parts, body: Incoming) -> (Taken, Option<Refusal>) {
-        let seen = heads::seen(parts);
+    /// What a request's head says.
+    fn head(&self, parts: &request::Parts) -> Taken {
+        let seen = heads::seen(parts, &self.s3_domains);
         let service = forms::service_of(&seen);
         let http = HttpRequest {
             method: seen.method.clone(),
@@ -209,31 +235,46 @@ impl Gateway {
             ..HttpRequest::default()
         };
         let need = self.keys.need(&http);
-        let (wanted, answer_max) = forms::capture(service, &seen);
-        let most = if need == Need::Body { VERIFIED_BYTES_MAX.max(wanted) } else { wanted };
-        let mut taken = Taken { service, answer_max, seen, http, need, read: Read::default(), _room: None };
-        let refusal = match self.read(body, most).await {
+        let (body_max, answer_max) = forms::capture(service, &seen);
+        Taken { service, body_max, answer_max, seen, http, need, read: Read::default(), _room: None }
+    }
+
+    /// Who makes a request, whose body has been read where the signature covers it unsaid.
+    fn verify(&self, taken: &Taken, claimed: &Who, now: Timestamp) -> Result<Who, Refusal> {
+        match forms::other_credentials(&taken.seen, wire::sigv4::claimed(&taken.http).is_some()) {
+            OtherCredentials::Unreadable => {
+                Err(Refusal::signature(SignatureError::Incomplete("The credentials cannot be read.".into())))
+            }
+            OtherCredentials::Of(id) => self.keys.verify_other(&id),
+            OtherCredentials::None => self.keys.verify(&taken.http, taken.need, claimed.clone(), now),
+        }
+    }
+
+    /// Reads as much of a request's body as its event, or its signature, needs; the room that takes is `holder`'s.
+    async fn read_into(&self, taken: &mut Taken, body: Incoming, holder: Holder) -> Option<Refusal> {
+        let wanted = taken.body_max;
+        let most = if taken.need == Need::Body { VERIFIED_BYTES_MAX.max(wanted) } else { wanted };
+        match self.read(body, most, holder).await {
             Err(refusal) => Some(refusal),
             Ok((read, room)) => {
                 let first = read.first.clone();
                 // A part of a large one would keep all of it.
                 let kept = first.get(..wanted).map_or_else(|| first.clone(), Bytes::copy_from_slice);
                 taken.seen.body = Captured { bytes: kept, total: first.len() as u64 };
-                let is_too_large = need == Need::Body && read.rest.is_some();
+                let is_too_large = taken.need == Need::Body && read.rest.is_some();
                 (taken.http.body, taken.read, taken._room) = (first, read, room);
                 is_too_large.then(|| Refusal::too_large(VERIFIED_BYTES_MAX))
             }
-        };
-        (taken, refusal)
+        }
     }
 
     /// Reads about `most` bytes of a body, or all; what was read takes room.
-    async fn read(&self, mut body: Incoming, most: usize) -> Result<(Read, Option<OwnedSemaphorePermit>), Refusal> {
+    async fn read(&self, mut body: Incoming, most: usize, holder: Holder) -> Result<(Read, Option<Share>), Refusal> {
         if body.is_end_stream() {
             return Ok((Read::default(), None));
         }
         let due = Instant::now() + READ_TIME_MAX;
-        let (mut first, mut bytes, mut room) = (Bytes::new(), BytesMut::new(), None::<OwnedSemaphorePermit>);
+        let (mut first, mut bytes, mut room) = (Bytes::new(), BytesMut::new(), None::<Share>);
         let mut trailers = None;
         let is_whole = loop {
             let length = first.len() + bytes.len();
@@ -251,13 +292,17 @@ impl Gateway {
                 }
             };
             let kib = (length + data.len()) / 1024 + 1;
-            let has = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-            let more = u32::try_from(kib.saturating_sub(has)).unwrap_or(u32::MAX);
-            let busy = |_| Refusal::unavailable("The bodies of other calls take all the room");
-            let permits = Arc::clone(&self.room).try_acquire_many_owned(more).map_err(busy)?;
-            match &mut room {
-                Some(room) => room.merge(permits),
-                None => room = Some(permits),
+            let has = room.as_ref().map_or(0, Share::count);
+            let more = kib.saturating_sub(has);
+            let has_room = match &mut room {
+                Some(room) => room.more(more),
+                None => {
+                    room = self.room.take(holder.clone(), more);
+                    room.is_some()
+                }
+            };
+            if !has_room {
+                return Err(Refusal::slow_down());
             }
             if first.is_empty() && bytes.is_empty() {
                 // Most bodies come in one frame, which needs no copy.
@@ -277,7 +322,7 @@ impl Gateway {
         client: Client,
         who: &Who,
         (began, started): (Instant, Timestamp),
-        place: OwnedSemaphorePermit,
+        place: Option<Share>,
     ) -> OpenCall {
         let recognised = forms::recognise(taken.service, &taken.seen);
         let id = self.ids.uuid();
@@ -327,12 +372,14 @@ impl Gateway {
         if let Some(why) = forms::ambiguity(service, &open.call().request) {
             return Err(Box::new((open, Refusal::ambiguous(why), None)));
         }
-        let subject =
-            Subject { service, operation: open.operation(), principal: &who.principal, source: open.source() };
-        // Made once, however many rules look at them.
-        let resources = std::cell::OnceCell::new();
-        let told = || resources.get_or_init(|| open.resources()).clone();
-        if let Some(rule) = self.rules.iter().find(|rule| rule.fits(&subject, told)) {
+        let subject = Subject {
+            service,
+            operation: open.operation(),
+            otherwise: forms::otherwise(service, &open.call().request),
+            principal: &who.principal,
+            source: open.source(),
+        };
+        if let Some(rule) = first_that_fits(&self.rules, &subject, || open.resources()) {
             let name = rule.name.clone();
             return Err(Box::new((open, Refusal::denied(&name), Some(name))));
         }
@@ -423,7 +470,7 @@ impl Gateway {
         let body = serde_json::json!({
             "status": if is_well { "ok" } else { "degraded" },
             "fail_closed": self.audit.fail_closed,
-            "calls": self.calls_max.saturating_sub(self.places.available_permits()),
+            "calls": self.places.taken(),
             "spool_bytes": counts.bytes,
             "spool_bytes_max": self.spool_bytes_max,
             "undelivered": counts.undelivered,
@@ -435,6 +482,11 @@ impl Gateway {
         answer.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         answer
     }
+}
+
+/// Whose places a call of a verified key takes.
+fn key_of(taken: &Taken) -> Option<Holder> {
+    wire::sigv4::claimed(&taken.http).map(|claim| Holder::Key(claim.access_key_id))
 }
 
 /// A call that does not go on, why, and by which rule.
@@ -498,13 +550,7 @@ fn own_answer(written: &crate::refusal::Written, is_head: bool) -> Answer {
     answer
 }
 
-fn bare(status: StatusCode) -> Answer {
-    let mut answer = Answer::new(AnswerBody::own(Bytes::new()));
-    *answer.status_mut() = status;
-    answer
-}
-
 fn nothing() -> Request {
     let (method, path, query) = Default::default();
-    Request { method, path, query, headers: Vec::new(), body: Captured::default() }
+    Request { method, path, query, headers: Vec::new(), s3_host: S3Host::Other, body: Captured::default() }
 }

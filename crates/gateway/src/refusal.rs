@@ -19,6 +19,7 @@ enum Reason {
     Denied,
     Signature(SignatureError),
     Unavailable,
+    TooMany,
     NotImplemented,
     TooLarge,
     WrongHash,
@@ -67,6 +68,12 @@ impl Refusal {
     /// Not now.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(Reason::Unavailable, message)
+    }
+
+    /// The client has as much of the gateway as one may have.
+    pub fn slow_down() -> Self {
+        let text = "Please reduce your request rate: the calls of this client have their share of the gateway.";
+        Self::new(Reason::TooMany, text)
     }
 
     /// Nothing here does it.
@@ -149,6 +156,13 @@ impl Refusal {
                 Form::S3 => of_s3(error),
             },
             Reason::Unavailable => (503, "ServiceUnavailable".into()),
+            // What SDKs slow down at ("Retry behavior" of the SDK guide lists them as throttling errors).
+            Reason::TooMany => match form {
+                Form::S3 => (503, "SlowDown".into()),
+                Form::Query => (400, "Throttling".into()),
+                Form::Json => (400, "ThrottlingException".into()),
+                Form::RestJson => (429, "TooManyRequestsException".into()),
+            },
             Reason::NotImplemented => (501, "NotImplemented".into()),
             Reason::TooLarge if is_json => (413, "RequestEntityTooLargeException".into()),
             Reason::TooLarge => (413, "EntityTooLarge".into()),
@@ -222,6 +236,7 @@ mod tests {
             path: "/".into(),
             query: String::new(),
             headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            s3_host: crate::forms::S3Host::Other,
             body: Captured::default(),
         }
     }
@@ -243,6 +258,18 @@ mod tests {
         let lambda = denied.write(Service::Lambda, &request(&[]), "ID");
         assert_eq!(lambda.status, 403);
         assert!(lambda.headers.contains(&("x-amzn-errortype", "AccessDeniedException".into())));
+    }
+
+    #[test]
+    fn who_has_a_share_is_told_to_slow_down_in_words_that_clients_heed() {
+        let told = |service, headers: &[(&str, &str)]| {
+            let written = Refusal::slow_down().write(service, &request(headers), "ID");
+            (written.status, written.code)
+        };
+        assert_eq!(told(Service::S3, &[]), (503, "SlowDown".into()));
+        assert_eq!(told(Service::Sns, &[]), (400, "Throttling".into()));
+        assert_eq!(told(Service::Kms, &[("x-amz-target", "x")]), (400, "ThrottlingException".into()));
+        assert_eq!(told(Service::Lambda, &[]), (429, "TooManyRequestsException".into()));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Rules of refusal: which calls never go to a backend; the first rule that fits refuses. Pure.
 
 use crate::forms::{Resources, Service, UNKNOWN_OPERATION};
+use std::cell::OnceCell;
 use std::net::IpAddr;
+use std::str::Chars;
 
 /// A rule, `[[deny]]` of the configuration. What it does not say fits every call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,21 +29,36 @@ pub struct Subject<'a> {
     pub service: Service,
     /// The operation.
     pub operation: &'a str,
+    /// What a backend takes it for that does not know the operation, if it may take it for another.
+    pub otherwise: Option<&'a str>,
     /// See [`Rule::principal`].
     pub principal: &'a str,
     /// The client's address.
     pub source: IpAddr,
 }
 
+/// The first rule that fits. What a call is on is asked for when a rule looks at it, and once, however many do.
+pub fn first_that_fits<'r>(
+    rules: &'r [Rule],
+    subject: &Subject<'_>,
+    resources: impl Fn() -> Resources,
+) -> Option<&'r Rule> {
+    let told = OnceCell::new();
+    rules.iter().find(|rule| rule.fits(subject, || told.get_or_init(&resources)))
+}
+
 impl Rule {
-    /// Whether the rule fits; `resources` answers what the call is on, and is asked only when the rule looks at that. What the gateway cannot read may be what the rule is about, and so is refused.
-    pub fn fits(&self, subject: &Subject<'_>, resources: impl FnOnce() -> Resources) -> bool {
+    /// Whether the rule fits; `resources` answers what the call is on, and is asked only when the rule looks at that.
+    /// What the gateway cannot read may be what the rule is about, and so is refused.
+    pub fn fits<'a>(&self, subject: &Subject<'_>, resources: impl FnOnce() -> &'a Resources) -> bool {
         let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| matches(pattern, text));
         self.service.is_none_or(|service| service == subject.service)
-            && (subject.operation == UNKNOWN_OPERATION || fits(&self.operation, subject.operation))
+            && (subject.operation == UNKNOWN_OPERATION
+                || fits(&self.operation, subject.operation)
+                || subject.otherwise.is_some_and(|other| fits(&self.operation, other)))
             && fits(&self.principal, subject.principal)
             && self.source.is_none_or(|network| network.contains(subject.source))
-            && self.resource.as_ref().is_none_or(|pattern| may_be_of(pattern, &resources()))
+            && self.resource.as_ref().is_none_or(|pattern| may_be_of(pattern, resources()))
     }
 }
 
@@ -59,29 +76,28 @@ fn may_be_of(pattern: &str, resources: &Resources) -> bool {
 
 /// Whether `text` is what `pattern` says: `*` stands for any characters, `?` for one, as in policies of IAM.
 pub fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0_usize, 0_usize);
-    // Where the last star is, and how far the text goes that it stands for.
-    let mut star: Option<(usize, usize)> = None;
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    // What comes after the last star, and what is left of the text behind that which it stands for.
+    let mut star: Option<(Chars<'_>, Chars<'_>)> = None;
     loop {
-        match (pattern.get(p), text.get(t)) {
+        let (mut pattern_rest, mut text_rest) = (pattern.clone(), text.clone());
+        match (pattern_rest.next(), text_rest.next()) {
             (None, None) => return true,
             (Some('*'), _) => {
-                star = Some((p, t));
-                p += 1;
+                pattern = pattern_rest;
+                star = Some((pattern.clone(), text.clone()));
             }
-            (Some(wanted), Some(found)) if *wanted == '?' || wanted == found => {
-                p += 1;
-                t += 1;
+            (Some(wanted), Some(found)) if wanted == '?' || wanted == found => {
+                (pattern, text) = (pattern_rest, text_rest);
             }
-            _ => match star {
-                Some((at, upto)) if upto < text.len() => {
-                    star = Some((at, upto + 1));
-                    p = at + 1;
-                    t = upto + 1;
+            _ => {
+                let Some((after, left)) = &mut star else { return false };
+                // It stands for one more.
+                if left.next().is_none() {
+                    return false;
                 }
-                _ => return false,
-            },
+                (pattern, text) = (after.clone(), left.clone());
+            }
         }
     }
 }
@@ -170,11 +186,12 @@ mod tests {
         let subject = Subject {
             service: Service::S3,
             operation: "DeleteObject",
+            otherwise: None,
             principal: "arn:aws:iam::123456789012:user/ann",
             source: IpAddr::from([127, 0, 0, 1]),
         };
-        let arns = || Resources::These(vec!["arn:aws:s3:::secret/a".to_owned()]);
-        assert!(Rule::default().fits(&subject, || Resources::These(Vec::new())));
+        let (arns, none) = (Resources::These(vec!["arn:aws:s3:::secret/a".to_owned()]), Resources::These(Vec::new()));
+        assert!(Rule::default().fits(&subject, || &none));
         let rule = Rule {
             service: Some(Service::S3),
             operation: Some("Delete*".into()),
@@ -183,17 +200,46 @@ mod tests {
             source: Network::parse("127.0.0.0/8"),
             ..Rule::default()
         };
-        assert!(rule.fits(&subject, arns));
-        assert!(!rule.fits(&subject, || Resources::These(Vec::new())), "names no resource");
-        let within = |start: &str| Resources::Below(start.to_owned());
-        assert!(rule.fits(&subject, || within("arn:aws:s3:::secret")));
-        assert!(rule.fits(&subject, || within("arn:aws:s3:::secret/folder")));
-        assert!(!rule.fits(&subject, || within("arn:aws:s3:::open")));
-        assert!(rule.fits(&subject, || Resources::Unknown), "it may be what the rule is about");
-        assert!(rule.fits(&Subject { operation: UNKNOWN_OPERATION, ..subject }, arns));
-        assert!(!rule.fits(&Subject { service: Service::Sqs, ..subject }, arns));
-        assert!(!rule.fits(&Subject { operation: "GetObject", ..subject }, arns));
-        assert!(!rule.fits(&Subject { principal: "AKIA", ..subject }, arns));
-        assert!(!rule.fits(&Subject { source: IpAddr::from([10, 0, 0, 1]), ..subject }, arns));
+        assert!(rule.fits(&subject, || &arns));
+        assert!(!rule.fits(&subject, || &none), "names no resource");
+        let below = |start: &str| {
+            let resources = Resources::Below(start.to_owned());
+            rule.fits(&subject, || &resources)
+        };
+        assert!(below("arn:aws:s3:::secret"));
+        assert!(below("arn:aws:s3:::secret/folder"));
+        assert!(!below("arn:aws:s3:::open"));
+        assert!(rule.fits(&subject, || &Resources::Unknown), "it may be what the rule is about");
+        assert!(rule.fits(&Subject { operation: UNKNOWN_OPERATION, ..subject }, || &arns));
+        assert!(!rule.fits(&Subject { service: Service::Sqs, ..subject }, || &arns));
+        let get = Subject { operation: "GetObject", ..subject };
+        assert!(!rule.fits(&get, || &arns));
+        assert!(rule.fits(&Subject { otherwise: Some("DeleteObject"), ..get }, || &arns), "a backend may take it so");
+        assert!(!rule.fits(&Subject { principal: "AKIA", ..subject }, || &arns));
+        assert!(!rule.fits(&Subject { source: IpAddr::from([10, 0, 0, 1]), ..subject }, || &arns));
+    }
+    #[test]
+    fn what_a_call_is_on_is_made_once_for_all_rules_and_for_none_not_at_all() {
+        let subject = Subject {
+            service: Service::S3,
+            operation: "DeleteObjects",
+            otherwise: None,
+            principal: "anonymous",
+            source: [0; 4].into(),
+        };
+        let rule = |n: usize| Rule { resource: Some(format!("arn:aws:s3:::b/{n}/*")), ..Rule::default() };
+        let rules: Vec<Rule> = (0..500).map(rule).collect();
+        let made = std::cell::Cell::new(0);
+        // It is no `Clone`, so that nobody makes it again in another way.
+        let keys = || {
+            made.set(made.get() + 1);
+            Resources::These((0..1_000).map(|key| format!("arn:aws:s3:::b/499/{key}")).collect())
+        };
+        assert_eq!(first_that_fits(&rules, &subject, keys), rules.last());
+        assert_eq!(made.get(), 1);
+        let others =
+            [Rule { service: Some(Service::Sqs), ..rule(499) }, Rule { operation: Some("Get*".into()), ..rule(499) }];
+        assert_eq!(first_that_fits(&others, &subject, keys), None);
+        assert_eq!(made.get(), 1, "no rule came to look at it");
     }
 }

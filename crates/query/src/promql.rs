@@ -35,6 +35,8 @@
 use crate::statistics::Statistic;
 use model::{TimeRange, Timestamp};
 use promql_parser::parser;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 mod calendar;
 mod error;
@@ -78,6 +80,7 @@ const NOTHING: TimeRange = TimeRange::new(Timestamp::MAX, Timestamp::MIN);
 pub struct Query {
     plan: Node,
     selectors: Vec<Selector>,
+    stop: Arc<AtomicBool>,
 }
 
 /// What one selector of a query needs.
@@ -120,7 +123,12 @@ impl Query {
         let parsed = parser::parse(&text::prepare(text)?).map_err(PromqlError::parse)?;
         let mut lowering = Lowering::default();
         let plan = lowering.node(&parsed)?;
-        Ok(Self { plan, selectors: lowering.selectors })
+        Ok(Self { plan, selectors: lowering.selectors, stop: Arc::default() })
+    }
+
+    /// Ends evaluations, between two series, with an error when set: nobody waits for them any more.
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 
     /// What the query needs to be evaluated at `start`, `start + step` and so on up to `end` (milliseconds since the epoch);
@@ -160,7 +168,7 @@ impl Query {
     }
 
     fn evaluator<'a>(
-        &self,
+        &'a self,
         data: &'a [Selected],
         ends: (i64, i64),
         samples_max: usize,
@@ -169,7 +177,7 @@ impl Query {
             let message = format!("{} selectors have {} results", self.selectors.len(), data.len());
             return Err(PromqlError::execution(message));
         }
-        Evaluator::new(data, ends, samples_max)
+        Evaluator::new(data, ends, samples_max, &self.stop)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod expiry;
 mod refusals;
 mod time;
 mod tree;
@@ -22,6 +23,9 @@ pub enum Scenario {
     /// Audit events are accepted and their tree is signed now and then, and the machine stops after so many steps: each signed tree is the
     /// beginning of every later one, and each accepted event is a leaf, once.
     TreeGrows(u64),
+    /// Audit events expire, some of them held and some not read by all yet, and the machine stops after so many steps: what is held or
+    /// unread is there, what is gone stays gone, and the tree is the one that was accepted.
+    EventsExpire(u64),
     /// A full disk answers errors, keeps reads, and takes appends again when there is room.
     FullDisk,
     /// A failed sync refuses writes until the store is opened anew, and keeps reads.
@@ -47,7 +51,7 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    /// All of them but `CrashAfter`, `KillThenPower` and `TreeGrows`, which are families, and `LyingDisk`, which fails.
+    /// All of them but `CrashAfter`, `KillThenPower`, `TreeGrows` and `EventsExpire`, which are families, and `LyingDisk`, which fails.
     pub const ALL: [Scenario; 11] = [
         Scenario::Crash,
         Scenario::FullDisk,
@@ -90,6 +94,7 @@ pub fn run(seed: u64, scenario: Scenario) -> Vec<String> {
             Scenario::CrashAfter(steps) => crashes::crash_after(&mut world, steps).await,
             Scenario::KillThenPower(steps) => crashes::kill_then_power(&mut world, steps).await,
             Scenario::TreeGrows(steps) => tree::grows(&mut world, steps).await,
+            Scenario::EventsExpire(steps) => expiry::events(&mut world, steps).await,
             Scenario::FullDisk => refusals::full_disk(&mut world).await,
             Scenario::FailedSync => refusals::failed_sync(&mut world).await,
             Scenario::FailingObjects => refusals::failing_objects(&mut world).await,

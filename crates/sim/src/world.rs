@@ -8,7 +8,7 @@ use model::{Batch, Timestamp};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Error, MetricTier, Options, Retention, Store};
+use store::{Error, EventExpiry, MetricTier, Options, Retention, Store};
 
 /// When the simulated time begins.
 const BEGIN: Timestamp = Timestamp(1_800_000_000_000);
@@ -227,17 +227,21 @@ impl World {
         let policy = Retention {
             logs: expected::GROUPS.map(|group| (model::GroupId(group), keep_ms)).collect(),
             metrics_ms: Some(keep_ms),
-            events_ms: Some(keep_ms),
             ..Retention::default()
         };
         let cutoff = model::Clock::now(&*self.clock) - keep_ms;
         let gone = |text: &str| expected::time_of(text) < cutoff;
         let maintained = self.maintain(store, &policy).await;
-        match &maintained {
+        let expiry = EventExpiry { below: u64::MAX, before: cutoff, ..EventExpiry::default() };
+        let expired = match maintained {
+            Ok(()) => expire_events(store, &expiry).await,
+            failed => failed,
+        };
+        match &expired {
             Ok(()) => self.expected.expire(gone),
             Err(_) => self.expected.maybe_expire(gone),
         }
-        maintained
+        expired
     }
 
     /// Does something that a server does.
@@ -315,6 +319,12 @@ impl World {
         self.open().await;
         self.machine.note(format!("{} records", self.expected.len()));
     }
+}
+
+/// Takes step after step until nothing is left to go.
+pub(crate) async fn expire_events(store: &Store, expiry: &EventExpiry) -> store::Result<()> {
+    while store.expire_events(expiry).await? {}
+    Ok(())
 }
 
 /// In memory where the system offers a folder there: the simulated disk decides what is durable, the real one need not.

@@ -80,6 +80,13 @@ fn a_signed_tree_of_events_is_the_beginning_of_every_later_one_after_a_crash_at_
 }
 
 #[test]
+fn held_and_unread_events_survive_an_expiry_that_stops_at_any_single_write() {
+    for seed in 0..2 {
+        play_every_step(seed, Scenario::EventsExpire);
+    }
+}
+
+#[test]
 fn a_full_disk_answers_errors_and_recovers() {
     play(Scenario::FullDisk);
 }

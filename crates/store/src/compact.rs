@@ -5,6 +5,7 @@
 
 use crate::compact_metrics;
 use crate::error::{Error, Result};
+use crate::expire_events::EventExpiry;
 use crate::manifest::Removed;
 use crate::pace::Pace;
 use crate::segment::events::EventWriter;
@@ -34,29 +35,46 @@ pub(crate) async fn rewrite(
 ) -> Result<bool> {
     let Some(kind) = inputs.first().map(|segment| segment.entry.kind) else { return Ok(false) };
     let drop = inputs.iter().map(|segment| segment.entry.id).collect();
-    let writer = || SegmentWriter::new(state.next_segment(), kind, state.options.row_group_rows);
     let encoded = match kind {
         Kind::Metrics => compact_metrics::merge(state, &inputs, &removed, tiers).await?,
-        Kind::Logs => merge(state, Output::Logs(Box::new(LogWriter::new(writer()?))), inputs, removed).await?,
-        Kind::Events => {
-            merge(state, Output::Events(Box::new(EventWriter { writer: writer()? })), inputs, removed).await?
-        }
+        Kind::Logs => merge(state, Output::logs(state)?, inputs, Gone::Removed(removed)).await?,
+        Kind::Events => merge(state, Output::events(state)?, inputs, Gone::Nothing).await?,
     };
-    let add = match encoded {
-        Some(encoded) => vec![encoded.put(&state.objects).await?],
-        None => Vec::new(),
-    };
+    let add = put(state, encoded).await?;
     state.commit(Change { add, drop, ..Change::default() }).await
 }
 
+/// Rewrites a segment of events without those that go, and commits the result. Answers false when it was gone at the end.
+pub(crate) async fn without_expired(
+    state: &Arc<State>,
+    segment: Arc<Segment>,
+    expiry: Arc<EventExpiry>,
+) -> Result<bool> {
+    let drop = std::iter::once(segment.entry.id).collect();
+    let encoded = merge(state, Output::events(state)?, vec![segment], Gone::Expired(expiry)).await?;
+    let add = put(state, encoded).await?;
+    state.commit(Change { add, drop, expires_events: true, ..Change::default() }).await
+}
+
+async fn put(state: &State, encoded: Option<EncodedSegment>) -> Result<Vec<Arc<Segment>>> {
+    match encoded {
+        Some(encoded) => Ok(vec![encoded.put(&state.objects).await?]),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Which rows a rewrite leaves out.
+enum Gone {
+    Nothing,
+    /// Log events that were removed.
+    Removed(Arc<Removed>),
+    /// Audit events that go.
+    Expired(Arc<EventExpiry>),
+}
+
 /// The segment that holds what `inputs` hold; `None` when nothing is left.
-async fn merge(
-    state: &State,
-    output: Output,
-    inputs: Vec<Arc<Segment>>,
-    removed: Arc<Removed>,
-) -> Result<Option<EncodedSegment>> {
-    let mut rewrite = Rewrite::new(state, output, removed);
+async fn merge(state: &State, output: Output, inputs: Vec<Arc<Segment>>, gone: Gone) -> Result<Option<EncodedSegment>> {
+    let mut rewrite = Rewrite::new(state, output, gone);
     let mut pace = Pace::new(state.options.rewrite_share);
     for (at, segment) in inputs.into_iter().enumerate() {
         rewrite.inputs.push(Input { segment, row_group: 0, row: 0, batch: 0, keys: Vec::new(), at: 0 });
@@ -91,6 +109,16 @@ enum Output {
 }
 
 impl Output {
+    fn logs(state: &State) -> Result<Self> {
+        let writer = SegmentWriter::new(state.next_segment(), Kind::Logs, state.options.row_group_rows)?;
+        Ok(Output::Logs(Box::new(LogWriter::new(writer))))
+    }
+
+    fn events(state: &State) -> Result<Self> {
+        let writer = SegmentWriter::new(state.next_segment(), Kind::Events, state.options.row_group_rows)?;
+        Ok(Output::Events(Box::new(EventWriter { writer })))
+    }
+
     fn finish(self) -> (SegmentWriter, Keys) {
         match self {
             Output::Logs(writer) => writer.finish(),
@@ -100,7 +128,7 @@ impl Output {
 }
 
 struct Rewrite {
-    removed: Arc<Removed>,
+    gone: Gone,
     inputs: Vec<Input>,
     heads: BinaryHeap<Reverse<(Key, usize)>>,
     /// Batches that `chosen` points into.
@@ -112,13 +140,13 @@ struct Rewrite {
 }
 
 impl Rewrite {
-    fn new(state: &State, output: Output, removed: Arc<Removed>) -> Self {
+    fn new(state: &State, output: Output, gone: Gone) -> Self {
         let row_group_rows = match &output {
             Output::Logs(_) => state.options.row_group_rows.min(logs::ROW_GROUP_ROWS_MAX),
             Output::Events(_) => state.options.row_group_rows,
         };
         Self {
-            removed,
+            gone,
             inputs: Vec::new(),
             heads: BinaryHeap::new(),
             batches: Vec::new(),
@@ -177,14 +205,20 @@ impl Rewrite {
                 let key = |row| {
                     let (time, sequence) = columns.position(row);
                     let (group, stream) = (GroupId(group.value(row)), StreamId(columns.stream.value(row)));
-                    (!self.removed.has_log(group, stream, time)).then_some((group.0, time.0, sequence))
+                    let is_gone = matches!(&self.gone, Gone::Removed(removed) if removed.has_log(group, stream, time));
+                    (!is_gone).then_some((group.0, time.0, sequence))
                 };
                 Ok((0..batch.num_rows()).map(key).collect())
             }
             Output::Events(_) => {
-                let from = self.removed.events_from();
-                let key = |(time, sequence): (Timestamp, u64)| (time >= from).then_some((0, time.0, sequence));
-                Ok(events::positions(batch)?.into_iter().map(key).collect())
+                let accounts: &StringArray = column(batch, "account")?;
+                let key = |(row, (time, sequence)): (usize, (Timestamp, u64))| {
+                    let account = accounts.value(row);
+                    let is_gone =
+                        matches!(&self.gone, Gone::Expired(expiry) if expiry.takes(account, (time, sequence)));
+                    (!is_gone).then_some((0, time.0, sequence))
+                };
+                Ok(events::positions(batch)?.into_iter().enumerate().map(key).collect())
             }
         }
     }

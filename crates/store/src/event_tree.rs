@@ -43,11 +43,8 @@ pub struct EventLeaves {
 pub struct EventTreeCheck {
     /// The tree as the store has it.
     pub tree: EventTree,
-    /// The events with sequences beyond this one were hashed again; it is 0 until retention or a reset removes something.
+    /// The events with sequences beyond this one were hashed again; it is 0 until events expire or a reset removes something.
     pub from: u64,
-    /// How many of those are gone, because they were older than retention when they came. If any is, no root can be compared:
-    /// the check then proves nothing about contents.
-    pub missing: u64,
 }
 
 /// Hashes of leaves that are kept in memory, 2 MB.
@@ -206,8 +203,8 @@ impl Store {
     /// Hashes all stored events again and compares the root with the one that was computed when they were accepted: a record
     /// that was changed, swapped, added or lost since is `Corrupt`, even where every checksum is right.
     ///
-    /// Once retention has removed events, the check begins at the tree as it was at the last removal, and so proves the
-    /// events accepted after it.
+    /// Once events have expired, the check begins at the tree as it was at the last removal, and so proves the events accepted after
+    /// it.
     pub async fn verify_event_tree(&self) -> Result<EventTreeCheck> {
         let (state, runtime) = (Arc::clone(self.state()), tokio::runtime::Handle::current());
         let work = tokio::task::spawn_blocking(move || runtime.block_on(verify(&state)));
@@ -216,17 +213,21 @@ impl Store {
 }
 
 async fn verify(state: &State) -> Result<EventTreeCheck> {
-    // The base before the snapshot: what is removed after it was read would only be missed, never passed over.
-    let base = state.committed.lock().await.event_tree_base.clone();
-    // The tree before the snapshot: the events that it covers are in the snapshot.
-    let tree = lock(&state.event_tree).tree();
-    verify_snapshot(&state.snapshot(), base, tree).await
+    let (base, tree, snapshot) = {
+        // Base and snapshot of one commit.
+        let committed = state.committed.lock().await;
+        // The tree before the snapshot: the events that it covers are in the snapshot.
+        let tree = lock(&state.event_tree).tree();
+        (committed.event_tree_base.clone(), tree, state.snapshot())
+    };
+    verify_snapshot(&snapshot, base, tree).await
 }
 
 /// Whether the events of a snapshot make the tree `base` grow to `tree`.
 pub(crate) async fn verify_snapshot(snapshot: &Snapshot, base: Frontier, tree: EventTree) -> Result<EventTreeCheck> {
     let mut grown = base;
-    let mut check = EventTreeCheck { tree, from: grown.size(), missing: 0 };
+    let check = EventTreeCheck { tree, from: grown.size() };
+    let mut missing = 0_u64;
     let mut first = check.from + 1;
     while first <= tree.size {
         let sequences = first..(first + WINDOW).min(tree.size + 1);
@@ -236,15 +237,14 @@ pub(crate) async fn verify_snapshot(snapshot: &Snapshot, base: Frontier, tree: E
                 Some(leaf) => {
                     grown.push(leaf);
                 }
-                None => check.missing += 1,
+                None => missing += 1,
             }
         }
     }
-    let may_miss = snapshot.removed.events_from() != model::Timestamp::MIN;
-    if check.missing > 0 && !may_miss {
-        return Err(Error::corrupt("the event tree", 0, format!("{} events are missing", check.missing)));
+    if missing > 0 {
+        return Err(Error::corrupt("the event tree", 0, format!("{missing} events are missing")));
     }
-    if check.missing == 0 && grown.tree() != tree {
+    if grown.tree() != tree {
         return Err(Error::corrupt("the event tree", 0, "the stored events have another root than the accepted ones"));
     }
     Ok(check)

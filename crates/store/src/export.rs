@@ -30,7 +30,7 @@ use std::sync::Arc;
 /// Series that are read together: each has some 50,000 points when it is as old as retention allows.
 const SERIES: usize = 16;
 /// Rows of a row group.
-const ROW_GROUP_ROWS: usize = 128 * 1024;
+pub(crate) const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 impl Store {
     /// Writes the points of every series within `range` to `output` as the module's header says; answers how many. The points
@@ -48,7 +48,7 @@ impl Store {
                 for point in &list {
                     rows.push(key, &dimensions, point);
                     points += 1;
-                    if rows.times.len() >= ROW_GROUP_ROWS {
+                    if rows.len() >= ROW_GROUP_ROWS {
                         writer.write(&rows.take()?).map_err(failed())?;
                         writer.flush().map_err(failed())?;
                     }
@@ -62,7 +62,7 @@ impl Store {
 }
 
 /// The schema of the header.
-fn schema() -> Arc<Schema> {
+pub(crate) fn schema() -> Arc<Schema> {
     let list = || DataType::List(Arc::new(Field::new("item", DataType::Float64, true)));
     let mut fields: Vec<Field> = ["account", "region", "namespace", "name", "unit", "dimensions"]
         .into_iter()
@@ -79,7 +79,7 @@ fn schema() -> Arc<Schema> {
 
 /// Rows on their way to a row group.
 #[derive(Default)]
-struct Rows {
+pub(crate) struct Rows {
     texts: [StringBuilder; 6],
     times: Vec<i64>,
     resolution_secs: Vec<u16>,
@@ -89,7 +89,8 @@ struct Rows {
 }
 
 impl Rows {
-    fn push(&mut self, key: &SeriesKey, dimensions: &str, point: &SeriesPoint) {
+    /// Adds a point of a series with these dimensions.
+    pub(crate) fn push(&mut self, key: &SeriesKey, dimensions: &str, point: &SeriesPoint) {
         let texts = [&key.account, &key.region, &key.namespace, &key.name, &key.unit].map(String::as_str);
         for (builder, text) in self.texts.iter_mut().zip(texts.into_iter().chain([dimensions])) {
             builder.append_value(text);
@@ -113,7 +114,13 @@ impl Rows {
         counts.append(several);
     }
 
-    fn take(&mut self) -> Result<RecordBatch> {
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The rows so far; it is empty afterwards.
+    pub(crate) fn take(&mut self) -> Result<RecordBatch> {
         let mut columns: Vec<Arc<dyn Array>> = Vec::with_capacity(15);
         columns.extend(self.texts.iter_mut().map(|builder| Arc::new(builder.finish()) as _));
         let times = TimestampMillisecondArray::from(std::mem::take(&mut self.times)).with_timezone("UTC");

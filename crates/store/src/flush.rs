@@ -74,7 +74,7 @@ fn encode(state: &State, memtable: &Memtable, removed: &Removed) -> Result<Vec<E
     let encoded = [
         encode_logs(state, memtable, removed)?,
         encode_metrics(state, memtable, removed)?,
-        encode_events(state, memtable, removed)?,
+        encode_events(state, memtable)?,
     ];
     Ok(encoded.into_iter().flatten().collect())
 }
@@ -138,14 +138,14 @@ fn encode_metrics(state: &State, memtable: &Memtable, removed: &Removed) -> Resu
     writer.finish(keys, &series).map(Some)
 }
 
-fn encode_events(state: &State, memtable: &Memtable, removed: &Removed) -> Result<Option<EncodedSegment>> {
+fn encode_events(state: &State, memtable: &Memtable) -> Result<Option<EncodedSegment>> {
     let lines = memtable.events();
     if lines.events.is_empty() {
         return Ok(None);
     }
     let mut segment = EventWriter { writer: writer(state, Kind::Events)? };
     let mut batch = EventBatch::default();
-    let stored = || lines.events.range((removed.events_from(), 0)..);
+    let stored = || lines.events.iter();
     // Row groups of one size, for a small last one would cost every scan as much as a large one.
     let (rows, rows_max) = (stored().count(), state.options.row_group_rows.max(1));
     let group_rows = rows.div_ceil(rows.div_ceil(rows_max).max(1));

@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// Audit events with `from <= sequence < end`, those below `event_sequence()`, in order of their sequences: about `bytes_max` of
-    /// records and at least one event, if there is one. What retention has removed is left out, as scans do.
+    /// records and at least one event, if there is one.
     pub async fn follow_events(&self, from: u64, end: u64, bytes_max: usize) -> Result<FollowedEvents> {
         // First the sequence, then the snapshot: what is below the sequence is in the snapshot.
         let end = end.min(self.event_sequence());
@@ -76,12 +76,11 @@ impl Store {
                 return Ok(FollowedEvents { events: page.events, next });
             }
         }
-        let not_before = snapshot.removed.events_from();
         for memtable in &snapshot.memtables {
             if next >= end {
                 break;
             }
-            if let Some(full) = memtable.follow_events(next..end, not_before, &mut page) {
+            if let Some(full) = memtable.follow_events(next..end, &mut page) {
                 return Ok(FollowedEvents { events: page.events, next: full });
             }
         }
@@ -108,7 +107,7 @@ async fn follow_segments(snapshot: &Snapshot, sequences: Range<u64>, page: &mut 
         if place.low >= end {
             break;
         }
-        find(place, at, snapshot, sequences.start..end, &mut found).await?;
+        find(place, at, sequences.start..end, &mut found).await?;
         if found.len() > KEYS_MAX {
             found.sort_unstable_by_key(|found| found.sequence);
             found.truncate(KEYS_MAX);
@@ -151,20 +150,13 @@ async fn places<'a>(snapshot: &'a Snapshot, sequences: &Range<u64>) -> Result<Ve
 }
 
 /// Reads the keys of a place and notes the rows that are wanted.
-async fn find(
-    place: &Place<'_>,
-    at: usize,
-    snapshot: &Snapshot,
-    sequences: Range<u64>,
-    into: &mut Vec<Found>,
-) -> Result<()> {
-    let not_before = snapshot.removed.events_from();
+async fn find(place: &Place<'_>, at: usize, sequences: Range<u64>, into: &mut Vec<Found>) -> Result<()> {
     let rows = place.segment.row_groups.get(place.row_group).map_or(0, |group| group.rows as usize);
     let all: Vec<Range<usize>> = std::iter::once(0..rows).collect();
     let mut row = 0;
     for batch in place.segment.read(place.row_group, all, &["time", "sequence"]).await? {
-        for (time, sequence) in positions(&batch)? {
-            if sequences.contains(&sequence) && time >= not_before {
+        for (_, sequence) in positions(&batch)? {
+            if sequences.contains(&sequence) {
                 into.push(Found { sequence, place: at, row });
             }
             row += 1;

@@ -1,4 +1,5 @@
-//! `maintain`: expires and deletes records, rolls metrics up, merges small segments, and cuts an old memtable.
+//! `maintain`: expires and deletes logs and metrics, rolls metrics up, merges small segments, and cuts an old memtable. Audit events
+//! expire apart (`expire_events.rs`).
 //!
 //! First the manifest says what is removed, which hides it from every later scan at once, also after a crash. Then segments are
 //! dropped or rewritten; each step is one commit, so a crash leaves the rest for the next call.
@@ -37,8 +38,6 @@ pub struct Retention {
     pub deleted_streams: HashSet<StreamId>,
     /// How long metrics are kept, milliseconds; `None` for ever.
     pub metrics_ms: Option<i64>,
-    /// How long audit events are kept, milliseconds; `None` for ever.
-    pub events_ms: Option<i64>,
 }
 
 impl Store {
@@ -132,18 +131,11 @@ fn removed_by(state: &State, policy: &Retention) -> Removed {
             removed.remove_logs_before(*group, cutoff);
         }
     }
-    let oldest_of = |kind| snapshot.segments.iter().filter(move |s| s.entry.kind == kind).map(|s| s.min_time()).min();
     if let Some(cutoff) = policy.metrics_ms.map(|keep_ms| now - keep_ms.max(0)) {
         let in_memory = snapshot.memtables.iter().any(|m| m.metrics().has_before(cutoff));
-        if in_memory || oldest_of(Kind::Metrics).is_some_and(|oldest| oldest < cutoff) {
+        let mut in_segments = snapshot.segments.iter().filter(|s| s.entry.kind == Kind::Metrics);
+        if in_memory || in_segments.any(|segment| segment.min_time() < cutoff) {
             removed.remove_metrics_before(cutoff);
-        }
-    }
-    if let Some(cutoff) = policy.events_ms.map(|keep_ms| now - keep_ms.max(0)) {
-        let in_memory = snapshot.memtables.iter().filter_map(|m| m.event_times()).map(|(oldest, _)| oldest).min();
-        if in_memory.min(oldest_of(Kind::Events)).or(in_memory).or(oldest_of(Kind::Events)).is_some_and(|o| o < cutoff)
-        {
-            removed.remove_events_before(cutoff);
         }
     }
     removed.retain(&groups, &streams);
@@ -222,13 +214,13 @@ fn next_rewrite(snapshot: &Snapshot, tiers: &Tiers) -> Option<Vec<Arc<Segment>>>
 
 /// Which part of a segment was removed: exact where it is all or nothing, else estimated from rows and times.
 fn removed_part(segment: &Segment, removed: &Removed) -> f64 {
-    match (&segment.keys, segment.entry.kind) {
-        (Keys::Logs(groups), _) => {
+    match &segment.keys {
+        Keys::Logs(groups) => {
             let gone: f64 = groups.iter().map(|group| removed_rows(group, removed)).sum();
             if gone >= segment.entry.rows as f64 { 1.0 } else { gone / segment.entry.rows.max(1) as f64 }
         }
-        (_, Kind::Metrics) => part_before(segment.min_time(), segment.max_time(), removed.metrics_from()),
-        _ => part_before(segment.min_time(), segment.max_time(), removed.events_from()),
+        Keys::Metrics { .. } => part_before(segment.min_time(), segment.max_time(), removed.metrics_from()),
+        Keys::Events => 0.0,
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! `{"crc32":C,"manifest":M}`, where `C` is the CRC-32 of the bytes of `M`, and `M` is for example
 //! `{"version":2,"number":7,"journal_first":3,"next_log_sequence":10,"next_event_sequence":1,"next_segment":5,`
-//! `"removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null,"events_before":null},`
+//! `"removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null},`
 //! `"event_tree":{"size":0,"root":"e3b0…b855","frontier":[]},"event_tree_base":{"size":0,"root":"e3b0…b855","frontier":[]},`
 //! `"segments":[{"id":4,"kind":"logs","bytes":2048,"rows":9,"min_time":0,"max_time":8}]}`.
 //! - `journal_first`: the records of older journals are in segments; the records of this journal and later ones are not.
@@ -41,7 +41,6 @@ pub(crate) struct Removed {
     streams: BTreeSet<u64>,
     logs_before: BTreeMap<u64, i64>,
     metrics_before: Option<i64>,
-    events_before: Option<i64>,
 }
 
 impl Removed {
@@ -63,10 +62,6 @@ impl Removed {
         self.metrics_before = self.metrics_before.max(Some(time.0));
     }
 
-    pub(crate) fn remove_events_before(&mut self, time: Timestamp) {
-        self.events_before = self.events_before.max(Some(time.0));
-    }
-
     pub(crate) fn has_group(&self, group: GroupId) -> bool {
         self.groups.contains(&group.0)
     }
@@ -82,10 +77,6 @@ impl Removed {
 
     pub(crate) fn metrics_from(&self) -> Timestamp {
         self.metrics_before.map_or(Timestamp::MIN, Timestamp)
-    }
-
-    pub(crate) fn events_from(&self) -> Timestamp {
-        self.events_before.map_or(Timestamp::MIN, Timestamp)
     }
 
     pub(crate) fn has_log(&self, group: GroupId, stream: StreamId, time: Timestamp) -> bool {
@@ -227,7 +218,7 @@ mod tests {
     fn the_example_of_the_header_is_true_and_damage_is_found() {
         let example = concat!(
             r#"{"version":2,"number":7,"journal_first":3,"next_log_sequence":10,"next_event_sequence":1,"next_segment":5,"#,
-            r#""removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null,"events_before":null},"#,
+            r#""removed":{"groups":[],"streams":[],"logs_before":{},"metrics_before":null},"#,
             r#""event_tree":{"size":0,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","frontier":[]},"#,
             r#""event_tree_base":{"size":0,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","frontier":[]},"#,
             r#""segments":[{"id":4,"kind":"logs","bytes":2048,"rows":9,"min_time":0,"max_time":8}]}"#,
@@ -272,9 +263,9 @@ mod tests {
         let mut removed = Removed::default();
         removed.remove_logs_before(GroupId(1), Timestamp(10));
         removed.remove_logs_before(GroupId(1), Timestamp(5));
-        removed.remove_events_before(Timestamp(3));
-        removed.remove_events_before(Timestamp(2));
-        assert_eq!((removed.logs_from(GroupId(1)), removed.events_from()), (Timestamp(10), Timestamp(3)));
+        removed.remove_metrics_before(Timestamp(3));
+        removed.remove_metrics_before(Timestamp(2));
+        assert_eq!((removed.logs_from(GroupId(1)), removed.metrics_from()), (Timestamp(10), Timestamp(3)));
         assert!(removed.has_log(GroupId(1), StreamId(1), Timestamp(9)));
         assert!(!removed.has_log(GroupId(1), StreamId(1), Timestamp(10)));
     }

@@ -284,19 +284,14 @@ impl Memtable {
         self.events().order.first().map(|(sequence, _)| *sequence)
     }
 
-    /// Copies the events with these sequences that are not older, in order, until the page is full; then answers the sequence of the
-    /// first one that found no room.
-    pub(crate) fn follow_events(
-        &self,
-        sequences: Range<u64>,
-        not_before: Timestamp,
-        page: &mut Filling,
-    ) -> Option<u64> {
+    /// Copies the events with these sequences, in order, until the page is full; then answers the sequence of the first one that found
+    /// no room.
+    pub(crate) fn follow_events(&self, sequences: Range<u64>, page: &mut Filling) -> Option<u64> {
         let lines = self.events();
         let start = lines.order.partition_point(|(sequence, _)| *sequence < sequences.start);
         let order = lines.order.get(start..).unwrap_or_default().iter();
         for (sequence, time) in order.take_while(|(sequence, _)| *sequence < sequences.end) {
-            let event = lines.events.get(&(*time, *sequence)).filter(|_| *time >= not_before);
+            let event = lines.events.get(&(*time, *sequence));
             if event.is_some_and(|event| !page.push(*sequence, || Event::clone(event))) {
                 return Some(*sequence);
             }

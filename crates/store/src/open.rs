@@ -92,6 +92,7 @@ impl Store {
                 replayed.files.into_iter().chain([(replayed.journal.number(), replayed.journal.len())]).collect(),
             ),
             graveyard: Mutex::default(),
+            kept_events: Mutex::default(),
             search_threads: SearchThreads::start(options.search_threads)
                 .map_err(Error::io("start a thread for", &options.dir))?,
             filter_cache: FilterCache::new(options.filter_cache_bytes_max),

@@ -181,7 +181,7 @@ impl Store {
         let sequence_end = self.state().visible_events.load(Ordering::Acquire);
         let snapshot = self.state().snapshot();
         let direction = scan.direction;
-        let window = Window::new(scan.range, direction, scan.after).not_before(snapshot.removed.events_from());
+        let window = Window::new(scan.range, direction, scan.after);
         let wanted = Arc::new(Wanted::new(scan, sequence_end, Arc::clone(self.state())));
         let mut stats = ScanStats::default();
         let mut sources = Vec::new();

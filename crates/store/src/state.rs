@@ -5,6 +5,7 @@ use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::event_tail::EventTail;
 use crate::event_tree::{Frontier, RecentLeaves, StoredTree};
+use crate::expire_events::Kept;
 use crate::filter_cache::FilterCache;
 use crate::flush::FlushCommand;
 use crate::journal;
@@ -53,6 +54,8 @@ pub(crate) struct Change {
     pub add: Vec<Arc<Segment>>,
     pub drop: BTreeSet<u64>,
     pub removed: Option<Removed>,
+    /// Events go with `drop` that are not in `add`.
+    pub expires_events: bool,
     /// Everything goes; this memtable becomes the only one.
     pub reset: Option<(Arc<Memtable>, Cut)>,
 }
@@ -97,6 +100,8 @@ pub(crate) struct State {
     pub journals: Mutex<BTreeMap<u64, u64>>,
     /// Segments that no manifest lists any more; their objects go when no scan reads them.
     pub graveyard: Mutex<Vec<Arc<Segment>>>,
+    /// Segments that the last expiry of events looked through for nothing.
+    pub kept_events: Mutex<Kept>,
     /// Token filters that searches have read.
     pub filter_cache: FilterCache,
     pub search_threads: SearchThreads,
@@ -174,9 +179,11 @@ impl State {
     pub(crate) async fn commit(&self, change: Change) -> Result<bool> {
         let mut committed = self.committed.lock().await;
         let Some((next, cut)) = self.apply(&change, committed.cut.clone()) else { return Ok(false) };
-        let before = self.snapshot().removed.events_from();
-        let base = if change.reset.is_some() || next.removed.events_from() > before {
+        let base = if change.reset.is_some() {
             lock(&self.event_tree).clone()
+        } else if change.expires_events {
+            // Only what is in segments can have gone: all events behind the cut are still there.
+            Frontier::clone(&cut.event_tree)
         } else {
             committed.event_tree_base.clone()
         };

@@ -251,7 +251,7 @@ impl View {
     }
 
     fn memory_events(&self, memtable: &Arc<Memtable>, filter: &TableFilter, parts: &mut Vec<TablePart>) {
-        let window = self.event_window(filter);
+        let window = filter.range;
         if let Some((min, max)) = memtable.event_times().filter(|(min, max)| window.overlaps(*min, *max)) {
             let source = PartSource::MemoryEvents { memtable: Arc::clone(memtable), window };
             parts.push(self.part(source, self.events_end, (min, max), 0));
@@ -260,10 +260,6 @@ impl View {
 
     fn log_window(&self, group: GroupId, filter: &TableFilter) -> TimeRange {
         TimeRange::new(filter.range.start.max(self.snapshot.removed.logs_from(group)), filter.range.end)
-    }
-
-    fn event_window(&self, filter: &TableFilter) -> TimeRange {
-        TimeRange::new(filter.range.start.max(self.snapshot.removed.events_from()), filter.range.end)
     }
 
     /// Runs of wanted rows by row group.
@@ -295,7 +291,7 @@ impl View {
     }
 
     fn event_runs(&self, segment: &Segment, filter: &TableFilter) -> BTreeMap<usize, Vec<Run>> {
-        let window = self.event_window(filter);
+        let window = filter.range;
         let mut runs = BTreeMap::new();
         for (row_group, about) in segment.row_groups.iter().enumerate() {
             if window.overlaps(about.min_time, about.max_time) {

@@ -13,4 +13,5 @@ mod follow;
 mod summary;
 
 pub use follow::Aggregator;
+pub(crate) use follow::unread;
 pub(crate) use summary::{TEMPLATES, is_of};

@@ -2,6 +2,7 @@
 //! data events are worth one.
 
 mod console_sign_in;
+mod let_go;
 mod unrecorded_calls;
 
 use crate::coverage::Coverage;
@@ -16,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use wire::{Access, Audit, Service};
 
 pub use console_sign_in::{ConsoleSignIn, Outcome};
+pub(crate) use let_go::LetGo;
 pub use unrecorded_calls::{UnrecordedCaller, UnrecordedCalls};
 
 /// `userIdentity.type` of a caller whom an OpenID Connect provider vouches for. Its `arn` is the provider's.

@@ -11,6 +11,7 @@ use crate::event_configuration::EventConfiguration;
 use crate::insights::{self, InsightSelectors};
 use crate::json::Json;
 use crate::record::{self, Defaults};
+use crate::retention;
 use catalog::{TrailRow, TrailSpan};
 use model::{Event, Timestamp};
 use uuid::Uuid;
@@ -107,6 +108,10 @@ pub(crate) async fn store(trail: &Trail, findings: &dyn Findings, follower: &str
         for derived in waiting {
             let defaults = Defaults { account: derived.account, region: derived.region, ingestion_time: now };
             match record::parse(derived.record, &defaults) {
+                // Trails deliver what is of the server's own second; these may be stored after their own, and once only.
+                Ok(event) if follower == retention::NAME => {
+                    events.push(Event { ingestion_time: event.time, ..event });
+                }
                 Ok(event) => events.push(event),
                 Err(reason) => tracing::error!(%reason, follower, "read back a derived event"),
             }

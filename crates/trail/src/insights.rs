@@ -16,5 +16,6 @@ mod record;
 mod selectors;
 
 pub use evaluate::Evaluator;
+pub(crate) use evaluate::unread;
 pub(crate) use record::shared_id;
 pub(crate) use selectors::{InsightSelector, InsightSelectors};

@@ -11,6 +11,7 @@ use crate::event_configuration::EventConfiguration;
 use crate::lake_delivery;
 use crate::lake_view::View;
 use crate::record::{self, Defaults};
+use crate::retention::kept_days;
 use crate::selectors::{Selectors, Subject};
 use catalog::{EventDataStore, LakeQuery, LakeRow};
 use model::limits::{
@@ -60,7 +61,7 @@ pub(crate) fn lake_store(store: &EventDataStore, others: Vec<i64>, view: View, n
         asks.extend(categories.iter().any(|one| one == INSIGHT).then_some("record"));
     }
     let settings = &store.settings;
-    let kept_since = now - i64::from(settings.retention_days) * DAY;
+    let kept_since = now - i64::from(kept_days(store, now)) * DAY;
     LakeStore {
         id: store.id.clone(),
         range: TimeRange::new(kept_since, TimeRange::ALL.end),

@@ -4,7 +4,7 @@ use crate::Trail;
 use crate::cloudtrail::lake_queries::prepared;
 use crate::lake;
 use catalog::{LakeDashboard, LakeSchedule, LakeWidget};
-use model::time::{DAY, HOUR, MINUTE};
+use model::time::{DAY, HOUR, MINUTE, SECOND};
 use model::{Scope, Timestamp};
 use std::collections::BTreeMap;
 use wire::ApiError;
@@ -64,7 +64,8 @@ fn bound(widget: &LakeWidget, values: &Values, now: Timestamp) -> Result<Vec<Str
         let known = PARAMETERS.contains(&name.as_str());
         let value = values.get(name).cloned().or_else(|| match name.as_str() {
             "$StartTime$" => Some((now - DAY).iso_seconds()),
-            "$EndTime$" => Some(now.iso_seconds()),
+            // Times of events are whole seconds, and statements ask for those before the end: what happened just now is in it.
+            "$EndTime$" => Some((now + SECOND).iso_seconds()),
             "$Period$" => Some("hour".into()),
             _ => None,
         });
@@ -175,7 +176,7 @@ mod tests {
         let now = Timestamp(1_800_000_000_000);
         let values = Values::from([("$Period$".to_owned(), "day".to_owned())]);
         let bound_now = bound(&widget, &values, now).unwrap();
-        assert_eq!(bound_now, ["2027-01-14T08:00:00Z", "2027-01-15T08:00:00Z", "day"]);
+        assert_eq!(bound_now, ["2027-01-14T08:00:00Z", "2027-01-15T08:00:01Z", "day"]);
         widget.parameters = vec!["$EventDataStoreId$".into()];
         assert!(bound(&widget, &values, now).is_err());
         assert!(check_values(&Values::from([("$EventDataStoreId$".into(), "x".into())])).is_err());

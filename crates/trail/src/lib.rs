@@ -20,6 +20,7 @@ mod lake_imports;
 mod lake_view;
 pub mod log_delivery;
 pub mod record;
+pub mod retention;
 pub mod selectors;
 
 use audit::DataAudit;
@@ -72,6 +73,8 @@ pub struct Trail {
     key_turn: Arc<tokio::sync::Mutex<()>>,
     /// One import at a time, so that two cannot both find an event missing.
     import_turn: Arc<tokio::sync::Mutex<()>>,
+    /// Whoever keeps events longer, and each step that takes some away, one at a time.
+    retention_turn: Arc<tokio::sync::Mutex<()>>,
     /// One reading of trails at a time, so that what changed later is dated later.
     refresh_turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -140,6 +143,7 @@ impl Trail {
             log_delivery,
             key_turn: Arc::default(),
             import_turn: Arc::default(),
+            retention_turn: Arc::default(),
             refresh_turn: Arc::default(),
         };
         trail.catalog.clamp_trail_spans(trail.store.event_sequence() as i64).await?;

@@ -74,7 +74,7 @@ pub async fn answer(server: &Server, request: HttpRequest, source_ip: &str) -> R
         ("POST", SIGN_IN) => sign_in(server, &request, source_ip).await,
         ("POST", SIGN_OUT) => sign_out(server, &request),
         ("GET", SESSION) => session(server, &request),
-        ("GET", federated::BEGIN) => federated::begin(server, &request).await,
+        ("GET", federated::BEGIN) => federated::begin(server, &request, source_ip).await,
         ("GET", federated::CALLBACK) => federated::callback(server, &request, source_ip).await,
         ("GET" | "HEAD", _) => assets::answer(&request).unwrap_or_else(|| refusal(404, "NotFound", "No such file.")),
         _ => refusal(405, "MethodNotAllowed", "This path does not take that method."),

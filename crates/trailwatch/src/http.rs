@@ -263,7 +263,7 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
                     // Before PromQL, whose paths begin like that of remote write.
                     ingest::answer(&server, &request, &source_ip).await
                 } else if promql::is_asked(&request) {
-                    promql::answer(&server, &request, &source_ip).await
+                    promql::answer(&server, &request, &source_ip, hung_up).await
                 } else if s3_api::is_open_read(&server, &request).await {
                     return of_s3(s3_api::answer(&server, &request, &source_ip).await);
                 } else {

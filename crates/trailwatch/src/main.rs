@@ -36,6 +36,7 @@ mod questions;
 mod real;
 mod receivers;
 mod remote;
+mod retention;
 mod s3_api;
 mod serve;
 mod server;
@@ -46,6 +47,7 @@ mod sql;
 #[path = "without_sql.rs"]
 mod sql;
 mod syslog;
+mod tables;
 mod tail;
 mod tasks;
 mod throttle;
@@ -103,6 +105,11 @@ enum Command {
     /// Policies of IAM: made of what a principal did, and held against it.
     #[command(subcommand)]
     Policy(questions::command::policy::PolicyCommand),
+    /// Print how long audit events are kept, or say so.
+    Retention(retention::command::RetentionArgs),
+    /// Hold audit events, whatever the retentions say.
+    #[command(subcommand)]
+    Hold(retention::command::HoldCommand),
     /// Ask all records in SQL.
     Sql(sql::command::SqlArgs),
     /// Take records out with the proof that they were accepted as they are.
@@ -114,6 +121,9 @@ enum Command {
     /// Write records as plain files.
     #[command(subcommand)]
     Export(Export),
+    /// The data as tables that Spark, Trino, DuckDB and deltalake read.
+    #[command(subcommand)]
+    Tables(tables::Tables),
     /// Try alarms on what has happened.
     #[command(subcommand)]
     Alarms(Alarms),
@@ -266,10 +276,13 @@ fn main() -> ExitCode {
         Command::Why(args) => run(questions::command::why::run(args)),
         Command::Policy(command) => run(questions::command::policy::run(command)),
         Command::Events(args) => run(questions::command::events::run(args)),
+        Command::Retention(args) => run(retention::command::retention(args)),
+        Command::Hold(command) => run(retention::command::hold(command)),
         Command::Sql(args) => run(sql::command::run(args)),
         Command::Evidence(args) => run(proofs::command::evidence(args)),
         Command::Verify(args) => proofs::verify::run(&args),
         Command::Vkey(args) => proofs::command::vkey(&args),
+        Command::Tables(command) => run(tables::run(command)),
         Command::Alarms(Alarms::Backtest(args)) => run(backtest::command(args)),
         Command::Detections(command) => run(detections::command::run(command)),
         Command::Cis(command) => run(cis::run(command)),

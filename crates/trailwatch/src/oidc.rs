@@ -6,15 +6,17 @@
 //! stand for.
 //!
 //! What must be remembered of an attempt is sealed in a short-lived cookie, so that attempts that nobody finishes cost
-//! no memory.
+//! no memory. Of those that come back it is remembered that they did (`used.rs`): a cookie is good once.
 
 mod id_token;
 mod provider;
 #[cfg(test)]
 pub mod tests;
+mod used;
 
 use crate::config::{OidcSettings, RoleRule};
 use crate::real::{random_bytes, random_text};
+use ::gateway::shares::Holder;
 use access::SealingKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,6 +25,8 @@ use model::Timestamp;
 pub use provider::{Ask, Failure, Http, Provider};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+pub use used::NotUsable;
+use used::Used;
 
 /// How long an attempt may take, milliseconds: a password and a second factor.
 pub const ATTEMPT_MS_MAX: i64 = 10 * 60 * 1000;
@@ -53,6 +57,7 @@ pub struct Oidc {
     /// The provider.
     pub provider: Provider,
     sealing: SealingKey,
+    used: Used,
 }
 
 impl Oidc {
@@ -62,7 +67,7 @@ impl Oidc {
     /// When there are no random bytes.
     pub fn new(settings: OidcSettings, ask: Box<dyn Ask>) -> Result<Self, getrandom::Error> {
         let provider = Provider::new(settings.clone(), ask);
-        Ok(Self { settings, provider, sealing: SealingKey::new(random_bytes()?) })
+        Ok(Self { settings, provider, sealing: SealingKey::new(random_bytes()?), used: Used::new() })
     }
 
     /// The provider as trust policies name it: its issuer without the scheme.
@@ -92,6 +97,14 @@ impl Oidc {
         let began = Timestamp(words.next()?.parse().ok()?);
         let attempt = Attempt { state: words.next()?, nonce: words.next()?, verifier: words.next()? };
         (0..ATTEMPT_MS_MAX).contains(&(now - began)).then_some(attempt)
+    }
+
+    /// Uses up an attempt, which has come back from `holder`.
+    ///
+    /// # Errors
+    /// When it has been used, or cannot be remembered.
+    pub fn use_up(&self, attempt: &Attempt, holder: Holder, now: Timestamp) -> Result<(), NotUsable> {
+        self.used.put(&attempt.state, holder, now)
     }
 }
 

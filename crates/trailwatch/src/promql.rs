@@ -6,7 +6,7 @@
 //! `monitoring`, as on AWS. The console asks the same below `/_trailwatch/prometheus`, where its session stands for the signature.
 
 use crate::console;
-use crate::own::{Endpoint, Refusal};
+use crate::own::{self, Endpoint, Refusal};
 use crate::server::{Server, json};
 use model::limits::{PROMQL_AT_ONCE_MAX, PROMQL_SERIES_MAX};
 use model::time::{DAY, SECOND};
@@ -14,7 +14,7 @@ use model::{Caller, Timestamp};
 use query::promql::{ErrorType, PromqlError};
 use serde_json::{Value, json as value};
 use std::collections::BTreeSet;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use watch::promql::{self, Failure};
 use wire::{Access, Audit, HttpRequest, Response};
 
@@ -44,14 +44,20 @@ fn asked_path(request: &HttpRequest) -> Option<&str> {
     request.path.strip_prefix(PREFIX).or_else(|| request.path.strip_prefix(CONSOLE_PREFIX))
 }
 
-/// Answers a request.
-pub async fn answer(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
+/// Answers a request. It ends when `hung_up` resolves: then nobody waits for the answer.
+pub async fn answer(
+    server: &Server,
+    request: &HttpRequest,
+    source_ip: &str,
+    hung_up: oneshot::Receiver<()>,
+) -> Response {
     // Browsers say where a page came from; no other page may read metrics with an open server's keys.
     if console::is_other_page(server, request) {
         return failed(403, "forbidden", "not from a web page");
     }
     let parameters = Parameters::of(request);
-    let run = async |caller: &Caller| run(server, caller, asked_path(request).unwrap_or_default(), &parameters).await;
+    let path = asked_path(request).unwrap_or_default();
+    let run = async |caller: &Caller| own::while_waited_for(hung_up, run(server, caller, path, &parameters)).await;
     let asked = value!({ "path": request.path, "query": request.query });
     match ENDPOINT.call(server, (request, source_ip), Some(asked), run).await {
         Ok(data) => {
@@ -349,7 +355,8 @@ mod tests {
             let request = HttpRequest { method: "GET".into(), path, query: "query=1".into(), ..HttpRequest::default() };
             let request = sign(&server, request, ENDPOINT.signing_name);
             let mut recorded = server.trail.store.tail_events();
-            assert_eq!(answer(&server, &request, "127.0.0.1").await.status, 200);
+            let (_waiting, hung_up) = oneshot::channel();
+            assert_eq!(answer(&server, &request, "127.0.0.1", hung_up).await.status, 200);
             let events = recorded.next(usize::MAX).now_or_never().unwrap_or_default().events;
             events.iter().map(|event| event.name.clone()).collect::<Vec<String>>()
         };

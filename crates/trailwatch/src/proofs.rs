@@ -6,8 +6,8 @@
 //! goes on from the checkpoint and writes what lies beyond it again, the same bytes. Hashes of leaves, and of the nodes above them within a
 //! tile, come from the store's memory, where appending left them; only a log that is behind reads events and hashes again.
 //!
-//! Tiles outlive the events, so they must be written before events are removed. This server keeps audit events for ever, and writes the
-//! log before a reset empties it. Should events be gone all the same before their hashes were written, the tree cannot be completed: that is an
+//! Tiles outlive the events, so they must be written before events are removed: expiry waits for them (`unproven`), and a reset writes the
+//! log before it empties the store. Should events be gone all the same before their hashes were written, the tree cannot be completed: that is an
 //! error, in the server's log and in the answers, and nothing is signed. So is a tree that is smaller than the last checkpoint, or another
 //! one, as after a restored backup: to sign it would fork the log.
 
@@ -15,6 +15,8 @@ pub mod answer;
 pub mod command;
 mod key;
 mod place;
+#[cfg(test)]
+mod stopping;
 #[cfg(test)]
 mod tests;
 pub mod verify;
@@ -115,6 +117,21 @@ impl Proofs {
     /// Whether anybody is asked to cosign.
     pub fn has_witnesses(&self) -> bool {
         !self.witnesses.is_empty()
+    }
+
+    /// The first sequence whose leaf may still be asked of the store: no full tile has it that a checkpoint covers.
+    pub async fn unproven(&self) -> Result<u64, ProofError> {
+        let mut held = self.log.lock().await;
+        let log = self.take(&mut held).await?;
+        let signed = log.signed.as_ref().map_or(0, |signed| signed.tree.size);
+        *held = Some(log);
+        let stored = self.store.event_tree().size;
+        if signed > stored {
+            // Sequences that are in tiles are given to other events.
+            return Err(ProofError::Place(format!("the log has {signed} events, the store {stored}")));
+        }
+        // Event `n` is leaf `n - 1`.
+        Ok(signed - signed % WIDTH + 1)
     }
 
     /// Writes the full tiles of what was accepted.

@@ -7,7 +7,9 @@ use crate::calls::Calls;
 use crate::config::Config;
 use crate::oidc::Oidc;
 use crate::throttle::{Throttle, Turn};
-use crate::{backtest, console, dead_letters, detections, event_tail, health, proofs, remote, validate_trail};
+use crate::{
+    backtest, console, dead_letters, detections, event_tail, health, proofs, remote, retention, validate_trail,
+};
 use access::Asking;
 use bytes::Bytes;
 use model::{Caller, Clock, Ids, Timestamp};
@@ -100,6 +102,7 @@ impl Server {
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
             ("POST", validate_trail::PATH) => validate_trail::answer(self, &request, source_ip, hung_up).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,
+            _ if retention::is_asked(&request) => retention::answer(self, &request, source_ip).await,
             (_, path) if path.starts_with(proofs::answer::PATHS) => {
                 proofs::answer::answer(self, &request, source_ip).await
             }

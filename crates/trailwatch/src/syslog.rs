@@ -5,17 +5,21 @@
 //!
 //! Syslog has no way to say who sends: whoever reaches the port writes, so the ports are closed unless `[syslog]` names them.
 //! Messages wait in at most 16 MiB. When these are full, datagrams are dropped and counted (`SyslogDropped` in the namespace
-//! `Trailwatch`), and connections wait. What waits is stored every 200 milliseconds, or earlier when there is much.
+//! `Trailwatch`), and connections wait. Of 1,024 connections an address has as many as are still free, so half of them
+//! at most; what is beyond is closed at once. What waits is stored every 200 milliseconds, or earlier when there is much.
 //!
 //! A stream has the name of its host, as the messages say it, else the sender's address. After 4,096 streams further hosts share
 //! the stream `other-hosts`, for a sender can claim any name.
 
 mod batches;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use crate::config::Syslog;
 use crate::server::Server;
 use crate::tls::Acceptor;
+use ::gateway::shares::{Holder, Shares};
 use anyhow::Context;
 use model::{Datapoint, Observation, SeriesKey, Timestamp};
 use queue::{Queue, Waiting};
@@ -25,12 +29,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use watch::syslog::Frames;
 
-/// Open connections; further ones wait in the kernel's queue.
+/// Open connections of one port, shared out by address.
 const CONNECTIONS_MAX: usize = 1024;
 /// How long a sender may say nothing: it connects again when it has something, and who was cut off silently leaves no place taken.
 const SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
@@ -129,7 +132,8 @@ pub async fn run(server: Arc<Server>, ports: Ports, stop: impl Future<Output = (
         listening.spawn(datagrams(Arc::clone(&server), socket, endpoint, queue.clone()));
     }
     for (endpoint, listener) in ports.tcp {
-        listening.spawn(connections(Arc::clone(&server), listener, endpoint, queue.clone()));
+        let places = Shares::new(CONNECTIONS_MAX);
+        listening.spawn(connections(Arc::clone(&server), listener, endpoint, queue.clone(), places));
     }
     drop(queue);
     tokio::select! {
@@ -162,15 +166,17 @@ async fn datagrams(server: Arc<Server>, socket: UdpSocket, endpoint: Arc<str>, q
     }
 }
 
-async fn connections(server: Arc<Server>, listener: Listener, endpoint: Arc<str>, queue: Queue) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+async fn connections(server: Arc<Server>, listener: Listener, endpoint: Arc<str>, queue: Queue, places: Shares) {
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.tcp.accept().await {
             Ok((stream, peer)) => {
+                // Closed, so that its sender knows: in the queue of the kernel it would be in the way of others.
+                let Some(place) = places.take(Holder::at(peer.ip()), 1) else {
+                    tracing::debug!(%peer, "this address has its share of syslog connections");
+                    continue;
+                };
                 let (server, queue, endpoint) = (Arc::clone(&server), queue.clone(), Arc::clone(&endpoint));
                 let tls = listener.tls.clone();
                 open.spawn(async move {

@@ -63,6 +63,8 @@ impl Tasks {
         // Made here, before the first call can come.
         let follower =
             server.config.detection_rules.as_deref().map(|rules| crate::detections::follower(&server, rules));
+        let detections_begin = follower.is_some().then(|| server.trail.store.event_sequence());
+        tasks.spawn("event expiry", event_expiry(Arc::clone(&server), detections_begin, stopped.clone()));
         tasks.spawn("detections", detections(Arc::clone(&server), follower, stopped.clone()));
         tasks.spawn("insights", insights(Arc::clone(&server), stopped.clone()));
         tasks.spawn("aggregated events", aggregated_events(Arc::clone(&server), stopped.clone()));
@@ -521,6 +523,26 @@ async fn maintenance(server: Arc<Server>, mut stopped: Stopped) {
         trail::delivery::expire(&server.trail).await;
         trail::lake::expire(&server.trail).await;
         trail::lake_dashboards::refresh_due(&server.trail).await;
+    }
+}
+
+/// Also at the start: what a stop cut off goes on. A step that runs at the end is finished.
+async fn event_expiry(server: Arc<Server>, detections_begin: Option<u64>, mut stopped: Stopped) {
+    let mut failing = false;
+    loop {
+        let stop = stopped.clone();
+        let round = crate::retention::expire(&server, detections_begin, move || !*stop.borrow()).await;
+        match round {
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "expire audit events");
+            }
+            Err(_) => {}
+            Ok(()) => failing = false,
+        }
+        if !next_tick(&server, &mut stopped, MINUTE).await {
+            return;
+        }
     }
 }
 

@@ -54,17 +54,12 @@ async fn maintain_notifications(watch: &Watch) -> catalog::Result<()> {
     Ok(())
 }
 
-/// Frees the bytes of expired and deleted records. Audit events have no retention: nobody may delete them.
+/// Frees the bytes of expired and deleted logs and metrics. Audit events have a retention of their own, for their plane to apply.
 async fn maintain_records(watch: &Watch) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     apply_retention_policies(watch).await?;
     let KeptLogs { retention_ms, deleted_groups, deleted_streams } = kept_logs(watch).await?;
-    let retention = Retention {
-        logs: retention_ms,
-        deleted_groups,
-        deleted_streams,
-        metrics_ms: Some(METRIC_RETENTION_MS),
-        events_ms: None,
-    };
+    let retention =
+        Retention { logs: retention_ms, deleted_groups, deleted_streams, metrics_ms: Some(METRIC_RETENTION_MS) };
     watch.store.maintain(&retention).await?;
     forget_deleted_logs(watch).await?;
     Ok(())

@@ -11,6 +11,7 @@ use query::metrics::{Cut, grouped_periods};
 use query::promql::{ErrorType, Labels, PromValue, PromqlError, Query, Selected, Selector, labels_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use store::SeriesFilter;
 
 /// How many series are looked at between two chances for other requests.
@@ -52,7 +53,7 @@ async fn instant_of(
     let query = Query::parse(text)?;
     let selectors = query.selectors(at.0, at.0, 0)?;
     let data = select_all(watch, scope, &selectors, before).await?;
-    computed(move || query.instant(&data, at.0, PROMQL_SAMPLES_MAX)).await
+    computed(query, move |query| query.instant(&data, at.0, PROMQL_SAMPLES_MAX)).await
 }
 
 /// The answer at the start and every `step_ms` after it, up to the end.
@@ -66,14 +67,25 @@ pub async fn range(
     let query = Query::parse(text)?;
     let selectors = query.selectors(start.0, end.0, step_ms)?;
     let data = select_all(watch, scope, &selectors, Timestamp::MAX).await?;
-    computed(move || query.range(&data, start.0, end.0, step_ms, PROMQL_SAMPLES_MAX)).await
+    computed(query, move |query| query.range(&data, start.0, end.0, step_ms, PROMQL_SAMPLES_MAX)).await
 }
 
-/// Millions of samples take a while: they are computed on a thread that nobody waits for.
+/// Millions of samples take a while: they are computed on a thread of their own, which stops when nobody waits any more.
 async fn computed(
-    compute: impl FnOnce() -> Result<PromValue, PromqlError> + Send + 'static,
+    query: Query,
+    compute: impl FnOnce(&Query) -> Result<PromValue, PromqlError> + Send + 'static,
 ) -> Result<PromValue, Failure> {
-    Ok(tokio::task::spawn_blocking(compute).await??)
+    let _stopped = StopOnDrop(query.stop());
+    Ok(tokio::task::spawn_blocking(move || compute(&query)).await??)
+}
+
+/// Stops a computation when its caller is gone.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The labels of each series that one of the selectors `matches` selects (all series without one), at most `max`, in order.

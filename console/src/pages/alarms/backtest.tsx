@@ -2,9 +2,11 @@
 import { createMemo, createSignal, For, Show } from "solid-js";
 import { type Backtest, backtest, type Subject } from "../../backtest";
 import { type Loaded, load } from "../../load";
+import { REPLAYED_MAX } from "../../log-alarm";
 import { count, short } from "../../numbers";
 import { dateTime, duration } from "../../time";
 import { Cancelled, ErrorNote, Panel, Working } from "../../ui/parts";
+import { Plain } from "../../ui/table";
 
 const DAY_MS = 86_400_000;
 /** How long to wait for the next key before asking. */
@@ -12,7 +14,7 @@ const SETTLED_MS = 400;
 /** Changes of state to list. */
 const LISTED_MAX = 50;
 
-const settled = (signal: AbortSignal) =>
+export const settled = (signal: AbortSignal) =>
   new Promise<void>((done, stopped) => {
     const timer = setTimeout(done, SETTLED_MS);
     signal.addEventListener("abort", () => {
@@ -25,29 +27,32 @@ export interface Replay {
   of: Loaded<{ found: Backtest; end: number }>;
   days: () => number;
   setDays: (days: number) => void;
+  /** Seconds that are replayed where that is less than was asked for. */
+  cut: () => number | undefined;
 }
 
-/** Replays the subject, and again when it changes; nothing while there is none. */
-export function replay(subject: () => Subject | undefined): Replay {
+/** Replays the subject, and again when it changes; nothing while there is none. `every`: seconds between two runs of an alarm of logs. */
+export function replay(subject: () => Subject | undefined, every: () => number | undefined = () => undefined): Replay {
   const [days, setDays] = createSignal(7);
   // Compared as text: a form makes a new, equal input at every key.
   const asked = createMemo(() => {
     const now = subject();
     return now && JSON.stringify(now);
   });
+  const most = () => (every() ?? Number.POSITIVE_INFINITY) * REPLAYED_MAX * 1000;
   const of = load(
     () => {
       const text = asked();
-      return text === undefined ? undefined : { text, days: days() };
+      return text === undefined ? undefined : { text, length: Math.min(days() * DAY_MS, most()) };
     },
     async (question, signal) => {
       await settled(signal);
       const end = Date.now();
-      const range = { start: end - question.days * DAY_MS, end };
+      const range = { start: end - question.length, end };
       return { found: await backtest(JSON.parse(question.text) as Subject, range, signal), end };
     },
   );
-  return { of, days, setDays };
+  return { of, days, setDays, cut: () => (most() < days() * DAY_MS ? most() / 1000 : undefined) };
 }
 
 export function BacktestPanel(props: { replay: Replay; threshold?: number; choose?: (threshold: number) => void }) {
@@ -99,6 +104,13 @@ export function BacktestPanel(props: { replay: Replay; threshold?: number; choos
       >
         {(now) => (
           <div class="stack" classList={{ stale: props.replay.of.loading() }}>
+            <Show when={props.replay.cut()}>
+              {(seconds) => (
+                <p class="faint">
+                  Each run of the query is run again, so these are the last {count(REPLAYED_MAX)} runs: {duration(seconds())}.
+                </p>
+              )}
+            </Show>
             <p role="status">
               It would have fired <strong>{count(now().fires)}</strong> {now().fires === 1 ? "time" : "times"} (
               {short(now().fires_per_week)} a week), in alarm for {duration(now().alarm_secs)};{" "}
@@ -110,47 +122,43 @@ export function BacktestPanel(props: { replay: Replay; threshold?: number; choos
               </p>
             </Show>
             <Show when={now().by_threshold.length}>
-              <table class="plain dense" aria-label="Fires per week by threshold">
-                <thead>
-                  <tr>
-                    <th scope="col">Threshold</th>
-                    <th scope="col">Fires a week</th>
-                    <th scope="col" />
-                    <th scope="col">In alarm</th>
-                    <th scope="col">
-                      <span class="sr">Choose</span>
-                    </th>
+              <Plain
+                label="Fires per week by threshold"
+                class="dense"
+                head={[
+                  "Threshold",
+                  "Fires a week",
+                  { name: "As a bar", unseen: true },
+                  "In alarm",
+                  { name: "Choose", unseen: true },
+                ]}
+                of={now().by_threshold}
+              >
+                {(one) => (
+                  <tr classList={{ current: one.threshold === props.threshold }}>
+                    <th scope="row">{short(one.threshold)}</th>
+                    <td class="num">{short(one.fires_per_week)}</td>
+                    <td class="wide">
+                      <span class="gauge inline" aria-hidden="true">
+                        <i style={{ "--part": `${(one.fires_per_week / most()) * 100}%` }} />
+                      </span>
+                    </td>
+                    <td class="num">{duration(one.alarm_secs)}</td>
+                    <td>
+                      <Show when={props.choose}>
+                        <button
+                          type="button"
+                          class="small"
+                          aria-label={`Take ${short(one.threshold)}`}
+                          onClick={() => props.choose?.(one.threshold)}
+                        >
+                          Take
+                        </button>
+                      </Show>
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  <For each={now().by_threshold}>
-                    {(one) => (
-                      <tr classList={{ current: one.threshold === props.threshold }}>
-                        <th scope="row">{short(one.threshold)}</th>
-                        <td class="num">{short(one.fires_per_week)}</td>
-                        <td class="wide">
-                          <span class="gauge inline" aria-hidden="true">
-                            <i style={{ "--part": `${(one.fires_per_week / most()) * 100}%` }} />
-                          </span>
-                        </td>
-                        <td class="num">{duration(one.alarm_secs)}</td>
-                        <td>
-                          <Show when={props.choose}>
-                            <button
-                              type="button"
-                              class="small"
-                              aria-label={`Take ${short(one.threshold)}`}
-                              onClick={() => props.choose?.(one.threshold)}
-                            >
-                              Take
-                            </button>
-                          </Show>
-                        </td>
-                      </tr>
-                    )}
-                  </For>
-                </tbody>
-              </table>
+                )}
+              </Plain>
             </Show>
             <Show when={now().transitions.length}>
               <details>

@@ -1,100 +1,48 @@
-// Makes an alarm: what is watched, when it fires, whom it tells; with a preview and with what it would have done. All of it is in the URL.
+// Makes an alarm, or changes one: what is watched, when it fires, whom it tells; with a preview and with what it would have done. All of it is
+// in the URL.
 import { createMemo, createSignal, For, Match, Show, Switch } from "solid-js";
-import { callOf, type Form, type Kind, previewOf } from "../../alarm-draft";
-import { alarmsOf, parseRule, quoted, RuleMistake } from "../../alarm-rule";
+import { callOf, type Form, formOf, KINDS, previewOf } from "../../alarm-draft";
+import { keptOf, lostOf } from "../../alarm-edit";
 import { AwsError, aws } from "../../aws";
 import { alarmSpans } from "../../backtest";
-import { Chart, type Line } from "../../charts/chart";
-import { graphOf, metricOf, type Row, rowOf } from "../../graph";
+import { Chart, type Line, limitLine } from "../../charts/chart";
+import { metricOf, type Row, rowOf } from "../../graph";
 import { load } from "../../load";
 import { linesOf, listAlarms, type Metric, metricData } from "../../metrics";
-import { short } from "../../numbers";
 import { promRange } from "../../promql";
 import { go, href, param, setParams } from "../../router";
-import { STATISTICS } from "../../statistics";
+import { session } from "../../session";
 import { range } from "../../time";
 import { MetricPicker } from "../../ui/metric-picker";
-import { Crumbs, hasWords, Segments } from "../../ui/page";
-import { Empty, ErrorNote, Field, PageHead, Panel } from "../../ui/parts";
+import { Crumbs, Segments } from "../../ui/page";
+import { ErrorNote, Field, PageHead, Panel } from "../../ui/parts";
 import { RangePicker } from "../../ui/range";
 import { AddExpression, Rows } from "../metrics/builder";
 import { BacktestPanel, replay } from "./backtest";
-import { RuleTree } from "./tree";
+import { ConditionPanel } from "./condition-panel";
+import { set, Text } from "./form";
+import { LogPanel, RunsPanel, runsOf } from "./log-panel";
+import { mistake, RulePanel } from "./rule-panel";
 
-const KINDS: [string, string][] = [
-  ["metric", "Metric"],
-  ["math", "Math"],
-  ["anomaly", "Anomaly band"],
-  ["promql", "PromQL"],
-  ["composite", "Of other alarms"],
-];
-const OPERATORS: [string, string][] = [
-  ["GreaterThanThreshold", "greater than"],
-  ["GreaterThanOrEqualToThreshold", "at least"],
-  ["LessThanThreshold", "less than"],
-  ["LessThanOrEqualToThreshold", "at most"],
-];
-const SIDES: [string, string][] = [
-  ["LessThanLowerOrGreaterThanUpperThreshold", "outside the band"],
-  ["GreaterThanUpperThreshold", "above the band"],
-  ["LessThanLowerThreshold", "below the band"],
-];
-const MISSING: [string, string][] = [
-  ["missing", "keeps the state"],
-  ["notBreaching", "counts as good"],
-  ["breaching", "counts as bad"],
-  ["ignore", "is passed over"],
-];
-const SECONDS = [10, 30, 60, 300, 900, 3600, 21_600, 86_400];
-
-const number = (name: string, absent: number) => {
-  const value = Number.parseFloat(param(name));
-  return Number.isFinite(value) ? value : absent;
-};
-
-function metricRow(): Row | undefined {
-  try {
-    const row = JSON.parse(param("metric") || "null");
-    return row && typeof row === "object" ? row : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The form, as the URL has it. */
+/** The form, as the URL has it; a role is suggested, for people seldom know one by heart. */
 function formNow(): Form {
-  return {
-    kind: (KINDS.find(([key]) => key === param("kind"))?.[0] ?? "metric") as Kind,
-    name: param("new"),
-    description: param("about"),
-    topic: param("topic"),
-    metric: metricRow(),
-    stat: param("stat", "Average"),
-    period: number("period", 60),
-    operator: param("operator", "GreaterThanThreshold"),
-    threshold: number("threshold", Number.NaN),
-    n: number("n", 3),
-    m: number("m", 2),
-    missing: param("missing", "missing"),
-    rows: graphOf(param("graph")).filter((row) => !row.q),
-    of: param("of"),
-    width: number("width", 2),
-    side: param("side", SIDES[0]![0]),
-    promql: param("e"),
-    pending: number("pending", 300),
-    recovery: number("recovery", 300),
-    rule: param("rule"),
-    suppressor: param("suppressor"),
-    wait: number("wait", 120),
-    extension: number("extension", 120),
-  };
+  const form = formOf(param);
+  const now = session();
+  const account = now.signedIn ? now.account : "";
+  return form.role || !account ? form : { ...form, role: `arn:aws:iam::${account}:role/trailwatch-logs` };
 }
-
-const set = (name: string) => (event: { currentTarget: { value: string } }) =>
-  setParams({ [name]: event.currentTarget.value }, true);
 
 export function CreateAlarm() {
   const form = createMemo(formNow);
+  /** The alarm that is edited, as it is. */
+  const edited = load(
+    () => (param("edit") ? { name: param("edit") } : undefined),
+    async ({ name }, signal) => (await listAlarms({ AlarmNames: [name] }, signal)).alarms[0] ?? null,
+  );
+  const lost = () => {
+    const alarm = edited.data();
+    return alarm ? lostOf(alarm) : [];
+  };
   const [error, setError] = createSignal<unknown>();
   const [busy, setBusy] = createSignal(false);
   const period = createMemo(() => range("1d"));
@@ -112,12 +60,14 @@ export function CreateAlarm() {
   );
   /** The call without what only people read: a new name needs no new replay. */
   const subject = createMemo(() => {
-    const call = callOf({ ...form(), name: "draft", description: "", topic: "" });
+    const call = callOf({ ...form(), name: "draft", description: "", topic: "", ok: "", unknown: "" });
     if ("missing" in call) return undefined;
     if (form().kind === "composite" && mistake(form().rule)) return undefined;
     return { alarm: call.input };
   });
-  const replayed = replay(subject);
+  const watch = createMemo(() => (form().kind === "log" ? form().log : undefined));
+  const runs = runsOf(watch);
+  const replayed = replay(subject, () => watch()?.every);
   const spans = () => {
     const now = replayed.of.data();
     return now ? alarmSpans(now.found, now.end) : [];
@@ -125,11 +75,12 @@ export function CreateAlarm() {
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     const call = callOf(form());
-    if ("missing" in call) return setError(new AwsError("ValidationException", call.missing, 400, "cloudwatch PutMetricAlarm"));
+    if ("missing" in call) return setError(new AwsError("ValidationException", call.missing, 400, "the form"));
     setBusy(true);
     setError(undefined);
     try {
-      await aws("cloudwatch", call.operation, call.input);
+      const alarm = edited.data();
+      await aws("cloudwatch", call.operation, alarm ? { ...call.input, ...keptOf(alarm) } : call.input);
       go("/alarms/alarm", { name: form().name });
     } catch (failure) {
       setError(() => failure);
@@ -137,11 +88,12 @@ export function CreateAlarm() {
     }
   };
   const limit = () => form().threshold;
-  const hasLimit = () => form().kind === "metric" || form().kind === "math";
+  const hasLimit = () => ["metric", "math", "log"].includes(form().kind);
+  const isNew = () => !param("edit");
   return (
     <>
       <PageHead
-        title={<Crumbs page="/alarms" of="Alarms" name="Create" />}
+        title={<Crumbs page="/alarms" of="Alarms" name={isNew() ? "Create" : `Edit ${param("edit")}`} />}
         sub="Say what is watched and when it is too much; see when that would have fired."
       >
         <RangePicker absent="1d" />
@@ -150,14 +102,29 @@ export function CreateAlarm() {
         <Show when={error()}>
           <ErrorNote error={error()} />
         </Show>
-        <div class="filters">
-          <Segments
-            label="Kind of alarm"
-            at={form().kind}
-            of={KINDS}
-            to={(kind) => setParams({ kind: kind === "metric" ? "" : kind })}
-          />
-        </div>
+        <Show when={edited.error()}>
+          <ErrorNote error={edited.error()} retry={edited.reload} />
+        </Show>
+        <Show when={edited.data() === null}>
+          <p class="note error" role="alert">
+            There is no alarm {param("edit")} here any more: what is saved makes it anew.
+          </p>
+        </Show>
+        <Show when={lost().length}>
+          <p class="note error" role="alert">
+            This form has no field for {lost().join(", ")} of this alarm, and would change it: use the aws cli or an SDK instead.
+          </p>
+        </Show>
+        <Show when={isNew()}>
+          <div class="filters">
+            <Segments
+              label="Kind of alarm"
+              at={form().kind}
+              of={KINDS}
+              to={(kind) => setParams({ kind: kind === "metric" ? "" : kind })}
+            />
+          </div>
+        </Show>
         <Switch>
           <Match when={form().kind === "metric" || form().kind === "anomaly"}>
             <Panel title="Metric">
@@ -179,11 +146,30 @@ export function CreateAlarm() {
               </Field>
             </Panel>
           </Match>
+          <Match when={form().kind === "log"}>
+            <LogPanel form={form()} runs={runs} />
+          </Match>
           <Match when={form().kind === "composite"}>
             <RulePanel form={form()} />
           </Match>
         </Switch>
-        <Show when={form().kind !== "composite"}>
+        <Show when={watch()}>
+          {(of) => (
+            <RunsPanel
+              title="Preview"
+              runs={runs}
+              watch={of()}
+              threshold={limit()}
+              spans={spans()}
+              empty={
+                of().groups.length
+                  ? "No events in this time: take a longer range, or a wider query."
+                  : "Choose a log group first."
+              }
+            />
+          )}
+        </Show>
+        <Show when={form().kind !== "composite" && !watch()}>
           <Panel title="Preview">
             <Show when={data.error()}>
               <ErrorNote error={data.error()} retry={data.reload} />
@@ -193,9 +179,7 @@ export function CreateAlarm() {
               range={period()}
               height={200}
               spans={spans()}
-              thresholds={
-                hasLimit() && Number.isFinite(limit()) ? [{ value: limit(), label: `threshold ${short(limit())}` }] : []
-              }
+              thresholds={hasLimit() ? limitLine(limit()) : []}
               label="What is watched and when it would fire"
               empty={
                 preview() === "[]" || preview() === '""'
@@ -217,31 +201,29 @@ export function CreateAlarm() {
         />
         <Panel title="Name and action">
           <div class="form">
-            <Field label="Name">
-              {(id) => <input id={id} required maxlength={255} value={form().name} onInput={set("new")} />}
-            </Field>
-            <Field label="Description">
-              {(id) => <input id={id} maxlength={1024} value={form().description} onInput={set("about")} />}
-            </Field>
-            <Field label="Topic to tell" hint="The ARN of an SNS topic; empty for none.">
-              {(id) => (
-                <input
-                  id={id}
-                  placeholder="arn:aws:sns:us-east-1:123456789012:on-call"
-                  spellcheck={false}
-                  class="mono"
-                  value={form().topic}
-                  onInput={set("topic")}
-                />
-              )}
-            </Field>
+            <Text label="Name" name="new" value={form().name} required max={255} fixed={!isNew()} />
+            <Text label="Description" name="about" value={form().description} max={1024} />
+            <Text
+              label="Tell when it fires"
+              name="topic"
+              value={form().topic}
+              code
+              placeholder="arn:aws:sns:us-east-1:123456789012:on-call"
+              hint="ARNs of SNS topics, with spaces between them; empty for none."
+            />
+            <Text label="Tell when it is OK again" name="ok" value={form().ok} code />
+            <Text label="Tell when data are missing" name="unknown" value={form().unknown} code />
           </div>
           <div class="actions end">
-            <a class="button" href={href("/alarms")}>
+            <a class="button" href={isNew() ? href("/alarms") : href("/alarms/alarm", { name: param("edit") })}>
               Cancel
             </a>
-            <button type="submit" class="primary" disabled={busy()}>
-              Create alarm
+            <button
+              type="submit"
+              class="primary"
+              disabled={busy() || (!isNew() && (edited.data() === undefined || lost().length > 0))}
+            >
+              {isNew() ? "Create alarm" : "Save"}
             </button>
           </div>
         </Panel>
@@ -290,206 +272,6 @@ function MathPanel(props: { form: Form }) {
             </select>
           )}
         </Field>
-      </div>
-    </Panel>
-  );
-}
-
-/** What is wrong with a rule, and where. */
-function mistake(rule: string): RuleMistake | undefined {
-  try {
-    parseRule(rule);
-    return undefined;
-  } catch (error) {
-    return error instanceof RuleMistake ? error : undefined;
-  }
-}
-
-function RulePanel(props: { form: Form }) {
-  const [words, setWords] = createSignal("");
-  const all = load(
-    () => ({}),
-    async (_, signal) => (await listAlarms({}, signal)).alarms,
-  );
-  const shown = () => (all.data() ?? []).filter((alarm) => hasWords(alarm.AlarmName, words())).slice(0, 8);
-  const wrong = () => (props.form.rule.trim() ? mistake(props.form.rule) : undefined);
-  let area!: HTMLTextAreaElement;
-  const insert = (text: string) => {
-    const at = area.selectionStart ?? area.value.length;
-    const before = area.value.slice(0, at);
-    const after = area.value.slice(area.selectionEnd ?? at);
-    const gap = before && !/[\s(]$/.test(before) ? " " : "";
-    // Two conditions in a row need a word between them.
-    const joint = /\)\s*$/.test(before) && /^(ALARM|NOT|\()/.test(text) ? "AND " : "";
-    setParams({ rule: `${before}${gap}${joint}${text}${after}` }, true);
-    area.focus();
-  };
-  const unknown = () => {
-    const known = all.data();
-    if (!known || wrong() || !props.form.rule.trim()) return [];
-    return alarmsOf(parseRule(props.form.rule)).filter((name) => !known.some((alarm) => alarm.AlarmName === name));
-  };
-  return (
-    <Panel title="Rule">
-      <div class="two">
-        <div class="stack">
-          <Field
-            label="Fires when"
-            hint='Such as  ALARM("slow") AND NOT ALARM("deploying")  or  AT_LEAST(2, ALARM, ("a", "b", "c")).'
-          >
-            {(id) => (
-              <textarea
-                id={id}
-                ref={area}
-                class="mono"
-                rows={5}
-                required
-                spellcheck={false}
-                value={props.form.rule}
-                onInput={set("rule")}
-              />
-            )}
-          </Field>
-          <div class="filters">
-            <For each={["AND", "OR", "NOT", "(", ")"]}>
-              {(word) => (
-                <button type="button" class="small" onClick={() => insert(word)}>
-                  {word}
-                </button>
-              )}
-            </For>
-          </div>
-          <input
-            type="search"
-            aria-label="Find an alarm"
-            placeholder="Find an alarm to put in"
-            value={words()}
-            onInput={(event) => setWords(event.currentTarget.value)}
-            onKeyDown={(event) => event.key === "Enter" && event.preventDefault()}
-          />
-          <ul class="pick" aria-label="Alarms found">
-            <For each={shown()} fallback={<li class="faint">{all.loading() ? "Loading…" : "No alarm has this in its name."}</li>}>
-              {(alarm) => (
-                <li>
-                  <button type="button" onClick={() => insert(`ALARM(${quoted(alarm.AlarmName)})`)}>
-                    <span>{alarm.AlarmName}</span>
-                    <span class="faint">{alarm.StateValue}</span>
-                  </button>
-                </li>
-              )}
-            </For>
-          </ul>
-        </div>
-        <div class="stack">
-          <Show
-            when={props.form.rule.trim()}
-            fallback={
-              <Empty title="No rule yet">
-                <p>Put alarms in, with AND, OR and NOT between them: what the rule comes to now is shown here.</p>
-              </Empty>
-            }
-          >
-            <Show
-              when={wrong()}
-              fallback={
-                <>
-                  <RuleTree rule={props.form.rule} />
-                  <For each={unknown()}>{(name) => <p class="bad">There is no alarm {name} here.</p>}</For>
-                </>
-              }
-            >
-              {(error) => (
-                <p class="note error" role="status">
-                  {error().message} At character {error().at + 1}:{" "}
-                  <code>{props.form.rule.slice(error().at, error().at + 20) || "the end"}</code>
-                </p>
-              )}
-            </Show>
-          </Show>
-          <div class="form">
-            <Field label="Silent while this is in alarm" hint="The name of another alarm; empty for none.">
-              {(id) => <input id={id} value={props.form.suppressor} spellcheck={false} onChange={set("suppressor")} />}
-            </Field>
-            <Show when={props.form.suppressor}>
-              <Field label="Wait for it, seconds">
-                {(id) => <input id={id} type="number" min="1" value={props.form.wait} onChange={set("wait")} />}
-              </Field>
-              <Field label="Stay silent after it, seconds">
-                {(id) => <input id={id} type="number" min="1" value={props.form.extension} onChange={set("extension")} />}
-              </Field>
-            </Show>
-          </div>
-        </div>
-      </div>
-    </Panel>
-  );
-}
-
-function ConditionPanel(props: { form: Form }) {
-  const kind = () => props.form.kind;
-  const choice = (label: string, name: string, value: string, all: [string, string][]) => (
-    <Field label={label}>
-      {(id) => (
-        <select id={id} value={value} onChange={set(name)}>
-          <For each={all}>
-            {([key, text]) => (
-              <option value={key} selected={key === value}>
-                {text}
-              </option>
-            )}
-          </For>
-        </select>
-      )}
-    </Field>
-  );
-  const figure = (label: string, name: string, value: number, more: { min?: number; max?: number; step?: string } = {}) => (
-    <Field label={label}>
-      {(id) => <input id={id} required type="number" {...more} value={Number.isFinite(value) ? value : ""} onInput={set(name)} />}
-    </Field>
-  );
-  const seconds = (s: number) => (s < 60 ? `${s} s` : s < 3600 ? `${s / 60} min` : `${s / 3600} h`);
-  return (
-    <Panel title="Condition">
-      <div class="form">
-        <Show
-          when={kind() !== "promql"}
-          fallback={
-            <>
-              {figure("Must hold for, seconds", "pending", props.form.pending, { min: 0 })}
-              {figure("Must not hold for, seconds", "recovery", props.form.recovery, { min: 0 })}
-            </>
-          }
-        >
-          <Show when={kind() !== "math"}>
-            {choice(
-              "Statistic",
-              "stat",
-              props.form.stat,
-              STATISTICS.map((stat) => [stat, stat]),
-            )}
-          </Show>
-          {choice(
-            "Period",
-            "period",
-            String(props.form.period),
-            SECONDS.map((s) => [String(s), seconds(s)]),
-          )}
-          <Show
-            when={kind() === "anomaly"}
-            fallback={
-              <>
-                {choice("Fires when it is", "operator", props.form.operator, OPERATORS)}
-                {figure("Threshold", "threshold", props.form.threshold, { step: "any" })}
-              </>
-            }
-          >
-            {choice("Fires when it is", "side", props.form.side, SIDES)}
-            {figure("Width of the band, deviations", "width", props.form.width, { step: "any", min: 0 })}
-          </Show>
-          {figure("Points over it", "m", props.form.m, { min: 1, max: props.form.n })}
-          {figure("out of the last", "n", props.form.n, { min: 1, max: 1440 })}
-          {choice("Missing data", "missing", props.form.missing, MISSING)}
-        </Show>
       </div>
     </Panel>
   );

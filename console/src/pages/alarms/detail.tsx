@@ -1,23 +1,43 @@
 // One alarm: what it watches, how it was, why; what silences it; how often it would have fired.
 import { createMemo, createSignal, For, Show } from "solid-js";
+import { MISSING } from "../../alarm-draft";
+import { paramsOf } from "../../alarm-edit";
 import { aws, pages } from "../../aws";
 import { changesOf } from "../../changes";
-import { Chart, type Line, type Span } from "../../charts/chart";
+import { Chart, type Line, limitLine, type Span } from "../../charts/chart";
 import { graphLink } from "../../graph";
 import { load } from "../../load";
+import { groupNames, runWords, watchOf } from "../../log-alarm";
 import { type Alarm, condition, linesOf, listAlarms, type Metric, metricData, type Query } from "../../metrics";
-import { short } from "../../numbers";
 import { go, href, param } from "../../router";
 import { ago, dateTime, type Range, range } from "../../time";
 import { Confirm } from "../../ui/dialog";
 import { Json } from "../../ui/json";
-import { Crumbs } from "../../ui/page";
-import { Empty, ErrorNote, Facts, Given, PageHead, Panel, Shown, StateBadge } from "../../ui/parts";
+import { Crumbs, Listing } from "../../ui/page";
+import { Code, Empty, ErrorNote, Facts, Given, PageHead, Panel, Shown, StateBadge } from "../../ui/parts";
 import { RangePicker } from "../../ui/range";
 import { type Column, Table } from "../../ui/table";
 import { BacktestPanel, replay } from "./backtest";
+import { RunsPanel, runsOf } from "./log-panel";
 import { listMutes, scheduleWords } from "./mutes";
 import { RuleTree } from "./tree";
+
+const CONTRIBUTORS: Column<Contributor>[] = [
+  {
+    name: "Contributor",
+    width: "minmax(160px, 1fr)",
+    cell: (one) =>
+      Object.entries(one.ContributorAttributes)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(", "),
+  },
+  {
+    name: "Since",
+    width: "166px",
+    cell: (one) => <span class="mono">{one.StateTransitionedTimestamp && dateTime(one.StateTransitionedTimestamp * 1000)}</span>,
+  },
+  { name: "Reason", width: "minmax(200px, 2fr)", cell: (one) => <span class="faint">{one.StateReason}</span> },
+];
 
 /** The queries that draw what an alarm looks at. */
 function queriesOf(alarm: Alarm): Query[] {
@@ -35,6 +55,14 @@ function queriesOf(alarm: Alarm): Query[] {
       },
     },
   ];
+}
+
+/** One of those that an alarm judges by itself, in alarm. */
+interface Contributor {
+  ContributorId: string;
+  ContributorAttributes: Record<string, string>;
+  StateReason: string;
+  StateTransitionedTimestamp?: number;
 }
 
 interface HistoryItem {
@@ -83,6 +111,27 @@ export function AlarmDetail() {
     },
     async ({ alarm, at }, signal): Promise<Line[]> => linesOf(await metricData(queriesOf(alarm), at, signal), () => ({})),
   );
+  const watch = createMemo(() => {
+    const alarm = found.data();
+    return alarm ? watchOf(alarm) : undefined;
+  });
+  const runs = runsOf(watch);
+  const contributors = load(
+    () => {
+      const alarm = found.data();
+      const has = alarm?.ScheduledQueryConfiguration ?? alarm?.EvaluationCriteria;
+      return has ? { name: name(), at: period() } : undefined;
+    },
+    async (asked, signal) =>
+      (
+        await aws<{ AlarmContributors?: Contributor[] }>(
+          "cloudwatch",
+          "DescribeAlarmContributors",
+          { AlarmName: asked.name },
+          signal,
+        )
+      ).AlarmContributors ?? [],
+  );
   const changes = load(period, changesOf);
   const mutes = load(name, (asked, signal) => listMutes(asked, signal));
   const history = load(
@@ -90,7 +139,7 @@ export function AlarmDetail() {
     async (asked, signal) => {
       const input = {
         AlarmName: asked.name,
-        AlarmTypes: ["MetricAlarm", "CompositeAlarm"],
+        AlarmTypes: ["MetricAlarm", "CompositeAlarm", "LogAlarm"],
         ScanBy: "TimestampDescending",
         MaxRecords: 100,
       };
@@ -146,10 +195,13 @@ export function AlarmDetail() {
     },
   ];
   const [opened, setOpened] = createSignal<HistoryItem>();
-  const replayed = replay(() => {
-    const alarm = found.data();
-    return alarm ? { alarm_name: alarm.AlarmName } : undefined;
-  });
+  const replayed = replay(
+    () => {
+      const alarm = found.data();
+      return alarm ? { alarm_name: alarm.AlarmName } : undefined;
+    },
+    () => watch()?.every,
+  );
   /** The times in alarm, as the history has them. */
   const inAlarm = createMemo(() => spansOf(history.data() ?? [], period()));
   return (
@@ -167,6 +219,9 @@ export function AlarmDetail() {
               </a>
               <a class="button" href={href("/alarms/mutes", { new: "1", alarm: name() })}>
                 Mute
+              </a>
+              <a class="button" href={href("/alarms/create", { ...paramsOf(alarm()), edit: name() })}>
+                Edit
               </a>
               <button
                 type="button"
@@ -228,22 +283,27 @@ export function AlarmDetail() {
                           >{`${alarm().Namespace} ${alarm().MetricName} ${(alarm().Dimensions ?? []).map((d) => `${d.Name}=${d.Value}`).join(", ")}`}</a>
                         ),
                       ],
+                      ["Query", watch() && <Code text={watch()?.query || "all events"} />],
+                      [
+                        "Log groups",
+                        (watch()?.groups.length ?? 0) > 0 && (
+                          <For each={groupNames(watch()?.groups ?? [])}>
+                            {(group) => (
+                              <div>
+                                <a href={href("/logs/group", { name: group })}>{group}</a>
+                              </div>
+                            )}
+                          </For>
+                        ),
+                      ],
+                      ["Runs", watch() && runWords(watch()!)],
+                      ["Role", alarm().ScheduledQueryConfiguration?.ScheduledQueryRoleARN],
+                      ["Log lines to send", alarm().ActionLogLineCount],
                       [
                         "Missing data",
-                        !alarm().AlarmRule &&
-                          {
-                            missing: "keeps the state",
-                            notBreaching: "counts as good",
-                            breaching: "counts as bad",
-                            ignore: "is passed over",
-                          }[alarm().TreatMissingData ?? "missing"],
+                        !alarm().AlarmRule && MISSING.find(([key]) => key === (alarm().TreatMissingData ?? "missing"))?.[1],
                       ],
-                      [
-                        "Actions",
-                        alarm().ActionsEnabled === false
-                          ? "switched off"
-                          : [...(alarm().AlarmActions ?? [])].join(", ") || "none",
-                      ],
+                      ["Actions", alarm().ActionsEnabled === false ? "switched off" : alarm().AlarmActions?.join(", ") || "none"],
                       [
                         "Mute rules",
                         <For each={mutes.data()} fallback={mutes.error() ? "cannot be listed" : "none"}>
@@ -266,6 +326,32 @@ export function AlarmDetail() {
                     </Panel>
                   )}
                 </Show>
+                <Show when={watch()}>
+                  {(of) => (
+                    <RunsPanel
+                      title="What it looks at"
+                      runs={runs}
+                      watch={of()}
+                      threshold={alarm().Threshold ?? Number.NaN}
+                      spans={inAlarm()}
+                      marks={changes.data()?.changes}
+                      empty="No events in this time: take a longer range."
+                    />
+                  )}
+                </Show>
+                <Show when={contributors.error() || contributors.data()?.length}>
+                  <Panel title="In alarm now, each by itself" flush>
+                    <Listing
+                      of={contributors}
+                      what="contributors"
+                      class="bare low"
+                      rows={contributors.data() ?? []}
+                      columns={CONTRIBUTORS}
+                      key={(one) => one.ContributorId}
+                      empty="None is in alarm"
+                    />
+                  </Panel>
+                </Show>
                 <Show when={queriesOf(alarm()).length}>
                   <Panel
                     title="What it looks at"
@@ -280,11 +366,7 @@ export function AlarmDetail() {
                       height={240}
                       marks={changes.data()?.changes}
                       spans={inAlarm()}
-                      thresholds={
-                        alarm().Threshold === undefined
-                          ? []
-                          : [{ value: alarm().Threshold ?? 0, label: `threshold ${short(alarm().Threshold ?? 0)}` }]
-                      }
+                      thresholds={limitLine(alarm().Threshold)}
                       label="The alarm's metric and threshold"
                       empty={data.loading() ? "Loading…" : "No data in this time."}
                     />

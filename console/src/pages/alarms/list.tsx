@@ -103,7 +103,9 @@ export function AlarmList() {
         empty={of("") ? "No alarm is like this" : "No alarms yet"}
       >
         <p>
-          <a href={href("/alarms/create")}>Create one</a> from any metric, or run <code>aws cloudwatch put-metric-alarm</code>.
+          <a href={href("/alarms/create")}>Create one</a> on any metric, on{" "}
+          <a href={href("/alarms/create", { kind: "log" })}>log events</a> or on other alarms, or run{" "}
+          <code>aws cloudwatch put-metric-alarm</code>.
         </p>
       </Listing>
     </div>

@@ -7,6 +7,7 @@ import { href } from "../../router";
 import { PERIODS, STATISTICS } from "../../statistics";
 import { dark } from "../../theme";
 import { Panel } from "../../ui/parts";
+import { Plain } from "../../ui/table";
 
 export function Rows(props: { rows: Row[]; set: (rows: Row[]) => void }) {
   const change = (id: string, patch: Partial<Row>) =>
@@ -26,111 +27,97 @@ export function Rows(props: { rows: Row[]; set: (rows: Row[]) => void }) {
         : href("/alarms/create", { kind: "math", graph: JSON.stringify(props.rows.filter((r) => !r.q)), of: row.i });
   return (
     <Panel flush class="scroll-x builder">
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">Id</th>
-            <th scope="col">Label</th>
-            <th scope="col">Metric or expression</th>
-            <th scope="col">Statistic</th>
-            <th scope="col">Period</th>
-            <th scope="col">Axis</th>
-            <th scope="col">
-              <span class="sr">Actions</span>
-            </th>
+      <Plain
+        head={["Id", "Label", "Metric or expression", "Statistic", "Period", "Axis", { name: "Actions", unseen: true }]}
+        of={props.rows}
+      >
+        {(row, i) => (
+          <tr classList={{ off: row.h === 1 }}>
+            <td>
+              <i class="swatch dot" style={{ "--swatch": colour(i(), dark()) }} /> <span class="mono">{row.i}</span>
+            </td>
+            <td>
+              <input
+                aria-label={`Label of ${row.i}`}
+                value={row.l ?? ""}
+                placeholder={row.e !== undefined ? row.i : row.m}
+                onChange={(event) => change(row.i, { l: event.currentTarget.value || undefined })}
+              />
+            </td>
+            <td class="what">
+              <Show
+                when={row.e !== undefined}
+                fallback={
+                  <span class="clip" title={`${row.n} ${row.m} ${dimensionsText(metricOf(row))}`}>
+                    {row.n} · <strong>{row.m}</strong> <span class="faint">{dimensionsText(metricOf(row))}</span>
+                  </span>
+                }
+              >
+                <input
+                  class="mono expression"
+                  aria-label={`${row.q ? "PromQL" : "Expression"} ${row.i}`}
+                  value={row.e}
+                  spellcheck={false}
+                  onChange={(event) => change(row.i, { e: event.currentTarget.value })}
+                />
+              </Show>
+            </td>
+            <td>
+              <Show when={row.e === undefined} fallback={<span class="faint">{row.q ? "PromQL" : ""}</span>}>
+                <select
+                  aria-label={`Statistic of ${row.i}`}
+                  value={row.s ?? "Average"}
+                  onChange={(event) => change(row.i, { s: event.currentTarget.value })}
+                >
+                  <For each={[...new Set([...STATISTICS, row.s ?? "Average"])]}>
+                    {(stat) => <option value={stat}>{stat}</option>}
+                  </For>
+                </select>
+              </Show>
+            </td>
+            <td>
+              <select
+                aria-label={`Period of ${row.i}`}
+                value={row.p ?? ""}
+                onChange={(event) => change(row.i, { p: Number(event.currentTarget.value) || undefined })}
+              >
+                <For each={PERIODS}>{([seconds, name]) => <option value={seconds}>{name}</option>}</For>
+              </select>
+            </td>
+            <td>
+              <button
+                type="button"
+                class="small"
+                aria-label={`Axis of ${row.i}: ${row.r ? "right" : "left"}`}
+                onClick={() => change(row.i, { r: row.r ? undefined : 1 })}
+              >
+                {row.r ? "right" : "left"}
+              </button>
+            </td>
+            <td class="num">
+              <button type="button" class="small" onClick={() => change(row.i, { h: row.h ? undefined : 1 })}>
+                {row.h ? "Show" : "Hide"}
+              </button>{" "}
+              <a class="button small-button" href={alarm(row)}>
+                Alarm
+              </a>{" "}
+              <Show when={row.e === undefined}>
+                <a class="button small-button" href={why(row)} title="What changed before this metric did, ranked">
+                  Why?
+                </a>{" "}
+              </Show>
+              <button
+                type="button"
+                class="small"
+                aria-label={`Remove ${row.i}`}
+                onClick={() => props.set(props.rows.filter((r) => r !== row))}
+              >
+                Remove
+              </button>
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          <For each={props.rows}>
-            {(row, i) => (
-              <tr classList={{ off: row.h === 1 }}>
-                <td>
-                  <i class="swatch dot" style={{ "--swatch": colour(i(), dark()) }} /> <span class="mono">{row.i}</span>
-                </td>
-                <td>
-                  <input
-                    aria-label={`Label of ${row.i}`}
-                    value={row.l ?? ""}
-                    placeholder={row.e !== undefined ? row.i : row.m}
-                    onChange={(event) => change(row.i, { l: event.currentTarget.value || undefined })}
-                  />
-                </td>
-                <td class="what">
-                  <Show
-                    when={row.e !== undefined}
-                    fallback={
-                      <span class="clip" title={`${row.n} ${row.m} ${dimensionsText(metricOf(row))}`}>
-                        {row.n} · <strong>{row.m}</strong> <span class="faint">{dimensionsText(metricOf(row))}</span>
-                      </span>
-                    }
-                  >
-                    <input
-                      class="mono expression"
-                      aria-label={`${row.q ? "PromQL" : "Expression"} ${row.i}`}
-                      value={row.e}
-                      spellcheck={false}
-                      onChange={(event) => change(row.i, { e: event.currentTarget.value })}
-                    />
-                  </Show>
-                </td>
-                <td>
-                  <Show when={row.e === undefined} fallback={<span class="faint">{row.q ? "PromQL" : ""}</span>}>
-                    <select
-                      aria-label={`Statistic of ${row.i}`}
-                      value={row.s ?? "Average"}
-                      onChange={(event) => change(row.i, { s: event.currentTarget.value })}
-                    >
-                      <For each={[...new Set([...STATISTICS, row.s ?? "Average"])]}>
-                        {(stat) => <option value={stat}>{stat}</option>}
-                      </For>
-                    </select>
-                  </Show>
-                </td>
-                <td>
-                  <select
-                    aria-label={`Period of ${row.i}`}
-                    value={row.p ?? ""}
-                    onChange={(event) => change(row.i, { p: Number(event.currentTarget.value) || undefined })}
-                  >
-                    <For each={PERIODS}>{([seconds, name]) => <option value={seconds}>{name}</option>}</For>
-                  </select>
-                </td>
-                <td>
-                  <button
-                    type="button"
-                    class="small"
-                    aria-label={`Axis of ${row.i}: ${row.r ? "right" : "left"}`}
-                    onClick={() => change(row.i, { r: row.r ? undefined : 1 })}
-                  >
-                    {row.r ? "right" : "left"}
-                  </button>
-                </td>
-                <td class="num">
-                  <button type="button" class="small" onClick={() => change(row.i, { h: row.h ? undefined : 1 })}>
-                    {row.h ? "Show" : "Hide"}
-                  </button>{" "}
-                  <a class="button small-button" href={alarm(row)}>
-                    Alarm
-                  </a>{" "}
-                  <Show when={row.e === undefined}>
-                    <a class="button small-button" href={why(row)} title="What changed before this metric did, ranked">
-                      Why?
-                    </a>{" "}
-                  </Show>
-                  <button
-                    type="button"
-                    class="small"
-                    aria-label={`Remove ${row.i}`}
-                    onClick={() => props.set(props.rows.filter((r) => r !== row))}
-                  >
-                    Remove
-                  </button>
-                </td>
-              </tr>
-            )}
-          </For>
-        </tbody>
-      </table>
+        )}
+      </Plain>
     </Panel>
   );
 }

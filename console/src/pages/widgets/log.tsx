@@ -8,6 +8,7 @@ import { asChart, runQuery } from "../../insights";
 import { load } from "../../load";
 import type { Range } from "../../time";
 import { ErrorNote, Loading } from "../../ui/parts";
+import { Plain } from "../../ui/table";
 
 export function LogWidget(props: { properties: Record<string, unknown>; range: Range; height: number }) {
   const found = load(
@@ -22,22 +23,13 @@ export function LogWidget(props: { properties: Record<string, unknown>; range: R
     return data && props.properties.view !== "table" ? asChart(data) : undefined;
   });
   const table = (): JSX.Element => (
-    <table class="plain dense">
-      <thead>
+    <Plain class="dense" head={found.data()?.columns ?? []} of={found.data()?.rows.slice(0, 200) ?? []}>
+      {(row) => (
         <tr>
-          <For each={found.data()?.columns}>{(name) => <th scope="col">{name}</th>}</For>
+          <For each={found.data()?.columns}>{(name) => <td class="mono">{row[name]}</td>}</For>
         </tr>
-      </thead>
-      <tbody>
-        <For each={found.data()?.rows.slice(0, 200)}>
-          {(row) => (
-            <tr>
-              <For each={found.data()?.columns}>{(name) => <td class="mono">{row[name]}</td>}</For>
-            </tr>
-          )}
-        </For>
-      </tbody>
-    </table>
+      )}
+    </Plain>
   );
   return (
     <Show when={!found.error()} fallback={<ErrorNote error={found.error()} retry={found.reload} />}>

@@ -10,6 +10,7 @@ import { labelled, linesOf, listAlarms, metricData, periodFor } from "../../metr
 import { short, withUnit } from "../../numbers";
 import type { Range } from "../../time";
 import { ErrorNote, Loading } from "../../ui/parts";
+import { Plain } from "../../ui/table";
 
 type Annotation = { value?: number | string; label?: string };
 
@@ -155,31 +156,20 @@ export function MetricWidget(props: { properties: Record<string, unknown>; range
             />
           </Match>
           <Match when={view() === "table"}>
-            <table class="plain">
-              <thead>
-                <tr>
-                  {["Metric", "Minimum", "Maximum", "Average", "Last"].map((name) => (
-                    <th scope="col">{name}</th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                <For each={lines()}>
-                  {(line) => {
-                    const of = (f: (values: number[]) => number) => (line.values.length ? short(f(line.values)) : "–");
-                    return (
-                      <tr>
-                        <th scope="row">{line.label}</th>
-                        <td>{of((v) => v.reduce((a, b) => Math.min(a, b)))}</td>
-                        <td>{of((v) => v.reduce((a, b) => Math.max(a, b)))}</td>
-                        <td>{of((v) => v.reduce((a, b) => a + b, 0) / v.length)}</td>
-                        <td>{of((v) => v.at(-1) ?? Number.NaN)}</td>
-                      </tr>
-                    );
-                  }}
-                </For>
-              </tbody>
-            </table>
+            <Plain head={["Metric", "Minimum", "Maximum", "Average", "Last"]} of={lines()}>
+              {(line) => {
+                const of = (f: (values: number[]) => number) => (line.values.length ? short(f(line.values)) : "–");
+                return (
+                  <tr>
+                    <th scope="row">{line.label}</th>
+                    <td>{of((v) => v.reduce((a, b) => Math.min(a, b)))}</td>
+                    <td>{of((v) => v.reduce((a, b) => Math.max(a, b)))}</td>
+                    <td>{of((v) => v.reduce((a, b) => a + b, 0) / v.length)}</td>
+                    <td>{of((v) => v.at(-1) ?? Number.NaN)}</td>
+                  </tr>
+                );
+              }}
+            </Plain>
           </Match>
         </Switch>
       </Show>

@@ -245,6 +245,31 @@ async fn a_role_is_given_to_whom_a_provider_vouches_for_where_its_trust_policy_s
 }
 
 #[tokio::test]
+async fn a_trust_policy_may_ask_for_tls() {
+    let world = World::new().await;
+    let mut user = world.user("jane", ALL).await;
+    let provider = sts::provider_arn(ACCOUNT, "127.0.0.1:9000/realms/ops");
+    let principal = format!(r#""Principal":{{"AWS":"arn:aws:iam::123456789012:user/jane","Federated":"{provider}"}}"#);
+    let is = |tls: &str| format!(r#""Condition":{{"Bool":{{"aws:SecureTransport":"{tls}"}}}}"#);
+    let (let_in, actions) = (r#""Effect":"Allow""#, r#""Action":["sts:AssumeRole","sts:AssumeRoleWithWebIdentity"]"#);
+    let only_let = document(&format!("{let_in},{principal},{actions},{}", is("true")));
+    let but_deny = document(&format!(
+        r#"{let_in},{principal},{actions}}},{{"Effect":"Deny",{principal},{actions},{}"#,
+        is("false")
+    ));
+    for (name, trust) in [("Let", only_let), ("Deny", but_deny)] {
+        world.done("CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust)]).await;
+        let arn = format!("arn:aws:iam::123456789012:role/{name}");
+        for is_tls in [true, false] {
+            user.tls = is_tls.then_some(model::Tls { version: "TLSv1.3", cipher_suite: "TLS_AES_128_GCM_SHA256" });
+            assert_eq!(world.assume(&user, &arn, &[]).await.is_ok(), is_tls, "{name}, a user");
+            let who = sts::WebIdentity { is_tls, ..jane(&arn) };
+            assert_eq!(world.access.assume_role_with_web_identity(&who, NOW).is_ok(), is_tls, "{name}, a provider's");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_session_by_a_provider_says_so_ends_with_its_time_and_has_what_its_role_has() {
     let world = World::new().await;
     let provider = sts::provider_arn(ACCOUNT, "127.0.0.1:9000/realms/ops");

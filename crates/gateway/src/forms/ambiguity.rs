@@ -5,11 +5,11 @@
 
 use super::percent::{PARAMETERS_MAX, Plus, decoded, parameters};
 use super::route::{form_text, target};
-use super::{Service, address, header};
+use super::{SOURCES, Service, address, header};
 use crate::call::Request;
 
 /// Headers that decide what a call is, and that come once.
-const SINGLE: [&str; 9] = [
+const SINGLE: [&str; 10] = [
     "host",
     "authorization",
     "x-amz-target",
@@ -17,6 +17,7 @@ const SINGLE: [&str; 9] = [
     "x-amz-content-sha256",
     "x-amz-security-token",
     "x-amz-copy-source",
+    "x-amz-rename-source",
     "content-type",
     "content-encoding",
 ];
@@ -33,12 +34,34 @@ pub fn ambiguity(service: Service, request: &Request) -> Option<String> {
     if request.query.split('&').count() > PARAMETERS_MAX {
         return Some(format!("The query has more than {PARAMETERS_MAX} parameters"));
     }
+    let is_plain = header(&request.headers, "host").is_none_or(address::is_plain_host);
     let is_several = match service {
+        Service::S3 if !is_plain || address::is_virtual_by_case(request) => {
+            return Some("The header host can be read in more than one way".into());
+        }
+        Service::S3
+            if SOURCES.into_iter().filter_map(|name| header(&request.headers, name)).any(is_several_sources) =>
+        {
+            return Some("The source of a copy can be read in more than one way".into());
+        }
         Service::S3 => return is_several_paths(request).then(|| "The path can be read in more than one way".into()),
         Service::Lambda => false,
         _ => names_several(service, request),
     };
     is_several.then(|| "The call names more than one operation".into())
+}
+
+/// True for a source of a copy that is no `bucket/key`, with or without a `/` before it, and no ARN: backends that take it for a URL find
+/// another bucket in it.
+fn is_several_sources(source: &str) -> bool {
+    let decoded = decoded(source, Plus::Itself);
+    let name = decoded.strip_prefix('/').unwrap_or(&decoded);
+    let bucket = name.split('/').next().unwrap_or_default();
+    let query = source.split_once('?').map(|(_, query)| query);
+    bucket.is_empty()
+        || (bucket.contains(':') && !name.starts_with("arn:"))
+        || source.contains('#')
+        || query.is_some_and(|query| !query.starts_with("versionId=") || query.contains('?'))
 }
 
 /// True where backends differ in where the bucket ends and the key begins.
@@ -115,6 +138,7 @@ mod tests {
             path: path.into(),
             query: query.into(),
             headers: std::iter::once(host).chain(others).collect(),
+            s3_host: address::S3Host::Other,
             body: Captured { bytes: Bytes::from_static(body.as_bytes()), total: body.len() as u64 },
         }
     }
@@ -135,6 +159,11 @@ mod tests {
             assert!(ambiguity(Service::S3, &request(path, "", &[], "")).is_some(), "{path}");
         }
         assert!(ambiguity(Service::S3, &request("/b", "", &[("host", "other")], "")).is_some());
+        for host in ["x@secret.s3.example.com", "secret.s3.example.com/", ".s3.example.com", "a..s3", "a%2es3"] {
+            let mut odd = request("/b", "", &[], "");
+            odd.headers[0].1 = host.into();
+            assert!(ambiguity(Service::S3, &odd).is_some(), "{host}");
+        }
         let mut no_host = request("/b", "", &[], "");
         no_host.headers.clear();
         assert!(ambiguity(Service::S3, &no_host).is_some());

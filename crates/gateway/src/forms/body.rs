@@ -14,8 +14,8 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 pub const NESTING_MAX: usize = 40;
 /// Most nodes of an XML document; it has fewer than one for each byte.
 const NODES_MAX: u32 = 100_000;
-/// Attributes of an element, about; documents of AWS have a few.
-const ATTRIBUTES_MAX: usize = 256;
+/// Most comparisons that the parser makes for one document, see [`steps`]; the largest of AWS take some 100,000.
+const STEPS_MAX: u64 = 2_000_000;
 
 /// How a tree spells lists and maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +124,43 @@ pub fn form(text: &str) -> Tree {
 /// The document in `bytes`; `None` for what is no XML. Document types, and with them entities, are refused.
 pub fn document(bytes: &[u8]) -> Option<Document<'_>> {
     let text = std::str::from_utf8(bytes).ok()?;
-    // The parser compares each attribute of an element with all its others.
-    let attributes = |tag: &str| tag.bytes().filter(|byte| *byte == b'=').count();
-    if text.split('<').any(|tag| attributes(tag.split('>').next().unwrap_or_default()) > ATTRIBUTES_MAX) {
+    if steps(text) > STEPS_MAX {
         return None;
     }
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     Document::parse_with_options(text.trim_start(), options).ok()
+}
+
+/// How many comparisons of names reading an XML text takes, at most: the parser compares each attribute of an element
+/// with all its others, each name with all namespaces that are in force, and, where an element declares some, each of
+/// those that it inherits with all that it has.
+fn steps(text: &str) -> u64 {
+    let (mut steps, mut namespaces) = (0_u64, 1_u64);
+    // No attribute has a `<` in it, so every tag begins behind one and ends before the next.
+    for tag in text.split('<').skip(1) {
+        let attributes = attributes(tag);
+        let declared = attributes.min(tag.matches("xmlns").count() as u64);
+        namespaces = namespaces.saturating_add(declared);
+        let inherited = if declared > 0 { namespaces.saturating_mul(namespaces) } else { 0 };
+        let named = attributes.saturating_add(1).saturating_mul(attributes.saturating_add(namespaces));
+        steps = steps.saturating_add(inherited).saturating_add(named);
+    }
+    steps
+}
+
+/// Attributes of a tag, whose text is `tag` up to the first `>` that stands in no quotes.
+fn attributes(tag: &str) -> u64 {
+    let (mut attributes, mut quote) = (0, None);
+    for byte in tag.bytes() {
+        match (quote, byte) {
+            (Some(open), _) if byte == open => quote = None,
+            (None, b'>') => break,
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'=') => attributes += 1,
+            _ => {}
+        }
+    }
+    attributes
 }
 
 /// The result in an answer of the query protocol: what stands in `<ActionResult>`, or else in the outermost element.
@@ -203,5 +233,61 @@ mod tests {
         assert_eq!(xml(b"<Op><A>1</A>", "Op"), None);
         assert_eq!(xml(b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "Op"), None);
         assert_eq!(xml("<a>".repeat(100_000).as_bytes(), "Op"), None);
+    }
+    /// As many of `part` of 0, 1, … as a body may have.
+    fn repeated(part: impl Fn(usize) -> String) -> String {
+        let mut text = String::new();
+        for n in 0.. {
+            let part = part(n);
+            if text.len() + part.len() > BODY_BYTES_MAX - 100 {
+                break;
+            }
+            text.push_str(&part);
+        }
+        text
+    }
+
+    #[test]
+    fn hostile_xml_is_left_alone_before_it_is_parsed() {
+        let attributes = repeated(|n| format!(" a{n:x}=''"));
+        for (what, text) in [
+            ("attributes of one element", format!("<a{attributes}/>")),
+            ("attributes behind one that seems to end the tag", format!("<a z='>'{attributes}/>")),
+            ("attributes behind a comment that opens a quote", format!("<a><!-- ' --><b{attributes}/></a>")),
+            ("namespaces of one element", format!("<a{}/>", repeated(|n| format!(" xmlns:a{n:x}='u'")))),
+            ("elements within elements with a namespace each", repeated(|n| format!("<a xmlns:n{n:x}='u'>"))),
+            ("the same, each once more", repeated(|n| format!("<a xmlns:n{n:x}\t=\t\"u\"><b/>"))),
+            (
+                "prefixes that are looked for among many",
+                format!(
+                    "<a{}>{}</a>",
+                    (0..1000).map(|n| format!(" xmlns:n{n}='u'")).collect::<String>(),
+                    "<n999:a/>".repeat(20_000)
+                ),
+            ),
+        ] {
+            assert!(text.len() <= BODY_BYTES_MAX, "{what}");
+            assert!(steps(&text) > 2 * STEPS_MAX, "{what}: {}", steps(&text));
+            assert!(document(text.as_bytes()).is_none(), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_parsed_takes_steps_in_proportion_to_its_length() {
+        let xmlns = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+        let grant = "<Grant><Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"Group\"><URI>u</URI>\
+                     </Grantee><Permission>READ</Permission></Grant>";
+        for (what, text) in [
+            (
+                "a full list of grants",
+                format!("<AccessControlPolicy {xmlns}>{}</AccessControlPolicy>", grant.repeat(100)),
+            ),
+            ("the smallest elements", format!("<a {xmlns}>{}</a>", "<a/>".repeat(60_000))),
+            ("keys", format!("<Delete {xmlns}>{}</Delete>", repeated(|n| format!("<Object><Key>{n}=</Key></Object>")))),
+            ("a text full of signs", format!("<a>{}</a>", "='&gt;\"".repeat(30_000))),
+        ] {
+            assert!(steps(&text) < STEPS_MAX / 2, "{what}: {}", steps(&text));
+            assert!(document(text.as_bytes()).is_some(), "{what}");
+        }
     }
 }

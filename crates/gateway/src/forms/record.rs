@@ -5,9 +5,9 @@ use super::answer::{self, Failure};
 use super::body::{self, BODY_BYTES_MAX, Notation, Tree, content, is_cut};
 use super::members::Members;
 use super::percent::{Plus, decoded, parameters};
-use super::resources::Named;
+use super::resources::{Named, partition};
 use super::tables::{self, Operation, Place};
-use super::{Category, Recognised, Service, header, names, route, s3};
+use super::{Category, Recognised, SOURCES, Service, header, names, route, s3};
 use crate::call::{Answer, Call, Outcome, Request};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -176,7 +176,7 @@ pub fn tells_answer(recognised: &Recognised) -> bool {
 }
 
 /// What a call is on, as far as rules can go by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Resources {
     /// The resources of these ARNs.
     These(Vec<String>),
@@ -193,12 +193,24 @@ const STATEMENTS: [&str; 3] = ["ExecuteStatement", "BatchExecuteStatement", "Exe
 pub fn resources(call: &Call, recognised: &Recognised) -> Resources {
     let request = &call.request;
     if recognised.service == Service::S3 {
-        let is_of_many = matches!(recognised.operation.as_str(), "PostObject" | "DeleteObjects");
+        // An access point, whose bucket is not told.
+        let is_arn = |name| {
+            header(&request.headers, name).is_some_and(|source| source.trim_start_matches('/').starts_with("arn:"))
+        };
+        if SOURCES.into_iter().any(is_arn) {
+            return Resources::Unknown;
+        }
+        let other = route::otherwise(Service::S3, request);
+        // What a backend makes of a subresource that it does not know may be on any object of the bucket.
+        let is_of_many =
+            matches!(recognised.operation.as_str(), "PostObject" | "DeleteObjects" | route::UNKNOWN_OPERATION)
+                || other.is_some();
         if let Address { bucket: Some(bucket), key: None } = Address::of(request)
             && is_of_many
         {
             let below = format!("arn:aws:s3:::{bucket}");
-            let keys = if recognised.operation == "DeleteObjects" { s3::keys_to_delete(request) } else { None };
+            let is_told = recognised.operation == "DeleteObjects" && other.is_none();
+            let keys = if is_told { s3::keys_to_delete(request) } else { None };
             return keys.map_or(Resources::Below(below.clone()), |keys| {
                 let objects = keys.iter().map(|key| format!("{below}/{key}"));
                 Resources::These(std::iter::once(below.clone()).chain(objects).collect())
@@ -208,12 +220,16 @@ pub fn resources(call: &Call, recognised: &Recognised) -> Resources {
         let Some(operation) = tables::operation(recognised.service, &recognised.operation) else {
             return Resources::Unknown;
         };
+        let tree = || request_tree(recognised.service, operation, request);
         // Lambda's stand in the path.
         let is_read = recognised.service == Service::Lambda
             || request.body.total == 0
-            || !is_cut(&request.body) && request_tree(recognised.service, operation, request).is_some();
+            || !is_cut(&request.body) && tree().is_some();
         if !is_read {
             return Resources::Unknown;
+        }
+        if recognised.service == Service::Kms && leaves_out_key(operation, tree().as_ref()) {
+            return Resources::Below(format!("arn:{}:kms:", partition(&call.region)));
         }
     }
     let event: Value = serde_json::from_str(&event(call, recognised)).unwrap_or_default();
@@ -224,6 +240,14 @@ pub fn resources(call: &Call, recognised: &Recognised) -> Resources {
         return Resources::Unknown;
     }
     Resources::These(arns)
+}
+
+/// Whether a call to KMS leaves out a key that it may name, as Decrypt mostly does: which one it is stands in what is
+/// encrypted, or it is about all.
+fn leaves_out_key(operation: &Operation, tree: Option<&Tree>) -> bool {
+    let keys = ["KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId"];
+    let mut members = tables::members(operation.input).iter().filter(|member| keys.contains(&member.name));
+    members.any(|member| tree.and_then(|tree| tree.members.get(member.wire_name)).is_none_or(Value::is_null))
 }
 
 /// The members of a request, from its body and its URL.

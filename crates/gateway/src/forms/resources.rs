@@ -5,7 +5,7 @@ use super::body::Tree;
 use super::dynamodb;
 use super::percent::parameter;
 use super::s3::keys_to_delete;
-use super::{Recognised, Service, header};
+use super::{Recognised, SOURCES, Service, header};
 use crate::call::Call;
 use serde_json::{Value, json};
 
@@ -130,9 +130,9 @@ impl Named<'_> {
             (None, _) => {}
         }
         found.push(Resource::new("AWS::S3::Bucket", bucket_arn.clone()));
-        let source =
-            header(&request.headers, "x-amz-copy-source").filter(|_| self.recognised.operation.contains("Copy"));
-        if let Some(source) = source {
+        // Whatever the query says: backends that do not know it copy.
+        let sources = SOURCES.into_iter().filter_map(|name| header(&request.headers, name));
+        for source in sources.filter(|_| request.method == "PUT") {
             let source = super::percent::decoded(source, super::percent::Plus::Itself);
             let source = source.trim_start_matches('/').split("?versionId=").next().unwrap_or_default();
             if let Some((bucket, key)) = source.split_once('/').filter(|_| !source.starts_with("arn:")) {
@@ -193,17 +193,26 @@ impl Named<'_> {
         found.or_else(any).map(|arn| Resource::new("AWS::SQS::Queue", arn)).into_iter().collect()
     }
 
+    /// Every key that a call names, then the alias (KMS developer guide, "CreateAlias" and "ReEncrypt" of the log
+    /// entries). What the answer says of a key goes before what the request calls it.
     fn kms(&self) -> Vec<Resource> {
         let of_metadata =
             || self.answer?.members.get("KeyMetadata").and_then(|metadata| metadata.get("Arn")).and_then(Value::as_str);
-        let names = [self.answered("KeyId"), of_metadata(), self.text("KeyId"), self.text("TargetKeyId")];
-        let name = names.into_iter().flatten().next();
-        let arn = name.map(|name| match name {
+        let source = self.answered("SourceKeyId").or(self.text("SourceKeyId"));
+        let key = self.answered("KeyId").or_else(of_metadata).or(self.text("KeyId"));
+        let target = key.or(self.text("DestinationKeyId")).or(self.text("TargetKeyId"));
+        let arn = |name: &str| match name {
             arn if arn.starts_with("arn:") => arn.to_owned(),
             alias if alias.starts_with("alias/") => self.arn("kms", alias),
             id => self.arn("kms", &format!("key/{id}")),
-        });
-        arn.map(|arn| Resource::new("AWS::KMS::Key", arn)).into_iter().collect()
+        };
+        let mut arns: Vec<String> = Vec::new();
+        for named in [source, target, self.text("AliasName")].into_iter().flatten().map(arn) {
+            if !arns.contains(&named) {
+                arns.push(named);
+            }
+        }
+        arns.into_iter().map(|arn| Resource::new("AWS::KMS::Key", arn)).collect()
     }
 
     fn lambda(&self) -> Vec<Resource> {
@@ -233,7 +242,7 @@ impl Named<'_> {
 }
 
 /// The partition of a region: `aws`, `aws-cn` or `aws-us-gov`.
-fn partition(region: &str) -> &'static str {
+pub fn partition(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "aws-cn"
     } else if region.starts_with("us-gov-") {

@@ -197,14 +197,19 @@ fn s3_name(request: &Request) -> (String, bool) {
         return (operation.name.to_owned(), true);
     }
     let address = Address::of(request);
-    let kind = header(&request.headers, "content-type").unwrap_or_default();
     let name = match request.method.as_str() {
         "OPTIONS" => "PreflightRequest",
-        // The form's own fields say the key.
-        "POST" if address.key.is_none() && kind.starts_with("multipart/form-data") => "PostObject",
+        _ if is_posted_form(request, &address) => POST_OBJECT,
         _ => UNKNOWN_OPERATION,
     };
     (name.to_owned(), false)
+}
+
+/// True for a form that is posted to a bucket: its own fields say the key. Some backends look at nothing else.
+pub fn is_posted_form(request: &Request, address: &Address) -> bool {
+    let kind = header(&request.headers, "content-type").unwrap_or_default().trim_start();
+    let is_form = kind.get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM));
+    request.method == "POST" && address.key.is_none() && is_form
 }
 
 /// The operation of S3 that a request is for: of those with its method and level (service, bucket, object), the one
@@ -217,6 +222,58 @@ pub fn s3(request: &Request) -> Option<&'static Operation> {
         (Some(_), Some(_)) => "/{Bucket}/{Key+}",
     };
     let given: Vec<(String, String)> = parameters(&request.query).collect();
+    let operation = best(request, level, &given)?;
+    // A subresource that no model knows is not the bucket or object itself.
+    let is_unknown = |(name, value): &(String, String)| value.is_empty() && !is_known(operation, name);
+    (!operation.literals.is_empty() || !given.iter().any(is_unknown)).then_some(operation)
+}
+
+/// Subresources that whoever speaks S3 knows, of buckets and of objects. Others some backends pass over, and do what the
+/// call would be without them.
+const OF_BUCKETS: [&str; 16] = [
+    "acl",
+    "cors",
+    "delete",
+    "encryption",
+    "lifecycle",
+    "list-type",
+    "location",
+    "logging",
+    "notification",
+    "object-lock",
+    "policy",
+    "replication",
+    "tagging",
+    "uploads",
+    "versioning",
+    "versions",
+];
+const OF_OBJECTS: [&str; 5] = ["acl", "legal-hold", "retention", "tagging", "uploads"];
+
+/// What posted forms do, which is in no model.
+const POST_OBJECT: &str = "PostObject";
+/// How their media type begins.
+const FORM: &str = "multipart/form-data";
+
+/// The operation that a backend does instead of the one that a request to S3 is for, if it may not know that one's
+/// subresource: AWS's models are newer than most backends.
+pub fn otherwise(service: Service, request: &Request) -> Option<&'static str> {
+    let operation = if service == Service::S3 { s3(request)? } else { return None };
+    if is_posted_form(request, &Address::of(request)) {
+        return Some(POST_OBJECT);
+    }
+    let is_of_object = operation.path.contains("{Key");
+    let known = if is_of_object { &OF_OBJECTS[..] } else { &OF_BUCKETS[..] };
+    if operation.literals.iter().all(|(name, _)| known.contains(name)) {
+        return None;
+    }
+    let is_left = |(name, _): &(String, String)| !operation.literals.iter().any(|(literal, _)| literal == name);
+    let left: Vec<(String, String)> = parameters(&request.query).filter(is_left).collect();
+    best(request, operation.path, &left).map(|operation| operation.name)
+}
+
+/// The operation at `level` that a request with these parameters fits best.
+fn best(request: &Request, level: &str, given: &[(String, String)]) -> Option<&'static Operation> {
     let mut found: Option<(i32, &Operation)> = None;
     for operation in tables::operations(Service::S3) {
         let is_response = operation.path == RESPONSE_PATH
@@ -225,16 +282,13 @@ pub fn s3(request: &Request) -> Option<&'static Operation> {
         if operation.method != request.method || !(operation.path == level || is_response) {
             continue;
         }
-        let Some(fit) = fit(operation, request, &given) else { continue };
+        let Some(fit) = fit(operation, request, given) else { continue };
         let fit = if is_response { i32::MAX } else { fit };
         if found.is_none_or(|(best, _)| fit > best) {
             found = Some((fit, operation));
         }
     }
-    let (_, operation) = found?;
-    // A subresource that no model knows is not the bucket or object itself.
-    let is_unknown = |(name, value): &(String, String)| value.is_empty() && !is_known(operation, name);
-    (!operation.literals.is_empty() || !given.iter().any(is_unknown)).then_some(operation)
+    found.map(|(_, operation)| operation)
 }
 
 /// How well a request fits an operation; `None` when it is another's.

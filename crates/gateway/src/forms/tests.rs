@@ -28,6 +28,7 @@ fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> 
         path: path.into(),
         query: query.into(),
         headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        s3_host: S3Host::Other,
         body: captured(body),
     }
 }

@@ -1,20 +1,23 @@
 //! Heads of requests and answers on their way through: what ends at this connection goes, all else stays as it came.
 
 use crate::call::{Captured, Request};
+use crate::forms::S3Host;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, request, response};
 
 /// Fields of one connection (RFC 9110, 7.6.1). `te` and `trailer` stay, for trailers do; `transfer-encoding` is decided apart.
 const OF_CONNECTION: [&str; 5] = ["connection", "keep-alive", "proxy-connection", "upgrade", "proxy-authorization"];
 
-/// What events and signatures see of a request's head.
-pub(super) fn seen(parts: &request::Parts) -> Request {
+/// What events and signatures see of a request's head. Buckets are named by hosts below `s3_domains`.
+pub(super) fn seen(parts: &request::Parts, s3_domains: &[String]) -> Request {
     let mut headers = texts(&parts.headers);
     // HTTP/2 carries the host as a pseudo-header, but signatures cover `host`.
     if let (false, Some(authority)) = (parts.headers.contains_key(header::HOST), parts.uri.authority()) {
         headers.push(("host".into(), authority.as_str().to_owned()));
     }
+    let host = headers.iter().find(|(name, _)| name == "host").map_or("", |(_, host)| host.trim());
     Request {
+        s3_host: S3Host::of(host, s3_domains),
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -160,7 +163,7 @@ mod tests {
         let head = to_backend(&parts, false).unwrap();
         assert_eq!(head.uri, "/a%2Fb//c%20d?x=%20&y&&z=+");
         assert_eq!(head.headers["host"], "bucket.here:80");
-        let seen = seen(&parts);
+        let seen = seen(&parts, &[]);
         assert_eq!((seen.path.as_str(), seen.query.as_str()), ("/a%2Fb//c%20d", "x=%20&y&&z=+"));
         assert_eq!(seen.headers, [("host".to_owned(), "bucket.here:80".to_owned())]);
     }

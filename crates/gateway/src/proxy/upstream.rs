@@ -1,5 +1,6 @@
 //! `Upstream`: one backend, and connections to it that are kept open between calls.
 
+use super::authorities::Authorities;
 use super::body::RequestBody;
 use super::heads;
 use hyper::body::Incoming;
@@ -7,10 +8,13 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-/// Longest wait for a connection.
+/// Longest wait for a connection, TLS's handshake included.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How many connections are kept open without a call, and how long.
 const IDLE_MAX: usize = 256;
@@ -23,18 +27,31 @@ const BUFFER_BYTES: usize = 512 * 1024;
 pub struct Upstream {
     host: String,
     port: u16,
+    tls: Option<Tls>,
     idle: Mutex<Vec<(SendRequest<RequestBody>, Instant)>>,
+}
+
+/// How a backend is known.
+struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Why a text is no backend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnUpstream {
-    /// Connections to backends are not encrypted.
-    #[error("'{0}': https backends are not supported; name an http:// one, such as a TLS sidecar on this machine")]
-    Https(String),
-    /// It is no `http://HOST[:PORT]`.
-    #[error("'{0}' must look like http://127.0.0.1:9000, without a path")]
+    /// It is no `http://HOST[:PORT]` or `https://HOST[:PORT]`.
+    #[error("'{0}' must look like http://127.0.0.1:9000 or https://s3.example.com, without a path")]
     NotAUrl(String),
+    /// No certificate can be of that host.
+    #[error("'{0}' names a host that no certificate can be of")]
+    NotAName(String),
 }
 
 /// A connection in use; dropped, it goes back once it is free.
@@ -45,20 +62,30 @@ pub(super) struct Lent {
 }
 
 impl Upstream {
-    /// Reads `http://HOST[:PORT]`.
+    /// Reads `http://HOST[:PORT]`, or `https://HOST[:PORT]`, whose certificate must be of HOST and of one of the authorities.
     ///
     /// # Errors
     /// When it is something else.
-    pub fn parse(text: &str) -> Result<Self, NotAnUpstream> {
+    pub fn parse(text: &str, authorities: &Authorities) -> Result<Self, NotAnUpstream> {
         let wrong = || NotAnUpstream::NotAUrl(text.to_owned());
         let uri: http::Uri = text.parse().map_err(|_| wrong())?;
-        if uri.scheme_str() == Some("https") {
-            return Err(NotAnUpstream::Https(text.to_owned()));
-        }
-        let is_plain = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
-        let host = uri.host().filter(|host| is_plain && !host.is_empty()).ok_or_else(wrong)?;
+        let is_encrypted = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(wrong()),
+        };
+        let is_bare = uri.path() == "/" && uri.query().is_none();
+        let host = uri.host().filter(|host| is_bare && !host.is_empty()).ok_or_else(wrong)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { host, port: uri.port_u16().unwrap_or(80), idle: Mutex::default() })
+        let tls = match is_encrypted {
+            true => {
+                let name = ServerName::try_from(host.clone()).map_err(|_| NotAnUpstream::NotAName(text.to_owned()))?;
+                Some(Tls { connector: authorities.connector(), name })
+            }
+            false => None,
+        };
+        let port = uri.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 });
+        Ok(Self { host, port, tls, idle: Mutex::default() })
     }
 
     /// Sends a request and answers the head of what comes back. A connection that was closed meanwhile is passed over.
@@ -116,22 +143,36 @@ impl Upstream {
     }
 
     async fn connect(&self) -> Result<SendRequest<RequestBody>, String> {
-        let connecting = TcpStream::connect((self.host.as_str(), self.port));
-        let stream = match tokio::time::timeout(CONNECT_TIME_MAX, connecting).await {
-            Ok(connected) => connected.map_err(|error| format!("connect: {error}"))?,
-            Err(_) => return Err("connect: timed out".into()),
-        };
-        let _ = stream.set_nodelay(true);
-        let mut builder = http1::Builder::new();
-        builder.preserve_header_case(true).max_buf_size(BUFFER_BYTES);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| told(&error))?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection to a backend ended");
+        let connecting = async {
+            let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
+            let stream = stream.map_err(|error| format!("connect: {error}"))?;
+            let _ = stream.set_nodelay(true);
+            match &self.tls {
+                None => begin(stream).await,
+                Some(Tls { connector, name }) => {
+                    let stream = connector.connect(name.clone(), stream).await;
+                    begin(stream.map_err(|error| format!("TLS: {error}"))?).await
+                }
             }
-        });
-        Ok(sender)
+        };
+        tokio::time::timeout(CONNECT_TIME_MAX, connecting).await.unwrap_or_else(|_| Err("connect: timed out".into()))
     }
+}
+
+/// HTTP/1.1 on a connection.
+async fn begin<S>(stream: S) -> Result<SendRequest<RequestBody>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder.preserve_header_case(true).max_buf_size(BUFFER_BYTES);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| told(&error))?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection to a backend ended");
+        }
+    });
+    Ok(sender)
 }
 
 /// The same request once more, when it may be repeated.
@@ -178,13 +219,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn backends_are_plain_http_urls() {
-        let upstream = Upstream::parse("http://127.0.0.1:9000/").unwrap();
-        assert_eq!((upstream.host.as_str(), upstream.port), ("127.0.0.1", 9000));
-        assert_eq!(Upstream::parse("http://[::1]").unwrap().host, "::1");
-        assert!(Upstream::parse("https://s3.example").unwrap_err().to_string().contains("https backends are not"));
-        for wrong in ["", "here", "ftp://a", "http://a/path", "http://a?x", "127.0.0.1:9000"] {
-            assert!(Upstream::parse(wrong).is_err(), "{wrong}");
+    fn backends_are_urls_without_a_path() {
+        let parse = |text: &str| Upstream::parse(text, &Authorities::mozillas().unwrap());
+        let upstream = parse("http://127.0.0.1:9000/").unwrap();
+        assert_eq!((upstream.host.as_str(), upstream.port, upstream.tls.is_some()), ("127.0.0.1", 9000, false));
+        assert_eq!(parse("http://[::1]").unwrap().host, "::1");
+        for (text, host, port) in [
+            ("https://s3.example", "s3.example", 443),
+            ("https://[::1]:9000", "::1", 9000),
+            ("https://10.0.0.1", "10.0.0.1", 443),
+        ] {
+            let upstream = parse(text).unwrap();
+            assert_eq!((upstream.host.as_str(), upstream.port, upstream.tls.is_some()), (host, port, true));
+        }
+        for wrong in
+            ["", "here", "ftp://a", "http://a/path", "http://a?x", "127.0.0.1:9000", "https://a b", "https://-"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -154,6 +154,46 @@ fn on_a_full_disk_intents_are_refused_and_calls_wait_for_room() {
 }
 
 #[test]
+fn intents_of_interrupted_calls_stay_while_a_full_disk_takes_no_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = SimDisk::new(Arc::new(Machine::from_seed(1)), dir.path());
+    let open = || Spool::open(settings(dir.path()), Arc::new(disk.clone())).unwrap();
+    let spool = open();
+    append(&spool, Kind::Intent, 1).unwrap();
+    spool.close();
+    disk.set_room(Some(0));
+    let spool = open();
+    assert_eq!(spool.sealed(), [1]);
+    // Who delivers removes the file once its intents are written again.
+    assert!(spool.carry(spool.read(1).unwrap()).is_err(), "or the file would go, and what happened with it");
+    spool.close();
+    // The gateway ends once more before there is room.
+    disk.set_room(None);
+    let spool = open();
+    assert_eq!(calls(&spool), BTreeMap::from([(1, vec![frame(Kind::Intent, 1).text])]));
+    assert_eq!(spool.counts().lost, 0);
+}
+
+#[test]
+fn refused_calls_take_no_room_from_calls_that_a_backend_saw() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = SimDisk::new(Arc::new(Machine::from_seed(1)), dir.path());
+    let spool = Spool::open(settings(dir.path()), Arc::new(disk.clone())).unwrap();
+    append(&spool, Kind::Intent, 1).unwrap();
+    disk.set_room(Some(0));
+    // Without an intent: the gateway refused them. One more than wait in memory.
+    let refused = writer::OWED_MAX as u128 + 1;
+    let told: Vec<_> = (2..2 + refused).map(|n| spool.append(frame(Kind::Call, n))).collect();
+    assert!(told.into_iter().all(|told| told.blocking_recv().unwrap().is_err()));
+    assert_eq!(spool.counts().lost, 1, "the last one that was refused");
+    assert!(append(&spool, Kind::Call, 1).is_err());
+    disk.set_room(None);
+    let calls = calls(&spool);
+    assert_eq!(calls.get(&1), Some(&vec![frame(Kind::Call, 1).text]));
+    assert_eq!((calls.len(), spool.counts().lost), (writer::OWED_MAX + 1, 1));
+}
+
+#[test]
 fn after_a_failed_sync_nothing_more_goes_to_that_file() {
     let dir = tempfile::tempdir().unwrap();
     let disk = SimDisk::new(Arc::new(Machine::from_seed(1)), dir.path());

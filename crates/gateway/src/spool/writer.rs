@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// Most bytes that are written before a sync.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most calls that wait in memory for a disk that fails; further ones are lost. More than there are calls at once.
-const OWED_MAX: usize = 16 * 1024;
+pub(super) const OWED_MAX: usize = 16 * 1024;
 
 pub(super) struct Writer {
     shared: Arc<Shared>,

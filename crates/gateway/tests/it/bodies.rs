@@ -1,7 +1,10 @@
 //! Bodies go through as they come, both ways, and no faster than they are read.
 
-use crate::world::{Options, World, ann, backend, serving, signed_put, to_end, until};
+use crate::world::{Options, Pieces, World, ann, backend, serving, signed_head, signed_put, to_end, until};
 use gateway::spool::Kind;
+use http::header::ETAG;
+use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -146,6 +149,63 @@ async fn a_body_that_is_not_the_signed_one_never_gets_there_whole() {
     let event = &world.events(1).await[0];
     assert_eq!(event["errorCode"], "XAmzContentSHA256Mismatch");
     assert!(!got.lock().unwrap().ends_with("hullo"));
+}
+
+/// A signed PUT over HTTP/2, without a length, of a body that must hash to that of "hello".
+fn put_http2(pieces: &[&'static str], has_trailers: bool, tells_end: bool) -> hyper::Request<Pieces> {
+    let of_hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    let signed = signed_head("AKIDANN", "secret", of_hello);
+    let mut request = hyper::Request::put("http://s3/bucket/key");
+    for (name, value) in signed.headers.iter().filter(|(name, _)| name != "host") {
+        request = request.header(name, value);
+    }
+    let trailers = has_trailers.then(|| HeaderMap::from_iter([(ETAG, HeaderValue::from_static("x"))]));
+    request.body(Pieces { left: pieces.iter().copied().collect(), trailers, tells_end }).unwrap()
+}
+
+#[tokio::test]
+async fn over_http2_too_a_body_without_a_length_must_be_the_signed_one() {
+    const END: &str = "0\r\n\r\n";
+    for (has_trailers, tells_end) in [(false, false), (false, true), (true, false)] {
+        let got = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = Arc::clone(&got);
+        let address = serving(move |mut stream| {
+            let got = Arc::clone(&kept);
+            async move {
+                until(&mut stream, "\r\n\r\n").await;
+                let end = if has_trailers { "\r\n\r\n" } else { END };
+                let body = until(&mut stream, end).await;
+                let is_whole = body.ends_with(end);
+                got.lock().unwrap().push(body);
+                if is_whole {
+                    stream.write_all(EMPTY.as_bytes()).await.unwrap();
+                }
+            }
+        });
+        let world = World::start(address.await, Options { keys: vec![ann()], ..Options::default() }).await;
+        let what = format!("trailers: {has_trailers}, end told: {tells_end}");
+        let right = world.exchange_http2(put_http2(&["he", "llo"], has_trailers, tells_end)).await;
+        assert_eq!(right, (200, String::new()), "{what}");
+        let (status, text) = world.exchange_http2(put_http2(&["he", "llx"], has_trailers, tells_end)).await;
+        assert!(status == 400 && text.contains("XAmzContentSHA256Mismatch"), "{what}: {status} {text}");
+        let events = world.events(2).await;
+        assert_eq!(
+            (&events[0]["errorCode"], &events[1]["errorCode"]),
+            (&Value::Null, &"XAmzContentSHA256Mismatch".into())
+        );
+        let bodies = loop {
+            let bodies = got.lock().unwrap().clone();
+            if bodies.len() == 2 {
+                break bodies;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert!(bodies[0].contains("llo") && bodies[0].contains("\r\n0\r\n"), "{what}: {bodies:?}");
+        assert!(!bodies[1].contains("\r\n0\r\n"), "the backend knows that it is not whole; {what}: {bodies:?}");
+        if tells_end {
+            assert!(!bodies[1].contains("llx"), "{what}: {bodies:?}");
+        }
+    }
 }
 
 #[tokio::test]

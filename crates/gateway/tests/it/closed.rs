@@ -88,6 +88,100 @@ async fn a_rule_refuses_and_its_event_is_of_network_activity() {
 }
 
 #[tokio::test]
+async fn rules_hold_whatever_host_or_subresource_stands_around_what_they_are_about() {
+    let (address, sent) = backend(&[OK, OK]).await;
+    let rule = Rule {
+        name: "secrets".into(),
+        operation: Some("PutObject".into()),
+        resource: Some("arn:aws:s3:::secret/*".into()),
+        ..Rule::default()
+    };
+    let options = Options { rules: vec![rule], s3_domains: vec!["store.example".into()], ..Options::default() };
+    let world = World::start(address, options).await;
+    let put = |target: &str, host: &str| {
+        format!("PUT {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi")
+    };
+    for (target, host) in [
+        ("/k", "secret.store.example"),
+        ("/k", "secret.store.example:9000"),
+        ("/k", "secret.s3.amazonaws.com"),
+        ("/secret/k", "store.example"),
+        ("/secret/k?annotation&annotationName=x", "store.example"),
+    ] {
+        let got = world.exchange(&put(target, host)).await;
+        assert!(got.contains("<Code>AccessDenied</Code>"), "{target} {host}: {got}");
+    }
+    // Backends differ in which bucket these are of.
+    for host in
+        ["SECRET.store.example", "secret.store.example.", "secret.store.example:80:80", "secret.store.example:x"]
+    {
+        let got = world.exchange(&put("/open/k", host)).await;
+        assert!(got.starts_with("HTTP/1.1 400 "), "{host}: {got}");
+    }
+    assert!(sent.lock().unwrap().is_empty());
+    assert!(world.exchange(&put("/k", "open.store.example")).await.ends_with("ok"));
+    assert!(world.exchange(&put("/secret/k?tagging", "store.example")).await.ends_with("ok"));
+    world.events(11).await;
+}
+
+#[tokio::test]
+async fn rules_hold_for_the_source_of_a_copy_whatever_stands_around_it() {
+    let (address, sent) = backend(&[OK]).await;
+    let rule = Rule { name: "secrets".into(), resource: Some("arn:aws:s3:::secret/*".into()), ..Rule::default() };
+    let world = World::start(address, Options { rules: vec![rule], ..Options::default() }).await;
+    let copy = |query: &str, source: &str| {
+        format!(
+            "PUT /open/k{query} HTTP/1.1\r\nhost: g\r\nconnection: close\r\nx-amz-copy-source: {source}\r\ncontent-length: 0\r\n\r\n"
+        )
+    };
+    for (query, source) in [
+        ("", "/secret/k"),
+        ("", "secret%2Fk"),
+        ("?x", "/secret/k"),
+        ("?annotation&annotationName=x", "/secret/k"),
+        ("", "secret/k?versionId=1"),
+        // An access point, whose bucket is not told.
+        ("", "arn:aws:s3:us-east-1:123456789012:accesspoint/p/object/k"),
+    ] {
+        let got = world.exchange(&copy(query, source)).await;
+        assert!(got.contains("<Code>AccessDenied</Code>"), "{query} {source}: {got}");
+    }
+    for source in ["//open/secret/k", "http://open/secret/k", "", "/", "open/k#x", "open/k?x", "%2F%2Fopen/secret/k"] {
+        let got = world.exchange(&copy("", source)).await;
+        assert!(got.starts_with("HTTP/1.1 400 "), "{source}: {got}");
+    }
+    assert!(sent.lock().unwrap().is_empty());
+    assert!(world.exchange(&copy("", "/open/other")).await.ends_with("ok"));
+}
+
+#[tokio::test]
+async fn rules_hold_for_forms_and_for_what_a_backend_takes_for_a_listing() {
+    let (address, sent) = backend(&[]).await;
+    let of = |operation: Option<&str>, resource: Option<&str>| Rule {
+        name: "secrets".into(),
+        operation: operation.map(str::to_owned),
+        resource: resource.map(str::to_owned),
+        ..Rule::default()
+    };
+    let rules = vec![of(Some("PostObject"), None), of(None, Some("arn:aws:s3:::b/private/*"))];
+    let world = World::start(address, Options { rules, ..Options::default() }).await;
+    let post = |query: &str, kind: &str| {
+        format!(
+            "POST /b{query} HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: 0\r\n\r\n"
+        )
+    };
+    for query in ["", "?delete", "?metadataTable"] {
+        let got = world.exchange(&post(query, "Multipart/Form-Data; boundary=x")).await;
+        assert!(got.contains("<Code>AccessDenied</Code>"), "{query}: {got}");
+    }
+    for query in ["?quota", "?analytics"] {
+        let got = world.exchange(&format!("GET /b{query} HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n")).await;
+        assert!(got.contains("<Code>AccessDenied</Code>"), "{query}: {got}");
+    }
+    assert!(sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_forged_signature_of_a_known_key_is_refused() {
     let (address, sent) = backend(&[OK, OK]).await;
     let world = World::start(address, Options { keys: vec![ann()], ..Options::default() }).await;

@@ -3,4 +3,5 @@
 mod bodies;
 mod closed;
 mod heads;
+mod shares;
 mod world;

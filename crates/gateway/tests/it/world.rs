@@ -1,18 +1,28 @@
 //! A gateway in this process, a backend that answers as it is told and keeps what it was sent, and a client that speaks bytes.
 
+use bytes::Bytes;
 use gateway::connection::connection;
 use gateway::delivery::Deliveries;
 use gateway::identity::{Key, Keys};
 use gateway::metrics::Metrics;
-use gateway::proxy::{Client, Upstream};
+use gateway::proxy::{Authorities, Client, Upstream};
 use gateway::rules::Rule;
 use gateway::spool::{self, Kind, Spool};
 use gateway::{Gateway, Parts, Settings};
+use http::HeaderMap;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use model::Timestamp;
 use model::clock::{CountingIds, ManualClock};
 use serde_json::Value;
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use store::{Disk, LocalDisk};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +36,9 @@ pub struct Options {
     pub fail_closed: bool,
     pub keys: Vec<Key>,
     pub rules: Vec<Rule>,
+    pub s3_domains: Vec<String>,
+    /// 64 when it is not said.
+    pub calls_max: Option<usize>,
     pub disk: Option<Arc<dyn Disk>>,
     /// Instead of a new folder.
     pub dir: Option<std::path::PathBuf>,
@@ -49,12 +62,13 @@ impl World {
         let spool = Spool::open(settings, options.disk.unwrap_or_else(|| Arc::new(LocalDisk))).unwrap();
         let settings = Settings {
             upstreams: Vec::new(),
-            other: Some(Upstream::parse(&format!("http://{backend}")).unwrap()),
+            other: Some(Upstream::parse(&format!("http://{backend}"), &Authorities::mozillas().unwrap()).unwrap()),
             keys: Keys::new(options.keys, "123456789012".into(), "us-east-1".into(), false),
             rules: options.rules,
+            s3_domains: options.s3_domains,
             endpoint_id: "vpce-0gateway".into(),
             fail_closed: options.fail_closed,
-            calls_max: 64,
+            calls_max: options.calls_max.unwrap_or(64),
             spool_bytes_max: 1 << 30,
         };
         let parts = Parts {
@@ -98,6 +112,18 @@ impl World {
 
     pub async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends a request over HTTP/2 and answers status and text of what comes.
+    pub async fn exchange_http2(&self, request: hyper::Request<Pieces>) -> (u16, String) {
+        let stream = TokioIo::new(self.connect().await);
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        let running = tokio::spawn(connection);
+        let answer = sender.send_request(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        running.abort();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
     /// Sends bytes, which must ask for the connection to end, and reads what comes.
@@ -188,6 +214,13 @@ where
 
 /// A signed PUT of `body`, as bytes; `declared` is what the signature says of the body.
 pub fn signed_put(key: &str, secret: &str, declared: &str, body: &str) -> String {
+    let request = signed_head(key, secret, declared);
+    let headers: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("PUT /bucket/key HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The head of a signed PUT.
+pub fn signed_head(key: &str, secret: &str, declared: &str) -> wire::HttpRequest {
     let mut request = wire::HttpRequest {
         method: "PUT".into(),
         path: "/bucket/key".into(),
@@ -197,8 +230,29 @@ pub fn signed_put(key: &str, secret: &str, declared: &str, body: &str) -> String
     let credentials =
         wire::sigv4::Credentials { access_key_id: key.into(), secret_access_key: secret.into(), session_token: None };
     wire::sigv4::sign(&mut request, &credentials, "us-east-1", "s3", NOW);
-    let headers: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("PUT /bucket/key HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    request
+}
+
+/// A body of unknown length, piece by piece.
+pub struct Pieces {
+    pub left: VecDeque<&'static str>,
+    pub trailers: Option<HeaderMap>,
+    /// Whether the last piece is told to be the last, or the end comes after it.
+    pub tells_end: bool,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.left.pop_front().map(|piece| Frame::data(Bytes::from_static(piece.as_bytes())));
+        Poll::Ready(piece.or_else(|| self.trailers.take().map(Frame::trailers)).map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.tells_end && self.left.is_empty() && self.trailers.is_none()
+    }
 }
 
 pub fn ann() -> Key {

@@ -16,6 +16,9 @@ const READS: [&str; 13] = [
 ];
 /// Longest part of a record that is read, bytes.
 const PART_BYTES_MAX: usize = 64 * 1024;
+/// Parameters whose names are kept, and how long they are, bytes.
+const PARAMETERS_MAX: usize = 32;
+const PARAMETER_BYTES_MAX: usize = 128;
 
 /// A change that may explain something.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +47,8 @@ pub struct Change {
     pub resources: Vec<EventResource>,
     /// What it names: resources, and texts of parameters.
     pub(super) words: Words,
+    /// Names of its parameters that are texts, in lower case.
+    pub(super) parameters: Vec<String>,
     /// What it changes.
     pub(super) themes: Themes,
     /// It is about everything, or for everybody.
@@ -89,6 +94,7 @@ impl Change {
             themes: Themes::of_action(&event.name),
             is_wide: is_wide(members.text("requestParameters")),
             about: about(&parameters),
+            parameters: texts(&parameters),
             words,
         })
     }
@@ -131,6 +137,13 @@ fn about(parameters: &Value) -> Option<String> {
     let named = members.iter().filter(|(key, _)| is_name(key)).find_map(|(_, value)| value.as_str())?;
     let text: String = short(named).chars().filter(|c| !c.is_control()).take(128).collect();
     (!text.is_empty()).then_some(text)
+}
+
+/// Names of the parameters that are texts.
+fn texts(parameters: &Value) -> Vec<String> {
+    let members = parameters.as_object().into_iter().flatten();
+    let named = members.filter(|(name, value)| value.is_string() && name.len() <= PARAMETER_BYTES_MAX);
+    named.map(|(name, _)| name.to_lowercase()).take(PARAMETERS_MAX).collect()
 }
 
 /// The members of a record, each as its text; those that are too long count as absent.

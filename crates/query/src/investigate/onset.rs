@@ -3,7 +3,11 @@
 //! A **change point** parts the points into those before, around one level, and those from there on, around another. Of all partings the one
 //! that explains the points best is taken (the likelihood ratio of two levels against one, with the same noise), looked for up to the
 //! moment that is asked about, and up to the farthest point before it, for a spike may be over by then. Then its edge is walked back
-//! over points that had left the level before already. Where a metric counts something, periods without data are zeros. A metric that
+//! over points that had left the level before already.
+//!
+//! Load comes in waves, and the rise of a wave parts the points, too. Where those before the edge spread much wider than neighbours differ, they
+//! are no level: each point is then compared with where those just before it lead, what is left of a wave is small, and a change stands out
+//! where it begins. Where a metric counts something, periods without data are zeros. A metric that
 //! stops has its change point where the data end.
 
 use model::Timestamp;
@@ -21,6 +25,11 @@ const MAD_SCALE: f64 = 1.4826;
 const WALK_DEVIATIONS: f64 = 3.0;
 /// Most points that the edge is walked back.
 const WALK_MAX: usize = 10;
+
+/// How much wider than their noise points spread that are on a wave, and not on a level.
+const WAVE_SPREAD: f64 = 2.0;
+/// On a wave: how many points make each of the two medians before a point that lead to it.
+const WAVE_POINTS: usize = 4;
 
 /// Which way is trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,12 +135,53 @@ pub fn change_point(series: &Series<'_>, by: Timestamp) -> Option<ChangePoint> {
 /// A metric that went to another level.
 fn level_change(series: &Series<'_>, points: &[(Timestamp, f64)]) -> Option<ChangePoint> {
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
-    let farthest = farthest(&values, series.direction)?;
-    let ends = [values.len(), farthest + 1];
-    let best = ends.into_iter().filter_map(|end| split(&values[..end], series.direction));
-    let best = best.max_by(|a, b| a.evidence.total_cmp(&b.evidence)).filter(|best| best.evidence >= EVIDENCE_MIN)?;
-    let at = walked_back(&values, &best);
+    let best = best_split(&values, series.direction)?;
+    let before = &values[..best.at];
+    let (at, best) = match spread(before) > WAVE_SPREAD * noise(before) {
+        true => on_a_wave(&values, series.direction).unwrap_or((best.at, best)),
+        false => (walked_back(&values, &best), best),
+    };
     Some(ChangePoint { at: points[at].0, before: Some(best.before), after: Some(best.after), evidence: best.evidence })
+}
+
+/// The parting that explains the points best, all of them or those up to the farthest.
+fn best_split(values: &[f64], direction: Direction) -> Option<Split> {
+    let ends = [values.len(), farthest(values, direction)? + 1];
+    let best = ends.into_iter().filter_map(|end| split(&values[..end], direction));
+    best.max_by(|a, b| a.evidence.total_cmp(&b.evidence)).filter(|best| best.evidence >= EVIDENCE_MIN)
+}
+
+/// The parting of points that are on a wave, by how far each is from those before it; the levels are those of the points.
+fn on_a_wave(values: &[f64], direction: Direction) -> Option<(usize, Split)> {
+    let rises: Vec<f64> = (1..values.len()).filter_map(|at| Some(values[at] - expected(values, at)?)).collect();
+    // What comes after the farthest is compared with points that have left the wave themselves.
+    let best =
+        split(&rises[..=farthest(&rises, direction)?], direction).filter(|best| best.evidence >= EVIDENCE_MIN)?;
+    // What is left of the wave is no departure from it.
+    let deviation = best.deviation.max(spread(&rises[..best.at]));
+    let best = Split { deviation, ..best };
+    // The first point has none before it.
+    let at = walked_back(&rises, &best) + 1;
+    let after = values.get(at..=best.at + 1)?;
+    let mean = after.iter().sum::<f64>() / after.len() as f64;
+    Some((at, Split { at, before: expected(values, at)?, after: mean, ..best }))
+}
+
+/// Where the points before `at` lead: the line through the medians of the nearest and of those before them.
+fn expected(values: &[f64], at: usize) -> Option<f64> {
+    let (nearest, earlier) = (at.saturating_sub(WAVE_POINTS), at.saturating_sub(2 * WAVE_POINTS));
+    let near = median(&mut values[nearest..at].to_vec())?;
+    let far = median(&mut values[earlier..nearest].to_vec()).unwrap_or(near);
+    // A median stands in the middle of its points.
+    let steps = (WAVE_POINTS as f64 + 1.0) / 2.0;
+    Some(near + (near - far) / WAVE_POINTS as f64 * steps)
+}
+
+/// How wide points spread around their median, as a standard deviation.
+fn spread(values: &[f64]) -> f64 {
+    let Some(middle) = median(&mut values.to_vec()) else { return 0.0 };
+    let mut off: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
+    median(&mut off).unwrap_or_default() * MAD_SCALE
 }
 
 /// The points up to `by`, with zeros where a count has none.

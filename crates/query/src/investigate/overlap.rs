@@ -85,12 +85,17 @@ enum Reason<'a> {
 /// How what they share speaks for a change.
 pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched, frequencies: &Frequencies) -> Factor {
     let mut shared = shared(subject, matched, frequencies);
+    let another = subject.another(change);
     let themes = change.themes.and(subject.themes).places().map(|at| Shared {
         kind: None,
         score: 0.7 * (THEME_CHANCE / frequencies.share(frequencies.themes[at])).ln(),
         reason: Reason::Theme(at),
     });
     shared.extend(themes);
+    if another.is_some() {
+        // What it is done to is known, and is not what the alarm watches: that it is of the same kind tells nothing.
+        shared.retain(|it| it.kind.is_some_and(|kind| kind != TermKind::Service));
+    }
     shared.sort_by(|a, b| b.score.total_cmp(&a.score));
     let is_named = subject.terms().iter().any(|term| term.kind != TermKind::Word);
     let (mut score, mut reason) = match shared.first() {
@@ -116,6 +121,9 @@ pub(super) fn factor(change: &Change, subject: &Subject, matched: Matched, frequ
             reason += if reason.is_empty() { "" } else { "; " };
             reason += told;
         }
+    }
+    if let (Some(name), true) = (another, reason.is_empty()) {
+        reason = format!("its {name} is another than the alarm's");
     }
     Factor::new("overlap", score, reason)
 }

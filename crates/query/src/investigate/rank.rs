@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// From which score on a cause is likely, and possible.
 const LIKELY: f64 = 2.0;
+/// Which share a likely cause has at least: all others and "none of these" together have less than half of it.
+const LIKELY_SHARE: f64 = 0.7;
 const POSSIBLE: f64 = 0.0;
 /// A factor that says less is not among the reasons.
 const SAID_MIN: f64 = 0.3;
@@ -26,10 +28,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict of a score.
-    pub fn of(score: f64) -> Self {
+    /// The verdict of a score and a share.
+    fn of(score: f64, share: f64) -> Self {
         match score {
-            score if score >= LIKELY => Verdict::Likely,
+            score if score >= LIKELY && share >= LIKELY_SHARE => Verdict::Likely,
             score if score >= POSSIBLE => Verdict::Possible,
             _ => Verdict::Unlikely,
         }
@@ -97,7 +99,7 @@ pub fn rank(subject: &Subject, onset: &Onset, history: &History, changes: &[Chan
         ];
         let score = factors.iter().map(|factor| factor.score).sum();
         let summary = summary(change, group.len(), &factors);
-        let (verdict, share) = (Verdict::of(score), 0.0);
+        let (verdict, share) = (Verdict::Unlikely, 0.0);
         ranking.causes.push(Cause { change: group[0], alike: group, score, share, verdict, summary, factors });
     }
     let order = |cause: &Cause| (&changes[cause.change].time, &changes[cause.change].event_id);
@@ -131,7 +133,10 @@ fn groups(onset: &Onset, changes: &[Change]) -> Vec<Vec<usize>> {
 fn give_shares(causes: &mut [Cause]) {
     let most = causes.iter().map(|cause| cause.score).fold(0.0, f64::max);
     let all: f64 = causes.iter().map(|cause| (cause.score - most).exp()).sum::<f64>() + (-most).exp();
-    causes.iter_mut().for_each(|cause| cause.share = (cause.score - most).exp() / all);
+    for cause in causes {
+        cause.share = (cause.score - most).exp() / all;
+        cause.verdict = Verdict::of(cause.score, cause.share);
+    }
 }
 
 /// `DeleteBucketPolicy on shop-assets by alice, 4 min before the onset; …`

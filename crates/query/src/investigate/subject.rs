@@ -1,5 +1,6 @@
 //! `Subject`: what an alarm, a metric or log lines are about, as terms that changes may share.
 
+use super::change::Change;
 use super::theme::Themes;
 use super::words::{Words, is_telling};
 
@@ -7,6 +8,8 @@ use super::words::{Words, is_telling};
 pub(super) const TERMS_MAX: usize = 64;
 /// Longest term, bytes: longer than names are.
 const TERM_BYTES_MAX: usize = 512;
+/// Most dimensions whose names are compared with those of parameters: as many as a metric has, or some metrics together.
+const DIMENSIONS_MAX: usize = 30;
 /// Most terms that lines of logs may give.
 const LOG_TERMS_MAX: usize = 32;
 
@@ -44,6 +47,8 @@ pub struct Subject {
     /// The region.
     pub region: String,
     terms: Vec<Term>,
+    /// Names and values of dimensions, in lower case.
+    dimensions: Vec<(String, String)>,
     pub(super) themes: Themes,
 }
 
@@ -68,8 +73,23 @@ impl Subject {
         for (key, value) in dimensions {
             let from = format!("dimension {key}");
             self.add_name(value, &from);
+            let (key, value) = (key.to_lowercase(), value.to_lowercase());
+            if self.dimensions.len() < DIMENSIONS_MAX && is_telling(&value) && value.len() <= TERM_BYTES_MAX {
+                self.dimensions.push((key, value));
+            }
         }
         self.themes = self.themes.or(Themes::of_complaint(name));
+    }
+
+    /// The dimension of which `change` has another value: a parameter of the same name, and none of the values that the subject has. As
+    /// AWS names both, `TableName` is `tableName` of DynamoDB's calls, and `FunctionName` is `functionName` of Lambda's.
+    pub(super) fn another(&self, change: &Change) -> Option<&str> {
+        let is_other = |name: &str| {
+            let mut values = self.dimensions.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+            !values.any(|value| change.names(value))
+        };
+        let mut names = self.dimensions.iter().map(|(name, _)| name.as_str());
+        names.find(|name| change.parameters.iter().any(|parameter| parameter == name) && is_other(name))
     }
 
     /// An alarm's name, which is itself something that can be changed.

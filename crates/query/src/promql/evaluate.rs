@@ -7,6 +7,7 @@ use model::{TimeRange, Timestamp};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 mod aggregate;
 mod binary;
@@ -73,16 +74,17 @@ pub struct Evaluator<'a> {
     /// Start and end of the whole query.
     ends: (i64, i64),
     samples_max: usize,
+    stop: &'a AtomicBool,
 }
 
 impl<'a> Evaluator<'a> {
-    pub fn new(data: &'a [Selected], ends: (i64, i64), samples_max: usize) -> Result<Self> {
+    pub fn new(data: &'a [Selected], ends: (i64, i64), samples_max: usize, stop: &'a AtomicBool) -> Result<Self> {
         let selected = data.iter().map(|series| {
             let mut series: Vec<_> = series.iter().collect();
             series.sort_by(|a, b| a.0.cmp(&b.0));
             series
         });
-        let evaluator = Self { selected: selected.collect(), ends, samples_max };
+        let evaluator = Self { selected: selected.collect(), ends, samples_max, stop };
         let loaded = data.iter().flatten().map(|(_, samples)| samples.len()).sum();
         evaluator.room(loaded, 1)?;
         Ok(evaluator)
@@ -221,8 +223,11 @@ impl<'a> Evaluator<'a> {
         Ok(PromValue::Matrix(series.filter(|(_, samples)| !samples.is_empty()).collect()))
     }
 
-    /// Checks that there may be that many values.
+    /// Checks that there may be that many values, and that somebody waits for them.
     fn room(&self, series: usize, values: usize) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(PromqlError::execution("query was canceled in query execution"));
+        }
         if series.saturating_mul(values) <= self.samples_max {
             return Ok(());
         }

@@ -127,10 +127,11 @@ async fn a_maintained_store_has_no_problem() {
     let policy = store::Retention {
         logs: [(model::GroupId(1), 1000)].into(),
         metrics_ms: Some(1_000_000),
-        events_ms: Some(1000),
         ..store::Retention::default()
     };
     store.maintain(&policy).await.unwrap();
+    let expiry = store::EventExpiry { below: u64::MAX, before: NOW - 1000, ..store::EventExpiry::default() };
+    while store.expire_events(&expiry).await.unwrap() {}
     store.append(Batch { events: vec![event("last", NOW.0)], ..Batch::default() }).await.unwrap();
     let segments = store.health().segments;
     drop(store);

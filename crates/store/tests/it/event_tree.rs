@@ -5,7 +5,7 @@ use model::{Batch, Event};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
-use store::{EventTree, Retention, Store};
+use store::{EventExpiry, EventTree, Store};
 
 fn hash(prefix: u8, parts: &[&[u8]]) -> [u8; 32] {
     let mut bytes = vec![prefix];
@@ -43,7 +43,7 @@ async fn check(store: &Store, records: &[String]) {
     let expected = EventTree { size: records.len() as u64, root: root(records) };
     assert_eq!(store.event_tree(), expected);
     let checked = store.verify_event_tree().await.unwrap();
-    assert_eq!((checked.tree, checked.from, checked.missing), (expected, 0, 0));
+    assert_eq!((checked.tree, checked.from), (expected, 0));
     // From memory, from segments after a start, and from both.
     let expected: Vec<[u8; 32]> = records.iter().map(|record| hash(0, &[record.as_bytes()])).collect();
     assert_eq!(leaves(store, expected.len() as u64).await, Some(expected));
@@ -68,28 +68,35 @@ async fn the_tree_grows_with_every_event_and_survives_crashes() {
 }
 
 #[tokio::test]
-async fn after_retention_the_check_begins_at_the_last_removal() {
+async fn after_an_expiry_the_check_begins_at_the_last_removal() {
     let dir = tempfile::tempdir().unwrap();
     let clock = clock();
     let store = Store::open(options(dir.path()), Arc::clone(&clock) as _).await.unwrap();
     let mut records = Vec::new();
     append(&store, &mut records, (0..20).map(|n| event(&format!("a{n}"), NOW.0 - 1_000 + n)).collect()).await;
     store.flush().await.unwrap();
-    let policy = Retention { events_ms: Some(990), ..Retention::default() };
-    store.maintain(&policy).await.unwrap();
+    let expiry = EventExpiry { below: u64::MAX, before: NOW - 990, ..EventExpiry::default() };
+    while store.expire_events(&expiry).await.unwrap() {}
     append(&store, &mut records, (0..5).map(|n| event(&format!("b{n}"), NOW.0 + n)).collect()).await;
     store.flush().await.unwrap();
     drop(store);
     let store = Store::open(options(dir.path()), clock as _).await.unwrap();
     let checked = store.verify_event_tree().await.unwrap();
     assert_eq!((checked.tree.size, checked.tree.root), (25, root(&records)));
-    assert_eq!((checked.from, checked.missing), (20, 0));
+    assert_eq!(checked.from, 20);
     assert_eq!(leaves(&store, 25).await, None, "what is gone is said to be");
     assert_eq!(store.event_leaves(20, 25).await.unwrap().map(|leaves| leaves.hashes.len()), Some(5));
     append(&store, &mut records, vec![event("too old", NOW.0 - 5_000)]).await;
     store.flush().await.unwrap();
     let checked = store.verify_event_tree().await.unwrap();
-    assert_eq!((checked.tree.root, checked.missing), (root(&records), 1));
+    assert_eq!(
+        (checked.tree.root, checked.from),
+        (root(&records), 20),
+        "what comes too old is there until the next step"
+    );
+    while store.expire_events(&expiry).await.unwrap() {}
+    let checked = store.verify_event_tree().await.unwrap();
+    assert_eq!((checked.tree.root, checked.from), (root(&records), 26));
     assert_eq!(
         store.event_leaves(25, 26).await.unwrap().map(|leaves| leaves.hashes.len()),
         Some(1),

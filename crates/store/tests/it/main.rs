@@ -3,6 +3,7 @@
 mod check;
 mod event_search;
 mod event_tree;
+mod expire_events;
 mod faults;
 mod fixture;
 mod follow;
@@ -11,6 +12,7 @@ mod formats;
 mod maintain;
 mod metrics;
 mod model_check;
+mod open_tables;
 mod scans;
 mod search;
 mod table;

@@ -7,7 +7,7 @@ use crate::delivery::is_own;
 use crate::derived::{self, Failed};
 use crate::detections::Findings;
 use crate::event_configuration::EventConfiguration;
-use catalog::{DerivedEvent, EventFollower, TrailRow};
+use catalog::{Catalog, DerivedEvent, EventFollower, TrailRow};
 use model::{Event, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ struct Running {
     /// The window that is open, and the one before which no event counts.
     window: Option<Timestamp>,
     closed: Option<Timestamp>,
+    /// When the position was written last.
+    noted: Option<Timestamp>,
     /// By trail.
     summaries: BTreeMap<i64, Summaries>,
 }
@@ -112,7 +114,19 @@ impl Running {
         if self.window.is_some_and(|open| open < now.floor_to(length)) {
             self.close(trail, self.position).await?;
         }
+        // Without data events no window closes, and the expiry of events waits for the position.
+        let now = now.floor_to(length);
+        if self.window.is_none() && self.noted != Some(now) {
+            self.note(trail, self.position, &[]).await?;
+            self.noted = Some(now);
+        }
         Ok(())
+    }
+
+    async fn note(&self, trail: &Trail, next: u64, derived: &[DerivedEvent]) -> Result<(), Failed> {
+        let closed = self.closed.map_or(0, Timestamp::millis);
+        let follower = EventFollower { next_sequence: next as i64, state: closed.to_string() };
+        Ok(trail.catalog.advance_event_follower(NAME, &follower, derived, &[]).await?)
     }
 
     fn count(&mut self, trails: &[Aggregating], event: &Event, window: Timestamp) {
@@ -137,10 +151,8 @@ impl Running {
                 record,
             }));
         }
-        let closed = start + length;
-        self.closed = Some(closed);
-        let follower = EventFollower { next_sequence: next as i64, state: closed.millis().to_string() };
-        Ok(trail.catalog.advance_event_follower(NAME, &follower, &derived, &[]).await?)
+        self.closed = Some(start + length);
+        self.note(trail, next, &derived).await
     }
 }
 
@@ -155,6 +167,12 @@ async fn begin(trail: &Trail, end: u64) -> Result<Running, Failed> {
     let follower = EventFollower { next_sequence: end as i64, state: "0".into() };
     trail.catalog.advance_event_follower(NAME, &follower, &[], &[]).await?;
     Ok(Running { position: end, ..Running::default() })
+}
+
+/// The first sequence that is to be counted after a start; `None` while nobody aggregates.
+pub(crate) async fn unread(catalog: &Catalog) -> Result<Option<u64>, Failed> {
+    let stored = catalog.event_follower(NAME).await?.filter(|stored| stored.state != IDLE);
+    Ok(stored.map(|stored| stored.next_sequence as u64))
 }
 
 /// Notes that nobody aggregates.

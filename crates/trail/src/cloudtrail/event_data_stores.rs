@@ -2,7 +2,8 @@
 //! StartEventDataStoreIngestion, StopEventDataStoreIngestion: which events CloudTrail Lake can be asked for.
 //!
 //! A store is a view: it has the events that its selectors take of those that were received while it took events in, as long ago as
-//! its retention says. So it costs nothing to keep, and deleting one deletes no event. AWS makes a store `ENABLED` a moment after it
+//! its retention says. So it costs nothing to keep, and deleting one deletes no event; a shorter retention is shown at once and counts
+//! after a day (`retention.rs`). AWS makes a store `ENABLED` a moment after it
 //! was `CREATED`; here it is so at once. Nothing is encrypted with `KmsKeyId`, and `BillingMode` says only what retention is allowed.
 
 mod settings;
@@ -13,6 +14,7 @@ use super::tags;
 use super::trail_name::told;
 use crate::Trail;
 use crate::lake::selectors_of;
+use crate::retention::kept_longer;
 use crate::selectors::Selectors;
 use catalog::{EventDataStore, EventDataStorePut, EventDataStoreSettings};
 use model::Caller;
@@ -81,8 +83,11 @@ async fn create(
         updated: now,
         ..EventDataStore::default()
     };
-    let put = trail.catalog.create_event_data_store(&row, EVENT_DATA_STORES_MAX).await?;
-    stored(put, &row.settings.name)?;
+    {
+        let _turn = trail.retention_turn.lock().await;
+        let put = trail.catalog.create_event_data_store(&row, EVENT_DATA_STORES_MAX).await?;
+        stored(put, &row.settings.name)?;
+    }
     trail.refresh_trails().await?;
     let arn = arn::event_data_store(&row.scope, &row.id);
     trail.catalog.put_tags(&arn, &new_tags).await?;
@@ -151,6 +156,7 @@ async fn update(
             "At least one optional parameter must be specified.",
         ));
     }
+    let before = row.clone();
     let new = &mut row.settings;
     if let Some(mode) = input.billing_mode {
         settings::check_mode_change(&new.billing_mode, &mode)?;
@@ -168,6 +174,7 @@ async fn update(
         new.kms_key_id = settings::key(input.kms_key_id, &caller.scope)?;
     }
     settings::check(trail, new)?;
+    row.longer = kept_longer(&before, &row.settings, trail.clock.now());
     let shown = shown(put(trail, row).await?);
     Ok(UpdateEventDataStoreResponse {
         event_data_store_arn: shown.event_data_store_arn,
@@ -288,7 +295,10 @@ fn close(row: &mut EventDataStore, at: i64) {
 /// Stores a changed row.
 async fn put(trail: &Trail, mut row: EventDataStore) -> Result<EventDataStore, ApiError> {
     row.updated = trail.clock.now();
-    stored(trail.catalog.update_event_data_store(&row).await?, &row.settings.name)?;
+    {
+        let _turn = trail.retention_turn.lock().await;
+        stored(trail.catalog.update_event_data_store(&row).await?, &row.settings.name)?;
+    }
     trail.refresh_trails().await?;
     Ok(row)
 }

@@ -8,7 +8,7 @@ use crate::delivery::is_own;
 use crate::derived::{self, Failed};
 use crate::detections::Findings;
 use crate::json::Json;
-use catalog::{DerivedEvent, EventFollower};
+use catalog::{Catalog, DerivedEvent, EventFollower};
 use model::{Event, Timestamp};
 use query::insight_events::{Engine, Insight, Kind, Learned, Settings, Since, Subject};
 use serde::{Deserialize, Serialize};
@@ -229,6 +229,13 @@ async fn begin(trail: &Trail, end: u64) -> Result<Running, Failed> {
     forget(trail, end).await?;
     let engine = Engine::new(trail.settings.insights, None, Since::new(), Vec::new());
     Ok(Running { engine, position: end, noted: None })
+}
+
+/// The first sequence that is to be looked at after a start; `None` while nobody has Insights.
+pub(crate) async fn unread(catalog: &Catalog) -> Result<Option<u64>, Failed> {
+    let Some(stored) = catalog.event_follower(NAME).await? else { return Ok(None) };
+    let state: State = serde_json::from_str(&stored.state)?;
+    Ok(state.is_running.then_some(stored.next_sequence as u64))
 }
 
 /// Forgets what was learned.

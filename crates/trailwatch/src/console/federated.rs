@@ -7,16 +7,18 @@
 
 use super::{COOKIE_PATH, cookie_named, issue, port, recorded_sign_in, refusal, uncached};
 use crate::browsers::is_tls;
-use crate::oidc::{ATTEMPT_MS_MAX, Claims, Failure, Oidc, role_of, session_name};
+use crate::oidc::{ATTEMPT_MS_MAX, Claims, Failure, NotUsable, Oidc, role_of, session_name};
 use crate::promql::pairs;
 use crate::server::Server;
 use crate::tokens::same_secret;
+use ::gateway::shares::Holder;
 use access::sts::{AssumedRole, WebIdentity, provider_arn};
 use bytes::Bytes;
 use model::arn::Arn;
 use model::limits::{CONSOLE_SESSION_MS_MAX, CONSOLE_SIGN_IN_BYTES_MAX};
 use model::{Caller, Scope, Timestamp};
 use serde_json::json;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use trail::audit::{Outcome, OwnCall, WEB_IDENTITY};
 use wire::{Access, ApiError, Audit, HttpRequest, Response, Service};
@@ -60,7 +62,7 @@ impl Reason {
 }
 
 /// Sends the browser to the provider.
-pub async fn begin(server: &Server, request: &HttpRequest) -> Response {
+pub async fn begin(server: &Server, request: &HttpRequest, source_ip: &str) -> Response {
     let Some(oidc) = &server.oidc else { return no_provider() };
     let Some(callback) = callback_url(server, request) else {
         return refusal(400, "ValidationException", "The Host header names no host.");
@@ -70,7 +72,7 @@ pub async fn begin(server: &Server, request: &HttpRequest) -> Response {
         tracing::error!("draw random bytes for a sign-in");
         return refused(request, Reason::Server);
     };
-    match asked(oidc, move |oidc| oidc.provider.authorization_url(&attempt, &callback, now)).await {
+    match asked(oidc, &at(source_ip), move |oidc| oidc.provider.authorization_url(&attempt, &callback, now)).await {
         Ok(url) => {
             let mut response = sent_to(&url);
             put_cookie(&mut response, request, &cookie, ATTEMPT_MS_MAX / 1000);
@@ -89,7 +91,7 @@ pub async fn callback(server: &Server, request: &HttpRequest, source_ip: &str) -
         tls: request.tls,
         ..server.auth.claimed(&HttpRequest::default(), source_ip)
     };
-    let claims = match claims(server, oidc, request, now).await {
+    let claims = match claims(server, oidc, request, &at(source_ip), now).await {
         Ok(claims) => claims,
         Err(reason) => return failed(server, request, &nobody, reason, now).await,
     };
@@ -124,7 +126,13 @@ async fn failed(server: &Server, request: &HttpRequest, who: &Caller, reason: Re
 }
 
 /// Who comes back from the provider, verified.
-async fn claims(server: &Server, oidc: &Arc<Oidc>, request: &HttpRequest, now: Timestamp) -> Result<Claims, Reason> {
+async fn claims(
+    server: &Server,
+    oidc: &Arc<Oidc>,
+    request: &HttpRequest,
+    holder: &Holder,
+    now: Timestamp,
+) -> Result<Claims, Reason> {
     if request.query.len() > CONSOLE_SIGN_IN_BYTES_MAX {
         return Err(Reason::Attempt);
     }
@@ -135,6 +143,11 @@ async fn claims(server: &Server, oidc: &Arc<Oidc>, request: &HttpRequest, now: T
     if !parameter("state").is_some_and(|state| same_secret(state, &attempt.state)) {
         return Err(Reason::Attempt);
     }
+    // Whatever comes of it: an answer counts once, for who saw the cookie and the address of this page must not use them again.
+    oidc.use_up(&attempt, holder.clone(), now).map_err(|error| match error {
+        NotUsable::Again => Reason::Attempt,
+        NotUsable::Full => Reason::Wait,
+    })?;
     // RFC 9207: the answer of another provider is none.
     if parameter("iss").is_some_and(|issuer| issuer != oidc.settings.issuer) {
         return Err(Reason::Token);
@@ -143,7 +156,7 @@ async fn claims(server: &Server, oidc: &Arc<Oidc>, request: &HttpRequest, now: T
         return Err(Reason::Cancelled);
     };
     let callback = callback_url(server, request).ok_or(Reason::Attempt)?;
-    let redeemed = asked(oidc, move |oidc| oidc.provider.redeem(&code, &attempt, &callback, now)).await;
+    let redeemed = asked(oidc, holder, move |oidc| oidc.provider.redeem(&code, &attempt, &callback, now)).await;
     redeemed.map_err(|failure| told(&failure))
 }
 
@@ -223,9 +236,10 @@ fn response_elements(given: &AssumedRole, wanted: &WebIdentity<'_>, provider: &s
 /// What a question to the provider comes to, on a thread that may wait.
 async fn asked<T: Send + 'static>(
     oidc: &Arc<Oidc>,
+    holder: &Holder,
     question: impl FnOnce(&Oidc) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let _place = oidc.provider.place().await?;
+    let _turn = oidc.provider.turn(holder).await?;
     let asked = Arc::clone(oidc);
     let answered = tokio::task::spawn_blocking(move || question(&asked)).await;
     let answered = answered.unwrap_or_else(|error| Err(Failure::Provider(error.to_string())));
@@ -233,6 +247,11 @@ async fn asked<T: Send + 'static>(
         tracing::warn!(%failure, "sign in through the provider");
     }
     answered
+}
+
+/// Whose turn it is: that of an address.
+fn at(source_ip: &str) -> Holder {
+    Holder::at(source_ip.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
 }
 
 fn told(failure: &Failure) -> Reason {

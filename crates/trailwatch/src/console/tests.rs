@@ -155,7 +155,8 @@ impl Console {
     async fn labels(&self, path: &str, headers: &[(&str, &str)]) -> Response {
         let asked = request("GET", path, headers, "");
         assert!(crate::promql::is_asked(&asked));
-        crate::promql::answer(&self.server, &asked, "192.0.2.7").await
+        let (_waiting, hung_up) = tokio::sync::oneshot::channel();
+        crate::promql::answer(&self.server, &asked, "192.0.2.7", hung_up).await
     }
 
     async fn search(&self, headers: &[(&str, &str)]) -> Response {

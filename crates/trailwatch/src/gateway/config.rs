@@ -3,7 +3,7 @@
 use crate::config::{is_account_id, is_region, tls_files};
 use crate::tls;
 use ::gateway::identity::{Key, Keys};
-use ::gateway::proxy::Upstream;
+use ::gateway::proxy::{Authorities, Upstream};
 use ::gateway::rules::{Network, Rule};
 use ::gateway::{Service, spool};
 use anyhow::{Context, bail};
@@ -19,6 +19,8 @@ const MIB: u64 = 1024 * 1024;
 /// Most rules, and keys.
 const RULES_MAX: usize = 1_000;
 const KEYS_MAX: usize = 10_000;
+/// Most host names of S3: each is held against the host of each call.
+const DOMAINS_MAX: usize = 100;
 
 /// Checked values.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub struct Settings {
     pub known_keys_only: bool,
     /// Calls at once.
     pub calls_max: Option<usize>,
+    /// Host names below which a label is a bucket of S3.
+    pub s3_domains: Vec<String>,
     /// `vpcEndpointId` of events.
     pub endpoint_id: Option<String>,
     /// URLs by service.
@@ -139,12 +143,16 @@ impl Settings {
         if !is_region(&region) {
             bail!("--region must look like us-east-1, not '{region}'");
         }
-        let (upstreams, other) = upstreams(&self.upstreams)?;
+        let (upstreams, other) = upstreams(&self.upstreams, self.ca_file.as_deref())?;
         if self.key.len() > KEYS_MAX || self.deny.len() > RULES_MAX {
             bail!("at most {KEYS_MAX} [[key]] and {RULES_MAX} [[deny]]");
         }
         if self.known_keys_only && self.key.is_empty() {
             bail!("--known-keys-only without a [[key]] in the config file refuses every call");
+        }
+        let s3_domains = self.s3_domains.iter().map(|name| s3_domain(name)).collect::<anyhow::Result<Vec<_>>>()?;
+        if s3_domains.len() > DOMAINS_MAX {
+            bail!("at most {DOMAINS_MAX} s3_domains");
         }
         let keys = self.key.into_iter().map(KeySection::resolve).collect::<anyhow::Result<Vec<_>>>()?;
         let rules = self.deny.into_iter().map(DenySection::resolve).collect::<anyhow::Result<Vec<_>>>()?;
@@ -169,6 +177,7 @@ impl Settings {
                 other,
                 keys: Keys::new(keys, account_id.clone(), region.clone(), self.known_keys_only),
                 rules,
+                s3_domains,
                 endpoint_id: self.endpoint_id.unwrap_or_else(|| "vpce-0gateway".into()),
                 fail_closed: self.fail_closed,
                 calls_max,
@@ -183,10 +192,20 @@ impl Settings {
 /// Backends of services, and the one of all others.
 type Upstreams = (Vec<(Service, Upstream)>, Option<Upstream>);
 
-fn upstreams(urls: &BTreeMap<String, String>) -> anyhow::Result<Upstreams> {
+fn upstreams(urls: &BTreeMap<String, String>, ca_file: Option<&Path>) -> anyhow::Result<Upstreams> {
     let (mut upstreams, mut other) = (Vec::new(), None);
+    // Who speaks plain HTTP needs no authorities, and none that can be read.
+    let is_encrypted =
+        urls.values().any(|url| url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")));
+    let authorities = match ca_file.filter(|_| is_encrypted) {
+        Some(path) => {
+            let of_file = || format!("read the authorities in {}", path.display());
+            Authorities::from_pem(&std::fs::read(path).with_context(of_file)?).with_context(of_file)?
+        }
+        None => Authorities::mozillas()?,
+    };
     for (name, url) in urls {
-        let upstream = Upstream::parse(url).with_context(|| format!("--upstream {name}"))?;
+        let upstream = Upstream::parse(url, &authorities).with_context(|| format!("--upstream {name}"))?;
         if name == "all" {
             other = Some(upstream);
         } else {
@@ -197,6 +216,17 @@ fn upstreams(urls: &BTreeMap<String, String>) -> anyhow::Result<Upstreams> {
         bail!("no backend: name at least one with --upstream s3=http://127.0.0.1:9000 or in [upstreams] of --config");
     }
     Ok((upstreams, other))
+}
+
+/// A host name, in lower case.
+fn s3_domain(name: &str) -> anyhow::Result<String> {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    if name.len() > 253 || !name.split('.').all(is_label) {
+        bail!("s3_domains must be host names without port such as s3.example.com, not '{name}'");
+    }
+    Ok(name.to_ascii_lowercase())
 }
 
 fn service(name: &str) -> anyhow::Result<Service> {
@@ -260,12 +290,13 @@ mod tests {
     #[test]
     fn a_file_says_everything() {
         let text = format!(
-            "listen = '127.0.0.1:0'\nfail_closed = true\nspool_mib_max = 16\n{UPSTREAM}all = 'http://[::1]:1'\n\
+            "listen = '127.0.0.1:0'\nfail_closed = true\nspool_mib_max = 16\ns3_domains = ['S3.example.com']\n{UPSTREAM}all = 'http://[::1]:1'\n\
              {KEY}user_name = 'ann'\n\
              [[deny]]\nname = 'no deletes'\nservice = 's3'\noperation = 'Delete*'\nsource = '10.0.0.0/8'\n"
         );
         let config = resolve(&text).unwrap();
         assert!(config.settings.fail_closed);
+        assert_eq!(config.settings.s3_domains, ["s3.example.com"]);
         assert_eq!((config.settings.upstreams.len(), config.settings.other.is_some()), (1, true));
         assert_eq!(config.settings.rules[0].service, Some(Service::S3));
         assert_eq!(config.spool.bytes_max, 16 * MIB);
@@ -278,13 +309,18 @@ mod tests {
         let error = |text: &str| format!("{:#}", resolve(text).unwrap_err());
         assert!(error("").contains("no backend"));
         assert!(error("[upstreams]\nec2 = 'http://127.0.0.1'").contains("'ec2' is none of s3"));
-        assert!(error("[upstreams]\ns3 = 'https://s3.example'").contains("https backends are not supported"));
+        assert!(error("[upstreams]\ns3 = 's3.example'").contains("must look like http://127.0.0.1:9000"));
+        assert!(error("ca_file = '/nowhere.pem'\n[upstreams]\ns3 = 'https://s3.example'").contains("/nowhere.pem"));
+        assert!(resolve("ca_file = '/nowhere.pem'\n[upstreams]\ns3 = 'http://s3.example'").is_ok());
         assert!(error(&format!("known_keys_only = true\n{UPSTREAM}")).contains("refuses every call"));
         assert!(error(&format!("{UPSTREAM}{KEY}")).contains("arn or user_name"));
         assert!(error(&format!("{UPSTREAM}{KEY}arn = 'arn:aws:s3:::b'")).contains("IAM or STS"));
         assert!(error(&format!("{UPSTREAM}[[deny]]\nname = 'x'")).contains("every call"));
         assert!(error(&format!("{UPSTREAM}[[deny]]\nname = 'x'\nsource = '10/8'")).contains("'10/8'"));
         assert!(error(&format!("spool_mib_max = 1\n{UPSTREAM}")).contains("spool_mib_max"));
+        for domain in ["", "s3.example.com:9000", ".example.com", "https://s3.example.com", "s3.example.com."] {
+            assert!(error(&format!("s3_domains = ['{domain}']\n{UPSTREAM}")).contains("host names without port"));
+        }
         assert!(error("lisen = 'x'").contains("lisen"));
     }
 

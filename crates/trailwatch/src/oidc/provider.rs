@@ -7,14 +7,16 @@
 use super::id_token::{self, Claims, Expected, Key, Refused};
 use super::{Attempt, OidcSettings};
 use crate::buckets::percent::encoded;
+use ::gateway::shares::{Holder, Share, Shares};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::Timestamp;
 use model::time::{HOUR, SECOND};
 use serde::Deserialize;
-use std::sync::{Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Notify;
 
 /// Largest answer of a provider, bytes.
 const ANSWER_BYTES_MAX: u64 = 256 * 1024;
@@ -25,10 +27,10 @@ const KEPT_MS: i64 = HOUR;
 /// Shortest time between two looks for new keys, and after a failure, milliseconds.
 const KEYS_FLOOR_MS: i64 = 30 * SECOND;
 const FAILED_FLOOR_MS: i64 = 5 * SECOND;
-/// Most attempts that ask the provider at the same time: each takes a thread.
+/// Most attempts that ask the provider at the same time: each takes a thread. Shared out by address.
 const ASKING_MAX: usize = 8;
 /// How long one waits for a turn.
-const PLACE_WAIT: Duration = Duration::from_secs(5);
+const TURN_WAIT: Duration = Duration::from_secs(5);
 
 /// Makes requests; blocking. What is answered is the body of an answer with status 200.
 pub trait Ask: Send + Sync {
@@ -152,22 +154,48 @@ pub struct Provider {
     settings: OidcSettings,
     ask: Box<dyn Ask>,
     known: Mutex<Known>,
-    asking: Semaphore,
+    asking: Shares,
+    /// Tells those who wait that a turn is over.
+    over: Arc<Notify>,
+}
+
+/// A turn to ask the provider; over when it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    share: Option<Share>,
+    over: Arc<Notify>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.share = None;
+        self.over.notify_waiters();
+    }
 }
 
 impl Provider {
     /// The provider of these settings.
     pub fn new(settings: OidcSettings, ask: Box<dyn Ask>) -> Self {
-        Self { settings, ask, known: Mutex::default(), asking: Semaphore::new(ASKING_MAX) }
+        Self { settings, ask, known: Mutex::default(), asking: Shares::new(ASKING_MAX), over: Arc::default() }
     }
 
-    /// A place among those that may ask, each in its turn.
+    /// A turn of `holder` among those that may ask.
     ///
     /// # Errors
     /// When there is none in time.
-    pub async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        let permit = tokio::time::timeout(PLACE_WAIT, self.asking.acquire()).await;
-        permit.map_err(|_| Failure::Busy)?.map_err(|_| Failure::Busy)
+    pub async fn turn(&self, holder: &Holder) -> Result<Turn, Failure> {
+        let waiting = async {
+            loop {
+                // Heard from here on, so that no turn ends unnoticed between the look and the wait.
+                let mut over = pin!(self.over.notified());
+                over.as_mut().enable();
+                if let Some(share) = self.asking.take(holder.clone(), 1) {
+                    return Turn { share: Some(share), over: Arc::clone(&self.over) };
+                }
+                over.await;
+            }
+        };
+        tokio::time::timeout(TURN_WAIT, waiting).await.map_err(|_| Failure::Busy)
     }
 
     /// Where a browser is sent to sign in. Blocks.

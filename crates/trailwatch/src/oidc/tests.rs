@@ -359,15 +359,21 @@ fn a_provider_that_is_down_or_says_something_else_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn eight_ask_the_provider_and_the_next_waits_for_a_turn() {
+async fn turns_at_the_provider_are_shared_out_by_address() {
     let oidc = oidc(&Answers::of(&[]));
-    let mut places = Vec::new();
-    for _ in 0..8 {
-        places.push(oidc.provider.place().await.unwrap());
+    let [flood, other, third] = [1, 2, 3].map(|last| Holder::at(std::net::IpAddr::from([192, 0, 2, last])));
+    let mut turns = Vec::new();
+    while let Some(turn) = oidc.provider.turn(&flood).now_or_never() {
+        turns.push(turn.unwrap());
     }
-    assert!(oidc.provider.place().now_or_never().is_none());
-    places.pop();
-    assert!(oidc.provider.place().await.is_ok());
+    assert_eq!(turns.len(), 4, "half of eight");
+    let mut waiting = std::pin::pin!(oidc.provider.turn(&flood));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    let of_others = [&other, &other, &third].map(|holder| oidc.provider.turn(holder).now_or_never().unwrap().unwrap());
+    drop(of_others);
+    assert!(waiting.as_mut().now_or_never().is_none(), "still its own four");
+    turns.pop();
+    assert!(waiting.await.is_ok());
 }
 
 #[test]

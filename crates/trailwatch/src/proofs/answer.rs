@@ -198,10 +198,15 @@ async fn find(server: &Server, caller: &Caller, asked: &Asked) -> Result<BTreeMa
     }
     for &sequence in &asked.sequences {
         let page = store.follow_events(sequence, sequence.saturating_add(1), 1).await?;
+        let is_gone = page.events.is_empty();
         match page.events.into_iter().find(|row| row.sequence == sequence && row.event.account == *account) {
             Some(row) => {
                 bytes += row.event.record.len();
                 records.insert(sequence, row.event.record);
+            }
+            None if is_gone && (1..store.event_sequence()).contains(&sequence) => {
+                let text = format!("event {sequence} has expired: its leaf is in the tree, and its record is gone");
+                return Err(Refusal::new(410, "EventExpired", text));
             }
             None => return Err(Refusal::new(404, "EventNotFound", format!("there is no event {sequence}"))),
         }
@@ -213,7 +218,11 @@ async fn find(server: &Server, caller: &Caller, asked: &Asked) -> Result<BTreeMa
         return Err(invalid("these records are too large for one bundle: ask for fewer".into()));
     }
     match missing.iter().min() {
-        Some(id) => Err(Refusal::new(404, "EventNotFound", format!("there is no event with the eventID {id}"))),
+        Some(id) => Err(Refusal::new(
+            404,
+            "EventNotFound",
+            format!("there is no event with the eventID {id}, or it has expired"),
+        )),
         None => Ok(records),
     }
 }

@@ -20,6 +20,9 @@ pub enum Place {
         /// Empty, or ends with `/`.
         prefix: String,
     },
+    /// A disk that tests stop at any step.
+    #[cfg(test)]
+    Stopping(Arc<super::stopping::StoppingDisk>),
 }
 
 impl Place {
@@ -36,6 +39,8 @@ impl Place {
                 Err(BucketError::NoSuchKey) => Ok(None),
                 Err(error) => Err(format!("get {prefix}{path} from {bucket}: {}", told(&error))),
             },
+            #[cfg(test)]
+            Place::Stopping(disk) => disk.read(path),
         }
     }
 
@@ -50,6 +55,8 @@ impl Place {
                 let put = buckets.put(bucket, &format!("{prefix}{path}"), NewObject::from(bytes));
                 put.map_err(|error| format!("put {prefix}{path} into {bucket}: {}", told(&error)))
             }
+            #[cfg(test)]
+            Place::Stopping(disk) => disk.write(path, bytes),
         }
     }
 
@@ -61,6 +68,8 @@ impl Place {
                 write(&path, &bytes, false).map_err(|error| format!("write {}: {error}", path.display()))
             }
             Place::Bucket { .. } => self.write(path, bytes),
+            #[cfg(test)]
+            Place::Stopping(disk) => disk.write_unsynced(path, bytes),
         }
     }
 
@@ -70,15 +79,22 @@ impl Place {
             Place::Folder(folder) if !paths.is_empty() => {
                 sync(folder, paths).map_err(|error| format!("sync the tiles in {}: {error}", folder.display()))
             }
+            #[cfg(test)]
+            Place::Stopping(disk) => disk.sync(paths),
             _ => Ok(()),
         }
     }
 
     /// Removes a folder of this machine that nobody needs any more; in buckets it stays.
     pub fn forget(&self, path: &str) {
-        if let Place::Folder(folder) = self {
-            // What stays is in nobody's way.
-            let _ = fs::remove_dir_all(folder.join(path));
+        match self {
+            Place::Folder(folder) => {
+                // What stays is in nobody's way.
+                let _ = fs::remove_dir_all(folder.join(path));
+            }
+            Place::Bucket { .. } => {}
+            #[cfg(test)]
+            Place::Stopping(disk) => disk.forget(path),
         }
     }
 }

@@ -16,18 +16,18 @@ impl Clock for Still {
     }
 }
 
-async fn store(dir: &Path) -> Store {
+pub(super) async fn store(dir: &Path) -> Store {
     let options = Options { dir: dir.join("store"), salt: 1, ..Options::default() };
     Store::open(options, Arc::new(Still)).await.unwrap()
 }
 
-fn log(dir: &Path, store: &Store) -> Proofs {
+pub(super) fn log(dir: &Path, store: &Store) -> Proofs {
     let key = key::read_or_make(dir).unwrap();
     let place = Arc::new(Place::Folder(dir.join(FOLDER)));
     Proofs { key, place, store: store.clone(), witnesses: Vec::new(), log: Mutex::default() }
 }
 
-async fn append(store: &Store, numbers: std::ops::Range<u64>) {
+pub(super) async fn append(store: &Store, numbers: std::ops::Range<u64>) {
     let event = |n: u64| Event {
         event_id: n.to_string(),
         time: Still.now(),
@@ -73,7 +73,12 @@ fn wrong(dir: &Path) -> Vec<String> {
         }
     }
     let folder = dir.join(FOLDER);
-    proof::folder::verify(&Below(&folder), &files(&folder), &Trusted::default(), None).wrong
+    wrong_in(&Below(&folder), &files(&folder))
+}
+
+/// The same of any files.
+pub(super) fn wrong_in(folder: &dyn proof::folder::Files, files: &[String]) -> Vec<String> {
+    proof::folder::verify(folder, files, &Trusted::default(), None).wrong
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use trail::record::Defaults;
 
 /// The server that `at` or the environment names.
-fn remote(at: &ServerArgs) -> anyhow::Result<Remote> {
+pub(crate) fn remote(at: &ServerArgs) -> anyhow::Result<Remote> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let environment = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     let region = environment("AWS_REGION").or_else(|| environment("AWS_DEFAULT_REGION"));
@@ -26,7 +26,7 @@ fn remote(at: &ServerArgs) -> anyhow::Result<Remote> {
 }
 
 /// Posts a question; what the server refuses is an error in its words.
-fn ask(remote: &Remote, path: &str, body: String) -> anyhow::Result<Value> {
+pub(crate) fn ask(remote: &Remote, path: &str, body: String) -> anyhow::Result<Value> {
     let (status, answer) = remote.post(path, crate::own::SIGNING_NAME, "application/json", body)?;
     let told: Value = serde_json::from_slice(&answer).unwrap_or_default();
     if status != 200 {
@@ -36,7 +36,7 @@ fn ask(remote: &Remote, path: &str, body: String) -> anyhow::Result<Value> {
 }
 
 /// A text as a terminal may be shown it: a record is anybody's text, and a terminal obeys what it is shown.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     let text = value.as_str().filter(|text| !text.is_empty()).unwrap_or("-");
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -6,6 +6,7 @@ use model::{Clock, Scope, TimeRange, Timestamp};
 use serde_json::{Value, json};
 use watch::alarms::backtest::backtest;
 use watch::alarms::{evaluate_due, evaluate_due_on_logs};
+use watch::cloudwatch::{drafted_log_alarm, may_query};
 
 const START: Timestamp = Timestamp(NOW);
 const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:t";
@@ -447,4 +448,47 @@ async fn history_replays_as_it_was_lived() {
         .unwrap()
         .by_threshold;
     assert_eq!(tried.iter().map(|tried| tried.fires).collect::<Vec<_>>(), [1, 0]);
+}
+
+/// What chooses `/web/payroll`, at the beginning or within, and what does not.
+const CHOOSING: [(&str, bool); 7] = [
+    ("SOURCE '/web/payroll' | fields @message", false),
+    ("SOURCE logGroups(namePrefix: [\"/web/\"]) | fields @message", false),
+    ("SOURCE logGroups() | fields @message", false),
+    ("SOURCE '/app/a' | filter id in (SOURCE '/web/payroll' | fields id)", false),
+    ("SOURCE '/app/a' | filter id in (SOURCE logGroups(namePrefix: [\"/web/\"]) | fields id)", false),
+    ("SOURCE '/app/a' | fields @message", true),
+    ("SOURCE logGroups(namePrefix: [\"/app/\"]) | fields @message", true),
+];
+
+#[tokio::test]
+async fn a_denial_of_one_group_holds_for_whatever_chooses_it_later() {
+    let plane = plane().await;
+    for name in ["/web/payroll", "/web/open", "/app/a"] {
+        plane.ok("CreateLogGroup", json!({ "logGroupName": name })).await;
+    }
+    // She may query all groups that there are and will be, but for one.
+    let statement = r#""Effect":"Allow","Action":"*","Resource":"*"},
+        {"Effect":"Deny","Action":"logs:StartQuery","Resource":"arn:aws:logs:*:123456789012:log-group:/web/payroll*""#;
+    let jane = plane.user("jane", statement).await;
+    for (n, (query, allowed)) in CHOOSING.into_iter().enumerate() {
+        let expected = if allowed { "" } else { "AccessDenied" };
+        let schedule = json!({
+            "name": format!("q{n}"), "queryLanguage": "CWLI", "queryString": query, "executionRoleArn": ROLE,
+            "scheduleExpression": "cron(* * * * ? *)",
+        });
+        let mut input = alarm(&format!("a{n}"), "count(*)", json!({}));
+        input["ScheduledQueryConfiguration"]["QueryString"] = json!(query);
+        input["ScheduledQueryConfiguration"].as_object_mut().unwrap().remove("LogGroupIdentifiers");
+        for (operation, input) in [("CreateScheduledQuery", &schedule), ("PutLogAlarm", &input)] {
+            let made = plane.call_as(&jane, operation, input.clone()).await;
+            let code = made.as_ref().err().map_or("", |(code, _)| code.as_str());
+            assert_eq!(code.trim_end_matches("Exception"), expected, "{operation} {query}: {made:?}");
+        }
+        // What a backtest of a draft asks first.
+        let draft = drafted_log_alarm(&jane, input.to_string().as_bytes()).await.unwrap();
+        let asked = may_query(&plane.watch, &jane, &draft).await;
+        let code = asked.as_ref().err().map_or("", |error| error.code());
+        assert_eq!(code.trim_end_matches("Exception"), expected, "a draft of {query}: {asked:?}");
+    }
 }

@@ -117,6 +117,7 @@ fn no_bytes_make_it_panic_or_break_the_record() {
             query: numbers.text(&QUERIES),
             body: body(&mut numbers),
             headers: headers.clone(),
+            s3_host: S3Host::Other,
         };
         let outcome = match numbers.below(6) {
             0 => Outcome::Refused { code: "X".into(), message: "y".into(), rule: Some("\"r\n".into()) },

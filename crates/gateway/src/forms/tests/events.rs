@@ -411,6 +411,53 @@ fn keys_secrets_and_credentials_are_named_and_never_told() {
     assert_eq!(event["readOnly"], true);
 }
 
+/// ARNs of an event's resources.
+fn arns(event: &Value) -> Vec<&str> {
+    event["resources"].as_array().unwrap().iter().map(|resource| resource["ARN"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn all_keys_and_the_alias_of_a_call_are_its_resources() {
+    let place = "arn:aws:kms:us-west-2:111122223333:";
+    let of = |operation: &str, body: &str, answer: &str| {
+        let call =
+            call(json_request(Service::Kms, &format!("TrentService.{operation}"), body), answered(200, &[], answer));
+        event_of(&call).1
+    };
+    let both = r#"{"SourceKeyId":"a","DestinationKeyId":"alias/b","CiphertextBlob":"AQI="}"#;
+    let event = of("ReEncrypt", both, "{}");
+    assert_eq!(arns(&event), [format!("{place}key/a"), format!("{place}alias/b")]);
+    let answer = format!(r#"{{"SourceKeyId":"{place}key/a","KeyId":"{place}key/c"}}"#);
+    assert_eq!(arns(&of("ReEncrypt", both, &answer)), [format!("{place}key/a"), format!("{place}key/c")]);
+    for operation in ["CreateAlias", "UpdateAlias"] {
+        let event = of(operation, r#"{"AliasName":"alias/x","TargetKeyId":"a"}"#, "");
+        assert_eq!(arns(&event), [format!("{place}key/a"), format!("{place}alias/x")], "{operation}");
+    }
+    assert_eq!(arns(&of("DeleteAlias", r#"{"AliasName":"alias/x"}"#, "")), [format!("{place}alias/x")]);
+    assert_eq!(
+        arns(&of("Encrypt", r#"{"KeyId":"a"}"#, &format!(r#"{{"KeyId":"{place}key/a"}}"#))),
+        [format!("{place}key/a")]
+    );
+}
+
+#[test]
+fn rules_look_at_all_keys_of_a_call_and_fit_where_it_leaves_one_out() {
+    let place = "arn:aws:kms:us-west-2:111122223333:";
+    let of = |operation: &str, body: &str| {
+        let request = json_request(Service::Kms, &format!("TrentService.{operation}"), body);
+        let recognised = recognise(Service::Kms, &request);
+        resources(&call(request, Outcome::Interrupted), &recognised)
+    };
+    let these = |names: &[&str]| Resources::These(names.iter().map(|name| format!("{place}{name}")).collect());
+    let any = Resources::Below("arn:aws:kms:".into());
+    assert_eq!(of("ReEncrypt", r#"{"SourceKeyId":"a","DestinationKeyId":"b"}"#), these(&["key/a", "key/b"]));
+    assert_eq!(of("ReEncrypt", r#"{"DestinationKeyId":"b"}"#), any, "the other one stands in what is encrypted");
+    assert_eq!(of("Decrypt", r#"{"CiphertextBlob":"AQI="}"#), any);
+    assert_eq!(of("Decrypt", r#"{"KeyId":"alias/a"}"#), these(&["alias/a"]));
+    assert_eq!(of("UpdateAlias", r#"{"AliasName":"alias/x","TargetKeyId":"a"}"#), these(&["key/a", "alias/x"]));
+    assert_eq!(of("CreateKey", "{}"), these(&[]));
+}
+
 #[test]
 fn functions_are_told_without_code_variables_and_payloads() {
     let create = r#"{"FunctionName":"f","Runtime":"python3.9","Code":{"ZipFile":"UEs="},"Environment":{"Variables":{"A":"b"}},"Tags":{"a":"b"}}"#;

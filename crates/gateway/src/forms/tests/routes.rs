@@ -68,6 +68,54 @@ fn s3_is_told_by_method_level_and_parameters() {
 }
 
 #[test]
+fn what_backends_may_not_know_they_may_take_for_something_else() {
+    for (method, target, expected) in [
+        ("PUT", "/b/k?annotation&annotationName=x", Some("PutObject")),
+        ("PUT", "/b/k?annotation&annotationName=x&other", Some("PutObject")),
+        ("DELETE", "/b/k?annotation&annotationName=x", Some("DeleteObject")),
+        ("PUT", "/b/k?encryption", Some("PutObject")),
+        ("GET", "/b/k?attributes", Some("GetObject")),
+        ("PUT", "/b?abac", Some("CreateBucket")),
+        ("DELETE", "/b?metadataConfiguration", Some("DeleteBucket")),
+        ("GET", "/b?session", Some("ListObjects")),
+        ("GET", "/b?analytics&list-type=2", Some("ListObjectsV2")),
+        // What all know, and what is nothing without it.
+        ("PUT", "/b/k?tagging", None),
+        ("PUT", "/b?encryption", None),
+        ("GET", "/b?list-type=2", None),
+        ("PUT", "/b/k?partNumber=1&uploadId=2", None),
+        ("POST", "/b/k?restore", None),
+        ("GET", "/b/k", None),
+        ("GET", "/b?quota", None),
+    ] {
+        assert_eq!(otherwise(Service::S3, &s3_request(method, target, &[], "")), expected, "{method} {target}");
+    }
+    assert_eq!(otherwise(Service::Kms, &json_request(Service::Kms, "TrentService.Encrypt", "{}")), None);
+}
+
+#[test]
+fn below_a_domain_of_the_configuration_the_bucket_stands_in_the_host() {
+    let of = |host: &str, target: &str, domains: &[&str]| {
+        let mut request = request("PUT", target, &[("host", host), ("authorization", &scope("s3"))], "");
+        let domains: Vec<String> = domains.iter().map(|domain| (*domain).to_owned()).collect();
+        request.s3_host = S3Host::of(host, &domains);
+        let recognised = recognise(Service::S3, &request);
+        let call = call(request, Outcome::Interrupted);
+        let (_, event) = event_of(&call);
+        let bucket = event["requestParameters"]["bucketName"].as_str().map(str::to_owned);
+        (recognised.operation.clone(), bucket, resources(&call, &recognised))
+    };
+    let object = Resources::These(vec!["arn:aws:s3:::secret/a/k".into(), "arn:aws:s3:::secret".into()]);
+    let told = of("Secret.store.example:9000", "/a/k", &["store.example"]);
+    assert_eq!(told, ("PutObject".into(), Some("secret".into()), object));
+    let made = of("secret.store.example", "/", &["store.example"]);
+    assert_eq!(made.0, "CreateBucket");
+    let by_path = of("store.example", "/a/k", &["store.example"]);
+    assert_eq!(by_path.1.as_deref(), Some("a"));
+    assert_eq!(of("secret.store.example", "/a/k", &[]).1.as_deref(), Some("a"), "when nobody says that it is a domain");
+}
+
+#[test]
 fn services_are_told_by_scope_target_version_host_and_path() {
     let plain = |method, target, headers: &[(&str, &str)], body| told(&request(method, target, headers, body));
     let form = ("content-type", "application/x-www-form-urlencoded");

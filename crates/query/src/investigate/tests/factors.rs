@@ -16,8 +16,9 @@ fn what_is_nearer_counts_more_and_what_came_after_nothing() {
 #[test]
 fn the_resource_itself_counts_more_than_its_service_and_that_more_than_nothing() {
     let own = score(&culprit(4), "overlap");
-    let of_service = event(4, "alice", ("s3", "DeleteBucketPolicy"), json!({ "bucketName": "other" }));
+    let of_service = event(4, "alice", ("s3", "PutAccountPublicAccessBlock"), json!({ "accountId": "111122223333" }));
     let service = score(&of_service, "overlap");
+    let other = event(4, "alice", ("s3", "DeleteBucketPolicy"), json!({ "bucketName": "shop-assets-old" }));
     let mentions = event(
         4,
         "alice",
@@ -29,6 +30,26 @@ fn the_resource_itself_counts_more_than_its_service_and_that_more_than_nothing()
     assert!(own > mentions && mentions > 0.5, "{own} {mentions}");
     assert!(own > service && service > nothing, "{own} {service} {nothing}");
     assert!(nothing < 0.0);
+    // That it is of the service tells nothing where it is known to be about another bucket.
+    let (_, ranking) = ranked(std::slice::from_ref(&other));
+    let overlap = &ranking.causes[0].factors[1];
+    assert!(overlap.score < service, "{} {service}", overlap.score);
+    assert!(overlap.reason.starts_with("it mentions '"), "{}", overlap.reason);
+    let another = event(4, "alice", ("s3", "DeleteBucketPolicy"), json!({ "bucketName": "other" }));
+    let (_, ranking) = ranked(std::slice::from_ref(&another));
+    let overlap = &ranking.causes[0].factors[1];
+    assert_eq!((overlap.score, overlap.reason.as_str()), (nothing, "its bucketname is another than the alarm's"));
+}
+
+#[test]
+fn one_of_several_that_are_equally_likely_is_not_called_likely() {
+    let alone = ranked(&[culprit(4)]).1;
+    assert_eq!(alone.causes[0].verdict, Verdict::Likely);
+    let mut second = culprit(4);
+    (second.event_id, second.user_arn) = ("second".into(), "arn:aws:iam::111122223333:user/bob".into());
+    let both = ranked(&[culprit(4), second]).1;
+    assert!(both.causes[0].score >= 2.0 && both.causes[0].share < 0.7, "{:?}", both.causes[0]);
+    assert!(both.causes.iter().all(|cause| cause.verdict == Verdict::Possible));
 }
 
 #[test]

@@ -32,6 +32,26 @@ fn a_step_a_spike_that_is_over_and_a_ramp_are_found_at_their_beginning() {
 }
 
 #[test]
+fn a_step_on_a_slow_wave_is_found_where_it_begins_and_not_where_the_wave_rises() {
+    for (period, step) in [(60.0, 12.0), (120.0, 12.0), (120.0, 30.0), (300.0, 12.0)] {
+        for begin in 0..8 {
+            let turn = |at: usize| (at as f64 / period + f64::from(begin) / 8.0) * std::f64::consts::TAU;
+            let wave = |at: usize, value: f64| value + 10.0 * turn(at).sin();
+            let mut values: Vec<f64> = noisy(240).into_iter().enumerate().map(|(at, value)| wave(at, value)).collect();
+            values.extend((240..244).map(|at| wave(at, 1.0 + step)));
+            assert_eq!(found(&values, Direction::Up), Some(240), "{period} {step} {begin}");
+        }
+    }
+}
+
+#[test]
+fn a_wave_without_noise_is_told_from_a_step_on_it() {
+    let wave = |at: usize| 120.0 + 60.0 * (at as f64 / 20.0).cos();
+    let values: Vec<f64> = (0..180).map(|at| wave(at) + if at > 150 { 200.0 } else { 0.0 }).collect();
+    assert_eq!(found(&values, Direction::Up), Some(151));
+}
+
+#[test]
 fn only_the_direction_of_trouble_counts() {
     let fall: Vec<f64> = noisy(60).iter().map(|value| value + 50.0).chain([2.0, 1.0, 3.0]).collect();
     assert_eq!(found(&fall, Direction::Down), Some(60));

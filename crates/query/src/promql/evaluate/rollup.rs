@@ -117,10 +117,12 @@ impl Evaluator<'_> {
             None => Vec::new(),
         };
         let windows = self.windows_of(&rollup.source, grid);
-        let series = sampled
-            .into_iter()
-            .map(|(labels, samples)| Series { labels, values: values(rollup.function, &windows, &samples, &parameter) })
-            .collect();
+        let mut series = Vec::with_capacity(sampled.len());
+        for (labels, samples) in sampled {
+            // The windows of one series may hold millions of samples.
+            self.room(1, grid.count)?;
+            series.push(Series { labels, values: values(rollup.function, &windows, &samples, &parameter) });
+        }
         match rollup.function {
             RangeFunction::First | RangeFunction::Last => unique(series),
             _ => unnamed(series),

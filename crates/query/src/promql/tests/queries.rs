@@ -240,6 +240,9 @@ fn everything_has_a_limit() {
     assert_eq!(query.range(&data, 0, 10, 1, 21).map_err(|error| error.message), Err(too_many.to_owned()));
     assert!(query.range(&data, 0, 10, 1, 22).is_ok());
     assert!(query.instant(&[], 0, 20).is_err());
+    query.stop().store(true, std::sync::atomic::Ordering::Relaxed);
+    let cancelled = query.instant(&data, 0, 20).map_err(|error| error.message);
+    assert_eq!(cancelled, Err("query was canceled in query execution".to_owned()));
 
     let range_error = |start, end, step| {
         let error = Query::parse("1").and_then(|query| query.range(&[], start, end, step, ROOM)).expect_err("wrong");

@@ -148,24 +148,35 @@ async fn an_answer_that_this_browser_did_not_ask_for_signs_nobody_in() {
     let other = federated.begin().await;
     federated.answers.set_token(&federated.issuer.token(&claims(&nonce, value!({}))));
     let good = format!("code=c&state={state}");
-    for (cookie, query, word) in [
-        ("", good.as_str(), "attempt"),
-        (other.cookie.as_str(), good.as_str(), "attempt"),
-        (cookie.as_str(), "code=c", "attempt"),
-        (cookie.as_str(), "code=c&state=guessed", "attempt"),
-        ("trailwatch-oidc-8792=forged", good.as_str(), "attempt"),
-        (cookie.as_str(), &format!("{good}&iss=https%3A%2F%2Fevil.example"), "token"),
-        (cookie.as_str(), &format!("error=access_denied&state={state}"), "cancelled"),
-        (cookie.as_str(), &format!("{good}&error=access_denied"), "cancelled"),
-        // The token is of the first attempt.
-        (other.cookie.as_str(), &format!("code=c&state={}", other.state), "token"),
-    ] {
+    let refuse = async |cookie: &str, query: &str, word: &str| {
         let refused = federated.back(cookie, query).await;
         assert_eq!(header(&refused, "location"), format!("/#/?refused={word}"), "{query}");
         assert_eq!(session_cookie(&refused), None, "{query}");
+    };
+    for (cookie, query) in [
+        ("", good.as_str()),
+        (other.cookie.as_str(), good.as_str()),
+        (cookie.as_str(), "code=c"),
+        (cookie.as_str(), "code=c&state=guessed"),
+        ("trailwatch-oidc-8792=forged", good.as_str()),
+    ] {
+        refuse(cookie, query, "attempt").await;
     }
+    // The token is of the first attempt.
+    refuse(&other.cookie, &format!("code=c&state={}", other.state), "token").await;
+    for (query, word) in [
+        ("code=c&iss=https%3A%2F%2Fevil.example", "token"),
+        ("error=access_denied", "cancelled"),
+        ("code=c&error=access_denied", "cancelled"),
+    ] {
+        let Begun { cookie, state, .. } = federated.begin().await;
+        refuse(&cookie, &format!("{query}&state={state}"), word).await;
+        refuse(&cookie, &format!("code=c&state={state}"), "attempt").await;
+    }
+    // Until its own answer comes, nothing of what was tried with it spoils an attempt.
     let issuer = format!("{good}&iss={}", ISSUER.replace(':', "%3A").replace('/', "%2F"));
     assert_eq!(header(&federated.back(&cookie, &issuer).await, "location"), "/");
+    refuse(&cookie, &issuer, "attempt").await;
     let late = federated.begin().await;
     federated.answers.set_token(&federated.issuer.token(&claims(&late.nonce, value!({}))));
     federated.console.clock.advance(ATTEMPT_MS_MAX);
@@ -173,7 +184,7 @@ async fn an_answer_that_this_browser_did_not_ask_for_signs_nobody_in() {
     assert_eq!(header(&refused, "location"), "/#/?refused=attempt");
     let logins = federated.console.events_of("ConsoleLogin").await;
     let failed = logins.iter().filter(|(_, record)| record["errorMessage"] == "Failed authentication");
-    assert_eq!(failed.count(), 10, "each is on the trail");
+    assert_eq!(failed.count(), 14, "each is on the trail");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn user(server: &Server, name: &str, policies: &[&str]) -> Credentials {
 }
 
 /// Our own endpoints: method, path, name.
-const OWN: [(&str, &str, &str); 12] = [
+const OWN: [(&str, &str, &str); 17] = [
     ("POST", "/_trailwatch/alarms/backtest", "BacktestAlarm"),
     ("POST", "/_trailwatch/detections/backtest", "BacktestDetections"),
     ("GET", "/_trailwatch/events/tail", "TailEvents"),
@@ -45,6 +45,11 @@ const OWN: [(&str, &str, &str); 12] = [
     ("POST", "/_trailwatch/policies/generate", "GeneratePolicy"),
     ("GET", "/_trailwatch/sessions/key/ASIA", "GetSession"),
     ("POST", "/_trailwatch/investigate", "Investigate"),
+    ("GET", "/_trailwatch/event-retention", "GetEventRetention"),
+    ("POST", "/_trailwatch/event-retention", "PutEventRetention"),
+    ("GET", "/_trailwatch/legal-holds", "ListLegalHolds"),
+    ("POST", "/_trailwatch/legal-holds", "PutLegalHold"),
+    ("POST", "/_trailwatch/legal-holds/release", "ReleaseLegalHold"),
 ];
 
 fn own_request(method: &str, path: &str, credentials: &Credentials) -> HttpRequest {
@@ -72,6 +77,10 @@ async fn our_own_endpoints_ask_policies_too_and_record_whom_they_refuse() {
     let Plane { server, _dir } = plane().await;
     let nobody = user(&server, "nobody", &[]).await;
     let auditor = user(&server, "auditor", &["TrailwatchAuditor"]).await;
+    let mut others = Vec::new();
+    for policy in ["TrailwatchOperator", "TrailwatchReadOnly", "TrailwatchAgent"] {
+        others.push(user(&server, policy, &[policy]).await);
+    }
     let is_served = |name: &str| cfg!(feature = "sql") || name != "ExecuteSql";
     for (method, path, name) in OWN.into_iter().filter(|row| is_served(row.2)) {
         let response = own(&server, method, path, &nobody).await;
@@ -80,7 +89,16 @@ async fn our_own_endpoints_ask_policies_too_and_record_whom_they_refuse() {
         let expected = ("AccessDeniedException".to_owned(), nobody.access_key_id.clone());
         assert_eq!(events_of(&server, "trailwatch", name).await, [expected], "{path}");
         let response = own(&server, method, path, &auditor).await;
-        let is_auditors = !["BacktestAlarm", "ListDeadLetters", "ImportEvents", "ExecuteSql"].contains(&name);
+        // What is kept of the trail is not for who operates, reads metrics or collects.
+        if name.ends_with("EventRetention") || name.contains("LegalHold") {
+            for other in &others {
+                assert_eq!(own(&server, method, path, other).await.status, 403, "{path}");
+            }
+        }
+        let others_work = ["BacktestAlarm", "ListDeadLetters", "ImportEvents", "ExecuteSql"];
+        // Who reads the trail may keep events of it, and not let them go.
+        let lets_go = ["PutEventRetention", "ReleaseLegalHold"];
+        let is_auditors = !others_work.contains(&name) && !lets_go.contains(&name);
         assert_eq!(response.status != 403, is_auditors, "{path}: {}", text(&response));
     }
 }
@@ -109,7 +127,8 @@ async fn prometheus_is_asked_by_who_may_get_metric_data() {
         let mut request =
             HttpRequest { method: "GET".into(), path: "/api/v1/labels".into(), headers, ..HttpRequest::default() };
         sigv4::sign(&mut request, &user, "us-east-1", "monitoring", NOW);
-        let response = crate::promql::answer(&server, &request, "127.0.0.1").await;
+        let (_waiting, hung_up) = tokio::sync::oneshot::channel();
+        let response = crate::promql::answer(&server, &request, "127.0.0.1", hung_up).await;
         assert_eq!(response.status, status, "{name}: {}", text(&response));
         assert_eq!(text(&response).contains("cloudwatch:GetMetricData"), status == 403, "{}", text(&response));
     }
