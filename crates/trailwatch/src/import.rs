@@ -2,6 +2,7 @@
 
 use crate::ImportArgs;
 use crate::config::{is_account_id, is_region};
+use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock};
 use crate::remote::Remote;
 use crate::serve::open_store;
@@ -13,6 +14,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 use trail::Trail;
 use trail::import::{self, Differing, Imported, Refusal};
@@ -30,7 +32,11 @@ pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let defaults = defaults(&args, &*clock)?;
     let target = match &args.data_dir {
-        Some(dir) => Target::Local(Box::new(open_trail(dir, clock).await?)),
+        Some(dir) => {
+            let trail = open_trail(dir, clock).await?;
+            let proofs = Proofs::of_folder(dir, trail.store.clone())?;
+            Target::Local(Box::new(Local { trail, proofs, has_failed: AtomicBool::new(false) }))
+        }
         None => Target::Remote(Box::new(Remote::from_environment(&args.at, &defaults, clock)?)),
     };
     let mut tally = Tally::new();
@@ -38,9 +44,10 @@ pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
     tally.bar.set_length(files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|about| about.len()).sum());
     let file_count = files.len();
     import_files(files, defaults, &target, &mut tally).await?;
-    if let Target::Local(trail) = target {
-        trail.store.close().await.context("close the store")?;
-        trail.catalog.close().await;
+    if let Target::Local(local) = target {
+        local.write_log(true).await;
+        local.trail.store.close().await.context("close the store")?;
+        local.trail.catalog.close().await;
     }
     tally.bar.finish_and_clear();
     let Tally { stored, duplicates, differing, refused, .. } = tally;
@@ -78,14 +85,39 @@ async fn open_trail(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Trail> 
 
 /// Where records go.
 enum Target {
-    Local(Box<Trail>),
+    Local(Box<Local>),
     Remote(Box<Remote>),
+}
+
+/// A data directory, and the log of its events where that is in it too.
+struct Local {
+    trail: Trail,
+    proofs: Option<Proofs>,
+    /// Set when the log could not be written. It is left to the server's next start then, and records are stored all the same.
+    has_failed: AtomicBool,
+}
+
+impl Local {
+    /// Writes the log while the hashes of the records are in memory: otherwise the server's next start reads all of them again. `is_last`
+    /// signs it.
+    async fn write_log(&self, is_last: bool) {
+        let Some(proofs) = self.proofs.as_ref().filter(|_| !self.has_failed.load(Ordering::Relaxed)) else { return };
+        let written = if is_last { proofs.publish().await.map(drop) } else { proofs.advance().await };
+        if let Err(error) = written {
+            eprintln!("the log of events for proofs is left to the server: {error}");
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Target {
     async fn store(&self, events: Vec<Event>) -> anyhow::Result<Imported> {
         match self {
-            Target::Local(trail) => import::store(trail, events).await.context("store records"),
+            Target::Local(local) => {
+                let imported = import::store(&local.trail, events).await.context("store records")?;
+                local.write_log(false).await;
+                Ok(imported)
+            }
             Target::Remote(remote) => remote.store(&events),
         }
     }

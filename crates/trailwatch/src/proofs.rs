@@ -4,7 +4,8 @@
 //! tiles that are not full and the checkpoint once a minute, and when a proof needs a newer one. The checkpoint comes last: what it
 //! covers is there. Tiles beyond it need not be on the disk yet, so they are synced together, before it is written. After a stop the log
 //! goes on from the checkpoint and writes what lies beyond it again, the same bytes. Hashes of leaves, and of the nodes above them within a
-//! tile, come from the store's memory, where appending left them; only a log that is behind reads events and hashes again.
+//! tile, come from the store's memory, where appending left them; only a log that is behind reads events and hashes again. That takes more
+//! than a third of what storing them took, so an import into a data directory writes the log as well.
 //!
 //! Tiles outlive the events, so they must be written before events are removed. This server keeps audit events for ever, and writes the
 //! log before a reset empties it. Should events be gone all the same before their hashes were written, the tree cannot be completed: that is an
@@ -31,6 +32,7 @@ use proof::folder::{CHECKPOINT, VKEY};
 use proof::merkle::{Hash, Tree};
 use proof::note::{SigningKey, VerifierKey, verify_checkpoint};
 use proof::tile::{Edge, Tile, WIDTH, hashes};
+use std::path::Path;
 use std::sync::Arc;
 use store::Store;
 use tokio::sync::Mutex;
@@ -107,6 +109,23 @@ impl Proofs {
         };
         let witnesses = config.proofs.witnesses.iter().map(witness).collect::<anyhow::Result<_>>()?;
         Ok(Self { key, place: Arc::new(place), store, witnesses, log: Mutex::default() })
+    }
+
+    /// The log of a data directory whose server is not running and whose configuration is not known: only where a server has begun it in the
+    /// directory itself.
+    pub fn of_folder(data_dir: &Path, store: Store) -> anyhow::Result<Option<Self>> {
+        let folder = data_dir.join(FOLDER);
+        if !folder.join(VKEY).is_file() {
+            return Ok(None);
+        }
+        let key = key::read_or_make(data_dir)?;
+        Ok(Some(Self {
+            key,
+            place: Arc::new(Place::Folder(folder)),
+            store,
+            witnesses: Vec::new(),
+            log: Mutex::default(),
+        }))
     }
 
     /// The public key.
