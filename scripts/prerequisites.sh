@@ -13,6 +13,7 @@ if [ "${1:-build}" = test ]; then
   [ -x /usr/sbin/rsyslogd ] || need_apt+=(rsyslog)
   [ -x /lib/systemd/systemd-journal-remote ] || need_apt+=(systemd systemd-journal-remote)
   command -v logger >/dev/null || need_apt+=(bsdutils)
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || need_apt+=(postgresql)
   command -v prometheus >/dev/null || need_apt+=(prometheus)
   # The console's tests drive it.
   [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || need_apt+=(chromium)

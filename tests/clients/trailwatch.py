@@ -17,11 +17,14 @@ import time
 
 import boto3
 import botocore.config
+import postgres
 
 #: Longest wait for the server to be ready, seconds. Generous: CI machines are slow; it takes well under one second.
 READY_SECONDS_MAX = 30
 #: Lines of the server's log that must not be there unless a test says so.
 COMPLAINT = re.compile(r"\b(WARN|ERROR)\b")
+#: Where servers keep resources: `postgres` gives each a database of its own, whatever the tests are about.
+CATALOG = os.environ.get("TRAILWATCH_CATALOG", "file")
 #: But for this one, which says that the machine is busy.
 BUSY = "sqlx::query: slow statement"
 
@@ -117,6 +120,9 @@ class Server:
 
     def start(self):
         arguments = [Paths.server(), "serve", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", *self.flags]
+        if CATALOG == "postgres" and "--catalog-url" not in self.flags:
+            name = "t" + hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:20]
+            arguments += ["--catalog-url", postgres.shared().url(name)]
         began = time.monotonic()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(

@@ -3,7 +3,7 @@
 use crate::{Catalog, Result};
 use model::time::DAY;
 use model::{Scope, Timestamp};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 /// The types whose effect outlives a policy: what they said is remembered when they are put again or deleted.
 const REMEMBERED: [&str; 2] = ["DATA_PROTECTION_POLICY", "FIELD_INDEX_POLICY"];
@@ -130,8 +130,10 @@ impl Catalog {
             "INSERT INTO account_policies (id, account, region, type, name, document, selection_criteria, created_ms, \
              updated_ms, position, position_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $8) \
              ON CONFLICT (account, region, type, name) DO UPDATE SET \
-             previous_document = CASE WHEN updated_ms <= $10 THEN document ELSE previous_document END, \
-             previous_criteria = CASE WHEN updated_ms <= $10 THEN selection_criteria ELSE previous_criteria END, \
+             previous_document = CASE WHEN account_policies.updated_ms <= $10 THEN account_policies.document \
+             ELSE account_policies.previous_document END, \
+             previous_criteria = CASE WHEN account_policies.updated_ms <= $10 THEN account_policies.selection_criteria \
+             ELSE account_policies.previous_criteria END, \
              document = excluded.document, \
              selection_criteria = excluded.selection_criteria, updated_ms = excluded.updated_ms",
         )
@@ -239,7 +241,7 @@ impl Catalog {
 /// Remembers what a policy says until `until`, and forgets the oldest of too many; the time of a forgotten one belongs to the
 /// oldest that is left.
 async fn remember(
-    transaction: &mut SqliteConnection,
+    transaction: &mut AnyConnection,
     scope: &Scope,
     kind: &str,
     name: &str,

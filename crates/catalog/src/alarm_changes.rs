@@ -7,7 +7,7 @@ use crate::alarms::{Alarm, StateChange};
 use crate::deliveries::{Publication, insert_publications};
 use crate::managed_queries::{ManagedQuery, put_managed_query};
 use crate::{Catalog, Result};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 #[cfg(test)]
 mod tests;
@@ -84,7 +84,7 @@ impl Catalog {
 }
 
 /// Replaces the configuration of the alarm at `version`; false when the alarm has changed, or is gone.
-async fn replace(connection: &mut SqliteConnection, version: i64, replacement: &Replacement<'_>) -> Result<bool> {
+async fn replace(connection: &mut AnyConnection, version: i64, replacement: &Replacement<'_>) -> Result<bool> {
     let Replacement { new: alarm, interval_ms, history, managed } = *replacement;
     let configuration = serde_json::to_string(&alarm.configuration)?;
     let updated = sqlx::query(
@@ -119,7 +119,7 @@ async fn replace(connection: &mut SqliteConnection, version: i64, replacement: &
 
 /// Sets the state of the alarm at its version, with its history and publications; false when the alarm has changed.
 async fn change_state(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     alarm: &Alarm,
     (change, history, publications): (&StateChange, &[AlarmHistoryItem], &[Publication]),
 ) -> Result<bool> {

@@ -3,7 +3,7 @@
 use crate::alarm_configuration::AlarmKind;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Any, AnyConnection, QueryBuilder};
 use std::collections::BTreeMap;
 
 /// One line of an alarm's history.
@@ -70,7 +70,7 @@ struct HistoryRow {
 
 /// Writes items within the transaction that makes the change they tell of.
 pub(crate) async fn insert_history(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     scope: &Scope,
     items: &[AlarmHistoryItem],
 ) -> Result<()> {
@@ -112,7 +112,7 @@ impl Catalog {
         filter: &AlarmHistoryFilter,
         limit: usize,
     ) -> Result<Vec<(i64, AlarmHistoryItem)>> {
-        let mut sql = QueryBuilder::<Sqlite>::new(
+        let mut sql = QueryBuilder::<Any>::new(
             "SELECT sequence, alarm_name, item_type, at_ms, summary, data, kind, contributor_id, contributor_attributes \
              FROM alarm_history WHERE account = ",
         );
@@ -151,7 +151,7 @@ impl Catalog {
 }
 
 /// Only rows of these kinds; of all when there are none.
-pub(crate) fn push_kinds(sql: &mut QueryBuilder<Sqlite>, kinds: &[AlarmKind]) {
+pub(crate) fn push_kinds(sql: &mut QueryBuilder<Any>, kinds: &[AlarmKind]) {
     if kinds.is_empty() {
         return;
     }

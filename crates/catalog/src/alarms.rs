@@ -7,7 +7,7 @@ use crate::alarm_schedule::first_due;
 use crate::managed_queries::{ManagedQuery, delete_managed_query, put_managed_query};
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::{Any, QueryBuilder};
 use std::collections::BTreeMap;
 
 /// The three states of an alarm.
@@ -192,7 +192,7 @@ impl Catalog {
     }
 
     async fn alarms_page(&self, scope: &Scope, filter: &AlarmFilter, after: Option<&str>) -> Result<Vec<Alarm>> {
-        let mut sql = QueryBuilder::<Sqlite>::new(concat!("SELECT ", columns!(), " FROM alarms WHERE account = "));
+        let mut sql = QueryBuilder::<Any>::new(concat!("SELECT ", columns!(), " FROM alarms WHERE account = "));
         sql.push_bind(scope.account.clone()).push(" AND region = ").push_bind(scope.region.clone());
         if let Some(names) = &filter.names {
             sql.push(" AND name IN (");

@@ -5,7 +5,7 @@
 
 use crate::{Catalog, Result};
 use model::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 /// A message and who is to receive it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct DeadLetter {
 
 /// Writes publications within the transaction that they belong to, which must have written before. Those without receivers
 /// leave nothing.
-pub(crate) async fn insert_publications(connection: &mut SqliteConnection, publications: &[Publication]) -> Result<()> {
+pub(crate) async fn insert_publications(connection: &mut AnyConnection, publications: &[Publication]) -> Result<()> {
     for publication in publications.iter().filter(|publication| !publication.deliveries.is_empty()) {
         let sequence = Catalog::next_id(connection, "publications").await?;
         sqlx::query("INSERT INTO publications (sequence, message) VALUES ($1, $2)")
@@ -101,7 +101,7 @@ impl Catalog {
         let mut transaction = self.pool.begin().await?;
         insert_publications(&mut transaction, publications).await?;
         let max = i64::try_from(waiting_max).unwrap_or(i64::MAX);
-        let (waiting,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM deliveries LIMIT $1)")
+        let (waiting,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM deliveries LIMIT $1) AS counted")
             .bind(max.saturating_add(1))
             .fetch_one(&mut *transaction)
             .await?;
@@ -210,7 +210,7 @@ impl Catalog {
 }
 
 /// Removes a delivery, and its message when that was the last one.
-async fn remove(connection: &mut SqliteConnection, sequence: i64) -> Result<()> {
+async fn remove(connection: &mut AnyConnection, sequence: i64) -> Result<()> {
     let row: Option<(i64,)> = sqlx::query_as("DELETE FROM deliveries WHERE sequence = $1 RETURNING publication")
         .bind(sequence)
         .fetch_optional(&mut *connection)

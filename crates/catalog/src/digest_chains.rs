@@ -3,9 +3,10 @@
 //! A digest is planned, signed, in one transaction with the log files that it lists, so that each delivered file is in exactly
 //! one digest whatever is cut off when. What is planned is put again until it is delivered.
 
+use crate::truth::Truth;
 use crate::{Catalog, Result, TrailFile};
 use model::{Scope, Timestamp};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AnyConnection, FromRow};
 
 /// The chain of one region of an account that a trail has events of.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -21,6 +22,7 @@ pub struct DigestChain {
     /// The trail's name.
     pub name: String,
     /// Whether the trail is an organization's.
+    #[sqlx(try_from = "Truth")]
     pub organization: bool,
     /// The account of the events; the trail's own but for trails of organizations.
     pub events_account: String,
@@ -140,10 +142,10 @@ impl Catalog {
     /// True while the chain has files that are not delivered, or delivered and in no digest; or while its trail, which no
     /// longer logs, still has events to deliver.
     pub async fn awaits_digest(&self, chain: &DigestChain) -> Result<bool> {
-        let (waits,): (bool,) = sqlx::query_as(
-            "SELECT EXISTS (SELECT 1 FROM trail_files WHERE trail_id = $1 AND account = $2 AND region = $3 AND digested = 0 \
+        let (waits,): (i64,) = sqlx::query_as(
+            "SELECT CASE WHEN EXISTS (SELECT 1 FROM trail_files WHERE trail_id = $1 AND account = $2 AND region = $3 AND digested = 0 \
              AND (delivered_ms IS NULL OR delivered_ms >= $4)) \
-             OR EXISTS (SELECT 1 FROM trail_spans WHERE trail_id = $1 AND end_sequence IS NOT NULL)",
+             OR EXISTS (SELECT 1 FROM trail_spans WHERE trail_id = $1 AND end_sequence IS NOT NULL) THEN 1 ELSE 0 END",
         )
         .bind(chain.trail_id)
         .bind(&chain.events_account)
@@ -151,7 +153,7 @@ impl Catalog {
         .bind(chain.started_ms)
         .fetch_one(&self.pool)
         .await?;
-        Ok(waits)
+        Ok(waits != 0)
     }
 
     /// Plans the next digest of a chain, up to `end`, and marks the files that it lists, all or nothing. False, and nothing is
@@ -232,7 +234,7 @@ impl Catalog {
 }
 
 /// Begins the chain of a trail's own account and home region at the second of `now`: digests know no fractions of one.
-async fn insert(transaction: &mut SqliteConnection, trail_id: i64, now: Timestamp) -> Result<()> {
+async fn insert(transaction: &mut AnyConnection, trail_id: i64, now: Timestamp) -> Result<()> {
     let id = Catalog::next_id(&mut *transaction, "digest_chains").await?;
     sqlx::query(
         "INSERT INTO digest_chains (id, trail_id, account, home_region, name, organization, events_account, region, bucket, \

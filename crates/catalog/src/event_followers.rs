@@ -4,7 +4,7 @@
 //! their own, none is there twice.
 
 use crate::{Catalog, Result};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AnyConnection, FromRow};
 
 /// How far a follower came.
 #[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
@@ -75,7 +75,7 @@ impl Catalog {
 
     /// Adds an event that a follower is to store.
     pub(crate) async fn add_derived_event(
-        transaction: &mut SqliteConnection,
+        transaction: &mut AnyConnection,
         name: &str,
         event: &DerivedEvent,
     ) -> Result<()> {

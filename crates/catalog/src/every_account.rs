@@ -1,5 +1,6 @@
 //! Names and histories over all accounts and regions: what a query over all records asks for.
 
+use crate::truth::Truth;
 use crate::{AlarmHistoryItem, AlarmKind, Catalog, Result};
 use model::{GroupId, Scope, StreamId, TimeRange, Timestamp};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -61,7 +62,7 @@ impl Catalog {
 
     /// Id of every log group, and whether its events are, or ever were, protected by a policy of its own or of its account.
     pub async fn every_log_group_protected(&self) -> Result<HashMap<GroupId, bool>> {
-        let rows: Vec<(i64, bool)> = sqlx::query_as(
+        let rows: Vec<(i64, Truth)> = sqlx::query_as(
             "SELECT id, id IN (SELECT group_id FROM data_protection_policies) \
              OR EXISTS (SELECT 1 FROM account_policies AS policy WHERE policy.account = log_groups.account \
                 AND policy.region = log_groups.region AND policy.type = 'DATA_PROTECTION_POLICY') \
@@ -70,7 +71,7 @@ impl Catalog {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|(id, protected)| (GroupId(id as u64), protected)).collect())
+        Ok(rows.into_iter().map(|(id, protected)| (GroupId(id as u64), protected.into())).collect())
     }
 
     /// The greatest id of a log group that exists, 0 when there is none: groups that are made later have greater ones.

@@ -60,7 +60,7 @@ impl Catalog {
         // A write comes first: see `next_id`.
         let mut id = Self::next_id(&mut transaction, "log_subscriptions").await?;
         let there: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT id, destination_arn FROM findings_deliveries WHERE account = $1 AND region = $2 AND group_id IS $3",
+            "SELECT id, destination_arn FROM findings_deliveries WHERE account = $1 AND region = $2 AND group_id IS NOT DISTINCT FROM $3",
         )
         .bind(&scope.account)
         .bind(&scope.region)

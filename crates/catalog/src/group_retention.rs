@@ -73,11 +73,11 @@ impl Catalog {
 
     /// Whether any log group is under a retention policy.
     pub async fn has_retention_policies(&self) -> Result<bool> {
-        let (found,): (bool,) =
-            sqlx::query_as("SELECT EXISTS (SELECT 1 FROM log_groups WHERE retention_policy IS NOT NULL)")
-                .fetch_one(&self.pool)
+        let found: Option<(i64,)> =
+            sqlx::query_as("SELECT id FROM log_groups WHERE retention_policy IS NOT NULL LIMIT 1")
+                .fetch_optional(&self.pool)
                 .await?;
-        Ok(found)
+        Ok(found.is_some())
     }
 
     /// Puts groups under policies, by name and days, or under none.

@@ -256,7 +256,7 @@ impl Catalog {
     }
 }
 
-async fn put_aliases(transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>, dashboard: &LakeDashboard) -> Result<()> {
+async fn put_aliases(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, dashboard: &LakeDashboard) -> Result<()> {
     for widget in &dashboard.settings.widgets {
         sqlx::query(
             "INSERT INTO lake_query_aliases (account, region, alias, dashboard, statement, created_ms) \
@@ -274,11 +274,7 @@ async fn put_aliases(transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>, dash
     Ok(())
 }
 
-async fn remove_aliases(
-    transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
-    scope: &Scope,
-    name: &str,
-) -> Result<()> {
+async fn remove_aliases(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, scope: &Scope, name: &str) -> Result<()> {
     sqlx::query("DELETE FROM lake_query_aliases WHERE account = $1 AND region = $2 AND dashboard = $3")
         .bind(&scope.account)
         .bind(&scope.region)

@@ -1,7 +1,10 @@
-//! Resources (groups, alarms, trails, dashboards, topics) in SQLite: one file per resource, and all SQL text of the project.
+//! Resources (groups, alarms, trails, dashboards, topics) in SQLite or PostgreSQL: one file per resource, and all SQL text of the
+//! project.
 //!
-//! SQL here is written for SQLite and PostgreSQL alike: `$1` placeholders, `ON CONFLICT`, `RETURNING`, TEXT and BIGINT
-//! columns, booleans as 0/1 BIGINT, times as milliseconds. Documents that AWS treats as one value are one TEXT column of JSON.
+//! SQL here is written once for both: `$1` placeholders, `ON CONFLICT`, `RETURNING`, TEXT and BIGINT columns, booleans as 0/1
+//! BIGINT, times as milliseconds. A statement begins with its word (`SELECT` and `WITH` only read); a parameter has the type of
+//! what is bound, so a truth is bound as `bool` where a comparison stands beside it. Documents that AWS treats as one value are one
+//! TEXT column of JSON. Every unit test of this crate runs on both (`postgres/tests.rs`).
 
 mod account_policies;
 mod alarm_changes;
@@ -39,6 +42,7 @@ mod insight_rules;
 mod lake_dashboards;
 mod lake_queries;
 mod lake_query_aliases;
+mod leases;
 mod legal_holds;
 mod links;
 mod log_anomaly_detectors;
@@ -57,6 +61,8 @@ mod metric_streams;
 mod mute_rule_versions;
 mod mute_rules;
 mod otel_enrichment;
+mod pool;
+mod postgres;
 mod query_definitions;
 mod query_result_keys;
 mod resource_metrics;
@@ -71,6 +77,7 @@ mod trail_files;
 mod trail_spans;
 mod trail_status;
 mod trails;
+mod truth;
 mod vended_deliveries;
 
 pub use account_policies::{AccountPolicy, NewAccountPolicy, PastAccountPolicy};
@@ -107,6 +114,7 @@ pub use insight_rules::{InsightRule, NewInsightRule};
 pub use lake_dashboards::{LakeDashboard, LakeDashboardSettings, LakeDashboardStored, LakeSchedule, LakeWidget};
 pub use lake_queries::{LakeQuery, LakeRow};
 pub use lake_query_aliases::LakeQueryAlias;
+pub use leases::{Lease, SERVER_LEASE};
 pub use legal_holds::{LegalHold, LegalHoldPut};
 pub use links::{Link, LinkCreated};
 pub use log_anomaly_detectors::{
@@ -146,68 +154,91 @@ pub use vended_deliveries::{
     VendedDelivery, VendedDeliveryConfiguration, VendedDeliveryCreated, VendedDeliveryObjects,
 };
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqliteConnection, SqlitePool};
+use pool::Pool;
+use sqlx::any::AnyConnectOptions;
+use sqlx::pool::PoolOptions;
+use sqlx::{Any, AnyConnection, AnyPool};
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Answer of every catalog call.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// How a connection to SQLite is to behave: writes are durable when they return.
+const SQLITE_SESSION: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
+
 /// The resources of one installation. Cheap to clone; all clones share one pool.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    pool: SqlitePool,
+    pool: Pool,
     log_ids: Arc<log_ids::LogIds>,
 }
 
 impl Catalog {
-    /// Opens or creates the catalog at `path` and brings its tables up to date. Writes are durable when they return
-    /// (`synchronous=FULL`).
+    /// Opens or creates the catalog at `path`, a file of SQLite, and brings its tables up to date. Writes are durable when they
+    /// return (`synchronous=FULL`).
     pub async fn open(path: &Path) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10))
-            .foreign_keys(true);
         // Few connections: SQLite has one writer, and readers are short.
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        Self::migrated(pool).await
+        let pool = PoolOptions::<Any>::new().max_connections(4).after_connect(|connection, _| {
+            Box::pin(async move { sqlx::raw_sql(SQLITE_SESSION).execute(connection).await.map(drop) })
+        });
+        Self::migrated(pool.connect_with(sqlite_file(path)?).await?).await
     }
 
     /// A catalog that lives in memory and is gone with the last clone: for tests.
     pub async fn in_memory() -> Result<Self> {
-        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+        #[cfg(test)]
+        if let Some(catalog) = postgres::tests::fresh().await {
+            return Ok(catalog);
+        }
+        sqlx::any::install_default_drivers();
         // One connection that never closes, for each connection to `:memory:` is a database of its own.
-        let pool = SqlitePoolOptions::new()
+        let pool = PoolOptions::<Any>::new()
             .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options)
+            .connect_with("sqlite::memory:".parse()?)
             .await?;
         Self::migrated(pool).await
     }
 
-    async fn migrated(pool: SqlitePool) -> Result<Self> {
+    async fn migrated(pool: AnyPool) -> Result<Self> {
         sqlx::migrate!("./migrations").run(&pool).await?;
-        Ok(Self { pool, log_ids: Arc::default() })
+        Ok(Self { pool: Pool::new(pool, false), log_ids: Arc::default() })
     }
 
-    /// Empties every table (development only: `POST /_trailwatch/reset`). Sequences go on, so ids are never reused.
+    /// Whether the catalog is a database of PostgreSQL, which other servers can reach.
+    pub fn is_postgres(&self) -> bool {
+        self.pool.is_postgres()
+    }
+
+    /// Empties every table (development only: `POST /_trailwatch/reset`). Sequences go on, so ids are never reused; leases stay
+    /// with their holders.
     pub async fn reset(&self) -> Result<()> {
-        let tables: Vec<(String,)> = sqlx::query_as(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx%' AND name <> 'sequences'",
-        )
-        .fetch_all(&self.pool)
-        .await?;
         let mut transaction = self.pool.begin().await?;
-        sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *transaction).await?;
-        for (table,) in tables {
-            sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *transaction).await?;
+        if self.is_postgres() {
+            let tables: Vec<(String,)> = sqlx::query_as(
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() AND tablename::text NOT IN \
+                 ('_sqlx_migrations', 'sequences', 'leases')",
+            )
+            .fetch_all(&mut *transaction)
+            .await?;
+            let tables: Vec<String> = tables.into_iter().map(|(table,)| table).collect();
+            let empty = format!("TRUNCATE {}", tables.join(", "));
+            sqlx::query(sqlx::AssertSqlSafe(empty)).execute(&mut *transaction).await?;
+        } else {
+            sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *transaction).await?;
+            let tables: Vec<(String,)> = sqlx::query_as(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx%' \
+                 AND name NOT IN ('sequences', 'leases')",
+            )
+            .fetch_all(&mut *transaction)
+            .await?;
+            for (table,) in tables {
+                sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *transaction).await?;
+            }
         }
         transaction.commit().await?;
         self.log_ids.forget_all();
@@ -216,7 +247,7 @@ impl Catalog {
 
     /// The next value of a named sequence, from 1; never given twice, unless the transaction is rolled back. It must be the
     /// transaction's first statement: one that reads first and writes later is refused by SQLite when another wrote between.
-    async fn next_id(transaction: &mut SqliteConnection, sequence: &str) -> Result<i64> {
+    async fn next_id(transaction: &mut AnyConnection, sequence: &str) -> Result<i64> {
         let (next,): (i64,) = sqlx::query_as(
             "INSERT INTO sequences (name, next_value) VALUES ($1, 1) \
              ON CONFLICT (name) DO UPDATE SET next_value = sequences.next_value + 1 RETURNING next_value",
@@ -231,4 +262,19 @@ impl Catalog {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The file at `path` as a URL, which is how this pool's connections are told.
+fn sqlite_file(path: &Path) -> Result<AnyConnectOptions> {
+    sqlx::any::install_default_drivers();
+    let path = std::path::absolute(path).map_err(sqlx::Error::Io)?;
+    let mut url = String::from("sqlite://");
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => url.push(char::from(byte)),
+            byte => write!(url, "%{byte:02X}").map_err(|error| sqlx::Error::Configuration(error.into()))?,
+        }
+    }
+    url.push_str("?mode=rwc");
+    Ok(url.parse()?)
 }

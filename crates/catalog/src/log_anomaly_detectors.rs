@@ -1,6 +1,7 @@
 //! Log anomaly detectors, what they have learned, and the anomalies that they found.
 
 use crate::tags::insert_tags;
+use crate::truth::Truth;
 use crate::{Catalog, Result};
 use model::{GroupId, Scope, Timestamp};
 use sqlx::FromRow;
@@ -80,12 +81,14 @@ pub struct LogAnomaly {
     /// What else is shown, as JSON of `watch`'s making.
     pub document: String,
     /// Whether it is normal by now.
+    #[sqlx(try_from = "Truth")]
     pub baseline: bool,
     /// When it was suppressed, milliseconds.
     pub suppressed_ms: Option<i64>,
     /// Until when, milliseconds; the greatest number is for ever.
     pub suppressed_until_ms: Option<i64>,
     /// Whether every anomaly of the pattern is.
+    #[sqlx(try_from = "Truth")]
     pub pattern_suppressed: bool,
 }
 

@@ -228,11 +228,11 @@ impl Catalog {
         &self,
         scope: &'q Scope,
         name: &'q str,
-        update: sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+        update: sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>,
         value: V,
     ) -> Result<bool>
     where
-        V: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + 'q,
+        V: sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any> + 'q,
     {
         let update = update.bind(&scope.account).bind(&scope.region).bind(name).bind(value);
         let changed = update.execute(&self.pool).await?.rows_affected() > 0;

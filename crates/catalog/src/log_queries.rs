@@ -1,5 +1,6 @@
 //! Queries of Logs Insights that were started in the last days, with their answers.
 
+use crate::truth::Truth;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
 use sqlx::FromRow;
@@ -21,6 +22,7 @@ pub struct LogQuery {
     /// ARN of who started it.
     pub user_identity: String,
     /// Whether it shows what data protection masks.
+    #[sqlx(try_from = "Truth")]
     pub unmasks: bool,
     /// `Running` until it ends, then how it did.
     pub status: String,
@@ -60,8 +62,8 @@ pub struct LogQueriesKept {
     pub of_each_alarm: usize,
 }
 
-const COLUMNS: &str =
-    "id, expression, language, log_groups, user_identity, unmasks, asked_for, status, created_ms, ended_ms, statistics";
+const COLUMNS: &str = "id, expression, language, log_groups, user_identity, CASE WHEN unmasks THEN 1 ELSE 0 END AS unmasks, asked_for, status, \
+     created_ms, ended_ms, statistics";
 
 impl Catalog {
     /// Enters a query that begins.

@@ -7,7 +7,7 @@ use crate::tags::insert_tags;
 use crate::{Catalog, Result};
 use model::limits::LOG_ALARM_RESULTS_MAX;
 use model::{Scope, TimeRange, Timestamp, arn};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AnyConnection, FromRow};
 use std::collections::BTreeMap;
 
 /// Results that are kept of one query, the newest: as many as an alarm may evaluate.
@@ -41,7 +41,7 @@ pub struct ManagedRun {
 
 /// Makes the query of `alarm`, or changes what it asks.
 pub(crate) async fn put_managed_query(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     alarm: &Alarm,
     managed: &ManagedQuery,
 ) -> Result<()> {
@@ -77,7 +77,7 @@ pub(crate) async fn put_managed_query(
 }
 
 /// Deletes the query of `alarm`, if it has one, with its runs and tags.
-pub(crate) async fn delete_managed_query(connection: &mut SqliteConnection, alarm: &Alarm) -> Result<()> {
+pub(crate) async fn delete_managed_query(connection: &mut AnyConnection, alarm: &Alarm) -> Result<()> {
     let Some(log) = &alarm.configuration.log else { return Ok(()) };
     for sql in [
         "DELETE FROM scheduled_queries WHERE account = $1 AND region = $2 AND id = $3",

@@ -3,7 +3,7 @@
 use crate::{Catalog, Result};
 use model::{GroupId, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 use std::collections::BTreeMap;
 
 /// Where a metric filter takes its datapoints from, and what else PutMetricFilter said.
@@ -160,7 +160,7 @@ impl Catalog {
         let id = Self::next_id(&mut transaction, "metric_filters").await?;
         // The counts are those of the other filters: one that is replaced makes room.
         let group: Option<(i64, i64, i64)> = sqlx::query_as(
-            "SELECT g.id, COUNT(f.id), COALESCE(SUM(f.has_regex), 0) + \
+            "SELECT g.id, COUNT(f.id), COUNT(CASE WHEN f.has_regex = 1 THEN 1 END) + \
              (SELECT COUNT(*) FROM subscription_filters s WHERE s.group_id = g.id AND s.has_regex = 1) FROM log_groups g \
              LEFT JOIN metric_filters f ON f.group_id = g.id AND f.name <> $4 \
              WHERE g.account = $1 AND g.region = $2 AND g.name = $3 GROUP BY g.id",
@@ -282,7 +282,7 @@ impl Catalog {
 }
 
 /// Writes the filter with this id, over one of its name, and makes the id the version of its group.
-async fn write(connection: &mut SqliteConnection, group: i64, id: i64, new: &NewLogMetricFilter<'_>) -> Result<()> {
+async fn write(connection: &mut AnyConnection, group: i64, id: i64, new: &NewLogMetricFilter<'_>) -> Result<()> {
     sqlx::query(
         "INSERT INTO metric_filters (group_id, name, id, pattern, has_regex, metric_namespace, metric_name, \
          configuration, created_ms, disabled_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL) \

@@ -3,7 +3,7 @@
 use crate::mute_rules::MuteRule;
 use crate::{Catalog, Result};
 use model::{Scope, TimeRange, Timestamp};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 /// A rule as it stood for a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Catalog {
 
 /// The rule is this, about `alarms`, from now on.
 pub(crate) async fn begin_version(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     scope: &Scope,
     rule: &MuteRule,
     alarms: &[String],
@@ -115,7 +115,7 @@ pub(crate) async fn begin_version(
 
 /// The rule is no more what it was.
 pub(crate) async fn end_version(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     scope: &Scope,
     name: &str,
     at: Timestamp,

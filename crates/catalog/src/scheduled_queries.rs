@@ -246,7 +246,7 @@ impl Catalog {
              AND (SELECT COUNT(*) FROM (SELECT 1 FROM scheduled_query_runs AS newer \
              WHERE newer.account = scheduled_query_runs.account AND newer.region = scheduled_query_runs.region \
              AND newer.scheduled_id = scheduled_query_runs.scheduled_id \
-             AND newer.triggered_ms > scheduled_query_runs.triggered_ms LIMIT $2)) < $2)",
+             AND newer.triggered_ms > scheduled_query_runs.triggered_ms LIMIT $2) AS counted) < $2)",
         )
         .bind(before.0)
         .bind(RESULTS_KEPT)

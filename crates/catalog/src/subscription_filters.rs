@@ -111,7 +111,7 @@ impl Catalog {
         let mut transaction = self.pool.begin().await?;
         let id = Self::next_id(&mut transaction, "log_subscriptions").await?;
         let (others, with_regex): (i64, i64) = sqlx::query_as(
-            "SELECT COUNT(*), COALESCE(SUM(has_regex), 0) + \
+            "SELECT COUNT(*), COUNT(CASE WHEN has_regex = 1 THEN 1 END) + \
              (SELECT COUNT(*) FROM metric_filters m WHERE m.group_id = $1 AND m.has_regex = 1) \
              FROM subscription_filters WHERE group_id = $1 AND name <> $2",
         )

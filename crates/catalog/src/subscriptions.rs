@@ -202,7 +202,7 @@ impl Catalog {
     /// How many subscriptions a topic has.
     pub async fn subscription_counts(&self, scope: &Scope, topic: &str) -> Result<SubscriptionCounts> {
         let (all, confirmed): (i64, i64) = sqlx::query_as(
-            "SELECT COUNT(*), COALESCE(SUM(confirmed), 0) FROM subscriptions \
+            "SELECT COUNT(*), COUNT(CASE WHEN confirmed = 1 THEN 1 END) FROM subscriptions \
              WHERE account = $1 AND region = $2 AND topic = $3",
         )
         .bind(&scope.account)

@@ -1,12 +1,12 @@
 //! Tags of any resource, by ARN.
 
 use crate::{Catalog, Result};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 use std::collections::BTreeMap;
 
 /// Adds tags within a transaction, replacing the values of keys that exist.
 pub(crate) async fn insert_tags(
-    transaction: &mut SqliteConnection,
+    transaction: &mut AnyConnection,
     arn: &str,
     tags: &BTreeMap<String, String>,
 ) -> Result<()> {

@@ -3,6 +3,7 @@
 //! A trail that logs has one open span. Whatever changes what it wants ends that span and opens the next, at one sequence:
 //! events are judged by the settings of the time when they came, however late they are delivered.
 
+use crate::truth::Truth;
 use crate::{Catalog, Result};
 use sqlx::FromRow;
 
@@ -20,10 +21,13 @@ pub struct TrailSpan {
     /// The trail's name.
     pub name: String,
     /// Whether events of global services belong to it.
+    #[sqlx(try_from = "Truth")]
     pub global_events: bool,
     /// Whether it covers all regions.
+    #[sqlx(try_from = "Truth")]
     pub multi_region: bool,
     /// Whether it covers all accounts.
+    #[sqlx(try_from = "Truth")]
     pub organization: bool,
     /// The trail's selectors, as its row has them.
     pub selectors: Option<String>,
@@ -42,6 +46,7 @@ pub struct TrailSpan {
     /// Events from here on are not of this span; `None` while it is open.
     pub end_sequence: Option<i64>,
     /// True when the trail is gone.
+    #[sqlx(try_from = "Truth")]
     pub deleted: bool,
 }
 

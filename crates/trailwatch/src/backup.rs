@@ -5,6 +5,7 @@
 //! has its name only when it is whole.
 
 use crate::buckets;
+use crate::lease::refuse_postgres;
 use crate::proofs::FOLDER;
 use anyhow::{Context, bail};
 use catalog::Catalog;
@@ -19,6 +20,7 @@ pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCo
     if output.exists() {
         bail!("{} exists; choose a new folder for each backup", output.display());
     }
+    refuse_postgres(&data_dir)?;
     let catalog = data_dir.join("catalog.db");
     if !catalog.exists() {
         bail!("{} is not the data directory of a trailwatch: it has no catalog.db", data_dir.display());

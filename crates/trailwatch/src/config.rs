@@ -1,5 +1,6 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
+mod catalog;
 mod interval;
 mod keys;
 mod limits;
@@ -9,6 +10,7 @@ mod subscriptions;
 mod syslog;
 mod tokens;
 
+pub use self::catalog::{CatalogSection, CatalogUrl};
 use crate::buckets::is_bucket_name;
 use crate::throttle::Limits;
 use crate::tls;
@@ -41,6 +43,8 @@ const ENDPOINT_SERVICES: [&str; 7] = ["s3", "sns", "sqs", "lambda", "kinesis", "
 pub struct Config {
     /// Where everything is kept.
     pub data_dir: PathBuf,
+    /// The database that keeps resources; without it a file below `data_dir` does.
+    pub catalog: Option<CatalogUrl>,
     /// Address to listen on; port 0 picks one.
     pub listen: SocketAddr,
     /// The certificate of all our ports but those of plain syslog; without it they speak plain HTTP.
@@ -202,6 +206,9 @@ pub struct Settings {
     /// See [`Config::destinations`].
     #[serde(default)]
     pub destinations: BTreeMap<String, String>,
+    /// See [`Config::catalog`].
+    #[serde(default)]
+    pub catalog: CatalogSection,
     /// See [`Config::signing`].
     pub signing: Option<KeysSection>,
     /// How subscriptions are delivered.
@@ -245,6 +252,7 @@ impl Config {
         let account_id = flags.account_id.or(file.account_id).unwrap_or_else(|| "123456789012".into());
         let config = Self {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
+            catalog: flags.catalog.or(file.catalog).resolve()?,
             listen: address("--listen", &listen)?,
             tls: tls_files(flags.tls_certificate.or(file.tls_certificate), flags.tls_key.or(file.tls_key))?,
             s3: file.s3.map(|section| section.resolve_s3(&region)).transpose()?,

@@ -2,11 +2,11 @@
 
 use crate::ImportArgs;
 use crate::config::{is_account_id, is_region};
+use crate::lease::{open_file, refuse_postgres};
 use crate::real::{RandomIds, SystemClock};
 use crate::remote::Remote;
 use crate::serve::open_store;
 use anyhow::{Context, bail};
-use catalog::Catalog;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{Clock, Event, Ids};
 use std::fs::File;
@@ -70,8 +70,10 @@ async fn open_trail(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Trail> 
     if !dir.is_dir() {
         bail!("{} is not a data directory", dir.display());
     }
+    // Before the store, which needs no opening then.
+    refuse_postgres(dir)?;
     let store = open_store(dir, Arc::clone(&clock)).await?;
-    let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
+    let catalog = open_file(dir).await?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     Trail::new(store, catalog, clock, ids, trail::Settings::default()).await.context("open the trail plane")
 }

@@ -24,6 +24,7 @@ mod http;
 mod import;
 mod ingest;
 mod keys;
+mod lease;
 mod log_delivery;
 mod oidc;
 mod operations;
@@ -56,7 +57,7 @@ mod trail_topics;
 mod validate_trail;
 
 use clap::{Args, Parser, Subcommand};
-use config::{Config, Settings};
+use config::{CatalogSection, Config, Settings};
 use remote::ServerArgs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -143,7 +144,7 @@ enum Alarms {
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
 )]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
@@ -152,6 +153,10 @@ struct ServeArgs {
     /// Address to listen on; port 0 picks a free one and prints it [default: 127.0.0.1:8792]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// Database of PostgreSQL that keeps resources, such as postgres://trailwatch@db.internal/trailwatch (docs/postgresql.md)
+    /// [default: a file below the data directory]
+    #[arg(long, value_name = "URL")]
+    catalog_url: Option<String>,
     /// PEM file with the certificate of the server, and those that lead to its authority: HTTPS on all ports
     #[arg(long, value_name = "FILE")]
     tls_certificate: Option<PathBuf>,
@@ -296,6 +301,7 @@ fn config_of(args: ServeArgs) -> anyhow::Result<Config> {
     let flags = Settings {
         data_dir: args.data_dir,
         listen: args.listen,
+        catalog: CatalogSection { url: args.catalog_url, password_file: None },
         tls_certificate: args.tls_certificate,
         tls_key: args.tls_key,
         account_id: args.account_id,

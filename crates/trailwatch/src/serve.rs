@@ -14,10 +14,9 @@ use crate::server::Server;
 use crate::throttle::Throttle;
 use crate::tls::{Acceptor, Certificate, Renewal};
 use crate::trail_topics::TrailTopics;
-use crate::{console, grpc, http, operations, server_log, sql, syslog, tasks};
+use crate::{console, grpc, http, lease, operations, server_log, sql, syslog, tasks};
 use access::Access;
 use anyhow::{Context, anyhow};
-use catalog::Catalog;
 use model::buckets::Buckets;
 use model::{Clock, Ids};
 use std::io::Write;
@@ -88,6 +87,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     }
     tasks.stop().await;
     server.trail.store.close().await.context("close the store")?;
+    lease::release(&server).await;
     server.trail.catalog.close().await;
     broken.map_or(Ok(ExitCode::SUCCESS), Err)
 }
@@ -102,7 +102,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         .and_then(|()| std::fs::File::open(dir)?.sync_all())
         .context("make the folder of buckets")?;
     let store = open_store(dir, Arc::clone(&clock)).await?;
-    let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
+    let (catalog, lease) = lease::open(&config, clock.as_ref()).await?;
     let key = AccessKey::root(dir)?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let signing = config.signing.clone().map(|keys| (keys, Arc::clone(&clock)));
@@ -169,6 +169,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         started: clock.now(),
         clock,
         ids,
+        lease,
         config,
     })
 }

@@ -51,6 +51,8 @@ pub struct Server {
     pub sessions: console::Sessions,
     /// How many calls callers may make.
     pub throttle: Throttle,
+    /// The lease of a catalog that other servers can reach.
+    pub lease: Option<catalog::Lease>,
     /// Our own calls, as metrics.
     pub calls: Calls,
     /// The time.

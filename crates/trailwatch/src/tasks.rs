@@ -79,6 +79,9 @@ impl Tasks {
         if let Some(renewal) = renewal {
             tasks.spawn("TLS certificate", tls_certificate(Arc::clone(&server), renewal, stopped.clone()));
         }
+        if let Some(lease) = server.lease.clone() {
+            tasks.spawn("catalog lease", catalog_lease(Arc::clone(&server), lease, stopped.clone()));
+        }
         tasks.spawn("server log", server_log(server, lines, stopped));
         tasks
     }
@@ -181,6 +184,16 @@ async fn tls_certificate(server: Arc<Server>, mut renewal: Renewal, mut stopped:
             () = renewal.asked() => {}
         }
         renewal.look().await;
+    }
+}
+
+/// Ends when another server has the lease, and the process with it: what it believes of its tasks is no longer so.
+async fn catalog_lease(server: Arc<Server>, lease: catalog::Lease, mut stopped: Stopped) {
+    while wait_for(&mut stopped, crate::lease::RENEW_EVERY).await {
+        if !crate::lease::renew(&server, &lease).await {
+            tracing::error!("another server has taken the lease of the catalog");
+            return;
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! `trailwatch sql`: a statement for a running server, or for the data directory of a stopped one.
 
 use super::{PATH, UNMASK, engine, text_table};
+use crate::lease::{open_file, refuse_postgres};
 use crate::own::SIGNING_NAME;
 use crate::real::SystemClock;
 use crate::remote::{Remote, ServerArgs};
 use crate::serve::open_store;
 use anyhow::{Context, bail};
-use catalog::Catalog;
 use clap::{Args, ValueEnum};
 use model::Clock;
 use query::sql::{Format, SqlError};
@@ -74,12 +74,13 @@ pub async fn run(args: SqlArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn offline(dir: &Path, statement: &str, format: Format) -> anyhow::Result<Vec<u8>> {
+    refuse_postgres(dir)?;
     if !dir.join("catalog.db").is_file() {
         bail!("{} is not a data directory", dir.display());
     }
     // The store is not closed but dropped: a query changes nothing, and its journal stays for the next start.
     let store = open_store(dir, Arc::new(SystemClock)).await?;
-    let catalog = Catalog::open(&dir.join("catalog.db")).await.context("open the catalog")?;
+    let catalog = open_file(dir).await?;
     let sql = engine(&store, &catalog).context("start threads")?;
     // Whoever has the files has what is in them.
     sql.query(statement, format, None).await.map_err(|error| match &error {

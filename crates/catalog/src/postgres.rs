@@ -1,0 +1,114 @@
+//! The catalog on PostgreSQL: connecting, and how tables and statements that are written for SQLite are put to it.
+
+use crate::pool::Pool;
+use crate::{Catalog, Error, Result};
+use sqlx::any::AnyConnectOptions;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::pool::PoolOptions;
+use sqlx::{Any, AssertSqlSafe, SqlSafeStr};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// Most connections of one server. Writers wait for each other with a connection in hand, so there are some for readers.
+const CONNECTIONS_MAX: u32 = 16;
+/// How long a call waits for a connection before it fails: a database that is down is told soon.
+const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// How a connection is to behave: what waits for the lock gives up after a while, as on SQLite; a server that fell silent with
+/// the lock in its hand loses it; and what is committed is on disk, whatever the database's default is.
+const SESSION: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '20s'; \
+     SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning'; \
+     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// What PostgreSQL needs before the tables.
+const FUNCTIONS: &str = include_str!("../postgres/0000_functions.sql");
+
+impl Catalog {
+    /// Connects to the catalog at `url` (`postgres://user@host/database`) and brings its tables up to date; several servers may
+    /// do so at once. The tables are in the first schema of the search path. Writes are durable when they return.
+    pub async fn connect(url: &str) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let options: AnyConnectOptions = url.parse()?;
+        if !matches!(options.database_url.scheme(), "postgres" | "postgresql") {
+            return Err(Error::Database(sqlx::Error::Configuration("it must begin with postgres://".into())));
+        }
+        let connections = PoolOptions::<Any>::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(CONNECTION_WAIT)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(SESSION).execute(connection).await.map(drop) })
+            })
+            .connect_with(options)
+            .await?;
+        let (encoding,): (String,) =
+            sqlx::query_as("SELECT current_setting('server_encoding')").fetch_one(&connections).await?;
+        if encoding != "UTF8" {
+            let says = format!("the database's encoding is {encoding}; the catalog needs UTF8");
+            return Err(Error::Database(sqlx::Error::Configuration(says.into())));
+        }
+        migrator().run(&connections).await?;
+        Ok(Self { pool: Pool::new(connections, true), log_ids: Arc::default() })
+    }
+}
+
+/// The migrations of SQLite as PostgreSQL takes them, behind the functions that they and the statements need. Checksums are of
+/// the files. The first server to come takes a lock; others wait for it, and find nothing left to do.
+fn migrator() -> Migrator {
+    let functions = Migration::new(0, "functions".into(), MigrationType::Simple, FUNCTIONS.into_sql_str(), false);
+    let translated = |migration: &Migration| Migration {
+        sql: AssertSqlSafe(translated(migration.sql.as_str())).into_sql_str(),
+        ..migration.clone()
+    };
+    let files = sqlx::migrate!("./migrations");
+    let migrations: Vec<_> = std::iter::once(functions).chain(files.iter().map(translated)).collect();
+    Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }
+}
+
+/// The text of a migration, with columns that compare byte by byte, as they do in SQLite. Only words of statements are looked
+/// at, not those of comments; a statement has no `--` in a string.
+fn translated(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len() + sql.len() / 8);
+    for line in sql.lines() {
+        let (code, comment) = line.split_at(line.find("--").unwrap_or(line.len()));
+        for (i, word) in code.split(' ').enumerate() {
+            if i > 0 {
+                out.push(' ');
+            }
+            let name = word.trim_end_matches([',', ';', ')']);
+            out.push_str(match name {
+                "TEXT" => "TEXT COLLATE \"C\"",
+                "BLOB" => "BYTEA",
+                "INTEGER" => "BIGINT",
+                "REAL" => "DOUBLE PRECISION",
+                // Of a column that is computed from others: PostgreSQL keeps what SQLite computes when it is read.
+                "VIRTUAL" => "STORED",
+                name => name,
+            });
+            out.push_str(&word[name.len()..]);
+        }
+        out.push_str(comment);
+        out.push('\n');
+    }
+    out
+}
+
+/// A statement that `QueryBuilder` wrote, with `$1` and so on in place of its question marks; `None` for one without.
+pub(crate) fn numbered(sql: &str) -> Option<String> {
+    if !sql.contains('?') {
+        return None;
+    }
+    let (mut out, mut place, mut quoted) = (String::with_capacity(sql.len() + 16), 0, false);
+    for c in sql.chars() {
+        quoted ^= c == '\'';
+        match c {
+            '?' if !quoted => {
+                place += 1;
+                out.push_str(&format!("${place}"));
+            }
+            c => out.push(c),
+        }
+    }
+    (place > 0).then_some(out)
+}

@@ -1,0 +1,97 @@
+"""A server whose catalog is in PostgreSQL: what other tests ask of a file, a second server, and a PostgreSQL that is killed."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import botocore.exceptions
+import postgres
+import pytest
+from trailwatch import Paths, run, wait_until
+
+pytestmark = pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is not installed")
+
+#: Files of tests whose servers use most of what the catalog has.
+REPRESENTATIVE = ["test_alarms.py", "test_sns.py", "test_logs.py", "test_cloudtrail.py", "test_iam.py", "test_subscriptions.py"]
+#: What a server says while PostgreSQL does not answer.
+PROVOKED = r"catalog|PostgreSQL|postgres|57P0|connection|sqlx"
+
+
+@pytest.fixture
+def database():
+    started = postgres.Postgres().start()
+    yield started
+    started.remove()
+
+
+@pytest.mark.parametrize("file", REPRESENTATIVE)
+def test_what_other_tests_ask(file):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", "pytest.ini", "-q", "-x", f"clients/{file}"], cwd=Paths.workspace / "tests",
+        env={**os.environ, "TRAILWATCH_CATALOG": "postgres"}, capture_output=True, text=True, timeout=540,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def test_one_server_has_the_catalog_and_its_data_directory_says_where_it_is(make_server, database):
+    flags = ("--catalog-url", database.url("shared"))
+    first = make_server("first", *flags).start()
+    first.client("logs").create_log_group(logGroupName="/kept")
+    data = str(make_server("second").data_dir)
+    refused = run([Paths.server(), "serve", "--data-dir", data, "--listen", "127.0.0.1:0", *flags])
+    assert refused.returncode == 1 and "in use by the server" in refused.stderr, refused.stderr
+    first.kill()
+    # The same server, started anew, need not wait for its own lease; nor does another after a clean stop.
+    first.start()
+    first.client("logs").create_log_group(logGroupName="/kept/too")
+    assert first.stop() == 0
+    second = make_server("second", *flags).start()
+    names = [group["logGroupName"] for group in second.client("logs").describe_log_groups()["logGroups"]]
+    assert names == ["/kept", "/kept/too"]
+    assert second.stop() == 0
+    for command in (["backup", "--data-dir", str(first.data_dir), "--output", str(first.data_dir) + "-copy"],
+                    ["sql", "--data-dir", str(first.data_dir), "SELECT 1"], ["serve", "--data-dir", str(first.data_dir)]):
+        done = run([Paths.server(), *command])
+        assert done.returncode == 1 and "pg_dump" in done.stderr, (command, done)
+    assert "was not checked" in run([Paths.server(), "check", "--data-dir", str(first.data_dir)]).stdout
+
+
+def test_a_killed_postgresql_loses_nothing_and_the_server_goes_on(make_server, database):
+    server = make_server("data", "--catalog-url", database.url("killed")).start()
+    server.expect_complaint(PROVOKED)
+    made, refused, stopping = [], [], threading.Event()
+    failed = threading.Event()
+
+    def write(writer):
+        logs = server.client("logs")
+        for number in range(100_000):
+            if stopping.is_set():
+                return
+            name = f"/g/{writer}/{number}"
+            try:
+                logs.create_log_group(logGroupName=name)
+                made.append(name)
+            except botocore.exceptions.ClientError as error:
+                # A group whose creation was refused may be there all the same: the answer to the commit may have been lost.
+                refused.append((error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]))
+                failed.set()
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    wait_until(lambda: len(made) >= 50, 60, "50 groups were made")
+    database.kill()
+    assert failed.wait(30), "a call is refused while PostgreSQL is down"
+    assert server.http("GET", "/health").status == 200, "records need no PostgreSQL"
+    database.start()
+    before = len(made)
+    wait_until(lambda: len(made) >= before + 50, 60, "calls succeed again")
+    stopping.set()
+    for writer in writers:
+        writer.join(60)
+    assert {status // 100 for status, _ in refused} == {5}, set(refused)
+    pages = server.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/g/")
+    there = {group["logGroupName"] for page in pages for group in page["logGroups"]}
+    assert set(made) <= there
+    assert server.stop() == 0
