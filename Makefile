@@ -10,6 +10,9 @@ LISTEN ?= 127.0.0.1:8792
 # SQL=1 builds SQL in, which takes twice as long the first time.
 SQL ?=
 export SQL
+# Whole builds are quicker and a tenth smaller without; who changes a line again and again calls cargo, or says 1 here.
+CARGO_INCREMENTAL ?= 0
+export CARGO_INCREMENTAL
 SCALE ?= 1.0
 
 .PHONY: help build run test lint docs bench bench-store clean

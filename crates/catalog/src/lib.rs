@@ -258,6 +258,22 @@ impl Catalog {
         Ok(next)
     }
 
+    /// From now on new log groups and streams get ids greater than these: records have them, and this catalog may not know whose
+    /// they are.
+    pub async fn reserve_log_ids(&self, group: model::GroupId, stream: model::StreamId) -> Result<()> {
+        for (sequence, last) in [("log_groups", group.0), ("log_streams", stream.0)] {
+            sqlx::query(
+                "INSERT INTO sequences (name, next_value) VALUES ($1, $2) \
+                 ON CONFLICT (name) DO UPDATE SET next_value = max(sequences.next_value, excluded.next_value)",
+            )
+            .bind(sequence)
+            .bind(i64::try_from(last).unwrap_or(i64::MAX))
+            .execute(&self.pool)
+            .await?;
+        }
+        Ok(())
+    }
+
     /// Closes all connections; pending writes are finished first.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -114,6 +114,12 @@ impl FaultyStore {
         self.state().stalled_get.insert(Stalled::default()).clone()
     }
 
+    /// No put and no get waits that does not wait now.
+    pub fn stall_nothing(&self) {
+        let mut state = self.state();
+        (state.stalled_put, state.stalled_get) = (None, None);
+    }
+
     /// All objects, in order.
     pub async fn paths(&self) -> Vec<Path> {
         let listed = self.0.objects.list(None).map(|object| object.expect("memory can be listed").location);

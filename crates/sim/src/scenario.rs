@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod expiry;
+mod nodes;
 mod refusals;
 mod time;
 mod tree;
@@ -10,6 +11,7 @@ mod tree;
 use crate::machine::Machine;
 use crate::world::World;
 use std::sync::Arc;
+use store::Durability;
 
 /// What goes wrong, and which promise must hold all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +48,22 @@ pub enum Scenario {
     ScanUnderCompaction,
     /// Resets, closes and opens in any order.
     Reset,
+    /// Journals in the object store; the machine stops after so many steps and its disk is lost: the next node has all that was
+    /// acknowledged, once. The same at every single write.
+    LostNodeAfter(u64),
+    /// The same at random steps, with an object store that loses answers.
+    LostNode,
+    /// Journals in an object store that is gone for a while: appends are refused, then go on.
+    UnansweredJournal,
+    /// A node sleeps while another takes over: it acknowledges and commits nothing afterwards, and nothing of before is lost.
+    TwoWriters,
     /// Crashes on a disk that lies about syncs: no promise can hold, and the checks must say so.
     LyingDisk,
 }
 
 impl Scenario {
-    /// All of them but `CrashAfter`, `KillThenPower`, `TreeGrows` and `EventsExpire`, which are families, and `LyingDisk`, which fails.
-    pub const ALL: [Scenario; 11] = [
+    /// All of them but `CrashAfter`, `KillThenPower`, `TreeGrows`, `EventsExpire` and `LostNodeAfter`, which are families, and `LyingDisk`, which fails.
+    pub const ALL: [Scenario; 14] = [
         Scenario::Crash,
         Scenario::FullDisk,
         Scenario::FailedSync,
@@ -64,6 +75,9 @@ impl Scenario {
         Scenario::RollUps,
         Scenario::ScanUnderCompaction,
         Scenario::Reset,
+        Scenario::LostNode,
+        Scenario::UnansweredJournal,
+        Scenario::TwoWriters,
     ];
 
     /// Whether a seed does the same steps in the same order each time. Where it does not, flushes run beside appends or merges, as in a
@@ -72,8 +86,19 @@ impl Scenario {
         !matches!(self, Scenario::FullDisk | Scenario::SlowObjects | Scenario::RollUps)
     }
 
+    /// Whether journals are in the object store.
+    fn durability(self) -> Durability {
+        match self {
+            Scenario::LostNodeAfter(_) | Scenario::LostNode | Scenario::UnansweredJournal | Scenario::TwoWriters => {
+                Durability::Object
+            }
+            _ => Durability::Local,
+        }
+    }
+
     fn with_objects(self, seed: u64) -> bool {
         match self {
+            _ if self.durability() == Durability::Object => true,
             Scenario::FailingObjects | Scenario::SlowObjects | Scenario::StaleLists | Scenario::ScanUnderCompaction => {
                 true
             }
@@ -86,6 +111,7 @@ impl Scenario {
 /// Plays a scenario; answers every step. Panics, and names the seed, where a promise is broken.
 pub fn run(seed: u64, scenario: Scenario) -> Vec<String> {
     let mut world = World::new(seed, &format!("{scenario:?}"), scenario.with_objects(seed));
+    world.durability = scenario.durability();
     let _last_steps = LastSteps(Arc::clone(&world.machine));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime can be built");
     runtime.block_on(async {
@@ -105,6 +131,10 @@ pub fn run(seed: u64, scenario: Scenario) -> Vec<String> {
             Scenario::RollUps => time::roll_ups(&mut world).await,
             Scenario::ScanUnderCompaction => time::scan_under_compaction(&mut world).await,
             Scenario::Reset => crashes::reset(&mut world).await,
+            Scenario::LostNodeAfter(steps) => nodes::lost_after(&mut world, steps).await,
+            Scenario::LostNode => nodes::lost(&mut world).await,
+            Scenario::UnansweredJournal => nodes::unanswered(&mut world).await,
+            Scenario::TwoWriters => nodes::two_writers(&mut world).await,
             Scenario::LyingDisk => {
                 world.disk.lie_about_syncs();
                 crashes::crash(&mut world).await;

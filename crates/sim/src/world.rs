@@ -2,13 +2,14 @@
 
 use crate::expected::{self, Expected};
 use crate::machine::{Crash, Machine};
-use crate::{FaultyStore, SimClock, SimDisk};
+use crate::{Faults, FaultyStore, SimClock, SimDisk};
 use futures::future::maybe_done;
 use model::{Batch, Timestamp};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use store::{Error, EventExpiry, MetricTier, Options, Retention, Store};
+use store::{Durability, Error, EventExpiry, MetricTier, Options, Retention, Store};
 
 /// When the simulated time begins.
 const BEGIN: Timestamp = Timestamp(1_800_000_000_000);
@@ -24,10 +25,13 @@ pub(crate) struct World {
     pub memtable_bytes_max: usize,
     /// None, unless a scenario is about them: what is rolled up is not the same record any more.
     pub metric_tiers: Vec<MetricTier>,
+    pub durability: Durability,
     pub seed: u64,
     /// Said by every assertion.
     pub case: String,
     dir: tempfile::TempDir,
+    /// Each open has a salt of its own, as in a server.
+    opens: AtomicU64,
     batches: u64,
     /// Memtables may be due by their age.
     clock_moved: bool,
@@ -52,9 +56,11 @@ impl World {
             expected,
             memtable_bytes_max,
             metric_tiers,
+            durability: Durability::Local,
             seed,
             case,
             dir,
+            opens: AtomicU64::new(7),
             batches: 0,
             clock_moved: false,
         }
@@ -65,11 +71,35 @@ impl World {
         self.dir.path()
     }
 
+    /// What goes wrong with the object store from now on.
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        self.objects.as_ref().expect("the scenario has an object store").set_faults(faults);
+    }
+
+    /// Another disk, and nothing on it.
+    pub(crate) fn lose_disk(&mut self) {
+        let Node { disk, dir } = Node::new(&self.machine);
+        (self.disk, self.dir) = (disk, dir);
+        self.machine.note("the disk is lost".into());
+    }
+
     /// Opens the store.
     pub(crate) async fn try_open(&self) -> store::Result<Store> {
+        self.try_open_at(self.dir(), &self.disk).await
+    }
+
+    /// Opens the store on another node, which must work, and compares what is there with what must be.
+    pub(crate) async fn open_on(&mut self, node: &Node) -> Store {
+        let opened = self.try_open_at(node.dir.path(), &node.disk).await;
+        let store = opened.unwrap_or_else(|error| panic!("{}: open another node: {error}", self.case));
+        self.verify(&store).await;
+        store
+    }
+
+    async fn try_open_at(&self, dir: &Path, disk: &SimDisk) -> store::Result<Store> {
         let objects = self.objects.clone().map(|objects| Arc::new(objects) as _);
         let options = Options {
-            dir: self.dir().into(),
+            dir: dir.into(),
             memtable_bytes_max: self.memtable_bytes_max,
             metric_tiers: self.metric_tiers.clone(),
             row_group_rows: 16,
@@ -78,9 +108,12 @@ impl World {
             rewrite_share: 1.0,
             // Nothing waits in a simulation: what has to come has come.
             room_wait: Duration::ZERO,
-            salt: 7,
-            disk: Arc::new(self.disk.clone()),
+            salt: self.opens.fetch_add(1, Ordering::Relaxed),
+            disk: Arc::new(disk.clone()),
             objects,
+            durability: self.durability,
+            // Elsewhere each read is one of the object store, which a scenario may hold up or damage.
+            object_cache_bytes_max: if self.durability == Durability::Object { 64 * 1024 } else { 0 },
             ..Options::default()
         };
         let store = Store::open(options, Arc::clone(&self.clock) as _).await?;
@@ -171,17 +204,34 @@ impl World {
 
     async fn append_together(&mut self, store: &Store, batches: Vec<Batch>) {
         let texts: Vec<_> = batches.iter().map(expected::texts).collect();
-        self.disk.stall_next_sync();
+        let stalled = match self.durability {
+            Durability::Local => {
+                self.disk.stall_next_sync();
+                None
+            }
+            Durability::Object => self.objects.as_ref().map(FaultyStore::stall_next_put),
+        };
         let mut appends: Vec<_> = batches.into_iter().map(|batch| Box::pin(maybe_done(store.append(batch)))).collect();
         // The first one is being written when the others come, so that they come as one group.
         for (at, append) in appends.iter_mut().enumerate() {
             let early = futures::poll!(append.as_mut());
-            assert!(early.is_pending() || self.machine.is_off(), "{}: an append was answered unsynced", self.case);
-            if at == 0 {
-                self.disk.wait_stalled();
+            let may_fail = self.machine.is_off() || self.durability == Durability::Object;
+            assert!(early.is_pending() || may_fail, "{}: an append was answered unsynced", self.case);
+            match &stalled {
+                Some(stalled) if at == 0 => {
+                    // A store that refuses writes puts nothing.
+                    let reached = std::pin::pin!(stalled.reached());
+                    futures::future::select(reached, append.as_mut()).await;
+                    self.objects.iter().for_each(FaultyStore::stall_nothing);
+                }
+                None if at == 0 => self.disk.wait_stalled(),
+                _ => {}
             }
         }
-        self.disk.release();
+        match &stalled {
+            Some(stalled) => stalled.release(),
+            None => self.disk.release(),
+        }
         let mut outcomes = Vec::new();
         for (texts, mut append) in texts.into_iter().zip(appends) {
             append.as_mut().await;
@@ -274,6 +324,21 @@ impl World {
         self.machine.note(did);
     }
 
+    /// Does something that a server does, but for what removes records.
+    pub(crate) async fn act_without_removal(&mut self, store: &Store) {
+        let did = match self.machine.below(10) {
+            0..6 => format!("append: {}", self.append(store).await.is_ok()),
+            6 => {
+                self.append_group(store).await;
+                "append a group".into()
+            }
+            7 | 8 => format!("flush: {}", store.flush().await.is_ok()),
+            _ => format!("maintain: {}", self.maintain(store, &Retention::default()).await.is_ok()),
+        };
+        let _ = store.settle(true).await;
+        self.machine.note(did);
+    }
+
     /// Crashes, perhaps once more while the store is opened again, and opens it.
     pub(crate) async fn crash(&mut self, store: Store) -> Store {
         self.stop(store);
@@ -318,6 +383,29 @@ impl World {
         drop(store);
         self.open().await;
         self.machine.note(format!("{} records", self.expected.len()));
+    }
+
+    /// The same on another node.
+    pub(crate) async fn finish_on(&mut self, store: Store, node: &Node) {
+        self.verify(&store).await;
+        store.close().await.unwrap_or_else(|error| panic!("{}: close: {error}", self.case));
+        drop(store);
+        self.open_on(node).await;
+        self.machine.note(format!("{} records", self.expected.len()));
+    }
+}
+
+/// A disk, and the real folder under which its files are.
+pub(crate) struct Node {
+    disk: SimDisk,
+    dir: tempfile::TempDir,
+}
+
+impl Node {
+    /// An empty one.
+    pub(crate) fn new(machine: &Arc<Machine>) -> Self {
+        let dir = real_folder();
+        Self { disk: SimDisk::new(Arc::clone(machine), dir.path()), dir }
     }
 }
 

@@ -80,6 +80,32 @@ fn a_signed_tree_of_events_is_the_beginning_of_every_later_one_after_a_crash_at_
 }
 
 #[test]
+fn what_was_acknowledged_survives_the_loss_of_a_node_at_every_single_write() {
+    for seed in 0..3 {
+        play_every_step(seed, Scenario::LostNodeAfter);
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_lost_nodes_and_lost_answers() {
+    for seed in seeds(CRASH_SEEDS) {
+        run(seed, Scenario::LostNode);
+    }
+}
+
+#[test]
+fn an_object_store_that_is_gone_for_a_while_stops_appends_for_that_while() {
+    play(Scenario::UnansweredJournal);
+}
+
+#[test]
+fn a_node_that_was_taken_over_acknowledges_and_commits_nothing() {
+    for seed in seeds(CRASH_SEEDS) {
+        run(seed, Scenario::TwoWriters);
+    }
+}
+
+#[test]
 fn held_and_unread_events_survive_an_expiry_that_stops_at_any_single_write() {
     for seed in 0..2 {
         play_every_step(seed, Scenario::EventsExpire);

@@ -2,9 +2,10 @@
 
 use crate::Appended;
 use crate::Store;
+use crate::active_journal::ActiveJournal;
 use crate::error::{Error, Result};
 use crate::flush::FlushCommand;
-use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
+use crate::journal::{Frame, FrameMeta};
 use crate::memtable::{Cut, Memtable};
 use crate::series::SeriesIndex;
 use crate::state::{Change, Snapshot, State, lock};
@@ -56,7 +57,8 @@ impl Store {
     /// When records come faster than they can be written to segments, an append waits a little for room, so that clients
     /// slow down to the speed of the disk; `Throttled` when that takes too long, or when flushes fail. `Full` when the disk
     /// is: nothing of the batch is stored, and appends succeed again once there is room. `Poisoned` after a failed write or
-    /// sync; the outcome of the append that met the failure is then unknown until the store is opened anew.
+    /// sync; the outcome of the append that met the failure is then unknown until the store is opened anew. `Unanswered` while
+    /// the object store that the journal is in does not answer.
     pub async fn append(&self, batch: Batch) -> Result<Appended> {
         let state = self.state();
         state.check_poison()?;
@@ -166,17 +168,28 @@ impl Group {
     }
 }
 
+/// Batches of one group, sealed with their sequences.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    batches: Vec<(FrameMeta, Batch, Option<oneshot::Sender<Result<Appended>>>)>,
+    leaves: Vec<Hash>,
+    next_log_sequence: u64,
+    next_event_sequence: u64,
+}
+
 /// The only one that writes to the journal and to the active memtable.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub state: Arc<State>,
     pub runtime: tokio::runtime::Handle,
-    pub journal: Journal,
+    pub journal: ActiveJournal,
     pub active: Arc<Memtable>,
     pub next_log_sequence: u64,
     pub next_event_sequence: u64,
     /// What the last group was.
     pub last: LastGroup,
+    /// A group of unknown outcome, while the journal waits with it; its appends were answered.
+    pub unanswered: Option<Sealed>,
 }
 
 /// The group before. Those whom it answered may send again at once: each would then have a sync of its own, for which the others
@@ -263,12 +276,12 @@ impl Writer {
     }
 
     fn write_group(&mut self, group: Vec<Pending>, written: Timestamp) {
-        if let Err(error) = self.state.check_poison() {
+        if let Err(error) = self.state.check_poison().and_then(|()| self.settle_unanswered()) {
             return refuse(group.into_iter().map(|pending| pending.reply), error);
         }
         let (mut logs, mut events) = (self.next_log_sequence, self.next_event_sequence);
         let mut frames = Vec::with_capacity(group.len());
-        let mut waiting = Vec::with_capacity(group.len());
+        let mut batches = Vec::with_capacity(group.len());
         let mut new_leaves = Vec::new();
         for Pending { frame, batch, leaves, reply } in group {
             let meta = FrameMeta { first_log_sequence: logs, first_event_sequence: events, written };
@@ -276,25 +289,63 @@ impl Writer {
             events += batch.events.len() as u64;
             frames.push((meta, frame));
             new_leaves.extend(leaves);
-            waiting.push((meta, batch, reply));
+            batches.push((meta, batch, Some(reply)));
         }
-        // This is the durability point: nothing below is reached, and nothing is answered, unless the sync succeeded.
-        if let Err(error) = self.journal.append(self.state.disk.as_ref(), &mut frames) {
-            let error = self.state.poison_unless_full(error);
-            return refuse(waiting.into_iter().map(|(_, _, reply)| reply), error);
+        let mut sealed = Sealed { batches, leaves: new_leaves, next_log_sequence: logs, next_event_sequence: events };
+        // This is the durability point: nothing below is reached, and nothing is answered, unless the sync or the put succeeded.
+        match self.journal.append(self.state.disk.as_ref(), &self.runtime, &mut frames) {
+            Ok(written) => self.accept(sealed, written),
+            Err(error) => {
+                let error = self.failed(error);
+                refuse(sealed.batches.iter_mut().filter_map(|(_, _, reply)| reply.take()), error);
+                self.unanswered = self.journal.is_waiting().then_some(sealed);
+            }
         }
+    }
+
+    /// Makes a group that the journal waits with durable and visible, though nobody was told.
+    fn settle_unanswered(&mut self) -> Result<()> {
+        let Some(sealed) = self.unanswered.take() else { return Ok(()) };
+        match self.journal.go_on(&self.runtime) {
+            Ok(written) => {
+                self.accept(sealed, written);
+                Ok(())
+            }
+            Err(error) => {
+                self.unanswered = Some(sealed);
+                Err(self.failed(error))
+            }
+        }
+    }
+
+    /// What a failed write means for those that come after it.
+    fn failed(&self, error: Error) -> Error {
+        match error {
+            Error::Unanswered { .. } => {
+                *lock(&self.state.journal_error) = Some(error.to_string());
+                tracing::warn!(%error, "append");
+                error
+            }
+            error => self.state.poison_unless_full(error),
+        }
+    }
+
+    /// Shows the records of a durable group, and answers its appends.
+    fn accept(&mut self, sealed: Sealed, (number, len): (u64, u64)) {
+        let Sealed { batches, leaves, next_log_sequence: logs, next_event_sequence: events } = sealed;
         (self.next_log_sequence, self.next_event_sequence) = (logs, events);
-        lock(&self.state.journals).insert(self.journal.number(), self.journal.len());
-        let mut replies = Vec::with_capacity(waiting.len());
+        lock(&self.state.journals).insert(number, len);
+        *lock(&self.state.journal_error) = None;
+        let mut replies = Vec::with_capacity(batches.len());
         let mut accepted = Vec::new();
         {
             let mut series = self.state.series_mut();
-            for (meta, batch, reply) in waiting {
+            for (meta, batch, reply) in batches {
                 accepted.append(&mut apply(&self.active, &mut series, meta, batch));
-                replies.push((meta, reply));
+                replies.extend(reply.map(|reply| (meta, reply)));
             }
         }
-        self.grow_tree(&new_leaves);
+        self.grow_tree(&leaves);
         let had_logs = self.state.visible_logs.swap(logs, Ordering::AcqRel) < logs;
         self.state.visible_events.store(events, Ordering::Release);
         if had_logs {
@@ -325,7 +376,7 @@ impl Writer {
     fn is_due(&self, now: Timestamp) -> bool {
         let options = &self.state.options;
         self.active.bytes() >= options.memtable_bytes_max
-            || self.journal.len() >= JOURNAL_BYTES_MAX
+            || self.journal.is_long()
             || (!self.active.is_empty() && now - self.active.first_written() >= options.memtable_age_ms_max)
     }
 
@@ -338,24 +389,23 @@ impl Writer {
     }
 
     /// Begins a new journal, durable, for a new memtable.
-    fn next_journal(&mut self) -> Result<(Journal, Cut)> {
+    fn next_journal(&mut self) -> Result<Cut> {
         self.state.check_poison()?;
-        let number = self.journal.number() + 1;
-        let salt = self.state.options.salt;
-        let created = Journal::create(self.state.disk.as_ref(), &self.state.journal_folder, number, salt)
-            .map_err(|error| self.state.poison_unless_full(error));
-        *lock(&self.state.cut_error) = created.as_ref().err().map(ToString::to_string);
+        let begun = self.journal.cut(self.state.disk.as_ref(), &self.state.journal_folder, self.state.options.salt);
+        let begun = begun.map_err(|error| self.state.poison_unless_full(error));
+        *lock(&self.state.cut_error) = begun.as_ref().err().map(ToString::to_string);
         // Appends that wait for room see that it will come, or that it will not.
         self.state.room.notify_waiters();
-        let journal = created?;
-        lock(&self.state.journals).insert(number, journal.len());
-        let cut = Cut {
+        let (number, len) = begun?;
+        if let Some(len) = len {
+            lock(&self.state.journals).insert(number, len);
+        }
+        Ok(Cut {
             journal_first: number,
             next_log_sequence: self.next_log_sequence,
             next_event_sequence: self.next_event_sequence,
             event_tree: Arc::new(lock(&self.state.event_tree).clone()),
-        };
-        Ok((journal, cut))
+        })
     }
 
     /// Ends the active memtable and hands it to the flusher.
@@ -365,8 +415,7 @@ impl Writer {
             wake_flusher(&self.state);
             return Ok(());
         }
-        let (journal, cut) = self.next_journal()?;
-        self.journal = journal;
+        let cut = self.next_journal()?;
         self.active.cut_at(cut);
         self.active = Arc::new(Memtable::new(self.next_log_sequence));
         {
@@ -381,8 +430,9 @@ impl Writer {
 
     /// Forgets all records: a manifest without segments, a journal without frames.
     fn reset(&mut self) -> Result<()> {
-        let (journal, cut) = self.next_journal()?;
-        self.journal = journal;
+        // What nobody was told of goes, too.
+        self.state.check_poison().and_then(|()| self.settle_unanswered())?;
+        let cut = self.next_journal()?;
         let active = Arc::new(Memtable::new(self.next_log_sequence));
         let change = Change { reset: Some((Arc::clone(&active), cut)), ..Change::default() };
         match self.runtime.block_on(self.state.commit(change)) {
@@ -401,6 +451,7 @@ fn refuse(replies: impl Iterator<Item = oneshot::Sender<Result<Appended>>>, erro
     for reply in replies {
         let again = match &error {
             Error::Full { path } => Error::Full { path: path.clone() },
+            Error::Unanswered { path, reason } => Error::Unanswered { path: path.clone(), reason: reason.clone() },
             Error::Poisoned { reason } => Error::Poisoned { reason: reason.clone() },
             other => Error::Poisoned { reason: other.to_string() },
         };

@@ -35,6 +35,26 @@ pub enum Error {
         /// The file that could not grow.
         path: String,
     },
+    /// The object store does not answer. Whether the batch is stored is decided when it does; until then every append answers this.
+    #[error("write {path}: the object store does not answer: {reason}")]
+    Unanswered {
+        /// The object of the journal.
+        path: String,
+        /// What it said last.
+        reason: String,
+    },
+    /// Another node opened the store: this one may write no more.
+    #[error("another node has taken over this store (epoch {epoch})")]
+    TakenOver {
+        /// The other node's epoch.
+        epoch: u64,
+    },
+    /// The journal is on the disk of another node, or a change of durability would leave records behind.
+    #[error("open the store: {reason}")]
+    JournalElsewhere {
+        /// What to do about it.
+        reason: String,
+    },
     /// The batch is larger than a journal frame may be.
     #[error("append: a batch of {bytes} bytes is larger than {bytes_max}")]
     TooLarge {
@@ -131,12 +151,14 @@ impl Error {
 impl Classify for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Error::Locked { .. } => ErrorKind::Conflict,
+            Error::Locked { .. } | Error::JournalElsewhere { .. } => ErrorKind::Conflict,
             Error::Throttled { .. } => ErrorKind::Throttled,
             Error::TooLarge { .. } => ErrorKind::Invalid,
             Error::Corrupt { .. } | Error::Parquet { .. } => ErrorKind::Corrupt,
             Error::Poisoned { .. }
             | Error::Full { .. }
+            | Error::Unanswered { .. }
+            | Error::TakenOver { .. }
             | Error::Closed
             | Error::Io { .. }
             | Error::ObjectStore { .. } => ErrorKind::Unavailable,

@@ -45,6 +45,8 @@
 //!
 //! A write that fails because the disk is full is cut off again, durably, before its appends are answered with an error.
 
+pub(crate) mod objects;
+
 use crate::codec::{Decoder, Encoder};
 use crate::disk::{Disk, DiskFile, is_full};
 use crate::error::{Error, Result};
@@ -98,7 +100,8 @@ impl Frame {
         self.0.len()
     }
 
-    fn seal(&mut self, journal: &Journal, meta: FrameMeta) {
+    /// Completes the header; `durable` is how much of the file, or of the object, is so before this group.
+    fn seal(&mut self, salt: u64, number: u64, durable: u64, meta: FrameMeta) {
         let mut header = Encoder(Vec::with_capacity(FRAME_HEADER_BYTES));
         header.0.extend_from_slice(FRAME_MAGIC);
         header.u32(u32::try_from(self.0.len() - FRAME_HEADER_BYTES).expect("checked against PAYLOAD_BYTES_MAX"));
@@ -107,8 +110,8 @@ impl Frame {
         header.u64(meta.first_log_sequence);
         header.u64(meta.first_event_sequence);
         header.i64(meta.written.0);
-        header.u32(u32::try_from(journal.durable).expect("journals are cut at JOURNAL_BYTES_MAX"));
-        header.u32(header_crc(journal.salt, journal.number, &header.0));
+        header.u32(u32::try_from(durable).expect("journals are cut at JOURNAL_BYTES_MAX"));
+        header.u32(header_crc(salt, number, &header.0));
         self.0[..FRAME_HEADER_BYTES].copy_from_slice(&header.0);
     }
 }
@@ -182,7 +185,7 @@ impl Journal {
         buffer.clear();
         let gather = group.len() > 1;
         for (meta, frame) in group.iter_mut() {
-            frame.seal(self, *meta);
+            frame.seal(self.salt, self.number, self.durable, *meta);
             if gather {
                 buffer.extend_from_slice(&frame.0);
             }

@@ -8,8 +8,11 @@
 //!
 //! Followers see log events (`follow.rs`) and audit events (`follow_events.rs`) in the order in which they were accepted.
 //!
-//! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`.
+//! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`. Another object store may be
+//! reached by several nodes, of which one at a time writes (`owner.rs`); the journal may be in it, too (`journal/objects.rs`), so that
+//! a lost node loses nothing.
 
+mod active_journal;
 mod append;
 mod backup;
 mod check;
@@ -42,8 +45,10 @@ mod memtable;
 mod merge;
 mod metric_lines;
 mod numbers;
+mod object_cache;
 mod open;
 mod open_tables;
+mod owner;
 mod pace;
 mod points;
 mod position;
@@ -137,8 +142,25 @@ pub struct Options {
     pub salt: u64,
     /// The disk of the journal and of the folder `objects`.
     pub disk: Arc<dyn Disk>,
-    /// Where segments and manifest are; `None` for the folder `objects` of the data directory.
+    /// Where segments and manifest are; `None` for the folder `objects` of the data directory. To open a store elsewhere is to take
+    /// it over from whoever has it open.
     pub objects: Option<Arc<dyn ObjectStore>>,
+    /// What an append waits for.
+    pub durability: Durability,
+    /// Most memory for parts of segments that were read from `objects`, bytes.
+    pub object_cache_bytes_max: usize,
+    /// Open a store whose journal is on the disk of another node, and lose what is in it.
+    pub abandon_journal: bool,
+}
+
+/// Where an append is when it is acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// On the disk of this machine.
+    #[default]
+    Local,
+    /// In the object store, which `Options::objects` gives.
+    Object,
 }
 
 impl Default for Options {
@@ -157,6 +179,9 @@ impl Default for Options {
             salt: 0,
             disk: Arc::new(LocalDisk),
             objects: None,
+            durability: Durability::Local,
+            object_cache_bytes_max: 128 * 1024 * 1024,
+            abandon_journal: false,
         }
     }
 }

@@ -46,6 +46,7 @@ impl Store {
     pub async fn maintain(&self, policy: &Retention) -> Result<()> {
         let _one = self.threads.maintaining.lock().await;
         let state = self.state();
+        state.check_owner().await?;
         self.cut_old_memtable().await?;
         let removed = removed_by(state, policy);
         if removed != *state.snapshot().removed {

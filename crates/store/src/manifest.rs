@@ -16,10 +16,14 @@
 //! - `event_tree`: the hash tree of `event_tree.rs` over the audit events before `next_event_sequence`: how many, its root, and
 //!   the roots of its perfect subtrees from left to right, in hexadecimal. `event_tree_base`: as it was when events were last
 //!   removed.
+//! - `owner`, in an object store that several nodes reach: whose the manifest is. There it is one object, `manifest/current.json`, that
+//!   is replaced (`owner.rs`), and what is said of numbers above does not hold. `journal_first` is then the number of the first journal
+//!   file or object, as `owner.journal` says.
 //! - `removed`: records that no scan shows although segments still have them; times are in ms, `…_before` is exclusive.
 
 use crate::error::{Error, Result};
 use crate::event_tree::{Frontier, StoredTree};
+use crate::owner::{self, Owner};
 use crate::segment::SegmentEntry;
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -104,6 +108,9 @@ pub(crate) struct Manifest {
     pub event_tree: StoredTree,
     pub event_tree_base: StoredTree,
     pub segments: Vec<SegmentEntry>,
+    /// `None` in a folder of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +134,7 @@ impl Manifest {
             event_tree: StoredTree::from(&Frontier::default()),
             event_tree_base: StoredTree::from(&Frontier::default()),
             segments: Vec::new(),
+            owner: None,
         }
     }
 
@@ -135,27 +143,43 @@ impl Manifest {
         Path::from(format!("manifest/{number:020}.json"))
     }
 
-    fn encode(&self) -> Result<String> {
+    /// What is stored.
+    pub(crate) fn encode(&self) -> Result<String> {
         let body = serde_json::to_string(self).map_err(|error| Error::Bug(format!("encode the manifest: {error}")))?;
         Ok(format!("{{\"crc32\":{},\"manifest\":{body}}}", crc32fast::hash(body.as_bytes())))
     }
 
     fn decode(bytes: &[u8], number: u64) -> Result<Self> {
-        let corrupt = |reason: String| Error::corrupt(Self::path(number), 0, reason);
+        let path = Self::path(number);
+        let manifest = Self::decode_at(bytes, &path)?;
+        if manifest.number != number {
+            return Err(Error::corrupt(path, 0, "the number is not the expected one"));
+        }
+        Ok(manifest)
+    }
+
+    /// The one manifest of an object store.
+    pub(crate) fn decode_current(bytes: &[u8]) -> Result<Self> {
+        Self::decode_at(bytes, &owner::path())
+    }
+
+    fn decode_at(bytes: &[u8], path: &Path) -> Result<Self> {
+        let corrupt = |reason: String| Error::corrupt(path.clone(), 0, reason);
         let stored: Stored<'_> = serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
         if crc32fast::hash(stored.manifest.get().as_bytes()) != stored.crc32 {
             return Err(corrupt("the checksum is wrong".into()));
         }
         let manifest: Self = serde_json::from_str(stored.manifest.get()).map_err(|error| corrupt(error.to_string()))?;
-        if manifest.version != VERSION || manifest.number != number {
-            return Err(corrupt("the version or the number is not the expected one".into()));
+        if manifest.version != VERSION {
+            return Err(corrupt("the version is not the expected one".into()));
         }
         Ok(manifest)
     }
 
     /// The hash tree, and the one that verification begins at.
     pub(crate) fn event_trees(&self) -> Result<(Frontier, Frontier)> {
-        let corrupt = || Error::corrupt(Self::path(self.number), 0, "the event tree does not fit its root");
+        let path = if self.owner.is_some() { owner::path() } else { Self::path(self.number) };
+        let corrupt = || Error::corrupt(path.clone(), 0, "the event tree does not fit its root");
         let tree = self.event_tree.frontier().filter(|tree| tree.size() + 1 == self.next_event_sequence);
         Ok((tree.ok_or_else(corrupt)?, self.event_tree_base.frontier().ok_or_else(corrupt)?))
     }

@@ -1,5 +1,6 @@
 //! Opens a store: lock, manifest, segment indexes, orphans, journals, threads. No record of a segment is read.
 
+use crate::active_journal::ActiveJournal;
 use crate::append::{LastGroup, Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
@@ -8,18 +9,21 @@ use crate::event_tree::{Frontier, RecentLeaves};
 use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
-use crate::journal::{self, Journal, Recovered};
+use crate::journal::objects::{self, ObjectJournal};
+use crate::journal::{self, FrameMeta, Journal, Recovered};
 use crate::lock::DirLock;
 use crate::manifest::Manifest;
 use crate::memtable::{Cut, Memtable};
+use crate::object_cache::CachedObjects;
+use crate::owner::{self, JournalPlace, Owner, first_of};
 use crate::recent::Recent;
 use crate::search_threads::SearchThreads;
 use crate::segment::{Segment, SegmentEntry};
 use crate::series::SeriesIndex;
 use crate::state::{ClockRef, Committed, Snapshot, State};
-use crate::{Options, Store, Threads};
+use crate::{Durability, Options, Store, Threads};
 use futures::{StreamExt, TryStreamExt};
-use model::Clock;
+use model::{Batch, Clock};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use proof::merkle::leaf_hash;
@@ -33,28 +37,57 @@ const PARALLEL: usize = 16;
 impl Store {
     /// Opens or makes the store in `options.dir`: replays the journal, cuts a torn tail off, removes orphans.
     ///
-    /// `Locked` when another process holds the directory, `Corrupt` with file and offset when stored bytes are damaged.
+    /// `Locked` when another process holds the directory, `Corrupt` with file and offset when stored bytes are damaged. With
+    /// `options.objects`, whoever has the store open writes no more from now on; `TakenOver` when another open was faster,
+    /// `JournalElsewhere` when the records of a journal would be left behind.
     pub async fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Store> {
         create_folder(&options.dir).map_err(Error::io("create", &options.dir))?;
         let lock = DirLock::acquire(&options.dir)?;
         let journal_folder = options.dir.join("journal");
         create_folder(&journal_folder).map_err(Error::io("create", &journal_folder))?;
-        let objects = match &options.objects {
-            Some(objects) => Arc::clone(objects),
+        let objects: Arc<dyn ObjectStore> = match &options.objects {
+            Some(objects) => Arc::new(CachedObjects::new(Arc::clone(objects), options.object_cache_bytes_max)),
             None => local_objects(&options)?,
         };
-        let (manifest, stale) = load_manifest(&options, objects.as_ref(), &journal_folder).await?;
+        let (mut manifest, stale, mut tag) = match &options.objects {
+            Some(_) => {
+                // Before the claim, which stops whoever writes now.
+                let check = |manifest: &Manifest, owner: Owner| {
+                    is_journal_here(&options, &journal_folder, manifest.journal_first, owner).map(drop)
+                };
+                let known = owner::claim(objects.as_ref(), options.salt, &check).await?;
+                (known.manifest, Vec::new(), known.tag)
+            }
+            None if options.durability == Durability::Object => {
+                return Err(Error::Bug("journals in an object store need one".into()));
+            }
+            None => {
+                let (manifest, stale) = load_manifest(&options, objects.as_ref(), &journal_folder).await?;
+                (manifest, stale, None)
+            }
+        };
         let mut series = SeriesIndex::default();
         let segments = open_segments(&manifest, &objects, &mut series).await?;
         remove_orphans(&manifest, &stale, objects.as_ref()).await?;
         let (event_tree, event_tree_base) = manifest.event_trees()?;
         let committed_tree = Arc::new(event_tree.clone());
-        let replayed = replay(&options, &journal_folder, &manifest, series, event_tree).await?;
+        let replayed = replay(&options, &objects, &journal_folder, &manifest, series, event_tree).await?;
+        if let Some(first) = replayed.moved_to {
+            // The journal behind the manifest is another one from now on: no record was in the one before.
+            let place = place_of(options.durability);
+            manifest.owner = manifest.owner.map(|owner| Owner { journal: place, ..owner });
+            (manifest.journal_first, manifest.number) = (first, manifest.number + 1);
+            tag = owner::replace(objects.as_ref(), &manifest, tag).await?;
+        }
+        if options.durability == Durability::Object {
+            objects::remove_before(&objects, manifest.journal_first).await?;
+        }
         let (flusher, flush_commands) = mpsc::channel();
         let state = Arc::new(State {
             clock: ClockRef(clock),
             disk: Arc::clone(&options.disk),
             objects,
+            owner: manifest.owner,
             snapshot: Mutex::new(Arc::new(Snapshot {
                 memtables: vec![Arc::clone(&replayed.memtable)],
                 recent: Arc::new(Recent::new(&segments)),
@@ -71,6 +104,7 @@ impl Store {
             poisoned: Default::default(),
             flush_error: Mutex::default(),
             cut_error: Mutex::default(),
+            journal_error: Mutex::default(),
             flusher,
             flush_waiting: false.into(),
             logs_arrived: tokio::sync::Notify::new(),
@@ -86,11 +120,10 @@ impl Store {
                     event_tree: committed_tree,
                 },
                 event_tree_base,
+                tag,
             }),
             next_segment: manifest.next_segment.into(),
-            journals: Mutex::new(
-                replayed.files.into_iter().chain([(replayed.journal.number(), replayed.journal.len())]).collect(),
-            ),
+            journals: Mutex::new(replayed.files.into_iter().collect()),
             graveyard: Mutex::default(),
             kept_events: Mutex::default(),
             search_threads: SearchThreads::start(options.search_threads)
@@ -109,6 +142,7 @@ impl Store {
             next_log_sequence: replayed.next_log_sequence,
             next_event_sequence: replayed.next_event_sequence,
             last: LastGroup::default(),
+            unanswered: None,
         };
         start(state, writer, flush_commands, runtime)
     }
@@ -211,7 +245,9 @@ async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn Object
 struct Replayed {
     memtable: Arc<Memtable>,
     series: SeriesIndex,
-    journal: Journal,
+    journal: ActiveJournal,
+    /// The first number of the new journal, where it is in another place than the one before.
+    moved_to: Option<u64>,
     files: Vec<(u64, u64)>,
     next_log_sequence: u64,
     next_event_sequence: u64,
@@ -219,21 +255,33 @@ struct Replayed {
     recent_leaves: RecentLeaves,
 }
 
+fn place_of(durability: Durability) -> JournalPlace {
+    match durability {
+        Durability::Local => JournalPlace::Local,
+        Durability::Object => JournalPlace::Objects,
+    }
+}
+
 /// Replays the journals into a memtable and begins a new journal behind them.
 async fn replay(
     options: &Options,
+    objects: &Arc<dyn ObjectStore>,
     journal_folder: &std::path::Path,
     manifest: &Manifest,
     mut series: SeriesIndex,
     mut event_tree: Frontier,
 ) -> Result<Replayed> {
-    let (disk, salt) = (Arc::clone(&options.disk), options.salt);
+    let (options, objects, runtime) = (options.clone(), Arc::clone(objects), tokio::runtime::Handle::current());
     let (folder, first): (PathBuf, u64) = (journal_folder.to_owned(), manifest.journal_first);
+    let owner = manifest.owner;
     let (mut next_log_sequence, mut next_event_sequence) = (manifest.next_log_sequence, manifest.next_event_sequence);
     let replay = tokio::task::spawn_blocking(move || {
+        let (disk, salt) = (&options.disk, options.salt);
         let memtable = Arc::new(Memtable::new(next_log_sequence));
         let mut recent_leaves = RecentLeaves::default();
-        let Recovered { last, files } = journal::recover(&disk, &folder, first, &mut |meta, batch| {
+        let mut frames = 0_u64;
+        let mut replay_frame = |meta: FrameMeta, batch: Batch| {
+            frames += 1;
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =
                 next_event_sequence.max(meta.first_event_sequence.saturating_add(batch.events.len() as u64));
@@ -241,12 +289,42 @@ async fn replay(
             let tiles = event_tree.extend(&leaves);
             recent_leaves.extend(&leaves, &tiles, event_tree.size());
             apply(&memtable, &mut series, meta, batch);
-        })?;
-        let journal = Journal::create(disk.as_ref(), &folder, last + 1, salt)?;
+        };
+        let here = owner.map_or(Ok(true), |owner| is_journal_here(&options, &folder, first, owner))?;
+        let Recovered { last, mut files } = match owner {
+            Some(Owner { journal: JournalPlace::Objects, epoch, .. }) => {
+                runtime.block_on(objects::recover(objects.as_ref(), first, epoch, salt, &mut replay_frame))?
+            }
+            // Files that are here all the same were begun by an open that came no further.
+            Some(owner) if !here || owner.journal == JournalPlace::None => Recovered::default(),
+            _ => journal::recover(disk, &folder, first, &mut replay_frame)?,
+        };
+        let moves = owner.filter(|owner| !here || owner.journal != place_of(options.durability));
+        if frames > 0 && moves.is_some_and(|owner| owner.journal != JournalPlace::None) {
+            let reason = "its journal has records, and another durability would leave them behind; start once with the \
+                          durability that it had, stop, and change it then";
+            return Err(Error::JournalElsewhere { reason: reason.into() });
+        }
+        let epoch = owner.map_or(0, |owner| owner.epoch);
+        let (journal, moved_to) = match options.durability {
+            Durability::Local => {
+                // In another place numbers begin anew, so that no file of another time is taken for one of this.
+                let number = if moves.is_some() { first_of(epoch) + 1 } else { last + 1 };
+                let journal = Journal::create(disk.as_ref(), &folder, number, salt)?;
+                files.push((number, journal.len()));
+                (ActiveJournal::File(journal), moves.map(|_| number))
+            }
+            Durability::Object => {
+                let journal = ObjectJournal::new(objects, epoch, salt);
+                let number = journal.number();
+                (ActiveJournal::Objects(journal), moves.map(|_| number))
+            }
+        };
         Ok(Replayed {
             memtable,
             series,
             journal,
+            moved_to,
             files,
             next_log_sequence,
             next_event_sequence,
@@ -255,4 +333,27 @@ async fn replay(
         })
     });
     replay.await.map_err(|error| Error::Bug(format!("replay the journal: {error}")))?
+}
+
+/// Whether the journal that a manifest of an object store names is on this disk. False only when it may be left behind.
+fn is_journal_here(options: &Options, folder: &std::path::Path, first: u64, owner: Owner) -> Result<bool> {
+    if owner.journal != JournalPlace::Local {
+        return Ok(true);
+    }
+    // A manifest names the file that was begun before it was put, so the file is there, unless this is another disk.
+    if journal::list_files(options.disk.as_ref(), folder)?.contains(&first) {
+        return Ok(true);
+    }
+    if options.abandon_journal {
+        tracing::warn!(
+            "the journal of the node before is not here: what it had not written to segments is left behind"
+        );
+        return Ok(false);
+    }
+    let reason = format!(
+        "its journal is not in {}, but on the disk of the node that wrote last; start the server there, or, if that disk is lost, \
+         abandon the journal and what is in it ([store] abandon_journal = true)",
+        folder.display()
+    );
+    Err(Error::JournalElsewhere { reason })
 }

@@ -12,6 +12,7 @@ use crate::journal;
 use crate::lock::DirLock;
 use crate::manifest::{Manifest, Removed};
 use crate::memtable::{Cut, Memtable};
+use crate::owner::{self, JournalPlace, Owner};
 use crate::recent::Recent;
 use crate::search_threads::SearchThreads;
 use crate::segment::{Segment, SegmentEntry};
@@ -44,6 +45,8 @@ pub(crate) struct Committed {
     pub cut: Cut,
     /// The hash tree when events were last removed: verification begins there.
     pub event_tree_base: Frontier,
+    /// The entity tag of the manifest, where it is one object that has an owner.
+    pub tag: Option<String>,
 }
 
 /// How the next manifest differs from this one.
@@ -67,6 +70,8 @@ pub(crate) struct State {
     pub clock: ClockRef,
     pub disk: Arc<dyn Disk>,
     pub objects: Arc<dyn ObjectStore>,
+    /// Our claim to an object store that other nodes reach; `None` for the folder `objects`.
+    pub owner: Option<Owner>,
     pub journal_folder: PathBuf,
     pub snapshot: Mutex<Arc<Snapshot>>,
     pub series: RwLock<SeriesIndex>,
@@ -86,6 +91,8 @@ pub(crate) struct State {
     pub flush_error: Mutex<Option<String>>,
     /// Why a memtable that is due could not be cut.
     pub cut_error: Mutex<Option<String>>,
+    /// Why the last group could not be put into the journal's object store.
+    pub journal_error: Mutex<Option<String>>,
     pub flusher: mpsc::Sender<FlushCommand>,
     pub flush_waiting: AtomicBool,
     /// Told after each group with log events: followers may go on.
@@ -156,9 +163,10 @@ impl State {
         if matches!(error, Error::Full { .. }) { error } else { self.poison(&error) }
     }
 
-    /// Why records stay in memory: the last flush or the last cut failed.
+    /// Why records stay in memory, or do not come in: the last flush, the last cut or the last put of the journal failed.
     pub(crate) fn flush_error(&self) -> Option<String> {
-        lock(&self.flush_error).clone().or_else(|| lock(&self.cut_error).clone())
+        let errors = [&self.flush_error, &self.cut_error, &self.journal_error];
+        errors.into_iter().find_map(|error| lock(error).clone())
     }
 
     /// The error of every write after the journal was poisoned.
@@ -198,10 +206,16 @@ impl State {
             event_tree: StoredTree::from(&*cut.event_tree),
             event_tree_base: StoredTree::from(&base),
             segments: next.segments.iter().map(|segment| segment.entry.clone()).collect(),
+            owner: self.owner,
             ..Manifest::first()
         };
-        match manifest.put(self.objects.as_ref()).await {
-            Ok(()) => {}
+        let put = match self.owner {
+            None => manifest.put(self.objects.as_ref()).await.map(|()| None),
+            Some(_) => owner::replace(self.objects.as_ref(), &manifest, committed.tag.clone()).await,
+        };
+        match put {
+            Ok(tag) => committed.tag = tag,
+            Err(error @ Error::TakenOver { .. }) => return Err(self.poison(&error)),
             Err(Error::ObjectStore { source: object_store::Error::AlreadyExists { .. }, path, .. }) => {
                 let error = Error::Bug(format!("{path} exists: another process writes to this store"));
                 return Err(self.poison(&error));
@@ -212,12 +226,29 @@ impl State {
         lock(&self.graveyard).extend(dropped);
         let old = committed.stored;
         committed.stored = committed.number;
-        self.remove_journals(cut.journal_first);
+        let journals = self.journals_before(cut.journal_first);
         (committed.cut, committed.event_tree_base) = (cut, base);
-        self.remove_object(&Manifest::path(old)).await;
+        if self.owner.is_none() {
+            self.remove_object(&Manifest::path(old)).await;
+        }
         drop(committed);
+        self.remove_journals(journals).await;
         self.sweep().await;
         Ok(true)
+    }
+
+    /// Refuses writes from now on when another node has opened the store. That it cannot be asked is no error.
+    pub(crate) async fn check_owner(&self) -> Result<()> {
+        let Some(owner) = self.owner else { return Ok(()) };
+        let committed = self.committed.lock().await;
+        match owner::taken_by(self.objects.as_ref(), committed.tag.as_deref(), owner).await {
+            Ok(None) => Ok(()),
+            Ok(Some(epoch)) => Err(self.poison(&Error::TakenOver { epoch })),
+            Err(error) => {
+                tracing::debug!(%error, "ask whose the store is");
+                Ok(())
+            }
+        }
     }
 
     /// The segments and removals after a change; memtables are seen to by `publish`, for the writer may cut meanwhile.
@@ -262,10 +293,18 @@ impl State {
         dropped
     }
 
-    fn remove_journals(&self, first: u64) {
+    /// Forgets journals that the manifest does not need; they are to be removed.
+    fn journals_before(&self, first: u64) -> Vec<u64> {
         let mut journals = lock(&self.journals);
         let kept = journals.split_off(&first);
-        for number in std::mem::replace(&mut *journals, kept).into_keys() {
+        std::mem::replace(&mut *journals, kept).into_keys().collect()
+    }
+
+    async fn remove_journals(&self, numbers: Vec<u64>) {
+        if self.owner.is_some_and(|owner| owner.journal == JournalPlace::Objects) {
+            return journal::objects::remove(&self.objects, numbers).await;
+        }
+        for number in numbers {
             let path = journal::file_path(&self.journal_folder, number);
             if let Err(error) = self.disk.remove(&path) {
                 // The next open removes it: the manifest says that it is not needed.

@@ -80,6 +80,23 @@ impl Store {
         total
     }
 
+    /// The greatest ids of a group and of a stream that records have, from memory; 0 where there are none.
+    pub fn last_log_ids(&self) -> (GroupId, StreamId) {
+        let snapshot = self.state().snapshot();
+        let mut last = (GroupId(0), StreamId(0));
+        let mut add = |group: GroupId, streams: &BTreeMap<StreamId, StreamStats>| {
+            let stream = streams.last_key_value().map_or(StreamId(0), |(stream, _)| *stream);
+            last = (last.0.max(group), last.1.max(stream));
+        };
+        for rows in snapshot.segments.iter().flat_map(|segment| segment.groups()) {
+            add(rows.group, &rows.streams);
+        }
+        for memtable in &snapshot.memtables {
+            memtable.logs().iter().for_each(|(group, lines)| add(*group, &lines.streams));
+        }
+        last
+    }
+
     /// Bytes stored of a group as AWS counts them, from memory; see `stream_stats`.
     pub fn group_bytes(&self, group: GroupId) -> u64 {
         self.stream_stats(group).values().map(|stats| stats.bytes).sum()

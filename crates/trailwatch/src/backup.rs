@@ -7,6 +7,7 @@
 use crate::buckets;
 use crate::lease::refuse_postgres;
 use crate::proofs::FOLDER;
+use crate::serve::ensure_local;
 use anyhow::{Context, bail};
 use catalog::Catalog;
 use model::buckets::{HIDDEN_FOLDER, UNFINISHED};
@@ -35,7 +36,14 @@ pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCo
     std::fs::create_dir_all(&part).with_context(|| format!("make {}", part.display()))?;
     // Before the store: a checkpoint must not cover more than the store has.
     copy_log(&data_dir.join(FOLDER), &part.join(FOLDER))?;
-    let copied = store::backup(&data_dir.join("store"), &part.join("store")).await.context("copy the store")?;
+    // Records that are in a bucket stay there.
+    let copied = match ensure_local(&data_dir) {
+        Ok(()) => store::backup(&data_dir.join("store"), &part.join("store")).await.context("copy the store")?,
+        Err(elsewhere) => {
+            println!("{elsewhere}; they are not copied");
+            store::BackedUp::default()
+        }
+    };
     copy_files(&data_dir, &part)?;
     Catalog::copy(&catalog, &part.join("catalog.db")).await.context("copy the catalog")?;
     copy_buckets(&data_dir.join(buckets::DIR), &part.join(buckets::DIR))?;

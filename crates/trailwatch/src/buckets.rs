@@ -4,7 +4,7 @@
 mod folder;
 mod own;
 pub mod percent;
-mod s3;
+pub mod s3;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! `trailwatch check`: verifies a data directory that no server uses, names each problem, and closes with a summary.
 
 use crate::lease::refuse_postgres;
+use crate::serve::ensure_local;
 use anyhow::{Context, anyhow};
 use catalog::Catalog;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub async fn check(data_dir: PathBuf) -> anyhow::Result<ExitCode> {
 }
 
 async fn check_store(data_dir: &Path) -> anyhow::Result<store::Checked> {
+    ensure_local(data_dir)?;
     match store::check(&data_dir.join("store")).await {
         Err(store::Error::Locked { .. }) => Err(anyhow!(
             "data directory {} is in use by a running trailwatch; stop it, or check a backup of it",

@@ -6,6 +6,7 @@ mod keys;
 mod limits;
 mod notify;
 mod oidc;
+mod store;
 mod subscriptions;
 mod syslog;
 mod tokens;
@@ -30,6 +31,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use store::StoreSection;
+pub use store::StoreSettings;
 use subscriptions::SubscriptionsSection;
 pub use syslog::Syslog;
 use syslog::SyslogSection;
@@ -87,6 +90,8 @@ pub struct Config {
     pub limits: Limits,
     /// The provider that people sign in to the console through; without it they sign in with access keys alone.
     pub oidc: Option<OidcSettings>,
+    /// The bucket that records are kept in; without it they are in the data directory.
+    pub store: Option<StoreSettings>,
 }
 
 /// `[proofs]`.
@@ -233,6 +238,9 @@ pub struct Settings {
     pub limits: LimitsSection,
     /// See [`Config::oidc`].
     pub oidc: Option<OidcSection>,
+    /// See [`Config::store`].
+    #[serde(default)]
+    pub store: StoreSection,
 }
 
 impl Settings {
@@ -256,6 +264,7 @@ impl Config {
             listen: address("--listen", &listen)?,
             tls: tls_files(flags.tls_certificate.or(file.tls_certificate), flags.tls_key.or(file.tls_key))?,
             s3: file.s3.map(|section| section.resolve_s3(&region)).transpose()?,
+            store: file.store.resolve(&region, |name| std::env::var(name).ok().filter(|value| !value.is_empty()))?,
             region,
             open: flags.open.or(file.open).unwrap_or(false),
             endpoints: file.endpoints,

@@ -7,18 +7,24 @@ use bytes::Bytes;
 use model::Timestamp;
 use std::path::Path;
 use std::time::Duration;
-use ureq::tls::{PemItem, RootCerts, parse_pem};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use wire::HttpRequest;
 use wire::sigv4::{self, Credentials};
 
 /// A client that answers whatever the status is, and gives up after `longest`.
 pub fn client(longest: Duration) -> ureq::Agent {
+    client_of(longest, RootCerts::WebPki)
+}
+
+/// The same for servers whose certificates are of these authorities.
+pub fn client_of(longest: Duration, roots: RootCerts) -> ureq::Agent {
     let config = ureq::config::Config::builder()
         .proxy(None)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .timeout_global(Some(longest))
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
         .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))
         .build();
     ureq::Agent::new_with_config(config)
@@ -68,7 +74,7 @@ impl Signer<'_> {
         method: &str,
         url: &str,
         mut headers: Vec<(String, String)>,
-        body: Vec<u8>,
+        body: impl Into<Bytes>,
     ) -> Result<HttpRequest, String> {
         let uri: http::Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
         let host = uri.authority().ok_or_else(|| format!("{url} names no host"))?.as_str().to_owned();
@@ -78,7 +84,7 @@ impl Signer<'_> {
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
             headers,
-            body: Bytes::from(body),
+            body: body.into(),
             ..HttpRequest::default()
         };
         sigv4::sign(&mut request, self.credentials, self.region, self.service, self.now);

@@ -3,7 +3,7 @@
 use crate::auth::Auth;
 use crate::buckets::{self, ServerBuckets};
 use crate::calls::Calls;
-use crate::config::Config;
+use crate::config::{Config, StoreSettings};
 use crate::http::Port;
 use crate::keys::{AccessKey, identity_sealing_key, notification_signing_seed, sealing_key};
 use crate::oidc::{self, Oidc};
@@ -11,12 +11,13 @@ use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
 use crate::server::Server;
+use crate::store_bucket::StoreBucket;
 use crate::throttle::Throttle;
 use crate::tls::{Acceptor, Certificate, Renewal};
 use crate::trail_topics::TrailTopics;
 use crate::{console, grpc, http, lease, operations, server_log, sql, syslog, tasks};
 use access::Access;
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use model::buckets::Buckets;
 use model::{Clock, Ids};
 use std::io::Write;
@@ -101,8 +102,17 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     buckets::make_durable(&own)
         .and_then(|()| std::fs::File::open(dir)?.sync_all())
         .context("make the folder of buckets")?;
-    let store = open_store(dir, Arc::clone(&clock)).await?;
+    // The catalog first: whoever waits for its turn there leaves the records to the node that has it.
     let (catalog, lease) = lease::open(&config, clock.as_ref()).await?;
+    let store = match &config.store {
+        None => open_store(dir, Arc::clone(&clock)).await?,
+        Some(settings) => open_store_in(settings, dir, Arc::clone(&clock)).await?,
+    };
+    if config.store.is_some() {
+        // The catalog may be a new one, or older than the records: no group or stream must come by another's.
+        let (group, stream) = store.last_log_ids();
+        catalog.reserve_log_ids(group, stream).await.context("reserve ids")?;
+    }
     let key = AccessKey::root(dir)?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let signing = config.signing.clone().map(|keys| (keys, Arc::clone(&clock)));
@@ -182,11 +192,57 @@ fn provider(config: &Config) -> anyhow::Result<Option<Arc<Oidc>>> {
     Ok(Some(Arc::new(oidc)))
 }
 
-/// Opens the store of a data directory; a directory in use is an error that says what to do.
+/// Opens the store of a data directory; a directory in use, or one whose records are in a bucket, is an error that says what to do.
 pub async fn open_store(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+    ensure_local(dir)?;
     let salt = random_u64().context("draw random bytes")?;
     let options = store::Options { dir: dir.join("store"), salt, ..store::Options::default() };
-    match Store::open(options, clock).await {
+    opened(Store::open(options, clock).await, dir)
+}
+
+/// Opens the store that is in a bucket, and takes it over from whoever has it open.
+async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+    if dir.join("store").join("objects").exists() {
+        bail!("{} holds records already: [store] url needs a data directory without any", dir.display());
+    }
+    let salt = random_u64().context("draw random bytes")?;
+    let bucket = StoreBucket::new(settings, Arc::clone(&clock))?;
+    bucket
+        .check_conditions(salt)
+        .await
+        .with_context(|| format!("[store] {} at {}", settings.url, settings.endpoint))?;
+    let note = dir.join(IN_A_BUCKET);
+    std::fs::write(&note, format!("{}\n", settings.url)).with_context(|| format!("write {}", note.display()))?;
+    let options = store::Options {
+        dir: dir.join("store"),
+        salt,
+        objects: Some(Arc::new(bucket)),
+        durability: settings.durability,
+        abandon_journal: settings.abandon_journal,
+        ..store::Options::default()
+    };
+    tracing::info!(url = %settings.url, endpoint = %settings.endpoint, durability = ?settings.durability, "records are in a bucket");
+    opened(Store::open(options, clock).await, dir)
+}
+
+/// Says in a data directory which bucket its records are in.
+const IN_A_BUCKET: &str = "records-are-in";
+
+/// Refuses a data directory whose records are in a bucket: what is done to a directory alone would miss them.
+pub fn ensure_local(dir: &Path) -> anyhow::Result<()> {
+    match std::fs::read_to_string(dir.join(IN_A_BUCKET)) {
+        Ok(url) => bail!(
+            "the records of {} are in {}: only `trailwatch serve` with its [store] works on them",
+            dir.display(),
+            url.trim_end()
+        ),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("read {}", dir.join(IN_A_BUCKET).display())),
+    }
+}
+
+fn opened(opened: store::Result<Store>, dir: &Path) -> anyhow::Result<Store> {
+    match opened {
         Err(store::Error::Locked { .. }) => Err(anyhow!(
             "data directory {} is in use by another trailwatch process; stop it, or choose another --data-dir",
             dir.display()

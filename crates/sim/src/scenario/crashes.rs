@@ -31,15 +31,7 @@ pub(super) async fn crash_after(world: &mut World, steps: u64) {
     world.machine.stop_after(steps);
     let opened = world.try_open().await;
     if let Ok(store) = &opened {
-        // One flush of all kinds, then of one kind as many as a merge takes.
-        for flush in 0..8 {
-            let batch = world.batch_of(if flush == 0 { None } else { Some(world.seed % 3) });
-            let _ = world.append_batch(store, batch, true).await;
-            let _ = store.flush().await;
-        }
-        world.append_group(store).await;
-        let _ = world.maintain(store, &Retention::default()).await;
-        let _ = world.append(store).await;
+        work(world, store).await;
     }
     let was_off = world.machine.is_off();
     match opened {
@@ -50,6 +42,18 @@ pub(super) async fn crash_after(world: &mut World, steps: u64) {
     let store = world.open().await;
     world.append(&store).await.unwrap_or_else(|error| panic!("{}: append: {error}", world.case));
     world.finish(store).await;
+}
+
+/// One flush of all kinds, then of one kind as many as a merge takes.
+pub(super) async fn work(world: &mut World, store: &Store) {
+    for flush in 0..8 {
+        let batch = world.batch_of(if flush == 0 { None } else { Some(world.seed % 3) });
+        let _ = world.append_batch(store, batch, true).await;
+        let _ = store.flush().await;
+    }
+    world.append_group(store).await;
+    let _ = world.maintain(store, &Retention::default()).await;
+    let _ = world.append(store).await;
 }
 
 /// Names that a killed process gave and did not sync are seen by the next one, and gone after a power failure.

@@ -77,7 +77,7 @@ pub(super) async fn failing_objects(world: &mut World) {
     let (before, after) = (world.machine.below(60), world.machine.below(60));
     let faults = Faults { error_before: before, error_after: after, latency_ms: 10, ..Faults::default() };
     for _ in 0..2 {
-        set_faults(world, faults);
+        world.set_faults(faults);
         for _ in 0..30 {
             match world.machine.below(10) {
                 0..7 => match world.append(&store).await {
@@ -89,7 +89,7 @@ pub(super) async fn failing_objects(world: &mut World) {
             }
         }
         assert_eq!(store.health().poisoned, None, "{}", world.case);
-        set_faults(world, Faults::default());
+        world.set_faults(Faults::default());
         world.verify(&store).await;
         if world.machine.percent(50) {
             store = world.crash(store).await;
@@ -99,10 +99,6 @@ pub(super) async fn failing_objects(world: &mut World) {
         world.append(&store).await.unwrap_or_else(|error| panic!("{}: it works again: {error}", world.case));
     }
     world.finish(store).await;
-}
-
-fn set_faults(world: &World, faults: Faults) {
-    world.objects.as_ref().expect("the scenario has an object store").set_faults(faults);
 }
 
 pub(super) async fn slow_objects(world: &mut World) {
@@ -139,7 +135,7 @@ pub(super) async fn stale_lists(world: &mut World) {
             world.act(&store).await;
         }
         world.stop(store);
-        set_faults(world, Faults { stale_lists: true, ..Faults::default() });
+        world.set_faults(Faults { stale_lists: true, ..Faults::default() });
         match world.try_open().await {
             Ok(opened) => {
                 world.verify(&opened).await;
@@ -148,7 +144,7 @@ pub(super) async fn stale_lists(world: &mut World) {
             // A list that shows no manifest at all is no proof that the store is new.
             Err(error) => drop(assert_names(world, &error, "manifest")),
         }
-        set_faults(world, Faults::default());
+        world.set_faults(Faults::default());
         store = world.open().await;
     }
     world.finish(store).await;

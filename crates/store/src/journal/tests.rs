@@ -4,7 +4,7 @@ use super::*;
 use crate::disk::LocalDisk;
 use model::{GroupId, LogEvent, StreamId};
 
-fn batch(text: &str) -> Batch {
+pub(super) fn batch(text: &str) -> Batch {
     let log = LogEvent {
         group: GroupId(1),
         stream: StreamId(1),
@@ -15,7 +15,7 @@ fn batch(text: &str) -> Batch {
     Batch { logs: vec![log], ..Batch::default() }
 }
 
-fn meta(sequence: u64) -> FrameMeta {
+pub(super) fn meta(sequence: u64) -> FrameMeta {
     FrameMeta { first_log_sequence: sequence, first_event_sequence: 1, written: Timestamp(0) }
 }
 
@@ -135,7 +135,7 @@ fn a_message_that_looks_like_a_frame_does_not_make_a_torn_tail_an_error() {
     let mut forger = Journal::create(&LocalDisk, forged_folder.path(), 1, 0).unwrap();
     forger.durable = 41;
     let mut forged = Frame::new(&Batch::default()).unwrap();
-    forged.seal(&forger, meta(7));
+    forged.seal(forger.salt, forger.number, forger.durable, meta(7));
     let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0x5a17).unwrap();
     let mut frame = Frame::new(&batch("x")).unwrap();
     frame.0.extend_from_slice(&forged.0);

@@ -14,8 +14,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The first and the last instant that statistics can say, milliseconds: years 1 to 9999. Rows beyond are there all the same.
-const TIMES: (i64, i64) = (-62_135_596_800_000, 253_402_300_799_999);
+/// The first and the last instant that can be written as text, milliseconds: the first of year 1, and a day before the last of
+/// year 9999 (with whatever offset it is written, it must stay in that year). Rows beyond are there all the same.
+const TIMES: (i64, i64) = (-62_135_596_800_000, 253_402_207_200_999);
+/// What no row's time is later than.
+const LATEST: &str = "9999-12-31T23:59:59.999Z";
 
 /// Statistics of a file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,8 +49,9 @@ impl Stats {
 
     /// The same of times.
     pub(super) fn with_times(self, column: &str, min: i64, max: i64) -> Self {
-        let text = |time: i64| Value::from(Timestamp(time.clamp(TIMES.0, TIMES.1)).iso_millis());
-        self.with(column, text(min), text(max))
+        let text = |time: i64| Timestamp(time.clamp(TIMES.0, TIMES.1)).iso_millis();
+        let max = if max > TIMES.1 { LATEST.to_owned() } else { text(max) };
+        self.with(column, text(min).into(), max.into())
     }
 
     pub(super) fn last_sequence(&self) -> Option<u64> {
@@ -182,7 +186,12 @@ mod tests {
     fn times_without_a_year_of_four_digits_are_clamped() {
         let stats = Stats::of(2).with_times("time", i64::MIN, i64::MAX);
         assert_eq!(stats.min_values["time"], "0001-01-01T00:00:00.000Z");
-        assert_eq!(stats.max_values["time"], "9999-12-31T23:59:59.999Z");
+        assert_eq!(stats.max_values["time"], LATEST);
+        let (last, after) = (TIMES.1, TIMES.1 + 1);
+        let stats = Stats::of(2).with_times("time", after, last);
+        assert_eq!(stats.min_values["time"], "9999-12-30T22:00:00.999Z", "not after any row");
+        assert_eq!(stats.max_values["time"], "9999-12-30T22:00:00.999Z");
+        assert_eq!(Stats::of(2).with_times("time", last, after).max_values["time"], LATEST);
         let text = json!(Stats::of(3).with("sequence", 1.into(), 9.into())).to_string();
         let expected =
             r#"{"numRecords":3,"minValues":{"sequence":1},"maxValues":{"sequence":9},"nullCount":{"sequence":0}}"#;

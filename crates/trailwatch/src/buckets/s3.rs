@@ -2,13 +2,14 @@
 //!
 //! Requests are made and signed in `outgoing.rs`.
 
-mod list;
+pub mod list;
 #[cfg(test)]
 mod tests;
 
 use super::percent::encoded;
 use crate::config;
 use crate::outgoing::{Signer, client};
+use bytes::Bytes;
 use jiff::fmt::rfc2822::DateTimeParser;
 use model::buckets::{BucketError, Head, Listed, Metadata, NewObject, Object};
 use model::limits::OBJECT_READ_BYTES_MAX;
@@ -43,26 +44,53 @@ impl std::fmt::Debug for S3 {
 
 /// One request to the endpoint; bucket and key have been checked.
 #[derive(Default)]
-struct Ask<'a> {
-    method: &'static str,
-    bucket: &'a str,
-    key: &'a str,
+pub struct Ask<'a> {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The bucket.
+    pub bucket: &'a str,
+    /// The key; empty for the bucket itself.
+    pub key: &'a str,
     /// Encoded.
-    query: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub query: String,
+    /// Names are in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What is put.
+    pub body: Bytes,
 }
 
-struct Answer {
-    status: u16,
-    headers: http::HeaderMap,
-    body: Vec<u8>,
+/// What the endpoint answered, whatever it was.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: http::HeaderMap,
+    /// Its body, whole.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The beginning of the body, to be shown to the operator.
+    pub fn shown(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(ANSWER_BYTES_MAX)]);
+        text.chars().take(SHOWN_CHARS_MAX).collect()
+    }
+
+    /// A header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
 }
 
 impl S3 {
     /// The endpoint at a URL.
     pub fn new(endpoint: &str, keys: config::S3, clock: Arc<dyn Clock>) -> Self {
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, clock, agent: client(TIME_MAX) }
+        Self::with_client(endpoint, keys, clock, client(TIME_MAX))
+    }
+
+    /// The same with a client of its own.
+    pub fn with_client(endpoint: &str, keys: config::S3, clock: Arc<dyn Clock>, agent: ureq::Agent) -> Self {
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), keys, clock, agent }
     }
 
     /// Makes or replaces an object; bucket, key and metadata have been checked.
@@ -72,7 +100,7 @@ impl S3 {
             metadata.into_iter().map(|(name, value)| (format!("{METADATA}{name}"), value)).collect();
         headers.extend(content_type.map(|value| ("content-type".to_owned(), value)));
         headers.extend(content_encoding.map(|value| ("content-encoding".to_owned(), value)));
-        let ask = Ask { method: "PUT", bucket, key, headers, body, ..Ask::default() };
+        let ask = Ask { method: "PUT", bucket, key, headers, body: body.into(), ..Ask::default() };
         self.done(ask, ANSWER_BYTES_MAX).map(drop).map_err(|error| match error {
             // There is no key that PutObject could miss.
             BucketError::NoSuchKey => BucketError::NoSuchBucket,
@@ -135,14 +163,15 @@ impl S3 {
             404 if text.contains("<Code>NoSuchBucket</Code>") => Err(BucketError::NoSuchBucket),
             404 => Err(BucketError::NoSuchKey),
             401 | 403 => Err(BucketError::AccessDenied),
-            status => {
-                let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-                Err(BucketError::Unreachable(format!("{} answered {status}: {shown}", self.endpoint)))
-            }
+            status => Err(BucketError::Unreachable(format!("{} answered {status}: {}", self.endpoint, answer.shown()))),
         }
     }
 
-    fn ask(&self, ask: Ask<'_>, bytes_max: usize) -> Result<Answer, String> {
+    /// One attempt; of an answer no more than `bytes_max` bytes are taken.
+    ///
+    /// # Errors
+    /// Why there is no answer: the request had its effect, or not, or will have it.
+    pub fn ask(&self, ask: Ask<'_>, bytes_max: usize) -> Result<Answer, String> {
         let mut url = format!("{}/{}", self.endpoint, ask.bucket);
         if !ask.key.is_empty() {
             url = format!("{url}/{}", encoded(ask.key, b"-._~/"));

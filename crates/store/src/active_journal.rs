@@ -1,0 +1,68 @@
+//! The journal that the writer writes to: a file of this machine, or objects.
+
+use crate::disk::Disk;
+use crate::error::Result;
+use crate::journal::objects::ObjectJournal;
+use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
+use std::path::Path;
+
+/// Where appends become durable.
+#[derive(Debug)]
+pub(crate) enum ActiveJournal {
+    File(Journal),
+    Objects(ObjectJournal),
+}
+
+impl ActiveJournal {
+    /// Makes a group durable; answers which file or object it is in, and how long that is now. Errors as `Journal::append` and
+    /// `ObjectJournal::append` say.
+    pub(crate) fn append(
+        &mut self,
+        disk: &dyn Disk,
+        runtime: &tokio::runtime::Handle,
+        group: &mut [(FrameMeta, Frame)],
+    ) -> Result<(u64, u64)> {
+        match self {
+            Self::File(journal) => journal.append(disk, group).map(|()| (journal.number(), journal.len())),
+            Self::Objects(journal) => runtime.block_on(journal.append(group)),
+        }
+    }
+
+    /// True when a group waits for its outcome.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Objects(journal) if journal.is_waiting())
+    }
+
+    /// Makes the group that waits durable.
+    pub(crate) fn go_on(&mut self, runtime: &tokio::runtime::Handle) -> Result<(u64, u64)> {
+        match self {
+            Self::File(journal) => Ok((journal.number(), journal.len())),
+            Self::Objects(journal) => runtime.block_on(journal.go_on()),
+        }
+    }
+
+    /// True when it should be cut, whatever the memtable is.
+    pub(crate) fn is_long(&self) -> bool {
+        match self {
+            Self::File(journal) => journal.len() >= JOURNAL_BYTES_MAX,
+            Self::Objects(journal) => journal.is_long(),
+        }
+    }
+
+    /// Begins what a new memtable is of; answers the number that everything in older memtables is before, and the length of a file
+    /// that was begun.
+    pub(crate) fn cut(&mut self, disk: &dyn Disk, folder: &Path, salt: u64) -> Result<(u64, Option<u64>)> {
+        match self {
+            Self::File(journal) => {
+                let next = Journal::create(disk, folder, journal.number() + 1, salt)?;
+                let begun = (next.number(), Some(next.len()));
+                *journal = next;
+                Ok(begun)
+            }
+            Self::Objects(journal) => {
+                journal.cut();
+                Ok((journal.number(), None))
+            }
+        }
+    }
+}

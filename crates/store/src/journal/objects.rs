@@ -1,0 +1,353 @@
+//! The journal as objects: a group of appends is one put, and is acknowledged when the object store has it.
+//!
+//! # Promise
+//! A group that was acknowledged is found by whoever opens the store next, once, in order, though the node that wrote it is lost. When
+//! another node has opened the store, no group of the node before is acknowledged any more.
+//!
+//! # Format, version 1
+//! Objects `journal/<epoch, 8 digits>/<sequence, 13 digits>`, sequences from 1 on and without gaps; both together are one number
+//! (`owner.rs`). Integers are little-endian. Header, 52 bytes:
+//!
+//! | offset | size | content |
+//! | --- | --- | --- |
+//! | 0 | 8 | `TWJOBJ01` |
+//! | 8 | 8 | number, as in the name |
+//! | 16 | 8 | epoch of the writer: that of the name, or for an end a later one |
+//! | 24 | 8 | salt |
+//! | 32 | 4 | frames that follow; 0 for an end |
+//! | 36 | 8 | bytes that follow |
+//! | 44 | 4 | 0 |
+//! | 48 | 4 | CRC-32 of bytes 0..48 |
+//!
+//! Then the frames, as in a file (`journal.rs`), of which the first offset that was durable before them is 0.
+//!
+//! # How an old writer is stopped
+//! Each put is one that never replaces an object, and one at a time: the only place where a writer may put is behind its last object.
+//! Who opens the store reads all objects of the epochs before, and puts an *end* in the first free place of each. A writer that finds
+//! its place taken by an end has been taken over. Ends are never removed, for nobody knows how long a writer was asleep; they are 52
+//! bytes for each open. What lies before an end may go: its writer's place is the end's.
+//!
+//! # Puts of unknown outcome
+//! An error is followed by a look at the place. When that fails, too, the group waits: its appends are answered `Unanswered`, and so is
+//! everything after it until the group was put, or found where it was put. Then it counts, though nobody was told.
+
+use super::{Frame, FrameMeta, Recovered, read_frame};
+use crate::codec::{Decoder, Encoder};
+use crate::error::{Error, Result};
+use crate::frame;
+use crate::owner::{epoch_of, first_of};
+use bytes::Bytes;
+use futures::StreamExt;
+use model::Batch;
+use object_store::path::Path;
+use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
+use std::sync::Arc;
+
+const MAGIC: &[u8; 8] = b"TWJOBJ01";
+const HEADER_BYTES: usize = 52;
+/// Objects that are read at the same time when the store is opened.
+const PARALLEL: u64 = 16;
+/// A memtable is cut after so many objects, so that an open does not read many more.
+const OBJECTS_MAX: u64 = 4096;
+/// How often a put is tried while each look at its place says that nothing is there.
+const TRIES_MAX: usize = 3;
+
+/// The path of an object.
+pub(crate) fn path(number: u64) -> Path {
+    let epoch = epoch_of(number);
+    Path::from(format!("journal/{epoch:08}/{:013}", number - first_of(epoch)))
+}
+
+/// The number of an object.
+fn number(path: &Path) -> Option<u64> {
+    let text = path.as_ref().strip_prefix("journal/")?;
+    let (epoch, sequence) = text.split_once('/')?;
+    let (epoch, sequence): (u64, u64) = (epoch.parse().ok()?, sequence.parse().ok()?);
+    let number = first_of(epoch).checked_add(sequence)?;
+    (self::path(number) == *path).then_some(number)
+}
+
+/// The journal that is being written.
+#[derive(Debug)]
+pub(crate) struct ObjectJournal {
+    objects: Arc<dyn ObjectStore>,
+    /// The next object.
+    number: u64,
+    /// The first one since the last cut, and the bytes since then.
+    first: u64,
+    len: u64,
+    salt: u64,
+    /// A group of unknown outcome, whose place is `number`.
+    waiting: Option<Bytes>,
+}
+
+impl ObjectJournal {
+    /// The journal of an epoch that was just claimed.
+    pub(crate) fn new(objects: Arc<dyn ObjectStore>, epoch: u64, salt: u64) -> Self {
+        let first = first_of(epoch) + 1;
+        Self { objects, number: first, first, len: 0, salt, waiting: None }
+    }
+
+    /// The number of the next object: what is in memtables now lies before it, but for a group that waits.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// True when a memtable should be cut so that an open has less to read.
+    pub(crate) fn is_long(&self) -> bool {
+        self.number - self.first >= OBJECTS_MAX || self.len >= super::JOURNAL_BYTES_MAX
+    }
+
+    /// What was written is not counted any more.
+    pub(crate) fn cut(&mut self) {
+        (self.first, self.len) = (self.number, 0);
+    }
+
+    /// True when a group waits for its outcome.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Puts a group; no group may be waiting. Answers its number and length. After `Unanswered` the group waits; after any other error
+    /// write no more.
+    pub(crate) async fn append(&mut self, group: &mut [(FrameMeta, Frame)]) -> Result<(u64, u64)> {
+        let total: usize = group.iter().map(|(_, frame)| frame.len()).sum();
+        let mut encoder = Encoder(Vec::with_capacity(HEADER_BYTES + total));
+        put_header(&mut encoder, self.number, epoch_of(self.number), self.salt, group.len(), total);
+        for (meta, frame) in group {
+            frame.seal(self.salt, self.number, 0, *meta);
+            encoder.0.extend_from_slice(&frame.0);
+        }
+        self.waiting = Some(encoder.0.into());
+        self.go_on().await
+    }
+
+    /// Puts the group that waits.
+    pub(crate) async fn go_on(&mut self) -> Result<(u64, u64)> {
+        let Some(body) = self.waiting.clone() else { return Err(Error::Bug("no group waits".into())) };
+        let (number, len) = (self.number, body.len() as u64);
+        match put_once(self.objects.as_ref(), number, &body).await? {
+            Place::Ours => {}
+            Place::Taken(other) => {
+                let head = read_head(&other, number).map_err(|reason| Error::corrupt(path(number), 0, reason))?;
+                return Err(Error::TakenOver { epoch: head.writer_epoch });
+            }
+        }
+        self.waiting = None;
+        self.number += 1;
+        self.len += len;
+        Ok((number, len))
+    }
+}
+
+/// What is in a place after a put.
+enum Place {
+    Ours,
+    /// By another object, which was there before.
+    Taken(Bytes),
+}
+
+/// Puts an object where none is. `Unanswered` when it may be there or not, now or later.
+async fn put_once(objects: &dyn ObjectStore, number: u64, body: &Bytes) -> Result<Place> {
+    let path = path(number);
+    let mut outcome = None;
+    for _ in 0..TRIES_MAX {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let error = match objects.put_opts(&path, PutPayload::from_bytes(body.clone()), options).await {
+            Ok(_) => return Ok(Place::Ours),
+            Err(error) => error,
+        };
+        // The place is taken, perhaps by this very put, whose answer was lost.
+        match read(objects, &path).await {
+            Ok(Some(there)) if there == *body => return Ok(Place::Ours),
+            Ok(Some(there)) => return Ok(Place::Taken(there)),
+            Ok(None) => outcome = Some(error),
+            Err(_) => {
+                outcome = Some(error);
+                break;
+            }
+        }
+    }
+    let reason = outcome.map_or_else(String::new, |error| error.to_string());
+    Err(Error::Unanswered { path: path.to_string(), reason })
+}
+
+async fn read(objects: &dyn ObjectStore, path: &Path) -> Result<Option<Bytes>> {
+    match objects.get_opts(path, Default::default()).await {
+        Ok(get) => get.bytes().await.map(Some).map_err(Error::object("read", path)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(Error::object("read", path)(error)),
+    }
+}
+
+/// Replays all objects from number `first` on that epochs before `epoch` have, in order, and ends these epochs. `TakenOver` when a later
+/// epoch did.
+pub(crate) async fn recover(
+    objects: &dyn ObjectStore,
+    first: u64,
+    epoch: u64,
+    salt: u64,
+    apply: &mut dyn FnMut(FrameMeta, Batch),
+) -> Result<Recovered> {
+    let mut recovered = Recovered { last: first.saturating_sub(1), files: Vec::new() };
+    for of in epoch_of(first)..epoch {
+        let mut next = first.max(first_of(of) + 1);
+        while let Some(free) = replay(objects, next, &mut recovered, apply).await? {
+            let mut end = Encoder(Vec::with_capacity(HEADER_BYTES));
+            put_header(&mut end, free, epoch, salt, 0, 0);
+            match put_once(objects, free, &end.0.into()).await? {
+                Place::Ours => break,
+                // The epoch's writer was faster, or another node ended it.
+                Place::Taken(_) => next = free,
+            }
+        }
+        if let Some(later) = recovered_end(objects, &recovered, of, epoch).await? {
+            return Err(Error::TakenOver { epoch: later });
+        }
+    }
+    Ok(recovered)
+}
+
+/// The epoch that ended epoch `of`, if it is later than `epoch`.
+async fn recovered_end(objects: &dyn ObjectStore, recovered: &Recovered, of: u64, epoch: u64) -> Result<Option<u64>> {
+    let end = if epoch_of(recovered.last) == of { recovered.last + 1 } else { first_of(of) + 1 };
+    let path = path(end);
+    let Some(bytes) = read(objects, &path).await? else {
+        return Err(Error::corrupt(path, 0, "the end of an epoch is missing"));
+    };
+    let head = read_head(&bytes, end).map_err(|reason| Error::corrupt(path, 0, reason))?;
+    Ok((head.writer_epoch > epoch).then_some(head.writer_epoch))
+}
+
+/// Replays objects from number `next` on; answers the first place that is free, or `None` after an end.
+async fn replay(
+    objects: &dyn ObjectStore,
+    mut next: u64,
+    recovered: &mut Recovered,
+    apply: &mut dyn FnMut(FrameMeta, Batch),
+) -> Result<Option<u64>> {
+    loop {
+        let places = next..next + PARALLEL;
+        let reads = places.clone().map(|number| async move { read(objects, &path(number)).await });
+        let read_ahead: Vec<_> = futures::stream::iter(reads).buffered(PARALLEL as usize).collect().await;
+        let mut free = None;
+        for (number, bytes) in places.zip(read_ahead) {
+            match (bytes?, free) {
+                (Some(bytes), None) => {
+                    if replay_object(number, &bytes, apply)? {
+                        return Ok(None);
+                    }
+                    recovered.last = number;
+                    recovered.files.push((number, bytes.len() as u64));
+                    next = number + 1;
+                }
+                (None, None) => free = Some(number),
+                (None, Some(_)) => {}
+                // Its writer goes on, and has filled the place meanwhile, or somebody took the object out of the row.
+                (Some(_), Some(missing)) => {
+                    if read(objects, &path(missing)).await?.is_none() {
+                        return Err(Error::corrupt(path(missing), 0, "the object is missing"));
+                    }
+                    free = None;
+                    break;
+                }
+            }
+        }
+        if free.is_some() {
+            return Ok(free);
+        }
+    }
+}
+
+/// Applies the frames of an object; true for an end.
+fn replay_object(number: u64, bytes: &[u8], apply: &mut dyn FnMut(FrameMeta, Batch)) -> Result<bool> {
+    let corrupt = |offset: usize, reason| Error::corrupt(path(number), offset as u64, reason);
+    let head = read_head(bytes, number).map_err(|reason| corrupt(0, reason))?;
+    let mut offset = HEADER_BYTES;
+    for _ in 0..head.frames {
+        let rest = bytes.get(offset..).unwrap_or_default();
+        let (frame_head, payload) = read_frame(rest, head.salt, number).map_err(|reason| corrupt(offset, reason))?;
+        let batch = frame::decode(payload).map_err(|reason| corrupt(offset, reason))?;
+        apply(frame_head.meta, batch);
+        offset += super::FRAME_HEADER_BYTES + payload.len();
+    }
+    if offset != bytes.len() {
+        return Err(corrupt(offset, "there are bytes behind the last frame"));
+    }
+    Ok(head.frames == 0)
+}
+
+/// Removes objects that nobody needs: those before `first`, but for ends.
+pub(crate) async fn remove_before(objects: &Arc<dyn ObjectStore>, first: u64) -> Result<()> {
+    let folder = Path::from("journal");
+    let mut listed = objects.list(Some(&folder));
+    let mut old = Vec::new();
+    while let Some(object) = listed.next().await {
+        let object = object.map_err(Error::object("list", &folder))?;
+        if object.size > HEADER_BYTES as u64 {
+            old.extend(number(&object.location).filter(|number| *number < first));
+        }
+    }
+    // In order, so that simulations replay.
+    old.sort_unstable();
+    remove(objects, old).await;
+    Ok(())
+}
+
+/// Removes objects; one that stays is removed by a later open.
+pub(crate) async fn remove(objects: &Arc<dyn ObjectStore>, numbers: Vec<u64>) {
+    let paths = futures::stream::iter(numbers.into_iter().map(|number| Ok(path(number)))).boxed();
+    let mut removed = objects.delete_stream(paths);
+    while let Some(removed) = removed.next().await {
+        match removed {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => tracing::debug!(%error, "remove an object of the journal"),
+        }
+    }
+}
+
+fn put_header(encoder: &mut Encoder, number: u64, epoch: u64, salt: u64, frames: usize, bytes: usize) {
+    encoder.0.extend_from_slice(MAGIC);
+    encoder.u64(number);
+    encoder.u64(epoch);
+    encoder.u64(salt);
+    // A group has 4,096 frames at most.
+    encoder.u32(frames as u32);
+    encoder.u64(bytes as u64);
+    encoder.u32(0);
+    encoder.u32(crc32fast::hash(&encoder.0));
+}
+
+struct Head {
+    writer_epoch: u64,
+    salt: u64,
+    frames: u32,
+}
+
+fn read_head(bytes: &[u8], number: u64) -> std::result::Result<Head, &'static str> {
+    let header = bytes.get(..HEADER_BYTES).ok_or("the header ends too early")?;
+    if &header[..8] != MAGIC {
+        return Err("the object does not begin as one of a journal");
+    }
+    let mut decoder = Decoder(&header[8..]);
+    let written_number = decoder.u64()?;
+    let (writer_epoch, salt, frames) = (decoder.u64()?, decoder.u64()?, decoder.u32()?);
+    let (length, zero) = (decoder.u64()?, decoder.u32()?);
+    if decoder.u32()? != crc32fast::hash(&header[..48]) {
+        return Err("the checksum of the header is wrong");
+    }
+    if written_number != number || zero != 0 {
+        return Err("the header is another object's");
+    }
+    if length != (bytes.len() - HEADER_BYTES) as u64 {
+        return Err("the object has another length than its header says");
+    }
+    let is_end = frames == 0;
+    if is_end == (writer_epoch == epoch_of(number)) || (is_end && writer_epoch < epoch_of(number)) {
+        return Err("the header is of an unknown kind");
+    }
+    Ok(Head { writer_epoch, salt, frames })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! The bucket that records are kept in (`[store]`): S3 as the object store of `store`, over the client of `buckets/s3.rs`.
+//!
+//! What is asked of the endpoint: GetObject with ranges, HeadObject, ListObjectsV2, DeleteObject, and PutObject with `If-None-Match: *`
+//! and `If-Match`. A request that failed for want of an answer, or for a reason that passes, is made again a few times. One that puts
+//! on a condition and finds the condition broken after such a failure looks whether the object is its own.
+
+#[cfg(test)]
+mod tests;
+
+use crate::buckets::s3::{Answer, Ask, S3, list};
+use crate::config::StoreSettings;
+use crate::outgoing::{client_of, roots};
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use model::Clock;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    UpdateVersion,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// Longest attempt: a segment has up to 128 MB.
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// Most bytes of an object that is read as a whole: the largest group of a journal.
+const OBJECT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Attempts, and the pause after the first; each later one is four times as long.
+const TRIES_MAX: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(100);
+/// Deletions at the same time.
+const PARALLEL: usize = 16;
+/// Name of the store in errors.
+const STORE: &str = "S3";
+
+/// A bucket, or what is below a prefix of it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct StoreBucket(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    s3: S3,
+    bucket: String,
+    /// Ends with a slash, or is empty.
+    prefix: String,
+    /// Threads that search have no runtime of their own.
+    runtime: Handle,
+    pause: Duration,
+}
+
+fn failed(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Generic { store: STORE, source: reason.into() }
+}
+
+fn not_offered(operation: &str) -> Error {
+    Error::NotImplemented { operation: operation.into(), implementer: STORE.into() }
+}
+
+impl StoreBucket {
+    /// As the configuration says; tasks of the present runtime do the work.
+    ///
+    /// # Errors
+    /// What is wrong with the file of authorities.
+    pub fn new(settings: &StoreSettings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let roots = roots(settings.ca_file.as_deref()).context("[store] ca_file")?;
+        let s3 = S3::with_client(&settings.endpoint, settings.keys.clone(), clock, client_of(TIME_MAX, roots));
+        Ok(Self(Arc::new(Inner {
+            s3,
+            bucket: settings.bucket.clone(),
+            prefix: if settings.prefix.is_empty() { String::new() } else { format!("{}/", settings.prefix) },
+            runtime: Handle::current(),
+            pause: PAUSE,
+        })))
+    }
+
+    /// Tries whether the endpoint keeps conditions of puts: on one that does not, two nodes would both write.
+    ///
+    /// # Errors
+    /// What the endpoint does wrong.
+    pub async fn check_conditions(&self, random: u64) -> anyhow::Result<()> {
+        let path = Path::from(format!("probe/{random:016x}"));
+        let put = |mode| {
+            let options = PutOptions { mode, ..PutOptions::default() };
+            self.put_opts(&path, PutPayload::from_static(b"Does this endpoint keep conditions of puts?"), options)
+        };
+        put(PutMode::Create).await.with_context(|| format!("write to bucket {}", self.0.bucket))?;
+        let again = put(PutMode::Create).await;
+        let wrong = UpdateVersion { e_tag: Some("00000000000000000000000000000000".into()), version: None };
+        let replaced = put(PutMode::Update(wrong)).await;
+        self.delete(&path).await.with_context(|| format!("delete from bucket {}", self.0.bucket))?;
+        for (answered, header) in [(again, "If-None-Match: *"), (replaced, "If-Match")] {
+            match answered {
+                Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {}
+                Err(error) => bail!("the endpoint does not take PutObject with {header}: {error}"),
+                Ok(_) => bail!("the endpoint ignores {header} of PutObject: two nodes could write over each other"),
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, location: &Path) -> String {
+        format!("{}{location}", self.0.prefix)
+    }
+}
+
+impl std::fmt::Display for StoreBucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "s3://{}/{}", self.0.bucket, self.0.prefix)
+    }
+}
+
+/// A request that may be made several times.
+#[derive(Debug, Clone, Default)]
+struct Request {
+    method: &'static str,
+    key: String,
+    query: String,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+    bytes_max: usize,
+}
+
+/// An answer, and whether an attempt before it may have had its effect.
+struct Answered {
+    answer: Answer,
+    is_repeated: bool,
+}
+
+impl Inner {
+    /// Asks until there is an answer that will not change, or there were enough attempts.
+    async fn ask(self: Arc<Self>, request: Request) -> Result<Answered> {
+        let (mut pause, mut is_repeated) = (self.pause, false);
+        for tries in 1.. {
+            let (inner, once) = (Arc::clone(&self), request.clone());
+            let attempt = tokio::task::spawn_blocking(move || {
+                let Request { method, key, query, headers, body, bytes_max } = once;
+                inner.s3.ask(Ask { method, bucket: &inner.bucket, key: &key, query, headers, body }, bytes_max)
+            });
+            match attempt.await? {
+                Ok(answer) if !passes(answer.status) => return Ok(Answered { answer, is_repeated }),
+                Ok(answer) if tries >= TRIES_MAX => return Err(refused(&request.key, &answer)),
+                Err(reason) if tries >= TRIES_MAX => return Err(failed(reason)),
+                Ok(_) | Err(_) => {}
+            }
+            is_repeated = true;
+            tokio::time::sleep(pause).await;
+            pause *= 4;
+        }
+        Err(failed("no attempt was made"))
+    }
+
+    /// Puts an object; answers its entity tag.
+    async fn put(self: Arc<Self>, key: String, body: Bytes, mode: PutMode) -> Result<Option<String>> {
+        let condition = match &mode {
+            PutMode::Overwrite => None,
+            PutMode::Create => Some(("if-none-match".to_owned(), "*".to_owned())),
+            PutMode::Update(version) => {
+                let tag = version.e_tag.as_deref().ok_or_else(|| not_offered("update without an entity tag"))?;
+                Some(("if-match".to_owned(), format!("\"{tag}\"")))
+            }
+        };
+        let headers = condition.into_iter().collect();
+        let request = Request { method: "PUT", key: key.clone(), headers, body: body.clone(), ..Request::default() };
+        let Answered { answer, is_repeated } = Arc::clone(&self).ask(request).await?;
+        let broken = match answer.status {
+            200..300 => return Ok(tag(&answer)),
+            412 => true,
+            // Of an update whose object is not there.
+            404 => matches!(mode, PutMode::Update(_)) && !is_no_bucket(&answer),
+            _ => false,
+        };
+        if !broken {
+            return Err(refused(&key, &answer));
+        }
+        if is_repeated {
+            let read = Request { method: "GET", key: key.clone(), bytes_max: OBJECT_BYTES_MAX, ..Request::default() };
+            let there = self.ask(read).await?.answer;
+            if there.status == 200 && there.body == body {
+                return Ok(tag(&there));
+            }
+        }
+        let source = answer.shown().into();
+        Err(match mode {
+            PutMode::Update(_) => Error::Precondition { path: key, source },
+            _ => Error::AlreadyExists { path: key, source },
+        })
+    }
+
+    /// One page of a list, and whether there is more.
+    async fn page(self: Arc<Self>, prefix: String, after: String) -> Result<list::Page> {
+        let query = list::query(&prefix, &after, list::PAGE_KEYS_MAX);
+        let request = Request { method: "GET", query, bytes_max: list::PAGE_BYTES_MAX, ..Request::default() };
+        let answer = self.ask(request).await?.answer;
+        if answer.status != 200 {
+            return Err(refused(&prefix, &answer));
+        }
+        list::read(&answer.body, &after).map_err(failed)
+    }
+}
+
+/// True for what another attempt may change: the endpoint is busy, or broken, or two writers met.
+fn passes(status: u16) -> bool {
+    matches!(status, 408 | 409 | 429 | 500 | 502..=504)
+}
+
+/// The entity tag of an object, without quotes.
+fn tag(answer: &Answer) -> Option<String> {
+    answer.header("etag").map(|tag| tag.trim_matches('"').to_owned())
+}
+
+fn is_no_bucket(answer: &Answer) -> bool {
+    answer.shown().contains("<Code>NoSuchBucket</Code>")
+}
+
+fn refused(key: &str, answer: &Answer) -> Error {
+    let (path, reason) = (key.to_owned(), format!("the endpoint answered {}: {}", answer.status, answer.shown()));
+    match answer.status {
+        404 if !is_no_bucket(answer) => Error::NotFound { path, source: reason.into() },
+        401 | 403 => Error::PermissionDenied { path, source: reason.into() },
+        501 => Error::NotSupported { source: reason.into() },
+        _ => failed(reason),
+    }
+}
+
+/// The value of a Range header, and the most bytes that it means.
+fn range_header(range: &GetRange) -> (String, usize) {
+    let most = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    match range {
+        GetRange::Bounded(range) => (
+            format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
+            most(range.end - range.start.min(range.end)),
+        ),
+        GetRange::Offset(start) => (format!("bytes={start}-"), OBJECT_BYTES_MAX),
+        GetRange::Suffix(bytes) => (format!("bytes=-{bytes}"), most(*bytes)),
+    }
+}
+
+/// Where the part of an answer begins, and how long the whole object is; from `bytes 0-9/100`.
+fn content_range(text: &str) -> Option<(u64, u64)> {
+    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
+    Some((range.split_once('-')?.0.parse().ok()?, size.parse().ok()?))
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for StoreBucket {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        if !options.attributes.is_empty() {
+            return Err(not_offered("put with attributes"));
+        }
+        let put = Arc::clone(&self.0).put(self.key(location), payload.into(), options.mode);
+        let e_tag = self.0.runtime.spawn(put).await??;
+        Ok(PutResult { e_tag, version: None })
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        Err(not_offered("put_multipart"))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let GetOptions {
+            if_match, if_none_match, if_modified_since, if_unmodified_since, range, version, head, ..
+        } = options;
+        let conditions = [if_match.is_some(), if_none_match.is_some(), version.is_some()];
+        if conditions.contains(&true) || if_modified_since.is_some() || if_unmodified_since.is_some() {
+            return Err(not_offered("get with conditions"));
+        }
+        let key = self.key(location);
+        let (header, bytes_max) = range.as_ref().map(range_header).unzip();
+        let request = Request {
+            method: if head { "HEAD" } else { "GET" },
+            key: key.clone(),
+            headers: header.into_iter().map(|value| ("range".to_owned(), value)).collect(),
+            bytes_max: bytes_max.unwrap_or(OBJECT_BYTES_MAX),
+            ..Request::default()
+        };
+        let Answered { answer, .. } = self.0.runtime.spawn(Arc::clone(&self.0).ask(request)).await??;
+        let length = answer.body.len() as u64;
+        let (start, size) = match answer.status {
+            200 if head => (0, answer.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0)),
+            200 => (0, length),
+            206 => answer.header("content-range").and_then(content_range).ok_or_else(|| failed("a part of nothing"))?,
+            _ => return Err(refused(&key, &answer)),
+        };
+        let meta = ObjectMeta {
+            location: location.clone(),
+            // Nobody asks.
+            last_modified: Default::default(),
+            size,
+            e_tag: tag(&answer),
+            version: None,
+        };
+        let mut body = Bytes::from(answer.body);
+        let mut got = start..start + length;
+        // An endpoint may ignore ranges.
+        if let (Some(range), 200) = (&range, answer.status) {
+            got = range.as_range(size).map_err(|error| failed(error.to_string()))?;
+            body = body.slice(got.start as usize..got.end as usize);
+        }
+        let payload = GetResultPayload::Stream(futures::stream::once(async { Ok(body) }).boxed());
+        Ok(GetResult { payload, meta, range: got, attributes: Default::default() })
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let bucket = self.clone();
+        let remove = move |location: Result<Path>| {
+            let bucket = bucket.clone();
+            async move {
+                let location = location?;
+                let request = Request { method: "DELETE", key: bucket.key(&location), ..Request::default() };
+                let answered = bucket.0.runtime.spawn(Arc::clone(&bucket.0).ask(request)).await??;
+                match answered.answer.status {
+                    200..300 => Ok(location),
+                    _ => Err(refused(location.as_ref(), &answered.answer)),
+                }
+            }
+        };
+        locations.map(remove).buffered(PARALLEL).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let below = prefix.map_or_else(|| self.0.prefix.clone(), |prefix| format!("{}/", self.key(prefix)));
+        let bucket = self.clone();
+        let pages = futures::stream::try_unfold(Some(String::new()), move |after| {
+            let (bucket, below) = (bucket.clone(), below.clone());
+            async move {
+                let Some(after) = after else { return Ok(None) };
+                let page = bucket.0.runtime.spawn(Arc::clone(&bucket.0).page(below, after)).await??;
+                let next = page.listed.last().filter(|_| page.is_truncated).map(|last| last.key.clone());
+                let objects = page.listed.into_iter().filter_map(move |object| {
+                    let location = Path::from(object.key.strip_prefix(&bucket.0.prefix)?);
+                    let last_modified = Default::default();
+                    Some(Ok(ObjectMeta { location, last_modified, size: object.bytes, e_tag: None, version: None }))
+                });
+                Ok::<_, Error>(Some((futures::stream::iter(objects), next)))
+            }
+        });
+        pages.try_flatten().boxed()
+    }
+
+    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
+        Err(not_offered("list_with_delimiter"))
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(not_offered("copy"))
+    }
+}

@@ -1,0 +1,128 @@
+"""A small S3 server in memory, for the bucket of `[store]`: whole objects, ranges, lists, and puts on conditions as S3 keeps them."""
+
+import hashlib
+import http.server
+import re
+import threading
+import urllib.parse
+from xml.sax.saxutils import escape
+
+
+class S3StandIn:
+    """Objects by `bucket/key`; `down` makes it answer 503 to everything, `lose` drops that many answers of puts after their effect."""
+
+    def __init__(self, bucket):
+        self.bucket, self.objects, self.lock = bucket, {}, threading.Lock()
+        self.down, self.lose, self.puts = False, 0, 0
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Answers,), {"s3": self}))
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def keys(self, prefix=""):
+        with self.lock:
+            return sorted(key for key in self.objects if key.startswith(prefix))
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def tag(body):
+    return f'"{hashlib.md5(body).hexdigest()}"'
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    s3 = None
+
+    def log_message(self, *_):
+        pass
+
+    def respond(self, status, body=b"", length=None, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def error(self, status, code):
+        self.respond(status, f"<Error><Code>{code}</Code></Error>".encode())
+
+    def handle_one(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.s3.down:
+            return self.error(503, "SlowDown")
+        if "AWS4-HMAC-SHA256" not in self.headers.get("Authorization", ""):
+            return self.error(403, "AccessDenied")
+        path, _, query = self.path.partition("?")
+        bucket, _, key = urllib.parse.unquote(path).lstrip("/").partition("/")
+        if bucket != self.s3.bucket:
+            return self.error(404, "NoSuchBucket")
+        return getattr(self, "on_" + self.command.lower())(key, body, dict(urllib.parse.parse_qsl(query)))
+
+    do_GET = do_PUT = do_HEAD = do_DELETE = handle_one
+
+    def on_put(self, key, body, _):
+        if hashlib.sha256(body).hexdigest() != self.headers["x-amz-content-sha256"]:
+            return self.error(400, "XAmzContentSHA256Mismatch")
+        with self.s3.lock:
+            there = self.s3.objects.get(key)
+            wanted = self.headers.get("If-Match")
+            if wanted and there is None:
+                return self.error(404, "NoSuchKey")
+            if (wanted and tag(there) != wanted) or (self.headers.get("If-None-Match") == "*" and there is not None):
+                return self.error(412, "PreconditionFailed")
+            self.s3.objects[key] = body
+            self.s3.puts += 1
+            is_lost = self.s3.lose > 0
+            self.s3.lose -= is_lost
+        if is_lost:
+            # The connection ends without an answer.
+            self.close_connection = True
+            return None
+        return self.respond(200, ETag=tag(body))
+
+    def on_get(self, key, _, query):
+        if not key:
+            return self.list(query)
+        return self.read(key, self.command == "GET")
+
+    def on_head(self, key, *_):
+        return self.read(key, False)
+
+    def read(self, key, with_body):
+        with self.s3.lock:
+            body = self.s3.objects.get(key)
+        if body is None:
+            return self.respond(404) if not with_body else self.error(404, "NoSuchKey")
+        if not with_body:
+            return self.respond(200, length=len(body), ETag=tag(body))
+        found = re.match(r"bytes=(\d+)-(\d+)?", self.headers.get("Range", ""))
+        if not found:
+            return self.respond(200, body, ETag=tag(body))
+        first, last = int(found[1]), min(int(found[2] or len(body)), len(body) - 1)
+        return self.respond(206, body[first : last + 1], ETag=tag(body), Content_Range=f"bytes {first}-{last}/{len(body)}")
+
+    def on_delete(self, key, *_):
+        with self.s3.lock:
+            self.s3.objects.pop(key, None)
+        return self.respond(204)
+
+    def list(self, query):
+        keys = [key for key in self.s3.keys(query.get("prefix", "")) if key > query.get("start-after", "")]
+        most = int(query.get("max-keys", "1000"))
+        with self.s3.lock:
+            contents = "".join(
+                f"<Contents><Key>{escape(urllib.parse.quote(key))}</Key><LastModified>2026-03-01T00:00:01.000Z</LastModified>"
+                f"<Size>{len(self.s3.objects[key])}</Size></Contents>"
+                for key in keys[:most]
+                if key in self.s3.objects
+            )
+        more = str(len(keys) > most).lower()
+        body = f"<ListBucketResult><IsTruncated>{more}</IsTruncated><EncodingType>url</EncodingType>{contents}</ListBucketResult>"
+        return self.respond(200, body.encode())

@@ -1,0 +1,190 @@
+"""Records in a bucket (`[store]`): what was acknowledged outlives the node, and of two nodes one writes."""
+
+import datetime
+import shutil
+import threading
+
+import botocore.exceptions
+import pytest
+from s3_stand_in import S3StandIn
+from trailwatch import Paths, run, wait_until
+
+
+@pytest.fixture
+def s3():
+    s3 = S3StandIn("records")
+    yield s3
+    s3.close()
+
+
+@pytest.fixture
+def make_node(make_server, tmp_path, s3):
+    """Makes servers that keep their records in the bucket, each with a data directory of its own."""
+
+    def make(name, durability="object", more=""):
+        config = tmp_path / f"{name}.toml"
+        config.write_text(
+            f'[store]\nurl = "s3://records/nodes/all"\nendpoint = "{s3.endpoint}"\ndurability = "{durability}"\n'
+            f'access_key_id = "KEY"\nsecret_access_key = "hidden"\n{more}'
+        )
+        return make_server(name, "--config", config)
+
+    return make
+
+
+def event_names(server):
+    """How often each group was made, to go by the trail."""
+    pages = server.client("cloudtrail").get_paginator("lookup_events")
+    wanted = [{"AttributeKey": "EventName", "AttributeValue": "CreateLogGroup"}]
+    events = [event for page in pages.paginate(LookupAttributes=wanted) for event in page["Events"]]
+    groups = [event["CloudTrailEvent"].partition('"logGroupName":"')[2].partition('"')[0] for event in events]
+    assert len(groups) == len(set(groups)), "an event is there twice"
+    return set(groups)
+
+
+def sum_of(server, name):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    hour = datetime.timedelta(hours=1)
+    points = server.client("cloudwatch").get_metric_statistics(
+        Namespace="Lost", MetricName=name, StartTime=now - hour, EndTime=now + hour, Period=3600, Statistics=["SampleCount"]
+    )["Datapoints"]
+    return sum(point["SampleCount"] for point in points)
+
+
+def test_a_lost_node_loses_nothing_that_was_acknowledged(s3, make_node):
+    acknowledged, metrics = set(), 0
+    for round_number in range(3):
+        node = make_node(f"node-{round_number}").start()
+        assert event_names(node) == acknowledged
+        if metrics:
+            assert sum_of(node, "calls") == metrics
+        lock = threading.Lock()
+
+        def write(writer):
+            logs, cloudwatch = node.client("logs"), node.client("cloudwatch")
+            nonlocal metrics
+            for number in range(5):
+                name = f"/{round_number}/{writer}/{number}"
+                logs.create_log_group(logGroupName=name)
+                cloudwatch.put_metric_data(Namespace="Lost", MetricData=[{"MetricName": "calls", "Value": 1}])
+                with lock:
+                    acknowledged.add(name)
+                    metrics += 1
+
+        writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        # Answers of puts are lost on the way: none of them may be taken for a failure, or counted twice.
+        s3.lose = 3
+        write(9)
+        node.kill()
+        shutil.rmtree(node.data_dir)
+        assert any(key.startswith("nodes/all/journal/") for key in s3.keys())
+        assert "hidden" not in node.log()
+    last = make_node("last").start()
+    assert event_names(last) == acknowledged and len(acknowledged) == 75
+    assert sum_of(last, "calls") == 75
+    assert last.stop() == 0
+    # A clean stop wrote everything to segments; what is left of journals is one end for each node that wrote.
+    journals = [key for key in s3.keys("nodes/all/journal/") if len(s3.objects[key]) > 52]
+    assert not journals and len(s3.keys("nodes/all/journal/")) >= 3
+
+
+def test_groups_of_a_new_catalog_do_not_come_by_the_records_of_a_lost_one(make_node):
+    first = make_node("first").start()
+    logs = first.client("logs")
+    now = int(datetime.datetime.now(datetime.timezone.utc).timestamp() * 1000)
+    logs.create_log_group(logGroupName="/secret")
+    logs.create_log_stream(logGroupName="/secret", logStreamName="s")
+    logs.put_log_events(logGroupName="/secret", logStreamName="s", logEvents=[{"timestamp": now, "message": "secret"}])
+    first.kill()
+    second = make_node("second").start()
+    logs = second.client("logs")
+    assert logs.describe_log_groups()["logGroups"] == []
+    logs.create_log_group(logGroupName="/other")
+    logs.create_log_stream(logGroupName="/other", logStreamName="s")
+    assert logs.filter_log_events(logGroupName="/other")["events"] == []
+    logs.put_log_events(logGroupName="/other", logStreamName="s", logEvents=[{"timestamp": now, "message": "mine"}])
+    assert [event["message"] for event in logs.filter_log_events(logGroupName="/other")["events"]] == ["mine"]
+    assert second.stop() == 0
+
+
+def test_a_node_that_was_taken_over_writes_no_more_and_says_so(make_node):
+    old = make_node("old").start()
+    old.client("logs").create_log_group(logGroupName="/before")
+    new = make_node("new").start()
+    assert event_names(new) == {"/before"}
+    old.expect_complaint("another node has taken over|poisoned")
+    with pytest.raises(botocore.exceptions.ClientError):
+        old.client("cloudwatch").put_metric_data(Namespace="Lost", MetricData=[{"MetricName": "late", "Value": 1}])
+    health = old.http("GET", "/health")
+    assert health.status == 503 and "another node has taken over" in health.json["reason"]
+    new.client("logs").create_log_group(logGroupName="/after")
+    assert sum_of(new, "late") == 0
+    assert new.http("GET", "/health").status == 200
+    old.kill()
+    assert event_names(new) == {"/before", "/after"}
+    assert new.stop() == 0
+
+
+def test_an_endpoint_that_is_gone_for_a_while_stops_writes_for_that_while(s3, make_node):
+    node = make_node("node").start()
+    cloudwatch = node.client("cloudwatch")
+    put = lambda: cloudwatch.put_metric_data(Namespace="Lost", MetricData=[{"MetricName": "gaps", "Value": 1}])  # noqa: E731
+    put()
+    node.expect_complaint("does not answer|SlowDown|503|audit|record|append")
+    s3.down = True
+    with pytest.raises(botocore.exceptions.ClientError):
+        put()
+    assert "does not answer" in node.http("GET", "/health").json["store"]["flush_error"]
+    s3.down = False
+
+    def works():
+        try:
+            return put()
+        except botocore.exceptions.ClientError:
+            return None
+
+    wait_until(works, 60, "it answers again")
+    health = node.http("GET", "/health")
+    assert health.status == 200 and health.json["store"]["flush_error"] is None
+    before = sum_of(node, "gaps")
+    assert before >= 2
+    node.kill()
+    again = make_node("again").start()
+    assert sum_of(again, "gaps") == before
+    assert again.stop() == 0
+
+
+def test_a_local_journal_is_asked_for_where_it_is(make_node):
+    first = make_node("first", "local").start()
+    first.client("logs").create_log_group(logGroupName="/one")
+    first.kill()
+    assert event_names(first.start()) == {"/one"}
+    first.kill()
+    # Another disk, and another durability: both would leave the journal behind.
+    for name, durability in (("second", "local"), ("second", "object"), ("first", "object")):
+        with pytest.raises(AssertionError, match="its journal"):
+            make_node(name, durability).start()
+    first = make_node("first", "local").start()
+    assert first.stop() == 0
+    assert event_names(make_node("first", "object").start()) == {"/one"}
+
+
+def test_commands_on_a_directory_alone_say_where_its_records_are(tmp_path, make_node):
+    node = make_node("node").start()
+    node.client("logs").create_log_group(logGroupName="/kept")
+    assert node.stop() == 0
+    for command in (["check"], ["export", "metrics", "--output", tmp_path / "out"]):
+        done = run([Paths.server(), *command, "--data-dir", node.data_dir])
+        assert done.returncode == 1 and "s3://records/nodes/all" in done.stderr, done
+    copy = tmp_path / "copy"
+    done = run([Paths.server(), "backup", "--data-dir", node.data_dir, "--output", copy])
+    assert done.returncode == 0 and "they are not copied" in done.stdout, done
+    shutil.rmtree(node.data_dir)
+    shutil.copytree(copy, node.data_dir)
+    node.start()
+    assert [group["logGroupName"] for group in node.client("logs").describe_log_groups()["logGroups"]] == ["/kept"]
+    assert event_names(node) == {"/kept"}
