@@ -1,9 +1,9 @@
 //! Account policies of CloudWatch Logs: documents that hold for all log groups of an account, or for some.
 
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::time::DAY;
 use model::{Scope, Timestamp};
-use sqlx::AnyConnection;
 
 /// The types whose effect outlives a policy: what they said is remembered when they are put again or deleted.
 const REMEMBERED: [&str; 2] = ["DATA_PROTECTION_POLICY", "FIELD_INDEX_POLICY"];
@@ -240,13 +240,7 @@ impl Catalog {
 
 /// Remembers what a policy says until `until`, and forgets the oldest of too many; the time of a forgotten one belongs to the
 /// oldest that is left.
-async fn remember(
-    transaction: &mut AnyConnection,
-    scope: &Scope,
-    kind: &str,
-    name: &str,
-    until: Timestamp,
-) -> Result<()> {
+async fn remember(transaction: &mut Connection, scope: &Scope, kind: &str, name: &str, until: Timestamp) -> Result<()> {
     // A write comes first: see `next_id`.
     let id = Catalog::next_id(transaction, "past_account_policies").await?;
     if !REMEMBERED.contains(&kind) {

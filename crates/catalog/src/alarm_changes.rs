@@ -6,8 +6,8 @@ use crate::alarm_schedule::first_due;
 use crate::alarms::{Alarm, StateChange};
 use crate::deliveries::{Publication, insert_publications};
 use crate::managed_queries::{ManagedQuery, put_managed_query};
+use crate::pool::Connection;
 use crate::{Catalog, Result};
-use sqlx::AnyConnection;
 
 #[cfg(test)]
 mod tests;
@@ -84,7 +84,7 @@ impl Catalog {
 }
 
 /// Replaces the configuration of the alarm at `version`; false when the alarm has changed, or is gone.
-async fn replace(connection: &mut AnyConnection, version: i64, replacement: &Replacement<'_>) -> Result<bool> {
+async fn replace(connection: &mut Connection, version: i64, replacement: &Replacement<'_>) -> Result<bool> {
     let Replacement { new: alarm, interval_ms, history, managed } = *replacement;
     let configuration = serde_json::to_string(&alarm.configuration)?;
     let updated = sqlx::query(
@@ -119,7 +119,7 @@ async fn replace(connection: &mut AnyConnection, version: i64, replacement: &Rep
 
 /// Sets the state of the alarm at its version, with its history and publications; false when the alarm has changed.
 async fn change_state(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     alarm: &Alarm,
     (change, history, publications): (&StateChange, &[AlarmHistoryItem], &[Publication]),
 ) -> Result<bool> {

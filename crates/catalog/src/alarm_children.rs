@@ -1,12 +1,12 @@
 //! Which alarms composite alarms depend on, so that a change of one makes its parents due in the same transaction.
 
 use crate::alarms::Alarm;
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
-use sqlx::AnyConnection;
 
 /// Writes what an alarm depends on.
-pub(crate) async fn put_children(connection: &mut AnyConnection, alarm: &Alarm) -> Result<()> {
+pub(crate) async fn put_children(connection: &mut Connection, alarm: &Alarm) -> Result<()> {
     for child in alarm.configuration.children() {
         sqlx::query(
             "INSERT INTO alarm_children (account, region, parent, child) VALUES ($1, $2, $3, $4) \
@@ -23,7 +23,7 @@ pub(crate) async fn put_children(connection: &mut AnyConnection, alarm: &Alarm) 
 }
 
 /// Forgets what an alarm depends on.
-pub(crate) async fn delete_children(connection: &mut AnyConnection, alarm: &Alarm) -> Result<()> {
+pub(crate) async fn delete_children(connection: &mut Connection, alarm: &Alarm) -> Result<()> {
     sqlx::query("DELETE FROM alarm_children WHERE account = $1 AND region = $2 AND parent = $3")
         .bind(&alarm.scope.account)
         .bind(&alarm.scope.region)
@@ -34,7 +34,7 @@ pub(crate) async fn delete_children(connection: &mut AnyConnection, alarm: &Alar
 }
 
 /// Makes the alarms that depend on this one due at once.
-pub(crate) async fn parents_due(connection: &mut AnyConnection, alarm: &Alarm, at: Timestamp) -> Result<()> {
+pub(crate) async fn parents_due(connection: &mut Connection, alarm: &Alarm, at: Timestamp) -> Result<()> {
     sqlx::query(
         "UPDATE alarms SET due_ms = $4 WHERE account = $1 AND region = $2 AND name IN \
          (SELECT parent FROM alarm_children WHERE account = $1 AND region = $2 AND child = $3)",

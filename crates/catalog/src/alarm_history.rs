@@ -1,9 +1,10 @@
 //! Alarm history: what happened to alarms, kept after they are gone, newest or oldest first.
 
 use crate::alarm_configuration::AlarmKind;
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
-use sqlx::{Any, AnyConnection, QueryBuilder};
+use sqlx::{Any, QueryBuilder};
 use std::collections::BTreeMap;
 
 /// One line of an alarm's history.
@@ -70,7 +71,7 @@ struct HistoryRow {
 
 /// Writes items within the transaction that makes the change they tell of.
 pub(crate) async fn insert_history(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     scope: &Scope,
     items: &[AlarmHistoryItem],
 ) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Data protection policies of log groups: the one in force, and those before it.
 
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::{GroupId, Timestamp};
 use sqlx::QueryBuilder;
@@ -105,7 +106,7 @@ impl Catalog {
 }
 
 /// Keeps the newest policies of a group; the oldest of them stands for the time before as well.
-async fn forget_oldest(transaction: &mut sqlx::AnyConnection, group: i64) -> Result<()> {
+async fn forget_oldest(transaction: &mut Connection, group: i64) -> Result<()> {
     let (count, first): (i64, i64) =
         sqlx::query_as("SELECT COUNT(*), MIN(from_ms) FROM data_protection_policies WHERE group_id = $1")
             .bind(group)

@@ -3,9 +3,9 @@
 //! A message is kept once, with one delivery for each receiver; it goes with its last delivery. What delivers them holds
 //! nothing in the catalog while it does: after a crash every delivery that was not ended is due again.
 
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::Timestamp;
-use sqlx::AnyConnection;
 
 /// A message and who is to receive it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct DeadLetter {
 
 /// Writes publications within the transaction that they belong to, which must have written before. Those without receivers
 /// leave nothing.
-pub(crate) async fn insert_publications(connection: &mut AnyConnection, publications: &[Publication]) -> Result<()> {
+pub(crate) async fn insert_publications(connection: &mut Connection, publications: &[Publication]) -> Result<()> {
     for publication in publications.iter().filter(|publication| !publication.deliveries.is_empty()) {
         let sequence = Catalog::next_id(connection, "publications").await?;
         sqlx::query("INSERT INTO publications (sequence, message) VALUES ($1, $2)")
@@ -210,7 +210,7 @@ impl Catalog {
 }
 
 /// Removes a delivery, and its message when that was the last one.
-async fn remove(connection: &mut AnyConnection, sequence: i64) -> Result<()> {
+async fn remove(connection: &mut Connection, sequence: i64) -> Result<()> {
     let row: Option<(i64,)> = sqlx::query_as("DELETE FROM deliveries WHERE sequence = $1 RETURNING publication")
         .bind(sequence)
         .fetch_optional(&mut *connection)

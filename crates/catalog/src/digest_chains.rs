@@ -3,10 +3,11 @@
 //! A digest is planned, signed, in one transaction with the log files that it lists, so that each delivered file is in exactly
 //! one digest whatever is cut off when. What is planned is put again until it is delivered.
 
+use crate::pool::Connection;
 use crate::truth::Truth;
 use crate::{Catalog, Result, TrailFile};
 use model::{Scope, Timestamp};
-use sqlx::{AnyConnection, FromRow};
+use sqlx::FromRow;
 
 /// The chain of one region of an account that a trail has events of.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -234,7 +235,7 @@ impl Catalog {
 }
 
 /// Begins the chain of a trail's own account and home region at the second of `now`: digests know no fractions of one.
-async fn insert(transaction: &mut AnyConnection, trail_id: i64, now: Timestamp) -> Result<()> {
+async fn insert(transaction: &mut Connection, trail_id: i64, now: Timestamp) -> Result<()> {
     let id = Catalog::next_id(&mut *transaction, "digest_chains").await?;
     sqlx::query(
         "INSERT INTO digest_chains (id, trail_id, account, home_region, name, organization, events_account, region, bucket, \

@@ -3,8 +3,9 @@
 //! A follower notes all of it in one transaction before the derived events are stored, so that none is lost and, their ids being
 //! their own, none is there twice.
 
+use crate::pool::Connection;
 use crate::{Catalog, Result};
-use sqlx::{AnyConnection, FromRow};
+use sqlx::FromRow;
 
 /// How far a follower came.
 #[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
@@ -75,7 +76,7 @@ impl Catalog {
 
     /// Adds an event that a follower is to store.
     pub(crate) async fn add_derived_event(
-        transaction: &mut AnyConnection,
+        transaction: &mut Connection,
         name: &str,
         event: &DerivedEvent,
     ) -> Result<()> {

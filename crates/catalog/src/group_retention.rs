@@ -82,6 +82,7 @@ impl Catalog {
 
     /// Puts groups under policies, by name and days, or under none.
     pub async fn set_retention_policies(&self, groups: &[(GroupId, UnderPolicy)]) -> Result<()> {
+        let change = self.log_ids.change_all();
         let mut transaction = self.pool.begin().await?;
         for (group, policy) in groups {
             sqlx::query("UPDATE log_groups SET retention_policy = $2, retention_policy_days = $3 WHERE id = $1")
@@ -91,8 +92,7 @@ impl Catalog {
                 .execute(&mut *transaction)
                 .await?;
         }
-        transaction.commit().await?;
-        self.log_ids.forget_all();
+        change.settle(transaction.commit()).await?;
         Ok(())
     }
 }

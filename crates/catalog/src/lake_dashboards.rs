@@ -1,5 +1,6 @@
 //! Dashboards of CloudTrail Lake: their widgets, when they are refreshed, and what became of that.
 
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -256,7 +257,7 @@ impl Catalog {
     }
 }
 
-async fn put_aliases(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, dashboard: &LakeDashboard) -> Result<()> {
+async fn put_aliases(transaction: &mut Connection, dashboard: &LakeDashboard) -> Result<()> {
     for widget in &dashboard.settings.widgets {
         sqlx::query(
             "INSERT INTO lake_query_aliases (account, region, alias, dashboard, statement, created_ms) \
@@ -268,18 +269,18 @@ async fn put_aliases(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, dashboa
         .bind(&dashboard.name)
         .bind(&widget.statement)
         .bind(dashboard.updated.0)
-        .execute(&mut **transaction)
+        .execute(&mut *transaction)
         .await?;
     }
     Ok(())
 }
 
-async fn remove_aliases(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, scope: &Scope, name: &str) -> Result<()> {
+async fn remove_aliases(transaction: &mut Connection, scope: &Scope, name: &str) -> Result<()> {
     sqlx::query("DELETE FROM lake_query_aliases WHERE account = $1 AND region = $2 AND dashboard = $3")
         .bind(&scope.account)
         .bind(&scope.region)
         .bind(name)
-        .execute(&mut **transaction)
+        .execute(&mut *transaction)
         .await?;
     Ok(())
 }

@@ -154,10 +154,11 @@ pub use vended_deliveries::{
     VendedDelivery, VendedDeliveryConfiguration, VendedDeliveryCreated, VendedDeliveryObjects,
 };
 
-use pool::Pool;
+use pool::{Connection, Pool};
 use sqlx::any::AnyConnectOptions;
+use sqlx::migrate::Migrator;
 use sqlx::pool::PoolOptions;
-use sqlx::{Any, AnyConnection, AnyPool};
+use sqlx::{Any, AnyPool, ConnectOptions as _, Connection as _};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -179,11 +180,16 @@ impl Catalog {
     /// Opens or creates the catalog at `path`, a file of SQLite, and brings its tables up to date. Writes are durable when they
     /// return (`synchronous=FULL`).
     pub async fn open(path: &Path) -> Result<Self> {
+        let options = sqlite_file(path)?;
+        // Once without the pool, which tries again for half a minute where a damaged file or a full disk is to be told.
+        let mut first = options.connect().await?;
+        sqlx::raw_sql(SQLITE_SESSION).execute(&mut first).await?;
+        first.close().await?;
         // Few connections: SQLite has one writer, and readers are short.
         let pool = PoolOptions::<Any>::new().max_connections(4).after_connect(|connection, _| {
             Box::pin(async move { sqlx::raw_sql(SQLITE_SESSION).execute(connection).await.map(drop) })
         });
-        Self::migrated(pool.connect_with(sqlite_file(path)?).await?).await
+        Self::migrated(pool.connect_with(options).await?).await
     }
 
     /// A catalog that lives in memory and is gone with the last clone: for tests.
@@ -205,7 +211,7 @@ impl Catalog {
     }
 
     async fn migrated(pool: AnyPool) -> Result<Self> {
-        sqlx::migrate!("./migrations").run(&pool).await?;
+        migrations().run(&pool).await?;
         Ok(Self { pool: Pool::new(pool, false), log_ids: Arc::default() })
     }
 
@@ -217,37 +223,26 @@ impl Catalog {
     /// Empties every table (development only: `POST /_trailwatch/reset`). Sequences go on, so ids are never reused; leases stay
     /// with their holders.
     pub async fn reset(&self) -> Result<()> {
+        let change = self.log_ids.change_all();
+        let tables: Vec<String> =
+            own_tables().into_iter().filter(|table| !matches!(table.as_str(), "sequences" | "leases")).collect();
         let mut transaction = self.pool.begin().await?;
         if self.is_postgres() {
-            let tables: Vec<(String,)> = sqlx::query_as(
-                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() AND tablename::text NOT IN \
-                 ('_sqlx_migrations', 'sequences', 'leases')",
-            )
-            .fetch_all(&mut *transaction)
-            .await?;
-            let tables: Vec<String> = tables.into_iter().map(|(table,)| table).collect();
             let empty = format!("TRUNCATE {}", tables.join(", "));
             sqlx::query(sqlx::AssertSqlSafe(empty)).execute(&mut *transaction).await?;
         } else {
             sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *transaction).await?;
-            let tables: Vec<(String,)> = sqlx::query_as(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx%' \
-                 AND name NOT IN ('sequences', 'leases')",
-            )
-            .fetch_all(&mut *transaction)
-            .await?;
-            for (table,) in tables {
+            for table in tables {
                 sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *transaction).await?;
             }
         }
-        transaction.commit().await?;
-        self.log_ids.forget_all();
+        change.settle(transaction.commit()).await?;
         Ok(())
     }
 
     /// The next value of a named sequence, from 1; never given twice, unless the transaction is rolled back. It must be the
     /// transaction's first statement: one that reads first and writes later is refused by SQLite when another wrote between.
-    async fn next_id(transaction: &mut AnyConnection, sequence: &str) -> Result<i64> {
+    async fn next_id(transaction: &mut Connection, sequence: &str) -> Result<i64> {
         let (next,): (i64,) = sqlx::query_as(
             "INSERT INTO sequences (name, next_value) VALUES ($1, 1) \
              ON CONFLICT (name) DO UPDATE SET next_value = sequences.next_value + 1 RETURNING next_value",
@@ -280,12 +275,32 @@ impl Catalog {
     }
 }
 
+/// The files that make the tables.
+fn migrations() -> Migrator {
+    sqlx::migrate!("./migrations")
+}
+
+/// The tables that these files make, and none of others who use the same database.
+fn own_tables() -> Vec<String> {
+    let files = migrations();
+    let lines = files.iter().flat_map(|migration| migration.sql.as_str().lines());
+    lines.filter_map(|line| Some(line.strip_prefix("CREATE TABLE ")?.split_once(' ')?.0.to_owned())).collect()
+}
+
 /// The file at `path` as a URL, which is how this pool's connections are told.
 fn sqlite_file(path: &Path) -> Result<AnyConnectOptions> {
     sqlx::any::install_default_drivers();
-    let path = std::path::absolute(path).map_err(sqlx::Error::Io)?;
+    let refuse = |says: &str| {
+        let says = format!("the catalog's path {} {says}", path.display());
+        Error::Database(sqlx::Error::Configuration(says.into()))
+    };
+    // The folder as the system finds it: a URL takes `..` for the folder above by name, wherever a link leads.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::fs::canonicalize(folder).map_err(|error| refuse(&format!("is in no folder: {error}")))?;
+    let path = folder.join(path.file_name().ok_or_else(|| refuse("has no name of a file"))?);
+    let text = path.to_str().ok_or_else(|| refuse("is not UTF-8"))?;
     let mut url = String::from("sqlite://");
-    for &byte in path.as_os_str().as_encoded_bytes() {
+    for byte in text.bytes() {
         match byte {
             b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => url.push(char::from(byte)),
             byte => write!(url, "%{byte:02X}").map_err(|error| sqlx::Error::Configuration(error.into()))?,
@@ -293,4 +308,67 @@ fn sqlite_file(path: &Path) -> Result<AnyConnectOptions> {
     }
     url.push_str("?mode=rwc");
     Ok(url.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[tokio::test]
+    async fn the_tables_that_are_emptied_are_all_of_ours() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        let sql = if catalog.is_postgres() {
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE '\\_sqlx%'"
+        } else {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx%'"
+        };
+        let there: Vec<(String,)> = sqlx::query_as(sql).fetch_all(&catalog.pool).await.unwrap();
+        let mut there: Vec<String> = there.into_iter().map(|(table,)| table).collect();
+        let mut ours = own_tables();
+        there.sort();
+        ours.sort();
+        assert_eq!(ours, there);
+    }
+
+    #[tokio::test]
+    async fn a_reset_leaves_alone_what_others_have_in_the_database() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        for sql in ["CREATE TABLE of_others (n BIGINT)", "INSERT INTO of_others (n) VALUES (1)"] {
+            sqlx::query(sql).execute(&catalog.pool).await.unwrap();
+        }
+        catalog.set_detection_position(7).await.unwrap();
+        catalog.reset().await.unwrap();
+        assert_eq!(catalog.detection_position().await.unwrap(), None);
+        let left: Vec<(i64,)> = sqlx::query_as("SELECT n FROM of_others").fetch_all(&catalog.pool).await.unwrap();
+        assert_eq!(left, [(1,)]);
+    }
+
+    /// What a pool would try again until it has no time left.
+    #[tokio::test]
+    async fn a_file_that_is_no_catalog_is_told_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.db");
+        std::fs::write(&path, [0x5a; 8192]).unwrap();
+        let error = Catalog::open(&path).await.unwrap_err().to_string();
+        assert!(error.contains("not a database"), "{error}");
+        let error = Catalog::open(&dir.path().join("absent/catalog.db")).await.unwrap_err().to_string();
+        assert!(error.contains("absent/catalog.db"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_file_is_where_the_path_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("elsewhere/below");
+        std::fs::create_dir_all(&real).unwrap();
+        std::os::unix::fs::symlink(&real, dir.path().join("link")).unwrap();
+        let path = dir.path().join("link/../of me?.db");
+        Catalog::open(&path).await.unwrap().close().await;
+        assert!(dir.path().join("elsewhere/of me?.db").is_file());
+        assert!(!dir.path().join("of me?.db").exists());
+        let path = dir.path().join(OsStr::from_bytes(b"\xff.db"));
+        let error = Catalog::open(&path).await.unwrap_err().to_string();
+        assert!(error.contains("is not UTF-8") && error.contains(&path.display().to_string()), "{error}");
+    }
 }

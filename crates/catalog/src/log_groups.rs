@@ -234,10 +234,9 @@ impl Catalog {
     where
         V: sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any> + 'q,
     {
+        let change = self.log_ids.change(scope, name);
         let update = update.bind(&scope.account).bind(&scope.region).bind(name).bind(value);
-        let changed = update.execute(&self.pool).await?.rows_affected() > 0;
-        self.log_ids.forget_group(scope, name);
-        Ok(changed)
+        Ok(change.settle(update.execute(&self.pool)).await?.rows_affected() > 0)
     }
 
     /// Deletes a group with its streams, and the tags and the resource policy under `arn`, and remembers its id until
@@ -249,6 +248,7 @@ impl Catalog {
         arn: &str,
         deleted_at: Timestamp,
     ) -> Result<LogDeletion> {
+        let change = self.log_ids.change(scope, name);
         let mut transaction = self.pool.begin().await?;
         let deleted: Option<(i64,)> = sqlx::query_as(
             "DELETE FROM log_groups WHERE account = $1 AND region = $2 AND name = $3 AND deletion_protected = 0 RETURNING id",
@@ -278,8 +278,7 @@ impl Catalog {
             .bind(arn)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
-        self.log_ids.forget_group(scope, name);
+        change.settle(transaction.commit()).await?;
         Ok(LogDeletion::Deleted)
     }
 

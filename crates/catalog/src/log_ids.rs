@@ -45,6 +45,8 @@ struct Cached {
     streams: usize,
     /// Counts invalidations: what was read from the database before one must not be put in after it.
     generation: u64,
+    /// Whether a change was sent and its answer never came: it may be done yet.
+    is_in_doubt: bool,
 }
 
 #[derive(Debug)]
@@ -56,20 +58,41 @@ struct CachedGroup {
 }
 
 impl LogIds {
-    /// Forgets a group and its streams: something about them changed.
-    pub(crate) fn forget_group(&self, scope: &Scope, name: &str) {
+    /// To be held while something about a group or its streams changes.
+    pub(crate) fn change(&self, scope: &Scope, name: &str) -> Change<'_> {
+        Change { ids: self, group_key: Some(key(scope, name)), is_in_doubt: false }
+    }
+
+    /// To be held while anything may change.
+    pub(crate) fn change_all(&self) -> Change<'_> {
+        Change { ids: self, group_key: None, is_in_doubt: false }
+    }
+
+    fn forget(&self, group_key: Option<&str>, is_in_doubt: bool) {
         let mut cached = self.write();
         cached.generation += 1;
-        if let Some(group) = cached.groups.remove(&key(scope, name)) {
+        cached.is_in_doubt |= is_in_doubt;
+        let Some(group_key) = group_key else {
+            cached.groups.clear();
+            cached.streams = 0;
+            return;
+        };
+        if let Some(group) = cached.groups.remove(group_key) {
             cached.streams -= group.streams.len();
         }
     }
 
-    /// Forgets everything.
-    pub(crate) fn forget_all(&self) {
+    /// Whether a change may be done yet: what a read without the writers' lock finds may be old in a moment.
+    fn is_in_doubt(&self) -> bool {
+        self.read().is_in_doubt
+    }
+
+    /// Notes that whatever was in doubt when the cache was at `generation` is done or will never be.
+    fn settled(&self, generation: u64) {
         let mut cached = self.write();
-        let generation = cached.generation + 1;
-        *cached = Cached { generation, ..Cached::default() };
+        if cached.generation == generation {
+            cached.is_in_doubt = false;
+        }
     }
 
     fn get(&self, group_key: &str, stream: &str) -> std::result::Result<LogTarget, u64> {
@@ -109,6 +132,32 @@ impl LogIds {
     }
 }
 
+/// A change of a group. However it ends, and where the caller goes away too, the group is forgotten: an error does not say that
+/// nothing was changed.
+#[derive(Debug)]
+pub(crate) struct Change<'a> {
+    ids: &'a LogIds,
+    /// `None` for all groups.
+    group_key: Option<String>,
+    is_in_doubt: bool,
+}
+
+impl Change<'_> {
+    /// Waits for the step that makes the change last.
+    pub(crate) async fn settle<T>(mut self, step: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+        self.is_in_doubt = true;
+        let done = step.await;
+        self.is_in_doubt = done.is_err();
+        done
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.ids.forget(self.group_key.as_deref(), self.is_in_doubt);
+    }
+}
+
 /// Account, region and name in one text; none of the first two can hold the separator.
 fn key(scope: &Scope, name: &str) -> String {
     format!("{}\n{}\n{name}", scope.account, scope.region)
@@ -122,7 +171,7 @@ impl Catalog {
             Ok(target) => return Ok(LogTargetFound::Found(target)),
             Err(generation) => generation,
         };
-        let row: Option<(i64, Option<i64>, i64, Option<i64>)> = sqlx::query_as(
+        let found = sqlx::query_as(
             "SELECT g.id, g.kept_days, g.metric_filters_version, s.id FROM log_groups g \
              LEFT JOIN log_streams s ON s.group_id = g.id AND s.name = $4 \
              WHERE g.account = $1 AND g.region = $2 AND g.name = $3",
@@ -130,9 +179,19 @@ impl Catalog {
         .bind(&scope.account)
         .bind(&scope.region)
         .bind(group)
-        .bind(stream)
-        .fetch_optional(&self.pool)
-        .await?;
+        .bind(stream);
+        let row: Option<(i64, Option<i64>, i64, Option<i64>)> = if self.log_ids.is_in_doubt() {
+            // After whatever is in doubt, for it has the writers' lock as long as it can be done. SQLite takes the lock with the
+            // first statement that writes.
+            let mut transaction = self.pool.begin().await?;
+            sqlx::query("DELETE FROM sequences WHERE name = ''").execute(&mut *transaction).await?;
+            let row = found.fetch_optional(&mut *transaction).await?;
+            transaction.rollback().await?;
+            self.log_ids.settled(generation);
+            row
+        } else {
+            found.fetch_optional(&self.pool).await?
+        };
         let Some((group_id, retention_days, metric_filters, stream_id)) = row else {
             return Ok(LogTargetFound::NoGroup);
         };
@@ -164,14 +223,51 @@ mod tests {
         let ids = LogIds::default();
         let group_key = key(&scope(), "g");
         let generation = ids.get(&group_key, "s").unwrap_err();
-        ids.forget_group(&scope(), "g");
+        drop(ids.change(&scope(), "g"));
         ids.keep(group_key.clone(), "s", TARGET, generation);
         let generation = ids.get(&group_key, "s").expect_err("the row may be gone");
         ids.keep(group_key.clone(), "s", TARGET, generation);
         assert_eq!(ids.get(&group_key, "s"), Ok(TARGET));
-        ids.forget_group(&scope(), "g");
+        drop(ids.change(&scope(), "g"));
         assert!(ids.get(&group_key, "s").is_err());
         assert_eq!(ids.read().streams, 0);
+    }
+
+    #[tokio::test]
+    async fn a_change_without_an_answer_is_forgotten_and_in_doubt() {
+        let ids = LogIds::default();
+        let group_key = key(&scope(), "g");
+        let keep = || {
+            let generation = ids.read().generation;
+            ids.keep(group_key.clone(), "s", TARGET, generation);
+            generation
+        };
+        keep();
+        ids.change(&scope(), "g").settle(async { Ok(()) }).await.unwrap();
+        assert!(ids.get(&group_key, "s").is_err() && !ids.is_in_doubt());
+        keep();
+        ids.change(&scope(), "g").settle(async { Err::<(), _>(sqlx::Error::WorkerCrashed) }).await.unwrap_err();
+        assert!(ids.get(&group_key, "s").is_err() && ids.is_in_doubt());
+        let before = keep();
+        // The caller goes away.
+        let gone = ids.change(&scope(), "h").settle(std::future::pending::<sqlx::Result<()>>());
+        assert!(futures::FutureExt::now_or_never(gone).is_none());
+        assert!(ids.get(&group_key, "s").is_ok(), "of another group");
+        ids.settled(before);
+        assert!(ids.is_in_doubt(), "another change has come");
+        ids.settled(keep());
+        assert!(!ids.is_in_doubt());
+        ids.change_all().settle(async { Ok(()) }).await.unwrap();
+        assert!(ids.get(&group_key, "s").is_err());
+        assert_eq!(ids.read().streams, 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_doubt_is_settled_by_the_next_that_asks() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        catalog.log_ids.forget(None, true);
+        assert_eq!(catalog.log_target(&scope(), "g", "s").await.unwrap(), LogTargetFound::NoGroup);
+        assert!(!catalog.log_ids.is_in_doubt());
     }
 
     #[test]

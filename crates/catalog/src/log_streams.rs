@@ -142,6 +142,7 @@ impl Catalog {
         name: &str,
         deleted_at: Timestamp,
     ) -> Result<LogDeletion> {
+        let change = self.log_ids.change(scope, group_name);
         let mut transaction = self.pool.begin().await?;
         let deleted: Option<(i64,)> = sqlx::query_as(
             "DELETE FROM log_streams WHERE group_id = $1 AND name = $2 \
@@ -162,8 +163,7 @@ impl Catalog {
             .bind(deleted_at.0)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
-        self.log_ids.forget_group(scope, group_name);
+        change.settle(transaction.commit()).await?;
         Ok(LogDeletion::Deleted)
     }
 }

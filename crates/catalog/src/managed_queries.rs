@@ -3,11 +3,12 @@
 //! They have no `next_ms`: their alarm runs them.
 
 use crate::alarms::Alarm;
+use crate::pool::Connection;
 use crate::tags::insert_tags;
 use crate::{Catalog, Result};
 use model::limits::LOG_ALARM_RESULTS_MAX;
 use model::{Scope, TimeRange, Timestamp, arn};
-use sqlx::{AnyConnection, FromRow};
+use sqlx::FromRow;
 use std::collections::BTreeMap;
 
 /// Results that are kept of one query, the newest: as many as an alarm may evaluate.
@@ -41,7 +42,7 @@ pub struct ManagedRun {
 
 /// Makes the query of `alarm`, or changes what it asks.
 pub(crate) async fn put_managed_query(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     alarm: &Alarm,
     managed: &ManagedQuery,
 ) -> Result<()> {
@@ -77,7 +78,7 @@ pub(crate) async fn put_managed_query(
 }
 
 /// Deletes the query of `alarm`, if it has one, with its runs and tags.
-pub(crate) async fn delete_managed_query(connection: &mut AnyConnection, alarm: &Alarm) -> Result<()> {
+pub(crate) async fn delete_managed_query(connection: &mut Connection, alarm: &Alarm) -> Result<()> {
     let Some(log) = &alarm.configuration.log else { return Ok(()) };
     for sql in [
         "DELETE FROM scheduled_queries WHERE account = $1 AND region = $2 AND id = $3",

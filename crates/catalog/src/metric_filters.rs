@@ -1,9 +1,10 @@
 //! Metric filters: which events of a log group count for which metric.
 
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::{GroupId, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::AnyConnection;
+use sqlx::{FromRow, Row as _};
 use std::collections::BTreeMap;
 
 /// Where a metric filter takes its datapoints from, and what else PutMetricFilter said.
@@ -113,7 +114,7 @@ pub struct MetricFilterQuery<'a> {
     pub after: Option<(&'a str, &'a str)>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(FromRow)]
 struct Row {
     id: i64,
     group_name: String,
@@ -156,6 +157,7 @@ impl Catalog {
         new: NewLogMetricFilter<'_>,
         limits: FilterLimits,
     ) -> Result<MetricFilterPut> {
+        let change = self.log_ids.change(scope, group_name);
         let mut transaction = self.pool.begin().await?;
         let id = Self::next_id(&mut transaction, "metric_filters").await?;
         // The counts are those of the other filters: one that is replaced makes room.
@@ -179,8 +181,7 @@ impl Catalog {
             return Ok(MetricFilterPut::TooManyWithRegex);
         }
         write(&mut transaction, group, id, &new).await?;
-        transaction.commit().await?;
-        self.log_ids.forget_group(scope, group_name);
+        change.settle(transaction.commit()).await?;
         Ok(MetricFilterPut::Done)
     }
 
@@ -191,6 +192,7 @@ impl Catalog {
         group_name: &str,
         name: &str,
     ) -> Result<MetricFilterDeletion> {
+        let change = self.log_ids.change(scope, group_name);
         let mut transaction = self.pool.begin().await?;
         let version = Self::next_id(&mut transaction, "metric_filters").await?;
         let group: Option<(i64,)> =
@@ -217,8 +219,7 @@ impl Catalog {
         .bind(version)
         .execute(&mut *transaction)
         .await?;
-        transaction.commit().await?;
-        self.log_ids.forget_group(scope, group_name);
+        change.settle(transaction.commit()).await?;
         Ok(MetricFilterDeletion::Deleted)
     }
 
@@ -254,19 +255,21 @@ impl Catalog {
 
     /// All metric filters of a group, with the version that `LogTarget` tells when they are these.
     pub async fn metric_filters_of(&self, group: GroupId) -> Result<(u64, Vec<LogMetricFilter>)> {
-        let mut transaction = self.pool.begin().await?;
-        let version: Option<(i64,)> = sqlx::query_as("SELECT metric_filters_version FROM log_groups WHERE id = $1")
-            .bind(group.0 as i64)
-            .fetch_optional(&mut *transaction)
-            .await?;
+        // One statement sees one state, and waits for no writer: ingestion asks for this.
         let sql = format!(
-            "SELECT {COLUMNS} FROM metric_filters f JOIN log_groups g ON g.id = f.group_id \
-             WHERE f.group_id = $1 ORDER BY f.name"
+            "SELECT g.metric_filters_version, {COLUMNS} FROM log_groups g LEFT JOIN metric_filters f ON f.group_id = g.id \
+             WHERE g.id = $1 ORDER BY f.name"
         );
-        let rows: Vec<Row> =
-            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(group.0 as i64).fetch_all(&mut *transaction).await?;
-        let filters = rows.into_iter().map(LogMetricFilter::try_from).collect::<Result<_>>()?;
-        Ok((version.map_or(0, |(version,)| version as u64), filters))
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(group.0 as i64).fetch_all(&self.pool).await?;
+        let (mut version, mut filters) = (0, Vec::with_capacity(rows.len()));
+        for row in &rows {
+            version = row.try_get::<i64, _>("metric_filters_version")? as u64;
+            // A group without filters is a row without one.
+            if row.try_get::<Option<i64>, _>("id")?.is_some() {
+                filters.push(Row::from_row(row)?.try_into()?);
+            }
+        }
+        Ok((version, filters))
     }
 
     /// Notes that a filter made too many metrics. Nothing changes when it has been put anew meanwhile.
@@ -282,7 +285,7 @@ impl Catalog {
 }
 
 /// Writes the filter with this id, over one of its name, and makes the id the version of its group.
-async fn write(connection: &mut AnyConnection, group: i64, id: i64, new: &NewLogMetricFilter<'_>) -> Result<()> {
+async fn write(connection: &mut Connection, group: i64, id: i64, new: &NewLogMetricFilter<'_>) -> Result<()> {
     sqlx::query(
         "INSERT INTO metric_filters (group_id, name, id, pattern, has_regex, metric_namespace, metric_name, \
          configuration, created_ms, disabled_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL) \

@@ -1,9 +1,9 @@
 //! What alarm mute rules were before they were changed or deleted, kept as long as the history of alarms.
 
 use crate::mute_rules::MuteRule;
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::{Scope, TimeRange, Timestamp};
-use sqlx::AnyConnection;
 
 /// A rule as it stood for a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Catalog {
 
 /// The rule is this, about `alarms`, from now on.
 pub(crate) async fn begin_version(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     scope: &Scope,
     rule: &MuteRule,
     alarms: &[String],
@@ -114,12 +114,7 @@ pub(crate) async fn begin_version(
 }
 
 /// The rule is no more what it was.
-pub(crate) async fn end_version(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    name: &str,
-    at: Timestamp,
-) -> Result<()> {
+pub(crate) async fn end_version(connection: &mut Connection, scope: &Scope, name: &str, at: Timestamp) -> Result<()> {
     sqlx::query(
         "UPDATE mute_rule_versions SET until_ms = $4 WHERE account = $1 AND region = $2 AND name = $3 \
          AND until_ms IS NULL",

@@ -1,9 +1,9 @@
 //! Alarm mute rules, and the alarms that they are about.
 
 use crate::mute_rule_versions::{begin_version, end_version};
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
-use sqlx::AnyConnection;
 use std::collections::BTreeMap;
 
 /// A mute rule.
@@ -148,7 +148,7 @@ impl Catalog {
     }
 }
 
-async fn targets_due(connection: &mut AnyConnection, scope: &Scope, rule: &str, at: Timestamp) -> Result<()> {
+async fn targets_due(connection: &mut Connection, scope: &Scope, rule: &str, at: Timestamp) -> Result<()> {
     sqlx::query(
         "UPDATE alarms SET due_ms = $4 WHERE account = $1 AND region = $2 AND name IN \
          (SELECT alarm FROM mute_targets WHERE account = $1 AND region = $2 AND rule = $3)",
@@ -162,7 +162,7 @@ async fn targets_due(connection: &mut AnyConnection, scope: &Scope, rule: &str, 
     Ok(())
 }
 
-async fn delete_targets(connection: &mut AnyConnection, scope: &Scope, rule: &str) -> Result<()> {
+async fn delete_targets(connection: &mut Connection, scope: &Scope, rule: &str) -> Result<()> {
     sqlx::query("DELETE FROM mute_targets WHERE account = $1 AND region = $2 AND rule = $3")
         .bind(&scope.account)
         .bind(&scope.region)

@@ -1,12 +1,12 @@
 //! Tags of any resource, by ARN.
 
+use crate::pool::Connection;
 use crate::{Catalog, Result};
-use sqlx::AnyConnection;
 use std::collections::BTreeMap;
 
 /// Adds tags within a transaction, replacing the values of keys that exist.
 pub(crate) async fn insert_tags(
-    transaction: &mut AnyConnection,
+    transaction: &mut Connection,
     arn: &str,
     tags: &BTreeMap<String, String>,
 ) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Topics of SNS: a name and its attributes.
 
+use crate::pool::Connection;
 use crate::{Catalog, Result};
 use model::{Scope, Timestamp};
-use sqlx::AnyConnection;
 use std::collections::BTreeMap;
 
 /// A topic.
@@ -142,7 +142,7 @@ impl Catalog {
 }
 
 /// Counts a deleted subscription within the transaction that deletes it.
-pub(crate) async fn count_deleted(connection: &mut AnyConnection, scope: &Scope, name: &str, n: i64) -> Result<()> {
+pub(crate) async fn count_deleted(connection: &mut Connection, scope: &Scope, name: &str, n: i64) -> Result<()> {
     sqlx::query(
         "UPDATE topics SET subscriptions_deleted = subscriptions_deleted + $4 \
          WHERE account = $1 AND region = $2 AND name = $3",

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::TrailCreated;
+use model::{Classify, ErrorKind};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -169,4 +170,42 @@ async fn what_is_no_database_of_postgresql_is_refused_in_words() {
     }
     let error = Catalog::connect("postgres://u:hidden@%2Fnowhere/d").await.unwrap_err();
     assert!(!error.to_string().contains("hidden"), "{error}");
+}
+
+/// A pool would try again, and say at last that it had no time left.
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    // The socket stays when nobody listens on it any more.
+    drop(std::os::unix::net::UnixListener::bind(dir.path().join(".s.PGSQL.5432")).unwrap());
+    let host = dir.path().to_str().unwrap().replace('/', "%2F");
+    let error = Catalog::connect(&format!("postgres://u:hidden@{host}/d")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("refused") && !error.to_string().contains("hidden"), "{error}");
+}
+
+#[tokio::test]
+async fn tables_do_not_change_below_a_server_that_is_at_work() {
+    let catalog = Catalog::in_memory().await.unwrap();
+    if !catalog.is_postgres() {
+        return;
+    }
+    let url = catalog.pool.connections().connect_options().database_url.to_string();
+    let run = async |sql: &'static str| {
+        sqlx::query(sql).execute(&catalog.pool).await.unwrap();
+    };
+    // As an older version has left it.
+    run("DROP TABLE legal_holds").await;
+    run("DELETE FROM _sqlx_migrations WHERE version = 66").await;
+    run("INSERT INTO leases (name, holder, token, expires_ms) VALUES ('server', 'other', 1, 9000000000000)").await;
+    let error = Catalog::connect(&url).await.unwrap_err();
+    assert!(matches!(&error, Error::InUse { holder, .. } if holder == "other"), "{error}");
+    assert!(error.to_string().contains("until 2255-"), "{error}");
+    assert!(catalog.legal_holds().await.is_err(), "it changed nothing");
+    run("UPDATE leases SET expires_ms = 1").await;
+    Catalog::connect(&url).await.unwrap().close().await;
+    assert_eq!(catalog.legal_holds().await.unwrap(), []);
+    run("UPDATE leases SET expires_ms = 9000000000000").await;
+    // Who finds nothing to change may ask for the lease.
+    Catalog::connect(&url).await.unwrap().close().await;
 }
