@@ -16,7 +16,7 @@ use crate::buckets::is_bucket_name;
 use crate::throttle::Limits;
 use crate::tls;
 use crate::tokens::BearerToken;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use interval::Interval;
 use keys::KeysSection;
 pub use keys::{S3, Signing};
@@ -28,6 +28,7 @@ use oidc::OidcSection;
 pub use oidc::{OidcSettings, RoleRule};
 use proof::note::VerifierKey;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -247,8 +248,26 @@ impl Settings {
     /// Reads a TOML file; an unknown key is an error that names it.
     pub fn from_file(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("read config file {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("read config file {}", path.display()))
+        parse(&text).with_context(|| format!("read config file {}", path.display()))
     }
+}
+
+/// What a TOML file says. An error shows no value, for some are secrets.
+pub fn parse<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
+    toml::from_str(text).map_err(|error| anyhow!(without_values(text, &error)))
+}
+
+/// What an error says of a file, and where, without the line that it is about and without a string of it.
+fn without_values(text: &str, error: &toml::de::Error) -> String {
+    let message =
+        match error.message().split_once('"').and_then(|(before, rest)| Some((before, rest.rsplit_once('"')?))) {
+            Some((before, (_, after))) => format!("{before}\"...\"{after}"),
+            None => error.message().to_owned(),
+        };
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 impl Config {
@@ -444,6 +463,25 @@ mod tests {
         assert_eq!(config.account_id, "123456789012");
         assert_eq!(config.endpoints["s3"], "http://127.0.0.1:9000");
         assert_eq!(config.detection_rules, Some("/rules".into()));
+    }
+
+    #[test]
+    fn an_error_of_the_file_says_where_and_shows_no_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trailwatch.toml");
+        let error = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            format!("{:#}", Settings::from_file(&path).unwrap_err())
+        };
+        let mistyped = error("region = 'eu-west-1'\n[catalog]\n  urll = 'postgres://u:hidden@h/d'\n");
+        assert!(mistyped.contains("trailwatch.toml: line 3, column 3: unknown field `urll`"), "{mistyped}");
+        let misplaced = error("catalog = 'postgres://u:\"hidden@h/d'\n");
+        assert!(misplaced.contains("line 1, column 11: invalid type: string \"...\""), "{misplaced}");
+        let unfinished = error("[catalog]\nurl = 'postgres://u:hidden@h/d\n");
+        assert!(unfinished.contains("line "), "{unfinished}");
+        for error in [mistyped, misplaced, unfinished] {
+            assert!(!error.contains("hidden"), "{error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Configuration of the gateway: one TOML file and flags, resolved into checked values.
 
-use crate::config::{is_account_id, is_region, tls_files};
+use crate::config::{is_account_id, is_region, parse, tls_files};
 use crate::tls;
 use ::gateway::identity::{Key, Keys};
 use ::gateway::proxy::{Authorities, Upstream};
@@ -119,7 +119,7 @@ impl Settings {
     pub fn from_file(path: &Path) -> anyhow::Result<Self> {
         let reading = || format!("read config file {}", path.display());
         let text = std::fs::read_to_string(path).with_context(reading)?;
-        let settings: Self = toml::from_str(&text).with_context(reading)?;
+        let settings: Self = parse(&text).with_context(reading)?;
         let mode = std::fs::metadata(path).with_context(reading)?.permissions().mode();
         if !settings.key.is_empty() && mode & 0o077 != 0 {
             bail!("{} has secrets of [[key]] and others may read it: chmod 600 {0}", path.display());
