@@ -76,6 +76,18 @@ enum Command {
         #[arg(long, default_value_t = 1_000_000)]
         events: u64,
     },
+    /// Measure what proofs cost of an import, with and without their log; prints a Markdown table. Takes three minutes.
+    Tree {
+        /// The `trailwatch` program.
+        #[arg(long)]
+        server: PathBuf,
+        /// Folder for its data and log; made when absent.
+        #[arg(long)]
+        work: PathBuf,
+        /// How many events each time, in files of 10,000; at most 300,000.
+        #[arg(long, default_value_t = 300_000)]
+        events: u64,
+    },
     /// Measure live tail on a Trailwatch of its own; prints a Markdown table. Takes a minute.
     Tail {
         /// The `trailwatch` program.
@@ -255,7 +267,8 @@ fn main() -> anyhow::Result<()> {
             print!("{}", store::tail::measure(&server, &work, lines)?);
             Ok(())
         }
-        Command::Resume { server, work, events } => resume(server, work, events),
+        Command::Resume { server, work, events } => with_events(server, work, events, store::resume::measure),
+        Command::Tree { server, work, events } => with_events(server, work, events, store::tree::table),
         Command::Nab { data } => {
             print!("{}", nab::report(&data)?);
             Ok(())
@@ -308,12 +321,18 @@ fn run_store(args: StoreArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn resume(binary: PathBuf, work: PathBuf, events: u64) -> anyhow::Result<()> {
+/// Makes so many events for a measurement, and prints what it answers.
+fn with_events(
+    binary: PathBuf,
+    work: PathBuf,
+    events: u64,
+    measure: impl FnOnce(&store::Run) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
     let data = work.join("data");
     let generated = GenerateArgs { out: data.clone(), scale: events as f64 / 1e6, seed: 1, only: vec![Kind::Events] };
     generate(&generated)?;
     let plan = read(&data.join("plan.json"))?;
-    let outcome = store::resume::measure(&store::Run { plan, data: data.clone(), binary, work, connections: 1 });
+    let outcome = measure(&store::Run { plan, data: data.clone(), binary, work, connections: 1 });
     // What is left over is in nobody's way.
     let _ = std::fs::remove_dir_all(&data);
     print!("{}", outcome?);

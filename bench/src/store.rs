@@ -15,6 +15,7 @@ pub mod promql;
 mod proofs;
 pub mod resume;
 pub mod tail;
+pub mod tree;
 
 use crate::data::Plan;
 use crate::data::files::Kind;

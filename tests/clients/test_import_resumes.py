@@ -5,13 +5,14 @@ import errno
 import gzip
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
 from test_crash import TORN_TAIL
 from test_import import counts, importing
 from test_sql import rows
-from trailwatch import Paths, plain_environment, wait_until
+from trailwatch import Paths, plain_environment, run, wait_until
 
 FILES, EVENTS_OF_FILE = 400, 100
 EVENTS = FILES * EVENTS_OF_FILE
@@ -129,6 +130,33 @@ def test_an_import_into_a_data_directory_goes_on_after_a_kill(make_server, files
     again = importing(files[0].parent, *target, env=environment)
     assert counts(again) == (0, EVENTS, 0, FILES), again.stdout
     server.start()
+    assert_each_is_there_once(server)
+
+
+def test_an_import_writes_the_log_for_proofs_of_a_new_data_directory_across_a_kill(make_server, files, piped):
+    server = make_server("data")
+    server.expect_complaint(TORN_TAIL)
+    server.data_dir.mkdir(parents=True, exist_ok=True)
+    log, target = server.data_dir / "proofs", ("--data-dir", server.data_dir)
+    importer, pipe = start_until_it_reads(*piped, *target, environment=plain_environment({}))
+    vkey = run([Paths.server(), "vkey", *target]).stdout.strip()
+    importer.kill()
+    importer.communicate()
+    pipe.close()
+    assert_goes_on(files, *target, environment=plain_environment({}))
+    assert int((log / "checkpoint").read_text().splitlines()[1]) == EVENTS
+    told = run([Paths.server(), "verify", log, "--vkey", vkey])
+    assert told.returncode == 0 and f"tiles make the tree of {EVENTS}" in told.stdout, told.stdout
+    early = log.parent.parent / "early.checkpoint"
+    shutil.copy(log / "checkpoint", early)
+    # The server goes on with the same log.
+    server.start()
+    server.client("logs").create_log_group(logGroupName="one-more")
+    bundle = early.with_name("evidence.json")
+    told = run([Paths.server(), "evidence", "--sequence", str(EVENTS + 1), "--from", str(EVENTS), "-o", bundle], env={**server.exports, "PATH": "/usr/bin:/bin"})
+    assert told.returncode == 0, told.stderr
+    told = run([Paths.server(), "verify", bundle, "--checkpoint", early, "--vkey", vkey])
+    assert told.returncode == 0 and f"begins with that of {EVENTS}" in told.stdout, told.stdout
     assert_each_is_there_once(server)
 
 

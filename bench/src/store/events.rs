@@ -1,8 +1,9 @@
 //! W3: an import into a data directory, a start on it, then lookups, a search for text and proofs; then CloudTrail Lake.
 
 use super::ask::{Asked, Client, counted, sql_between};
-use super::{Collected, Run, SETTLE_MAX, lake, proofs, remove};
+use super::{Collected, Run, SETTLE_MAX, lake, proofs, remove, tree};
 use crate::data::events::{self, FREE_TEXT, NAME, RARE_KEY, SPAN_MS, USER};
+use crate::figures::Figure;
 use crate::process;
 use crate::server;
 use crate::workloads;
@@ -30,7 +31,9 @@ pub(super) fn measure(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
     // As the peers get theirs: not compressed.
     let rate = import(run, all, "events", "records")?;
     all.add("events-in", rate);
-    proofs::cost(run, all, rate)?;
+    let cost = tree::measure(run)?;
+    all.figures.push(Figure::new("proof-cpu", cost.of_tree()));
+    all.add("proof-cost", cost.percent());
     let server = run.start("events")?;
     all.add("start", server.ready_after.as_secs_f64());
     process::settle(server.pid(), SETTLE_MAX)?;

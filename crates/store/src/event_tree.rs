@@ -12,7 +12,7 @@ use crate::segment::event_rows::rows;
 use crate::segment::events::ROW_COLUMNS;
 use crate::state::{Snapshot, State, lock};
 use model::{Event, hex};
-use proof::merkle::{Hash, empty_root, leaf_hash, node_hash};
+use proof::merkle::{Hash, empty_root, leaf_hash, leaf_hashes, node_hash, parents};
 use proof::tile::WIDTH;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -112,26 +112,41 @@ impl Frontier {
         self.size
     }
 
-    /// Adds a leaf; answers the root of the tile that it filled.
-    pub(crate) fn push(&mut self, leaf: Hash) -> Option<Hash> {
-        let (mut node, mut size, mut leaves, mut tile) = (leaf, self.size, 1, None);
+    /// Adds a leaf, by hashes that are made one after another.
+    fn push(&mut self, leaf: Hash) {
+        let (mut node, mut size) = (leaf, self.size);
         while size & 1 == 1
             && let Some(left) = self.peaks.pop()
         {
             node = node_hash(&left, &node);
-            (size, leaves) = (size >> 1, leaves << 1);
-            if leaves == WIDTH {
-                tile = Some(node);
-            }
+            size >>= 1;
         }
         self.peaks.push(node);
         self.size += 1;
-        tile
     }
 
     /// Adds leaves; answers the roots of the tiles that they filled.
     pub(crate) fn extend(&mut self, leaves: &[Hash]) -> Vec<Hash> {
-        leaves.iter().filter_map(|leaf| self.push(*leaf)).collect()
+        let (mut nodes, mut tiles, mut without_partner) = (leaves.to_vec(), Vec::new(), Vec::<Hash>::new());
+        let (mut width, mut size) = (1, self.size);
+        // Level by level, so that the nodes of one are hashed together.
+        while !nodes.is_empty() {
+            if width == WIDTH {
+                tiles.clone_from(&nodes);
+            }
+            // A peak of this level is the left partner of the first.
+            if size & 1 == 1 {
+                nodes.splice(0..0, self.peaks.pop());
+            }
+            if nodes.len() % 2 == 1 {
+                without_partner.extend(nodes.last());
+            }
+            nodes = parents(&nodes);
+            (width, size) = (width * 2, size / 2);
+        }
+        self.peaks.extend(without_partner.into_iter().rev());
+        self.size += leaves.len() as u64;
+        tiles
     }
 
     /// The tree so far.
@@ -194,7 +209,7 @@ impl Store {
         let (snapshot, runtime) = (self.state().snapshot(), tokio::runtime::Handle::current());
         // Event `n` is leaf `n - 1`.
         let sequences = from + 1..end.min(from + WINDOW) + 1;
-        let work = tokio::task::spawn_blocking(move || runtime.block_on(leaves(&snapshot, sequences)));
+        let work = tokio::task::spawn_blocking(move || runtime.block_on(leaves(&snapshot, sequences, leaf_hashes)));
         let found = work.await.map_err(|error| Error::Bug(format!("hash events: {error}")))??;
         let hashes: Option<Vec<Hash>> = found.into_iter().collect();
         Ok(hashes.map(|hashes| EventLeaves { hashes, tile_roots: Vec::new() }))
@@ -232,11 +247,11 @@ pub(crate) async fn verify_snapshot(snapshot: &Snapshot, base: Frontier, tree: E
     while first <= tree.size {
         let sequences = first..(first + WINDOW).min(tree.size + 1);
         first = sequences.end;
-        for leaf in leaves(snapshot, sequences).await? {
+        // One after another, not as appends hash: so each checks the other.
+        let singly: HashRecords = |records| records.iter().map(|record| leaf_hash(record)).collect();
+        for leaf in leaves(snapshot, sequences, singly).await? {
             match leaf {
-                Some(leaf) => {
-                    grown.push(leaf);
-                }
+                Some(leaf) => grown.push(leaf),
                 None => missing += 1,
             }
         }
@@ -250,19 +265,27 @@ pub(crate) async fn verify_snapshot(snapshot: &Snapshot, base: Frontier, tree: E
     Ok(check)
 }
 
+/// Hashes of records as leaves, in their order.
+type HashRecords = fn(&[&[u8]]) -> Vec<Hash>;
+
 /// Leaf hashes of the events with these sequences, `None` for those that are not stored.
-async fn leaves(snapshot: &Snapshot, sequences: Range<u64>) -> Result<Vec<Option<Hash>>> {
+async fn leaves(snapshot: &Snapshot, sequences: Range<u64>, hash: HashRecords) -> Result<Vec<Option<Hash>>> {
     let mut leaves = vec![None; (sequences.end - sequences.start) as usize];
-    let mut add = |sequence: u64, event: &Event| {
-        let place = sequence.checked_sub(sequences.start).and_then(|at| leaves.get_mut(at as usize));
-        let Some(place) = place else { return Ok(()) };
-        if place.replace(leaf_hash(event.record.as_bytes())).is_some() {
-            return Err(Error::corrupt("the event tree", 0, format!("event {sequence} is stored twice")));
+    let mut add = |events: &mut dyn Iterator<Item = (u64, &Event)>| -> Result<()> {
+        let (numbers, records): (Vec<u64>, Vec<&[u8]>) = events
+            .filter(|(sequence, _)| sequences.contains(sequence))
+            .map(|(sequence, event)| (sequence, event.record.as_bytes()))
+            .unzip();
+        for (sequence, leaf) in numbers.into_iter().zip(hash(&records)) {
+            let place = leaves.get_mut((sequence - sequences.start) as usize);
+            if place.is_some_and(|place| place.replace(leaf).is_some()) {
+                return Err(Error::corrupt("the event tree", 0, format!("event {sequence} is stored twice")));
+            }
         }
         Ok(())
     };
     for memtable in &snapshot.memtables {
-        memtable.events().events.iter().try_for_each(|((_, sequence), event)| add(*sequence, event))?;
+        add(&mut memtable.events().events.iter().map(|((_, sequence), event)| (*sequence, &**event)))?;
     }
     for segment in snapshot.segments.iter().filter(|segment| segment.entry.kind == Kind::Events) {
         for (row_group, group) in segment.row_groups.iter().enumerate() {
@@ -273,7 +296,7 @@ async fn leaves(snapshot: &Snapshot, sequences: Range<u64>) -> Result<Vec<Option
             for start in (0..group.rows as usize).step_by(READ_ROWS) {
                 let range = start..(start + READ_ROWS).min(group.rows as usize);
                 for batch in segment.read(row_group, std::iter::once(range).collect(), &ROW_COLUMNS).await? {
-                    rows(&batch)?.iter().try_for_each(|row| add(row.sequence, &row.event))?;
+                    add(&mut rows(&batch)?.iter().map(|row| (row.sequence, &row.event)))?;
                 }
             }
         }
@@ -362,5 +385,23 @@ mod tests {
         let mut damaged = StoredTree::from(&frontier);
         damaged.size += 1;
         assert_eq!(damaged.frontier(), None);
+    }
+
+    #[test]
+    fn it_grows_by_many_leaves_as_by_one_after_another() {
+        let leaves: Vec<Hash> = (0..1100_u32).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+        let tiles: Vec<Hash> = leaves.chunks_exact(WIDTH as usize).map(naive_root).collect();
+        for first in [0, 1, 2, 3, 7, 8, 255, 256, 257, 511, 512] {
+            let mut begun = Frontier::default();
+            leaves[..first].iter().for_each(|leaf| begun.push(*leaf));
+            for count in [0, 1, 2, 3, 4, 5, 17, 255, 256, 257, 512, 588] {
+                let (mut at_once, mut singly) = (begun.clone(), begun.clone());
+                let filled = at_once.extend(&leaves[first..first + count]);
+                leaves[first..first + count].iter().for_each(|leaf| singly.push(*leaf));
+                assert_eq!(at_once, singly, "{first} leaves and {count} more");
+                assert_eq!(filled, tiles[first / WIDTH as usize..(first + count) / WIDTH as usize]);
+                assert_eq!(at_once.tree().root, naive_root(&leaves[..first + count]));
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Opens a store: lock, manifest, segment indexes, orphans, journals, threads. No record of a segment is read.
 
 use crate::active_journal::ActiveJournal;
-use crate::append::{LastGroup, Writer, apply};
+use crate::append::{LastGroup, Writer, apply, leaves};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
 use crate::event_tail::EventTail;
@@ -26,7 +26,6 @@ use futures::{StreamExt, TryStreamExt};
 use model::{Batch, Clock};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use proof::merkle::leaf_hash;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock, mpsc};
@@ -285,7 +284,7 @@ async fn replay(
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =
                 next_event_sequence.max(meta.first_event_sequence.saturating_add(batch.events.len() as u64));
-            let leaves: Vec<_> = batch.events.iter().map(|event| leaf_hash(event.record.as_bytes())).collect();
+            let leaves = leaves(&batch);
             let tiles = event_tree.extend(&leaves);
             recent_leaves.extend(&leaves, &tiles, event_tree.size());
             apply(&memtable, &mut series, meta, batch);

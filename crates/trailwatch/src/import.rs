@@ -3,12 +3,14 @@
 use crate::ImportArgs;
 use crate::config::{is_account_id, is_region};
 use crate::lease::{open_file, refuse_postgres};
+use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock};
 use crate::remote::Remote;
 use crate::serve::open_store;
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{Clock, Event, Ids};
+use model::time::MINUTE;
+use model::{Clock, Event, Ids, Timestamp};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,18 +31,17 @@ const TOLD_MAX: usize = 1_000;
 pub async fn cloudtrail(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let defaults = defaults(&args, &*clock)?;
-    let target = match &args.data_dir {
-        Some(dir) => Target::Local(Box::new(open_trail(dir, clock).await?)),
+    let mut target = match &args.data_dir {
+        Some(dir) => Target::Local(Box::new(Local::open(dir, clock).await?)),
         None => Target::Remote(Box::new(Remote::from_environment(&args.at, &defaults, clock)?)),
     };
     let mut tally = Tally::new();
     let files = import::files(&args.paths, &mut |refusal| tally.refuse(&refusal));
     tally.bar.set_length(files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|about| about.len()).sum());
     let file_count = files.len();
-    import_files(files, defaults, &target, &mut tally).await?;
-    if let Target::Local(trail) = target {
-        trail.store.close().await.context("close the store")?;
-        trail.catalog.close().await;
+    import_files(files, defaults, &mut target, &mut tally).await?;
+    if let Target::Local(local) = target {
+        local.close().await?;
     }
     tally.bar.finish_and_clear();
     let Tally { stored, duplicates, differing, refused, .. } = tally;
@@ -80,16 +81,60 @@ async fn open_trail(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Trail> 
 
 /// Where records go.
 enum Target {
-    Local(Box<Trail>),
+    Local(Box<Local>),
     Remote(Box<Remote>),
 }
 
 impl Target {
-    async fn store(&self, events: Vec<Event>) -> anyhow::Result<Imported> {
+    async fn store(&mut self, events: Vec<Event>) -> anyhow::Result<Imported> {
         match self {
-            Target::Local(trail) => import::store(trail, events).await.context("store records"),
+            Target::Local(local) => local.store(events).await,
             Target::Remote(remote) => remote.store(&events),
         }
+    }
+}
+
+/// A data directory that no server has open.
+struct Local {
+    trail: Trail,
+    /// The log of its events for proofs, as long as it can be written here.
+    proofs: Option<Proofs>,
+    /// The minute in which it was signed last.
+    minute: Timestamp,
+}
+
+impl Local {
+    async fn open(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let minute = clock.now().floor_to(MINUTE);
+        let trail = open_trail(dir, clock).await?;
+        let proofs = Proofs::of_directory(dir, trail.store.clone()).context("open the log of events")?;
+        Ok(Self { trail, proofs, minute })
+    }
+
+    async fn store(&mut self, events: Vec<Event>) -> anyhow::Result<Imported> {
+        let imported = import::store(&self.trail, events).await.context("store records")?;
+        let minute = self.trail.clock.now().floor_to(MINUTE);
+        let is_minute = std::mem::replace(&mut self.minute, minute) != minute;
+        self.write_log(is_minute).await;
+        Ok(imported)
+    }
+
+    /// Writes the log while the hashes of the records are in memory, and signs it each minute as a server does: who is killed leaves little
+    /// to be read again. What cannot be written is left to the server's next start, and the records are stored all the same.
+    async fn write_log(&mut self, signed: bool) {
+        let Some(proofs) = &self.proofs else { return };
+        let written = if signed { proofs.publish().await.map(drop) } else { proofs.advance().await };
+        if let Err(error) = written {
+            eprintln!("the log of events for proofs is left to the server: {error}");
+            self.proofs = None;
+        }
+    }
+
+    async fn close(mut self) -> anyhow::Result<()> {
+        self.write_log(true).await;
+        self.trail.store.close().await.context("close the store")?;
+        self.trail.catalog.close().await;
+        Ok(())
     }
 }
 
@@ -149,7 +194,7 @@ impl Tally {
 async fn import_files(
     files: Vec<PathBuf>,
     defaults: Defaults,
-    target: &Target,
+    target: &mut Target,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
     let (sender, mut batches) = mpsc::channel::<Batch>(2);
@@ -215,3 +260,6 @@ fn read_file(path: &Path, defaults: &Defaults, bar: &ProgressBar, batch: &mut Ba
         Err(error) => take(Err(Refusal { file: name.to_string(), record: None, reason: error.to_string() })),
     }
 }
+
+#[cfg(test)]
+mod tests;

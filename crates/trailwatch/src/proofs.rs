@@ -4,7 +4,8 @@
 //! tiles that are not full and the checkpoint once a minute, and when a proof needs a newer one. The checkpoint comes last: what it
 //! covers is there. Tiles beyond it need not be on the disk yet, so they are synced together, before it is written. After a stop the log
 //! goes on from the checkpoint and writes what lies beyond it again, the same bytes. Hashes of leaves, and of the nodes above them within a
-//! tile, come from the store's memory, where appending left them; only a log that is behind reads events and hashes again.
+//! tile, come from the store's memory, where appending left them; only a log that is behind reads events and hashes again. That takes more
+//! than a third of what storing them took, so an import into a data directory writes the log as well, unless it is in a bucket.
 //!
 //! Tiles outlive the events, so they must be written before events are removed: expiry waits for them (`unproven`), and a reset writes the
 //! log before it empties the store. Should events be gone all the same before their hashes were written, the tree cannot be completed: that is an
@@ -18,7 +19,7 @@ mod place;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod verify;
 mod witness;
 
@@ -31,6 +32,8 @@ use proof::folder::{CHECKPOINT, VKEY};
 use proof::merkle::{Hash, Tree};
 use proof::note::{SigningKey, VerifierKey, verify_checkpoint};
 use proof::tile::{Edge, Tile, WIDTH, hashes};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use store::Store;
 use tokio::sync::Mutex;
@@ -38,6 +41,8 @@ use witness::Witness;
 
 /// Folder in the data directory.
 pub const FOLDER: &str = "proofs";
+/// File in the data directory that says in which bucket the log is instead, to whoever does not know the configuration.
+const IN_A_BUCKET: &str = "proofs-are-in";
 
 /// Why there is no proof.
 #[derive(Debug, thiserror::Error)]
@@ -91,15 +96,23 @@ pub struct Signed {
 impl Proofs {
     /// The log of a data directory. Its key is made if there is none.
     pub fn open(config: &Config, store: Store, buckets: Arc<dyn Buckets>) -> anyhow::Result<Self> {
+        let (dir, note) = (&config.data_dir, config.data_dir.join(IN_A_BUCKET));
         let place = match &config.proofs.bucket {
             Some(bucket) => {
                 let prefix = config.proofs.prefix.trim_matches('/');
                 let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+                std::fs::write(&note, format!("{bucket}/{prefix}\n"))
+                    .with_context(|| format!("write {}", note.display()))?;
                 Place::Bucket { buckets, bucket: bucket.clone(), prefix }
             }
-            None => Place::Folder(config.data_dir.join(FOLDER)),
+            None => match std::fs::remove_file(&note) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("remove {}", note.display()));
+                }
+                _ => Place::folder(dir)?,
+            },
         };
-        let key = key::read_or_make(&config.data_dir)?;
+        let key = key::read_or_make(dir)?;
         let witness = |settings: &WitnessSettings| -> anyhow::Result<Arc<Witness>> {
             // The configuration was checked.
             let key = VerifierKey::parse(&settings.vkey).context("read the key of a witness")?;
@@ -107,6 +120,19 @@ impl Proofs {
         };
         let witnesses = config.proofs.witnesses.iter().map(witness).collect::<anyhow::Result<_>>()?;
         Ok(Self { key, place: Arc::new(place), store, witnesses, log: Mutex::default() })
+    }
+
+    /// The log of a data directory, for an import, which does not know the configuration. `None` where a server keeps it in a bucket, or
+    /// may do so: it has a key, and no folder. In a new directory the log begins here, as a server without configuration begins it.
+    pub fn of_directory(dir: &Path, store: Store) -> anyhow::Result<Option<Self>> {
+        let is_begun = key::read(dir)?.is_some();
+        if dir.join(IN_A_BUCKET).exists() || (is_begun && !dir.join(FOLDER).exists()) {
+            return Ok(None);
+        }
+        // Before the key: who is stopped in between begins again.
+        let place = Arc::new(Place::folder(dir)?);
+        let key = key::read_or_make(dir)?;
+        Ok(Some(Self { key, place, store, witnesses: Vec::new(), log: Mutex::default() }))
     }
 
     /// The public key.

@@ -29,6 +29,10 @@ impl Context for CallContext<'_> {
         match service {
             "aws" => self.global(name),
             "sts" => self.session(name),
+            // CloudTrail user guide, resource-based policy examples: policies of channels name it without `-data`.
+            "cloudtrail" if self.action == "cloudtrail-data:PutAuditEvents" && name == "externalid" => {
+                self.texts(&["externalId"])
+            }
             _ if self.action.split(':').next() == Some(service) => self.of_service(key),
             _ => None,
         }

@@ -361,7 +361,7 @@ async fn the_policy_of_anothers_resource_decides_by_itself() {
     let sink = "arn:aws:oam:us-east-1:999999999999:sink/s";
     let decided = |policy: Option<&str>, caller: &Caller, types: &[&'static str]| {
         let input = Input(types.iter().map(|text| ("ResourceTypes", *text)).collect());
-        let owned = Owned { account: "999999999999", arn: sink, policy };
+        let owned = Owned { account: "999999999999", arn: sink, policy, own_need_it: true };
         match admitted(Asking { caller, now: NOW }, "oam:CreateLink", owned, &input) {
             Ok(()) => "allowed".to_owned(),
             Err(error) => format!("{}: {}", error.code(), error.message()),

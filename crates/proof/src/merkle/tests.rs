@@ -166,3 +166,15 @@ fn proofs_in_a_tree_of_a_hundred_million_leaves_hold_and_take_less_than_two_kilo
         assert_breaks(&proof, |proof| verify_consistency(&old, &whole, proof));
     }
 }
+
+#[test]
+fn many_leaves_and_nodes_are_hashed_as_each_alone() {
+    let records: Vec<Vec<u8>> = (0..300_usize).map(|n| vec![n as u8; n * 37 % 1500]).collect();
+    let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+    let leaves = leaf_hashes(&records);
+    assert_eq!(leaves, records.iter().map(|record| leaf_hash(record)).collect::<Vec<_>>());
+    let above = |leaves: &[Hash]| leaves.chunks_exact(2).map(|pair| node_hash(&pair[0], &pair[1])).collect::<Vec<_>>();
+    for count in [0, 1, 2, 3, 255, 256, 300] {
+        assert_eq!(parents(&leaves[..count]), above(&leaves[..count]));
+    }
+}

@@ -1,6 +1,7 @@
 //! PutResourcePolicy, GetResourcePolicy, DeleteResourcePolicy: policies of event data stores, channels and dashboards.
 //!
-//! They are kept and shown, and not yet looked at: there are no users or accounts that could be let in by one.
+//! Those of channels decide who of other accounts may put events into them (`put_audit_events.rs`). Those of event data stores and
+//! dashboards are kept and shown, and nobody is let in by one.
 
 use super::event_data_stores;
 use super::trail_name::told;
@@ -29,7 +30,7 @@ async fn put(
     input: PutResourcePolicyRequest,
 ) -> Result<PutResourcePolicyResponse, ApiError> {
     let arn = resource(trail, caller, &input.resource_arn).await?;
-    check_document(&input.resource_policy)
+    check(&arn, &input.resource_policy)
         .map_err(|text| ApiError::new(&errors::RESOURCE_POLICY_NOT_VALID_EXCEPTION, text))?;
     trail.catalog.put_cloudtrail_policy(&arn, &input.resource_policy).await?;
     Ok(PutResourcePolicyResponse {
@@ -106,15 +107,21 @@ async fn resource(trail: &Trail, caller: &Caller, text: &str) -> Result<String, 
     Err(ApiError::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, text))
 }
 
-/// A policy is a JSON object with statements, each of which allows or denies.
-fn check_document(document: &str) -> Result<(), String> {
-    let document: Value = serde_json::from_str(document).map_err(|error| format!("The policy is not JSON: {error}"))?;
+/// The one action of policies of channels, and most statements, and principals of one (PutResourcePolicy reference).
+const CHANNEL_ACTION: &str = "cloudtrail-data:PutAuditEvents";
+const CHANNEL_STATEMENTS_MAX: usize = 20;
+const CHANNEL_PRINCIPALS_MAX: usize = 50;
+
+/// A policy is a JSON object with statements, each of which allows or denies. That of a channel is looked at more closely, for it has an
+/// effect.
+fn check(arn: &str, text: &str) -> Result<(), String> {
+    let document: Value = serde_json::from_str(text).map_err(|error| format!("The policy is not JSON: {error}"))?;
     let statements = match document.get("Statement") {
         Some(Value::Array(statements)) if !statements.is_empty() => statements.iter().collect(),
         Some(statement @ Value::Object(_)) => vec![statement],
         _ => return Err("The policy has no statement.".into()),
     };
-    for statement in statements {
+    for statement in &statements {
         if !matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
             return Err("Each statement of the policy must have the effect Allow or Deny.".into());
         }
@@ -122,5 +129,42 @@ fn check_document(document: &str) -> Result<(), String> {
             return Err("Each statement of the policy must have a principal and an action.".into());
         }
     }
+    let is_channel = Arn::parse(arn).is_some_and(|arn| arn.resource.starts_with("channel/"));
+    if is_channel { check_of_channel(arn, text, &statements) } else { Ok(()) }
+}
+
+/// CloudTrail user guide, resource-based policy examples for channels.
+fn check_of_channel(arn: &str, text: &str, statements: &[&Value]) -> Result<(), String> {
+    access::resource_policy(arn, text).map_err(|error| format!("The policy is not valid: {error}"))?;
+    if statements.len() > CHANNEL_STATEMENTS_MAX {
+        return Err(format!("The policy of a channel has {CHANNEL_STATEMENTS_MAX} statements at most."));
+    }
+    for statement in statements {
+        let is_all = |member: &str, wanted: &str| {
+            let texts = texts(&statement[member]);
+            !texts.is_empty() && texts.iter().all(|text| text.eq_ignore_ascii_case(wanted))
+        };
+        if !is_all("Action", CHANNEL_ACTION) {
+            return Err(format!("The only action in the policy of a channel is {CHANNEL_ACTION}."));
+        }
+        if !is_all("Resource", arn) {
+            return Err(format!("The resource in the policy of a channel must be the channel, {arn}."));
+        }
+        let principals: usize = match &statement["Principal"] {
+            Value::Object(kinds) => kinds.values().map(|named| texts(named).len()).sum(),
+            everybody => texts(everybody).len(),
+        };
+        if !(1..=CHANNEL_PRINCIPALS_MAX).contains(&principals) {
+            return Err(format!("A statement must have 1 to {CHANNEL_PRINCIPALS_MAX} principals."));
+        }
+    }
     Ok(())
+}
+
+/// One text or a list of them.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    }
 }

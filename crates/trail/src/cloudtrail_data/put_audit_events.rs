@@ -5,8 +5,9 @@
 
 use super::audit_event::{self, Refused};
 use crate::Trail;
+use access::{Asking, Owned, admitted};
 use catalog::{ChannelIngestion, ChannelRow};
-use model::arn::Arn;
+use model::arn::{self, Arn};
 use model::{Batch, Caller, Scope};
 use std::collections::HashSet;
 use wire::cloudtrail_data::{
@@ -23,7 +24,7 @@ pub(super) async fn put_audit_events(
     caller: &Caller,
     input: PutAuditEventsRequest,
 ) -> Result<PutAuditEventsResponse, ApiError> {
-    let channel = channel(trail, caller, &input.channel_arn).await?;
+    let channel = channel(trail, caller, &input).await?;
     let mut ids = HashSet::new();
     if !input.audit_events.iter().all(|event| ids.insert(event.id.as_str())) {
         return refuse(
@@ -77,20 +78,34 @@ async fn note_ingestion(trail: &Trail, channel: &ChannelRow, ingestion: &Channel
     }
 }
 
-/// The channel that the ARN names. On AWS a resource policy lets other accounts in; here such policies are kept and have no effect.
-async fn channel(trail: &Trail, caller: &Caller, text: &str) -> Result<ChannelRow, ApiError> {
-    let arn = Arn::parse(text).filter(|arn| arn.service == "cloudtrail" && !arn.region.is_empty());
+/// The channel that the ARN names. Its policy lets callers of other accounts in, and may deny those of its own (CloudTrail user guide,
+/// resource-based policy examples: "The channel owner can call the PutAuditEvents API on the channel unless the policy denies").
+async fn channel(trail: &Trail, caller: &Caller, input: &PutAuditEventsRequest) -> Result<ChannelRow, ApiError> {
+    let arn = Arn::parse(&input.channel_arn).filter(|arn| arn.service == "cloudtrail" && !arn.region.is_empty());
     let id = arn.and_then(|arn| Some((arn, arn.resource.strip_prefix("channel/")?)));
     let Some((arn, id)) = id else {
         return refuse(&errors::INVALID_CHANNEL_ARN, "The specified channel ARN is not a valid channel ARN.");
     };
     let scope = Scope { account: arn.account.to_owned(), region: arn.region.to_owned() };
-    match trail.catalog.channel(&scope, id).await? {
-        Some(channel) if channel.scope.account == caller.scope.account => Ok(channel),
-        Some(_) => refuse(
+    let Some(channel) = trail.catalog.channel(&scope, id).await? else {
+        return refuse(&errors::CHANNEL_NOT_FOUND, "The channel could not be found.");
+    };
+    let arn = arn::channel(&channel.scope, &channel.id);
+    let policy = trail.catalog.cloudtrail_policy(&arn).await?;
+    let is_own = channel.scope.account == caller.scope.account;
+    if policy.is_none() && is_own {
+        return Ok(channel);
+    }
+    let asking = Asking { caller, now: trail.clock.now() };
+    let owned = Owned { account: &channel.scope.account, arn: &arn, policy: policy.as_deref(), own_need_it: false };
+    match admitted(asking, "cloudtrail-data:PutAuditEvents", owned, input) {
+        Ok(()) => Ok(channel),
+        Err(_) if is_own => {
+            refuse(&errors::CHANNEL_INSUFFICIENT_PERMISSION, "The policy of the channel denies its owner's account.")
+        }
+        Err(_) => refuse(
             &errors::CHANNEL_INSUFFICIENT_PERMISSION,
             "The caller's account ID must be the same as the channel owner's account ID.",
         ),
-        None => refuse(&errors::CHANNEL_NOT_FOUND, "The channel could not be found."),
     }
 }

@@ -291,7 +291,11 @@ async fn policies_are_kept_with_their_resource() {
     let made = plane.call("CreateChannel", channel).await.unwrap();
     assert_eq!(made["Destinations"][0]["Location"], json!(arn));
     let channel = made["ChannelArn"].as_str().unwrap();
-    plane.call("PutResourcePolicy", json!({"ResourceArn": channel, "ResourcePolicy": policy})).await.unwrap();
+    let policy = json!({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "cloudtrail-data:PutAuditEvents", "Resource": channel,
+    }});
+    let input = json!({"ResourceArn": channel, "ResourcePolicy": policy.to_string()});
+    plane.call("PutResourcePolicy", input).await.unwrap();
     let unprotected = json!({"EventDataStore": arn, "TerminationProtectionEnabled": false});
     plane.call("UpdateEventDataStore", unprotected).await.unwrap();
     refused(plane.call("DeleteEventDataStore", json!({"EventDataStore": arn})).await, "ChannelExistsForEDSException");

@@ -114,3 +114,67 @@ async fn whole_requests_are_refused() {
     let answer = plane.call_with(&foreign, "PutAuditEvents", &query, json!({"auditEvents": [one]})).await;
     refused(answer, "ChannelInsufficientPermission");
 }
+
+#[tokio::test]
+async fn the_policy_of_a_channel_lets_other_accounts_in_and_may_deny_its_own() {
+    let plane = Plane::new().await;
+    let arn = channel(&plane).await;
+    let foreign =
+        model::Caller::root(model::Scope { account: "999999999999".into(), region: "us-east-1".into() }, "AKIAFOREIGN");
+    let put_as = async |caller: &model::Caller, external: &str| {
+        let query = format!("channelArn={arn}{external}");
+        let events = json!({"auditEvents": [{"id": "a", "eventData": data(json!({}))}]});
+        plane.call_with(caller, "PutAuditEvents", &query, events).await
+    };
+    let policy = async |effect: &str, principal: &str, condition: Value| {
+        let statement = json!({
+            "Effect": effect, "Principal": {"AWS": principal}, "Action": "cloudtrail-data:PutAuditEvents",
+            "Resource": arn, "Condition": condition,
+        });
+        let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        plane.call("PutResourcePolicy", json!({"ResourceArn": arn, "ResourcePolicy": document})).await.unwrap();
+    };
+    policy("Allow", "999999999999", json!({"StringEquals": {"cloudtrail:ExternalId": "secret"}})).await;
+    refused(put_as(&foreign, "").await, "ChannelInsufficientPermission");
+    refused(put_as(&foreign, "&externalId=other").await, "ChannelInsufficientPermission");
+    assert_eq!(put_as(&foreign, "&externalId=secret").await.unwrap()["failed"], json!([]));
+    let own = caller("us-east-1");
+    assert_eq!(put_as(&own, "").await.unwrap()["failed"], json!([]), "its own account need not be named");
+    policy("Allow", "888888888888", json!({})).await;
+    refused(put_as(&foreign, "").await, "ChannelInsufficientPermission");
+    policy("Deny", ACCOUNT, json!({})).await;
+    refused(put_as(&own, "").await, "ChannelInsufficientPermission");
+}
+
+#[tokio::test]
+async fn the_policy_of_a_channel_is_about_that_channel_and_its_one_action() {
+    let plane = Plane::new().await;
+    let arn = channel(&plane).await;
+    let statement = |principal: Value, action: &str, resource: &str| json!({"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource});
+    let (one, action) = (json!({"AWS": "999999999999"}), "cloudtrail-data:PutAuditEvents");
+    let many = |count: u64| json!({"AWS": (0..count).map(|n| format!("{n:012}")).collect::<Vec<_>>()});
+    let good = statement(one.clone(), action, &arn);
+    let put = async |statements: Value| {
+        let document = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        plane.call("PutResourcePolicy", json!({"ResourceArn": arn, "ResourcePolicy": document})).await
+    };
+    for statements in
+        [good.clone(), json!(vec![&good; 20]), statement(many(50), action, &arn), statement(json!("*"), action, &arn)]
+    {
+        put(statements).await.unwrap();
+    }
+    let other = arn.replace(ACCOUNT, "999999999999");
+    for statements in [
+        statement(one.clone(), "cloudtrail:StartQuery", &arn),
+        statement(one.clone(), "*", &arn),
+        statement(one.clone(), action, &other),
+        statement(one.clone(), action, "*"),
+        json!({"Effect": "Allow", "Principal": one, "Action": action}),
+        json!({"Effect": "Allow", "Principal": one, "Action": action, "Resource": arn, "Condition": "none"}),
+        json!(vec![&good; 21]),
+        statement(many(51), action, &arn),
+        statement(many(0), action, &arn),
+    ] {
+        refused(put(statements).await, "ResourcePolicyNotValidException");
+    }
+}

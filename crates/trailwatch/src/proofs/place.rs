@@ -1,5 +1,6 @@
 //! Where the files of the log are: a folder below the data directory, or a bucket. All of it blocks.
 
+use anyhow::Context;
 use model::buckets::{BucketError, Buckets, NewObject};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -26,6 +27,13 @@ pub enum Place {
 }
 
 impl Place {
+    /// The folder of a data directory, made if there is none.
+    pub fn folder(data_dir: &Path) -> anyhow::Result<Self> {
+        let folder = data_dir.join(super::FOLDER);
+        make(&folder).with_context(|| format!("make {}", folder.display()))?;
+        Ok(Place::Folder(folder))
+    }
+
     /// A file; `None` when there is none.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
         match self {

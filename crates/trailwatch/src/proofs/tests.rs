@@ -16,14 +16,14 @@ impl Clock for Still {
     }
 }
 
-pub(super) async fn store(dir: &Path) -> Store {
+pub(crate) async fn store(dir: &Path) -> Store {
     let options = Options { dir: dir.join("store"), salt: 1, ..Options::default() };
     Store::open(options, Arc::new(Still)).await.unwrap()
 }
 
-pub(super) fn log(dir: &Path, store: &Store) -> Proofs {
+pub(crate) fn log(dir: &Path, store: &Store) -> Proofs {
     let key = key::read_or_make(dir).unwrap();
-    let place = Arc::new(Place::Folder(dir.join(FOLDER)));
+    let place = Arc::new(Place::folder(dir).unwrap());
     Proofs { key, place, store: store.clone(), witnesses: Vec::new(), log: Mutex::default() }
 }
 
@@ -64,8 +64,14 @@ async fn prove(proofs: &Proofs, index: u64) {
     assert_eq!(verify_inclusion(&leaf, index, signed.tree.size, &proof, &signed.tree.root), Ok(()));
 }
 
+/// The tree that the checkpoint of a data directory signs with its key.
+pub(crate) fn signed(dir: &Path) -> Tree {
+    let note = std::fs::read_to_string(dir.join(FOLDER).join(CHECKPOINT)).unwrap();
+    verify_checkpoint(&note, key::read(dir).unwrap().unwrap().public(), &[]).unwrap().tree
+}
+
 /// What `trailwatch verify` says of the folder is wrong.
-fn wrong(dir: &Path) -> Vec<String> {
+pub(crate) fn wrong(dir: &Path) -> Vec<String> {
     struct Below<'a>(&'a Path);
     impl proof::folder::Files for Below<'_> {
         fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Unproven> {

@@ -148,7 +148,8 @@ async fn admit(
     let sink = watch.catalog.sink(scope).await?.filter(|sink| sink.id == id);
     let policy = sink.as_ref().and_then(|sink| sink.policy.as_deref());
     let asking = Asking { caller, now: watch.clock.now() };
-    admitted(asking, action, Owned { account: &scope.account, arn: &arn::sink(scope, id), policy }, input)
+    let owned = Owned { account: &scope.account, arn: &arn::sink(scope, id), policy, own_need_it: true };
+    admitted(asking, action, owned, input)
 }
 
 fn once_each(types: Vec<String>) -> Vec<String> {
