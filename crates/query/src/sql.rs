@@ -20,6 +20,7 @@ mod metric_periods;
 mod metrics;
 mod metrics_latest;
 mod output;
+mod percentiles;
 mod predicate;
 mod records;
 mod resources;
@@ -174,6 +175,7 @@ fn session(inputs: Inputs, options: SqlOptions) -> Result<SessionContext> {
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udf(name));
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
     aggregates::bound(&session, options.memory_bytes_max);
+    percentiles::replace(&session);
     json::functions().into_iter().for_each(|function| session.register_udf(function));
     let inputs = Arc::new(inputs);
     session.register_table("events", Arc::new(events::Events(Arc::clone(&inputs))))?;

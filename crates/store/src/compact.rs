@@ -10,7 +10,9 @@ use crate::manifest::Removed;
 use crate::pace::Pace;
 use crate::segment::events::EventWriter;
 use crate::segment::logs::{LogColumns, LogWriter};
-use crate::segment::{EncodedSegment, Keys, Kind, ROW_GROUP_BYTES_MAX, Segment, SegmentWriter, column, events, logs};
+use crate::segment::{
+    Batches, EncodedSegment, Keys, Kind, ROW_GROUP_BYTES_MAX, Segment, SegmentWriter, column, events, logs,
+};
 use crate::state::{Change, State};
 use crate::tiers::Tiers;
 use arrow_array::{RecordBatch, StringArray};
@@ -77,7 +79,7 @@ async fn merge(state: &State, output: Output, inputs: Vec<Arc<Segment>>, gone: G
     let mut rewrite = Rewrite::new(state, output, gone);
     let mut pace = Pace::new(state.options.rewrite_share);
     for (at, segment) in inputs.into_iter().enumerate() {
-        rewrite.inputs.push(Input { segment, row_group: 0, row: 0, batch: 0, keys: Vec::new(), at: 0 });
+        rewrite.inputs.push(Input { segment, row_group: 0, rows: None, batch: 0, keys: Vec::new(), at: 0 });
         rewrite.advance(at).await?;
     }
     while let Some(Reverse((_, input))) = rewrite.heads.pop() {
@@ -94,9 +96,9 @@ async fn merge(state: &State, output: Output, inputs: Vec<Arc<Segment>>, gone: G
 /// One segment that is read from its start to its end.
 struct Input {
     segment: Arc<Segment>,
-    /// Where to read on.
+    /// The next row group, and what is left of the one in work.
     row_group: usize,
-    row: usize,
+    rows: Option<Batches>,
     /// The batch in work, its keys (`None` for rows that go), and the place in it.
     batch: usize,
     keys: Vec<Option<Key>>,
@@ -177,18 +179,23 @@ impl Rewrite {
     /// Reads the next batch of an input; false at its end.
     async fn read(&mut self, at: usize) -> Result<bool> {
         let input = &mut self.inputs[at];
-        let Some(group) = input.segment.row_groups.get(input.row_group).copied() else { return Ok(false) };
-        let end = (input.row + READ_ROWS).min(group.rows as usize);
         let columns: &[&str] = match &self.output {
             Output::Logs(_) => &logs::COLUMNS,
             Output::Events(_) => &events::COLUMNS,
         };
-        let ranges: Vec<_> = std::iter::once(input.row..end).collect();
-        let mut batches = input.segment.read(input.row_group, ranges, columns).await?;
-        (input.row_group, input.row) =
-            if end == group.rows as usize { (input.row_group + 1, 0) } else { (input.row_group, end) };
-        let (Some(batch), true) = (batches.pop(), batches.is_empty()) else {
-            return Err(Error::Bug("a read of one range gives one batch".into()));
+        let batch = loop {
+            if let Some(rows) = &mut input.rows
+                && let Some(batch) = rows.next().await?
+            {
+                break batch;
+            }
+            // Let go of before the next is read.
+            input.rows = None;
+            if input.row_group == input.segment.row_groups.len() {
+                return Ok(false);
+            }
+            input.rows = Some(input.segment.batches(input.row_group, columns, READ_ROWS).await?);
+            input.row_group += 1;
         };
         let keys = self.keys(&batch)?;
         let input = &mut self.inputs[at];

@@ -1,7 +1,7 @@
 //! Finds the rows of one row group that a scan of events wants, reading as few columns as that takes.
 
 use crate::error::{Error, Result};
-use crate::filter_cache::FilterCache;
+use crate::filter_cache::{Filter, FilterCache};
 use crate::position::{Position, Window};
 use crate::scan_events::{EventFilter, EventScan};
 use crate::scan_logs::runs;
@@ -12,6 +12,7 @@ use crate::state::State;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, BooleanArray, DictionaryArray, RecordBatch, StringArray};
 use model::Event;
+use parquet::bloom_filter::Sbbf;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -126,8 +127,7 @@ impl Condition {
         }
     }
 
-    /// A column with a Bloom filter, and the values of which it must have one, in bytes.
-    fn bloom(&self) -> Option<(&'static str, Vec<Vec<u8>>)> {
+    fn bloom(&self) -> Option<InBloom> {
         let bytes = |value: &String| value.clone().into_bytes();
         match self {
             Condition::EventId(id) => Some(("event_id", vec![parse_uuid(id.as_bytes())?.to_vec()])),
@@ -141,21 +141,23 @@ impl Condition {
     }
 }
 
-/// False when the Bloom filters of a row group rule out that all of the conditions hold for a row of it.
-async fn may_have(
-    conditions: &[Condition],
-    segment: &Arc<Segment>,
-    row_group: usize,
-    cache: &FilterCache,
-) -> Result<bool> {
-    for (column, values) in conditions.iter().filter_map(Condition::bloom) {
+/// A column with a Bloom filter, and the values of which it must have one, in bytes.
+type InBloom = (&'static str, Vec<Vec<u8>>);
+
+/// False when the Bloom filters of a row group rule out that all of it holds for a row.
+async fn may_have(blooms: &[InBloom], segment: &Arc<Segment>, row_group: usize, cache: &FilterCache) -> Result<bool> {
+    for (column, values) in blooms.iter().map(|(column, values)| (*column, values)) {
         if let Some(bloom) = segment.bloom(row_group, column, cache).await?
-            && !values.iter().any(|value| bloom.check(value.as_slice()))
+            && !has_one(&bloom, values)
         {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+fn has_one(bloom: &Sbbf, values: &[Vec<u8>]) -> bool {
+    values.iter().any(|value| bloom.check(value.as_slice()))
 }
 
 /// The column of resource names as Parquet calls it.
@@ -176,6 +178,8 @@ pub(crate) struct Wanted {
     pub sequence_end: u64,
     /// Rare ones first, those about text last.
     conditions: Vec<Condition>,
+    /// What Bloom filters must have for all of the conditions to hold.
+    blooms: Vec<InBloom>,
     rare: usize,
     texts: usize,
     state: Arc<State>,
@@ -190,7 +194,17 @@ impl Wanted {
         conditions.sort_by_key(|condition| (condition.is_text(), !condition.is_rare()));
         let texts = conditions.iter().filter(|condition| condition.is_text()).count();
         let rare = conditions.iter().filter(|condition| condition.is_rare() && !condition.is_text()).count();
-        Self { scan, sequence_end, conditions, rare, texts, state }
+        let blooms = conditions.iter().filter_map(Condition::bloom).collect();
+        Self { scan, sequence_end, conditions, blooms, rare, texts, state }
+    }
+
+    /// True when filters that are in memory rule a row group out: most of them, where a rare value was asked for before. It is not worth a
+    /// task.
+    pub(crate) fn is_ruled_out(&self, segment: &Segment, row_group: usize) -> bool {
+        self.blooms.iter().any(|(column, values)| {
+            let filter = self.state.filter_cache.get((segment.entry.id, row_group, *column));
+            matches!(filter, Some(Filter::Bloom(Some(bloom), _)) if !has_one(&bloom, values))
+        })
     }
 
     /// True when free text is asked for.
@@ -222,14 +236,15 @@ impl Wanted {
     /// The wanted rows of a row group, ascending; those that `confirms` refuses may be among them.
     pub(crate) async fn find(&self, segment: &Arc<Segment>, row_group: usize, window: Window) -> Result<Vec<u32>> {
         let cache = &self.state.filter_cache;
-        if !may_have(&self.conditions, segment, row_group, cache).await? {
+        if !may_have(&self.blooms, segment, row_group, cache).await? {
             return Ok(Vec::new());
         }
         for condition in &self.conditions {
             let Condition::Any(_, alternatives) = condition else { continue };
             let mut possible = false;
             for alternative in alternatives {
-                possible = possible || may_have(alternative, segment, row_group, cache).await?;
+                let blooms: Vec<InBloom> = alternative.iter().filter_map(Condition::bloom).collect();
+                possible = possible || may_have(&blooms, segment, row_group, cache).await?;
             }
             if !possible {
                 return Ok(Vec::new());

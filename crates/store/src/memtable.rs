@@ -129,13 +129,19 @@ impl Memtable {
         let (mut bytes, rows) = (0, logs.len());
         let places: Vec<_> = logs.iter().map(|log| (log.group, log.timestamp)).collect();
         let mut groups = write(&self.logs);
-        for (sequence, log) in (first_sequence..).zip(logs) {
-            let group = groups.entry(log.group).or_default();
-            let size = log.message.len();
-            group.streams.entry(log.stream).or_default().add(log.timestamp, log.ingestion_time, size);
-            bytes += size + LOG_OVERHEAD_BYTES;
-            let line = LogLine { stream: log.stream, ingestion_time: log.ingestion_time, message: log.message };
-            group.lines.insert((log.timestamp, sequence), line);
+        let mut logs = (first_sequence..).zip(logs).peekable();
+        // Nearly all batches are of one stream, which is looked up once.
+        while let Some((_, first)) = logs.peek() {
+            let (group, stream) = (first.group, first.stream);
+            let GroupLines { lines, streams } = groups.entry(group).or_default();
+            let stats = streams.entry(stream).or_default();
+            while let Some((sequence, log)) = logs.next_if(|(_, log)| (log.group, log.stream) == (group, stream)) {
+                let size = log.message.len();
+                stats.add(log.timestamp, log.ingestion_time, size);
+                bytes += size + LOG_OVERHEAD_BYTES;
+                let line = LogLine { stream, ingestion_time: log.ingestion_time, message: log.message };
+                lines.insert((log.timestamp, sequence), line);
+            }
         }
         drop(groups);
         write(&self.arrivals).add(first_sequence, places.into_iter());

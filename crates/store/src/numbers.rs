@@ -34,6 +34,8 @@ const SCALE_BITS: u8 = 254;
 const SCALE_PCO: u8 = 255;
 /// Integers beyond this are not all floats.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+/// Below this, a half can be added to each.
+const HALVES_MAX: f64 = EXACT_MAX / 4.0;
 
 const POWERS: [f64; SCALE_MAX as usize + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
@@ -154,22 +156,28 @@ pub(crate) fn put_floats(numbers: &[f64], encoder: &mut Encoder) {
 /// The number as an integer of 10^-scale, if that brings its exact bits back.
 fn integer(number: f64, scale: u8) -> Option<i64> {
     let power = POWERS[usize::from(scale)];
-    let scaled = (number * power).round();
-    (scaled.abs() < EXACT_MAX && (scaled as i64 as f64 / power).to_bits() == number.to_bits()).then_some(scaled as i64)
+    let scaled = number * power;
+    let integer = match scaled.abs() < HALVES_MAX {
+        // Rounds to nearest without a call into the library, which would take most of the time of this.
+        true => (scaled + 0.5f64.copysign(scaled)) as i64,
+        false => scaled.round() as i64,
+    };
+    (scaled.abs() < EXACT_MAX && (integer as f64 / power).to_bits() == number.to_bits()).then_some(integer)
 }
 
 /// All numbers as integers of the least scale that fits all; `None` when there is none.
 fn scaled(numbers: &[f64]) -> Option<(u8, Vec<i64>)> {
+    let mut integers = Vec::with_capacity(numbers.len());
     let mut scale = 0;
-    for &number in numbers {
-        while integer(number, scale).is_none() {
-            scale += 1;
-            if scale > SCALE_MAX {
-                return None;
-            }
+    while let Some(&number) = numbers.get(integers.len()) {
+        if let Some(integer) = integer(number, scale) {
+            integers.push(integer);
+            continue;
         }
+        // Those before are looked at anew: that happens within the first numbers of most columns.
+        scale = (scale + 1..=SCALE_MAX).find(|scale| integer(number, *scale).is_some())?;
+        integers.clear();
     }
-    let integers = numbers.iter().map(|number| integer(*number, scale)).collect::<Option<_>>()?;
     Some((scale, integers))
 }
 
@@ -266,6 +274,15 @@ mod tests {
         }
         integers_round_trip(&[i64::MIN, i64::MAX, 0, -1, i64::MIN]);
         integers_round_trip(&[i64::MIN, i64::MAX, 0, -1].repeat(100));
+    }
+
+    #[test]
+    fn decimals_become_integers_of_the_least_scale() {
+        assert_eq!(scaled(&[1.0, -2.5, 0.125, 7.0]), Some((3, vec![1000, -2500, 125, 7000])));
+        for whole in [4_503_599_627_370_497.0, 2_251_799_813_685_249.0, -9_007_199_254_740_991.0] {
+            assert_eq!(scaled(&[whole]), Some((0, vec![whole as i64])));
+        }
+        assert_eq!([scaled(&[-0.0]), scaled(&[0.5, 0.1 + 0.2]), scaled(&[f64::NAN])], [None, None, None]);
     }
 
     #[test]

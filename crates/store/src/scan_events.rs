@@ -197,6 +197,7 @@ impl Store {
             stats.segments_read += u64::from(groups.len() > before);
         }
         stats.segments_skipped = snapshot.segments.len() as u64 - stats.segments_read;
+        groups.retain(|group| !wanted.is_ruled_out(&group.segment, group.row_group));
         groups.sort_by_key(|group| group.bound(direction));
         if direction == Direction::Backward {
             groups.reverse();

@@ -255,7 +255,9 @@ impl FilterBuilder {
         };
         if content == Content::All {
             self.words.keys.append(&mut self.grams.keys);
-            self.words.deduplicate();
+            // Two ascending runs, which this sort merges.
+            self.words.keys.sort();
+            self.words.keys.dedup();
         }
         let mut filter = Encoder(vec![VERSION]);
         match fuse::build(&self.words.keys).filter(|_| content != Content::Nothing) {

@@ -9,14 +9,12 @@ mod split;
 use crate::Trail;
 use crate::record::{self, Defaults, NotARecord};
 use compare::{Compared, compare};
-use memchr::memmem::Finder;
 use model::{Batch, Event, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use split::{Element, Splitter};
 use std::fmt;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
 /// Most bytes that come out of one file, compressed or not: a gzip bomb ends here. CloudTrail delivers at most 50 MB
 /// compressed.
@@ -164,8 +162,7 @@ impl Reading<'_> {
         bytes.shrink_to_fit();
         let event = String::from_utf8(bytes)
             .map_err(|_| NotARecord("not UTF-8".into()))
-            .and_then(looked_up)
-            .and_then(|text| record::parse(text, self.defaults));
+            .and_then(|text| record::parse_found(text, self.defaults));
         match event {
             Ok(event) => {
                 self.index += 1;
@@ -183,24 +180,6 @@ impl Reading<'_> {
 
     fn refuse_file(&mut self, reason: String) {
         (self.sink)(Err(Refusal { file: self.name.to_owned(), record: None, reason }));
-    }
-}
-
-/// The record inside an event of a LookupEvents answer; any other text is the record itself.
-fn looked_up(text: String) -> Result<String, NotARecord> {
-    #[derive(Deserialize)]
-    struct Found {
-        #[serde(rename = "CloudTrailEvent")]
-        record: Option<String>,
-    }
-    // Few have it, and all are looked through.
-    static MEMBER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"CloudTrailEvent\""));
-    if MEMBER.find(text.as_bytes()).is_none() {
-        return Ok(text);
-    }
-    match serde_json::from_str::<Found>(&text) {
-        Ok(Found { record: Some(record) }) => Ok(record),
-        _ => Ok(text),
     }
 }
 

@@ -1,7 +1,10 @@
 //! Reads members out of JSON text without copying it or building a tree of it.
 
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// One value of a checked text: its exact bytes, without white space around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,12 @@ impl<'a> Json<'a> {
     /// The value that `text` is; an error says where it is not JSON. Everything below relies on this one check.
     pub(crate) fn check(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str::<&RawValue>(text).map(|raw| Self(raw.get()))
+    }
+
+    /// The members of the object that `text` is, in the one pass that checks it; none when it is another value.
+    pub(crate) fn check_object(text: &'a str) -> Result<Object<'a>, serde_json::Error> {
+        // A key that does not decode is no error: `object` has a place for it.
+        members(text).or_else(|_| Self::check(text).map(Self::object))
     }
 
     /// Its members; none when it is no object.
@@ -43,6 +52,11 @@ impl<'a> Json<'a> {
             rest = after_separators(after);
             Some(element)
         }))
+    }
+
+    /// Text of a string.
+    pub(crate) fn string(self) -> Option<Cow<'a, str>> {
+        if self.0.starts_with('"') { unescape(self.0) } else { None }
     }
 
     /// Text of a string, number or boolean.
@@ -86,6 +100,34 @@ impl<'a> Object<'a> {
         }
     }
 }
+
+fn members(text: &str) -> Result<Object<'_>, serde_json::Error> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Object<'de>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::with_capacity(32);
+            while let Some(Name(name)) = map.next_key()? {
+                let value: &RawValue = map.next_value()?;
+                members.push((name, Json(value.get())));
+            }
+            Ok(Object(members))
+        }
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    let members = json.deserialize_map(Members)?;
+    json.end()?;
+    Ok(members)
+}
+
+/// A key, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What follows white space, commas and colons; which of them may stand where was checked.
 fn after_separators(text: &str) -> &str {
@@ -163,6 +205,23 @@ mod tests {
         assert_eq!((object.text("n"), object.text("b")), (None, None));
         assert!(Json::check("[]").unwrap().elements().unwrap().next().is_none());
         assert!(Json::check("{} x").is_err());
+    }
+
+    #[test]
+    fn an_object_is_checked_and_read_in_one_pass() {
+        let members = |text| Json::check_object(text).map(|object| object.0);
+        for text in [
+            " { \"a\" : \"x\\\"}\" , \"b\":[1, {\"c\":2} ], \"a\\u0062\":-0, \"a\": null } ",
+            "{}",
+            "{\"\\ud800\":1,\"b\":2}",
+        ] {
+            assert_eq!(members(text).unwrap(), Json::check(text).unwrap().object().0, "{text}");
+        }
+        for text in ["{\"a\":1} x", "{\"a\":}", "{\"a\":1", "{\"a\" 1}", "{a:1}", ""] {
+            assert!(members(text).is_err(), "{text}");
+        }
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+        assert_eq!(members(&deep).unwrap().len(), 1);
     }
 
     #[test]

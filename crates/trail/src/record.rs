@@ -37,18 +37,35 @@ const DERIVED_IDS: Uuid = Uuid::from_u128(0x7f0c_61a4_9b1d_4c8e_a2d3_5e64_0b97_c
 
 /// Reads a record; its text is kept as it is.
 pub fn parse(text: String, defaults: &Defaults) -> Result<Event, NotARecord> {
-    if text.len() > limits::AUDIT_EVENT_BYTES_MAX {
-        let max = limits::AUDIT_EVENT_BYTES_MAX;
-        return Err(NotARecord(format!("the record has {} bytes, more than {max}", text.len())));
-    }
+    check_length(&text)?;
     let event = event_of(&members(&text)?, &text, defaults)?;
     Ok(Event { record: text, ..event })
+}
+
+/// The same of a text that may as well be an event of a LookupEvents answer: that has the record as a text in it.
+pub fn parse_found(text: String, defaults: &Defaults) -> Result<Event, NotARecord> {
+    check_length(&text)?;
+    let members = members(&text)?;
+    if let Some(record) = members.get("CloudTrailEvent").and_then(Json::string) {
+        return parse(record.into_owned(), defaults);
+    }
+    let event = event_of(&members, &text, defaults)?;
+    drop(members);
+    Ok(Event { record: text, ..event })
+}
+
+fn check_length(text: &str) -> Result<(), NotARecord> {
+    let max = limits::AUDIT_EVENT_BYTES_MAX;
+    if text.len() > max {
+        return Err(NotARecord(format!("the record has {} bytes, more than {max}", text.len())));
+    }
+    Ok(())
 }
 
 /// The top-level members of a record.
 fn members(text: &str) -> Result<Object<'_>, NotARecord> {
     match text.trim_start().as_bytes().first() {
-        Some(b'{') => Json::check(text).map(Json::object).map_err(|error| NotARecord(format!("not JSON: {error}"))),
+        Some(b'{') => Json::check_object(text).map_err(|error| NotARecord(format!("not JSON: {error}"))),
         _ => Err(NotARecord("not a JSON object".into())),
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod unbroken;
 
 use crate::server::Server;
 use crate::tls::Acceptor;
@@ -32,6 +33,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio_rustls::server::TlsStream;
+use unbroken::Unbroken;
 use wire::request::HttpRequest;
 
 /// Largest body of a call that brings a lookup table: JSON escaping may double the table.
@@ -244,10 +246,10 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
         }
         into_answer(response, stopped)
     };
-    // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.
+    // A client that hangs up does not cut a call off between its effect and its audit record.
     // Long work that only reads is told when this future is dropped: then the client hung up.
     let (_waiting, hung_up) = oneshot::channel();
-    let answering = tokio::spawn(async move {
+    let answering = Unbroken::new(async move {
         match whole {
             Ok(body::Whole { bytes, room: _room }) => {
                 request.body = bytes;
@@ -277,10 +279,8 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
             Err(unread) => answered(unread_answer(&server, &request, &source_ip, unread).await, stopped),
         }
     });
-    let answer = answering.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "answer request");
-        plain(500, "An internal error has occurred.")
-    });
+    // Where it panicked, the panic hook has logged.
+    let answer = answering.await.unwrap_or_else(|_| plain(500, "An internal error has occurred."));
     if framing == Framing::Chunked { closing(answer) } else { answer }
 }
 

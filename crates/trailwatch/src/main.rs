@@ -62,11 +62,16 @@ use config::{CatalogSection, Config, Settings};
 use remote::ServerArgs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Calls allocate and free in different threads all the time, which glibc's allocator does slowly: a fifth of the CPU of a
 /// small PutMetricData.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long a thread for work that blocks waits for more. Each keeps memory of what it did last, and with the ten seconds of tokio a call
+/// each second would keep all of them.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// A self-hosted server that does the work of AWS CloudTrail and Amazon CloudWatch.
 #[derive(Debug, Parser)]
@@ -314,7 +319,8 @@ fn config_of(args: ServeArgs) -> anyhow::Result<Config> {
 }
 
 fn run(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().thread_keep_alive(KEEP_ALIVE).build()?.block_on(work)
 }
 
 fn complain(error: &anyhow::Error, code: ExitCode) -> ExitCode {

@@ -1,6 +1,6 @@
 //! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, log
-//! anomalies, exports, deliveries of trails, detections, host metrics, our own metrics and log, retention. Each task is a loop of its own, so that a slow one delays
-//! no other.
+//! anomalies, exports, deliveries of trails, detections, host metrics, our own metrics and log, retention, memory. Each task is
+//! a loop of its own, so that a slow one delays no other.
 
 use crate::firehose::HttpFirehose;
 use crate::server::Server;
@@ -35,6 +35,10 @@ const SERVER_LOG_GROUP: &str = "/trailwatch/server";
 const SERVER_LOG_INTERVAL: Duration = Duration::from_secs(1);
 /// How often detections look for new audit events.
 const DETECTION_INTERVAL: Duration = Duration::from_millis(250);
+/// How often freed memory is given back to the system.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(1);
+/// Above the sizes of which the allocator keeps blocks at hand.
+const MEMORY_BLOCK_BYTES: usize = 4 * 1024 * 1024;
 /// Most lines stored in one append.
 const SERVER_LOG_LINES_MAX: usize = 1000;
 
@@ -75,6 +79,7 @@ impl Tasks {
         tasks.spawn("unrecorded calls", unrecorded_calls(Arc::clone(&server), stopped.clone()));
         tasks.spawn("last uses", last_uses(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("memory", memory(stopped.clone()));
         tasks.spawn("syslog", syslog(Arc::clone(&server), ports, stopped.clone()));
         if let Some(renewal) = renewal {
             tasks.spawn("TLS certificate", tls_certificate(Arc::clone(&server), renewal, stopped.clone()));
@@ -543,6 +548,14 @@ async fn event_expiry(server: Arc<Server>, detections_begin: Option<u64>, mut st
         if !next_tick(&server, &mut stopped, MINUTE).await {
             return;
         }
+    }
+}
+
+/// Without this an idle server keeps what its last work needed, such as 100 MB for a merge of segments: the allocator gives back what was
+/// freed a second ago or earlier, but only when somebody frees a large block.
+async fn memory(mut stopped: Stopped) {
+    while wait_for(&mut stopped, MEMORY_INTERVAL).await {
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(MEMORY_BLOCK_BYTES)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! JSON in one pass, without a tree: `JsonReader` pulls values from a body, `JsonWriter` puts them into one.
 //!
 //! The reader is the hot path of PutLogEvents. It checks UTF-8 once for the whole body, lends strings without escapes
-//! straight from it, and unescapes the others eight bytes at a time into a buffer that it keeps.
+//! straight from it, and unescapes the others eight bytes at a time into a buffer that it keeps (`Unescaped`).
 
 use crate::scalar;
 use crate::shape::{DecodeError, Reader, Writer};
@@ -20,7 +20,49 @@ pub struct JsonReader<'a> {
     /// The body is empty and stands for `{}`.
     absent: bool,
     /// The last string that had escapes, unescaped.
-    unescaped: Vec<u8>,
+    unescaped: Unescaped,
+}
+
+/// A text in the making. Its buffer is longer than the text, so that whole words are written to it, of which only a part may stay:
+/// cheaper than a copy of varying length, and log lines that are JSON have an escape every few bytes.
+#[derive(Debug, Default)]
+struct Unescaped {
+    /// Zeros, or what earlier texts left, after the text.
+    buffer: Vec<u8>,
+    len: usize,
+}
+
+impl Unescaped {
+    /// Shortest buffer, bytes.
+    const BYTES_MIN: usize = 512;
+
+    fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+
+    /// Appends the first `count` bytes of a word.
+    #[inline]
+    fn put(&mut self, word: [u8; 8], count: usize) {
+        match self.buffer.get_mut(self.len..).and_then(|room| room.first_chunk_mut::<8>()) {
+            Some(room) => {
+                *room = word;
+                self.len += count;
+            }
+            None => self.extend(word.get(..count).unwrap_or_default()),
+        }
+    }
+
+    /// Appends bytes, and makes room for more of them.
+    fn extend(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if self.buffer.len() < end + 8 {
+            self.buffer.resize((2 * end).max(Self::BYTES_MIN), 0);
+        }
+        if let Some(room) = self.buffer.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+            self.len = end;
+        }
+    }
 }
 
 /// A string just passed: lent from the body, or unescaped into the reader's buffer.
@@ -39,7 +81,7 @@ impl<'a> JsonReader<'a> {
             depth: 0,
             first: false,
             absent: false,
-            unescaped: Vec::new(),
+            unescaped: Unescaped::default(),
         }
     }
 
@@ -184,55 +226,49 @@ impl<'a> JsonReader<'a> {
     /// Unescapes the string that began at `start` and has its first backslash at `self.at`, up to and past its closing quote.
     fn unescape(&mut self, start: usize) -> Result<(), DecodeError> {
         let mut out = std::mem::take(&mut self.unescaped);
-        out.clear();
-        out.extend_from_slice(self.bytes.get(start..self.at).unwrap_or_default());
+        out.len = 0;
+        out.extend(self.bytes.get(start..self.at).unwrap_or_default());
         let result = self.unescape_into(&mut out);
         self.unescaped = out;
         result
     }
 
-    fn unescape_into(&mut self, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    fn unescape_into(&mut self, out: &mut Unescaped) -> Result<(), DecodeError> {
         loop {
-            self.copy_plain(out);
+            let word = self.word();
+            // Bytes before a quote, a backslash or a control character; 8 where there is none in the word.
+            let plain = (special_bytes(u64::from_le_bytes(word)).trailing_zeros() / 8) as usize;
+            out.put(word, plain);
+            self.at += plain;
+            if plain == 8 {
+                continue;
+            }
             match self.bytes.get(self.at) {
+                Some(b'\\') => self.escape(out)?,
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(b'\\') => self.escape(out)?,
                 Some(_) => return self.fail("Control character in a string"),
                 None => return self.fail("Unterminated string"),
             }
         }
     }
 
-    /// Copies bytes to `out` until a quote, a backslash, a control character or the end.
+    /// The next eight bytes; after the end of the body zeros, which are control characters.
     #[inline]
-    fn copy_plain(&mut self, out: &mut Vec<u8>) {
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
-            // The whole word is copied and what is too much taken back: cheaper than a copy of varying length.
-            out.extend_from_slice(chunk);
-            let special = special_bytes(u64::from_le_bytes(*chunk));
-            if special != 0 {
-                let plain = (special.trailing_zeros() / 8) as usize;
-                out.truncate(out.len().saturating_sub(8 - plain));
-                self.at += plain;
-                return;
-            }
-            self.at += 8;
-        }
-        while let Some(&byte) = self.bytes.get(self.at) {
-            if byte == b'"' || byte == b'\\' || byte < 0x20 {
-                return;
-            }
-            out.push(byte);
-            self.at += 1;
-        }
+    fn word(&self) -> [u8; 8] {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut word = [0; 8];
+            word.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
+            word
+        })
     }
 
     /// Reads one escape; the backslash is next.
     #[inline]
-    fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    fn escape(&mut self, out: &mut Unescaped) -> Result<(), DecodeError> {
         let plain = match self.bytes.get(self.at + 1) {
             Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
             Some(b'n') => b'\n',
@@ -244,11 +280,11 @@ impl<'a> JsonReader<'a> {
             _ => return self.fail("Unknown escape"),
         };
         self.at += 2;
-        out.push(plain);
+        out.put([plain; 8], 1);
         Ok(())
     }
 
-    fn escape_unicode(&mut self, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    fn escape_unicode(&mut self, out: &mut Unescaped) -> Result<(), DecodeError> {
         let Some(unit) = self.code_unit(self.at) else {
             return self.fail("Malformed \\u escape");
         };
@@ -267,7 +303,7 @@ impl<'a> JsonReader<'a> {
             return self.fail("Unpaired surrogate");
         };
         self.at += length;
-        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        out.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
         Ok(())
     }
 
@@ -281,7 +317,7 @@ impl<'a> JsonReader<'a> {
     fn lend(&self, text: Text<'a>) -> Result<Cow<'_, str>, DecodeError> {
         match text {
             Text::Plain(plain) => Ok(Cow::Borrowed(plain)),
-            Text::Unescaped => match std::str::from_utf8(&self.unescaped) {
+            Text::Unescaped => match std::str::from_utf8(self.unescaped.bytes()) {
                 Ok(unescaped) => Ok(Cow::Borrowed(unescaped)),
                 Err(_) => self.fail("The body is not UTF-8"),
             },

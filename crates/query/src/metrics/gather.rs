@@ -137,6 +137,12 @@ impl Periods {
         within.then(|| (time - self.cut.range.start).div_euclid(self.cut.period_ms.max(1)))
     }
 
+    /// Whether a point of this resolution counts in the period that its own time is in: minutes do not reach over ends of periods.
+    fn is_by_minutes(&self, resolution_secs: u16) -> bool {
+        let Cut { range, period_ms, .. } = self.cut;
+        i64::from(resolution_secs) * SECOND <= MINUTE && period_ms % MINUTE == 0 && range.start.0 % MINUTE == 0
+    }
+
     fn add_points(&mut self, group: usize, resolution_secs: u16, points: PointSlice<'_>) {
         let Some((times, values)) = points.plain() else {
             for (time, sample) in points.iter() {
@@ -149,12 +155,18 @@ impl Periods {
         // What is newer is kept in a resolution as fine or finer.
         let as_kept =
             times.first().is_none_or(|first| self.tiers.resolution_secs(Timestamp(*first)) <= resolution_secs);
+        let Cut { range, period_ms, .. } = self.cut;
+        let by_minutes = as_kept && self.is_by_minutes(resolution_secs);
+        // The period before, and its end.
+        let mut before: Option<(i64, i64)> = None;
         let mut at = 0;
         while at < times.len() {
             let time = Timestamp(times[at]);
-            let index = match as_kept {
-                true => self.index_as_kept(time, resolution_secs),
-                false => self.index(time, resolution_secs),
+            let index = match before {
+                // As mostly: it needs no division.
+                Some((index, end)) if time.0 < end.saturating_add(period_ms) && range.contains(time) => Some(index + 1),
+                _ if as_kept => self.index_as_kept(time, resolution_secs),
+                _ => self.index(time, resolution_secs),
             };
             let Some(index) = index else {
                 at += 1;
@@ -162,8 +174,9 @@ impl Periods {
             };
             // A later point before the end of this period belongs to it too: it counts at or before its own time, and not
             // before this one does, for what is newer is kept in a resolution as fine or finer.
-            let end = self.cut.range.start + (index + 1).saturating_mul(self.cut.period_ms);
-            let end = end.min(self.cut.range.end).0;
+            let end = range.start + (index + 1).saturating_mul(period_ms);
+            before = by_minutes.then_some((index, end.0));
+            let end = end.min(range.end).0;
             let run = times[at + 1..].iter().take_while(|time| **time < end).count();
             self.found[group].period(index, self.cut.raw, self.expected).add_values(&values[at..=at + run]);
             at += run + 1;

@@ -197,11 +197,17 @@ impl Cutter {
 struct Known<'a> {
     values: [(u8, &'a [u8]); 24],
     count: usize,
+    /// Bit `length % 64` of each: most values that are asked for have another length than all of them.
+    lengths: u64,
+}
+
+fn length_bit(value: &[u8]) -> u64 {
+    1 << (value.len() % 64)
 }
 
 impl<'a> Known<'a> {
     fn of(event: &'a Event, time: &'a [u8]) -> Self {
-        let mut known = Self { values: [(0, &[]); 24], count: 0 };
+        let mut known = Self { values: [(0, &[]); 24], count: 0, lengths: 0 };
         known.add(marker::TIME, time);
         for (marker, text) in [
             (marker::EVENT_ID, &event.event_id),
@@ -227,10 +233,14 @@ impl<'a> Known<'a> {
         if let Some(place) = self.values.get_mut(self.count).filter(|_| !value.is_empty()) {
             *place = (marker, value);
             self.count += 1;
+            self.lengths |= length_bit(value);
         }
     }
 
     fn find(&self, value: &[u8]) -> Option<u8> {
+        if self.lengths & length_bit(value) == 0 {
+            return None;
+        }
         let values = self.values.get(..self.count).unwrap_or_default();
         values.iter().find(|(_, known)| is_same(known, value)).map(|(marker, _)| *marker)
     }

@@ -51,6 +51,10 @@ pub enum TextMistake {
 
 /// What is wrong with a dimension's name or value, lengths aside.
 pub fn text_mistake(text: &str) -> Option<TextMistake> {
+    // As nearly all are, seen in one pass.
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
     if !text.is_ascii() {
         return Some(TextMistake::NonAscii);
     }

@@ -118,7 +118,7 @@ fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Ac
     let mut datapoints = Vec::with_capacity(count);
     let mut entity_mistake = None;
     let mut context = Context { metrics: Metrics::new(scope, &input.namespace), now };
-    for (index, datum) in data.into_iter().enumerate() {
+    for (index, datum) in data.iter().enumerate() {
         datapoints.push(context.datapoint(datum, At { entity: None, index })?);
     }
     for (number, entity) in entities.into_iter().enumerate() {
@@ -132,7 +132,7 @@ fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Ac
             }
             entity_mistake.get_or_insert(mistake);
         }
-        for (index, datum) in entity.metric_data.into_iter().flatten().enumerate() {
+        for (index, datum) in entity.metric_data.iter().flatten().enumerate() {
             datapoints.push(context.datapoint(datum, At { entity: Some(number), index })?);
         }
     }
@@ -145,8 +145,8 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn datapoint(&mut self, datum: MetricDatum, at: At) -> Result<Datapoint, ApiError> {
-        let MetricDatum { metric_name, dimensions, timestamp, unit, storage_resolution, .. } = &datum;
+    fn datapoint(&mut self, datum: &MetricDatum, at: At) -> Result<Datapoint, ApiError> {
+        let MetricDatum { metric_name, dimensions, timestamp, unit, storage_resolution, .. } = datum;
         let timestamp = self.timestamp(*timestamp, at)?;
         let resolution_secs = match storage_resolution {
             None | Some(60) => 60,
@@ -226,14 +226,14 @@ fn check_unique(sorted: &[Dimension], asked: &[Dimension], at: At) -> Result<(),
 }
 
 /// What the datum observed: exactly one of its three forms.
-fn observation(datum: MetricDatum, at: At) -> Result<Observation, ApiError> {
-    match (datum.value, datum.values, datum.statistic_values) {
+fn observation(datum: &MetricDatum, at: At) -> Result<Observation, ApiError> {
+    match (datum.value, &datum.values, &datum.statistic_values) {
         (Some(_), Some(_), _) => Err(exclusive(at, "Value", "Values")),
         (Some(_), _, Some(_)) => Err(exclusive(at, "Value", "StatisticValues")),
         (_, Some(_), Some(_)) => Err(exclusive(at, "Values", "StatisticValues")),
         (Some(value), None, None) => Ok(Observation::value(in_range(value, at, "Value")?)),
-        (None, Some(values), None) => values_observation(&values, datum.counts.as_deref(), at),
-        (None, None, Some(set)) => set_observation(&set, at),
+        (None, Some(values), None) => values_observation(values, datum.counts.as_deref(), at),
+        (None, None, Some(set)) => set_observation(set, at),
         (None, None, None) => Err(refuse::combination(format!(
             "At least one of the parameters {at}.Value and {at}.StatisticValues must be specified."
         ))),
