@@ -318,3 +318,43 @@ test("edited: what the form does not have stays, and what it cannot hold is said
   expect(await page.getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
   await now.sound("alarm-edit-odd");
 });
+
+test("tags are made with an alarm, changed and taken away in its form, and stay where a save fails", async () => {
+  const { page, visit, server } = now;
+  const arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:tagged";
+  const tags = async () =>
+    (await server.call<{ Tags: object[] }>("cloudwatch", "ListTagsForResource", { ResourceARN: arn })).Tags;
+  const fill = async (label: string, text: string) => page.getByLabel(label, { exact: true }).fill(text);
+  await visit.go(`/alarms/create?range=3h&metric=${metric}&threshold=250`);
+  await fill("Name", "tagged");
+  await page.getByRole("button", { name: "Add a tag" }).click();
+  await fill("Key of tag 1", "team");
+  await fill("Value of tag 1", "pay");
+  await page.getByRole("button", { name: "Add a tag" }).click();
+  await fill("Key of tag 2", "team");
+  await page.getByRole("button", { name: "Create alarm" }).click();
+  await page.getByRole("alert").getByText("There are two tags with the key team.").waitFor();
+  await fill("Key of tag 2", "tier=a");
+  await now.sound("alarm-create-tags");
+  await page.getByRole("button", { name: "Create alarm" }).click();
+  await page.getByRole("heading", { name: "tagged" }).waitFor();
+  expect(await tags()).toEqual([
+    { Key: "team", Value: "pay" },
+    { Key: "tier=a", Value: "" },
+  ]);
+  await page.getByRole("link", { name: "Edit", exact: true }).click();
+  await page.getByRole("heading", { name: "Edit tagged" }).waitFor();
+  expect(await page.getByLabel("Key of tag 1", { exact: true }).inputValue()).toBe("team");
+  await page.getByRole("button", { name: "Remove tag 1" }).click();
+  await expect.poll(() => page.getByLabel("Key of tag 1", { exact: true }).inputValue()).toBe("tier=a");
+  await fill("Value of tag 1", "gold");
+  await page.getByRole("button", { name: "Add a tag" }).click();
+  await fill("Key of tag 2", "aws:own");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("alert").getByText("Tag keys beginning with aws: are reserved for AWS.").waitFor();
+  now.refused(400);
+  await page.getByRole("button", { name: "Remove tag 2" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("heading", { name: "tagged", exact: true }).waitFor();
+  expect(await tags()).toEqual([{ Key: "tier=a", Value: "gold" }]);
+});

@@ -100,6 +100,35 @@ test("every view of every widget type is drawn", async () => {
   await now.sound("dashboard-views");
 });
 
+test("in a narrow widget the legend is one row: names are cut, whole in titles, and reached by key", async () => {
+  const { page, server, visit } = now;
+  await page.setViewportSize({ width: 1024, height: 768 });
+  const label = (service: string) => `${service}, as those see it who wait for its pages`;
+  const lines = ["checkout", "search"].flatMap((service) =>
+    ["Average", "p90"].map((stat) => [...latency(service), { stat, label: `${label(service)}, ${stat}` }]),
+  );
+  await put(server, "legends", { widgets: [metric("Narrow", [0, 0, 6, 5], { view: "timeSeries", metrics: lines })] });
+  await visit.go("/dashboards/dashboard?name=legends");
+  const widget = page.getByRole("group", { name: "Narrow", exact: true }).first();
+  await widget.locator("canvas").waitFor();
+  const entries = widget.locator(".legend button");
+  await expect.poll(() => entries.count()).toBe(4);
+  expect(await widget.evaluate((body) => body.scrollHeight - body.clientHeight), "nothing is below the edge").toBe(0);
+  const tops = await entries.evaluateAll((all) => new Set(all.map((one) => one.getBoundingClientRect().top)).size);
+  expect(tops, "they stand in one row").toBe(1);
+  const isCut = () =>
+    entries.last().evaluate((last) => (last.children[1]?.scrollWidth ?? 0) > (last.children[1]?.clientWidth ?? 0) + 1);
+  expect(await isCut()).toBe(true);
+  expect(await entries.last().getAttribute("title")).toBe(`${label("search")}, p90: click to hide or show`);
+  await now.sound("dashboard-legends");
+  await entries.nth(2).focus();
+  await page.keyboard.press("Tab");
+  expect(await entries.last().evaluate((last) => last === document.activeElement)).toBe(true);
+  await page.keyboard.press("Space");
+  await expect.poll(() => entries.last().getAttribute("aria-pressed")).toBe("false");
+  expect(await isCut(), "whole where the keyboard is").toBe(false);
+});
+
 test("an explorer finds metrics by the tags of their log groups, a graph for each value that it is split by", async () => {
   const { page, server, visit } = now;
   const groups = { "/shop/checkout": "pay", "/shop/search": "find" };

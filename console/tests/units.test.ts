@@ -10,6 +10,7 @@ vi.hoisted(() =>
   }),
 );
 
+import { changeOf, tagsOf, twice } from "../src/alarm-tags";
 import { barsOf, widened } from "../src/bars";
 import { places, queriesOf, sourcesOf } from "../src/dashboards";
 import { asChart } from "../src/insights";
@@ -285,4 +286,17 @@ describe("an investigation", () => {
     expect(drawn).toMatchObject({ low: 0, high: 20, threshold: 32 });
     expect(drawn.path).toBe("M0.0 62.0L10.0 47.0M250.0 2.0");
   });
+});
+
+test("tags of an alarm: read from the address, compared, counted", () => {
+  const tag = (Key: string, Value: string) => ({ Key, Value });
+  for (const text of ["", "null", "{", "7", '{"Key":"a"}']) expect(tagsOf(text), text).toBe(undefined);
+  expect(tagsOf('[{"Key":"a","Value":"b","more":1},{"Key":1,"Value":"c"},null]')).toEqual([tag("a", "b")]);
+  expect(tagsOf("[]")).toEqual([]);
+  expect(tagsOf(JSON.stringify(Array.from({ length: 60 }, (_, i) => tag(`k${i}`, ""))))?.length).toBe(50);
+  expect([twice([tag("a", ""), tag("b", "")]), twice([tag("a", ""), tag("a", "1")])]).toEqual([undefined, "a"]);
+  const before = [tag("stays", "1"), tag("changes", "1"), tag("goes", "1")];
+  const after = [tag("stays", "1"), tag("changes", "2"), tag("new", "")];
+  expect(changeOf(before, after)).toEqual({ put: [tag("changes", "2"), tag("new", "")], remove: ["goes"] });
+  expect(changeOf(before, before)).toEqual({ put: [], remove: [] });
 });

@@ -472,6 +472,23 @@ def test_backends_that_speak_tls_must_be_whom_they_say_they_are(server, make_gat
     assert "TLS: invalid peer certificate" in found[0]["errorMessage"]
 
 
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl, which makes the certificates")
+def test_a_certificate_of_another_host_is_not_believed(server, make_gateway, tmp_path):
+    lab = Lab(tmp_path)
+    lab.install(*lab.issue("other", hosts="DNS:s3.example,IP:127.0.0.9"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(lab.certificate, lab.key)
+    with recording(context) as backend:
+        # The authority is trusted; what it vouches for is another host.
+        gateway = make_gateway(server, "--upstream", f"s3=https://{address_of(backend)}", "--ca-file", lab.ca)
+        assert request(gateway.address, "PUT", "/other-host/a", b"secret")[0] == 503
+        assert list(backend.seen) == []
+        gateway.delivered()
+    [record] = events(server, "--source", "s3", "--text", "other-host")
+    assert record["errorCode"] == "GatewayBackendUnreachable"
+    assert "TLS: invalid peer certificate" in record["errorMessage"]
+
+
 def test_wrong_usage_is_told_in_words(tmp_path):
     def told(*arguments):
         done = run([Paths.server(), "gateway", *arguments], env=plain_environment({}))

@@ -51,11 +51,11 @@ class Lab:
     def new_key(self, name):
         return "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", self.folder / f"{name}.key"
 
-    def issue(self, name):
-        """Certificate and key of the server, as text."""
+    def issue(self, name, hosts="DNS:localhost,IP:127.0.0.1"):
+        """Certificate and key of a server that is at these hosts, as text."""
         extensions = self.folder / "extensions"
         extensions.write_text(
-            "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+            f"subjectAltName={hosts}\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
             "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
         )
         request, issued = self.folder / f"{name}.csr", self.folder / f"{name}.pem"

@@ -51,9 +51,9 @@ impl Access {
     }
 
     /// Who decides the call of an operation once its input is known; nobody for a caller who may do all, or a call that everybody
-    /// may make. AssumeRole decides for itself, for the role's trust policy has a say.
+    /// may make. AssumeRole decides for itself, for the role's trust policy has a say, and so does AssumeRoleWithWebIdentity.
     pub fn guard<'a>(&'a self, asking: Asking<'a>, service: Service, operation: &'static str) -> Option<CallGuard<'a>> {
-        if service == Service::Sts && matches!(operation, "GetCallerIdentity" | "GetSessionToken" | "AssumeRole") {
+        if service == Service::Sts && is_decided_by_itself(operation) {
             return None;
         }
         match self.standing(asking.caller) {
@@ -61,6 +61,10 @@ impl Access {
             Standing::Limited(limits) => Some(CallGuard { access: self, asking, service, operation, limits }),
         }
     }
+}
+
+fn is_decided_by_itself(operation: &str) -> bool {
+    matches!(operation, "GetCallerIdentity" | "GetSessionToken" | "AssumeRole" | "AssumeRoleWithWebIdentity")
 }
 
 /// A resource with a policy of its own.

@@ -1,6 +1,7 @@
 //! The operations of `aws sts`, one file per command.
 
 mod assume_role;
+mod assume_role_with_web_identity;
 mod decode_authorization_message;
 mod get_access_key_info;
 mod get_caller_identity;
@@ -16,6 +17,12 @@ pub fn operations() -> Vec<Operation<Access>> {
     let audit = Audit::Management;
     vec![
         operation!(Level::Write, audit, sts::AssumeRole, assume_role::assume_role),
+        operation!(
+            Level::Write,
+            audit,
+            sts::AssumeRoleWithWebIdentity,
+            assume_role_with_web_identity::assume_role_with_web_identity,
+        ),
         operation!(
             Level::Write,
             audit,

@@ -146,7 +146,7 @@ pub use subscription_filters::{SubscriptionDefinition, SubscriptionFilter, Subsc
 pub use subscriptions::{Subscription, SubscriptionCounts};
 pub use syslog_configurations::{SyslogConfiguration, SyslogConfigurationPut};
 pub use topics::Topic;
-pub use trail_files::TrailFile;
+pub use trail_files::{TrailFile, UndeliveredFiles};
 pub use trail_spans::TrailSpan;
 pub use trail_status::TrailStatus;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};

@@ -46,6 +46,19 @@ pub struct TrailFile {
     pub topic: Option<String>,
 }
 
+/// The files of a trail that are planned and not delivered.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct UndeliveredFiles {
+    /// The trail's id.
+    pub trail_id: i64,
+    /// The trail's ARN.
+    pub trail_arn: String,
+    /// Their events have sequences from here on.
+    pub first_sequence: i64,
+    /// When the first of them was planned, milliseconds.
+    pub planned_ms: i64,
+}
+
 const COLUMNS: &str = "id, trail_id, trail_arn, span_id, account, region, bucket, object_key, first_sequence, end_sequence, \
                        events, sha256, oldest_ms, newest_ms, planned_ms, delivered_ms, topic";
 
@@ -176,16 +189,13 @@ impl Catalog {
         Ok(())
     }
 
-    /// The lowest sequence of an event that some trail has yet to plan, or to put where it was planned; `None` when there is none.
-    pub async fn undelivered_trail_events(&self) -> Result<Option<i64>> {
-        let (lowest,): (Option<i64>,) = sqlx::query_as(
-            "SELECT MIN(sequence) FROM (SELECT next_sequence AS sequence FROM trail_spans WHERE end_sequence IS NULL \
-             OR end_sequence > next_sequence UNION ALL SELECT first_sequence FROM trail_files \
-             WHERE delivered_ms IS NULL) AS undelivered",
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(lowest)
+    /// What trails have planned and not delivered, by trail.
+    pub async fn undelivered_trail_files(&self) -> Result<Vec<UndeliveredFiles>> {
+        let rows = sqlx::query_as(
+            "SELECT trail_id, MIN(trail_arn) AS trail_arn, MIN(first_sequence) AS first_sequence, \
+             MIN(planned_ms) AS planned_ms FROM trail_files WHERE delivered_ms IS NULL GROUP BY trail_id ORDER BY trail_id",
+        );
+        Ok(rows.fetch_all(&self.pool).await?)
     }
 
     /// Forgets files that were delivered before a time and that nobody is to be told of. The objects stay.
@@ -315,7 +325,9 @@ mod tests {
         assert!(catalog.plan_trail_files(&span, 9, &[file("k-1"), file("k-2")]).await.unwrap());
         assert!(!catalog.plan_trail_files(&span, 9, &[file("k-3")]).await.unwrap(), "the span has moved");
         assert_eq!(bounds(&catalog).await[0].0, 9);
-        assert_eq!(catalog.undelivered_trail_events().await.unwrap(), Some(5), "files are planned and not put");
+        let (trail_arn, planned_ms) = (file("k-1").trail_arn, file("k-1").planned_ms);
+        let undelivered = UndeliveredFiles { trail_id: 1, trail_arn, first_sequence: 5, planned_ms };
+        assert_eq!(catalog.undelivered_trail_files().await.unwrap(), [undelivered]);
         let planned = catalog.planned_trail_files(1).await.unwrap();
         assert_eq!(planned, [TrailFile { id: 1, ..file("k-1") }, TrailFile { id: 2, ..file("k-2") }]);
         let moved = TrailFile { bucket: "c".into(), object_key: "k-4".into(), ..planned[1].clone() };
@@ -341,7 +353,7 @@ mod tests {
         assert_eq!(delivered().await, []);
         catalog.drop_trail_file(2).await.unwrap();
         assert_eq!(catalog.planned_trail_files(1).await.unwrap(), []);
-        assert_eq!(catalog.undelivered_trail_events().await.unwrap(), Some(9), "the next events are to be planned");
+        assert_eq!(catalog.undelivered_trail_files().await.unwrap(), []);
     }
 
     #[tokio::test]

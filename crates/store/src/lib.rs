@@ -78,7 +78,7 @@ pub use error::{Error, Result};
 pub use event_tail::{EventFollower, TailedEvents};
 pub use event_tree::{EventLeaves, EventTree, EventTreeCheck};
 pub use events_page::EventRow;
-pub use expire_events::{EventExpiry, HeldEvents};
+pub use expire_events::{EventExpiry, HeldEvents, LeftEvents};
 pub use follow::{Arrived, Followed, FollowedLog};
 pub use follow_events::FollowedEvents;
 pub use health::Health;

@@ -107,7 +107,7 @@ pub(crate) struct State {
     pub journals: Mutex<BTreeMap<u64, u64>>,
     /// Segments that no manifest lists any more; their objects go when no scan reads them.
     pub graveyard: Mutex<Vec<Arc<Segment>>>,
-    /// Segments that the last expiry of events looked through for nothing.
+    /// Segments that the last expiry of events looked through.
     pub kept_events: Mutex<Kept>,
     /// Token filters that searches have read.
     pub filter_cache: FilterCache,

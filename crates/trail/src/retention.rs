@@ -16,7 +16,7 @@ use catalog::{
     DerivedEvent, EventDataStore, EventDataStoreSettings, EventRetention, KeptLonger, LegalHold, LegalHoldPut,
 };
 use model::time::DAY;
-use model::{Scope, TimeRange, Timestamp};
+use model::{Scope, TimeRange, Timestamp, arn};
 use std::collections::BTreeMap;
 use store::{EventExpiry, HeldEvents};
 
@@ -127,16 +127,132 @@ pub struct Readers {
     pub detections: Option<u64>,
 }
 
-/// The first sequence that somebody has yet to read.
-async fn unread(trail: &Trail, readers: Readers) -> Result<u64, Failed> {
-    let mut unread = readers.proofs.min(trail.store.event_sequence());
+/// What keeps events that are older than the retention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeptBy {
+    /// A trail has yet to deliver them.
+    Trail,
+    /// Detections have yet to look at them.
+    Detections,
+    /// Insights has yet to look at them.
+    Insights,
+    /// They are yet to be aggregated.
+    Aggregation,
+    /// Their leaves are in no full tile under a signed checkpoint.
+    Proofs,
+    /// The segment that they are in cannot be read.
+    DamagedSegment,
+    /// The retention of an event data store.
+    EventDataStore,
+    /// A legal hold.
+    LegalHold,
+}
+
+impl KeptBy {
+    /// True for what keeps them because somebody said so, and not because something is late or broken.
+    pub fn is_wanted(self) -> bool {
+        matches!(self, KeptBy::EventDataStore | KeptBy::LegalHold)
+    }
+}
+
+/// Who or what keeps events that are older than the retention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeper {
+    /// What kind it is of.
+    pub by: KeptBy,
+    /// Its ARN or name; empty where there is one alone.
+    pub name: String,
+    /// Since when, where that is known.
+    pub since: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+}
+
+impl Keeper {
+    fn new(by: KeptBy, reason: &str) -> Self {
+        Self { by, name: String::new(), since: None, reason: reason.into() }
+    }
+}
+
+/// All who read events in order and have not read all of them, with the first sequence that each has yet to read.
+async fn unread(trail: &Trail, readers: Readers) -> Result<Vec<(u64, Keeper)>, Failed> {
+    let reason = "the tile of proofs that they are in is not full, or no checkpoint covers it yet";
+    let mut unread = vec![(readers.proofs, Keeper::new(KeptBy::Proofs, reason))];
+    let not_looked = "has yet to look at them";
     if let Some(begin) = readers.detections {
         let noted = trail.catalog.detection_position().await?;
-        unread = unread.min(noted.map_or(begin, |noted| noted as u64));
+        unread.push((noted.map_or(begin, |noted| noted as u64), Keeper::new(KeptBy::Detections, not_looked)));
     }
-    let deliveries = trail.catalog.undelivered_trail_events().await?.map(|sequence| sequence as u64);
-    let followers = [insights::unread(&trail.catalog).await?, aggregation::unread(&trail.catalog).await?];
-    Ok(deliveries.into_iter().chain(followers.into_iter().flatten()).fold(unread, u64::min))
+    if let Some(sequence) = insights::unread(&trail.catalog).await? {
+        unread.push((sequence, Keeper::new(KeptBy::Insights, not_looked)));
+    }
+    if let Some(sequence) = aggregation::unread(&trail.catalog).await? {
+        unread.push((sequence, Keeper::new(KeptBy::Aggregation, not_looked)));
+    }
+    for span in trail.catalog.trail_spans().await? {
+        if span.end_sequence.is_none_or(|end| span.next_sequence < end) {
+            let name = arn::trail(&Scope { account: span.account, region: span.region }, &span.name);
+            unread.push((span.next_sequence as u64, Keeper { name, ..Keeper::new(KeptBy::Trail, "") }));
+        }
+    }
+    for files in trail.catalog.undelivered_trail_files().await? {
+        let reason = trail.catalog.trail_status(files.trail_id).await?.delivery_error.unwrap_or_default();
+        let since = Some(Timestamp(files.planned_ms));
+        let keeper = Keeper { name: files.trail_arn, since, ..Keeper::new(KeptBy::Trail, &reason) };
+        unread.push((files.first_sequence as u64, keeper));
+    }
+    Ok(unread)
+}
+
+/// Who and what kept events at the last steps that are older than the retention; nobody while they are kept for ever.
+pub async fn keepers(trail: &Trail, readers: Readers) -> Result<Vec<Keeper>, Failed> {
+    let now = trail.clock.now();
+    let retention = trail.catalog.event_retention().await?;
+    if days_in_force(&retention, now).is_none() {
+        return Ok(Vec::new());
+    }
+    let left = trail.store.left_events();
+    let is_behind = |(sequence, _): &(u64, Keeper)| left.unread.is_some_and(|last| *sequence <= last);
+    let behind = unread(trail, readers).await?.into_iter().filter(is_behind).map(|(_, keeper)| keeper);
+    let (mut keepers, mut of_trails): (Vec<Keeper>, Vec<Keeper>) =
+        behind.partition(|keeper| keeper.by != KeptBy::Trail);
+    // A trail is told of once: by what it has planned, which has a time and a reason, where there is something.
+    of_trails.sort_by(|a, b| (&a.name, a.since.is_none()).cmp(&(&b.name, b.since.is_none())));
+    of_trails.dedup_by(|later, first| later.name == first.name);
+    keepers.extend(of_trails);
+    keepers.extend(left.damaged.iter().map(|damage| {
+        let (name, reason) = damage.split_once(": ").unwrap_or((damage, ""));
+        Keeper { name: name.into(), ..Keeper::new(KeptBy::DamagedSegment, reason) }
+    }));
+    let (stores, holds) = (trail.catalog.every_event_data_store().await?, trail.catalog.legal_holds().await?);
+    keepers.extend(told_to_keep(&retention, &stores, &holds, now));
+    Ok(keepers)
+}
+
+/// The event data stores that keep events longer than the retention in force, and the holds that cover some that are older.
+fn told_to_keep(
+    retention: &EventRetention,
+    stores: &[EventDataStore],
+    all_holds: &[LegalHold],
+    now: Timestamp,
+) -> Vec<Keeper> {
+    let Some(days) = days_in_force(retention, now) else { return Vec::new() };
+    let before = (now - days.saturating_mul(DAY)).floor_to(DAY);
+    let keeps = |store: &&EventDataStore| i64::from(kept_days(store, now)) > days;
+    let of_store = |store: &EventDataStore| {
+        let of = if is_of_organization(store, now) { "all accounts" } else { store.scope.account.as_str() };
+        let reason = format!("events of {of} are kept for {} days", kept_days(store, now));
+        let name = arn::event_data_store(&store.scope, &store.id);
+        Keeper { name, since: Some(store.created), ..Keeper::new(KeptBy::EventDataStore, &reason) }
+    };
+    let is_held = |hold: &&LegalHold| holds(hold, now) && hold.from.is_none_or(|from| from < before);
+    let of_hold = |hold: &LegalHold| Keeper {
+        name: hold.name.clone(),
+        since: Some(hold.created),
+        ..Keeper::new(KeptBy::LegalHold, &hold.reason)
+    };
+    let of_stores = stores.iter().filter(keeps).map(of_store);
+    of_stores.chain(all_holds.iter().filter(is_held).map(of_hold)).collect()
 }
 
 /// Takes one step of the expiry; true when there may be more.
@@ -149,7 +265,8 @@ pub async fn expire_step(trail: &Trail, readers: Readers) -> Result<bool, Failed
         return Ok(false);
     }
     let (stores, holds) = (trail.catalog.every_event_data_store().await?, trail.catalog.legal_holds().await?);
-    let below = unread(trail, readers).await?;
+    let unread = unread(trail, readers).await?;
+    let below = unread.iter().map(|(sequence, _)| *sequence).fold(trail.store.event_sequence(), u64::min);
     let Some(expiry) = expiry(&retention, &stores, &holds, below, now) else { return Ok(false) };
     Ok(trail.store.expire_events(&expiry).await?)
 }

@@ -26,6 +26,7 @@ use crate::remote::OWN_PATHS;
 use crate::server::{Server, json};
 use crate::tokens::same_secret;
 use crate::{dispatch, health};
+pub use federated::at;
 use model::limits::{CONSOLE_SESSION_MS_MAX, CONSOLE_SIGN_IN_BYTES_MAX};
 use model::{Caller, Scope, Timestamp};
 use serde_json::{Value, json as value};

@@ -6,6 +6,7 @@ use crate::calls::CallFacts;
 use crate::log_delivery;
 use crate::operations::Row;
 use crate::server::Server;
+use crate::web_identity::{self, is_made_by_token};
 use access::Asking;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -57,7 +58,9 @@ pub async fn answer_to(
     };
     let service = target.service.signing_name();
     let verified = verified.or_else(|refused| match refused {
-        SignatureError::MissingToken if is_link(&target) => Ok(server.auth.claimed(&request, source_ip)),
+        SignatureError::MissingToken if is_link(&target) || is_made_by_token(&target) => {
+            Ok(server.auth.claimed(&request, source_ip))
+        }
         refused => Err(refused),
     });
     let verified = verified.and_then(|caller| server.auth.check_service(&request, service).map(|()| caller));
@@ -65,6 +68,7 @@ pub async fn answer_to(
     let mut held = None;
     let (caller, answer) = match (verified, throttled) {
         (Ok(caller), Some(error)) => (caller, arrived.refuse(error)),
+        (Ok(claimed), None) if is_made_by_token(&target) => arrived.run_by_token(server, claimed, opened).await,
         (Ok(caller), None) => {
             if target.service == Service::CloudTrail {
                 held = server.trail.hold(target.operation).await;
@@ -130,6 +134,26 @@ impl Arrived<'_> {
             Some(row) => self.call(server, caller, row, body).await,
             None => self.refuse(ApiError::not_implemented(service, operation)),
         }
+    }
+
+    /// Runs the call of whom its token names, whoever signed it, if anybody did.
+    async fn run_by_token(
+        &self,
+        server: &Server,
+        claimed: Caller,
+        opened: Result<Bytes, ApiError>,
+    ) -> (Caller, Answer) {
+        let caller = match web_identity::caller(server, self.request, &claimed, self.now).await {
+            Ok(Some(caller)) => caller,
+            // The operation says what is missing.
+            Ok(None) => return (claimed.clone(), self.run(server, &claimed, opened).await),
+            Err(error) => return (claimed, self.refuse(error)),
+        };
+        let answer = match server.throttle.enter(&caller, self.now) {
+            Ok(_turn) => self.run(server, &caller, opened).await,
+            Err(error) => self.refuse(error),
+        };
+        (caller, answer)
     }
 
     fn log(&self, answer: &Answer) {

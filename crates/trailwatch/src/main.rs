@@ -56,6 +56,7 @@ mod tls;
 mod tokens;
 mod trail_topics;
 mod validate_trail;
+mod web_identity;
 
 use clap::{Args, Parser, Subcommand};
 use config::{CatalogSection, Config, Settings};

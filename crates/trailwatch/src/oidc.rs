@@ -20,11 +20,12 @@ use ::gateway::shares::Holder;
 use access::SealingKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-pub use id_token::Claims;
+pub use id_token::{Claims, Refused, claimed_issuer};
 use model::Timestamp;
 pub use provider::{Ask, Failure, Http, Provider};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 pub use used::NotUsable;
 use used::Used;
 
@@ -73,6 +74,21 @@ impl Oidc {
     /// The provider as trust policies name it: its issuer without the scheme.
     pub fn provider_name(&self) -> &str {
         self.settings.issuer.split_once("://").map_or("", |(_, name)| name).trim_end_matches('/')
+    }
+
+    /// What a question to the provider comes to, on a thread that may wait. `holder` has the turn.
+    ///
+    /// # Errors
+    /// When there is no turn in time, or the question fails.
+    pub async fn asked<T: Send + 'static>(
+        self: &Arc<Self>,
+        holder: &Holder,
+        question: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let _turn = self.provider.turn(holder).await?;
+        let asked = Arc::clone(self);
+        let answered = tokio::task::spawn_blocking(move || question(&asked)).await;
+        answered.unwrap_or_else(|error| Err(Failure::Provider(error.to_string())))
     }
 
     /// A new attempt, and the cookie that remembers it.

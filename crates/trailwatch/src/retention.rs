@@ -1,7 +1,7 @@
 //! How long audit events are kept and which are held, asked and told by whom policies allow; signed as an import is, and audited.
 //!
-//! - `GET` and `POST /_trailwatch/event-retention`: `{"keep":"400d"}` or `{"keep":"forever"}`. The answer says what is in force, and what is to
-//!   be in force when.
+//! - `GET` and `POST /_trailwatch/event-retention`: `{"keep":"400d"}` or `{"keep":"forever"}`. The answer says what is in force, what is to
+//!   be in force when, and who or what kept older events at the last round of the expiry.
 //! - `GET /_trailwatch/legal-holds`, `POST` with `{"name":…,"account":…,"from":…,"to":…,"reason":…}`, of which only the name is needed;
 //!   `POST /_trailwatch/legal-holds/release` with `{"name":…}`.
 //!
@@ -14,14 +14,15 @@ mod tests;
 use crate::config::is_account_id;
 use crate::own::{self, Endpoint, Refusal, check_reach};
 use crate::server::{Server, json};
+use access::Asking;
 use catalog::{EventRetention, LegalHold};
 use model::time::{DAY, SECOND};
-use model::{Caller, Scope, Timestamp};
+use model::{Caller, Datapoint, Observation, Scope, SeriesKey, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as value};
-use std::sync::Arc;
-use trail::retention::{DAYS_MAX, HOLDS_MAX, HoldPut, Readers, days_in_force};
+use std::sync::{Arc, Mutex, PoisonError};
+use trail::retention::{DAYS_MAX, HOLDS_MAX, HoldPut, Keeper, KeptBy, Readers, days_in_force};
 use wire::{Access, HttpRequest, Response};
 
 /// Where the retention is.
@@ -30,6 +31,8 @@ pub const RETENTION: &str = "/_trailwatch/event-retention";
 pub const HOLDS: &str = "/_trailwatch/legal-holds";
 /// Where they are released.
 pub const RELEASE: &str = "/_trailwatch/legal-holds/release";
+/// What who sees holds is allowed.
+const LIST_HOLDS_ACTION: &str = "trailwatch:ListLegalHolds";
 /// Longest name and longest reason of a hold, bytes.
 const NAME_BYTES_MAX: usize = 128;
 const REASON_BYTES_MAX: usize = 1024;
@@ -126,10 +129,10 @@ async fn run(server: &Server, caller: &Caller, request: &HttpRequest, call: Call
     check_reach(server, caller)?;
     let (trail, home, now) = (&server.trail, home(server), server.clock.now());
     match call {
-        Call::Get => Ok(shown(&trail.catalog.event_retention().await?, now)),
+        Call::Get => Ok(shown_to(server, caller, &trail.catalog.event_retention().await?)),
         Call::Put => {
             let days = days(&read::<Kept>(request)?.keep)?;
-            Ok(shown(&trail::retention::ask(trail, &home, days).await?, now))
+            Ok(shown_to(server, caller, &trail::retention::ask(trail, &home, days).await?))
         }
         Call::ListHolds => {
             let holds = trail.catalog.legal_holds().await?;
@@ -180,10 +183,35 @@ fn keep(days: Option<i64>) -> String {
     days.map_or("forever".into(), |days| format!("{days}d"))
 }
 
-fn shown(retention: &EventRetention, now: Timestamp) -> Value {
+fn shown_to(server: &Server, caller: &Caller, retention: &EventRetention) -> Value {
+    let now = server.clock.now();
     let pending = retention.pending.filter(|(_, at)| now < *at);
     let pending = pending.map(|(days, at)| value!({ "keep": keep(Some(days)), "at": at.iso_seconds() }));
-    value!({ "keep": keep(days_in_force(retention, now)), "pending": pending })
+    // That a hold is there tells of an investigation.
+    let sees_holds = server.access.authorize(Asking { caller, now }, None, LIST_HOLDS_ACTION, "*").is_ok();
+    let kept = server.expiry.lock();
+    let seen = kept.keepers.iter().flatten().filter(|keeper| sees_holds || keeper.by != KeptBy::LegalHold);
+    let mut kept_by: Vec<Value> = seen.map(shown_keeper).collect();
+    if let Some(since) = kept.failing_since {
+        let reason = "the expiry fails: the server's log says why";
+        kept_by.push(value!({ "by": "failure", "name": "", "since": since.iso_seconds(), "reason": reason }));
+    }
+    value!({ "keep": keep(days_in_force(retention, now)), "pending": pending, "kept_by": kept_by })
+}
+
+fn shown_keeper(keeper: &Keeper) -> Value {
+    let by = match keeper.by {
+        KeptBy::Trail => "trail",
+        KeptBy::Detections => "detections",
+        KeptBy::Insights => "insights",
+        KeptBy::Aggregation => "aggregation",
+        KeptBy::Proofs => "proofs",
+        KeptBy::DamagedSegment => "damaged-segment",
+        KeptBy::EventDataStore => "event-data-store",
+        KeptBy::LegalHold => "legal-hold",
+    };
+    let since = keeper.since.map(Timestamp::iso_seconds);
+    value!({ "by": by, "name": keeper.name, "since": since, "reason": keeper.reason })
 }
 
 fn shown_hold(hold: &LegalHold) -> Value {
@@ -242,8 +270,78 @@ fn checked(held: Held, caller: &Caller, now: Timestamp) -> Result<LegalHold, Ref
     })
 }
 
-/// A round of the expiry of audit events: tells what is in force by now, then takes step after step while `goes_on`.
+/// What the last round of the expiry found.
+#[derive(Debug, Default)]
+pub struct Expiry(Mutex<LastRound>);
+
+#[derive(Debug, Default)]
+struct LastRound {
+    /// Who or what keeps events that are older than the retention; `None` while all are kept for ever.
+    keepers: Option<Vec<Keeper>>,
+    /// When the first of the rounds ended that failed since one did not.
+    failing_since: Option<Timestamp>,
+}
+
+impl Expiry {
+    fn lock(&self) -> std::sync::MutexGuard<'_, LastRound> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A round has ended. What has no time of its own is there since the first round that found it.
+    fn note(&self, mut found: Option<Vec<Keeper>>, now: Timestamp) {
+        let mut last = self.lock();
+        for keeper in found.iter_mut().flatten().filter(|keeper| keeper.since.is_none()) {
+            let known = |before: &&Keeper| (before.by, &before.name) == (keeper.by, &keeper.name);
+            let before = last.keepers.iter().flatten().find(known);
+            keeper.since = before.and_then(|before| before.since).or(Some(now));
+        }
+        *last = LastRound { keepers: found, failing_since: None };
+    }
+
+    /// A round has failed: what is known of the one before is shown with it.
+    fn note_failure(&self, now: Timestamp) {
+        self.lock().failing_since.get_or_insert(now);
+    }
+
+    /// How many keep events without being told to, as the metric `EventExpiryHeldUp`; `None` while all are kept for ever.
+    pub fn datapoint(&self, home: &Scope, now: Timestamp) -> Option<Datapoint> {
+        let last = self.lock();
+        if last.keepers.is_none() && last.failing_since.is_none() {
+            return None;
+        }
+        let late = last.keepers.iter().flatten().filter(|keeper| !keeper.by.is_wanted()).count();
+        let late = late + usize::from(last.failing_since.is_some());
+        Some(Datapoint {
+            series: Arc::new(SeriesKey {
+                account: home.account.clone(),
+                region: home.region.clone(),
+                namespace: "Trailwatch".into(),
+                name: "EventExpiryHeldUp".into(),
+                dimensions: Vec::new(),
+                unit: "Count".into(),
+            }),
+            timestamp: now.floor_to(SECOND),
+            resolution_secs: 60,
+            observation: Observation::value(late as f64),
+        })
+    }
+}
+
+/// A round of the expiry of audit events: tells what is in force by now, then takes step after step while `goes_on`, and notes what
+/// keeps events that are older.
 pub async fn expire(
+    server: &Arc<Server>,
+    detections_begin: Option<u64>,
+    goes_on: impl Fn() -> bool,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let round = round(server, detections_begin, goes_on).await;
+    if round.is_err() {
+        server.expiry.note_failure(server.clock.now());
+    }
+    round
+}
+
+async fn round(
     server: &Arc<Server>,
     detections_begin: Option<u64>,
     goes_on: impl Fn() -> bool,
@@ -254,6 +352,7 @@ pub async fn expire(
     let told = trail::retention::tell(trail, &home(server), &*findings).await;
     let retention = trail.catalog.event_retention().await?;
     if days_in_force(&retention, server.clock.now()).is_none() {
+        server.expiry.note(None, server.clock.now());
         return Ok(told?);
     }
     let readers = Readers { proofs: server.proofs.unproven().await?, detections: detections_begin };
@@ -262,7 +361,8 @@ pub async fn expire(
         steps += 1;
     }
     if steps > 0 {
-        tracing::info!(steps, "audit events have expired");
+        tracing::info!(steps, "looked for audit events to expire");
     }
+    server.expiry.note(Some(trail::retention::keepers(trail, readers).await?), server.clock.now());
     Ok(told?)
 }

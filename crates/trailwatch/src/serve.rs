@@ -175,6 +175,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         oidc: provider(&config)?,
         sessions: console::Sessions::default(),
         throttle: Throttle::new(config.limits, clock.now()),
+        expiry: crate::retention::Expiry::default(),
         calls: Calls::default(),
         started: clock.now(),
         clock,

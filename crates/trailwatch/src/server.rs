@@ -51,6 +51,8 @@ pub struct Server {
     pub sessions: console::Sessions,
     /// How many calls callers may make.
     pub throttle: Throttle,
+    /// What keeps audit events longer than their retention.
+    pub expiry: retention::Expiry,
     /// The lease of a catalog that other servers can reach.
     pub lease: Option<catalog::Lease>,
     /// Our own calls, as metrics.

@@ -545,6 +545,8 @@ async fn event_expiry(server: Arc<Server>, detections_begin: Option<u64>, mut st
             Err(_) => {}
             Ok(()) => failing = false,
         }
+        let home = Scope { account: server.config.account_id.clone(), region: server.config.region.clone() };
+        publish(&server, server.expiry.datapoint(&home, server.clock.now()).into_iter().collect()).await;
         if !next_tick(&server, &mut stopped, MINUTE).await {
             return;
         }

@@ -3,6 +3,7 @@
 import { createMemo, createSignal, For, Match, Show, Switch } from "solid-js";
 import { callOf, type Form, formOf, KINDS, previewOf } from "../../alarm-draft";
 import { keptOf, lostOf } from "../../alarm-edit";
+import { changeOf, type Tag, tagsOf, twice } from "../../alarm-tags";
 import { AwsError, aws } from "../../aws";
 import { alarmSpans } from "../../backtest";
 import { Chart, type Line, limitLine } from "../../charts/chart";
@@ -23,6 +24,7 @@ import { ConditionPanel } from "./condition-panel";
 import { set, Text } from "./form";
 import { LogPanel, RunsPanel, runsOf } from "./log-panel";
 import { mistake, RulePanel } from "./rule-panel";
+import { Tags } from "./tags";
 
 /** The form, as the URL has it; a role is suggested, for people seldom know one by heart. */
 function formNow(): Form {
@@ -39,6 +41,19 @@ export function CreateAlarm() {
     () => (param("edit") ? { name: param("edit") } : undefined),
     async ({ name }, signal) => (await listAlarms({ AlarmNames: [name] }, signal)).alarms[0] ?? null,
   );
+  /** The tags that it has. */
+  const tagged = load(
+    () => edited.data()?.AlarmArn,
+    async (ResourceARN, signal) =>
+      (await aws<{ Tags?: Tag[] }>("cloudwatch", "ListTagsForResource", { ResourceARN }, signal)).Tags ?? [],
+  );
+  const tags = () => tagsOf(param("tags")) ?? tagged.data() ?? [];
+  /** A put leaves the tags of an alarm that is there as they are. */
+  const tag = async (ResourceARN: string, before: Tag[]) => {
+    const { put, remove } = changeOf(before, tags());
+    if (remove.length) await aws("cloudwatch", "UntagResource", { ResourceARN, TagKeys: remove });
+    if (put.length) await aws("cloudwatch", "TagResource", { ResourceARN, Tags: put });
+  };
   const lost = () => {
     const alarm = edited.data();
     return alarm ? lostOf(alarm) : [];
@@ -75,12 +90,16 @@ export function CreateAlarm() {
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     const call = callOf(form());
-    if ("missing" in call) return setError(new AwsError("ValidationException", call.missing, 400, "the form"));
+    const same = twice(tags());
+    const wrong = "missing" in call ? call.missing : same !== undefined && `There are two tags with the key ${same}.`;
+    if ("missing" in call || wrong) return setError(new AwsError("ValidationException", String(wrong), 400, "the form"));
     setBusy(true);
     setError(undefined);
     try {
-      const alarm = edited.data();
-      await aws("cloudwatch", call.operation, alarm ? { ...call.input, ...keptOf(alarm) } : call.input);
+      const [alarm, before] = [edited.data(), tagged.data()];
+      const more = alarm ? keptOf(alarm) : tags().length ? { Tags: tags() } : {};
+      await aws("cloudwatch", call.operation, { ...call.input, ...more });
+      if (alarm && before) await tag(alarm.AlarmArn, before);
       go("/alarms/alarm", { name: form().name });
     } catch (failure) {
       setError(() => failure);
@@ -214,6 +233,12 @@ export function CreateAlarm() {
             <Text label="Tell when it is OK again" name="ok" value={form().ok} code />
             <Text label="Tell when data are missing" name="unknown" value={form().unknown} code />
           </div>
+          <Show when={tagged.error()}>
+            <ErrorNote error={tagged.error()} retry={tagged.reload} />
+          </Show>
+          <Show when={isNew() || edited.data() === null || tagged.data()}>
+            <Tags tags={tags()} />
+          </Show>
           <div class="actions end">
             <a class="button" href={isNew() ? href("/alarms") : href("/alarms/alarm", { name: param("edit") })}>
               Cancel
@@ -221,7 +246,7 @@ export function CreateAlarm() {
             <button
               type="submit"
               class="primary"
-              disabled={busy() || (!isNew() && (edited.data() === undefined || lost().length > 0))}
+              disabled={busy() || (!isNew() && (edited.data() === undefined || tagged.loading() || lost().length > 0))}
             >
               {isNew() ? "Create alarm" : "Save"}
             </button>

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use wire::ApiError;
 use wire::error::common;
 use wire::sts::errors::PACKED_POLICY_TOO_LARGE_EXCEPTION;
-use wire::sts::{AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, Credentials};
+use wire::sts::{AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, Credentials, PolicyDescriptorType};
 
 /// Longest session of a role that is assumed from a session of a role, seconds, and of one that asks for nothing.
 pub(super) const CHAINED_S: i32 = 3_600;
@@ -29,7 +29,7 @@ pub(super) fn denied(text: impl Into<std::borrow::Cow<'static, str>>) -> ApiErro
     ApiError::new(&common::ACCESS_DENIED, text)
 }
 
-fn invalid(text: &'static str) -> ApiError {
+pub(super) fn invalid(text: &'static str) -> ApiError {
     ApiError::new(&common::VALIDATION_EXCEPTION, text)
 }
 
@@ -107,7 +107,7 @@ fn decide(
     Ok(())
 }
 
-fn duration(caller: &Caller, role: &Identity, asked: Option<i32>) -> Result<i32, ApiError> {
+pub(super) fn duration(caller: &Caller, role: &Identity, asked: Option<i32>) -> Result<i32, ApiError> {
     let seconds = asked.unwrap_or(CHAINED_S);
     if caller.identity_type == "AssumedRole" && seconds > CHAINED_S {
         return Err(invalid(
@@ -136,14 +136,7 @@ fn token(
         return Err(denied("The source identity of the session is set already and cannot be changed."));
     }
     let (tags, transitive_tags) = tags(caller, input)?;
-    if let Some(text) = &input.policy {
-        check_session_policy(text)?;
-    }
-    let arns: Vec<String> = input.policy_arns.iter().flatten().filter_map(|policy| policy.arn.clone()).collect();
-    if arns.len() > POLICY_ARNS_MAX {
-        return Err(invalid("At most 10 managed policies can be passed with a session."));
-    }
-    arns.iter().try_for_each(|arn| managed_arn(account, arn))?;
+    let (policies, policy_arns) = session_policies(account, input.policy.as_deref(), input.policy_arns.as_deref())?;
     Ok(Token {
         account: account.id.clone(),
         secret: String::new(),
@@ -156,9 +149,26 @@ fn token(
         source_identity: input.source_identity.clone().or(inherited),
         tags,
         transitive_tags,
-        policies: input.policy.clone().into_iter().collect(),
-        policy_arns: arns,
+        policies,
+        policy_arns,
     })
+}
+
+/// The policies, and the ARNs of managed ones, that a session of a role of `account` is passed.
+pub(super) fn session_policies(
+    account: &Account,
+    policy: Option<&str>,
+    managed: Option<&[PolicyDescriptorType]>,
+) -> Result<(Vec<String>, Vec<String>), ApiError> {
+    if let Some(text) = policy {
+        check_session_policy(text)?;
+    }
+    let arns: Vec<String> = managed.into_iter().flatten().filter_map(|policy| policy.arn.clone()).collect();
+    if arns.len() > POLICY_ARNS_MAX {
+        return Err(invalid("At most 10 managed policies can be passed with a session."));
+    }
+    arns.iter().try_for_each(|arn| managed_arn(account, arn))?;
+    Ok((policy.map(str::to_owned).into_iter().collect(), arns))
 }
 
 /// Keys and values.
@@ -191,7 +201,7 @@ fn tags(caller: &Caller, input: &AssumeRoleRequest) -> Result<(Tags, Vec<String>
 }
 
 /// How much of what a token may carry is used, in percent.
-fn packed_size(token: &Token) -> Result<i32, ApiError> {
+pub(super) fn packed_size(token: &Token) -> Result<i32, ApiError> {
     let tags: usize = token.tags.iter().map(|(key, value)| key.chars().count() + value.chars().count()).sum();
     let policies = token.policies.iter().chain(&token.policy_arns).map(|text| text.chars().count());
     let percent = (tags + policies.sum::<usize>()) * 100 / PACKED_SESSION_CHARS_MAX;

@@ -1,4 +1,5 @@
-//! Roles for people whom an OpenID Connect provider vouches for, as AssumeRoleWithWebIdentity gives them.
+//! Roles for people whom an OpenID Connect provider vouches for, as AssumeRoleWithWebIdentity gives them; the console's sign-in asks
+//! here, too.
 //!
 //! The token has been verified by whoever calls. The role's trust policy decides alone, for such a person has no
 //! identity here: it names the provider as `Federated` principal, `arn:aws:iam::ACCOUNT:oidc-provider/NAME`, where NAME
@@ -12,7 +13,7 @@ use crate::policy::{
     self, Context, Decision, Policies, Policy, Principal, PrincipalKind, Purpose, Request, ResourcePolicies, Values,
 };
 use crate::session::{Of, Token};
-use crate::{Access, Identified};
+use crate::{Access, Account, Identified, Identity};
 use model::{Timestamp, time};
 use std::sync::Arc;
 use wire::ApiError;
@@ -79,6 +80,27 @@ impl Access {
         who: &WebIdentity<'_>,
         now: Timestamp,
     ) -> Result<AssumedRole, ApiError> {
+        let (account, role) = self.admitted_by_trust(who, now)?;
+        let seconds = who.seconds.min(role.max_session_s.unwrap_or(CHAINED_S));
+        let token = role_token((&account, &role), who, seconds, now);
+        let credentials = credentials(self, token)?;
+        let identified = self.identify(&credentials.access_key_id, Some(&credentials.session_token), now);
+        Ok(AssumedRole {
+            arn: assumed_role_arn(&account.id, &role.name, who.session_name),
+            assumed_role_id: format!("{}:{}", role.id, who.session_name),
+            expiration: credentials.expiration,
+            access_key_id: credentials.access_key_id,
+            session_token: credentials.session_token,
+            identified: identified.map_err(|error| service_failure().with_source(error))?,
+        })
+    }
+
+    /// The role that is wanted, where its trust policy lets `who` have it.
+    pub(super) fn admitted_by_trust(
+        &self,
+        who: &WebIdentity<'_>,
+        now: Timestamp,
+    ) -> Result<(Arc<Account>, Arc<Identity>), ApiError> {
         let refused = || denied("Not authorized to perform sts:AssumeRoleWithWebIdentity");
         let (account, role) = role(self, who.role_arn).ok_or_else(refused)?;
         let trust = Policy::parse("trust policy", role.trust.as_deref().unwrap_or_default(), Purpose::Trust);
@@ -92,32 +114,31 @@ impl Access {
         if !matches!(policy::decide(&request, &policies), Decision::Allowed(_)) {
             return Err(refused());
         }
-        let seconds = who.seconds.min(role.max_session_s.unwrap_or(CHAINED_S));
-        let token = Token {
-            account: account.id.clone(),
-            secret: String::new(),
-            of: Of::Role,
-            issuer: role.id.clone(),
-            name: who.session_name.to_owned(),
-            began_ms: now.millis(),
-            expires_ms: (now + i64::from(seconds) * time::SECOND).millis(),
-            federated_provider: Some(provider),
-            source_identity: None,
-            tags: Vec::new(),
-            transitive_tags: Vec::new(),
-            policies: Vec::new(),
-            policy_arns: Vec::new(),
-        };
-        let credentials = credentials(self, token)?;
-        let identified = self.identify(&credentials.access_key_id, Some(&credentials.session_token), now);
-        Ok(AssumedRole {
-            arn: assumed_role_arn(&account.id, &role.name, who.session_name),
-            assumed_role_id: format!("{}:{}", role.id, who.session_name),
-            expiration: credentials.expiration,
-            access_key_id: credentials.access_key_id,
-            session_token: credentials.session_token,
-            identified: identified.map_err(|error| service_failure().with_source(error))?,
-        })
+        Ok((account, role))
+    }
+}
+
+/// The token of a session that lasts so many seconds, without a secret and without policies of its own.
+pub(super) fn role_token(
+    (account, role): (&Account, &Identity),
+    who: &WebIdentity<'_>,
+    seconds: i32,
+    now: Timestamp,
+) -> Token {
+    Token {
+        account: account.id.clone(),
+        secret: String::new(),
+        of: Of::Role,
+        issuer: role.id.clone(),
+        name: who.session_name.to_owned(),
+        began_ms: now.millis(),
+        expires_ms: (now + i64::from(seconds) * time::SECOND).millis(),
+        federated_provider: Some(provider_arn(&account.id, who.provider)),
+        source_identity: None,
+        tags: Vec::new(),
+        transitive_tags: Vec::new(),
+        policies: Vec::new(),
+        policy_arns: Vec::new(),
     }
 }
 

@@ -292,3 +292,57 @@ async fn a_session_by_a_provider_says_so_ends_with_its_time_and_has_what_its_rol
     world.clock.advance(2 * HOUR);
     assert_eq!(world.identified(&given.access_key_id, token).unwrap_err(), SignatureError::ExpiredToken);
 }
+
+#[tokio::test]
+async fn who_brings_a_token_gets_what_it_is_asked_for_and_the_role_has() {
+    let world = World::new().await;
+    let provider = sts::provider_arn(ACCOUNT, "127.0.0.1:9000/realms/ops");
+    let trust = document(&format!(
+        r#""Effect":"Allow","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithWebIdentity",
+        "Condition":{{"StringEquals":{{"127.0.0.1:9000/realms/ops:aud":"trailwatch","127.0.0.1:9000/realms/ops:sub":"a:b"}}}}"#
+    ));
+    world.done("CreateRole", &[("RoleName", "R"), ("AssumeRolePolicyDocument", &trust)]).await;
+    let allowed = document(r#""Effect":"Allow","Action":["logs:*","sns:*"],"Resource":"*""#);
+    world.done("PutRolePolicy", &[("RoleName", "R"), ("PolicyName", "p"), ("PolicyDocument", &allowed)]).await;
+    let named = |audience: &str, subject: &str| Caller {
+        identity_type: "WebIdentityUser".into(),
+        principal_id: format!("{provider}:{audience}:{subject}"),
+        arn: provider.clone(),
+        user_name: Some(subject.into()),
+        ..Caller::default()
+    };
+    let ask = async |caller: &Caller, more: &[(&str, &str)]| {
+        let asked = [("RoleArn", ROLE), ("RoleSessionName", "jane"), ("WebIdentityToken", "a.SECRET.c")];
+        world.call_as(caller, "AssumeRoleWithWebIdentity", &[&asked[..], more].concat()).await
+    };
+    let only_logs = document(r#""Effect":"Allow","Action":"logs:*","Resource":"*""#);
+    let jane = named("trailwatch", "a:b");
+    let given = ask(&jane, &[("DurationSeconds", "900"), ("Policy", &only_logs)]).await.unwrap();
+    for said in [
+        "<Arn>arn:aws:sts::123456789012:assumed-role/R/jane</Arn>",
+        "<SubjectFromWebIdentityToken>a:b</SubjectFromWebIdentityToken>",
+        "<Audience>trailwatch</Audience>",
+        &format!("<Provider>{provider}</Provider>"),
+        "<PackedPolicySize>",
+    ] {
+        assert!(given.contains(said), "{said}: {given}");
+    }
+    let element = |name: &str| {
+        let (_, rest) = given.split_once(&format!("<{name}>")).unwrap();
+        rest.split('<').next().unwrap()
+    };
+    let session = world.identified(element("AccessKeyId"), Some(element("SessionToken"))).unwrap();
+    assert_eq!(session.session.as_ref().unwrap().federated_provider.as_deref(), Some(provider.as_str()));
+    assert!(world.may(&session, "logs:PutLogEvents") && !world.may(&session, "sns:Publish"));
+    for (caller, more, code) in [
+        (named("another", "a:b"), None, "AccessDenied: "),
+        (named("trailwatch", "b"), None, "AccessDenied: "),
+        (Caller { identity_type: "IAMUser".into(), ..jane.clone() }, None, "InvalidIdentityToken: "),
+        (jane.clone(), Some(("DurationSeconds", "3601")), "ValidationError: "),
+        (jane.clone(), Some(("Policy", "{")), "MalformedPolicyDocument: "),
+        (jane.clone(), Some(("ProviderId", "graph.facebook.com")), "ValidationError: "),
+    ] {
+        let refused = ask(&caller, more.as_slice()).await.unwrap_err();
+        assert!(refused.starts_with(code), "{code}{refused}");
+    }
+}

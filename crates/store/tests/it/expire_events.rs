@@ -1,9 +1,10 @@
-//! Audit events expire by whole segments and by rewriting; what is held, younger or unread stays, and the tree goes on.
+//! Audit events expire by whole segments and by rewriting; what is held, younger, unread or damaged stays, and the tree goes on.
 
 use crate::fixture::*;
 use model::{Batch, Event, TimeRange, Timestamp};
 use std::path::Path;
-use store::{Direction, EventExpiry, HeldEvents, Store};
+use std::sync::Arc;
+use store::{Direction, Error, EventExpiry, HeldEvents, LeftEvents, Options, Store};
 
 /// Events of ten times, from `first` on, of two accounts.
 async fn append(store: &Store, first: i64) {
@@ -132,4 +133,113 @@ async fn a_scan_that_began_before_still_reads_what_goes() {
     // Then the files of what is gone go, too.
     store.maintain(&store::Retention::default()).await.unwrap();
     assert_eq!(segments(dir.path()), 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_readers_alone_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, 0).await;
+    append(&store, 10).await;
+    let expiry = EventExpiry { below: 18, ..before(100) };
+    assert_eq!(expire(&store, &expiry).await, 2);
+    assert_eq!(times(&store).await, [17, 18, 19]);
+    assert_eq!(store.left_events(), LeftEvents { unread: Some(20), damaged: vec![] });
+    // What is held waits for nobody.
+    let held = vec![HeldEvents { account: None, range: TimeRange::ALL }];
+    assert_eq!(expire(&store, &EventExpiry { held, ..expiry }).await, 0);
+    assert_eq!(store.left_events(), LeftEvents::default());
+    assert_eq!(expire(&store, &before(100)).await, 1);
+    assert_eq!((times(&store).await, store.left_events()), (vec![], LeftEvents::default()));
+}
+
+#[tokio::test]
+async fn a_step_reads_for_a_moment_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for first in [0, 1000, 2000] {
+        let events = (first..first + 640).map(|time| event(&format!("e{time}"), time)).collect();
+        store.append(Batch { events, ..Batch::default() }).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    // Of each segment forty row groups are to be read, for the account keeps its events longer.
+    let kept = EventExpiry { accounts: [("123456789012".to_owned(), Timestamp(0))].into(), ..before(10_000) };
+    assert_eq!(expire(&store, &kept).await, 1, "the third segment is for another step");
+    assert_eq!(expire(&store, &kept).await, 0, "what was looked at is remembered");
+    assert_eq!(times(&store).await.len(), 3 * 640);
+    assert_eq!(expire(&store, &before(10_000)).await, 1, "nothing has to be read");
+    assert_eq!(times(&store).await, [0_i64; 0]);
+}
+
+#[tokio::test]
+async fn whole_segments_go_when_there_is_room_for_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, objects) = (Arc::new(FaultyDisk::default()), FaultyObjects::new());
+    let options =
+        Options { disk: Arc::clone(&disk) as _, objects: Some(Arc::clone(&objects) as _), ..options(dir.path()) };
+    let store = Store::open(options, clock()).await.unwrap();
+    for first in [0, 10, 20] {
+        append(&store, first).await;
+    }
+    disk.set_full(true);
+    let refused = store.append(Batch { events: vec![event("late", 99)], ..Batch::default() }).await;
+    assert!(matches!(refused, Err(Error::Full { .. })));
+    // A manifest still finds its place, a rewritten segment does not.
+    objects.fail_puts(1, false);
+    assert!(store.expire_events(&before(15)).await.unwrap());
+    assert_eq!(times(&store).await, (10..30).collect::<Vec<_>>());
+    store.expire_events(&before(15)).await.expect_err("there is no room");
+    assert_eq!(times(&store).await, (10..30).collect::<Vec<_>>());
+    objects.heal();
+    assert_eq!(expire(&store, &before(15)).await, 1);
+    assert_eq!(times(&store).await, (15..30).collect::<Vec<_>>());
+    disk.set_full(false);
+    append(&store, 30).await;
+    assert_eq!(times(&store).await, (15..40).collect::<Vec<_>>());
+}
+
+/// Flips a byte here and there in the segment that is to be rewritten, and loses another that is to go.
+#[tokio::test]
+async fn what_is_damaged_stays_is_named_and_keeps_nothing_else() {
+    let whole = tempfile::tempdir().unwrap();
+    let store = open(whole.path()).await;
+    for first in [0, 10, 20, 30] {
+        append(&store, first).await;
+    }
+    store.close().await.unwrap();
+    let object = |id: u64| format!("objects/segments/events/{id:020}.parquet");
+    let good = std::fs::read(whole.path().join(object(3))).unwrap();
+    let mut found = 0;
+    for at in (0..good.len()).step_by(211) {
+        let dir = tempfile::tempdir().unwrap();
+        copy(whole.path(), dir.path());
+        let mut bad = good.clone();
+        bad[at] ^= 0x40;
+        std::fs::write(dir.path().join(object(3)), bad).unwrap();
+        std::fs::remove_file(dir.path().join(object(1))).unwrap();
+        let store = open(dir.path()).await;
+        expire(&store, &before(25)).await;
+        assert_eq!(store.health().segments, 3, "byte {at}: the lost one, the one to rewrite, and the last");
+        let damaged = store.left_events().damaged;
+        assert!(damaged[0].starts_with("segments/events/00000000000000000001.parquet: "), "{damaged:?}");
+        if let Some(named) = damaged.get(1) {
+            assert!(named.starts_with("segments/events/00000000000000000003.parquet: "), "byte {at}: {named}");
+            found += 1;
+        }
+        assert_eq!(expire(&store, &before(25)).await, 0, "byte {at}: it is not tried each time");
+    }
+    assert!(found > 1, "{found} damages were found");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

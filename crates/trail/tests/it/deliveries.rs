@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use trail::delivery::{Deliveries, NotTold};
 use trail::record::{Defaults, parse};
 
-const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/my-trail";
+pub(crate) const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/my-trail";
 
 /// An event as the server records its own calls; a read when `read` says so.
-fn own(id: &str, region: &str, read: bool, at: Timestamp) -> Event {
+pub(crate) fn own(id: &str, region: &str, read: bool, at: Timestamp) -> Event {
     let record = format!(
         r#"{{"eventVersion":"1.11","eventTime":"{}","eventSource":"logs.amazonaws.com","eventName":"Call","awsRegion":"{region}",
         "readOnly":{read},"eventID":"{id}","recipientAccountId":"{ACCOUNT}","eventCategory":"Management"}}"#,
@@ -22,7 +22,7 @@ fn own(id: &str, region: &str, read: bool, at: Timestamp) -> Event {
     parse(record, &defaults).unwrap()
 }
 
-async fn logging(plane: &Plane, settings: Value) {
+pub(crate) async fn logging(plane: &Plane, settings: Value) {
     let mut input = json!({"Name": "my-trail", "S3BucketName": "bucket"});
     input.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     plane.call("CreateTrail", input).await.unwrap();
@@ -44,7 +44,7 @@ pub(crate) async fn deliver(plane: &Plane, deliveries: &mut Deliveries) {
 }
 
 /// The ids of the events in all files of a bucket, in order; the files are checked on the way.
-async fn delivered(plane: &Plane, bucket: &str) -> Vec<String> {
+pub(crate) async fn delivered(plane: &Plane, bucket: &str) -> Vec<String> {
     let mut ids = Vec::new();
     for key in plane.buckets.files(bucket) {
         let region = key.split('/').skip_while(|part| *part != "CloudTrail").nth(1).unwrap().to_owned();

@@ -10,6 +10,7 @@ mod insights;
 mod lake;
 mod lookups;
 mod put_audit_events;
+mod retention;
 mod trails;
 
 use buckets::{TestBuckets, TestTopics};

@@ -233,16 +233,13 @@ fn response_elements(given: &AssumedRole, wanted: &WebIdentity<'_>, provider: &s
     })
 }
 
-/// What a question to the provider comes to, on a thread that may wait.
+/// What a question to the provider comes to; the log says so when it fails.
 async fn asked<T: Send + 'static>(
     oidc: &Arc<Oidc>,
     holder: &Holder,
     question: impl FnOnce(&Oidc) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let _turn = oidc.provider.turn(holder).await?;
-    let asked = Arc::clone(oidc);
-    let answered = tokio::task::spawn_blocking(move || question(&asked)).await;
-    let answered = answered.unwrap_or_else(|error| Err(Failure::Provider(error.to_string())));
+    let answered = oidc.asked(holder, question).await;
     if let Err(failure) = &answered {
         tracing::warn!(%failure, "sign in through the provider");
     }
@@ -250,7 +247,7 @@ async fn asked<T: Send + 'static>(
 }
 
 /// Whose turn it is: that of an address.
-fn at(source_ip: &str) -> Holder {
+pub fn at(source_ip: &str) -> Holder {
     Holder::at(source_ip.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
 }
 

@@ -1,4 +1,8 @@
-//! The gateway's listener: accepts connections, with TLS or without, watches them for silence, and lets calls finish when it stops.
+//! The gateway's listener: accepts connections, with TLS or without, shared out by address, watches them for silence, and lets calls
+//! finish when it stops.
+
+#[cfg(test)]
+mod tests;
 
 use crate::http::Watched;
 use crate::tls::Acceptor;
@@ -6,15 +10,16 @@ use ::gateway::Gateway;
 use ::gateway::call::Tls;
 use ::gateway::connection::connection;
 use ::gateway::proxy::Client;
+use ::gateway::shares::{Holder, Shares};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Open connections; further ones wait in the kernel's queue.
+/// Open connections; of one address as many as are free ([`::gateway::shares`]).
 const CONNECTIONS_MAX: usize = 8192;
 /// How long a connection may be without a byte either way: longer than any call takes (Lambda's Invoke: 15 minutes).
 const SILENCE_MAX: Duration = Duration::from_secs(17 * 60);
@@ -28,22 +33,27 @@ pub async fn listen(
     gateway: Arc<Gateway>,
     stop: impl Future<Output = ()>,
 ) {
+    serve(listener, tls, gateway, Shares::new(CONNECTIONS_MAX), stop).await;
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    gateway: Arc<Gateway>,
+    places: Shares,
+    stop: impl Future<Output = ()>,
+) {
     let (stopping, stopped) = watch::channel(());
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut stop => break,
-            accepted = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, listener.accept().await)
-            } => accepted,
+            accepted = listener.accept() => accepted,
         };
         while connections.try_join_next().is_some() {}
-        let (Ok(place), accepted) = accepted else { continue };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -52,6 +62,11 @@ pub async fn listen(
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
+        };
+        // Closed, so that its client knows: in the queue of the kernel it would be in the way of others.
+        let Some(place) = places.take(Holder::at(peer.ip()), 1) else {
+            tracing::debug!(%peer, "this address has its share of connections");
+            continue;
         };
         let _ = stream.set_nodelay(true);
         let (tls, mut stopped, watcher, gateway) =

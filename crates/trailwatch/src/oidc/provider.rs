@@ -249,12 +249,26 @@ impl Provider {
         let answer = answer.map_err(|error| Failure::Provider(format!("its token endpoint: {error}")))?;
         let tokens: Tokens = serde_json::from_slice(&answer)
             .map_err(|error| Failure::Provider(format!("its token endpoint: {error}")))?;
-        let expected = Expected { issuer: &self.settings.issuer, client_id, nonce: &attempt.nonce, now };
-        let verify = |keys: &[Key]| id_token::verify(&tokens.id_token, keys, &expected);
-        let (keys, is_new) = self.keys(&document, KEPT_MS, now)?;
+        let expected = Expected { issuer: &self.settings.issuer, client_id, nonce: Some(&attempt.nonce), now };
+        self.verify(&document, &tokens.id_token, &expected)
+    }
+
+    /// What an ID token says that somebody brings, verified. Blocks.
+    ///
+    /// # Errors
+    /// When the provider cannot be asked for its keys, or the token is none of it for us.
+    pub fn verified(&self, token: &str, now: Timestamp) -> Result<Claims, Failure> {
+        let OidcSettings { issuer, client_id, .. } = &self.settings;
+        let document = self.document(now)?;
+        self.verify(&document, token, &Expected { issuer, client_id, nonce: None, now })
+    }
+
+    fn verify(&self, document: &Document, token: &str, expected: &Expected<'_>) -> Result<Claims, Failure> {
+        let verify = |keys: &[Key]| id_token::verify(token, keys, expected);
+        let (keys, is_new) = self.keys(document, KEPT_MS, expected.now)?;
         match verify(&keys) {
             // It may have new keys; who sends tokens of unknown keys does not make us ask at will.
-            Err(Refused::UnknownKey) if !is_new => Ok(verify(&self.keys(&document, KEYS_FLOOR_MS, now)?.0)?),
+            Err(Refused::UnknownKey) if !is_new => Ok(verify(&self.keys(document, KEYS_FLOOR_MS, expected.now)?.0)?),
             verified => Ok(verified?),
         }
     }

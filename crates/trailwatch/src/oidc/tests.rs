@@ -141,7 +141,7 @@ fn oidc(answers: &Arc<Answers>) -> Oidc {
 }
 
 fn expected(nonce: &str) -> Expected<'_> {
-    Expected { issuer: ISSUER, client_id: "trailwatch", nonce, now: NOW }
+    Expected { issuer: ISSUER, client_id: "trailwatch", nonce: Some(nonce), now: NOW }
 }
 
 /// RFC 7515, A.2: a signature with RS256, its key, and what it signs.
@@ -229,6 +229,24 @@ fn what_is_not_signed_by_the_providers_key_is_refused() {
     assert_eq!(verify(&unknown, &set, &expected("n")), Err(Refused::UnknownKey));
     for broken in ["", ".", "..", "a.b.c", &good[..good.len() - 2], &format!("{good}.x"), &"a".repeat(70_000)] {
         assert!(verify(broken, &set, &expected("n")).is_err(), "{broken:.20}");
+    }
+}
+
+#[test]
+fn a_token_that_somebody_brings_may_be_older_and_of_any_attempt() {
+    let issuer = Issuer::new("k1");
+    let answers = Answers::of(&[issuer.jwk()]);
+    let (oidc, now) = (oidc(&answers), NOW.secs());
+    let outcome = |changed: Value| oidc.provider.verified(&issuer.token(&claims("n", changed)), NOW);
+    for good in [json!({ "nonce": null }), json!({ "iat": now - 3_000 })] {
+        assert_eq!(outcome(good.clone()).map(|claims| claims.subject), Ok("u-1".to_owned()), "{good}");
+    }
+    assert_eq!(outcome(json!({ "exp": now - 60 })), Err(Failure::Token(Refused::Expired)));
+    let another = Failure::Token(Refused::Invalid("it is for another client"));
+    assert_eq!(outcome(json!({ "aud": "another" })), Err(another));
+    assert_eq!(claimed_issuer(&issuer.token(&claims("n", json!({})))).as_deref(), Some(ISSUER));
+    for none in ["", "a", "a.b", "a.b.c", "..", "é".repeat(70_000).as_str()] {
+        assert_eq!(claimed_issuer(none), None, "{none:.9}");
     }
 }
 

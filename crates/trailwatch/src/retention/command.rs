@@ -110,6 +110,7 @@ pub async fn retention(args: RetentionArgs) -> anyhow::Result<ExitCode> {
         if !pending.is_null() {
             println!("from {} on: {}", text(&pending["at"]), text(&pending["keep"]));
         }
+        answer["kept_by"].as_array().into_iter().flatten().for_each(|keeper| println!("{}", keeper_line(keeper)));
         Ok(ExitCode::SUCCESS)
     })
     .await
@@ -150,6 +151,18 @@ fn get(remote: &Remote, path: &str) -> anyhow::Result<Value> {
     let reader = remote.stream(path, SIGNING_NAME)?;
     reader.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).context("read the answer")?;
     serde_json::from_slice(&answer).context("the answer is not what it should be")
+}
+
+/// Who or what keeps older events, in one line.
+fn keeper_line(keeper: &Value) -> String {
+    let mut line = format!("older ones are kept by: {}", text(&keeper["by"]));
+    for (before, member) in [(" ", "name"), (" since ", "since"), (": ", "reason")] {
+        if keeper[member].as_str().is_some_and(|said| !said.is_empty()) {
+            line.push_str(before);
+            line.push_str(&text(&keeper[member]));
+        }
+    }
+    line
 }
 
 /// A hold in one line.

@@ -102,21 +102,25 @@ impl World {
     }
 }
 
+fn forever() -> Value {
+    value!({ "keep": "forever", "pending": null, "kept_by": [] })
+}
+
 #[tokio::test]
 async fn a_shorter_retention_waits_a_day_is_told_twice_and_takes_events_then() {
     let world = World::new().await;
     world.fill(&[1000, 410, 390, 1]).await;
-    assert_eq!(world.ask("GET", RETENTION, Value::Null).await.1, value!({ "keep": "forever", "pending": null }));
+    assert_eq!(world.ask("GET", RETENTION, Value::Null).await.1, forever());
     world.expire().await;
     assert_eq!(world.left().await.len(), 5, "kept for ever");
     let at = (NOW + DAY).iso_seconds();
-    let waiting = value!({ "keep": "forever", "pending": { "keep": "400d", "at": at } });
+    let waiting = value!({ "keep": "forever", "pending": { "keep": "400d", "at": at }, "kept_by": [] });
     assert_eq!(world.keep("400d").await, waiting);
     world.clock.advance(HOUR);
     world.expire().await;
     assert_eq!(world.left().await.len(), 5);
     // Somebody noticed.
-    assert_eq!(world.keep("forever").await, value!({ "keep": "forever", "pending": null }));
+    assert_eq!(world.keep("forever").await, forever());
     world.clock.advance(DAY);
     world.expire().await;
     assert_eq!(world.left().await.len(), 5);
@@ -127,7 +131,8 @@ async fn a_shorter_retention_waits_a_day_is_told_twice_and_takes_events_then() {
     // Only what all followers have read may go: proofs are written behind the last step, and they were.
     world.expire().await;
     assert_eq!(world.left().await, ["390d", "1d"], "and of all accounts");
-    assert_eq!(world.ask("GET", RETENTION, Value::Null).await.1, value!({ "keep": "400d", "pending": null }));
+    let in_force = value!({ "keep": "400d", "pending": null, "kept_by": [] });
+    assert_eq!(world.ask("GET", RETENTION, Value::Null).await.1, in_force);
     let asked = world.named("PutEventRetention").await;
     assert_eq!(
         asked.iter().map(|event| &event["requestParameters"]["keep"]).collect::<Vec<_>>(),
@@ -228,6 +233,79 @@ async fn an_event_data_store_keeps_the_events_of_its_account() {
     world.clock.advance(DAY);
     world.expire().await;
     assert_eq!(world.left().await, ["500d"]);
+}
+
+#[tokio::test]
+async fn what_keeps_older_events_is_told() {
+    let world = World::new().await;
+    world.fill(&[1000]).await;
+    let record = r#"{"eventID":"500d"}"#.to_owned();
+    let account = "123456789012".to_owned();
+    let late = Event { event_id: "500d".into(), account, time: NOW - 500 * DAY, record, ..Event::default() };
+    world.server.trail.store.append(Batch { events: vec![late], ..Batch::default() }).await.unwrap();
+    world.server.trail.store.flush().await.unwrap();
+    world.keep("400d").await;
+    let held = value!({ "name": "case", "account": "999999999999", "reason": "Smith v. Jones" });
+    assert_eq!(world.ask("POST", HOLDS, held).await.0, 200);
+    world.clock.advance(DAY);
+    world.expire().await;
+    assert_eq!(world.left().await, ["500d"], "the tile of its leaf is not full");
+    let since = (NOW + DAY).iso_seconds();
+    let reason = "the tile of proofs that they are in is not full, or no checkpoint covers it yet";
+    let proofs = value!({ "by": "proofs", "name": "", "since": since, "reason": reason });
+    let hold = value!({ "by": "legal-hold", "name": "case", "since": NOW.iso_seconds(), "reason": "Smith v. Jones" });
+    let kept_by = async || world.ask("GET", RETENTION, Value::Null).await.1["kept_by"].clone();
+    assert_eq!(kept_by().await, value!([proofs, hold]));
+    // Who may not list holds does not learn of them here.
+    let root = Caller::root(home(&world.server), "A");
+    let other = Caller { identity_type: "IAMUser".into(), ..root };
+    let retention = world.server.trail.catalog.event_retention().await.unwrap();
+    assert_eq!(shown_to(&world.server, &other, &retention)["kept_by"], value!([proofs]));
+    let metric = || {
+        let datapoint = world.server.expiry.datapoint(&home(&world.server), NOW);
+        datapoint.map(|datapoint| datapoint.observation)
+    };
+    assert_eq!(metric(), Some(Observation::value(1.0)), "the hold is wanted");
+    world.clock.advance(HOUR);
+    world.expire().await;
+    assert_eq!(kept_by().await, value!([proofs, hold]), "it is so since the first round that saw it");
+    world.fill(&[]).await;
+    world.expire().await;
+    assert_eq!((world.left().await, kept_by().await), (Vec::<String>::new(), value!([hold])));
+    assert_eq!(metric(), Some(Observation::value(0.0)));
+    world.keep("forever").await;
+    world.expire().await;
+    assert_eq!((kept_by().await, metric()), (value!([]), None));
+}
+
+#[test]
+fn rounds_that_fail_are_told() {
+    let (expiry, home) = (Expiry::default(), Scope::default());
+    let metric = |expiry: &Expiry| expiry.datapoint(&home, NOW).map(|datapoint| datapoint.observation);
+    assert_eq!(metric(&expiry), None);
+    expiry.note_failure(NOW);
+    expiry.note_failure(NOW + 1);
+    assert_eq!(expiry.lock().failing_since, Some(NOW));
+    assert_eq!(metric(&expiry), Some(Observation::value(1.0)));
+    expiry.note(Some(Vec::new()), NOW + 2);
+    assert_eq!(expiry.lock().failing_since, None);
+    assert_eq!(metric(&expiry), Some(Observation::value(0.0)));
+}
+
+#[tokio::test]
+async fn a_date_alone_is_all_of_its_day() {
+    let world = World::new().await;
+    for (to, held_to) in [
+        ("2026-03-31", "2026-03-31T23:59:59.999Z"),
+        ("2026-03-31T12:00:00Z", "2026-03-31T12:00:00.999Z"),
+        ("2026-03-31T12:00:00.500Z", "2026-03-31T12:00:00.500Z"),
+    ] {
+        let held = value!({ "name": format!("hold-{}", to.len()), "from": "2026-01-01", "to": to });
+        let (status, hold) = world.ask("POST", HOLDS, held).await;
+        assert_eq!((status, &hold["from"], &hold["to"]), (200, &value!("2026-01-01T00:00:00.000Z"), &value!(held_to)));
+    }
+    let one_day = value!({ "name": "day", "from": "2026-01-01", "to": "2026-01-01" });
+    assert_eq!(world.ask("POST", HOLDS, one_day).await.0, 200);
 }
 
 #[tokio::test]

@@ -187,6 +187,77 @@ async fn an_answer_that_this_browser_did_not_ask_for_signs_nobody_in() {
     assert_eq!(failed.count(), 14, "each is on the trail");
 }
 
+impl Federated {
+    /// AssumeRoleWithWebIdentity as SDKs call it, which sign nothing: status and text of the answer.
+    async fn assume(&self, token: &str, role: &str, more: &str) -> (u16, String) {
+        let form = format!(
+            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=jane&WebIdentityToken={token}\
+             &RoleArn=arn:aws:iam::123456789012:role/{role}{more}"
+        );
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let answer = self.console.ask(request("POST", "/", &headers, &form)).await;
+        (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn who_brings_a_token_of_the_provider_gets_a_role_without_a_signature() {
+    let federated = federated("trailwatch").await;
+    let token = |changed: Value| federated.issuer.token(&claims("of another attempt", changed));
+    let good = token(value!({}));
+    let (status, given) = federated.assume(&good, "Operator", "").await;
+    assert_eq!(status, 200, "{given}");
+    let arn = "arn:aws:sts::123456789012:assumed-role/Operator/jane";
+    for said in [
+        format!("<Arn>{arn}</Arn>").as_str(),
+        format!("<Provider>{PROVIDER}</Provider>").as_str(),
+        "<SubjectFromWebIdentityToken>u-1</SubjectFromWebIdentityToken>",
+        "<Audience>trailwatch</Audience>",
+        "<AccessKeyId>ASIA",
+    ] {
+        assert!(given.contains(said), "{said}: {given}");
+    }
+    let (event, record) = federated.console.events_of("AssumeRoleWithWebIdentity").await.remove(0);
+    let identity = value!({
+        "type": "WebIdentityUser", "principalId": format!("{PROVIDER}:trailwatch:u-1"), "userName": "u-1",
+        "identityProvider": PROVIDER,
+    });
+    assert_eq!((&record["userIdentity"], event.account.as_str()), (&identity, "123456789012"));
+    assert_eq!(record["requestParameters"]["roleSessionName"], "jane");
+    assert_eq!(record["responseElements"]["assumedRoleUser"]["arn"], arn);
+    assert!(!event.record.contains(&good), "{}", event.record);
+    let now = crate::oidc::tests::NOW.secs();
+    for (token, role, more, status, code) in [
+        (token(value!({ "exp": now - 90 })), "Operator", "", 400, "ExpiredTokenException"),
+        (token(value!({ "aud": "another" })), "Operator", "", 400, "InvalidIdentityToken"),
+        (token(value!({ "iss": "https://evil.example" })), "Operator", "", 400, "InvalidIdentityToken"),
+        (Issuer::new("k1").token(&claims("n", value!({}))), "Operator", "", 400, "InvalidIdentityToken"),
+        ("access-token".into(), "Operator", "", 400, "InvalidIdentityToken"),
+        (String::new(), "Operator", "", 400, "ValidationError"),
+        (good.clone(), "Operator", "&DurationSeconds=43200", 400, "ValidationError"),
+        (good.clone(), "Unheard", "", 403, "AccessDenied"),
+    ] {
+        let (found, refused) = federated.assume(&token, role, more).await;
+        assert!(found == status && refused.contains(&format!("<Code>{code}</Code>")), "{code}: {found} {refused}");
+    }
+    let (_, record) = federated.console.events_of("AssumeRoleWithWebIdentity").await.pop().unwrap();
+    assert_eq!((&record["userIdentity"], &record["errorCode"]), (&identity, &value!("AccessDenied")));
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_verifies_no_token() {
+    let federated = federated("trailwatch").await;
+    federated.answers.by_url.lock().unwrap().clear();
+    let token = federated.issuer.token(&claims("n", value!({})));
+    let (status, refused) = federated.assume(&token, "Operator", "").await;
+    assert!(status == 400 && refused.contains("<Code>IDPCommunicationError</Code>"), "{status} {refused}");
+    let none = console(false).await;
+    let without = Federated { console: none, ..federated };
+    let (status, refused) = without.assume(&token, "Operator", "").await;
+    let told = format!("No OpenIDConnect provider found in your account for {ISSUER}");
+    assert!(status == 400 && refused.contains(&told), "{status} {refused}");
+}
+
 #[tokio::test]
 async fn who_has_no_role_is_refused_by_name_and_failures_of_others_close_no_door() {
     let federated = federated("trailwatch").await;
