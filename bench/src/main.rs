@@ -9,6 +9,7 @@ mod figures;
 mod http;
 mod investigate;
 mod measure;
+mod model;
 mod nab;
 mod patterns;
 mod process;
@@ -119,6 +120,8 @@ enum Command {
         #[arg(long, default_value_t = 1_000)]
         count: u64,
     },
+    /// Nodes, requests, bytes and money for loads of any size, by simulation; prints Markdown tables (docs/sizing.md).
+    Model(model::ModelArgs),
     /// Print one table from the files of `bench store` and of the peers.
     StoreTable {
         /// Ours first.
@@ -279,6 +282,10 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Investigate { first, count } => {
             print!("{}", investigate::report(first, count)?);
+            Ok(())
+        }
+        Command::Model(args) => {
+            print!("{}", model::report(&args)?);
             Ok(())
         }
         Command::StoreTable { files } => {

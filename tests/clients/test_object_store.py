@@ -188,3 +188,52 @@ def test_commands_on_a_directory_alone_say_where_its_records_are(tmp_path, make_
     node.start()
     assert [group["logGroupName"] for group in node.client("logs").describe_log_groups()["logGroups"]] == ["/kept"]
     assert event_names(node) == {"/kept"}
+
+
+def test_records_move_from_a_folder_to_the_bucket(s3, tmp_path, make_server, make_node):
+    config = tmp_path / "data.toml"
+    there = make_node("data").flags
+    folder = make_server("data").start()
+    logs, cloudwatch = folder.client("logs"), folder.client("cloudwatch")
+    now = int(datetime.datetime.now(datetime.timezone.utc).timestamp() * 1000)
+    logs.create_log_group(logGroupName="/moved")
+    logs.create_log_stream(logGroupName="/moved", logStreamName="s")
+    for number in range(3):
+        events = [{"timestamp": now + line, "message": f"{number}-{line}"} for line in range(50)]
+        logs.put_log_events(logGroupName="/moved", logStreamName="s", logEvents=events)
+        cloudwatch.put_metric_data(Namespace="Lost", MetricData=[{"MetricName": "moved", "Value": 1}])
+        # The last of it is in the journal alone.
+        folder.stop() if number < 2 else folder.kill()
+        folder.start()
+        logs, cloudwatch = folder.client("logs"), folder.client("cloudwatch")
+    migrate = [Paths.server(), "migrate", "--data-dir", folder.data_dir, "--config", config]
+    done = run(migrate)
+    assert done.returncode == 1 and "in use" in done.stderr, done
+    folder.kill()
+    s3.down = True
+    done = run(migrate)
+    assert done.returncode == 1 and not s3.keys("nodes/all/manifest/"), done
+    s3.down = False
+    # The answer of a put is lost on the way.
+    s3.lose = 1
+    done = run(migrate)
+    assert done.returncode == 0 and "verified" in done.stdout, done
+    assert (folder.data_dir / "store-moved" / "objects").is_dir() and not (folder.data_dir / "store").exists()
+    # Served without the bucket it would be empty.
+    with pytest.raises(AssertionError, match="s3://records/nodes/all"):
+        folder.start()
+    done = run(migrate)
+    assert done.returncode == 1 and "no records to move" in done.stderr, done
+    node = make_server("data", *there).start()
+    found = node.client("logs").filter_log_events(logGroupName="/moved")["events"]
+    assert sorted(event["message"] for event in found) == sorted(f"{n}-{line}" for n in range(3) for line in range(50))
+    assert sum_of(node, "moved") == 3 and event_names(node) == {"/moved"}
+    node.client("logs").create_log_group(logGroupName="/after")
+    node.kill()
+    assert event_names(node.start()) == {"/moved", "/after"}
+    assert node.stop() == 0
+    # A copy of the folder as it was does not go into a bucket that a server has.
+    shutil.copytree(node.data_dir / "store-moved", tmp_path / "other" / "store")
+    other = [Paths.server(), "migrate", "--data-dir", tmp_path / "other", "--config", config]
+    done = run(other)
+    assert done.returncode == 1 and "choose a prefix" in done.stderr, done

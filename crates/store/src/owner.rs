@@ -166,6 +166,14 @@ pub(crate) async fn taken_by(objects: &dyn ObjectStore, tag: Option<&str>, owner
     Ok(((present.epoch, present.writer) != (owner.epoch, owner.writer)).then_some(present.epoch))
 }
 
+/// Whose the store is; `None` when there is none.
+pub(crate) async fn present(objects: &dyn ObjectStore) -> Result<Option<Owner>> {
+    match read(objects).await? {
+        Some((bytes, _)) => owner_of(&Manifest::decode_current(&bytes)?).map(Some),
+        None => Ok(None),
+    }
+}
+
 fn owner_of(manifest: &Manifest) -> Result<Owner> {
     manifest.owner.ok_or_else(|| Error::corrupt(path(), 0, "the manifest does not say whose it is"))
 }

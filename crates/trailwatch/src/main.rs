@@ -26,6 +26,7 @@ mod ingest;
 mod keys;
 mod lease;
 mod log_delivery;
+mod migrate;
 mod oidc;
 mod operations;
 mod outgoing;
@@ -101,6 +102,8 @@ enum Command {
     Check(CheckArgs),
     /// Copy the data of a server, running or not.
     Backup(BackupArgs),
+    /// Copy the records of a stopped server to the bucket of its [store], and let them be there from then on.
+    Migrate(MigrateArgs),
     /// Print log events as they arrive.
     Tail(tail::TailArgs),
     /// Print everything that one login did, over all roles that were taken from it.
@@ -260,6 +263,21 @@ struct BackupArgs {
     output: PathBuf,
 }
 
+/// Every checksum is verified on the way, and every object is read back. The records in the folder stay, under the name store-moved; remove them
+/// when the server has run on the bucket. Resources stay where they are.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  trailwatch migrate --data-dir /var/lib/trailwatch --config trailwatch.toml   # with [store] in it\n  trailwatch serve --data-dir /var/lib/trailwatch --config trailwatch.toml\n\nExit code 0: the records are in the bucket. 1: they are where they were; run it again, it goes on where it was."
+)]
+struct MigrateArgs {
+    /// The data directory of a server that is not running [default: that of the file, else trailwatch-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// TOML file of the server, with [store]
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
@@ -278,6 +296,13 @@ fn main() -> ExitCode {
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
+        Command::Migrate(MigrateArgs { data_dir, config }) => {
+            let file = Settings::from_file(&config);
+            match file.and_then(|file| Config::resolve(Settings { data_dir, ..Settings::default() }, file)) {
+                Ok(config) => run(migrate::migrate(config)),
+                Err(error) => return complain(&error, ExitCode::from(2)),
+            }
+        }
         Command::Tail(args) => run(tail::command(args)),
         Command::Session(args) => run(questions::command::session::run(args)),
         Command::Why(args) => run(questions::command::why::run(args)),

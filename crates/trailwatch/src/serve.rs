@@ -204,7 +204,10 @@ pub async fn open_store(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Sto
 /// Opens the store that is in a bucket, and takes it over from whoever has it open.
 async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
     if dir.join("store").join("objects").exists() {
-        bail!("{} holds records already: [store] url needs a data directory without any", dir.display());
+        bail!(
+            "{} holds records already: `trailwatch migrate` moves them to [store] url, or choose a data directory without any",
+            dir.display()
+        );
     }
     let salt = random_u64().context("draw random bytes")?;
     let bucket = StoreBucket::new(settings, Arc::clone(&clock))?;
@@ -212,8 +215,7 @@ async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Cloc
         .check_conditions(salt)
         .await
         .with_context(|| format!("[store] {} at {}", settings.url, settings.endpoint))?;
-    let note = dir.join(IN_A_BUCKET);
-    std::fs::write(&note, format!("{}\n", settings.url)).with_context(|| format!("write {}", note.display()))?;
+    note_bucket(dir, &settings.url)?;
     let options = store::Options {
         dir: dir.join("store"),
         salt,
@@ -229,16 +231,34 @@ async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Cloc
 /// Says in a data directory which bucket its records are in.
 const IN_A_BUCKET: &str = "records-are-in";
 
+/// Says so from now on; durable once the folder is synced.
+pub fn note_bucket(dir: &Path, url: &str) -> anyhow::Result<()> {
+    let note = dir.join(IN_A_BUCKET);
+    let write = || {
+        let mut file = std::fs::File::create(&note)?;
+        writeln!(file, "{url}")?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("write {}", note.display()))
+}
+
+/// The bucket that the records of a data directory are in; `None` for the directory itself.
+pub fn noted_bucket(dir: &Path) -> anyhow::Result<Option<String>> {
+    match std::fs::read_to_string(dir.join(IN_A_BUCKET)) {
+        Ok(url) => Ok(Some(url.trim_end().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("read {}", dir.join(IN_A_BUCKET).display())),
+    }
+}
+
 /// Refuses a data directory whose records are in a bucket: what is done to a directory alone would miss them.
 pub fn ensure_local(dir: &Path) -> anyhow::Result<()> {
-    match std::fs::read_to_string(dir.join(IN_A_BUCKET)) {
-        Ok(url) => bail!(
-            "the records of {} are in {}: only `trailwatch serve` with its [store] works on them",
-            dir.display(),
-            url.trim_end()
+    match noted_bucket(dir)? {
+        Some(url) => bail!(
+            "the records of {} are in {url}: only `trailwatch serve` with its [store] works on them",
+            dir.display()
         ),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("read {}", dir.join(IN_A_BUCKET).display())),
+        None => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ mod follow_events;
 mod formats;
 mod maintain;
 mod metrics;
+mod migrate;
 mod model_check;
 mod open_tables;
 mod scans;
