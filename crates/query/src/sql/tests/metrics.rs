@@ -133,3 +133,27 @@ async fn exact_conditions_are_not_checked_again() {
     let counted = fixture.rows(&format!("SELECT count(*) AS n FROM metrics WHERE {outside}")).await;
     assert_eq!(counted, [json!({ "n": expected })]);
 }
+
+#[tokio::test]
+async fn percentiles_by_group_lie_between_neighbours() {
+    let fixture = Fixture::new().await;
+    let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for row in fixture.rows("SELECT name, value FROM metrics").await {
+        values.entry(text(&row, "name")).or_default().extend(row["value"].as_f64());
+    }
+    let statement = "SELECT name, percentile_cont(0.3) WITHIN GROUP (ORDER BY value) AS ascending, \
+                     percentile_cont(0.7) WITHIN GROUP (ORDER BY value DESC) AS descending FROM metrics GROUP BY 1 ORDER BY 1";
+    let rows = fixture.rows(statement).await;
+    assert_eq!(rows.len(), values.len());
+    for (row, (name, mut values)) in rows.iter().zip(values) {
+        values.sort_by(f64::total_cmp);
+        let place = 0.3 * (values.len() - 1) as f64;
+        let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
+        let expected = below + (above - below) * place.fract();
+        assert_eq!(text(row, "name"), name);
+        for column in ["ascending", "descending"] {
+            let found = row[column].as_f64().unwrap();
+            assert!((found - expected).abs() <= 1e-5 * (above - below), "{name} {column}: {found}, not {expected}");
+        }
+    }
+}
