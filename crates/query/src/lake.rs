@@ -52,14 +52,24 @@ pub struct Candidate<'a> {
     pub record: &'a str,
 }
 
-/// Which events an event data store has.
+/// Which events an event data store has: those that it `covers` and `took_in`.
 pub trait Admits: Debug + Send + Sync {
     /// Columns of the event table that the answer depends on, beside times, account and region. A record is put together for each
     /// event when `record` is among them.
     fn asks(&self) -> &[&'static str];
 
-    /// True when the store has the event.
-    fn admits(&self, candidate: &Candidate<'_>) -> bool;
+    /// True when the store is one of such events, whenever they came: asked without times, once for events that are alike.
+    fn covers(&self, candidate: &Candidate<'_>) -> bool;
+
+    /// True when the store took an event in at its times. Beside these the category and the record count, where `asks` names them.
+    fn took_in(&self, _candidate: &Candidate<'_>) -> bool {
+        true
+    }
+
+    /// True when `took_in` is, of whatever happened, and was received, from one time to another.
+    fn took_in_all(&self, _happened: (Timestamp, Timestamp), _received: (Timestamp, Timestamp)) -> bool {
+        false
+    }
 
     /// The record of an event as the store shows it.
     fn show<'a>(&self, record: &'a str) -> Cow<'a, str> {

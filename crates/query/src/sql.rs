@@ -7,6 +7,7 @@
 mod actors;
 mod aggregates;
 mod alarm_history;
+mod count;
 mod error;
 mod events;
 mod fields;
@@ -20,6 +21,7 @@ mod metric_periods;
 mod metrics;
 mod metrics_latest;
 mod output;
+mod packed;
 mod percentiles;
 mod predicate;
 mod records;
@@ -36,9 +38,10 @@ pub use output::Format;
 pub use resources::{AlarmHistoryRow, GroupMasks, LogGroupName, Masks, ResourceError, Resources};
 
 use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -171,7 +174,7 @@ fn session(inputs: Inputs, options: SqlOptions) -> Result<SessionContext> {
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(options.memory_bytes_max)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()?;
-    let session = SessionContext::new_with_config_rt(config, runtime);
+    let session = with_rules(config, runtime);
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udf(name));
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
     aggregates::bound(&session, options.memory_bytes_max);
@@ -185,6 +188,12 @@ fn session(inputs: Inputs, options: SqlOptions) -> Result<SessionContext> {
     session.register_udtf("metric_periods", Arc::new(metric_periods::MetricPeriods(Arc::clone(&inputs))));
     session.register_table("alarm_history", Arc::new(alarm_history::AlarmHistory(inputs)))?;
     Ok(session)
+}
+
+/// A session whose plans count what is packed.
+fn with_rules(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
+    let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+    SessionContext::new_with_state(builder.with_physical_optimizer_rule(Arc::new(count::CountPacked)).build())
 }
 
 /// What the tables of one query read from.
@@ -230,4 +239,14 @@ fn pushdown(filters: &[&Expr], time_column: &str) -> Vec<TableProviderFilterPush
         false => TableProviderFilterPushDown::Unsupported,
     };
     filters.iter().map(pushdown).collect()
+}
+
+/// The same for events, of which a scan answers exactly those of a time range.
+fn pushdown_of_events(filters: &[&Expr], time_column: &str) -> Vec<TableProviderFilterPushDown> {
+    let all = pushdown(filters, time_column).into_iter().zip(filters);
+    all.map(|(pushdown, filter)| match Predicate::is_time_range(filter, time_column) {
+        true => TableProviderFilterPushDown::Exact,
+        false => pushdown,
+    })
+    .collect()
 }

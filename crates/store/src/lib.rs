@@ -69,6 +69,7 @@ mod table;
 mod table_events;
 mod table_fields;
 mod table_read;
+mod text_column;
 mod tiers;
 mod token_filter;
 
@@ -102,6 +103,7 @@ pub use table::{Parts, Table, TableFilter, TablePart, View};
 pub use table_events::RecordMembers;
 pub use table_fields::FIELD_COLUMNS;
 pub use table_read::{OpenPart, PartReader, ReadStats};
+pub use text_column::TextColumn;
 pub use tiers::{MetricTier, Tiers};
 
 use append::Command;

@@ -50,7 +50,7 @@ mod uuid;
 mod writer;
 
 pub(crate) use pages::TextPage;
-pub(crate) use reader::{Batches, column};
+pub(crate) use reader::{Batches, DICTIONARY_BATCH_ROWS, Texts, column};
 pub(crate) use text_search::Needle;
 pub(crate) use uuid::parse as parse_uuid;
 pub(crate) use writer::{EncodedSegment, SegmentWriter};

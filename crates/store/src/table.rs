@@ -49,6 +49,14 @@ impl Table {
         self.schema().field_with_name(column).is_ok_and(|field| *field.data_type() == DataType::Utf8)
     }
 
+    /// Whether few values repeat themselves in a column, and `PartReader::packed` has its texts as dictionaries.
+    pub fn is_packed(self, column: &str) -> bool {
+        match self {
+            Table::Logs => false,
+            Table::Events => table_events::is_packed(column),
+        }
+    }
+
     /// Types of all columns, in the order of `columns`.
     pub fn schema(self) -> Arc<Schema> {
         match self {

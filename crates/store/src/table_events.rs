@@ -1,7 +1,7 @@
 //! The event table as queries see it: the columns of event segments, with ids as text and each record in one piece.
 
 use crate::error::{Error, Result};
-use crate::segment::event_rows::{Ids, masks, records};
+use crate::segment::event_rows::{Ids, Masks, records};
 use crate::segment::{events, members};
 use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
@@ -35,21 +35,25 @@ pub(crate) fn schema() -> Arc<Schema> {
     Arc::clone(&SCHEMA)
 }
 
+/// True for texts that `shape` has as dictionaries where they were read so, and for what is true or false.
+pub(crate) fn is_packed(column: &str) -> bool {
+    events::DICTIONARIES.contains(&column) || column == "read_only" || column == "management_event"
+}
+
 /// The columns of segments that `shape` needs for these columns.
 pub(crate) fn stored(columns: &[&str]) -> Vec<&'static str> {
-    if columns.contains(&RECORD) {
-        return events::COLUMNS.clone();
-    }
+    let of_records = columns.contains(&RECORD);
     let has = |name: &&'static str| {
         columns.contains(name)
+            || (of_records && events::ROW_COLUMNS.contains(name))
             || (*name == "record_skeleton" && columns.contains(&MASK))
             || IDS.iter().any(|(id, text, _)| text == name && columns.contains(id))
     };
     events::COLUMNS.iter().copied().filter(has).collect()
 }
 
-/// These columns, from a batch with the columns of segments that they need.
-pub(crate) fn shape(batch: &RecordBatch, columns: &[&'static str]) -> Result<RecordBatch> {
+/// These columns, from a batch with the columns of segments that they need; texts that are packed stay so.
+pub(crate) fn shape(batch: &RecordBatch, columns: &[&'static str], masks: &mut Masks) -> Result<RecordBatch> {
     let schema = schema();
     let missing = |name: &str| Error::Bug(format!("the event table has no column {name}"));
     let mut fields = Vec::with_capacity(columns.len());
@@ -57,18 +61,21 @@ pub(crate) fn shape(batch: &RecordBatch, columns: &[&'static str]) -> Result<Rec
     for name in columns {
         if *name == MASK {
             fields.push(Field::new(MASK, DataType::UInt32, false));
-            arrays.push(Arc::new(masks(batch)?));
+            arrays.push(Arc::new(masks.of(batch)?));
             continue;
         }
-        fields.push(schema.field_with_name(name).map_err(|_| missing(name))?.clone());
-        arrays.push(if *name == RECORD {
+        let array: Arc<dyn Array> = if *name == RECORD {
             Arc::new(records(batch)?)
         } else if let Some((id, text, _)) = IDS.iter().find(|(id, ..)| id == name) {
             let ids = Ids::of(batch, id, text)?;
             Arc::new((0..batch.num_rows()).map(|at| ids.id(at)).collect::<StringArray>())
         } else {
             Arc::clone(batch.column_by_name(name).ok_or_else(|| missing(name))?)
-        });
+        };
+        let field = schema.field_with_name(name).map_err(|_| missing(name))?.clone();
+        let packed = matches!(array.data_type(), DataType::Dictionary(..));
+        fields.push(if packed { field.with_data_type(array.data_type().clone()) } else { field });
+        arrays.push(array);
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| Error::corrupt("an event segment", 0, format!("a column does not fit the table: {error}")))

@@ -7,14 +7,16 @@ use crate::error::{Error, Result};
 use crate::merge::Page;
 use crate::position::{Direction, Window};
 use crate::scan_logs::runs;
+use crate::segment::event_rows::Masks;
 use crate::segment::events::EventBatch;
 use crate::segment::logs::LogBatch;
-use crate::segment::{Needle, Segment, column};
+use crate::segment::{Batches, DICTIONARY_BATCH_ROWS, Needle, Segment, Texts, column};
 use crate::table::{PartSource, Run, Table, TableFilter, TablePart};
 use crate::table_events::{self, RECORD};
 use crate::table_fields;
+use crate::text_column::{TestedColumn, TextColumn, TextTest};
 use crate::token_filter::Probe;
-use arrow_array::{Array, RecordBatch, RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array};
+use arrow_array::{RecordBatch, RecordBatchOptions, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::Schema;
 use memchr::memmem::Finder;
 use model::{Event, StreamId, TimeRange, Timestamp};
@@ -44,8 +46,12 @@ pub struct PartReader {
     columns: Vec<&'static str>,
     order: Option<Direction>,
     page_rows: usize,
+    texts: Texts,
     stats: ReadStats,
 }
+
+/// A column that must have one of some texts.
+type OneOf<'a> = (&'static str, &'a BTreeSet<String>);
 
 /// A part in work.
 #[derive(Debug)]
@@ -55,6 +61,9 @@ pub struct OpenPart {
     window: Window,
     /// Of a row group: wanted rows that are not read yet, ascending, and their times where they were needed.
     found: Option<Found>,
+    /// Of a row group whose rows come in no order: what is still to be decoded of it.
+    batches: Option<Batches>,
+    masks: Masks,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +77,13 @@ impl PartReader {
     /// A reader of these columns. `order` is given when rows of one end of time are wanted first: then pages come from that end
     /// of each part (rows within a page are in the order in which they are stored), and `next` is told what is still wanted.
     pub fn new(table: Table, filter: Arc<TableFilter>, columns: Vec<&'static str>, order: Option<Direction>) -> Self {
-        Self { table, filter, columns, order, page_rows: PAGE_ROWS_MIN, stats: ReadStats::default() }
+        let (texts, stats) = (Texts::Plain, ReadStats::default());
+        Self { table, filter, columns, order, page_rows: PAGE_ROWS_MIN, texts, stats }
+    }
+
+    /// The same reader, which answers texts of events that are read from segments as dictionaries (`TextColumn` reads both).
+    pub fn packed(self) -> Self {
+        Self { texts: Texts::Packed, ..self }
     }
 
     /// What reading came to so far.
@@ -82,7 +97,8 @@ impl PartReader {
             PartSource::MemoryLogs { window, .. } | PartSource::MemoryEvents { window, .. } => *window,
             PartSource::RowGroup { .. } => TimeRange::ALL,
         };
-        OpenPart { part, window: Window::new(range, self.direction(), None), found: None }
+        let window = Window::new(range, self.direction(), None);
+        OpenPart { part, window, found: None, batches: None, masks: Masks::default() }
     }
 
     /// The next page with the asked columns in the asked order; `None` at the end. Rows outside `narrowed`, which may become
@@ -101,9 +117,20 @@ impl PartReader {
                     Some(found) => found,
                     None => self.find(&open.part, &segment, row_group, runs).await?,
                 };
-                let rows = self.take_rows(&mut found, narrowed);
+                let batch = match self.table {
+                    Table::Events if self.order.is_none() && !self.columns.is_empty() => {
+                        self.decode(open, &segment, row_group, &mut found).await?
+                    }
+                    _ => {
+                        let rows = self.take_rows(&mut found, narrowed);
+                        match rows.is_empty() {
+                            true => None,
+                            false => Some(self.read_rows(&segment, row_group, &rows, &mut open.masks).await?),
+                        }
+                    }
+                };
                 open.found = Some(found);
-                if rows.is_empty() { None } else { Some(self.read_rows(&segment, row_group, &rows).await?) }
+                batch
             }
             _ => self.memory_page(open)?,
         };
@@ -123,14 +150,16 @@ impl PartReader {
         row_group: usize,
         wanted: &[Run],
     ) -> Result<Found> {
-        if self.is_ruled_out(part, segment, row_group).await? {
+        let filter = Arc::clone(&self.filter);
+        let undecided = undecided(self.table, &filter, segment, row_group).await?;
+        let (Some(one_of), false) = (undecided, self.is_ruled_out(part, segment, row_group).await?) else {
             self.stats.row_groups_skipped += 1;
             return Ok(Found::default());
-        }
+        };
         self.stats.rows_seen += wanted.iter().map(|run| run.rows.len() as u64).sum::<u64>();
         let times = self.order.is_some() || wanted.iter().any(|run| run.check_times);
         let streams = wanted.iter().any(|run| run.check_streams);
-        let mut deciding: BTreeSet<&'static str> = self.filter.one_of.iter().map(|(column, _)| *column).collect();
+        let mut deciding: BTreeSet<&'static str> = one_of.iter().map(|(column, _)| *column).collect();
         deciding.extend(self.filter.contains.iter().map(|(column, _)| *column).filter(|column| *column != RECORD));
         deciding.extend(times.then(|| self.table.time_column()));
         deciding.extend(streams.then_some("stream"));
@@ -141,8 +170,9 @@ impl PartReader {
             found.rows.extend(rows.map(|(row, _)| row as u32));
         } else {
             let deciding: Vec<&'static str> = deciding.into_iter().collect();
-            for batch in self.read(segment, row_group, ranges, &deciding).await? {
-                let decided = Decided::of(self, part, &batch, times, streams)?;
+            let mut masks = Masks::default();
+            for batch in self.read(Texts::Packed, segment, row_group, ranges, &deciding, &mut masks).await? {
+                let decided = Decided::of(self, part, &batch, &one_of, times, streams)?;
                 // In this order, so that no row is taken without its answer.
                 for (at, (row, run)) in (0..batch.num_rows()).zip(rows.by_ref()) {
                     if decided.admits(at, run) {
@@ -200,28 +230,55 @@ impl PartReader {
         Ok(!probe.is_empty() && !segment.admits(row_group, &probe, &part.state.filter_cache).await?)
     }
 
-    /// Reads columns of the table.
+    /// Reads columns of the table, in one batch.
     async fn read(
         &self,
+        texts: Texts,
         segment: &Arc<Segment>,
         row_group: usize,
         ranges: Vec<Range<usize>>,
         columns: &[&'static str],
+        masks: &mut Masks,
     ) -> Result<Vec<RecordBatch>> {
         match self.table {
             Table::Logs => table_fields::read(segment, row_group, ranges, columns, &self.filter).await,
             Table::Events => {
-                let batches = segment.read(row_group, ranges, &table_events::stored(columns)).await?;
-                batches.iter().map(|batch| table_events::shape(batch, columns)).collect()
+                let stored = table_events::stored(columns);
+                let mut batches = segment.batches(texts, usize::MAX, row_group, ranges, &stored).await?;
+                let mut shaped = Vec::new();
+                while let Some(batch) = batches.next().await? {
+                    shaped.push(table_events::shape(&batch, columns, masks)?);
+                }
+                Ok(shaped)
             }
         }
+    }
+
+    /// The next of the rows found, all of which are wanted in the end: so what they share is decoded once, and what is large few
+    /// rows at a time.
+    async fn decode(
+        &self,
+        open: &mut OpenPart,
+        segment: &Arc<Segment>,
+        row_group: usize,
+        found: &mut Found,
+    ) -> Result<Option<RecordBatch>> {
+        if open.batches.is_none() {
+            let batch_rows = if self.columns.contains(&RECORD) { PAGE_ROWS_MIN } else { DICTIONARY_BATCH_ROWS };
+            let (ranges, stored) = (runs(&std::mem::take(&mut found.rows)), table_events::stored(&self.columns));
+            open.batches = Some(segment.batches(self.texts, batch_rows, row_group, ranges, &stored).await?);
+        }
+        let Some(batches) = &mut open.batches else { return Ok(None) };
+        let batch = batches.next().await?;
+        batch.map(|batch| table_events::shape(&batch, &self.columns, &mut open.masks)).transpose()
     }
 
     /// The next rows that are not ruled out meanwhile.
     fn take_rows(&mut self, found: &mut Found, narrowed: TimeRange) -> Vec<u32> {
         let Found { rows, times, left } = found;
         let admitted = |at: &usize| times.get(*at).is_none_or(|time| narrowed.contains(Timestamp(*time)));
-        let count = self.page_rows;
+        // Rows without columns take no room.
+        let count = if self.columns.is_empty() { usize::MAX } else { self.page_rows };
         self.page_rows = self.page_rows.saturating_mul(8);
         let taken: Vec<u32> = if self.direction() == Direction::Backward {
             let mut taken: Vec<u32> = left.by_ref().rev().filter(admitted).take(count).map(|at| rows[at]).collect();
@@ -233,11 +290,17 @@ impl PartReader {
         taken
     }
 
-    async fn read_rows(&self, segment: &Arc<Segment>, row_group: usize, rows: &[u32]) -> Result<RecordBatch> {
+    async fn read_rows(
+        &self,
+        segment: &Arc<Segment>,
+        row_group: usize,
+        rows: &[u32],
+        masks: &mut Masks,
+    ) -> Result<RecordBatch> {
         if self.columns.is_empty() {
             return empty_rows(rows.len());
         }
-        let batches = self.read(segment, row_group, runs(rows), &self.columns).await?;
+        let batches = self.read(self.texts, segment, row_group, runs(rows), &self.columns, masks).await?;
         let schema = batches.first().map(RecordBatch::schema).unwrap_or_else(|| Arc::new(Schema::empty()));
         let whole = arrow_select::concat::concat_batches(&schema, &batches);
         self.project(&whole.map_err(|error| Error::Bug(format!("join pages of a segment: {error}")))?)
@@ -276,7 +339,8 @@ impl PartReader {
                     page.rows.iter().try_for_each(|row| batch.push(row.sequence, &row.event))?;
                     let batch = batch.take()?;
                     let is_shaped = batch.num_rows() == 0 || self.columns.is_empty();
-                    let shaped = if is_shaped { batch } else { table_events::shape(&batch, &self.columns)? };
+                    let shaped =
+                        if is_shaped { batch } else { table_events::shape(&batch, &self.columns, &mut open.masks)? };
                     (shaped, last)
                 }
                 PartSource::RowGroup { .. } => return Ok(None),
@@ -306,6 +370,29 @@ impl PartReader {
     }
 }
 
+/// The conditions on texts that are not decided for all rows of a row group, by statistics that say that all have the same text;
+/// `None` when no row meets one.
+async fn undecided<'f>(
+    table: Table,
+    filter: &'f TableFilter,
+    segment: &Arc<Segment>,
+    row_group: usize,
+) -> Result<Option<Vec<OneOf<'f>>>> {
+    let mut undecided = Vec::with_capacity(filter.one_of.len());
+    for (column, values) in &filter.one_of {
+        let only = match table {
+            Table::Logs => None,
+            Table::Events => segment.only_text(row_group, column).await?,
+        };
+        match only {
+            Some(text) if values.contains(&text) => {}
+            Some(_) => return Ok(None),
+            None => undecided.push((*column, values)),
+        }
+    }
+    Ok(Some(undecided))
+}
+
 /// Rows without columns: they only count.
 fn empty_rows(rows: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -319,8 +406,7 @@ struct Decided<'a> {
     part: &'a TablePart,
     times: Option<&'a TimestampMillisecondArray>,
     streams: Option<&'a UInt64Array>,
-    one_of: Vec<(&'a StringArray, &'a BTreeSet<String>)>,
-    contains: Vec<(&'a StringArray, Finder<'a>)>,
+    texts: Vec<TestedColumn<'a>>,
 }
 
 impl<'a> Decided<'a> {
@@ -328,19 +414,24 @@ impl<'a> Decided<'a> {
         reader: &'a PartReader,
         part: &'a TablePart,
         batch: &'a RecordBatch,
+        one_of: &[OneOf<'a>],
         times: bool,
         streams: bool,
     ) -> Result<Self> {
-        let one_of = reader.filter.one_of.iter().map(|(name, values)| Ok((column(batch, name)?, values)));
+        let one_of = one_of.iter().map(|(name, values)| (*name, TextTest::OneOf(values)));
         let contains = reader.filter.contains.iter().filter(|(name, _)| *name != RECORD);
-        let contains = contains.map(|(name, text)| Ok((column(batch, name)?, Finder::new(text))));
+        let contains = contains.map(|(name, text)| (*name, TextTest::Contains(Finder::new(text))));
+        let tested = |(name, test): (&str, TextTest<'a>)| {
+            let texts = batch.column_by_name(name).and_then(|column| TextColumn::of(column));
+            let texts = texts.ok_or_else(|| Error::corrupt("a segment", 0, format!("column {name} is not text")))?;
+            Ok(TestedColumn::of(texts, test))
+        };
         Ok(Self {
             reader,
             part,
             times: if times { Some(column(batch, reader.table.time_column())?) } else { None },
             streams: if streams { Some(column(batch, "stream")?) } else { None },
-            one_of: one_of.collect::<Result<_>>()?,
-            contains: contains.collect::<Result<_>>()?,
+            texts: one_of.chain(contains).filter_map(|column| tested(column).transpose()).collect::<Result<_>>()?,
         })
     }
 
@@ -351,7 +442,6 @@ impl<'a> Decided<'a> {
         };
         self.times.is_none_or(|times| run.window.contains(Timestamp(times.value(at))))
             && (!run.check_streams || self.streams.is_none_or(|streams| wanted(StreamId(streams.value(at)))))
-            && self.one_of.iter().all(|(texts, values)| texts.is_valid(at) && values.contains(texts.value(at)))
-            && self.contains.iter().all(|(texts, part)| part.find(texts.value(at).as_bytes()).is_some())
+            && self.texts.iter().all(|texts| texts.passes(at))
     }
 }

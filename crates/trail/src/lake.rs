@@ -98,24 +98,40 @@ struct Taken {
     view: View,
 }
 
+impl Taken {
+    /// True when the store took in what was received from one time to another.
+    fn is_ingestion(&self, (first, last): (Timestamp, Timestamp)) -> bool {
+        self.ingestion.iter().any(|(from, end)| *from <= first.0 && end.is_none_or(|end| last.0 < end))
+    }
+
+    /// True when imports brought the store what happened from one time to another.
+    fn is_imported(&self, (first, last): (Timestamp, Timestamp)) -> bool {
+        // They are in order and apart: the last that begins early enough is the only one.
+        let behind = self.imported.partition_point(|(from, _)| *from <= first.0);
+        behind.checked_sub(1).and_then(|at| self.imported.get(at)).is_some_and(|(_, to)| last.0 < *to)
+    }
+}
+
 impl Admits for Taken {
     fn asks(&self) -> &[&'static str] {
         &self.asks
     }
 
-    fn admits(&self, candidate: &Candidate<'_>) -> bool {
-        let received = candidate.ingestion_time.0;
-        let took_in =
-            self.ingestion.iter().any(|(from, end)| *from <= received && end.is_none_or(|end| received < end));
+    fn covers(&self, candidate: &Candidate<'_>) -> bool {
+        self.coverage.covers_subject(candidate.account, candidate.region, &subject(candidate))
+    }
+
+    fn took_in(&self, candidate: &Candidate<'_>) -> bool {
+        let received = candidate.ingestion_time;
         // What was made here, or came through a channel, in the very millisecond was no import's.
-        let took_in = took_in && (self.others.binary_search(&received).is_err() || is_ours(candidate));
-        // They are in order and apart: the last that begins early enough is the only one.
-        let imported = || {
-            let behind = self.imported.partition_point(|(from, _)| *from <= candidate.time.0);
-            behind.checked_sub(1).and_then(|at| self.imported.get(at)).is_some_and(|(_, to)| candidate.time.0 < *to)
-        };
-        (took_in || imported())
-            && self.coverage.covers_subject(candidate.account, candidate.region, &subject(candidate))
+        let took_in = || self.others.binary_search(&received.0).is_err() || is_ours(candidate);
+        self.is_ingestion((received, received)) && took_in() || self.is_imported((candidate.time, candidate.time))
+    }
+
+    fn took_in_all(&self, happened: (Timestamp, Timestamp), received: (Timestamp, Timestamp)) -> bool {
+        let first = self.others.partition_point(|other| *other < received.0.0);
+        let is_other = self.others.get(first).is_some_and(|other| *other <= received.1.0);
+        self.is_ingestion(received) && !is_other || self.is_imported(happened)
     }
 
     fn show<'a>(&self, record: &'a str) -> Cow<'a, str> {
@@ -356,6 +372,36 @@ async fn expire_at(trail: &Trail, now: Timestamp) -> Result<(), catalog::Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_taken_in_together_is_taken_in_one_by_one() {
+        let taken = Taken {
+            asks: vec!["category"],
+            coverage: Coverage::of_store(&EventDataStore::default()),
+            ingestion: vec![(10, Some(20)), (30, None)],
+            imported: vec![(100, 200)],
+            others: vec![14, 40],
+            view: View::whole(),
+        };
+        let times = |first: i64, last: i64| (Timestamp(first), Timestamp(last));
+        for first in 5..45 {
+            for last in first..45 {
+                for happened in [times(0, 0), times(100, 199), times(100, 200), times(99, 100)] {
+                    let took_in = |time: Timestamp, received: i64| {
+                        let ingestion_time = Timestamp(received);
+                        let category = "Management";
+                        taken.took_in(&Candidate { time, ingestion_time, category, ..Candidate::default() })
+                    };
+                    let each =
+                        (first..=last).all(|received| took_in(happened.0, received) && took_in(happened.1, received));
+                    let all = taken.took_in_all(happened, times(first, last));
+                    assert!(each || !all, "{happened:?} {first} {last}");
+                    let is_plain = last < 14 || first > 14 && last < 20 || happened == times(100, 199);
+                    assert!(all || !(is_plain && each), "{happened:?} {first} {last}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn what_has_ended_cannot_be_cancelled_and_what_is_cancelled_does_not_end_otherwise() {

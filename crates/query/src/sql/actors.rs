@@ -2,6 +2,7 @@
 
 use super::SqlError;
 use super::error::external;
+use super::packed;
 use super::scan::{Counts, Source};
 use super::wanted::Wanted;
 use crate::actors::{ActorError, Call, Held, Parts};
@@ -13,7 +14,7 @@ use futures::stream::BoxStream;
 use model::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::Store;
+use store::{Store, TextColumn};
 
 const ACTOR: &str = "actor";
 const SESSION: &str = "session";
@@ -76,7 +77,7 @@ async fn make(batch: &RecordBatch, held: &Held, schema: SchemaRef) -> Result<Rec
         name => batch.column_by_name(name).cloned().ok_or_else(|| missing(name)),
     };
     let columns = schema.fields().iter().map(|field| column(field.name())).collect::<Result<Vec<_>>>()?;
-    Ok(RecordBatch::try_new(schema, columns)?)
+    packed::batch(&schema, columns, batch.num_rows())
 }
 
 /// Actor and session.
@@ -95,12 +96,12 @@ async fn resolve(batch: &RecordBatch, held: &Held) -> Result<Vec<Resolved>> {
     let mut resolved = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
         let parts = Parts {
-            event_id: event_ids.value(row),
-            name: names.value(row),
-            source: sources.value(row),
-            error_code: error_codes.value(row),
+            event_id: event_ids.get(row).unwrap_or_default(),
+            name: names.get(row).unwrap_or_default(),
+            source: sources.get(row).unwrap_or_default(),
+            error_code: error_codes.get(row).unwrap_or_default(),
             time: Timestamp(times.value(row)),
-            record: records.value(row),
+            record: records.get(row).unwrap_or_default(),
         };
         let fingerprint = Call::fingerprint(&parts);
         if let Some(same) = fingerprint.as_ref().and_then(|fingerprint| known.get(fingerprint)) {
@@ -117,8 +118,8 @@ async fn resolve(batch: &RecordBatch, held: &Held) -> Result<Vec<Resolved>> {
     Ok(resolved)
 }
 
-fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray> {
-    let column = batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref());
+fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<TextColumn<'a>> {
+    let column = batch.column_by_name(name).and_then(|column| TextColumn::of(column));
     column.ok_or_else(|| missing(name))
 }
 

@@ -36,7 +36,7 @@ impl TableProvider for Events {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(super::pushdown(filters, TIME))
+        Ok(super::pushdown_of_events(filters, TIME))
     }
 
     async fn scan(
@@ -59,8 +59,9 @@ impl TableProvider for Events {
         if makes_actors {
             source = Arc::new(ActorSource::new(source, &self.0.store, Arc::clone(&schema)));
         }
+        let packed = schema.fields().iter().map(|field| Table::Events.is_packed(field.name())).collect();
         let partitions = session.config().target_partitions();
-        Ok(Arc::new(ScanExec::new(source, schema, TIME, partitions)))
+        Ok(Arc::new(ScanExec::new(source, schema, TIME, partitions).with_packed(packed)))
     }
 }
 

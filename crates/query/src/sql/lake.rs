@@ -19,7 +19,7 @@ mod text;
 
 use super::error::SqlError;
 use super::guard::{REFUSED_FUNCTIONS, nodes_exceed};
-use super::{AbortOnDrop, aggregates, growth, json};
+use super::{AbortOnDrop, aggregates, count, growth, json, with_rules};
 use crate::lake::{Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Result as Planned, TableReference};
@@ -164,6 +164,10 @@ fn matched(plan: &Arc<dyn ExecutionPlan>) -> usize {
         below.is_empty()
     };
     match plan.name() {
+        "CountExec" => {
+            let counted = plan.metrics().and_then(|metrics| metrics.sum_by_name(count::ROWS_COUNTED));
+            counted.map_or(0, |counted| counted.as_usize())
+        }
         "FilterExec" if is_next_to_table() => rows(),
         _ if children.is_empty() => rows(),
         _ => children.into_iter().map(matched).sum(),
@@ -180,7 +184,7 @@ fn session(store: &Store, question: &LakeQuestion, looked: &Arc<Looked>) -> Plan
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(SQL_MEMORY_BYTES_MAX)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()?;
-    let session = SessionContext::new_with_config_rt(config, runtime);
+    let session = with_rules(config, runtime);
     REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
     aggregates::bound(&session, SQL_MEMORY_BYTES_MAX);
     json::functions().into_iter().for_each(|function| session.register_udf(function));

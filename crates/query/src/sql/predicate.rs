@@ -78,6 +78,18 @@ impl Predicate {
         }
     }
 
+    /// Whether a filter is a range of the time column, and no more. Behind a cast the column may have another zone.
+    pub(super) fn is_time_range(filter: &Expr, time_column: &str) -> bool {
+        let is_time = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == time_column);
+        let is_about_time = match filter {
+            Expr::BinaryExpr(BinaryExpr { op: Operator::And | Operator::Or, .. }) => false,
+            Expr::BinaryExpr(BinaryExpr { left, right, .. }) => is_time(left) || is_time(right),
+            Expr::Between(Between { expr, .. }) => is_time(expr),
+            _ => false,
+        };
+        is_about_time && matches!(condition(filter, time_column), Some(Condition::Range(_)))
+    }
+
     /// The values that a column may have; `None` for any.
     pub(super) fn values(&self, column: &str) -> Option<BTreeSet<&str>> {
         let mut sets = self.one_of.iter().filter(|(name, _)| name == column).map(|(_, values)| values);
@@ -250,6 +262,25 @@ mod tests {
         assert_eq!(range(col("time").eq(ns(5_000_001))), (6, 6), "no millisecond is equal");
         assert_eq!(range(col("other").gt(ms(5))), (i64::MIN, i64::MAX));
         assert_eq!(range(col("time").lt(ms(5)).or(col("time").gt(ms(9)))), (i64::MIN, i64::MAX));
+    }
+
+    #[test]
+    fn a_range_of_times_says_all_that_its_filter_does() {
+        let ns = |value| lit(ScalarValue::TimestampNanosecond(Some(value), None));
+        for filter in [col("time").gt(ms(5)), ms(5).lt_eq(col("time")), col("time").between(ms(5), ms(7))] {
+            assert!(Predicate::is_time_range(&filter, "time"), "{filter}");
+        }
+        let cast = datafusion::prelude::cast(col("time"), DataType::Timestamp(TimeUnit::Nanosecond, None));
+        for filter in [
+            col("time").lt(ms(5)).or(col("time").gt(ms(9))),
+            col("time").lt(ms(5)).and(col("name").eq(lit("a"))),
+            col("time").not_eq(ms(5)),
+            col("time").not_between(ms(5), ms(7)),
+            col("other").gt(ms(5)),
+            cast.gt(ns(5)),
+        ] {
+            assert!(!Predicate::is_time_range(&filter, "time"), "{filter}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 use store::{FIELD_COLUMNS, LogField, OpenPart, PartReader, Parts, ReadStats, Table, TableFilter};
 
-/// Makes an answer's batch from a store's batch.
+/// Makes an answer's batch from a store's batch. Texts of events may be packed in both.
 pub(super) type Shape = Arc<dyn Fn(RecordBatch) -> Result<RecordBatch> + Send + Sync>;
 
 /// The parts of a table that a filter leaves.
@@ -100,7 +100,7 @@ impl Source for RecordSource {
     fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>> {
         let Some(part) = self.parts.parts.get(part) else { return futures::stream::empty().boxed() };
         let direction = wanted.direction();
-        let reader = PartReader::new(self.table, Arc::clone(&self.filter), self.columns.clone(), direction);
+        let reader = PartReader::new(self.table, Arc::clone(&self.filter), self.columns.clone(), direction).packed();
         let open = reader.open(part.clone());
         let state = PartRead { source: self, reader, open, wanted, counts, counted: ReadStats::default() };
         try_unfold(state, |mut state| async move {

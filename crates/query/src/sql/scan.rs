@@ -1,5 +1,6 @@
 //! `ScanExec`: the leaf of a plan. Parts of a table, shared out to partitions, read where the rows that are wanted first lie.
 
+use super::packed;
 use super::wanted::Wanted;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -19,8 +20,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SortOrderPushdownResult,
 };
-use futures::StreamExt;
 use futures::stream::{BoxStream, try_unfold};
+use futures::{Stream, StreamExt};
 use model::Timestamp;
 use std::collections::VecDeque;
 use std::fmt;
@@ -33,7 +34,7 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
     /// First and last time of each part.
     fn parts(&self) -> Vec<(Timestamp, Timestamp)>;
-    /// Reads one part.
+    /// Reads one part; texts may be packed.
     fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>>;
 }
 
@@ -100,6 +101,8 @@ pub(super) struct ScanExec {
     wanted: Wanted,
     /// Places of the parts, sorted by their last time.
     order: Arc<Vec<(usize, Timestamp, Timestamp)>>,
+    /// For each column whether the source has it packed, or has few values for it.
+    packed: Vec<bool>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -111,6 +114,7 @@ impl ScanExec {
             source.parts().into_iter().enumerate().map(|(at, (min, max))| (at, min, max)).collect();
         order.sort_by_key(|(at, min, max)| (*max, *min, *at));
         let partitioning = Partitioning::UnknownPartitioning(partitions.clamp(1, order.len().max(1)));
+        let packed = vec![false; schema.fields().len()];
         let equivalence = EquivalenceProperties::new(schema);
         let properties =
             PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded);
@@ -118,9 +122,43 @@ impl ScanExec {
             source,
             wanted: Wanted { column: time, ..Wanted::default() },
             order: Arc::new(order),
+            packed,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// The same scan, whose source has these columns packed.
+    pub(super) fn with_packed(self, packed: Vec<bool>) -> Self {
+        Self { packed, ..self }
+    }
+
+    /// For each column whether it is packed.
+    pub(super) fn packed(&self) -> &[bool] {
+        &self.packed
+    }
+
+    /// The column that holds the time.
+    pub(super) fn time(&self) -> &'static str {
+        self.wanted.column
+    }
+
+    /// The batches of a partition as the source has them.
+    pub(super) fn packed_batches(&self, partition: usize) -> impl Stream<Item = Result<RecordBatch>> + Send + use<> {
+        let partitions = self.properties.partitioning.partition_count();
+        let reading = Reading {
+            source: Arc::clone(&self.source),
+            wanted: self.wanted.clone(),
+            // Neighbours in time go to different partitions, so that each has some of what is wanted first.
+            parts: self.order.iter().skip(partition).step_by(partitions).copied().collect(),
+            current: None,
+            counts: self.counts(partition),
+            baseline: BaselineMetrics::new(&self.metrics, partition),
+        };
+        try_unfold(reading, |mut reading| async move {
+            let batch = reading.next().await?;
+            Ok(batch.map(|batch| (batch, reading)))
+        })
     }
 
     fn counts(&self, partition: usize) -> Counts {
@@ -183,20 +221,8 @@ impl ExecutionPlan for ScanExec {
     }
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let partitions = self.properties.partitioning.partition_count();
-        let reading = Reading {
-            source: Arc::clone(&self.source),
-            wanted: self.wanted.clone(),
-            // Neighbours in time go to different partitions, so that each has some of what is wanted first.
-            parts: self.order.iter().skip(partition).step_by(partitions).copied().collect(),
-            current: None,
-            counts: self.counts(partition),
-            baseline: BaselineMetrics::new(&self.metrics, partition),
-        };
-        let batches = try_unfold(reading, |mut reading| async move {
-            let batch = reading.next().await?;
-            Ok(batch.map(|batch| (batch, reading)))
-        });
+        let schema = self.schema();
+        let batches = self.packed_batches(partition).map(move |batch| packed::unpacked(batch?, &schema));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
     }
 

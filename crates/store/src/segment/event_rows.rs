@@ -9,6 +9,7 @@ use super::uuid;
 use crate::error::{Error, Result};
 use crate::events_page::EventRow;
 use crate::position::Position;
+use crate::text_column::TextColumn;
 use arrow_array::types::Int32Type;
 use arrow_array::{
     Array, BinaryArray, BooleanArray, DictionaryArray, FixedSizeBinaryArray, ListArray, RecordBatch, StringArray,
@@ -72,18 +73,24 @@ fn damaged(reason: &str) -> Error {
     Error::corrupt("an event segment", 0, reason)
 }
 
+/// A column of texts, packed or not.
+fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<TextColumn<'a>> {
+    let column = batch.column_by_name(name).and_then(|column| TextColumn::of(column));
+    column.ok_or_else(|| damaged("a column of texts is missing or of another type"))
+}
+
 /// All columns of a batch.
 struct Columns<'a> {
     positions: Vec<Position>,
     ingestion_time: &'a TimestampMillisecondArray,
     event_id: Ids<'a>,
     request_id: Ids<'a>,
-    texts: Vec<&'a StringArray>,
+    texts: Vec<TextColumn<'a>>,
     read_only: &'a BooleanArray,
     resource_types: &'a ListArray,
     resource_names: &'a ListArray,
     /// Each with the byte that stands for it.
-    details: Vec<(u8, &'a StringArray)>,
+    details: Vec<(u8, TextColumn<'a>)>,
     skeleton: &'a DictionaryArray<Int32Type>,
     skeletons: &'a StringArray,
     values: &'a StringArray,
@@ -99,13 +106,13 @@ impl<'a> Columns<'a> {
             ingestion_time: column(batch, "ingestion_time")?,
             event_id: Ids::of(batch, "event_id", "event_id_text")?,
             request_id: Ids::of(batch, "request_id", "request_id_text")?,
-            texts: TEXTS.iter().map(|name| column(batch, name)).collect::<Result<_>>()?,
+            texts: TEXTS.iter().map(|name| texts(batch, name)).collect::<Result<_>>()?,
             read_only: column(batch, "read_only")?,
             resource_types: column(batch, "resource_types")?,
             resource_names: column(batch, "resource_names")?,
             details: DETAILS
                 .iter()
-                .filter_map(|(name, marker)| marker.map(|marker| Ok((marker, column(batch, name)?))))
+                .filter_map(|(name, marker)| marker.map(|marker| Ok((marker, texts(batch, name)?))))
                 .collect::<Result<_>>()?,
             skeleton,
             skeletons,
@@ -116,7 +123,7 @@ impl<'a> Columns<'a> {
 
     /// The event of a row, its record still empty.
     fn fields(&self, at: usize) -> Result<Event> {
-        let mut texts = self.texts.iter().map(|column| column.value(at).to_owned());
+        let mut texts = self.texts.iter().map(|column| column.get(at).unwrap_or_default().to_owned());
         let mut text = || texts.next().unwrap_or_default();
         // In the order of `TEXTS`.
         Ok(Event {
@@ -199,7 +206,7 @@ impl<'a> Columns<'a> {
                 self.details.iter().find(|(own, _)| *own == marker).map(|(_, column)| column)
             }
         }?;
-        (!column.is_null(at)).then(|| column.value(at))
+        column.get(at)
     }
 
     /// The name of a row's resource.
@@ -241,18 +248,34 @@ pub(crate) fn records(batch: &RecordBatch) -> Result<StringArray> {
     text.map_err(|_| damaged("a record is not UTF-8"))
 }
 
-/// For each row the mask of its record's members, as `members.rs` says.
-pub(crate) fn masks(batch: &RecordBatch) -> Result<UInt32Array> {
-    let skeleton: &DictionaryArray<Int32Type> = column(batch, "record_skeleton")?;
-    let skeletons: &StringArray =
-        skeleton.values().as_any().downcast_ref().ok_or_else(|| damaged("skeletons are not text"))?;
-    // Of a dictionary that other batches share, few may be here.
-    let mut masks: Vec<Option<u32>> = vec![None; skeletons.len()];
-    let mask = |at: usize| {
-        let key = skeleton.key(at)?;
-        let known = masks.get_mut(key)?;
-        Some(*known.get_or_insert_with(|| members::mask(skeletons.value(key))))
-    };
-    let masks: Option<Vec<u32>> = (0..skeleton.len()).map(mask).collect();
-    masks.map(UInt32Array::from).ok_or_else(|| damaged("a record has no skeleton"))
+/// Masks of skeletons that are known already: the batches of a row group share their skeletons.
+#[derive(Debug, Default)]
+pub(crate) struct Masks {
+    skeletons: Option<StringArray>,
+    known: Vec<Option<u32>>,
+}
+
+impl Masks {
+    /// For each row the mask of its record's members, as `members.rs` says.
+    pub(crate) fn of(&mut self, batch: &RecordBatch) -> Result<UInt32Array> {
+        let skeleton: &DictionaryArray<Int32Type> = column(batch, "record_skeleton")?;
+        let skeletons: &StringArray =
+            skeleton.values().as_any().downcast_ref().ok_or_else(|| damaged("skeletons are not text"))?;
+        let are_same = |before: &StringArray| {
+            before.len() == skeletons.len() && std::ptr::eq(before.value_data(), skeletons.value_data())
+        };
+        if !self.skeletons.as_ref().is_some_and(are_same) {
+            self.skeletons = Some(skeletons.clone());
+            self.known = vec![None; skeletons.len()];
+        }
+        // Of a dictionary that other batches share, few may be here.
+        let known = &mut self.known;
+        let mask = |at: usize| {
+            let key = skeleton.key(at)?;
+            let known = known.get_mut(key)?;
+            Some(*known.get_or_insert_with(|| members::mask(skeletons.value(key))))
+        };
+        let masks: Option<Vec<u32>> = (0..skeleton.len()).map(mask).collect();
+        masks.map(UInt32Array::from).ok_or_else(|| damaged("a record has no skeleton"))
+    }
 }

@@ -75,7 +75,7 @@ pub(crate) static ROW_COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 });
 
 /// Columns of text that `dictionary_schema` has as dictionaries.
-pub(super) static DICTIONARIES: LazyLock<Vec<&'static str>> =
+pub(crate) static DICTIONARIES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| TEXTS.into_iter().chain(DETAILS.iter().map(|(name, _)| *name)).collect());
 
 /// Columns in which little is left to compress: packed by their differences, random, or few distinct and short texts, of which

@@ -18,7 +18,45 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of a batch that is only looked through: few enough for its memory to be used again while it is warm.
-const DICTIONARY_BATCH_ROWS: usize = 8192;
+pub(crate) const DICTIONARY_BATCH_ROWS: usize = 8192;
+
+/// How the texts of events come: as they are, or as dictionaries, so that each distinct one is looked at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Texts {
+    Plain,
+    Packed,
+}
+
+/// Some rows of a row group, decoded one batch after the other.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    segment: Arc<Segment>,
+    stream: Option<ParquetRecordBatchStream<SegmentFile>>,
+    /// Rows that are still to come.
+    left: usize,
+}
+
+impl Batches {
+    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let batch = stream.try_next().await.map_err(Error::parquet("read", &self.segment.entry.path()))?;
+        let rows = batch.as_ref().map_or(0, RecordBatch::num_rows);
+        let is_end = batch.is_none();
+        match self.left.checked_sub(rows) {
+            Some(left) if left == 0 || !is_end => self.left = left,
+            _ => return Err(self.segment.corrupt(0, "a row group has fewer rows than its index says")),
+        }
+        Ok(batch)
+    }
+
+    async fn all(mut self) -> Result<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.next().await? {
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+}
 
 impl Segment {
     /// Reads some columns of some rows of one row group. `ranges` are ascending, disjoint and count from the group's start.
@@ -29,55 +67,46 @@ impl Segment {
         columns: &[&str],
     ) -> Result<Vec<RecordBatch>> {
         // One batch, whatever was selected.
-        self.read_with(self.builder().await?, usize::MAX, row_group, ranges, columns).await
+        self.batches(Texts::Plain, usize::MAX, row_group, ranges, columns).await?.all().await
     }
 
-    /// The same of an event segment, its texts as dictionaries, so that each distinct one is looked at once.
+    /// The same of an event segment, its texts as dictionaries.
     pub(crate) async fn read_dictionaries(
         self: &Arc<Self>,
         row_group: usize,
         ranges: Vec<Range<usize>>,
         columns: &[&str],
     ) -> Result<Vec<RecordBatch>> {
-        let typed = || async {
-            let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
-            let options = ArrowReaderOptions::new().with_schema(super::events::dictionary_schema());
-            ArrowReaderMetadata::try_new(Arc::clone(footer.metadata()), options)
-                .map_err(Error::parquet("read", &self.entry.path()))
-        };
-        let footer = self.dictionary_footer.get_or_try_init(typed).await?;
-        let file = SegmentFile(Arc::clone(self));
-        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, footer.clone());
-        self.read_with(builder, DICTIONARY_BATCH_ROWS, row_group, ranges, columns).await
+        self.batches(Texts::Packed, DICTIONARY_BATCH_ROWS, row_group, ranges, columns).await?.all().await
     }
 
-    async fn read_with(
+    /// The same in batches of so many rows at most, each decoded when it is asked for.
+    pub(crate) async fn batches(
         self: &Arc<Self>,
-        builder: ParquetRecordBatchStreamBuilder<SegmentFile>,
+        texts: Texts,
         batch_rows: usize,
         row_group: usize,
         ranges: Vec<Range<usize>>,
         columns: &[&str],
-    ) -> Result<Vec<RecordBatch>> {
-        let path = self.entry.path();
+    ) -> Result<Batches> {
         let selected: usize = ranges.iter().map(|range| range.len()).sum();
-        let rows = self.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
         if selected == 0 {
-            return Ok(Vec::new());
+            return Ok(Batches { segment: Arc::clone(self), stream: None, left: 0 });
         }
+        let builder = match texts {
+            Texts::Plain => self.builder().await?,
+            Texts::Packed => self.packed_builder().await?,
+        };
+        let rows = self.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-        let stream = builder
-            .with_row_groups(vec![row_group])
-            .with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), rows))
-            .with_projection(mask)
-            .with_batch_size(selected.min(batch_rows))
-            .build()
-            .map_err(Error::parquet("read", &path))?;
-        let batches: Vec<RecordBatch> = stream.try_collect().await.map_err(Error::parquet("read", &path))?;
-        if batches.iter().map(RecordBatch::num_rows).sum::<usize>() != selected {
-            return Err(self.corrupt(0, "a row group has fewer rows than its index says"));
+        let mut builder =
+            builder.with_row_groups(vec![row_group]).with_projection(mask).with_batch_size(selected.min(batch_rows));
+        // A whole row group is fetched column by column, not page by page.
+        if selected < rows {
+            builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), rows));
         }
-        Ok(batches)
+        let stream = builder.build().map_err(Error::parquet("read", &self.entry.path()))?;
+        Ok(Batches { segment: Arc::clone(self), stream: Some(stream), left: selected })
     }
 
     /// Reads some columns of a whole row group, `batch_rows` rows at a time: each page is decoded once, and few rows are in memory.
@@ -117,6 +146,18 @@ impl Segment {
         Ok(bloom)
     }
 
+    /// The text that a column has in every row of a row group, where the statistics say so.
+    pub(crate) async fn only_text(self: &Arc<Self>, row_group: usize, column: &str) -> Result<Option<String>> {
+        let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
+        let columns = footer.metadata().row_groups().get(row_group).map(RowGroupMetaData::columns).unwrap_or_default();
+        let chunk = columns.iter().find(|chunk| chunk.column_path().string() == column);
+        let Some(Statistics::ByteArray(texts)) = chunk.and_then(|chunk| chunk.statistics()) else { return Ok(None) };
+        // Long texts are cut in statistics.
+        let is_exact = texts.min_is_exact() && texts.max_is_exact() && texts.null_count_opt() == Some(0);
+        let only = texts.min_opt().filter(|min| is_exact && texts.max_opt() == Some(*min));
+        Ok(only.and_then(|text| text.as_utf8().ok()).map(str::to_owned))
+    }
+
     /// Lowest and highest sequence of a row group, where its statistics have them.
     pub(crate) async fn sequences(self: &Arc<Self>, row_group: usize) -> Result<Option<(u64, u64)>> {
         let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
@@ -139,6 +180,18 @@ impl Segment {
 
     async fn builder(self: &Arc<Self>) -> Result<ParquetRecordBatchStreamBuilder<SegmentFile>> {
         let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
+        Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(SegmentFile(Arc::clone(self)), footer.clone()))
+    }
+
+    /// The same of an event segment for `Texts::Packed`.
+    async fn packed_builder(self: &Arc<Self>) -> Result<ParquetRecordBatchStreamBuilder<SegmentFile>> {
+        let typed = || async {
+            let footer = self.footer.get_or_try_init(|| self.read_footer()).await?;
+            let options = ArrowReaderOptions::new().with_schema(super::events::dictionary_schema());
+            ArrowReaderMetadata::try_new(Arc::clone(footer.metadata()), options)
+                .map_err(Error::parquet("read", &self.entry.path()))
+        };
+        let footer = self.dictionary_footer.get_or_try_init(typed).await?;
         Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(SegmentFile(Arc::clone(self)), footer.clone()))
     }
 

@@ -5,7 +5,7 @@ use arrow_array::{Array, RecordBatch, StringArray, UInt64Array};
 use model::{Batch, GroupId, StreamId, TimeRange, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use store::{Direction, PartReader, Retention, Store, Table, TableFilter};
+use store::{Direction, PartReader, RecordMembers, Retention, Store, Table, TableFilter, TextColumn};
 
 /// All rows of the parts that a filter leaves.
 async fn read(
@@ -15,7 +15,10 @@ async fn read(
     columns: Vec<&'static str>,
     order: Option<Direction>,
 ) -> Vec<RecordBatch> {
-    let mut reader = PartReader::new(table, Arc::new(filter.clone()), columns, order);
+    read_with(store, PartReader::new(table, Arc::new(filter.clone()), columns, order), table, filter).await
+}
+
+async fn read_with(store: &Store, mut reader: PartReader, table: Table, filter: &TableFilter) -> Vec<RecordBatch> {
     let mut batches = Vec::new();
     for part in store.view().parts(table, filter).parts {
         let mut open = reader.open(part);
@@ -125,6 +128,71 @@ async fn conditions_on_text_leave_every_row_that_meets_them() {
     // Without columns, rows only count.
     let counted = read(&store, Table::Events, &TableFilter::default(), Vec::new(), None).await;
     assert_eq!(counted.iter().map(RecordBatch::num_rows).sum::<usize>(), all.len());
+}
+
+#[tokio::test]
+async fn packed_texts_say_the_same_as_plain_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let all = (0..200).map(|n| event(&format!("e{n}"), n)).collect();
+    store.append(Batch { events: all, ..Batch::default() }).await.unwrap();
+    store.flush().await.unwrap();
+    let columns = vec!["sequence", "name", "error_code", "record", "user_agent", RecordMembers::COLUMN];
+    let one_of = vec![("name", BTreeSet::from(["Call1".to_owned(), "Call2".to_owned()]))];
+    let some = TableFilter { one_of, range: TimeRange::new(Timestamp(20), Timestamp(150)), ..TableFilter::default() };
+    for (filter, order) in [(&some, None), (&some, Some(Direction::Backward)), (&TableFilter::default(), None)] {
+        let reader = PartReader::new(Table::Events, Arc::new(filter.clone()), columns.clone(), order);
+        let rows = |batches: &[RecordBatch]| {
+            let text = |batch: &RecordBatch, column: usize, row| {
+                let column = TextColumn::of(batch.column(column).as_ref()).unwrap();
+                column.get(row).map(str::to_owned)
+            };
+            let row = |batch: &RecordBatch, row| [1, 2, 3, 4].map(|column| text(batch, column, row));
+            let mut rows = Vec::new();
+            for batch in batches {
+                rows.extend((0..batch.num_rows()).map(|at| row(batch, at)));
+            }
+            rows.sort_unstable();
+            rows
+        };
+        let plain = read(&store, Table::Events, filter, columns.clone(), order).await;
+        let packed = read_with(&store, reader.packed(), Table::Events, filter).await;
+        assert!(packed.iter().all(|batch| TextColumn::of(batch.column(1).as_ref()).unwrap().packed().is_some()));
+        assert!(plain.iter().all(|batch| TextColumn::of(batch.column(1).as_ref()).unwrap().packed().is_none()));
+        assert_eq!(rows(&packed), rows(&plain));
+        assert_eq!(sequences(&packed), sequences(&plain));
+        assert!(sequences(&packed).len() > 80);
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_all_rows_have_is_decided_without_reading() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let all = (0..200).map(|n| event(&format!("e{n}"), n)).collect();
+    store.append(Batch { events: all, ..Batch::default() }).await.unwrap();
+    store.flush().await.unwrap();
+    for (column, value, rows, is_skipped) in [
+        ("account", "123456789012", 200, false),
+        ("account", "999999999999", 0, true),
+        ("name", "Call1", 67, false),
+        ("name", "Call", 0, false),
+    ] {
+        let one_of = vec![(column, BTreeSet::from([value.to_owned()]))];
+        let filter = TableFilter { one_of, ..TableFilter::default() };
+        let mut reader = PartReader::new(Table::Events, Arc::new(filter.clone()), vec!["sequence"], None);
+        let parts = store.view().parts(Table::Events, &filter);
+        let mut found = Vec::new();
+        for part in parts.parts {
+            let mut open = reader.open(part);
+            while let Some(batch) = reader.next(&mut open, TimeRange::ALL).await.unwrap() {
+                found.push(batch);
+            }
+        }
+        assert_eq!(sequences(&found).len(), rows, "{column} {value}");
+        let skipped = reader.stats().row_groups_skipped == parts.row_groups as u64;
+        assert_eq!((skipped, reader.stats().rows_seen), (is_skipped, if is_skipped { 0 } else { 200 }));
+    }
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@
 //! knows are structs, the others are maps from text to text, in which what is no text is JSON. Names are found in records whatever
 //! their case; columns that are read from the event table instead: `rows.rs`.
 
+use super::super::packed;
 use crate::json_text::members;
 use datafusion::arrow::array::builder::{BooleanBuilder, MapBuilder, StringBuilder};
-use datafusion::arrow::array::{ArrayRef, ListArray, RecordBatch, RecordBatchOptions, StructArray};
+use datafusion::arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StructArray};
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
@@ -151,6 +152,7 @@ pub(super) fn schema() -> SchemaRef {
 }
 
 /// The columns of `wanted` for so many rows: those that are `given`, by name and place, the others made of the rows' records.
+/// Texts that are given packed stay so.
 pub(super) fn batch(
     wanted: &SchemaRef,
     rows: usize,
@@ -159,8 +161,11 @@ pub(super) fn batch(
 ) -> Result<RecordBatch> {
     let mut arrays: Vec<Option<ArrayRef>> = Vec::with_capacity(wanted.fields().len());
     for (at, field) in wanted.fields().iter().enumerate() {
-        let column = given(field.name(), at)?;
-        arrays.push(column.map(|column| cast(&column, field.data_type())).transpose()?);
+        arrays.push(match given(field.name(), at)? {
+            Some(packed) if matches!(packed.data_type(), DataType::Dictionary(..)) => Some(packed),
+            Some(column) => Some(cast(&column, field.data_type())?),
+            None => None,
+        });
     }
     let missing = wanted.fields().iter().zip(&arrays).filter(|(_, array)| array.is_none());
     let names: Vec<&str> = missing.map(|(field, _)| field.name().as_str()).collect();
@@ -178,8 +183,7 @@ pub(super) fn batch(
         }
     };
     let arrays = wanted.fields().iter().zip(arrays).map(column).collect::<Result<Vec<_>, ArrowError>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(wanted), arrays, &options)?)
+    packed::batch(wanted, arrays, rows)
 }
 
 /// SHA-256 of a record, in hexadecimal.

@@ -2,26 +2,31 @@
 //!
 //! A column that the event table has is taken from there; a record is put together and read only for what is in none. Of a record
 //! larger than its store shows, such columns show what the record had before it was cut. They know members by CloudTrail's own spelling,
-//! and most of them texts only: a number, or a name in other letters, is NULL there.
+//! and most of them texts only: a number, or a name in other letters, is NULL there. What a store decides by is asked once for rows
+//! that are alike, and texts stay packed.
 
+use super::super::packed::Kinds;
 use super::columns::{self, TIME};
 use crate::lake::{Candidate, LakeStore, Looked};
 use crate::sql::SqlError;
 use crate::sql::error::external;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, StringArray, UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, ListArray, RecordBatch, StringArray,
+    TimestampMillisecondArray, UInt32Array,
 };
-use datafusion::arrow::compute::{cast, take};
-use datafusion::arrow::datatypes::{DataType, SchemaRef, TimestampMillisecondType, UInt32Type};
+use datafusion::arrow::compute::{max, min, take};
+use datafusion::arrow::datatypes::{Int32Type, SchemaRef, TimestampMillisecondType, UInt32Type};
 use datafusion::common::Result;
 use model::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
-use store::RecordMembers;
+use store::{RecordMembers, TextColumn};
 
 const RECORD: &str = "record";
 /// Always read: what every store decides by.
 const ALWAYS: [&str; 4] = ["time", "ingestion_time", "account", "region"];
+/// Columns that differ from row to row: a store that asks for one is asked of each row.
+const OF_ONE_ROW: [&str; 3] = [RECORD, "resource_types", "resource_names"];
 
 /// Makes rows of one store.
 pub(super) struct Rows {
@@ -65,133 +70,232 @@ impl Rows {
     /// The rows of a batch that has `columns`.
     pub(super) fn of(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let stored = Stored::of(batch)?;
-        let records = stored.records.as_ref();
+        let records = batch.column_by_name(RECORD).and_then(|records| records.as_string_opt::<i32>());
         let bytes = records.map_or_else(|| batch.get_array_memory_size(), |records| records.values().len());
         self.looked.look(batch.num_rows() as u64, bytes as u64);
-        let rows: Vec<u32> =
-            (0..batch.num_rows()).filter(|at| self.admits(&stored.candidate(*at))).map(|at| at as u32).collect();
-        let shown: Vec<Cow<'_, str>> = match records.filter(|_| self.reads_records()) {
-            Some(records) => rows.iter().map(|at| self.store.admits.show(records.value(*at as usize))).collect(),
-            None => Vec::new(),
+        let rows = self.admitted(batch, &stored)?;
+        let shown: Vec<Cow<'_, str>> = match (records.filter(|_| self.reads_records()), &rows) {
+            (Some(records), Some(rows)) => {
+                let records = rows.values().iter().map(|at| records.value(*at as usize));
+                records.map(|record| self.store.admits.show(record)).collect()
+            }
+            (Some(records), None) => records.iter().flatten().map(|record| self.store.admits.show(record)).collect(),
+            (None, _) => Vec::new(),
         };
         let shown: Vec<&str> = shown.iter().map(AsRef::as_ref).collect();
-        let rows = UInt32Array::from(rows);
+        let rows = rows.as_ref();
         let given = |name: &str, at: usize| match self.same.get(at).copied().flatten() {
-            Some(stored) => said(batch, stored, &rows).map(Some),
-            None if name == TIME => taken(batch, "time", &rows).map(Some),
+            Some(stored) => said(batch, stored, rows).map(Some),
+            None if name == TIME => taken(batch, "time", rows).map(Some),
             None => Ok(None),
         };
-        columns::batch(&self.wanted, rows.len(), &shown, given)
+        columns::batch(&self.wanted, rows.map_or(batch.num_rows(), UInt32Array::len), &shown, given)
     }
 
-    /// The event table need not leave out what it was not asked for, and the statement does not ask again.
-    fn admits(&self, candidate: &Candidate<'_>) -> bool {
-        self.store.range.contains(candidate.time)
-            && (self.store.account.is_empty() || self.store.account == candidate.account)
-            && self.store.admits.admits(candidate)
+    /// The rows that the store has; `None` for all. The event table need not leave out what it was not asked for, and the statement
+    /// does not ask again.
+    fn admitted(&self, batch: &RecordBatch, stored: &Stored<'_>) -> Result<Option<UInt32Array>> {
+        let covered = self.covered(batch, stored)?;
+        let times = first_and_last(stored.time).zip(first_and_last(stored.ingestion_time));
+        let in_time = times.is_none_or(|(happened, received)| {
+            let range = &self.store.range;
+            range.contains(happened.0)
+                && range.contains(happened.1)
+                && self.store.admits.took_in_all(happened, received)
+        });
+        if in_time && covered.covers.iter().all(|covers| *covers) {
+            return Ok(None);
+        }
+        let is_in_time = |at: usize| {
+            let candidate = stored.candidate(at);
+            self.store.range.contains(candidate.time) && self.store.admits.took_in(&candidate)
+        };
+        let rows = (0..batch.num_rows()).filter(|at| covered.has(*at) && (in_time || is_in_time(*at)));
+        Ok(Some(rows.map(|at| at as u32).collect::<Vec<u32>>().into()))
+    }
+
+    /// Which rows the store is one of, whenever they came.
+    fn covered(&self, batch: &RecordBatch, stored: &Stored<'_>) -> Result<Covered> {
+        let asks = self.store.admits.asks();
+        let covers = |at: usize| {
+            let candidate = stored.candidate(at);
+            (self.store.account.is_empty() || self.store.account == candidate.account)
+                && self.store.admits.covers(&candidate)
+        };
+        if asks.iter().any(|asked| OF_ONE_ROW.contains(asked)) {
+            return Ok(Covered { kinds: None, covers: (0..batch.num_rows()).map(covers).collect() });
+        }
+        let mut kinds = Kinds::new(batch.num_rows());
+        for name in ["account", "region"].iter().chain(asks) {
+            kinds.split(column(batch, name)?.as_ref());
+        }
+        let covers = kinds.first.iter().map(|first| covers(*first as usize)).collect();
+        Ok(Covered { kinds: Some(kinds), covers })
     }
 }
 
-/// Rows of a column of the event table.
-fn taken(batch: &RecordBatch, name: &str, rows: &UInt32Array) -> Result<ArrayRef> {
-    Ok(take(column(batch, name)?.as_ref(), rows, None)?)
+/// What a store said of rows.
+struct Covered {
+    /// `None` when each row is of its own.
+    kinds: Option<Kinds>,
+    /// By kind.
+    covers: Vec<bool>,
+}
+
+impl Covered {
+    fn has(&self, row: usize) -> bool {
+        let kind = match &self.kinds {
+            Some(kinds) => kinds.of_rows.get(row).map(|kind| *kind as usize),
+            None => Some(row),
+        };
+        kind.and_then(|kind| self.covers.get(kind)).copied().unwrap_or(false)
+    }
+}
+
+/// Of times that are not null.
+fn first_and_last(times: &TimestampMillisecondArray) -> Option<(Timestamp, Timestamp)> {
+    min(times).zip(max(times)).map(|(first, last)| (Timestamp(first), Timestamp(last)))
+}
+
+/// Some rows of a column of the event table, or all.
+fn taken(batch: &RecordBatch, name: &str, rows: Option<&UInt32Array>) -> Result<ArrayRef> {
+    let column = column(batch, name)?;
+    Ok(match rows {
+        Some(rows) => take(column.as_ref(), rows, None)?,
+        None => Arc::clone(column),
+    })
 }
 
 /// The same, null where a record does not have the member.
-fn said(batch: &RecordBatch, name: &str, rows: &UInt32Array) -> Result<ArrayRef> {
-    let Some(place) = RecordMembers::place(name) else { return taken(batch, name, rows) };
-    let texts = cast(column(batch, name)?, &DataType::Utf8)?;
-    let texts = texts.as_string::<i32>();
-    let masks = column(batch, RecordMembers::COLUMN)?.as_primitive::<UInt32Type>();
-    let said = |at: &u32| {
-        let (at, members) = (*at as usize, RecordMembers(masks.value(*at as usize)));
-        let text = (!texts.is_null(at)).then(|| texts.value(at)).filter(|text| !text.is_empty());
+fn said(batch: &RecordBatch, name: &str, rows: Option<&UInt32Array>) -> Result<ArrayRef> {
+    let column = taken(batch, name, rows)?;
+    let Some(place) = RecordMembers::place(name) else { return Ok(column) };
+    let masks = taken(batch, RecordMembers::COLUMN, rows)?;
+    let masks = masks.as_primitive_opt::<UInt32Type>().ok_or_else(|| missing(RecordMembers::COLUMN))?;
+    let texts = TextColumn::of(column.as_ref()).ok_or_else(|| missing(name))?;
+    match texts.packed() {
+        Some((keys, texts)) => said_packed(&column, keys, texts, masks, place),
+        None => {
+            let said = |(at, mask): (usize, &u32)| said_of(RecordMembers(*mask), place, texts.get(at));
+            Ok(Arc::new(masks.values().iter().enumerate().map(said).collect::<StringArray>()))
+        }
+    }
+}
+
+/// What a record says in the place of a column: a column that is empty does not say.
+fn said_of(members: RecordMembers, place: usize, text: Option<&str>) -> Option<&str> {
+    match (members.is_absent(place), members.is_empty(place)) {
+        (true, _) => None,
+        (false, true) => Some(""),
+        (false, false) => text.filter(|text| !text.is_empty()),
+    }
+}
+
+/// The same of a packed column, which is kept as it is where it says what all records do.
+fn said_packed(
+    column: &ArrayRef,
+    keys: &Int32Array,
+    texts: &StringArray,
+    masks: &UInt32Array,
+    place: usize,
+) -> Result<ArrayRef> {
+    let any = RecordMembers(masks.values().iter().fold(0, |any, mask| any | mask));
+    let is_text = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+    if !any.is_absent(place) && !any.is_empty(place) && texts.iter().all(is_text) {
+        return Ok(Arc::clone(column));
+    }
+    // Nothing in it is an empty text but the last.
+    let all: StringArray = texts.iter().map(|text| text.filter(|text| is_text(Some(text)))).chain([Some("")]).collect();
+    let empty = i32::try_from(texts.len()).map_err(|_| missing("dictionary"))?;
+    let said = |(key, mask): (Option<i32>, &u32)| {
+        let members = RecordMembers(*mask);
         match (members.is_absent(place), members.is_empty(place)) {
             (true, _) => None,
-            (false, true) => Some(""),
-            (false, false) => text,
+            (false, true) => Some(empty),
+            (false, false) => key.filter(|key| usize::try_from(*key).is_ok_and(|key| all.is_valid(key))),
         }
     };
-    Ok(Arc::new(rows.values().iter().map(said).collect::<StringArray>()))
+    let keys: Int32Array = keys.iter().zip(masks.values()).map(said).collect();
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(all))?))
+}
+
+fn missing(name: &str) -> datafusion::common::DataFusionError {
+    external(SqlError::Failed(format!("the event table has no column {name}")))
 }
 
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
-    let missing = || external(SqlError::Failed(format!("the event table has no column {name}")));
-    batch.column_by_name(name).ok_or_else(missing)
+    batch.column_by_name(name).ok_or_else(|| missing(name))
 }
 
 /// What a batch has of what stores decide by.
-struct Stored {
-    time: ArrayRef,
-    ingestion_time: ArrayRef,
-    account: Option<StringArray>,
-    region: Option<StringArray>,
-    category: Option<StringArray>,
-    source: Option<StringArray>,
-    name: Option<StringArray>,
-    event_type: Option<StringArray>,
-    error_code: Option<StringArray>,
-    vpc_endpoint_id: Option<StringArray>,
-    user_arn: Option<StringArray>,
-    read_only: Option<BooleanArray>,
-    resources: Option<(ListArray, ListArray)>,
-    records: Option<StringArray>,
+struct Stored<'a> {
+    time: &'a TimestampMillisecondArray,
+    ingestion_time: &'a TimestampMillisecondArray,
+    account: Option<TextColumn<'a>>,
+    region: Option<TextColumn<'a>>,
+    category: Option<TextColumn<'a>>,
+    source: Option<TextColumn<'a>>,
+    name: Option<TextColumn<'a>>,
+    event_type: Option<TextColumn<'a>>,
+    error_code: Option<TextColumn<'a>>,
+    vpc_endpoint_id: Option<TextColumn<'a>>,
+    user_arn: Option<TextColumn<'a>>,
+    read_only: Option<&'a BooleanArray>,
+    resources: Option<(&'a ListArray, &'a ListArray)>,
+    records: Option<TextColumn<'a>>,
 }
 
-impl Stored {
-    fn of(batch: &RecordBatch) -> Result<Self> {
-        let text = |name: &str| -> Result<Option<StringArray>> {
-            let Some(column) = batch.column_by_name(name) else { return Ok(None) };
-            Ok(Some(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()))
+impl<'a> Stored<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self> {
+        let text = |name: &str| batch.column_by_name(name).and_then(|column| TextColumn::of(column.as_ref()));
+        let list = |name: &str| batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>());
+        let times = |name: &str| {
+            let times = column(batch, name)?.as_primitive_opt::<TimestampMillisecondType>();
+            times.ok_or_else(|| missing(name))
         };
-        let list = |name: &str| batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>().cloned());
         Ok(Self {
-            time: Arc::clone(column(batch, "time")?),
-            ingestion_time: Arc::clone(column(batch, "ingestion_time")?),
-            account: text("account")?,
-            region: text("region")?,
-            category: text("category")?,
-            source: text("source")?,
-            name: text("name")?,
-            event_type: text("event_type")?,
-            error_code: text("error_code")?,
-            vpc_endpoint_id: text("vpc_endpoint_id")?,
-            user_arn: text("user_arn")?,
-            read_only: batch.column_by_name("read_only").and_then(|column| column.as_boolean_opt().cloned()),
+            time: times("time")?,
+            ingestion_time: times("ingestion_time")?,
+            account: text("account"),
+            region: text("region"),
+            category: text("category"),
+            source: text("source"),
+            name: text("name"),
+            event_type: text("event_type"),
+            error_code: text("error_code"),
+            vpc_endpoint_id: text("vpc_endpoint_id"),
+            user_arn: text("user_arn"),
+            read_only: batch.column_by_name("read_only").and_then(|column| column.as_boolean_opt()),
             resources: list("resource_types").zip(list("resource_names")),
-            records: text(RECORD)?,
+            records: text(RECORD),
         })
     }
 
     fn candidate(&self, at: usize) -> Candidate<'_> {
-        let time = |times: &ArrayRef| Timestamp(times.as_primitive::<TimestampMillisecondType>().value(at));
-        let read_only = self.read_only.as_ref().filter(|column| !column.is_null(at));
+        let text = |column: Option<TextColumn<'a>>| column.and_then(|column| column.get(at)).unwrap_or_default();
+        let read_only = self.read_only.filter(|column| column.is_valid(at));
         Candidate {
-            time: time(&self.time),
-            ingestion_time: time(&self.ingestion_time),
-            account: text(self.account.as_ref(), at),
-            region: text(self.region.as_ref(), at),
-            category: text(self.category.as_ref(), at),
-            source: text(self.source.as_ref(), at),
-            name: text(self.name.as_ref(), at),
-            event_type: text(self.event_type.as_ref(), at),
-            error_code: text(self.error_code.as_ref(), at),
-            vpc_endpoint_id: text(self.vpc_endpoint_id.as_ref(), at),
-            user_arn: text(self.user_arn.as_ref(), at),
+            time: Timestamp(self.time.value(at)),
+            ingestion_time: Timestamp(self.ingestion_time.value(at)),
+            account: text(self.account),
+            region: text(self.region),
+            category: text(self.category),
+            source: text(self.source),
+            name: text(self.name),
+            event_type: text(self.event_type),
+            error_code: text(self.error_code),
+            vpc_endpoint_id: text(self.vpc_endpoint_id),
+            user_arn: text(self.user_arn),
             read_only: read_only.map(|column| column.value(at)),
-            resources: self.resources.as_ref().map(|lists| resources(lists, at)).unwrap_or_default(),
-            record: text(self.records.as_ref(), at),
+            resources: self.resources.map(|lists| resources(lists, at)).unwrap_or_default(),
+            record: text(self.records),
         }
     }
 }
 
-fn text(column: Option<&StringArray>, at: usize) -> &str {
-    column.filter(|column| !column.is_null(at)).map_or("", |column| column.value(at))
-}
-
 /// The types and names of a row, one place for each resource in both lists.
-fn resources((types, names): &(ListArray, ListArray), at: usize) -> Vec<(&str, &str)> {
-    let of = |list: &'_ ListArray| {
+fn resources<'a>((types, names): (&'a ListArray, &'a ListArray), at: usize) -> Vec<(&'a str, &'a str)> {
+    let of = |list: &ListArray| {
         let offsets = list.value_offsets();
         (offsets.get(at).copied().unwrap_or(0) as usize, list.value_length(at) as usize)
     };

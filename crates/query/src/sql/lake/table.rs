@@ -56,7 +56,7 @@ impl TableProvider for StoreTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(super::super::pushdown(filters, TIME))
+        Ok(super::super::pushdown_of_events(filters, TIME))
     }
 
     async fn scan(
@@ -70,12 +70,13 @@ impl TableProvider for StoreTable {
         let schema = project_schema(&self.schema(), projection)?;
         let parts = self.view.parts(Table::Events, &filter);
         let same = self.same(&schema);
+        let packed = same.iter().map(|same| same.is_some_and(|stored| Table::Events.is_packed(stored))).collect();
         let rows = Rows::new(self.store.clone(), Arc::clone(&self.looked), Arc::clone(&schema), same);
         let columns = rows.columns();
         let shape = Arc::new(move |batch: RecordBatch| rows.of(&batch));
         let source = RecordSource::new(Table::Events, parts, filter, columns, shape);
         let partitions = session.config().target_partitions();
-        Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions)))
+        Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions).with_packed(packed)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Statements of CloudTrail Lake against a store with known events.
 
+mod counts;
 mod limits;
 mod samples;
 
@@ -27,7 +28,7 @@ impl Admits for Named {
         &["record"]
     }
 
-    fn admits(&self, candidate: &Candidate<'_>) -> bool {
+    fn covers(&self, candidate: &Candidate<'_>) -> bool {
         candidate.record.contains(self.0)
     }
 }
@@ -41,7 +42,7 @@ impl Admits for All {
         &["category", "resource_types", "resource_names", "read_only"]
     }
 
-    fn admits(&self, candidate: &Candidate<'_>) -> bool {
+    fn covers(&self, candidate: &Candidate<'_>) -> bool {
         candidate.category == "Management"
     }
 }

@@ -97,3 +97,46 @@ async fn a_text_is_looked_for_before_other_columns_are_read() {
     let plan = fixture.explain("EXPLAIN", "SELECT count(*) FROM events").await;
     assert!(plan.contains("columns=[],"), "{plan}");
 }
+
+#[tokio::test]
+async fn rows_that_are_alike_are_counted_together() {
+    let fixture = Fixture::new().await;
+    let at = Timestamp(T0 + 15 * HOUR).iso_millis();
+    let early = |event: &&model::Event| event.time.0 < T0 + 15 * HOUR;
+    let count = |of: &dyn Fn(&&model::Event) -> bool| fixture.events.iter().filter(early).filter(of).count() as u64;
+    let by_name = format!("SELECT name, count(*) AS n FROM events WHERE time < '{at}' GROUP BY name ORDER BY name");
+    let plan = fixture.explain("EXPLAIN", &by_name).await;
+    assert!(plan.contains("CountExec: by=[name@0]"), "{plan}");
+    // The scan answers by the time itself, so that the time is not read.
+    assert!(plan.contains("columns=[name],") && !plan.contains("FilterExec"), "{plan}");
+    let rows = fixture.rows(&by_name).await;
+    let counted: Vec<(&str, u64)> =
+        rows.iter().map(|row| (row["name"].as_str().unwrap(), row["n"].as_u64().unwrap())).collect();
+    let (gets, puts) = (count(&|event| event.name == "GetThing"), count(&|event| event.name == "PutThing"));
+    assert_eq!(counted, [("GetThing", gets), ("PutThing", puts)]);
+    let by_hour = format!(
+        "SELECT date_trunc('hour', time) AS hour, length(username) AS l, count(*) AS n, count(1) AS m FROM events \
+         WHERE username <> 'user1' AND time < '{at}' GROUP BY 1, 2 ORDER BY 1"
+    );
+    let plan = fixture.explain("EXPLAIN ANALYZE", &by_hour).await;
+    let others = count(&|event| event.username != "user1");
+    assert!(plan.contains("CountExec") && !plan.contains("FilterExec"), "{plan}");
+    assert!(plan.contains(&format!("rows_counted={others}")), "{plan}");
+    let rows = fixture.rows(&by_hour).await;
+    assert_eq!(rows.len(), 16);
+    for (hour, row) in rows.iter().enumerate() {
+        let of_hour = |event: &&model::Event| (event.time.0 - T0 + T0 % HOUR) / HOUR == hour as i64;
+        let expected = count(&|event| event.username != "user1" && of_hour(event));
+        assert_eq!(
+            (row["n"].as_u64(), row["m"].as_u64(), row["l"].as_u64()),
+            (Some(expected), Some(expected), Some(5))
+        );
+    }
+    // What differs from row to row is left to the engine.
+    for statement in
+        ["SELECT event_id, count(*) FROM events GROUP BY 1", "SELECT time, count(*) FROM events GROUP BY 1"]
+    {
+        let plan = fixture.explain("EXPLAIN", statement).await;
+        assert!(!plan.contains("CountExec"), "{plan}");
+    }
+}
