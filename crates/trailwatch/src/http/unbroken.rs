@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::thread;
 use tokio::runtime::Handle;
 
-/// Work of the task that awaits it, for a task of its own costs a small call a tenth of its time: it is mostly begun by another
-/// thread, which must be woken. Dropped before its end it becomes a task, of which nobody hears. What panics is an error and ends.
+/// Work of the task that awaits it: a task of its own would mostly be begun by another thread, which must be woken, and woken back.
+/// Dropped before its end it becomes a task, of which nobody hears. What panics is an error and ends.
 pub struct Unbroken<T: Send + 'static>(Option<BoxFuture<'static, thread::Result<T>>>);
 
 impl<T: Send + 'static> Unbroken<T> {
