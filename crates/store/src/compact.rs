@@ -11,7 +11,7 @@ use crate::pace::Pace;
 use crate::segment::events::EventWriter;
 use crate::segment::logs::{LogColumns, LogWriter};
 use crate::segment::{
-    Batches, EncodedSegment, Keys, Kind, ROW_GROUP_BYTES_MAX, Segment, SegmentWriter, column, events, logs,
+    Batches, EncodedSegment, Keys, Kind, ROW_GROUP_BYTES_MAX, Segment, SegmentWriter, Texts, column, events, logs,
 };
 use crate::state::{Change, State};
 use crate::tiers::Tiers;
@@ -194,7 +194,11 @@ impl Rewrite {
             if input.row_group == input.segment.row_groups.len() {
                 return Ok(false);
             }
-            input.rows = Some(input.segment.batches(input.row_group, columns, READ_ROWS).await?);
+            let rows = input.segment.row_groups.get(input.row_group).map_or(0, |group| group.rows as usize);
+            // All of them, so that each page is decoded once.
+            let ranges = std::iter::once(0..rows).collect();
+            let batches = input.segment.batches(Texts::Plain, READ_ROWS, input.row_group, ranges, columns).await?;
+            input.rows = Some(batches);
             input.row_group += 1;
         };
         let keys = self.keys(&batch)?;

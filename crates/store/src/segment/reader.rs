@@ -37,6 +37,7 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
+    /// The next rows; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>> {
         let Some(stream) = &mut self.stream else { return Ok(None) };
         let batch = stream.try_next().await.map_err(Error::parquet("read", &self.segment.entry.path()))?;
@@ -44,7 +45,7 @@ impl Batches {
         let is_end = batch.is_none();
         match self.left.checked_sub(rows) {
             Some(left) if left == 0 || !is_end => self.left = left,
-            _ => return Err(self.segment.corrupt(0, "a row group has fewer rows than its index says")),
+            _ => return Err(self.segment.corrupt(0, "a row group has other rows than its index says")),
         }
         Ok(batch)
     }
@@ -107,21 +108,6 @@ impl Segment {
         }
         let stream = builder.build().map_err(Error::parquet("read", &self.entry.path()))?;
         Ok(Batches { segment: Arc::clone(self), stream: Some(stream), left: selected })
-    }
-
-    /// Reads some columns of a whole row group, `batch_rows` rows at a time: each page is decoded once, and few rows are in memory.
-    pub(crate) async fn batches(
-        self: &Arc<Self>,
-        row_group: usize,
-        columns: &[&str],
-        batch_rows: usize,
-    ) -> Result<Batches> {
-        let builder = self.builder().await?;
-        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-        let stream = builder.with_row_groups(vec![row_group]).with_projection(mask).with_batch_size(batch_rows).build();
-        let stream = stream.map_err(Error::parquet("read", &self.entry.path()))?;
-        let left = self.row_groups.get(row_group).map_or(0, |group| group.rows as usize);
-        Ok(Batches { segment: Arc::clone(self), stream, left })
     }
 
     /// The Bloom filter of a column in a row group, where there is one.
@@ -238,27 +224,6 @@ impl Segment {
             }
         }
         Ok(())
-    }
-}
-
-/// The rows of a row group, batch after batch.
-pub(crate) struct Batches {
-    segment: Arc<Segment>,
-    stream: ParquetRecordBatchStream<SegmentFile>,
-    /// Rows that have yet to come.
-    left: usize,
-}
-
-impl Batches {
-    /// The next rows; `None` at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let batch = self.stream.try_next().await.map_err(Error::parquet("read", &self.segment.entry.path()))?;
-        let rows = batch.as_ref().map_or(0, RecordBatch::num_rows);
-        self.left = match self.left.checked_sub(rows) {
-            Some(left) if batch.is_some() || left == 0 => left,
-            _ => return Err(self.segment.corrupt(0, "a row group has other rows than its index says")),
-        };
-        Ok(batch)
     }
 }
 
