@@ -9,11 +9,14 @@ from xml.sax.saxutils import escape
 
 
 class S3StandIn:
-    """Objects by `bucket/key`; `down` makes it answer 503 to everything, `lose` drops that many answers of puts after their effect."""
+    """Objects by `bucket/key`; `down` makes it answer 503 to everything, `lose` drops that many answers of puts after their effect, and
+    from `hang` to `answer` it takes requests, does nothing and answers nothing."""
 
     def __init__(self, bucket):
         self.bucket, self.objects, self.lock = bucket, {}, threading.Lock()
         self.down, self.lose, self.puts = False, 0, 0
+        self.answers = threading.Event()
+        self.answers.set()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Answers,), {"s3": self}))
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -26,7 +29,14 @@ class S3StandIn:
         with self.lock:
             return sorted(key for key in self.objects if key.startswith(prefix))
 
+    def hang(self):
+        self.answers.clear()
+
+    def answer(self):
+        self.answers.set()
+
     def close(self):
+        self.answers.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -55,6 +65,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def handle_one(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not self.s3.answers.is_set():
+            self.s3.answers.wait()
+            self.close_connection = True
+            return None
         if self.s3.down:
             return self.error(503, "SlowDown")
         if "AWS4-HMAC-SHA256" not in self.headers.get("Authorization", ""):

@@ -282,6 +282,41 @@ impl Catalog {
         Ok(LogDeletion::Deleted)
     }
 
+    /// Deletes groups and streams whose records the store was told to remove, protected or not. A catalog that is older than the store
+    /// has them still, and lines that came to them would not be shown. Answers how many there were.
+    pub async fn delete_removed_logs(
+        &self,
+        groups: &[GroupId],
+        streams: &[StreamId],
+        deleted_at: Timestamp,
+    ) -> Result<u64> {
+        let mut deleted = 0;
+        for id in groups {
+            let Some(LogGroup { scope, name, .. }) = self.log_group_anywhere(*id).await? else { continue };
+            self.set_log_group_protection(&scope, &name, false).await?;
+            self.delete_log_group(&scope, &name, &model::arn::log_group(&scope, &name), deleted_at).await?;
+            deleted += 1;
+        }
+        for id in streams {
+            let mut transaction = self.pool.begin().await?;
+            let gone: Option<(i64,)> = sqlx::query_as("DELETE FROM log_streams WHERE id = $1 RETURNING group_id")
+                .bind(id.0 as i64)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let Some((group,)) = gone else { continue };
+            sqlx::query("INSERT INTO deleted_logs (group_id, stream_id, deleted_at) VALUES ($1, $2, $3)")
+                .bind(group)
+                .bind(id.0 as i64)
+                .bind(deleted_at.0)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            deleted += 1;
+        }
+        self.log_ids.forget_all();
+        Ok(deleted)
+    }
+
     /// How long each group with a retention keeps its events, milliseconds.
     pub async fn log_retention(&self) -> Result<HashMap<GroupId, i64>> {
         let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT id, kept_days FROM log_groups WHERE kept_days IS NOT NULL")

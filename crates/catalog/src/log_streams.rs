@@ -224,6 +224,31 @@ mod tests {
         assert_eq!(catalog.deleted_streams().await.unwrap(), [], "the group's mark stands for them");
     }
 
+    #[tokio::test]
+    async fn a_catalog_older_than_the_records_gives_no_id_twice_and_forgets_what_was_removed() {
+        let catalog = Catalog::in_memory().await.unwrap();
+        let (kept, gone) = (create_group(&catalog, "kept").await, create_group(&catalog, "gone").await);
+        catalog.set_log_group_protection(&scope(), "gone", true).await.unwrap();
+        let mut streams = Vec::new();
+        for name in ["kept", "gone"] {
+            match catalog.create_log_stream(kept, name, NOW).await.unwrap() {
+                StreamCreated::Created(id) => streams.push(id),
+                other => panic!("{other:?}"),
+            }
+        }
+        let last = (GroupId(7 << 32), StreamId(7 << 32));
+        catalog.reserve_log_ids(last.0, last.1).await.unwrap();
+        catalog.reserve_log_ids(GroupId(3), StreamId(3)).await.unwrap();
+        assert!(create_group(&catalog, "new").await > last.0);
+        let deleted =
+            catalog.delete_removed_logs(&[gone, GroupId(99)], &[streams[1], StreamId(99)], NOW).await.unwrap();
+        assert_eq!(deleted, 2);
+        assert_eq!(catalog.delete_removed_logs(&[gone], &streams[1..], NOW).await.unwrap(), 0);
+        assert!(catalog.log_group(&scope(), "gone").await.unwrap().is_none());
+        assert_eq!(catalog.log_target(&scope(), "kept", "gone").await.unwrap(), LogTargetFound::NoStream);
+        assert!(matches!(catalog.log_target(&scope(), "kept", "kept").await.unwrap(), LogTargetFound::Found(_)));
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn connections_that_write_at_once_wait_for_each_other() {
         let dir = tempfile::tempdir().unwrap();

@@ -2,12 +2,12 @@
 //!
 //! # Fault model
 //! A put that was acknowledged is durable and every later get sees it. A put that failed has had its effect or not: `error_before`
-//! and `error_after` say how often each happens. A put that the machine stops in has happened or not. A *stale* list does not
-//! show the last puts; gets are never stale. *Latency* passes on the simulated clock. A *stalled* put or get waits until it is
-//! released. Bytes at rest may be flipped with `flip`.
+//! and `error_after` say how often each happens; or it is *late* and has its effect, if its condition holds by then, before one of the
+//! puts after it, also one of another machine's run. A put that is *refused* says so, and has none. A put that the machine stops in has
+//! happened or not, or is late. A *stale* list does not show the last puts; gets are never stale. *Latency* passes on the simulated
+//! clock. A *stalled* put or get waits until it is released. Bytes at rest may be flipped with `flip`, and objects taken away.
 //!
-//! Not simulated: a put that has its effect after its failure was answered, and gets older than an acknowledged put. The stores
-//! that we support (S3 and its kin, local folders) do neither.
+//! Not simulated: gets older than an acknowledged put. The stores that we support (S3 and its kin, local folders) do not answer them.
 
 use crate::SimClock;
 use crate::machine::{Machine, Step};
@@ -33,6 +33,10 @@ pub struct Faults {
     pub error_before: u64,
     /// Percent of puts and deletes that fail after they had their effect.
     pub error_after: u64,
+    /// Percent of the puts that fail without an effect that have it later.
+    pub late: u64,
+    /// Percent of puts that are refused for good.
+    pub refused: u64,
     /// Whether lists are stale.
     pub stale_lists: bool,
     /// How long each operation takes, milliseconds of the simulated clock.
@@ -81,6 +85,9 @@ struct State {
     last_puts: VecDeque<Path>,
     stalled_put: Option<Stalled>,
     stalled_get: Option<Stalled>,
+    /// Becomes `stalled_get` with the next put.
+    stalled_get_then: Option<Stalled>,
+    late_puts: Vec<(Path, PutPayload, PutOptions)>,
 }
 
 impl std::fmt::Display for FaultyStore {
@@ -114,10 +121,41 @@ impl FaultyStore {
         self.state().stalled_get.insert(Stalled::default()).clone()
     }
 
+    /// The first get after the next put waits until it is released.
+    pub fn stall_get_after_put(&self) -> Stalled {
+        self.state().stalled_get_then.insert(Stalled::default()).clone()
+    }
+
     /// No put and no get waits that does not wait now.
     pub fn stall_nothing(&self) {
         let mut state = self.state();
-        (state.stalled_put, state.stalled_get) = (None, None);
+        (state.stalled_put, state.stalled_get, state.stalled_get_then) = (None, None, None);
+    }
+
+    /// Takes an object away; answers what it was.
+    pub async fn take(&self, path: &Path) -> PutPayload {
+        let get = self.0.objects.get(path).await.expect("the object is there");
+        let bytes = get.bytes().await.expect("memory can be read");
+        self.0.objects.delete(path).await.expect("memory can be written");
+        bytes.into()
+    }
+
+    /// Puts an object where it was taken away.
+    pub async fn give_back(&self, path: &Path, object: PutPayload) {
+        self.0.objects.put(path, object).await.expect("memory can be written");
+    }
+
+    /// Late puts have their effect, or wait for longer.
+    async fn land_late_puts(&self) {
+        let late_puts = std::mem::take(&mut self.state().late_puts);
+        for (path, payload, options) in late_puts {
+            if self.0.machine.percent(50) {
+                let landed = self.0.objects.put_opts(&path, payload, options).await;
+                self.0.machine.note(format!("a late put of {path}: {}", landed.is_ok()));
+            } else {
+                self.state().late_puts.push((path, payload, options));
+            }
+        }
     }
 
     /// All objects, in order.
@@ -180,17 +218,29 @@ impl ObjectStore for FaultyStore {
             stalled.wait().await;
         }
         let step = self.0.machine.step(|| format!("put {} bytes as {location}", payload.content_length()));
+        if step == Step::Off {
+            return Err(failed("the machine is off"));
+        }
+        self.land_late_puts().await;
+        if step == Step::Done && self.0.machine.percent(faults.refused) {
+            return Err(Error::NotSupported { source: "it is refused".into() });
+        }
         let happens = match step {
-            Step::Off => false,
             Step::Interrupted => self.0.machine.percent(50),
-            Step::Done => !self.0.machine.percent(faults.error_before),
+            _ => !self.0.machine.percent(faults.error_before),
         };
         if !happens {
+            if self.0.machine.percent(faults.late) {
+                self.state().late_puts.push((location.clone(), payload, options));
+            }
             return Err(failed("nothing was put"));
         }
         let put = self.0.objects.put_opts(location, payload, options).await?;
         {
             let mut state = self.state();
+            if let Some(stalled) = state.stalled_get_then.take() {
+                state.stalled_get = Some(stalled);
+            }
             state.last_puts.push_back(location.clone());
             if state.last_puts.len() > STALE_PUTS {
                 state.last_puts.pop_front();

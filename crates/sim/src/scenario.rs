@@ -53,17 +53,25 @@ pub enum Scenario {
     LostNodeAfter(u64),
     /// The same at random steps, with an object store that loses answers.
     LostNode,
-    /// Journals in an object store that is gone for a while: appends are refused, then go on.
+    /// Journals in an object store that is gone for a while, or refuses for a while: appends are refused, then go on.
     UnansweredJournal,
+    /// Journals in an object store that takes requests and never answers: one append waits for it, the others are refused at once.
+    SilentJournal,
     /// A node sleeps while another takes over: it acknowledges and commits nothing afterwards, and nothing of before is lost.
     TwoWriters,
+    /// A node sleeps while it opens the store, and another takes over: when it wakes up it removes nothing and opens nothing.
+    SleepingOpener,
+    /// The manifest is gone: the open is refused, and nothing else goes.
+    LostManifest,
+    /// A node with a journal is opened on another object store: the open is refused, and the journal stays.
+    AnotherBucket,
     /// Crashes on a disk that lies about syncs: no promise can hold, and the checks must say so.
     LyingDisk,
 }
 
 impl Scenario {
     /// All of them but `CrashAfter`, `KillThenPower`, `TreeGrows`, `EventsExpire` and `LostNodeAfter`, which are families, and `LyingDisk`, which fails.
-    pub const ALL: [Scenario; 14] = [
+    pub const ALL: [Scenario; 18] = [
         Scenario::Crash,
         Scenario::FullDisk,
         Scenario::FailedSync,
@@ -77,7 +85,11 @@ impl Scenario {
         Scenario::Reset,
         Scenario::LostNode,
         Scenario::UnansweredJournal,
+        Scenario::SilentJournal,
         Scenario::TwoWriters,
+        Scenario::SleepingOpener,
+        Scenario::LostManifest,
+        Scenario::AnotherBucket,
     ];
 
     /// Whether a seed does the same steps in the same order each time. Where it does not, flushes run beside appends or merges, as in a
@@ -89,9 +101,13 @@ impl Scenario {
     /// Whether journals are in the object store.
     fn durability(self) -> Durability {
         match self {
-            Scenario::LostNodeAfter(_) | Scenario::LostNode | Scenario::UnansweredJournal | Scenario::TwoWriters => {
-                Durability::Object
-            }
+            Scenario::LostNodeAfter(_)
+            | Scenario::LostNode
+            | Scenario::UnansweredJournal
+            | Scenario::SilentJournal
+            | Scenario::TwoWriters
+            | Scenario::SleepingOpener
+            | Scenario::LostManifest => Durability::Object,
             _ => Durability::Local,
         }
     }
@@ -99,9 +115,11 @@ impl Scenario {
     fn with_objects(self, seed: u64) -> bool {
         match self {
             _ if self.durability() == Durability::Object => true,
-            Scenario::FailingObjects | Scenario::SlowObjects | Scenario::StaleLists | Scenario::ScanUnderCompaction => {
-                true
-            }
+            Scenario::FailingObjects
+            | Scenario::SlowObjects
+            | Scenario::StaleLists
+            | Scenario::ScanUnderCompaction
+            | Scenario::AnotherBucket => true,
             Scenario::FullDisk | Scenario::FailedSync | Scenario::KillThenPower(_) | Scenario::LyingDisk => false,
             _ => seed % 2 == 1,
         }
@@ -134,7 +152,11 @@ pub fn run(seed: u64, scenario: Scenario) -> Vec<String> {
             Scenario::LostNodeAfter(steps) => nodes::lost_after(&mut world, steps).await,
             Scenario::LostNode => nodes::lost(&mut world).await,
             Scenario::UnansweredJournal => nodes::unanswered(&mut world).await,
+            Scenario::SilentJournal => nodes::silent(&mut world).await,
             Scenario::TwoWriters => nodes::two_writers(&mut world).await,
+            Scenario::SleepingOpener => nodes::sleeping_opener(&mut world).await,
+            Scenario::LostManifest => nodes::lost_manifest(&mut world).await,
+            Scenario::AnotherBucket => nodes::another_bucket(&mut world).await,
             Scenario::LyingDisk => {
                 world.disk.lie_about_syncs();
                 crashes::crash(&mut world).await;

@@ -97,8 +97,20 @@ impl World {
     }
 
     async fn try_open_at(&self, dir: &Path, disk: &SimDisk) -> store::Result<Store> {
+        let store = Store::open(self.options(dir, disk), Arc::clone(&self.clock) as _).await?;
+        // What was replayed may be flushed at once. When the store is closed there is nothing to wait for.
+        let _ = store.settle(true).await;
+        Ok(store)
+    }
+
+    /// An open on another node that may take its time.
+    pub(crate) fn opening(&self, node: &Node) -> impl Future<Output = store::Result<Store>> + use<> {
+        Store::open(self.options(node.dir.path(), &node.disk), Arc::clone(&self.clock) as _)
+    }
+
+    fn options(&self, dir: &Path, disk: &SimDisk) -> Options {
         let objects = self.objects.clone().map(|objects| Arc::new(objects) as _);
-        let options = Options {
+        Options {
             dir: dir.into(),
             memtable_bytes_max: self.memtable_bytes_max,
             metric_tiers: self.metric_tiers.clone(),
@@ -108,6 +120,8 @@ impl World {
             rewrite_share: 1.0,
             // Nothing waits in a simulation: what has to come has come.
             room_wait: Duration::ZERO,
+            // Nor does anything come by itself: `settle` makes the put that waits again.
+            journal_retry: Duration::MAX,
             salt: self.opens.fetch_add(1, Ordering::Relaxed),
             disk: Arc::new(disk.clone()),
             objects,
@@ -115,11 +129,7 @@ impl World {
             // Elsewhere each read is one of the object store, which a scenario may hold up or damage.
             object_cache_bytes_max: if self.durability == Durability::Object { 64 * 1024 } else { 0 },
             ..Options::default()
-        };
-        let store = Store::open(options, Arc::clone(&self.clock) as _).await?;
-        // What was replayed may be flushed at once. When the store is closed there is nothing to wait for.
-        let _ = store.settle(true).await;
-        Ok(store)
+        }
     }
 
     /// Opens the store, which must work, and compares what is there with what must be.
@@ -257,6 +267,7 @@ impl World {
             }
             // These say that nothing is stored.
             Err(Error::Full { .. }) => "full",
+            Err(Error::Refused { .. }) => "refused for good",
             Err(Error::Throttled { .. }) => "throttled",
             Err(Error::Poisoned { .. }) if was_poisoned => "refused",
             Err(_) => {

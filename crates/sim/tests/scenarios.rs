@@ -106,6 +106,28 @@ fn a_node_that_was_taken_over_acknowledges_and_commits_nothing() {
 }
 
 #[test]
+fn an_object_store_that_never_answers_holds_up_one_append() {
+    play(Scenario::SilentJournal);
+}
+
+#[test]
+fn a_node_that_slept_while_it_opened_a_store_removes_nothing_of_the_one_that_took_over() {
+    for seed in seeds(CRASH_SEEDS) {
+        run(seed, Scenario::SleepingOpener);
+    }
+}
+
+#[test]
+fn a_store_whose_manifest_is_gone_is_not_begun_anew() {
+    play(Scenario::LostManifest);
+}
+
+#[test]
+fn a_journal_stays_when_its_node_is_opened_on_another_object_store() {
+    play(Scenario::AnotherBucket);
+}
+
+#[test]
 fn held_and_unread_events_survive_an_expiry_that_stops_at_any_single_write() {
     for seed in 0..2 {
         play_every_step(seed, Scenario::EventsExpire);

@@ -2,7 +2,7 @@
 
 use crate::disk::Disk;
 use crate::error::Result;
-use crate::journal::objects::ObjectJournal;
+use crate::journal::objects::{Failing, ObjectJournal};
 use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
 use std::path::Path;
 
@@ -15,16 +15,17 @@ pub(crate) enum ActiveJournal {
 
 impl ActiveJournal {
     /// Makes a group durable; answers which file or object it is in, and how long that is now. Errors as `Journal::append` and
-    /// `ObjectJournal::append` say.
+    /// `ObjectJournal::append` say; `failing` is told of a put that failed before it is tried again.
     pub(crate) fn append(
         &mut self,
         disk: &dyn Disk,
         runtime: &tokio::runtime::Handle,
         group: &mut [(FrameMeta, Frame)],
+        failing: &Failing<'_>,
     ) -> Result<(u64, u64)> {
         match self {
             Self::File(journal) => journal.append(disk, group).map(|()| (journal.number(), journal.len())),
-            Self::Objects(journal) => runtime.block_on(journal.append(group)),
+            Self::Objects(journal) => runtime.block_on(journal.append(group, failing)),
         }
     }
 
@@ -34,10 +35,10 @@ impl ActiveJournal {
     }
 
     /// Makes the group that waits durable.
-    pub(crate) fn go_on(&mut self, runtime: &tokio::runtime::Handle) -> Result<(u64, u64)> {
+    pub(crate) fn go_on(&mut self, runtime: &tokio::runtime::Handle, failing: &Failing<'_>) -> Result<(u64, u64)> {
         match self {
             Self::File(journal) => Ok((journal.number(), journal.len())),
-            Self::Objects(journal) => runtime.block_on(journal.go_on()),
+            Self::Objects(journal) => runtime.block_on(journal.go_on(failing)),
         }
     }
 

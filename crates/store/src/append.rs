@@ -8,13 +8,13 @@ use crate::flush::FlushCommand;
 use crate::journal::{Frame, FrameMeta};
 use crate::memtable::{Cut, Memtable};
 use crate::series::SeriesIndex;
-use crate::state::{Change, Snapshot, State, lock};
+use crate::state::{Change, JournalError, Snapshot, State, lock};
 use model::{Batch, Event, Timestamp};
 use proof::merkle::{Hash, leaf_hashes};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::sync::oneshot;
 
 /// A group is written when it has this many bytes, so that the first of it does not wait for long.
@@ -34,8 +34,10 @@ pub(crate) enum Command {
     Cut(oneshot::Sender<Result<()>>),
     /// The same if it is large or old: the cut that was due may have failed.
     CutIfDue,
-    /// Answer; all that was asked before is done then.
+    /// Answer; all that was asked before is done then. A group that waits is put once more before.
     Settle(oneshot::Sender<Result<()>>),
+    /// Put the group that waits once more, if one does.
+    GoOn,
     /// Forget everything.
     Reset(oneshot::Sender<Result<()>>),
     Stop,
@@ -58,10 +60,10 @@ impl Store {
     /// slow down to the speed of the disk; `Throttled` when that takes too long, or when flushes fail. `Full` when the disk
     /// is: nothing of the batch is stored, and appends succeed again once there is room. `Poisoned` after a failed write or
     /// sync; the outcome of the append that met the failure is then unknown until the store is opened anew. `Unanswered` while
-    /// the object store that the journal is in does not answer.
+    /// the object store that the journal is in does not answer, at once but for those who wait with the first; `Refused` when it refuses.
     pub async fn append(&self, batch: Batch) -> Result<Appended> {
         let state = self.state();
-        state.check_poison()?;
+        state.check_poison().and_then(|()| state.check_answered())?;
         self.wait_for_room().await?;
         let frame = Frame::new(&batch)?;
         let bytes = frame.len();
@@ -195,6 +197,10 @@ pub(crate) struct Writer {
     pub last: LastGroup,
     /// A group of unknown outcome, while the journal waits with it; its appends were answered.
     pub unanswered: Option<Sealed>,
+    /// Its own commands: a group that waits is put again by one that comes later.
+    pub commands: WeakUnboundedSender<Command>,
+    /// True while such a command is to come.
+    pub goes_on: bool,
 }
 
 /// The group before. Those whom it answered may send again at once: each would then have a sync of its own, for which the others
@@ -239,7 +245,13 @@ impl Writer {
                 Command::CutIfDue if self.is_due(self.state.clock.0.now()) => self.cut_due(),
                 Command::CutIfDue => {}
                 Command::Settle(reply) => {
+                    // Whether it worked is in `journal_error`.
+                    let _ = self.settle_unanswered();
                     let _ = reply.send(Ok(()));
+                }
+                Command::GoOn => {
+                    self.goes_on = false;
+                    let _ = self.settle_unanswered();
                 }
                 Command::Reset(reply) => {
                     let _ = reply.send(self.reset());
@@ -281,7 +293,7 @@ impl Writer {
     }
 
     fn write_group(&mut self, group: Vec<Pending>, written: Timestamp) {
-        if let Err(error) = self.state.check_poison().and_then(|()| self.settle_unanswered()) {
+        if let Err(error) = self.state.check_poison().and_then(|()| self.state.check_answered()) {
             return refuse(group.into_iter().map(|pending| pending.reply), error);
         }
         let (mut logs, mut events) = (self.next_log_sequence, self.next_event_sequence);
@@ -298,7 +310,9 @@ impl Writer {
         }
         let mut sealed = Sealed { batches, leaves: new_leaves, next_log_sequence: logs, next_event_sequence: events };
         // This is the durability point: nothing below is reached, and nothing is answered, unless the sync or the put succeeded.
-        match self.journal.append(self.state.disk.as_ref(), &self.runtime, &mut frames) {
+        let state = Arc::clone(&self.state);
+        let failing = |path: String, reason: String| note_failing(&state, path, reason);
+        match self.journal.append(self.state.disk.as_ref(), &self.runtime, &mut frames, &failing) {
             Ok(written) => self.accept(sealed, written),
             Err(error) => {
                 let error = self.failed(error);
@@ -310,29 +324,54 @@ impl Writer {
 
     /// Makes a group that the journal waits with durable and visible, though nobody was told.
     fn settle_unanswered(&mut self) -> Result<()> {
+        self.state.check_poison()?;
         let Some(sealed) = self.unanswered.take() else { return Ok(()) };
-        match self.journal.go_on(&self.runtime) {
+        let state = Arc::clone(&self.state);
+        let failing = |path: String, reason: String| note_failing(&state, path, reason);
+        match self.journal.go_on(&self.runtime, &failing) {
             Ok(written) => {
                 self.accept(sealed, written);
                 Ok(())
             }
             Err(error) => {
-                self.unanswered = Some(sealed);
+                self.unanswered = self.journal.is_waiting().then_some(sealed);
                 Err(self.failed(error))
             }
         }
     }
 
     /// What a failed write means for those that come after it.
-    fn failed(&self, error: Error) -> Error {
-        match error {
-            Error::Unanswered { .. } => {
-                *lock(&self.state.journal_error) = Some(error.to_string());
+    fn failed(&mut self, error: Error) -> Error {
+        match &error {
+            Error::Unanswered { path, reason } => {
                 tracing::warn!(%error, "append");
+                note_failing(&self.state, path.clone(), reason.clone());
+                self.go_on_later();
                 error
             }
-            error => self.state.poison_unless_full(error),
+            Error::Refused { path, reason } => {
+                tracing::warn!(%error, "append");
+                let (path, reason) = (path.clone(), reason.clone());
+                *lock(&self.state.journal_error) = Some(JournalError { path, reason, is_waiting: false });
+                error
+            }
+            _ => self.state.poison_unless_full(error),
         }
+    }
+
+    /// The group that waits is put again after a while.
+    fn go_on_later(&mut self) {
+        if std::mem::replace(&mut self.goes_on, true) {
+            return;
+        }
+        let (commands, pause) = (self.commands.clone(), self.state.options.journal_retry);
+        self.runtime.spawn(async move {
+            tokio::time::sleep(pause).await;
+            // After a close there is nobody to go on.
+            if let Some(commands) = commands.upgrade() {
+                let _ = commands.send(Command::GoOn);
+            }
+        });
     }
 
     /// Shows the records of a durable group, and answers its appends.
@@ -451,12 +490,18 @@ impl Writer {
     }
 }
 
+/// Appends are refused from now on, until the group whose put failed is put.
+fn note_failing(state: &State, path: String, reason: String) {
+    *lock(&state.journal_error) = Some(JournalError { path, reason, is_waiting: true });
+}
+
 /// Answers all of a group with the error of its write.
 fn refuse(replies: impl Iterator<Item = oneshot::Sender<Result<Appended>>>, error: Error) {
     for reply in replies {
         let again = match &error {
             Error::Full { path } => Error::Full { path: path.clone() },
             Error::Unanswered { path, reason } => Error::Unanswered { path: path.clone(), reason: reason.clone() },
+            Error::Refused { path, reason } => Error::Refused { path: path.clone(), reason: reason.clone() },
             Error::Poisoned { reason } => Error::Poisoned { reason: reason.clone() },
             other => Error::Poisoned { reason: other.to_string() },
         };

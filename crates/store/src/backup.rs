@@ -56,6 +56,12 @@ pub async fn backup(dir: &Path, output: &Path) -> Result<BackedUp> {
     Err(Error::io("copy", dir)(source))
 }
 
+/// Whether the journal of a store has records, which may be in segments already.
+pub fn has_journal(dir: &Path) -> Result<bool> {
+    let folder = dir.join("journal");
+    Ok(folder.exists() && journal::has_frames(&LocalDisk, &folder, 0)?)
+}
+
 /// The files that the segments are now, and their bytes; `None` when one has gone.
 async fn copy_segments(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<(BTreeSet<PathBuf>, u64)>> {
     let copies: Arc<dyn ObjectStore> =

@@ -191,7 +191,7 @@ impl Check {
         let segment = match Segment::open(entry.clone(), Arc::clone(&self.objects)).await {
             Ok(segment) => {
                 let series = &mut self.series;
-                segment.number(&mut |key, rows| series.touch(key, rows.last_written, rows.latest))
+                segment.number(None, &mut |key, rows| series.touch(key, rows.last_written, rows.latest))
             }
             Err(error) => return self.add_error(error).map(|()| None),
         };

@@ -36,6 +36,7 @@ pub(crate) async fn rewrite(
     tiers: &Tiers,
 ) -> Result<bool> {
     let Some(kind) = inputs.first().map(|segment| segment.entry.kind) else { return Ok(false) };
+    inputs.iter().for_each(|segment| segment.leave());
     let drop = inputs.iter().map(|segment| segment.entry.id).collect();
     let encoded = match kind {
         Kind::Metrics => compact_metrics::merge(state, &inputs, &removed, tiers).await?,
@@ -52,6 +53,7 @@ pub(crate) async fn without_expired(
     segment: Arc<Segment>,
     expiry: Arc<EventExpiry>,
 ) -> Result<bool> {
+    segment.leave();
     let drop = std::iter::once(segment.entry.id).collect();
     let encoded = merge(state, Output::events(state)?, vec![segment], Gone::Expired(expiry)).await?;
     let add = put(state, encoded).await?;
@@ -60,7 +62,7 @@ pub(crate) async fn without_expired(
 
 async fn put(state: &State, encoded: Option<EncodedSegment>) -> Result<Vec<Arc<Segment>>> {
     match encoded {
-        Some(encoded) => Ok(vec![encoded.put(&state.objects).await?]),
+        Some(encoded) => Ok(vec![encoded.put(&state.objects, state.part_cache.as_ref()).await?]),
         None => Ok(Vec::new()),
     }
 }

@@ -35,12 +35,21 @@ pub enum Error {
         /// The file that could not grow.
         path: String,
     },
-    /// The object store does not answer. Whether the batch is stored is decided when it does; until then every append answers this.
+    /// The object store does not answer. Whether the batch whose put met that is stored is decided when it answers; nothing is stored of
+    /// those that come until then.
     #[error("write {path}: the object store does not answer: {reason}")]
     Unanswered {
         /// The object of the journal.
         path: String,
         /// What it said last.
+        reason: String,
+    },
+    /// The object store refuses the object. Nothing of the batch is stored.
+    #[error("write {path}: the object store refuses it: {reason}")]
+    Refused {
+        /// The object of the journal.
+        path: String,
+        /// What it said.
         reason: String,
     },
     /// Another node opened the store: this one may write no more.
@@ -158,6 +167,7 @@ impl Classify for Error {
             Error::Poisoned { .. }
             | Error::Full { .. }
             | Error::Unanswered { .. }
+            | Error::Refused { .. }
             | Error::TakenOver { .. }
             | Error::Closed
             | Error::Io { .. }

@@ -61,7 +61,7 @@ fn flush_all(state: &Arc<State>, runtime: &tokio::runtime::Handle) -> Result<()>
         runtime.block_on(async {
             let mut add = Vec::with_capacity(encoded.len());
             for segment in encoded {
-                add.push(segment.put(&state.objects).await?);
+                add.push(segment.put(&state.objects, state.part_cache.as_ref()).await?);
             }
             state.commit(Change { flushed: Some(Arc::clone(memtable)), add, ..Change::default() }).await
         })?;

@@ -28,6 +28,13 @@ pub struct Health {
 }
 
 impl Store {
+    /// Returns when another node has taken this store over, which this one learns by its next write or `maintain`. It writes no more,
+    /// and what it shows grows old.
+    pub async fn taken_over(&self) {
+        // The sender lives as long as the state.
+        let _ = self.state().taken_over.subscribe().wait_for(|taken| *taken).await;
+    }
+
     /// The present state, from memory.
     pub fn health(&self) -> Health {
         let state = self.state();

@@ -139,7 +139,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Begins file `number`, durable with its header. After `Error::Full` there is no such file.
+    /// Begins file `number`, durable with its header. After `Error::Full` there is no such file; one that is there stays as it is.
     pub(crate) fn create(disk: &dyn Disk, folder: &Path, number: u64, salt: u64) -> Result<Self> {
         let path = file_path(folder, number);
         let mut header = Encoder::default();
@@ -160,7 +160,10 @@ impl Journal {
             let mut file = disk.create(&path)?;
             file.write(&header.0).map(|()| file)
         };
-        let mut file = begin().map_err(undo)?;
+        let mut file = begin().map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Error::io("create", &path)(error),
+            _ => undo(error),
+        })?;
         file.sync().map_err(Error::io("sync", &path))?;
         let len = header.0.len() as u64;
         Ok(Self { file, path, number, salt, len, durable: len, buffer: Vec::new() })
@@ -280,6 +283,17 @@ pub(crate) fn list_files(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>> {
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| name.strip_suffix(".journal")?.parse().ok()).collect();
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Whether a file from number `first` on has more than its header.
+pub(crate) fn has_frames(disk: &dyn Disk, folder: &Path, first: u64) -> Result<bool> {
+    for number in list_files(disk, folder)?.into_iter().filter(|number| *number >= first) {
+        let path = file_path(folder, number);
+        if disk.read(&path).map_err(Error::io("read", &path))?.len() > FILE_HEADER_BYTES {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What one file holds.

@@ -46,11 +46,11 @@ mod merge;
 mod metric_lines;
 mod migrate;
 mod numbers;
-mod object_cache;
 mod open;
 mod open_tables;
 mod owner;
 mod pace;
+mod part_cache;
 mod points;
 mod position;
 mod recent;
@@ -73,7 +73,7 @@ mod text_column;
 mod tiers;
 mod token_filter;
 
-pub use backup::{BackedUp, backup};
+pub use backup::{BackedUp, backup, has_journal};
 pub use check::{Checked, Problem, check};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
@@ -155,6 +155,8 @@ pub struct Options {
     pub object_cache_bytes_max: usize,
     /// Open a store whose journal is on the disk of another node, and lose what is in it.
     pub abandon_journal: bool,
+    /// How long after a put of the journal whose outcome is unknown it is made again.
+    pub journal_retry: Duration,
 }
 
 /// Where an append is when it is acknowledged.
@@ -186,6 +188,7 @@ impl Default for Options {
             durability: Durability::Local,
             object_cache_bytes_max: 128 * 1024 * 1024,
             abandon_journal: false,
+            journal_retry: Duration::from_secs(1),
         }
     }
 }
@@ -297,7 +300,7 @@ impl Store {
     }
 
     /// Waits until the work that earlier appends caused is done, and with `flushes` also all flushes in the background:
-    /// simulations take their steps one after the other.
+    /// simulations take their steps one after the other. A put of the journal that waits for its outcome is made once more.
     pub async fn settle(&self, flushes: bool) -> Result<()> {
         self.ask(Command::Settle).await?;
         if !flushes {
@@ -311,6 +314,13 @@ impl Store {
     /// Flushes, stops and gives the directory free; later writes are refused, reads go on. Stops even when it answers an
     /// error: then the records are still in the journal.
     pub async fn close(&self) -> Result<()> {
+        if self.state.check_answered().is_err() {
+            let _ = self.settle(false).await;
+            if let Err(error) = self.state.check_answered() {
+                // Nobody was told that it is stored; the next open finds it, or not.
+                tracing::warn!(%error, "close the store");
+            }
+        }
         let flushed = if self.state.poisoned.get().is_some() { Ok(()) } else { self.flush().await };
         let threads = Arc::clone(&self.threads);
         let stopped = tokio::task::spawn_blocking(move || threads.stop()).await;

@@ -66,6 +66,12 @@ impl Removed {
         self.metrics_before = self.metrics_before.max(Some(time.0));
     }
 
+    /// All groups and streams that are gone.
+    pub(crate) fn ids(&self) -> (Vec<GroupId>, Vec<StreamId>) {
+        let streams = self.streams.iter().map(|stream| StreamId(*stream));
+        (self.groups.iter().map(|group| GroupId(*group)).collect(), streams.collect())
+    }
+
     pub(crate) fn has_group(&self, group: GroupId) -> bool {
         self.groups.contains(&group.0)
     }

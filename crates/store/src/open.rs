@@ -1,7 +1,7 @@
 //! Opens a store: lock, manifest, segment indexes, orphans, journals, threads. No record of a segment is read.
 
 use crate::active_journal::ActiveJournal;
-use crate::append::{LastGroup, Writer, apply, leaves};
+use crate::append::{Command, LastGroup, Writer, apply, leaves};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
 use crate::event_tail::EventTail;
@@ -14,11 +14,11 @@ use crate::journal::{self, FrameMeta, Journal, Recovered};
 use crate::lock::DirLock;
 use crate::manifest::Manifest;
 use crate::memtable::{Cut, Memtable};
-use crate::object_cache::CachedObjects;
-use crate::owner::{self, JournalPlace, Owner, first_of};
+use crate::owner::{self, JournalPlace, Known, Owner, first_of};
+use crate::part_cache::PartCache;
 use crate::recent::Recent;
 use crate::search_threads::SearchThreads;
-use crate::segment::{Segment, SegmentEntry};
+use crate::segment::{self, Segment, SegmentEntry};
 use crate::series::SeriesIndex;
 use crate::state::{ClockRef, Committed, Snapshot, State};
 use crate::{Durability, Options, Store, Threads};
@@ -29,9 +29,12 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock, mpsc};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// Indexes and orphans that are read or removed at the same time.
 const PARALLEL: usize = 16;
+/// How often a claim is tried again because other nodes were faster.
+const CLAIMS_MAX: usize = 8;
 
 impl Store {
     /// Opens or makes the store in `options.dir`: replays the journal, cuts a torn tail off, removes orphans.
@@ -45,17 +48,14 @@ impl Store {
         let journal_folder = options.dir.join("journal");
         create_folder(&journal_folder).map_err(Error::io("create", &journal_folder))?;
         let objects: Arc<dyn ObjectStore> = match &options.objects {
-            Some(objects) => Arc::new(CachedObjects::new(Arc::clone(objects), options.object_cache_bytes_max)),
+            Some(objects) => Arc::clone(objects),
             None => local_objects(&options)?,
         };
+        let part_cache = options.objects.is_some().then(|| Arc::new(PartCache::new(options.object_cache_bytes_max)));
         let (mut manifest, stale, mut tag) = match &options.objects {
             Some(_) => {
-                // Before the claim, which stops whoever writes now.
-                let check = |manifest: &Manifest, owner: Owner| {
-                    is_journal_here(&options, &journal_folder, manifest.journal_first, owner).map(drop)
-                };
-                let known = owner::claim(objects.as_ref(), options.salt, &check).await?;
-                (known.manifest, Vec::new(), known.tag)
+                let Known { manifest, tag } = claim(&options, objects.as_ref(), &journal_folder).await?;
+                (manifest, Vec::new(), tag)
             }
             None if options.durability == Durability::Object => {
                 return Err(Error::Bug("journals in an object store need one".into()));
@@ -66,11 +66,18 @@ impl Store {
             }
         };
         let mut series = SeriesIndex::default();
-        let segments = open_segments(&manifest, &objects, &mut series).await?;
-        remove_orphans(&manifest, &stale, objects.as_ref()).await?;
+        let segments = open_segments(&manifest, &objects, part_cache.as_ref(), &mut series).await;
+        if segments.is_err() {
+            check_claim(objects.as_ref(), &manifest, tag.as_deref()).await?;
+        }
+        let segments = segments?;
         let (event_tree, event_tree_base) = manifest.event_trees()?;
         let committed_tree = Arc::new(event_tree.clone());
-        let replayed = replay(&options, &objects, &journal_folder, &manifest, series, event_tree).await?;
+        let replayed = replay(&options, &objects, &journal_folder, &manifest, series, event_tree).await;
+        // Before anything is removed, and before anything is said to be missing.
+        check_claim(objects.as_ref(), &manifest, tag.as_deref()).await?;
+        let replayed = replayed?;
+        remove_orphans(&manifest, &stale, objects.as_ref()).await?;
         if let Some(first) = replayed.moved_to {
             // The journal behind the manifest is another one from now on: no record was in the one before.
             let place = place_of(options.durability);
@@ -86,6 +93,7 @@ impl Store {
             clock: ClockRef(clock),
             disk: Arc::clone(&options.disk),
             objects,
+            part_cache,
             owner: manifest.owner,
             snapshot: Mutex::new(Arc::new(Snapshot {
                 memtables: vec![Arc::clone(&replayed.memtable)],
@@ -101,6 +109,7 @@ impl Store {
             queued_bytes: 0.into(),
             queued_batches: 0.into(),
             poisoned: Default::default(),
+            taken_over: Default::default(),
             flush_error: Mutex::default(),
             cut_error: Mutex::default(),
             journal_error: Mutex::default(),
@@ -133,6 +142,7 @@ impl Store {
             options,
         });
         let runtime = tokio::runtime::Handle::current();
+        let (commands, queue) = tokio::sync::mpsc::unbounded_channel();
         let writer = Writer {
             state: Arc::clone(&state),
             runtime: runtime.clone(),
@@ -142,8 +152,10 @@ impl Store {
             next_event_sequence: replayed.next_event_sequence,
             last: LastGroup::default(),
             unanswered: None,
+            commands: commands.downgrade(),
+            goes_on: false,
         };
-        start(state, writer, flush_commands, runtime)
+        start(state, writer, (commands, queue), flush_commands, runtime)
     }
 }
 
@@ -151,10 +163,10 @@ impl Store {
 fn start(
     state: Arc<State>,
     writer: Writer,
+    (commands, queue): (UnboundedSender<Command>, UnboundedReceiver<Command>),
     flush_commands: mpsc::Receiver<flush::FlushCommand>,
     runtime: tokio::runtime::Handle,
 ) -> Result<Store> {
-    let (commands, queue) = tokio::sync::mpsc::unbounded_channel();
     let journal_folder = state.journal_folder.clone();
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
         let thread = std::thread::Builder::new().name(name.into()).spawn(work);
@@ -206,9 +218,70 @@ async fn load_manifest(
     Ok((manifest, Vec::new()))
 }
 
+/// Claims an object store that other nodes reach, which stops whoever writes to it now; before that it is made sure that no record of
+/// a journal would be left behind.
+async fn claim(options: &Options, objects: &dyn ObjectStore, journal_folder: &std::path::Path) -> Result<Known> {
+    let mut outcome = Err(Error::Bug("the store was not claimed".into()));
+    for _ in 0..CLAIMS_MAX {
+        let present = owner::present(objects).await?;
+        check_journal(options, objects, journal_folder, &present.manifest).await?;
+        outcome = owner::claim(objects, present, options.salt).await;
+        // Another node was faster: the next epoch is claimed after its.
+        if !matches!(outcome, Err(Error::TakenOver { .. })) {
+            break;
+        }
+    }
+    outcome
+}
+
+/// `TakenOver` when another node has claimed the store since, for this one slept: what is missing for it, the other may have put elsewhere
+/// and removed.
+async fn check_claim(objects: &dyn ObjectStore, manifest: &Manifest, tag: Option<&str>) -> Result<()> {
+    let Some(owner) = manifest.owner else { return Ok(()) };
+    match owner::taken_by(objects, tag, owner).await? {
+        Some(epoch) => Err(Error::TakenOver { epoch }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what would leave records of a journal behind, as far as that can be told while another node may write.
+async fn check_journal(
+    options: &Options,
+    objects: &dyn ObjectStore,
+    folder: &std::path::Path,
+    manifest: &Manifest,
+) -> Result<()> {
+    let Some(owner) = manifest.owner else { return Ok(()) };
+    let (disk, first) = (options.disk.as_ref(), manifest.journal_first);
+    let is_moving = owner.journal != place_of(options.durability);
+    let has_records = match owner.journal {
+        JournalPlace::None if journal::has_frames(disk, folder, 0)? => {
+            let reason = format!(
+                "{} is the journal of another store, and this one has none yet; choose another data directory",
+                folder.display()
+            );
+            return Err(Error::JournalElsewhere { reason });
+        }
+        JournalPlace::None => false,
+        JournalPlace::Local => {
+            is_journal_here(options, folder, first, owner)? && is_moving && journal::has_frames(disk, folder, first)?
+        }
+        JournalPlace::Objects => is_moving && objects::has_groups(objects, first).await?,
+    };
+    if has_records { Err(left_behind()) } else { Ok(()) }
+}
+
+/// Another durability was asked for than that of a journal with records.
+fn left_behind() -> Error {
+    let reason = "its journal has records, and another durability would leave them behind; start once with the durability that \
+                  it had, stop, and change it then";
+    Error::JournalElsewhere { reason: reason.into() }
+}
+
 async fn open_segments(
     manifest: &Manifest,
     objects: &Arc<dyn ObjectStore>,
+    cache: Option<&Arc<PartCache>>,
     series: &mut SeriesIndex,
 ) -> Result<Vec<Arc<Segment>>> {
     // In order, so that series get the same numbers each time.
@@ -218,12 +291,14 @@ async fn open_segments(
     let mut segments = Vec::with_capacity(manifest.segments.len());
     futures::pin_mut!(opened);
     while let Some(segment) = opened.try_next().await? {
-        segments.push(segment.number(&mut |key, rows| series.touch(key, rows.last_written, rows.latest)));
+        let mut number = |key: &_, rows: &segment::SeriesRows| series.touch(key, rows.last_written, rows.latest);
+        segments.push(segment.number(cache.cloned(), &mut number));
     }
     Ok(segments)
 }
 
-/// Removes objects that the manifest does not list: left by a crash between a put and its commit, or after a commit.
+/// Removes objects that the manifest does not list: left by a crash between a put and its commit, or after a commit. In a store that
+/// other nodes reach only those of epochs before: this one may have been taken over, and those of later epochs are then the records.
 async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn ObjectStore) -> Result<()> {
     let listed: BTreeSet<Path> = manifest.segments.iter().flat_map(SegmentEntry::paths).collect();
     let folder = Path::from("segments");
@@ -231,7 +306,11 @@ async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn Object
     let mut stored: Vec<Path> = stored.try_collect().await.map_err(Error::object("list", &folder))?;
     // In order, so that simulations replay.
     stored.sort_unstable();
-    let orphans = stored.into_iter().filter(|path| !listed.contains(path));
+    let is_before = |path: &Path| match manifest.owner {
+        Some(owner) => segment::id(path).is_some_and(|id| id < first_of(owner.epoch)),
+        None => true,
+    };
+    let orphans = stored.into_iter().filter(|path| !listed.contains(path) && is_before(path));
     for path in orphans.chain(stale.iter().map(|number| Manifest::path(*number))) {
         match objects.delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => tracing::debug!(%path, "removed an orphan"),
@@ -300,9 +379,7 @@ async fn replay(
         };
         let moves = owner.filter(|owner| !here || owner.journal != place_of(options.durability));
         if frames > 0 && moves.is_some_and(|owner| owner.journal != JournalPlace::None) {
-            let reason = "its journal has records, and another durability would leave them behind; start once with the \
-                          durability that it had, stop, and change it then";
-            return Err(Error::JournalElsewhere { reason: reason.into() });
+            return Err(left_behind());
         }
         let epoch = owner.map_or(0, |owner| owner.epoch);
         let (journal, moved_to) = match options.durability {

@@ -15,6 +15,7 @@
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use bytes::Bytes;
+use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, PutMode, PutOptions, PutPayload, UpdateVersion};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ use serde::{Deserialize, Serialize};
 const EPOCH_SHIFT: u32 = 40;
 /// How often a put is tried again because of what the manifest has become meanwhile.
 const TRIES_MAX: usize = 8;
+/// Objects that are no part of the store: a start tries the endpoint with them.
+const PROBES: &str = "probe/";
 
 /// Where the journal behind a manifest is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,39 +71,53 @@ pub(crate) fn path() -> Path {
     Path::from("manifest/current.json")
 }
 
-/// Claims the store for the next epoch, unless `check` refuses what it would be built on; makes it when there is none. The journal stays
-/// where the manifest says.
-pub(crate) async fn claim(
-    objects: &dyn ObjectStore,
-    writer: u64,
-    check: &(dyn Fn(&Manifest, Owner) -> Result<()> + Sync),
-) -> Result<Known> {
-    for _ in 0..TRIES_MAX {
-        let present = read(objects).await?;
-        let (mut next, tag) = match present {
-            Some((bytes, tag)) => (Manifest::decode_current(&bytes)?, tag),
-            None => {
-                let owner = Owner { epoch: 0, writer, journal: JournalPlace::None };
-                (Manifest { number: 0, owner: Some(owner), ..Manifest::first() }, None)
-            }
-        };
-        let before = owner_of(&next)?;
-        check(&next, before)?;
-        let epoch = before.epoch + 1;
-        if epoch >= 1 << (u64::BITS - EPOCH_SHIFT) {
-            return Err(Error::Bug(format!("there is no epoch after {}", before.epoch)));
-        }
-        next.owner = Some(Owner { epoch, writer, ..before });
-        next.number += 1;
-        next.next_segment = next.next_segment.max(first_of(epoch));
-        match replace(objects, &next, tag).await {
-            Ok(tag) => return Ok(Known { manifest: next, tag }),
-            // Another node was faster: the next epoch is claimed after its.
-            Err(Error::TakenOver { .. }) => {}
-            Err(error) => return Err(error),
+/// What a claim is built on: the present manifest, or in a store that is new the one before the first. `Corrupt` when the manifest is
+/// gone: to begin anew would be to remove what is there.
+pub(crate) async fn present(objects: &dyn ObjectStore) -> Result<Known> {
+    let mut stored = read(objects).await?;
+    if stored.is_none()
+        && let Some(object) = any_object(objects).await?
+    {
+        // Another node may have made the store just now.
+        stored = read(objects).await?;
+        if stored.is_none() {
+            let reason = format!("there are objects, such as {object}, but no manifest");
+            return Err(Error::corrupt(path(), 0, reason));
         }
     }
-    Err(Error::Bug(format!("claim {}: {TRIES_MAX} other nodes were faster", path())))
+    if let Some((bytes, tag)) = stored {
+        return Ok(Known { manifest: Manifest::decode_current(&bytes)?, tag });
+    }
+    let owner = Owner { epoch: 0, writer: 0, journal: JournalPlace::None };
+    Ok(Known { manifest: Manifest { number: 0, owner: Some(owner), ..Manifest::first() }, tag: None })
+}
+
+/// An object of a store, if there is one; what a start tries is none.
+async fn any_object(objects: &dyn ObjectStore) -> Result<Option<Path>> {
+    let mut listed = objects.list(None);
+    while let Some(object) = listed.next().await {
+        let location = object.map_err(Error::object("list", &Path::default()))?.location;
+        if !location.as_ref().starts_with(PROBES) {
+            return Ok(Some(location));
+        }
+    }
+    Ok(None)
+}
+
+/// Claims the store for the epoch after the present one; `TakenOver` when another node was faster. The journal stays where the
+/// manifest says.
+pub(crate) async fn claim(objects: &dyn ObjectStore, present: Known, writer: u64) -> Result<Known> {
+    let Known { manifest: mut next, tag } = present;
+    let before = owner_of(&next)?;
+    let epoch = before.epoch + 1;
+    if epoch >= 1 << (u64::BITS - EPOCH_SHIFT) {
+        return Err(Error::Bug(format!("there is no epoch after {}", before.epoch)));
+    }
+    next.owner = Some(Owner { epoch, writer, ..before });
+    next.number += 1;
+    next.next_segment = next.next_segment.max(first_of(epoch));
+    let tag = replace(objects, &next, tag).await?;
+    Ok(Known { manifest: next, tag })
 }
 
 /// Puts `manifest` in the place of the one with `tag`, or as the first one; answers its own tag. `TakenOver` when the store is another
@@ -138,14 +155,12 @@ pub(crate) async fn replace(
         if bytes == body {
             return Ok(present);
         }
-        let other = owner_of(&Manifest::decode_current(&bytes)?)?;
-        // Before the claim is put, the manifest is the former owner's.
-        let is_former = present == tag;
-        if (other.epoch, other.writer) != (owner.epoch, owner.writer) && !is_former {
-            return Err(Error::TakenOver { epoch: other.epoch });
-        }
-        if is_former {
+        // What the change builds on: before a claim is put, the former owner's.
+        if present == tag {
             return Err(error);
+        }
+        if let Some(epoch) = epoch_of_other(&bytes, owner) {
+            return Err(Error::TakenOver { epoch });
         }
         // An earlier put of ours that was taken for failed: this state follows it as well as it followed the one before.
         (tag, outcome) = (present, Err(error));
@@ -162,8 +177,20 @@ pub(crate) async fn taken_by(objects: &dyn ObjectStore, tag: Option<&str>, owner
     }
     // A commit of ours may have been faster than this.
     let Some((bytes, _)) = read(objects).await? else { return Err(Error::corrupt(path, 0, "the manifest is gone")) };
-    let present = owner_of(&Manifest::decode_current(&bytes)?)?;
-    Ok(((present.epoch, present.writer) != (owner.epoch, owner.writer)).then_some(present.epoch))
+    Ok(epoch_of_other(&bytes, owner))
+}
+
+/// The epoch of a manifest that `owner` did not put, and that is not the one it knows. One that cannot be read is of a node of a later
+/// version, of the next epoch at least.
+fn epoch_of_other(bytes: &[u8], owner: Owner) -> Option<u64> {
+    match Manifest::decode_current(bytes).and_then(|manifest| owner_of(&manifest)) {
+        Ok(other) if (other.epoch, other.writer) == (owner.epoch, owner.writer) => None,
+        Ok(other) => Some(other.epoch),
+        Err(error) => {
+            tracing::warn!(%error, "the manifest is another node's");
+            Some(owner.epoch + 1)
+        }
+    }
 }
 
 /// Whose the store is; `None` when there is none.
@@ -193,12 +220,13 @@ async fn read(objects: &dyn ObjectStore) -> Result<Option<(Bytes, Option<String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
 
     #[tokio::test]
     async fn who_claims_last_owns_the_store_and_the_one_before_commits_nothing() {
         let objects = InMemory::new();
-        let claim = || claim(&objects, 11, &|_, _| Ok(()));
+        let claim = async || claim(&objects, present(&objects).await.unwrap(), 11).await;
         let old = claim().await.unwrap();
         let owner = old.manifest.owner.unwrap();
         assert_eq!((owner.epoch, old.manifest.next_segment), (1, first_of(1)));
@@ -215,7 +243,36 @@ mod tests {
         let late = Manifest { number: 4, ..later };
         assert!(matches!(replace(&objects, &late, tag.clone()).await, Err(Error::TakenOver { epoch: 2 })));
         assert_eq!(taken_by(&objects, tag.as_deref(), owner).await.unwrap(), Some(2));
-        assert!(replace(&objects, &new.manifest, new.tag).await.is_ok());
+        // A manifest of a later version is another node's, too.
+        let foreign = PutPayload::from_static(b"{\"version\":99}");
+        assert!(replace(&objects, &new.manifest, new.tag.clone()).await.is_ok());
+        objects.put(&path(), foreign).await.unwrap();
+        let owner = new.manifest.owner.unwrap();
+        assert_eq!(taken_by(&objects, new.tag.as_deref(), owner).await.unwrap(), Some(3));
+        assert!(matches!(replace(&objects, &new.manifest, new.tag).await, Err(Error::TakenOver { epoch: 3 })));
+        assert!(matches!(present(&objects).await, Err(Error::Corrupt { .. })), "nobody builds on it");
+    }
+
+    #[tokio::test]
+    async fn of_two_claims_on_one_state_the_first_counts() {
+        let objects = InMemory::new();
+        let (first, second) = (present(&objects).await.unwrap(), present(&objects).await.unwrap());
+        claim(&objects, first, 1).await.unwrap();
+        assert!(matches!(claim(&objects, second, 2).await, Err(Error::TakenOver { epoch: 1 })));
+    }
+
+    #[tokio::test]
+    async fn objects_without_a_manifest_are_no_new_store() {
+        let objects = InMemory::new();
+        objects.put(&"probe/0000000000000007".into(), "left behind".into()).await.unwrap();
+        assert_eq!(present(&objects).await.unwrap().manifest.number, 0);
+        for object in ["segments/logs/1.parquet", "journal/00000001/0000000000001", "another"] {
+            let path = Path::from(object);
+            objects.put(&path, "kept".into()).await.unwrap();
+            let error = present(&objects).await.unwrap_err().to_string();
+            assert!(error.contains("no manifest") && error.contains(object), "{error}");
+            objects.delete(&path).await.unwrap();
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub(crate) use uuid::parse as parse_uuid;
 pub(crate) use writer::{EncodedSegment, SegmentWriter};
 
 use crate::error::{Error, Result};
+use crate::part_cache::PartCache;
 use crate::series::SeriesNumber;
 use crate::streams::StreamStats;
 use model::{GroupId, StreamId, Timestamp};
@@ -66,6 +67,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::OnceCell;
 
 /// A row group is closed when its messages or records reach this size, so that reading one takes bounded memory.
@@ -130,6 +132,11 @@ impl SegmentEntry {
     pub(crate) fn paths(&self) -> [Path; 4] {
         [self.path(), self.index_path(), self.filter_path(), self.fields_path()]
     }
+}
+
+/// The id of the segment that an object is of.
+pub(crate) fn id(path: &Path) -> Option<u64> {
+    path.filename()?.split_once('.')?.0.parse().ok()
 }
 
 /// A checksummed part of an object.
@@ -213,6 +220,10 @@ pub(crate) struct Segment {
     filters: Vec<Extent>,
     fields: Vec<Extent>,
     objects: Arc<dyn ObjectStore>,
+    /// Where parts are kept that were read, if they are.
+    cache: Option<Arc<PartCache>>,
+    /// It is being rewritten: parts that are read now are not read again.
+    is_leaving: AtomicBool,
     // About 40 kB for 64 MB of logs; kept as long as the segment is listed.
     footer: OnceCell<ArrowReaderMetadata>,
     /// The same for readers that want the texts of events as dictionaries.
@@ -222,6 +233,11 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// Keeps parts no more that are read from now on.
+    pub(crate) fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
+    }
+
     /// The log groups that have rows, in order of their rows.
     pub(crate) fn groups(&self) -> &[GroupRows] {
         match &self.keys {
@@ -322,9 +338,11 @@ impl UnnumberedSegment {
         sides.into_iter().filter(|(extents, _)| !extents.is_empty()).map(|(_, path)| path).collect()
     }
 
-    /// Numbers the series by `number`, which is told their keys and what the segment knows of them.
+    /// Numbers the series by `number`, which is told their keys and what the segment knows of them. Parts that are read are kept in
+    /// `cache`.
     pub(crate) fn number(
         self,
+        cache: Option<Arc<PartCache>>,
         number: &mut dyn FnMut(&Arc<model::SeriesKey>, &SeriesRows) -> SeriesNumber,
     ) -> Arc<Segment> {
         let index::Index { tail, extents, row_groups, filters, fields, keys } = self.index;
@@ -345,6 +363,8 @@ impl UnnumberedSegment {
             filters,
             fields,
             objects: self.objects,
+            cache,
+            is_leaving: AtomicBool::new(false),
             footer: OnceCell::new(),
             dictionary_footer: OnceCell::new(),
             sequences: OnceCell::new(),

@@ -13,6 +13,7 @@ use crate::lock::DirLock;
 use crate::manifest::{Manifest, Removed};
 use crate::memtable::{Cut, Memtable};
 use crate::owner::{self, JournalPlace, Owner};
+use crate::part_cache::PartCache;
 use crate::recent::Recent;
 use crate::search_threads::SearchThreads;
 use crate::segment::{Segment, SegmentEntry};
@@ -70,6 +71,8 @@ pub(crate) struct State {
     pub clock: ClockRef,
     pub disk: Arc<dyn Disk>,
     pub objects: Arc<dyn ObjectStore>,
+    /// Parts of segments that were read, where `objects` is not a folder of this machine.
+    pub part_cache: Option<Arc<PartCache>>,
     /// Our claim to an object store that other nodes reach; `None` for the folder `objects`.
     pub owner: Option<Owner>,
     pub journal_folder: PathBuf,
@@ -88,11 +91,13 @@ pub(crate) struct State {
     pub queued_batches: AtomicUsize,
     /// Why the journal takes no more writes.
     pub poisoned: OnceLock<String>,
+    /// Whether that is because another node has taken the store over.
+    pub taken_over: tokio::sync::watch::Sender<bool>,
     pub flush_error: Mutex<Option<String>>,
     /// Why a memtable that is due could not be cut.
     pub cut_error: Mutex<Option<String>>,
-    /// Why the last group could not be put into the journal's object store.
-    pub journal_error: Mutex<Option<String>>,
+    /// Why the last group is not in the journal's object store.
+    pub journal_error: Mutex<Option<JournalError>>,
     pub flusher: mpsc::Sender<FlushCommand>,
     pub flush_waiting: AtomicBool,
     /// Told after each group with log events: followers may go on.
@@ -114,6 +119,22 @@ pub(crate) struct State {
     pub search_threads: SearchThreads,
     /// Released by `close`.
     pub lock: Mutex<Option<DirLock>>,
+}
+
+/// What became of a put of the journal.
+#[derive(Debug)]
+pub(crate) struct JournalError {
+    pub path: String,
+    pub reason: String,
+    /// The group waits for its outcome; it was refused where this is false.
+    pub is_waiting: bool,
+}
+
+impl JournalError {
+    fn error(&self) -> Error {
+        let (path, reason) = (self.path.clone(), self.reason.clone());
+        if self.is_waiting { Error::Unanswered { path, reason } } else { Error::Refused { path, reason } }
+    }
 }
 
 /// A clock that can be printed.
@@ -152,9 +173,12 @@ impl State {
     }
 
     /// Refuses writes from now on.
-    pub(crate) fn poison(&self, reason: &Error) -> Error {
-        let reason = self.poisoned.get_or_init(|| reason.to_string());
+    pub(crate) fn poison(&self, error: &Error) -> Error {
+        let reason = self.poisoned.get_or_init(|| error.to_string());
         tracing::error!(%reason, "the journal is poisoned: writes are refused until a restart");
+        if matches!(error, Error::TakenOver { .. }) {
+            self.taken_over.send_replace(true);
+        }
         Error::Poisoned { reason: reason.clone() }
     }
 
@@ -165,8 +189,16 @@ impl State {
 
     /// Why records stay in memory, or do not come in: the last flush, the last cut or the last put of the journal failed.
     pub(crate) fn flush_error(&self) -> Option<String> {
-        let errors = [&self.flush_error, &self.cut_error, &self.journal_error];
-        errors.into_iter().find_map(|error| lock(error).clone())
+        let journal = lock(&self.journal_error).as_ref().map(|error| error.error().to_string());
+        journal.or_else(|| [&self.flush_error, &self.cut_error].into_iter().find_map(|error| lock(error).clone()))
+    }
+
+    /// The error of every append while a group waits for its outcome.
+    pub(crate) fn check_answered(&self) -> Result<()> {
+        match lock(&self.journal_error).as_ref() {
+            Some(error) if error.is_waiting => Err(error.error()),
+            _ => Ok(()),
+        }
     }
 
     /// The error of every write after the journal was poisoned.

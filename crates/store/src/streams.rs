@@ -80,10 +80,14 @@ impl Store {
         total
     }
 
-    /// The greatest ids of a group and of a stream that records have, from memory; 0 where there are none.
+    /// Ids of a group and of a stream that no catalog gave after this open: new ones must be greater. Not less than any that records
+    /// have and, in a store that nodes with other catalogs may open, than any that a node before gave, whether it has records or not: each
+    /// open has 2^32 of its own. From memory.
     pub fn last_log_ids(&self) -> (GroupId, StreamId) {
-        let snapshot = self.state().snapshot();
-        let mut last = (GroupId(0), StreamId(0));
+        let (snapshot, epoch) = (self.state().snapshot(), self.state().owner.map_or(0, |owner| owner.epoch));
+        // Epochs have 24 bits, so that ids fit the catalog's signed integers.
+        let first = epoch << 32;
+        let mut last = (GroupId(first), StreamId(first));
         let mut add = |group: GroupId, streams: &BTreeMap<StreamId, StreamStats>| {
             let stream = streams.last_key_value().map_or(StreamId(0), |(stream, _)| *stream);
             last = (last.0.max(group), last.1.max(stream));
@@ -95,6 +99,11 @@ impl Store {
             memtable.logs().iter().for_each(|(group, lines)| add(*group, &lines.streams));
         }
         last
+    }
+
+    /// Groups and streams whose records were removed and may still be stored: what is appended to them is not shown.
+    pub fn removed_logs(&self) -> (Vec<GroupId>, Vec<StreamId>) {
+        self.state().snapshot().removed.ids()
     }
 
     /// Bytes stored of a group as AWS counts them, from memory; see `stream_stats`.

@@ -41,6 +41,11 @@ pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCo
         Ok(()) => store::backup(&data_dir.join("store"), &part.join("store")).await.context("copy the store")?,
         Err(elsewhere) => {
             println!("{elsewhere}; they are not copied");
+            if store::has_journal(&data_dir.join("store")).context("look into the journal")? {
+                println!(
+                    "the journal on this disk has records that may not be there yet: they are not copied either, and a server does not start on the copy alone"
+                );
+            }
             store::BackedUp::default()
         }
     };

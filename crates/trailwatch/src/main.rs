@@ -1,4 +1,5 @@
-//! The `trailwatch` command: parses the command line and runs one subcommand. Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! The `trailwatch` command: parses the command line and runs one subcommand. Exit codes: 0 done, 1 failed, 2 wrong usage,
+//! 3 another node has taken over.
 
 mod agent;
 mod auth;

@@ -34,20 +34,21 @@ use watch::Watch;
 use watch::logs::subscriptions::Subscriptions;
 use watch::notify::Notify;
 
-/// Runs the server until SIGTERM or SIGINT. A task that panics or a listener that breaks is exit code 1.
+/// Exit code of a server that another node has taken over: a supervisor that started it again would take the records back.
+const TAKEN_OVER: u8 = 3;
+
+/// Runs the server until SIGTERM or SIGINT. A task that panics or a listener that breaks is exit code 1, a node that was taken over 3.
 pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
     let lines = server_log::install(&filter, Arc::clone(&clock)).context("set up the log (RUST_LOG)")?;
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
     let tls = certificate.as_ref().map(Acceptor::for_http).transpose()?;
-    let server = Arc::new(open(config, Arc::clone(&clock)).await?);
-    let listener =
-        TcpListener::bind(server.config.listen).await.with_context(|| format!("listen on {}", server.config.listen))?;
+    // All that may fail comes before the records, which `open` may take over from another node.
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
-    server.watch.notify.listening_on(url.clone());
-    let grpc_port = match server.config.otlp_grpc {
+    let grpc_port = match config.otlp_grpc {
         Some(address) => {
             let listener =
                 TcpListener::bind(address).await.with_context(|| format!("listen on [otlp] grpc {address}"))?;
@@ -57,8 +58,10 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let syslog_tls = certificate.as_ref().map(Acceptor::for_syslog).transpose()?;
-    let ports = syslog::Ports::open(&server.config.syslog, syslog_tls).await?;
+    let ports = syslog::Ports::open(&config.syslog, syslog_tls).await?;
     let renewal = certificate.map(Renewal::new).transpose()?;
+    let server = Arc::new(open(config, Arc::clone(&clock)).await?);
+    server.watch.notify.listening_on(url.clone());
     let mut tasks = tasks::Tasks::start(Arc::clone(&server), lines, ports, renewal);
     // Before anybody can know that it runs: a signal that comes first would end the process uncleanly.
     let mut terminate = signal(SignalKind::terminate())?;
@@ -75,9 +78,15 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
             let _ = grpc_stopped.await;
         }))
     });
+    let mut code = ExitCode::SUCCESS;
     let broken = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
+        () = server.trail.store.taken_over() => {
+            tracing::error!("another node has taken over the records: this one ends");
+            code = ExitCode::from(TAKEN_OVER);
+            None
+        }
         name = tasks.broken() => Some(anyhow!("task '{name}' ended; see the log")),
     };
     tracing::info!("stopping");
@@ -90,7 +99,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     server.trail.store.close().await.context("close the store")?;
     lease::release(&server).await;
     server.trail.catalog.close().await;
-    broken.map_or(Ok(ExitCode::SUCCESS), Err)
+    broken.map_or(Ok(code), Err)
 }
 
 /// Opens the data directory and both planes on it.
@@ -109,9 +118,17 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
         Some(settings) => open_store_in(settings, dir, Arc::clone(&clock)).await?,
     };
     if config.store.is_some() {
-        // The catalog may be a new one, or older than the records: no group or stream must come by another's.
+        // The catalog may be a new one, or older than the records: no group or stream must come by another's, or be one that is gone.
         let (group, stream) = store.last_log_ids();
         catalog.reserve_log_ids(group, stream).await.context("reserve ids")?;
+        let (groups, streams) = store.removed_logs();
+        let deleted = catalog.delete_removed_logs(&groups, &streams, clock.now()).await.context("delete log groups")?;
+        if deleted > 0 {
+            tracing::warn!(
+                deleted,
+                "the catalog is older than the records: log groups and streams of it were deleted since"
+            );
+        }
     }
     let key = AccessKey::root(dir)?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
@@ -209,13 +226,17 @@ async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Cloc
             dir.display()
         );
     }
+    let url = &settings.url;
+    let noted = noted_bucket(dir)?;
+    if let Some(noted) = noted.as_deref().filter(|noted| *noted != url.as_str()) {
+        bail!(
+            "{} is of a node whose records are in {noted}, not in {url}: choose another --data-dir for another [store] url",
+            dir.display()
+        );
+    }
     let salt = random_u64().context("draw random bytes")?;
     let bucket = StoreBucket::new(settings, Arc::clone(&clock))?;
-    bucket
-        .check_conditions(salt)
-        .await
-        .with_context(|| format!("[store] {} at {}", settings.url, settings.endpoint))?;
-    note_bucket(dir, &settings.url)?;
+    bucket.check_conditions(salt).await.with_context(|| format!("[store] {url} at {}", settings.endpoint))?;
     let options = store::Options {
         dir: dir.join("store"),
         salt,
@@ -224,42 +245,46 @@ async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Cloc
         abandon_journal: settings.abandon_journal,
         ..store::Options::default()
     };
-    tracing::info!(url = %settings.url, endpoint = %settings.endpoint, durability = ?settings.durability, "records are in a bucket");
-    opened(Store::open(options, clock).await, dir)
+    tracing::info!(%url, endpoint = %settings.endpoint, durability = ?settings.durability, "records are in a bucket");
+    let store = opened(Store::open(options, clock).await, dir)?;
+    if noted.is_none() {
+        // Only now is it so, and before the first record comes.
+        note_bucket(dir, url)?;
+    }
+    Ok(store)
 }
 
 /// Says in a data directory which bucket its records are in.
 const IN_A_BUCKET: &str = "records-are-in";
 
-/// Says so from now on; durable once the folder is synced.
+/// Says so from now on, durably.
 pub fn note_bucket(dir: &Path, url: &str) -> anyhow::Result<()> {
     let note = dir.join(IN_A_BUCKET);
     let write = || {
-        let mut file = std::fs::File::create(&note)?;
+        let part = dir.join(format!("{IN_A_BUCKET}.part"));
+        let mut file = std::fs::File::create(&part)?;
         writeln!(file, "{url}")?;
-        file.sync_all()
+        file.sync_all()?;
+        std::fs::rename(&part, &note)?;
+        std::fs::File::open(dir)?.sync_all()
     };
     write().with_context(|| format!("write {}", note.display()))
 }
 
 /// The bucket that the records of a data directory are in; `None` for the directory itself.
 pub fn noted_bucket(dir: &Path) -> anyhow::Result<Option<String>> {
-    match std::fs::read_to_string(dir.join(IN_A_BUCKET)) {
+    let note = dir.join(IN_A_BUCKET);
+    match std::fs::read_to_string(&note) {
         Ok(url) => Ok(Some(url.trim_end().to_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("read {}", dir.join(IN_A_BUCKET).display())),
+        Err(error) => Err(error).with_context(|| format!("read {}", note.display())),
     }
 }
 
 /// Refuses a data directory whose records are in a bucket: what is done to a directory alone would miss them.
 pub fn ensure_local(dir: &Path) -> anyhow::Result<()> {
-    match noted_bucket(dir)? {
-        Some(url) => bail!(
-            "the records of {} are in {url}: only `trailwatch serve` with its [store] works on them",
-            dir.display()
-        ),
-        None => Ok(()),
-    }
+    let Some(url) = noted_bucket(dir)? else { return Ok(()) };
+    bail!("the records of {} are in {url}: only `trailwatch serve` with its [store] works on them", dir.display())
 }
 
 fn opened(opened: store::Result<Store>, dir: &Path) -> anyhow::Result<Store> {

@@ -2,12 +2,13 @@
 //!
 //! What is asked of the endpoint: GetObject with ranges, HeadObject, ListObjectsV2, DeleteObject, and PutObject with `If-None-Match: *`
 //! and `If-Match`. A request that failed for want of an answer, or for a reason that passes, is made again a few times. One that puts
-//! on a condition and finds the condition broken after such a failure looks whether the object is its own.
+//! on a condition and finds the condition broken after such a failure looks whether the object is its own. A put that was refused, and
+//! not after such a failure, is one of the errors that say that it had no effect (`journal/objects.rs` of the store).
 
 #[cfg(test)]
 mod tests;
 
-use crate::buckets::s3::{Answer, Ask, S3, list};
+use crate::buckets::s3::{Answer, Ask, Patience, S3, list};
 use crate::config::StoreSettings;
 use crate::outgoing::{client_of, roots};
 use anyhow::{Context, bail};
@@ -23,9 +24,29 @@ use object_store::{
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-/// Longest attempt: a segment has up to 128 MB.
-const TIME_MAX: Duration = Duration::from_secs(60);
+/// How long requests may take, without the time for their bytes.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// From the end of a request to the beginning of its answer.
+    answer: Duration,
+    /// All attempts with their pauses.
+    all: Duration,
+}
+
+/// Of the journal: calls wait for it.
+const JOURNAL: Limits = Limits { answer: Duration::from_secs(5), all: Duration::from_secs(8) };
+/// Of everything else.
+const OTHERS: Limits = Limits { answer: Duration::from_secs(10), all: Duration::from_secs(60) };
+/// Longest wait for a connection.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// How fast bytes come and go at least: a segment has up to 128 MB, and an object whose length is not known is taken for one.
+const BYTES_PER_SECOND_MIN: u64 = 1_000_000;
+const SEGMENT_BYTES_MAX: u64 = 128_000_000;
+/// Requests at the same time that are no puts, so that puts of the journal find a thread.
+const READS_MAX: usize = 64;
 /// Most bytes of an object that is read as a whole: the largest group of a journal.
 const OBJECT_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Attempts, and the pause after the first; each later one is four times as long.
@@ -48,7 +69,9 @@ struct Inner {
     prefix: String,
     /// Threads that search have no runtime of their own.
     runtime: Handle,
+    reads: Arc<Semaphore>,
     pause: Duration,
+    journal: Limits,
 }
 
 fn failed(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -66,13 +89,15 @@ impl StoreBucket {
     /// What is wrong with the file of authorities.
     pub fn new(settings: &StoreSettings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let roots = roots(settings.ca_file.as_deref()).context("[store] ca_file")?;
-        let s3 = S3::with_client(&settings.endpoint, settings.keys.clone(), clock, client_of(TIME_MAX, roots));
+        let s3 = S3::with_client(&settings.endpoint, settings.keys.clone(), clock, client_of(OTHERS.all, roots));
         Ok(Self(Arc::new(Inner {
             s3,
             bucket: settings.bucket.clone(),
             prefix: if settings.prefix.is_empty() { String::new() } else { format!("{}/", settings.prefix) },
             runtime: Handle::current(),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
             pause: PAUSE,
+            journal: JOURNAL,
         })))
     }
 
@@ -82,14 +107,17 @@ impl StoreBucket {
     /// What the endpoint does wrong.
     pub async fn check_conditions(&self, random: u64) -> anyhow::Result<()> {
         let path = Path::from(format!("probe/{random:016x}"));
-        let put = |mode| {
+        // Each with a body of its own, so that none is taken for one before it whose answer was lost.
+        let put = |body: &'static str, mode| {
             let options = PutOptions { mode, ..PutOptions::default() };
-            self.put_opts(&path, PutPayload::from_static(b"Does this endpoint keep conditions of puts?"), options)
+            self.put_opts(&path, PutPayload::from_static(body.as_bytes()), options)
         };
-        put(PutMode::Create).await.with_context(|| format!("write to bucket {}", self.0.bucket))?;
-        let again = put(PutMode::Create).await;
+        put("Does this endpoint keep conditions of puts?", PutMode::Create)
+            .await
+            .with_context(|| format!("write to bucket {}", self.0.bucket))?;
+        let again = put("Is this in its place?", PutMode::Create).await;
         let wrong = UpdateVersion { e_tag: Some("00000000000000000000000000000000".into()), version: None };
-        let replaced = put(PutMode::Update(wrong)).await;
+        let replaced = put("Or this?", PutMode::Update(wrong)).await;
         self.delete(&path).await.with_context(|| format!("delete from bucket {}", self.0.bucket))?;
         for (answered, header) in [(again, "If-None-Match: *"), (replaced, "If-Match")] {
             match answered {
@@ -132,17 +160,33 @@ struct Answered {
 impl Inner {
     /// Asks until there is an answer that will not change, or there were enough attempts.
     async fn ask(self: Arc<Self>, request: Request) -> Result<Answered> {
-        let (mut pause, mut is_repeated) = (self.pause, false);
+        let is_journal = request.key.strip_prefix(&self.prefix).is_some_and(|key| key.starts_with("journal/"));
+        let limits = if is_journal { self.journal } else { OTHERS };
+        let bytes = (request.body.len() + request.bytes_max) as u64;
+        let for_bytes = Duration::from_secs(bytes.min(SEGMENT_BYTES_MAX) / BYTES_PER_SECOND_MIN);
+        let _permit = match request.method {
+            "PUT" => None,
+            _ if is_journal => None,
+            _ => Some(self.reads.acquire().await.map_err(|error| failed(error.to_string()))?),
+        };
+        let (mut pause, mut is_repeated, begun) = (self.pause, false, Instant::now());
         for tries in 1.. {
             let (inner, once) = (Arc::clone(&self), request.clone());
+            let left = (limits.all + for_bytes).saturating_sub(begun.elapsed());
+            let total = left.min(CONNECT_MAX + limits.answer + for_bytes);
+            let patience = Some(Patience { connect: CONNECT_MAX, answer: limits.answer, total });
             let attempt = tokio::task::spawn_blocking(move || {
                 let Request { method, key, query, headers, body, bytes_max } = once;
-                inner.s3.ask(Ask { method, bucket: &inner.bucket, key: &key, query, headers, body }, bytes_max)
+                inner
+                    .s3
+                    .ask(Ask { method, bucket: &inner.bucket, key: &key, query, headers, body, patience }, bytes_max)
             });
-            match attempt.await? {
+            let attempt = attempt.await?;
+            let is_last = tries >= TRIES_MAX || begun.elapsed() + pause >= limits.all + for_bytes;
+            match attempt {
                 Ok(answer) if !passes(answer.status) => return Ok(Answered { answer, is_repeated }),
-                Ok(answer) if tries >= TRIES_MAX => return Err(refused(&request.key, &answer)),
-                Err(reason) if tries >= TRIES_MAX => return Err(failed(reason)),
+                Ok(answer) if is_last => return Err(refused(&request.key, &answer)),
+                Err(reason) if is_last => return Err(failed(reason)),
                 Ok(_) | Err(_) => {}
             }
             is_repeated = true;
@@ -173,7 +217,8 @@ impl Inner {
             _ => false,
         };
         if !broken {
-            return Err(refused(&key, &answer));
+            // Of an attempt before nobody knows whether it was refused, too.
+            return Err(if is_repeated { failed(said(&answer)) } else { refused_put(key, &answer) });
         }
         if is_repeated {
             let read = Request { method: "GET", key: key.clone(), bytes_max: OBJECT_BYTES_MAX, ..Request::default() };
@@ -215,8 +260,21 @@ fn is_no_bucket(answer: &Answer) -> bool {
     answer.shown().contains("<Code>NoSuchBucket</Code>")
 }
 
+fn said(answer: &Answer) -> String {
+    format!("the endpoint answered {}: {}", answer.status, answer.shown())
+}
+
+/// The error of a put that had no effect and will have none, unless the endpoint itself is broken.
+fn refused_put(path: String, answer: &Answer) -> Error {
+    match answer.status {
+        401 | 403 => Error::PermissionDenied { path, source: said(answer).into() },
+        300..=499 | 501 => Error::NotSupported { source: said(answer).into() },
+        _ => failed(said(answer)),
+    }
+}
+
 fn refused(key: &str, answer: &Answer) -> Error {
-    let (path, reason) = (key.to_owned(), format!("the endpoint answered {}: {}", answer.status, answer.shown()));
+    let (path, reason) = (key.to_owned(), said(answer));
     match answer.status {
         404 if !is_no_bucket(answer) => Error::NotFound { path, source: reason.into() },
         401 | 403 => Error::PermissionDenied { path, source: reason.into() },
@@ -279,6 +337,10 @@ impl ObjectStore for StoreBucket {
         let Answered { answer, .. } = self.0.runtime.spawn(Arc::clone(&self.0).ask(request)).await??;
         let length = answer.body.len() as u64;
         let (start, size) = match answer.status {
+            200 if range.is_some() => {
+                let reason = "the endpoint ignores Range of GetObject, which queries need";
+                return Err(Error::NotSupported { source: reason.into() });
+            }
             200 if head => (0, answer.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0)),
             200 => (0, length),
             206 => answer.header("content-range").and_then(content_range).ok_or_else(|| failed("a part of nothing"))?,
@@ -292,15 +354,9 @@ impl ObjectStore for StoreBucket {
             e_tag: tag(&answer),
             version: None,
         };
-        let mut body = Bytes::from(answer.body);
-        let mut got = start..start + length;
-        // An endpoint may ignore ranges.
-        if let (Some(range), 200) = (&range, answer.status) {
-            got = range.as_range(size).map_err(|error| failed(error.to_string()))?;
-            body = body.slice(got.start as usize..got.end as usize);
-        }
+        let body = Bytes::from(answer.body);
         let payload = GetResultPayload::Stream(futures::stream::once(async { Ok(body) }).boxed());
-        Ok(GetResult { payload, meta, range: got, attributes: Default::default() })
+        Ok(GetResult { payload, meta, range: start..start + length, attributes: Default::default() })
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {

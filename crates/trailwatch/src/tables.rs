@@ -2,6 +2,7 @@
 
 use crate::agent::environment;
 use crate::real::{RandomIds, SystemClock};
+use crate::serve::ensure_local;
 use anyhow::{Context, anyhow, bail, ensure};
 use catalog::{Catalog, EveryLogStream};
 use clap::{Args, Subcommand};
@@ -85,6 +86,7 @@ async fn export(args: ExportArgs) -> anyhow::Result<()> {
 /// The tables of a data directory, in a folder that is made.
 async fn open(data_dir: &Path, folder: &Path, options: OpenTablesOptions) -> anyhow::Result<OpenTables> {
     let store = data_dir.join("store");
+    ensure_local(data_dir)?;
     ensure!(
         store.join("objects").is_dir() && data_dir.join("catalog.db").is_file(),
         "{} is not a data directory of trailwatch",

@@ -28,8 +28,12 @@
 //! bytes for each open. What lies before an end may go: its writer's place is the end's.
 //!
 //! # Puts of unknown outcome
-//! An error is followed by a look at the place. When that fails, too, the group waits: its appends are answered `Unanswered`, and so is
-//! everything after it until the group was put, or found where it was put. Then it counts, though nobody was told.
+//! An error is followed by a look at the place. When that fails, too, or finds nothing each time, the group waits: its appends are
+//! answered `Unanswered`, and so is everything after it until the group was put, or found where it was put. Then it counts, though
+//! nobody was told.
+//!
+//! An error that says that the object store refuses (`is_refusal`) is no unknown outcome: a group that no other put was made of is
+//! dropped when its place is free, and its appends are answered `Refused`.
 
 use super::{Frame, FrameMeta, Recovered, read_frame};
 use crate::codec::{Decoder, Encoder};
@@ -45,8 +49,10 @@ use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"TWJOBJ01";
 const HEADER_BYTES: usize = 52;
-/// Objects that are read at the same time when the store is opened.
-const PARALLEL: u64 = 16;
+/// Objects that are read at the same time when the store is opened, which is how many are in memory.
+const PARALLEL: usize = 4;
+/// How many places behind the first free one are looked at: there may be none that is taken.
+const LOOK_AHEAD: u64 = 8;
 /// A memtable is cut after so many objects, so that an open does not read many more.
 const OBJECTS_MAX: u64 = 4096;
 /// How often a put is tried while each look at its place says that nothing is there.
@@ -78,8 +84,19 @@ pub(crate) struct ObjectJournal {
     len: u64,
     salt: u64,
     /// A group of unknown outcome, whose place is `number`.
-    waiting: Option<Bytes>,
+    waiting: Option<Waiting>,
 }
+
+/// A group that is being put.
+#[derive(Debug, Clone)]
+struct Waiting {
+    body: Bytes,
+    /// A put of it failed that may have had its effect, or may have it later.
+    is_unknown: bool,
+}
+
+/// Told path and reason of a put that failed, before more is tried.
+pub(crate) type Failing<'a> = dyn Fn(String, String) + Sync + 'a;
 
 impl ObjectJournal {
     /// The journal of an epoch that was just claimed.
@@ -108,9 +125,13 @@ impl ObjectJournal {
         self.waiting.is_some()
     }
 
-    /// Puts a group; no group may be waiting. Answers its number and length. After `Unanswered` the group waits; after any other error
-    /// write no more.
-    pub(crate) async fn append(&mut self, group: &mut [(FrameMeta, Frame)]) -> Result<(u64, u64)> {
+    /// Puts a group; no group may be waiting. Answers its number and length. After `Unanswered` the group waits, after `Refused` it is
+    /// nowhere; after any other error write no more.
+    pub(crate) async fn append(
+        &mut self,
+        group: &mut [(FrameMeta, Frame)],
+        failing: &Failing<'_>,
+    ) -> Result<(u64, u64)> {
         let total: usize = group.iter().map(|(_, frame)| frame.len()).sum();
         let mut encoder = Encoder(Vec::with_capacity(HEADER_BYTES + total));
         put_header(&mut encoder, self.number, epoch_of(self.number), self.salt, group.len(), total);
@@ -118,16 +139,20 @@ impl ObjectJournal {
             frame.seal(self.salt, self.number, 0, *meta);
             encoder.0.extend_from_slice(&frame.0);
         }
-        self.waiting = Some(encoder.0.into());
-        self.go_on().await
+        self.waiting = Some(Waiting { body: encoder.0.into(), is_unknown: false });
+        self.go_on(failing).await
     }
 
     /// Puts the group that waits.
-    pub(crate) async fn go_on(&mut self) -> Result<(u64, u64)> {
-        let Some(body) = self.waiting.clone() else { return Err(Error::Bug("no group waits".into())) };
-        let (number, len) = (self.number, body.len() as u64);
-        match put_once(self.objects.as_ref(), number, &body).await? {
+    pub(crate) async fn go_on(&mut self, failing: &Failing<'_>) -> Result<(u64, u64)> {
+        let Some(waiting) = &mut self.waiting else { return Err(Error::Bug("no group waits".into())) };
+        let (number, len) = (self.number, waiting.body.len() as u64);
+        match put_once(self.objects.as_ref(), number, waiting, failing).await? {
             Place::Ours => {}
+            Place::Free(refusal) => {
+                self.waiting = None;
+                return Err(Error::Refused { path: path(number).to_string(), reason: refusal.to_string() });
+            }
             Place::Taken(other) => {
                 let head = read_head(&other, number).map_err(|reason| Error::corrupt(path(number), 0, reason))?;
                 return Err(Error::TakenOver { epoch: head.writer_epoch });
@@ -145,10 +170,30 @@ enum Place {
     Ours,
     /// By another object, which was there before.
     Taken(Bytes),
+    /// By nothing, now and later: the put was refused.
+    Free(object_store::Error),
+}
+
+/// Whether an error says that a put had no effect, and will have none.
+fn is_refusal(error: &object_store::Error) -> bool {
+    use object_store::Error::{InvalidPath, NotImplemented, NotSupported, PermissionDenied, Unauthenticated};
+    matches!(
+        error,
+        NotSupported { .. }
+            | NotImplemented { .. }
+            | PermissionDenied { .. }
+            | Unauthenticated { .. }
+            | InvalidPath { .. }
+    )
 }
 
 /// Puts an object where none is. `Unanswered` when it may be there or not, now or later.
-async fn put_once(objects: &dyn ObjectStore, number: u64, body: &Bytes) -> Result<Place> {
+async fn put_once(
+    objects: &dyn ObjectStore,
+    number: u64,
+    Waiting { body, is_unknown }: &mut Waiting,
+    failing: &Failing<'_>,
+) -> Result<Place> {
     let path = path(number);
     let mut outcome = None;
     for _ in 0..TRIES_MAX {
@@ -157,10 +202,13 @@ async fn put_once(objects: &dyn ObjectStore, number: u64, body: &Bytes) -> Resul
             Ok(_) => return Ok(Place::Ours),
             Err(error) => error,
         };
+        failing(path.to_string(), error.to_string());
+        *is_unknown |= !is_refusal(&error);
         // The place is taken, perhaps by this very put, whose answer was lost.
         match read(objects, &path).await {
             Ok(Some(there)) if there == *body => return Ok(Place::Ours),
             Ok(Some(there)) => return Ok(Place::Taken(there)),
+            Ok(None) if !*is_unknown => return Ok(Place::Free(error)),
             Ok(None) => outcome = Some(error),
             Err(_) => {
                 outcome = Some(error);
@@ -195,10 +243,14 @@ pub(crate) async fn recover(
         while let Some(free) = replay(objects, next, &mut recovered, apply).await? {
             let mut end = Encoder(Vec::with_capacity(HEADER_BYTES));
             put_header(&mut end, free, epoch, salt, 0, 0);
-            match put_once(objects, free, &end.0.into()).await? {
+            let mut end = Waiting { body: end.0.into(), is_unknown: false };
+            match put_once(objects, free, &mut end, &|_, _| {}).await? {
                 Place::Ours => break,
                 // The epoch's writer was faster, or another node ended it.
                 Place::Taken(_) => next = free,
+                Place::Free(refusal) => {
+                    return Err(Error::Refused { path: path(free).to_string(), reason: refusal.to_string() });
+                }
             }
         }
         if let Some(later) = recovered_end(objects, &recovered, of, epoch).await? {
@@ -227,11 +279,11 @@ async fn replay(
     apply: &mut dyn FnMut(FrameMeta, Batch),
 ) -> Result<Option<u64>> {
     loop {
-        let places = next..next + PARALLEL;
-        let reads = places.clone().map(|number| async move { read(objects, &path(number)).await });
-        let read_ahead: Vec<_> = futures::stream::iter(reads).buffered(PARALLEL as usize).collect().await;
+        let read_place = |number| async move { (number, read(objects, &path(number)).await) };
+        let reads = futures::stream::iter(next..).map(read_place).buffered(PARALLEL);
+        futures::pin_mut!(reads);
         let mut free = None;
-        for (number, bytes) in places.zip(read_ahead) {
+        while let Some((number, bytes)) = reads.next().await {
             match (bytes?, free) {
                 (Some(bytes), None) => {
                     if replay_object(number, &bytes, apply)? {
@@ -242,19 +294,16 @@ async fn replay(
                     next = number + 1;
                 }
                 (None, None) => free = Some(number),
+                (None, Some(first)) if number >= first + LOOK_AHEAD => return Ok(Some(first)),
                 (None, Some(_)) => {}
                 // Its writer goes on, and has filled the place meanwhile, or somebody took the object out of the row.
                 (Some(_), Some(missing)) => {
                     if read(objects, &path(missing)).await?.is_none() {
                         return Err(Error::corrupt(path(missing), 0, "the object is missing"));
                     }
-                    free = None;
                     break;
                 }
             }
-        }
-        if free.is_some() {
-            return Ok(free);
         }
     }
 }
@@ -279,19 +328,30 @@ fn replay_object(number: u64, bytes: &[u8], apply: &mut dyn FnMut(FrameMeta, Bat
 
 /// Removes objects that nobody needs: those before `first`, but for ends.
 pub(crate) async fn remove_before(objects: &Arc<dyn ObjectStore>, first: u64) -> Result<()> {
+    let mut old = groups(objects.as_ref()).await?;
+    old.retain(|number| *number < first);
+    remove(objects, old).await;
+    Ok(())
+}
+
+/// Whether there are groups from number `first` on.
+pub(crate) async fn has_groups(objects: &dyn ObjectStore, first: u64) -> Result<bool> {
+    Ok(groups(objects).await?.last().is_some_and(|last| *last >= first))
+}
+
+/// Numbers of all objects but ends, ascending.
+async fn groups(objects: &dyn ObjectStore) -> Result<Vec<u64>> {
     let folder = Path::from("journal");
     let mut listed = objects.list(Some(&folder));
-    let mut old = Vec::new();
+    let mut numbers = Vec::new();
     while let Some(object) = listed.next().await {
         let object = object.map_err(Error::object("list", &folder))?;
         if object.size > HEADER_BYTES as u64 {
-            old.extend(number(&object.location).filter(|number| *number < first));
+            numbers.extend(number(&object.location));
         }
     }
-    // In order, so that simulations replay.
-    old.sort_unstable();
-    remove(objects, old).await;
-    Ok(())
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// Removes objects; one that stays is removed by a later open.

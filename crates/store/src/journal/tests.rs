@@ -144,3 +144,15 @@ fn a_message_that_looks_like_a_frame_does_not_make_a_torn_tail_an_error() {
     damage(folder.path(), |bytes| bytes.truncate(bytes.len() - 20));
     assert!(recovered(folder.path()).unwrap().is_empty());
 }
+
+#[test]
+fn a_file_that_is_there_is_never_begun_anew() {
+    let (folder, _) = three_frames();
+    let there = std::fs::read(file_path(folder.path(), 1)).unwrap();
+    assert!(matches!(Journal::create(&LocalDisk, folder.path(), 1, 99), Err(Error::Io { .. })));
+    assert_eq!(std::fs::read(file_path(folder.path(), 1)).unwrap(), there);
+    assert!(has_frames(&LocalDisk, folder.path(), 0).unwrap());
+    assert!(!has_frames(&LocalDisk, folder.path(), 2).unwrap());
+    Journal::create(&LocalDisk, folder.path(), 2, 99).unwrap();
+    assert!(!has_frames(&LocalDisk, folder.path(), 2).unwrap(), "a header is no frame");
+}

@@ -131,7 +131,7 @@ async fn place_file(
         return Ok(file);
     }
     let mut keys = Vec::new();
-    let segment = Segment::open(entry.clone(), Arc::clone(objects)).await?.number(&mut |key, _| {
+    let segment = Segment::open(entry.clone(), Arc::clone(objects)).await?.number(None, &mut |key, _| {
         keys.push(Arc::clone(key));
         u32::try_from(keys.len() - 1).unwrap_or(u32::MAX)
     });

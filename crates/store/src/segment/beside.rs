@@ -8,6 +8,7 @@ use crate::log_fields::Fields;
 use crate::token_filter::{Probe, TokenFilter};
 use bytes::Bytes;
 use object_store::path::Path;
+use std::ops::Range;
 
 impl Segment {
     /// False only when no text of the row group satisfies the probe. Most calls need no read. A damaged or missing filter is an
@@ -54,15 +55,18 @@ impl Segment {
 
     async fn read_beside(&self, path: &Path, extent: &Extent, missing: &str) -> Result<Bytes> {
         let range = extent.start..extent.start + u64::from(extent.len);
-        let mut parts = match self.objects.get_ranges(path, &[range]).await {
-            Err(object_store::Error::NotFound { .. }) => return Err(Error::corrupt(path.to_string(), 0, missing)),
-            parts => parts.map_err(Error::object("read", path))?,
+        let check = |_: &Range<u64>, bytes: &Bytes| {
+            if bytes.len() != extent.len as usize || crc32fast::hash(bytes) != extent.crc {
+                return Err(Error::corrupt(path.to_string(), extent.start, "the checksum of a part is wrong"));
+            }
+            Ok(true)
         };
-        let bytes = parts.pop().unwrap_or_default();
-        if bytes.len() != extent.len as usize || crc32fast::hash(&bytes) != extent.crc {
-            return Err(Error::corrupt(path.to_string(), extent.start, "the checksum of a part is wrong"));
+        match self.fetch_from(path, std::slice::from_ref(&range), check).await {
+            Err(Error::ObjectStore { source: object_store::Error::NotFound { .. }, .. }) => {
+                Err(Error::corrupt(path.to_string(), 0, missing))
+            }
+            parts => Ok(parts?.pop().unwrap_or_default()),
         }
-        Ok(bytes)
     }
 }
 

@@ -7,6 +7,7 @@ use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::future::{BoxFuture, FutureExt};
+use object_store::path::Path;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
@@ -16,6 +17,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::statistics::Statistics;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Rows of a batch that is only looked through: few enough for its memory to be used again while it is warm.
 pub(crate) const DICTIONARY_BATCH_ROWS: usize = 8192;
@@ -200,19 +202,47 @@ impl Segment {
 
     /// Fetches ranges of the Parquet object; whatever has a checksum is checked.
     pub(super) async fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let path = self.entry.path();
-        let parts = self.objects.get_ranges(&path, ranges).await.map_err(Error::object("read", &path))?;
-        for (range, part) in ranges.iter().zip(&parts) {
-            self.check(range.clone(), part)?;
-        }
-        Ok(parts)
+        self.fetch_from(&self.entry.path(), ranges, |range, part| self.check(range, part)).await
     }
 
-    fn check(&self, range: Range<u64>, part: &Bytes) -> Result<()> {
+    /// Fetches ranges of one of the objects, or takes them from memory. `check` answers whether all of a part has checksums, which were
+    /// right: such parts are kept.
+    pub(super) async fn fetch_from(
+        &self,
+        path: &Path,
+        ranges: &[Range<u64>],
+        check: impl Fn(&Range<u64>, &Bytes) -> Result<bool>,
+    ) -> Result<Vec<Bytes>> {
+        let Some(cache) = &self.cache else {
+            let parts = self.objects.get_ranges(path, ranges).await.map_err(Error::object("read", path))?;
+            for (range, part) in ranges.iter().zip(&parts) {
+                check(range, part)?;
+            }
+            return Ok(parts);
+        };
+        let mut parts: Vec<Option<Bytes>> = ranges.iter().map(|range| cache.find(path, range)).collect();
+        let missing: Vec<Range<u64>> =
+            ranges.iter().zip(&parts).filter(|(_, part)| part.is_none()).map(|(range, _)| range.clone()).collect();
+        if !missing.is_empty() {
+            let read = self.objects.get_ranges(path, &missing).await.map_err(Error::object("read", path))?;
+            let places = parts.iter_mut().filter(|part| part.is_none());
+            for ((place, range), part) in places.zip(missing).zip(read) {
+                if check(&range, &part)? && !self.is_leaving.load(Ordering::Relaxed) {
+                    cache.keep(path, range, &part);
+                }
+                *place = Some(part);
+            }
+        }
+        Ok(parts.into_iter().flatten().collect())
+    }
+
+    /// True when all of the part has checksums.
+    fn check(&self, range: &Range<u64>, part: &Bytes) -> Result<bool> {
         if part.len() as u64 != range.end - range.start {
             return Err(self.corrupt(range.start, "the object ends too early"));
         }
         let first = self.extents.partition_point(|extent| extent.start < range.start);
+        let mut checked = 0;
         for extent in &self.extents[first..] {
             let end = extent.start + u64::from(extent.len);
             if end > range.end {
@@ -222,8 +252,9 @@ impl Segment {
             if crc32fast::hash(bytes) != extent.crc {
                 return Err(self.corrupt(extent.start, "the checksum is wrong"));
             }
+            checked += u64::from(extent.len);
         }
-        Ok(())
+        Ok(checked == range.end - range.start)
     }
 }
 

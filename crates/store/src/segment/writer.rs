@@ -2,6 +2,7 @@
 
 use super::{Extent, Keys, Kind, RowGroup, Segment, SegmentEntry, index};
 use crate::error::{Error, Result};
+use crate::part_cache::PartCache;
 use crate::series::SeriesIndex;
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::OnceCell;
 
 /// Data pages are small, so that a scan which wants few rows decompresses little.
@@ -183,8 +185,12 @@ pub(crate) struct EncodedSegment {
 }
 
 impl EncodedSegment {
-    /// Puts the objects. They are orphans until a manifest lists them.
-    pub(crate) async fn put(self, objects: &Arc<dyn ObjectStore>) -> Result<Arc<Segment>> {
+    /// Puts the objects. They are orphans until a manifest lists them. Parts that are read of them later are kept in `cache`.
+    pub(crate) async fn put(
+        self,
+        objects: &Arc<dyn ObjectStore>,
+        cache: Option<&Arc<PartCache>>,
+    ) -> Result<Arc<Segment>> {
         let mut parts = vec![(self.entry.path(), self.parquet), (self.entry.index_path(), self.index)];
         for (path, side) in
             [(self.entry.filter_path(), self.filters.bytes), (self.entry.fields_path(), self.fields.bytes)]
@@ -206,6 +212,8 @@ impl EncodedSegment {
             filters: self.filters.extents,
             fields: self.fields.extents,
             objects: Arc::clone(objects),
+            cache: cache.cloned(),
+            is_leaving: AtomicBool::new(false),
             footer: OnceCell::new(),
             dictionary_footer: OnceCell::new(),
             sequences: OnceCell::new(),

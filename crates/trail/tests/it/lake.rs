@@ -68,6 +68,11 @@ async fn start(plane: &Plane, statement: String) -> Result<String, String> {
     Ok(started["QueryId"].as_str().unwrap().to_owned())
 }
 
+/// Whether a store has an event: it is one of its kind, and came in time.
+fn admits(admits: &Arc<dyn Admits>, candidate: &Candidate<'_>) -> bool {
+    admits.covers(candidate) && admits.took_in(candidate)
+}
+
 #[tokio::test]
 async fn a_store_lives_from_creation_to_deletion() {
     let (plane, _) = plane(0).await;
@@ -177,7 +182,7 @@ async fn a_store_has_what_it_took_in() {
     let has = |received: i64, read_only: bool, region: &str, category: &str| {
         let read_only = Some(read_only);
         let ingestion_time = NOW + received;
-        store.admits.admits(&Candidate {
+        admits(&store.admits, &Candidate {
             time: NOW,
             ingestion_time,
             account: ACCOUNT,
@@ -369,7 +374,7 @@ async fn an_import_adds_the_time_of_its_files_to_its_store() {
     let has = |record: Value| {
         let time = Timestamp::parse_iso(record["eventTime"].as_str().unwrap()).unwrap();
         let category = "Management";
-        asked[0].stores[0].admits.admits(&Candidate {
+        admits(&asked[0].stores[0].admits, &Candidate {
             time,
             ingestion_time: NOW - 1,
             account: ACCOUNT,
@@ -414,7 +419,7 @@ async fn has(plane: &Plane, engine: &Engine, id: &str) -> Vec<String> {
             read_only: event.read_only,
             ..Candidate::default()
         };
-        if store.categories.contains(&event.category) && store.admits.admits(&candidate) {
+        if store.categories.contains(&event.category) && admits(&store.admits, &candidate) {
             ids.push(event.event_id);
         }
     }

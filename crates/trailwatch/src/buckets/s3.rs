@@ -57,6 +57,19 @@ pub struct Ask<'a> {
     pub headers: Vec<(String, String)>,
     /// What is put.
     pub body: Bytes,
+    /// How long it may take, if not what the client allows.
+    pub patience: Option<Patience>,
+}
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Until there is a connection.
+    pub connect: Duration,
+    /// From the end of the request to the beginning of the answer.
+    pub answer: Duration,
+    /// All of it.
+    pub total: Duration,
 }
 
 /// What the endpoint answered, whatever it was.
@@ -167,7 +180,7 @@ impl S3 {
         }
     }
 
-    /// One attempt; of an answer no more than `bytes_max` bytes are taken.
+    /// One attempt; of an answer no more than `bytes_max` bytes are taken, and none of a whole object where a part was asked for.
     ///
     /// # Errors
     /// Why there is no answer: the request had its effect, or not, or will have it.
@@ -182,7 +195,8 @@ impl S3 {
         let hash = hex(&Sha256::digest(&ask.body));
         let config::S3 { credentials, region } = &self.keys;
         let signer = Signer { credentials, region, service: "s3", now: self.clock.now() };
-        let mut headers = ask.headers;
+        let (mut headers, patience) = (ask.headers, ask.patience);
+        let asks_part = headers.iter().any(|(name, _)| name == "range");
         headers.push(("x-amz-content-sha256".into(), hash));
         let request = signer.signed(ask.method, &url, headers, ask.body)?;
         let mut sent = http::Request::builder().method(ask.method).uri(&url);
@@ -190,13 +204,16 @@ impl S3 {
             sent = sent.header(name, value);
         }
         let answer = match ask.method {
-            "PUT" => sent.body(&request.body[..]).map(|sent| self.agent.run(sent)),
-            _ => sent.body(()).map(|sent| self.agent.run(sent)),
+            "PUT" => sent.body(&request.body[..]).map(|sent| self.run(sent, patience)),
+            _ => sent.body(()).map(|sent| self.run(sent, patience)),
         };
         let answer = answer.map_err(|error| error.to_string())?;
         let answer = answer.map_err(|error| format!("reach {}: {error}", self.endpoint))?;
         let (parts, body) = answer.into_parts();
         let mut read = Vec::new();
+        if asks_part && parts.status.as_u16() == 200 {
+            return Ok(Answer { status: 200, headers: parts.headers, body: read });
+        }
         body.into_reader()
             .take(bytes_max.max(ANSWER_BYTES_MAX) as u64 + 1)
             .read_to_end(&mut read)
@@ -206,6 +223,17 @@ impl S3 {
             return Err(format!("{} answered more than {bytes_max} bytes", self.endpoint));
         }
         Ok(Answer { status, headers: parts.headers, body: read })
+    }
+
+    fn run(
+        &self,
+        request: http::Request<impl ureq::AsSendBody>,
+        patience: Option<Patience>,
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        let Some(Patience { connect, answer, total }) = patience else { return self.agent.run(request) };
+        let request = self.agent.configure_request(request);
+        let request = request.timeout_connect(Some(connect)).timeout_recv_response(Some(answer));
+        self.agent.run(request.timeout_global(Some(total)).build())
     }
 }
 

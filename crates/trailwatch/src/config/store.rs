@@ -45,7 +45,7 @@ impl std::fmt::Debug for StoreSection {
 /// The bucket that records are kept in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// As the operator wrote it.
+    /// `s3://bucket/prefix`, without a slash at the end.
     pub url: String,
     /// The bucket.
     pub bucket: String,
@@ -133,7 +133,7 @@ impl StoreSection {
             ca_file: self.ca_file,
             durability,
             abandon_journal: self.abandon_journal,
-            url,
+            url: format!("s3://{bucket}/{prefix}").trim_end_matches('/').to_owned(),
         }))
     }
 }
@@ -152,6 +152,7 @@ mod tests {
         assert_eq!(resolve("").unwrap(), None);
         let settings = resolve("url = 's3://records/a/b/'\ndurability = 'object'").unwrap().unwrap();
         assert_eq!((settings.bucket.as_str(), settings.prefix.as_str()), ("records", "a/b"));
+        assert_eq!(settings.url, "s3://records/a/b");
         assert_eq!(settings.endpoint, "https://s3.eu-west-1.amazonaws.com");
         assert_eq!(settings.keys.credentials.access_key_id, "AWS_ACCESS_KEY_ID-value");
         assert_eq!(settings.durability, Durability::Object);

@@ -64,7 +64,8 @@ fn bucket(endpoint: &str) -> StoreBucket {
     let made = StoreBucket::new(&settings, Arc::new(ManualClock::at(Timestamp(0)))).unwrap();
     // Nothing waits.
     let inner = Arc::into_inner(made.0).unwrap();
-    StoreBucket(Arc::new(Inner { pause: Duration::ZERO, ..inner }))
+    let journal = Limits { answer: Duration::from_millis(20), ..JOURNAL };
+    StoreBucket(Arc::new(Inner { pause: Duration::ZERO, journal, ..inner }))
 }
 
 fn create() -> PutOptions {
@@ -145,7 +146,8 @@ async fn parts_heads_lists_and_what_is_missing() {
     ]);
     let (bucket, path) = (bucket(&url), Path::from("segments/1"));
     assert_eq!(bucket.get_range(&path, 2..5).await.unwrap(), "cde");
-    assert_eq!(bucket.get_range(&path, 2..5).await.unwrap(), "cde", "an endpoint that ignores ranges");
+    let ignored = bucket.get_range(&path, 2..5).await.unwrap_err().to_string();
+    assert!(ignored.contains("ignores Range"), "{ignored}");
     let head = bucket.head(&path).await.unwrap();
     assert_eq!((head.size, head.e_tag.as_deref()), (10, Some("t")));
     let listed: Vec<ObjectMeta> = bucket.list(Some(&"segments".into())).try_collect().await.unwrap();
@@ -159,6 +161,28 @@ async fn parts_heads_lists_and_what_is_missing() {
     assert!(seen[3].contains("prefix=a%2fsegments%2f "), "{}", seen[3]);
     assert!(seen[4].contains("start-after=a%2fsegments%2f1 "), "{}", seen[4]);
     assert!(seen[7].starts_with("delete /records/a/segments/1 "));
+}
+
+#[tokio::test]
+async fn a_put_is_refused_for_good_only_when_no_attempt_before_may_have_its_effect() {
+    for status in ["400 Bad Request", "411 Length Required", "413 Content Too Large", "301 Moved Permanently"] {
+        let (url, serving) = serve(vec![answer(status, "", "no")]);
+        let refused = bucket(&url).put_opts(&"segments/1".into(), "body".into(), create()).await;
+        assert!(matches!(refused, Err(Error::NotSupported { .. })), "{status}: {refused:?}");
+        serving.join().unwrap();
+        let (url, serving) = serve(vec![answer("503 Slow Down", "", ""), answer(status, "", "no")]);
+        let unknown = bucket(&url).put_opts(&"segments/1".into(), "body".into(), create()).await;
+        assert!(matches!(unknown, Err(Error::Generic { .. })), "{status}: {unknown:?}");
+        serving.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_never_answers_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let put = bucket(&url).put_opts(&"journal/1".into(), "body".into(), create()).await;
+    assert!(matches!(put, Err(Error::Generic { .. })), "{put:?}");
 }
 
 #[tokio::test]

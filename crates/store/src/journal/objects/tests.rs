@@ -27,7 +27,7 @@ async fn recovered(objects: &Arc<dyn ObjectStore>, first: u64, epoch: u64) -> Re
 #[tokio::test]
 async fn the_format_of_the_header_is_true() {
     let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    journal(&objects, 2).append(&mut group(1..3)).await.unwrap();
+    journal(&objects, 2).append(&mut group(1..3), &|_, _| {}).await.unwrap();
     let path = path(first_of(2) + 1);
     assert_eq!(path.as_ref(), "journal/00000002/0000000000001");
     assert_eq!(number(&path), Some(first_of(2) + 1));
@@ -45,19 +45,22 @@ async fn an_end_stops_the_writer_before_and_nothing_acknowledged_is_missed() {
     let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let mut old = journal(&objects, 1);
     for n in 1..40 {
-        old.append(&mut group(n..n + 1)).await.unwrap();
+        old.append(&mut group(n..n + 1), &|_, _| {}).await.unwrap();
     }
     assert_eq!(recovered(&objects, first_of(1) + 1, 2).await.unwrap(), (1..40).collect::<Vec<_>>());
-    assert!(matches!(old.append(&mut group(40..41)).await, Err(Error::TakenOver { epoch: 2 })));
+    assert!(matches!(old.append(&mut group(40..41), &|_, _| {}).await, Err(Error::TakenOver { epoch: 2 })));
     // The next node reads both; it ends the epoch that put nothing, too.
     let mut second = journal(&objects, 2);
-    second.append(&mut group(40..42)).await.unwrap();
+    second.append(&mut group(40..42), &|_, _| {}).await.unwrap();
     assert_eq!(recovered(&objects, first_of(1) + 38, 4).await.unwrap(), [38, 39, 40, 41]);
-    assert!(matches!(journal(&objects, 3).append(&mut group(42..43)).await, Err(Error::TakenOver { epoch: 4 })));
+    assert!(matches!(
+        journal(&objects, 3).append(&mut group(42..43), &|_, _| {}).await,
+        Err(Error::TakenOver { epoch: 4 })
+    ));
     assert!(matches!(recovered(&objects, first_of(1) + 38, 3).await, Err(Error::TakenOver { epoch: 4 })));
     // What is behind the cut goes, ends stay.
     remove_before(&objects, first_of(2) + 1).await.unwrap();
-    assert!(matches!(old.append(&mut group(40..41)).await, Err(Error::TakenOver { epoch: 2 })));
+    assert!(matches!(old.append(&mut group(40..41), &|_, _| {}).await, Err(Error::TakenOver { epoch: 2 })));
     assert_eq!(recovered(&objects, first_of(2) + 1, 5).await.unwrap(), [40, 41]);
 }
 
@@ -67,7 +70,7 @@ async fn damage_and_gaps_are_errors_that_name_the_object() {
         let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let mut writer = journal(&objects, 1);
         for n in 1..4 {
-            writer.append(&mut group(n..n + 1)).await.unwrap();
+            writer.append(&mut group(n..n + 1), &|_, _| {}).await.unwrap();
         }
         let damaged = path(first_of(1) + 2);
         let mut bytes = objects.get(&damaged).await.unwrap().bytes().await.unwrap().to_vec();
