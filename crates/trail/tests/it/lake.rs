@@ -4,7 +4,7 @@ use crate::*;
 use futures::future::{BoxFuture, FutureExt};
 use model::buckets::{BucketError, Buckets, Head, Listed, MemoryBuckets, NewObject, Object};
 use model::time::DAY;
-use query::lake::{Candidate, Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
+use query::lake::{Admits, Candidate, Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use std::sync::Mutex;
 use tokio::sync::Semaphore;
 
