@@ -25,7 +25,7 @@ impl Error {
 
 /// The kind of what a database says of itself. Of SQLite: SQLITE_FULL (13), which a full disk gives, and the kinds of
 /// SQLITE_IOERR (10). Of PostgreSQL (appendix A of its manual): no connection (08), no resources (53), stopping or starting (57P),
-/// read-only since it became a standby (25006), superseded by another server (TW001); waited too long for others (55P03), a
+/// read-only since it became a standby (25006), silent for too long in a transaction (25P03), superseded by another server (TW001); waited too long for others (55P03), a
 /// deadlock or a conflict (40); text with a NUL (22021), and a value too long for an index (54000). What is unavailable has changed
 /// nothing, and the same write may succeed later.
 fn kind(error: &dyn sqlx::error::DatabaseError) -> ErrorKind {
@@ -38,7 +38,7 @@ fn kind(error: &dyn sqlx::error::DatabaseError) -> ErrorKind {
         return if is_full { ErrorKind::Unavailable } else { ErrorKind::Bug };
     }
     match code.as_ref() {
-        "25006" | "TW001" => ErrorKind::Unavailable,
+        "25006" | "25P03" | "TW001" => ErrorKind::Unavailable,
         code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") => ErrorKind::Unavailable,
         "55P03" => ErrorKind::Throttled,
         code if code.starts_with("40") => ErrorKind::Throttled,

@@ -60,6 +60,7 @@ mod metric_queries;
 mod metric_streams;
 mod mute_rule_versions;
 mod mute_rules;
+mod nodes;
 mod otel_enrichment;
 mod pool;
 mod postgres;
@@ -114,7 +115,7 @@ pub use insight_rules::{InsightRule, NewInsightRule};
 pub use lake_dashboards::{LakeDashboard, LakeDashboardSettings, LakeDashboardStored, LakeSchedule, LakeWidget};
 pub use lake_queries::{LakeQuery, LakeRow};
 pub use lake_query_aliases::LakeQueryAlias;
-pub use leases::{Lease, SERVER_LEASE};
+pub use leases::{Lease, SERVER_LEASE, SeenLease};
 pub use legal_holds::{LegalHold, LegalHoldPut};
 pub use links::{Link, LinkCreated};
 pub use log_anomaly_detectors::{
@@ -137,6 +138,7 @@ pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySumma
 pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
 pub use mute_rule_versions::MuteRuleVersion;
 pub use mute_rules::MuteRule;
+pub use nodes::Node;
 pub use otel_enrichment::OtelEnrichment;
 pub use query_definitions::{QueryDefinition, QueryDefinitionPut};
 pub use resource_metrics::{ResourceMetrics, ResourceMetricsCreated};
@@ -215,13 +217,13 @@ impl Catalog {
     }
 
     /// Empties every table (development only: `POST /_trailwatch/reset`). Sequences go on, so ids are never reused; leases stay
-    /// with their holders.
+    /// with their holders, and a cluster is what it was.
     pub async fn reset(&self) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
         if self.is_postgres() {
             let tables: Vec<(String,)> = sqlx::query_as(
                 "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() AND tablename::text NOT IN \
-                 ('_sqlx_migrations', 'sequences', 'leases')",
+                 ('_sqlx_migrations', 'sequences', 'leases', 'nodes', 'cluster_keys')",
             )
             .fetch_all(&mut *transaction)
             .await?;
@@ -232,7 +234,7 @@ impl Catalog {
             sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *transaction).await?;
             let tables: Vec<(String,)> = sqlx::query_as(
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx%' \
-                 AND name NOT IN ('sequences', 'leases')",
+                 AND name NOT IN ('sequences', 'leases', 'nodes', 'cluster_keys')",
             )
             .fetch_all(&mut *transaction)
             .await?;

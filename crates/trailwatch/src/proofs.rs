@@ -13,7 +13,7 @@
 
 pub mod answer;
 pub mod command;
-mod key;
+pub mod key;
 mod place;
 #[cfg(test)]
 mod stopping;
@@ -99,7 +99,7 @@ impl Proofs {
             }
             None => Place::Folder(config.data_dir.join(FOLDER)),
         };
-        let key = key::read_or_make(&config.data_dir)?;
+        let key = key::read_or_make(config.keys_dir())?;
         let witness = |settings: &WitnessSettings| -> anyhow::Result<Arc<Witness>> {
             // The configuration was checked.
             let key = VerifierKey::parse(&settings.vkey).context("read the key of a witness")?;
