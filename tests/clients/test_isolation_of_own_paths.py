@@ -32,6 +32,7 @@ PATHS = {
     "BacktestAlarm": (lambda o: ("POST", "/_trailwatch/alarms/backtest", {"alarm_name": "shared"}), "own"),
     "GetEventRetention": (lambda o: ("GET", "/_trailwatch/event-retention", b""), "all"),
     "ListLegalHolds": (lambda o: ("GET", "/_trailwatch/legal-holds", b""), "all"),
+    "GetCluster": (lambda o: ("GET", "/_trailwatch/cluster", b""), "all"),
     "ListDeadLetters": (lambda o: ("GET", "/_trailwatch/dead-letters", b""), "own"),
 }
 #: They write.

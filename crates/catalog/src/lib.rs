@@ -60,6 +60,7 @@ mod metric_queries;
 mod metric_streams;
 mod mute_rule_versions;
 mod mute_rules;
+mod nodes;
 mod otel_enrichment;
 mod pool;
 mod postgres;
@@ -114,7 +115,7 @@ pub use insight_rules::{InsightRule, NewInsightRule};
 pub use lake_dashboards::{LakeDashboard, LakeDashboardSettings, LakeDashboardStored, LakeSchedule, LakeWidget};
 pub use lake_queries::{LakeQuery, LakeRow};
 pub use lake_query_aliases::LakeQueryAlias;
-pub use leases::{Lease, SERVER_LEASE};
+pub use leases::{Lease, SERVER_LEASE, SeenLease};
 pub use legal_holds::{LegalHold, LegalHoldPut};
 pub use links::{Link, LinkCreated};
 pub use log_anomaly_detectors::{
@@ -137,6 +138,7 @@ pub use metric_queries::{MetricQueryDefinition, MetricQueryPut, MetricQuerySumma
 pub use metric_streams::{MetricFilter, MetricStream, MetricStreamConfiguration, StreamStatistics};
 pub use mute_rule_versions::MuteRuleVersion;
 pub use mute_rules::MuteRule;
+pub use nodes::Node;
 pub use otel_enrichment::OtelEnrichment;
 pub use query_definitions::{QueryDefinition, QueryDefinitionPut};
 pub use resource_metrics::{ResourceMetrics, ResourceMetricsCreated};
@@ -165,6 +167,9 @@ use std::sync::Arc;
 
 /// Answer of every catalog call.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// What a reset leaves as it is.
+const KEPT_BY_RESET: [&str; 4] = ["sequences", "leases", "nodes", "cluster_keys"];
 
 /// How a connection to SQLite is to behave: writes are durable when they return.
 const SQLITE_SESSION: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
@@ -221,11 +226,11 @@ impl Catalog {
     }
 
     /// Empties every table (development only: `POST /_trailwatch/reset`). Sequences go on, so ids are never reused; leases stay
-    /// with their holders.
+    /// with their holders, and a cluster is what it was.
     pub async fn reset(&self) -> Result<()> {
         let change = self.log_ids.change_all();
         let tables: Vec<String> =
-            own_tables().into_iter().filter(|table| !matches!(table.as_str(), "sequences" | "leases")).collect();
+            own_tables().into_iter().filter(|table| !KEPT_BY_RESET.contains(&table.as_str())).collect();
         let mut transaction = self.pool.begin().await?;
         if self.is_postgres() {
             let empty = format!("TRUNCATE {}", tables.join(", "));

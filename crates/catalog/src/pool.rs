@@ -48,8 +48,8 @@ impl Pool {
         self.is_postgres
     }
 
-    /// The connections themselves: for a second server on the same database.
-    #[cfg(test)]
+    /// The connections themselves: for single statements about a row that nobody else writes, which need neither the catalog's lock
+    /// nor a token.
     pub(crate) fn connections(&self) -> &AnyPool {
         &self.connections
     }

@@ -24,11 +24,16 @@ pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(15);
 /// From when on sqlx logs a statement as slow: one that waits for the lock is not.
 const SLOW: Duration = Duration::from_secs(11);
-/// How a connection is to behave: what waits for the lock gives up after a while, as on SQLite; a server that fell silent with
-/// the lock in its hand loses it; and what is committed is on disk, whatever the database's default is.
-const SESSION: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '20s'; \
-     SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning'; \
+/// Connections of a node's own: for its lease and for saying that it is there, whatever calls do.
+const NODE_CONNECTIONS_MAX: u32 = 2;
+/// How a connection is to behave: what waits for the lock gives up after a while, as on SQLite; and what is committed is on disk,
+/// whatever the database's default is.
+const SESSION: &str = "SET lock_timeout = '10s'; SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning'; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// A server that fell silent with the lock in its hand loses it.
+const SILENCE_OF_SERVER: &str = "SET idle_in_transaction_session_timeout = '20s'";
+/// The same in a cluster, where another node waits for the lock to take the lease.
+const SILENCE_OF_NODE: &str = "SET idle_in_transaction_session_timeout = '4s'";
 /// What PostgreSQL needs before the tables.
 const FUNCTIONS: &str = include_str!("../postgres/0000_functions.sql");
 
@@ -39,6 +44,20 @@ impl Catalog {
     /// # Errors
     /// [`Error::InUse`] where the tables would change below a server that is at work with them.
     pub async fn connect(url: &str) -> Result<Self> {
+        Self::connected(url, CONNECTIONS_MAX, SILENCE_OF_SERVER).await
+    }
+
+    /// The same for a node of a cluster: when it falls silent it stands in the way of no other for long.
+    pub async fn connect_node(url: &str) -> Result<Self> {
+        Self::connected(url, CONNECTIONS_MAX, SILENCE_OF_NODE).await
+    }
+
+    /// The same with few connections, for what nodes of a cluster tell each other: leases, nodes, and the digest of their keys.
+    pub async fn connect_nodes(url: &str) -> Result<Self> {
+        Self::connected(url, NODE_CONNECTIONS_MAX, SILENCE_OF_NODE).await
+    }
+
+    async fn connected(url: &str, connections_max: u32, silence: &'static str) -> Result<Self> {
         sqlx::any::install_default_drivers();
         let mut options: AnyConnectOptions = url.parse()?;
         if !matches!(options.database_url.scheme(), "postgres" | "postgresql") {
@@ -50,10 +69,13 @@ impl Catalog {
         migrate(&mut first).await?;
         in_time(first.close()).await?;
         let connections = PoolOptions::<Any>::new()
-            .max_connections(CONNECTIONS_MAX)
+            .max_connections(connections_max)
             .acquire_timeout(CONNECTION_WAIT)
-            .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::raw_sql(SESSION).execute(connection).await.map(drop) })
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    sqlx::raw_sql(SESSION).execute(&mut *connection).await?;
+                    sqlx::raw_sql(silence).execute(connection).await.map(drop)
+                })
             })
             // The pool asks a connection that is given back whether it is well, and would wait for the answer for ever.
             .after_release(|connection, _| Box::pin(async move { in_time(connection.ping()).await.map(|()| true) }))

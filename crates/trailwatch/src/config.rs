@@ -1,6 +1,7 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
 mod catalog;
+mod cluster;
 mod interval;
 mod keys;
 mod limits;
@@ -12,10 +13,13 @@ mod syslog;
 mod tokens;
 
 pub use self::catalog::{CatalogSection, CatalogUrl};
+use self::cluster::ClusterSection;
+pub use self::cluster::ClusterSettings;
 use crate::buckets::is_bucket_name;
 use crate::throttle::Limits;
 use crate::tls;
 use crate::tokens::BearerToken;
+use ::store::Durability;
 use anyhow::{Context, anyhow, bail};
 use interval::Interval;
 use keys::KeysSection;
@@ -93,6 +97,8 @@ pub struct Config {
     pub oidc: Option<OidcSettings>,
     /// The bucket that records are kept in; without it they are in the data directory.
     pub store: Option<StoreSettings>,
+    /// This server as a node of a cluster; without it the server is alone.
+    pub cluster: Option<ClusterSettings>,
 }
 
 /// `[proofs]`.
@@ -242,6 +248,8 @@ pub struct Settings {
     /// See [`Config::store`].
     #[serde(default)]
     pub store: StoreSection,
+    /// See [`Config::cluster`].
+    pub cluster: Option<ClusterSection>,
 }
 
 impl Settings {
@@ -302,9 +310,15 @@ impl Config {
             proofs: file.proofs,
             limits: file.limits.resolve()?,
             oidc: file.oidc.map(OidcSection::resolve).transpose()?,
+            cluster: file.cluster.map(ClusterSection::resolve).transpose()?,
         };
         config.check()?;
         Ok(config)
+    }
+
+    /// Where the server's keys are: the data directory, or the folder that is the same on every node.
+    pub fn keys_dir(&self) -> &Path {
+        self.cluster.as_ref().map_or(&self.data_dir, |cluster| &cluster.keys_dir)
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -366,7 +380,30 @@ impl Config {
         {
             bail!("[trail] organization_id must look like o-exampleorgid, not '{id}'");
         }
+        self.check_cluster()?;
         self.check_receivers()
+    }
+
+    /// Nothing that a node needs after another may be on the other's disk.
+    fn check_cluster(&self) -> anyhow::Result<()> {
+        if self.cluster.is_none() {
+            return Ok(());
+        }
+        if self.catalog.is_none() {
+            bail!("[cluster] needs a catalog that every node reaches: [catalog] url");
+        }
+        if self.store.as_ref().is_none_or(|store| store.durability != Durability::Object) {
+            bail!("[cluster] needs records that every node reaches: [store] url with durability = \"object\"");
+        }
+        if self.s3.is_none() {
+            bail!(
+                "[cluster] needs buckets that every node reaches: [s3] and [endpoints] s3; a server's own are on its disk"
+            );
+        }
+        if self.proofs.bucket.is_none() {
+            bail!("[cluster] needs a log of events that every node reaches: [proofs] bucket");
+        }
+        Ok(())
     }
 
     fn check_receivers(&self) -> anyhow::Result<()> {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_rustls::server::TlsStream;
 use unbroken::Unbroken;
 use wire::request::HttpRequest;
@@ -41,18 +41,19 @@ const LOOKUP_TABLE_BODY_BYTES_MAX: usize = 2 * LOOKUP_TABLE_BYTES_MAX + 64 * 102
 /// Open connections; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4096;
 /// Bytes of request bodies held at once, over all connections.
-const BODIES_KIB_MAX: u32 = 512 * 1024;
+pub const BODIES_KIB_MAX: u32 = 512 * 1024;
 /// How long a client may take to send its headers, and then its body.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection may be without a byte either way; no call takes so long.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// How long running requests may take to finish after a stop was asked for.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A body that is whole, or one that goes on as things happen.
-type AnswerBody = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
-type Answer = hyper::Response<AnswerBody>;
+pub type AnswerBody = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
+/// What a request is answered with.
+pub type Answer = hyper::Response<AnswerBody>;
 
 /// A port that connections come to, with TLS or without.
 pub struct Port {
@@ -87,7 +88,8 @@ impl Port {
 /// Serves until `stop` resolves, then lets running requests finish.
 pub async fn serve(port: Port, server: Arc<Server>, stop: impl Future<Output = ()>) {
     let (stopping, stopped) = watch::channel(());
-    let shared = Shared { server, bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)), stopped };
+    let (turns, _ended) = mpsc::channel(1);
+    let shared = Shared { server, bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)), stopped, turns };
     let respond = move |peer, request| respond(shared.clone(), peer, request);
     let stop = stop.map(move |()| drop(stopping));
     listen(port, stop, respond).await;
@@ -201,12 +203,15 @@ async fn accept(
 
 /// What all requests share.
 #[derive(Clone)]
-struct Shared {
-    server: Arc<Server>,
+pub struct Shared {
+    /// Who answers.
+    pub server: Arc<Server>,
     /// Room for request bodies.
-    bodies: Arc<Semaphore>,
+    pub bodies: Arc<Semaphore>,
     /// Its sender goes when the server stops.
-    stopped: watch::Receiver<()>,
+    pub stopped: watch::Receiver<()>,
+    /// A call has one until it is answered and recorded: who has the receiver sees when the last one ended.
+    pub turns: mpsc::Sender<Infallible>,
 }
 
 /// Most bytes that the body of a request may have, by what it says it calls.
@@ -216,8 +221,12 @@ pub fn body_bytes_max(request: &HttpRequest) -> usize {
     if brings_table { LOOKUP_TABLE_BODY_BYTES_MAX } else { BODY_BYTES_MAX }
 }
 
-async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) -> Answer {
-    let Shared { server, bodies, stopped } = shared;
+/// Answers one request.
+pub async fn respond<B>(shared: Shared, peer: Peer, request: hyper::Request<B>) -> Answer
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let Shared { server, bodies, stopped, turns } = shared;
     let (parts, body) = request.into_parts();
     let framing = Framing::of(&parts);
     if framing == Framing::Ambiguous {
@@ -250,6 +259,7 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
     // Long work that only reads is told when this future is dropped: then the client hung up.
     let (_waiting, hung_up) = oneshot::channel();
     let answering = Unbroken::new(async move {
+        let _turn = turns;
         match whole {
             Ok(body::Whole { bytes, room: _room }) => {
                 request.body = bytes;
@@ -287,7 +297,7 @@ async fn respond(shared: Shared, peer: Peer, request: hyper::Request<Incoming>) 
 /// Where a request of HTTP/1 ends. A proxy before us that reads it in another way would take the rest for a request of
 /// somebody else (RFC 9112, 11.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framing {
+pub enum Framing {
     /// It can be read in one way.
     Plain,
     /// It is chunked, and may have had a length as well, which hyper then passes over: the connection must end with the
@@ -298,7 +308,8 @@ enum Framing {
 }
 
 impl Framing {
-    fn of(parts: &http::request::Parts) -> Self {
+    /// That of a request with this head.
+    pub fn of(parts: &http::request::Parts) -> Self {
         let has = |name: &str| parts.headers.contains_key(name);
         let is_chunked = parts.version < http::Version::HTTP_2 && has("transfer-encoding");
         if parts.headers.get_all("host").iter().count() > 1 || (is_chunked && has("content-length")) {
@@ -308,13 +319,14 @@ impl Framing {
     }
 }
 
-fn plain(status: u16, message: &str) -> Answer {
+/// An answer of ours in JSON.
+pub fn plain(status: u16, message: &str) -> Answer {
     let body = serde_json::json!({ "message": message }).to_string();
     with_head(status, [("content-type", "application/json")], Either::Left(Full::new(Bytes::from(body))))
 }
 
 /// An answer that ends its connection.
-fn closing(mut answer: Answer) -> Answer {
+pub fn closing<B>(mut answer: hyper::Response<B>) -> hyper::Response<B> {
     answer.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
@@ -345,7 +357,7 @@ pub fn headers_of(parts: &http::request::Parts) -> Vec<(String, String)> {
 }
 
 /// An answer that goes on ends when the server stops.
-fn into_answer(response: wire::Response, mut stopped: watch::Receiver<()>) -> Answer {
+pub fn into_answer(response: wire::Response, mut stopped: watch::Receiver<()>) -> Answer {
     let body = match response.rest {
         None => Either::Left(Full::new(response.body)),
         Some(rest) => {

@@ -1,6 +1,6 @@
 //! Secrets of the data directory: made at the first start, readable by their owner only. The root access key, the key that
-//! encrypts the private keys of digest files, the one that encrypts secrets of users and tokens of sessions, and the seed of the
-//! key that signs notifications.
+//! encrypts the private keys of digest files, the one that encrypts secrets of users and tokens of sessions, the seed of the
+//! key that signs notifications, and, in the folder of a cluster's keys, where all of them are then, the one that nodes know each other by.
 
 use crate::real::random_text;
 use anyhow::Context;
@@ -14,6 +14,10 @@ const FILE: &str = "root-access-key.json";
 const SEALING_FILE: &str = "digest-sealing-key";
 const IDENTITY_SEALING_FILE: &str = "identity-sealing-key";
 const NOTIFICATION_SEED_FILE: &str = "notification-signing-seed";
+const FORWARDING_FILE: &str = "cluster-forwarding-key";
+/// All of them, which nodes of a cluster have the same.
+pub const FILES: [&str; 6] =
+    [FILE, SEALING_FILE, IDENTITY_SEALING_FILE, NOTIFICATION_SEED_FILE, FORWARDING_FILE, crate::proofs::key::FILE];
 
 /// An access key id and its secret. The secret never reaches a log: `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +68,11 @@ pub fn identity_sealing_key(data_dir: &Path) -> anyhow::Result<access::SealingKe
 /// Reads the seed of `data_dir` that the key which signs notifications is made of, or makes one: such a file too.
 pub fn notification_signing_seed(data_dir: &Path) -> anyhow::Result<[u8; 32]> {
     hexadecimal(&data_dir.join(NOTIFICATION_SEED_FILE), seed)
+}
+
+/// Reads the key that nodes of a cluster know each other by, or makes one: such a file too.
+pub fn forwarding_key(keys_dir: &Path) -> anyhow::Result<[u8; 32]> {
+    hexadecimal(&keys_dir.join(FORWARDING_FILE), seed)
 }
 
 /// 32 bytes of as many pairs of hexadecimal digits.

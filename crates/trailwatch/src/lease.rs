@@ -3,21 +3,23 @@
 //! The catalog says how far deliveries, detections and digests have come in the records of one store, so one server has it at a
 //! time: it takes the lease at its start, renews it, and gives it back at its end. All tasks that the clock starts are its alone
 //! thereby. Every write shows the lease's token, so that a server which lost it without knowing changes nothing more. A file needs
-//! none: the data directory's lock says the same.
+//! none: the data directory's lock says the same. Nodes of a cluster take the lease in turns (`cluster.rs`).
 
 use crate::config::Config;
 use crate::real::random_text;
 use crate::server::Server;
 use anyhow::{Context, bail};
 use catalog::{Catalog, Lease, SERVER_LEASE};
-use model::{Clock, Timestamp};
-use std::fs;
+use model::Timestamp;
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 /// How long a lease lasts, milliseconds: after a server's machine is lost, another may start so much later.
 const LASTS_MS: i64 = 30_000;
+/// Of a server that is no node of a cluster.
+const NO_ADDRESS: &str = "";
 /// How often it is renewed.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// The catalog of a data directory.
@@ -26,21 +28,15 @@ const FILE: &str = "catalog.db";
 const HOLDER_FILE: &str = "catalog-holder";
 
 /// Opens the catalog that the configuration names, and takes its lease where it is in PostgreSQL.
-pub async fn open(config: &Config, clock: &dyn Clock) -> anyhow::Result<(Catalog, Option<Lease>)> {
+pub async fn open(config: &Config) -> anyhow::Result<(Catalog, Option<Lease>)> {
     let dir = &config.data_dir;
     let Some(url) = &config.catalog else {
         return Ok((open_file(dir).await?, None));
     };
-    if dir.join(FILE).exists() {
-        bail!(
-            "{} has a catalog.db: its resources are not in PostgreSQL. Choose another --data-dir for [catalog] url, or leave the url out",
-            dir.display()
-        );
-    }
+    refuse_file(dir)?;
     let holder = holder(dir)?;
     let catalog = Catalog::connect(&url.0).await.context("open the catalog at [catalog] url")?;
-    let now = clock.now();
-    let asked = catalog.acquire_lease(SERVER_LEASE, &holder, now, Timestamp(now.0 + LASTS_MS)).await;
+    let asked = catalog.acquire_lease(SERVER_LEASE, &holder, NO_ADDRESS, LASTS_MS).await;
     let lease = match asked.context("take the lease of the catalog")? {
         Ok(lease) => lease,
         Err(other) => bail!(
@@ -70,6 +66,33 @@ pub fn refuse_postgres(dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An error in words for a data directory whose catalog is a file in it.
+fn refuse_file(dir: &Path) -> anyhow::Result<()> {
+    if dir.join(FILE).exists() {
+        bail!(
+            "{} has a catalog.db: its resources are not in PostgreSQL. Choose another --data-dir for [catalog] url, or leave the url out",
+            dir.display()
+        );
+    }
+    Ok(())
+}
+
+/// Who the node of a data directory is, and the lock that makes it the only one: two processes that are the same holder would take
+/// the lease from each other. The operating system releases the lock when the process dies.
+pub fn locked_holder(dir: &Path) -> anyhow::Result<(String, File)> {
+    refuse_file(dir)?;
+    let holder = holder(dir)?;
+    let path = dir.join(HOLDER_FILE);
+    let file = File::open(&path).with_context(|| format!("open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok((holder, file)),
+        Err(TryLockError::WouldBlock) => {
+            bail!("data directory {} is in use by another trailwatch process", dir.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
+    }
+}
+
 /// Who the server of a data directory is; made at the first start, durable before it is used.
 fn holder(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(HOLDER_FILE);
@@ -92,11 +115,8 @@ fn holder(dir: &Path) -> anyhow::Result<String> {
 
 /// Renews the lease of the server; false when another server has it, and this one must end.
 pub async fn renew(server: &Server, lease: &Lease) -> bool {
-    let until = Timestamp(server.clock.now().0 + LASTS_MS);
-    match server.trail.catalog.renew_lease(lease, until).await {
-        Ok(true) => true,
-        Ok(false) => false,
-        Err(error) if error.is_superseded() => false,
+    match server.trail.catalog.renew_lease(lease, LASTS_MS).await {
+        Ok(is_ours) => is_ours,
         // It goes on as long as nobody takes the lease.
         Err(error) => {
             tracing::warn!(%error, "renew the lease of the catalog");
@@ -132,10 +152,18 @@ mod tests {
             let file = toml::from_str("[catalog]\nurl = 'postgres://u:hidden@%2Fnowhere/d'").unwrap();
             Config { data_dir: dir.to_owned(), ..Config::resolve(crate::config::Settings::default(), file).unwrap() }
         };
-        let clock = model::clock::ManualClock::at(Timestamp(1));
-        let error = open(&config(other.path()), &clock).await.unwrap_err().to_string();
+        let error = open(&config(other.path())).await.unwrap_err().to_string();
         assert!(error.contains("has a catalog.db"), "{error}");
-        let error = format!("{:#}", open(&config(dir.path()), &clock).await.unwrap_err());
+        let error = format!("{:#}", open(&config(dir.path())).await.unwrap_err());
         assert!(error.contains("[catalog] url") && !error.contains("hidden"), "{error}");
+    }
+
+    #[test]
+    fn a_data_directory_is_of_one_node() {
+        let dir = tempfile::tempdir().unwrap();
+        let (holder, lock) = locked_holder(dir.path()).unwrap();
+        assert!(locked_holder(dir.path()).unwrap_err().to_string().contains("in use"));
+        drop(lock);
+        assert_eq!(locked_holder(dir.path()).unwrap().0, holder);
     }
 }

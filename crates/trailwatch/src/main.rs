@@ -10,6 +10,7 @@ mod buckets;
 mod calls;
 mod check;
 mod cis;
+mod cluster;
 mod config;
 mod console;
 mod dead_letters;
@@ -141,6 +142,9 @@ enum Command {
     /// Hold audit events against Sigma rules.
     #[command(subcommand)]
     Detections(detections::command::Detections),
+    /// The nodes of a cluster.
+    #[command(subcommand)]
+    Cluster(cluster::command::ClusterCommand),
     /// The monitoring controls of the CIS AWS Foundations Benchmark: metric filters and alarms on audit events.
     #[command(subcommand)]
     Cis(cis::Cis),
@@ -155,7 +159,7 @@ enum Alarms {
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[store], a bucket to keep records in (docs/object-store.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[store], a bucket to keep records in (docs/object-store.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[cluster] with name, advertise, keys_dir and ca_file: this server as one node of several (docs/cluster.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
 )]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
@@ -318,6 +322,7 @@ fn main() -> ExitCode {
         Command::Tables(command) => run(tables::run(command)),
         Command::Alarms(Alarms::Backtest(args)) => run(backtest::command(args)),
         Command::Detections(command) => run(detections::command::run(command)),
+        Command::Cluster(command) => run(cluster::command::run(command)),
         Command::Cis(command) => run(cis::run(command)),
         Command::Export(Export::Metrics(args)) => {
             run(async move { export::metrics(&args.data_dir, &args.output).await })

@@ -14,7 +14,7 @@
 
 pub mod answer;
 pub mod command;
-mod key;
+pub mod key;
 mod place;
 #[cfg(test)]
 mod stopping;
@@ -112,7 +112,7 @@ impl Proofs {
                 _ => Place::folder(dir)?,
             },
         };
-        let key = key::read_or_make(dir)?;
+        let key = key::read_or_make(config.keys_dir())?;
         let witness = |settings: &WitnessSettings| -> anyhow::Result<Arc<Witness>> {
             // The configuration was checked.
             let key = VerifierKey::parse(&settings.vkey).context("read the key of a witness")?;

@@ -54,6 +54,11 @@ pub fn is_signed(request: &HttpRequest) -> bool {
     may_be && (is_claimed() || sigv2::claimed(request).is_some())
 }
 
+/// The document of a refusal that a node of a cluster makes before the call comes to a server.
+pub fn refusal(status: u16, code: &'static str, message: &str, path: &str, request_id: &str) -> Vec<u8> {
+    S3Error::new(status, code, message).to_xml(path, request_id)
+}
+
 /// True, in open mode, for an unsigned request that reads from a bucket of the server's account.
 pub async fn is_open_read(server: &Server, request: &HttpRequest) -> bool {
     let may_be = server.auth.is_open()

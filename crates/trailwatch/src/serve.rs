@@ -15,9 +15,10 @@ use crate::store_bucket::StoreBucket;
 use crate::throttle::Throttle;
 use crate::tls::{Acceptor, Certificate, Renewal};
 use crate::trail_topics::TrailTopics;
-use crate::{console, grpc, http, lease, operations, server_log, sql, syslog, tasks};
+use crate::{cluster, console, grpc, http, lease, operations, server_log, sql, syslog, tasks};
 use access::Access;
 use anyhow::{Context, anyhow, bail};
+use catalog::{Catalog, Lease};
 use model::buckets::Buckets;
 use model::{Clock, Ids};
 use std::io::Write;
@@ -44,19 +45,14 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let lines = server_log::install(&filter, Arc::clone(&clock)).context("set up the log (RUST_LOG)")?;
     let certificate = config.tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
     let tls = certificate.as_ref().map(Acceptor::for_http).transpose()?;
+    if config.cluster.is_some() {
+        return cluster::serve(config, clock, lines, certificate).await;
+    }
     // All that may fail comes before the records, which `open` may take over from another node.
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
-    let grpc_port = match config.otlp_grpc {
-        Some(address) => {
-            let listener =
-                TcpListener::bind(address).await.with_context(|| format!("listen on [otlp] grpc {address}"))?;
-            tracing::info!(address = %listener.local_addr()?, "listening for OTLP over gRPC");
-            Some(Port::new(listener, tls.clone()))
-        }
-        None => None,
-    };
+    let grpc_port = grpc_port(&config, certificate.as_ref()).await?;
     let syslog_tls = certificate.as_ref().map(Acceptor::for_syslog).transpose()?;
     let ports = syslog::Ports::open(&config.syslog, syslog_tls).await?;
     let renewal = certificate.map(Renewal::new).transpose()?;
@@ -66,7 +62,7 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     // Before anybody can know that it runs: a signal that comes first would end the process uncleanly.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    announce(&server, &url)?;
+    announce(&server.config, server.auth.credentials(), &url)?;
 
     let (stop, stopped) = oneshot::channel::<()>();
     let listening = tokio::spawn(http::serve(Port::new(listener, tls), Arc::clone(&server), async move {
@@ -102,17 +98,40 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     broken.map_or(Ok(code), Err)
 }
 
+/// The port for OTLP over gRPC, where there is one.
+pub async fn grpc_port(config: &Config, certificate: Option<&Arc<Certificate>>) -> anyhow::Result<Option<Port>> {
+    let Some(address) = config.otlp_grpc else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.with_context(|| format!("listen on [otlp] grpc {address}"))?;
+    tracing::info!(address = %listener.local_addr()?, "listening for OTLP over gRPC");
+    Ok(Some(Port::new(listener, certificate.map(Acceptor::for_http).transpose()?)))
+}
+
 /// Opens the data directory and both planes on it.
 pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Server> {
-    let dir = &config.data_dir;
+    make_folders(&config.data_dir)?;
+    // The catalog first: whoever waits for its turn there leaves the records to the node that has it.
+    let (catalog, lease) = lease::open(&config).await?;
+    open_on(config, clock, catalog, lease).await
+}
+
+/// Makes the data directory.
+pub fn make_folders(dir: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("make data directory {}", dir.display()))?;
     let own = dir.join(buckets::DIR);
     // One that was there, but not yet for good, too.
     buckets::make_durable(&own)
         .and_then(|()| std::fs::File::open(dir)?.sync_all())
-        .context("make the folder of buckets")?;
-    // The catalog first: whoever waits for its turn there leaves the records to the node that has it.
-    let (catalog, lease) = lease::open(&config, clock.as_ref()).await?;
+        .context("make the folder of buckets")
+}
+
+/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself.
+pub async fn open_on(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    catalog: Catalog,
+    lease: Option<Lease>,
+) -> anyhow::Result<Server> {
+    let (dir, keys) = (&config.data_dir, config.keys_dir());
     let store = match &config.store {
         None => open_store(dir, Arc::clone(&clock)).await?,
         Some(settings) => open_store_in(settings, dir, Arc::clone(&clock)).await?,
@@ -130,7 +149,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
             );
         }
     }
-    let key = AccessKey::root(dir)?;
+    let key = AccessKey::root(keys)?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let signing = config.signing.clone().map(|keys| (keys, Arc::clone(&clock)));
     let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone(), signing);
@@ -154,19 +173,19 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     let buckets = Arc::new(ServerBuckets::new(&config, catalog.clone(), Arc::clone(&clock)));
     let all: Arc<dyn Buckets> = buckets.clone();
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|error| error.to_string());
-    let access = Access::open(catalog.clone(), Arc::clone(&clock), Arc::new(random), identity_sealing_key(dir)?)
+    let access = Access::open(catalog.clone(), Arc::clone(&clock), Arc::new(random), identity_sealing_key(keys)?)
         .await
         .context("read identities")?;
     let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     trail.buckets = Arc::clone(&all);
-    trail.digest_keys = Some(Arc::new(KeyStore { sealing: sealing_key(dir)?, random: Box::new(random) }));
+    trail.digest_keys = Some(Arc::new(KeyStore { sealing: sealing_key(keys)?, random: Box::new(random) }));
     trail.lake = sql::lake(&trail.store).context("start the threads of CloudTrail Lake")?;
     let watch = Watch {
         store,
         catalog,
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
-        notify: Arc::new(Notify::new(config.notify.clone()).signing(notification_signing_seed(dir)?)),
+        notify: Arc::new(Notify::new(config.notify.clone()).signing(notification_signing_seed(keys)?)),
         subscriptions: Arc::new(subscriptions),
         incoming: Arc::default(),
         bands: Arc::default(),
@@ -298,9 +317,7 @@ fn opened(opened: store::Result<Store>, dir: &Path) -> anyhow::Result<Store> {
 }
 
 /// Prints the address and what to paste. Other programs read these lines, so they go to stdout and stay as they are.
-fn announce(server: &Server, url: &str) -> anyhow::Result<()> {
-    let (key, secret) = server.auth.credentials();
-    let config = &server.config;
+pub fn announce(config: &Config, (key, secret): (&str, &str), url: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "trailwatch {} is ready: listening on {url}\n", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "export AWS_ENDPOINT_URL={url}")?;

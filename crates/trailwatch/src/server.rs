@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::oidc::Oidc;
 use crate::throttle::{Throttle, Turn};
 use crate::{
-    backtest, console, dead_letters, detections, event_tail, health, proofs, remote, retention, validate_trail,
+    backtest, cluster, console, dead_letters, detections, event_tail, health, proofs, remote, retention, validate_trail,
 };
 use access::Asking;
 use bytes::Bytes;
@@ -101,6 +101,7 @@ impl Server {
             ("POST", detections::backtest::PATH) => {
                 detections::backtest::answer(self, &request, source_ip, hung_up).await
             }
+            ("GET", cluster::PATH) => cluster::answer(self, &request, source_ip).await,
             ("GET", dead_letters::PATH) => dead_letters::answer(self, &request, source_ip).await,
             ("POST", validate_trail::PATH) => validate_trail::answer(self, &request, source_ip, hung_up).await,
             ("POST", remote::IMPORT_PATH) => remote::import(self, &request, source_ip).await,

@@ -122,6 +122,14 @@ fn agreed(session: &ServerConnection) -> Tls {
     Tls { version, cipher_suite: session.negotiated_cipher_suite().map_or("", |suite| name(suite.suite())) }
 }
 
+/// What another node agreed on with a client, by its names; `None` when they are not ours.
+pub fn named(version: &str, cipher_suite: &str) -> Option<Tls> {
+    let version = ["TLSv1.3", "TLSv1.2"].into_iter().find(|name| *name == version)?;
+    let suites = provider().cipher_suites;
+    let cipher_suite = suites.iter().map(|suite| name(suite.suite())).find(|name| *name == cipher_suite)?;
+    Some(Tls { version, cipher_suite })
+}
+
 /// As CloudTrail has it: the names of TLS 1.3, and OpenSSL's of TLS 1.2.
 fn name(suite: CipherSuite) -> &'static str {
     match suite {

@@ -55,7 +55,8 @@ impl Authorities {
         Ok(Self(Arc::new(config)))
     }
 
-    pub(super) fn connector(&self) -> TlsConnector {
+    /// What shakes hands with backends whose certificates are of these authorities.
+    pub fn connector(&self) -> TlsConnector {
         TlsConnector::from(Arc::clone(&self.0))
     }
 }

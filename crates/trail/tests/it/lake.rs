@@ -182,15 +182,18 @@ async fn a_store_has_what_it_took_in() {
     let has = |received: i64, read_only: bool, region: &str, category: &str| {
         let read_only = Some(read_only);
         let ingestion_time = NOW + received;
-        admits(&store.admits, &Candidate {
-            time: NOW,
-            ingestion_time,
-            account: ACCOUNT,
-            region,
-            category,
-            read_only,
-            ..Candidate::default()
-        })
+        admits(
+            &store.admits,
+            &Candidate {
+                time: NOW,
+                ingestion_time,
+                account: ACCOUNT,
+                region,
+                category,
+                read_only,
+                ..Candidate::default()
+            },
+        )
     };
     assert!(has(0, false, "us-east-1", "Management"));
     for (received, read_only, region, category) in [
@@ -374,14 +377,17 @@ async fn an_import_adds_the_time_of_its_files_to_its_store() {
     let has = |record: Value| {
         let time = Timestamp::parse_iso(record["eventTime"].as_str().unwrap()).unwrap();
         let category = "Management";
-        admits(&asked[0].stores[0].admits, &Candidate {
-            time,
-            ingestion_time: NOW - 1,
-            account: ACCOUNT,
-            region: "us-east-1",
-            category,
-            ..Candidate::default()
-        })
+        admits(
+            &asked[0].stores[0].admits,
+            &Candidate {
+                time,
+                ingestion_time: NOW - 1,
+                account: ACCOUNT,
+                region: "us-east-1",
+                category,
+                ..Candidate::default()
+            },
+        )
     };
     assert!(records.into_iter().all(has), "what was received before the store took in, and imported");
     assert!(!has(old_record("c", "2025-12-01T01:00:01Z")));

@@ -7,8 +7,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-/// The file in the data directory; its text is `PRIVATE+KEY+name+hash+base64`.
-const FILE: &str = "event-log-key";
+/// The file in the folder of keys, which is the data directory or that of a cluster; its text is `PRIVATE+KEY+name+hash+base64`.
+pub const FILE: &str = "event-log-key";
 
 /// The key of a data directory; `None` before the first start.
 pub fn read(data_dir: &Path) -> anyhow::Result<Option<SigningKey>> {

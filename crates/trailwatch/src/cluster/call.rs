@@ -1,0 +1,335 @@
+//! A call that comes to a node: answered here where the node leads, handed on to the one that leads, or held until one does.
+//!
+//! # What is handed on
+//! Method, target, headers and body as they came; HTTP's own headers of a connection are the connection's. Who called stands in a sealed
+//! header (`forwarded.rs`). A call is handed on once: a node that is handed one and does not lead says so, and has not looked at it.
+//!
+//! # What is tried again
+//! A body is read whole, up to as many bytes as a call may have, before it is sent: so a call that surely was not acted on (no
+//! connection, or a node that does not lead) is held and sent to whoever leads next. Once it was sent and no answer came, nobody knows
+//! what came of it: it is answered 503 and left to its client, unless its method is one that may be repeated. A longer body goes
+//! through as it comes, and is never sent twice.
+
+use super::leader::{Leader, Lent, NoAnswer, SentBody};
+use super::{Node, Role, forwarded, refusal};
+use crate::http::{self as listener, Answer, AnswerBody, Framing, Peer, Shared};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use http_body_util::{BodyExt, BodyStream, Either, Full, StreamBody};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use model::limits::BODY_BYTES_MAX;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+/// How long a call is held while nobody leads: longer than it takes until somebody does after a node was lost.
+const HOLD_MAX: Duration = Duration::from_secs(10);
+/// How long a call that was not acted on waits before it is tried again, unless something changes first.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// How long the answer of a node that leads no more is waited for: it may have been on its way.
+const LATE_ANSWER_MAX: Duration = Duration::from_secs(3);
+/// In the answer of a node that was handed a call and does not lead.
+const NOT_LEADING: HeaderName = HeaderName::from_static("x-trailwatch-not-leading");
+/// Headers that are of a connection, not of what goes over it (RFC 9110, 7.6.1).
+const OF_CONNECTION: [HeaderName; 6] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::UPGRADE,
+];
+
+/// What a node answers: its own words, or those of the node that leads.
+pub type NodeAnswer = hyper::Response<Either<AnswerBody, Relayed>>;
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A call, as far as it has been read.
+struct Call {
+    head: Parts,
+    body: CallBody,
+    peer: Peer,
+    /// Room of what was read of the body.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+enum CallBody {
+    /// Nothing was read.
+    Unread(Incoming),
+    /// All of it.
+    Whole(Bytes),
+    /// Its beginning was read, and it goes on; `None` once it was sent.
+    Going(Option<SentBody>),
+}
+
+/// Why a call was not answered by the leader.
+enum Failed {
+    /// Nobody acted on it.
+    NotActedOn,
+    /// It cannot be tried again; this is the answer.
+    For(Answer),
+}
+
+/// Answers a call that comes to this node.
+pub async fn respond(node: Arc<Node>, peer: Peer, request: hyper::Request<Incoming>) -> NodeAnswer {
+    let (mut head, body) = request.into_parts();
+    let framing = Framing::of(&head);
+    if framing == Framing::Ambiguous || head.method == Method::CONNECT {
+        return listener::closing(ours(listener::plain(400, "The request can be read in two ways.")));
+    }
+    let from_node = match node.sealing.open(&mut head) {
+        Ok(from_node) => from_node,
+        Err(error) => return ours(listener::plain(400, &error.to_string())),
+    };
+    if head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD) {
+        return ours(node.health());
+    }
+    let call = Call { head, body: CallBody::Unread(body), peer: from_node.unwrap_or(peer), _room: None };
+    let answer = answered(&node, call, from_node.is_some()).await;
+    if framing == Framing::Chunked { listener::closing(answer) } else { answer }
+}
+
+fn ours(answer: Answer) -> NodeAnswer {
+    answer.map(Either::Left)
+}
+
+async fn answered(node: &Arc<Node>, mut call: Call, is_from_node: bool) -> NodeAnswer {
+    let until = Instant::now() + HOLD_MAX;
+    let mut roles = node.roles.subscribe();
+    loop {
+        let role = roles.borrow_and_update().clone();
+        match role {
+            Role::Leading(shared) if node.has_lease() => return ours(call.answer_here(shared).await),
+            // The node that handed it on looks again who leads.
+            Role::Standby(_) if is_from_node => return ours(not_leading()),
+            Role::Standby(Some(leader)) => match call.hand_on(node, &leader, until).await {
+                Ok(answer) => return answer,
+                Err(Failed::For(answer)) => return ours(answer),
+                Err(Failed::NotActedOn) => node.look_again(),
+            },
+            Role::Standby(None) | Role::Opening | Role::Leading(_) => {}
+        }
+        if Instant::now() >= until {
+            return ours(refusal::unavailable(&call.head, "No node leads at the moment. Try again."));
+        }
+        tokio::select! {
+            _ = roles.changed() => {}
+            () = tokio::time::sleep(AGAIN_AFTER) => {}
+        }
+    }
+}
+
+fn not_leading() -> Answer {
+    let mut answer = listener::plain(503, "This node does not lead.");
+    answer.headers_mut().insert(NOT_LEADING, HeaderValue::from_static("1"));
+    answer
+}
+
+impl Call {
+    /// Answers it on this node, which leads.
+    async fn answer_here(self, shared: Shared) -> Answer {
+        let Self { head, body, peer, _room } = self;
+        match body {
+            CallBody::Unread(body) => listener::respond(shared, peer, hyper::Request::from_parts(head, body)).await,
+            CallBody::Whole(bytes) => {
+                listener::respond(shared, peer, hyper::Request::from_parts(head, Full::new(bytes))).await
+            }
+            CallBody::Going(Some(body)) => {
+                listener::respond(shared, peer, hyper::Request::from_parts(head, body)).await
+            }
+            CallBody::Going(None) => refusal::unavailable(&head, "The call may have been made. Try again."),
+        }
+    }
+
+    /// Hands it on to `leader`, once.
+    async fn hand_on(&mut self, node: &Arc<Node>, leader: &Arc<Leader>, until: Instant) -> Result<NodeAnswer, Failed> {
+        self.read(node).await?;
+        let waiting = Arc::clone(&node.places).acquire_owned();
+        let place = tokio::time::timeout_at(until.into(), waiting).await;
+        let Ok(Ok(place)) = place else { return Err(Failed::For(refusal::overloaded(&self.head))) };
+        let mut request = http::Request::new(match &mut self.body {
+            CallBody::Whole(bytes) => boxed(Full::new(bytes.clone())),
+            CallBody::Going(body) => match body.take() {
+                Some(body) => body,
+                None => return Err(self.unknown("its body was sent before")),
+            },
+            CallBody::Unread(_) => return Err(self.unknown("its body was not read")),
+        });
+        *request.method_mut() = self.head.method.clone();
+        *request.uri_mut() = origin_form(&self.head);
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = handed_headers(&self.head);
+        let (mut head, body) = request.into_parts();
+        let Some(seal) = node.sealing.seal(&head, self.peer) else { return Err(self.unknown("it cannot be sealed")) };
+        head.headers.insert(forwarded::HEADER, seal);
+        let sending = leader.send(http::Request::from_parts(head, body));
+        let sent = tokio::select! {
+            biased;
+            sent = sending => sent,
+            () = gone(node.roles.subscribe(), leader.token) => Err(NoAnswer::Unknown("it leads no more".into())),
+        };
+        match sent {
+            Ok((answer, _)) if answer.headers().contains_key(&NOT_LEADING) => Err(match self.body {
+                CallBody::Whole(_) => Failed::NotActedOn,
+                _ => self.unknown("the node that it went to leads no more"),
+            }),
+            Ok((answer, lent)) => {
+                let (mut head, body) = answer.into_parts();
+                OF_CONNECTION.iter().for_each(|name| drop(head.headers.remove(name)));
+                let gone: BoxFuture<'static, ()> = Box::pin(gone(node.roles.subscribe(), leader.token));
+                let body = Relayed { body, gone, _lent: lent, _place: place };
+                Ok(hyper::Response::from_parts(head, Either::Right(body)))
+            }
+            Err(NoAnswer::NotSent(body, reason)) => {
+                tracing::debug!(reason, leader = leader.address, "hand on a call");
+                if let CallBody::Going(place) = &mut self.body {
+                    *place = Some(body);
+                }
+                Err(Failed::NotActedOn)
+            }
+            Err(NoAnswer::Unknown(reason)) => {
+                let may_repeat = matches!(self.head.method, Method::GET | Method::HEAD);
+                match self.body {
+                    CallBody::Whole(_) if may_repeat => Err(Failed::NotActedOn),
+                    _ => Err(self.unknown(&reason)),
+                }
+            }
+        }
+    }
+
+    /// The answer when nobody knows whether the call was made.
+    fn unknown(&self, reason: &str) -> Failed {
+        tracing::info!(reason, "a call was handed on and has no answer");
+        Failed::For(refusal::unavailable(
+            &self.head,
+            "The node that led is gone; the call may have been made. Try again.",
+        ))
+    }
+
+    /// Reads the body, or the beginning of a long one.
+    async fn read(&mut self, node: &Node) -> Result<(), Failed> {
+        let CallBody::Unread(body) = &mut self.body else { return Ok(()) };
+        let room = &node.bodies;
+        let overloaded = || Failed::For(refusal::overloaded(&self.head));
+        let mut taken = Arc::clone(room).try_acquire_many_owned(1).map_err(|_| overloaded())?;
+        let reading = async {
+            let mut bytes = BytesMut::new();
+            while bytes.len() <= BODY_BYTES_MAX {
+                let Some(frame) = body.frame().await else { return Ok((bytes, true)) };
+                // Frames without data are trailers, which mean nothing here.
+                let Ok(data) = frame.map_err(|_| None::<Failed>)?.into_data() else { continue };
+                let kib = (bytes.len() + data.len()) / 1024 + 1;
+                let more = u32::try_from(kib.saturating_sub(taken.num_permits())).unwrap_or(u32::MAX);
+                let more = Arc::clone(room).try_acquire_many_owned(more).map_err(|_| Some(overloaded()))?;
+                taken.merge(more);
+                bytes.extend_from_slice(&data);
+            }
+            Ok::<_, Option<Failed>>((bytes, false))
+        };
+        let read = tokio::time::timeout(listener::BODY_TIMEOUT, reading).await.unwrap_or(Err(None));
+        let incomplete = || Failed::For(refusal::incomplete(&self.head));
+        let (bytes, is_whole) = read.map_err(|failed| failed.unwrap_or_else(incomplete))?;
+        self._room = Some(taken);
+        let bytes = bytes.freeze();
+        self.body = match std::mem::replace(&mut self.body, CallBody::Going(None)) {
+            CallBody::Unread(rest) if !is_whole => {
+                let first = futures::stream::once(async move { Ok(Frame::data(bytes)) });
+                let rest = BodyStream::new(rest).map(|frame| frame.map_err(AnyError::from));
+                CallBody::Going(Some(boxed(StreamBody::new(first.chain(rest)))))
+            }
+            _ => CallBody::Whole(bytes),
+        };
+        Ok(())
+    }
+}
+
+fn boxed<B>(body: B) -> SentBody
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<AnyError>,
+{
+    body.map_err(Into::into).boxed_unsync()
+}
+
+/// Resolves some time after the lease has gone to another node.
+async fn gone(mut roles: watch::Receiver<Role>, token: i64) {
+    let _ = roles.wait_for(|role| !matches!(role, Role::Standby(Some(leader)) if leader.token == token)).await;
+    tokio::time::sleep(LATE_ANSWER_MAX).await;
+}
+
+/// The target of a request, without scheme and host: those are in the header.
+fn origin_form(head: &Parts) -> http::Uri {
+    let target = head.uri.path_and_query().cloned();
+    target.map_or_else(|| http::Uri::from_static("/"), http::Uri::from)
+}
+
+/// The headers of a request, but for those that are of its connection. HTTP/2 has the host elsewhere.
+fn handed_headers(head: &Parts) -> HeaderMap {
+    let mut headers = head.headers.clone();
+    OF_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
+    if let (false, Some(authority)) = (headers.contains_key(header::HOST), head.uri.authority())
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        headers.insert(header::HOST, host);
+    }
+    headers
+}
+
+/// The body of an answer of the node that leads, as it comes.
+pub struct Relayed {
+    body: Incoming,
+    /// Resolves when that node leads no more, and had time to come to an end.
+    gone: BoxFuture<'static, ()>,
+    _lent: Lent,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Body for Relayed {
+    type Data = Bytes;
+    type Error = AnyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnyError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+            // A machine that is gone says nothing more, not even that.
+            Poll::Pending => self.gone.as_mut().poll(cx).map(|()| Some(Err("the node that led is gone".into()))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_signed_goes_on_as_it_came_and_what_is_the_connections_does_not() {
+        let request = hyper::Request::post("http://logs.example:8792/a%2Fb?x=%20y&x=z")
+            .header("x-amz-date", "20261127T000000Z")
+            .header("connection", "keep-alive")
+            .header("transfer-encoding", "chunked")
+            .header("x-two", "1")
+            .header("x-two", "2")
+            .body(())
+            .unwrap();
+        let (head, ()) = request.into_parts();
+        assert_eq!(origin_form(&head), "/a%2Fb?x=%20y&x=z");
+        let headers = handed_headers(&head);
+        assert_eq!(headers["host"], "logs.example:8792");
+        let two: Vec<&[u8]> = headers.get_all("x-two").iter().map(HeaderValue::as_bytes).collect();
+        assert_eq!((headers["x-amz-date"].as_bytes(), two), (&b"20261127T000000Z"[..], vec![&b"1"[..], &b"2"[..]]));
+        assert!(!headers.contains_key("connection") && !headers.contains_key("transfer-encoding"));
+    }
+}
