@@ -290,6 +290,7 @@ impl Catalog {
         streams: &[StreamId],
         deleted_at: Timestamp,
     ) -> Result<u64> {
+        let _change = self.log_ids.change_all();
         let mut deleted = 0;
         for id in groups {
             let Some(LogGroup { scope, name, .. }) = self.log_group_anywhere(*id).await? else { continue };
@@ -313,7 +314,6 @@ impl Catalog {
             transaction.commit().await?;
             deleted += 1;
         }
-        self.log_ids.forget_all();
         Ok(deleted)
     }
 

@@ -47,7 +47,7 @@ pub async fn migrate(dir: &std::path::Path, objects: Arc<dyn ObjectStore>) -> Re
         return Err(Error::corrupt("manifest", 0, "there is no manifest"));
     };
     refuse_frames(&dir.join("journal"), &manifest)?;
-    if let Some(Owner { epoch: epoch @ 1.., .. }) = owner::present(objects.as_ref()).await? {
+    if let Some(Owner { epoch: epoch @ 1.., .. }) = owner::named(objects.as_ref()).await? {
         return Err(Error::TakenOver { epoch });
     }
     let mut migrated =
@@ -95,7 +95,7 @@ async fn copy_segment(
     // Reading the index holds it against its checksum; its series are numbered for nobody.
     let mut series = SeriesIndex::default();
     let segment = Segment::open(entry.clone(), Arc::clone(&from)).await?;
-    let segment = segment.number(&mut |key, rows| series.touch(key, rows.last_written, rows.latest));
+    let segment = segment.number(None, &mut |key, rows| series.touch(key, rows.last_written, rows.latest));
     let rows = read(&from, &entry.path()).await?;
     refuse_damage(&entry.path(), segment.damaged_parts(&rows))?;
     let mut copied = vec![copy(&to, &entry.path(), rows).await?];

@@ -193,8 +193,8 @@ fn epoch_of_other(bytes: &[u8], owner: Owner) -> Option<u64> {
     }
 }
 
-/// Whose the store is; `None` when there is none.
-pub(crate) async fn present(objects: &dyn ObjectStore) -> Result<Option<Owner>> {
+/// Whose the store is; `None` when there is no manifest.
+pub(crate) async fn named(objects: &dyn ObjectStore) -> Result<Option<Owner>> {
     match read(objects).await? {
         Some((bytes, _)) => owner_of(&Manifest::decode_current(&bytes)?).map(Some),
         None => Ok(None),
