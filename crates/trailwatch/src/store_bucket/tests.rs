@@ -64,8 +64,7 @@ fn bucket(endpoint: &str) -> StoreBucket {
     let made = StoreBucket::new(&settings, Arc::new(ManualClock::at(Timestamp(0)))).unwrap();
     // Nothing waits.
     let inner = Arc::into_inner(made.0).unwrap();
-    let journal = Limits { answer: Duration::from_millis(20), ..JOURNAL };
-    StoreBucket(Arc::new(Inner { pause: Duration::ZERO, journal, ..inner }))
+    StoreBucket(Arc::new(Inner { pause: Duration::ZERO, ..inner }))
 }
 
 fn create() -> PutOptions {
@@ -181,7 +180,10 @@ async fn a_put_is_refused_for_good_only_when_no_attempt_before_may_have_its_effe
 async fn an_endpoint_that_never_answers_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let put = bucket(&url).put_opts(&"journal/1".into(), "body".into(), create()).await;
+    let inner = Arc::into_inner(bucket(&url).0).unwrap();
+    let journal = Limits { answer: Duration::from_millis(1), ..JOURNAL };
+    let bucket = StoreBucket(Arc::new(Inner { journal, ..inner }));
+    let put = bucket.put_opts(&"journal/1".into(), "body".into(), create()).await;
     assert!(matches!(put, Err(Error::Generic { .. })), "{put:?}");
 }
 
