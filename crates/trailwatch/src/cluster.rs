@@ -295,7 +295,9 @@ async fn work(node: &Arc<Node>, lease: &Lease, parts: Parts, mut stopped: Stoppe
     let catalog = Catalog::connect_node(&url.0).await.context("open the catalog at [catalog] url")?;
     // Before anything is written: a node that was superseded meanwhile changes nothing.
     catalog.fence(lease);
-    let server = Arc::new(serve::open_on(config, clock, catalog, None).await?);
+    let leads = Arc::clone(node);
+    let may_act = Arc::new(move || leads.has_lease());
+    let server = Arc::new(serve::open_on(config, clock, catalog, None, may_act).await?);
     server.watch.notify.listening_on(node.address.clone());
     let grpc_port = serve::grpc_port(&server.config, certificate.as_ref()).await?;
     let syslog_tls = certificate.as_ref().map(Acceptor::for_syslog).transpose()?;
