@@ -182,7 +182,11 @@ impl Call {
                 let (mut head, body) = answer.into_parts();
                 OF_CONNECTION.iter().for_each(|name| drop(head.headers.remove(name)));
                 let gone: BoxFuture<'static, ()> = Box::pin(gone(node.roles.subscribe(), leader.token));
-                let body = Relayed { body, gone, _lent: lent, _place: place };
+                // One whose length nobody knows goes on as things happen, as a live tail does.
+                let goes_on = body.size_hint().exact().is_none();
+                let stops: Option<BoxFuture<'static, ()>> =
+                    goes_on.then(|| -> BoxFuture<'static, ()> { Box::pin(Node::stops(node.stopped.clone())) });
+                let body = Relayed { body, stops, gone, _lent: lent, _place: place };
                 Ok(hyper::Response::from_parts(head, Either::Right(body)))
             }
             Err(NoAnswer::NotSent(body, reason)) => {
@@ -283,6 +287,8 @@ fn handed_headers(head: &Parts) -> HeaderMap {
 /// The body of an answer of the node that leads, as it comes.
 pub struct Relayed {
     body: Incoming,
+    /// Resolves when this node stops: what goes on as things happen comes to its end then.
+    stops: Option<BoxFuture<'static, ()>>,
     /// Resolves when that node leads no more, and had time to come to an end.
     gone: BoxFuture<'static, ()>,
     _lent: Lent,
@@ -294,11 +300,14 @@ impl Body for Relayed {
     type Error = AnyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnyError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-            // A machine that is gone says nothing more, not even that.
-            Poll::Pending => self.gone.as_mut().poll(cx).map(|()| Some(Err("the node that led is gone".into()))),
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
+        if self.stops.as_mut().is_some_and(|stops| stops.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(None);
+        }
+        // A machine that is gone says nothing more, not even that.
+        self.gone.as_mut().poll(cx).map(|()| Some(Err("the node that led is gone".into())))
     }
 
     fn is_end_stream(&self) -> bool {
