@@ -72,7 +72,13 @@ enum Failed {
     /// Nobody acted on it.
     NotActedOn,
     /// It cannot be tried again; this is the answer.
-    For(Answer),
+    For(Box<Answer>),
+}
+
+impl Failed {
+    fn with(answer: Answer) -> Self {
+        Self::For(Box::new(answer))
+    }
 }
 
 /// Answers a call that comes to this node.
@@ -109,7 +115,7 @@ async fn answered(node: &Arc<Node>, mut call: Call, is_from_node: bool) -> NodeA
             Role::Standby(_) if is_from_node => return ours(not_leading()),
             Role::Standby(Some(leader)) => match call.hand_on(node, &leader, until).await {
                 Ok(answer) => return answer,
-                Err(Failed::For(answer)) => return ours(answer),
+                Err(Failed::For(answer)) => return ours(*answer),
                 Err(Failed::NotActedOn) => node.look_again(),
             },
             Role::Standby(None) | Role::Opening | Role::Leading(_) => {}
@@ -151,7 +157,7 @@ impl Call {
         self.read(node).await?;
         let waiting = Arc::clone(&node.places).acquire_owned();
         let place = tokio::time::timeout_at(until.into(), waiting).await;
-        let Ok(Ok(place)) = place else { return Err(Failed::For(refusal::overloaded(&self.head))) };
+        let Ok(Ok(place)) = place else { return Err(Failed::with(refusal::overloaded(&self.head))) };
         let mut request = http::Request::new(match &mut self.body {
             CallBody::Whole(bytes) => boxed(Full::new(bytes.clone())),
             CallBody::Going(body) => match body.take() {
@@ -209,7 +215,7 @@ impl Call {
     /// The answer when nobody knows whether the call was made.
     fn unknown(&self, reason: &str) -> Failed {
         tracing::info!(reason, "a call was handed on and has no answer");
-        Failed::For(refusal::unavailable(
+        Failed::with(refusal::unavailable(
             &self.head,
             "The node that led is gone; the call may have been made. Try again.",
         ))
@@ -219,7 +225,7 @@ impl Call {
     async fn read(&mut self, node: &Node) -> Result<(), Failed> {
         let CallBody::Unread(body) = &mut self.body else { return Ok(()) };
         let room = &node.bodies;
-        let overloaded = || Failed::For(refusal::overloaded(&self.head));
+        let overloaded = || Failed::with(refusal::overloaded(&self.head));
         let mut taken = Arc::clone(room).try_acquire_many_owned(1).map_err(|_| overloaded())?;
         let reading = async {
             let mut bytes = BytesMut::new();
@@ -236,7 +242,7 @@ impl Call {
             Ok::<_, Option<Failed>>((bytes, false))
         };
         let read = tokio::time::timeout(listener::BODY_TIMEOUT, reading).await.unwrap_or(Err(None));
-        let incomplete = || Failed::For(refusal::incomplete(&self.head));
+        let incomplete = || Failed::with(refusal::incomplete(&self.head));
         let (bytes, is_whole) = read.map_err(|failed| failed.unwrap_or_else(incomplete))?;
         self._room = Some(taken);
         let bytes = bytes.freeze();
