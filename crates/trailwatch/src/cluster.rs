@@ -87,6 +87,8 @@ struct Node {
     roles: watch::Sender<Role>,
     /// Until when nobody else can have the lease.
     leads_until: Mutex<Instant>,
+    /// True once this node is told to stop.
+    stopped: Stopped,
     /// Somebody waits for a leader.
     asked: Notify,
     /// Room for request bodies.
@@ -131,6 +133,8 @@ pub async fn serve(
         }
         None => url.clone(),
     };
+    // Before anybody can know that it runs: a signal that comes first would end the process uncleanly.
+    let stopped = signals()?;
     let node = Arc::new(Node {
         id,
         name: settings.name,
@@ -140,13 +144,12 @@ pub async fn serve(
         authorities: authorities(settings.ca_file.as_deref())?,
         roles: watch::Sender::new(Role::Standby(None)),
         leads_until: Mutex::new(Instant::now()),
+        stopped: stopped.clone(),
         asked: Notify::new(),
         bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
         places: Arc::new(Semaphore::new(PLACES)),
         started: Instant::now(),
     });
-    // Before anybody can know that it runs: a signal that comes first would end the process uncleanly.
-    let stopped = signals()?;
     let renewal = certificate.clone().map(Renewal::new).transpose()?;
     let renewing = renewal.map(|renewal| tokio::spawn(renew_certificate(renewal)));
     let telling = tokio::spawn(tell(Arc::clone(&node)));
@@ -295,7 +298,9 @@ async fn work(node: &Arc<Node>, lease: &Lease, parts: Parts, mut stopped: Stoppe
     let catalog = Catalog::connect_node(&url.0).await.context("open the catalog at [catalog] url")?;
     // Before anything is written: a node that was superseded meanwhile changes nothing.
     catalog.fence(lease);
-    let server = Arc::new(serve::open_on(config, clock, catalog, None).await?);
+    let leads = Arc::clone(node);
+    let may_act = Arc::new(move || leads.has_lease());
+    let server = Arc::new(serve::open_on(config, clock, catalog, None, may_act).await?);
     server.watch.notify.listening_on(node.address.clone());
     let grpc_port = serve::grpc_port(&server.config, certificate.as_ref()).await?;
     let syslog_tls = certificate.as_ref().map(Acceptor::for_syslog).transpose()?;
@@ -405,6 +410,13 @@ impl Node {
             Role::Opening | Role::Leading(_) => false,
         });
         Ok(Some(Duration::from_millis(u64::try_from(seen.left_ms).unwrap_or_default())))
+    }
+
+    /// Resolves when this node is told to stop.
+    async fn stops(mut stopped: Stopped) {
+        if stopped.wait_for(|&stop| stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Calls wait: looks soon, not within the second.

@@ -10,7 +10,7 @@ use crate::oidc::{self, Oidc};
 use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
-use crate::server::Server;
+use crate::server::{MayAct, Server};
 use crate::store_bucket::StoreBucket;
 use crate::throttle::Throttle;
 use crate::tls::{Acceptor, Certificate, Renewal};
@@ -111,7 +111,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Serve
     make_folders(&config.data_dir)?;
     // The catalog first: whoever waits for its turn there leaves the records to the node that has it.
     let (catalog, lease) = lease::open(&config).await?;
-    open_on(config, clock, catalog, lease).await
+    open_on(config, clock, catalog, lease, Arc::new(|| true)).await
 }
 
 /// Makes the data directory.
@@ -124,12 +124,14 @@ pub fn make_folders(dir: &Path) -> anyhow::Result<()> {
         .context("make the folder of buckets")
 }
 
-/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself.
+/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; what the clock
+/// starts asks `may_act` first.
 pub async fn open_on(
     config: Config,
     clock: Arc<dyn Clock>,
     catalog: Catalog,
     lease: Option<Lease>,
+    may_act: MayAct,
 ) -> anyhow::Result<Server> {
     let (dir, keys) = (&config.data_dir, config.keys_dir());
     let store = match &config.store {
@@ -217,6 +219,7 @@ pub async fn open_on(
         clock,
         ids,
         lease,
+        may_act,
         config,
     })
 }

@@ -21,6 +21,9 @@ use watch::notify::signature::CERTIFICATE_PATHS;
 use wire::request::HttpRequest;
 use wire::{ApiError, Protocol, Response};
 
+/// Says whether a server may act at the moment.
+pub type MayAct = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// Everything a request needs. One for the life of the process.
 pub struct Server {
     /// What the operator asked for.
@@ -55,6 +58,8 @@ pub struct Server {
     pub expiry: retention::Expiry,
     /// The lease of a catalog that other servers can reach.
     pub lease: Option<catalog::Lease>,
+    /// False while another node of a cluster may have taken the place of this one.
+    pub may_act: MayAct,
     /// Our own calls, as metrics.
     pub calls: Calls,
     /// The time.

@@ -120,9 +120,17 @@ type Stopped = flag::Receiver<bool>;
 
 /// Waits until the next multiple of `step_ms` on the clock; false when the server is stopping.
 async fn next_tick(server: &Server, stopped: &mut Stopped, step_ms: i64) -> bool {
-    let now = server.clock.now();
-    let wait = (now.floor_to(step_ms) + step_ms) - now;
-    wait_for(stopped, Duration::from_millis(wait.max(1) as u64)).await
+    loop {
+        let now = server.clock.now();
+        let wait = (now.floor_to(step_ms) + step_ms) - now;
+        if !wait_for(stopped, Duration::from_millis(wait.max(1) as u64)).await {
+            return false;
+        }
+        // A node that was paused or cut off leaves out what another may be doing by now.
+        if (server.may_act)() {
+            return true;
+        }
+    }
 }
 
 async fn wait_for(stopped: &mut Stopped, duration: Duration) -> bool {

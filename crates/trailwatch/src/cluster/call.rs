@@ -72,7 +72,13 @@ enum Failed {
     /// Nobody acted on it.
     NotActedOn,
     /// It cannot be tried again; this is the answer.
-    For(Answer),
+    For(Box<Answer>),
+}
+
+impl Failed {
+    fn with(answer: Answer) -> Self {
+        Self::For(Box::new(answer))
+    }
 }
 
 /// Answers a call that comes to this node.
@@ -109,7 +115,7 @@ async fn answered(node: &Arc<Node>, mut call: Call, is_from_node: bool) -> NodeA
             Role::Standby(_) if is_from_node => return ours(not_leading()),
             Role::Standby(Some(leader)) => match call.hand_on(node, &leader, until).await {
                 Ok(answer) => return answer,
-                Err(Failed::For(answer)) => return ours(answer),
+                Err(Failed::For(answer)) => return ours(*answer),
                 Err(Failed::NotActedOn) => node.look_again(),
             },
             Role::Standby(None) | Role::Opening | Role::Leading(_) => {}
@@ -151,7 +157,7 @@ impl Call {
         self.read(node).await?;
         let waiting = Arc::clone(&node.places).acquire_owned();
         let place = tokio::time::timeout_at(until.into(), waiting).await;
-        let Ok(Ok(place)) = place else { return Err(Failed::For(refusal::overloaded(&self.head))) };
+        let Ok(Ok(place)) = place else { return Err(Failed::with(refusal::overloaded(&self.head))) };
         let mut request = http::Request::new(match &mut self.body {
             CallBody::Whole(bytes) => boxed(Full::new(bytes.clone())),
             CallBody::Going(body) => match body.take() {
@@ -182,7 +188,11 @@ impl Call {
                 let (mut head, body) = answer.into_parts();
                 OF_CONNECTION.iter().for_each(|name| drop(head.headers.remove(name)));
                 let gone: BoxFuture<'static, ()> = Box::pin(gone(node.roles.subscribe(), leader.token));
-                let body = Relayed { body, gone, _lent: lent, _place: place };
+                // One whose length nobody knows goes on as things happen, as a live tail does.
+                let goes_on = body.size_hint().exact().is_none();
+                let stops: Option<BoxFuture<'static, ()>> =
+                    goes_on.then(|| -> BoxFuture<'static, ()> { Box::pin(Node::stops(node.stopped.clone())) });
+                let body = Relayed { body, stops, gone, _lent: lent, _place: place };
                 Ok(hyper::Response::from_parts(head, Either::Right(body)))
             }
             Err(NoAnswer::NotSent(body, reason)) => {
@@ -205,7 +215,7 @@ impl Call {
     /// The answer when nobody knows whether the call was made.
     fn unknown(&self, reason: &str) -> Failed {
         tracing::info!(reason, "a call was handed on and has no answer");
-        Failed::For(refusal::unavailable(
+        Failed::with(refusal::unavailable(
             &self.head,
             "The node that led is gone; the call may have been made. Try again.",
         ))
@@ -215,7 +225,7 @@ impl Call {
     async fn read(&mut self, node: &Node) -> Result<(), Failed> {
         let CallBody::Unread(body) = &mut self.body else { return Ok(()) };
         let room = &node.bodies;
-        let overloaded = || Failed::For(refusal::overloaded(&self.head));
+        let overloaded = || Failed::with(refusal::overloaded(&self.head));
         let mut taken = Arc::clone(room).try_acquire_many_owned(1).map_err(|_| overloaded())?;
         let reading = async {
             let mut bytes = BytesMut::new();
@@ -232,7 +242,7 @@ impl Call {
             Ok::<_, Option<Failed>>((bytes, false))
         };
         let read = tokio::time::timeout(listener::BODY_TIMEOUT, reading).await.unwrap_or(Err(None));
-        let incomplete = || Failed::For(refusal::incomplete(&self.head));
+        let incomplete = || Failed::with(refusal::incomplete(&self.head));
         let (bytes, is_whole) = read.map_err(|failed| failed.unwrap_or_else(incomplete))?;
         self._room = Some(taken);
         let bytes = bytes.freeze();
@@ -283,6 +293,8 @@ fn handed_headers(head: &Parts) -> HeaderMap {
 /// The body of an answer of the node that leads, as it comes.
 pub struct Relayed {
     body: Incoming,
+    /// Resolves when this node stops: what goes on as things happen comes to its end then.
+    stops: Option<BoxFuture<'static, ()>>,
     /// Resolves when that node leads no more, and had time to come to an end.
     gone: BoxFuture<'static, ()>,
     _lent: Lent,
@@ -294,11 +306,14 @@ impl Body for Relayed {
     type Error = AnyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnyError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-            // A machine that is gone says nothing more, not even that.
-            Poll::Pending => self.gone.as_mut().poll(cx).map(|()| Some(Err("the node that led is gone".into()))),
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
+        if self.stops.as_mut().is_some_and(|stops| stops.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(None);
+        }
+        // A machine that is gone says nothing more, not even that.
+        self.gone.as_mut().poll(cx).map(|()| Some(Err("the node that led is gone".into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -25,6 +25,7 @@ async fn standby(address: Option<SocketAddr>) -> Arc<Node> {
         authorities: Authorities::mozillas().unwrap(),
         roles: watch::Sender::new(Role::Standby(None)),
         leads_until: Mutex::new(Instant::now()),
+        stopped: watch::channel(false).1,
         asked: Notify::new(),
         bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX as usize)),
         places: Arc::new(Semaphore::new(PLACES)),
