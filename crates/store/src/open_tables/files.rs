@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// The first and the last instant that can be written as text, milliseconds: the first of year 1, and a day before the last of
 /// year 9999 (with whatever offset it is written, it must stay in that year). Rows beyond are there all the same.
-const TIMES: (i64, i64) = (-62_135_596_800_000, 253_402_207_200_999);
+const TIMES: (i64, i64) = (-62_135_596_800_000, 253_402_207_200_000);
 /// What no row's time is later than.
 const LATEST: &str = "9999-12-31T23:59:59.999Z";
 
@@ -189,8 +189,8 @@ mod tests {
         assert_eq!(stats.max_values["time"], LATEST);
         let (last, after) = (TIMES.1, TIMES.1 + 1);
         let stats = Stats::of(2).with_times("time", after, last);
-        assert_eq!(stats.min_values["time"], "9999-12-30T22:00:00.999Z", "not after any row");
-        assert_eq!(stats.max_values["time"], "9999-12-30T22:00:00.999Z");
+        assert_eq!(stats.min_values["time"], "9999-12-30T22:00:00.000Z", "not after any row");
+        assert_eq!(stats.max_values["time"], "9999-12-30T22:00:00.000Z");
         assert_eq!(Stats::of(2).with_times("time", last, after).max_values["time"], LATEST);
         let text = json!(Stats::of(3).with("sequence", 1.into(), 9.into())).to_string();
         let expected =

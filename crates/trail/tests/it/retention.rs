@@ -101,7 +101,7 @@ async fn trails_deliver_what_is_told_late() {
 #[tokio::test]
 async fn a_store_that_is_told_to_keep_less_keeps_it_for_a_day_more() {
     let plane = Plane::new().await;
-    let made = plane.call("CreateEventDataStore", json!({"Name": "s", "RetentionPeriod": 30})).await.unwrap();
+    let made = plane.call("CreateEventDataStore", json!({"Name": "store", "RetentionPeriod": 30})).await.unwrap();
     let arn = made["EventDataStoreArn"].as_str().unwrap();
     plane.append(vec![own("old", "us-east-1", false, NOW - 20 * DAY)]).await;
     plane.trail.store.flush().await.unwrap();

@@ -57,6 +57,7 @@ mod tests {
 
     fn head(authorization: &str, target: Option<&str>) -> Parts {
         let mut request = http::Request::post("/bucket/key").header("authorization", authorization);
+        request = request.header("x-amz-date", "20261127T000000Z");
         if let Some(target) = target {
             request = request.header("x-amz-target", target).header("content-type", "application/x-amz-json-1.1");
         }

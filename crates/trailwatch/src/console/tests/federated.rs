@@ -241,7 +241,7 @@ async fn who_brings_a_token_of_the_provider_gets_a_role_without_a_signature() {
         assert!(found == status && refused.contains(&format!("<Code>{code}</Code>")), "{code}: {found} {refused}");
     }
     let (_, record) = federated.console.events_of("AssumeRoleWithWebIdentity").await.pop().unwrap();
-    assert_eq!((&record["userIdentity"], &record["errorCode"]), (&identity, &value!("AccessDenied")));
+    assert_eq!((&record["userIdentity"], &record["errorCode"]), (&identity, &value!("AccessDeniedException")));
 }
 
 #[tokio::test]
