@@ -18,7 +18,7 @@ from trailwatch import Answer, Paths, authorization, run, wait_until
 pytestmark = pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is not installed")
 
 #: What nodes say while one of them is lost, all of it on purpose.
-PROVOKED = r"lease|leads no more|another node has taken|taken over|poisoned|catalog|PostgreSQL|superseded|audit|append|record|store|bucket|proofs|events for"
+PROVOKED = r"lease|leads no more|another node has taken|taken over|poisoned|catalog|PostgreSQL|superseded|audit|append|record|store|bucket|proofs|events for|time to acquire exceeded"
 #: Longest wait for a cluster to come to rest, seconds; a takeover takes some seven.
 SECONDS_MAX = 60
 
