@@ -189,7 +189,8 @@ def furnish_cloudtrail(owner):
         Name="shared", MultiRegionEnabled=False, TerminationProtectionEnabled=False, TagsList=tags)["EventDataStoreArn"]
     owner.channel = cloudtrail.create_channel(
         Name="shared", Source="Custom", Destinations=[{"Type": "EVENT_DATA_STORE", "Location": store_for(cloudtrail, "outside", "ActivityAuditLog")}])["ChannelArn"]
-    cloudtrail.put_resource_policy(ResourceArn=owner.channel, ResourcePolicy=policy("*", sid=mark, Resource=owner.channel))
+    cloudtrail.put_resource_policy(ResourceArn=owner.channel, ResourcePolicy=policy(
+        owner.account, sid=mark, Action="cloudtrail-data:PutAuditEvents", Resource=owner.channel))
     store_id = owner.store.rpartition("/")[2]
     statement = f"SELECT eventName, requestParameters FROM {store_id} WHERE eventName = 'CreateLogGroup'"
     widget = {"QueryStatement": f"SELECT eventName AS {mark} FROM {store_id}", "ViewProperties": {"View": "Table"}}
