@@ -20,13 +20,13 @@ import botocore.config
 import postgres
 
 #: Longest wait for the server to be ready, seconds. Generous: CI machines are slow; it takes well under one second.
-READY_SECONDS_MAX = 30
+READY_SECONDS_MAX = 120
 #: Lines of the server's log that must not be there unless a test says so.
 COMPLAINT = re.compile(r"\b(WARN|ERROR)\b")
+#: But for those that say that the machine is busy: a statement, or the wait for a connection, took long, and ended well.
+BUSY = re.compile(r"sqlx::query: slow statement|sqlx::pool::acquire: acquired connection, but")
 #: Where servers keep resources: `postgres` gives each a database of its own, whatever the tests are about.
 CATALOG = os.environ.get("TRAILWATCH_CATALOG", "file")
-#: But for these, which say that the machine is busy: a statement, or a connection of the pool, came late, but it came.
-BUSY = re.compile(r"sqlx::query: slow statement|sqlx::pool::acquire: acquired connection, but")
 
 TARGETS = {
     "logs": ("Logs_20140328", "application/x-amz-json-1.1"),
@@ -156,12 +156,12 @@ class Server:
     def stop(self):
         """SIGTERM; answers the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
     def kill(self):
         """kill -9."""
         self.process.kill()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     @property
     def running(self):

@@ -355,7 +355,11 @@ impl Writer {
                 *lock(&self.state.journal_error) = Some(JournalError { path, reason, is_waiting: false });
                 error
             }
-            _ => self.state.poison_unless_full(error),
+            _ => {
+                // The put seemed to fail at first, but its outcome is known now: nothing is waited for.
+                *lock(&self.state.journal_error) = None;
+                self.state.poison_unless_full(error)
+            }
         }
     }
 
