@@ -73,7 +73,7 @@ def test_a_shorter_retention_is_shown_to_come_and_can_be_taken_back(server):
     assert then == f"from {then.split()[1]} on: 400d"
     assert said(server, "retention", "set", "400d") == [first, then], "it goes on waiting"
     assert said(server, "retention") == [first, then]
-    assert said(server, "retention", "set", "forever") == [kept("forever")]
+    assert said(server, "retention", "set", "forever")[0] == kept("forever")
     assert said(server, "retention") == [kept("forever")]
     asked = [event["requestParameters"]["keep"] for event in audited(server, "PutEventRetention")]
     assert asked == ["400d", "400d", "forever"]
@@ -128,7 +128,8 @@ def test_events_go_when_the_day_is_over_and_those_that_are_held_stay(make_server
         assert catalog.execute("UPDATE event_retention SET pending_at_ms = pending_at_ms - 86400000").rowcount == 1
     server.start()
     wait_until(lambda: aged(server) == [(300, OTHER_ACCOUNT), (500, HELD_ACCOUNT)], 60, "what is too old and not held goes")
-    assert said(server, "retention") == [kept("400d")]
+    first, *keepers = said(server, "retention")
+    assert first == kept("400d") and any("legal-hold case" in line for line in keepers), keepers
     (told,) = audited(server, "EventRetentionShortened")
     assert (told["eventType"], told["serviceEventDetails"]) == ("AwsServiceEvent", {"daysBefore": None, "days": 400})
     # What is left is proved, what was proved before still is, and what is gone is said to be.
@@ -141,7 +142,7 @@ def test_events_go_when_the_day_is_over_and_those_that_are_held_stay(make_server
     done = trailwatch(server, "evidence", "--sequence", "2", "-o", tmp_path / "gone.json")
     assert done.returncode == 1 and "event 2 has expired" in done.stderr, done
     # A longer one acts at once, and brings nothing back.
-    assert said(server, "retention", "set", "forever") == [kept("forever")]
+    assert said(server, "retention", "set", "forever")[0] == kept("forever")
     assert server.stop() == 0
     done = run([Paths.server(), "check", "--data-dir", server.data_dir])
     assert done.returncode == 0 and "0 problems" in done.stdout, done
