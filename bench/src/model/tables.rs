@@ -6,6 +6,11 @@ use super::money::{self, MONTH};
 use crate::report::number;
 use anyhow::ensure;
 
+/// What a load costs in one of two ways to buy machines.
+type Bills = fn(&Inputs, &Load) -> money::Bill;
+/// A number that the model answers.
+type Answer<'a> = &'a dyn Fn(&Inputs) -> f64;
+
 /// Lines of the sensitivity.
 const SHOWN: usize = 8;
 /// An input is changed by this much, up and down.
@@ -94,7 +99,7 @@ fn answers(inputs: &Inputs, loads: &[Load]) -> String {
     line("manifest of a writer", &|load| bytes(load.writer.mean.manifest));
     line("a call waits for the journal, ms in the mean", &|load| number(load.writer.mean.journal.answer_seconds * 1e3));
     line("opening the store, s", &|load| number(load.writer.mean.open_seconds));
-    let bills: [(&str, fn(&Inputs, &Load) -> money::Bill); 2] = [
+    let bills: [(&str, Bills); 2] = [
         ("AWS", |inputs, load| money::aws(inputs, load.nodes, &load.writer.mean)),
         ("own machines", |inputs, load| money::own(inputs, load.nodes, &load.writer.mean)),
     ];
@@ -183,7 +188,7 @@ fn sensitivity(inputs: &Inputs, gb: f64) -> String {
         let load = Load::of(inputs, gb);
         money::aws(inputs, load.nodes, &load.writer.mean).total()
     };
-    let answers: [(String, &dyn Fn(&Inputs) -> f64); 2] = [
+    let answers: [(String, Answer<'_>); 2] = [
         ("the most that one writer takes".into(), &capacity::most_of_one),
         (format!("the month on AWS at {} a day", bytes(gb * 1e9)), &bill),
     ];

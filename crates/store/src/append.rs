@@ -175,10 +175,13 @@ impl Group {
     }
 }
 
+/// Who waits for the sequence of an append.
+type Reply = oneshot::Sender<Result<Appended>>;
+
 /// Batches of one group, sealed with their sequences.
 #[derive(Debug)]
 pub(crate) struct Sealed {
-    batches: Vec<(FrameMeta, Batch, Option<oneshot::Sender<Result<Appended>>>)>,
+    batches: Vec<(FrameMeta, Batch, Option<Reply>)>,
     leaves: Vec<Hash>,
     next_log_sequence: u64,
     next_event_sequence: u64,

@@ -420,7 +420,7 @@ impl<'a> Decided<'a> {
     ) -> Result<Self> {
         let one_of = one_of.iter().map(|(name, values)| (*name, TextTest::OneOf(values)));
         let contains = reader.filter.contains.iter().filter(|(name, _)| *name != RECORD);
-        let contains = contains.map(|(name, text)| (*name, TextTest::Contains(Finder::new(text))));
+        let contains = contains.map(|(name, text)| (*name, TextTest::Contains(Box::new(Finder::new(text)))));
         let tested = |(name, test): (&str, TextTest<'a>)| {
             let texts = batch.column_by_name(name).and_then(|column| TextColumn::of(column));
             let texts = texts.ok_or_else(|| Error::corrupt("a segment", 0, format!("column {name} is not text")))?;

@@ -45,7 +45,7 @@ fn key(keys: &Int32Array, row: usize) -> Option<usize> {
 #[derive(Debug)]
 pub(crate) enum TextTest<'a> {
     OneOf(&'a BTreeSet<String>),
-    Contains(Finder<'a>),
+    Contains(Box<Finder<'a>>),
 }
 
 impl TextTest<'_> {
@@ -103,7 +103,7 @@ mod tests {
             };
             assert_eq!(tested(TextTest::OneOf(&one)), [true, false, false, true]);
             assert_eq!(tested(TextTest::OneOf(&all)), [true, false, true, true], "a null does not pass");
-            assert_eq!(tested(TextTest::Contains(Finder::new("b"))), [false, false, true, false]);
+            assert_eq!(tested(TextTest::Contains(Box::new(Finder::new("b")))), [false, false, true, false]);
         }
         let same: DictionaryArray<Int32Type> = vec!["a", "a"].into_iter().collect();
         assert!(TestedColumn::of(TextColumn::of(&same).unwrap(), TextTest::OneOf(&one)).is_none());
