@@ -319,7 +319,7 @@ test("edited: what the form does not have stays, and what it cannot hold is said
   await now.sound("alarm-edit-odd");
 });
 
-test("tags are made with an alarm, and are in its form", async () => {
+test("tags are made with an alarm, changed and taken away in its form, and stay where a save fails", async () => {
   const { page, visit, server } = now;
   const arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:tagged";
   const tags = async () =>
@@ -347,4 +347,14 @@ test("tags are made with an alarm, and are in its form", async () => {
   expect(await page.getByLabel("Key of tag 1", { exact: true }).inputValue()).toBe("team");
   await page.getByRole("button", { name: "Remove tag 1" }).click();
   await expect.poll(() => page.getByLabel("Key of tag 1", { exact: true }).inputValue()).toBe("tier=a");
+  await fill("Value of tag 1", "gold");
+  await page.getByRole("button", { name: "Add a tag" }).click();
+  await fill("Key of tag 2", "aws:own");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("alert").getByText("Tag keys beginning with aws: are reserved for AWS.").waitFor();
+  now.refused(400);
+  await page.getByRole("button", { name: "Remove tag 2" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("heading", { name: "Alarms / tagged" }).waitFor();
+  expect(await tags()).toEqual([{ Key: "tier=a", Value: "gold" }]);
 });
