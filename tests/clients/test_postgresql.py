@@ -42,7 +42,7 @@ def test_what_other_tests_ask():
     assert all(half.returncode == 0 for half in halves), "\n".join(half.stdout[-6000:] + half.stderr[-2000:] for half in halves)
 
 
-def test_one_server_has_the_catalog_and_its_data_directory_says_where_it_is(make_server, database):
+def test_one_server_has_the_catalog_and_its_data_directory_says_where_it_is(make_server, database, tmp_path):
     flags = ("--catalog-url", database.url("shared"))
     first = make_server("first", *flags).start()
     first.client("logs").create_log_group(logGroupName="/kept")
@@ -50,11 +50,16 @@ def test_one_server_has_the_catalog_and_its_data_directory_says_where_it_is(make
     refused = run([Paths.server(), "serve", "--data-dir", data, "--listen", "127.0.0.1:0", *flags])
     assert refused.returncode == 1 and "in use by the server" in refused.stderr, refused.stderr
     first.kill()
-    # The same server, started anew, need not wait for its own lease; nor does another after a clean stop.
+    # The same server, started anew, need not wait for its own lease.
     first.start()
     first.client("logs").create_log_group(logGroupName="/kept/too")
     assert first.stop() == 0
-    second = make_server("second", *flags).start()
+    # The records are in the first one's data directory: another has none of them, and is only taken when it is said.
+    refused = run([Paths.server(), "serve", "--data-dir", data, "--listen", "127.0.0.1:0", *flags])
+    assert refused.returncode == 1 and "in another data directory" in refused.stderr, refused.stderr
+    adopting = tmp_path / "adopting.toml"
+    adopting.write_text("[catalog]\nadopt = true\n")
+    second = make_server("second", "--config", adopting, *flags).start()
     # The group of the server's own log is among others, once it has said something.
     there = second.client("logs").describe_log_groups(logGroupNamePrefix="/kept")["logGroups"]
     names = [group["logGroupName"] for group in there]

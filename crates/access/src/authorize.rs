@@ -74,7 +74,7 @@ pub struct Owned<'a> {
     pub account: &'a str,
     /// Its ARN.
     pub arn: &'a str,
-    /// Its policy, a document; one that cannot be read, and none, let nobody in.
+    /// Its policy, a document. One that cannot be read lets nobody in, none nobody of another account.
     pub policy: Option<&'a str>,
     /// True where callers of its own account need the policy's leave as well; else it may only deny them.
     pub own_need_it: bool,
@@ -84,8 +84,11 @@ pub struct Owned<'a> {
 /// asked before, by the guard of the call.
 pub fn admitted(asking: Asking<'_>, action: &str, resource: Owned<'_>, input: &dyn Texts) -> Result<(), ApiError> {
     let read = |text: &str, purpose| Policy::parse("policy", text, purpose).map(Arc::new);
-    let of_resource: Vec<Arc<Policy>> =
-        resource.policy.and_then(|text| read(text, Purpose::Resource).ok()).into_iter().collect();
+    let of_resource: Vec<Arc<Policy>> = match resource.policy.map(|text| read(text, Purpose::Resource)).transpose() {
+        Ok(policy) => policy.into_iter().collect(),
+        // It may have denied.
+        Err(_) => return Err(denied(asking.caller, None, action, resource.arn, None)),
+    };
     let everything: Vec<Arc<Policy>> = read(ready_made::ALLOW_ALL, Purpose::Identity).into_iter().collect();
     let policies = Policies {
         identity: &everything,

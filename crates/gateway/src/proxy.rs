@@ -2,6 +2,7 @@
 
 mod authorities;
 mod body;
+mod connections;
 mod heads;
 mod upstream;
 
@@ -19,6 +20,7 @@ pub use authorities::{Authorities, NotAuthorities};
 pub use body::{AnswerBody, Broken};
 use body::{Fate, Read, RequestBody, Word};
 use bytes::{Bytes, BytesMut};
+pub use connections::{Connections, Lent, Limits, NotAnUpstream};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -30,7 +32,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-pub use upstream::{NotAnUpstream, Upstream};
+pub use upstream::Upstream;
 use wire::HttpRequest;
 use wire::sigv4::SignatureError;
 
@@ -497,7 +499,7 @@ async fn head_of(
     upstream: &Arc<Upstream>,
     request: http::Request<RequestBody>,
     fate: &Fate,
-) -> Result<(http::Response<Incoming>, upstream::Lent), String> {
+) -> Result<(http::Response<Incoming>, Lent<body::RequestBody>), String> {
     let sending = upstream.send(request);
     tokio::pin!(sending);
     loop {

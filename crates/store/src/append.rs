@@ -83,13 +83,15 @@ impl Store {
     /// Waits until the memtables have room, as long as flushes go on to make it.
     async fn wait_for_room(&self) -> Result<()> {
         let state = self.state();
-        if has_room(state).is_ok() {
-            return Ok(());
-        }
+        let Err(full) = has_room(state) else { return Ok(()) };
         // A flush or a cut that failed is tried again only when it is asked for.
         wake_flusher(state);
         if lock(&state.cut_error).is_some() {
             self.command(Command::CutIfDue)?;
+        }
+        // Who has no patience does not race with the flush that was asked for.
+        if state.options.room_wait.is_zero() {
+            return Err(full);
         }
         let waiting = async {
             loop {

@@ -53,6 +53,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The database that keeps resources; without it a file below `data_dir` does.
     pub catalog: Option<CatalogUrl>,
+    /// Whether a catalog whose records were in another data directory is taken over.
+    pub adopts_catalog: bool,
     /// Address to listen on; port 0 picks one.
     pub listen: SocketAddr,
     /// The certificate of all our ports but those of plain syslog; without it they speak plain HTTP.
@@ -285,9 +287,11 @@ impl Config {
         let tokens = file.bearer_tokens.into_iter();
         let region = flags.region.or(file.region).unwrap_or_else(|| "us-east-1".into());
         let account_id = flags.account_id.or(file.account_id).unwrap_or_else(|| "123456789012".into());
+        let catalog = flags.catalog.or(file.catalog);
         let config = Self {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| "trailwatch-data".into()),
-            catalog: flags.catalog.or(file.catalog).resolve()?,
+            adopts_catalog: catalog.adopt,
+            catalog: catalog.resolve()?,
             listen: address("--listen", &listen)?,
             tls: tls_files(flags.tls_certificate.or(file.tls_certificate), flags.tls_key.or(file.tls_key))?,
             s3: file.s3.map(|section| section.resolve_s3(&region)).transpose()?,

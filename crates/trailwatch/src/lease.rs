@@ -8,7 +8,7 @@
 use crate::config::Config;
 use crate::real::random_text;
 use crate::server::Server;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use catalog::{Catalog, Lease, SERVER_LEASE};
 use model::Timestamp;
 use std::fs::{self, File, TryLockError};
@@ -27,26 +27,52 @@ const FILE: &str = "catalog.db";
 /// In a data directory whose catalog is in PostgreSQL: who its server is in the eyes of the lease, the same at every start.
 const HOLDER_FILE: &str = "catalog-holder";
 
+/// The lease of a server that is no node of a cluster.
+#[derive(Debug)]
+pub struct Held {
+    /// What it renews.
+    pub lease: Lease,
+    /// Two processes on one data directory are the same holder, and would take the lease from each other.
+    _directory: File,
+}
+
 /// Opens the catalog that the configuration names, and takes its lease where it is in PostgreSQL.
-pub async fn open(config: &Config) -> anyhow::Result<(Catalog, Option<Lease>)> {
+pub async fn open(config: &Config) -> anyhow::Result<(Catalog, Option<Held>)> {
     let dir = &config.data_dir;
     let Some(url) = &config.catalog else {
         return Ok((open_file(dir).await?, None));
     };
     refuse_file(dir)?;
-    let holder = holder(dir)?;
     let catalog = Catalog::connect(&url.0).await.context("open the catalog at [catalog] url")?;
-    let asked = catalog.acquire_lease(SERVER_LEASE, &holder, NO_ADDRESS, LASTS_MS).await;
-    let lease = match asked.context("take the lease of the catalog")? {
-        Ok(lease) => lease,
-        Err(other) => bail!(
+    // Only now: a URL that was mistyped says nothing about the directory.
+    let (holder, directory) = locked_holder(dir)?;
+    let in_use = |other: Lease| {
+        anyhow!(
             "the catalog at [catalog] url is in use by the server {} (its lease ends {}). Stop it, or wait until its lease has ended",
             other.holder,
             Timestamp(other.expires_ms)
-        ),
+        )
     };
+    // Positions in the records of one data directory say nothing about those of another.
+    if config.store.is_none()
+        && !config.adopts_catalog
+        && let Some(seen) = catalog.lease(SERVER_LEASE).await.context("ask whose the catalog is")?
+        && seen.lease.holder != holder
+    {
+        if seen.left_ms > 0 {
+            return Err(in_use(seen.lease));
+        }
+        bail!(
+            "the records of the catalog at [catalog] url are in another data directory, that of the server {}, not in {}: serve that one. \
+             If it is lost, [catalog] adopt = true keeps the resources without their records, for one start",
+            seen.lease.holder,
+            dir.display()
+        );
+    }
+    let asked = catalog.acquire_lease(SERVER_LEASE, &holder, NO_ADDRESS, LASTS_MS).await;
+    let lease = asked.context("take the lease of the catalog")?.map_err(in_use)?;
     catalog.fence(&lease);
-    Ok((catalog, Some(lease)))
+    Ok((catalog, Some(Held { lease, _directory: directory })))
 }
 
 /// Opens the catalog of a data directory that has its own; for programs that have a data directory and no configuration too.
@@ -114,7 +140,8 @@ fn holder(dir: &Path) -> anyhow::Result<String> {
 }
 
 /// Renews the lease of the server; false when another server has it, and this one must end.
-pub async fn renew(server: &Server, lease: &Lease) -> bool {
+pub async fn renew(server: &Server) -> bool {
+    let Some(Held { lease, .. }) = &server.lease else { return true };
     match server.trail.catalog.renew_lease(lease, LASTS_MS).await {
         Ok(is_ours) => is_ours,
         // It goes on as long as nobody takes the lease.
@@ -127,7 +154,7 @@ pub async fn renew(server: &Server, lease: &Lease) -> bool {
 
 /// Gives the lease back, so that another server may start at once.
 pub async fn release(server: &Server) {
-    if let Some(lease) = &server.lease
+    if let Some(Held { lease, .. }) = &server.lease
         && let Err(error) = server.trail.catalog.release_lease(lease).await
     {
         tracing::warn!(%error, "give back the lease of the catalog");

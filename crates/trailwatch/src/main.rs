@@ -339,7 +339,7 @@ fn config_of(args: ServeArgs) -> anyhow::Result<Config> {
     let flags = Settings {
         data_dir: args.data_dir,
         listen: args.listen,
-        catalog: CatalogSection { url: args.catalog_url, password_file: None },
+        catalog: CatalogSection { url: args.catalog_url, ..CatalogSection::default() },
         tls_certificate: args.tls_certificate,
         tls_key: args.tls_key,
         account_id: args.account_id,

@@ -18,7 +18,7 @@ use crate::trail_topics::TrailTopics;
 use crate::{cluster, console, grpc, http, lease, operations, server_log, sql, syslog, tasks};
 use access::Access;
 use anyhow::{Context, anyhow, bail};
-use catalog::{Catalog, Lease};
+use catalog::Catalog;
 use model::buckets::Buckets;
 use model::{Clock, Ids};
 use std::io::Write;
@@ -124,13 +124,13 @@ pub fn make_folders(dir: &Path) -> anyhow::Result<()> {
         .context("make the folder of buckets")
 }
 
-/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; what the clock
-/// starts asks `may_act` first.
+/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; what begins at
+/// a tick of the clock asks `may_act` first.
 pub async fn open_on(
     config: Config,
     clock: Arc<dyn Clock>,
     catalog: Catalog,
-    lease: Option<Lease>,
+    lease: Option<lease::Held>,
     may_act: MayAct,
 ) -> anyhow::Result<Server> {
     let (dir, keys) = (&config.data_dir, config.keys_dir());

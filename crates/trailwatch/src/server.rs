@@ -57,7 +57,7 @@ pub struct Server {
     /// What keeps audit events longer than their retention.
     pub expiry: retention::Expiry,
     /// The lease of a catalog that other servers can reach.
-    pub lease: Option<catalog::Lease>,
+    pub lease: Option<crate::lease::Held>,
     /// False while another node of a cluster may have taken the place of this one.
     pub may_act: MayAct,
     /// Our own calls, as metrics.

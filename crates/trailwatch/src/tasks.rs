@@ -84,8 +84,8 @@ impl Tasks {
         if let Some(renewal) = renewal {
             tasks.spawn("TLS certificate", tls_certificate(Arc::clone(&server), renewal, stopped.clone()));
         }
-        if let Some(lease) = server.lease.clone() {
-            tasks.spawn("catalog lease", catalog_lease(Arc::clone(&server), lease, stopped.clone()));
+        if server.lease.is_some() {
+            tasks.spawn("catalog lease", catalog_lease(Arc::clone(&server), stopped.clone()));
         }
         tasks.spawn("server log", server_log(server, lines, stopped));
         tasks
@@ -201,9 +201,9 @@ async fn tls_certificate(server: Arc<Server>, mut renewal: Renewal, mut stopped:
 }
 
 /// Ends when another server has the lease, and the process with it: what it believes of its tasks is no longer so.
-async fn catalog_lease(server: Arc<Server>, lease: catalog::Lease, mut stopped: Stopped) {
+async fn catalog_lease(server: Arc<Server>, mut stopped: Stopped) {
     while wait_for(&mut stopped, crate::lease::RENEW_EVERY).await {
-        if !crate::lease::renew(&server, &lease).await {
+        if !crate::lease::renew(&server).await {
             tracing::error!("another server has taken the lease of the catalog");
             return;
         }

@@ -1,7 +1,7 @@
 //! Bodies on their way through: counted, looked at as far as the event needs it, and with the end of an answer held back until the
 //! event is durable. Each frame is handed on as it comes; nothing is read that the other side has not asked for.
 
-use super::upstream::Lent;
+use super::connections::Lent;
 use crate::audit::{self, Durable, OpenCall, Tally};
 use crate::spool::Unwritten;
 use bytes::Bytes;
@@ -268,7 +268,7 @@ pub struct AnswerBody {
     ending: Option<BoxFuture<'static, Result<(), Unwritten>>>,
     is_over: bool,
     silence: Option<Silence>,
-    _lent: Option<Lent>,
+    _lent: Option<Lent<RequestBody>>,
     /// While it is there, the request's body waits for its word.
     _word: Option<watch::Sender<Word>>,
 }
@@ -306,7 +306,7 @@ impl AnswerBody {
     pub(super) fn of_backend(
         body: Incoming,
         open: OpenCall,
-        lent: Lent,
+        lent: Lent<RequestBody>,
         word: Option<watch::Sender<Word>>,
         silence_max: Duration,
     ) -> Self {

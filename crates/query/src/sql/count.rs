@@ -313,7 +313,7 @@ impl Counter {
 
     /// The rows that meet the condition, and their kinds by packed columns.
     fn met(&self, batch: RecordBatch) -> Result<(RecordBatch, Kinds)> {
-        let kinds = self.kinds(&batch);
+        let kinds = self.kinds(&batch)?;
         let Some(condition) = &self.condition else { return Ok((batch, kinds)) };
         let of_kinds = self.rows_of(&batch, &UInt32Array::from(kinds.first.clone()))?;
         let meet = condition.evaluate(&of_kinds)?.into_array(of_kinds.num_rows())?;
@@ -321,15 +321,17 @@ impl Counter {
         let meets = |kind: &u32| meet.is_valid(*kind as usize) && meet.value(*kind as usize);
         let rows: BooleanArray = kinds.of_rows.iter().map(|kind| Some(meets(kind))).collect();
         let batch = filter_record_batch(&batch, &rows)?;
-        let kinds = self.kinds(&batch);
+        let kinds = self.kinds(&batch)?;
         Ok((batch, kinds))
     }
 
-    fn kinds(&self, batch: &RecordBatch) -> Kinds {
+    fn kinds(&self, batch: &RecordBatch) -> Result<Kinds> {
         let mut kinds = Kinds::new(batch.num_rows());
         let columns = batch.columns().iter().zip(&self.packed).filter(|(_, packed)| **packed);
-        columns.for_each(|(column, _)| kinds.split(column.as_ref()));
-        kinds
+        for (column, _) in columns {
+            kinds.split(column.as_ref())?;
+        }
+        Ok(kinds)
     }
 
     /// Some rows, with the types that expressions know.

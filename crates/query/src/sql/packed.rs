@@ -6,7 +6,7 @@
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{cast, partition};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
-use datafusion::common::Result;
+use datafusion::common::{Result, internal_err};
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::TextColumn;
@@ -53,8 +53,8 @@ impl Kinds {
         Self { of_rows: vec![0; rows], first: if rows == 0 { Vec::new() } else { vec![0] } }
     }
 
-    /// Tells rows apart by a column: packed texts, texts, or what is true or false. Other columns are not looked at.
-    pub(super) fn split(&mut self, column: &dyn Array) {
+    /// Tells rows apart by a column: packed texts, texts, or what is true or false. Any other is an error, for its rows would seem alike.
+    pub(super) fn split(&mut self, column: &dyn Array) -> Result<()> {
         if let Some(flags) = column.as_boolean_opt() {
             self.split_by(3, flag_places(flags));
         } else if let Some(texts) = TextColumn::of(column) {
@@ -75,7 +75,10 @@ impl Kinds {
                     self.split_by(known.len() + 1, places.into_iter());
                 }
             }
+        } else {
+            return internal_err!("rows cannot be told apart by {}", column.data_type());
         }
+        Ok(())
     }
 
     /// Tells rows apart where a column changes from one to the next: equal values that are apart may be of several kinds.
@@ -137,9 +140,9 @@ mod tests {
         let flags = BooleanArray::from(vec![Some(true), None, Some(true), Some(true), Some(true), Some(false)]);
         for column in [&packed as &dyn Array, &StringArray::from(texts)] {
             let mut kinds = Kinds::new(6);
-            kinds.split(column);
+            kinds.split(column).unwrap();
             assert_eq!((&kinds.of_rows[..], &kinds.first[..]), (&[0, 1, 2, 0, 2, 1][..], &[0, 1, 2][..]));
-            kinds.split(&flags);
+            kinds.split(&flags).unwrap();
             assert_eq!((&kinds.of_rows[..], &kinds.first[..]), (&[0, 1, 2, 0, 2, 3][..], &[0, 1, 2, 5][..]));
         }
         let mut kinds = Kinds::new(6);
@@ -147,6 +150,8 @@ mod tests {
         kinds.split_at_changes(&times).unwrap();
         assert_eq!((kinds.of_rows, kinds.first), (vec![0, 0, 1, 1, 1, 2], vec![0, 2, 5]));
         assert!(Kinds::new(0).first.is_empty());
+        let other = Kinds::new(1).split(&Int32Array::from(vec![5])).unwrap_err();
+        assert!(other.to_string().contains("Int32"), "rows that differ must not seem alike: {other}");
     }
 
     #[test]
@@ -156,8 +161,8 @@ mod tests {
         let own: DictionaryArray<Int32Type> =
             (0..rows).map(text).collect::<Vec<_>>().iter().map(String::as_str).collect();
         let mut kinds = Kinds::new(rows);
-        kinds.split(&own);
-        kinds.split(&own);
+        kinds.split(&own).unwrap();
+        kinds.split(&own).unwrap();
         assert!(rows * (rows + 1) > PAIRS_MAX);
         assert_eq!(kinds.first, (0..rows as u32).collect::<Vec<_>>());
         assert_eq!(kinds.of_rows, kinds.first);

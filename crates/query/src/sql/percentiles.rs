@@ -211,8 +211,7 @@ impl GroupsAccumulator for Groups {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let lists = emit_to.take_needed(&mut self.lists);
-        let mut ordered = Vec::new();
-        let found: Float64Array = lists.iter().map(|list| percentile(list, self.part, &mut ordered)).collect();
+        let found: Float64Array = lists.into_iter().map(|list| percentile(list, self.part)).collect();
         Ok(Arc::new(found))
     }
 
@@ -234,10 +233,9 @@ fn in_order(bits: i64) -> i64 {
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
-/// The number with this part of all others below it, between two neighbours where there is none; `ordered` is room to work in.
-fn percentile(values: &[f64], part: f64, ordered: &mut Vec<i64>) -> Option<f64> {
-    ordered.clear();
-    ordered.extend(values.iter().map(|value| in_order(value.to_bits() as i64)));
+/// The number with this part of all others below it, between two neighbours where there is none. Needs no room beside the values.
+fn percentile(values: Vec<f64>, part: f64) -> Option<f64> {
+    let mut ordered: Vec<i64> = values.into_iter().map(|value| in_order(value.to_bits() as i64)).collect();
     let place = part * ordered.len().checked_sub(1)? as f64;
     let double = |ordered: i64| f64::from_bits(in_order(ordered) as u64);
     let (_, below, above) = ordered.select_nth_unstable(place as usize);
@@ -267,15 +265,14 @@ mod tests {
     fn percentiles_lie_between_neighbours_in_total_order() {
         let mixed: Vec<f64> = (0..997).map(|n| f64::from((n * 7919) % 1009) - 500.0).collect();
         let odd = [-0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -1.5, f64::MAX];
-        let mut room = Vec::new();
         for part in [0.0, 0.01, 0.5, 0.95, 0.999, 1.0] {
             for values in [&mixed[..], &mixed[..10], &mixed[..1], &[], &[2.0, 2.0]] {
-                assert_eq!(percentile(values, part, &mut room), plain(values, part), "{part} of {}", values.len());
+                assert_eq!(percentile(values.to_vec(), part), plain(values, part), "{part} of {}", values.len());
             }
             let bits = |value: Option<f64>| value.map(f64::to_bits);
-            assert_eq!(bits(percentile(&odd, part, &mut room)), bits(plain(&odd, part)), "{part} of odd ones");
+            assert_eq!(bits(percentile(odd.to_vec(), part)), bits(plain(&odd, part)), "{part} of odd ones");
         }
-        assert!(percentile(&[1.0, f64::NAN], 1.0, &mut room).is_some_and(f64::is_nan), "last in total order");
+        assert!(percentile(vec![1.0, f64::NAN], 1.0).is_some_and(f64::is_nan), "last in total order");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a table can use of a WHERE clause: time ranges, texts to equal and texts to contain.
 //!
-//! Everything taken here only makes a scan read less; DataFusion checks each row again.
+//! What is taken here makes a scan read less, and DataFusion checks each row again, but for filters that a scan answers by themselves
+//! (`is_all_of`, `is_time_range`): of those the scan's own look at each row is the only one.
 
 use super::json;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};

@@ -7,12 +7,13 @@
 //! # What is tried again
 //! A body is read whole, up to as many bytes as a call may have, before it is sent: so a call that surely was not acted on (no
 //! connection, or a node that does not lead) is held and sent to whoever leads next. Once it was sent and no answer came, nobody knows
-//! what came of it: it is answered 503 and left to its client, unless its method is one that may be repeated. A longer body goes
+//! what came of it: it is answered 503 and left to its client, unless it surely only reads. A longer body goes
 //! through as it comes, and is never sent twice.
 
-use super::leader::{Leader, Lent, NoAnswer, SentBody};
+use super::leader::{Leader, NoAnswer, SentBody};
 use super::{Node, Role, forwarded, refusal};
 use crate::http::{self as listener, Answer, AnswerBody, Framing, Peer, Shared};
+use ::gateway::proxy::Lent;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -26,9 +27,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use wire::{Protocol, routing};
 
-/// How long a call is held while nobody leads: longer than it takes until somebody does after a node was lost.
-const HOLD_MAX: Duration = Duration::from_secs(10);
+/// How long a call is held while nobody leads: longer than it takes until somebody does, after a node was lost or stopped.
+const HOLD_MAX: Duration = Duration::from_secs(20);
 /// How long a call that was not acted on waits before it is tried again, unless something changes first.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// How long the answer of a node that leads no more is waited for: it may have been on its way.
@@ -130,6 +132,13 @@ async fn answered(node: &Arc<Node>, mut call: Call, is_from_node: bool) -> NodeA
     }
 }
 
+/// Whether a call may be made twice. GET alone does not say so: the query protocol has actions that write in its URLs, and JSON's are
+/// in a header.
+fn only_reads(head: &Parts) -> bool {
+    matches!(head.method, Method::GET | Method::HEAD)
+        && routing::protocol(&refusal::request_of(head)) == Protocol::RestJson
+}
+
 fn not_leading() -> Answer {
     let mut answer = listener::plain(503, "This node does not lead.");
     answer.headers_mut().insert(NOT_LEADING, HeaderValue::from_static("1"));
@@ -202,13 +211,10 @@ impl Call {
                 }
                 Err(Failed::NotActedOn)
             }
-            Err(NoAnswer::Unknown(reason)) => {
-                let may_repeat = matches!(self.head.method, Method::GET | Method::HEAD);
-                match self.body {
-                    CallBody::Whole(_) if may_repeat => Err(Failed::NotActedOn),
-                    _ => Err(self.unknown(&reason)),
-                }
-            }
+            Err(NoAnswer::Unknown(reason)) => match self.body {
+                CallBody::Whole(_) if only_reads(&self.head) => Err(Failed::NotActedOn),
+                _ => Err(self.unknown(&reason)),
+            },
         }
     }
 
@@ -297,7 +303,7 @@ pub struct Relayed {
     stops: Option<BoxFuture<'static, ()>>,
     /// Resolves when that node leads no more, and had time to come to an end.
     gone: BoxFuture<'static, ()>,
-    _lent: Lent,
+    _lent: Lent<SentBody>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -346,5 +352,16 @@ mod tests {
         let two: Vec<&[u8]> = headers.get_all("x-two").iter().map(HeaderValue::as_bytes).collect();
         assert_eq!((headers["x-amz-date"].as_bytes(), two), (&b"20261127T000000Z"[..], vec![&b"1"[..], &b"2"[..]]));
         assert!(!headers.contains_key("connection") && !headers.contains_key("transfer-encoding"));
+    }
+
+    #[test]
+    fn what_may_write_is_never_made_twice() {
+        let of = |request: http::request::Builder| only_reads(&request.body(()).unwrap().into_parts().0);
+        let get = |target: &str| hyper::Request::get(target);
+        assert!(of(get("/")) && of(get("/bucket/key?versionId=1")) && of(hyper::Request::head("/bucket")));
+        assert!(!of(hyper::Request::post("/")));
+        assert!(!of(get("/?Action=Publish&Version=2010-03-31&Message=m")));
+        assert!(!of(get("/").header("content-type", "application/x-www-form-urlencoded")));
+        assert!(!of(get("/").header("x-amz-target", "Logs_20140328.PutLogEvents")));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `x-trailwatch-forwarded: <address>;<TLS version>;<cipher suite>;<seal>`; version and suite are empty for a call that came without
 //! TLS. The seal is HMAC-SHA-256 with the cluster's key over method, target, `authorization`, `cookie` and the rest of the header: who sees
-//! one can use it for the same call alone, whose address it tells as it was. No clock is asked.
+//! one can use it for the same signed call alone, whose address it tells as it was; of one without signature and cookie its body may be
+//! another. No clock is asked.
 
 use crate::http::Peer;
 use crate::tls;

@@ -27,15 +27,19 @@ pub fn incomplete(head: &Parts) -> Answer {
 }
 
 fn refusal(head: &Parts, shape: &'static ErrorShape, message: &'static str) -> Answer {
-    let request = HttpRequest {
+    // Only what goes on needs to be told when to stop.
+    into_answer(response(&request_of(head), shape, message), watch::channel(()).1)
+}
+
+/// What routing looks at of a call, its body apart.
+pub fn request_of(head: &Parts) -> HttpRequest {
+    HttpRequest {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: headers_of(head),
         ..HttpRequest::default()
-    };
-    // Only what goes on needs to be told when to stop.
-    into_answer(response(&request, shape, message), watch::channel(()).1)
+    }
 }
 
 fn response(request: &HttpRequest, shape: &'static ErrorShape, message: &'static str) -> Response {

@@ -13,6 +13,8 @@ pub struct CatalogSection {
     pub url: Option<String>,
     /// File that holds the user's password, and nothing else.
     pub password_file: Option<PathBuf>,
+    /// Whether resources whose records were in another data directory, which is lost, are taken over: for one start.
+    pub adopt: bool,
 }
 
 impl fmt::Debug for CatalogSection {
@@ -35,14 +37,18 @@ impl fmt::Debug for CatalogUrl {
 impl CatalogSection {
     /// These keys, and of `file` those that are absent.
     pub fn or(self, file: Self) -> Self {
-        Self { url: self.url.or(file.url), password_file: self.password_file.or(file.password_file) }
+        Self {
+            url: self.url.or(file.url),
+            password_file: self.password_file.or(file.password_file),
+            adopt: self.adopt || file.adopt,
+        }
     }
 
     /// The URL with the password of the file; `None` where resources are kept in the data directory. No error shows the URL.
     pub fn resolve(self) -> anyhow::Result<Option<CatalogUrl>> {
         let Some(url) = self.url else {
-            if self.password_file.is_some() {
-                bail!("[catalog] password_file needs a url");
+            if self.password_file.is_some() || self.adopt {
+                bail!("[catalog] password_file and adopt need a url");
             }
             return Ok(None);
         };
@@ -98,6 +104,8 @@ mod tests {
             let error = resolve(&text(url)).unwrap_err().to_string();
             assert!(!error.contains("hidden"), "{error}");
         }
-        assert!(resolve("password_file = '/x'").unwrap_err().to_string().contains("needs a url"));
+        for text in ["password_file = '/x'", "adopt = true"] {
+            assert!(resolve(text).unwrap_err().to_string().contains("need a url"), "{text}");
+        }
     }
 }

@@ -127,7 +127,7 @@ impl Rows {
         }
         let mut kinds = Kinds::new(batch.num_rows());
         for name in ["account", "region"].iter().chain(asks) {
-            kinds.split(column(batch, name)?.as_ref());
+            kinds.split(column(batch, name)?.as_ref())?;
         }
         let covers = kinds.first.iter().map(|first| covers(*first as usize)).collect();
         Ok(Covered { kinds: Some(kinds), covers })
