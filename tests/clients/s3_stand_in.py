@@ -17,8 +17,7 @@ class S3StandIn:
         self.down, self.lose, self.puts = False, 0, 0
         self.answers = threading.Event()
         self.answers.set()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Answers,), {"s3": self}))
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), type("Bound", (Answers,), {"s3": self}))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
@@ -43,6 +42,12 @@ class S3StandIn:
 
 def tag(body):
     return f'"{hashlib.md5(body).hexdigest()}"'
+
+
+class Server(http.server.ThreadingHTTPServer):
+    # With the usual 5, connections that come together wait a second each for their second attempt.
+    request_queue_size = 128
+    daemon_threads = True
 
 
 class Answers(http.server.BaseHTTPRequestHandler):

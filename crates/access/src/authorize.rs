@@ -86,8 +86,11 @@ pub fn admitted(asking: Asking<'_>, action: &str, resource: Owned<'_>, input: &d
     let read = |text: &str, purpose| Policy::parse("policy", text, purpose).map(Arc::new);
     let of_resource: Vec<Arc<Policy>> = match resource.policy.map(|text| read(text, Purpose::Resource)).transpose() {
         Ok(policy) => policy.into_iter().collect(),
-        // It may have denied.
-        Err(_) => return Err(denied(asking.caller, None, action, resource.arn, None)),
+        // It may have denied callers of the resource's own account, too.
+        Err(_) => {
+            let because = format!("because no resource-based policy allows the {action} action");
+            return Err(denied(asking.caller, None, action, resource.arn, Some(&because)));
+        }
     };
     let everything: Vec<Arc<Policy>> = read(ready_made::ALLOW_ALL, Purpose::Identity).into_iter().collect();
     let policies = Policies {

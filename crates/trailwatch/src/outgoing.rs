@@ -11,6 +11,9 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use wire::HttpRequest;
 use wire::sigv4::{self, Credentials};
 
+/// Connections that are kept open between requests: a bucket of records is asked by as many threads.
+const IDLE_CONNECTIONS_MAX: usize = 64;
+
 /// A client that answers whatever the status is, and gives up after `longest`.
 pub fn client(longest: Duration) -> ureq::Agent {
     client_of(longest, RootCerts::WebPki)
@@ -23,6 +26,8 @@ pub fn client_of(longest: Duration, roots: RootCerts) -> ureq::Agent {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
+        .max_idle_connections(IDLE_CONNECTIONS_MAX)
+        .max_idle_connections_per_host(IDLE_CONNECTIONS_MAX)
         .timeout_global(Some(longest))
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .user_agent(concat!("trailwatch/", env!("CARGO_PKG_VERSION")))

@@ -3,6 +3,7 @@
 use crate::fixture::*;
 use model::{Batch, Classify, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use store::{Direction, Error, Options, Store};
 
 #[tokio::test]
@@ -208,24 +209,36 @@ async fn no_flipped_bit_in_a_segment_changes_an_answer() {
     }
 }
 
-/// A flush of logs puts a segment, its index, its filters and a manifest. From each put on, puts fail, before or after they
-/// have their effect, until the fault is healed.
+/// A flush puts the objects of a segment and, last, a manifest. From each put on, puts fail, before or after they have their
+/// effect, until the fault is healed.
 #[tokio::test]
 async fn a_flush_that_fails_at_any_step_loses_and_doubles_nothing() {
+    async fn with_thirty_logs(options: Options) -> Store {
+        let store = Store::open(options, clock()).await.unwrap();
+        for n in 0..30 {
+            store.append(logs(vec![log(1, 1, n, "message")])).await.unwrap();
+        }
+        store
+    }
+    let puts = {
+        let (dir, objects) = (tempfile::tempdir().unwrap(), FaultyObjects::new());
+        let store = with_thirty_logs(Options { objects: Some(Arc::clone(&objects) as _), ..options(dir.path()) }).await;
+        objects.fail_puts(1_000, false);
+        store.flush().await.unwrap();
+        1_000 - objects.puts_until_fault.load(Ordering::SeqCst)
+    };
+    assert!(puts >= 3, "a segment, its index and a manifest: {puts}");
     for (step, after_effect, reopen) in
-        (0..4).flat_map(|step| [(step, false, false), (step, false, true), (step, true, false), (step, true, true)])
+        (0..puts).flat_map(|step| [(step, false, false), (step, false, true), (step, true, false), (step, true, true)])
     {
         let dir = tempfile::tempdir().unwrap();
         let objects = FaultyObjects::new();
         let with_objects = || Options { objects: Some(Arc::clone(&objects) as _), ..options(dir.path()) };
-        let mut store = Store::open(with_objects(), clock()).await.unwrap();
-        for n in 0..30 {
-            store.append(logs(vec![log(1, 1, n, "message")])).await.unwrap();
-        }
+        let mut store = with_thirty_logs(with_objects()).await;
         objects.fail_puts(step, after_effect);
         let flushed = store.flush().await;
         // A manifest that was put is recognised, though its answer was lost.
-        assert_eq!(flushed.is_err(), !(step == 3 && after_effect));
+        assert_eq!(flushed.is_err(), !(step == puts - 1 && after_effect));
         assert_eq!(store.health().flush_error.is_some(), flushed.is_err());
         objects.heal();
         store.append(logs(vec![log(1, 1, 99, "after the fault")])).await.unwrap();
