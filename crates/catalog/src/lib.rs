@@ -78,6 +78,7 @@ mod trail_files;
 mod trail_spans;
 mod trail_status;
 mod trails;
+mod transfer;
 mod truth;
 mod vended_deliveries;
 
@@ -152,6 +153,7 @@ pub use trail_files::{TrailFile, UndeliveredFiles};
 pub use trail_spans::TrailSpan;
 pub use trail_status::TrailStatus;
 pub use trails::{TrailCreated, TrailRow, TrailSettings};
+pub use transfer::CatalogFile;
 pub use vended_deliveries::{
     VendedDelivery, VendedDeliveryConfiguration, VendedDeliveryCreated, VendedDeliveryObjects,
 };
@@ -190,8 +192,10 @@ impl Catalog {
         let mut first = options.connect().await?;
         sqlx::raw_sql(SQLITE_SESSION).execute(&mut first).await?;
         first.close().await?;
-        // Few connections: SQLite has one writer, and readers are short.
-        let pool = PoolOptions::<Any>::new().max_connections(4).after_connect(|connection, _| {
+        // Few connections: SQLite has one writer, and readers are short. One stays at least, so that others see the file in use.
+        let pool =
+            PoolOptions::<Any>::new().max_connections(4).min_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = pool.after_connect(|connection, _| {
             Box::pin(async move { sqlx::raw_sql(SQLITE_SESSION).execute(connection).await.map(drop) })
         });
         Self::migrated(pool.connect_with(options).await?).await

@@ -5,11 +5,11 @@
 //! thereby. Every write shows the lease's token, so that a server which lost it without knowing changes nothing more. A file needs
 //! none: the data directory's lock says the same. Nodes of a cluster take the lease in turns (`cluster.rs`).
 
-use crate::config::Config;
+use crate::config::{CatalogUrl, Config};
 use crate::real::random_text;
 use crate::server::Server;
-use anyhow::{Context, anyhow, bail};
-use catalog::{Catalog, Lease, SERVER_LEASE};
+use anyhow::{Context, anyhow, bail, ensure};
+use catalog::{Catalog, CatalogFile, Lease, SERVER_LEASE};
 use model::Timestamp;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
@@ -22,8 +22,9 @@ const LASTS_MS: i64 = 30_000;
 const NO_ADDRESS: &str = "";
 /// How often it is renewed.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
-/// The catalog of a data directory.
+/// The catalog of a data directory, and what it is called when its resources have moved.
 const FILE: &str = "catalog.db";
+const MOVED: &str = "catalog-moved.db";
 /// In a data directory whose catalog is in PostgreSQL: who its server is in the eyes of the lease, the same at every start.
 const HOLDER_FILE: &str = "catalog-holder";
 
@@ -75,6 +76,58 @@ pub async fn open(config: &Config) -> anyhow::Result<(Catalog, Option<Held>)> {
     Ok((catalog, Some(Held { lease, _directory: directory })))
 }
 
+/// Whether the catalog of a data directory is a file in it.
+pub fn is_file(dir: &Path) -> bool {
+    dir.join(FILE).exists()
+}
+
+/// Moves the catalog of a stopped server from its data directory to PostgreSQL; answers how many rows were copied. A run that was cut off
+/// is finished by the next one.
+pub async fn move_to_postgres(dir: &Path, url: &CatalogUrl) -> anyhow::Result<u64> {
+    let (path, moved) = (dir.join(FILE), dir.join(MOVED));
+    ensure!(!moved.exists(), "{} is there already; remove it, or give it another name", moved.display());
+    let mut file = CatalogFile::open(&path)
+        .await
+        .with_context(|| format!("open {} alone: stop the server of this data directory", path.display()))?;
+    let catalog = Catalog::connect(&url.0).await.context("open the catalog at [catalog] url")?;
+    let seen = catalog.lease(SERVER_LEASE).await.context("ask whose the catalog is")?;
+    let known = if dir.join(HOLDER_FILE).exists() { Some(holder(dir)?) } else { None };
+    match seen {
+        // An earlier run of this came so far.
+        Some(seen) if known.as_ref() == Some(&seen.lease.holder) => {}
+        Some(seen) => {
+            bail!("the catalog at [catalog] url is that of the server {}: choose another database", seen.lease.holder)
+        }
+        None => {
+            let is_empty = catalog.is_empty().await.context("look into the catalog")?;
+            ensure!(is_empty, "the catalog at [catalog] url holds resources already: choose an empty database");
+        }
+    }
+    // From now on no server starts on this directory, with the URL or without, until this has come to its end.
+    let holder = holder(dir)?;
+    let asked = catalog.acquire_lease(SERVER_LEASE, &holder, NO_ADDRESS, LASTS_MS).await;
+    let lease =
+        asked.context("take the lease of the catalog")?.map_err(|_| anyhow!("another server took the catalog"))?;
+    catalog.fence(&lease);
+    let copied = copied(&catalog, &mut file).await;
+    if copied.is_err() && catalog.is_empty().await.is_ok_and(|is_empty| is_empty) {
+        // The file stays the truth, and may be served again.
+        let _ = fs::remove_file(dir.join(HOLDER_FILE));
+    }
+    let rows = copied.context("copy the resources to PostgreSQL")?;
+    file.close().await.with_context(|| format!("close {}", path.display()))?;
+    fs::rename(&path, &moved).with_context(|| format!("rename {}", path.display()))?;
+    File::open(dir).and_then(|folder| folder.sync_all()).with_context(|| format!("sync {}", dir.display()))?;
+    catalog.release_lease(&lease).await.context("give back the lease of the catalog")?;
+    catalog.close().await;
+    Ok(rows)
+}
+
+/// Copies all rows, unless an earlier run did.
+async fn copied(catalog: &Catalog, file: &mut CatalogFile) -> catalog::Result<u64> {
+    if catalog.is_empty().await? { catalog.take_in(file).await } else { Ok(0) }
+}
+
 /// Opens the catalog of a data directory that has its own; for programs that have a data directory and no configuration too.
 pub async fn open_file(dir: &Path) -> anyhow::Result<Catalog> {
     refuse_postgres(dir)?;
@@ -96,7 +149,7 @@ pub fn refuse_postgres(dir: &Path) -> anyhow::Result<()> {
 fn refuse_file(dir: &Path) -> anyhow::Result<()> {
     if dir.join(FILE).exists() {
         bail!(
-            "{} has a catalog.db: its resources are not in PostgreSQL. Choose another --data-dir for [catalog] url, or leave the url out",
+            "{} has a catalog.db: its resources are not in PostgreSQL. `trailwatch migrate` moves them to [catalog] url; or choose another --data-dir for it",
             dir.display()
         );
     }

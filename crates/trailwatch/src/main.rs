@@ -104,7 +104,7 @@ enum Command {
     Check(CheckArgs),
     /// Copy the data of a server, running or not.
     Backup(BackupArgs),
-    /// Copy the records of a stopped server to the bucket of its [store], and let them be there from then on.
+    /// Move what a stopped server has in its data directory: records to the bucket of [store], resources to the database of [catalog].
     Migrate(MigrateArgs),
     /// Print log events as they arrive.
     Tail(tail::TailArgs),
@@ -272,13 +272,13 @@ struct BackupArgs {
 /// when the server has run on the bucket. Resources stay where they are.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  trailwatch migrate --data-dir /var/lib/trailwatch --config trailwatch.toml   # with [store] in it\n  trailwatch serve --data-dir /var/lib/trailwatch --config trailwatch.toml\n\nExit code 0: the records are in the bucket. 1: they are where they were; run it again, it goes on where it was."
+    after_help = "Example:\n  trailwatch migrate --data-dir /var/lib/trailwatch --config trailwatch.toml   # with [store] or [catalog] in it\n  trailwatch serve --data-dir /var/lib/trailwatch --config trailwatch.toml\n\nExit code 0: records and resources are where the file says. 1: they are where they were; run it again, it goes on where it was."
 )]
 struct MigrateArgs {
     /// The data directory of a server that is not running [default: that of the file, else trailwatch-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// TOML file of the server, with [store]
+    /// TOML file of the server, with [store] or [catalog]
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }

@@ -1,11 +1,13 @@
-//! `trailwatch migrate`: from records in the data directory to records in the bucket of `[store]`.
+//! `trailwatch migrate`: from records in the data directory to records in the bucket of `[store]`, and from resources there to resources
+//! in the database of `[catalog]` (`lease.rs`).
 //!
-//! What is in the journal goes to segments first. Then everything is copied and verified, the manifest last; then the data directory says where its
+//! Of records, what is in the journal goes to segments first. Then everything is copied and verified, the manifest last; then the data directory says where its
 //! records are, and the folder gets another name. Until the manifest is in the bucket, the folder is the truth and the bucket is empty. From then
 //! on a run that was cut off is finished by the next one. A server that was started on the folder in between makes it newer than the bucket,
 //! and the next run copies that.
 
-use crate::config::Config;
+use crate::config::{Config, StoreSettings};
+use crate::lease;
 use crate::real::{SystemClock, random_u64};
 use crate::serve::{note_bucket, noted_bucket, open_store};
 use crate::store_bucket::StoreBucket;
@@ -20,10 +22,32 @@ use std::sync::Arc;
 const FOLDER: &str = "store";
 const MOVED: &str = "store-moved";
 
-/// Moves the records.
+/// Moves what is in the data directory and is elsewhere by the configuration.
 pub async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
     let dir = &config.data_dir;
-    let settings = config.store.as_ref().context("there is no [store] url to move to (docs/object-store.md)")?;
+    let catalog = config.catalog.as_ref().filter(|_| lease::is_file(dir));
+    if let Some(url) = catalog {
+        let rows = lease::move_to_postgres(dir, url).await?;
+        println!("copied {rows} rows of resources from {} to PostgreSQL", dir.display());
+    }
+    match &config.store {
+        // Records that moved before stay where they are.
+        Some(settings) if catalog.is_none() || dir.join(FOLDER).join("objects").is_dir() => {
+            records(dir, settings).await?;
+        }
+        None if config.catalog.is_none() => {
+            bail!(
+                "there is neither a [store] url nor a [catalog] url to move to (docs/object-store.md, docs/postgresql.md)"
+            )
+        }
+        None if catalog.is_none() => bail!("{} holds no resources to move", dir.display()),
+        _ => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Moves the records to the bucket.
+async fn records(dir: &Path, settings: &StoreSettings) -> anyhow::Result<()> {
     let (folder, moved) = (dir.join(FOLDER), dir.join(MOVED));
     ensure!(folder.join("objects").is_dir(), "{} holds no records to move", dir.display());
     ensure!(!moved.exists(), "{} is there already; remove it, or give it another name", moved.display());
@@ -32,7 +56,7 @@ pub async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
         Some(url) if url == settings.url => {
             leave(dir)?;
             println!("the records of {} are in {url}", dir.display());
-            return Ok(ExitCode::SUCCESS);
+            return Ok(());
         }
         Some(url) => bail!("the records of {} are in {url}, not in {}", dir.display(), settings.url),
         None => {}
@@ -64,7 +88,7 @@ pub async fn migrate(config: Config) -> anyhow::Result<ExitCode> {
         folder.display(),
         moved.display()
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Gives the folder a name under which no server takes it for its own.
