@@ -28,12 +28,14 @@ lint fmt cargo fmt --all --check
 step console-build scripts/console.sh
 # The AWS SDK asks some shared libraries for more features. Built apart, it does not make the server be compiled a second time.
 ours=(--workspace --exclude sdk-client)
+# For what cargo builds as tests, here and below; clippy has a wrapper of its own.
+unoptimised=(env RUSTC_WORKSPACE_WRAPPER="$PWD/scripts/rustc-for-tests.sh")
 # All targets at once: the tests ask shared libraries for more features, and these must not be compiled twice.
-step build cargo build --release --locked "${ours[@]}" --all-targets
-step build-sdk-client cargo build --release --locked -p sdk-client
+step build "${unoptimised[@]}" cargo build --release --locked "${ours[@]}" --all-targets
+step build-sdk-client "${unoptimised[@]}" cargo build --release --locked -p sdk-client
 lint clippy cargo clippy --release --locked "${ours[@]}" --all-targets -- -D warnings
 lint clippy cargo clippy --release --locked -p sdk-client -- -D warnings
-step rust cargo test --release --locked "${ours[@]}" --no-fail-fast
+step rust "${unoptimised[@]}" cargo test --release --locked "${ours[@]}" --no-fail-fast
 step setup tests/setup.sh
 step clients tests/run.sh
 step console console/test.sh

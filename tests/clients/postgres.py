@@ -31,8 +31,11 @@ class Postgres:
         if os.getuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
         self.data = self.folder / "data"
-        self.run("initdb", "-D", self.data, "-U", "trailwatch", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self.make()
         atexit.register(self.remove)
+
+    def make(self):
+        self.run("initdb", "-D", self.data, "-U", "trailwatch", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
 
     def run(self, program, *arguments, check=True):
         user = {"user": NOBODY, "group": NOBODY} if os.getuid() == 0 else {}
@@ -66,6 +69,32 @@ class Postgres:
         """Where the database of that name is, which is made where it is not there."""
         self.run("createdb", "-h", self.folder, "-U", "trailwatch", database, check=False)
         return f"postgres://trailwatch@{str(self.folder).replace('/', '%2F')}/{database}?sslmode=disable"
+
+
+class Standby(Postgres):
+    """A synchronous standby of `primary`: what that has committed is here, too, before anybody is told."""
+
+    def __init__(self, primary):
+        self.primary = primary
+        super().__init__()
+        self.start()
+        self.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.ask("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + SECONDS_MAX
+        # Fails, for nobody divides by 0, until the primary waits for this one.
+        while not self.ask("SELECT 1 / count(*) FROM pg_stat_replication WHERE sync_state = 'sync'", check=False):
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-4000:]
+            time.sleep(0.1)
+
+    def make(self):
+        self.run("pg_basebackup", "-h", self.primary.folder, "-U", "trailwatch", "-D", self.data, "-R", "-X", "stream", "-c", "fast")
+
+    def ask(self, sql, check=True):
+        return self.run("psql", "-h", self.primary.folder, "-U", "trailwatch", "-d", "postgres", "-c", sql, check=check)
+
+    def promote(self):
+        """It takes writes from now on."""
+        self.run("pg_ctl", "-D", self.data, "-w", "promote")
 
 
 @functools.cache

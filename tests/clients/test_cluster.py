@@ -323,6 +323,57 @@ def test_a_killed_leader_is_followed_and_nothing_that_was_acknowledged_is_lost(c
     assert all(node.stop() == 0 for node in cluster.running)
 
 
+def test_a_killed_primary_of_postgresql_is_followed_by_its_standby(cluster):
+    """The nodes know one address, as of a virtual IP: a link to the folder of whichever PostgreSQL takes writes."""
+    primary, link = cluster.database, cluster.folder / "primary"
+    link.symlink_to(primary.folder)
+    cluster.url = cluster.url.replace(str(primary.folder).replace("/", "%2F"), str(link).replace("/", "%2F"))
+    standby = postgres.Standby(primary)
+    try:
+        cluster.start("one", "two", "three")
+        make_stream(cluster.led(), "/failover")
+        nodes = iter(range(1_000_000_000))
+        load = Load(lambda: cluster.running[next(nodes) % 3], "/failover", writers=2)
+        made, refused, stopping = [], [], threading.Event()
+
+        def make_groups(client):
+            for number in range(1_000_000):
+                if stopping.is_set():
+                    return
+                try:
+                    client.create_log_group(logGroupName=f"/made/{number}")
+                    made.append((time.monotonic(), f"/made/{number}"))
+                except botocore.exceptions.ClientError as error:
+                    refused.append(error.response["ResponseMetadata"]["HTTPStatusCode"])
+
+        maker = threading.Thread(target=make_groups, args=(cluster.standbys()[0].client("logs"),))
+        maker.start()
+        load.more(50)
+        wait_until(lambda: len(made) >= 20, SECONDS_MAX, "20 groups were made")
+        primary.kill()
+        killed = time.monotonic()
+        standby.promote()
+        (cluster.folder / "next").symlink_to(standby.folder)
+        os.replace(cluster.folder / "next", link)
+        wait_until(lambda: made[-1][0] > killed + 0.5, SECONDS_MAX, "groups are made again")
+        print(f"\nkill -9 of PostgreSQL's primary: the next group was made {min(at for at, _ in made if at > killed + 0.5) - killed:.1f} s later")
+        load.more(50)
+        stopping.set()
+        maker.join(SECONDS_MAX)
+        load.stop()
+        assert set(refused) <= {503}, set(refused)
+        leader = cluster.led()
+        load.check(leader)
+        pages = leader.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/made/")
+        there = {group["logGroupName"] for page in pages for group in page["logGroups"]}
+        assert {name for _, name in made} <= there
+        assert all(node.stop() == 0 for node in cluster.standbys()) and leader.stop() == 0
+    finally:
+        for node in cluster.running:
+            node.kill()
+        standby.remove()
+
+
 def test_a_rolling_restart_refuses_no_call(cluster):
     cluster.start("one", "two", "three")
     out = set()

@@ -9,7 +9,7 @@ import threading
 import botocore.exceptions
 import postgres
 import pytest
-from trailwatch import Paths, run, wait_until
+from trailwatch import Paths, now_ms, run, wait_until
 
 pytestmark = pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is not installed")
 
@@ -70,6 +70,59 @@ def test_one_server_has_the_catalog_and_its_data_directory_says_where_it_is(make
         done = run([Paths.server(), *command])
         assert done.returncode == 1 and "pg_dump" in done.stderr, (command, done)
     assert "was not checked" in run([Paths.server(), "check", "--data-dir", str(first.data_dir)]).stdout
+
+
+def test_the_resources_of_a_file_move_to_postgresql(make_server, database, tmp_path):
+    server = make_server("moves").start()
+    logs, data = server.client("logs"), str(server.data_dir)
+    logs.create_log_group(logGroupName="/moved", tags={"team": "a 'b' ü"})
+    logs.create_log_stream(logGroupName="/moved", logStreamName="s")
+    event = {"timestamp": now_ms(), "message": "before the move"}
+    logs.put_log_events(logGroupName="/moved", logStreamName="s", logEvents=[event])
+    server.client("cloudwatch").put_metric_alarm(
+        AlarmName="moved", Namespace="N", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    server.client("cloudtrail").create_trail(Name="moved", S3BucketName="a-bucket")
+    server.client("iam").create_user(UserName="moved")
+    key = server.client("iam").create_access_key(UserName="moved")["AccessKey"]
+    alarms = server.client("cloudwatch").describe_alarms(AlarmNames=["moved"])["MetricAlarms"]
+
+    config = tmp_path / "catalog.toml"
+    config.write_text(f'[catalog]\nurl = "{database.url("moves")}"\n')
+    migrate = [Paths.server(), "migrate", "--data-dir", data, "--config", config]
+    done = run(migrate)
+    assert done.returncode == 1 and "locked" in done.stderr, ("while the server runs", done)
+    assert server.stop() == 0
+    # A database that has resources is none to move to, and the file is served as before.
+    other = make_server("other", "--catalog-url", database.url("moves")).start()
+    assert other.stop() == 0
+    done = run(migrate)
+    assert done.returncode == 1 and "choose another database" in done.stderr, done
+    config.write_text(f'[catalog]\nurl = "{database.url("empty")}"\n')
+    server.start()
+    assert server.stop() == 0
+    done = run(migrate)
+    assert done.returncode == 0 and "rows of resources" in done.stdout, done
+    refused = run([Paths.server(), "serve", "--data-dir", data])
+    assert refused.returncode == 1 and "pg_dump" in refused.stderr, refused
+    done = run(migrate)
+    assert done.returncode == 1 and "holds no resources" in done.stderr, done
+
+    moved = make_server("moves", "--config", config).start()
+    logs = moved.client("logs")
+    assert logs.get_log_events(logGroupName="/moved", logStreamName="s")["events"][0]["message"] == "before the move"
+    arn = logs.describe_log_groups(logGroupNamePrefix="/moved")["logGroups"][0]["logGroupArn"]
+    assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "a 'b' ü"}
+    assert moved.client("cloudwatch").describe_alarms(AlarmNames=["moved"])["MetricAlarms"] == alarms
+    assert [trail["Name"] for trail in moved.client("cloudtrail").describe_trails()["trailList"]] == ["moved"]
+    as_user = moved.client("sts", key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    assert as_user.get_caller_identity()["Arn"].endswith(":user/moved")
+    # Ids go on: no stream comes by another's records.
+    logs.create_log_group(logGroupName="/new")
+    logs.create_log_stream(logGroupName="/new", logStreamName="s")
+    assert logs.get_log_events(logGroupName="/new", logStreamName="s")["events"] == []
+    assert moved.stop() == 0
 
 
 def test_a_killed_postgresql_loses_nothing_and_the_server_goes_on(make_server, database):
