@@ -109,7 +109,7 @@ mod tests {
             deletion_protected: true,
         };
         let tags = BTreeMap::from([("team".to_owned(), "ünter 'quotes'".to_owned())]);
-        catalog.create_log_group(&scope(), new, "arn", &tags).await.unwrap().unwrap()
+        catalog.create_log_group(&scope(), new, name, &tags).await.unwrap().unwrap()
     }
 
     #[tokio::test]

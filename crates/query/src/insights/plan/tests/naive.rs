@@ -129,9 +129,14 @@ impl Cells<'_> {
             if *a == V::Null || *b == V::Null {
                 return V::truth(false);
             }
+            let time = |text: &str| model::Timestamp::parse_iso(text).map(|time| time.0);
             let order = match (a.number(), b.number()) {
                 (Some(a), Some(b)) => a.partial_cmp(&b).unwrap(),
-                _ => a.text().cmp(&b.text()),
+                _ => match (a, b) {
+                    (V::Time(a), V::Text(b)) if time(b).is_some() => Some(*a).cmp(&time(b)),
+                    (V::Text(a), V::Time(b)) if time(a).is_some() => time(a).cmp(&Some(*b)),
+                    _ => a.text().cmp(&b.text()),
+                },
             };
             V::truth(holds(order))
         };
