@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
         // Where Rust links with lld: functions that are the same, of which generic code has many, are there once, and addresses
         // that are set at the start take a bit each instead of 24 bytes (glibc 2.36). A twelfth of the binary.
         if target_is("ARCH", "x86_64") && target_is("ENV", "gnu") {
-            println!("cargo:rustc-link-arg-bins=-Wl,--icf=all,-z,pack-relative-relocs");
+            println!("cargo:rustc-link-arg-bins=-Wl,-O2,--icf=all,-z,pack-relative-relocs");
         }
     }
     let Some(out) = env::var_os("OUT_DIR") else { return Err(io::Error::other("cargo sets OUT_DIR")) };

@@ -1,7 +1,8 @@
-//! W2: PutMetricData in each protocol, then a series, many series, and what SQL asks of a metric.
+//! W2: PutMetricData in each protocol, remote write, then a series, many series, and what SQL asks of a metric.
 
 use super::ask::{Asked, Client, counted, day, sql_between};
 use super::load::{self, Sent};
+use super::promql;
 use super::{Collected, Run, SETTLE_MAX, remove, start_loaded};
 use crate::bodies::Datum;
 use crate::data::metrics::{LATENCY, MINUTES, NAMESPACE, SERVICES, Samples, instance, instances, service};
@@ -25,6 +26,7 @@ const PROTOCOLS: [(&str, Encode, u64); 3] = [
 ];
 
 pub(super) fn measure(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
+    in_bulk(run, all)?;
     let server = run.start("metrics")?;
     let mut samples = Samples::new(&run.plan);
     let mut records = 0;
@@ -43,6 +45,34 @@ pub(super) fn measure(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
     all.ended(server.stop()?);
     remove(&run.dir("metrics"));
     Ok(())
+}
+
+/// Some of the day by remote write, into a server of its own: W2 has its samples once.
+fn in_bulk(run: &Run, all: &mut Collected) -> anyhow::Result<()> {
+    let server = run.start("bulk")?;
+    let samples = Mutex::new(Samples::new(&run.plan));
+    let before = process::settle(server.pid(), SETTLE_MAX)?;
+    let sent = load::send(&server, run.connections, MINUTES / 5, |_| {
+        let minute = samples.lock().ok().and_then(|mut samples| samples.next()).unwrap_or_default();
+        minute.chunks(promql::BODY_SAMPLES).map(bulk).collect()
+    })?;
+    let cpu = process::settle(server.pid(), SETTLE_MAX)?.saturating_sub(before);
+    all.add("metrics-in-bulk", sent.records as f64 / cpu.as_secs_f64());
+    all.ended(server.stop()?);
+    remove(&run.dir("bulk"));
+    Ok(())
+}
+
+fn bulk(samples: &[Datum]) -> Call {
+    let body = promql::remote_write(samples);
+    Call {
+        service: "monitoring",
+        path: "/api/v1/write",
+        headers: promql::REMOTE_WRITE.map(|(name, value)| (name, value.to_owned())).into(),
+        records: samples.len() as u64,
+        bytes: body.len() as u64,
+        body,
+    }
 }
 
 /// Sends the next `minutes`, made one at a time while the other connections send.

@@ -18,7 +18,13 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Samples of a body.
-const BODY_SAMPLES: usize = 5_000;
+pub(super) const BODY_SAMPLES: usize = 5_000;
+/// Headers of remote write.
+pub(super) const REMOTE_WRITE: [(&str, &str); 3] = [
+    ("content-type", "application/x-protobuf"),
+    ("content-encoding", "snappy"),
+    ("x-prometheus-remote-write-version", "0.1.0"),
+];
 
 /// Which of them, for their flags and their ways to write what is in memory to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,15 +87,10 @@ fn stored(engine: Engine, client: &mut Client, server: &Running, folder: &Path) 
 }
 
 fn load(plan: &Plan, client: &mut Client) -> anyhow::Result<Sent> {
-    let headers = [
-        ("content-type", "application/x-protobuf"),
-        ("content-encoding", "snappy"),
-        ("x-prometheus-remote-write-version", "0.1.0"),
-    ];
     let mut sent = Sent::default();
     for minute in Samples::new(plan) {
         for samples in minute.chunks(BODY_SAMPLES) {
-            let answer = client.send("POST", "/api/v1/write", &headers, &remote_write(samples))?;
+            let answer = client.send("POST", "/api/v1/write", &REMOTE_WRITE, &remote_write(samples))?;
             if !(200..300).contains(&answer.status) {
                 bail!("remote write: HTTP {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
             }
@@ -151,7 +152,7 @@ fn values(client: &mut Client, path: &str, unit: &str) -> anyhow::Result<Asked> 
 }
 
 /// A WriteRequest of one sample for each series, as a snappy block of one literal.
-fn remote_write(samples: &[Datum]) -> Vec<u8> {
+pub(super) fn remote_write(samples: &[Datum]) -> Vec<u8> {
     let mut request = Vec::with_capacity(samples.len() * 110);
     for sample in samples {
         let mut series = Vec::with_capacity(110);
