@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import botocore.exceptions
 import postgres
 import pytest
-from trailwatch import Paths, now_ms, run, wait_until
+from trailwatch import Paths, run, wait_until
 
 pytestmark = pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is not installed")
 
@@ -75,14 +76,15 @@ def test_one_server_has_the_catalog_and_its_data_directory_says_where_it_is(make
 def test_the_resources_of_a_file_move_to_postgresql(make_server, database, tmp_path):
     server = make_server("moves").start()
     logs, data = server.client("logs"), str(server.data_dir)
-    logs.create_log_group(logGroupName="/moved", tags={"team": "a 'b' ü"})
+    logs.create_log_group(logGroupName="/moved", tags={"team": "ü = @b"})
     logs.create_log_stream(logGroupName="/moved", logStreamName="s")
-    event = {"timestamp": now_ms(), "message": "before the move"}
+    event = {"timestamp": int(time.time() * 1000), "message": "before the move"}
     logs.put_log_events(logGroupName="/moved", logStreamName="s", logEvents=[event])
     server.client("cloudwatch").put_metric_alarm(
         AlarmName="moved", Namespace="N", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
     )
+    server.client("s3").create_bucket(Bucket="a-bucket")
     server.client("cloudtrail").create_trail(Name="moved", S3BucketName="a-bucket")
     server.client("iam").create_user(UserName="moved")
     key = server.client("iam").create_access_key(UserName="moved")["AccessKey"]
@@ -113,7 +115,7 @@ def test_the_resources_of_a_file_move_to_postgresql(make_server, database, tmp_p
     logs = moved.client("logs")
     assert logs.get_log_events(logGroupName="/moved", logStreamName="s")["events"][0]["message"] == "before the move"
     arn = logs.describe_log_groups(logGroupNamePrefix="/moved")["logGroups"][0]["logGroupArn"]
-    assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "a 'b' ü"}
+    assert logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "ü = @b"}
     assert moved.client("cloudwatch").describe_alarms(AlarmNames=["moved"])["MetricAlarms"] == alarms
     assert [trail["Name"] for trail in moved.client("cloudtrail").describe_trails()["trailList"]] == ["moved"]
     as_user = moved.client("sts", key=key["AccessKeyId"], secret=key["SecretAccessKey"])
