@@ -202,7 +202,10 @@ async fn put_once(
             Ok(_) => return Ok(Place::Ours),
             Err(error) => error,
         };
-        failing(path.to_string(), error.to_string());
+        // That the place is taken is an answer.
+        if !matches!(error, object_store::Error::AlreadyExists { .. }) {
+            failing(path.to_string(), error.to_string());
+        }
         *is_unknown |= !is_refusal(&error);
         // The place is taken, perhaps by this very put, whose answer was lost.
         match read(objects, &path).await {
