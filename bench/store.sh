@@ -81,8 +81,9 @@ run_moto() { # the calls that moto serves too, on its own data: it keeps all in 
   done
   version="$("$venv/bin/python" -c 'import moto; print(moto.__version__)')"
   for only_these in put-log-events-1 put-metric-data-json-1000 put-metric-data-cbor-1000 put-metric-data-query-1000; do
+    # A call that takes it more than a minute ends that workload only.
     AWS_ACCESS_KEY_ID=123456789012 "$bench" run --name "moto $version" --endpoint "http://127.0.0.1:$port" --pid "$pid" \
-      --seconds 3 --only "$only_these" --save "$work/moto.$only_these.json" >/dev/null
+      --seconds 3 --only "$only_these" --save "$work/moto.$only_these.json" >/dev/null || true
   done
   kill "$pid" && wait "$pid" 2>/dev/null || true
   # One file of all four runs.

@@ -5,6 +5,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 from test_lake import results
+from trailwatch import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +15,19 @@ def store(cloudtrail, logs):
         logs.create_log_group(logGroupName=f"dashboard-{n}")
     with pytest.raises(ClientError):
         logs.create_log_group(logGroupName="dashboard-0")
+    permit(cloudtrail, made["EventDataStoreArn"], "StartQuery")
     return made["EventDataStoreArn"].rsplit("/", 1)[1]
+
+
+def permit(client, resource, action):
+    """Lets CloudTrail do an action on a store or a dashboard, as AWS's examples of policies do."""
+    account = resource.split(":")[4]
+    dashboards = resource.rsplit(":", 1)[0] + ":dashboard/*"
+    statement = {
+        "Sid": "Refreshes", "Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": f"cloudtrail:{action}", "Resource": resource,
+        "Condition": {"StringLike": {"AWS:SourceArn": dashboards}, "StringEquals": {"AWS:SourceAccount": account}},
+    }  # fmt: skip
+    client.put_resource_policy(ResourceArn=resource, ResourcePolicy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
 
 
 def widgets(store):
@@ -63,7 +76,9 @@ def test_a_dashboard_outlives_a_kill(make_server):
     server = make_server("killed").start()
     server.expect_complaint("cut a torn tail off the journal")
     client = server.client("cloudtrail")
-    store = client.create_event_data_store(Name="kept", TerminationProtectionEnabled=False)["EventDataStoreArn"].rsplit("/", 1)[1]
+    arn = client.create_event_data_store(Name="kept", TerminationProtectionEnabled=False)["EventDataStoreArn"]
+    permit(client, arn, "StartQuery")
+    store = arn.rsplit("/", 1)[1]
     client.list_trails()
     count = {"QueryStatement": f"SELECT count(*) AS n FROM {store} WHERE eventName = 'ListTrails'", "ViewProperties": {"Title": "Trails", "View": "Table"}}
     made = client.create_dashboard(Name="kept", Widgets=[count], TerminationProtectionEnabled=True)
@@ -76,6 +91,39 @@ def test_a_dashboard_outlives_a_kill(make_server):
     assert refreshed(client, "kept", refresh) == {"Trails": [[("n", "1")]]}
     with pytest.raises(client.exceptions.ConflictException):
         client.delete_dashboard(DashboardId="kept")
+
+
+def test_a_refresh_without_leave_fails_and_says_why(cloudtrail, store):
+    closed = cloudtrail.create_event_data_store(Name="closed", TerminationProtectionEnabled=False)["EventDataStoreArn"]
+    count = {"QueryStatement": f"SELECT count(*) AS n FROM {closed.rsplit('/', 1)[1]}", "ViewProperties": {"Title": "Events", "View": "Table"}}
+    made = cloudtrail.create_dashboard(Name="closed", Widgets=[count])
+    refresh = cloudtrail.start_dashboard_refresh(DashboardId="closed")["RefreshId"]
+    query = cloudtrail.describe_query(QueryAlias=made["Widgets"][0]["QueryAlias"], RefreshId=refresh)
+    assert query["QueryStatus"] == "FAILED"
+    assert f"not authorized to perform: cloudtrail:StartQuery on resource: {closed} " in query["ErrorMessage"]
+
+
+def test_another_account_asks_a_store_whose_policy_lets_it(server, cloudtrail, store):
+    arn = cloudtrail.create_event_data_store(Name="shared", TerminationProtectionEnabled=False)["EventDataStoreArn"]
+    owner, id = arn.split(":")[4], arn.rsplit("/", 1)[1]
+    cloudtrail.list_trails()
+    # In open mode a key of twelve digits is an account of its own.
+    guest = server.client("cloudtrail", key="999999999999", secret="any")
+    asked = {"QueryStatement": f"SELECT count(*) AS n FROM {id} WHERE eventName = 'ListTrails'", "EventDataStoreOwnerAccountId": owner}
+    with pytest.raises(ClientError, match="no resource-based policy allows the cloudtrail:StartQuery action"):
+        guest.start_query(**asked)
+    actions = [f"cloudtrail:{action}" for action in ("StartQuery", "DescribeQuery", "GetQueryResults", "GetEventDataStore")]
+    statement = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::999999999999:root"}, "Action": actions, "Resource": arn}
+    cloudtrail.put_resource_policy(ResourceArn=arn, ResourcePolicy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    assert guest.get_event_data_store(EventDataStore=arn)["Name"] == "shared"
+    query = {"QueryId": guest.start_query(**asked)["QueryId"], "EventDataStoreOwnerAccountId": owner}
+    wait_until(lambda: guest.describe_query(**query)["QueryStatus"] not in ("QUEUED", "RUNNING"), 60, "the query ends")
+    assert guest.get_query_results(**query)["QueryResultRows"] == [[{"n": "1"}]]
+    with pytest.raises(ClientError, match="cloudtrail:CancelQuery"):
+        guest.cancel_query(**query)
+    cloudtrail.delete_resource_policy(ResourceArn=arn)
+    with pytest.raises(ClientError, match="cloudtrail:GetQueryResults"):
+        guest.get_query_results(**query)
 
 
 def test_a_generated_query_runs_by_its_alias(cloudtrail, store):

@@ -1,7 +1,9 @@
 """A server whose catalog is in PostgreSQL: what other tests ask of a file, a second server, and a PostgreSQL that is killed."""
 
 import concurrent.futures
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -102,6 +104,13 @@ def test_the_resources_of_a_file_move_to_postgresql(make_server, database, tmp_p
     done = run(migrate)
     assert done.returncode == 1 and "choose another database" in done.stderr, done
     config.write_text(f'[catalog]\nurl = "{database.url("empty")}"\n')
+    # What PostgreSQL refuses moves not at all: the file is served again, and moves to the same database when it can.
+    with contextlib.closing(sqlite3.connect(server.data_dir / "catalog.db")) as file, file:
+        file.execute("UPDATE log_groups SET kms_key_id = 'a' || char(0) WHERE name = '/moved'")
+    done = run(migrate)
+    assert done.returncode == 1 and "copy the resources to PostgreSQL" in done.stderr, done
+    with contextlib.closing(sqlite3.connect(server.data_dir / "catalog.db")) as file, file:
+        file.execute("UPDATE log_groups SET kms_key_id = NULL WHERE name = '/moved'")
     server.start()
     assert server.stop() == 0
     done = run(migrate)

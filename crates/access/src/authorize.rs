@@ -4,7 +4,7 @@ mod context;
 mod shared;
 
 pub(crate) use context::CallContext;
-pub use shared::{ServiceCall, Shared, is_service_denied, kept_resource_policy, resource_policy};
+pub use shared::{ServiceCall, Shared, is_service_allowed, is_service_denied, kept_resource_policy, resource_policy};
 
 use crate::Access;
 use crate::policy::{self, Decision, Policies, Policy, Purpose, Request, ResourcePolicies};

@@ -148,7 +148,7 @@ mod tests {
             unit: "None".into(),
             ..SeriesKey::default()
         };
-        let observation = Observation::Values(values);
+        let observation = Observation::Values(values.into());
         let datapoint =
             Datapoint { series: Arc::new(series), timestamp: Timestamp(2_000), resolution_secs: 60, observation };
         vec![datapoint; count]

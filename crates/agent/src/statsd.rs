@@ -151,7 +151,7 @@ impl Aggregate {
                     (age == 0).then_some(Observation::value(value))
                 }
                 Kind::Timer(distribution) | Kind::Histogram(distribution) => {
-                    Some(Observation::Values(distribution.into_values()))
+                    Some(Observation::Values(distribution.into_values().into()))
                 }
                 Kind::Set(members) => Some(Observation::value(members.len() as f64)),
             };

@@ -1,6 +1,7 @@
 //! `Datapoint`: what PutMetricData said about one metric at one instant, and `SeriesKey`, the identity of a metric.
 
 use crate::Timestamp;
+use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
 /// The identity of a time series: data with different units are kept apart, as CloudWatch does.
@@ -20,11 +21,14 @@ pub struct SeriesKey {
     pub unit: String,
 }
 
+/// Values with how often each occurred. Nearly all observations are of one value, which needs no allocation.
+pub type Pairs = SmallVec<[(f64, f64); 1]>;
+
 /// What was observed: raw values with how often each occurred, or a statistic set whose values are unknown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observation {
     /// Distinct values with their counts (PutMetricData `Value`, or `Values` and `Counts`); never empty.
-    Values(Vec<(f64, f64)>),
+    Values(Pairs),
     /// A statistic set (`StatisticValues`): no percentiles unless it pins them down.
     Set {
         /// Number of samples.
@@ -41,7 +45,7 @@ pub enum Observation {
 impl Observation {
     /// One single value.
     pub fn value(value: f64) -> Self {
-        Self::Values(vec![(value, 1.0)])
+        Self::Values(smallvec![(value, 1.0)])
     }
 
     /// (sample count, sum, minimum, maximum) of the observation.

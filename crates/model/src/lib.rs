@@ -15,7 +15,7 @@ pub mod time;
 
 pub use caller::{Caller, Scope, Session, Tls};
 pub use clock::{Clock, Ids};
-pub use datapoint::{Datapoint, Observation, SeriesKey};
+pub use datapoint::{Datapoint, Observation, Pairs, SeriesKey};
 pub use error::{Classify, ErrorKind};
 pub use event::{Event, EventResource};
 pub use hex::hex;

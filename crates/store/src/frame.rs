@@ -87,8 +87,9 @@ fn take_logs(decoder: &mut Decoder<'_>) -> Result<Vec<LogEvent>, Damage> {
 
 fn put_datapoints(datapoints: &[Datapoint], encoder: &mut Encoder) {
     // Clients repeat an Arc for a repeated series, so the address finds most repetitions; a missed one only costs bytes.
-    let mut places: HashMap<usize, u64, foldhash::fast::RandomState> = HashMap::default();
-    let mut series: Vec<&SeriesKey> = Vec::new();
+    let mut places: HashMap<usize, u64, foldhash::fast::RandomState> =
+        HashMap::with_capacity_and_hasher(datapoints.len(), foldhash::fast::RandomState::default());
+    let mut series: Vec<&SeriesKey> = Vec::with_capacity(datapoints.len());
     let mut of_point = Vec::with_capacity(datapoints.len());
     for point in datapoints {
         let place = *places.entry(Arc::as_ptr(&point.series) as usize).or_insert_with(|| {
@@ -248,7 +249,7 @@ mod tests {
         Batch {
             logs: vec![log(2, 3, "hi"), log(2, -4, ""), log(7, 9, "ß\0")],
             datapoints: vec![
-                point(Observation::Values(vec![(-0.0, 1.0), (f64::MIN_POSITIVE, 2.5)])),
+                point(Observation::Values(vec![(-0.0, 1.0), (f64::MIN_POSITIVE, 2.5)].into())),
                 point(Observation::Set { count: 3.0, sum: 1e300, min: -1.0, max: 2.0 }),
             ],
             events: vec![Event {

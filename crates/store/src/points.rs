@@ -97,7 +97,7 @@ impl Sample<'_> {
     pub fn observation(&self) -> Observation {
         match *self {
             Sample::Value(value) => Observation::value(value),
-            Sample::Many(Samples::Pairs(pairs)) => Observation::Values(pairs.clone()),
+            Sample::Many(Samples::Pairs(pairs)) => Observation::Values(pairs.as_slice().into()),
             Sample::Many(Samples::Set(totals) | Samples::Summary(totals, _)) => {
                 let &Totals { count, sum, min, max } = totals;
                 Observation::Set { count, sum, min, max }
@@ -142,7 +142,7 @@ impl Points {
         match observation {
             Observation::Values(pairs) => match *pairs.as_slice() {
                 [(value, 1.0)] => self.push_value(time, value),
-                _ => self.push_samples(time, Samples::Pairs(pairs)),
+                _ => self.push_samples(time, Samples::Pairs(pairs.into_vec())),
             },
             Observation::Set { count, sum, min, max } => {
                 self.push_samples(time, Samples::Set(Totals { count, sum, min, max }));
@@ -272,7 +272,7 @@ mod tests {
     fn sorting_keeps_what_points_say() {
         let mut points = Points::default();
         points.push_value(Timestamp(30), 1.0);
-        points.push_observation(Timestamp(10), Observation::Values(vec![(2.0, 5.0)]));
+        points.push_observation(Timestamp(10), Observation::Values(vec![(2.0, 5.0)].into()));
         points.push_value(Timestamp(20), 3.0);
         points.push_observation(Timestamp(10), Observation::Set { count: 1.0, sum: 4.0, min: 4.0, max: 4.0 });
         points.sort();

@@ -53,10 +53,12 @@ pub(crate) struct SeriesIndex {
     // Lookup only; never iterated, for its order differs from run to run.
     // Clients choose the keys, and every datum is looked up: seeded, and fast.
     numbers: HashMap<Arc<SeriesKey>, SeriesNumber, RandomState>,
-    /// The same by where the key lies, which stays its place while it is in `keys`: writers mostly come with that very key.
+    /// The same by where the key lies, which stays its place while it is in `keys` or `copies`: writers mostly come with that very key.
     places: HashMap<usize, SeriesNumber, RandomState>,
     sorted: BTreeMap<Arc<SeriesKey>, SeriesNumber>,
     keys: Vec<Option<Arc<SeriesKey>>>,
+    /// An equal key that lies elsewhere and was come with last: after a restart, those of `keys` are of segments.
+    copies: HashMap<SeriesNumber, Arc<SeriesKey>, RandomState>,
     /// Numbers without a series; those that became so last wait for a round, for a scan may still ask for them.
     free: Vec<SeriesNumber>,
     freed: Vec<SeriesNumber>,
@@ -70,7 +72,8 @@ pub(crate) struct SeriesIndex {
 impl SeriesIndex {
     /// The number of a series, new or known, which was written to at `written`; `point` is its newest point, or one of them.
     pub(crate) fn touch(&mut self, key: &Arc<SeriesKey>, written: Timestamp, point: (Timestamp, f64)) -> SeriesNumber {
-        if let Some(&number) = self.places.get(&place(key)).or_else(|| self.numbers.get(key)) {
+        let known = self.places.get(&place(key)).copied();
+        if let Some(number) = known.or_else(|| self.number_of_copy(key)) {
             if let Some(last) = self.last_written.get_mut(number as usize) {
                 *last = (*last).max(written);
             }
@@ -99,6 +102,16 @@ impl SeriesIndex {
             }
         }
         number
+    }
+
+    /// The number of a key that was not come with before; it is found by where it lies from now on.
+    fn number_of_copy(&mut self, key: &Arc<SeriesKey>) -> Option<SeriesNumber> {
+        let number = *self.numbers.get(key)?;
+        if let Some(other) = self.copies.insert(number, Arc::clone(key)) {
+            self.places.remove(&place(&other));
+        }
+        self.places.insert(place(key), number);
+        Some(number)
     }
 
     /// What a series can be found by.
@@ -150,7 +163,7 @@ impl SeriesIndex {
 
     /// Forgets series last written to before `cutoff` that have no points left; `used` says which numbers have some.
     pub(crate) fn expire(&mut self, cutoff: Timestamp, used: &HashSet<SeriesNumber>) {
-        let Self { numbers, places, sorted, last_written, keys, free, freed, postings, latest } = self;
+        let Self { numbers, places, sorted, last_written, keys, copies, free, freed, postings, latest } = self;
         free.append(freed);
         sorted.retain(|key, number| {
             let at = *number as usize;
@@ -158,6 +171,9 @@ impl SeriesIndex {
             if !keep {
                 numbers.remove(key);
                 places.remove(&place(key));
+                if let Some(copy) = copies.remove(number) {
+                    places.remove(&place(&copy));
+                }
                 (keys[at], latest[at]) = (None, (Timestamp::MIN, 0.0));
                 freed.push(*number);
             }
@@ -175,6 +191,7 @@ impl SeriesIndex {
     pub(crate) fn clear(&mut self) {
         self.numbers.clear();
         self.places.clear();
+        self.copies.clear();
         self.sorted.clear();
         self.postings.clear();
     }
@@ -335,6 +352,24 @@ mod tests {
         let new = key("C", "cpu", &[("i", "9")], "None");
         assert_eq!(index.touch(&new, Timestamp(50), (Timestamp(50), 1.0)), 1, "its number is given again");
         assert_eq!(index.len(), 4);
+    }
+
+    #[test]
+    fn an_equal_key_is_found_by_where_it_lies_and_forgotten_with_its_series() {
+        let mut index = SeriesIndex::default();
+        let other = key("A", "mem", &[], "None");
+        for _ in 0..3 {
+            let copies = [(); 3].map(|()| key("A", "cpu", &[("i", "1")], "None"));
+            for copy in &copies {
+                assert_eq!(index.touch(copy, Timestamp(10), (Timestamp(10), 1.0)), 0);
+                assert_eq!(index.touch(copy, Timestamp(10), (Timestamp(10), 1.0)), 0);
+                assert_eq!(index.places.get(&place(copy)), Some(&0));
+            }
+            assert_eq!(index.touch(&other, Timestamp(30), (Timestamp(30), 1.0)), 1);
+        }
+        assert_eq!((index.len(), index.places.len()), (2, 3), "of one series its first key and its last");
+        index.expire(Timestamp(20), &HashSet::new());
+        assert_eq!((index.places.len(), index.copies.len()), (1, 0));
     }
 
     #[test]

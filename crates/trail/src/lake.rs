@@ -188,6 +188,8 @@ impl Default for LakeQueries {
 #[derive(Debug)]
 pub(crate) struct Running {
     scope: Scope,
+    /// Whose buckets its results go to.
+    results_of: Scope,
     query: LakeQuery,
     looked: Arc<Looked>,
     /// When its turn came, milliseconds; 0 before.
@@ -255,16 +257,18 @@ impl LakeQueries {
     }
 }
 
-/// Starts a query; what is answered ends when it does.
+/// Starts a query of the stores of a scope, whose results go to a bucket of `results_of`; what is answered ends when it does.
 pub(crate) async fn start(
     trail: &Trail,
     scope: &Scope,
+    results_of: &Scope,
     query: LakeQuery,
     question: LakeQuestion,
 ) -> Result<JoinHandle<()>, ApiError> {
     let id = query.id.clone();
     let running = Arc::new(Running {
         scope: scope.clone(),
+        results_of: results_of.clone(),
         query: query.clone(),
         looked: Arc::default(),
         began: AtomicI64::new(0),
@@ -286,6 +290,14 @@ pub(crate) async fn start(
         return Err(error.into());
     }
     Ok(tokio::spawn(run(trail.clone(), running, question)))
+}
+
+/// Keeps a query that may not run, as one that has failed.
+pub(crate) async fn refuse(trail: &Trail, scope: &Scope, query: &LakeQuery, why: String) -> Result<(), catalog::Error> {
+    trail.catalog.begin_lake_query(scope, query).await?;
+    let ended_ms = Some(trail.clock.now().0);
+    let failed = LakeQuery { status: "FAILED".into(), error: Some(why), ended_ms, ..query.clone() };
+    trail.catalog.end_lake_query(&failed, &[]).await
 }
 
 /// How a query ended.
@@ -329,7 +341,7 @@ async fn run(trail: Trail, running: Arc<Running>, question: LakeQuestion) {
     let is_kept = trail.catalog.end_lake_query(&query, &rows).await;
     trail.lake_queries.lock().remove(&query.id);
     match is_kept {
-        Ok(()) => lake_delivery::deliver(&trail, &running.scope, &query, rows).await,
+        Ok(()) => lake_delivery::deliver(&trail, &running.results_of, &query, rows).await,
         Err(error) => tracing::error!(%error, query = query.id, "keep the end of a Lake query"),
     }
 }
@@ -407,6 +419,7 @@ mod tests {
     fn what_has_ended_cannot_be_cancelled_and_what_is_cancelled_does_not_end_otherwise() {
         let running = || Running {
             scope: Scope { account: "1".into(), region: "r".into() },
+            results_of: Scope { account: "1".into(), region: "r".into() },
             query: LakeQuery::default(),
             looked: Arc::default(),
             began: AtomicI64::new(1),

@@ -3,12 +3,14 @@
 use crate::Trail;
 use crate::cloudtrail::lake_queries::prepared;
 use crate::lake;
+use crate::lake_access;
 use catalog::{LakeDashboard, LakeSchedule, LakeWidget};
 use model::time::{DAY, HOUR, MINUTE, SECOND};
 use model::{Scope, Timestamp};
 use std::collections::BTreeMap;
 use wire::ApiError;
 use wire::cloudtrail::errors;
+use wire::error::common;
 
 /// StartDashboardRefresh reference: what widgets of custom dashboards may ask for.
 const PARAMETERS: [&str; 3] = ["$StartTime$", "$EndTime$", "$Period$"];
@@ -82,7 +84,8 @@ pub(crate) async fn check_widget(trail: &Trail, scope: &Scope, widget: &LakeWidg
     prepared(trail, scope, widget.statement.clone(), parameters).await.map(drop)
 }
 
-/// Starts a query for each widget; answers the id of the refresh. None is started when one of the statements cannot run any more.
+/// Starts a query for each widget; answers the id of the refresh. None is started when one of the statements cannot run any more; one that
+/// the policies of its stores do not let CloudTrail start has failed.
 pub(crate) async fn refresh(trail: &Trail, dashboard: &LakeDashboard, values: &Values) -> Result<i64, ApiError> {
     let (scope, now) = (&dashboard.scope, trail.clock.now());
     let mut queries = Vec::with_capacity(dashboard.settings.widgets.len());
@@ -95,7 +98,10 @@ pub(crate) async fn refresh(trail: &Trail, dashboard: &LakeDashboard, values: &V
     let refresh = begun.ok_or_else(gone)?;
     for (widget, (query, question)) in queries {
         let id = query.id.clone();
-        lake::start(trail, scope, query, question).await.map_err(quota)?;
+        match lake_access::query_refused(trail, dashboard, query.store_ids.split(',')).await? {
+            Some(why) => lake::refuse(trail, scope, &query, why).await?,
+            None => drop(lake::start(trail, scope, scope, query, question).await.map_err(quota)?),
+        }
         trail.catalog.add_lake_alias_query(scope, &widget.alias, refresh, &id, now).await?;
     }
     Ok(refresh)
@@ -124,7 +130,11 @@ async fn refresh_due_at(trail: &Trail, now: Timestamp) -> Result<(), catalog::Er
         if !trail.catalog.set_lake_refresh_at(&dashboard, next).await? {
             continue;
         }
-        if let Err(error) = refresh(trail, &dashboard, &Values::new()).await {
+        let refused = match lake_access::refresh_refused(trail, &dashboard).await? {
+            Some(why) => Err(ApiError::new(&common::ACCESS_DENIED, why)),
+            None => refresh(trail, &dashboard, &Values::new()).await,
+        };
+        if let Err(error) = refused {
             let mut reason = format!("{}: {}", error.code(), error.message());
             reason = reason.chars().take(REASON_CHARS_MAX).collect();
             trail.catalog.fail_lake_refresh(&dashboard.scope, &dashboard.name, &reason).await?;

@@ -14,6 +14,7 @@ pub mod import;
 pub mod insights;
 mod json;
 pub mod lake;
+mod lake_access;
 pub mod lake_dashboards;
 mod lake_delivery;
 mod lake_imports;

@@ -131,7 +131,7 @@ mod tests {
         let (summary, datapoints) = calls.take("123456789012", "us-east-1", Timestamp(61_234));
         assert_eq!(summary, Summary { calls: 3, errors: 1, faults: 1 });
         let latency = datapoints.iter().find(|d| d.series.name == "Latency").unwrap();
-        assert_eq!(latency.observation, Observation::Values(vec![(1.2, 3.0)]));
+        assert_eq!(latency.observation, Observation::Values(vec![(1.2, 3.0)].into()));
         assert_eq!(latency.timestamp, Timestamp(61_000));
         assert!(calls.take("123456789012", "us-east-1", Timestamp(0)).1.is_empty());
     }

@@ -27,6 +27,8 @@ const FILE: &str = "catalog.db";
 const MOVED: &str = "catalog-moved.db";
 /// In a data directory whose catalog is in PostgreSQL: who its server is in the eyes of the lease, the same at every start.
 const HOLDER_FILE: &str = "catalog-holder";
+/// What that is called while the catalog is a file again, for PostgreSQL refused its resources: the next attempt is the same holder's.
+const HOLDER_REFUSED: &str = "catalog-holder-refused";
 
 /// The lease of a server that is no node of a cluster.
 #[derive(Debug)]
@@ -91,10 +93,10 @@ pub async fn move_to_postgres(dir: &Path, url: &CatalogUrl) -> anyhow::Result<u6
         .with_context(|| format!("open {} alone: stop the server of this data directory", path.display()))?;
     let catalog = Catalog::connect(&url.0).await.context("open the catalog at [catalog] url")?;
     let seen = catalog.lease(SERVER_LEASE).await.context("ask whose the catalog is")?;
-    let known = if dir.join(HOLDER_FILE).exists() { Some(holder(dir)?) } else { None };
+    let known = [HOLDER_FILE, HOLDER_REFUSED].iter().find_map(|name| fs::read_to_string(dir.join(name)).ok());
     match seen {
         // An earlier run of this came so far.
-        Some(seen) if known.as_ref() == Some(&seen.lease.holder) => {}
+        Some(seen) if known.is_some_and(|known| known.trim() == seen.lease.holder) => {}
         Some(seen) => {
             bail!("the catalog at [catalog] url is that of the server {}: choose another database", seen.lease.holder)
         }
@@ -104,6 +106,10 @@ pub async fn move_to_postgres(dir: &Path, url: &CatalogUrl) -> anyhow::Result<u6
         }
     }
     // From now on no server starts on this directory, with the URL or without, until this has come to its end.
+    let (named, refused) = (dir.join(HOLDER_FILE), dir.join(HOLDER_REFUSED));
+    if refused.exists() {
+        fs::rename(&refused, &named).with_context(|| format!("rename {}", refused.display()))?;
+    }
     let holder = holder(dir)?;
     let asked = catalog.acquire_lease(SERVER_LEASE, &holder, NO_ADDRESS, LASTS_MS).await;
     let lease =
@@ -112,7 +118,7 @@ pub async fn move_to_postgres(dir: &Path, url: &CatalogUrl) -> anyhow::Result<u6
     let copied = copied(&catalog, &mut file).await;
     if copied.is_err() && catalog.is_empty().await.is_ok_and(|is_empty| is_empty) {
         // The file stays the truth, and may be served again.
-        let _ = fs::remove_file(dir.join(HOLDER_FILE));
+        let _ = fs::rename(&named, &refused);
     }
     let rows = copied.context("copy the resources to PostgreSQL")?;
     file.close().await.with_context(|| format!("close {}", path.display()))?;

@@ -5,7 +5,7 @@
 
 use super::{Asking, CallContext, denied};
 use crate::Access;
-use crate::policy::{self, Malformed, Policies, Policy, Principal, PrincipalKind, Purpose, Request, ResourcePolicies};
+use crate::policy::{self, Decision, Malformed, Policies, Policy, Principal, PrincipalKind, Purpose, Request, ResourcePolicies};
 use crate::ready_made;
 use crate::standing::{Grants, Limits, Standing, principal};
 use model::Timestamp;
@@ -90,8 +90,17 @@ impl Access {
     }
 }
 
-/// Whether policies of the resource deny what a service does, within the account that it acts for: there nothing else needs to allow it.
+/// Whether policies of the resource deny what a service does, within the account that it acts for: for what needs no leave.
 pub fn is_service_denied(call: &ServiceCall<'_>, policies: &[Arc<Policy>]) -> bool {
+    decided(call, policies, |decision| matches!(decision, Decision::ExplicitDeny(_)))
+}
+
+/// Whether policies of the resource allow what a service does: for what needs their leave.
+pub fn is_service_allowed(call: &ServiceCall<'_>, policies: &[Arc<Policy>]) -> bool {
+    decided(call, policies, |decision| decision.is_allowed())
+}
+
+fn decided(call: &ServiceCall<'_>, policies: &[Arc<Policy>], is: impl Fn(&Decision<'_>) -> bool) -> bool {
     let one = |value: &str| vec![value.to_owned()];
     let context = BTreeMap::from([
         ("aws:sourceaccount".to_owned(), one(call.source_account)),
@@ -106,5 +115,5 @@ pub fn is_service_denied(call: &ServiceCall<'_>, policies: &[Arc<Policy>]) -> bo
     let request = Request { principal, action: call.action, resource: call.resource, context: &context };
     let of_resource = ResourcePolicies { account: call.source_account, policies };
     let policies = Policies { resource: Some(of_resource), ..Policies::default() };
-    matches!(policy::decide(&request, &policies), policy::Decision::ExplicitDeny(_))
+    is(&policy::decide(&request, &policies))
 }

@@ -111,7 +111,7 @@ fn other_names_are_refused() {
 
 #[test]
 fn plain_statistics_take_every_observation() {
-    let mixed = [Observation::Values(vec![(2.0, 3.0), (-1.0, 1.0)]), set(4.0, 20.0, 1.0, 9.0)];
+    let mixed = [Observation::Values(vec![(2.0, 3.0), (-1.0, 1.0)].into()), set(4.0, 20.0, 1.0, 9.0)];
     check("SampleCount", &mixed, Some(8.0));
     check("Sum", &mixed, Some(25.0));
     check("Average", &mixed, Some(25.0 / 8.0));
@@ -137,7 +137,7 @@ fn percentiles_interpolate_between_closest_ranks() {
 
 #[test]
 fn percentiles_weigh_values_by_their_counts() {
-    let counted = [Observation::Values(vec![(10.0, 3.0), (20.0, 1.0)])];
+    let counted = [Observation::Values(vec![(10.0, 3.0), (20.0, 1.0)].into())];
     check("p50", &counted, Some(10.0));
     check("p100", &counted, Some(20.0));
     check("p75", &counted, Some(12.5));

@@ -47,7 +47,7 @@ async fn buckets_hold_what_was_put() {
     let store = Store::open(options, clock).await.expect("open");
     let (millis, bytes, other) = (series("Milliseconds", "a"), series("Bytes", "a"), series("Milliseconds", "b"));
     let datapoints = vec![
-        datum(&millis, 1_800_000_010, Observation::Values(vec![(1.0, 2.0), (5.0, 2.0)])),
+        datum(&millis, 1_800_000_010, Observation::Values(vec![(1.0, 2.0), (5.0, 2.0)].into())),
         datum(&millis, 1_800_000_299, Observation::value(9.0)),
         datum(&millis, 1_800_000_300, Observation::Set { count: 3.0, sum: 6.0, min: 1.0, max: 3.0 }),
         datum(&millis, 1_800_000_600, Observation::value(100.0)),

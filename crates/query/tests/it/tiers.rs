@@ -41,7 +41,7 @@ fn burst() -> impl Strategy<Value = Burst> {
     let count = || (1i32..4).prop_map(f64::from);
     let observation = prop_oneof![
         20 => value().prop_map(Observation::value),
-        3 => prop::collection::vec((value(), count()), 1..4).prop_map(Observation::Values),
+        3 => prop::collection::vec((value(), count()), 1..4).prop_map(|pairs| Observation::Values(pairs.into())),
         1 => (value(), count())
             .prop_map(|(value, count)| Observation::Set { count, sum: value * count, min: value, max: value }),
         1 => Just(Observation::Set { count: 3.0, sum: 6.0, min: 1.0, max: 4.0 }),

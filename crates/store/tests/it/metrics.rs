@@ -166,7 +166,7 @@ async fn the_newest_point_is_known_after_a_restart() {
     let datapoints = vec![
         point(&one, 30, Observation::value(3.0)),
         point(&one, 20, Observation::value(2.0)),
-        point(&two, 40, Observation::Values(vec![(1.0, 1.0), (3.0, 3.0)])),
+        point(&two, 40, Observation::Values(vec![(1.0, 1.0), (3.0, 3.0)].into())),
     ];
     store.append(Batch { datapoints, ..Batch::default() }).await.unwrap();
     assert_eq!(store.latest_points(&asked), expected);
@@ -220,8 +220,8 @@ async fn an_export_has_a_row_for_each_point() {
     let store = open(dir.path()).await;
     let observations = [
         Observation::value(0.5),
-        Observation::Values(vec![(7.0, 3.0)]),
-        Observation::Values(vec![(1.0, 2.0), (4.0, 1.0)]),
+        Observation::Values(vec![(7.0, 3.0)].into()),
+        Observation::Values(vec![(1.0, 2.0), (4.0, 1.0)].into()),
         Observation::Set { count: 3.0, sum: 6.0, min: 1.0, max: 4.0 },
     ];
     for (n, observation) in observations.into_iter().enumerate() {

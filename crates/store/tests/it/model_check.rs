@@ -59,7 +59,7 @@ impl Model {
         let log = |n: usize| log(group, group * 10 + stream, time + (n as i64 * 7) % 11, &text(n));
         let observation = |n: usize| match n % 3 {
             0 => Observation::value(time as f64 / 3.0),
-            1 => Observation::Values(vec![(-0.0, 1.0), (1e-300, time as f64), (f64::MAX, 0.5)]),
+            1 => Observation::Values(vec![(-0.0, 1.0), (1e-300, time as f64), (f64::MAX, 0.5)].into()),
             _ => Observation::Set { count: 3.0, sum: 0.1 + 0.2, min: -1.5, max: n as f64 },
         };
         let point = |n: usize| point(&series(["cpu", "mem"][n % 2], stream), time + n as i64, observation(n));

@@ -404,7 +404,7 @@ async fn the_points_of_a_segment_are_all_there() {
     let export = Export::new().await;
     let points = vec![
         point(&series("a", 1), 2000, Observation::value(0.5)),
-        point(&series("a", 1), 4000, Observation::Values(vec![(1.0, 2.0), (3.0, 4.0)])),
+        point(&series("a", 1), 4000, Observation::Values(vec![(1.0, 2.0), (3.0, 4.0)].into())),
         point(&series("b", 2), 3001, Observation::Set { count: 5.0, sum: 10.0, min: 1.0, max: 4.0 }),
     ];
     export.store.append(Batch { datapoints: points, ..Batch::default() }).await.unwrap();

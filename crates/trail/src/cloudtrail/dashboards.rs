@@ -4,8 +4,9 @@
 //! A refresh starts one query for each widget; DescribeQuery with the widget's alias and the refresh finds it. In a widget's statement
 //! `?` or, as AWS's examples have it, `'?'` stands for `$StartTime$`, `$EndTime$` or `$Period$`. What is not given is the last 24
 //! hours by the hour, which is what the Highlights dashboard of AWS shows. A schedule runs every 1, 6, 12 or 24 hours, or each day,
-//! counted from its time of day. AWS's managed dashboards, Highlights among them, are not here; policies of dashboards are kept and
-//! not looked at, for here CloudTrail needs nobody's leave. A refresh that the clock starts is no call, and leaves no audit event.
+//! counted from its time of day. CloudTrail needs the leave of each store's policy to start a query, and that of the dashboard's to refresh
+//! by the schedule (`lake_access.rs`). AWS's managed dashboards, Highlights among them, are not here. A refresh that the clock starts is no
+//! call, and leaves no audit event.
 
 use super::page_token::PageToken;
 use super::tags;

@@ -14,13 +14,14 @@ use super::tags;
 use super::trail_name::told;
 use crate::Trail;
 use crate::lake::selectors_of;
+use crate::lake_access::check_caller;
 use crate::retention::kept_longer;
 use crate::selectors::Selectors;
 use catalog::{EventDataStore, EventDataStorePut, EventDataStoreSettings};
-use model::Caller;
 use model::arn::{self, Arn};
 use model::limits::EVENT_DATA_STORES_MAX;
 use model::time::DAY;
+use model::{Caller, Scope};
 use wire::cloudtrail::{
     self as ct, CreateEventDataStoreRequest, CreateEventDataStoreResponse, DeleteEventDataStoreRequest,
     DeleteEventDataStoreResponse, GetEventDataStoreRequest, GetEventDataStoreResponse, ListEventDataStoresRequest,
@@ -115,7 +116,8 @@ async fn get(
     caller: &Caller,
     input: GetEventDataStoreRequest,
 ) -> Result<GetEventDataStoreResponse, ApiError> {
-    Ok(shown(find(trail, caller, &input.event_data_store).await?))
+    let action = "cloudtrail:GetEventDataStore";
+    Ok(shown(find_for(trail, caller, action, &input.event_data_store).await?))
 }
 
 async fn list(
@@ -321,28 +323,62 @@ fn stored(put: EventDataStorePut, name: &str) -> Result<(), ApiError> {
     }
 }
 
-/// The store that an ARN, or the id at its end, names.
+/// The store of the caller's account that an ARN, or the id at its end, names.
 pub(super) async fn find(trail: &Trail, caller: &Caller, text: &str) -> Result<EventDataStore, ApiError> {
-    let id = if text.starts_with("arn:") {
+    let (scope, id) = named(caller, text)?;
+    if scope != caller.scope {
+        return Err(not_found(text));
+    }
+    trail.catalog.event_data_store(&scope, &id).await?.ok_or_else(|| not_found(text))
+}
+
+/// The store, which may be of another account, that an ARN, or the id at its end, names; its policy has a say in `action`.
+pub(super) async fn find_for(
+    trail: &Trail,
+    caller: &Caller,
+    action: &str,
+    text: &str,
+) -> Result<EventDataStore, ApiError> {
+    let (scope, id) = named(caller, text)?;
+    if scope.region != caller.scope.region {
+        return Err(not_found(text));
+    }
+    check_caller(trail, caller, action, &scope, &id).await?;
+    trail.catalog.event_data_store(&scope, &id).await?.ok_or_else(|| not_found(text))
+}
+
+/// Where the store is that an ARN names, or an id of the caller's own, and its id.
+fn named(caller: &Caller, text: &str) -> Result<(Scope, String), ApiError> {
+    let (scope, id) = if text.starts_with("arn:") {
         let arn = Arn::parse(text).filter(|arn| arn.service == "cloudtrail");
         let id = arn.and_then(|arn| Some((arn, arn.resource.strip_prefix("eventdatastore/")?)));
         let (arn, id) = id.ok_or_else(|| invalid_arn(text))?;
-        if (arn.account, arn.region) != (caller.scope.account.as_str(), caller.scope.region.as_str()) {
-            return Err(not_found(text));
-        }
-        id
+        (Scope { account: arn.account.to_owned(), region: arn.region.to_owned() }, id)
     } else {
-        text
+        (caller.scope.clone(), text)
     };
-    if uuid::Uuid::try_parse(id).is_err() {
-        return Err(invalid_arn(text));
+    match uuid::Uuid::try_parse(id) {
+        Ok(_) => Ok((scope, id.to_ascii_lowercase())),
+        Err(_) => Err(invalid_arn(text)),
     }
-    trail.catalog.event_data_store(&caller.scope, &id.to_ascii_lowercase()).await?.ok_or_else(|| not_found(text))
 }
 
-/// Such a store that is not to be deleted.
+/// Such a store of the caller's account that is not to be deleted.
 pub(super) async fn active(trail: &Trail, caller: &Caller, text: &str) -> Result<EventDataStore, ApiError> {
-    let row = find(trail, caller, text).await?;
+    not_pending(find(trail, caller, text).await?, text)
+}
+
+/// Such a store, which may be of another account, that is not to be deleted.
+pub(super) async fn active_for(
+    trail: &Trail,
+    caller: &Caller,
+    action: &str,
+    text: &str,
+) -> Result<EventDataStore, ApiError> {
+    not_pending(find_for(trail, caller, action, text).await?, text)
+}
+
+fn not_pending(row: EventDataStore, text: &str) -> Result<EventDataStore, ApiError> {
     if row.status != PENDING_DELETION {
         return Ok(row);
     }

@@ -5,7 +5,7 @@
 //! that no sample is near to is refused with the error that AWS has for prompts it can make nothing of. Aliases are good for as long
 //! as results of queries are kept: seven days.
 
-use super::event_data_stores::active;
+use super::event_data_stores::active_for;
 use crate::Trail;
 use catalog::LakeQueryAlias;
 use model::Caller;
@@ -18,7 +18,8 @@ pub(super) async fn generate_query(
     caller: &Caller,
     input: GenerateQueryRequest,
 ) -> Result<GenerateQueryResponse, ApiError> {
-    let store = active(trail, caller, input.event_data_stores.first().map_or("", String::as_str)).await?;
+    let named = input.event_data_stores.first().map_or("", String::as_str);
+    let store = active_for(trail, caller, "cloudtrail:GenerateQuery", named).await?;
     let Some(sample) = samples::nearest(&input.prompt) else {
         let text = "No query could be generated for the prompt: none of the sample queries is near to it. SearchSampleQueries \
                     finds them by single words.";
@@ -35,6 +36,6 @@ pub(super) async fn generate_query(
     Ok(GenerateQueryResponse {
         query_statement: Some(statement),
         query_alias: Some(alias.alias),
-        event_data_store_owner_account_id: None,
+        event_data_store_owner_account_id: Some(store.scope.account),
     })
 }

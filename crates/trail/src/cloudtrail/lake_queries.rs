@@ -3,13 +3,18 @@
 //! A statement that is wrong is refused by StartQuery, with the line and column. `QueryAlias` names statements of widgets and
 //! generated ones; DescribeQuery by alias tells of its latest query, or of that of a refresh. `DeliveryS3Uri` says where results go as files
 //! (`lake_delivery.rs`). A NULL is shown as an empty text.
+//!
+//! `EventDataStoreOwnerAccountId` asks stores of another account, whose policies decide (`lake_access.rs`). Such a query is kept, counted and
+//! listed with the stores; its alias and the bucket of its results are the caller's.
 
-use super::event_data_stores::{self, PENDING_DELETION, active};
+use super::event_data_stores::{self, PENDING_DELETION, active_for};
 use super::page_token::PageToken;
 use crate::Trail;
 use crate::lake::{self, lake_store};
+use crate::lake_access::check_caller;
 use crate::lake_delivery;
 use catalog::{EventDataStore, LakeQuery};
+use model::arn::Arn;
 use model::{Caller, Scope, Timestamp};
 use query::lake::{LakeError, LakeQuestion, store_names};
 use std::collections::BTreeMap;
@@ -35,7 +40,8 @@ pub(super) fn operations() -> Vec<Operation<Trail>> {
 }
 
 async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -> Result<StartQueryResponse, ApiError> {
-    check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
+    let owner = input.event_data_store_owner_account_id;
+    let scope = scope_of(caller, owner.as_deref(), None);
     let (statement, alias) = match (input.query_statement, input.query_alias) {
         (Some(statement), None) => (statement, None),
         (None, Some(alias)) => match trail.catalog.lake_query_alias(&caller.scope, &alias).await? {
@@ -45,18 +51,21 @@ async fn start_query(trail: &Trail, caller: &Caller, input: StartQueryRequest) -
         _ => return Err(invalid("Specify either QueryStatement or QueryAlias.")),
     };
     let parameters = input.query_parameters.unwrap_or_default();
-    let (mut query, question) = prepared(trail, &caller.scope, statement, parameters).await?;
+    for store in store_names(&statement) {
+        check_caller(trail, caller, "cloudtrail:StartQuery", &scope, &store.id).await?;
+    }
+    let (mut query, question) = prepared(trail, &scope, statement, parameters).await?;
     if let Some(uri) = input.delivery_s3_uri {
         lake_delivery::check(trail, &caller.scope, &uri).await?;
         query.delivery_status = Some(lake_delivery::PENDING.into());
         query.delivery_uri = Some(uri);
     }
     let id = query.id.clone();
-    lake::start(trail, &caller.scope, query, question).await?;
+    lake::start(trail, &scope, &caller.scope, query, question).await?;
     if let Some(alias) = alias {
         trail.catalog.add_lake_alias_query(&caller.scope, &alias, 0, &id, trail.clock.now()).await?;
     }
-    Ok(StartQueryResponse { query_id: Some(id), event_data_store_owner_account_id: None })
+    Ok(StartQueryResponse { query_id: Some(id), event_data_store_owner_account_id: owner })
 }
 
 /// A query of a statement that is right and asks stores that are there; it has not begun.
@@ -123,13 +132,14 @@ async fn describe_query(
     caller: &Caller,
     input: DescribeQueryRequest,
 ) -> Result<DescribeQueryResponse, ApiError> {
-    check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
     let (id, prompt) = match (input.query_id, input.query_alias) {
         (Some(id), None) => (id, None),
         (None, Some(alias)) => of_alias(trail, caller, &alias, input.refresh_id.as_deref()).await?,
         _ => return Err(invalid("Specify either QueryId or QueryAlias.")),
     };
-    let query = find(trail, caller, input.event_data_store.as_deref(), &id).await?;
+    let (owner, store) = (input.event_data_store_owner_account_id, input.event_data_store);
+    let asked = Asked { action: "cloudtrail:DescribeQuery", owner: owner.as_deref(), store: store.as_deref(), id: &id };
+    let (_, query) = find(trail, caller, &asked).await?;
     Ok(DescribeQueryResponse {
         query_id: Some(query.id),
         query_string: Some(query.statement),
@@ -145,7 +155,7 @@ async fn describe_query(
         prompt,
         delivery_s3_uri: query.delivery_uri,
         delivery_status: query.delivery_status,
-        ..DescribeQueryResponse::default()
+        event_data_store_owner_account_id: owner,
     })
 }
 
@@ -167,8 +177,9 @@ async fn get_query_results(
     caller: &Caller,
     input: GetQueryResultsRequest,
 ) -> Result<GetQueryResultsResponse, ApiError> {
-    check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
-    let query = find(trail, caller, input.event_data_store.as_deref(), &input.query_id).await?;
+    let (owner, store) = (input.event_data_store_owner_account_id.as_deref(), input.event_data_store.as_deref());
+    let asked = Asked { action: "cloudtrail:GetQueryResults", owner, store, id: &input.query_id };
+    let (_, query) = find(trail, caller, &asked).await?;
     let token = PageToken::bound_to(&["GetQueryResults", &caller.scope.account, &caller.scope.region, &query.id]);
     let start = match &input.next_token {
         Some(text) => token.open(text)?.parse::<usize>().map_err(|_| PageToken::invalid())?,
@@ -204,9 +215,10 @@ async fn cancel_query(
     caller: &Caller,
     input: CancelQueryRequest,
 ) -> Result<CancelQueryResponse, ApiError> {
-    check_owner(caller, input.event_data_store_owner_account_id.as_deref())?;
-    find(trail, caller, input.event_data_store.as_deref(), &input.query_id).await?;
-    let running = trail.lake_queries.running(&caller.scope, &input.query_id);
+    let (owner, store) = (input.event_data_store_owner_account_id, input.event_data_store.as_deref());
+    let asked = Asked { action: "cloudtrail:CancelQuery", owner: owner.as_deref(), store, id: &input.query_id };
+    let (scope, _) = find(trail, caller, &asked).await?;
+    let running = trail.lake_queries.running(&scope, &input.query_id);
     if !running.is_some_and(|running| running.cancel()) {
         let text = "The specified query cannot be canceled because it is in the FINISHED, FAILED, TIMED_OUT, or CANCELLED state.";
         return Err(ApiError::new(&errors::INACTIVE_QUERY_EXCEPTION, text));
@@ -214,7 +226,7 @@ async fn cancel_query(
     Ok(CancelQueryResponse {
         query_id: input.query_id,
         query_status: "CANCELLED".into(),
-        event_data_store_owner_account_id: None,
+        event_data_store_owner_account_id: owner,
     })
 }
 
@@ -223,7 +235,7 @@ async fn list_queries(
     caller: &Caller,
     input: ListQueriesRequest,
 ) -> Result<ListQueriesResponse, ApiError> {
-    let store = active(trail, caller, &input.event_data_store).await?;
+    let store = active_for(trail, caller, "cloudtrail:ListQueries", &input.event_data_store).await?;
     let (from, to) = (input.start_time.unwrap_or(Timestamp(0)), input.end_time);
     if to.is_some_and(|to| from > to) {
         let text = "The end time must be later than the start time.";
@@ -242,11 +254,11 @@ async fn list_queries(
     loop {
         // The catalog knows how queries ended, and not how those that run fare: their status is looked at here.
         let page =
-            trail.catalog.lake_queries(&caller.scope, &store.id, (before.0, &before.1), from, None, PAGE).await?;
+            trail.catalog.lake_queries(&store.scope, &store.id, (before.0, &before.1), from, None, PAGE).await?;
         let is_last = page.len() < PAGE;
         for query in page {
             before = (query.created_ms, query.id.clone());
-            let query = now(trail, caller, query);
+            let query = now(trail, &store.scope, query);
             if status.is_none_or(|status| query.status == status) {
                 found.push(query);
             }
@@ -276,36 +288,50 @@ fn limit(asked: Option<i32>) -> usize {
     asked.and_then(|max| usize::try_from(max).ok()).unwrap_or(PAGE).clamp(1, PAGE)
 }
 
-/// The query of this id as it is now; the store that the client names must be one of its own.
-async fn find(trail: &Trail, caller: &Caller, store: Option<&str>, id: &str) -> Result<LakeQuery, ApiError> {
+/// What a call says of the query that it is about.
+struct Asked<'a> {
+    action: &'static str,
+    owner: Option<&'a str>,
+    store: Option<&'a str>,
+    id: &'a str,
+}
+
+/// The query that is asked for as it is now, and where it is; the store that the client names must be one of its own, and the policies of all
+/// of them have a say.
+async fn find(trail: &Trail, caller: &Caller, asked: &Asked<'_>) -> Result<(Scope, LakeQuery), ApiError> {
+    let &Asked { action, owner, store, id } = asked;
+    let scope = scope_of(caller, owner, store);
     // First what runs, for its end is written before it is no more among these.
-    let running = trail.lake_queries.running(&caller.scope, id);
+    let running = trail.lake_queries.running(&scope, id);
     let query = match running {
         Some(running) => running.so_far(trail.clock.now()),
-        None => trail.catalog.lake_query(&caller.scope, id).await?.ok_or_else(|| query_not_found(id))?,
+        None => trail.catalog.lake_query(&scope, id).await?.ok_or_else(|| query_not_found(id))?,
     };
+    for store in query.store_ids.split(',') {
+        check_caller(trail, caller, action, &scope, store).await?;
+    }
     if let Some(store) = store {
-        let store = active(trail, caller, store).await?;
+        let store = active_for(trail, caller, action, store).await?;
         if !query.store_ids.split(',').any(|id| id == store.id) {
             return Err(query_not_found(id));
         }
     }
-    Ok(query)
+    Ok((scope, query))
 }
 
 /// A query of the catalog, with how it fares while it runs.
-fn now(trail: &Trail, caller: &Caller, query: LakeQuery) -> LakeQuery {
-    match trail.lake_queries.running(&caller.scope, &query.id) {
+fn now(trail: &Trail, scope: &Scope, query: LakeQuery) -> LakeQuery {
+    match trail.lake_queries.running(scope, &query.id) {
         Some(running) if query.ended_ms.is_none() => running.so_far(trail.clock.now()),
         _ => query,
     }
 }
 
-fn check_owner(caller: &Caller, owner: Option<&str>) -> Result<(), ApiError> {
-    match owner {
-        Some(owner) if owner != caller.scope.account => Err(event_data_stores::not_found(owner)),
-        _ => Ok(()),
-    }
+/// Where stores and queries are: in the account that the client says, or that the ARN of a store says, or else in the caller's.
+fn scope_of(caller: &Caller, owner: Option<&str>, store: Option<&str>) -> Scope {
+    let of_store = || Some(Arn::parse(store?)?.account);
+    let account = owner.or_else(of_store).unwrap_or(&caller.scope.account);
+    Scope { account: account.to_owned(), region: caller.scope.region.clone() }
 }
 
 /// An error message as long as the model allows, and no shorter either.

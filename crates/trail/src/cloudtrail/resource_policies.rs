@@ -1,11 +1,12 @@
 //! PutResourcePolicy, GetResourcePolicy, DeleteResourcePolicy: policies of event data stores, channels and dashboards.
 //!
-//! Those of channels decide who of other accounts may put events into them (`put_audit_events.rs`). Those of event data stores and
-//! dashboards are kept and shown, and nobody is let in by one.
+//! Those of channels decide who of other accounts may put events into them (`put_audit_events.rs`), those of event data stores who may ask
+//! them, and those of dashboards whether CloudTrail may refresh them by their schedule (`lake_access.rs`).
 
 use super::event_data_stores;
 use super::trail_name::told;
 use crate::Trail;
+use crate::lake_access::{DASHBOARD_ACTIONS, STORE_ACTIONS};
 use model::Caller;
 use model::arn::{self, Arn};
 use serde_json::Value;
@@ -107,13 +108,13 @@ async fn resource(trail: &Trail, caller: &Caller, text: &str) -> Result<String, 
     Err(ApiError::new(&errors::RESOURCE_NOT_FOUND_EXCEPTION, text))
 }
 
-/// The one action of policies of channels, and most statements, and principals of one (PutResourcePolicy reference).
-const CHANNEL_ACTION: &str = "cloudtrail-data:PutAuditEvents";
-const CHANNEL_STATEMENTS_MAX: usize = 20;
-const CHANNEL_PRINCIPALS_MAX: usize = 50;
+/// The one action of policies of channels.
+const CHANNEL_ACTIONS: [&str; 1] = ["cloudtrail-data:PutAuditEvents"];
+/// Most statements of a policy, and principals of a statement (PutResourcePolicy reference).
+const STATEMENTS_MAX: usize = 20;
+const PRINCIPALS_MAX: usize = 50;
 
-/// A policy is a JSON object with statements, each of which allows or denies. That of a channel is looked at more closely, for it has an
-/// effect.
+/// A policy is a JSON object with statements, each of which allows or denies somebody what can be done with its resource.
 fn check(arn: &str, text: &str) -> Result<(), String> {
     let document: Value = serde_json::from_str(text).map_err(|error| format!("The policy is not JSON: {error}"))?;
     let statements = match document.get("Statement") {
@@ -129,33 +130,33 @@ fn check(arn: &str, text: &str) -> Result<(), String> {
             return Err("Each statement of the policy must have a principal and an action.".into());
         }
     }
-    let is_channel = Arn::parse(arn).is_some_and(|arn| arn.resource.starts_with("channel/"));
-    if is_channel { check_of_channel(arn, text, &statements) } else { Ok(()) }
-}
-
-/// CloudTrail user guide, resource-based policy examples for channels.
-fn check_of_channel(arn: &str, text: &str, statements: &[&Value]) -> Result<(), String> {
     access::resource_policy(arn, text).map_err(|error| format!("The policy is not valid: {error}"))?;
-    if statements.len() > CHANNEL_STATEMENTS_MAX {
-        return Err(format!("The policy of a channel has {CHANNEL_STATEMENTS_MAX} statements at most."));
+    if statements.len() > STATEMENTS_MAX {
+        return Err(format!("The policy has {STATEMENTS_MAX} statements at most."));
     }
+    let kind = Arn::parse(arn).and_then(|arn| arn.resource.split_once('/')).map_or("", |(kind, _)| kind);
+    let actions: &[&str] = match kind {
+        "channel" => &CHANNEL_ACTIONS,
+        "dashboard" => &DASHBOARD_ACTIONS,
+        _ => &STORE_ACTIONS,
+    };
     for statement in statements {
-        let is_all = |member: &str, wanted: &str| {
+        let is_all = |member: &str, is: &dyn Fn(&str) -> bool| {
             let texts = texts(&statement[member]);
-            !texts.is_empty() && texts.iter().all(|text| text.eq_ignore_ascii_case(wanted))
+            !texts.is_empty() && texts.iter().all(|text| is(text))
         };
-        if !is_all("Action", CHANNEL_ACTION) {
-            return Err(format!("The only action in the policy of a channel is {CHANNEL_ACTION}."));
+        if !is_all("Action", &|text| actions.iter().any(|action| text.eq_ignore_ascii_case(action))) {
+            return Err(format!("The actions in the policy of this resource can be {}.", actions.join(", ")));
         }
-        if !is_all("Resource", arn) {
-            return Err(format!("The resource in the policy of a channel must be the channel, {arn}."));
+        if !is_all("Resource", &|text| text == arn) {
+            return Err(format!("The resource in the policy must be the one that it is of, {arn}."));
         }
         let principals: usize = match &statement["Principal"] {
             Value::Object(kinds) => kinds.values().map(|named| texts(named).len()).sum(),
             everybody => texts(everybody).len(),
         };
-        if !(1..=CHANNEL_PRINCIPALS_MAX).contains(&principals) {
-            return Err(format!("A statement must have 1 to {CHANNEL_PRINCIPALS_MAX} principals."));
+        if !(1..=PRINCIPALS_MAX).contains(&principals) {
+            return Err(format!("A statement must have 1 to {PRINCIPALS_MAX} principals."));
         }
     }
     Ok(())

@@ -13,6 +13,20 @@ fn widget(statement: String, parameters: &[&str]) -> Value {
     widget
 }
 
+/// Lets CloudTrail do `action` on a resource of this test's account, for one of its dashboards or for all.
+async fn permit(plane: &Plane, resource: &str, action: &str, dashboard: &str) {
+    let arn = |resource: &str| format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:{resource}");
+    let statement = json!({
+        "Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": format!("cloudtrail:{action}"), "Resource": arn(resource),
+        "Condition": {"StringLike": {"AWS:SourceArn": arn(&format!("dashboard/{dashboard}"))},
+            "StringEquals": {"AWS:SourceAccount": ACCOUNT}},
+    });
+    let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    let input = json!({"ResourceArn": arn(resource), "ResourcePolicy": document});
+    plane.call("PutResourcePolicy", input).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_dashboard_lives_from_creation_to_deletion() {
     let (plane, _) = plane(0).await;
@@ -85,6 +99,7 @@ async fn a_refresh_runs_each_widget_with_its_values() {
     let made = plane.call("CreateDashboard", json!({"Name": "two", "Widgets": widgets})).await.unwrap();
     let alias = |n: usize| made["Widgets"][n]["QueryAlias"].clone();
     refused(plane.call("DescribeQuery", json!({"QueryAlias": alias(0)})).await, "QueryIdNotFoundException");
+    permit(&plane, &format!("eventdatastore/{store}"), "StartQuery", "two").await;
     engine.go.add_permits(4);
     let values = json!({"$StartTime$": "2026-01-01T00:00:00Z"});
     let refresh = json!({"DashboardId": "two", "QueryParameterValues": values});
@@ -124,6 +139,38 @@ async fn a_refresh_runs_each_widget_with_its_values() {
 }
 
 #[tokio::test]
+async fn a_refresh_needs_the_leave_of_each_store() {
+    let (plane, engine) = plane(1).await;
+    engine.go.add_permits(2);
+    let (open, closed) = (create(&plane, json!({"Name": "a"})).await, create(&plane, json!({"Name": "b"})).await);
+    permit(&plane, &format!("eventdatastore/{open}"), "StartQuery", "two").await;
+    let widgets = json!([
+        widget(format!("SELECT 1 FROM {open}"), &[]),
+        widget(format!("SELECT 1 FROM {open} JOIN {closed} ON true"), &[])
+    ]);
+    let refreshed = async |name: &str| {
+        let made = plane.call("CreateDashboard", json!({"Name": name, "Widgets": widgets})).await.unwrap();
+        let refresh = plane.call("StartDashboardRefresh", json!({"DashboardId": name})).await.unwrap();
+        let mut queries = Vec::new();
+        for widget in made["Widgets"].as_array().unwrap() {
+            let asked = json!({"QueryAlias": widget["QueryAlias"], "RefreshId": refresh["RefreshId"]});
+            let id = plane.call("DescribeQuery", asked).await.unwrap()["QueryId"].as_str().unwrap().to_owned();
+            queries.push(ended(&plane, &id).await);
+        }
+        queries
+    };
+    let [first, second] = &refreshed("two").await[..] else { panic!("two widgets") };
+    assert_eq!(first["QueryStatus"], json!("FINISHED"));
+    assert_eq!(second["QueryStatus"], json!("FAILED"));
+    let said = second["ErrorMessage"].as_str().unwrap();
+    let resource = format!("cloudtrail:StartQuery on resource: arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{closed} ");
+    assert!(said.starts_with("User: cloudtrail.amazonaws.com is not authorized") && said.contains(&resource), "{said}");
+    // The policy is for one dashboard.
+    let statuses: Vec<Value> = refreshed("other").await.into_iter().map(|query| query["QueryStatus"].clone()).collect();
+    assert_eq!(statuses, ["FAILED", "FAILED"]);
+}
+
+#[tokio::test]
 async fn a_schedule_refreshes_once_and_says_why_it_could_not() {
     let (plane, engine) = plane(1).await;
     let store = create(&plane, json!({"Name": "all", "TerminationProtectionEnabled": false})).await;
@@ -133,13 +180,22 @@ async fn a_schedule_refreshes_once_and_says_why_it_could_not() {
     plane.call("CreateDashboard", input).await.unwrap();
     engine.go.add_permits(9);
     let refreshed = async || plane.call("GetDashboard", json!({"DashboardId": "hourly"})).await.unwrap();
+    permit(&plane, &format!("eventdatastore/{store}"), "StartQuery", "*").await;
     refresh_due(&plane.trail).await;
-    assert_eq!(refreshed().await["LastRefreshId"], Value::Null, "it is 03:04");
+    let got = refreshed().await;
+    assert_eq!((&got["LastRefreshId"], &got["LastRefreshFailureReason"]), (&Value::Null, &Value::Null), "it is 03:04");
     plane.clock.advance(HOUR / 10);
+    refresh_due(&plane.trail).await;
+    let got = refreshed().await;
+    let reason = got["LastRefreshFailureReason"].as_str().unwrap();
+    assert!(reason.starts_with("AccessDeniedException: User: cloudtrail.amazonaws.com is not authorized"), "{reason}");
+    assert_eq!(got["LastRefreshId"], Value::Null);
+    permit(&plane, "dashboard/hourly", "StartDashboardRefresh", "hourly").await;
+    plane.clock.advance(HOUR);
     refresh_due(&plane.trail).await;
     refresh_due(&plane.trail).await;
     let first = refreshed().await["LastRefreshId"].clone();
-    assert!(first.is_string(), "it is 03:10");
+    assert!(first.is_string(), "it is 04:10");
     let ran = async || plane.call("ListQueries", json!({"EventDataStore": store})).await.unwrap()["Queries"].clone();
     assert_eq!(ran().await.as_array().unwrap().len(), 1);
     plane.clock.advance(HOUR);

@@ -276,13 +276,26 @@ async fn policies_are_kept_with_their_resource() {
     let (plane, _) = plane(0).await;
     let id = create(&plane, json!({"Name": "all"})).await;
     let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
-    let policy =
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"cloudtrail:StartQuery"}]}"#;
+    let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "cloudtrail:StartQuery", "Resource": arn});
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
     refused(plane.call("GetResourcePolicy", json!({"ResourceArn": arn})).await, "ResourcePolicyNotFoundException");
     plane.call("PutResourcePolicy", json!({"ResourceArn": arn, "ResourcePolicy": policy})).await.unwrap();
     let got = plane.call("GetResourcePolicy", json!({"ResourceArn": arn})).await.unwrap();
     assert_eq!(got["ResourcePolicy"], json!(policy));
-    for bad in ["nonsense", "{}", r#"{"Statement":[{"Effect":"Maybe"}]}"#] {
+    let with = |member: &str, value: &str| {
+        let mut statement = statement.clone();
+        statement[member] = json!(value);
+        json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+    };
+    for bad in [
+        "nonsense",
+        "{}",
+        r#"{"Statement":[{"Effect":"Maybe"}]}"#,
+        &with("Action", "cloudtrail:DeleteEventDataStore"),
+        &with("Action", "cloudtrail:StartDashboardRefresh"),
+        &with("Resource", "*"),
+        &with("Principal", "nobody"),
+    ] {
         let input = json!({"ResourceArn": arn, "ResourcePolicy": bad});
         refused(plane.call("PutResourcePolicy", input).await, "ResourcePolicyNotValidException");
     }
@@ -309,6 +322,108 @@ async fn policies_are_kept_with_their_resource() {
     refused(plane.call("DeleteEventDataStore", json!({"EventDataStore": arn})).await, "ChannelExistsForEDSException");
     plane.call("DeleteChannel", json!({"Channel": channel})).await.unwrap();
     assert_eq!(plane.trail.catalog.cloudtrail_policy(channel).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_policy_of_a_store_lets_other_accounts_ask_it_and_may_deny_its_own() {
+    let (plane, engine) = plane(1).await;
+    engine.go.add_permits(9);
+    let id = create(&plane, json!({"Name": "all"})).await;
+    let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
+    let foreign = Caller::root(Scope { account: "999999999999".into(), region: "us-east-1".into() }, "AKIAFOREIGN");
+    let policy = async |effect: &str, account: &str, actions: &[&str]| {
+        let actions: Vec<String> = actions.iter().map(|action| format!("cloudtrail:{action}")).collect();
+        let statement = json!({"Effect": effect, "Principal": {"AWS": account}, "Action": actions, "Resource": arn});
+        let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        plane.call("PutResourcePolicy", json!({"ResourceArn": arn, "ResourcePolicy": document})).await.unwrap();
+    };
+    let statement = format!("SELECT 1 FROM {id}");
+    let query = async |caller: &Caller| {
+        let input = json!({"QueryStatement": statement, "EventDataStoreOwnerAccountId": ACCOUNT});
+        plane.call_with(caller, "StartQuery", "", input).await
+    };
+    let own = caller("us-east-1");
+    let made = query(&own).await.unwrap()["QueryId"].clone();
+    let of = |query: &Value| json!({"QueryId": query, "EventDataStoreOwnerAccountId": ACCOUNT});
+    let calls = |query: &Value| {
+        [
+            ("GetEventDataStore", json!({"EventDataStore": arn})),
+            ("ListQueries", json!({"EventDataStore": arn})),
+            ("GenerateQuery", json!({"EventDataStores": [arn], "Prompt": "What are the most frequent errors?"})),
+            ("DescribeQuery", of(query)),
+            ("GetQueryResults", of(query)),
+            ("CancelQuery", of(query)),
+        ]
+    };
+    // Without a policy, and with one for somebody else, nobody of another account is told anything.
+    for other in [None, Some("888888888888")] {
+        if let Some(other) = other {
+            policy("Allow", other, &["StartQuery", "GetEventDataStore", "ListQueries", "GenerateQuery"]).await;
+        }
+        let said = refused(query(&foreign).await, "AccessDeniedException");
+        assert!(said.contains(&format!("cloudtrail:StartQuery on resource: {arn} because no resource-based")), "{said}");
+        for (operation, input) in calls(&made) {
+            refused(plane.call_with(&foreign, operation, "", input).await, "AccessDeniedException");
+        }
+        let absent = arn.replace(&id, "3270e016-59a1-4448-8dd1-d27a4796502d");
+        let absent = plane.call_with(&foreign, "GetEventDataStore", "", json!({"EventDataStore": absent})).await;
+        refused(absent, "AccessDeniedException");
+    }
+    // One action lets nobody do another.
+    policy("Allow", "999999999999", &["StartQuery"]).await;
+    let theirs = query(&foreign).await.unwrap();
+    assert_eq!(theirs["EventDataStoreOwnerAccountId"], json!(ACCOUNT));
+    for (operation, input) in calls(&theirs["QueryId"]) {
+        refused(plane.call_with(&foreign, operation, "", input).await, "AccessDeniedException");
+    }
+    let all = ["StartQuery", "GetEventDataStore", "ListQueries", "GenerateQuery", "DescribeQuery", "GetQueryResults"];
+    policy("Allow", "999999999999", &all).await;
+    for (operation, input) in calls(&theirs["QueryId"]).into_iter().filter(|(operation, _)| *operation != "CancelQuery") {
+        plane.call_with(&foreign, operation, "", input).await.unwrap();
+    }
+    ended(&plane, theirs["QueryId"].as_str().unwrap()).await;
+    let results = plane.call_with(&foreign, "GetQueryResults", "", of(&theirs["QueryId"])).await.unwrap();
+    assert_eq!(results["QueryResultRows"][0][0], json!({"n": "0"}), "its owner's query as well");
+    // Stores of the owner are no stores of who may ask them; and settings are the owner's alone.
+    let plain = json!({"QueryStatement": statement});
+    refused(plane.call_with(&foreign, "StartQuery", "", plain).await, "EventDataStoreNotFoundException");
+    for operation in ["UpdateEventDataStore", "DeleteEventDataStore", "StopEventDataStoreIngestion"] {
+        let answer = plane.call_with(&foreign, operation, "", json!({"EventDataStore": arn})).await;
+        refused(answer, "EventDataStoreNotFoundException");
+    }
+    policy("Deny", ACCOUNT, &["StartQuery", "GetEventDataStore"]).await;
+    refused(query(&own).await, "AccessDeniedException");
+    refused(plane.call("GetEventDataStore", json!({"EventDataStore": id})).await, "AccessDeniedException");
+    plane.call("ListQueries", json!({"EventDataStore": id})).await.unwrap();
+    plane.call("DeleteResourcePolicy", json!({"ResourceArn": arn})).await.unwrap();
+    query(&own).await.unwrap();
+}
+
+#[tokio::test]
+async fn results_of_a_query_of_another_accounts_store_go_to_the_bucket_of_who_asked() {
+    let (mut plane, engine) = plane(1).await;
+    let bucket = Arc::new(MemoryBuckets::default());
+    plane.trail.buckets = bucket.clone();
+    plane.trail.digest_keys = Some(Arc::new(crate::digests::world::key_store(1)));
+    engine.go.add_permits(1);
+    let id = create(&plane, json!({"Name": "all"})).await;
+    let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
+    let statement = json!({"Effect": "Allow", "Principal": {"AWS": "999999999999"},
+        "Action": ["cloudtrail:StartQuery", "cloudtrail:DescribeQuery"], "Resource": arn});
+    let document = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
+    plane.call("PutResourcePolicy", json!({"ResourceArn": arn, "ResourcePolicy": document})).await.unwrap();
+    let foreign = Caller::root(Scope { account: "999999999999".into(), region: "us-east-1".into() }, "AKIAFOREIGN");
+    let input = json!({"QueryStatement": format!("SELECT 1 FROM {id}"), "EventDataStoreOwnerAccountId": ACCOUNT,
+        "DeliveryS3Uri": "s3://logs/results"});
+    let made = plane.call_with(&foreign, "StartQuery", "", input).await.unwrap();
+    ended(&plane, made["QueryId"].as_str().unwrap()).await;
+    let asked = json!({"QueryId": made["QueryId"], "EventDataStoreOwnerAccountId": ACCOUNT});
+    while plane.call_with(&foreign, "DescribeQuery", "", asked.clone()).await.unwrap()["DeliveryStatus"] == "PENDING" {
+        tokio::task::yield_now().await;
+    }
+    let keys = bucket.keys();
+    assert!(keys.iter().all(|key| key.starts_with("results/AWSLogs/999999999999/CloudTrail-Lake/")), "{keys:?}");
+    assert_eq!(keys.len(), 2);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use model::limits::{
     METRIC_VALUES_MAX,
 };
 use model::time::SECOND;
-use model::{Batch, Caller, Datapoint, Observation, Scope, Timestamp};
+use model::{Batch, Caller, Datapoint, Observation, Pairs, Scope, Timestamp};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use wire::cloudwatch::{Dimension, MetricDatum, PutMetricData, PutMetricDataInput, StatisticSet};
@@ -256,7 +256,7 @@ fn values_observation(values: &[f64], counts: Option<&[f64]>, at: At) -> Result<
             "The parameters {at}.Values and {at}.Counts must have the same number of elements."
         )));
     }
-    let mut pairs = Vec::with_capacity(values.len());
+    let mut pairs = Pairs::with_capacity(values.len());
     for (index, &value) in values.iter().enumerate() {
         let member = index + 1;
         let value = in_range(value, at, format_args!("Values.member.{member}"))?;

@@ -3,6 +3,7 @@
 use foldhash::quality::RandomState;
 use model::{Scope, SeriesKey};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -12,6 +13,8 @@ const SHARDS: usize = 16;
 const SHARD_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// What an entry takes besides its text, so that short spellings are bounded too.
 const ENTRY_BYTES: usize = 64;
+/// Stands before the spelling of another protocol, where the length of a name would be: no name is as long.
+const FOREIGN: u32 = u32::MAX;
 
 /// Keys seen lately. It only saves work: what it forgets is made again.
 #[derive(Debug)]
@@ -53,23 +56,23 @@ impl SeriesCache {
         &SHARED
     }
 
-    fn key(&self, spelling: &[u8], make: impl FnOnce() -> SeriesKey) -> Arc<SeriesKey> {
+    fn key<E>(&self, spelling: &[u8], make: impl FnOnce() -> Result<SeriesKey, E>) -> Result<Arc<SeriesKey>, E> {
         let hash = self.hasher.hash_one(spelling);
-        let Some(shard) = self.shards.get(hash as usize % SHARDS) else { return Arc::new(make()) };
+        let Some(shard) = self.shards.get(hash as usize % SHARDS) else { return make().map(Arc::new) };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = shard.keys.get(&hash)
             && *known.spelling == *spelling
         {
-            return Arc::clone(&known.key);
+            return Ok(Arc::clone(&known.key));
         }
+        let key = Arc::new(make()?);
         let bytes = ENTRY_BYTES + spelling.len();
         if shard.bytes + bytes > SHARD_BYTES_MAX {
             *shard = Shard::default();
         }
-        let key = Arc::new(make());
         shard.bytes += bytes;
         shard.keys.insert(hash, Known { spelling: spelling.into(), key: Arc::clone(&key) });
-        key
+        Ok(key)
     }
 }
 
@@ -95,14 +98,34 @@ impl<'a> Metrics<'a> {
             spell(&mut self.spelling, name);
             spell(&mut self.spelling, value);
         }
-        SeriesCache::shared().key(&self.spelling, || SeriesKey {
+        let dimensions = || dimensions.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let make = || Ok::<_, Infallible>(self.made(name.to_owned(), dimensions(), unit));
+        let Ok(key) = SeriesCache::shared().key(&self.spelling, make);
+        key
+    }
+
+    /// The key of one metric without a unit, from how another protocol spells it: `make` reads its name and its dimensions, which are sorted
+    /// and unique, where the spelling is new.
+    pub fn spelled<E>(
+        &mut self,
+        spelling: &[u8],
+        make: impl FnOnce() -> Result<(String, Vec<(String, String)>), E>,
+    ) -> Result<Arc<SeriesKey>, E> {
+        self.spelling.truncate(self.shared_bytes);
+        self.spelling.extend_from_slice(&FOREIGN.to_le_bytes());
+        self.spelling.extend_from_slice(spelling);
+        SeriesCache::shared().key(&self.spelling, || make().map(|(name, dimensions)| self.made(name, dimensions, "None")))
+    }
+
+    fn made(&self, name: String, dimensions: Vec<(String, String)>, unit: &str) -> SeriesKey {
+        SeriesKey {
             account: self.scope.account.clone(),
             region: self.scope.region.clone(),
             namespace: self.namespace.to_owned(),
-            name: name.to_owned(),
-            dimensions: dimensions.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            name,
+            dimensions,
             unit: unit.to_owned(),
-        })
+        }
     }
 }
 
@@ -131,12 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn a_spelling_of_another_protocol_is_read_once() {
+        let scope = Scope { account: "1".into(), region: "r".into() };
+        let mut metrics = Metrics::new(&scope, "another");
+        let made = |name: &str| Ok::<_, &str>((name.to_owned(), vec![]));
+        let key = metrics.spelled(b"m", || made("m")).unwrap();
+        assert!(Arc::ptr_eq(&key, &metrics.spelled(b"m", || Err("asked again")).unwrap()));
+        assert_eq!(key, metrics.key("m", std::iter::empty(), "None"));
+        assert_eq!(metrics.spelled(b"n", || Err("wrong")), Err("wrong"));
+        assert_eq!(metrics.spelled(b"n", || made("n")).unwrap().name, "n", "what is wrong is not remembered");
+    }
+
+    #[test]
     fn a_full_shard_starts_over_and_answers_all_the_same() {
         let cache =
             SeriesCache { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::default() };
         for number in 0..40u32 {
             let spelling = [number.to_le_bytes().as_slice(), &vec![b'x'; SHARD_BYTES_MAX / 2]].concat();
-            let key = cache.key(&spelling, || SeriesKey { name: number.to_string(), ..SeriesKey::default() });
+            let make = || Ok::<_, Infallible>(SeriesKey { name: number.to_string(), ..SeriesKey::default() });
+            let Ok(key) = cache.key(&spelling, make);
             assert_eq!(key.name, number.to_string());
             assert!(cache.shards.iter().all(|shard| shard.lock().unwrap().bytes <= SHARD_BYTES_MAX));
         }

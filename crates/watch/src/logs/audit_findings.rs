@@ -137,6 +137,6 @@ fn datapoint(scope: &Scope, group_name: &str, now: Timestamp, events: usize) -> 
         timestamp: Timestamp(now.0 - now.0.rem_euclid(1000)),
         resolution_secs: 60,
         // As many samples of 1 as there were events: Sum and SampleCount both say how many.
-        observation: Observation::Values(vec![(1.0, events as f64)]),
+        observation: Observation::Values(vec![(1.0, events as f64)].into()),
     }
 }

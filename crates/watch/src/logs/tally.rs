@@ -77,7 +77,7 @@ impl Tally {
                     series: Arc::clone(&counts.series),
                     timestamp: counts.start,
                     resolution_secs: counts.resolution_secs,
-                    observation: Observation::Values(pairs.to_vec()),
+                    observation: Observation::Values(pairs.into()),
                 });
             }
         }
@@ -137,7 +137,7 @@ mod tests {
             .into_iter()
             .map(|d| (d.series.name.clone(), d.timestamp.0, d.resolution_secs, d.observation))
             .collect();
-        let values = |pairs: &[(f64, f64)]| Observation::Values(pairs.to_vec());
+        let values = |pairs: &[(f64, f64)]| Observation::Values(pairs.into());
         assert_eq!(
             told,
             [

@@ -44,7 +44,7 @@ pub(super) async fn with_transformations(
             }),
             timestamp: Timestamp(at.0 - at.0.rem_euclid(1000)),
             resolution_secs: 60,
-            observation: Observation::Values(vec![(value, count)]),
+            observation: Observation::Values(vec![(value, count)].into()),
         };
         if made > 0 {
             batch.datapoints.push(datapoint("TransformedLogEvents", "Count", 1.0, made as f64));

@@ -49,7 +49,7 @@ impl Counts {
             timestamp: Timestamp(at.0 - at.0.rem_euclid(1000)),
             resolution_secs: 60,
             // As many samples of 1 as there were messages: Sum and SampleCount both say how many.
-            observation: Observation::Values(vec![(1.0, n as f64)]),
+            observation: Observation::Values(vec![(1.0, n as f64)].into()),
         };
         counts.into_iter().map(datapoint).collect()
     }

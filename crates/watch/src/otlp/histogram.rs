@@ -66,7 +66,7 @@ impl Distribution {
             }
         }
         let storable = !pairs.is_empty() && pairs.iter().all(|(value, count)| finite(value) && finite(count));
-        storable.then_some(Observation::Values(pairs))
+        storable.then_some(Observation::Values(pairs.into()))
     }
 
     /// Count and sum only: a statistic set, whose unknown ends are taken to be its average.

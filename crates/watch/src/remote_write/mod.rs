@@ -16,15 +16,15 @@ mod message;
 mod tests;
 
 use crate::Watch;
+use crate::cloudwatch::series::Metrics;
 use crate::dimensions::{Dimensions, is_printable};
 use crate::reading::reading;
-use message::{TimeSeries, WriteRequest};
+use message::TimeSeries;
 use model::limits::{
     METRIC_FUTURE_MS_MAX, METRIC_PAST_MS_MAX, METRIC_VALUE_MAX, REMOTE_WRITE_BYTES_MAX, REMOTE_WRITE_SAMPLES_MAX,
 };
 use model::time::SECOND;
-use model::{Batch, Datapoint, Observation, Scope, SeriesKey, Timestamp};
-use prost::Message;
+use model::{Batch, Datapoint, Observation, Scope, Timestamp};
 use std::sync::Arc;
 use wire::ApiError;
 use wire::error::common;
@@ -44,14 +44,9 @@ pub async fn write(watch: &Watch, scope: &Scope, namespace: &str, body: &[u8]) -
     }
     let bytes = snap::raw::decompress_len(body).map_err(|_| damaged())?;
     let reading = reading(bytes, REMOTE_WRITE_BYTES_MAX).await?;
-    let request = decode(body)?;
-    let samples: usize = request.timeseries.iter().map(|series| series.samples.len()).sum();
-    if samples > REMOTE_WRITE_SAMPLES_MAX {
-        let message = format!("The request has {samples} samples, more than {REMOTE_WRITE_SAMPLES_MAX}.");
-        return Err(ApiError::new(&common::REQUEST_TOO_LARGE, message));
-    }
-    let Converted { datapoints, rejected, reason } = convert(scope, namespace, &request, watch.clock.now());
-    drop((request, reading));
+    let plain = snap::raw::Decoder::new().decompress_vec(body).map_err(|_| damaged())?;
+    let Converted { datapoints, rejected, reason, .. } = convert(scope, namespace, &plain, watch.clock.now())?;
+    drop((plain, reading));
     let stored = datapoints.len();
     if stored > 0 {
         watch.store.append(Batch { datapoints, ..Batch::default() }).await?;
@@ -65,17 +60,11 @@ fn damaged() -> ApiError {
     ApiError::new(&common::SERIALIZATION, "The body is not a block of Snappy.")
 }
 
-/// Reads a body whose size after decompression is known to be right.
-fn decode(body: &[u8]) -> Result<WriteRequest, ApiError> {
-    let plain = snap::raw::Decoder::new().decompress_vec(body).map_err(|_| damaged())?;
-    WriteRequest::decode(plain.as_slice()).map_err(|error| {
-        ApiError::new(&common::SERIALIZATION, format!("The body is not a prometheus.WriteRequest: {error}"))
-    })
-}
-
 #[derive(Debug, Default)]
 struct Converted {
     datapoints: Vec<Datapoint>,
+    /// Samples of the request.
+    samples: usize,
     /// Samples left out, and why the first of them was.
     rejected: usize,
     reason: Option<String>,
@@ -90,16 +79,34 @@ impl Converted {
     }
 }
 
-fn convert(scope: &Scope, namespace: &str, request: &WriteRequest, now: Timestamp) -> Converted {
+/// The datapoints of a decompressed body.
+fn convert(scope: &Scope, namespace: &str, plain: &[u8], now: Timestamp) -> Result<Converted, ApiError> {
+    let mut metrics = Metrics::new(scope, namespace);
     let mut converted = Converted::default();
-    for of_series in &request.timeseries {
-        converted.reject(of_series.histograms.len(), || "native histograms are not taken".to_owned());
-        let series = match series(scope, namespace, of_series) {
-            Ok(series) => Arc::new(series),
-            Err(reason) => {
-                converted.reject(of_series.samples.len(), || reason.to_owned());
-                continue;
-            }
+    let read = message::read(plain, |series| {
+        converted.samples += series.samples.len();
+        if converted.samples <= REMOTE_WRITE_SAMPLES_MAX {
+            converted.add(&mut metrics, series, now);
+        }
+    });
+    read.map_err(|damage| {
+        ApiError::new(&common::SERIALIZATION, format!("The body is not a prometheus.WriteRequest: {damage}"))
+    })?;
+    let samples = converted.samples;
+    if samples > REMOTE_WRITE_SAMPLES_MAX {
+        let message = format!("The request has {samples} samples, more than {REMOTE_WRITE_SAMPLES_MAX}.");
+        return Err(ApiError::new(&common::REQUEST_TOO_LARGE, message));
+    }
+    Ok(converted)
+}
+
+impl Converted {
+    fn add(&mut self, metrics: &mut Metrics<'_>, of_series: &TimeSeries<'_>, now: Timestamp) {
+        self.reject(of_series.histograms, || "native histograms are not taken".to_owned());
+        let labels = &of_series.labels;
+        let series = match metrics.spelled(labels, || name_and_dimensions(labels)) {
+            Ok(series) => series,
+            Err(reason) => return self.reject(of_series.samples.len(), || reason.to_owned()),
         };
         for sample in of_series.samples.iter().filter(|sample| !sample.value.is_nan()) {
             let timestamp = Timestamp(sample.timestamp);
@@ -108,7 +115,7 @@ fn convert(scope: &Scope, namespace: &str, request: &WriteRequest, now: Timestam
                 age if age > METRIC_PAST_MS_MAX => "it is more than two weeks in the past",
                 age if age < -METRIC_FUTURE_MS_MAX => "it is more than two hours in the future",
                 _ => {
-                    converted.datapoints.push(Datapoint {
+                    self.datapoints.push(Datapoint {
                         series: Arc::clone(&series),
                         timestamp: timestamp.floor_to(SECOND),
                         resolution_secs: 60,
@@ -117,32 +124,27 @@ fn convert(scope: &Scope, namespace: &str, request: &WriteRequest, now: Timestam
                     continue;
                 }
             };
-            converted.reject(1, || format!("{reason} ({})", series.name));
+            self.reject(1, || format!("{reason} ({})", series.name));
         }
     }
-    converted
 }
 
-fn series(scope: &Scope, namespace: &str, of_series: &TimeSeries) -> Result<SeriesKey, &'static str> {
-    let mut name = "";
+/// What a metric is called, and its dimensions.
+type Spelled = (String, Vec<(String, String)>);
+
+fn name_and_dimensions(labels: &[u8]) -> Result<Spelled, &'static str> {
+    let mut metric = "";
     let mut dimensions = Dimensions::default();
-    for label in &of_series.labels {
-        match label.name.as_str() {
-            NAME => name = &label.value,
+    for label in message::labels(labels) {
+        match label? {
+            (NAME, value) => metric = value,
             // An empty label is no label.
-            _ if label.value.is_empty() => {}
-            other => dimensions.require(other, &label.value)?,
+            (_, "") => {}
+            (name, value) => dimensions.require(name, value)?,
         }
     }
-    if name.chars().count() > 255 || !is_printable(name) {
+    if metric.chars().count() > 255 || !is_printable(metric) {
         return Err("a series has no name of 1 to 255 printable characters");
     }
-    Ok(SeriesKey {
-        account: scope.account.clone(),
-        region: scope.region.clone(),
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        dimensions: dimensions.into_pairs(),
-        unit: "None".to_owned(),
-    })
+    Ok((metric.to_owned(), dimensions.into_pairs()))
 }

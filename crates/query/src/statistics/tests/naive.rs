@@ -137,7 +137,7 @@ fn observation() -> impl Strategy<Value = Observation> {
     let value = || (-1_i32..40).prop_map(|value| f64::from(value.max(-1)) / 2.0);
     prop_oneof![
         4 => value().prop_map(Observation::value),
-        3 => prop::collection::vec((value(), (1_u8..5).prop_map(f64::from)), 1..4).prop_map(Observation::Values),
+        3 => prop::collection::vec((value(), (1_u8..5).prop_map(f64::from)), 1..4).prop_map(|pairs| Observation::Values(pairs.into())),
         1 => (value(), 1_u8..5).prop_map(|(value, count)| Observation::Set {
             count: count.into(),
             sum: value * f64::from(count),

@@ -31,11 +31,11 @@ fn each_form_becomes_its_observation() {
         (datum(), Observation::value(1.0)),
         (
             MetricDatum { value: None, values: Some(vec![1.0, 2.0]), ..datum() },
-            Observation::Values(vec![(1.0, 1.0), (2.0, 1.0)]),
+            Observation::Values(vec![(1.0, 1.0), (2.0, 1.0)].into()),
         ),
         (
             MetricDatum { value: None, values: Some(vec![1.0, 2.0]), counts: Some(vec![3.0, 0.0]), ..datum() },
-            Observation::Values(vec![(1.0, 3.0)]),
+            Observation::Values(vec![(1.0, 3.0)].into()),
         ),
         (
             MetricDatum {

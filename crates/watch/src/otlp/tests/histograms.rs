@@ -32,7 +32,7 @@ fn stored(request: &MetricsRequest, cumulative: &Cumulative) -> Option<Observati
 
 fn pairs(observation: Option<Observation>) -> Vec<(f64, f64)> {
     match observation {
-        Some(Observation::Values(pairs)) => pairs,
+        Some(Observation::Values(pairs)) => pairs.into_vec(),
         other => panic!("{other:?}"),
     }
 }
@@ -45,7 +45,7 @@ fn sum_minimum_and_maximum_are_exact() {
     let found = pairs(stored(&of(point, 1), &nothing));
     assert_eq!(found.first(), Some(&(2.0, 1.0)));
     assert_eq!(found.last(), Some(&(30.0, 1.0)));
-    let observation = Observation::Values(found.clone());
+    let observation = Observation::Values(found.clone().into());
     let (count, sum, ..) = observation.stats();
     assert_eq!(count, 6.0);
     assert!((sum - 57.0).abs() < 1e-9, "{found:?}");
@@ -217,7 +217,7 @@ fn powers(values: impl Iterator<Item = f64>, scale: i32) -> Option<Buckets> {
 
 fn check(stored: Option<Observation>, values: &[f64]) -> Result<(), TestCaseError> {
     let found = pairs(stored);
-    let (count, sum, min, max) = Observation::Values(found.clone()).stats();
+    let (count, sum, min, max) = Observation::Values(found.clone().into()).stats();
     let own = Observation::Values(values.iter().map(|value| (*value, 1.0)).collect()).stats();
     prop_assert_eq!((count, min, max), (own.0, own.2, own.3));
     prop_assert!((sum - own.1).abs() < 1e-6, "{} and {}", sum, own.1);
