@@ -173,12 +173,12 @@ struct StoreArgs {
 /// A workload ends at --seconds or --calls, whichever comes first; a call that has begun is finished and counted.
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// Such as http://127.0.0.1:8792.
-    #[arg(long)]
-    endpoint: String,
-    /// The server's process, for its CPU and memory.
-    #[arg(long)]
-    pid: u32,
+    /// Such as http://127.0.0.1:8792; of a cluster, each node's.
+    #[arg(long, required = true)]
+    endpoint: Vec<String>,
+    /// The server's process, for its CPU and memory; of a cluster, each node's.
+    #[arg(long, required = true)]
+    pid: Vec<u32>,
     /// Name of the server in the tables.
     #[arg(long, default_value = "trailwatch")]
     name: String,
@@ -348,12 +348,12 @@ fn with_events(
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
     let target = measure::Target {
-        endpoint: http::Endpoint::parse(&args.endpoint)?,
+        endpoints: args.endpoint.iter().map(|text| http::Endpoint::parse(text)).collect::<anyhow::Result<_>>()?,
         key: sign::Key {
             id: std::env::var("AWS_ACCESS_KEY_ID").unwrap_or_else(|_| "AKIDEXAMPLE".into()),
             secret: std::env::var("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|_| "secret".into()),
         },
-        pid: args.pid,
+        pids: args.pid.clone(),
         data_dir: args.data_dir.clone(),
         connections: args.connections.max(1),
         time_max: Duration::try_from_secs_f64(args.seconds).context("--seconds must be a positive number")?,

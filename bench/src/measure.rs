@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 /// How long a server may go on working after its last answer, to be counted for the workload that caused it.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 
-/// The server and how hard to drive it.
+/// The server, or the nodes of a cluster, and how hard to drive them.
 #[derive(Debug)]
 pub struct Target {
-    /// Where it listens.
-    pub endpoint: Endpoint,
+    /// Where they listen; connections are spread over them. What comes before the measured calls goes to the first.
+    pub endpoints: Vec<Endpoint>,
     /// Key to sign with.
     pub key: Key,
-    /// Its process.
-    pub pid: u32,
+    /// Their processes.
+    pub pids: Vec<u32>,
     /// Its data, if on disk.
     pub data_dir: Option<PathBuf>,
     /// Connections at once.
@@ -31,6 +31,20 @@ pub struct Target {
     pub time_max: Duration,
     /// Most calls.
     pub calls_max: u64,
+}
+
+impl Target {
+    fn first(&self) -> anyhow::Result<&Endpoint> {
+        self.endpoints.first().context("no endpoint")
+    }
+
+    /// The CPU time of all processes once they are idle.
+    fn settle(&self) -> anyhow::Result<Duration> {
+        for pid in &self.pids {
+            process::settle(*pid, SETTLE_MAX)?;
+        }
+        self.pids.iter().map(|pid| process::cpu(*pid)).sum()
+    }
 }
 
 /// Measures `workload`. A refusal or a wrong answer is a result; only a server that is gone is an error.
@@ -46,12 +60,13 @@ pub fn measure(target: &Target, workload: &Workload, seed: u64) -> anyhow::Resul
 
 /// Loads, then makes one call. Answers why the workload cannot be measured, if it cannot.
 fn probe(target: &Target, prepared: &Prepared) -> anyhow::Result<Option<String>> {
-    let mut connection = Connection::new(&target.endpoint);
+    let endpoint = target.first()?;
+    let mut connection = Connection::new(endpoint);
     for call in &prepared.load {
-        connection.call(&signed(&target.endpoint, &target.key, call)).context("load")?;
+        connection.call(&signed(endpoint, &target.key, call)).context("load")?;
     }
     let call = prepared.calls.first().context("a workload without calls")?;
-    let answer = connection.call(&signed(&target.endpoint, &target.key, call))?;
+    let answer = connection.call(&signed(endpoint, &target.key, call))?;
     if !(200..300).contains(&answer.status) {
         let said: String = String::from_utf8_lossy(&answer.body).chars().take(300).collect();
         eprintln!("  refused with HTTP {}: {said}", answer.status);
@@ -63,15 +78,16 @@ fn probe(target: &Target, prepared: &Prepared) -> anyhow::Result<Option<String>>
 }
 
 fn drive(target: &Target, prepared: &Prepared) -> anyhow::Result<Measured> {
-    let requests: Vec<Vec<u8>> =
-        prepared.calls.iter().map(|call| signed(&target.endpoint, &target.key, call)).collect();
-    process::settle(target.pid, SETTLE_MAX)?;
-    let cpu_before = process::cpu(target.pid)?;
+    let signed_for = |endpoint| prepared.calls.iter().map(|call| signed(endpoint, &target.key, call)).collect();
+    let requests: Vec<Vec<Vec<u8>>> = target.endpoints.iter().map(signed_for).collect();
+    let cpu_before = target.settle()?;
     let next = AtomicU64::new(0);
     let started = Instant::now();
     let done: Vec<Done> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..target.connections)
-            .map(|_| scope.spawn(|| call_until_done(target, prepared, &requests, &next, started)))
+        let sides = target.endpoints.iter().zip(&requests).cycle().take(target.connections);
+        let next = &next;
+        let threads: Vec<_> = sides
+            .map(|side| scope.spawn(move || call_until_done(target, prepared, side, next, started)))
             .collect();
         threads
             .into_iter()
@@ -79,7 +95,7 @@ fn drive(target: &Target, prepared: &Prepared) -> anyhow::Result<Measured> {
             .collect::<anyhow::Result<_>>()
     })?;
     let seconds = started.elapsed().as_secs_f64();
-    let cpu = process::settle(target.pid, SETTLE_MAX)?.saturating_sub(cpu_before);
+    let cpu = target.settle()?.saturating_sub(cpu_before);
     let mut latencies: Vec<f64> = done.iter().flat_map(|d| d.latencies_ms.iter().copied()).collect();
     latencies.sort_by(f64::total_cmp);
     let calls = latencies.len() as u64;
@@ -92,7 +108,7 @@ fn drive(target: &Target, prepared: &Prepared) -> anyhow::Result<Measured> {
         cpu_seconds: cpu.as_secs_f64(),
         p50_ms: percentile(&latencies, 0.50),
         p99_ms: percentile(&latencies, 0.99),
-        memory_peak_bytes: process::memory_peak(target.pid)?,
+        memory_peak_bytes: target.pids.iter().map(|pid| process::memory_peak(*pid)).sum::<anyhow::Result<u64>>()?,
         disk_bytes: target.data_dir.as_deref().map(process::bytes_on_disk),
     })
 }
@@ -109,11 +125,11 @@ struct Done {
 fn call_until_done(
     target: &Target,
     prepared: &Prepared,
-    requests: &[Vec<u8>],
+    (endpoint, requests): (&Endpoint, &Vec<Vec<u8>>),
     next: &AtomicU64,
     started: Instant,
 ) -> anyhow::Result<Done> {
-    let mut connection = Connection::new(&target.endpoint);
+    let mut connection = Connection::new(endpoint);
     let mut done = Done::default();
     while started.elapsed() < target.time_max {
         let number = next.fetch_add(1, Ordering::Relaxed);

@@ -91,6 +91,7 @@ impl Collected {
 
     /// Takes the peak memory of a process that ended.
     fn ended(&mut self, ended: Ended) -> Ended {
+        eprintln!("  largest RSS of this server: {:.0} MB", ended.memory_peak as f64 / 1e6);
         self.memory_peak = self.memory_peak.max(ended.memory_peak);
         ended
     }

@@ -103,12 +103,13 @@ def test_a_refresh_without_leave_fails_and_says_why(cloudtrail, store):
     assert f"not authorized to perform: cloudtrail:StartQuery on resource: {closed} " in query["ErrorMessage"]
 
 
-def test_another_account_asks_a_store_whose_policy_lets_it(server, cloudtrail, store):
+def test_another_account_asks_a_store_whose_policy_lets_it(make_server):
+    # In open mode a key of twelve digits is an account of its own.
+    server = make_server("accounts", "--open").start()
+    cloudtrail, guest = (server.client("cloudtrail", key=account, secret="any") for account in ("111111111111", "999999999999"))
     arn = cloudtrail.create_event_data_store(Name="shared", TerminationProtectionEnabled=False)["EventDataStoreArn"]
     owner, id = arn.split(":")[4], arn.rsplit("/", 1)[1]
     cloudtrail.list_trails()
-    # In open mode a key of twelve digits is an account of its own.
-    guest = server.client("cloudtrail", key="999999999999", secret="any")
     asked = {"QueryStatement": f"SELECT count(*) AS n FROM {id} WHERE eventName = 'ListTrails'", "EventDataStoreOwnerAccountId": owner}
     with pytest.raises(ClientError, match="no resource-based policy allows the cloudtrail:StartQuery action"):
         guest.start_query(**asked)

@@ -23,7 +23,8 @@ mod used;
 mod tests;
 
 pub use authorize::{
-    Asking, CallGuard, Owned, ServiceCall, Shared, admitted, is_service_allowed, is_service_denied, kept_resource_policy, resource_policy,
+    Asking, CallGuard, Owned, ServiceCall, Shared, admitted, is_service_allowed, is_service_denied,
+    kept_resource_policy, resource_policy,
 };
 pub use credentials::Identified;
 pub use directory::{Account, Directory};

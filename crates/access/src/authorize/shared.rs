@@ -5,7 +5,9 @@
 
 use super::{Asking, CallContext, denied};
 use crate::Access;
-use crate::policy::{self, Decision, Malformed, Policies, Policy, Principal, PrincipalKind, Purpose, Request, ResourcePolicies};
+use crate::policy::{
+    self, Decision, Malformed, Policies, Policy, Principal, PrincipalKind, Purpose, Request, ResourcePolicies,
+};
 use crate::ready_made;
 use crate::standing::{Grants, Limits, Standing, principal};
 use model::Timestamp;

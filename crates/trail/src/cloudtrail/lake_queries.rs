@@ -253,8 +253,7 @@ async fn list_queries(
     let mut found: Vec<LakeQuery> = Vec::new();
     loop {
         // The catalog knows how queries ended, and not how those that run fare: their status is looked at here.
-        let page =
-            trail.catalog.lake_queries(&store.scope, &store.id, (before.0, &before.1), from, None, PAGE).await?;
+        let page = trail.catalog.lake_queries(&store.scope, &store.id, (before.0, &before.1), from, None, PAGE).await?;
         let is_last = page.len() < PAGE;
         for query in page {
             before = (query.created_ms, query.id.clone());

@@ -163,7 +163,8 @@ async fn a_refresh_needs_the_leave_of_each_store() {
     assert_eq!(first["QueryStatus"], json!("FINISHED"));
     assert_eq!(second["QueryStatus"], json!("FAILED"));
     let said = second["ErrorMessage"].as_str().unwrap();
-    let resource = format!("cloudtrail:StartQuery on resource: arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{closed} ");
+    let resource =
+        format!("cloudtrail:StartQuery on resource: arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{closed} ");
     assert!(said.starts_with("User: cloudtrail.amazonaws.com is not authorized") && said.contains(&resource), "{said}");
     // The policy is for one dashboard.
     let statuses: Vec<Value> = refreshed("other").await.into_iter().map(|query| query["QueryStatus"].clone()).collect();

@@ -361,7 +361,10 @@ async fn the_policy_of_a_store_lets_other_accounts_ask_it_and_may_deny_its_own()
             policy("Allow", other, &["StartQuery", "GetEventDataStore", "ListQueries", "GenerateQuery"]).await;
         }
         let said = refused(query(&foreign).await, "AccessDeniedException");
-        assert!(said.contains(&format!("cloudtrail:StartQuery on resource: {arn} because no resource-based")), "{said}");
+        assert!(
+            said.contains(&format!("cloudtrail:StartQuery on resource: {arn} because no resource-based")),
+            "{said}"
+        );
         for (operation, input) in calls(&made) {
             refused(plane.call_with(&foreign, operation, "", input).await, "AccessDeniedException");
         }
@@ -378,7 +381,8 @@ async fn the_policy_of_a_store_lets_other_accounts_ask_it_and_may_deny_its_own()
     }
     let all = ["StartQuery", "GetEventDataStore", "ListQueries", "GenerateQuery", "DescribeQuery", "GetQueryResults"];
     policy("Allow", "999999999999", &all).await;
-    for (operation, input) in calls(&theirs["QueryId"]).into_iter().filter(|(operation, _)| *operation != "CancelQuery") {
+    for (operation, input) in calls(&theirs["QueryId"]).into_iter().filter(|(operation, _)| *operation != "CancelQuery")
+    {
         plane.call_with(&foreign, operation, "", input).await.unwrap();
     }
     ended(&plane, theirs["QueryId"].as_str().unwrap()).await;

@@ -114,7 +114,8 @@ impl<'a> Metrics<'a> {
         self.spelling.truncate(self.shared_bytes);
         self.spelling.extend_from_slice(&FOREIGN.to_le_bytes());
         self.spelling.extend_from_slice(spelling);
-        SeriesCache::shared().key(&self.spelling, || make().map(|(name, dimensions)| self.made(name, dimensions, "None")))
+        SeriesCache::shared()
+            .key(&self.spelling, || make().map(|(name, dimensions)| self.made(name, dimensions, "None")))
     }
 
     fn made(&self, name: String, dimensions: Vec<(String, String)>, unit: &str) -> SeriesKey {

@@ -90,7 +90,15 @@ fn a_request_is_read_byte_by_byte() {
     for short in 1..plain.len() {
         assert!(all(&plain[..short]).is_err(), "{short}");
     }
-    for damaged in [&b"\x00\xff"[..], b"\x0b", b"\x08\x01", b"\x0a\x02\x10\x01", b"\x0a\x05\x0a\x03\x0a\x01\xff", &[0x08; 1], &[0xff; 11]] {
+    for damaged in [
+        &b"\x00\xff"[..],
+        b"\x0b",
+        b"\x08\x01",
+        b"\x0a\x02\x10\x01",
+        b"\x0a\x05\x0a\x03\x0a\x01\xff",
+        &[0x08; 1],
+        &[0xff; 11],
+    ] {
         assert!(all(damaged).is_err(), "{damaged:?}");
     }
     assert_eq!(all(b"").unwrap(), []);
@@ -163,11 +171,15 @@ fn more_samples_than_a_request_may_have_are_refused_whole() {
 }
 
 fn series() -> impl Strategy<Value = Series> {
-    let label = ("[a-z_]{0,9}", "\\PC{0,9}", any::<u32>()).prop_map(|(name, value, unknown)| Label { name, value, unknown });
+    let label =
+        ("[a-z_]{0,9}", "\\PC{0,9}", any::<u32>()).prop_map(|(name, value, unknown)| Label { name, value, unknown });
     let sample = (any::<f64>(), any::<i64>()).prop_map(|(value, timestamp)| Sample { value, timestamp });
     let lists = (prop::collection::vec(label, 0..4), prop::collection::vec(sample, 0..4));
-    (lists, "\\PC{0,3}", 0..3usize).prop_map(|((labels, samples), exemplars, histograms)| {
-        Series { labels, samples, exemplars, histograms: vec![NativeHistogram {}; histograms] }
+    (lists, "\\PC{0,3}", 0..3usize).prop_map(|((labels, samples), exemplars, histograms)| Series {
+        labels,
+        samples,
+        exemplars,
+        histograms: vec![NativeHistogram {}; histograms],
     })
 }
 

@@ -1,0 +1,142 @@
+"""Calls a second, and calls for each CPU second of all nodes, of one server on a folder, of one on a bucket, and of clusters of one, two and three
+nodes whose clients are spread over all of them. Prints the table of docs/benchmarks.md.
+
+    python3 bench/cluster.py --server PROGRAM --bench PROGRAM --work FOLDER --s3 S3S-FS [--nodes 1,2,3] [--seconds 10] [--connections 16]
+
+PostgreSQL is Debian's (no call here writes to it); the S3 server is `s3s-fs` (crates.io), each a process on loopback whose CPU time is not counted. Needs boto3.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tests" / "clients"))
+import boto3  # noqa: E402
+import botocore.config  # noqa: E402
+import postgres  # noqa: E402
+import trailwatch  # noqa: E402
+
+#: What is called, in this order: the last two ask for what the first two stored.
+WORKLOADS = ["put-log-events-100", "put-metric-data-cbor-1000", "filter-log-events-needle", "get-metric-data"]
+KEY, SECRET = "KEY", "hidden"
+
+
+class Bucket:
+    """`s3s-fs` on a folder."""
+
+    def __init__(self, program, folder):
+        (folder / "records").mkdir(parents=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        arguments = ["--access-key", KEY, "--secret-key", SECRET, "--host", "127.0.0.1", "--port", str(port), folder]
+        self.process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.endpoint = f"http://127.0.0.1:{port}"
+        client = boto3.client(
+            "s3", endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id=KEY, aws_secret_access_key=SECRET,
+            config=botocore.config.Config(s3={"addressing_style": "path"}, proxies={}),
+        )  # fmt: skip
+        trailwatch.wait_until(lambda: answers(client), 30, "the S3 server answers")
+
+
+def answers(client):
+    try:
+        return client.list_buckets()
+    except botocore.exceptions.BotoCoreError:
+        return False
+
+
+class Setup:
+    """Servers, and what they share."""
+
+    def __init__(self, arguments, folder, kind, nodes):
+        self.arguments, self.folder, self.servers, self.bucket, self.database = arguments, folder, [], None, None
+        folder.mkdir(parents=True)
+        if kind != "folder":
+            self.bucket = Bucket(arguments.s3, folder / "s3")
+        if kind == "cluster":
+            self.database = postgres.Postgres().start()
+        for number in range(nodes):
+            flags = []
+            if self.bucket:
+                config = folder / f"node-{number}.toml"
+                config.write_text(self.config(kind, number))
+                flags = ["--config", config]
+            if self.database:
+                flags += ["--catalog-url", self.database.url("cluster")]
+            self.servers.append(trailwatch.Server(folder / f"node-{number}", *flags).start())
+        if kind == "cluster":
+            trailwatch.wait_until(self.is_led, 60, "a node leads, and all know it")
+
+    def config(self, kind, number):
+        s3 = f'endpoint = "{self.bucket.endpoint}"\naccess_key_id = "{KEY}"\nsecret_access_key = "{SECRET}"\n'
+        text = f'[store]\nurl = "s3://records/nodes"\ndurability = "object"\n{s3}'
+        if kind == "cluster":
+            keys = f'access_key_id = "{KEY}"\nsecret_access_key = "{SECRET}"\n'
+            text += f'[endpoints]\ns3 = "{self.bucket.endpoint}"\n[s3]\n{keys}[proofs]\nbucket = "records"\nprefix = "proofs"\n'
+            text += f'[cluster]\nname = "node-{number}"\nkeys_dir = "{self.folder / "keys"}"\n'
+        return text
+
+    def is_led(self):
+        told = [server.http("GET", "/health").json for server in self.servers]
+        leaders = [server.endpoint for server, health in zip(self.servers, told) if health["role"] == "leader"]
+        return len(leaders) == 1 and {health["leader"] for health in told} == set(leaders)
+
+    def measure(self, workload):
+        """Figures of one workload, whose connections are spread over all nodes."""
+        saved = self.folder / f"{workload}.json"
+        nodes = [flag for server in self.servers for flag in ("--endpoint", server.endpoint, "--pid", str(server.process.pid))]
+        subprocess.run(
+            [self.arguments.bench, "run", *nodes, "--only", workload, "--save", saved,
+             "--seconds", str(self.arguments.seconds), "--connections", str(self.arguments.connections)],
+            stdout=subprocess.DEVNULL, env=self.servers[0].environment(), check=True,
+        )  # fmt: skip
+        [result] = json.loads(saved.read_text())["results"]
+        found = result["outcome"]["measured"]
+        assert found["errors"] == 0, found
+        return found["calls"] / found["seconds"], found["calls"] / found["cpu_seconds"], found["p50_ms"], found["p99_ms"]
+
+    def end(self):
+        for server in self.servers:
+            server.stop()
+        if self.database:
+            self.database.remove()
+        if self.bucket:
+            self.bucket.process.terminate()
+            self.bucket.process.wait()
+        shutil.rmtree(self.folder)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", required=True)
+    parser.add_argument("--bench", required=True)
+    parser.add_argument("--work", required=True, type=pathlib.Path)
+    parser.add_argument("--s3", required=True)
+    parser.add_argument("--nodes", default="1,2,3")
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--connections", type=int, default=16)
+    arguments = parser.parse_args()
+    trailwatch.Paths.server = classmethod(lambda _: pathlib.Path(arguments.server))
+    os.environ["RUST_LOG"] = "warn"
+    setups = [("one server, a folder", "folder", 1), ("one server, a bucket (`durability = \"object\"`)", "bucket", 1)]
+    setups += [(f"cluster of {nodes}", "cluster", int(nodes)) for nodes in arguments.nodes.split(",")]
+    print("| what | workload | calls/s | calls / CPU s of all nodes | p50 ms | p99 ms |\n| --- | --- | --: | --: | --: | --: |")
+    for name, kind, nodes in setups:
+        setup = Setup(arguments, arguments.work / f"{kind}-{nodes}", kind, nodes)
+        try:
+            for workload in WORKLOADS:
+                rate, per_cpu, p50, p99 = setup.measure(workload)
+                print(f"| {name} | {workload} | {rate:,.0f} | {per_cpu:,.0f} | {p50:.2f} | {p99:.2f} |", flush=True)
+                time.sleep(1)
+        finally:
+            setup.end()
+
+
+main()
