@@ -1,12 +1,50 @@
-"""One real server per test module, on a free loopback port and a fresh data directory; its log must stay clean."""
+"""One real server per test module, on a free loopback port and a fresh data directory; its log must stay clean.
 
+With `TRAILWATCH_TEST_NODES=3` it is a cluster (`nodes.py`)."""
+
+import nodes
 import pytest
-from trailwatch import Paths, Peer, Server
+import trailwatch
+from trailwatch import Paths, Peer
+
+if nodes.NODES > 1:
+    # Before the tests import it.
+    trailwatch.Server = nodes.Nodes
+from trailwatch import Server  # noqa: E402
+
+#: What is left out where the server is a cluster (`TRAILWATCH_TEST_NODES`), by file or by file and test, and why.
+OF_ONE_SERVER = {
+    "test_buckets.py": "a cluster keeps no buckets of its own",
+    "test_cluster.py": "it starts nodes of its own",
+    "test_crash.py": "it kills one process and looks into its data directory",
+    "test_delta.py": "it exports a data directory that no server has",
+    "test_export.py::test_an_export_to_s3_outlives_kill_9": "its S3 endpoint keeps no proofs, which a cluster needs",
+    "test_import.py::test_what_differs_from_the_stored_record_is_named[into a data directory]": "it imports into a data directory that no server has",
+    "test_import.py::test_all_real_files_go_in_whole_and_only_once": "it imports into a data directory that no server has",
+    "test_import_resumes.py::test_an_import_into_a_data_directory_goes_on_after_a_kill": "it imports into a data directory that no server has",
+    "test_import_resumes.py::test_an_import_writes_the_log_for_proofs_of_a_new_data_directory_across_a_kill":
+        "it imports into a data directory that no server has",
+    "test_isolation_of_own_paths.py::test_objects_of_buckets": "a cluster keeps no buckets of its own",
+    "test_object_store.py": "it configures the store itself",
+    "test_open_data.py": "it reads the segments of a data directory",
+    "test_postgresql.py": "it configures the catalog itself",
+    "test_process.py::test_a_second_server_on_the_same_data_is_refused": "nodes have no data in common but the bucket's",
+    "test_retention.py::test_events_go_when_the_day_is_over_and_those_that_are_held_stay": "it looks into the catalog's file",
+    "test_tls.py": "it makes the certificate of one address",
+}
 
 
 def pytest_configure(config):
     if not Paths.server().exists():
         pytest.exit(f"{Paths.server()} is not built; run 'make build'", returncode=4)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items if nodes.NODES > 1 else ():
+        test = f"{item.path.name}::{item.name}"
+        for left_out, reason in OF_ONE_SERVER.items():
+            if test == left_out or test.startswith((f"{left_out}::", f"{left_out}[")):
+                item.add_marker(pytest.mark.skip(reason=f"of one server: {reason}"))
 
 
 @pytest.fixture

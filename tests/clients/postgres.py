@@ -99,6 +99,6 @@ class Standby(Postgres):
 
 @functools.cache
 def shared():
-    """The one of all servers of a run with `TRAILWATCH_CATALOG=postgres`."""
-    assert installed(), "TRAILWATCH_CATALOG=postgres needs PostgreSQL (Debian: apt-get install postgresql)"
+    """The one of all servers of a run with `TRAILWATCH_CATALOG=postgres` or `TRAILWATCH_TEST_NODES`."""
+    assert installed(), "TRAILWATCH_CATALOG=postgres and TRAILWATCH_TEST_NODES need PostgreSQL (Debian: apt-get install postgresql)"
     return Postgres().start()

@@ -7,15 +7,24 @@ import threading
 import urllib.parse
 from xml.sax.saxutils import escape
 
+#: Headers of a put that come back with the object.
+TOLD = re.compile(r"x-amz-meta-|content-type$|content-encoding$", re.IGNORECASE)
+
 
 class S3StandIn:
-    """Objects by `bucket/key`; `down` makes it answer 503 to everything, `lose` drops that many answers of puts after their effect, and
-    from `hang` to `answer` it takes requests, does nothing and answers nothing."""
+    """Objects by key; `down` makes it answer 503 to everything, `lose` drops that many answers of puts after their effect, and
+    from `hang` to `answer` it takes requests, does nothing and answers nothing. `objects` are those of `bucket`; others are made by
+    callers, and `make_bucket` answers what keeps the objects of one."""
 
-    def __init__(self, bucket):
-        self.bucket, self.objects, self.lock = bucket, {}, threading.Lock()
+    def __init__(self, bucket, make_bucket=None):
+        self.objects, self.lock = {}, threading.Lock()
+        self.buckets, self.make_bucket, self.told = {bucket: self.objects}, make_bucket, {}
         self.down, self.lose, self.puts = False, 0, 0
         self.answers = threading.Event()
+        self.listen()
+
+    def listen(self):
+        """On a port of its own; once more, with what it had, after `close`."""
         self.answers.set()
         self.server = Server(("127.0.0.1", 0), type("Bound", (Answers,), {"s3": self}))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -24,9 +33,9 @@ class S3StandIn:
     def endpoint(self):
         return f"http://127.0.0.1:{self.server.server_port}"
 
-    def keys(self, prefix=""):
+    def keys(self, prefix="", objects=None):
         with self.lock:
-            return sorted(key for key in self.objects if key.startswith(prefix))
+            return sorted(key for key in (self.objects if objects is None else objects) if key.startswith(prefix))
 
     def hang(self):
         self.answers.clear()
@@ -80,8 +89,12 @@ class Answers(http.server.BaseHTTPRequestHandler):
             return self.error(403, "AccessDenied")
         path, _, query = self.path.partition("?")
         bucket, _, key = urllib.parse.unquote(path).lstrip("/").partition("/")
-        if bucket != self.s3.bucket:
+        if self.command == "PUT" and not key and self.s3.make_bucket:
+            self.s3.buckets.setdefault(bucket, self.s3.make_bucket(bucket))
+            return self.respond(200, Location=f"/{bucket}")
+        if bucket not in self.s3.buckets:
             return self.error(404, "NoSuchBucket")
+        self.bucket, self.objects = bucket, self.s3.buckets[bucket]
         return getattr(self, "on_" + self.command.lower())(key, body, dict(urllib.parse.parse_qsl(query)))
 
     do_GET = do_PUT = do_HEAD = do_DELETE = handle_one
@@ -90,13 +103,14 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if hashlib.sha256(body).hexdigest() != self.headers["x-amz-content-sha256"]:
             return self.error(400, "XAmzContentSHA256Mismatch")
         with self.s3.lock:
-            there = self.s3.objects.get(key)
+            there = self.objects.get(key)
             wanted = self.headers.get("If-Match")
             if wanted and there is None:
                 return self.error(404, "NoSuchKey")
             if (wanted and tag(there) != wanted) or (self.headers.get("If-None-Match") == "*" and there is not None):
                 return self.error(412, "PreconditionFailed")
-            self.s3.objects[key] = body
+            self.objects[key] = body
+            self.s3.told[self.bucket, key] = {name: self.headers[name] for name in self.headers if TOLD.match(name)}
             self.s3.puts += 1
             is_lost = self.s3.lose > 0
             self.s3.lose -= is_lost
@@ -116,31 +130,32 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def read(self, key, with_body):
         with self.s3.lock:
-            body = self.s3.objects.get(key)
+            body = self.objects.get(key)
+            told = self.s3.told.get((self.bucket, key), {})
         if body is None:
             return self.respond(404) if not with_body else self.error(404, "NoSuchKey")
         if not with_body:
-            return self.respond(200, length=len(body), ETag=tag(body))
+            return self.respond(200, length=len(body), ETag=tag(body), **told)
         found = re.match(r"bytes=(\d+)-(\d+)?", self.headers.get("Range", ""))
         if not found:
-            return self.respond(200, body, ETag=tag(body))
+            return self.respond(200, body, ETag=tag(body), **told)
         first, last = int(found[1]), min(int(found[2] or len(body)), len(body) - 1)
         return self.respond(206, body[first : last + 1], ETag=tag(body), Content_Range=f"bytes {first}-{last}/{len(body)}")
 
     def on_delete(self, key, *_):
         with self.s3.lock:
-            self.s3.objects.pop(key, None)
+            self.objects.pop(key, None)
         return self.respond(204)
 
     def list(self, query):
-        keys = [key for key in self.s3.keys(query.get("prefix", "")) if key > query.get("start-after", "")]
+        keys = [key for key in self.s3.keys(query.get("prefix", ""), self.objects) if key > query.get("start-after", "")]
         most = int(query.get("max-keys", "1000"))
         with self.s3.lock:
             contents = "".join(
                 f"<Contents><Key>{escape(urllib.parse.quote(key))}</Key><LastModified>2026-03-01T00:00:01.000Z</LastModified>"
-                f"<Size>{len(self.s3.objects[key])}</Size></Contents>"
+                f"<Size>{len(self.objects[key])}</Size></Contents>"
                 for key in keys[:most]
-                if key in self.s3.objects
+                if key in self.objects
             )
         more = str(len(keys) > most).lower()
         body = f"<ListBucketResult><IsTruncated>{more}</IsTruncated><EncodingType>url</EncodingType>{contents}</ListBucketResult>"

@@ -11,6 +11,7 @@ import time
 import botocore.exceptions
 import postgres
 import pytest
+from nodes import SECONDS_MAX, Cluster
 from s3_stand_in import S3StandIn
 from test_live_tail import Session, arn
 from trailwatch import Answer, Paths, authorization, run, wait_until
@@ -19,80 +20,12 @@ pytestmark = pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is 
 
 #: What nodes say while one of them is lost, all of it on purpose.
 PROVOKED = r"lease|leads no more|another node has taken|taken over|poisoned|catalog|PostgreSQL|superseded|audit|append|record|store|bucket|proofs|events for|time to acquire exceeded"
-#: Longest wait for a cluster to come to rest, seconds; a takeover takes some seven.
-SECONDS_MAX = 60
-
-
-class Cluster:
-    """Nodes by name, each with a data directory of its own, and what they share: a database, a bucket, a folder of keys."""
-
-    def __init__(self, make_server, folder):
-        self.make_server, self.folder = make_server, folder
-        self.database, self.s3, self.nodes = postgres.Postgres().start(), S3StandIn("records"), {}
-        self.url = self.database.url("cluster")
-
-    def node(self, name, keys="keys"):
-        """A node that is not started."""
-        config = self.folder / f"{name}.toml"
-        config.write_text(
-            f'[store]\nurl = "s3://records/nodes"\nendpoint = "{self.s3.endpoint}"\ndurability = "object"\n'
-            f'access_key_id = "KEY"\nsecret_access_key = "hidden"\n'
-            f'[endpoints]\ns3 = "{self.s3.endpoint}"\n[s3]\naccess_key_id = "KEY"\nsecret_access_key = "hidden"\n'
-            f'[proofs]\nbucket = "records"\nprefix = "proofs"\n'
-            f'[cluster]\nname = "{name}"\nkeys_dir = "{self.folder / keys}"\n'
-        )
-        server = self.make_server(name, "--config", config, "--catalog-url", self.url)
-        server.name = name
-        server.expect_complaint(PROVOKED)
-        self.nodes[name] = server
-        return server
-
-    def start(self, *names):
-        for name in names:
-            self.node(name).start()
-        self.led()
-        return self
-
-    @property
-    def running(self):
-        return [node for node in self.nodes.values() if node.running]
-
-    def leader(self):
-        """The node that leads, or None."""
-        for node in self.running:
-            try:
-                health = node.http("GET", "/health")
-            except OSError:
-                continue
-            if health.status == 200 and health.json["role"] == "leader":
-                return node
-        return None
-
-    def led(self, but=None):
-        """Waits until a node leads that is not `but`, and every other one knows it; answers it."""
-
-        def found():
-            nodes = [node for node in self.running if node is not but]
-            told = [node.http("GET", "/health").json for node in nodes]
-            leaders = [node for node, health in zip(nodes, told) if health["role"] == "leader"]
-            if len(leaders) == 1 and {health["leader"] for health in told} == {leaders[0].endpoint}:
-                return leaders[0]
-            return None
-
-        return wait_until(found, SECONDS_MAX, "one node leads")
-
-    def standbys(self):
-        leader = self.led()
-        return [node for node in self.running if node is not leader]
-
-    def close(self):
-        self.s3.close()
-        self.database.remove()
 
 
 @pytest.fixture
 def cluster(make_server, tmp_path):
-    cluster = Cluster(make_server, tmp_path)
+    cluster = Cluster(make_server, tmp_path, postgres.Postgres().start(), S3StandIn("records"))
+    cluster.provoked = PROVOKED
     yield cluster
     for node in cluster.running:
         node.kill()

@@ -184,6 +184,11 @@ class Server:
         """Address and port."""
         return self.endpoint.partition("://")[2]
 
+    @property
+    def endpoints(self):
+        """Wherever it is reached."""
+        return [self.endpoint]
+
     # -- callers ---------------------------------------------------------------------------------------------------
 
     def environment(self, **more):
@@ -207,12 +212,16 @@ class Server:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment(**more),
         )
 
+    def endpoint_of(self, service, key):
+        """Where a client of this service calls that has this key, or the server's."""
+        return self.endpoint
+
     def client(self, service, region=None, key=None, secret=None, token=None, **options):
         """A boto3 client that tries once; `options` are botocore's."""
         return boto3.session.Session().client(
             service,
             region_name=region or self.exports["AWS_DEFAULT_REGION"],
-            endpoint_url=self.endpoint,
+            endpoint_url=self.endpoint_of(service, key),
             aws_access_key_id=key or self.exports["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=secret or self.exports["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=token,

@@ -36,7 +36,15 @@ pub(crate) async fn check(trail: &Trail, scope: &Scope, uri: &str) -> Result<(),
         return Err(ApiError::new(&errors::UNSUPPORTED_OPERATION_EXCEPTION, text));
     }
     let (buckets, name, scope) = (Arc::clone(&trail.buckets), bucket.to_owned(), scope.clone());
-    let checked = tokio::task::spawn_blocking(move || buckets.check(&scope, &name)).await;
+    let checking = tokio::task::spawn_blocking(move || {
+        buckets.check(&scope, &name)?;
+        // One behind an S3 endpoint has to be asked for something. Whether we may list it does not matter.
+        match buckets.list(&name, "", "", 1) {
+            Err(BucketError::NoSuchBucket) => Err(BucketError::NoSuchBucket),
+            _ => Ok(()),
+        }
+    });
+    let checked = checking.await;
     match checked.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string()))) {
         Ok(()) => Ok(()),
         Err(BucketError::NoSuchBucket) => {

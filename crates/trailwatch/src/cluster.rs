@@ -41,6 +41,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use wire::HttpRequest;
 
 /// How long the lease lasts: after a node was lost, another may lead so much later.
 const LASTS: Duration = Duration::from_secs(5);
@@ -453,7 +454,7 @@ impl Node {
     }
 
     /// What `/health` answers: a standby is well, for it hands calls on.
-    fn health(&self) -> Answer {
+    fn health(&self, request: &HttpRequest) -> Answer {
         let uptime_ms = millis(self.started.elapsed());
         let role = self.roles.borrow().clone();
         let (status, mut body) = match &role {
@@ -477,7 +478,7 @@ impl Node {
             body["reason"] = "the lease could not be renewed: PostgreSQL does not answer".into();
         }
         let mut response = server::json(if lapsed { 503 } else { status }, &body);
-        browsers::secure(&mut response, false, "");
+        browsers::secure(&mut response, browsers::is_tls(request), request.header("host").unwrap_or_default());
         http::into_answer(response, watch::channel(()).1)
     }
 }

@@ -12,7 +12,7 @@
 
 use super::leader::{Leader, NoAnswer, SentBody};
 use super::{Node, Role, forwarded, refusal};
-use crate::http::{self as listener, Answer, AnswerBody, Framing, Peer, Shared};
+use crate::http::{self as listener, Answer, AnswerBody, Framing, Peer, Shared, Unread};
 use ::gateway::proxy::Lent;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use wire::{Protocol, routing};
+use wire::{HttpRequest, Protocol, routing};
 
 /// How long a call is held while nobody leads: longer than it takes until somebody does, after a node was lost or stopped.
 const HOLD_MAX: Duration = Duration::from_secs(20);
@@ -95,7 +95,8 @@ pub async fn respond(node: Arc<Node>, peer: Peer, request: hyper::Request<Incomi
         Err(error) => return ours(listener::plain(400, &error.to_string())),
     };
     if head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD) {
-        return ours(node.health());
+        let request = HttpRequest { tls: peer.tls, ..refusal::request_of(&head) };
+        return ours(node.health(&request));
     }
     let call = Call { head, body: CallBody::Unread(body), peer: from_node.unwrap_or(peer), _room: None };
     let answer = answered(&node, call, from_node.is_some()).await;
@@ -163,26 +164,28 @@ impl Call {
 
     /// Hands it on to `leader`, once.
     async fn hand_on(&mut self, node: &Arc<Node>, leader: &Arc<Leader>, until: Instant) -> Result<NodeAnswer, Failed> {
-        self.read(node).await?;
+        if let Err(unread) = self.read(node).await {
+            return Err(Failed::with(match unread {
+                Unread::NoRoom => refusal::overloaded(&self.head),
+                Unread::TooLarge | Unread::Broken => {
+                    self.break_off(node, leader);
+                    refusal::incomplete(&self.head)
+                }
+            }));
+        }
         let waiting = Arc::clone(&node.places).acquire_owned();
         let place = tokio::time::timeout_at(until.into(), waiting).await;
         let Ok(Ok(place)) = place else { return Err(Failed::with(refusal::overloaded(&self.head))) };
-        let mut request = http::Request::new(match &mut self.body {
+        let body = match &mut self.body {
             CallBody::Whole(bytes) => boxed(Full::new(bytes.clone())),
             CallBody::Going(body) => match body.take() {
                 Some(body) => body,
                 None => return Err(self.unknown("its body was sent before")),
             },
             CallBody::Unread(_) => return Err(self.unknown("its body was not read")),
-        });
-        *request.method_mut() = self.head.method.clone();
-        *request.uri_mut() = origin_form(&self.head);
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = handed_headers(&self.head);
-        let (mut head, body) = request.into_parts();
-        let Some(seal) = node.sealing.seal(&head, self.peer) else { return Err(self.unknown("it cannot be sealed")) };
-        head.headers.insert(forwarded::HEADER, seal);
-        let sending = leader.send(http::Request::from_parts(head, body));
+        };
+        let Some(request) = self.request(node, body) else { return Err(self.unknown("it cannot be sealed")) };
+        let sending = leader.send(request);
         let sent = tokio::select! {
             biased;
             sent = sending => sent,
@@ -218,6 +221,35 @@ impl Call {
         }
     }
 
+    /// The call as it is handed on, with `body`; `None` when it cannot be sealed.
+    fn request(&self, node: &Node, body: SentBody) -> Option<http::Request<SentBody>> {
+        let mut request = http::Request::new(body);
+        *request.method_mut() = self.head.method.clone();
+        *request.uri_mut() = origin_form(&self.head);
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = handed_headers(&self.head);
+        let (mut head, body) = request.into_parts();
+        let seal = node.sealing.seal(&head, self.peer)?;
+        head.headers.insert(forwarded::HEADER, seal);
+        Some(http::Request::from_parts(head, body))
+    }
+
+    /// Tells the leader of a call that broke off, by one that does: it is on the record, as where a server is alone.
+    fn break_off(&self, node: &Node, leader: &Arc<Leader>) {
+        let body = futures::stream::once(async {
+            // The head goes out before the end is known.
+            tokio::task::yield_now().await;
+            Err::<Frame<Bytes>, AnyError>("the call broke off".into())
+        });
+        let Some(request) = self.request(node, boxed(StreamBody::new(body))) else { return };
+        let (places, leader) = (Arc::clone(&node.places), Arc::clone(leader));
+        // By itself: who called has gone, and this call ends with the connection.
+        tokio::spawn(async move {
+            let _place = places.acquire_owned().await;
+            let _ = tokio::time::timeout(listener::BODY_TIMEOUT, leader.send(request)).await;
+        });
+    }
+
     /// The answer when nobody knows whether the call was made.
     fn unknown(&self, reason: &str) -> Failed {
         tracing::info!(reason, "a call was handed on and has no answer");
@@ -228,28 +260,25 @@ impl Call {
     }
 
     /// Reads the body, or the beginning of a long one.
-    async fn read(&mut self, node: &Node) -> Result<(), Failed> {
+    async fn read(&mut self, node: &Node) -> Result<(), Unread> {
         let CallBody::Unread(body) = &mut self.body else { return Ok(()) };
         let room = &node.bodies;
-        let overloaded = || Failed::with(refusal::overloaded(&self.head));
-        let mut taken = Arc::clone(room).try_acquire_many_owned(1).map_err(|_| overloaded())?;
+        let mut taken = Arc::clone(room).try_acquire_many_owned(1).map_err(|_| Unread::NoRoom)?;
         let reading = async {
             let mut bytes = BytesMut::new();
             while bytes.len() <= BODY_BYTES_MAX {
                 let Some(frame) = body.frame().await else { return Ok((bytes, true)) };
                 // Frames without data are trailers, which mean nothing here.
-                let Ok(data) = frame.map_err(|_| None::<Failed>)?.into_data() else { continue };
+                let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
                 let kib = (bytes.len() + data.len()) / 1024 + 1;
                 let more = u32::try_from(kib.saturating_sub(taken.num_permits())).unwrap_or(u32::MAX);
-                let more = Arc::clone(room).try_acquire_many_owned(more).map_err(|_| Some(overloaded()))?;
-                taken.merge(more);
+                taken.merge(Arc::clone(room).try_acquire_many_owned(more).map_err(|_| Unread::NoRoom)?);
                 bytes.extend_from_slice(&data);
             }
-            Ok::<_, Option<Failed>>((bytes, false))
+            Ok::<_, Unread>((bytes, false))
         };
-        let read = tokio::time::timeout(listener::BODY_TIMEOUT, reading).await.unwrap_or(Err(None));
-        let incomplete = || Failed::with(refusal::incomplete(&self.head));
-        let (bytes, is_whole) = read.map_err(|failed| failed.unwrap_or_else(incomplete))?;
+        let read = tokio::time::timeout(listener::BODY_TIMEOUT, reading).await;
+        let (bytes, is_whole) = read.unwrap_or(Err(Unread::Broken))?;
         self._room = Some(taken);
         let bytes = bytes.freeze();
         self.body = match std::mem::replace(&mut self.body, CallBody::Going(None)) {

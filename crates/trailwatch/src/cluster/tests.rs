@@ -140,6 +140,30 @@ async fn a_call_whose_answer_was_lost_is_made_by_nobody_again() {
 }
 
 #[tokio::test]
+async fn the_leader_hears_of_a_call_that_breaks_off() {
+    let (tell, mut told) = mpsc::channel(1);
+    let leader = port(move |request| {
+        let tell = tell.clone();
+        async move {
+            let (mut head, body) = request.into_parts();
+            let peer = SealingKey::new(&KEY).open(&mut head).unwrap().unwrap();
+            let target = head.headers["x-amz-target"].to_str().unwrap().to_owned();
+            let is_whole = body.collect().await.is_ok();
+            tell.send((target, peer.address.ip().to_string(), is_whole)).await.unwrap();
+            Response::new(Full::new(Bytes::new()))
+        }
+    })
+    .await;
+    let node = standby(Some(leader)).await;
+    let mut stream = TcpStream::connect(port_of(&node).await).await.unwrap();
+    let text = format!("{PUT}\r\nhost: client.example\r\ncontent-length: 1000\r\n\r\n{{");
+    stream.write_all(text.as_bytes()).await.unwrap();
+    drop(stream);
+    let heard = tokio::time::timeout(LONG, told.recv()).await.unwrap().unwrap();
+    assert_eq!(heard, ("Logs_20140328.PutLogEvents".to_owned(), "127.0.0.1".to_owned(), false));
+}
+
+#[tokio::test]
 async fn a_call_is_handed_on_once_and_only_nodes_say_whose_it_is() {
     let node = standby(Some("127.0.0.1:1".parse().unwrap())).await;
     let address = port_of(&node).await;
