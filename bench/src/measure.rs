@@ -86,9 +86,8 @@ fn drive(target: &Target, prepared: &Prepared) -> anyhow::Result<Measured> {
     let done: Vec<Done> = std::thread::scope(|scope| {
         let sides = target.endpoints.iter().zip(&requests).cycle().take(target.connections);
         let next = &next;
-        let threads: Vec<_> = sides
-            .map(|side| scope.spawn(move || call_until_done(target, prepared, side, next, started)))
-            .collect();
+        let threads: Vec<_> =
+            sides.map(|side| scope.spawn(move || call_until_done(target, prepared, side, next, started))).collect();
         threads
             .into_iter()
             .map(|t| t.join().unwrap_or_else(|_| bail!("a client thread failed")))

@@ -27,8 +27,8 @@ class Cluster:
         self.settings, self.keys, self.nodes, self.provoked = settings, keys, {}, None
         self.url = self.database.url("t" + hashlib.sha256(str(folder).encode()).hexdigest()[:20])
 
-    def node(self, name, keys=None):
-        """A node that is not started."""
+    def node(self, name, keys=None, **options):
+        """A node that is not started; `options` are `Server`'s."""
         access = {"access_key_id": "KEY", "secret_access_key": "hidden"}
         sections = {
             "store": {"url": "s3://records/nodes", "endpoint": self.s3.endpoint, "durability": "object", **access},
@@ -39,7 +39,7 @@ class Cluster:
         }
         config = self.folder / f"{name}.toml"
         config.write_text(with_sections(self.settings, sections))
-        server = self.make_server(name, "--config", config, "--catalog-url", self.url)
+        server = self.make_server(name, "--config", config, "--catalog-url", self.url, **options)
         server.name = name
         if self.provoked:
             server.expect_complaint(self.provoked)

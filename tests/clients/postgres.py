@@ -24,9 +24,11 @@ def installed():
 
 
 class Postgres:
-    """One PostgreSQL on a Unix socket in a temporary folder. Its files are on no disk's account (`fsync=off`)."""
+    """One PostgreSQL on a Unix socket in a temporary folder, or at `address`, where it trusts whoever reaches it. Its files are on no disk's
+    account (`fsync=off`)."""
 
-    def __init__(self):
+    def __init__(self, address=""):
+        self.address = address
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tw-pg-"))
         if os.getuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
@@ -36,6 +38,9 @@ class Postgres:
 
     def make(self):
         self.run("initdb", "-D", self.data, "-U", "trailwatch", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        if self.address:
+            with open(self.data / "pg_hba.conf", "a") as access:
+                access.write("host all all all trust\n")
 
     def run(self, program, *arguments, check=True):
         user = {"user": NOBODY, "group": NOBODY} if os.getuid() == 0 else {}
@@ -47,7 +52,7 @@ class Postgres:
         return done.returncode == 0
 
     def start(self):
-        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c max_connections=200"
+        options = f"-k {self.folder} -c listen_addresses={self.address} -c fsync=off -c max_connections=200"
         deadline = time.monotonic() + SECONDS_MAX
         # After a kill its processes may still be ending, and the folder is theirs until they have.
         while not self.run("pg_ctl", "-D", self.data, "-l", self.folder / "log", "-o", options, "-w", "start", check=False):
@@ -68,7 +73,8 @@ class Postgres:
     def url(self, database):
         """Where the database of that name is, which is made where it is not there."""
         self.run("createdb", "-h", self.folder, "-U", "trailwatch", database, check=False)
-        return f"postgres://trailwatch@{str(self.folder).replace('/', '%2F')}/{database}?sslmode=disable"
+        host = self.address or str(self.folder).replace("/", "%2F")
+        return f"postgres://trailwatch@{host}/{database}?sslmode=disable"
 
 
 class Standby(Postgres):

@@ -16,8 +16,8 @@ class S3StandIn:
     from `hang` to `answer` it takes requests, does nothing and answers nothing. `objects` are those of `bucket`; others are made by
     callers, and `make_bucket` answers what keeps the objects of one."""
 
-    def __init__(self, bucket, make_bucket=None):
-        self.objects, self.lock = {}, threading.Lock()
+    def __init__(self, bucket, make_bucket=None, address="127.0.0.1"):
+        self.objects, self.lock, self.address = {}, threading.Lock(), address
         self.buckets, self.make_bucket, self.told = {bucket: self.objects}, make_bucket, {}
         self.down, self.lose, self.puts = False, 0, 0
         self.answers = threading.Event()
@@ -26,12 +26,12 @@ class S3StandIn:
     def listen(self):
         """On a port of its own; once more, with what it had, after `close`."""
         self.answers.set()
-        self.server = Server(("127.0.0.1", 0), type("Bound", (Answers,), {"s3": self}))
+        self.server = Server((self.address, 0), type("Bound", (Answers,), {"s3": self}))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
     def endpoint(self):
-        return f"http://127.0.0.1:{self.server.server_port}"
+        return f"http://{self.server.server_address[0]}:{self.server.server_port}"
 
     def keys(self, prefix="", objects=None):
         with self.lock:
@@ -61,6 +61,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Answers(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # A body goes after its head at once, and does not wait until that was acknowledged, which takes 40 ms.
+    disable_nagle_algorithm = True
     s3 = None
 
     def log_message(self, *_):

@@ -21,9 +21,9 @@ ARRIVES = 20
 
 
 class Receiver:
-    """A web server on loopback: keeps every POST, answers 200, or what `answers` holds."""
+    """A web server on loopback, or at `address`: keeps every POST, answers 200, or what `answers` holds."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         self.received, self.answers = queue.Queue(), queue.Queue()
         receiver = self
 
@@ -40,8 +40,8 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
+        self.url = f"http://{address}:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def next(self):

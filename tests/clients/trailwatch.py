@@ -107,10 +107,12 @@ class Answer:
 class Server:
     """One `trailwatch serve` on a data directory. `start` may be called again after `stop` or `kill`.
 
-    `ca` is the PEM file of the authority of its certificate, for a server with TLS."""
+    `ca` is the PEM file of the authority of its certificate, for a server with TLS. `prefix` is what stands before its command, a program that
+    becomes the server (`ip netns exec NAME`)."""
 
-    def __init__(self, data_dir, *flags, environment=None, ca=None):
+    def __init__(self, data_dir, *flags, environment=None, ca=None, listen="127.0.0.1:0", prefix=()):
         self.data_dir, self.flags, self.ca = pathlib.Path(data_dir), flags, ca
+        self.listen, self.prefix = listen, prefix
         self.extra = environment or {}
         self.log_path = self.data_dir.parent / (self.data_dir.name + ".log")
         self.process, self.endpoint, self.exports, self.ready_seconds = None, None, {}, None
@@ -119,7 +121,7 @@ class Server:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def start(self):
-        arguments = [Paths.server(), "serve", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", *self.flags]
+        arguments = [*self.prefix, Paths.server(), "serve", "--data-dir", self.data_dir, "--listen", self.listen, *self.flags]
         if CATALOG == "postgres" and "--catalog-url" not in self.flags:
             name = "t" + hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:20]
             arguments += ["--catalog-url", postgres.shared().url(name)]

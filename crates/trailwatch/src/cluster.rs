@@ -86,6 +86,8 @@ struct Node {
     sealing: SealingKey,
     authorities: Authorities,
     roles: watch::Sender<Role>,
+    /// Nodes that were there a short time ago, itself apart.
+    others: Mutex<Vec<Arc<Leader>>>,
     /// Until when nobody else can have the lease.
     leads_until: Mutex<Instant>,
     /// True once this node is told to stop.
@@ -144,6 +146,7 @@ pub async fn serve(
         sealing: keys.sealing,
         authorities: authorities(settings.ca_file.as_deref())?,
         roles: watch::Sender::new(Role::Standby(None)),
+        others: Mutex::default(),
         leads_until: Mutex::new(Instant::now()),
         stopped: stopped.clone(),
         asked: Notify::new(),
@@ -214,7 +217,11 @@ async fn tell(node: Arc<Node>) {
     loop {
         let version = env!("CARGO_PKG_VERSION");
         let told = node.tables.node_is_there(&node.id, &node.name, &node.address, version);
-        is_failing = complained("say that this node is there", is_failing, in_time(ASK_TIME_MAX, told).await);
+        let mut told = in_time(ASK_TIME_MAX, told).await;
+        if told.is_ok() {
+            told = node.look_round().await;
+        }
+        is_failing = complained("say that this node is there", is_failing, told);
         tokio::time::sleep(TOLD_EVERY).await;
     }
 }
@@ -411,6 +418,24 @@ impl Node {
             Role::Opening | Role::Leading(_) => false,
         });
         Ok(Some(Duration::from_millis(u64::try_from(seen.left_ms).unwrap_or_default())))
+    }
+
+    /// Looks which other nodes there are. Connections to those that stay are kept.
+    async fn look_round(&self) -> anyhow::Result<()> {
+        let nodes = in_time(ASK_TIME_MAX, self.tables.nodes()).await?;
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = std::mem::take(&mut *others);
+        for node in nodes.iter().filter(|node| node.id != self.id && node.seen_ago_ms < IS_THERE_MS) {
+            let same = known.iter().find(|known| known.address == node.address).cloned();
+            others.extend(same.or_else(|| Leader::new(&node.address, 0, &self.authorities).map(Arc::new)));
+        }
+        Ok(())
+    }
+
+    /// Nodes by way of which the one that leads may be reached.
+    fn ways_round(&self, leader: &Leader) -> Vec<Arc<Leader>> {
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.iter().filter(|other| other.address != leader.address && !other.is_cut_off()).cloned().collect()
     }
 
     /// Resolves when this node is told to stop.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use hyper::body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 /// How many connections are kept open without a call, and how long.
 const IDLE_MAX: usize = 256;
 const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How often the other machine is asked whether it is there, where silence is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(1);
 
 /// Why a text is no backend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +38,9 @@ pub enum NotAnUpstream {
 pub struct Limits {
     /// Longest wait for it, TLS's handshake included.
     pub connect_time_max: Duration,
+    /// How long the other machine may say nothing at all, not even that it has got what was sent, before the connection is lost; `None` for
+    /// as long as the operating system waits, which is a quarter of an hour. A server that takes its time is not silent in this sense.
+    pub silence_max: Option<Duration>,
     /// Bytes that it holds of what it reads or writes, and of a head.
     pub buffer_bytes: usize,
 }
@@ -113,6 +119,9 @@ where
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
             let stream = stream.map_err(|error| format!("connect: {error}"))?;
             let _ = stream.set_nodelay(true);
+            if let Some(max) = self.limits.silence_max {
+                notice_silence(&stream, max).map_err(|error| format!("connect: {error}"))?;
+            }
             match &self.tls {
                 None => self.begin(stream).await,
                 Some((connector, name)) => {
@@ -140,6 +149,14 @@ where
         });
         Ok(sender)
     }
+}
+
+/// Makes a connection fail once the other machine has been silent for so long: it is asked each second whether it is there, and what was
+/// sent must be acknowledged in that time.
+fn notice_silence(stream: &TcpStream, max: Duration) -> std::io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
+    socket.set_tcp_user_timeout(Some(max))
 }
 
 impl<B> Connections<B> {
@@ -201,7 +218,7 @@ mod tests {
 
     #[test]
     fn backends_are_urls_without_a_path() {
-        let limits = Limits { connect_time_max: Duration::from_secs(1), buffer_bytes: 8192 };
+        let limits = Limits { connect_time_max: Duration::from_secs(1), silence_max: None, buffer_bytes: 8192 };
         let parse = |text: &str| {
             Connections::<http_body_util::Full<Bytes>>::parse(text, &Authorities::mozillas().unwrap(), limits)
         };

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Backends may be far away.
-const LIMITS: Limits = Limits { connect_time_max: Duration::from_secs(10), buffer_bytes: 512 * 1024 };
+const LIMITS: Limits =
+    Limits { connect_time_max: Duration::from_secs(10), silence_max: None, buffer_bytes: 512 * 1024 };
 
 /// A backend.
 #[derive(Debug)]

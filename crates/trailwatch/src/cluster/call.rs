@@ -2,7 +2,8 @@
 //!
 //! # What is handed on
 //! Method, target, headers and body as they came; HTTP's own headers of a connection are the connection's. Who called stands in a sealed
-//! header (`forwarded.rs`). A call is handed on once: a node that is handed one and does not lead says so, and has not looked at it.
+//! header (`forwarded.rs`). A call is handed on once: a node that is handed one and does not lead says so, and has not looked at it. Where
+//! the network between this node and the one that leads is cut, a third one is asked to hand it on, once.
 //!
 //! # What is tried again
 //! A body is read whole, up to as many bytes as a call may have, before it is sent: so a call that surely was not acted on (no
@@ -10,8 +11,9 @@
 //! what came of it: it is answered 503 and left to its client, unless it surely only reads. A longer body goes
 //! through as it comes, and is never sent twice.
 
+use super::forwarded::{self, Handed};
 use super::leader::{Leader, NoAnswer, SentBody};
-use super::{Node, Role, forwarded, refusal};
+use super::{Node, Role, refusal};
 use crate::http::{self as listener, Answer, AnswerBody, Framing, Peer, Shared, Unread};
 use ::gateway::proxy::Lent;
 use bytes::{Bytes, BytesMut};
@@ -73,6 +75,8 @@ enum CallBody {
 enum Failed {
     /// Nobody acted on it.
     NotActedOn,
+    /// Nobody got it, for the node that it was sent to is not reached.
+    NotReached,
     /// It cannot be tried again; this is the answer.
     For(Box<Answer>),
 }
@@ -90,16 +94,17 @@ pub async fn respond(node: Arc<Node>, peer: Peer, request: hyper::Request<Incomi
     if framing == Framing::Ambiguous || head.method == Method::CONNECT {
         return listener::closing(ours(listener::plain(400, "The request can be read in two ways.")));
     }
-    let from_node = match node.sealing.open(&mut head) {
-        Ok(from_node) => from_node,
+    let handed = match node.sealing.open(&mut head) {
+        Ok(handed) => handed,
         Err(error) => return ours(listener::plain(400, &error.to_string())),
     };
     if head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD) {
         let request = HttpRequest { tls: peer.tls, ..refusal::request_of(&head) };
         return ours(node.health(&request));
     }
-    let call = Call { head, body: CallBody::Unread(body), peer: from_node.unwrap_or(peer), _room: None };
-    let answer = answered(&node, call, from_node.is_some()).await;
+    let peer = handed.map_or(peer, |handed| handed.peer);
+    let call = Call { head, body: CallBody::Unread(body), peer, _room: None };
+    let answer = answered(&node, call, handed).await;
     if framing == Framing::Chunked { listener::closing(answer) } else { answer }
 }
 
@@ -107,21 +112,28 @@ fn ours(answer: Answer) -> NodeAnswer {
     answer.map(Either::Left)
 }
 
-async fn answered(node: &Arc<Node>, mut call: Call, is_from_node: bool) -> NodeAnswer {
+async fn answered(node: &Arc<Node>, mut call: Call, handed: Option<Handed>) -> NodeAnswer {
     let until = Instant::now() + HOLD_MAX;
     let mut roles = node.roles.subscribe();
     loop {
         let role = roles.borrow_and_update().clone();
         match role {
             Role::Leading(shared) if node.has_lease() => return ours(call.answer_here(shared).await),
+            Role::Standby(Some(leader)) if handed.is_none_or(|handed| handed.goes_on) => {
+                let done = match handed {
+                    Some(_) => call.hand_on(node, &leader, &leader, until).await,
+                    None => call.hand_on_somehow(node, &leader, until).await,
+                };
+                match done {
+                    Ok(answer) => return answer,
+                    Err(Failed::For(answer)) => return ours(*answer),
+                    Err(Failed::NotActedOn | Failed::NotReached) if handed.is_some() => return ours(not_leading()),
+                    Err(Failed::NotActedOn | Failed::NotReached) => node.look_again(),
+                }
+            }
             // The node that handed it on looks again who leads.
-            Role::Standby(_) if is_from_node => return ours(not_leading()),
-            Role::Standby(Some(leader)) => match call.hand_on(node, &leader, until).await {
-                Ok(answer) => return answer,
-                Err(Failed::For(answer)) => return ours(*answer),
-                Err(Failed::NotActedOn) => node.look_again(),
-            },
-            Role::Standby(None) | Role::Opening | Role::Leading(_) => {}
+            Role::Standby(_) if handed.is_some() => return ours(not_leading()),
+            Role::Standby(_) | Role::Opening | Role::Leading(_) => {}
         }
         if Instant::now() >= until {
             return ours(refusal::unavailable(&call.head, "No node leads at the moment. Try again."));
@@ -162,8 +174,35 @@ impl Call {
         }
     }
 
-    /// Hands it on to `leader`, once.
-    async fn hand_on(&mut self, node: &Arc<Node>, leader: &Arc<Leader>, until: Instant) -> Result<NodeAnswer, Failed> {
+    /// Hands it on to `leader`; where that is not reached, by way of another node.
+    async fn hand_on_somehow(
+        &mut self,
+        node: &Arc<Node>,
+        leader: &Arc<Leader>,
+        until: Instant,
+    ) -> Result<NodeAnswer, Failed> {
+        let mut ways = node.ways_round(leader);
+        // Each try of a way that is cut takes seconds.
+        ways.insert(if leader.is_cut_off() { ways.len() } else { 0 }, Arc::clone(leader));
+        for way in ways {
+            match self.hand_on(node, leader, &way, until).await {
+                Err(Failed::NotReached) => way.missed(),
+                // A third node may not know yet who leads.
+                Err(Failed::NotActedOn) if !Arc::ptr_eq(&way, leader) => {}
+                done => return done,
+            }
+        }
+        Err(Failed::NotActedOn)
+    }
+
+    /// Hands it on to `leader`, once; `way` is that, or a node that is to hand it on to it.
+    async fn hand_on(
+        &mut self,
+        node: &Arc<Node>,
+        leader: &Arc<Leader>,
+        way: &Arc<Leader>,
+        until: Instant,
+    ) -> Result<NodeAnswer, Failed> {
         if let Err(unread) = self.read(node).await {
             return Err(Failed::with(match unread {
                 Unread::NoRoom => refusal::overloaded(&self.head),
@@ -184,8 +223,9 @@ impl Call {
             },
             CallBody::Unread(_) => return Err(self.unknown("its body was not read")),
         };
-        let Some(request) = self.request(node, body) else { return Err(self.unknown("it cannot be sealed")) };
-        let sending = leader.send(request);
+        let request = self.request(node, body, !Arc::ptr_eq(way, leader));
+        let Some(request) = request else { return Err(self.unknown("it cannot be sealed")) };
+        let sending = way.send(request);
         let sent = tokio::select! {
             biased;
             sent = sending => sent,
@@ -208,11 +248,11 @@ impl Call {
                 Ok(hyper::Response::from_parts(head, Either::Right(body)))
             }
             Err(NoAnswer::NotSent(body, reason)) => {
-                tracing::debug!(reason, leader = leader.address, "hand on a call");
+                tracing::debug!(reason, way = way.address, "hand on a call");
                 if let CallBody::Going(place) = &mut self.body {
                     *place = Some(body);
                 }
-                Err(Failed::NotActedOn)
+                Err(Failed::NotReached)
             }
             Err(NoAnswer::Unknown(reason)) => match self.body {
                 CallBody::Whole(_) if only_reads(&self.head) => Err(Failed::NotActedOn),
@@ -221,15 +261,15 @@ impl Call {
         }
     }
 
-    /// The call as it is handed on, with `body`; `None` when it cannot be sealed.
-    fn request(&self, node: &Node, body: SentBody) -> Option<http::Request<SentBody>> {
+    /// The call as it is handed on, with `body`, to one that is to hand it on in turn where it `goes_on`; `None` when it cannot be sealed.
+    fn request(&self, node: &Node, body: SentBody, goes_on: bool) -> Option<http::Request<SentBody>> {
         let mut request = http::Request::new(body);
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = origin_form(&self.head);
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = handed_headers(&self.head);
         let (mut head, body) = request.into_parts();
-        let seal = node.sealing.seal(&head, self.peer)?;
+        let seal = node.sealing.seal(&head, self.peer, goes_on)?;
         head.headers.insert(forwarded::HEADER, seal);
         Some(http::Request::from_parts(head, body))
     }
@@ -241,7 +281,7 @@ impl Call {
             tokio::task::yield_now().await;
             Err::<Frame<Bytes>, AnyError>("the call broke off".into())
         });
-        let Some(request) = self.request(node, boxed(StreamBody::new(body))) else { return };
+        let Some(request) = self.request(node, boxed(StreamBody::new(body)), false) else { return };
         let (places, leader) = (Arc::clone(&node.places), Arc::clone(leader));
         // By itself: who called has gone, and this call ends with the connection.
         tokio::spawn(async move {

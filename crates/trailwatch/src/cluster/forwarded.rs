@@ -1,7 +1,7 @@
 //! The header in which a node says whose call it hands on. It is believed only with a seal that nodes of the cluster alone can make.
 //!
-//! `x-trailwatch-forwarded: <address>;<TLS version>;<cipher suite>;<seal>`; version and suite are empty for a call that came without
-//! TLS. The seal is HMAC-SHA-256 with the cluster's key over method, target, `authorization`, `cookie` and the rest of the header: who sees
+//! `x-trailwatch-forwarded: <address>;<TLS version>;<cipher suite>;<on>;<seal>`; version and suite are empty for a call that came without
+//! TLS; `on` is `on` where whoever gets the call is to hand it on, once, should it not lead, and empty otherwise. The seal is HMAC-SHA-256 with the cluster's key over method, target, `authorization`, `cookie` and the rest of the header: who sees
 //! one can use it for the same signed call alone, whose address it tells as it was; of one without signature and cookie its body may be
 //! another. No clock is asked.
 
@@ -15,9 +15,20 @@ use std::net::SocketAddr;
 
 /// Its name.
 pub const HEADER: &str = "x-trailwatch-forwarded";
+/// In its place: to be handed on.
+const ON: &str = "on";
 
 /// What seals are made with.
 pub struct SealingKey(hmac::Key);
+
+/// What the header says.
+#[derive(Debug, Clone, Copy)]
+pub struct Handed {
+    /// Who called.
+    pub peer: Peer,
+    /// Whether a node that does not lead is to hand it on: the one that it comes from does not reach the one that does.
+    pub goes_on: bool,
+}
 
 /// A header that no node of this cluster made for this call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,18 +42,18 @@ impl SealingKey {
     }
 
     /// The header for a call that is handed on with this head.
-    pub fn seal(&self, head: &Parts, peer: Peer) -> Option<HeaderValue> {
+    pub fn seal(&self, head: &Parts, peer: Peer, goes_on: bool) -> Option<HeaderValue> {
         let (version, suite) = peer.tls.map_or(("", ""), |tls| (tls.version, tls.cipher_suite));
-        let told = format!("{};{version};{suite}", peer.address.ip());
+        let told = format!("{};{version};{suite};{}", peer.address.ip(), if goes_on { ON } else { "" });
         let seal = hmac::sign(&self.0, &sealed(head, &told));
         HeaderValue::from_str(&format!("{told};{}", hex(seal.as_ref()))).ok()
     }
 
-    /// Takes the header out of a head; answers who called, where there is one.
+    /// Takes the header out of a head; answers what it says, where there is one.
     ///
     /// # Errors
     /// When there is one, and its seal is not right.
-    pub fn open(&self, head: &mut Parts) -> Result<Option<Peer>, NotOurs> {
+    pub fn open(&self, head: &mut Parts) -> Result<Option<Handed>, NotOurs> {
         let mut values = head.headers.get_all(HEADER).iter();
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
@@ -61,7 +72,12 @@ impl SealingKey {
             (Some(version), Some(suite)) => Some(tls::named(version, suite).ok_or(NotOurs)?),
             _ => return Err(NotOurs),
         };
-        Ok(Some(Peer { address: SocketAddr::new(address, 0), tls }))
+        let goes_on = match parts.next() {
+            Some(ON) => true,
+            Some("") => false,
+            _ => return Err(NotOurs),
+        };
+        Ok(Some(Handed { peer: Peer { address: SocketAddr::new(address, 0), tls }, goes_on }))
     }
 }
 
@@ -104,12 +120,15 @@ mod tests {
     fn a_node_is_believed_who_called_and_nobody_else_is() {
         let key = SealingKey::new(&[7; 32]);
         let tls = Some(Tls { version: "TLSv1.3", cipher_suite: "TLS_AES_128_GCM_SHA256" });
-        for tls in [None, tls] {
+        for (tls, goes_on) in [(None, false), (tls, true)] {
             let mut call = head("/?a=b", "AWS4 x");
-            let seal = key.seal(&call, peer(tls)).unwrap();
+            let seal = key.seal(&call, peer(tls), goes_on).unwrap();
             call.headers.insert(HEADER, seal.clone());
             let opened = key.open(&mut call).unwrap().unwrap();
-            assert_eq!((opened.address.ip().to_string().as_str(), opened.tls), ("203.0.113.9", tls));
+            assert_eq!(
+                (opened.peer.address.ip().to_string().as_str(), opened.peer.tls, opened.goes_on),
+                ("203.0.113.9", tls, goes_on)
+            );
             assert!(!call.headers.contains_key(HEADER), "whoever answers does not see it");
             assert!(key.open(&mut call).unwrap().is_none());
             // The same header on another call, with another key, or twice.

@@ -1,24 +1,32 @@
-//! `Leader`: the node that leads as others see it.
+//! `Leader`: the node that leads as others see it, or one by way of which it is reached.
 
 use ::gateway::proxy::{Authorities, Connections, Lent, Limits};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// Nodes are near each other.
-const LIMITS: Limits = Limits { connect_time_max: Duration::from_secs(2), buffer_bytes: 256 * 1024 };
+/// Nodes are near each other. A network that was cut is noticed before the lease of a node that was lost has ended.
+const LIMITS: Limits = Limits {
+    connect_time_max: Duration::from_secs(2),
+    silence_max: Some(Duration::from_secs(3)),
+    buffer_bytes: 256 * 1024,
+};
+/// How long another way is tried first, after a node was not reached.
+const CUT_OFF_FOR: Duration = Duration::from_secs(10);
 
 /// A body on its way to the leader.
 pub type SentBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
-/// The node that has the lease.
+/// The node that has the lease, or another.
 pub struct Leader {
     /// Where it is, as its lease says.
     pub address: String,
-    /// The token of its lease.
+    /// The token of its lease; 0 of a node that only hands on.
     pub token: i64,
+    /// When it was not reached last.
+    missed: Mutex<Option<Instant>>,
     connections: Arc<Connections<SentBody>>,
 }
 
@@ -34,7 +42,18 @@ impl Leader {
     /// The leader at `address`; `None` when that is no address of a node.
     pub fn new(address: &str, token: i64, authorities: &Authorities) -> Option<Self> {
         let connections = Arc::new(Connections::parse(address, authorities, LIMITS).ok()?);
-        Some(Self { address: address.to_owned(), token, connections })
+        Some(Self { address: address.to_owned(), token, missed: Mutex::default(), connections })
+    }
+
+    /// Whether it was not reached a short time ago.
+    pub fn is_cut_off(&self) -> bool {
+        let missed = *self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.is_some_and(|missed| missed.elapsed() < CUT_OFF_FOR)
+    }
+
+    /// It was not reached.
+    pub fn missed(&self) {
+        *self.missed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Sends a request and answers the head of what comes back. A connection that was closed meanwhile is passed over.

@@ -24,6 +24,7 @@ async fn standby(address: Option<SocketAddr>) -> Arc<Node> {
         sealing: SealingKey::new(&KEY),
         authorities: Authorities::mozillas().unwrap(),
         roles: watch::Sender::new(Role::Standby(None)),
+        others: Mutex::default(),
         leads_until: Mutex::new(Instant::now()),
         stopped: watch::channel(false).1,
         asked: Notify::new(),
@@ -85,7 +86,7 @@ async fn a_call_that_was_not_acted_on_goes_to_the_next_leader_whole_and_once() {
         let calls = Arc::clone(&counted);
         async move {
             let (mut head, body) = request.into_parts();
-            let peer = SealingKey::new(&KEY).open(&mut head).unwrap().unwrap();
+            let peer = SealingKey::new(&KEY).open(&mut head).unwrap().unwrap().peer;
             let body = body.collect().await.unwrap().to_bytes();
             calls.fetch_add(1, Ordering::Relaxed);
             let text = format!(
@@ -146,7 +147,7 @@ async fn the_leader_hears_of_a_call_that_breaks_off() {
         let tell = tell.clone();
         async move {
             let (mut head, body) = request.into_parts();
-            let peer = SealingKey::new(&KEY).open(&mut head).unwrap().unwrap();
+            let peer = SealingKey::new(&KEY).open(&mut head).unwrap().unwrap().peer;
             let target = head.headers["x-amz-target"].to_str().unwrap().to_owned();
             let is_whole = body.collect().await.is_ok();
             tell.send((target, peer.address.ip().to_string(), is_whole)).await.unwrap();
@@ -169,7 +170,7 @@ async fn a_call_is_handed_on_once_and_only_nodes_say_whose_it_is() {
     let address = port_of(&node).await;
     let (head, ()) = Request::post("/").body(()).unwrap().into_parts();
     let peer = http::Peer { address: "203.0.113.9:0".parse().unwrap(), tls: None };
-    let seal = node.sealing.seal(&head, peer).unwrap();
+    let seal = node.sealing.seal(&head, peer, false).unwrap();
     let header = format!("POST / HTTP/1.1\r\n{}: {}", forwarded::HEADER, seal.to_str().unwrap());
     let answer = asked(address, &header, "").await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("x-trailwatch-not-leading: 1"), "{answer}");
@@ -177,6 +178,49 @@ async fn a_call_is_handed_on_once_and_only_nodes_say_whose_it_is() {
     assert!(asked(address, &forged, "").await.starts_with("HTTP/1.1 400 "));
     let twice = "POST / HTTP/1.1\r\nhost: other.example";
     assert!(asked(address, twice, "").await.starts_with("HTTP/1.1 400 "), "two hosts");
+}
+
+#[tokio::test]
+async fn a_call_goes_by_way_of_another_node_where_the_one_that_leads_is_not_reached() {
+    let leading = port(|request| {
+        let (mut head, _) = request.into_parts();
+        let handed = SealingKey::new(&KEY).open(&mut head).unwrap().unwrap();
+        let text = format!("{} {}", handed.peer.address.ip(), handed.goes_on);
+        std::future::ready(Response::new(Full::new(Bytes::from(text))))
+    })
+    .await;
+    // Nobody listens where this one looks for the leader; a third node knows better.
+    let (node, third) = (standby(Some("127.0.0.1:1".parse().unwrap())).await, standby(Some(leading)).await);
+    let knows_nobody = port_of(&standby(None).await).await;
+    for address in [knows_nobody, port_of(&third).await] {
+        let other = Leader::new(&format!("http://{address}"), 0, &node.authorities).unwrap();
+        node.others.lock().unwrap().push(Arc::new(other));
+    }
+    let address = port_of(&node).await;
+    for _ in 0..2 {
+        let answer = asked(address, PUT, "body").await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("127.0.0.1 false"), "{answer}");
+    }
+    let Role::Standby(Some(leader)) = node.roles.borrow().clone() else { panic!("it follows nobody") };
+    assert!(leader.is_cut_off(), "the other way is tried first for a while");
+}
+
+#[tokio::test]
+async fn other_nodes_are_known_while_they_are_there() {
+    let node = standby(Some("127.0.0.1:9".parse().unwrap())).await;
+    for (id, port) in [("id", 1), ("leader", 9), ("third", 3)] {
+        node.tables.node_is_there(id, id, &format!("http://127.0.0.1:{port}"), "1").await.unwrap();
+    }
+    node.look_round().await.unwrap();
+    let Role::Standby(Some(leader)) = node.roles.borrow().clone() else { panic!("it follows nobody") };
+    let ways = node.ways_round(&leader);
+    assert_eq!(ways.iter().map(|way| way.address.as_str()).collect::<Vec<_>>(), ["http://127.0.0.1:3"]);
+    ways[0].missed();
+    node.look_round().await.unwrap();
+    assert!(node.ways_round(&leader).is_empty(), "it is remembered that it was not reached");
+    node.tables.node_is_gone("third").await.unwrap();
+    node.look_round().await.unwrap();
+    assert_eq!(node.others.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
