@@ -13,9 +13,12 @@ export SQL
 # Whole builds are quicker and a tenth smaller without; who changes a line again and again calls cargo, or says 1 here.
 CARGO_INCREMENTAL ?= 0
 export CARGO_INCREMENTAL
-# One unit a crate, as of dependencies: a fifteenth of the binary, for some minutes on two cores. Incremental builds live by many.
-CARGO_PROFILE_RELEASE_CODEGEN_UNITS ?= $(if $(filter 0,$(CARGO_INCREMENTAL)),1,256)
-export CARGO_PROFILE_RELEASE_CODEGEN_UNITS
+# The whole server has one unit a crate, as dependencies have: a tenth of the binary. A first `make run` is minutes quicker with many.
+ifeq ($(CARGO_INCREMENTAL),0)
+ifneq ($(SQL)$(filter test lint docs bench-store,$(MAKECMDGOALS)),)
+export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 1
+endif
+endif
 SCALE ?= 1.0
 
 .PHONY: help build run test lint docs bench bench-store clean
