@@ -142,7 +142,8 @@ async fn a_refresh_runs_each_widget_with_its_values() {
 async fn a_refresh_needs_the_leave_of_each_store() {
     let (plane, engine) = plane(1).await;
     engine.go.add_permits(2);
-    let (open, closed) = (create(&plane, json!({"Name": "a"})).await, create(&plane, json!({"Name": "b"})).await);
+    let open = create(&plane, json!({"Name": "open"})).await;
+    let closed = create(&plane, json!({"Name": "closed"})).await;
     permit(&plane, &format!("eventdatastore/{open}"), "StartQuery", "two").await;
     let widgets = json!([
         widget(format!("SELECT 1 FROM {open}"), &[]),
