@@ -16,6 +16,7 @@ from trailwatch import Server  # noqa: E402
 OF_ONE_SERVER = {
     "test_buckets.py": "a cluster keeps no buckets of its own",
     "test_cluster.py": "it starts nodes of its own",
+    "test_cluster_cut.py": "it starts nodes of its own",
     "test_crash.py": "it kills one process and looks into its data directory",
     "test_delta.py": "it exports a data directory that no server has",
     "test_export.py::test_an_export_to_s3_outlives_kill_9": "its S3 endpoint keeps no proofs, which a cluster needs",
