@@ -19,6 +19,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tests" / "clients"))
 import boto3  # noqa: E402
 import botocore.config  # noqa: E402
+import nodes  # noqa: E402
 import postgres  # noqa: E402
 import trailwatch  # noqa: E402
 
@@ -55,45 +56,34 @@ def answers(client):
 class Setup:
     """Servers, and what they share."""
 
-    def __init__(self, arguments, folder, kind, nodes):
-        self.arguments, self.folder, self.servers, self.bucket, self.database = arguments, folder, [], None, None
+    def __init__(self, arguments, folder, kind, count):
+        self.arguments, self.folder, self.bucket, self.database = arguments, folder, None, None
         folder.mkdir(parents=True)
-        if kind != "folder":
-            self.bucket = Bucket(arguments.s3, folder / "s3")
-        if kind == "cluster":
-            self.database = postgres.Postgres().start()
-        for number in range(nodes):
-            flags = []
-            if self.bucket:
-                config = folder / f"node-{number}.toml"
-                config.write_text(self.config(kind, number))
-                flags = ["--config", config]
-            if self.database:
-                flags += ["--catalog-url", self.database.url("cluster")]
-            self.servers.append(trailwatch.Server(folder / f"node-{number}", *flags).start())
-        if kind == "cluster":
-            trailwatch.wait_until(self.is_led, 60, "a node leads, and all know it")
+        if kind == "folder":
+            self.servers = [self.server("alone").start()]
+            return
+        self.bucket = Bucket(arguments.s3, folder / "s3")
+        if kind == "bucket":
+            config = folder / "alone.toml"
+            config.write_text(
+                f'[store]\nurl = "s3://records/nodes"\ndurability = "object"\nendpoint = "{self.bucket.endpoint}"\n'
+                f'access_key_id = "{KEY}"\nsecret_access_key = "{SECRET}"\n'
+            )
+            self.servers = [self.server("alone", "--config", config).start()]
+            return
+        self.database = postgres.Postgres().start()
+        cluster = nodes.Cluster(self.server, folder, self.database, self.bucket).start(*(f"node-{number}" for number in range(count)))
+        self.servers = cluster.running
 
-    def config(self, kind, number):
-        s3 = f'endpoint = "{self.bucket.endpoint}"\naccess_key_id = "{KEY}"\nsecret_access_key = "{SECRET}"\n'
-        text = f'[store]\nurl = "s3://records/nodes"\ndurability = "object"\n{s3}'
-        if kind == "cluster":
-            keys = f'access_key_id = "{KEY}"\nsecret_access_key = "{SECRET}"\n'
-            text += f'[endpoints]\ns3 = "{self.bucket.endpoint}"\n[s3]\n{keys}[proofs]\nbucket = "records"\nprefix = "proofs"\n'
-            text += f'[cluster]\nname = "node-{number}"\nkeys_dir = "{self.folder / "keys"}"\n'
-        return text
-
-    def is_led(self):
-        told = [server.http("GET", "/health").json for server in self.servers]
-        leaders = [server.endpoint for server, health in zip(self.servers, told) if health["role"] == "leader"]
-        return len(leaders) == 1 and {health["leader"] for health in told} == set(leaders)
+    def server(self, name, *flags):
+        return trailwatch.Server(self.folder / name, *flags)
 
     def measure(self, workload):
         """Figures of one workload, whose connections are spread over all nodes."""
         saved = self.folder / f"{workload}.json"
-        nodes = [flag for server in self.servers for flag in ("--endpoint", server.endpoint, "--pid", str(server.process.pid))]
+        each = [flag for server in self.servers for flag in ("--endpoint", server.endpoint, "--pid", str(server.process.pid))]
         subprocess.run(
-            [self.arguments.bench, "run", *nodes, "--only", workload, "--save", saved,
+            [self.arguments.bench, "run", *each, "--only", workload, "--save", saved,
              "--seconds", str(self.arguments.seconds), "--connections", str(self.arguments.connections)],
             stdout=subprocess.DEVNULL, env=self.servers[0].environment(), check=True,
         )  # fmt: skip
@@ -126,10 +116,10 @@ def main():
     trailwatch.Paths.server = classmethod(lambda _: pathlib.Path(arguments.server))
     os.environ["RUST_LOG"] = "warn"
     setups = [("one server, a folder", "folder", 1), ("one server, a bucket (`durability = \"object\"`)", "bucket", 1)]
-    setups += [(f"cluster of {nodes}", "cluster", int(nodes)) for nodes in arguments.nodes.split(",")]
+    setups += [(f"cluster of {count}", "cluster", int(count)) for count in arguments.nodes.split(",")]
     print("| what | workload | calls/s | calls / CPU s of all nodes | p50 ms | p99 ms |\n| --- | --- | --: | --: | --: | --: |")
-    for name, kind, nodes in setups:
-        setup = Setup(arguments, arguments.work / f"{kind}-{nodes}", kind, nodes)
+    for name, kind, count in setups:
+        setup = Setup(arguments, arguments.work / f"{kind}-{count}", kind, count)
         try:
             for workload in WORKLOADS:
                 rate, per_cpu, p50, p99 = setup.measure(workload)

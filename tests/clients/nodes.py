@@ -6,6 +6,7 @@ import itertools
 import os
 import pathlib
 import re
+import threading
 
 import postgres
 from s3_stand_in import S3StandIn
@@ -15,6 +16,24 @@ from trailwatch import Server, wait_until
 NODES = int(os.environ.get("TRAILWATCH_TEST_NODES", "1"))
 #: Longest wait for a cluster to come to rest, seconds; a takeover takes some seven.
 SECONDS_MAX = 60
+
+
+class Work:
+    """Threads that call nodes until they are told to stop; those that wait for an answer when a test has failed keep nobody."""
+
+    def __init__(self):
+        self.stopping, self.threads = threading.Event(), []
+
+    def begin(self, *works):
+        self.threads = [threading.Thread(target=work, args=arguments, daemon=True) for work, *arguments in works]
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(SECONDS_MAX)
+            assert not thread.is_alive()
 
 
 class Cluster:

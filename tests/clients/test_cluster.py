@@ -11,7 +11,7 @@ import time
 import botocore.exceptions
 import postgres
 import pytest
-from nodes import SECONDS_MAX, Cluster
+from nodes import SECONDS_MAX, Cluster, Work
 from s3_stand_in import S3StandIn
 from test_live_tail import Session, arn
 from trailwatch import Answer, Paths, authorization, run, wait_until
@@ -56,17 +56,16 @@ def count_of(node, name):
     return sum(point["SampleCount"] for point in points)
 
 
-class Load:
+class Load(Work):
     """Threads that write one log event and one datapoint after another, each once; `node` says through which node the next call goes."""
 
     def __init__(self, node, group, writers=4):
+        super().__init__()
         self.node, self.group = node, group
         self.acknowledged, self.failed = [], []
         self.points, self.unknown_points = 0, 0
-        self.lock, self.stopping, self.in_use = threading.Lock(), threading.Event(), {}
-        self.threads = [threading.Thread(target=self.write, args=(n,)) for n in range(writers)]
-        for thread in self.threads:
-            thread.start()
+        self.lock, self.in_use = threading.Lock(), {}
+        self.begin(*((self.write, n) for n in range(writers)))
 
     def write(self, writer):
         clients = {}
@@ -104,12 +103,6 @@ class Load:
         """Waits until so many more events were acknowledged."""
         wanted = len(self.acknowledged) + count
         wait_until(lambda: len(self.acknowledged) >= wanted, SECONDS_MAX, f"{count} more events are acknowledged")
-
-    def stop(self):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join(SECONDS_MAX)
-            assert not thread.is_alive()
 
     def check(self, node):
         """Everything that was acknowledged is there once; what was refused is there once or not at all."""

@@ -4,14 +4,13 @@ or there twice, and an alarm fires once for each change."""
 import collections
 import json
 import re
-import threading
 import time
 
 import botocore.exceptions
 import network
 import postgres
 import pytest
-from nodes import SECONDS_MAX, Cluster
+from nodes import SECONDS_MAX, Cluster, Work
 from s3_stand_in import S3StandIn
 from test_cluster import PROVOKED, count_of, make_stream, messages, now_ms
 from test_sns import Receiver
@@ -82,18 +81,15 @@ def cluster(make_server, tmp_path):
         cluster.close()
 
 
-class Writers:
+class Writers(Work):
     """Threads, two at each node, that write one numbered log event and two datapoints after another, each once: one datapoint to be counted,
     and one that says `level`. While its node does not run a writer waits."""
 
     def __init__(self, nodes, group, each=2):
+        super().__init__()
         self.group, self.level, self.calls = group, 0, []
-        self.stopping = threading.Event()
         self.names = {f"{node.name}-{n}": node for node in nodes for n in range(each)}
-        # Those that wait for an answer when a test has failed keep nobody.
-        self.threads = [threading.Thread(target=self.write, args=(name, node), daemon=True) for name, node in self.names.items()]
-        for thread in self.threads:
-            thread.start()
+        self.begin(*((self.write, name, node) for name, node in self.names.items()))
 
     def write(self, name, node):
         logs, cloudwatch = node.client("logs"), node.client("cloudwatch")
@@ -136,12 +132,6 @@ class Writers:
 
         left = since + AGAIN_MAX - time.monotonic()
         return wait_until(ended, left, f"every writer at {', '.join(node.name for node in nodes)} succeeds again")
-
-    def stop(self):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join(SECONDS_MAX)
-            assert not thread.is_alive()
 
     def check(self, node):
         """Everything that was acknowledged is there once; what was refused is there once or not at all."""

@@ -284,10 +284,10 @@ impl Call {
         let Some(request) = self.request(node, boxed(StreamBody::new(body)), false) else { return };
         let (places, leader) = (Arc::clone(&node.places), Arc::clone(leader));
         // By itself: who called has gone, and this call ends with the connection.
-        tokio::spawn(async move {
+        tokio::spawn(tokio::time::timeout(listener::BODY_TIMEOUT, async move {
             let _place = places.acquire_owned().await;
-            let _ = tokio::time::timeout(listener::BODY_TIMEOUT, leader.send(request)).await;
-        });
+            leader.send(request).await.map(drop)
+        }));
     }
 
     /// The answer when nobody knows whether the call was made.

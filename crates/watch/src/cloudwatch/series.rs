@@ -67,6 +67,10 @@ impl SeriesCache {
         }
         let key = Arc::new(make()?);
         let bytes = ENTRY_BYTES + spelling.len();
+        // Other protocols can spell a metric at any length, with labels that mean nothing.
+        if bytes > SHARD_BYTES_MAX {
+            return Ok(key);
+        }
         if shard.bytes + bytes > SHARD_BYTES_MAX {
             *shard = Shard::default();
         }
@@ -177,5 +181,7 @@ mod tests {
             assert_eq!(key.name, number.to_string());
             assert!(cache.shards.iter().all(|shard| shard.lock().unwrap().bytes <= SHARD_BYTES_MAX));
         }
+        let Ok(long) = cache.key(&vec![b'x'; SHARD_BYTES_MAX], || Ok::<_, Infallible>(SeriesKey::default()));
+        assert_eq!(Arc::strong_count(&long), 1, "what is too long is not remembered");
     }
 }
