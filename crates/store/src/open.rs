@@ -1,7 +1,7 @@
 //! Opens a store: lock, manifest, segment indexes, orphans, journals, threads. No record of a segment is read.
 
 use crate::active_journal::ActiveJournal;
-use crate::append::{Command, LastGroup, Writer, apply, leaves};
+use crate::append::{Command, LastGroup, Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
 use crate::event_tail::EventTail;
@@ -9,6 +9,7 @@ use crate::event_tree::{Frontier, RecentLeaves};
 use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
+use crate::frame;
 use crate::journal::objects::{self, ObjectJournal};
 use crate::journal::{self, FrameMeta, Journal, Recovered};
 use crate::lock::DirLock;
@@ -363,7 +364,7 @@ async fn replay(
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =
                 next_event_sequence.max(meta.first_event_sequence.saturating_add(batch.events.len() as u64));
-            let leaves = leaves(&batch);
+            let leaves = frame::leaves(&batch.events);
             let tiles = event_tree.extend(&leaves);
             recent_leaves.extend(&leaves, &tiles, event_tree.size());
             apply(&memtable, &mut series, meta, batch);

@@ -4,7 +4,7 @@ use crate::auth::Auth;
 use crate::buckets::{self, ServerBuckets};
 use crate::calls::Calls;
 use crate::config::{Config, StoreSettings};
-use crate::http::Port;
+use crate::http::{Peer, Port};
 use crate::keys::{AccessKey, identity_sealing_key, notification_signing_seed, sealing_key};
 use crate::oidc::{self, Oidc};
 use crate::proofs::Proofs;
@@ -15,7 +15,7 @@ use crate::store_bucket::StoreBucket;
 use crate::throttle::Throttle;
 use crate::tls::{Acceptor, Certificate, Renewal};
 use crate::trail_topics::TrailTopics;
-use crate::{cluster, console, grpc, http, lease, operations, server_log, sql, syslog, tasks};
+use crate::{cluster, console, grpc, http, ingest, lease, operations, server_log, sql, syslog, tasks};
 use access::Access;
 use anyhow::{Context, anyhow, bail};
 use catalog::Catalog;
@@ -34,6 +34,7 @@ use trail::digest::keys::KeyStore;
 use watch::Watch;
 use watch::logs::subscriptions::Subscriptions;
 use watch::notify::Notify;
+use wire::HttpRequest;
 
 /// Exit code of a server that another node has taken over: a supervisor that started it again would take the records back.
 const TAKEN_OVER: u8 = 3;
@@ -69,8 +70,13 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         let _ = stopped.await;
     }));
     let (stop_grpc, grpc_stopped) = oneshot::channel::<()>();
+    let exports_to = Arc::clone(&server);
+    let export = move |peer: Peer, request: HttpRequest| {
+        let server = Arc::clone(&exports_to);
+        async move { ingest::answer(&server, &request, &peer.address.ip().to_string()).await }
+    };
     let listening_grpc = grpc_port.map(|port| {
-        tokio::spawn(grpc::serve(port, Arc::clone(&server), async move {
+        tokio::spawn(grpc::serve(port, export, async move {
             let _ = grpc_stopped.await;
         }))
     });
