@@ -124,8 +124,8 @@ pub fn make_folders(dir: &Path) -> anyhow::Result<()> {
         .context("make the folder of buckets")
 }
 
-/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; what begins at
-/// a tick of the clock asks `may_act` first.
+/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; all tasks
+/// ask `may_act` before each step.
 pub async fn open_on(
     config: Config,
     clock: Arc<dyn Clock>,
