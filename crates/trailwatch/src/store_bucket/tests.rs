@@ -239,10 +239,10 @@ async fn objects_are_removed_a_thousand_at_a_time() {
     let keys: Vec<String> = (0..5).map(|number| format!("a/journal/{number}")).collect();
     assert_eq!(*body, delete::body(&keys));
 
-    let (url, serving) = serve(vec![nothing_stays(), nothing_stays(), answer("204 No Content", "", "")]);
+    // One answer that fits both kinds of requests: they may come in any order.
+    let (url, serving) = serve(vec![nothing_stays(), nothing_stays(), nothing_stays()]);
     let outcomes = removed(&bucket(&url), 0..2001).await;
     assert!(outcomes.len() == 2001 && outcomes.iter().all(|(_, removed)| *removed));
-    // Requests of two batches may come in either order.
     let lines: Vec<String> = serving.join().unwrap().into_iter().map(|(head, _)| head).collect();
     assert_eq!(lines.iter().filter(|head| head.starts_with("post /records?delete ")).count(), 2);
     assert_eq!(lines.iter().filter(|head| head.starts_with("delete /records/a/journal/2000 ")).count(), 1);
