@@ -94,6 +94,7 @@ pub use anomaly_detectors::AnomalyDetector;
 pub use buckets::{Bucket, BucketCreated};
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
 pub use cloudtrail_imports::{TrailImport, TrailImportFailure};
+pub use copy::StillCatalog;
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};

@@ -73,7 +73,7 @@ mod text_column;
 mod tiers;
 mod token_filter;
 
-pub use backup::{BackedUp, backup, has_journal};
+pub use backup::{BackedUp, backup, backup_segments, copy_file, has_journal};
 pub use check::{Checked, Problem, check};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};

@@ -3,6 +3,7 @@
 //! a loop of its own, so that a slow one delays no other. Whatever touches records or resources stands still while the server may
 //! not act (`while_it_may`): a node of a cluster that was paused or cut off leaves out what another may be doing by now.
 
+use crate::backup::copies;
 use crate::firehose::HttpFirehose;
 use crate::server::{MayAct, Server};
 use crate::server_log::Line;
@@ -87,6 +88,7 @@ impl Tasks {
         tasks.spawn("unrecorded calls", unrecorded_calls(Arc::clone(&server), stopped.clone()));
         tasks.spawn("last uses", last_uses(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
+        tasks.spawn("backups", backups(Arc::clone(&server), stopped.clone()));
         tasks.spawn_always("memory", memory(stopped.clone()));
         tasks.spawn("syslog", crate::syslog::run(Arc::clone(&server), ports, stopped.clone()));
         if let Some(renewal) = renewal {
@@ -552,6 +554,33 @@ async fn maintenance(server: Arc<Server>, mut stopped: Stopped) {
         trail::delivery::expire(&server.trail).await;
         trail::lake::expire(&server.trail).await;
         trail::lake_dashboards::refresh_due(&server.trail).await;
+    }
+}
+
+/// A copy that a stop cuts off is made anew by a later start.
+async fn backups(server: Arc<Server>, mut stopped: Stopped) {
+    let Some(settings) = server.config.backup.clone() else {
+        let _ = stopped.wait_for(|&stop| stop).await;
+        return;
+    };
+    let mut failing = false;
+    while next_tick(&server, &mut stopped, settings.every.millis()).await {
+        let (copied, settings, stop) = (Arc::clone(&server), settings.clone(), stopped.clone());
+        let copying = tokio::task::spawn_blocking(move || {
+            let goes_on = move || !*stop.borrow();
+            let made = copies::make(&copied.config.data_dir, &settings, &*copied.clock, &goes_on);
+            tokio::runtime::Handle::current().block_on(made)
+        });
+        match copying.await {
+            Ok(Ok(_)) => failing = false,
+            // Said when it begins and when it ends, not each time.
+            Ok(Err(error)) if !failing && !*stopped.borrow() => {
+                failing = true;
+                tracing::error!(error = format!("{error:#}"), "copy the data directory ([backup])");
+            }
+            Ok(Err(_)) => {}
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 }
 

@@ -1,0 +1,95 @@
+//! `trailwatch restore`: makes a new data directory of the newest copy (`backup/copies.rs`) that has nothing of after a moment.
+//!
+//! What comes out is checked whole before it has its name. A server on it must not go on with the signed log of events: the server that was
+//! copied may have signed more than the copy knows, and two trees under one key are a fork. So the log goes on under a new key, from
+//! the tree that the copy has (`proofs::begin_anew`).
+
+use crate::backup::copies::{self, Kept, Note};
+use crate::backup::{Copying, rename, sync};
+use crate::{check, proofs};
+use anyhow::{Context, bail, ensure};
+use model::Timestamp;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Restores a copy in `from` to the new folder `data_dir`; without `at` the newest.
+pub async fn restore(from: &Path, at: Option<&str>, data_dir: &Path) -> anyhow::Result<ExitCode> {
+    let at = match at {
+        None => Timestamp::MAX,
+        Some(text) => Timestamp::parse_iso(text)
+            .with_context(|| format!("--at is a time such as 2026-11-27T09:30:00Z, not '{text}'"))?,
+    };
+    ensure_new(data_dir)?;
+    let copy = choose(from, at)?;
+    let part = part_of(data_dir);
+    match std::fs::remove_dir_all(&part) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("remove {}", part.display()));
+        }
+        _ => {}
+    }
+    let Note { began_ms, ended_ms } = copies::note(&copy.path)?;
+    Copying { from: &copy.path, to: &part, earlier: None, goes_on: &|| true }.copy().await?;
+    let until = copies::name(copy.ended);
+    let log = proofs::begin_anew(&part, &until).context("begin the log of events under a new key")?;
+    let (checked, problems) = check::checked(&part).await?;
+    if problems > 0 {
+        bail!(
+            "{} is damaged, and was not restored: what came of it is in {}; choose an earlier --at",
+            copy.path.display(),
+            part.display()
+        );
+    }
+    sync(&part)?;
+    rename(&part, data_dir)?;
+    println!("restored {} to {}", copy.path.display(), data_dir.display());
+    println!(
+        "it has all that was acknowledged before {}, and nothing that was later than {}",
+        Timestamp(began_ms),
+        Timestamp(ended_ms)
+    );
+    println!(
+        "last sequence of log events: {}; of audit events: {}, which is the size of their tree",
+        checked.last_log_sequence, checked.last_event_sequence
+    );
+    println!("{log}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a folder with anything in it.
+fn ensure_new(data_dir: &Path) -> anyhow::Result<()> {
+    match data_dir.read_dir() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("list {}", data_dir.display())),
+        Ok(mut entries) => {
+            ensure!(entries.next().is_none(), "{} is not empty; choose a new folder to restore to", data_dir.display());
+            Ok(())
+        }
+    }
+}
+
+/// Beside the folder, so that it can be given its name.
+fn part_of(data_dir: &Path) -> PathBuf {
+    let mut part = data_dir.components().as_path().to_owned().into_os_string();
+    part.push(".part");
+    part.into()
+}
+
+/// The newest copy with nothing of after `at`.
+fn choose(from: &Path, at: Timestamp) -> anyhow::Result<Kept> {
+    let copies = copies::list(from)?;
+    let (Some(oldest), Some(newest)) = (copies.first(), copies.last()) else {
+        bail!("there are no copies in {}: it is the folder of [backup] to", from.display());
+    };
+    let found = copies.iter().rfind(|copy| copy.ended <= at).cloned();
+    found.with_context(|| {
+        format!(
+            "no copy in {} is that old: there are {}, from {} to {}",
+            from.display(),
+            copies.len(),
+            oldest.ended,
+            newest.ended
+        )
+    })
+}
