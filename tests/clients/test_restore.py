@@ -6,6 +6,7 @@ import time
 
 import pytest
 import trailwatch
+from s3_stand_in import S3StandIn
 from trailwatch import Paths, run, wait_until
 
 pytestmark = pytest.mark.skipif(trailwatch.CATALOG != "file", reason="[backup] copies a data directory with its catalog")
@@ -18,11 +19,26 @@ def copies(tmp_path):
     return tmp_path / "copies"
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def bucket_flags(request, tmp_path, copies):
+    """What `restore` needs to know of the bucket that records are in; the file is the server's, too."""
+    config, text = tmp_path / "trailwatch.toml", f'[backup]\nto = "{copies}"\nevery = "1s"\nkeep = "1h"\n'
+    if request.param == "folder":
+        config.write_text(text)
+        yield []
+        return
+    s3 = S3StandIn("records")
+    config.write_text(
+        f'{text}[store]\nurl = "s3://records/all"\nendpoint = "{s3.endpoint}"\ndurability = "object"\n'
+        'access_key_id = "KEY"\nsecret_access_key = "hidden"\n'
+    )
+    yield ["--config", config]
+    s3.close()
+
+
 @pytest.fixture
-def server(make_server, tmp_path, copies):
-    config = tmp_path / "trailwatch.toml"
-    config.write_text(f'[backup]\nto = "{copies}"\nevery = "1s"\nkeep = "1h"\n')
-    return make_server("data", "--config", config).start()
+def server(make_server, tmp_path, bucket_flags):
+    return make_server("data", "--config", tmp_path / "trailwatch.toml").start()
 
 
 def names(copies):
@@ -74,7 +90,7 @@ def put_alarm(server, name):
     )  # fmt: skip
 
 
-def test_each_moment_comes_back_with_its_records_and_resources(server, copies, tmp_path, make_server):
+def test_each_moment_comes_back_with_its_records_and_resources(server, bucket_flags, copies, tmp_path, make_server):
     moments = []
     make_group(server, "/a", "one", "two")
     make_group(server, "/b", "secret")
@@ -96,7 +112,11 @@ def test_each_moment_comes_back_with_its_records_and_resources(server, copies, t
 
     for number, (seen, recorded, at) in enumerate(moments):
         data_dir = tmp_path / f"restored-{number}"
-        done = run([Paths.server(), "restore", "--from", copies, "--at", at, "--data-dir", data_dir])
+        command = [Paths.server(), "restore", "--from", copies, "--at", at, "--data-dir", data_dir]
+        if bucket_flags:
+            refused = run(command)
+            assert refused.returncode == 1 and "--config FILE is needed" in refused.stderr and not data_dir.exists(), refused
+        done = run([*command, *bucket_flags])
         assert done.returncode == 0, done.stdout + done.stderr
         assert "0 problems" in done.stdout and "under a new key" in done.stdout, done.stdout
         assert "which is the size of their tree" in done.stdout

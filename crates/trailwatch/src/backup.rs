@@ -19,6 +19,11 @@ use std::fs::{DirEntry, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
+use store::{BackedUp, Store};
+
+/// How long the catalog is kept from changing for a bucket that does not answer: calls that write to it wait.
+const WHILE_STILL: Duration = Duration::from_secs(5);
 
 /// Makes the backup.
 pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCode> {
@@ -32,7 +37,8 @@ pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCo
         std::fs::remove_dir_all(&part)
             .with_context(|| format!("remove what is left of a backup, {}", part.display()))?;
     }
-    let copied = Copying { from: &data_dir, to: &part, earlier: None, goes_on: &|| true }.copy().await?;
+    let copying = Copying { from: &data_dir, to: &part, in_a_bucket: None, earlier: None, goes_on: &|| true };
+    let copied = copying.copy().await?;
     if let Err(elsewhere) = ensure_local(&data_dir) {
         println!("{elsewhere}; they are not copied");
         if store::has_journal(&data_dir.join("store")).context("look into the journal")? {
@@ -59,6 +65,8 @@ pub struct Copying<'a> {
     pub from: &'a Path,
     /// The folder that the copy becomes.
     pub to: &'a Path,
+    /// The open store, where records are in a bucket: they stay there, and the copy says which they are.
+    pub in_a_bucket: Option<&'a Store>,
     /// A copy that was made before and that nobody changes: what is the same there is not copied again.
     pub earlier: Option<&'a Path>,
     /// False once the copy is to be left, and is not whole.
@@ -67,8 +75,8 @@ pub struct Copying<'a> {
 
 impl<'a> Copying<'a> {
     /// Copies everything but records that are in a bucket; all of it is durable at the end.
-    pub async fn copy(&self) -> anyhow::Result<store::BackedUp> {
-        let &Copying { from, to, earlier, goes_on } = self;
+    pub async fn copy(&self) -> anyhow::Result<BackedUp> {
+        let &Copying { from, to, in_a_bucket, earlier, goes_on } = self;
         refuse_postgres(from)?;
         let catalog = from.join("catalog.db");
         if !catalog.exists() {
@@ -79,12 +87,15 @@ impl<'a> Copying<'a> {
         self.below(FOLDER).copy_log()?;
         self.copy_files()?;
         ensure!(goes_on(), "the copy was stopped");
-        let (store, output) = (from.join("store"), to.join("store"));
+        let (folder, output) = (from.join("store"), to.join("store"));
         let is_here = ensure_local(from).is_ok();
         if is_here {
             let earlier = earlier.map(|earlier| earlier.join("store"));
-            let copying = store::backup_segments(&store, &output, earlier.as_deref(), goes_on);
+            let copying = store::backup_segments(&folder, &output, earlier.as_deref(), goes_on);
             copying.await.context("copy the store")?;
+        }
+        if let Some(store) = in_a_bucket {
+            store.flush().await.context("write records to the bucket")?;
         }
         // A copy changes no more.
         let is_still = from.join(copies::NOTE).exists();
@@ -93,9 +104,16 @@ impl<'a> Copying<'a> {
             false => Some(StillCatalog::hold(&catalog).await.context("keep the catalog from changing")?),
         };
         let copied = match is_here {
-            true => store::backup(&store, &output).await.context("copy the store")?,
-            false => store::BackedUp::default(),
+            true => store::backup(&folder, &output).await.context("copy the store")?,
+            false => BackedUp::default(),
         };
+        if let Some(store) = in_a_bucket {
+            let manifest = tokio::time::timeout(WHILE_STILL, store.flushed_manifest()).await;
+            let manifest =
+                manifest.context("the bucket does not answer in time")?.context("write records to the bucket")?;
+            std::fs::write(to.join(copies::MANIFEST), manifest).context("write which records there are")?;
+            sync(&to.join(copies::MANIFEST))?;
+        }
         let output = to.join("catalog.db");
         match still {
             Some(still) => still.copy(&output).await.context("copy the catalog")?,

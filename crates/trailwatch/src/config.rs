@@ -403,8 +403,9 @@ impl Config {
         if backup.to.starts_with(&self.data_dir) {
             bail!("[backup] to must be outside of the data directory, not {}", backup.to.display());
         }
-        if self.store.is_some() {
-            bail!("[backup] copies a data directory; records in a bucket ([store]) are not in it");
+        // A query may still read what was replaced.
+        if self.store.is_some() && backup.keep < Interval::secs(60 * 60) {
+            bail!("[backup] keep must be an hour at least where records are in a bucket ([store])");
         }
         if self.catalog.is_some() {
             bail!("[backup] copies a data directory; resources in PostgreSQL ([catalog] url) are not in it");

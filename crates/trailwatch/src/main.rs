@@ -287,6 +287,9 @@ struct RestoreArgs {
     /// Folder to make; must not exist, or be empty
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
+    /// TOML file of the server, for records that are in the bucket of its [store]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// Every checksum is verified on the way, and every object is read back. The records in the folder stay, under the name store-moved; remove them
@@ -322,8 +325,14 @@ fn main() -> ExitCode {
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
-        Command::Restore(RestoreArgs { from, at, data_dir }) => {
-            run(async move { restore::restore(&from, at.as_deref(), &data_dir).await })
+        Command::Restore(RestoreArgs { from, at, data_dir, config }) => {
+            let file = config.as_deref().map(Settings::from_file).transpose().map(Option::unwrap_or_default);
+            match file.and_then(|file| Config::resolve(Settings::default(), file)) {
+                Ok(config) => {
+                    run(async move { restore::restore(&from, at.as_deref(), &data_dir, config.store.as_ref()).await })
+                }
+                Err(error) => return complain(&error, ExitCode::from(2)),
+            }
         }
         Command::Migrate(MigrateArgs { data_dir, config }) => {
             let file = Settings::from_file(&config);

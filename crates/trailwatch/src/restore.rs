@@ -1,20 +1,30 @@
 //! `trailwatch restore`: makes a new data directory of the newest copy (`backup/copies.rs`) that has nothing of after a moment.
 //!
+//! Records that were in a bucket are in the new data directory, too: `trailwatch migrate` brings them to another bucket, or another prefix.
 //! What comes out is checked whole before it has its name. A server on it must not go on with the signed log of events: the server that was
 //! copied may have signed more than the copy knows, and two trees under one key are a fork. So the log goes on under a new key, from
 //! the tree that the copy has (`proofs::begin_anew`).
 
 use crate::backup::copies::{self, Kept, Note};
 use crate::backup::{Copying, rename, sync};
-use crate::{check, proofs};
+use crate::config::StoreSettings;
+use crate::real::SystemClock;
+use crate::store_bucket::StoreBucket;
+use crate::{check, proofs, serve};
 use anyhow::{Context, bail, ensure};
 use model::Timestamp;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-/// Restores a copy in `from` to the new folder `data_dir`; without `at` the newest.
-pub async fn restore(from: &Path, at: Option<&str>, data_dir: &Path) -> anyhow::Result<ExitCode> {
+/// Restores a copy in `from` to the new folder `data_dir`; without `at` the newest. `store` is where records are that are in a bucket.
+pub async fn restore(
+    from: &Path,
+    at: Option<&str>,
+    data_dir: &Path,
+    store: Option<&StoreSettings>,
+) -> anyhow::Result<ExitCode> {
     let at = match at {
         None => Timestamp::MAX,
         Some(text) => Timestamp::parse_iso(text)
@@ -22,6 +32,7 @@ pub async fn restore(from: &Path, at: Option<&str>, data_dir: &Path) -> anyhow::
     };
     ensure_new(data_dir)?;
     let copy = choose(from, at)?;
+    let bucket = bucket_of(&copy, store)?;
     let part = part_of(data_dir);
     match std::fs::remove_dir_all(&part) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -30,7 +41,10 @@ pub async fn restore(from: &Path, at: Option<&str>, data_dir: &Path) -> anyhow::
         _ => {}
     }
     let Note { began_ms, ended_ms } = copies::note(&copy.path)?;
-    Copying { from: &copy.path, to: &part, earlier: None, goes_on: &|| true }.copy().await?;
+    Copying { from: &copy.path, to: &part, in_a_bucket: None, earlier: None, goes_on: &|| true }.copy().await?;
+    if let Some(bucket) = bucket {
+        take_back(&part, bucket).await?;
+    }
     let until = copies::name(copy.ended);
     let log = proofs::begin_anew(&part, &until).context("begin the log of events under a new key")?;
     let (checked, problems) = check::checked(&part).await?;
@@ -55,6 +69,32 @@ pub async fn restore(from: &Path, at: Option<&str>, data_dir: &Path) -> anyhow::
     );
     println!("{log}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The bucket that the records of a copy are in; `None` where they are in the copy.
+fn bucket_of(copy: &Kept, store: Option<&StoreSettings>) -> anyhow::Result<Option<StoreBucket>> {
+    let Some(url) = serve::noted_bucket(&copy.path)? else { return Ok(None) };
+    let Some(settings) = store.filter(|store| store.url == url) else {
+        bail!(
+            "the records of {} are in {url}: --config FILE is needed, with the [store] of that url",
+            copy.path.display()
+        );
+    };
+    StoreBucket::new(settings, Arc::new(SystemClock)).map(Some)
+}
+
+/// Has the records that were in a bucket in the data directory from now on.
+async fn take_back(part: &Path, bucket: StoreBucket) -> anyhow::Result<()> {
+    let manifest = part.join(copies::MANIFEST);
+    let listed = std::fs::read(&manifest).with_context(|| format!("read {}", manifest.display()))?;
+    let place = bucket.to_string();
+    store::go_back(&listed, Arc::new(bucket), &part.join("store"))
+        .await
+        .with_context(|| format!("copy the records from {place}; one that is not there was replaced too long ago"))?;
+    for path in [manifest, part.join(serve::IN_A_BUCKET)] {
+        std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+    }
+    sync(part)
 }
 
 /// Refuses a folder with anything in it.

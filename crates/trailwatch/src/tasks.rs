@@ -568,7 +568,8 @@ async fn backups(server: Arc<Server>, mut stopped: Stopped) {
         let (copied, settings, stop) = (Arc::clone(&server), settings.clone(), stopped.clone());
         let copying = tokio::task::spawn_blocking(move || {
             let goes_on = move || !*stop.borrow();
-            let made = copies::make(&copied.config.data_dir, &settings, &*copied.clock, &goes_on);
+            let in_a_bucket = copied.config.store.is_some().then_some(&copied.trail.store);
+            let made = copies::make(&copied.config.data_dir, in_a_bucket, &settings, &*copied.clock, &goes_on);
             tokio::runtime::Handle::current().block_on(made)
         });
         match copying.await {

@@ -2,7 +2,8 @@
 //!
 //! Each is a folder with the moment for a name at which it was whole, and is what `trailwatch backup` makes: it has all that was
 //! acknowledged before it began, and nothing of after its name. A file that is as it was in the copy before is that file under a second
-//! name, so that a copy costs what is new, and removing one frees what no other has. Only folders with such a name are copies: one on its
+//! name, so that a copy costs what is new, and removing one frees what no other has. Records in a bucket stay there: their copy is the
+//! manifest, and the store keeps what it lists (`Options::keep_replaced_ms`). Only folders with such a name are copies: one on its
 //! way to be made or removed is `copy.part`.
 
 use super::{Copying, rename, sync};
@@ -13,9 +14,12 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use store::Store;
 
 /// File of a copy that says when it was made.
 pub const NOTE: &str = "copy.json";
+/// File of a copy whose records are in a bucket: the manifest that lists them (`store::go_back`).
+pub const MANIFEST: &str = "store-manifest.json";
 /// A copy on its way.
 const PART: &str = "copy.part";
 /// Who has it locked makes copies here.
@@ -71,10 +75,11 @@ pub fn note(copy: &Path) -> anyhow::Result<Note> {
     serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))
 }
 
-/// Makes a copy of the data directory, and removes those that are older than anybody wants. It may block for long; once `goes_on` says no, it
+/// Makes a copy of the data directory and of which records are in a bucket, if they are, and removes those that are older than anybody wants. It may block for long; once `goes_on` says no, it
 /// ends with an error soon.
 pub async fn make(
     data_dir: &Path,
+    in_a_bucket: Option<&Store>,
     settings: &BackupSettings,
     clock: &dyn Clock,
     goes_on: &(dyn Fn() -> bool + Sync),
@@ -86,7 +91,8 @@ pub async fn make(
     remove(&part)?;
     let earlier = list(folder)?.pop().map(|copy| copy.path);
     let began = clock.now();
-    let copied = Copying { from: data_dir, to: &part, earlier: earlier.as_deref(), goes_on }.copy().await?;
+    let copied =
+        Copying { from: data_dir, to: &part, in_a_bucket, earlier: earlier.as_deref(), goes_on }.copy().await?;
     let ended = clock.now();
     let note = serde_json::to_vec(&Note { began_ms: began.0, ended_ms: ended.0 })?;
     std::fs::write(part.join(NOTE), note).context("write when the copy was made")?;

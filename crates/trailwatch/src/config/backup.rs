@@ -28,6 +28,13 @@ pub struct BackupSettings {
     pub keep: Interval,
 }
 
+impl BackupSettings {
+    /// How long segments in a bucket stay after they were replaced, milliseconds: the oldest copy is a little older than what is kept.
+    pub fn keep_replaced_ms(&self) -> i64 {
+        self.keep.millis().saturating_add(2 * self.every.millis())
+    }
+}
+
 impl BackupSection {
     /// Checks and completes it.
     pub fn resolve(self) -> anyhow::Result<BackupSettings> {
@@ -61,6 +68,10 @@ mod tests {
             ("[backup]\nto = \"/copies\"\nevery = \"1s\"", "50000 times"),
             ("data_dir = \"/data\"\n[backup]\nto = \"/data/copies\"", "outside"),
             ("[backup]\nto = \"/copies\"\n[catalog]\nurl = \"postgres://a@b/c\"", "PostgreSQL"),
+            (
+                "[backup]\nto = \"/copies\"\nkeep = \"30m\"\n[store]\nurl = \"s3://records\"\naccess_key_id = \"a\"\nsecret_access_key = \"b\"",
+                "an hour at least",
+            ),
             ("[backup]\nevery = \"1h\"", "to"),
             ("[backup]\nto = \"/copies\"\noften = true", "often"),
         ] {

@@ -135,7 +135,7 @@ impl World {
     }
 
     async fn copy(&self, keep: &str) -> anyhow::Result<Kept> {
-        make(&self.data_dir(), &self.settings(keep), &*self.clock, &|| true).await
+        make(&self.data_dir(), None, &self.settings(keep), &*self.clock, &|| true).await
     }
 }
 
@@ -210,7 +210,7 @@ async fn each_moment_comes_back_exactly() {
             std::fs::create_dir(&dir).unwrap();
         }
         let at = (*time + 9 * MINUTE).iso_seconds();
-        restore(&world.copies(), Some(&at), &dir).await.unwrap();
+        restore(&world.copies(), Some(&at), &dir, None).await.unwrap();
         // The log goes on under another key, from a tree that the former one signed.
         let before = signed(&dir);
         assert!(before.size <= of_server.size && before.size > 0, "{before:?}");
@@ -230,11 +230,11 @@ async fn each_moment_comes_back_exactly() {
         copy.trail.store.close().await.unwrap();
     }
     // Without a time it is the newest, and before the first there is nothing.
-    restore(&world.copies(), None, &restored("newest")).await.unwrap();
+    restore(&world.copies(), None, &restored("newest"), None).await.unwrap();
     assert_eq!(signed(&restored("newest")), of_server);
     let refused = |at: &'static str, dir: PathBuf| {
         let copies = world.copies();
-        async move { format!("{:#}", restore(&copies, Some(at), &dir).await.unwrap_err()) }
+        async move { format!("{:#}", restore(&copies, Some(at), &dir, None).await.unwrap_err()) }
     };
     let error = refused("2020-01-01T00:00:00Z", restored("early")).await;
     assert!(error.contains("there are 3") && error.contains(&NOW.iso_millis()), "{error}");
@@ -244,7 +244,7 @@ async fn each_moment_comes_back_exactly() {
     let error = refused("2100-01-01T00:00:00Z", restored("newest")).await;
     assert!(error.contains("is not empty"), "{error}");
     assert_eq!(files(&restored("newest")), before);
-    let error = format!("{:#}", restore(&world.data_dir(), None, &restored("none")).await.unwrap_err());
+    let error = format!("{:#}", restore(&world.data_dir(), None, &restored("none"), None).await.unwrap_err());
     assert!(error.contains("no copies"), "{error}");
     world.server.trail.store.close().await.unwrap();
 }
@@ -265,7 +265,7 @@ async fn a_copy_that_is_damaged_is_not_restored() {
     std::fs::remove_file(&damaged).unwrap();
     std::fs::write(&damaged, bytes).unwrap();
     let dir = world.dir.path().join("restored");
-    let error = format!("{:#}", restore(&world.copies(), None, &dir).await.unwrap_err());
+    let error = format!("{:#}", restore(&world.copies(), None, &dir, None).await.unwrap_err());
     assert!(error.contains("is damaged") && !dir.exists(), "{error}");
     world.server.trail.store.close().await.unwrap();
 }
@@ -290,7 +290,7 @@ async fn whichever_step_of_a_copy_is_interrupted_the_copies_before_stay_whole() 
             let left = AtomicUsize::new(steps);
             let goes_on =
                 || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-            match make(&world.data_dir(), &world.settings("7d"), &*world.clock, &goes_on).await {
+            match make(&world.data_dir(), None, &world.settings("7d"), &*world.clock, &goes_on).await {
                 Ok(copy) => {
                     made.push(copy);
                     break;
@@ -312,7 +312,7 @@ async fn whichever_step_of_a_copy_is_interrupted_the_copies_before_stay_whole() 
     }
     for (number, copy) in made.iter().enumerate() {
         let dir = world.dir.path().join(format!("restored-{number}"));
-        restore(&world.copies(), Some(&copy.ended.iso_millis()), &dir).await.unwrap();
+        restore(&world.copies(), Some(&copy.ended.iso_millis()), &dir, None).await.unwrap();
         let server = open(&dir, &world.clock).await;
         let groups = done(&server, "DescribeLogGroups", json!({})).await;
         assert_eq!(groups["logGroups"].as_array().unwrap().len(), number + 1);
