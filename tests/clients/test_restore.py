@@ -4,6 +4,7 @@ import datetime
 import os
 import time
 
+import postgres
 import pytest
 import trailwatch
 from s3_stand_in import S3StandIn
@@ -140,6 +141,44 @@ def test_each_moment_comes_back_with_its_records_and_resources(server, bucket_fl
     early = run([Paths.server(), "restore", "--from", copies, "--at", "2020-01-01T00:00:00Z", "--data-dir", tmp_path / "early"])
     assert early.returncode == 1 and "no copy" in early.stderr and names(copies)[0][:10] in early.stderr, early.stderr
     assert not (tmp_path / "early").exists()
+
+
+@pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is not installed")
+def test_a_catalog_in_postgresql_has_to_be_in_the_state_that_the_copy_fits(make_server, tmp_path, copies):
+    database = postgres.Postgres().start()
+    try:
+        url = database.url("back")
+        with_backup, catalog = tmp_path / "backup.toml", tmp_path / "catalog.toml"
+        catalog.write_text(f'[catalog]\nurl = "{url}"\n')
+        with_backup.write_text(f'{catalog.read_text()}[backup]\nto = "{copies}"\nevery = "1s"\nkeep = "1h"\n')
+        server = make_server("data", "--config", with_backup).start()
+        make_group(server, "/a", "one")
+        early = copied(copies)
+        make_group(server, "/b", "two")
+        put_alarm(server, "first")
+        copied(copies)
+        seen = state(server)
+        # A copy whose mark is drawn is finished.
+        assert server.stop() == 0
+
+        def restore(at, name, *more):
+            command = [Paths.server(), "restore", "--from", copies, "--at", at, "--data-dir", tmp_path / name, *more]
+            return run(command)
+
+        latest = to_time(names(copies)[-1])
+        done = restore(latest, "restored")
+        assert done.returncode == 1 and "are in PostgreSQL" in done.stderr and "recovery_target_xid" in done.stderr, done
+        done = restore(early, "restored", "--config", catalog)
+        assert done.returncode == 1 and "does not fit" in done.stderr and "recovery_target_xid" in done.stderr, done
+        assert not (tmp_path / "restored").exists()
+        done = restore(latest, "restored", "--config", catalog)
+        assert done.returncode == 0 and "was not checked" in done.stdout, done
+        restored = make_server("restored", "--config", catalog)
+        restored.expect_complaint(TORN_TAIL)
+        assert state(restored.start()) == seen
+        assert restored.stop() == 0
+    finally:
+        database.remove()
 
 
 def test_copies_that_nobody_wants_any_more_go(make_server, tmp_path, copies):

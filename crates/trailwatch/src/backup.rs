@@ -12,7 +12,7 @@ use crate::lease::refuse_postgres;
 use crate::proofs::FOLDER;
 use crate::serve::ensure_local;
 use anyhow::{Context, bail, ensure};
-use catalog::StillCatalog;
+use catalog::{Catalog, Mark, StillCatalog};
 use model::buckets::{HIDDEN_FOLDER, UNFINISHED};
 use proof::folder::CHECKPOINT;
 use std::fs::{DirEntry, File};
@@ -23,7 +23,8 @@ use std::time::Duration;
 use store::{BackedUp, Store};
 
 /// How long the catalog is kept from changing for a bucket that does not answer: calls that write to it wait.
-const WHILE_STILL: Duration = Duration::from_secs(5);
+/// PostgreSQL ends a transaction of a node that is silent for four seconds.
+const WHILE_STILL: Duration = Duration::from_secs(3);
 
 /// Makes the backup.
 pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCode> {
@@ -37,8 +38,9 @@ pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCo
         std::fs::remove_dir_all(&part)
             .with_context(|| format!("remove what is left of a backup, {}", part.display()))?;
     }
-    let copying = Copying { from: &data_dir, to: &part, in_a_bucket: None, earlier: None, goes_on: &|| true };
-    let copied = copying.copy().await?;
+    let elsewhere = Elsewhere::default();
+    let (copied, _) =
+        Copying { from: &data_dir, to: &part, elsewhere, earlier: None, goes_on: &|| true }.copy().await?;
     if let Err(elsewhere) = ensure_local(&data_dir) {
         println!("{elsewhere}; they are not copied");
         if store::has_journal(&data_dir.join("store")).context("look into the journal")? {
@@ -58,6 +60,15 @@ pub async fn backup(data_dir: PathBuf, output: PathBuf) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+/// What of a server is not in its data directory: it stays where it is, and a copy says what belongs to it.
+#[derive(Clone, Copy, Default)]
+pub struct Elsewhere<'a> {
+    /// The open store, where records are in a bucket.
+    pub records: Option<&'a Store>,
+    /// The catalog, where it is in PostgreSQL.
+    pub catalog: Option<&'a Catalog>,
+}
+
 /// A copy of a data directory on its way.
 #[derive(Clone, Copy)]
 pub struct Copying<'a> {
@@ -65,8 +76,8 @@ pub struct Copying<'a> {
     pub from: &'a Path,
     /// The folder that the copy becomes.
     pub to: &'a Path,
-    /// The open store, where records are in a bucket: they stay there, and the copy says which they are.
-    pub in_a_bucket: Option<&'a Store>,
+    /// What is not in it, of a server that runs.
+    pub elsewhere: Elsewhere<'a>,
     /// A copy that was made before and that nobody changes: what is the same there is not copied again.
     pub earlier: Option<&'a Path>,
     /// False once the copy is to be left, and is not whole.
@@ -74,12 +85,18 @@ pub struct Copying<'a> {
 }
 
 impl<'a> Copying<'a> {
-    /// Copies everything but records that are in a bucket; all of it is durable at the end.
-    pub async fn copy(&self) -> anyhow::Result<BackedUp> {
-        let &Copying { from, to, in_a_bucket, earlier, goes_on } = self;
-        refuse_postgres(from)?;
+    /// Copies everything but records that are in a bucket, and resources that are in PostgreSQL: of these it answers the mark that the
+    /// state which fits has. All of it is durable at the end.
+    pub async fn copy(&self) -> anyhow::Result<(BackedUp, Option<Mark>)> {
+        let &Copying { from, to, elsewhere, earlier, goes_on } = self;
+        // A copy changes no more.
+        let is_still = from.join(copies::NOTE).exists();
+        if elsewhere.catalog.is_none() && !is_still {
+            refuse_postgres(from)?;
+        }
         let catalog = from.join("catalog.db");
-        if !catalog.exists() {
+        let has_catalog = catalog.exists();
+        if !has_catalog && elsewhere.catalog.is_none() && refuse_postgres(from).is_ok() {
             bail!("{} is not the data directory of a trailwatch: it has no catalog.db", from.display());
         }
         std::fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
@@ -94,20 +111,22 @@ impl<'a> Copying<'a> {
             let copying = store::backup_segments(&folder, &output, earlier.as_deref(), goes_on);
             copying.await.context("copy the store")?;
         }
-        if let Some(store) = in_a_bucket {
+        if let Some(store) = elsewhere.records {
             store.flush().await.context("write records to the bucket")?;
         }
-        // A copy changes no more.
-        let is_still = from.join(copies::NOTE).exists();
-        let still = match is_still {
-            true => None,
-            false => Some(StillCatalog::hold(&catalog).await.context("keep the catalog from changing")?),
+        let still = match has_catalog && !is_still {
+            true => Some(StillCatalog::hold(&catalog).await.context("keep the catalog from changing")?),
+            false => None,
+        };
+        let marking = match elsewhere.catalog {
+            Some(catalog) => Some(catalog.begin_mark().await.context("keep the catalog from changing")?),
+            None => None,
         };
         let copied = match is_here {
             true => store::backup(&folder, &output).await.context("copy the store")?,
             false => BackedUp::default(),
         };
-        if let Some(store) = in_a_bucket {
+        if let Some(store) = elsewhere.records {
             let manifest = tokio::time::timeout(WHILE_STILL, store.flushed_manifest()).await;
             let manifest =
                 manifest.context("the bucket does not answer in time")?.context("write records to the bucket")?;
@@ -117,11 +136,16 @@ impl<'a> Copying<'a> {
         let output = to.join("catalog.db");
         match still {
             Some(still) => still.copy(&output).await.context("copy the catalog")?,
-            None => drop(store::copy_file(&catalog, &output, None).context("copy the catalog")?),
+            None if has_catalog => drop(store::copy_file(&catalog, &output, None).context("copy the catalog")?),
+            None => {}
         }
+        let mark = match marking {
+            Some(marking) => Some(marking.commit().await.context("mark the state of the catalog")?),
+            None => None,
+        };
         self.below(buckets::DIR).copy_buckets()?;
         sync(to)?;
-        Ok(copied)
+        Ok((copied, mark))
     }
 
     /// The same of one folder of the data directory.

@@ -407,9 +407,6 @@ impl Config {
         if self.store.is_some() && backup.keep < Interval::secs(60 * 60) {
             bail!("[backup] keep must be an hour at least where records are in a bucket ([store])");
         }
-        if self.catalog.is_some() {
-            bail!("[backup] copies a data directory; resources in PostgreSQL ([catalog] url) are not in it");
-        }
         Ok(())
     }
 

@@ -287,7 +287,7 @@ struct RestoreArgs {
     /// Folder to make; must not exist, or be empty
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
-    /// TOML file of the server, for records that are in the bucket of its [store]
+    /// TOML file of the server, for records in the bucket of its [store], and resources in the database of its [catalog]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -326,10 +326,11 @@ fn main() -> ExitCode {
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
         Command::Restore(RestoreArgs { from, at, data_dir, config }) => {
-            let file = config.as_deref().map(Settings::from_file).transpose().map(Option::unwrap_or_default);
-            match file.and_then(|file| Config::resolve(Settings::default(), file)) {
+            let file = config.as_deref().map(Settings::from_file).transpose();
+            let config = file.and_then(|file| file.map(|file| Config::resolve(Settings::default(), file)).transpose());
+            match config {
                 Ok(config) => {
-                    run(async move { restore::restore(&from, at.as_deref(), &data_dir, config.store.as_ref()).await })
+                    run(async move { restore::restore(&from, at.as_deref(), &data_dir, config.as_ref()).await })
                 }
                 Err(error) => return complain(&error, ExitCode::from(2)),
             }

@@ -64,7 +64,6 @@ pub enum ProofError {
 /// Has the log of a data directory that was restored go on under a new key, from the tree that was signed last, for the old key may have
 /// signed more since. What the old key has signed here stays beside it: `until` ends the names of both. Answers what to tell the operator.
 pub fn begin_anew(dir: &Path, until: &str) -> anyhow::Result<String> {
-    let Some(old) = key::read(dir)? else { return Ok("there is no log of events yet".into()) };
     let in_a_bucket = dir.join(IN_A_BUCKET);
     if in_a_bucket.exists() {
         let place = std::fs::read_to_string(&in_a_bucket).with_context(|| format!("read {}", in_a_bucket.display()))?;
@@ -73,6 +72,7 @@ pub fn begin_anew(dir: &Path, until: &str) -> anyhow::Result<String> {
             place.trim()
         ));
     }
+    let Some(old) = key::read(dir)? else { return Ok("there is no log of events yet".into()) };
     let place = Place::folder(dir)?;
     let read = |path| place.read(path).map_err(anyhow::Error::msg);
     let write = |path: &str, text: String| place.write(path, text.into_bytes()).map_err(anyhow::Error::msg);

@@ -6,24 +6,26 @@
 //! the tree that the copy has (`proofs::begin_anew`).
 
 use crate::backup::copies::{self, Kept, Note};
-use crate::backup::{Copying, rename, sync};
-use crate::config::StoreSettings;
+use crate::backup::{Copying, Elsewhere, rename, sync};
+use crate::config::{CatalogUrl, Config, StoreSettings};
 use crate::real::SystemClock;
 use crate::store_bucket::StoreBucket;
 use crate::{check, proofs, serve};
 use anyhow::{Context, bail, ensure};
+use catalog::Catalog;
 use model::Timestamp;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Restores a copy in `from` to the new folder `data_dir`; without `at` the newest. `store` is where records are that are in a bucket.
+/// Restores a copy in `from` to the new folder `data_dir`; without `at` the newest. `config` says where records are that are in
+/// a bucket, and where the database is that was recovered, if resources are in PostgreSQL.
 pub async fn restore(
     from: &Path,
     at: Option<&str>,
     data_dir: &Path,
-    store: Option<&StoreSettings>,
+    config: Option<&Config>,
 ) -> anyhow::Result<ExitCode> {
     let at = match at {
         None => Timestamp::MAX,
@@ -32,7 +34,9 @@ pub async fn restore(
     };
     ensure_new(data_dir)?;
     let copy = choose(from, at)?;
-    let bucket = bucket_of(&copy, store)?;
+    let bucket = bucket_of(&copy, config.and_then(|config| config.store.as_ref()))?;
+    let note = copies::note(&copy.path)?;
+    ensure_fits(&copy, &note, config.and_then(|config| config.catalog.as_ref())).await?;
     let part = part_of(data_dir);
     match std::fs::remove_dir_all(&part) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -40,8 +44,8 @@ pub async fn restore(
         }
         _ => {}
     }
-    let Note { began_ms, ended_ms } = copies::note(&copy.path)?;
-    Copying { from: &copy.path, to: &part, in_a_bucket: None, earlier: None, goes_on: &|| true }.copy().await?;
+    let elsewhere = Elsewhere::default();
+    Copying { from: &copy.path, to: &part, elsewhere, earlier: None, goes_on: &|| true }.copy().await?;
     if let Some(bucket) = bucket {
         take_back(&part, bucket).await?;
     }
@@ -60,8 +64,8 @@ pub async fn restore(
     println!("restored {} to {}", copy.path.display(), data_dir.display());
     println!(
         "it has all that was acknowledged before {}, and nothing that was later than {}",
-        Timestamp(began_ms),
-        Timestamp(ended_ms)
+        Timestamp(note.began_ms),
+        Timestamp(note.ended_ms)
     );
     println!(
         "last sequence of log events: {}; of audit events: {}, which is the size of their tree",
@@ -69,6 +73,29 @@ pub async fn restore(
     );
     println!("{log}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a catalog in PostgreSQL that is in another state than the one that the copy fits.
+async fn ensure_fits(copy: &Kept, note: &Note, catalog: Option<&CatalogUrl>) -> anyhow::Result<()> {
+    let Some(mark) = note.catalog_mark else { return Ok(()) };
+    let to = note.catalog_transaction.as_deref().unwrap_or("unknown");
+    let recover = format!("recover the database with recovery_target_xid = '{to}' (docs/postgresql.md)");
+    let Some(url) = catalog else {
+        bail!(
+            "the resources of {} are in PostgreSQL: {recover}, and give --config FILE with its [catalog] url",
+            copy.path.display()
+        );
+    };
+    let catalog = Catalog::connect(&url.0).await.context("open the catalog at [catalog] url")?;
+    let there = catalog.last_mark().await.context("ask which state the catalog is in");
+    catalog.close().await;
+    let there = there?.map_or_else(|| "none".to_owned(), |there| there.to_string());
+    ensure!(
+        there == mark.to_string(),
+        "the catalog at [catalog] url does not fit {}: its last mark is {there}, not {mark}; {recover}",
+        copy.path.display()
+    );
+    Ok(())
 }
 
 /// The bucket that the records of a copy are in; `None` where they are in the copy.

@@ -3,7 +3,7 @@
 //! a loop of its own, so that a slow one delays no other. Whatever touches records or resources stands still while the server may
 //! not act (`while_it_may`): a node of a cluster that was paused or cut off leaves out what another may be doing by now.
 
-use crate::backup::copies;
+use crate::backup::{Elsewhere, copies};
 use crate::firehose::HttpFirehose;
 use crate::server::{MayAct, Server};
 use crate::server_log::Line;
@@ -568,8 +568,11 @@ async fn backups(server: Arc<Server>, mut stopped: Stopped) {
         let (copied, settings, stop) = (Arc::clone(&server), settings.clone(), stopped.clone());
         let copying = tokio::task::spawn_blocking(move || {
             let goes_on = move || !*stop.borrow();
-            let in_a_bucket = copied.config.store.is_some().then_some(&copied.trail.store);
-            let made = copies::make(&copied.config.data_dir, in_a_bucket, &settings, &*copied.clock, &goes_on);
+            let elsewhere = Elsewhere {
+                records: copied.config.store.is_some().then_some(&copied.trail.store),
+                catalog: copied.config.catalog.is_some().then_some(&copied.trail.catalog),
+            };
+            let made = copies::make(&copied.config.data_dir, elsewhere, &settings, &*copied.clock, &goes_on);
             tokio::runtime::Handle::current().block_on(made)
         });
         match copying.await {

@@ -6,7 +6,7 @@
 //! manifest, and the store keeps what it lists (`Options::keep_replaced_ms`). Only folders with such a name are copies: one on its
 //! way to be made or removed is `copy.part`.
 
-use super::{Copying, rename, sync};
+use super::{Copying, Elsewhere, rename, sync};
 use crate::config::BackupSettings;
 use anyhow::{Context, bail, ensure};
 use model::{Clock, Timestamp};
@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use store::Store;
 
 /// File of a copy that says when it was made.
 pub const NOTE: &str = "copy.json";
@@ -26,12 +25,18 @@ const PART: &str = "copy.part";
 const LOCK: &str = "lock";
 
 /// What [`NOTE`] says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// All that was acknowledged before is in the copy, milliseconds since 1970.
     pub began_ms: i64,
     /// Nothing that was acknowledged later is.
     pub ended_ms: i64,
+    /// The mark of the state of a catalog in PostgreSQL that fits, and the transaction to recover that to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_mark: Option<i64>,
+    /// See `catalog_mark`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_transaction: Option<String>,
 }
 
 /// A copy that is whole.
@@ -75,11 +80,11 @@ pub fn note(copy: &Path) -> anyhow::Result<Note> {
     serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))
 }
 
-/// Makes a copy of the data directory and of which records are in a bucket, if they are, and removes those that are older than anybody wants. It may block for long; once `goes_on` says no, it
+/// Makes a copy of the data directory, with what it says of what is elsewhere, and removes those that are older than anybody wants. It may block for long; once `goes_on` says no, it
 /// ends with an error soon.
 pub async fn make(
     data_dir: &Path,
-    in_a_bucket: Option<&Store>,
+    elsewhere: Elsewhere<'_>,
     settings: &BackupSettings,
     clock: &dyn Clock,
     goes_on: &(dyn Fn() -> bool + Sync),
@@ -91,10 +96,12 @@ pub async fn make(
     remove(&part)?;
     let earlier = list(folder)?.pop().map(|copy| copy.path);
     let began = clock.now();
-    let copied =
-        Copying { from: data_dir, to: &part, in_a_bucket, earlier: earlier.as_deref(), goes_on }.copy().await?;
+    let copying = Copying { from: data_dir, to: &part, elsewhere, earlier: earlier.as_deref(), goes_on };
+    let (copied, mark) = copying.copy().await?;
     let ended = clock.now();
-    let note = serde_json::to_vec(&Note { began_ms: began.0, ended_ms: ended.0 })?;
+    let (catalog_mark, catalog_transaction) = mark.map_or((None, None), |mark| (Some(mark.number), mark.transaction));
+    let note = Note { began_ms: began.0, ended_ms: ended.0, catalog_mark, catalog_transaction };
+    let note = serde_json::to_vec(&note)?;
     std::fs::write(part.join(NOTE), note).context("write when the copy was made")?;
     sync(&part.join(NOTE))?;
     sync(&part)?;

@@ -67,7 +67,6 @@ mod tests {
             ("[backup]\nto = \"/copies\"\nevery = \"1h\"\nkeep = \"30m\"", "shorter"),
             ("[backup]\nto = \"/copies\"\nevery = \"1s\"", "50000 times"),
             ("data_dir = \"/data\"\n[backup]\nto = \"/data/copies\"", "outside"),
-            ("[backup]\nto = \"/copies\"\n[catalog]\nurl = \"postgres://a@b/c\"", "PostgreSQL"),
             (
                 "[backup]\nto = \"/copies\"\nkeep = \"30m\"\n[store]\nurl = \"s3://records\"\naccess_key_id = \"a\"\nsecret_access_key = \"b\"",
                 "an hour at least",

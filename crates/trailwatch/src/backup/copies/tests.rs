@@ -135,7 +135,7 @@ impl World {
     }
 
     async fn copy(&self, keep: &str) -> anyhow::Result<Kept> {
-        make(&self.data_dir(), None, &self.settings(keep), &*self.clock, &|| true).await
+        make(&self.data_dir(), Elsewhere::default(), &self.settings(keep), &*self.clock, &|| true).await
     }
 }
 
@@ -290,7 +290,7 @@ async fn whichever_step_of_a_copy_is_interrupted_the_copies_before_stay_whole() 
             let left = AtomicUsize::new(steps);
             let goes_on =
                 || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-            match make(&world.data_dir(), None, &world.settings("7d"), &*world.clock, &goes_on).await {
+            match make(&world.data_dir(), Elsewhere::default(), &world.settings("7d"), &*world.clock, &goes_on).await {
                 Ok(copy) => {
                     made.push(copy);
                     break;
