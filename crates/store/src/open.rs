@@ -129,6 +129,7 @@ impl Store {
                     event_tree: committed_tree,
                 },
                 event_tree_base,
+                replaced: manifest.replaced.clone(),
                 tag,
             }),
             next_segment: manifest.next_segment.into(),
@@ -301,7 +302,8 @@ async fn open_segments(
 /// Removes objects that the manifest does not list: left by a crash between a put and its commit, or after a commit. In a store that
 /// other nodes reach only those of epochs before: this one may have been taken over, and those of later epochs are then the records.
 async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn ObjectStore) -> Result<()> {
-    let listed: BTreeSet<Path> = manifest.segments.iter().flat_map(SegmentEntry::paths).collect();
+    let replaced = manifest.replaced.iter().map(|replaced| &replaced.segment);
+    let listed: BTreeSet<Path> = manifest.segments.iter().chain(replaced).flat_map(SegmentEntry::paths).collect();
     let folder = Path::from("segments");
     let stored = objects.list(Some(&folder)).map_ok(|object| object.location);
     let mut stored: Vec<Path> = stored.try_collect().await.map_err(Error::object("list", &folder))?;

@@ -3,7 +3,7 @@
 use crate::auth::Auth;
 use crate::buckets::{self, ServerBuckets};
 use crate::calls::Calls;
-use crate::config::{Config, StoreSettings};
+use crate::config::{BackupSettings, Config, StoreSettings};
 use crate::http::{Peer, Port};
 use crate::keys::{AccessKey, identity_sealing_key, notification_signing_seed, sealing_key};
 use crate::oidc::{self, Oidc};
@@ -130,8 +130,8 @@ pub fn make_folders(dir: &Path) -> anyhow::Result<()> {
         .context("make the folder of buckets")
 }
 
-/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; what begins at
-/// a tick of the clock asks `may_act` first.
+/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; all tasks
+/// ask `may_act` before each step.
 pub async fn open_on(
     config: Config,
     clock: Arc<dyn Clock>,
@@ -142,7 +142,10 @@ pub async fn open_on(
     let (dir, keys) = (&config.data_dir, config.keys_dir());
     let store = match &config.store {
         None => open_store(dir, Arc::clone(&clock)).await?,
-        Some(settings) => open_store_in(settings, dir, Arc::clone(&clock)).await?,
+        Some(settings) => {
+            let keep_replaced_ms = config.backup.as_ref().map(BackupSettings::keep_replaced_ms);
+            open_store_in(settings, keep_replaced_ms, dir, Arc::clone(&clock)).await?
+        }
     };
     if config.store.is_some() {
         // The catalog may be a new one, or older than the records: no group or stream must come by another's, or be one that is gone.
@@ -247,7 +250,12 @@ pub async fn open_store(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Sto
 }
 
 /// Opens the store that is in a bucket, and takes it over from whoever has it open.
-async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+async fn open_store_in(
+    settings: &StoreSettings,
+    keep_replaced_ms: Option<i64>,
+    dir: &Path,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Store> {
     if dir.join("store").join("objects").exists() {
         bail!(
             "{} holds records already: `trailwatch migrate` moves them to [store] url, or choose a data directory without any",
@@ -271,6 +279,7 @@ async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Cloc
         objects: Some(Arc::new(bucket)),
         durability: settings.durability,
         abandon_journal: settings.abandon_journal,
+        keep_replaced_ms,
         ..store::Options::default()
     };
     tracing::info!(%url, endpoint = %settings.endpoint, durability = ?settings.durability, "records are in a bucket");
@@ -283,7 +292,7 @@ async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Cloc
 }
 
 /// Says in a data directory which bucket its records are in.
-const IN_A_BUCKET: &str = "records-are-in";
+pub const IN_A_BUCKET: &str = "records-are-in";
 
 /// Says so from now on, durably.
 pub fn note_bucket(dir: &Path, url: &str) -> anyhow::Result<()> {
