@@ -1,5 +1,6 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
+mod ballista;
 mod catalog;
 mod cluster;
 mod interval;
@@ -12,6 +13,10 @@ mod subscriptions;
 mod syslog;
 mod tokens;
 
+use self::ballista::BallistaSection;
+pub use self::ballista::BallistaSettings;
+#[cfg(feature = "cluster")]
+pub use self::ballista::host_and_port;
 pub use self::catalog::{CatalogSection, CatalogUrl};
 use self::cluster::ClusterSection;
 pub use self::cluster::ClusterSettings;
@@ -101,6 +106,8 @@ pub struct Config {
     pub store: Option<StoreSettings>,
     /// This server as a node of a cluster; without it the server is alone.
     pub cluster: Option<ClusterSettings>,
+    /// Where wide SQL queries run; without it they run here.
+    pub ballista: Option<BallistaSettings>,
 }
 
 /// `[proofs]`.
@@ -252,6 +259,8 @@ pub struct Settings {
     pub store: StoreSection,
     /// See [`Config::cluster`].
     pub cluster: Option<ClusterSection>,
+    /// See [`Config::ballista`].
+    pub ballista: Option<BallistaSection>,
 }
 
 impl Settings {
@@ -315,6 +324,7 @@ impl Config {
             limits: file.limits.resolve()?,
             oidc: file.oidc.map(OidcSection::resolve).transpose()?,
             cluster: file.cluster.map(ClusterSection::resolve).transpose()?,
+            ballista: file.ballista.map(BallistaSection::resolve).transpose()?,
         };
         config.check()?;
         Ok(config)
