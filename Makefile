@@ -21,7 +21,7 @@ endif
 endif
 SCALE ?= 1.0
 
-.PHONY: help build run test lint docs bench bench-store clean
+.PHONY: help build run test test-cluster lint docs bench bench-store clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -36,6 +36,9 @@ run: build ## Build and start Trailwatch (LISTEN=127.0.0.1:8792 DATA_DIR=trailwa
 test: ## Run all tests: Rust, then real clients against the real server
 	@scripts/prerequisites.sh test
 	@scripts/test.sh
+
+test-cluster: ## Test wide queries on Ballista, with a build of their own (some 15 minutes the first time)
+	@scripts/test-cluster.sh
 
 lint: ## Formatting and clippy, as the tests check them
 	@$(CARGO) fmt --all --check

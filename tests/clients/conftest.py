@@ -33,6 +33,7 @@ OF_ONE_SERVER = {
     "test_restore.py": "it copies the data directory of one server",
     "test_retention.py::test_events_go_when_the_day_is_over_and_those_that_are_held_stay": "it looks into the catalog's file",
     "test_tls.py": "it makes the certificate of one address",
+    "test_wide_queries.py": "its executors read a data directory",
 }
 
 

@@ -8,6 +8,7 @@ mod actors;
 mod aggregates;
 mod alarm_history;
 mod count;
+mod elsewhere;
 mod error;
 mod events;
 mod fields;
@@ -30,20 +31,24 @@ mod scan;
 mod series;
 #[cfg(test)]
 mod tests;
+mod travel;
 mod wanted;
 
+pub use count::count_packed;
+pub use elsewhere::{Elsewhere, Wide, arrivals, counted_aggregate};
 pub use error::{SqlError, SqlPosition};
 pub use lake::LakeSql;
 pub use output::Format;
 pub use resources::{AlarmHistoryRow, GroupMasks, LogGroupName, Masks, ResourceError, Resources};
+pub use travel::TravelExec;
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::physical_plan::execute_stream;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use error::external;
 use futures::StreamExt;
@@ -86,9 +91,7 @@ impl Default for SqlOptions {
 /// Answers statements.
 #[derive(Debug)]
 pub struct Sql {
-    store: Store,
-    resources: Arc<dyn Resources>,
-    options: SqlOptions,
+    asked: Asked,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
     queries: Arc<Semaphore>,
@@ -100,12 +103,17 @@ impl Sql {
         let threads = options.threads.max(1);
         let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("sql").enable_all().build()?;
         Ok(Self {
-            store,
-            resources,
-            options,
+            asked: Asked { store, resources, masks: None, options, wide: None },
             runtime: Some(runtime),
             queries: Arc::new(Semaphore::new(SQL_QUERIES_MAX)),
         })
+    }
+
+    /// The same, which has wide statements run elsewhere.
+    #[must_use]
+    pub fn with_wide(mut self, wide: Option<Wide>) -> Self {
+        self.asked.wide = wide;
+        self
     }
 
     /// Runs one statement and answers its rows. Log lines are shown, and looked at by every condition, as `masks` have them; without,
@@ -118,17 +126,17 @@ impl Sql {
     ) -> Result<Vec<u8>, SqlError> {
         let Some(runtime) = &self.runtime else { return Err(SqlError::Failed("the threads are gone".into())) };
         let statement = statement.to_owned();
-        let (store, resources, options) = (self.store.clone(), Arc::clone(&self.resources), self.options);
+        let asked = Asked { masks, ..self.asked.clone() };
         let queries = Arc::clone(&self.queries);
         let mut running = AbortOnDrop(runtime.spawn(async move {
             let _permit = queries.acquire_owned().await;
-            let inputs = Inputs { view: store.view(), store, resources, masks, groups: OnceCell::new() };
-            run(inputs, options, &statement, format).await
+            run(&asked, &statement, format).await
         }));
-        match tokio::time::timeout(Duration::from_millis(self.options.ms_max), &mut running.0).await {
+        let ms_max = self.asked.options.ms_max;
+        match tokio::time::timeout(Duration::from_millis(ms_max), &mut running.0).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(broken)) => Err(SqlError::Failed(broken.to_string())),
-            Err(_) => Err(SqlError::TimedOut(self.options.ms_max)),
+            Err(_) => Err(SqlError::TimedOut(ms_max)),
         }
     }
 }
@@ -151,30 +159,93 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-async fn run(inputs: Inputs, options: SqlOptions, statement: &str, format: Format) -> Result<Vec<u8>, SqlError> {
-    let session = session(inputs, options)?;
-    let state = session.state();
-    let plan = fields::as_columns(guard::plan(&state, statement).await?)?;
-    let plan = state.create_physical_plan(&plan).await?;
-    let mut rows = execute_stream(plan, session.task_ctx())?;
-    let mut output = Output::new(format, &rows.schema(), options.answer_bytes_max)?;
-    while let Some(batch) = rows.next().await {
-        output.write(&batch?)?;
-    }
-    Ok(output.finish())
+/// All that a statement is run with.
+#[derive(Debug, Clone)]
+struct Asked {
+    store: Store,
+    resources: Arc<dyn Resources>,
+    masks: Option<Arc<dyn Masks>>,
+    options: SqlOptions,
+    wide: Option<Wide>,
 }
 
-fn session(inputs: Inputs, options: SqlOptions) -> Result<SessionContext> {
-    let config = SessionConfig::new()
-        .with_target_partitions(options.threads.max(1))
+impl Asked {
+    fn inputs(&self, view: View) -> Inputs {
+        let (store, resources, masks) = (self.store.clone(), Arc::clone(&self.resources), self.masks.clone());
+        Inputs { view, store, resources, masks, groups: OnceCell::new() }
+    }
+}
+
+async fn run(asked: &Asked, statement: &str, format: Format) -> Result<Vec<u8>, SqlError> {
+    let inputs = asked.inputs(asked.store.view());
+    let planned = Planned::new(inputs, asked.options, statement, None).await?;
+    if let Some(wide) = &asked.wide
+        && let Some(answer) = elsewhere::answer(asked, wide, &planned, statement, format).await
+    {
+        return answer;
+    }
+    planned.answer(format, asked.options, None).await
+}
+
+/// A statement that can be run.
+struct Planned {
+    view: View,
+    session: SessionContext,
+    logical: LogicalPlan,
+    physical: Arc<dyn ExecutionPlan>,
+}
+
+impl Planned {
+    /// Plans a statement, for elsewhere where a number of partitions is given.
+    async fn new(
+        inputs: Inputs,
+        options: SqlOptions,
+        statement: &str,
+        partitions: Option<usize>,
+    ) -> Result<Self, SqlError> {
+        let view = inputs.view.clone();
+        let session = session(inputs, options, partitions)?;
+        let state = session.state();
+        let logical = fields::as_columns(guard::plan(&state, statement).await?)?;
+        let physical = state.create_physical_plan(&logical).await?;
+        Ok(Self { view, session, logical, physical })
+    }
+
+    /// Runs it here. `line` is one more row of EXPLAIN.
+    async fn answer(&self, format: Format, options: SqlOptions, line: Option<String>) -> Result<Vec<u8>, SqlError> {
+        let mut rows = execute_stream(Arc::clone(&self.physical), self.session.task_ctx())?;
+        let mut output = Output::new(format, &rows.schema(), options.answer_bytes_max)?;
+        while let Some(batch) = rows.next().await {
+            output.write(&batch?)?;
+        }
+        if let Some(line) = line {
+            output.write(&elsewhere::line(&rows.schema(), line)?)?;
+        }
+        Ok(output.finish())
+    }
+}
+
+fn session(inputs: Inputs, options: SqlOptions, partitions: Option<usize>) -> Result<SessionContext> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(partitions.unwrap_or(options.threads).max(1))
         .with_default_catalog_and_schema("trailwatch", "records")
         .with_information_schema(true)
         .set_bool("datafusion.sql_parser.collect_spans", true);
+    if partitions.is_some() {
+        // Steps of a plan run in different processes: none can tell another what it needs no more, or what it found.
+        config = config
+            .with_round_robin_repartition(false)
+            .set_bool("datafusion.optimizer.enable_dynamic_filter_pushdown", false)
+            .set_bool("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", false);
+    }
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(options.memory_bytes_max)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()?;
-    let session = with_rules(config, runtime);
+    let session = match partitions {
+        None => with_rules(config, runtime),
+        Some(_) => SessionContext::new_with_config_rt(config, runtime),
+    };
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udf(name));
     guard::REFUSED_FUNCTIONS.iter().for_each(|name| session.deregister_udtf(name));
     aggregates::bound(&session, options.memory_bytes_max);

@@ -71,6 +71,7 @@ mod table_events;
 mod table_fields;
 mod table_read;
 mod text_column;
+mod tickets;
 mod tiers;
 mod token_filter;
 
@@ -106,6 +107,7 @@ pub use table_events::RecordMembers;
 pub use table_fields::FIELD_COLUMNS;
 pub use table_read::{OpenPart, PartReader, ReadStats};
 pub use text_column::TextColumn;
+pub use tickets::{PartTicket, SegmentReader};
 pub use tiers::{MetricTier, Tiers};
 
 use append::Command;

@@ -138,7 +138,7 @@ impl Store {
             kept_events: Mutex::default(),
             search_threads: SearchThreads::start(options.search_threads)
                 .map_err(Error::io("start a thread for", &options.dir))?,
-            filter_cache: FilterCache::new(options.filter_cache_bytes_max),
+            filter_cache: Arc::new(FilterCache::new(options.filter_cache_bytes_max)),
             lock: Mutex::new(Some(lock)),
             journal_folder,
             options,

@@ -117,7 +117,7 @@ pub(crate) struct State {
     /// Segments that the last expiry of events looked through.
     pub kept_events: Mutex<Kept>,
     /// Token filters that searches have read.
-    pub filter_cache: FilterCache,
+    pub filter_cache: Arc<FilterCache>,
     pub search_threads: SearchThreads,
     /// Released by `close`.
     pub lock: Mutex<Option<DirLock>>,

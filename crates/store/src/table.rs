@@ -5,6 +5,7 @@
 //! further row groups and rows when a part is read (`table_read.rs`).
 
 use crate::Store;
+use crate::filter_cache::FilterCache;
 use crate::log_fields::LogField;
 use crate::manifest::Removed;
 use crate::memtable::Memtable;
@@ -134,7 +135,7 @@ pub struct TablePart {
     pub(crate) source: PartSource,
     pub(crate) sequence_end: u64,
     pub(crate) removed: Arc<Removed>,
-    pub(crate) state: Arc<State>,
+    pub(crate) filter_cache: Arc<FilterCache>,
     /// No row is earlier.
     pub min_time: Timestamp,
     /// No row is later.
@@ -200,6 +201,13 @@ impl Store {
 }
 
 impl View {
+    /// The same without what is in memory. After a flush it has all that was acknowledged before the flush began.
+    #[must_use]
+    pub fn of_segments(self) -> Self {
+        let snapshot = Snapshot { memtables: Vec::new(), ..Snapshot::clone(&self.snapshot) };
+        Self { snapshot: Arc::new(snapshot), ..self }
+    }
+
     /// The log groups that have rows in it.
     pub fn log_groups(&self) -> BTreeSet<GroupId> {
         let mut groups = BTreeSet::new();
@@ -239,8 +247,8 @@ impl View {
     }
 
     fn part(&self, source: PartSource, sequence_end: u64, times: (Timestamp, Timestamp), rows: u64) -> TablePart {
-        let (removed, state) = (Arc::clone(&self.snapshot.removed), Arc::clone(&self.state));
-        TablePart { source, sequence_end, removed, state, min_time: times.0, max_time: times.1, rows }
+        let (removed, filter_cache) = (Arc::clone(&self.snapshot.removed), Arc::clone(&self.state.filter_cache));
+        TablePart { source, sequence_end, removed, filter_cache, min_time: times.0, max_time: times.1, rows }
     }
 
     fn memory_logs(&self, memtable: &Arc<Memtable>, filter: &TableFilter, parts: &mut Vec<TablePart>) {

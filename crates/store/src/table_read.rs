@@ -208,7 +208,7 @@ impl PartReader {
         for (column, values) in &self.filter.one_of {
             // Ids are stored as bytes; their filter is not asked for text.
             if *column != "event_id"
-                && let Some(bloom) = segment.bloom(row_group, column, &part.state.filter_cache).await?
+                && let Some(bloom) = segment.bloom(row_group, column, &part.filter_cache).await?
                 && !values.iter().any(|value| bloom.check(&value.as_str()))
             {
                 return Ok(true);
@@ -227,7 +227,7 @@ impl PartReader {
         }
         let texts = self.filter.contains.iter().filter(|(column, _)| *column == "message");
         let probe = Probe::new(&texts.map(|(_, text)| vec![text.clone()]).collect::<Vec<_>>());
-        Ok(!probe.is_empty() && !segment.admits(row_group, &probe, &part.state.filter_cache).await?)
+        Ok(!probe.is_empty() && !segment.admits(row_group, &probe, &part.filter_cache).await?)
     }
 
     /// Reads columns of the table, in one batch.

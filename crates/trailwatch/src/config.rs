@@ -1,6 +1,7 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
 mod backup;
+mod ballista;
 mod catalog;
 mod cluster;
 mod interval;
@@ -15,6 +16,10 @@ mod tokens;
 
 use self::backup::BackupSection;
 pub use self::backup::BackupSettings;
+use self::ballista::BallistaSection;
+pub use self::ballista::BallistaSettings;
+#[cfg(feature = "cluster")]
+pub use self::ballista::host_and_port;
 pub use self::catalog::{CatalogSection, CatalogUrl};
 use self::cluster::ClusterSection;
 pub use self::cluster::ClusterSettings;
@@ -106,6 +111,8 @@ pub struct Config {
     pub cluster: Option<ClusterSettings>,
     /// The copies that the server makes of its data directory; without it none.
     pub backup: Option<BackupSettings>,
+    /// Where wide SQL queries run; without it they run here.
+    pub ballista: Option<BallistaSettings>,
 }
 
 /// `[proofs]`.
@@ -259,6 +266,8 @@ pub struct Settings {
     pub cluster: Option<ClusterSection>,
     /// See [`Config::backup`].
     pub backup: Option<BackupSection>,
+    /// See [`Config::ballista`].
+    pub ballista: Option<BallistaSection>,
 }
 
 impl Settings {
@@ -323,6 +332,7 @@ impl Config {
             oidc: file.oidc.map(OidcSection::resolve).transpose()?,
             cluster: file.cluster.map(ClusterSection::resolve).transpose()?,
             backup: file.backup.map(BackupSection::resolve).transpose()?,
+            ballista: file.ballista.map(BallistaSection::resolve).transpose()?,
         };
         config.check()?;
         Ok(config)

@@ -5,6 +5,11 @@ mod agent;
 mod auth;
 mod backtest;
 mod backup;
+#[cfg(feature = "cluster")]
+mod ballista;
+#[cfg(not(feature = "cluster"))]
+#[path = "without_ballista.rs"]
+mod ballista;
 mod browsers;
 mod buckets;
 mod calls;
@@ -148,6 +153,10 @@ enum Command {
     /// The nodes of a cluster.
     #[command(subcommand)]
     Cluster(cluster::command::ClusterCommand),
+    /// Share out the tasks of wide SQL queries to executors.
+    Scheduler(ballista::SchedulerArgs),
+    /// Run tasks of wide SQL queries beside a server, on its records.
+    Executor(ballista::ExecutorArgs),
     /// The monitoring controls of the CIS AWS Foundations Benchmark: metric filters and alarms on audit events.
     #[command(subcommand)]
     Cis(cis::Cis),
@@ -162,7 +171,7 @@ enum Alarms {
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[store], a bucket to keep records in (docs/object-store.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[cluster] with name, advertise, keys_dir and ca_file: this server as one node of several (docs/cluster.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[backup] with to, every and keep: copies of the data directory (docs/operating.md, Going back to a moment), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[store], a bucket to keep records in (docs/object-store.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[cluster] with name, advertise, keys_dir and ca_file: this server as one node of several (docs/cluster.md), and\n[ballista] with scheduler, wide_bytes and tasks: where wide SQL queries run (docs/wide-queries.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[backup] with to, every and keep: copies of the data directory (docs/operating.md, Going back to a moment), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
 )]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
@@ -357,6 +366,8 @@ fn main() -> ExitCode {
         Command::Alarms(Alarms::Backtest(args)) => run(backtest::command(args)),
         Command::Detections(command) => run(detections::command::run(command)),
         Command::Cluster(command) => run(cluster::command::run(command)),
+        Command::Scheduler(args) => run(ballista::scheduler(args)),
+        Command::Executor(args) => run(ballista::executor(args)),
         Command::Cis(command) => run(cis::run(command)),
         Command::Export(Export::Metrics(args)) => {
             run(async move { export::metrics(&args.data_dir, &args.output).await })

@@ -214,7 +214,7 @@ pub async fn open_on(
         watch,
         proofs: Proofs::open(&config, trail.store.clone(), buckets.clone()).context("open the log of events")?,
         buckets,
-        sql: sql::engine(&trail.store, &trail.catalog).context("start the threads of SQL")?,
+        sql: sql::engine(&trail.store, &trail.catalog, config.ballista.as_ref()).context("start the threads of SQL")?,
         trail,
         operations: operations::Table::new(),
         cumulative: watch::otlp::Cumulative::new(clock.now()),

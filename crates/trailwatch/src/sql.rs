@@ -3,6 +3,7 @@
 pub mod command;
 mod text_table;
 
+use crate::config::BallistaSettings;
 use crate::own::{self, Endpoint, Refusal};
 use crate::server::{Server, json};
 use access::Asking;
@@ -32,9 +33,14 @@ const ENDPOINT: Endpoint = Endpoint::ours(EVENT_NAME, Access::Read);
 /// Answers statements.
 pub type Engine = query::sql::Sql;
 
-/// Starts the threads of SQL over a store and its catalog.
-pub fn engine(store: &Store, catalog: &Catalog) -> std::io::Result<Engine> {
-    Engine::new(store.clone(), Arc::new(Names(catalog.clone())), SqlOptions::default())
+/// Starts the threads of SQL over a store and its catalog; `wide` says where wide queries run.
+pub fn engine(store: &Store, catalog: &Catalog, wide: Option<&BallistaSettings>) -> std::io::Result<Engine> {
+    let engine = Engine::new(store.clone(), Arc::new(Names(catalog.clone())), SqlOptions::default())?;
+    #[cfg(feature = "cluster")]
+    let engine = engine.with_wide(wide.map(crate::ballista::wide));
+    #[cfg(not(feature = "cluster"))]
+    debug_assert!(wide.is_none(), "the configuration refuses it");
+    Ok(engine)
 }
 
 /// Starts the threads of CloudTrail Lake's SQL.

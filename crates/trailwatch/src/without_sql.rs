@@ -1,5 +1,6 @@
 //! Stands for `sql.rs` in a build without SQL: the same names, and answers that say how to get it.
 
+use crate::config::BallistaSettings;
 use crate::server::{Server, json};
 use catalog::Catalog;
 use serde_json::json as value;
@@ -24,7 +25,7 @@ impl Engine {
 }
 
 /// Starts nothing.
-pub fn engine(_: &Store, _: &Catalog) -> std::io::Result<Engine> {
+pub fn engine(_: &Store, _: &Catalog, _: Option<&BallistaSettings>) -> std::io::Result<Engine> {
     Ok(Engine)
 }
 

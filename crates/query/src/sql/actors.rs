@@ -3,6 +3,7 @@
 use super::SqlError;
 use super::error::external;
 use super::packed;
+use super::records::RecordSource;
 use super::scan::{Counts, Source};
 use super::wanted::Wanted;
 use crate::actors::{ActorError, Call, Held, Parts};
@@ -54,6 +55,10 @@ impl Source for ActorSource {
 
     fn parts(&self) -> Vec<(Timestamp, Timestamp)> {
         self.events.parts()
+    }
+
+    fn travels(&self) -> std::result::Result<&RecordSource, &'static str> {
+        Err("the columns actor and session are made of other events, which are looked for here")
     }
 
     fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>> {

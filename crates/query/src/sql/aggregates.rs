@@ -8,6 +8,7 @@ use super::growth::array_size;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
@@ -31,6 +32,14 @@ pub(super) fn bound(session: &SessionContext, bytes_max: usize) {
             session.register_udaf(AggregateUDF::from(Bounded { inner, budget: Arc::clone(&budget) }));
         }
     }
+}
+
+/// A growing aggregate with a budget of its own; `None` for another.
+pub(super) fn bounded(name: &str, bytes_max: usize) -> Option<AggregateUDF> {
+    let name = GROWING.into_iter().find(|growing| *growing == name)?;
+    let inner = all_default_aggregate_functions().into_iter().find(|inner| inner.name() == name)?;
+    let budget = Arc::new(Budget { made: AtomicUsize::new(0), bytes_max });
+    Some(AggregateUDF::from(Bounded { inner, budget }))
 }
 
 /// What the aggregates of one query have made and may make, bytes.

@@ -57,6 +57,14 @@ impl PhysicalOptimizerRule for CountPacked {
     }
 }
 
+/// A plan that arrived from elsewhere, with `CountExec` in place of what it stands for.
+///
+/// # Errors
+/// None that can be met.
+pub fn count_packed(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    CountPacked.optimize(plan, &ConfigOptions::default())
+}
+
 /// What rows are grouped by, in terms of the scan's columns.
 #[derive(Debug, Clone)]
 enum Group {

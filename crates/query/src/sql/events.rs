@@ -3,7 +3,7 @@
 use super::Inputs;
 use super::actors::{self, ActorSource};
 use super::predicate::Predicate;
-use super::records::RecordSource;
+use super::records::{RecordSource, Shape};
 use super::scan::{ScanExec, Source};
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
@@ -14,21 +14,32 @@ use datafusion::physical_plan::ExecutionPlan;
 use std::sync::{Arc, LazyLock};
 use store::{Table, TableFilter};
 
-const TIME: &str = "time";
+/// The column of the time.
+pub(super) const TIME: &str = "time";
 
 /// All audit events.
 #[derive(Debug)]
 pub(super) struct Events(pub Arc<Inputs>);
 
+/// All columns.
+pub(super) fn schema() -> SchemaRef {
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        let stored = Table::Events.schema();
+        let made = actors::fields().into_iter().map(Arc::new);
+        Arc::new(Schema::new(stored.fields().iter().cloned().chain(made).collect::<Vec<_>>()))
+    });
+    Arc::clone(&SCHEMA)
+}
+
+/// Which of these columns may be packed.
+pub(super) fn packed(schema: &Schema) -> Vec<bool> {
+    schema.fields().iter().map(|field| Table::Events.is_packed(field.name())).collect()
+}
+
 #[async_trait]
 impl TableProvider for Events {
     fn schema(&self) -> SchemaRef {
-        static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-            let stored = Table::Events.schema();
-            let made = actors::fields().into_iter().map(Arc::new);
-            Arc::new(Schema::new(stored.fields().iter().cloned().chain(made).collect::<Vec<_>>()))
-        });
-        Arc::clone(&SCHEMA)
+        schema()
     }
 
     fn table_type(&self) -> TableType {
@@ -54,12 +65,12 @@ impl TableProvider for Events {
             columns.extend(actors::NEEDED.into_iter().filter(|needed| !columns.contains(needed)).collect::<Vec<_>>());
         }
         let parts = self.0.view.parts(Table::Events, &filter);
-        let source = RecordSource::new(Table::Events, parts, filter, columns, Arc::new(Ok));
+        let source = RecordSource::new(Table::Events, parts, filter, columns, Shape::Same);
         let mut source: Arc<dyn Source> = Arc::new(source);
         if makes_actors {
             source = Arc::new(ActorSource::new(source, &self.0.store, Arc::clone(&schema)));
         }
-        let packed = schema.fields().iter().map(|field| Table::Events.is_packed(field.name())).collect();
+        let packed = packed(&schema);
         let partitions = session.config().target_partitions();
         Ok(Arc::new(ScanExec::new(source, schema, TIME, partitions).with_packed(packed)))
     }

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
     Signature, Volatility,
 };
+use datafusion::prelude::SessionContext;
 use model::limits::{SQL_BATCH_BYTES_MAX, SQL_VALUE_BYTES_MAX};
 use regex::Regex;
 use std::hash::{Hash, Hasher};
@@ -32,13 +33,24 @@ pub(super) fn bounded(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(bounded.data)
 }
 
+/// Bounds the growing functions of a session, for plans that only name them.
+pub(super) fn bound(session: &SessionContext) {
+    for inner in session.state().scalar_functions().values() {
+        if let Some(made) = made(inner.name()) {
+            session.register_udf(ScalarUDF::from(Bounded { inner: Arc::clone(inner), made }));
+        }
+    }
+    session.register_udf(ScalarUDF::clone(&JOIN));
+}
+
+static JOIN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    let inner = Arc::new(ScalarUDF::from(Join(Signature::user_defined(Volatility::Immutable))));
+    Arc::new(ScalarUDF::from(Bounded { inner, made: Made::Sum }))
+});
+
 fn wrapped(expr: Expr) -> Transformed<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
-            static JOIN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-                let inner = Arc::new(ScalarUDF::from(Join(Signature::user_defined(Volatility::Immutable))));
-                Arc::new(ScalarUDF::from(Bounded { inner, made: Made::Sum }))
-            });
             let call = ScalarFunction::new_udf(Arc::clone(&JOIN), vec![*left, *right]);
             Transformed::yes(Expr::ScalarFunction(call))
         }

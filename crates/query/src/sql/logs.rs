@@ -19,7 +19,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 use store::{FIELD_COLUMNS, LogField, Table, TableFilter};
 
-const TIME: &str = "timestamp";
+/// The column of the time.
+pub(super) const TIME: &str = "timestamp";
 
 /// All log events of log groups that exist.
 #[derive(Debug)]
@@ -44,6 +45,12 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("message", DataType::Utf8, false),
     ]))
 });
+
+/// All columns, with these fields as further ones.
+pub(super) fn schema_with(fields: &[LogField]) -> SchemaRef {
+    let columns = fields.iter().map(|field| Arc::new(Field::new(column_name(field), DataType::Utf8, true)));
+    Arc::new(Schema::new(SCHEMA.fields().iter().cloned().chain(columns).collect::<Vec<FieldRef>>()))
+}
 
 #[async_trait]
 impl TableProvider for Logs {
@@ -100,9 +107,10 @@ impl TableProvider for Logs {
 }
 
 /// What ids are called.
-struct Names {
-    groups: HashMap<GroupId, LogGroupName>,
-    streams: HashMap<StreamId, String>,
+pub(super) struct Names {
+    pub groups: HashMap<GroupId, LogGroupName>,
+    /// Empty where no name of a stream is asked for.
+    pub streams: HashMap<StreamId, String>,
 }
 
 impl Logs {
@@ -113,9 +121,8 @@ impl Logs {
 
     /// The table with columns for some fields.
     pub(super) fn with_fields(&self, fields: Vec<LogField>) -> Self {
-        let columns = fields.iter().map(|field| Arc::new(Field::new(column_name(field), DataType::Utf8, true)));
-        let columns: Vec<FieldRef> = SCHEMA.fields().iter().cloned().chain(columns).collect();
-        Self { inputs: Arc::clone(&self.inputs), fields, schema: Arc::new(Schema::new(columns)) }
+        let schema = schema_with(&fields);
+        Self { inputs: Arc::clone(&self.inputs), fields, schema }
     }
 
     /// Conditions on fields.
@@ -206,32 +213,47 @@ impl Logs {
         Arc::new(RecordSource::new(Table::Logs, parts, filter, columns, shape))
     }
 
-    /// Replaces ids by names, and lines by masked ones.
     fn shape(&self, schema: SchemaRef, names: Arc<Names>, masks: Option<Arc<GroupMasks>>) -> Shape {
-        let fields = self.fields.clone();
-        Arc::new(move |batch: RecordBatch| {
-            let shown = masks.as_ref().map(|masks| Masked::of(&batch, masks)).transpose()?;
-            let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-            for field in schema.fields() {
-                let name = field.name().as_str();
-                if let Some(column) = shown.as_ref().and_then(|shown| shown.column(name, &fields)) {
-                    columns.push(column);
-                    continue;
-                }
-                let column = batch.column_by_name(stored(name, &fields));
-                let column = column.ok_or_else(|| internal_datafusion_err!("logs have no column {name}"))?;
-                let group = |id: u64| names.groups.get(&GroupId(id));
-                columns.push(match name {
-                    "account" => named(column, |id| group(id).map(|group| group.account.as_str())),
-                    "region" => named(column, |id| group(id).map(|group| group.region.as_str())),
-                    "log_group" => named(column, |id| group(id).map(|group| group.name.as_str())),
-                    "log_stream" => named(column, |id| names.streams.get(&StreamId(id)).map(String::as_str)),
-                    _ => Arc::clone(column),
-                });
+        Shape::Logs(Arc::new(LogShape { schema, fields: self.fields.clone(), names, masks }))
+    }
+}
+
+/// Replaces ids by names, and lines by masked ones.
+pub(super) struct LogShape {
+    /// The columns that are answered.
+    pub schema: SchemaRef,
+    /// Fields of lines that are columns of the table.
+    pub fields: Vec<LogField>,
+    pub names: Arc<Names>,
+    /// `None` where lines are shown as they are stored.
+    pub masks: Option<Arc<GroupMasks>>,
+}
+
+impl LogShape {
+    /// The answer's batch.
+    pub(super) fn of(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let (names, fields) = (&self.names, &self.fields);
+        let shown = self.masks.as_ref().map(|masks| Masked::of(batch, masks)).transpose()?;
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
+        for field in self.schema.fields() {
+            let name = field.name().as_str();
+            if let Some(column) = shown.as_ref().and_then(|shown| shown.column(name, fields)) {
+                columns.push(column);
+                continue;
             }
-            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            Ok(RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)?)
-        })
+            let column = batch.column_by_name(stored(name, fields));
+            let column = column.ok_or_else(|| internal_datafusion_err!("logs have no column {name}"))?;
+            let group = |id: u64| names.groups.get(&GroupId(id));
+            columns.push(match name {
+                "account" => named(column, |id| group(id).map(|group| group.account.as_str())),
+                "region" => named(column, |id| group(id).map(|group| group.region.as_str())),
+                "log_group" => named(column, |id| group(id).map(|group| group.name.as_str())),
+                "log_stream" => named(column, |id| names.streams.get(&StreamId(id)).map(String::as_str)),
+                _ => Arc::clone(column),
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 }
 

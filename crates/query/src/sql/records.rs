@@ -2,7 +2,8 @@
 
 use super::SqlError;
 use super::error::external;
-use super::scan::{Counts, Source};
+use super::logs::LogShape;
+use super::scan::{Counts, MASKED, Source};
 use super::wanted::Wanted;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::Result;
@@ -10,19 +11,38 @@ use futures::stream::{BoxStream, StreamExt, try_unfold};
 use model::{TimeRange, Timestamp};
 use std::fmt::{self, Write};
 use std::sync::Arc;
-use store::{FIELD_COLUMNS, LogField, OpenPart, PartReader, Parts, ReadStats, Table, TableFilter};
+use store::{FIELD_COLUMNS, LogField, OpenPart, PartReader, Parts, ReadStats, Table, TableFilter, TablePart};
 
-/// Makes an answer's batch from a store's batch. Texts of events may be packed in both.
-pub(super) type Shape = Arc<dyn Fn(RecordBatch) -> Result<RecordBatch> + Send + Sync>;
+/// How an answer's batch is made from a store's batch. Texts of events may be packed in both.
+#[derive(Clone)]
+pub(super) enum Shape {
+    /// They are the same.
+    Same,
+    /// Names for ids, and what masks leave of lines.
+    Logs(Arc<LogShape>),
+    /// Some other way.
+    Made(Arc<dyn Fn(RecordBatch) -> Result<RecordBatch> + Send + Sync>),
+}
+
+impl Shape {
+    /// The answer's batch.
+    pub(super) fn of(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        match self {
+            Shape::Same => Ok(batch),
+            Shape::Logs(shape) => shape.of(&batch),
+            Shape::Made(make) => make(batch),
+        }
+    }
+}
 
 /// The parts of a table that a filter leaves.
 pub(super) struct RecordSource {
-    table: Table,
-    parts: Parts,
-    filter: Arc<TableFilter>,
+    pub table: Table,
+    pub parts: Parts,
+    pub filter: Arc<TableFilter>,
     /// Columns of the store that are read.
-    columns: Vec<&'static str>,
-    shape: Shape,
+    pub columns: Vec<&'static str>,
+    pub shape: Shape,
 }
 
 impl RecordSource {
@@ -98,22 +118,42 @@ impl Source for RecordSource {
     }
 
     fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>> {
-        let Some(part) = self.parts.parts.get(part) else { return futures::stream::empty().boxed() };
-        let direction = wanted.direction();
-        let reader = PartReader::new(self.table, Arc::clone(&self.filter), self.columns.clone(), direction).packed();
-        let open = reader.open(part.clone());
-        let state = PartRead { source: self, reader, open, wanted, counts, counted: ReadStats::default() };
-        try_unfold(state, |mut state| async move {
-            let batch = state.next().await?;
-            Ok(batch.map(|batch| (batch, state)))
-        })
-        .boxed()
+        let Some(part) = self.parts.parts.get(part).cloned() else { return futures::stream::empty().boxed() };
+        read((self.table, &self.filter, &self.columns), self.shape.clone(), part, wanted, counts)
     }
+
+    fn travels(&self) -> std::result::Result<&RecordSource, &'static str> {
+        match &self.shape {
+            Shape::Same => Ok(self),
+            Shape::Logs(shape) if shape.masks.is_none() => Ok(self),
+            Shape::Logs(_) => Err(MASKED),
+            Shape::Made(_) => Err("its rows are made here"),
+        }
+    }
+}
+
+/// Reads the columns of a part, and shapes them.
+pub(super) fn read(
+    (table, filter, columns): (Table, &Arc<TableFilter>, &[&'static str]),
+    shape: Shape,
+    part: TablePart,
+    wanted: Wanted,
+    counts: Counts,
+) -> BoxStream<'static, Result<RecordBatch>> {
+    let direction = wanted.direction();
+    let reader = PartReader::new(table, Arc::clone(filter), columns.to_vec(), direction).packed();
+    let open = reader.open(part);
+    let state = PartRead { shape, reader, open, wanted, counts, counted: ReadStats::default() };
+    try_unfold(state, |mut state| async move {
+        let batch = state.next().await?;
+        Ok(batch.map(|batch| (batch, state)))
+    })
+    .boxed()
 }
 
 /// A part in work.
 struct PartRead {
-    source: Arc<RecordSource>,
+    shape: Shape,
     reader: PartReader,
     open: OpenPart,
     wanted: Wanted,
@@ -130,6 +170,6 @@ impl PartRead {
         self.counts.rows_seen.add(more(stats.rows_seen, self.counted.rows_seen));
         self.counted = stats;
         let batch = read.map_err(|error| external(SqlError::Store(error)))?;
-        batch.map(|batch| (self.source.shape)(batch)).transpose()
+        batch.map(|batch| self.shape.of(batch)).transpose()
     }
 }

@@ -1,6 +1,7 @@
 //! `ScanExec`: the leaf of a plan. Parts of a table, shared out to partitions, read where the rows that are wanted first lie.
 
 use super::packed;
+use super::records::RecordSource;
 use super::wanted::Wanted;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -34,9 +35,16 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
     /// First and last time of each part.
     fn parts(&self) -> Vec<(Timestamp, Timestamp)>;
+    /// The records that another process could read as well; or why it could not.
+    fn travels(&self) -> std::result::Result<&RecordSource, &'static str> {
+        Err("only events and logs are read elsewhere")
+    }
     /// Reads one part; texts may be packed.
     fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>>;
 }
+
+/// Why masked lines are not read elsewhere: what masks is code and rules of this process.
+pub(super) const MASKED: &str = "some of the log lines are masked here";
 
 /// Sources of the same columns, read as one.
 #[derive(Debug)]
@@ -69,6 +77,10 @@ impl Source for Several {
         self.sources.iter().flat_map(|(_, source)| source.parts()).collect()
     }
 
+    fn travels(&self) -> std::result::Result<&RecordSource, &'static str> {
+        Err(MASKED)
+    }
+
     fn read(self: Arc<Self>, part: usize, wanted: Wanted, counts: Counts) -> BoxStream<'static, Result<RecordBatch>> {
         let mut part = part;
         for (parts, source) in &self.sources {
@@ -94,13 +106,16 @@ pub(super) struct Counts {
     pub rows_seen: Count,
 }
 
+/// Place of a part in its source, its first and its last time.
+pub(super) type PlacedPart = (usize, Timestamp, Timestamp);
+
 /// A table's scan.
 #[derive(Debug, Clone)]
 pub(super) struct ScanExec {
     source: Arc<dyn Source>,
     wanted: Wanted,
-    /// Places of the parts, sorted by their last time.
-    order: Arc<Vec<(usize, Timestamp, Timestamp)>>,
+    /// The parts of each partition, sorted by their last time.
+    partitions: Arc<Vec<Vec<PlacedPart>>>,
     /// For each column whether the source has it packed, or has few values for it.
     packed: Vec<bool>,
     properties: Arc<PlanProperties>,
@@ -110,10 +125,23 @@ pub(super) struct ScanExec {
 impl ScanExec {
     /// A scan that yields batches of `schema`, whose time is in the column `time`.
     pub(super) fn new(source: Arc<dyn Source>, schema: SchemaRef, time: &'static str, partitions: usize) -> Self {
-        let mut order: Vec<(usize, Timestamp, Timestamp)> =
+        let mut order: Vec<PlacedPart> =
             source.parts().into_iter().enumerate().map(|(at, (min, max))| (at, min, max)).collect();
         order.sort_by_key(|(at, min, max)| (*max, *min, *at));
-        let partitioning = Partitioning::UnknownPartitioning(partitions.clamp(1, order.len().max(1)));
+        let count = partitions.clamp(1, order.len().max(1));
+        // Neighbours in time go to different partitions, so that each has some of what is wanted first.
+        let of_partition = |partition| order.iter().skip(partition).step_by(count).copied().collect();
+        Self::of_partitions(source, schema, time, (0..count).map(of_partition).collect())
+    }
+
+    /// The same, with parts that are shared out already.
+    pub(super) fn of_partitions(
+        source: Arc<dyn Source>,
+        schema: SchemaRef,
+        time: &'static str,
+        partitions: Vec<Vec<PlacedPart>>,
+    ) -> Self {
+        let partitioning = Partitioning::UnknownPartitioning(partitions.len());
         let packed = vec![false; schema.fields().len()];
         let equivalence = EquivalenceProperties::new(schema);
         let properties =
@@ -121,7 +149,7 @@ impl ScanExec {
         Self {
             source,
             wanted: Wanted { column: time, ..Wanted::default() },
-            order: Arc::new(order),
+            partitions: Arc::new(partitions),
             packed,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -138,6 +166,21 @@ impl ScanExec {
         &self.packed
     }
 
+    /// Where its rows come from.
+    pub(super) fn source(&self) -> &Arc<dyn Source> {
+        &self.source
+    }
+
+    /// The parts of each partition.
+    pub(super) fn partitions(&self) -> &[Vec<PlacedPart>] {
+        &self.partitions
+    }
+
+    /// True when rows of one end of time may be enough, which shows while the query runs.
+    pub(super) fn narrows(&self) -> bool {
+        !self.wanted.filters.is_empty()
+    }
+
     /// The column that holds the time.
     pub(super) fn time(&self) -> &'static str {
         self.wanted.column
@@ -145,12 +188,10 @@ impl ScanExec {
 
     /// The batches of a partition as the source has them.
     pub(super) fn packed_batches(&self, partition: usize) -> impl Stream<Item = Result<RecordBatch>> + Send + use<> {
-        let partitions = self.properties.partitioning.partition_count();
         let reading = Reading {
             source: Arc::clone(&self.source),
             wanted: self.wanted.clone(),
-            // Neighbours in time go to different partitions, so that each has some of what is wanted first.
-            parts: self.order.iter().skip(partition).step_by(partitions).copied().collect(),
+            parts: self.partitions.get(partition).cloned().unwrap_or_default().into(),
             current: None,
             counts: self.counts(partition),
             baseline: BaselineMetrics::new(&self.metrics, partition),
@@ -266,7 +307,7 @@ impl ExecutionPlan for ScanExec {
 struct Reading {
     source: Arc<dyn Source>,
     wanted: Wanted,
-    parts: VecDeque<(usize, Timestamp, Timestamp)>,
+    parts: VecDeque<PlacedPart>,
     current: Option<BoxStream<'static, Result<RecordBatch>>>,
     counts: Counts,
     baseline: BaselineMetrics,

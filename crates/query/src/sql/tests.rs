@@ -1,6 +1,7 @@
 //! Statements against a store of which a part is in memory and the rest in segments, compared with plain lists.
 
 mod actors;
+mod elsewhere;
 mod fields;
 mod fixture;
 mod hostile;

@@ -81,7 +81,7 @@ async fn offline(dir: &Path, statement: &str, format: Format) -> anyhow::Result<
     // The store is not closed but dropped: a query changes nothing, and its journal stays for the next start.
     let store = open_store(dir, Arc::new(SystemClock)).await?;
     let catalog = open_file(dir).await?;
-    let sql = engine(&store, &catalog).context("start threads")?;
+    let sql = engine(&store, &catalog, None).context("start threads")?;
     // Whoever has the files has what is in them.
     sql.query(statement, format, None).await.map_err(|error| match &error {
         SqlError::Invalid { position: Some(at), .. } => {

@@ -1,7 +1,7 @@
 //! `StoreTable`: the events of one event data store, read from the event table.
 
 use super::super::predicate::Predicate;
-use super::super::records::RecordSource;
+use super::super::records::{RecordSource, Shape};
 use super::super::scan::ScanExec;
 use super::columns::{self, TIME};
 use super::rows::Rows;
@@ -73,7 +73,7 @@ impl TableProvider for StoreTable {
         let packed = same.iter().map(|same| same.is_some_and(|stored| Table::Events.is_packed(stored))).collect();
         let rows = Rows::new(self.store.clone(), Arc::clone(&self.looked), Arc::clone(&schema), same);
         let columns = rows.columns();
-        let shape = Arc::new(move |batch: RecordBatch| rows.of(&batch));
+        let shape = Shape::Made(Arc::new(move |batch: RecordBatch| rows.of(&batch)));
         let source = RecordSource::new(Table::Events, parts, filter, columns, shape);
         let partitions = session.config().target_partitions();
         Ok(Arc::new(ScanExec::new(Arc::new(source), schema, TIME, partitions).with_packed(packed)))

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Builds Trailwatch with the feature `cluster` and tests wide queries on Ballista: the crate, then processes on loopback.
+# Unoptimised: Ballista would take half an hour otherwise, and nothing here is measured.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
+target="$(scripts/target-dir.sh)"
+scripts/console.sh
+cargo clippy --locked -p distributed -p trailwatch --features distributed/cluster,trailwatch/cluster --all-targets -- -D warnings
+cargo test --locked -p distributed --features cluster
+cargo build --locked -p trailwatch --features cluster
+[ -x "$target/venv-newest/bin/pytest" ] || tests/setup.sh
+# Client tests look for the server in a folder `release`.
+mkdir -p "$target/cluster/release"
+target="$(cd "$target" && pwd)"
+ln -sf "$target/debug/trailwatch" "$target/cluster/release/trailwatch"
+ln -sfn "$target/venv-newest" "$target/cluster/venv-newest"
+cd tests
+TRAILWATCH_TARGET="$target/cluster" exec "$target/venv-newest/bin/pytest" -c pytest.ini -rs clients/test_wide_queries.py clients/test_sql.py "$@"
