@@ -68,7 +68,7 @@ mod tests {
             ("[backup]\nto = \"/copies\"\nevery = \"1s\"", "50000 times"),
             ("data_dir = \"/data\"\n[backup]\nto = \"/data/copies\"", "outside"),
             (
-                "[backup]\nto = \"/copies\"\nkeep = \"30m\"\n[store]\nurl = \"s3://records\"\naccess_key_id = \"a\"\nsecret_access_key = \"b\"",
+                "[backup]\nto = \"/copies\"\nkeep = \"30m\"\n[store]\nurl = \"s3://records\"\ndurability = \"local\"\naccess_key_id = \"a\"\nsecret_access_key = \"b\"",
                 "an hour at least",
             ),
             ("[backup]\nevery = \"1h\"", "to"),
