@@ -30,6 +30,7 @@ OF_ONE_SERVER = {
     "test_open_data.py": "it reads the segments of a data directory",
     "test_postgresql.py": "it configures the catalog itself",
     "test_process.py::test_a_second_server_on_the_same_data_is_refused": "nodes have no data in common but the bucket's",
+    "test_restore.py": "it copies the data directory of one server",
     "test_retention.py::test_events_go_when_the_day_is_over_and_those_that_are_held_stay": "it looks into the catalog's file",
     "test_tls.py": "it makes the certificate of one address",
     "test_wide_queries.py": "its executors read a data directory",

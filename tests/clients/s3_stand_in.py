@@ -1,11 +1,13 @@
 """A small S3 server in memory, for the bucket of `[store]`: whole objects, ranges, lists, and puts on conditions as S3 keeps them."""
 
+import base64
+import collections
 import hashlib
 import http.server
 import re
 import threading
 import urllib.parse
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 #: Headers of a put that come back with the object.
 TOLD = re.compile(r"x-amz-meta-|content-type$|content-encoding$", re.IGNORECASE)
@@ -13,13 +15,15 @@ TOLD = re.compile(r"x-amz-meta-|content-type$|content-encoding$", re.IGNORECASE)
 
 class S3StandIn:
     """Objects by key; `down` makes it answer 503 to everything, `lose` drops that many answers of puts after their effect, and
-    from `hang` to `answer` it takes requests, does nothing and answers nothing. `objects` are those of `bucket`; others are made by
+    from `hang` to `answer` it takes requests, does nothing and answers nothing. `asked` counts requests by their method, and without
+    `deletes_many` it has no DeleteObjects. `objects` are those of `bucket`; others are made by
     callers, and `make_bucket` answers what keeps the objects of one."""
 
     def __init__(self, bucket, make_bucket=None, address="127.0.0.1"):
         self.objects, self.lock, self.address = {}, threading.Lock(), address
         self.buckets, self.make_bucket, self.told = {bucket: self.objects}, make_bucket, {}
         self.down, self.lose, self.puts = False, 0, 0
+        self.asked, self.deletes_many = collections.Counter(), True
         self.answers = threading.Event()
         self.listen()
 
@@ -97,9 +101,11 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if bucket not in self.s3.buckets:
             return self.error(404, "NoSuchBucket")
         self.bucket, self.objects = bucket, self.s3.buckets[bucket]
+        with self.s3.lock:
+            self.s3.asked[self.command] += 1
         return getattr(self, "on_" + self.command.lower())(key, body, dict(urllib.parse.parse_qsl(query)))
 
-    do_GET = do_PUT = do_HEAD = do_DELETE = handle_one
+    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_one
 
     def on_put(self, key, body, _):
         if hashlib.sha256(body).hexdigest() != self.headers["x-amz-content-sha256"]:
@@ -148,6 +154,19 @@ class Answers(http.server.BaseHTTPRequestHandler):
         with self.s3.lock:
             self.objects.pop(key, None)
         return self.respond(204)
+
+    def on_post(self, key, body, _):
+        if key or not self.path.endswith("?delete") or not self.s3.deletes_many:
+            return self.error(501, "NotImplemented")
+        if base64.b64encode(hashlib.md5(body).digest()).decode() != self.headers.get("Content-MD5"):
+            return self.error(400, "BadDigest")
+        keys = [unescape(key) for key in re.findall(r"<Key>(.*?)</Key>", body.decode())]
+        if not 0 < len(keys) <= 1000:
+            return self.error(400, "MalformedXML")
+        with self.s3.lock:
+            for key in keys:
+                self.objects.pop(key, None)
+        return self.respond(200, b"<DeleteResult></DeleteResult>")
 
     def list(self, query):
         keys = [key for key in self.s3.keys(query.get("prefix", ""), self.objects) if key > query.get("start-after", "")]

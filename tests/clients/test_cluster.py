@@ -4,14 +4,19 @@ import datetime
 import http.client
 import json
 import os
+import re
 import signal
 import threading
 import time
 
 import botocore.exceptions
+import grpc
 import postgres
 import pytest
 from nodes import SECONDS_MAX, Cluster, Work
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from s3_stand_in import S3StandIn
 from test_live_tail import Session, arn
 from trailwatch import Answer, Paths, authorization, run, wait_until
@@ -188,6 +193,41 @@ def test_any_node_takes_any_call_and_says_who_leads(cluster):
     for node in cluster.standbys():
         assert node.stop() == 0
     assert leader.stop() == 0
+
+
+def test_otlp_over_grpc_comes_to_any_node(cluster):
+    cluster.settings = """
+[bearer_tokens.collector]
+token = "a-token-of-more-than-20-characters"
+[otlp]
+grpc = "127.0.0.1:0"
+"""
+    cluster.start("one", "two")
+    leader, (second,) = cluster.led(), cluster.standbys()
+    make_stream(second, "/otel")
+    second.client("logs").put_bearer_token_authentication(logGroupIdentifier="/otel", bearerTokenAuthenticationEnabled=True)
+    headers = {"authorization": "Bearer a-token-of-more-than-20-characters", "x-aws-log-group": "/otel", "x-aws-log-stream": "s"}
+
+    def export(node, text, token=headers["authorization"]):
+        (address,) = re.findall(r"listening for OTLP over gRPC address=(\S+)", node.log())
+        record = LogRecord(time_unix_nano=time.time_ns(), body=AnyValue(string_value=text))
+        logs = ResourceLogs(scope_logs=[ScopeLogs(log_records=[record])])
+        with grpc.insecure_channel(address) as channel:
+            stub = logs_service_pb2_grpc.LogsServiceStub(channel)
+            metadata = tuple({**headers, "authorization": token}.items())
+            stub.Export(logs_service_pb2.ExportLogsServiceRequest(resource_logs=[logs]), metadata=metadata, timeout=SECONDS_MAX)
+
+    for node in (leader, second):
+        export(node, node.name)
+    with pytest.raises(grpc.RpcError) as raised:
+        export(second, "no", token="Bearer another-token-that-is-long-enough")
+    assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    # Who exports to the node that stays need not know that another one leads.
+    leader.kill()
+    export(second, "after")
+    cluster.led()
+    assert [json.loads(message)["body"] for message in messages(second, "/otel")] == [leader.name, second.name, "after"]
+    assert second.stop() == 0
 
 
 def test_a_node_without_the_keys_of_the_cluster_does_not_start(cluster):

@@ -129,7 +129,7 @@ def test_a_user_may_do_what_policies_say_and_the_refusal_names_it(server, iam, a
         "logs:CreateLogGroup action"
     )
     record = events_of(server, "CreateLogGroup")[0]
-    assert record["errorCode"] == "AccessDeniedException" and record["errorMessage"] == text
+    assert record["errorCode"] == "AccessDenied" and record["errorMessage"] == text
     assert record["userIdentity"]["type"] == "IAMUser" and record["userIdentity"]["userName"] == "logger"
     assert record["userIdentity"]["accessKeyId"] == key["AccessKeyId"]
 

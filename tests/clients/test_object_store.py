@@ -99,6 +99,27 @@ def test_a_lost_node_loses_nothing_that_was_acknowledged(s3, make_node):
     assert not journals and len(s3.keys("nodes/all/journal/")) >= 3
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_objects_of_the_journal_are_removed_together_where_the_endpoint_can(s3, make_node, together):
+    s3.deletes_many = together
+    node = make_node("node").start()
+    # Each call is answered before the next, so each has an object of its own.
+    for number in range(20):
+        node.client("logs").create_log_group(logGroupName=f"/{number}")
+    groups = [key for key in s3.keys("nodes/all/journal/") if len(s3.objects[key]) > 52]
+    assert len(groups) >= 20
+    before = s3.asked.copy()
+    assert node.stop() == 0
+    left = s3.keys("nodes/all/journal/")
+    assert all(len(s3.objects[key]) == 52 for key in left), left
+    asked = s3.asked - before
+    if together:
+        assert asked["POST"] >= 1 and asked["DELETE"] <= 2, asked
+    else:
+        # Asked for once, and never again.
+        assert asked["POST"] == 1 and asked["DELETE"] >= len(groups), asked
+
+
 def test_groups_of_a_new_catalog_do_not_come_by_the_records_of_a_lost_one(make_node):
     first = make_node("first").start()
     logs = first.client("logs")

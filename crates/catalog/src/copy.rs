@@ -4,19 +4,47 @@ use crate::{Catalog, Result};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-impl Catalog {
-    /// Copies the catalog at `path`, open or not, to the new file `output`: one state of it, with all that was committed before
-    /// the call. The copy is durable at the end.
-    pub async fn copy(path: &Path, output: &Path) -> Result<()> {
-        let mut connection = SqliteConnectOptions::new().filename(path).create_if_missing(false).connect().await?;
+/// How long whoever wants to copy a catalog waits until nobody writes to it.
+const STILL_WITHIN: Duration = Duration::from_secs(10);
+
+/// A catalog that takes no writes for as long as this lives: they wait.
+#[derive(Debug)]
+pub struct StillCatalog {
+    path: PathBuf,
+    /// Has the lock of writers.
+    connection: SqliteConnection,
+}
+
+impl StillCatalog {
+    /// Keeps everybody from writing to the catalog at `path`, open or not, so that what is copied meanwhile fits it: whatever the catalog
+    /// says of records is so already.
+    pub async fn hold(path: &Path) -> Result<Self> {
+        let mut connection = connect(path).await?;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await?;
+        Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// Copies the catalog to the new file `output`, which is durable at the end; then it takes writes again.
+    pub async fn copy(mut self, output: &Path) -> Result<()> {
+        let mut connection = connect(&self.path).await?;
         sqlx::query("VACUUM INTO $1").bind(output.to_string_lossy()).execute(&mut connection).await?;
         sqlx::Connection::close(connection).await?;
+        sqlx::query("ROLLBACK").execute(&mut self.connection).await?;
+        sqlx::Connection::close(self.connection).await?;
         std::fs::File::open(output).and_then(|file| file.sync_all()).map_err(sqlx::Error::Io)?;
         Ok(())
     }
+}
 
+async fn connect(path: &Path) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(STILL_WITHIN);
+    Ok(options.connect().await?)
+}
+
+impl Catalog {
     /// What is wrong with the catalog at `path`, each as a sentence; writes nothing. `streams` are the ids of groups and streams
     /// that have records: each must be known, or be noted as deleted. SQLite keeps no checksums: a changed letter in a name
     /// or a document is not seen.
@@ -68,18 +96,15 @@ mod tests {
     use model::{Scope, StreamId, Timestamp};
     use std::collections::BTreeMap;
 
+    fn group(name: &str) -> NewLogGroup<'_> {
+        NewLogGroup { name, created_at: Timestamp(1), class: "STANDARD", kms_key_id: None, deletion_protected: false }
+    }
+
     /// A catalog with one group and one stream, and their ids.
     async fn one_stream(path: &Path) -> (Catalog, (u64, u64)) {
         let catalog = Catalog::open(path).await.unwrap();
         let scope = Scope { account: "123456789012".into(), region: "us-east-1".into() };
-        let new = NewLogGroup {
-            name: "/kept",
-            created_at: Timestamp(1),
-            class: "STANDARD",
-            kms_key_id: None,
-            deletion_protected: false,
-        };
-        let group = catalog.create_log_group(&scope, new, "arn", &BTreeMap::new()).await.unwrap().unwrap();
+        let group = catalog.create_log_group(&scope, group("/kept"), "arn", &BTreeMap::new()).await.unwrap().unwrap();
         let stream = catalog.create_log_stream(group, "s", Timestamp(2)).await.unwrap();
         let StreamCreated::Created(StreamId(stream)) = stream else { panic!("{stream:?}") };
         (catalog, (group.0, stream))
@@ -90,12 +115,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, output) = (dir.path().join("catalog.db"), dir.path().join("copy.db"));
         let (catalog, ids) = one_stream(&path).await;
-        Catalog::copy(&path, &output).await.unwrap();
-        assert!(Catalog::copy(&path, &output).await.is_err(), "a copy replaces nothing");
+        let still = StillCatalog::hold(&path).await.unwrap();
+        // Who writes meanwhile waits, and is not in the copy.
+        let (writing, scope) = (catalog.clone(), Scope { account: "1".into(), region: "r".into() });
+        let waiting =
+            tokio::spawn(
+                async move { writing.create_log_group(&scope, group("/late"), "arn", &BTreeMap::new()).await },
+            );
+        still.copy(&output).await.unwrap();
+        assert!(waiting.await.unwrap().unwrap().is_some());
+        let still = StillCatalog::hold(&path).await.unwrap();
+        assert!(still.copy(&output).await.is_err(), "a copy replaces nothing");
         assert_eq!(Catalog::check(&output, &BTreeSet::from([ids])).await.unwrap(), Vec::<String>::new());
         catalog.close().await;
         let copy = Catalog::open(&output).await.unwrap();
         assert!(copy.log_stream(model::GroupId(ids.0), "s").await.unwrap().is_some());
+        let scope = Scope { account: "1".into(), region: "r".into() };
+        assert!(copy.log_group(&scope, "/late").await.unwrap().is_none());
     }
 
     #[tokio::test]

@@ -55,6 +55,7 @@ mod log_streams;
 mod log_transformers;
 mod lookup_tables;
 mod managed_queries;
+mod marks;
 mod metric_filters;
 mod metric_queries;
 mod metric_streams;
@@ -94,6 +95,7 @@ pub use anomaly_detectors::AnomalyDetector;
 pub use buckets::{Bucket, BucketCreated};
 pub use channels::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
 pub use cloudtrail_imports::{TrailImport, TrailImportFailure};
+pub use copy::StillCatalog;
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
@@ -131,6 +133,7 @@ pub use log_streams::{LogStream, StreamCreated};
 pub use log_transformers::LogTransformer;
 pub use lookup_tables::LookupTable;
 pub use managed_queries::{ManagedQuery, ManagedRun};
+pub use marks::{Mark, Marking};
 pub use metric_filters::{
     FilterLimits, LogMetricFilter, MetricFilterDeletion, MetricFilterPut, MetricFilterQuery, MetricTransformation,
     NewLogMetricFilter,

@@ -10,7 +10,7 @@ use crate::memtable::{Cut, Memtable};
 use crate::series::SeriesIndex;
 use crate::state::{Change, JournalError, Snapshot, State, lock};
 use model::{Batch, Event, Timestamp};
-use proof::merkle::{Hash, leaf_hashes};
+use proof::merkle::Hash;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -65,10 +65,9 @@ impl Store {
         let state = self.state();
         state.check_poison().and_then(|()| state.check_answered())?;
         self.wait_for_room().await?;
-        let frame = Frame::new(&batch)?;
+        // Hashed here and not by the writer, which all appends wait for.
+        let (frame, leaves) = Frame::new(&batch)?;
         let bytes = frame.len();
-        // Here and not by the writer, which all appends wait for.
-        let leaves = leaves(&batch);
         let (reply, answer) = oneshot::channel();
         state.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         state.queued_batches.fetch_add(1, Ordering::Relaxed);
@@ -112,11 +111,6 @@ impl Store {
             Err(_) => has_room(state),
         }
     }
-}
-
-/// Hashes of the batch's audit events.
-pub(crate) fn leaves(batch: &Batch) -> Vec<Hash> {
-    leaf_hashes(&batch.events.iter().map(|event| event.record.as_bytes()).collect::<Vec<_>>())
 }
 
 fn has_room(state: &State) -> Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! One manifest is chosen; the segments that it lists are linked or copied, for they never change; then the journals behind
 //! it are copied, for they only grow. When the server removed one of these files meanwhile, a newer manifest has replaced the
-//! chosen one, and the copy goes on with that.
+//! chosen one, and the copy goes on with that. What an earlier copy has already gets a second name there instead of being copied again.
 
 use crate::disk::{Disk, LocalDisk, create_folder, sync_folder};
 use crate::error::{Error, Result};
@@ -32,28 +32,51 @@ pub struct BackedUp {
     pub bytes: u64,
 }
 
-/// Copies the store in `dir`, open or not, to the folder `output`, which is made and must be empty. What was acknowledged
-/// before the call is in the copy exactly once; what is acknowledged during the call may be. All of it is durable at the end.
+/// Copies the segments of the store in `dir`, open or not, to the folder `output`, which is made and must be empty: most of what `backup` would
+/// copy, so that this has little to do. `earlier` is a store that was copied before and that nobody changes. `goes_on` is asked before each
+/// segment: once it says no, the copy ends with an error of kind `Interrupted`.
+pub async fn backup_segments(
+    dir: &Path,
+    output: &Path,
+    earlier: Option<&Path>,
+    goes_on: &(dyn Fn() -> bool + Sync),
+) -> Result<()> {
+    let (from, to) = (dir.join("objects"), output.join("objects"));
+    let manifest = present(&from).await?;
+    create_folder(&to).map_err(Error::io("create", &to))?;
+    let earlier = earlier.map(|earlier| earlier.join("objects"));
+    // Those of a manifest that was replaced meanwhile are left to `backup`.
+    copy_segments(&manifest, (&from, earlier.as_deref()), &to, goes_on).await.map(drop)
+}
+
+/// Copies the store in `dir`, open or not, to the folder `output`, which is made; it has nothing in it but what `backup_segments` copied. What
+/// was acknowledged before the call is in the copy exactly once; what is acknowledged during the call may be. All of it is durable at the end.
 pub async fn backup(dir: &Path, output: &Path) -> Result<BackedUp> {
-    let folder = |path: &Path| SyncedFolder::new(path, Arc::new(LocalDisk));
     let (from, to) = (dir.join("objects"), output.join("objects"));
     create_folder(&to).map_err(Error::io("create", &to))?;
-    let objects = folder(&from).map_err(Error::object("open", &"objects".into()))?;
     for _ in 0..TRIES_MAX {
-        let Some((manifest, _)) = Manifest::load(&objects).await? else {
-            return Err(Error::corrupt("manifest", 0, "there is no manifest"));
-        };
-        let Some((listed, segments)) = copy_segments(&manifest, &from, &to).await? else { continue };
+        let manifest = present(&from).await?;
+        let Some((listed, segments)) = copy_segments(&manifest, (&from, None), &to, &|| true).await? else { continue };
         let Some(journals) = copy_journals(&manifest, &dir.join("journal"), &output.join("journal"))? else {
             continue;
         };
         drop_unlisted(&listed, &to)?;
-        manifest.put(&folder(&to).map_err(Error::object("open", &"objects".into()))?).await?;
+        manifest.put(&folder(&to)?).await?;
         let bytes = segments + journals.iter().map(|(_, bytes)| bytes).sum::<u64>();
         return Ok(BackedUp { segments: manifest.segments.len() as u64, journals: journals.len() as u64, bytes });
     }
     let source = io::Error::other(format!("{TRIES_MAX} manifests were replaced before their segments were copied"));
     Err(Error::io("copy", dir)(source))
+}
+
+fn folder(path: &Path) -> Result<SyncedFolder> {
+    SyncedFolder::new(path, Arc::new(LocalDisk)).map_err(Error::object("open", &"objects".into()))
+}
+
+/// The manifest of a folder of objects.
+async fn present(objects: &Path) -> Result<Manifest> {
+    let there = Manifest::load(&folder(objects)?).await?;
+    Ok(there.ok_or_else(|| Error::corrupt("manifest", 0, "there is no manifest"))?.0)
 }
 
 /// Whether the journal of a store has records, which may be in segments already.
@@ -63,11 +86,18 @@ pub fn has_journal(dir: &Path) -> Result<bool> {
 }
 
 /// The files that the segments are now, and their bytes; `None` when one has gone.
-async fn copy_segments(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<(BTreeSet<PathBuf>, u64)>> {
-    let copies: Arc<dyn ObjectStore> =
-        Arc::new(SyncedFolder::new(to, Arc::new(LocalDisk)).map_err(Error::object("open", &"objects".into()))?);
+async fn copy_segments(
+    manifest: &Manifest,
+    (from, earlier): (&Path, Option<&Path>),
+    to: &Path,
+    goes_on: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<(BTreeSet<PathBuf>, u64)>> {
+    let copies: Arc<dyn ObjectStore> = Arc::new(folder(to)?);
     let (mut listed, mut folders, mut bytes) = (BTreeSet::new(), BTreeSet::new(), 0);
     for entry in &manifest.segments {
+        if !goes_on() {
+            return Err(Error::io("copy", from)(io::Error::new(io::ErrorKind::Interrupted, "the copy was stopped")));
+        }
         let mut paths = vec![entry.path(), entry.index_path()];
         while let Some(path) = paths.pop() {
             let (source, copy) = (from.join(path.as_ref()), to.join(path.as_ref()));
@@ -75,7 +105,7 @@ async fn copy_segments(manifest: &Manifest, from: &Path, to: &Path) -> Result<Op
             if folders.insert(parent.clone()) {
                 create_folder(&parent).map_err(Error::io("create", &parent))?;
             }
-            match link_or_copy(&source, &copy) {
+            match link_or_copy(&source, &copy, earlier.map(|earlier| earlier.join(path.as_ref())).as_deref()) {
                 Ok(len) => bytes += len,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(Error::io("copy", &source)(error)),
@@ -92,7 +122,7 @@ async fn copy_segments(manifest: &Manifest, from: &Path, to: &Path) -> Result<Op
 }
 
 /// Gives a file that never changes a second name, or copies it to another file system; does nothing when it was copied before.
-fn link_or_copy(source: &Path, copy: &Path) -> io::Result<u64> {
+fn link_or_copy(source: &Path, copy: &Path, earlier: Option<&Path>) -> io::Result<u64> {
     if copy.exists() {
         return Ok(copy.metadata()?.len());
     }
@@ -100,9 +130,37 @@ fn link_or_copy(source: &Path, copy: &Path) -> io::Result<u64> {
     if std::fs::hard_link(source, copy).is_err() {
         // Under another name until it is whole, so that a try that fails leaves no half of it behind.
         let part = copy.with_extension("part");
-        copy_synced(source, &part)?;
+        copy_file(source, &part, earlier)?;
         std::fs::rename(&part, copy)?;
     }
+    Ok(len)
+}
+
+/// Copies a file with its permissions and its time, durably; answers its length. One that `earlier` is a copy of, by its length and time,
+/// gets a second name instead: nobody changes a copy.
+pub fn copy_file(source: &Path, copy: &Path, earlier: Option<&Path>) -> io::Result<u64> {
+    // One file from here on, whatever takes its name meanwhile.
+    let mut source = File::open(source)?;
+    let told = source.metadata()?;
+    let is_same = |earlier: &Path| {
+        earlier.metadata().is_ok_and(|other| {
+            other.len() == told.len()
+                && matches!((other.modified(), told.modified()), (Ok(other), Ok(told)) if other == told)
+        })
+    };
+    match std::fs::remove_file(copy) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // A file may have too many names already.
+    if earlier.is_some_and(|earlier| is_same(earlier) && std::fs::hard_link(earlier, copy).is_ok()) {
+        return Ok(told.len());
+    }
+    let mut file = File::create(copy)?;
+    file.set_permissions(told.permissions())?;
+    let len = io::copy(&mut source, &mut file)?;
+    file.set_modified(told.modified()?)?;
+    file.sync_all()?;
     Ok(len)
 }
 

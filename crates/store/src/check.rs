@@ -58,6 +58,10 @@ pub struct Checked {
     pub segments: u64,
     /// See `segments`.
     pub rows: u64,
+    /// The last sequence that a log event was given, and the last of an audit event, which is how many the hash tree has.
+    pub last_log_sequence: u64,
+    /// See `last_log_sequence`.
+    pub last_event_sequence: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Objects of segments that the manifest does not list: left by a crash, no part of the data, removed by the next start.
@@ -168,6 +172,8 @@ impl Check {
                 Err(other) => return Err(other),
             }
         }
+        self.checked.last_log_sequence = next_log.saturating_sub(1);
+        self.checked.last_event_sequence = next_event.saturating_sub(1);
         Ok(())
     }
 

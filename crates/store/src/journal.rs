@@ -52,6 +52,7 @@ use crate::disk::{Disk, DiskFile, is_full};
 use crate::error::{Error, Result};
 use crate::frame;
 use model::{Batch, Timestamp};
+use proof::merkle::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,18 +82,18 @@ pub(crate) struct FrameMeta {
 pub(crate) struct Frame(Vec<u8>);
 
 impl Frame {
-    /// Encodes a batch; the header waits for the sequences.
-    pub(crate) fn new(batch: &Batch) -> Result<Self> {
+    /// Encodes a batch; the header waits for the sequences. With the hashes of its audit events.
+    pub(crate) fn new(batch: &Batch) -> Result<(Self, Vec<Hash>)> {
         let mut encoder = Encoder(Vec::with_capacity(FRAME_HEADER_BYTES + frame::size_hint(batch)));
         encoder.0.resize(FRAME_HEADER_BYTES, 0);
-        frame::encode(batch, &mut encoder);
+        let leaves = frame::encode(batch, &mut encoder);
         let bytes = encoder.0.len() - FRAME_HEADER_BYTES;
         if bytes > PAYLOAD_BYTES_MAX {
             return Err(Error::TooLarge { bytes, bytes_max: PAYLOAD_BYTES_MAX });
         }
         let crc = crc32fast::hash(&encoder.0[FRAME_HEADER_BYTES..]);
         encoder.0[12..16].copy_from_slice(&crc.to_le_bytes());
-        Ok(Self(encoder.0))
+        Ok((Self(encoder.0), leaves))
     }
 
     /// Length with its header.

@@ -34,6 +34,7 @@ mod folder;
 mod follow;
 mod follow_events;
 mod frame;
+mod go_back;
 mod health;
 mod journal;
 mod lock;
@@ -74,7 +75,7 @@ mod tickets;
 mod tiers;
 mod token_filter;
 
-pub use backup::{BackedUp, backup, has_journal};
+pub use backup::{BackedUp, backup, backup_segments, copy_file, has_journal};
 pub use check::{Checked, Problem, check};
 pub use disk::{Disk, DiskFile, LocalDisk};
 pub use error::{Error, Result};
@@ -84,6 +85,7 @@ pub use events_page::EventRow;
 pub use expire_events::{EventExpiry, HeldEvents, LeftEvents};
 pub use follow::{Arrived, Followed, FollowedLog};
 pub use follow_events::FollowedEvents;
+pub use go_back::go_back;
 pub use health::Health;
 pub use log_fields::LogField;
 pub use logs_page::LogRow;
@@ -157,6 +159,9 @@ pub struct Options {
     pub object_cache_bytes_max: usize,
     /// Open a store whose journal is on the disk of another node, and lose what is in it.
     pub abandon_journal: bool,
+    /// How long objects of segments stay that were replaced, milliseconds, so that one can go back to a manifest that lists them; `None` when
+    /// nobody wants to.
+    pub keep_replaced_ms: Option<i64>,
     /// How long after a put of the journal whose outcome is unknown it is made again.
     pub journal_retry: Duration,
 }
@@ -190,6 +195,7 @@ impl Default for Options {
             durability: Durability::Local,
             object_cache_bytes_max: 128 * 1024 * 1024,
             abandon_journal: false,
+            keep_replaced_ms: None,
             journal_retry: Duration::from_secs(1),
         }
     }

@@ -19,6 +19,8 @@
 //! - `owner`, in an object store that several nodes reach: whose the manifest is. There it is one object, `manifest/current.json`, that
 //!   is replaced (`owner.rs`), and what is said of numbers above does not hold. `journal_first` is then the number of the first journal
 //!   file or object, as `owner.journal` says.
+//! - `replaced`, where an older manifest may be gone back to (`go_back.rs`): segments that newer ones list no more and whose objects are still
+//!   there, for example `[{"at_ms":1795000000000,"segment":{"id":3,…}}]`. It is left out where it is empty.
 //! - `removed`: records that no scan shows although segments still have them; times are in ms, `…_before` is exclusive.
 
 use crate::error::{Error, Result};
@@ -101,6 +103,14 @@ impl Removed {
     }
 }
 
+/// A segment that no later manifest lists, and whose objects are kept for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Replaced {
+    /// When it was replaced, milliseconds since 1970.
+    pub at_ms: i64,
+    pub segment: SegmentEntry,
+}
+
 /// One state of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
@@ -114,6 +124,9 @@ pub(crate) struct Manifest {
     pub event_tree: StoredTree,
     pub event_tree_base: StoredTree,
     pub segments: Vec<SegmentEntry>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
     /// `None` in a folder of this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
@@ -140,6 +153,7 @@ impl Manifest {
             event_tree: StoredTree::from(&Frontier::default()),
             event_tree_base: StoredTree::from(&Frontier::default()),
             segments: Vec::new(),
+            replaced: Vec::new(),
             owner: None,
         }
     }

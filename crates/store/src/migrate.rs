@@ -14,7 +14,7 @@ use crate::owner::{self, JournalPlace, Owner};
 use crate::segment::{Segment, SegmentEntry};
 use crate::series::SeriesIndex;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
 use std::sync::Arc;
@@ -52,9 +52,7 @@ pub async fn migrate(dir: &std::path::Path, objects: Arc<dyn ObjectStore>) -> Re
     }
     let mut migrated =
         Migrated { segments: manifest.segments.len() as u64, objects: 0, there: 0, bytes: 0, _lock: lock };
-    let copies = futures::stream::iter(manifest.segments.clone())
-        .map(|entry| copy_segment(entry, Arc::clone(&from), Arc::clone(&objects)))
-        .buffered(PARALLEL);
+    let copies = copy_segments(&manifest, &from, &objects);
     futures::pin_mut!(copies);
     while let Some(copied) = copies.try_next().await? {
         for (bytes, was_there) in copied {
@@ -84,6 +82,17 @@ fn refuse_frames(folder: &std::path::Path, manifest: &Manifest) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Copies all segments of a manifest; answers of each what `copy_segment` does.
+pub(crate) fn copy_segments<'a>(
+    manifest: &Manifest,
+    from: &'a Arc<dyn ObjectStore>,
+    to: &'a Arc<dyn ObjectStore>,
+) -> impl Stream<Item = Result<Vec<(u64, bool)>>> + use<'a> {
+    futures::stream::iter(manifest.segments.clone())
+        .map(|entry| copy_segment(entry, Arc::clone(from), Arc::clone(to)))
+        .buffered(PARALLEL)
 }
 
 /// Copies all objects of a segment; answers the bytes of each, and whether it was there.

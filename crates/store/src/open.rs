@@ -1,7 +1,7 @@
 //! Opens a store: lock, manifest, segment indexes, orphans, journals, threads. No record of a segment is read.
 
 use crate::active_journal::ActiveJournal;
-use crate::append::{Command, LastGroup, Writer, apply, leaves};
+use crate::append::{Command, LastGroup, Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
 use crate::event_tail::EventTail;
@@ -9,6 +9,7 @@ use crate::event_tree::{Frontier, RecentLeaves};
 use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
+use crate::frame;
 use crate::journal::objects::{self, ObjectJournal};
 use crate::journal::{self, FrameMeta, Journal, Recovered};
 use crate::lock::DirLock;
@@ -128,6 +129,7 @@ impl Store {
                     event_tree: committed_tree,
                 },
                 event_tree_base,
+                replaced: manifest.replaced.clone(),
                 tag,
             }),
             next_segment: manifest.next_segment.into(),
@@ -300,7 +302,8 @@ async fn open_segments(
 /// Removes objects that the manifest does not list: left by a crash between a put and its commit, or after a commit. In a store that
 /// other nodes reach only those of epochs before: this one may have been taken over, and those of later epochs are then the records.
 async fn remove_orphans(manifest: &Manifest, stale: &[u64], objects: &dyn ObjectStore) -> Result<()> {
-    let listed: BTreeSet<Path> = manifest.segments.iter().flat_map(SegmentEntry::paths).collect();
+    let replaced = manifest.replaced.iter().map(|replaced| &replaced.segment);
+    let listed: BTreeSet<Path> = manifest.segments.iter().chain(replaced).flat_map(SegmentEntry::paths).collect();
     let folder = Path::from("segments");
     let stored = objects.list(Some(&folder)).map_ok(|object| object.location);
     let mut stored: Vec<Path> = stored.try_collect().await.map_err(Error::object("list", &folder))?;
@@ -363,7 +366,7 @@ async fn replay(
             next_log_sequence = next_log_sequence.max(meta.first_log_sequence.saturating_add(batch.logs.len() as u64));
             next_event_sequence =
                 next_event_sequence.max(meta.first_event_sequence.saturating_add(batch.events.len() as u64));
-            let leaves = leaves(&batch);
+            let leaves = frame::leaves(&batch.events);
             let tiles = event_tree.extend(&leaves);
             recent_leaves.extend(&leaves, &tiles, event_tree.size());
             apply(&memtable, &mut series, meta, batch);

@@ -205,7 +205,8 @@ fn owner_of(manifest: &Manifest) -> Result<Owner> {
     manifest.owner.ok_or_else(|| Error::corrupt(path(), 0, "the manifest does not say whose it is"))
 }
 
-async fn read(objects: &dyn ObjectStore) -> Result<Option<(Bytes, Option<String>)>> {
+/// The text of the manifest, and its entity tag.
+pub(crate) async fn read(objects: &dyn ObjectStore) -> Result<Option<(Bytes, Option<String>)>> {
     let path = path();
     match objects.get_opts(&path, GetOptions::default()).await {
         Ok(get) => {

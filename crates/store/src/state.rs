@@ -10,7 +10,7 @@ use crate::filter_cache::FilterCache;
 use crate::flush::FlushCommand;
 use crate::journal;
 use crate::lock::DirLock;
-use crate::manifest::{Manifest, Removed};
+use crate::manifest::{Manifest, Removed, Replaced};
 use crate::memtable::{Cut, Memtable};
 use crate::owner::{self, JournalPlace, Owner};
 use crate::part_cache::PartCache;
@@ -46,6 +46,8 @@ pub(crate) struct Committed {
     pub cut: Cut,
     /// The hash tree when events were last removed: verification begins there.
     pub event_tree_base: Frontier,
+    /// Segments whose objects are kept for those who go back.
+    pub replaced: Vec<Replaced>,
     /// The entity tag of the manifest, where it is one object that has an owner.
     pub tag: Option<String>,
 }
@@ -227,6 +229,7 @@ impl State {
         } else {
             committed.event_tree_base.clone()
         };
+        let (replaced, expired) = self.replaced_by(&change, &committed.replaced);
         committed.number += 1;
         let manifest = Manifest {
             number: committed.number,
@@ -238,6 +241,7 @@ impl State {
             event_tree: StoredTree::from(&*cut.event_tree),
             event_tree_base: StoredTree::from(&base),
             segments: next.segments.iter().map(|segment| segment.entry.clone()).collect(),
+            replaced: replaced.clone(),
             owner: self.owner,
             ..Manifest::first()
         };
@@ -255,7 +259,9 @@ impl State {
             Err(error) => return Err(error),
         }
         let dropped = self.publish(&change, next);
-        lock(&self.graveyard).extend(dropped);
+        let is_kept = |dropped: &Arc<Segment>| replaced.iter().any(|kept| kept.segment.id == dropped.entry.id);
+        lock(&self.graveyard).extend(dropped.into_iter().filter(|dropped| !is_kept(dropped)));
+        committed.replaced = replaced;
         let old = committed.stored;
         committed.stored = committed.number;
         let journals = self.journals_before(cut.journal_first);
@@ -265,8 +271,25 @@ impl State {
         }
         drop(committed);
         self.remove_journals(journals).await;
+        for path in expired.iter().flat_map(|expired| expired.segment.paths()) {
+            self.remove_object(&path).await;
+        }
         self.sweep().await;
         Ok(true)
+    }
+
+    /// The segments that are kept for those who go back, after a change, and those that are kept no longer.
+    fn replaced_by(&self, change: &Change, before: &[Replaced]) -> (Vec<Replaced>, Vec<Replaced>) {
+        let Some(keep_ms) = self.options.keep_replaced_ms.filter(|_| change.reset.is_none()) else {
+            return (Vec::new(), before.to_vec());
+        };
+        let now = self.clock.0.now();
+        let (mut kept, expired): (Vec<_>, Vec<_>) =
+            before.iter().cloned().partition(|replaced| replaced.at_ms > (now - keep_ms).0);
+        let snapshot = self.snapshot();
+        let dropped = snapshot.segments.iter().filter(|segment| change.drop.contains(&segment.entry.id));
+        kept.extend(dropped.map(|segment| Replaced { at_ms: now.0, segment: segment.entry.clone() }));
+        (kept, expired)
     }
 
     /// Refuses writes from now on when another node has opened the store. That it cannot be asked is no error.

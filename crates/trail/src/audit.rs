@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use wire::error::common;
 use wire::{Access, Audit, Service};
 
 pub use console_sign_in::{ConsoleSignIn, Outcome};
@@ -97,6 +98,11 @@ fn category(audit: Audit) -> &'static str {
     }
 }
 
+/// The code in the record of a call that was refused with `code`. CloudTrail has one for who may not, whatever the protocol of the service.
+fn recorded_code(code: &str) -> &str {
+    if code == common::ACCESS_DENIED.name { common::ACCESS_DENIED.query_code } else { code }
+}
+
 /// The record's text, members in the order in which CloudTrail writes them.
 fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
     let read_only = matches!(call.access, Access::Read | Access::List);
@@ -111,7 +117,7 @@ fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
     json.text("sourceIPAddress", &caller.source_ip);
     json.text("userAgent", cut(&caller.user_agent));
     if let Some((code, message)) = call.error {
-        json.text("errorCode", code);
+        json.text("errorCode", recorded_code(code));
         json.text("errorMessage", cut(message));
     }
     json.raw("requestParameters", &elements("requestParameters", call.request_parameters));
@@ -307,7 +313,7 @@ impl DataAudit {
             name: call.operation.into(),
             event_type: "AwsApiCall".into(),
             read_only: Some(matches!(call.access, Access::Read | Access::List)),
-            error_code: call.error.map_or("", |(code, _)| code).into(),
+            error_code: call.error.map_or("", |(code, _)| recorded_code(code)).into(),
             user_arn: call.caller.arn.as_str().into(),
             resources,
             ..Subject::default()
@@ -442,6 +448,22 @@ mod tests {
         assert_eq!(record["errorCode"], "UnrecognizedClientException");
         assert_eq!(record["responseElements"], Value::Null);
         assert_eq!((event.account.as_str(), event.access_key_id.as_str()), ("123456789012", "AKIAWRONG"));
+    }
+
+    #[test]
+    fn who_may_not_is_recorded_with_cloudtrails_one_code_for_it() {
+        let caller = Caller::root(scope(), "AKIA");
+        for (answered, recorded) in [
+            ("AccessDeniedException", "AccessDenied"),
+            ("AccessDenied", "AccessDenied"),
+            ("ResourceNotFoundException", "ResourceNotFoundException"),
+        ] {
+            let mut call = call(&caller);
+            call.error = Some((answered, "no"));
+            let event = event(&call, &CountingIds::from_seed(0));
+            let record: Value = serde_json::from_str(&event.record).unwrap();
+            assert_eq!((&record["errorCode"], &*event.error_code), (&Value::from(recorded), recorded));
+        }
     }
 
     #[test]

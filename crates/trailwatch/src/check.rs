@@ -9,8 +9,14 @@ use std::process::ExitCode;
 
 /// Runs the check; exit code 1 when something is wrong.
 pub async fn check(data_dir: PathBuf) -> anyhow::Result<ExitCode> {
-    let checked = check_store(&data_dir).await?;
-    let catalog = check_catalog(&data_dir, &checked).await?;
+    let (_, problems) = checked(&data_dir).await?;
+    Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Checks a data directory and prints what is wrong and what there is; answers how many problems there are.
+pub async fn checked(data_dir: &Path) -> anyhow::Result<(store::Checked, usize)> {
+    let checked = check_store(data_dir).await?;
+    let catalog = check_catalog(data_dir, &checked).await?;
     for problem in &checked.problems {
         println!("{problem}");
     }
@@ -33,7 +39,7 @@ pub async fn check(data_dir: PathBuf) -> anyhow::Result<ExitCode> {
         checked.bytes,
         if problems == 1 { "" } else { "s" },
     );
-    Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok((checked, problems))
 }
 
 async fn check_store(data_dir: &Path) -> anyhow::Result<store::Checked> {

@@ -128,6 +128,7 @@ pub async fn serve(
     let tls = certificate.as_ref().map(Acceptor::for_http).transpose()?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
     let listens = listener.local_addr()?;
+    let grpc_port = serve::grpc_port(&config, certificate.as_ref()).await?;
     let url = format!("{}://{listens}", if tls.is_some() { "https" } else { "http" });
     let address = match settings.advertise {
         Some(address) => address,
@@ -161,14 +162,22 @@ pub async fn serve(
     let answering = Arc::clone(&node);
     let respond = move |peer, request| call::respond(Arc::clone(&answering), peer, request);
     let listening = tokio::spawn(http::listen(Port::new(listener, tls), async move { drop(closed.await) }, respond));
+    let (close_grpc, grpc_closed) = oneshot::channel::<()>();
+    let asking = Arc::clone(&node);
+    let export = move |peer, request| call::ask(Arc::clone(&asking), peer, request);
+    let listening_grpc =
+        grpc_port.map(|port| tokio::spawn(grpc::serve(port, export, async move { drop(grpc_closed.await) })));
     let credentials = match config.open {
         true => (config.account_id.as_str(), "any-secret-works"),
         false => (keys.root.access_key_id.as_str(), keys.root.secret_access_key.as_str()),
     };
     serve::announce(&config, credentials, &url)?;
     let ended = run(&node, Parts { config, clock, lines, certificate }, stopped).await;
-    let _ = close.send(());
+    let _ = (close.send(()), close_grpc.send(()));
     listening.await.context("serve connections")?;
+    if let Some(listening) = listening_grpc {
+        listening.await.context("serve OTLP over gRPC")?;
+    }
     telling.abort();
     if let Some(renewing) = renewing {
         renewing.abort();
@@ -310,13 +319,9 @@ async fn work(node: &Arc<Node>, lease: &Lease, parts: Parts, mut stopped: Stoppe
     let may_act = Arc::new(move || leads.has_lease());
     let server = Arc::new(serve::open_on(config, clock, catalog, None, may_act).await?);
     server.watch.notify.listening_on(node.address.clone());
-    let grpc_port = serve::grpc_port(&server.config, certificate.as_ref()).await?;
     let syslog_tls = certificate.as_ref().map(Acceptor::for_syslog).transpose()?;
     let ports = syslog::Ports::open(&server.config.syslog, syslog_tls).await?;
     let mut tasks = Tasks::start(Arc::clone(&server), lines, ports, None);
-    let (stop_grpc, grpc_stopped) = oneshot::channel::<()>();
-    let listening_grpc = grpc_port
-        .map(|port| tokio::spawn(grpc::serve(port, Arc::clone(&server), async move { drop(grpc_stopped.await) })));
     let (stopping, calls_stopped) = watch::channel(());
     let (turns, mut last_turn) = mpsc::channel(1);
     let bodies = Arc::clone(&node.bodies);
@@ -337,12 +342,8 @@ async fn work(node: &Arc<Node>, lease: &Lease, parts: Parts, mut stopped: Stoppe
     // From now on calls wait for the node that leads next; those that are here are answered first.
     node.roles.send_replace(Role::Standby(None));
     drop(stopping);
-    let _ = stop_grpc.send(());
     if tokio::time::timeout(DRAIN_TIMEOUT, last_turn.recv()).await.is_err() {
         tracing::info!("some calls did not finish in time");
-    }
-    if let Some(listening) = listening_grpc {
-        listening.await.context("serve OTLP over gRPC")?;
     }
     tasks.stop().await;
     let closed = server.trail.store.close().await.context("close the store");

@@ -1,5 +1,6 @@
 //! Configuration: one struct, read once from flags, the TOML file and defaults, then passed down as values.
 
+mod backup;
 mod ballista;
 mod catalog;
 mod cluster;
@@ -13,6 +14,8 @@ mod subscriptions;
 mod syslog;
 mod tokens;
 
+use self::backup::BackupSection;
+pub use self::backup::BackupSettings;
 use self::ballista::BallistaSection;
 pub use self::ballista::BallistaSettings;
 #[cfg(feature = "cluster")]
@@ -106,6 +109,8 @@ pub struct Config {
     pub store: Option<StoreSettings>,
     /// This server as a node of a cluster; without it the server is alone.
     pub cluster: Option<ClusterSettings>,
+    /// The copies that the server makes of its data directory; without it none.
+    pub backup: Option<BackupSettings>,
     /// Where wide SQL queries run; without it they run here.
     pub ballista: Option<BallistaSettings>,
 }
@@ -259,6 +264,8 @@ pub struct Settings {
     pub store: StoreSection,
     /// See [`Config::cluster`].
     pub cluster: Option<ClusterSection>,
+    /// See [`Config::backup`].
+    pub backup: Option<BackupSection>,
     /// See [`Config::ballista`].
     pub ballista: Option<BallistaSection>,
 }
@@ -324,6 +331,7 @@ impl Config {
             limits: file.limits.resolve()?,
             oidc: file.oidc.map(OidcSection::resolve).transpose()?,
             cluster: file.cluster.map(ClusterSection::resolve).transpose()?,
+            backup: file.backup.map(BackupSection::resolve).transpose()?,
             ballista: file.ballista.map(BallistaSection::resolve).transpose()?,
         };
         config.check()?;
@@ -394,8 +402,22 @@ impl Config {
         {
             bail!("[trail] organization_id must look like o-exampleorgid, not '{id}'");
         }
+        self.check_backup()?;
         self.check_cluster()?;
         self.check_receivers()
+    }
+
+    /// A copy must not have itself in it, and must have everything.
+    fn check_backup(&self) -> anyhow::Result<()> {
+        let Some(backup) = &self.backup else { return Ok(()) };
+        if backup.to.starts_with(&self.data_dir) {
+            bail!("[backup] to must be outside of the data directory, not {}", backup.to.display());
+        }
+        // A query may still read what was replaced.
+        if self.store.is_some() && backup.keep < Interval::secs(60 * 60) {
+            bail!("[backup] keep must be an hour at least where records are in a bucket ([store])");
+        }
+        Ok(())
     }
 
     /// Nothing that a node needs after another may be on the other's disk.

@@ -2,11 +2,9 @@
 //!
 //! Each call becomes the request of OTLP/HTTP that says the same: metadata are its headers (`authorization`, `x-aws-log-group`),
 //! and its answer is the call's. So everything stands in `ingest.rs`, but that a call cannot be signed: gRPC has no canonical
-//! request. AWS does not serve OTLP over gRPC.
+//! request; and a node of a cluster hands it on as it does the others. AWS does not serve OTLP over gRPC.
 
 use crate::http::{self, Peer, Port};
-use crate::ingest;
-use crate::server::Server;
 use bytes::{Buf, BufMut, Bytes};
 use hyper::body::Incoming;
 use model::limits::OTLP_BODY_BYTES_MAX;
@@ -19,26 +17,34 @@ use tonic::codegen::{BoxFuture, Context, Poll, Service};
 use tonic::server::Grpc;
 use tonic::{Code, Request, Response, Status};
 use watch::otlp;
-use wire::HttpRequest;
+use wire::{HttpRequest, Response as HttpResponse};
 
 /// Calls at the same time, each of which may hold 4 MiB twice; further ones are told to try again.
 const CALLS_MAX: usize = 64;
 /// How long a call may take to arrive and be answered.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Serves until `stop` resolves, then lets running calls finish.
-pub async fn serve(port: Port, server: Arc<Server>, stop: impl Future<Output = ()>) {
+/// Serves until `stop` resolves, then lets running calls finish. `answer` is asked the request that a call becomes.
+pub async fn serve<A, F>(port: Port, answer: A, stop: impl Future<Output = ()>)
+where
+    A: Fn(Peer, HttpRequest) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = HttpResponse> + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(CALLS_MAX));
-    let respond = move |peer, request| respond(Arc::clone(&server), Arc::clone(&places), peer, request);
+    let respond = move |peer, request| respond(answer.clone(), Arc::clone(&places), peer, request);
     http::listen(port, stop, respond).await;
 }
 
-async fn respond(
-    server: Arc<Server>,
+async fn respond<A, F>(
+    answer: A,
     places: Arc<Semaphore>,
     peer: Peer,
     request: hyper::Request<Incoming>,
-) -> hyper::Response<Body> {
+) -> hyper::Response<Body>
+where
+    A: Fn(Peer, HttpRequest) -> F + Send + 'static,
+    F: Future<Output = HttpResponse> + Send + 'static,
+{
     // Nobody has read the body yet: a call that finds no place costs little.
     let Ok(_place) = places.try_acquire() else {
         return Status::unavailable("Too many calls at the same time. Try again.").into_http();
@@ -60,7 +66,7 @@ async fn respond(
         body: Bytes::new(),
         tls: peer.tls,
     };
-    let export = Export { server, request, source_ip: peer.address.ip().to_string() };
+    let export = Export { answer, request, peer };
     let mut grpc =
         Grpc::new(Messages).accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(OTLP_BODY_BYTES_MAX);
     let call = grpc.unary(export, hyper::Request::from_parts(parts, body));
@@ -71,13 +77,17 @@ async fn respond(
 }
 
 /// One call, but for its message.
-struct Export {
-    server: Arc<Server>,
+struct Export<A> {
+    answer: A,
     request: HttpRequest,
-    source_ip: String,
+    peer: Peer,
 }
 
-impl Service<Request<Bytes>> for Export {
+impl<A, F> Service<Request<Bytes>> for Export<A>
+where
+    A: Fn(Peer, HttpRequest) -> F,
+    F: Future<Output = HttpResponse> + Send + 'static,
+{
     type Response = Response<Bytes>;
     type Error = Status;
     type Future = BoxFuture<Response<Bytes>, Status>;
@@ -87,11 +97,10 @@ impl Service<Request<Bytes>> for Export {
     }
 
     fn call(&mut self, message: Request<Bytes>) -> Self::Future {
-        let (server, source_ip) = (Arc::clone(&self.server), std::mem::take(&mut self.source_ip));
         let mut request = self.request.clone();
         request.body = message.into_inner();
         // A task of its own: a client that hangs up does not cut a call off between its effect and its audit record.
-        let answering = tokio::spawn(async move { ingest::answer(&server, &request, &source_ip).await });
+        let answering = tokio::spawn((self.answer)(self.peer, request));
         Box::pin(async move {
             let response = answering.await.map_err(|error| {
                 tracing::error!(%error, "answer an OTLP call");
@@ -99,6 +108,11 @@ impl Service<Request<Bytes>> for Export {
             })?;
             if response.status == 200 {
                 return Ok(Response::new(response.body));
+            }
+            let protobuf = ("content-type", otlp::Encoding::Protobuf.content_type());
+            if !response.headers.iter().any(|(name, value)| (*name, value.as_str()) == protobuf) {
+                // A node's own words, which know nothing of OTLP: it reached nobody who leads.
+                return Err(Status::unavailable("No node that leads has answered. Try again."));
             }
             let status = otlp::Status::decode(&response.body);
             Err(Status::new(Code::from_i32(status.code), status.message))

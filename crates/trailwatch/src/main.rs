@@ -44,6 +44,7 @@ mod questions;
 mod real;
 mod receivers;
 mod remote;
+mod restore;
 mod retention;
 mod s3_api;
 mod serve;
@@ -109,6 +110,8 @@ enum Command {
     Check(CheckArgs),
     /// Copy the data of a server, running or not.
     Backup(BackupArgs),
+    /// Make a new data directory of a copy that a server made of its own ([backup]): the state at a moment.
+    Restore(RestoreArgs),
     /// Move what a stopped server has in its data directory: records to the bucket of [store], resources to the database of [catalog].
     Migrate(MigrateArgs),
     /// Print log events as they arrive.
@@ -168,7 +171,7 @@ enum Alarms {
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[store], a bucket to keep records in (docs/object-store.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[cluster] with name, advertise, keys_dir and ca_file: this server as one node of several (docs/cluster.md), and\n[ballista] with scheduler, wide_bytes and tasks: where wide SQL queries run (docs/wide-queries.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[store], a bucket to keep records in (docs/object-store.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[cluster] with name, advertise, keys_dir and ca_file: this server as one node of several (docs/cluster.md), and\n[ballista] with scheduler, wide_bytes and tasks: where wide SQL queries run (docs/wide-queries.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[backup] with to, every and keep: copies of the data directory (docs/operating.md, Going back to a moment), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
 )]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
@@ -277,6 +280,27 @@ struct BackupArgs {
     output: PathBuf,
 }
 
+/// The newest copy is taken that has nothing of after --at. All of it is checked before the new data directory has its name; the server that
+/// made the copies, and the copies, stay as they are. Signed checkpoints go on under a new key (docs/proofs.md).
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  trailwatch restore --from /backup/trailwatch --at 2026-11-27T09:30:00Z --data-dir /var/lib/trailwatch-restored\n  trailwatch serve --data-dir /var/lib/trailwatch-restored\n\nExit code 0: the directory is there and nothing in it is wrong. 1: it is not there."
+)]
+struct RestoreArgs {
+    /// The folder with the copies: [backup] to
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// The moment to go back to, in UTC or with an offset [default: the newest copy]
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Folder to make; must not exist, or be empty
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// TOML file of the server, for records in the bucket of its [store], and resources in the database of its [catalog]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
 /// Every checksum is verified on the way, and every object is read back. The records in the folder stay, under the name store-moved; remove them
 /// when the server has run on the bucket. Resources stay where they are.
 #[derive(Debug, Args)]
@@ -310,6 +334,16 @@ fn main() -> ExitCode {
         Command::Import(Import::CloudTrail(args)) => run(import::cloudtrail(args)),
         Command::Check(args) => run(check::check(args.data_dir)),
         Command::Backup(args) => run(backup::backup(args.data_dir, args.output)),
+        Command::Restore(RestoreArgs { from, at, data_dir, config }) => {
+            let file = config.as_deref().map(Settings::from_file).transpose();
+            let config = file.and_then(|file| file.map(|file| Config::resolve(Settings::default(), file)).transpose());
+            match config {
+                Ok(config) => {
+                    run(async move { restore::restore(&from, at.as_deref(), &data_dir, config.as_ref()).await })
+                }
+                Err(error) => return complain(&error, ExitCode::from(2)),
+            }
+        }
         Command::Migrate(MigrateArgs { data_dir, config }) => {
             let file = Settings::from_file(&config);
             match file.and_then(|file| Config::resolve(Settings { data_dir, ..Settings::default() }, file)) {

@@ -10,7 +10,7 @@
 //! Tiles outlive the events, so they must be written before events are removed: expiry waits for them (`unproven`), and a reset writes the
 //! log before it empties the store. Should events be gone all the same before their hashes were written, the tree cannot be completed: that is an
 //! error, in the server's log and in the answers, and nothing is signed. So is a tree that is smaller than the last checkpoint, or another
-//! one, as after a restored backup: to sign it would fork the log.
+//! one, as after a backup that is served as it is: to sign it would fork the log. `trailwatch restore` changes the key (`begin_anew`).
 
 pub mod answer;
 pub mod command;
@@ -59,6 +59,45 @@ pub enum ProofError {
     /// A thread was lost.
     #[error("a thread of the log was lost: {0}")]
     Join(#[from] tokio::task::JoinError),
+}
+
+/// Has the log of a data directory that was restored go on under a new key, from the tree that was signed last, for the old key may have
+/// signed more since. What the old key has signed here stays beside it: `until` ends the names of both. Answers what to tell the operator.
+pub fn begin_anew(dir: &Path, until: &str) -> anyhow::Result<String> {
+    let in_a_bucket = dir.join(IN_A_BUCKET);
+    if in_a_bucket.exists() {
+        let place = std::fs::read_to_string(&in_a_bucket).with_context(|| format!("read {}", in_a_bucket.display()))?;
+        return Ok(format!(
+            "the log of events is in {}, and is not signed over where it has more than this: docs/proofs.md says how to begin another",
+            place.trim()
+        ));
+    }
+    let Some(old) = key::read(dir)? else { return Ok("there is no log of events yet".into()) };
+    let place = Place::folder(dir)?;
+    let read = |path| place.read(path).map_err(anyhow::Error::msg);
+    let write = |path: &str, text: String| place.write(path, text.into_bytes()).map_err(anyhow::Error::msg);
+    let signed = match read(CHECKPOINT)? {
+        Some(note) => {
+            let note = String::from_utf8(note).context("the checkpoint is no text")?;
+            Some((verify_checkpoint(&note, old.public(), &[]).context("read the checkpoint")?.tree, note))
+        }
+        None => None,
+    };
+    let path = dir.join(key::FILE);
+    std::fs::rename(&path, dir.join(format!("{}-until-{until}", key::FILE)))
+        .with_context(|| format!("rename {}", path.display()))?;
+    let key = key::read_or_make(dir)?;
+    write(VKEY, format!("{}\n", key.public()))?;
+    let size = signed.as_ref().map_or(0, |(tree, _)| tree.size);
+    if let Some((tree, note)) = signed {
+        write(&format!("{CHECKPOINT}-until-{until}"), note)?;
+        write(CHECKPOINT, key.checkpoint(&tree))?;
+    }
+    Ok(format!(
+        "the log of events goes on under a new key, {}, with the {size} events that the key before had signed ({})",
+        key.public(),
+        old.public()
+    ))
 }
 
 /// The log; see the module.

@@ -3,8 +3,8 @@
 use crate::auth::Auth;
 use crate::buckets::{self, ServerBuckets};
 use crate::calls::Calls;
-use crate::config::{Config, StoreSettings};
-use crate::http::Port;
+use crate::config::{BackupSettings, Config, StoreSettings};
+use crate::http::{Peer, Port};
 use crate::keys::{AccessKey, identity_sealing_key, notification_signing_seed, sealing_key};
 use crate::oidc::{self, Oidc};
 use crate::proofs::Proofs;
@@ -15,7 +15,7 @@ use crate::store_bucket::StoreBucket;
 use crate::throttle::Throttle;
 use crate::tls::{Acceptor, Certificate, Renewal};
 use crate::trail_topics::TrailTopics;
-use crate::{cluster, console, grpc, http, lease, operations, server_log, sql, syslog, tasks};
+use crate::{cluster, console, grpc, http, ingest, lease, operations, server_log, sql, syslog, tasks};
 use access::Access;
 use anyhow::{Context, anyhow, bail};
 use catalog::Catalog;
@@ -34,6 +34,7 @@ use trail::digest::keys::KeyStore;
 use watch::Watch;
 use watch::logs::subscriptions::Subscriptions;
 use watch::notify::Notify;
+use wire::HttpRequest;
 
 /// Exit code of a server that another node has taken over: a supervisor that started it again would take the records back.
 const TAKEN_OVER: u8 = 3;
@@ -69,8 +70,13 @@ pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         let _ = stopped.await;
     }));
     let (stop_grpc, grpc_stopped) = oneshot::channel::<()>();
+    let exports_to = Arc::clone(&server);
+    let export = move |peer: Peer, request: HttpRequest| {
+        let server = Arc::clone(&exports_to);
+        async move { ingest::answer(&server, &request, &peer.address.ip().to_string()).await }
+    };
     let listening_grpc = grpc_port.map(|port| {
-        tokio::spawn(grpc::serve(port, Arc::clone(&server), async move {
+        tokio::spawn(grpc::serve(port, export, async move {
             let _ = grpc_stopped.await;
         }))
     });
@@ -124,8 +130,8 @@ pub fn make_folders(dir: &Path) -> anyhow::Result<()> {
         .context("make the folder of buckets")
 }
 
-/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; what begins at
-/// a tick of the clock asks `may_act` first.
+/// Opens the records and both planes on a catalog that nobody else writes to. `lease` is one that the server renews itself; all tasks
+/// ask `may_act` before each step.
 pub async fn open_on(
     config: Config,
     clock: Arc<dyn Clock>,
@@ -136,7 +142,10 @@ pub async fn open_on(
     let (dir, keys) = (&config.data_dir, config.keys_dir());
     let store = match &config.store {
         None => open_store(dir, Arc::clone(&clock)).await?,
-        Some(settings) => open_store_in(settings, dir, Arc::clone(&clock)).await?,
+        Some(settings) => {
+            let keep_replaced_ms = config.backup.as_ref().map(BackupSettings::keep_replaced_ms);
+            open_store_in(settings, keep_replaced_ms, dir, Arc::clone(&clock)).await?
+        }
     };
     if config.store.is_some() {
         // The catalog may be a new one, or older than the records: no group or stream must come by another's, or be one that is gone.
@@ -241,7 +250,12 @@ pub async fn open_store(dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Sto
 }
 
 /// Opens the store that is in a bucket, and takes it over from whoever has it open.
-async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+async fn open_store_in(
+    settings: &StoreSettings,
+    keep_replaced_ms: Option<i64>,
+    dir: &Path,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Store> {
     if dir.join("store").join("objects").exists() {
         bail!(
             "{} holds records already: `trailwatch migrate` moves them to [store] url, or choose a data directory without any",
@@ -265,6 +279,7 @@ async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Cloc
         objects: Some(Arc::new(bucket)),
         durability: settings.durability,
         abandon_journal: settings.abandon_journal,
+        keep_replaced_ms,
         ..store::Options::default()
     };
     tracing::info!(%url, endpoint = %settings.endpoint, durability = ?settings.durability, "records are in a bucket");
@@ -277,7 +292,7 @@ async fn open_store_in(settings: &StoreSettings, dir: &Path, clock: Arc<dyn Cloc
 }
 
 /// Says in a data directory which bucket its records are in.
-const IN_A_BUCKET: &str = "records-are-in";
+pub const IN_A_BUCKET: &str = "records-are-in";
 
 /// Says so from now on, durably.
 pub fn note_bucket(dir: &Path, url: &str) -> anyhow::Result<()> {

@@ -1,10 +1,11 @@
 //! The bucket that records are kept in (`[store]`): S3 as the object store of `store`, over the client of `buckets/s3.rs`.
 //!
-//! What is asked of the endpoint: GetObject with ranges, HeadObject, ListObjectsV2, DeleteObject, and PutObject with `If-None-Match: *`
-//! and `If-Match`. A request that failed for want of an answer, or for a reason that passes, is made again a few times. One that puts
+//! What is asked of the endpoint: GetObject with ranges, HeadObject, ListObjectsV2, DeleteObject, DeleteObjects where it is offered, and
+//! PutObject with `If-None-Match: *` and `If-Match`. A request that failed for want of an answer, or for a reason that passes, is made again a few times. One that puts
 //! on a condition and finds the condition broken after such a failure looks whether the object is its own. A put that was refused, and
 //! not after such a failure, is one of the errors that say that it had no effect (`journal/objects.rs` of the store).
 
+mod delete;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,9 @@ use object_store::{
     ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
     UpdateVersion,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -52,8 +55,9 @@ const OBJECT_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Attempts, and the pause after the first; each later one is four times as long.
 const TRIES_MAX: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(100);
-/// Deletions at the same time.
+/// Deletions at the same time, of single objects; and of up to 1,000.
 const PARALLEL: usize = 16;
+const PARALLEL_BATCHES: usize = 2;
 /// Name of the store in errors.
 const STORE: &str = "S3";
 
@@ -72,6 +76,8 @@ struct Inner {
     reads: Arc<Semaphore>,
     pause: Duration,
     journal: Limits,
+    /// True once the endpoint said that it has no DeleteObjects.
+    deletes_singly: AtomicBool,
 }
 
 fn failed(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -98,6 +104,7 @@ impl StoreBucket {
             reads: Arc::new(Semaphore::new(READS_MAX)),
             pause: PAUSE,
             journal: JOURNAL,
+            deletes_singly: AtomicBool::new(false),
         })))
     }
 
@@ -244,6 +251,62 @@ impl Inner {
         }
         list::read(&answer.body, &after).map_err(failed)
     }
+
+    /// Removes one object.
+    async fn delete(self: Arc<Self>, key: String) -> Result<()> {
+        let answer = self.ask(Request { method: "DELETE", key: key.clone(), ..Request::default() }).await?.answer;
+        match answer.status {
+            200..300 => Ok(()),
+            _ => Err(refused(&key, &answer)),
+        }
+    }
+
+    /// Removes up to [`delete::KEYS_MAX`] objects, and answers what became of each.
+    async fn delete_all(self: Arc<Self>, keys: Vec<String>) -> Vec<Result<()>> {
+        if keys.len() > 1 && !self.deletes_singly.load(Ordering::Relaxed) {
+            match Arc::clone(&self).delete_together(&keys).await {
+                Ok(Some(mut stay)) => {
+                    let outcome =
+                        |key| stay.remove(key).map_or(Ok(()), |reason| Err(failed(format!("{key}: {reason}"))));
+                    return keys.iter().map(outcome).collect();
+                }
+                Ok(None) => self.deletes_singly.store(true, Ordering::Relaxed),
+                Err(error) => {
+                    let reason = error.to_string();
+                    return keys.iter().map(|_| Err(failed(reason.clone()))).collect();
+                }
+            }
+        }
+        let single = |key| Arc::clone(&self).delete(key);
+        futures::stream::iter(keys).map(single).buffered(PARALLEL).collect().await
+    }
+
+    /// Keys that are still there after a DeleteObjects, with the reasons; `None` from an endpoint that does not offer it.
+    async fn delete_together(self: Arc<Self>, keys: &[String]) -> Result<Option<BTreeMap<String, String>>> {
+        let body = delete::body(keys);
+        let headers = vec![
+            ("content-md5".to_owned(), delete::content_md5(&body)),
+            ("content-type".to_owned(), "application/xml".to_owned()),
+        ];
+        let request = Request {
+            method: "POST",
+            query: "delete".to_owned(),
+            headers,
+            body: body.into(),
+            bytes_max: delete::ANSWER_BYTES_MAX,
+            ..Request::default()
+        };
+        let answer = self.ask(request).await?.answer;
+        let shown = answer.shown();
+        let is_unknown =
+            ["<Code>NotImplemented</Code>", "<Code>MethodNotAllowed</Code>"].iter().any(|code| shown.contains(code));
+        match answer.status {
+            200 => delete::read(&answer.body).map(Some).map_err(failed),
+            405 | 501 => Ok(None),
+            _ if is_unknown => Ok(None),
+            _ => Err(refused("several objects", &answer)),
+        }
+    }
 }
 
 /// True for what another attempt may change: the endpoint is busy, or broken, or two writers met.
@@ -361,19 +424,24 @@ impl ObjectStore for StoreBucket {
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let bucket = self.clone();
-        let remove = move |location: Result<Path>| {
+        let remove = move |locations: Vec<Result<Path>>| {
             let bucket = bucket.clone();
             async move {
-                let location = location?;
-                let request = Request { method: "DELETE", key: bucket.key(&location), ..Request::default() };
-                let answered = bucket.0.runtime.spawn(Arc::clone(&bucket.0).ask(request)).await??;
-                match answered.answer.status {
-                    200..300 => Ok(location),
-                    _ => Err(refused(location.as_ref(), &answered.answer)),
-                }
+                let keys = locations.iter().flatten().map(|location| bucket.key(location)).collect();
+                let deleting = bucket.0.runtime.spawn(Arc::clone(&bucket.0).delete_all(keys));
+                let mut deleted = match deleting.await {
+                    Ok(deleted) => deleted.into_iter(),
+                    Err(error) => vec![Err(error.into())].into_iter(),
+                };
+                let outcome = |location: Result<Path>| {
+                    let location = location?;
+                    deleted.next().unwrap_or_else(|| Err(failed("nothing was deleted")))?;
+                    Ok(location)
+                };
+                futures::stream::iter(locations.into_iter().map(outcome).collect::<Vec<_>>())
             }
         };
-        locations.map(remove).buffered(PARALLEL).boxed()
+        locations.chunks(delete::KEYS_MAX).map(remove).buffered(PARALLEL_BATCHES).flatten().boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

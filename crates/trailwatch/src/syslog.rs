@@ -18,6 +18,7 @@ mod tests;
 
 use crate::config::Syslog;
 use crate::server::Server;
+use crate::tasks::{Stopped, while_it_may};
 use crate::tls::Acceptor;
 use ::gateway::shares::{Holder, Shares};
 use anyhow::Context;
@@ -123,10 +124,12 @@ impl Ports {
     }
 }
 
-/// Takes messages until `stop` resolves, and then stores those that wait.
-pub async fn run(server: Arc<Server>, ports: Ports, stop: impl Future<Output = ()>) {
+/// Takes messages until the server stops, and then stores those that wait.
+pub async fn run(server: Arc<Server>, ports: Ports, mut stopped: Stopped) {
     let (queue, waiting) = Queue::new();
-    let storing = tokio::spawn(store(Arc::clone(&server), waiting));
+    // As a task of its own it has to ask itself whether it may.
+    let storing = store(Arc::clone(&server), waiting);
+    let storing = tokio::spawn(while_it_may(Arc::clone(&server.may_act), stopped.clone(), storing));
     let mut listening = JoinSet::new();
     for (endpoint, socket) in ports.udp {
         listening.spawn(datagrams(Arc::clone(&server), socket, endpoint, queue.clone()));
@@ -137,7 +140,7 @@ pub async fn run(server: Arc<Server>, ports: Ports, stop: impl Future<Output = (
     }
     drop(queue);
     tokio::select! {
-        () = stop => {}
+        _ = stopped.wait_for(|&stop| stop) => {}
         // Listeners end only by a panic.
         Some(Err(error)) = listening.join_next() => std::panic::resume_unwind(error.into_panic()),
     }

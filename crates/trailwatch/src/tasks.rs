@@ -1,9 +1,11 @@
 //! Work that the clock starts, and syslog, which nobody calls for: alarms, notifications, metric streams, subscriptions, log
 //! anomalies, exports, deliveries of trails, detections, host metrics, our own metrics and log, retention, memory. Each task is
-//! a loop of its own, so that a slow one delays no other.
+//! a loop of its own, so that a slow one delays no other. Whatever touches records or resources stands still while the server may
+//! not act (`while_it_may`): a node of a cluster that was paused or cut off leaves out what another may be doing by now.
 
+use crate::backup::{Elsewhere, copies};
 use crate::firehose::HttpFirehose;
-use crate::server::Server;
+use crate::server::{MayAct, Server};
 use crate::server_log::Line;
 use crate::syslog::Ports;
 use crate::tls::Renewal;
@@ -11,7 +13,10 @@ use ::agent::host::Host;
 use model::time::{MINUTE, SECOND};
 use model::{Batch, Datapoint, Scope, SeriesKey, Timestamp};
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch as flag};
 use tokio::task::{Id, JoinSet};
@@ -39,6 +44,8 @@ const DETECTION_INTERVAL: Duration = Duration::from_millis(250);
 const MEMORY_INTERVAL: Duration = Duration::from_secs(1);
 /// Above the sizes of which the allocator keeps blocks at hand.
 const MEMORY_BLOCK_BYTES: usize = 4 * 1024 * 1024;
+/// How often a task that stands still asks whether it may go on.
+const MAY_ACT_INTERVAL: Duration = Duration::from_millis(100);
 /// Most lines stored in one append.
 const SERVER_LOG_LINES_MAX: usize = 1000;
 
@@ -47,13 +54,15 @@ pub struct Tasks {
     running: JoinSet<()>,
     names: HashMap<Id, &'static str>,
     stop: flag::Sender<bool>,
+    may_act: MayAct,
 }
 
 impl Tasks {
     /// Starts every task. `lines` is the server's own log, `ports` are where syslog comes, `renewal` is of the TLS certificate.
     pub fn start(server: Arc<Server>, lines: mpsc::Receiver<Line>, ports: Ports, renewal: Option<Renewal>) -> Self {
         let (stop, stopped) = flag::channel(false);
-        let mut tasks = Self { running: JoinSet::new(), names: HashMap::new(), stop };
+        let mut tasks =
+            Self { running: JoinSet::new(), names: HashMap::new(), stop, may_act: Arc::clone(&server.may_act) };
         tasks.spawn("alarms", alarms(Arc::clone(&server), stopped.clone()));
         tasks.spawn("log alarms", log_alarms(Arc::clone(&server), stopped.clone()));
         tasks.spawn("notifications", notifications(Arc::clone(&server), stopped.clone()));
@@ -79,19 +88,27 @@ impl Tasks {
         tasks.spawn("unrecorded calls", unrecorded_calls(Arc::clone(&server), stopped.clone()));
         tasks.spawn("last uses", last_uses(Arc::clone(&server), stopped.clone()));
         tasks.spawn("maintenance", maintenance(Arc::clone(&server), stopped.clone()));
-        tasks.spawn("memory", memory(stopped.clone()));
-        tasks.spawn("syslog", syslog(Arc::clone(&server), ports, stopped.clone()));
+        tasks.spawn("backups", backups(Arc::clone(&server), stopped.clone()));
+        tasks.spawn_always("memory", memory(stopped.clone()));
+        tasks.spawn("syslog", crate::syslog::run(Arc::clone(&server), ports, stopped.clone()));
         if let Some(renewal) = renewal {
-            tasks.spawn("TLS certificate", tls_certificate(Arc::clone(&server), renewal, stopped.clone()));
+            tasks.spawn_always("TLS certificate", tls_certificate(Arc::clone(&server), renewal, stopped.clone()));
         }
         if server.lease.is_some() {
-            tasks.spawn("catalog lease", catalog_lease(Arc::clone(&server), stopped.clone()));
+            tasks.spawn_always("catalog lease", catalog_lease(Arc::clone(&server), stopped.clone()));
         }
         tasks.spawn("server log", server_log(server, lines, stopped));
         tasks
     }
 
+    /// Starts a task that stands still while the server may not act.
     fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let (may_act, stopped) = (Arc::clone(&self.may_act), self.stop.subscribe());
+        self.spawn_always(name, while_it_may(may_act, stopped, task));
+    }
+
+    /// Starts a task that is of this process alone.
+    fn spawn_always(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let handle = self.running.spawn(task);
         self.names.insert(handle.id(), name);
     }
@@ -116,21 +133,29 @@ impl Tasks {
     }
 }
 
-type Stopped = flag::Receiver<bool>;
+/// True once tasks are to stop.
+pub type Stopped = flag::Receiver<bool>;
+
+/// Runs a task for as long as it may act, asked before each of its steps: it goes on where it was once it may again. One that is to
+/// stop before that is cut off, as by a crash. What it has begun as tasks of their own ends by itself.
+pub async fn while_it_may(may_act: MayAct, mut stopped: Stopped, task: impl Future<Output = ()>) {
+    let mut task = pin!(task);
+    loop {
+        let step = poll_fn(|context| match may_act() {
+            true => task.as_mut().poll(context).map(|()| true),
+            false => Poll::Ready(false),
+        });
+        if step.await || !wait_for(&mut stopped, MAY_ACT_INTERVAL).await {
+            return;
+        }
+    }
+}
 
 /// Waits until the next multiple of `step_ms` on the clock; false when the server is stopping.
 async fn next_tick(server: &Server, stopped: &mut Stopped, step_ms: i64) -> bool {
-    loop {
-        let now = server.clock.now();
-        let wait = (now.floor_to(step_ms) + step_ms) - now;
-        if !wait_for(stopped, Duration::from_millis(wait.max(1) as u64)).await {
-            return false;
-        }
-        // A node that was paused or cut off leaves out what another may be doing by now.
-        if (server.may_act)() {
-            return true;
-        }
-    }
+    let now = server.clock.now();
+    let wait = (now.floor_to(step_ms) + step_ms) - now;
+    wait_for(stopped, Duration::from_millis(wait.max(1) as u64)).await
 }
 
 async fn wait_for(stopped: &mut Stopped, duration: Duration) -> bool {
@@ -181,13 +206,6 @@ async fn notifications(server: Arc<Server>, mut stopped: Stopped) {
         let _ = stopped.wait_for(|&stop| stop).await;
     };
     watch::notify::deliver(&server.watch, stop).await;
-}
-
-async fn syslog(server: Arc<Server>, ports: Ports, mut stopped: Stopped) {
-    let stop = async move {
-        let _ = stopped.wait_for(|&stop| stop).await;
-    };
-    crate::syslog::run(server, ports, stop).await;
 }
 
 async fn tls_certificate(server: Arc<Server>, mut renewal: Renewal, mut stopped: Stopped) {
@@ -539,6 +557,37 @@ async fn maintenance(server: Arc<Server>, mut stopped: Stopped) {
     }
 }
 
+/// A copy that a stop cuts off is made anew by a later start.
+async fn backups(server: Arc<Server>, mut stopped: Stopped) {
+    let Some(settings) = server.config.backup.clone() else {
+        let _ = stopped.wait_for(|&stop| stop).await;
+        return;
+    };
+    let mut failing = false;
+    while next_tick(&server, &mut stopped, settings.every.millis()).await {
+        let (copied, settings, stop) = (Arc::clone(&server), settings.clone(), stopped.clone());
+        let copying = tokio::task::spawn_blocking(move || {
+            let goes_on = move || !*stop.borrow();
+            let elsewhere = Elsewhere {
+                records: copied.config.store.is_some().then_some(&copied.trail.store),
+                catalog: copied.config.catalog.is_some().then_some(&copied.trail.catalog),
+            };
+            let made = copies::make(&copied.config.data_dir, elsewhere, &settings, &*copied.clock, &goes_on);
+            tokio::runtime::Handle::current().block_on(made)
+        });
+        match copying.await {
+            Ok(Ok(_)) => failing = false,
+            // Said when it begins and when it ends, not each time.
+            Ok(Err(error)) if !failing && !*stopped.borrow() => {
+                failing = true;
+                tracing::error!(error = format!("{error:#}"), "copy the data directory ([backup])");
+            }
+            Ok(Err(_)) => {}
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
 /// Also at the start: what a stop cut off goes on. A step that runs at the end is finished.
 async fn event_expiry(server: Arc<Server>, detections_begin: Option<u64>, mut stopped: Stopped) {
     let mut failing = false;
@@ -597,6 +646,73 @@ async fn server_log(server: Arc<Server>, mut lines: mpsc::Receiver<Line>, mut st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Settings};
+    use model::clock::ManualClock;
+    use std::collections::HashSet;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn every_task_asks_whether_it_may_act_before_it_does_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = Settings { data_dir: Some(dir.path().join("data")), open: Some(true), ..Settings::default() };
+        let mut config = Config::resolve(flags, Settings::default()).unwrap();
+        config.detection_rules = Some(dir.path().join("rules"));
+        let clock = Arc::new(ManualClock::at(Timestamp(1_795_000_000_000)));
+        let mut server = crate::serve::open(config, clock).await.unwrap();
+        let asked: Arc<Mutex<HashSet<Id>>> = Arc::default();
+        let noted = Arc::clone(&asked);
+        server.may_act = Arc::new(move || {
+            noted.lock().unwrap().extend(tokio::task::try_id());
+            false
+        });
+        let (_lines, lines) = mpsc::channel(1);
+        let tasks = Tasks::start(Arc::new(server), lines, Ports::default(), None);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let asked = asked.lock().unwrap().clone();
+        let mut others: Vec<_> =
+            tasks.names.iter().filter(|(id, _)| !asked.contains(id)).map(|(_, name)| name).collect();
+        others.sort_unstable();
+        assert_eq!(others, [&"memory"], "these did not ask");
+        assert!(tasks.names.len() > 20);
+        // They end although they may not act.
+        tasks.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_task_stands_still_while_it_may_not_act() {
+        let (may, steps) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+        let (stop, stopped) = flag::channel(false);
+        let asked = Arc::clone(&may);
+        let may_act: MayAct = Arc::new(move || asked.load(Ordering::Relaxed));
+        // Two tasks that end with their third step.
+        let running = || {
+            let counted = Arc::clone(&steps);
+            let task = async move {
+                for _ in 0..2 {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+                counted.fetch_add(1, Ordering::Relaxed);
+            };
+            Box::pin(while_it_may(Arc::clone(&may_act), stopped.clone(), task))
+        };
+        let (mut goes_on, mut is_cut_off) = (running(), running());
+        for (allowed, total) in [(true, 2), (false, 2), (false, 2)] {
+            may.store(allowed, Ordering::Relaxed);
+            assert!(futures::poll!(&mut goes_on).is_pending() && futures::poll!(&mut is_cut_off).is_pending());
+            assert_eq!(steps.load(Ordering::Relaxed), total);
+        }
+        stop.send_replace(true);
+        is_cut_off.await;
+        assert_eq!(steps.load(Ordering::Relaxed), 2);
+        stop.send_replace(false);
+        may.store(true, Ordering::Relaxed);
+        goes_on.await;
+        assert_eq!(steps.load(Ordering::Relaxed), 4);
+    }
 
     #[test]
     fn a_late_tick_is_the_first_of_its_minute() {

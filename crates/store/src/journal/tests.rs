@@ -26,7 +26,7 @@ fn three_frames() -> (tempfile::TempDir, Vec<usize>) {
     let mut offsets = Vec::new();
     for sequence in 1..=3 {
         offsets.push(journal.len() as usize);
-        let frame = Frame::new(&batch(&format!("message {sequence}"))).unwrap();
+        let frame = Frame::new(&batch(&format!("message {sequence}"))).unwrap().0;
         journal.append(&LocalDisk, &mut [(meta(sequence), frame)]).unwrap();
     }
     (folder, offsets)
@@ -53,7 +53,7 @@ fn damage(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 fn the_example_of_the_header_is_true() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0).unwrap();
-    journal.append(&LocalDisk, &mut [(meta(1), Frame::new(&Batch::default()).unwrap())]).unwrap();
+    journal.append(&LocalDisk, &mut [(meta(1), Frame::new(&Batch::default()).unwrap().0)]).unwrap();
     let bytes = std::fs::read(file_path(folder.path(), 1)).unwrap();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let example = "54574652 05000000 01000000 adde42fb 0100000000000000 0100000000000000 0000000000000000 28000000";
@@ -134,10 +134,10 @@ fn a_message_that_looks_like_a_frame_does_not_make_a_torn_tail_an_error() {
     let forged_folder = tempfile::tempdir().unwrap();
     let mut forger = Journal::create(&LocalDisk, forged_folder.path(), 1, 0).unwrap();
     forger.durable = 41;
-    let mut forged = Frame::new(&Batch::default()).unwrap();
+    let mut forged = Frame::new(&Batch::default()).unwrap().0;
     forged.seal(forger.salt, forger.number, forger.durable, meta(7));
     let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0x5a17).unwrap();
-    let mut frame = Frame::new(&batch("x")).unwrap();
+    let mut frame = Frame::new(&batch("x")).unwrap().0;
     frame.0.extend_from_slice(&forged.0);
     frame.0.extend_from_slice(&[1; 100]);
     journal.append(&LocalDisk, &mut [(meta(1), frame)]).unwrap();

@@ -9,6 +9,7 @@ mod fixture;
 mod follow;
 mod follow_events;
 mod formats;
+mod go_back;
 mod maintain;
 mod metrics;
 mod migrate;

@@ -116,14 +116,20 @@ async fn new_import(
     })
 }
 
-/// The bucket must be there and be the caller's.
+/// The bucket must be there, be the caller's, and tell what it has.
 async fn check_source(trail: &Trail, caller: &Caller, uri: &str) -> Result<(), ApiError> {
     let wrong = |text: String| Err(ApiError::new(&errors::INVALID_IMPORT_SOURCE_EXCEPTION, text));
-    let Some((bucket, _)) = location(uri) else {
+    let Some((bucket, prefix)) = location(uri) else {
         return wrong("The S3 location must look like s3://bucket/prefix.".into());
     };
-    let (buckets, name, scope) = (Arc::clone(&trail.buckets), bucket.to_owned(), caller.scope.clone());
-    let checked = tokio::task::spawn_blocking(move || buckets.check(&scope, &name)).await;
+    let (buckets, scope) = (Arc::clone(&trail.buckets), caller.scope.clone());
+    let (name, prefix) = (bucket.to_owned(), prefix.to_owned());
+    let checked = tokio::task::spawn_blocking(move || {
+        buckets.check(&scope, &name)?;
+        // One behind an S3 endpoint has to be asked for something.
+        buckets.list(&name, &prefix, "", 1).map(drop)
+    });
+    let checked = checked.await;
     match checked.unwrap_or_else(|error| Err(BucketError::Unreachable(error.to_string()))) {
         Ok(()) => Ok(()),
         Err(BucketError::Unreachable(reason)) => {

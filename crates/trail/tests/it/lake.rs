@@ -474,7 +474,7 @@ async fn an_import_adds_the_time_of_its_files_to_its_store() {
     plane.call("StopEventDataStoreIngestion", json!({"EventDataStore": id})).await.unwrap();
     let source = |uri: &str| json!({"S3": {"S3LocationUri": uri, "S3BucketRegion": "us-east-1", "S3BucketAccessRoleArn": "arn:aws:iam::1:role/r"}});
     let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
-    for wrong in ["s3://missing/x", "logs"] {
+    for wrong in ["s3://missing/x", "s3://closed/x", "logs"] {
         let input = json!({"Destinations": [arn], "ImportSource": source(wrong)});
         refused(plane.call("StartImport", input).await, "InvalidImportSourceException");
     }

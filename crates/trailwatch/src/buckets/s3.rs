@@ -55,7 +55,7 @@ pub struct Ask<'a> {
     pub query: String,
     /// Names are in lower case.
     pub headers: Vec<(String, String)>,
-    /// What is put.
+    /// What is put or posted.
     pub body: Bytes,
     /// How long it may take, if not what the client allows.
     pub patience: Option<Patience>,
@@ -204,7 +204,7 @@ impl S3 {
             sent = sent.header(name, value);
         }
         let answer = match ask.method {
-            "PUT" => sent.body(&request.body[..]).map(|sent| self.run(sent, patience)),
+            "PUT" | "POST" => sent.body(&request.body[..]).map(|sent| self.run(sent, patience)),
             _ => sent.body(()).map(|sent| self.run(sent, patience)),
         };
         let answer = answer.map_err(|error| error.to_string())?;

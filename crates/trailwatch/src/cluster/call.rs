@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use wire::{HttpRequest, Protocol, routing};
+use wire::{HttpRequest, Protocol, Response, routing};
 
 /// How long a call is held while nobody leads: longer than it takes until somebody does, after a node was lost or stopped.
 const HOLD_MAX: Duration = Duration::from_secs(20);
@@ -106,6 +106,30 @@ pub async fn respond(node: Arc<Node>, peer: Peer, request: hyper::Request<Incomi
     let call = Call { head, body: CallBody::Unread(body), peer, _room: None };
     let answer = answered(&node, call, handed).await;
     if framing == Framing::Chunked { listener::closing(answer) } else { answer }
+}
+
+/// Answers a request that came to this node otherwise than by HTTP, whole.
+pub async fn ask(node: Arc<Node>, peer: Peer, request: HttpRequest) -> Response {
+    let Some(head) = head_of(&request) else {
+        return Response { status: 400, headers: Vec::new(), body: Bytes::new(), rest: None };
+    };
+    let call = Call { head, body: CallBody::Whole(request.body), peer, _room: None };
+    let (head, body) = answered(&node, call, None).await.into_parts();
+    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let headers = content_type.map(|value| ("content-type", value.to_owned())).into_iter().collect();
+    match body.collect().await {
+        Ok(body) => Response { status: head.status.as_u16(), headers, body: body.to_bytes(), rest: None },
+        Err(_) => Response { status: 503, headers: Vec::new(), body: Bytes::new(), rest: None },
+    }
+}
+
+/// The head of a request; `None` when a header cannot be one of HTTP.
+fn head_of(request: &HttpRequest) -> Option<Parts> {
+    let mut head = http::Request::builder().method(request.method.as_str()).uri(request.path.as_str());
+    for (name, value) in &request.headers {
+        head = head.header(name, value);
+    }
+    Some(head.body(()).ok()?.into_parts().0)
 }
 
 fn ours(answer: Answer) -> NodeAnswer {

@@ -344,7 +344,7 @@ async fn an_import_from_a_web_page_is_refused_and_recorded() {
     let request =
         HttpRequest { method: "POST".into(), path: "/_trailwatch/import".into(), headers, ..HttpRequest::default() };
     assert_eq!(server.answer(request, "127.0.0.1").await.status, 403);
-    let expected = ["trailwatch", "ImportEvents", "AccessDeniedException", "Unknown", ""].map(str::to_owned);
+    let expected = ["trailwatch", "ImportEvents", "AccessDenied", "Unknown", ""].map(str::to_owned);
     assert_eq!(events(&server).await.iter().map(told).collect::<Vec<_>>(), [expected]);
 }
 

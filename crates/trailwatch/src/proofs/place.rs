@@ -57,7 +57,7 @@ impl Place {
         match self {
             Place::Folder(folder) => {
                 let path = folder.join(path);
-                write(&path, &bytes, true).map_err(|error| format!("write {}: {error}", path.display()))
+                write(&path, &bytes).map_err(|error| format!("write {}: {error}", path.display()))
             }
             Place::Bucket { buckets, bucket, prefix } => {
                 let put = buckets.put(bucket, &format!("{prefix}{path}"), NewObject::from(bytes));
@@ -68,12 +68,13 @@ impl Place {
         }
     }
 
-    /// As `write`, but what is below a folder is durable only after `sync`: until then a crash may leave less of it, or nothing.
+    /// As `write`, but what is below a folder is whole and durable only after `sync`: until then a crash may leave less of it, or nothing.
+    /// What is written over must have the same bytes.
     pub fn write_unsynced(&self, path: &str, bytes: Vec<u8>) -> Result<(), String> {
         match self {
             Place::Folder(folder) => {
                 let path = folder.join(path);
-                write(&path, &bytes, false).map_err(|error| format!("write {}: {error}", path.display()))
+                write_in_place(&path, &bytes).map_err(|error| format!("write {}: {error}", path.display()))
             }
             Place::Bucket { .. } => self.write(path, bytes),
             #[cfg(test)]
@@ -114,19 +115,31 @@ fn told(error: &BucketError) -> String {
     }
 }
 
-fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     make(folder)?;
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let mut file = File::create(&unfinished)?;
     file.write_all(bytes)?;
-    if !sync {
-        return fs::rename(&unfinished, path);
-    }
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
     File::open(folder)?.sync_all()
+}
+
+/// A rename costs half as much as making the file. Where there is one already it is written over, not cut off before: who reads it meanwhile
+/// finds no less.
+fn write_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let open = || File::options().write(true).create(true).truncate(false).open(path);
+    let mut file = match open() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make(path.parent().unwrap_or(Path::new(".")))?;
+            open()?
+        }
+        opened => opened?,
+    };
+    file.write_all(bytes)?;
+    file.set_len(bytes.len() as u64)
 }
 
 /// More files than these are synced with all else of their file system, in one call, which reports failures since Linux 5.8: a sync of each

@@ -107,6 +107,13 @@ impl StoppingDisk {
         let done = state.step()?;
         if done || state.chance() {
             state.put(path, bytes, false);
+        } else if state.chance() {
+            // It is written in place: half of it, over what was there.
+            let mut there = state.files.get(path).and_then(|file| file.now.clone()).unwrap_or_default();
+            let half = bytes.len() / 2;
+            there.resize(there.len().max(half), 0);
+            there[..half].copy_from_slice(&bytes[..half]);
+            state.put(path, there, false);
         }
         if done { Ok(()) } else { Err(INTERRUPTED.into()) }
     }

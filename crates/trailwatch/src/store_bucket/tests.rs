@@ -208,3 +208,70 @@ async fn an_endpoint_that_ignores_conditions_is_found_out() {
     let error = format!("{:#}", bucket("http://127.0.0.1:1").check_conditions(7).await.unwrap_err());
     assert!(error.contains("127.0.0.1:1") && !error.contains("secret"), "{error}");
 }
+
+/// Removes objects below `journal/` and answers, for each, its number and whether it was removed.
+async fn removed(bucket: &StoreBucket, numbers: std::ops::Range<u32>) -> Vec<(u32, bool)> {
+    let paths = numbers.clone().map(|number| Ok(Path::from(format!("journal/{number}"))));
+    let outcomes: Vec<Result<Path>> = bucket.delete_stream(futures::stream::iter(paths).boxed()).collect().await;
+    for (number, outcome) in numbers.clone().zip(&outcomes) {
+        assert!(
+            outcome.as_ref().ok().is_none_or(|path| *path == Path::from(format!("journal/{number}"))),
+            "{outcome:?}"
+        );
+    }
+    numbers.zip(outcomes.iter().map(Result::is_ok)).collect()
+}
+
+#[tokio::test]
+async fn objects_are_removed_a_thousand_at_a_time() {
+    let nothing_stays = || answer("200 OK", "", "<DeleteResult/>");
+    let one_stays = "<DeleteResult><Error><Key>a/journal/2</Key><Code>AccessDenied</Code><Message>no</Message></Error>\
+        <Error><Key>a/journal/3</Key><Code>NoSuchKey</Code></Error></DeleteResult>";
+    let (url, serving) = serve(vec![answer("503 Slow Down", "", ""), answer("200 OK", "", one_stays)]);
+    let outcomes = removed(&bucket(&url), 0..5).await;
+    assert_eq!(outcomes, [(0, true), (1, true), (2, false), (3, true), (4, true)]);
+    let seen = serving.join().unwrap();
+    assert_eq!(seen[0].1, seen[1].1, "asked again for a reason that passes");
+    let (head, body) = &seen[1];
+    assert!(head.starts_with("post /records?delete http/1.1\r\n"), "{head}");
+    assert!(head.contains(&format!("\r\ncontent-md5: {}\r\n", delete::content_md5(body).to_lowercase())), "{head}");
+    assert!(head.contains("signedheaders=content-md5;content-type;host;x-amz-content-sha256;x-amz-date"), "{head}");
+    let keys: Vec<String> = (0..5).map(|number| format!("a/journal/{number}")).collect();
+    assert_eq!(*body, delete::body(&keys));
+
+    // One answer that fits both kinds of requests: they may come in any order.
+    let (url, serving) = serve(vec![nothing_stays(), nothing_stays(), nothing_stays()]);
+    let outcomes = removed(&bucket(&url), 0..2001).await;
+    assert!(outcomes.len() == 2001 && outcomes.iter().all(|(_, removed)| *removed));
+    let lines: Vec<String> = serving.join().unwrap().into_iter().map(|(head, _)| head).collect();
+    assert_eq!(lines.iter().filter(|head| head.starts_with("post /records?delete ")).count(), 2);
+    assert_eq!(lines.iter().filter(|head| head.starts_with("delete /records/a/journal/2000 ")).count(), 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_without_delete_objects_is_asked_for_it_once() {
+    let none = || answer("204 No Content", "", "");
+    for refusal in [
+        answer("501 Not Implemented", "", "no"),
+        answer("405 Method Not Allowed", "", "no"),
+        answer("400 Bad Request", "", "<Error><Code>NotImplemented</Code></Error>"),
+    ] {
+        let (url, serving) = serve(vec![refusal, none(), none(), none(), none()]);
+        let bucket = bucket(&url);
+        assert_eq!(removed(&bucket, 0..2).await, [(0, true), (1, true)]);
+        assert_eq!(removed(&bucket, 2..4).await, [(2, true), (3, true)]);
+        let mut lines: Vec<String> = serving.join().unwrap().into_iter().map(|(head, _)| head).collect();
+        assert!(lines.remove(0).starts_with("post /records?delete "));
+        assert!(lines.iter().all(|head| head.starts_with("delete /records/a/journal/")), "{lines:?}");
+    }
+    // What is refused for another reason, or is no answer, is told for each, and asked for so the next time.
+    for wrong in [answer("403 Forbidden", "", "no"), answer("200 OK", "", "<Error><Code>InternalError</Code></Error>")]
+    {
+        let (url, serving) = serve(vec![wrong.clone(), wrong]);
+        let bucket = bucket(&url);
+        for _ in 0..2 {
+            assert_eq!(removed(&bucket, 0..2).await, [(0, false), (1, false)]);
+        }
+        assert!(serving.join().unwrap().iter().all(|(head, _)| head.starts_with("post /records?delete ")));
+    }
+}

@@ -10,7 +10,7 @@ fn journal(objects: &Arc<dyn ObjectStore>, epoch: u64) -> ObjectJournal {
 }
 
 fn group(sequences: std::ops::Range<u64>) -> Vec<(FrameMeta, Frame)> {
-    sequences.map(|n| (meta(n), Frame::new(&batch(&format!("message {n}"))).unwrap())).collect()
+    sequences.map(|n| (meta(n), Frame::new(&batch(&format!("message {n}"))).unwrap().0)).collect()
 }
 
 /// Sequences of what the opener of an epoch finds.

@@ -241,7 +241,7 @@ async fn who_brings_a_token_of_the_provider_gets_a_role_without_a_signature() {
         assert!(found == status && refused.contains(&format!("<Code>{code}</Code>")), "{code}: {found} {refused}");
     }
     let (_, record) = federated.console.events_of("AssumeRoleWithWebIdentity").await.pop().unwrap();
-    assert_eq!((&record["userIdentity"], &record["errorCode"]), (&identity, &value!("AccessDeniedException")));
+    assert_eq!((&record["userIdentity"], &record["errorCode"]), (&identity, &value!("AccessDenied")));
 }
 
 #[tokio::test]
@@ -272,7 +272,7 @@ async fn who_has_no_role_is_refused_by_name_and_failures_of_others_close_no_door
     let (event, record) = federated.console.events_of("AssumeRoleWithWebIdentity").await.pop().unwrap();
     assert_eq!(
         (event.error_code.as_str(), &record["requestParameters"]["roleArn"]),
-        ("AccessDeniedException", &value!("arn:aws:iam::123456789012:role/Viewer"))
+        ("AccessDenied", &value!("arn:aws:iam::123456789012:role/Viewer"))
     );
     for _ in 0..CONSOLE_FAILURES_MAX {
         federated.sign_in(value!({ "aud": "another" })).await;
@@ -287,7 +287,7 @@ async fn the_roles_trust_policy_has_the_last_word() {
     let refused = federated.sign_in(value!({})).await;
     assert_eq!(header(&refused, "location"), "/#/?refused=role");
     let (event, record) = federated.console.events_of("AssumeRoleWithWebIdentity").await.pop().unwrap();
-    assert_eq!(event.error_code, "AccessDeniedException");
+    assert_eq!(event.error_code, "AccessDenied");
     assert_eq!(record["errorMessage"], "Not authorized to perform sts:AssumeRoleWithWebIdentity");
     assert_eq!(session_cookie(&refused), None);
 }

@@ -86,7 +86,7 @@ async fn our_own_endpoints_ask_policies_too_and_record_whom_they_refuse() {
         let response = own(&server, method, path, &nobody).await;
         let words = format!("user/nobody is not authorized to perform: trailwatch:{name} on resource: * because no");
         assert!(response.status == 403 && text(&response).contains(&words), "{path}: {}", text(&response));
-        let expected = ("AccessDeniedException".to_owned(), nobody.access_key_id.clone());
+        let expected = ("AccessDenied".to_owned(), nobody.access_key_id.clone());
         assert_eq!(events_of(&server, "trailwatch", name).await, [expected], "{path}");
         let response = own(&server, method, path, &auditor).await;
         // What is kept of the trail is not for who operates, reads metrics or collects.
