@@ -7,9 +7,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
 target="$(scripts/target-dir.sh)"
 scripts/console.sh
-cargo clippy --locked -p distributed -p trailwatch --features distributed/cluster,trailwatch/cluster --all-targets -- -D warnings
-cargo test --locked -p distributed --features cluster
-cargo build --locked -p trailwatch --features cluster
+# One selection of packages for all: another one would have other features, and compile DataFusion once more.
+selection=(--locked -p distributed -p trailwatch --features distributed/cluster,trailwatch/cluster)
+cargo build "${selection[@]}" --all-targets
+cargo clippy "${selection[@]}" --all-targets -- -D warnings
+cargo test "${selection[@]}"
 [ -x "$target/venv-newest/bin/pytest" ] || tests/setup.sh
 # Client tests look for the server in a folder `release`.
 mkdir -p "$target/cluster/release"

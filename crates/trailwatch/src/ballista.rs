@@ -14,13 +14,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::SegmentReader;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
-/// How long after a failure a query is tried again: a scheduler that is started again is soon there.
+/// How long after a failure a query is tried again, and a scheduler asked whether it is there: one that is started again soon is.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the server has wide queries run.
@@ -129,17 +129,28 @@ pub async fn executor(args: ExecutorArgs) -> anyhow::Result<ExitCode> {
         tasks: args.tasks.unwrap_or(0),
         work_dir: args.work_dir.join(format!("executor-{}", listen.port())),
     };
-    let told = Arc::new(AtomicBool::new(false));
+    let (tell, mut told) = watch::channel(false);
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let (told, mut signal) = (Arc::clone(&told), signal(kind)?);
+        let (tell, mut signal) = (tell.clone(), signal(kind)?);
         tokio::spawn(async move {
             signal.recv().await;
-            told.store(true, Ordering::Release);
+            tell.send_replace(true);
         });
     }
     say(&format!("trailwatch executor {listen} starts; its scheduler is {}", args.scheduler))?;
+    let (host, port) = options.scheduler.clone();
+    let is_there = async {
+        while TcpStream::connect((host.as_str(), port)).await.is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::select! {
+        () = is_there => {}
+        _ = told.wait_for(|told| *told) => return Ok(ExitCode::SUCCESS),
+    }
+    // From here on Ballista sees to the signals, too: it ends what it has begun.
     distributed::executor(options, Arc::new(reader)).await.context("run the executor")?;
-    if !told.load(Ordering::Acquire) {
+    if !*told.borrow() {
         bail!("the executor ended: its scheduler was silent, or is of another version");
     }
     Ok(ExitCode::SUCCESS)
