@@ -109,12 +109,14 @@ impl Crew {
     }
 
     fn start(self: &Arc<Self>, task: &Arc<Task>) {
+        // Who finds it started finds it running: the reader and parts that make room start others at the same time.
+        let mut running = lock(&task.running);
         if task.started.swap(true, Ordering::Relaxed) {
             return;
         }
         lock(&self.progress).held += 1;
         let (crew, part) = (Arc::clone(self), task.part.clone());
-        *lock(&task.running) = Some(tokio::spawn(async move {
+        *running = Some(tokio::spawn(async move {
             let found = work::run(Arc::clone(&crew.asked), part).await?;
             if found.is_nothing() {
                 crew.is_done_with_one();

@@ -115,6 +115,21 @@ async fn parts_with_a_rare_text_are_searched_side_by_side() {
     }
 }
 
+/// Parts that make room start others while the reader starts the one that it needs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parts_are_started_by_several_threads_at_the_same_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(Options { search_threads: 2, ..options(dir.path()) }, clock()).await.unwrap();
+    let text = |n: i64| if n % 50 == 7 { "id=needle-7f3a91c2".to_owned() } else { format!("id=other-{n:08x}") };
+    store.append(logs((0..1600).map(|n| log(1, 1, n, &text(n))).collect())).await.unwrap();
+    store.flush().await.unwrap();
+    for round in 0..500 {
+        let direction = if round % 2 == 0 { Direction::Forward } else { Direction::Backward };
+        let (lines, _, end) = found(&store, search(log_scan(1, direction), "needle-7f3a91c2"), 100).await;
+        assert_eq!((lines.len(), end.is_complete), (32, true), "round {round}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_a_search_join_to_the_whole_in_both_directions() {
     let dir = tempfile::tempdir().unwrap();
