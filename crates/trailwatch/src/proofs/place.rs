@@ -127,7 +127,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// A rename costs half as much as making the file. Where there is one already it is written over, not cut off before: who reads it meanwhile
+/// A rename costs half as much as making the file, or as much. Where there is one already it is written over, not cut off before: who reads it meanwhile
 /// finds no less.
 fn write_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let open = || File::options().write(true).create(true).truncate(false).open(path);
