@@ -50,7 +50,8 @@ impl Task {
 }
 
 /// Starts parts in the order in which the reader will need them: one at first, for most readers stop soon, then more and
-/// more, up to twice as many as there are threads. So a search holds the results of few parts, however slow its reader is.
+/// more, up to twice as many as there are threads. So a search holds the results of few parts, however slow its reader is. Parts of which
+/// nothing is left, which for a rare text are nearly all, hold nothing and make room at once: those in work are parts that have to be read.
 pub(super) struct Crew {
     asked: Arc<Asked>,
     progress: Mutex<Progress>,
@@ -59,35 +60,45 @@ pub(super) struct Crew {
 struct Progress {
     /// In the order of their bounds; some may have been started out of turn.
     waiting: VecDeque<Arc<Task>>,
-    started: usize,
-    taken: usize,
+    /// Parts that were started, and are in work or have something that was not taken.
+    held: usize,
+    /// Parts that are done with.
+    done: usize,
 }
 
 impl Crew {
     pub(super) fn new(asked: &Arc<Asked>, mut tasks: Vec<Arc<Task>>) -> Self {
         tasks.sort_by(|a, b| direction_bound(asked.direction(), a.part.bound, b.part.bound));
         let waiting = tasks.into();
-        Self { asked: Arc::clone(asked), progress: Mutex::new(Progress { waiting, started: 0, taken: 0 }) }
+        Self { asked: Arc::clone(asked), progress: Mutex::new(Progress { waiting, held: 0, done: 0 }) }
     }
 
     /// The result of a part, which is taken once.
-    pub(super) async fn take(&self, task: &Arc<Task>) -> Result<Found> {
+    pub(super) async fn take(self: &Arc<Self>, task: &Arc<Task>) -> Result<Found> {
         self.start(task);
         self.start_ahead();
         let running = lock(&task.running).take();
         let running = running.ok_or_else(|| Error::Bug("a part of a search is taken once".into()))?;
-        let found = running.await.map_err(|error| Error::Bug(format!("search a part: {error}")))?;
-        lock(&self.progress).taken += 1;
-        found
+        let found = running.await.map_err(|error| Error::Bug(format!("search a part: {error}")))??;
+        if !found.is_nothing() {
+            self.is_done_with_one();
+        }
+        Ok(found)
     }
 
-    fn start_ahead(&self) {
+    fn is_done_with_one(&self) {
+        let mut progress = lock(&self.progress);
+        progress.held = progress.held.saturating_sub(1);
+        progress.done += 1;
+    }
+
+    fn start_ahead(self: &Arc<Self>) {
         let threads = self.asked.state.options.search_threads.max(1);
-        loop {
+        while !self.asked.is_cancelled() {
             let task = {
                 let mut progress = lock(&self.progress);
-                let ahead_max = (1usize << progress.taken.min(10)).min(threads * 2);
-                if progress.started.saturating_sub(progress.taken) >= ahead_max {
+                let ahead_max = (1usize << progress.done.min(10)).min(threads * 2);
+                if progress.held >= ahead_max {
                     return;
                 }
                 progress.waiting.pop_front()
@@ -97,12 +108,21 @@ impl Crew {
         }
     }
 
-    fn start(&self, task: &Arc<Task>) {
+    fn start(self: &Arc<Self>, task: &Arc<Task>) {
+        // Who finds it started finds it running: the reader and parts that make room start others at the same time.
+        let mut running = lock(&task.running);
         if task.started.swap(true, Ordering::Relaxed) {
             return;
         }
-        lock(&self.progress).started += 1;
-        let work = work::run(Arc::clone(&self.asked), task.part.clone());
-        *lock(&task.running) = Some(tokio::spawn(work));
+        lock(&self.progress).held += 1;
+        let (crew, part) = (Arc::clone(self), task.part.clone());
+        *running = Some(tokio::spawn(async move {
+            let found = work::run(Arc::clone(&crew.asked), part).await?;
+            if found.is_nothing() {
+                crew.is_done_with_one();
+                crew.start_ahead();
+            }
+            Ok(found)
+        }));
     }
 }

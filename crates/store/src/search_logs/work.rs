@@ -40,6 +40,13 @@ pub(crate) struct Found {
     pub ends: bool,
 }
 
+impl Found {
+    /// True for a part of which a filter, a lack of visible rows, or the end of the search left nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.passed.is_none() && self.rest.is_none()
+    }
+}
+
 /// Looks at a part. Filters are asked first; what they leave waits for a thread.
 pub(super) async fn run(asked: Arc<Asked>, part: Part) -> Result<Found> {
     if let Place::Segment(segment, row_group, _) = &part.place

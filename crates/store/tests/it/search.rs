@@ -5,9 +5,12 @@ use model::{Classify, ErrorKind, GroupId, StreamId, TimeRange, Timestamp};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use store::{Direction, Error, LogScan, LogSearch, Position, Retention, SearchEnd, Searched, Store, TextSearch};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+use store::{
+    Direction, Error, LogScan, LogSearch, Options, Position, Retention, SearchEnd, Searched, Store, TextSearch,
+};
 
 /// A search for a literal, told to the store and checked on each text.
 fn search(scan: LogScan, literal: &str) -> LogSearch {
@@ -78,6 +81,52 @@ async fn filters_leave_only_the_parts_with_the_needle() {
         }
         store.maintain(&Retention::default()).await.unwrap();
         store.close().await.unwrap();
+    }
+}
+
+/// Parts of which filters leave nothing are not waited for: the few that have a rare text are searched side by side, however many lie between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_with_a_rare_text_are_searched_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(Options { search_threads: 2, ..options(dir.path()) }, clock()).await.unwrap();
+    let text = |n: i64| if n % 300 == 150 { "id=needle-7f3a91c2".to_owned() } else { format!("id=other-{n:08x}") };
+    store.append(logs((0..600).map(|n| log(1, 1, n, &text(n))).collect())).await.unwrap();
+    store.flush().await.unwrap();
+    for direction in [Direction::Forward, Direction::Backward] {
+        let met = (Mutex::new(0), Condvar::new());
+        let matches = move |line: &str| {
+            if !line.contains("needle-7f3a91c2") {
+                return false;
+            }
+            // Whoever finds one waits for who finds the other.
+            let (found, changed) = &met;
+            let mut found = found.lock().unwrap();
+            *found += 1;
+            changed.notify_all();
+            let (found, _) = changed.wait_timeout_while(found, Duration::from_secs(20), |found| *found < 2).unwrap();
+            assert_eq!(*found, 2, "one is searched after the other");
+            true
+        };
+        let text = TextSearch::new(&[vec!["needle-7f3a91c2".into()]], matches);
+        let search = LogSearch { scan: log_scan(1, direction), text, goes_on: Arc::new(|| true) };
+        let (lines, _, end) = found(&store, search, 100).await;
+        assert_eq!((lines.len(), end.is_complete), (2, true));
+        assert!(end.parts_skipped >= 30, "{end:?}");
+    }
+}
+
+/// Parts that make room start others while the reader starts the one that it needs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parts_are_started_by_several_threads_at_the_same_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(Options { search_threads: 2, ..options(dir.path()) }, clock()).await.unwrap();
+    let text = |n: i64| if n % 50 == 7 { "id=needle-7f3a91c2".to_owned() } else { format!("id=other-{n:08x}") };
+    store.append(logs((0..1600).map(|n| log(1, 1, n, &text(n))).collect())).await.unwrap();
+    store.flush().await.unwrap();
+    for round in 0..500 {
+        let direction = if round % 2 == 0 { Direction::Forward } else { Direction::Backward };
+        let (lines, _, end) = found(&store, search(log_scan(1, direction), "needle-7f3a91c2"), 100).await;
+        assert_eq!((lines.len(), end.is_complete), (32, true), "round {round}");
     }
 }
 
