@@ -31,9 +31,11 @@ pub use directory::{Account, Directory};
 pub use entities::{AccessKey, Identity, Kind, ManagedPolicy, PolicyVersion};
 pub use sealing::SealingKey;
 pub use standing::Standing;
+pub use used::Uses;
 
 use catalog::Catalog;
 use model::Clock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use wire::{ApiError, Operation};
 
@@ -48,6 +50,8 @@ pub struct Access {
     random: Random,
     sealing: SealingKey,
     directory: Arc<RwLock<Arc<Directory>>>,
+    /// How often it was replaced.
+    replaced: Arc<AtomicU64>,
     /// One change at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
     used: Arc<used::Used>,
@@ -81,6 +85,7 @@ impl Access {
             random,
             sealing,
             directory: Arc::default(),
+            replaced: Arc::default(),
             turn: Arc::default(),
             used: Arc::default(),
         };
@@ -108,6 +113,12 @@ impl Access {
 
     fn replace(&self, directory: Directory) {
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+        self.replaced.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Rises with every change of an identity, once it is in force.
+    pub fn generation(&self) -> u64 {
+        self.replaced.load(Ordering::Acquire)
     }
 
     /// Changes identities of an account: `edit` works on a copy, which is made durable and then takes the place of the original.

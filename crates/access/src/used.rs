@@ -4,6 +4,7 @@ use crate::Access;
 use crate::entities::{Identity, LastUse};
 use crate::ids;
 use model::{Caller, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use wire::ApiError;
@@ -15,6 +16,22 @@ pub struct Used {
     keys: Mutex<HashMap<String, LastUse>>,
     /// By account and id of the role.
     roles: Mutex<HashMap<(String, String), LastUse>>,
+}
+
+/// Last uses that one node tells another.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Uses {
+    /// By access key id.
+    keys: Vec<(String, LastUse)>,
+    /// By account and id of the role.
+    roles: Vec<((String, String), LastUse)>,
+}
+
+impl Uses {
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.roles.is_empty()
+    }
 }
 
 /// A use is noted again only after this time, ms: GetAccessKeyLastUsed and GetRole are not that exact.
@@ -62,6 +79,27 @@ impl Access {
     pub(crate) fn last_use_of_role(&self, account: &str, role: &Identity) -> Option<LastUse> {
         let roles = self.used.roles.lock().unwrap_or_else(PoisonError::into_inner);
         roles.get(&(account.to_owned(), role.id.clone())).cloned()
+    }
+
+    /// Takes the uses that were noted here, for the node that writes to the catalog.
+    pub fn take_uses(&self) -> Uses {
+        let keys = std::mem::take(&mut *self.used.keys.lock().unwrap_or_else(PoisonError::into_inner));
+        let roles = std::mem::take(&mut *self.used.roles.lock().unwrap_or_else(PoisonError::into_inner));
+        Uses { keys: keys.into_iter().collect(), roles: roles.into_iter().collect() }
+    }
+
+    /// Notes what another node took; what is known of a later time stays.
+    pub fn note_uses(&self, uses: Uses) {
+        fn note<K: Eq + std::hash::Hash>(known: &Mutex<HashMap<K, LastUse>>, uses: Vec<(K, LastUse)>) {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, last) in uses {
+                if known.get(&key).is_none_or(|there| there.at_ms < last.at_ms) {
+                    known.insert(key, last);
+                }
+            }
+        }
+        note(&self.used.keys, uses.keys);
+        note(&self.used.roles, uses.roles);
     }
 
     /// Writes last uses to the catalog.

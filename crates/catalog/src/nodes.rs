@@ -19,23 +19,26 @@ pub struct Node {
     pub address: String,
     /// Its version of Trailwatch.
     pub version: String,
+    /// What it does, such as `ingest,query,tasks`.
+    pub roles: String,
     /// How long ago it told so, milliseconds by the database's clock.
     pub seen_ago_ms: i64,
 }
 
 impl Catalog {
     /// Says that a node is there. Shows no token and waits for no writer: a node's row is its own, whoever leads.
-    pub async fn node_is_there(&self, id: &str, name: &str, address: &str, version: &str) -> Result<()> {
+    pub async fn node_is_there(&self, id: &str, name: &str, address: &str, version: &str, roles: &str) -> Result<()> {
         let now = self.now_ms();
         sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO nodes (id, name, address, version, seen_ms) VALUES ($1, $2, $3, $4, {now}) \
+            "INSERT INTO nodes (id, name, address, version, roles, seen_ms) VALUES ($1, $2, $3, $4, $5, {now}) \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, address = excluded.address, version = excluded.version, \
-             seen_ms = excluded.seen_ms"
+             roles = excluded.roles, seen_ms = excluded.seen_ms"
         )))
         .bind(id)
         .bind(name)
         .bind(address)
         .bind(version)
+        .bind(roles)
         .execute(self.pool.connections())
         .await?;
         sqlx::query(AssertSqlSafe(format!("DELETE FROM nodes WHERE seen_ms < {now} - $1")))
@@ -54,7 +57,7 @@ impl Catalog {
     /// All nodes that were seen within a day, by name.
     pub async fn nodes(&self) -> Result<Vec<Node>> {
         let nodes = sqlx::query_as(AssertSqlSafe(format!(
-            "SELECT id, name, address, version, {} - seen_ms AS seen_ago_ms FROM nodes ORDER BY name, id",
+            "SELECT id, name, address, version, roles, {} - seen_ms AS seen_ago_ms FROM nodes ORDER BY name, id",
             self.now_ms()
         )));
         Ok(nodes.fetch_all(&self.pool).await?)
@@ -87,13 +90,14 @@ mod tests {
     #[tokio::test]
     async fn nodes_are_there_until_they_say_otherwise_and_a_reset_changes_none() {
         let catalog = Catalog::in_memory().await.unwrap();
-        catalog.node_is_there("b", "two", "http://b", "1").await.unwrap();
-        catalog.node_is_there("a", "one", "http://old", "1").await.unwrap();
-        catalog.node_is_there("a", "one", "http://a", "2").await.unwrap();
+        catalog.node_is_there("b", "two", "http://b", "1", "ingest").await.unwrap();
+        catalog.node_is_there("a", "one", "http://old", "1", "ingest").await.unwrap();
+        catalog.node_is_there("a", "one", "http://a", "2", "query,tasks").await.unwrap();
         catalog.reset().await.unwrap();
         let nodes = catalog.nodes().await.unwrap();
-        let told: Vec<_> = nodes.iter().map(|node| (node.id.as_str(), node.address.as_str(), &*node.version)).collect();
-        assert_eq!(told, [("a", "http://a", "2"), ("b", "http://b", "1")], "by name: one, two");
+        let told: Vec<_> =
+            nodes.iter().map(|node| [&node.id, &node.address, &node.version, &node.roles].map(String::as_str)).collect();
+        assert_eq!(told, [["a", "http://a", "2", "query,tasks"], ["b", "http://b", "1", "ingest"]], "by name: one, two");
         assert!(nodes.iter().all(|node| (0..FORGOTTEN_AFTER_MS).contains(&node.seen_ago_ms)), "{nodes:?}");
         catalog.node_is_gone("a").await.unwrap();
         assert_eq!(catalog.nodes().await.unwrap().len(), 1);

@@ -34,6 +34,8 @@ const SESSION: &str = "SET lock_timeout = '10s'; SET default_transaction_isolati
 const SILENCE_OF_SERVER: &str = "SET idle_in_transaction_session_timeout = '20s'";
 /// The same in a cluster, where another node waits for the lock to take the lease.
 const SILENCE_OF_NODE: &str = "SET idle_in_transaction_session_timeout = '4s'";
+/// A node that only reads.
+const READER: &str = "SET idle_in_transaction_session_timeout = '4s'; SET default_transaction_read_only = on";
 /// What PostgreSQL needs before the tables.
 const FUNCTIONS: &str = include_str!("../postgres/0000_functions.sql");
 
@@ -50,6 +52,11 @@ impl Catalog {
     /// The same for a node of a cluster: when it falls silent it stands in the way of no other for long.
     pub async fn connect_node(url: &str) -> Result<Self> {
         Self::connected(url, CONNECTIONS_MAX, SILENCE_OF_NODE).await
+    }
+
+    /// The same for a node that only reads beside the one that leads: PostgreSQL refuses whatever would write.
+    pub async fn connect_reader(url: &str) -> Result<Self> {
+        Self::connected(url, CONNECTIONS_MAX, READER).await
     }
 
     /// The same with few connections, for what nodes of a cluster tell each other: leases, nodes, and the digest of their keys.

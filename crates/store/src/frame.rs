@@ -62,6 +62,21 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Batch, Damage> {
     Ok(Batch { logs, datapoints, events })
 }
 
+/// A batch as bytes, for another node of a cluster.
+pub fn encode_batch(batch: &Batch) -> Vec<u8> {
+    let mut encoder = Encoder(Vec::with_capacity(size_hint(batch)));
+    encode(batch, &mut encoder);
+    encoder.0
+}
+
+/// The batch of [`encode_batch`].
+///
+/// # Errors
+/// What is wrong with the bytes. Never panics, whatever they are.
+pub fn decode_batch(bytes: &[u8]) -> Result<Batch, &'static str> {
+    decode(bytes)
+}
+
 /// About how many bytes `encode` will write.
 pub(crate) fn size_hint(batch: &Batch) -> usize {
     let logs: usize = batch.logs.iter().map(|log| log.message.len() + 16).sum();

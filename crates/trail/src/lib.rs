@@ -37,6 +37,7 @@ use model::{Clock, Ids};
 pub use query::insight_events::Settings as InsightSettings;
 use query::lake::{Lake, NoLake};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use store::Store;
 use tokio::sync::OwnedMutexGuard;
 use wire::Operation;
@@ -78,6 +79,8 @@ pub struct Trail {
     retention_turn: Arc<tokio::sync::Mutex<()>>,
     /// One reading of trails at a time, so that what changed later is dated later.
     refresh_turn: Arc<tokio::sync::Mutex<()>>,
+    /// How often trails were read.
+    refreshed: Arc<AtomicU64>,
 }
 
 /// What may differ from AWS by choice of the operator.
@@ -127,8 +130,29 @@ impl Trail {
         ids: Arc<dyn Ids>,
         settings: Settings,
     ) -> Result<Self, catalog::Error> {
-        let (data_audit, log_delivery) = (DataAudit::default(), LogDelivery::default());
-        let trail = Self {
+        let trail = Self::over(store, catalog, clock, ids, settings);
+        trail.catalog.clamp_trail_spans(trail.store.event_sequence() as i64).await?;
+        trail.catalog.fail_lake_queries(trail.clock.now()).await?;
+        trail.catalog.stop_trail_imports(trail.clock.now()).await?;
+        trail.refresh_trails().await?;
+        Ok(trail)
+    }
+
+    /// The plane over a store and a catalog that others write to, for calls that only read.
+    pub async fn reading(
+        store: Store,
+        catalog: Catalog,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        settings: Settings,
+    ) -> Result<Self, catalog::Error> {
+        let trail = Self::over(store, catalog, clock, ids, settings);
+        trail.reread_trails().await?;
+        Ok(trail)
+    }
+
+    fn over(store: Store, catalog: Catalog, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, settings: Settings) -> Self {
+        Self {
             store,
             catalog,
             clock,
@@ -140,18 +164,14 @@ impl Trail {
             lake: Arc::new(NoLake),
             lake_queries: Arc::default(),
             imports: Arc::default(),
-            data_audit,
-            log_delivery,
+            data_audit: DataAudit::default(),
+            log_delivery: LogDelivery::default(),
             key_turn: Arc::default(),
             import_turn: Arc::default(),
             retention_turn: Arc::default(),
             refresh_turn: Arc::default(),
-        };
-        trail.catalog.clamp_trail_spans(trail.store.event_sequence() as i64).await?;
-        trail.catalog.fail_lake_queries(trail.clock.now()).await?;
-        trail.catalog.stop_trail_imports(trail.clock.now()).await?;
-        trail.refresh_trails().await?;
-        Ok(trail)
+            refreshed: Arc::default(),
+        }
     }
 
     /// Reads again what trails ask for. Every operation that changes a trail does, but those for which there is [`Trail::hold`]; so
@@ -176,10 +196,21 @@ impl Trail {
     async fn refresh(&self, _: &OwnedMutexGuard<()>) -> Result<(), catalog::Error> {
         self.catalog.sync_digest_chains(self.clock.now()).await?;
         self.catalog.sync_trail_spans(self.store.event_sequence() as i64).await?;
+        self.reread_trails().await
+    }
+
+    /// Reads again what trails ask for, after another node has changed it.
+    pub async fn reread_trails(&self) -> Result<(), catalog::Error> {
         let trails = self.catalog.logging_trails().await?;
         self.data_audit.set(&trails, &self.catalog.enabled_event_data_stores().await?);
         self.log_delivery.set(&trails);
+        self.refreshed.fetch_add(1, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Rises whenever what trails ask for may have changed.
+    pub fn generation(&self) -> u64 {
+        self.refreshed.load(Ordering::Acquire)
     }
 }
 

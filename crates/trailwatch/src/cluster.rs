@@ -13,15 +13,17 @@ mod answer;
 mod call;
 pub mod command;
 mod forwarded;
+mod index;
 mod keys;
 mod leader;
+mod reader;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{PATH, answer};
 
-use crate::config::Config;
+use crate::config::{Config, Roles};
 use crate::http::{self, Answer, BODIES_KIB_MAX, DRAIN_TIMEOUT, Port, Shared};
 use crate::server_log::Line;
 use crate::tasks::Tasks;
@@ -33,6 +35,7 @@ use catalog::{Catalog, Lease, SERVER_LEASE};
 use forwarded::SealingKey;
 use leader::Leader;
 use model::Clock;
+use reader::Reader;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
@@ -81,6 +84,8 @@ struct Node {
     name: String,
     /// Where other nodes reach it.
     address: String,
+    /// What it may do.
+    does: Roles,
     /// For its lease and what nodes tell each other: connections of its own, whatever calls do.
     tables: Catalog,
     sealing: SealingKey,
@@ -88,6 +93,8 @@ struct Node {
     roles: watch::Sender<Role>,
     /// Nodes that were there a short time ago, itself apart.
     others: Mutex<Vec<Arc<Leader>>>,
+    /// Who answers what only reads while another node leads.
+    reader: Mutex<Option<Arc<Reader>>>,
     /// Until when nobody else can have the lease.
     leads_until: Mutex<Instant>,
     /// True once this node is told to stop.
@@ -143,11 +150,13 @@ pub async fn serve(
         id,
         name: settings.name,
         address,
+        does: settings.roles,
         tables,
         sealing: keys.sealing,
         authorities: authorities(settings.ca_file.as_deref())?,
         roles: watch::Sender::new(Role::Standby(None)),
         others: Mutex::default(),
+        reader: Mutex::default(),
         leads_until: Mutex::new(Instant::now()),
         stopped: stopped.clone(),
         asked: Notify::new(),
@@ -172,7 +181,11 @@ pub async fn serve(
         false => (keys.root.access_key_id.as_str(), keys.root.secret_access_key.as_str()),
     };
     serve::announce(&config, credentials, &url)?;
-    let ended = run(&node, Parts { config, clock, lines, certificate }, stopped).await;
+    let reading = reader::run(Arc::clone(&node), config.clone(), Arc::clone(&clock));
+    let ended = tokio::select! {
+        ended = run(&node, Parts { config, clock, lines, certificate }, stopped) => ended,
+        never = reading => match never {},
+    };
     let _ = (close.send(()), close_grpc.send(()));
     listening.await.context("serve connections")?;
     if let Some(listening) = listening_grpc {
@@ -223,9 +236,10 @@ async fn renew_certificate(mut renewal: Renewal) {
 /// Says every few seconds that this node is there.
 async fn tell(node: Arc<Node>) {
     let mut is_failing = false;
+    let roles = node.does.to_string();
     loop {
         let version = env!("CARGO_PKG_VERSION");
-        let told = node.tables.node_is_there(&node.id, &node.name, &node.address, version);
+        let told = node.tables.node_is_there(&node.id, &node.name, &node.address, version, &roles);
         let mut told = in_time(ASK_TIME_MAX, told).await;
         if told.is_ok() {
             told = node.look_round().await;
@@ -374,6 +388,7 @@ impl Node {
             let looked = self.look().await;
             match &looked {
                 Ok(Some(left)) => wait = wait.min(*left + ASK_PAUSE),
+                Ok(None) if !self.does.tasks => {}
                 Ok(None) => {
                     let began = Instant::now();
                     let taking = self.tables.acquire_lease(SERVER_LEASE, &self.id, &self.address, millis(LASTS));
@@ -431,6 +446,16 @@ impl Node {
             others.extend(same.or_else(|| Leader::new(&node.address, 0, &self.authorities).map(Arc::new)));
         }
         Ok(())
+    }
+
+    /// Who answers what only reads, where there is one.
+    fn reader(&self) -> Option<Arc<Reader>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on `reader` answers what only reads.
+    fn read_by(&self, reader: Option<Arc<Reader>>) {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = reader;
     }
 
     /// Nodes by way of which the one that leads may be reached.
@@ -498,6 +523,7 @@ impl Node {
         body["node"] = Value::from(self.name.as_str());
         body["role"] = Value::from(name);
         body["leader"] = leader.map_or(Value::Null, Value::from);
+        body["reads"] = Value::from(matches!(role, Role::Leading(_)) || self.reader().is_some());
         let lapsed = matches!(role, Role::Leading(_)) && !self.has_lease();
         if lapsed {
             body["status"] = "waiting".into();

@@ -22,7 +22,7 @@ pub use self::ballista::BallistaSettings;
 pub use self::ballista::host_and_port;
 pub use self::catalog::{CatalogSection, CatalogUrl};
 use self::cluster::ClusterSection;
-pub use self::cluster::ClusterSettings;
+pub use self::cluster::{ClusterSettings, Roles};
 use crate::buckets::is_bucket_name;
 use crate::throttle::Limits;
 use crate::tls;
@@ -264,6 +264,9 @@ pub struct Settings {
     pub store: StoreSection,
     /// See [`Config::cluster`].
     pub cluster: Option<ClusterSection>,
+    /// See [`ClusterSettings::roles`], as the flag spells it.
+    #[serde(skip)]
+    pub roles: Option<String>,
     /// See [`Config::backup`].
     pub backup: Option<BackupSection>,
     /// See [`Config::ballista`].
@@ -330,7 +333,7 @@ impl Config {
             proofs: file.proofs,
             limits: file.limits.resolve()?,
             oidc: file.oidc.map(OidcSection::resolve).transpose()?,
-            cluster: file.cluster.map(ClusterSection::resolve).transpose()?,
+            cluster: cluster(file.cluster, flags.roles.as_deref())?,
             backup: file.backup.map(BackupSection::resolve).transpose()?,
             ballista: file.ballista.map(BallistaSection::resolve).transpose()?,
         };
@@ -463,6 +466,17 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// The node of a cluster, whose roles the flag may say.
+fn cluster(section: Option<ClusterSection>, roles: Option<&str>) -> anyhow::Result<Option<ClusterSettings>> {
+    let mut settings = section.map(ClusterSection::resolve).transpose()?;
+    match (&mut settings, roles) {
+        (_, None) => {}
+        (Some(settings), Some(roles)) => settings.roles = Roles::parse(roles)?,
+        (None, Some(_)) => bail!("--roles is for nodes of a cluster: [cluster]"),
+    }
+    Ok(settings)
 }
 
 /// Both files, or none.

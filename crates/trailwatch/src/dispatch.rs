@@ -11,7 +11,7 @@ use access::Asking;
 use bytes::Bytes;
 use futures::FutureExt;
 use model::limits::{INFLATED_BYTES_MAX, METRIC_BODY_BYTES_MAX};
-use model::{Caller, Event, EventResource, Timestamp, arn};
+use model::{Batch, Caller, Event, EventResource, Timestamp, arn};
 use refused::Unrouted;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -207,7 +207,7 @@ impl Arrived<'_> {
             Some(row) => (row.access(), row.audit()),
             None => (access_of_missing(service, operation), Audit::Management),
         };
-        if !may_be_recorded(server, audit) {
+        if !may_be_recorded(server, audit) || server.leaves_to_others(answer.response.status) {
             return Ok(());
         }
         let resources = data_resources(caller, audit, answer.request_parameters.as_deref());
@@ -244,6 +244,9 @@ impl Server {
 
     /// As [`Self::record`], of something that is no call.
     pub async fn record_event(&self, event: Event, time: Timestamp) -> Result<(), store::Error> {
+        if let Some(recorder) = &self.recorder {
+            return recorder.append(Batch { events: vec![event], ..Batch::default() }).await;
+        }
         let (batch, deliveries) = log_delivery::batch(self, event).await;
         self.trail.store.append(batch).await?;
         deliveries.stored(self, time).await;
@@ -300,6 +303,9 @@ fn count(
     bytes_in: usize,
     response: &Response,
 ) {
+    if server.leaves_to_others(response.status) {
+        return;
+    }
     server.calls.count(CallFacts {
         service,
         operation,

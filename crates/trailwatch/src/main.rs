@@ -171,7 +171,7 @@ enum Alarms {
 /// Everything is kept under --data-dir; `trailwatch backup` copies it while the server runs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[store], a bucket to keep records in (docs/object-store.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[cluster] with name, advertise, keys_dir and ca_file: this server as one node of several (docs/cluster.md), and\n[ballista] with scheduler, wide_bytes and tasks: where wide SQL queries run (docs/wide-queries.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[backup] with to, every and keep: copies of the data directory (docs/operating.md, Going back to a moment), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
+    after_help = "Examples:\n  trailwatch serve\n  trailwatch serve --data-dir /var/lib/trailwatch --listen 127.0.0.1:8792\n  trailwatch serve --open --listen 127.0.0.1:0     # for test suites: any key, any free port\n  trailwatch serve --listen 0.0.0.0:8792 --tls-certificate server.pem --tls-key server.key   # read again on SIGHUP\n\nThe config file (TOML) holds the same keys with underscores (data_dir, listen, tls_certificate, tls_key,\naccount_id, region, open) and\n[endpoints], which names where other AWS services are (s3, sns, sqs, lambda, kinesis, firehose, kms), and\n[trail] with lenient_lookup (LookupEvents without its 90 days and one attribute), and with\n  delivery_interval and organization_id (docs/trails.md), and\n[notify] with public_url, allow_private, webhooks and smtp (docs/operating.md, Notifications), and\n[firehose], which names where metric streams go (docs/operating.md, Metric streams), and\n[buckets] and [s3], the buckets to write to (docs/buckets.md), and\n[store], a bucket to keep records in (docs/object-store.md), and\n[catalog] with url and password_file: PostgreSQL keeps resources (docs/postgresql.md), and\n[cluster] with name, advertise, keys_dir, ca_file and roles: this server as one node of several (docs/cluster.md), and\n[ballista] with scheduler, wide_bytes and tasks: where wide SQL queries run (docs/wide-queries.md), and\n[proofs] with bucket, prefix and witnesses: where the log of events goes, and who cosigns it (docs/proofs.md), and\n[backup] with to, every and keep: copies of the data directory (docs/operating.md, Going back to a moment), and\n[detections] with rules, a folder of Sigma rules (docs/detections.md), and\n[bearer_tokens], [syslog] and [otlp] (docs/other-ways-in.md). Flags win.\nRUST_LOG sets how much is logged (default: info)."
 )]
 struct ServeArgs {
     /// Folder that holds everything; made when absent [default: trailwatch-data]
@@ -199,6 +199,9 @@ struct ServeArgs {
     /// TOML file with the same keys
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What this node of a cluster does: ingest (take calls), query (answer what only reads), tasks (lead), or all [default: all]
+    #[arg(long, value_name = "ROLES")]
+    roles: Option<String>,
     /// Accept any access key, on loopback only: a 12-digit key is its own account id, any other means --account-id
     #[arg(long)]
     open: bool,
@@ -388,6 +391,7 @@ fn config_of(args: ServeArgs) -> anyhow::Result<Config> {
         tls_certificate: args.tls_certificate,
         tls_key: args.tls_key,
         account_id: args.account_id,
+        roles: args.roles,
         region: args.region,
         open: args.open.then_some(true),
         ..Settings::default()

@@ -66,6 +66,9 @@ impl Endpoint {
         parameters: Option<Value>,
         outcome: Result<T, Refusal>,
     ) -> Result<T, Refusal> {
+        if outcome.as_ref().is_err_and(|refusal| server.leaves_to_others(refusal.status)) {
+            return outcome;
+        }
         let parameters = parameters.map(|parameters| parameters.to_string());
         let error = outcome.as_ref().err().map(|refusal| (refusal.code.as_str(), refusal.message.as_str()));
         let call = OwnCall {

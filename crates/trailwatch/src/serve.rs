@@ -10,7 +10,7 @@ use crate::oidc::{self, Oidc};
 use crate::proofs::Proofs;
 use crate::real::{RandomIds, SystemClock, random_u64};
 use crate::receivers::HttpReceivers;
-use crate::server::{MayAct, Server};
+use crate::server::{MayAct, Recorder, Server};
 use crate::store_bucket::StoreBucket;
 use crate::throttle::Throttle;
 use crate::tls::{Acceptor, Certificate, Renewal};
@@ -38,6 +38,9 @@ use wire::HttpRequest;
 
 /// Exit code of a server that another node has taken over: a supervisor that started it again would take the records back.
 const TAKEN_OVER: u8 = 3;
+
+/// How long segments that were replaced stay in a cluster, milliseconds: a search at another node may be in the midst of them.
+const REPLACED_READ_MS: i64 = 30 * 60 * 1000;
 
 /// Runs the server until SIGTERM or SIGINT. A task that panics or a listener that breaks is exit code 1, a node that was taken over 3.
 pub async fn serve(config: Config) -> anyhow::Result<ExitCode> {
@@ -139,11 +142,13 @@ pub async fn open_on(
     lease: Option<lease::Held>,
     may_act: MayAct,
 ) -> anyhow::Result<Server> {
-    let (dir, keys) = (&config.data_dir, config.keys_dir());
+    let dir = &config.data_dir;
     let store = match &config.store {
         None => open_store(dir, Arc::clone(&clock)).await?,
         Some(settings) => {
-            let keep_replaced_ms = config.backup.as_ref().map(BackupSettings::keep_replaced_ms);
+            let kept = config.backup.as_ref().map(BackupSettings::keep_replaced_ms);
+            // Other nodes may be reading what was replaced.
+            let keep_replaced_ms = if config.cluster.is_some() { kept.max(Some(REPLACED_READ_MS)) } else { kept };
             open_store_in(settings, keep_replaced_ms, dir, Arc::clone(&clock)).await?
         }
     };
@@ -160,12 +165,32 @@ pub async fn open_on(
             );
         }
     }
-    let key = AccessKey::root(keys)?;
+    catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
+    catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
+    catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
-    let signing = config.signing.clone().map(|keys| (keys, Arc::clone(&clock)));
-    let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone(), signing);
-    let subscriptions = Subscriptions::new(Arc::new(receivers), config.object_ms);
-    let settings = trail::Settings {
+    let trail = Trail::new(store, catalog, Arc::clone(&clock), ids, trail_settings(&config)).await?;
+    assemble(config, trail, Place { lease, may_act, recorder: None }).await
+}
+
+/// Opens the records of a bucket and a catalog that another node writes to, for calls that only read. What calls leave behind goes to
+/// `recorder`.
+pub async fn open_reader(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    catalog: Catalog,
+    recorder: Arc<dyn Recorder>,
+) -> anyhow::Result<Server> {
+    let settings = config.store.as_ref().context("a node that only reads needs records in a bucket: [store] url")?;
+    let options = bucket_options(settings, None, &config.data_dir, Arc::clone(&clock))?.1;
+    let store = Store::open_reader(options, Arc::clone(&clock)).await.context("open the records for reading")?;
+    let ids: Arc<dyn Ids> = Arc::new(RandomIds);
+    let trail = Trail::reading(store, catalog, clock, ids, trail_settings(&config)).await?;
+    assemble(config, trail, Place { lease: None, may_act: Arc::new(|| true), recorder: Some(recorder) }).await
+}
+
+fn trail_settings(config: &Config) -> trail::Settings {
+    trail::Settings {
         lenient_lookup: config.trail.lenient_lookup,
         digest_interval: config.trail.digest_interval.millis(),
         key_rotation: config.trail.key_rotation.millis(),
@@ -177,17 +202,31 @@ pub async fn open_on(
         },
         aggregation_window: config.trail.aggregation_window.millis(),
         ..trail::Settings::default()
-    };
-    catalog.composite_alarms_due(clock.now()).await.context("make composite alarms due")?;
-    catalog.fail_log_queries(clock.now()).await.context("end queries that were cut off")?;
-    catalog.fail_scheduled_runs().await.context("end scheduled queries that were cut off")?;
+    }
+}
+
+/// Where a server stands among others.
+struct Place {
+    lease: Option<lease::Held>,
+    may_act: MayAct,
+    recorder: Option<Arc<dyn Recorder>>,
+}
+
+/// Both planes, and all that stands around them. Writes nothing to the catalog.
+async fn assemble(config: Config, mut trail: Trail, place: Place) -> anyhow::Result<Server> {
+    let (store, catalog, clock, ids) =
+        (trail.store.clone(), trail.catalog.clone(), Arc::clone(&trail.clock), Arc::clone(&trail.ids));
+    let keys = config.keys_dir();
+    let key = AccessKey::root(keys)?;
+    let signing = config.signing.clone().map(|keys| (keys, Arc::clone(&clock)));
+    let receivers = HttpReceivers::new(config.destinations.clone(), config.endpoints.clone(), signing);
+    let subscriptions = Subscriptions::new(Arc::new(receivers), config.object_ms);
     let buckets = Arc::new(ServerBuckets::new(&config, catalog.clone(), Arc::clone(&clock)));
     let all: Arc<dyn Buckets> = buckets.clone();
     let random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(|error| error.to_string());
     let access = Access::open(catalog.clone(), Arc::clone(&clock), Arc::new(random), identity_sealing_key(keys)?)
         .await
         .context("read identities")?;
-    let mut trail = Trail::new(store.clone(), catalog.clone(), Arc::clone(&clock), Arc::clone(&ids), settings).await?;
     trail.buckets = Arc::clone(&all);
     trail.digest_keys = Some(Arc::new(KeyStore { sealing: sealing_key(keys)?, random: Box::new(random) }));
     trail.lake = sql::lake(&trail.store).context("start the threads of CloudTrail Lake")?;
@@ -208,6 +247,7 @@ pub async fn open_on(
         buckets: all,
     };
     trail.topics = Arc::new(TrailTopics(watch.clone()));
+    let Place { lease, may_act, recorder } = place;
     Ok(Server {
         auth: Auth::new(&config, key, access.clone()),
         access,
@@ -229,6 +269,7 @@ pub async fn open_on(
         ids,
         lease,
         may_act,
+        recorder,
         config,
     })
 }
@@ -270,18 +311,8 @@ async fn open_store_in(
             dir.display()
         );
     }
-    let salt = random_u64().context("draw random bytes")?;
-    let bucket = StoreBucket::new(settings, Arc::clone(&clock))?;
-    bucket.check_conditions(salt).await.with_context(|| format!("[store] {url} at {}", settings.endpoint))?;
-    let options = store::Options {
-        dir: dir.join("store"),
-        salt,
-        objects: Some(Arc::new(bucket)),
-        durability: settings.durability,
-        abandon_journal: settings.abandon_journal,
-        keep_replaced_ms,
-        ..store::Options::default()
-    };
+    let (bucket, options) = bucket_options(settings, keep_replaced_ms, dir, Arc::clone(&clock))?;
+    bucket.check_conditions(options.salt).await.with_context(|| format!("[store] {url} at {}", settings.endpoint))?;
     tracing::info!(%url, endpoint = %settings.endpoint, durability = ?settings.durability, "records are in a bucket");
     let store = opened(Store::open(options, clock).await, dir)?;
     if noted.is_none() {
@@ -289,6 +320,26 @@ async fn open_store_in(
         note_bucket(dir, url)?;
     }
     Ok(store)
+}
+
+/// A bucket that records are in, and how to open it.
+fn bucket_options(
+    settings: &StoreSettings,
+    keep_replaced_ms: Option<i64>,
+    dir: &Path,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<(Arc<StoreBucket>, store::Options)> {
+    let bucket = Arc::new(StoreBucket::new(settings, clock)?);
+    let options = store::Options {
+        dir: dir.join("store"),
+        salt: random_u64().context("draw random bytes")?,
+        objects: Some(bucket.clone()),
+        durability: settings.durability,
+        abandon_journal: settings.abandon_journal,
+        keep_replaced_ms,
+        ..store::Options::default()
+    };
+    Ok((bucket, options))
 }
 
 /// Says in a data directory which bucket its records are in.

@@ -12,7 +12,8 @@ use crate::{
 };
 use access::Asking;
 use bytes::Bytes;
-use model::{Caller, Clock, Ids, Timestamp};
+use futures::future::BoxFuture;
+use model::{Batch, Caller, Clock, Ids, Timestamp};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use trail::Trail;
@@ -23,6 +24,12 @@ use wire::{ApiError, Protocol, Response};
 
 /// Says whether a server may act at the moment.
 pub type MayAct = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Stores what calls leave behind, for a server that only reads: their audit events, and datapoints about them.
+pub trait Recorder: Send + Sync {
+    /// The batch is durable when this returns.
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<(), store::Error>>;
+}
 
 /// Everything a request needs. One for the life of the process.
 pub struct Server {
@@ -60,6 +67,8 @@ pub struct Server {
     pub lease: Option<crate::lease::Held>,
     /// False while another node of a cluster may have taken the place of this one.
     pub may_act: MayAct,
+    /// Who stores what calls leave behind; `None` for the store itself.
+    pub recorder: Option<Arc<dyn Recorder>>,
     /// Our own calls, as metrics.
     pub calls: Calls,
     /// The time.
@@ -71,6 +80,12 @@ pub struct Server {
 }
 
 impl Server {
+    /// Whether an answer with this status is none: a server that only reads leaves a call that it cannot answer to the node that
+    /// leads, which records it.
+    pub fn leaves_to_others(&self, status: u16) -> bool {
+        self.recorder.is_some() && status >= 500
+    }
+
     /// Answers one whole request that somebody waits for to the end.
     #[cfg(test)]
     pub async fn answer(&self, request: HttpRequest, source_ip: &str) -> Response {

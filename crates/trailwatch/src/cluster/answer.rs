@@ -32,6 +32,9 @@ pub struct NodeStatus {
     pub seen_ago_ms: i64,
     /// Its version of Trailwatch.
     pub version: String,
+    /// What it does, such as `ingest,query,tasks`.
+    #[serde(default)]
+    pub roles: String,
 }
 
 /// The right to lead.
@@ -78,6 +81,7 @@ async fn status(server: &Server) -> Result<Status, Refusal> {
         address: node.address,
         seen_ago_ms: node.seen_ago_ms,
         version: node.version,
+        roles: node.roles,
     };
     Ok(Status { nodes: nodes.into_iter().map(told).collect(), lease })
 }

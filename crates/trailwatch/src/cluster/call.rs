@@ -13,7 +13,7 @@
 
 use super::forwarded::{self, Handed};
 use super::leader::{Leader, NoAnswer, SentBody};
-use super::{Node, Role, refusal};
+use super::{Node, Role, index, reader, refusal};
 use crate::http::{self as listener, Answer, AnswerBody, Framing, Peer, Shared, Unread};
 use ::gateway::proxy::Lent;
 use bytes::{Bytes, BytesMut};
@@ -102,6 +102,9 @@ pub async fn respond(node: Arc<Node>, peer: Peer, request: hyper::Request<Incomi
         let request = HttpRequest { tls: peer.tls, ..refusal::request_of(&head) };
         return ours(node.health(&request));
     }
+    if handed.is_some() && index::is_asked(&head) {
+        return ours(index::answer(&node, &head, body).await);
+    }
     let peer = handed.map_or(peer, |handed| handed.peer);
     let call = Call { head, body: CallBody::Unread(body), peer, _room: None };
     let answer = answered(&node, call, handed).await;
@@ -139,11 +142,18 @@ fn ours(answer: Answer) -> NodeAnswer {
 async fn answered(node: &Arc<Node>, mut call: Call, handed: Option<Handed>) -> NodeAnswer {
     let until = Instant::now() + HOLD_MAX;
     let mut roles = node.roles.subscribe();
+    // Once: what this node cannot answer now is the leader's.
+    let mut may_read = handed.is_none();
     loop {
         let role = roles.borrow_and_update().clone();
         match role {
             Role::Leading(shared) if node.has_lease() => return ours(call.answer_here(shared).await),
             Role::Standby(Some(leader)) if handed.is_none_or(|handed| handed.goes_on) => {
+                if std::mem::take(&mut may_read)
+                    && let Some(answer) = call.answer_by_reading(node, &leader).await
+                {
+                    return ours(answer);
+                }
                 let done = match handed {
                     Some(_) => call.hand_on(node, &leader, &leader, until).await,
                     None => call.hand_on_somehow(node, &leader, until).await,
@@ -176,13 +186,36 @@ fn only_reads(head: &Parts) -> bool {
         && routing::protocol(&refusal::request_of(head)) == Protocol::RestJson
 }
 
-fn not_leading() -> Answer {
+/// What a node says that was handed a call and does not lead.
+pub fn not_leading() -> Answer {
     let mut answer = listener::plain(503, "This node does not lead.");
     answer.headers_mut().insert(NOT_LEADING, HeaderValue::from_static("1"));
     answer
 }
 
+/// Whether an answer says so.
+pub fn told_not_to_lead(headers: &HeaderMap) -> bool {
+    headers.contains_key(&NOT_LEADING)
+}
+
 impl Call {
+    /// Answers it on this node, which stands by, where it only reads; `None` when the leader is to answer it.
+    async fn answer_by_reading(&mut self, node: &Arc<Node>, leader: &Arc<Leader>) -> Option<Answer> {
+        let reader = node.reader()?;
+        if !self.head.headers.contains_key(header::AUTHORIZATION) {
+            return None;
+        }
+        if let Err(refusal) = self.read_or_refuse(node, leader).await {
+            return Some(refusal);
+        }
+        let CallBody::Whole(bytes) = &self.body else { return None };
+        let request = HttpRequest { body: bytes.clone(), ..refusal::request_of(&self.head) };
+        if !reader::is_read(&request) {
+            return None;
+        }
+        reader.answer(node, leader, self.peer, (self.head.clone(), bytes.clone())).await
+    }
+
     /// Answers it on this node, which leads.
     async fn answer_here(self, shared: Shared) -> Answer {
         let Self { head, body, peer, _room } = self;
@@ -227,15 +260,7 @@ impl Call {
         way: &Arc<Leader>,
         until: Instant,
     ) -> Result<NodeAnswer, Failed> {
-        if let Err(unread) = self.read(node).await {
-            return Err(Failed::with(match unread {
-                Unread::NoRoom => refusal::overloaded(&self.head),
-                Unread::TooLarge | Unread::Broken => {
-                    self.break_off(node, leader);
-                    refusal::incomplete(&self.head)
-                }
-            }));
-        }
+        self.read_or_refuse(node, leader).await.map_err(Failed::with)?;
         let waiting = Arc::clone(&node.places).acquire_owned();
         let place = tokio::time::timeout_at(until.into(), waiting).await;
         let Ok(Ok(place)) = place else { return Err(Failed::with(refusal::overloaded(&self.head))) };
@@ -256,7 +281,7 @@ impl Call {
             () = gone(node.roles.subscribe(), leader.token) => Err(NoAnswer::Unknown("it leads no more".into())),
         };
         match sent {
-            Ok((answer, _)) if answer.headers().contains_key(&NOT_LEADING) => Err(match self.body {
+            Ok((answer, _)) if told_not_to_lead(answer.headers()) => Err(match self.body {
                 CallBody::Whole(_) => Failed::NotActedOn,
                 _ => self.unknown("the node that it went to leads no more"),
             }),
@@ -323,7 +348,17 @@ impl Call {
         ))
     }
 
-    /// Reads the body, or the beginning of a long one.
+    /// Reads the body, or the beginning of a long one; answers what its client is told when it does not come.
+    async fn read_or_refuse(&mut self, node: &Arc<Node>, leader: &Arc<Leader>) -> Result<(), Answer> {
+        self.read(node).await.map_err(|unread| match unread {
+            Unread::NoRoom => refusal::overloaded(&self.head),
+            Unread::TooLarge | Unread::Broken => {
+                self.break_off(node, leader);
+                refusal::incomplete(&self.head)
+            }
+        })
+    }
+
     async fn read(&mut self, node: &Node) -> Result<(), Unread> {
         let CallBody::Unread(body) = &mut self.body else { return Ok(()) };
         let room = &node.bodies;

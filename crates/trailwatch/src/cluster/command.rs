@@ -53,12 +53,12 @@ fn shown(status: &Status) -> String {
     let rows = status.nodes.iter().map(|node| {
         let state = if node.seen_ago_ms > LOST_AFTER_MS { "lost" } else { node.role.as_str() };
         let seen = format!("{} s ago", node.seen_ago_ms.max(0) / 1000);
-        [node.name.clone(), state.to_owned(), node.address.clone(), seen, node.version.clone()]
+        [node.name.clone(), state.to_owned(), node.address.clone(), seen, node.version.clone(), node.roles.clone()]
     });
-    let heads = ["NODE", "ROLE", "ADDRESS", "SEEN", "VERSION"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(heads).chain(rows).collect();
+    let heads = ["NODE", "STATE", "ADDRESS", "SEEN", "VERSION", "ROLES"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(heads).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..5).map(width).collect();
+    let widths: Vec<usize> = (0..6).map(width).collect();
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
@@ -94,12 +94,13 @@ mod tests {
             role: role.into(),
             seen_ago_ms,
             version: "0.1.0".into(),
+            roles: "ingest,query".into(),
         };
         let lease = LeaseStatus { holder: "a".into(), address: "http://a:1".into(), token: 7, left_ms: 4_210 };
         let nodes = vec![node("a", "leader", 900), node("long-name", "standby", 61_000)];
-        let expected = "NODE       ROLE    ADDRESS             SEEN      VERSION\n\
-             a          leader  http://a:1          0 s ago   0.1.0\n\
-             long-name  lost    http://long-name:1  61 s ago  0.1.0\n\n\
+        let expected = "NODE       STATE   ADDRESS             SEEN      VERSION  ROLES\n\
+             a          leader  http://a:1          0 s ago   0.1.0    ingest,query\n\
+             long-name  lost    http://long-name:1  61 s ago  0.1.0    ingest,query\n\n\
              a has the lease with token 7, for 4.2 s unless renewed.\n";
         assert_eq!(shown(&Status { nodes, lease }), expected);
     }

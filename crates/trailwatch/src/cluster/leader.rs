@@ -38,6 +38,15 @@ pub enum NoAnswer {
     Unknown(String),
 }
 
+impl std::fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotSent(_, reason) => write!(f, "it is not reached: {reason}"),
+            Self::Unknown(reason) => write!(f, "its answer was lost: {reason}"),
+        }
+    }
+}
+
 impl Leader {
     /// The leader at `address`; `None` when that is no address of a node.
     pub fn new(address: &str, token: i64, authorities: &Authorities) -> Option<Self> {

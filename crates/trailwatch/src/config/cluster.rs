@@ -3,6 +3,7 @@
 use ::gateway::proxy::{Authorities, Upstream};
 use anyhow::{Context, bail};
 use serde::Deserialize;
+use std::fmt;
 use std::path::PathBuf;
 
 /// Longest name of a node.
@@ -20,6 +21,62 @@ pub struct ClusterSection {
     pub keys_dir: PathBuf,
     /// PEM file with the authorities of the nodes' certificates; absent, Mozilla's.
     pub ca_file: Option<PathBuf>,
+    /// What this node does; absent, everything.
+    pub roles: Option<Vec<Role>>,
+}
+
+/// What a node may be asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// To take calls and hand them on, as every node does.
+    Ingest,
+    /// To answer what only reads by itself.
+    Query,
+    /// To lead when nobody else does: the node that leads writes records and runs all tasks.
+    Tasks,
+    /// All of it.
+    All,
+}
+
+/// What a node does besides taking calls and handing them on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// It answers what only reads by itself.
+    pub query: bool,
+    /// It may lead.
+    pub tasks: bool,
+}
+
+impl Roles {
+    /// What a list of roles comes to; an empty one is a mistake.
+    pub fn of(roles: &[Role]) -> anyhow::Result<Self> {
+        if roles.is_empty() {
+            bail!("a node has one role at least: ingest, query, tasks or all");
+        }
+        let has = |role| roles.contains(&role) || roles.contains(&Role::All);
+        Ok(Self { query: has(Role::Query), tasks: has(Role::Tasks) })
+    }
+
+    /// The roles of a list such as `ingest,query`.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let role = |name: &str| match name.trim() {
+            "ingest" => Ok(Role::Ingest),
+            "query" => Ok(Role::Query),
+            "tasks" => Ok(Role::Tasks),
+            "all" => Ok(Role::All),
+            other => bail!("--roles knows ingest, query, tasks and all, not '{other}'"),
+        };
+        Self::of(&text.split(',').map(role).collect::<anyhow::Result<Vec<_>>>()?)
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ingest")?;
+        f.write_str(if self.query { ",query" } else { "" })?;
+        f.write_str(if self.tasks { ",tasks" } else { "" })
+    }
 }
 
 /// This node.
@@ -33,12 +90,14 @@ pub struct ClusterSettings {
     pub keys_dir: PathBuf,
     /// PEM file with the authorities of the nodes' certificates.
     pub ca_file: Option<PathBuf>,
+    /// What it does.
+    pub roles: Roles,
 }
 
 impl ClusterSection {
     /// Checks it by itself; what it needs of other sections is for `Config` to say.
     pub fn resolve(self) -> anyhow::Result<ClusterSettings> {
-        let Self { name, advertise, keys_dir, ca_file } = self;
+        let Self { name, advertise, keys_dir, ca_file, roles } = self;
         let is_name = (1..=NAME_CHARS_MAX).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if !is_name {
@@ -49,7 +108,8 @@ impl ClusterSection {
             let authorities = Authorities::mozillas().context("set up TLS")?;
             Upstream::parse(url, &authorities).context("[cluster] advertise")?;
         }
-        Ok(ClusterSettings { name, advertise, keys_dir, ca_file })
+        let roles = Roles::of(&roles.unwrap_or_else(|| vec![Role::All])).context("[cluster] roles")?;
+        Ok(ClusterSettings { name, advertise, keys_dir, ca_file, roles })
     }
 }
 
@@ -76,6 +136,24 @@ mod tests {
         let text = format!("{REST}[cluster]\nname = 'a'\nkeys_dir = '/keys'\nadvertise = 'https://10.0.0.2:8792/'");
         let advertise = resolve(&text).unwrap().cluster.unwrap().advertise;
         assert_eq!(advertise.as_deref(), Some("https://10.0.0.2:8792"));
+    }
+
+    #[test]
+    fn roles_are_all_unless_some_are_named_and_the_flag_wins() {
+        let roles = |flag: Option<&str>, named: &str| -> anyhow::Result<String> {
+            let file = format!("{REST}[cluster]\nname = 'a'\nkeys_dir = '/keys'\n{named}");
+            let flags = Settings { roles: flag.map(str::to_owned), ..Settings::default() };
+            Ok(Config::resolve(flags, toml::from_str(&file)?)?.cluster.unwrap().roles.to_string())
+        };
+        assert_eq!(roles(None, "").unwrap(), "ingest,query,tasks");
+        assert_eq!(roles(None, "roles = ['ingest']").unwrap(), "ingest");
+        assert_eq!(roles(None, "roles = ['query', 'ingest']").unwrap(), "ingest,query");
+        assert_eq!(roles(Some("tasks"), "roles = ['query']").unwrap(), "ingest,tasks");
+        assert_eq!(roles(Some("ingest, all"), "").unwrap(), "ingest,query,tasks");
+        assert!(roles(Some("all,lead"), "").unwrap_err().to_string().contains("'lead'"));
+        assert!(roles(None, "roles = []").is_err() && roles(None, "roles = ['lead']").is_err());
+        let alone = Settings { roles: Some("query".into()), ..Settings::default() };
+        assert!(Config::resolve(alone, Settings::default()).unwrap_err().to_string().contains("[cluster]"));
     }
 
     #[test]

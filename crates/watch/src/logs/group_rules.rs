@@ -75,11 +75,16 @@ impl RulesOfGroups {
         cached.groups.remove(&group);
     }
 
-    /// Forgets all groups: a policy of an account changed.
-    pub(super) fn forget_all(&self) {
+    /// Forgets all groups: a policy of an account changed, or another node has changed something.
+    pub fn forget_all(&self) {
         let mut cached = self.lock();
         cached.generation += 1;
         cached.groups.clear();
+    }
+
+    /// Rises with every change of a rule.
+    pub fn generation(&self) -> u64 {
+        self.lock().generation
     }
 
     /// The cache with room for one more that is compiled.
