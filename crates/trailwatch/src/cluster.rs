@@ -523,7 +523,9 @@ impl Node {
         body["node"] = Value::from(self.name.as_str());
         body["role"] = Value::from(name);
         body["leader"] = leader.map_or(Value::Null, Value::from);
-        body["reads"] = Value::from(matches!(role, Role::Leading(_)) || self.reader().is_some());
+        if let Some(reader) = self.reader() {
+            body["answered_reads"] = Value::from(reader.answered());
+        }
         let lapsed = matches!(role, Role::Leading(_)) && !self.has_lease();
         if lapsed {
             body["status"] = "waiting".into();

@@ -78,6 +78,8 @@ pub struct Reader {
     known: tokio::sync::Mutex<Option<(i64, Index)>>,
     /// Until when calls are handed on at once.
     behind_until: Mutex<Option<Instant>>,
+    /// Calls that it answered.
+    answered: AtomicU64,
     /// Kept so that answers that go on come to their end.
     _stops: watch::Sender<()>,
 }
@@ -126,7 +128,16 @@ impl Reader {
         }
         let request = hyper::Request::from_parts(head, Full::new(body));
         let answer = listener::respond(self.shared.clone(), peer, request).await;
-        (!self.server().leaves_to_others(answer.status().as_u16())).then_some(answer)
+        if self.server().leaves_to_others(answer.status().as_u16()) {
+            return None;
+        }
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        Some(answer)
+    }
+
+    /// How many calls it has answered.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     fn server(&self) -> &Server {
@@ -250,6 +261,7 @@ async fn open(node: Arc<Node>, config: Config, clock: Arc<dyn Clock>) -> anyhow:
         rounds: Rounds::default(),
         known: tokio::sync::Mutex::default(),
         behind_until: Mutex::default(),
+        answered: AtomicU64::new(0),
         _stops: stops,
     }))
 }
