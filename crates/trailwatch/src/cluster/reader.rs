@@ -284,3 +284,57 @@ async fn follow(node: Arc<Node>, reader: Arc<Reader>) -> anyhow::Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::Table;
+    use wire::Access;
+
+    fn call(target: &str) -> HttpRequest {
+        let headers = [
+            ("authorization", "AWS4-HMAC-SHA256 Credential=K/20261127/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=0"),
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        HttpRequest { method: "POST".into(), path: "/".into(), headers, ..HttpRequest::default() }
+    }
+
+    #[test]
+    fn what_nodes_answer_by_themselves_is_implemented_and_only_reads() {
+        let table = Table::new();
+        for (service, name) in READS {
+            let access = table.get(service, name).map(|row| row.access());
+            assert!(matches!(access, Some(Access::Read | Access::List)), "{name}: {access:?}");
+        }
+    }
+
+    #[test]
+    fn signed_calls_that_only_read_are_told_from_all_others() {
+        let read = call("Logs_20140328.FilterLogEvents");
+        assert!(is_read(&read));
+        assert!(!is_read(&call("Logs_20140328.PutLogEvents")) && !is_read(&call("Logs_20140328.StartQuery")));
+        let without = |name: &str| {
+            let headers = read.headers.iter().filter(|header| header.0 != name).cloned().collect();
+            HttpRequest { headers, ..read.clone() }
+        };
+        assert!(!is_read(&without("authorization")), "links, and pages of the console");
+        assert!(!is_read(&without("x-amz-target")));
+        let of_path = |method: &str, path: &str| {
+            HttpRequest { method: method.into(), path: path.into(), ..without("x-amz-target") }
+        };
+        assert!(is_read(&of_path("POST", sql::PATH)) && is_read(&of_path("GET", "/api/v1/query")));
+        assert!(!is_read(&of_path("POST", "/_trailwatch/reset")) && !is_read(&of_path("GET", "/_trailwatch/cluster")));
+        let form = HttpRequest {
+            headers: vec![read.headers[0].clone(), ("content-type".into(), "application/x-www-form-urlencoded".into())],
+            body: "Action=ListMetrics&Version=2010-08-01".into(),
+            ..read.clone()
+        };
+        assert!(is_read(&form));
+        assert!(!is_read(&HttpRequest { body: "Action=DeleteAlarms&Version=2010-08-01".into(), ..form.clone() }));
+        let mut packed = form;
+        packed.headers.push(("content-encoding".into(), "gzip".into()));
+        assert!(!is_read(&packed), "which operation it is would have to be unpacked first");
+    }
+}

@@ -254,3 +254,26 @@ async fn whose_lease_it_is_is_looked_up_and_a_node_follows() {
     assert!(node.tables.release_lease(&other).await.unwrap());
     assert_eq!(node.look().await.unwrap(), None, "it was given back");
 }
+
+#[tokio::test]
+async fn what_nodes_tell_each_other_is_sealed_and_whole_and_asked_of_the_one_that_leads() {
+    let node = standby(None).await;
+    let address = port_of(&node).await;
+    let asking = standby(Some(address)).await;
+    let Role::Standby(Some(leader)) = asking.roles.borrow().clone() else { panic!("it follows") };
+    let asked = index::ask(Arc::clone(&asking), leader, index::INDEX, Bytes::new()).await;
+    assert!(asked.unwrap_err().to_string().contains("does not lead"));
+    // A seal is of the hash that the call tells; a body that is another one is refused.
+    let request = Request::post(index::RECORDS).header("authorization", "of another body").body(()).unwrap();
+    let (head, ()) = request.into_parts();
+    let peer = http::Peer { address: "127.0.0.1:1".parse().unwrap(), tls: None };
+    let seal = asking.sealing.seal(&head, peer, false).unwrap();
+    let seal = seal.to_str().unwrap();
+    let sealed = format!(
+        "POST {} HTTP/1.1\r\nauthorization: of another body\r\n{}: {seal}",
+        index::RECORDS,
+        forwarded::HEADER
+    );
+    let answer = self::asked(address, &sealed, "records").await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("another body"), "{answer}");
+}
