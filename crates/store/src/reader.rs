@@ -44,7 +44,7 @@ use crate::{Options, Role, Store};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use model::{Clock, SeriesKey, Timestamp};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -243,7 +243,7 @@ impl Follower {
         // Decoding is work for a thread of its own.
         let shown = tokio::task::spawn_blocking(work).await;
         let is_end = shown.map_err(|error| Error::Bug(format!("show an object of the journal: {error}")))??;
-        self.go_to(if is_end { first_of(epoch_of(number) + 1) + 1 } else { number + 1 });
+        self.go_to(after(number, is_end));
         Ok(is_end)
     }
 
@@ -292,88 +292,108 @@ impl Follower {
     async fn take_over(&mut self, manifest: Manifest, tag: Option<String>) -> Result<()> {
         let state = Arc::clone(&self.state);
         let (tree, base) = manifest.event_trees()?;
-        let before = state.snapshot();
-        let segments = open_segments(&state, &manifest, &before.segments).await?;
-        let first = manifest.journal_first;
+        let (before, first) = (state.snapshot(), manifest.journal_first);
+        let known_first = state.committed.lock().await.cut.journal_first;
         // Of one that was cut the end is known.
         let end = |memtable: &Memtable| memtable.cut().map_or(self.next, |cut| cut.journal_first);
         let count = before.memtables.iter().take_while(|memtable| end(memtable) <= first).count();
         let (dropped, kept) = before.memtables.split_at(count);
-        let jumps = kept.is_empty();
-        let known_first = state.committed.lock().await.cut.journal_first;
+        // All that is visible is in segments now, and perhaps more.
+        let (jumps, is_behind) = (kept.is_empty(), self.next < first);
+        // A writer of an earlier version says nothing of its memtables.
         let is_between = jumps || dropped.last().map_or(known_first, |last| end(last)) >= first;
-        let memtables = if jumps {
-            vec![Arc::new(Memtable::new(manifest.next_log_sequence))]
-        } else if !is_between {
-            // A writer of an earlier version, which said nothing of its memtables: what is not in segments is read again.
-            vec![self.read_again(first, manifest.next_log_sequence).await?]
-        } else {
-            kept.to_vec()
-        };
-        // Only a reset removes all segments at once. Where there was none and all was read, the memtables had what the segments have now.
-        let goes_on = before.segments.iter().any(|old| segments.iter().any(|segment| Arc::ptr_eq(old, segment)));
-        let recent = if goes_on && is_between && self.next >= first {
+        // Only a reset removes all segments at once.
+        let listed: HashSet<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
+        let goes_on = before.segments.iter().any(|segment| listed.contains(&segment.entry.id));
+        let active = || Arc::new(Memtable::new(manifest.next_log_sequence));
+        let mut fresh = None;
+        let (memtables, segments, recent);
+        if goes_on && is_between {
+            let opened = open_segments(&state, &manifest, &before.segments).await?;
+            segments = number_segments(&state, &manifest, &before.segments, opened, &mut state.series_mut(), is_behind);
+            memtables = if jumps { vec![active()] } else { kept.to_vec() };
+            // Where all was read, the memtables have what came to the segments.
             let bytes_max = state.options.recent_metric_bytes_max;
-            let moved = |recent: Recent, memtable: &Arc<Memtable>| recent.with(memtable, bytes_max);
-            Arc::new(dropped.iter().fold(Recent::clone(&before.recent), moved))
+            let with = |recent: Recent, memtable: &Arc<Memtable>| recent.with(memtable, bytes_max);
+            recent = match is_behind {
+                false => dropped.iter().fold(Recent::clone(&before.recent), with),
+                true => Recent::new(&segments),
+            };
         } else {
-            Arc::new(Recent::new(&segments))
-        };
+            // What memory has may be of before a reset, and then all is as when the store is opened.
+            let opened = open_segments(&state, &manifest, &[]).await?;
+            let mut series = SeriesIndex::default();
+            segments = number_segments(&state, &manifest, &[], opened, &mut series, true);
+            memtables = vec![active()];
+            recent = Recent::new(&segments);
+            fresh = Some(self.read_again(first, Arc::clone(&memtables[0]), series).await?);
+        }
+        let is_fresh = fresh.is_some();
+        let next =
+            Snapshot { memtables, segments, recent: Arc::new(recent), removed: Arc::new(manifest.removed.clone()) };
         {
             // A check of the hash tree wants all of one manifest.
             let mut committed = state.committed.lock().await;
-            *lock(&state.snapshot) =
-                Arc::new(Snapshot { memtables, segments, recent, removed: Arc::new(manifest.removed.clone()) });
+            {
+                // A scan takes the numbers of series and the snapshot at once.
+                let mut series = state.series_mut();
+                if let Some(fresh) = fresh {
+                    *series = fresh;
+                }
+                *lock(&state.snapshot) = Arc::new(next);
+            }
             *committed = Committed::new(&manifest, Arc::new(tree.clone()), base, tag);
-            if jumps {
-                // After the snapshot: whoever sees them finds what they say.
+            if is_behind {
+                // After the snapshot: whoever sees these finds what they say.
                 let mut recent_leaves = RecentLeaves::default();
                 recent_leaves.extend(&[], &[], tree.size());
-                if self.next < first {
-                    *lock(&state.recent_leaves) = recent_leaves;
-                    *lock(&state.event_tree) = tree;
-                }
+                *lock(&state.recent_leaves) = recent_leaves;
+                *lock(&state.event_tree) = tree;
                 let logs = state.visible_logs.fetch_max(manifest.next_log_sequence, Ordering::AcqRel);
                 let events = state.visible_events.fetch_max(manifest.next_event_sequence, Ordering::AcqRel);
                 if logs < manifest.next_log_sequence {
                     state.logs_arrived.notify_waiters();
                 }
                 state.event_tail.pass_over(manifest.next_event_sequence.saturating_sub(events));
-                self.go_to(self.next.max(first));
+                self.go_to(first);
             }
         }
         state.journals_before(first);
-        forget_series(&state, &before, self.next);
+        if !is_fresh {
+            forget_series(&state, &before, self.next);
+        }
         Ok(())
     }
 
-    /// A memtable of the objects from `first` on that are visible.
-    async fn read_again(&self, first: u64, first_log_sequence: u64) -> Result<Arc<Memtable>> {
-        let memtable = Arc::new(Memtable::new(first_log_sequence));
+    /// Adds the records of the objects from `first` on that are visible to a memtable, and their series to an index.
+    async fn read_again(&self, first: u64, memtable: Arc<Memtable>, mut series: SeriesIndex) -> Result<SeriesIndex> {
         let mut number = first;
         while number < self.next {
-            let store = self.state.objects.as_ref();
-            let Some(bytes) = objects::read(store, &objects::path(number)).await? else {
-                let path = objects::path(number);
-                let source = object_store::Error::NotFound { path: path.to_string(), source: "it was read before".into() };
+            let path = objects::path(number);
+            let Some(bytes) = objects::read(self.state.objects.as_ref(), &path).await? else {
+                let source =
+                    object_store::Error::NotFound { path: path.to_string(), source: "it was there before".into() };
                 return Err(Error::object("read", &path)(source));
             };
-            let (state, memtable) = (Arc::clone(&self.state), Arc::clone(&memtable));
+            let memtable = Arc::clone(&memtable);
             let work = move || {
-                let mut batches = Vec::new();
-                let head = objects::read_object(number, &bytes, &mut |meta, batch| batches.push((meta, batch)))?;
-                let mut series = state.series_mut();
-                for (meta, batch) in batches {
-                    apply(&memtable, &mut series, meta, batch);
-                }
-                Ok(head.is_end())
+                let mut add = |meta, batch| drop(apply(&memtable, &mut series, meta, batch));
+                let is_end = objects::read_object(number, &bytes, &mut add)?.is_end();
+                Ok((series, is_end))
             };
             let read = tokio::task::spawn_blocking(work).await;
-            let is_end = read.map_err(|error| Error::Bug(format!("read an object of the journal: {error}")))??;
-            number = if is_end { first_of(epoch_of(number) + 1) + 1 } else { number + 1 };
+            let is_end;
+            (series, is_end) =
+                read.map_err(|error| Error::Bug(format!("read an object of the journal: {error}")))??;
+            number = after(number, is_end);
         }
-        Ok(memtable)
+        Ok(series)
     }
+}
+
+/// The number of the object that follows one, which is perhaps an end.
+fn after(number: u64, is_end: bool) -> u64 {
+    if is_end { first_of(epoch_of(number) + 1) + 1 } else { number + 1 }
 }
 
 fn is_not_found(error: &Error) -> bool {
@@ -398,27 +418,36 @@ fn cut(state: &State, number: u64) {
     *snapshot = Arc::new(Snapshot { memtables, ..Snapshot::clone(&snapshot) });
 }
 
-/// The segments of a manifest, of which some may be known.
-async fn open_segments(state: &State, manifest: &Manifest, known: &[Arc<Segment>]) -> Result<Vec<Arc<Segment>>> {
+/// Those segments of a manifest that are not known.
+async fn open_segments(state: &State, manifest: &Manifest, known: &[Arc<Segment>]) -> Result<Vec<UnnumberedSegment>> {
+    let known: HashSet<u64> = known.iter().map(|segment| segment.entry.id).collect();
+    let new: Vec<_> = manifest.segments.iter().filter(|entry| !known.contains(&entry.id)).cloned().collect();
+    let opened = futures::stream::iter(new).map(|entry| Segment::open(entry, Arc::clone(&state.objects)));
+    opened.buffered(PARALLEL).try_collect().await
+}
+
+/// All segments of a manifest; `are_newer` says that those that were just opened may have records that were not in memtables.
+fn number_segments(
+    state: &State,
+    manifest: &Manifest,
+    known: &[Arc<Segment>],
+    opened: Vec<UnnumberedSegment>,
+    series: &mut SeriesIndex,
+    are_newer: bool,
+) -> Vec<Arc<Segment>> {
     let mut by_id: HashMap<u64, Arc<Segment>> =
         known.iter().map(|segment| (segment.entry.id, Arc::clone(segment))).collect();
-    let new: Vec<_> = manifest.segments.iter().filter(|entry| !by_id.contains_key(&entry.id)).cloned().collect();
-    let opened = futures::stream::iter(new)
-        .map(|entry| Segment::open(entry, Arc::clone(&state.objects)))
-        .buffered(PARALLEL)
-        .try_collect::<Vec<UnnumberedSegment>>();
-    for segment in opened.await? {
-        let mut series = state.series_mut();
+    for segment in opened {
         let mut number = |key: &Arc<SeriesKey>, rows: &SeriesRows| {
-            // Of two points at one time the memtable's came last.
+            // Of two points at one time the last counts.
             let known = series.number(key).and_then(|number| series.latest(number));
-            let latest = known.filter(|latest| latest.0 >= rows.latest.0).unwrap_or(rows.latest);
-            series.touch(key, rows.last_written, latest)
+            let latest = known.filter(|known| !are_newer && known.0 >= rows.latest.0);
+            series.touch(key, rows.last_written, latest.unwrap_or(rows.latest))
         };
         let segment = segment.number(state.part_cache.clone(), &mut number);
         by_id.insert(segment.entry.id, segment);
     }
-    Ok(manifest.segments.iter().filter_map(|entry| by_id.remove(&entry.id)).collect())
+    manifest.segments.iter().filter_map(|entry| by_id.remove(&entry.id)).collect()
 }
 
 /// Forgets series whose last points went with a change of the snapshot.

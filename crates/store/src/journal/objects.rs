@@ -370,7 +370,11 @@ async fn read_beginning(objects: &dyn ObjectStore, path: &Path) -> Result<Option
 
 /// The whole object of a beginning; `None` when it has gone meanwhile.
 pub(crate) async fn whole(objects: &dyn ObjectStore, number: u64, beginning: Beginning) -> Result<Option<Bytes>> {
-    if beginning.bytes.len() as u64 == beginning.len { Ok(Some(beginning.bytes)) } else { read(objects, &path(number)).await }
+    if beginning.bytes.len() as u64 == beginning.len {
+        Ok(Some(beginning.bytes))
+    } else {
+        read(objects, &path(number)).await
+    }
 }
 
 /// Removes objects that nobody needs: those before `first`, but for ends.
