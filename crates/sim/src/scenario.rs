@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod expiry;
 mod nodes;
+mod readers;
 mod refusals;
 mod time;
 mod tree;
@@ -61,6 +62,8 @@ pub enum Scenario {
     TwoWriters,
     /// A node sleeps while it opens the store, and another takes over: when it wakes up it removes nothing and opens nothing.
     SleepingOpener,
+    /// A reader follows through lost nodes, takeovers and removals, on an object store that loses answers: it shows what the writer shows.
+    Reader,
     /// The manifest is gone: the open is refused, and nothing else goes.
     LostManifest,
     /// A node with a journal is opened on another object store: the open is refused, and the journal stays.
@@ -71,7 +74,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them but `CrashAfter`, `KillThenPower`, `TreeGrows`, `EventsExpire` and `LostNodeAfter`, which are families, and `LyingDisk`, which fails.
-    pub const ALL: [Scenario; 18] = [
+    pub const ALL: [Scenario; 19] = [
         Scenario::Crash,
         Scenario::FullDisk,
         Scenario::FailedSync,
@@ -88,6 +91,7 @@ impl Scenario {
         Scenario::SilentJournal,
         Scenario::TwoWriters,
         Scenario::SleepingOpener,
+        Scenario::Reader,
         Scenario::LostManifest,
         Scenario::AnotherBucket,
     ];
@@ -107,6 +111,7 @@ impl Scenario {
             | Scenario::SilentJournal
             | Scenario::TwoWriters
             | Scenario::SleepingOpener
+            | Scenario::Reader
             | Scenario::LostManifest => Durability::Object,
             _ => Durability::Local,
         }
@@ -155,6 +160,7 @@ pub fn run(seed: u64, scenario: Scenario) -> Vec<String> {
             Scenario::SilentJournal => nodes::silent(&mut world).await,
             Scenario::TwoWriters => nodes::two_writers(&mut world).await,
             Scenario::SleepingOpener => nodes::sleeping_opener(&mut world).await,
+            Scenario::Reader => readers::follows(&mut world).await,
             Scenario::LostManifest => nodes::lost_manifest(&mut world).await,
             Scenario::AnotherBucket => nodes::another_bucket(&mut world).await,
             Scenario::LyingDisk => {

@@ -103,6 +103,12 @@ impl World {
         Ok(store)
     }
 
+    /// Opens the store for reading, beside whoever writes it.
+    pub(crate) async fn open_reader(&self) -> Store {
+        let opened = Store::open_reader(self.options(self.dir(), &self.disk), Arc::clone(&self.clock) as _).await;
+        opened.unwrap_or_else(|error| panic!("{}: open for reading: {error}", self.case))
+    }
+
     /// An open on another node that may take its time.
     pub(crate) fn opening(&self, node: &Node) -> impl Future<Output = store::Result<Store>> + use<> {
         Store::open(self.options(node.dir.path(), &node.disk), Arc::clone(&self.clock) as _)

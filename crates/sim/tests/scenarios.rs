@@ -118,6 +118,13 @@ fn a_node_that_slept_while_it_opened_a_store_removes_nothing_of_the_one_that_too
 }
 
 #[test]
+fn a_reader_beside_its_writers_shows_what_they_show() {
+    for seed in seeds(CRASH_SEEDS) {
+        run(seed, Scenario::Reader);
+    }
+}
+
+#[test]
 fn a_store_whose_manifest_is_gone_is_not_begun_anew() {
     play(Scenario::LostManifest);
 }

@@ -62,6 +62,7 @@ impl Store {
     /// sync; the outcome of the append that met the failure is then unknown until the store is opened anew. `Unanswered` while
     /// the object store that the journal is in does not answer, at once but for those who wait with the first; `Refused` when it refuses.
     pub async fn append(&self, batch: Batch) -> Result<Appended> {
+        self.threads()?;
         let state = self.state();
         state.check_poison().and_then(|()| state.check_answered())?;
         self.wait_for_room().await?;
@@ -146,6 +147,42 @@ pub(crate) fn apply(memtable: &Memtable, series: &mut SeriesIndex, meta: FrameMe
         return Vec::new();
     }
     memtable.add_events(batch.events, meta.first_event_sequence, meta.written)
+}
+
+/// Shows the records of durable batches: all after which the next log event and the next audit event have the sequences `next`.
+pub(crate) fn show(
+    state: &State,
+    active: &Memtable,
+    batches: impl Iterator<Item = (FrameMeta, Batch)>,
+    leaves: &[Hash],
+    next: (u64, u64),
+) {
+    let mut accepted = Vec::new();
+    {
+        let mut series = state.series_mut();
+        for (meta, batch) in batches {
+            accepted.append(&mut apply(active, &mut series, meta, batch));
+        }
+    }
+    grow_tree(state, leaves);
+    let had_logs = state.visible_logs.swap(next.0, Ordering::AcqRel) < next.0;
+    state.visible_events.store(next.1, Ordering::Release);
+    if had_logs {
+        state.logs_arrived.notify_waiters();
+    }
+    state.event_tail.note(accepted);
+}
+
+/// Adds leaves to the event tree, whose events are in the memtable by now: whoever sees the tree finds the events that it covers.
+fn grow_tree(state: &State, leaves: &[Hash]) {
+    if leaves.is_empty() {
+        return;
+    }
+    // Only one changes the tree, so it is hashed outside of the lock.
+    let mut tree = lock(&state.event_tree).clone();
+    let tiles = tree.extend(leaves);
+    lock(&state.recent_leaves).extend(leaves, &tiles, tree.size());
+    *lock(&state.event_tree) = tree;
 }
 
 /// Batches that one sync makes durable.
@@ -384,21 +421,14 @@ impl Writer {
         lock(&self.state.journals).insert(number, len);
         *lock(&self.state.journal_error) = None;
         let mut replies = Vec::with_capacity(batches.len());
-        let mut accepted = Vec::new();
-        {
-            let mut series = self.state.series_mut();
-            for (meta, batch, reply) in batches {
-                accepted.append(&mut apply(&self.active, &mut series, meta, batch));
-                replies.extend(reply.map(|reply| (meta, reply)));
-            }
+        let batches = batches.into_iter().map(|(meta, batch, reply)| {
+            replies.extend(reply.map(|reply| (meta, reply)));
+            (meta, batch)
+        });
+        show(&self.state, &self.active, batches, &leaves, (logs, events));
+        if let ActiveJournal::Objects(_) = self.journal {
+            self.state.acknowledged.store(number, Ordering::Release);
         }
-        self.grow_tree(&leaves);
-        let had_logs = self.state.visible_logs.swap(logs, Ordering::AcqRel) < logs;
-        self.state.visible_events.store(events, Ordering::Release);
-        if had_logs {
-            self.state.logs_arrived.notify_waiters();
-        }
-        self.state.event_tail.note(accepted);
         for (meta, reply) in replies {
             let appended = Appended {
                 first_log_sequence: meta.first_log_sequence,
@@ -406,18 +436,6 @@ impl Writer {
             };
             let _ = reply.send(Ok(appended));
         }
-    }
-
-    /// Adds leaves to the event tree, whose events are in the memtable by now: whoever sees the tree finds the events that it covers.
-    fn grow_tree(&self, leaves: &[Hash]) {
-        if leaves.is_empty() {
-            return;
-        }
-        // Only the writer changes the tree, so it is hashed outside of the lock.
-        let mut tree = lock(&self.state.event_tree).clone();
-        let tiles = tree.extend(leaves);
-        lock(&self.state.recent_leaves).extend(leaves, &tiles, tree.size());
-        *lock(&self.state.event_tree) = tree;
     }
 
     fn is_due(&self, now: Timestamp) -> bool {

@@ -58,6 +58,9 @@ pub enum Error {
         /// The other node's epoch.
         epoch: u64,
     },
+    /// This store was opened for reading (`Store::open_reader`): only the node that writes changes it.
+    #[error("this store only reads: another node writes it")]
+    ReadOnly,
     /// The journal is on the disk of another node, or a change of durability would leave records behind.
     #[error("open the store: {reason}")]
     JournalElsewhere {
@@ -169,6 +172,7 @@ impl Classify for Error {
             | Error::Unanswered { .. }
             | Error::Refused { .. }
             | Error::TakenOver { .. }
+            | Error::ReadOnly
             | Error::Closed
             | Error::Io { .. }
             | Error::ObjectStore { .. } => ErrorKind::Unavailable,

@@ -75,6 +75,19 @@ impl EventTail {
         self.arrived.notify_waiters();
     }
 
+    /// Counts events that were accepted and are not at hand: whoever follows has lost them, and what was noted before.
+    pub(crate) fn pass_over(&self, events: u64) {
+        if events == 0 {
+            return;
+        }
+        {
+            let mut ring = lock(&self.ring);
+            ring.next += events;
+            (ring.events, ring.bytes) = (VecDeque::new(), 0);
+        }
+        self.arrived.notify_waiters();
+    }
+
     /// The events from `next` on, about `bytes_max` of them and at least one; `None` when there are none.
     fn take(&self, next: &mut u64, bytes_max: usize) -> Option<TailedEvents> {
         let ring = lock(&self.ring);

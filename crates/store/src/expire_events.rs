@@ -112,6 +112,7 @@ impl Store {
     /// True when there may be more to do. A scan that began before still reads what it began with. What a step is based on may be
     /// merged meanwhile: then it does nothing, and the next looks again.
     pub async fn expire_events(&self, expiry: &EventExpiry) -> Result<bool> {
+        self.threads()?;
         let (state, expiry, runtime) =
             (Arc::clone(self.state()), Arc::new(expiry.clone()), tokio::runtime::Handle::current());
         // Reading and encoding is work for a thread of its own.

@@ -10,7 +10,8 @@
 //!
 //! A data directory holds `LOCK`, `journal/` and, unless another object store is given, `objects/`. Another object store may be
 //! reached by several nodes, of which one at a time writes (`owner.rs`); the journal may be in it, too (`journal/objects.rs`), so that
-//! a lost node loses nothing.
+//! a lost node loses nothing. Then the other nodes may open the store for reading (`reader.rs`): they follow its writer through journal and
+//! manifest, and answer as it does.
 
 mod active_journal;
 mod append;
@@ -116,6 +117,7 @@ use append::Command;
 use flush::FlushCommand;
 use model::{SeriesKey, Timestamp};
 use object_store::ObjectStore;
+use reader::Reader;
 use state::{State, lock};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
@@ -217,8 +219,15 @@ pub struct Appended {
 #[derive(Debug, Clone)]
 pub struct Store {
     // Dropped before the state, so that the threads have gone and the lock on the directory goes with the state.
-    threads: Arc<Threads>,
+    role: Role,
     state: Arc<State>,
+}
+
+/// What changes the state of a store.
+#[derive(Debug, Clone)]
+enum Role {
+    Writes(Arc<Threads>),
+    Reads(Arc<Reader>),
 }
 
 #[derive(Debug)]
@@ -300,7 +309,7 @@ impl Store {
     pub async fn flush(&self) -> Result<()> {
         self.ask(Command::Cut).await?;
         let (reply, answer) = oneshot::channel();
-        self.threads.flusher.send(FlushCommand::Flush(reply)).map_err(|_| Error::Closed)?;
+        self.threads()?.flusher.send(FlushCommand::Flush(reply)).map_err(|_| Error::Closed)?;
         answer.await.unwrap_or(Err(Error::Closed))
     }
 
@@ -317,13 +326,14 @@ impl Store {
             return Ok(());
         }
         let (reply, answer) = oneshot::channel();
-        self.threads.flusher.send(FlushCommand::Settle(reply)).map_err(|_| Error::Closed)?;
+        self.threads()?.flusher.send(FlushCommand::Settle(reply)).map_err(|_| Error::Closed)?;
         answer.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Flushes, stops and gives the directory free; later writes are refused, reads go on. Stops even when it answers an
-    /// error: then the records are still in the journal.
+    /// error: then the records are still in the journal. One that was opened for reading has nothing to do here.
     pub async fn close(&self) -> Result<()> {
+        let Role::Writes(threads) = &self.role else { return Ok(()) };
         if self.state.check_answered().is_err() {
             let _ = self.settle(false).await;
             if let Err(error) = self.state.check_answered() {
@@ -332,7 +342,7 @@ impl Store {
             }
         }
         let flushed = if self.state.poisoned.get().is_some() { Ok(()) } else { self.flush().await };
-        let threads = Arc::clone(&self.threads);
+        let threads = Arc::clone(threads);
         let stopped = tokio::task::spawn_blocking(move || threads.stop()).await;
         drop(lock(&self.state.lock).take());
         stopped.map_err(|error| Error::Bug(format!("stop the store: {error}")))?;
@@ -350,7 +360,15 @@ impl Store {
     }
 
     fn command(&self, command: Command) -> Result<()> {
-        self.threads.commands.send(command).map_err(|_| Error::Closed)
+        self.threads()?.commands.send(command).map_err(|_| Error::Closed)
+    }
+
+    /// The threads that write; `ReadOnly` where others do.
+    fn threads(&self) -> Result<&Arc<Threads>> {
+        match &self.role {
+            Role::Writes(threads) => Ok(threads),
+            Role::Reads(_) => Err(Error::ReadOnly),
+        }
     }
 
     fn state(&self) -> &Arc<State> {

@@ -44,7 +44,7 @@ impl Store {
     /// Applies the policy. What it removes is invisible to every scan that starts after the call, also after a crash; its bytes
     /// go when a quarter of their segment is removed. Calls wait for each other; scans and appends do not wait.
     pub async fn maintain(&self, policy: &Retention) -> Result<()> {
-        let _one = self.threads.maintaining.lock().await;
+        let _one = self.threads()?.maintaining.lock().await;
         let state = self.state();
         state.check_owner().await?;
         self.cut_old_memtable().await?;
@@ -88,11 +88,11 @@ impl Store {
 }
 
 /// Forgets series that have no points left and were not written to since `cutoff`.
-fn expire_series(state: &State, cutoff: Timestamp) {
+pub(crate) fn expire_series(state: &State, cutoff: Timestamp) {
     if !state.series().has_expired(cutoff) {
         return;
     }
-    // Points come under a number that is not in this snapshot only by an append, which makes the series young.
+    // Points come under a number that is not in this snapshot only by an append, which makes the series young; a reader shows none meanwhile.
     let snapshot = state.snapshot();
     let mut used = HashSet::new();
     for segment in &snapshot.segments {

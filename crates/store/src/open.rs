@@ -4,9 +4,7 @@ use crate::active_journal::ActiveJournal;
 use crate::append::{Command, LastGroup, Writer, apply};
 use crate::disk::create_folder;
 use crate::error::{Error, Result};
-use crate::event_tail::EventTail;
 use crate::event_tree::{Frontier, RecentLeaves};
-use crate::filter_cache::FilterCache;
 use crate::flush;
 use crate::folder::SyncedFolder;
 use crate::frame;
@@ -14,22 +12,21 @@ use crate::journal::objects::{self, ObjectJournal};
 use crate::journal::{self, FrameMeta, Journal, Recovered};
 use crate::lock::DirLock;
 use crate::manifest::Manifest;
-use crate::memtable::{Cut, Memtable};
+use crate::memtable::Memtable;
 use crate::owner::{self, JournalPlace, Known, Owner, first_of};
 use crate::part_cache::PartCache;
 use crate::recent::Recent;
-use crate::search_threads::SearchThreads;
 use crate::segment::{self, Segment, SegmentEntry};
 use crate::series::SeriesIndex;
-use crate::state::{ClockRef, Committed, Snapshot, State};
-use crate::{Durability, Options, Store, Threads};
+use crate::state::{Committed, Opened, Snapshot, State};
+use crate::{Durability, Options, Role, Store, Threads};
 use futures::{StreamExt, TryStreamExt};
 use model::{Batch, Clock};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// Indexes and orphans that are read or removed at the same time.
@@ -90,59 +87,33 @@ impl Store {
             objects::remove_before(&objects, manifest.journal_first).await?;
         }
         let (flusher, flush_commands) = mpsc::channel();
-        let state = Arc::new(State {
-            clock: ClockRef(clock),
-            disk: Arc::clone(&options.disk),
+        let acknowledged = match manifest.owner {
+            Some(Owner { epoch, journal: JournalPlace::Objects, .. }) => first_of(epoch),
+            _ => 0,
+        };
+        let opened = Opened {
             objects,
             part_cache,
             owner: manifest.owner,
-            snapshot: Mutex::new(Arc::new(Snapshot {
+            journal_folder,
+            snapshot: Snapshot {
                 memtables: vec![Arc::clone(&replayed.memtable)],
                 recent: Arc::new(Recent::new(&segments)),
                 segments,
                 removed: Arc::new(manifest.removed.clone()),
-            })),
-            series: RwLock::new(replayed.series),
-            visible_logs: replayed.next_log_sequence.into(),
-            visible_events: replayed.next_event_sequence.into(),
-            event_tree: Mutex::new(replayed.event_tree),
-            recent_leaves: Mutex::new(replayed.recent_leaves),
-            queued_bytes: 0.into(),
-            queued_batches: 0.into(),
-            poisoned: Default::default(),
-            taken_over: Default::default(),
-            flush_error: Mutex::default(),
-            cut_error: Mutex::default(),
-            journal_error: Mutex::default(),
+            },
+            series: replayed.series,
+            next_sequences: (replayed.next_log_sequence, replayed.next_event_sequence),
+            acknowledged,
+            event_tree: replayed.event_tree,
+            recent_leaves: replayed.recent_leaves,
             flusher,
-            flush_waiting: false.into(),
-            logs_arrived: tokio::sync::Notify::new(),
-            event_tail: EventTail::default(),
-            room: tokio::sync::Notify::new(),
-            committed: tokio::sync::Mutex::new(Committed {
-                number: manifest.number,
-                stored: manifest.number,
-                cut: Cut {
-                    journal_first: manifest.journal_first,
-                    next_log_sequence: manifest.next_log_sequence,
-                    next_event_sequence: manifest.next_event_sequence,
-                    event_tree: committed_tree,
-                },
-                event_tree_base,
-                replaced: manifest.replaced.clone(),
-                tag,
-            }),
-            next_segment: manifest.next_segment.into(),
-            journals: Mutex::new(replayed.files.into_iter().collect()),
-            graveyard: Mutex::default(),
-            kept_events: Mutex::default(),
-            search_threads: SearchThreads::start(options.search_threads)
-                .map_err(Error::io("start a thread for", &options.dir))?,
-            filter_cache: Arc::new(FilterCache::new(options.filter_cache_bytes_max)),
-            lock: Mutex::new(Some(lock)),
-            journal_folder,
-            options,
-        });
+            committed: Committed::new(&manifest, committed_tree, event_tree_base, tag),
+            next_segment: manifest.next_segment,
+            journals: replayed.files.into_iter().collect(),
+            lock: Some(lock),
+        };
+        let state = Arc::new(State::new(options, clock, opened)?);
         let runtime = tokio::runtime::Handle::current();
         let (commands, queue) = tokio::sync::mpsc::unbounded_channel();
         let writer = Writer {
@@ -185,7 +156,7 @@ fn start(
         handles: Mutex::new(vec![writer, flusher]),
         maintaining: tokio::sync::Mutex::new(()),
     });
-    Ok(Store { threads, state })
+    Ok(Store { role: Role::Writes(threads), state })
 }
 
 fn local_objects(options: &Options) -> Result<Arc<dyn ObjectStore>> {

@@ -201,14 +201,33 @@ pub(crate) async fn named(objects: &dyn ObjectStore) -> Result<Option<Owner>> {
     }
 }
 
-fn owner_of(manifest: &Manifest) -> Result<Owner> {
+pub(crate) fn owner_of(manifest: &Manifest) -> Result<Owner> {
     manifest.owner.ok_or_else(|| Error::corrupt(path(), 0, "the manifest does not say whose it is"))
 }
 
 /// The text of the manifest, and its entity tag.
 pub(crate) async fn read(objects: &dyn ObjectStore) -> Result<Option<(Bytes, Option<String>)>> {
+    read_with(objects, GetOptions::default()).await
+}
+
+/// The manifest unless it still is the one with `tag`, or there is none yet.
+pub(crate) async fn read_other(objects: &dyn ObjectStore, tag: Option<String>) -> Result<Option<Known>> {
+    let is_known = tag.is_some();
+    let read = match read_with(objects, GetOptions { if_none_match: tag, ..GetOptions::default() }).await {
+        Err(Error::ObjectStore { source: object_store::Error::NotModified { .. }, .. }) => return Ok(None),
+        read => read?,
+    };
+    match read {
+        Some((bytes, tag)) => Ok(Some(Known { manifest: Manifest::decode_current(&bytes)?, tag })),
+        None if is_known => Err(Error::corrupt(path(), 0, "the manifest is gone")),
+        // It may have been put just now.
+        None => Ok(Some(present(objects).await?).filter(|known| known.tag.is_some())),
+    }
+}
+
+async fn read_with(objects: &dyn ObjectStore, options: GetOptions) -> Result<Option<(Bytes, Option<String>)>> {
     let path = path();
-    match objects.get_opts(&path, GetOptions::default()).await {
+    match objects.get_opts(&path, options).await {
         Ok(get) => {
             let tag = get.meta.e_tag.clone();
             Ok(Some((get.bytes().await.map_err(Error::object("read", &path))?, tag)))

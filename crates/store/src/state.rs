@@ -52,6 +52,25 @@ pub(crate) struct Committed {
     pub tag: Option<String>,
 }
 
+impl Committed {
+    /// Of the manifest that is true, its hash trees and its tag.
+    pub(crate) fn new(manifest: &Manifest, event_tree: Arc<Frontier>, base: Frontier, tag: Option<String>) -> Self {
+        Self {
+            number: manifest.number,
+            stored: manifest.number,
+            cut: Cut {
+                journal_first: manifest.journal_first,
+                next_log_sequence: manifest.next_log_sequence,
+                next_event_sequence: manifest.next_event_sequence,
+                event_tree,
+            },
+            event_tree_base: base,
+            replaced: manifest.replaced.clone(),
+            tag,
+        }
+    }
+}
+
 /// How the next manifest differs from this one.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
@@ -66,7 +85,7 @@ pub(crate) struct Change {
     pub reset: Option<(Arc<Memtable>, Cut)>,
 }
 
-/// Shared by all handles and by both threads.
+/// Shared by all handles, and by both threads or the reader.
 #[derive(Debug)]
 pub(crate) struct State {
     pub options: Options,
@@ -84,6 +103,8 @@ pub(crate) struct State {
     pub visible_logs: AtomicU64,
     /// The same for audit events.
     pub visible_events: AtomicU64,
+    /// The last journal object of which scans see all, and of all before it; 0 where journals are no objects.
+    pub acknowledged: AtomicU64,
     /// The hash tree over all acknowledged events.
     pub event_tree: Mutex<Frontier>,
     /// Its last leaves; locked after it.
@@ -109,6 +130,8 @@ pub(crate) struct State {
     /// Told after each group, cut and flush: there may be room for appends that wait.
     pub room: tokio::sync::Notify,
     pub committed: tokio::sync::Mutex<Committed>,
+    /// The number of the manifest that scans see.
+    pub manifest: AtomicU64,
     pub next_segment: AtomicU64,
     /// Length of each journal file.
     pub journals: Mutex<BTreeMap<u64, u64>>,
@@ -121,6 +144,27 @@ pub(crate) struct State {
     pub search_threads: SearchThreads,
     /// Released by `close`.
     pub lock: Mutex<Option<DirLock>>,
+}
+
+/// What a state begins with that is not the same for all.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub objects: Arc<dyn ObjectStore>,
+    pub part_cache: Option<Arc<PartCache>>,
+    pub owner: Option<Owner>,
+    pub journal_folder: PathBuf,
+    pub snapshot: Snapshot,
+    pub series: SeriesIndex,
+    /// Of the next log event and the next audit event.
+    pub next_sequences: (u64, u64),
+    pub acknowledged: u64,
+    pub event_tree: Frontier,
+    pub recent_leaves: RecentLeaves,
+    pub flusher: mpsc::Sender<FlushCommand>,
+    pub committed: Committed,
+    pub next_segment: u64,
+    pub journals: BTreeMap<u64, u64>,
+    pub lock: Option<DirLock>,
 }
 
 /// What became of a put of the journal.
@@ -154,6 +198,48 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl State {
+    /// A state that nobody waits for yet.
+    pub(crate) fn new(options: Options, clock: Arc<dyn Clock>, opened: Opened) -> Result<Self> {
+        Ok(Self {
+            clock: ClockRef(clock),
+            disk: Arc::clone(&options.disk),
+            objects: opened.objects,
+            part_cache: opened.part_cache,
+            owner: opened.owner,
+            journal_folder: opened.journal_folder,
+            snapshot: Mutex::new(Arc::new(opened.snapshot)),
+            series: RwLock::new(opened.series),
+            visible_logs: opened.next_sequences.0.into(),
+            visible_events: opened.next_sequences.1.into(),
+            acknowledged: opened.acknowledged.into(),
+            event_tree: Mutex::new(opened.event_tree),
+            recent_leaves: Mutex::new(opened.recent_leaves),
+            queued_bytes: 0.into(),
+            queued_batches: 0.into(),
+            poisoned: Default::default(),
+            taken_over: Default::default(),
+            flush_error: Mutex::default(),
+            cut_error: Mutex::default(),
+            journal_error: Mutex::default(),
+            flusher: opened.flusher,
+            flush_waiting: false.into(),
+            logs_arrived: tokio::sync::Notify::new(),
+            event_tail: EventTail::default(),
+            room: tokio::sync::Notify::new(),
+            manifest: opened.committed.number.into(),
+            committed: tokio::sync::Mutex::new(opened.committed),
+            next_segment: opened.next_segment.into(),
+            journals: Mutex::new(opened.journals),
+            graveyard: Mutex::default(),
+            kept_events: Mutex::default(),
+            search_threads: SearchThreads::start(options.search_threads)
+                .map_err(Error::io("start a thread for", &options.dir))?,
+            filter_cache: Arc::new(FilterCache::new(options.filter_cache_bytes_max)),
+            lock: Mutex::new(opened.lock),
+            options,
+        })
+    }
+
     /// What scans see now.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&lock(&self.snapshot))
@@ -259,6 +345,7 @@ impl State {
             Err(error) => return Err(error),
         }
         let dropped = self.publish(&change, next);
+        self.manifest.store(committed.number, std::sync::atomic::Ordering::Release);
         let is_kept = |dropped: &Arc<Segment>| replaced.iter().any(|kept| kept.segment.id == dropped.entry.id);
         lock(&self.graveyard).extend(dropped.into_iter().filter(|dropped| !is_kept(dropped)));
         committed.replaced = replaced;
@@ -348,8 +435,8 @@ impl State {
         dropped
     }
 
-    /// Forgets journals that the manifest does not need; they are to be removed.
-    fn journals_before(&self, first: u64) -> Vec<u64> {
+    /// Forgets journals that the manifest does not need; who writes is to remove them.
+    pub(crate) fn journals_before(&self, first: u64) -> Vec<u64> {
         let mut journals = lock(&self.journals);
         let kept = journals.split_off(&first);
         std::mem::replace(&mut *journals, kept).into_keys().collect()

@@ -16,10 +16,14 @@
 //! | 24 | 8 | salt |
 //! | 32 | 4 | frames that follow; 0 for an end |
 //! | 36 | 8 | bytes that follow |
-//! | 44 | 4 | 0 |
+//! | 44 | 4 | 1 when a memtable of its writer begins with this object, else 0 |
 //! | 48 | 4 | CRC-32 of bytes 0..48 |
 //!
 //! Then the frames, as in a file (`journal.rs`), of which the first offset that was durable before them is 0.
+//!
+//! Where a memtable begins is for those who follow the writer (`reader.rs`): each manifest names such a place as its first. What is before
+//! it is of other memtables, or, where nothing is said, perhaps of the same: the first object of an epoch says 1 only when the records that
+//! were recovered are a memtable of their own. Ends say 0, and so did all objects before there were readers.
 //!
 //! # How an old writer is stopped
 //! Each put is one that never replaces an object, and one at a time: the only place where a writer may put is behind its last object.
@@ -44,14 +48,16 @@ use bytes::Bytes;
 use futures::StreamExt;
 use model::Batch;
 use object_store::path::Path;
-use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
+use object_store::{GetOptions, ObjectStore, PutMode, PutOptions, PutPayload};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"TWJOBJ01";
 const HEADER_BYTES: usize = 52;
 /// Objects that are read at the same time when the store is opened: 4096 of them, each of which takes an endpoint 20 ms, are read in 5 s, and
 /// whoever takes over from a lost node is waited for. They are in memory meanwhile; many are small, for all are of a few memtables.
-const PARALLEL: usize = 16;
+pub(crate) const PARALLEL: usize = 16;
+/// So much of each of them is read at once where memory is held by other things; the rest of larger ones is read one after the other.
+const BEGINNING_BYTES: u64 = 1024 * 1024;
 /// How many places behind the first free one are looked at: there may be none that is taken.
 const LOOK_AHEAD: u64 = 8;
 /// A memtable is cut after so many objects, so that an open does not read many more.
@@ -83,6 +89,8 @@ pub(crate) struct ObjectJournal {
     /// The first one since the last cut, and the bytes since then.
     first: u64,
     len: u64,
+    /// A memtable begins with the next object.
+    is_cut: bool,
     salt: u64,
     /// A group of unknown outcome, whose place is `number`.
     waiting: Option<Waiting>,
@@ -103,7 +111,7 @@ impl ObjectJournal {
     /// The journal of an epoch that was just claimed.
     pub(crate) fn new(objects: Arc<dyn ObjectStore>, epoch: u64, salt: u64) -> Self {
         let first = first_of(epoch) + 1;
-        Self { objects, number: first, first, len: 0, salt, waiting: None }
+        Self { objects, number: first, first, len: 0, is_cut: false, salt, waiting: None }
     }
 
     /// The number of the next object: what is in memtables now lies before it, but for a group that waits.
@@ -116,9 +124,9 @@ impl ObjectJournal {
         self.number - self.first >= OBJECTS_MAX || self.len >= super::JOURNAL_BYTES_MAX
     }
 
-    /// What was written is not counted any more.
+    /// What was written is not counted any more; the next object says that a memtable begins with it.
     pub(crate) fn cut(&mut self) {
-        (self.first, self.len) = (self.number, 0);
+        (self.first, self.len, self.is_cut) = (self.number, 0, true);
     }
 
     /// True when a group waits for its outcome.
@@ -135,7 +143,8 @@ impl ObjectJournal {
     ) -> Result<(u64, u64)> {
         let total: usize = group.iter().map(|(_, frame)| frame.len()).sum();
         let mut encoder = Encoder(Vec::with_capacity(HEADER_BYTES + total));
-        put_header(&mut encoder, self.number, epoch_of(self.number), self.salt, group.len(), total);
+        let kind = Kind::Group { frames: group.len(), bytes: total, begins_memtable: self.is_cut };
+        put_header(&mut encoder, self.number, epoch_of(self.number), self.salt, kind);
         for (meta, frame) in group {
             frame.seal(self.salt, self.number, 0, *meta);
             encoder.0.extend_from_slice(&frame.0);
@@ -162,6 +171,7 @@ impl ObjectJournal {
         self.waiting = None;
         self.number += 1;
         self.len += len;
+        self.is_cut = false;
         Ok((number, len))
     }
 }
@@ -224,7 +234,7 @@ async fn put_once(
     Err(Error::Unanswered { path: path.to_string(), reason })
 }
 
-async fn read(objects: &dyn ObjectStore, path: &Path) -> Result<Option<Bytes>> {
+pub(crate) async fn read(objects: &dyn ObjectStore, path: &Path) -> Result<Option<Bytes>> {
     match objects.get_opts(path, Default::default()).await {
         Ok(get) => get.bytes().await.map(Some).map_err(Error::object("read", path)),
         Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -246,7 +256,7 @@ pub(crate) async fn recover(
         let mut next = first.max(first_of(of) + 1);
         while let Some(free) = replay(objects, next, &mut recovered, apply).await? {
             let mut end = Encoder(Vec::with_capacity(HEADER_BYTES));
-            put_header(&mut end, free, epoch, salt, 0, 0);
+            put_header(&mut end, free, epoch, salt, Kind::End);
             let mut end = Waiting { body: end.0.into(), is_unknown: false };
             match put_once(objects, free, &mut end, &|_, _| {}).await? {
                 Place::Ours => break,
@@ -290,7 +300,7 @@ async fn replay(
         while let Some((number, bytes)) = reads.next().await {
             match (bytes?, free) {
                 (Some(bytes), None) => {
-                    if replay_object(number, &bytes, apply)? {
+                    if read_object(number, &bytes, apply)?.is_end() {
                         return Ok(None);
                     }
                     recovered.last = number;
@@ -312,8 +322,8 @@ async fn replay(
     }
 }
 
-/// Applies the frames of an object; true for an end.
-fn replay_object(number: u64, bytes: &[u8], apply: &mut dyn FnMut(FrameMeta, Batch)) -> Result<bool> {
+/// Applies the frames of an object.
+pub(crate) fn read_object(number: u64, bytes: &[u8], apply: &mut dyn FnMut(FrameMeta, Batch)) -> Result<Head> {
     let corrupt = |offset: usize, reason| Error::corrupt(path(number), offset as u64, reason);
     let head = read_head(bytes, number).map_err(|reason| corrupt(0, reason))?;
     let mut offset = HEADER_BYTES;
@@ -327,7 +337,44 @@ fn replay_object(number: u64, bytes: &[u8], apply: &mut dyn FnMut(FrameMeta, Bat
     if offset != bytes.len() {
         return Err(corrupt(offset, "there are bytes behind the last frame"));
     }
-    Ok(head.frames == 0)
+    Ok(head)
+}
+
+/// The beginning of an object, and how long all of it is.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    bytes: Bytes,
+    len: u64,
+}
+
+/// Objects by their numbers, in order, several read at a time: of each the beginning, which is all of most; `None` where there is none.
+pub(crate) fn beginnings(
+    objects: &dyn ObjectStore,
+    numbers: std::ops::RangeInclusive<u64>,
+) -> impl futures::Stream<Item = (u64, Result<Option<Beginning>>)> {
+    let read = move |number| async move { (number, read_beginning(objects, &path(number)).await) };
+    futures::stream::iter(numbers).map(read).buffered(PARALLEL)
+}
+
+async fn read_beginning(objects: &dyn ObjectStore, path: &Path) -> Result<Option<Beginning>> {
+    let options = GetOptions { range: Some((0..BEGINNING_BYTES).into()), ..GetOptions::default() };
+    match objects.get_opts(path, options).await {
+        Ok(get) => {
+            let len = get.meta.size;
+            Ok(Some(Beginning { bytes: get.bytes().await.map_err(Error::object("read", path))?, len }))
+        }
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(Error::object("read", path)(error)),
+    }
+}
+
+/// The whole object of a beginning; `None` when it has gone meanwhile.
+pub(crate) async fn whole(objects: &dyn ObjectStore, number: u64, beginning: Beginning) -> Result<Option<Bytes>> {
+    if beginning.bytes.len() as u64 == beginning.len {
+        Ok(Some(beginning.bytes))
+    } else {
+        read(objects, &path(number)).await
+    }
 }
 
 /// Removes objects that nobody needs: those before `first`, but for ends.
@@ -370,7 +417,17 @@ pub(crate) async fn remove(objects: &Arc<dyn ObjectStore>, numbers: Vec<u64>) {
     }
 }
 
-fn put_header(encoder: &mut Encoder, number: u64, epoch: u64, salt: u64, frames: usize, bytes: usize) {
+/// What an object is.
+enum Kind {
+    Group { frames: usize, bytes: usize, begins_memtable: bool },
+    End,
+}
+
+fn put_header(encoder: &mut Encoder, number: u64, epoch: u64, salt: u64, kind: Kind) {
+    let (frames, bytes, begins_memtable) = match kind {
+        Kind::Group { frames, bytes, begins_memtable } => (frames, bytes, begins_memtable),
+        Kind::End => (0, 0, false),
+    };
     encoder.0.extend_from_slice(MAGIC);
     encoder.u64(number);
     encoder.u64(epoch);
@@ -378,14 +435,24 @@ fn put_header(encoder: &mut Encoder, number: u64, epoch: u64, salt: u64, frames:
     // A group has 4,096 frames at most.
     encoder.u32(frames as u32);
     encoder.u64(bytes as u64);
-    encoder.u32(0);
+    encoder.u32(u32::from(begins_memtable));
     encoder.u32(crc32fast::hash(&encoder.0));
 }
 
-struct Head {
+/// What an object says of itself.
+pub(crate) struct Head {
     writer_epoch: u64,
     salt: u64,
     frames: u32,
+    /// A memtable of its writer begins with it.
+    pub begins_memtable: bool,
+}
+
+impl Head {
+    /// True when its epoch ends there.
+    pub(crate) fn is_end(&self) -> bool {
+        self.frames == 0
+    }
 }
 
 fn read_head(bytes: &[u8], number: u64) -> std::result::Result<Head, &'static str> {
@@ -396,21 +463,25 @@ fn read_head(bytes: &[u8], number: u64) -> std::result::Result<Head, &'static st
     let mut decoder = Decoder(&header[8..]);
     let written_number = decoder.u64()?;
     let (writer_epoch, salt, frames) = (decoder.u64()?, decoder.u64()?, decoder.u32()?);
-    let (length, zero) = (decoder.u64()?, decoder.u32()?);
+    let (length, begins_memtable) = (decoder.u64()?, decoder.u32()?);
     if decoder.u32()? != crc32fast::hash(&header[..48]) {
         return Err("the checksum of the header is wrong");
     }
-    if written_number != number || zero != 0 {
+    if written_number != number {
         return Err("the header is another object's");
     }
     if length != (bytes.len() - HEADER_BYTES) as u64 {
         return Err("the object has another length than its header says");
     }
-    let is_end = frames == 0;
-    if is_end == (writer_epoch == epoch_of(number)) || (is_end && writer_epoch < epoch_of(number)) {
+    let head = Head { writer_epoch, salt, frames, begins_memtable: begins_memtable == 1 };
+    let is_end = head.is_end();
+    if is_end == (writer_epoch == epoch_of(number))
+        || (is_end && writer_epoch < epoch_of(number))
+        || begins_memtable > u32::from(!is_end)
+    {
         return Err("the header is of an unknown kind");
     }
-    Ok(Head { writer_epoch, salt, frames })
+    Ok(head)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod metrics;
 mod migrate;
 mod model_check;
 mod open_tables;
+mod reader;
 mod scans;
 mod search;
 mod table;

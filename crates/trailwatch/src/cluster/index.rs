@@ -48,6 +48,8 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 pub struct Index {
     /// The last object of the journal.
     pub journal: u64,
+    /// The manifest of its records.
+    pub manifest: u64,
     /// Changes of identities.
     pub identities: u64,
     /// Changes of what is done with the events of log groups.
@@ -61,6 +63,7 @@ impl Index {
     fn of(server: &Server) -> Option<Self> {
         Some(Self {
             journal: server.trail.store.acknowledged()?,
+            manifest: server.trail.store.manifest(),
             identities: server.access.generation(),
             rules: server.watch.rules.generation(),
             trails: server.trail.generation(),

@@ -169,7 +169,11 @@ impl Reader {
             server.trail.reread_trails().await.context("read trails")?;
         }
         *known = Some((token, index));
-        server.trail.store.catch_up(index.journal).await.context("read the journal")?;
+        let store = &server.trail.store;
+        if store.manifest() < index.manifest {
+            store.look().await.context("read the manifest")?;
+        }
+        store.catch_up(index.journal).await.context("read the journal")?;
         self.rounds.done.store(round, Ordering::Release);
         Ok(())
     }

@@ -41,6 +41,38 @@ async fn the_format_of_the_header_is_true() {
 }
 
 #[tokio::test]
+async fn an_object_says_that_a_memtable_begins_with_it() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let mut writer = journal(&objects, 1);
+    for n in 1..6 {
+        if n == 2 || n == 5 {
+            writer.cut();
+        }
+        writer.append(&mut group(n..n + 1), &|_, _| {}).await.unwrap();
+    }
+    let bytes = async |number| objects.get(&path(number)).await.unwrap().bytes().await.unwrap().to_vec();
+    let mut said = Vec::new();
+    for number in first_of(1) + 1..=first_of(1) + 5 {
+        let head = read_object(number, &bytes(number).await, &mut |_, _| {}).unwrap();
+        said.push((head.begins_memtable, head.is_end()));
+    }
+    assert_eq!(said.iter().map(|said| said.0).collect::<Vec<_>>(), [false, true, false, false, true]);
+    assert!(said.iter().all(|said| !said.1));
+    assert_eq!(recovered(&objects, first_of(1) + 1, 2).await.unwrap(), [1, 2, 3, 4, 5]);
+    // Of other values nothing is known, nor of an end that begins something.
+    let end = first_of(1) + 6;
+    assert!(read_object(end, &bytes(end).await, &mut |_, _| {}).unwrap().is_end());
+    for (number, value) in [(first_of(1) + 2, 2_u32), (end, 1)] {
+        let mut changed = bytes(number).await;
+        changed[44..48].copy_from_slice(&value.to_le_bytes());
+        let crc = crc32fast::hash(&changed[..48]);
+        changed[48..52].copy_from_slice(&crc.to_le_bytes());
+        let read = read_object(number, &changed, &mut |_, _| {});
+        assert!(matches!(read, Err(Error::Corrupt { reason, .. }) if reason == "the header is of an unknown kind"));
+    }
+}
+
+#[tokio::test]
 async fn an_end_stops_the_writer_before_and_nothing_acknowledged_is_missed() {
     let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let mut old = journal(&objects, 1);
