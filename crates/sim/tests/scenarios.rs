@@ -119,9 +119,7 @@ fn a_node_that_slept_while_it_opened_a_store_removes_nothing_of_the_one_that_too
 
 #[test]
 fn a_reader_beside_its_writers_shows_what_they_show() {
-    for seed in seeds(CRASH_SEEDS) {
-        run(seed, Scenario::Reader);
-    }
+    play(Scenario::Reader);
 }
 
 #[test]

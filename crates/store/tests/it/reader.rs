@@ -9,8 +9,8 @@ use model::{Batch, Clock, ErrorKind, GroupId, Observation, TimeRange, Timestamp}
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -29,6 +29,8 @@ struct Reached {
     looks: AtomicUsize,
     watch: OnceLock<(Store, Arc<ManualClock>)>,
     expected: Mutex<Option<Seen>>,
+    /// Journal objects that were read.
+    journal_reads: Mutex<Vec<String>>,
 }
 
 impl Reached {
@@ -40,6 +42,7 @@ impl Reached {
             looks: AtomicUsize::new(0),
             watch: OnceLock::new(),
             expected: Mutex::default(),
+            journal_reads: Mutex::default(),
         })
     }
 
@@ -88,7 +91,11 @@ impl ObjectStore for Reached {
     }
 
     async fn get_opts(&self, location: &ObjectPath, options: GetOptions) -> object_store::Result<GetResult> {
-        self.inner.get_opts(location, options).await
+        let get = self.inner.get_opts(location, options).await?;
+        if location.as_ref().starts_with("journal/") {
+            self.journal_reads.lock().unwrap().push(location.to_string());
+        }
+        Ok(get)
     }
 
     fn delete_stream(
@@ -209,7 +216,7 @@ impl World {
         Options {
             objects: Some(objects as Arc<dyn ObjectStore>),
             durability: Durability::Object,
-            keep_replaced_ms: Some(HOUR),
+            keep_replaced_ms: Some(1000 * HOUR),
             memtable_bytes_max: self.memtable_bytes_max,
             room_wait: std::time::Duration::ZERO,
             search_threads: 1,
@@ -502,6 +509,67 @@ async fn a_store_that_is_not_there_yet_is_empty_and_others_are_refused() {
 
 fn options_of(world: &World) -> Options {
     world.options(Reached::new(&world.objects, false))
+}
+
+/// Sets whether a journal object says that a memtable begins with it.
+async fn say(objects: &InMemory, path: &str, begins_memtable: u32) {
+    let path = ObjectPath::from(path);
+    let mut bytes = objects.get(&path).await.unwrap().bytes().await.unwrap().to_vec();
+    bytes[44..48].copy_from_slice(&begins_memtable.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[..48]);
+    bytes[48..52].copy_from_slice(&crc.to_le_bytes());
+    objects.put(&path, bytes.into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_object_is_read_once_where_the_writer_says_where_memtables_begin() {
+    for is_said in [true, false] {
+        let world = World::new();
+        let writer = world.writer().await;
+        world.append(&writer).await;
+        writer.flush().await.unwrap();
+        let reached = Reached::new(&world.objects, false);
+        let reader = Store::open_reader(world.options(Arc::clone(&reached)), world.clock()).await.unwrap();
+        for round in 0..3 {
+            world.append(&writer).await;
+            world.append(&writer).await;
+            world.follows(&writer, &reader).await;
+            writer.flush().await.unwrap();
+            world.append(&writer).await;
+            if !is_said {
+                // As writers of before there were readers.
+                say(&world.objects, &format!("journal/00000001/{:013}", 4 + 3 * round), 0).await;
+            }
+            // Of the next memtable, before the reader learns what is in segments.
+            world.follows(&writer, &reader).await;
+            reader.look().await.unwrap();
+            world.assert_same(&writer, &reader).await;
+            assert_eq!(reader.health().memtable_bytes, writer.health().memtable_bytes);
+        }
+        let reads = reached.journal_reads.lock().unwrap().clone();
+        let read: HashSet<&String> = reads.iter().collect();
+        assert_eq!(read.len() == reads.len(), is_said, "{reads:?}");
+    }
+}
+
+#[tokio::test]
+async fn large_objects_are_read_whole_and_memory_that_is_full_is_no_error() {
+    let world = World::new();
+    let writer = world.writer().await;
+    let small = Options { memtable_bytes_max: 4096, ..options_of(&world) };
+    let reader = Store::open_reader(small, world.clock()).await.unwrap();
+    for part in 0..4 {
+        let text = "x".repeat(200_000);
+        let large = (0..8).map(|n| log(1, 1, part * 10 + n, &format!("{part} {n} {text}"))).collect();
+        writer.append(logs(large)).await.unwrap();
+        for _ in 0..10 {
+            world.append(&writer).await;
+        }
+        if part == 1 {
+            writer.flush().await.unwrap();
+        }
+    }
+    world.follows(&writer, &reader).await;
 }
 
 #[tokio::test]
