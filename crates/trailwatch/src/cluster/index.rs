@@ -77,6 +77,7 @@ impl Index {
     pub fn max(self, other: Self) -> Self {
         Self {
             journal: self.journal.max(other.journal),
+            manifest: self.manifest.max(other.manifest),
             identities: self.identities.max(other.identities),
             rules: self.rules.max(other.rules),
             trails: self.trails.max(other.trails),
