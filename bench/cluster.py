@@ -53,6 +53,12 @@ def answers(client):
         return False
 
 
+def cpu_ticks(server):
+    """CPU time that a server has had, in ticks of the clock."""
+    fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 class Setup:
     """Servers, and what they share."""
 
@@ -74,6 +80,9 @@ class Setup:
         self.database = postgres.Postgres().start()
         cluster = nodes.Cluster(self.server, folder, self.database, self.bucket).start(*(f"node-{number}" for number in range(count)))
         self.servers = cluster.running
+        for server in cluster.standbys():
+            reads = lambda server=server: "answered_reads" in server.http("GET", "/health").json  # noqa: E731
+            trailwatch.wait_until(reads, 60, "each node reads")
 
     def server(self, name, *flags):
         return trailwatch.Server(self.folder / name, *flags)
@@ -82,6 +91,7 @@ class Setup:
         """Figures of one workload, whose connections are spread over all nodes."""
         saved = self.folder / f"{workload}.json"
         each = [flag for server in self.servers for flag in ("--endpoint", server.endpoint, "--pid", str(server.process.pid))]
+        ticks = [cpu_ticks(server) for server in self.servers]
         subprocess.run(
             [self.arguments.bench, "run", *each, "--only", workload, "--save", saved,
              "--seconds", str(self.arguments.seconds), "--connections", str(self.arguments.connections)],
@@ -90,7 +100,14 @@ class Setup:
         [result] = json.loads(saved.read_text())["results"]
         found = result["outcome"]["measured"]
         assert found["errors"] == 0, found
-        return found["calls"] / found["seconds"], found["calls"] / found["cpu_seconds"], found["p50_ms"], found["p99_ms"]
+        used = [cpu_ticks(server) - before for server, before in zip(self.servers, ticks)]
+        leader = [self.leads(server) for server in self.servers].index(True)
+        return found["calls"] / found["seconds"], found["calls"] / found["cpu_seconds"], used[leader] / sum(used), found["p50_ms"], found["p99_ms"]
+
+    @staticmethod
+    def leads(server):
+        """Whether calls that write are this server's."""
+        return server.http("GET", "/health").json.get("role", "leader") == "leader"
 
     def end(self):
         for server in self.servers:
@@ -117,13 +134,13 @@ def main():
     os.environ["RUST_LOG"] = "warn"
     setups = [("one server, a folder", "folder", 1), ("one server, a bucket (`durability = \"object\"`)", "bucket", 1)]
     setups += [(f"cluster of {count}", "cluster", int(count)) for count in arguments.nodes.split(",")]
-    print("| what | workload | calls/s | calls / CPU s of all nodes | p50 ms | p99 ms |\n| --- | --- | --: | --: | --: | --: |")
+    print("| what | workload | calls/s | calls / CPU s of all nodes | of it the leader's | p50 ms | p99 ms |\n| --- | --- | --: | --: | --: | --: | --: |")
     for name, kind, count in setups:
         setup = Setup(arguments, arguments.work / f"{kind}-{count}", kind, count)
         try:
             for workload in WORKLOADS:
-                rate, per_cpu, p50, p99 = setup.measure(workload)
-                print(f"| {name} | {workload} | {rate:,.0f} | {per_cpu:,.0f} | {p50:.2f} | {p99:.2f} |", flush=True)
+                rate, per_cpu, leader, p50, p99 = setup.measure(workload)
+                print(f"| {name} | {workload} | {rate:,.0f} | {per_cpu:,.0f} | {leader:.0%} | {p50:.2f} | {p99:.2f} |", flush=True)
                 time.sleep(1)
         finally:
             setup.end()
