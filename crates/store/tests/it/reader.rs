@@ -349,11 +349,42 @@ async fn what_is_removed_goes_with_the_next_look() {
 }
 
 #[tokio::test]
+async fn a_series_without_points_is_forgotten_and_its_number_given_again() {
+    let world = World::new();
+    let writer = world.writer().await;
+    let options = Options { recent_metric_bytes_max: 0, ..options_of(&world) };
+    let reader = Store::open_reader(options, world.clock()).await.unwrap();
+    let append = async |name: &str, instance| {
+        let point = point(&series(name, instance), world.clock.now().0, Observation::value(instance as f64));
+        writer.append(Batch { datapoints: vec![point], ..logs(vec![log(1, 1, 1, "kept")]) }).await.unwrap();
+    };
+    for round in 0..6 {
+        // Each round has three series of its own.
+        for instance in 0..3 {
+            append(&format!("metric-{round}"), instance).await;
+            world.follows(&writer, &reader).await;
+        }
+        writer.flush().await.unwrap();
+        reader.look().await.unwrap();
+        world.assert_same(&writer, &reader).await;
+        world.clock.advance(2 * HOUR);
+        let metrics_ms = Some(HOUR);
+        writer.maintain(&Retention { metrics_ms, ..Retention::default() }).await.unwrap();
+        reader.look().await.unwrap();
+        world.assert_same(&writer, &reader).await;
+        assert!(reader.list_series(&all_series()).is_empty(), "round {round}");
+        assert!(!writer.list_series(&all_series()).is_empty(), "the writer knows them for a day");
+    }
+}
+
+#[tokio::test]
 async fn points_of_before_a_reset_are_not_taken_for_recent_ones() {
     let world = World::new();
     let writer = world.writer().await;
     world.append(&writer).await;
     writer.flush().await.unwrap();
+    // No segment has points of the last half hour: those come from memory.
+    world.clock.advance(HOUR);
     world.append(&writer).await;
     let reader = world.reader().await;
     writer.reset().await.unwrap();
