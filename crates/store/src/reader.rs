@@ -20,8 +20,9 @@
 //! Objects that are missing are either not put yet or removed; a manifest that is read afterwards tells. The same holds for segments that a
 //! manifest lists: when one is gone, there is a later manifest.
 //!
-//! The hash tree is grown from the records, and is the writer's. The series are those that have points, as in a store that was just opened; the
-//! writer itself may know some for longer. The objects of segments that a scan is reading are kept by the writer, for as long as its
+//! The hash tree is grown from the records, and is the writer's. The series are those that have points, in memory at least, as in a store that
+//! was just opened; the writer itself may know some for longer. Where a manifest lists no segment of the one before there may have been a
+//! reset: then memory is filled anew, beside what scans see. The objects of segments that a scan is reading are kept by the writer, for as long as its
 //! `Options::keep_replaced_ms` says, unless everything is reset.
 //!
 //! One round of reads runs at a time, as a task of its own: whoever waits for it may go away, and no object is shown in part.

@@ -349,11 +349,42 @@ async fn what_is_removed_goes_with_the_next_look() {
 }
 
 #[tokio::test]
+async fn a_series_without_points_is_forgotten_and_its_number_given_again() {
+    let world = World::new();
+    let writer = world.writer().await;
+    let options = Options { recent_metric_bytes_max: 0, ..options_of(&world) };
+    let reader = Store::open_reader(options, world.clock()).await.unwrap();
+    let append = async |name: &str, instance| {
+        let point = point(&series(name, instance), world.clock.now().0, Observation::value(instance as f64));
+        writer.append(Batch { datapoints: vec![point], ..logs(vec![log(1, 1, 1, "kept")]) }).await.unwrap();
+    };
+    for round in 0..6 {
+        // Each round has three series of its own.
+        for instance in 0..3 {
+            append(&format!("metric-{round}"), instance).await;
+            world.follows(&writer, &reader).await;
+        }
+        writer.flush().await.unwrap();
+        reader.look().await.unwrap();
+        world.assert_same(&writer, &reader).await;
+        world.clock.advance(2 * HOUR);
+        let metrics_ms = Some(HOUR);
+        writer.maintain(&Retention { metrics_ms, ..Retention::default() }).await.unwrap();
+        reader.look().await.unwrap();
+        world.assert_same(&writer, &reader).await;
+        assert!(reader.list_series(&all_series()).is_empty(), "round {round}");
+        assert!(!writer.list_series(&all_series()).is_empty(), "the writer knows them for a day");
+    }
+}
+
+#[tokio::test]
 async fn points_of_before_a_reset_are_not_taken_for_recent_ones() {
     let world = World::new();
     let writer = world.writer().await;
     world.append(&writer).await;
     writer.flush().await.unwrap();
+    // No segment has points of the last half hour: those come from memory.
+    world.clock.advance(HOUR);
     world.append(&writer).await;
     let reader = world.reader().await;
     writer.reset().await.unwrap();
@@ -389,6 +420,55 @@ async fn a_reader_that_looks_between_any_two_steps_of_a_flush_sees_each_record_o
         reader.look().await.unwrap();
         world.assert_same(&writer, &reader).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn scans_beside_a_reader_that_follows_never_see_less_than_before_and_nothing_twice() {
+    let world = Arc::new(World { memtable_bytes_max: 24 * 1024, ..World::new() });
+    let writer = world.writer().await;
+    world.append(&writer).await;
+    let reader = world.reader().await;
+    let is_done = Arc::new(AtomicUsize::new(0));
+    let scanning = tokio::spawn({
+        let (reader, is_done, world) = (reader.clone(), Arc::clone(&is_done), Arc::clone(&world));
+        async move {
+            let (mut before, mut scans) = ((0, 0, 0), 0);
+            while is_done.load(Ordering::SeqCst) == 0 || scans == 0 {
+                let lines = lines(&reader, log_scan(1, Direction::Forward), usize::MAX).await;
+                let unique: HashSet<u64> = lines.iter().map(|line| line.sequence).collect();
+                assert_eq!(unique.len(), lines.len());
+                let events = events(&reader, event_scan(Direction::Forward), usize::MAX).await;
+                let unique: HashSet<u64> = events.iter().map(|row| row.sequence).collect();
+                assert_eq!(unique.len(), events.len());
+                let points: usize = points(&reader, TimeRange::ALL).await.iter().map(|(_, points)| points.len()).sum();
+                assert!(points <= world.batches.load(Ordering::SeqCst) as usize * 4, "points are there twice");
+                let now = (lines.len(), events.len(), points);
+                assert!(before.0 <= now.0 && before.1 <= now.1 && before.2 <= now.2, "{before:?}, then {now:?}");
+                (before, scans) = (now, scans + 1);
+            }
+        }
+    });
+    for round in 0..20 {
+        for _ in 0..3 {
+            world.append(&writer).await;
+            if round % 3 == 0 {
+                reader.catch_up(writer.acknowledged().unwrap()).await.unwrap();
+            }
+        }
+        if round % 2 == 0 {
+            writer.flush().await.unwrap();
+        }
+        if round % 10 == 0 {
+            writer.maintain(&Retention::default()).await.unwrap();
+        }
+        if round % 4 != 3 {
+            reader.look().await.unwrap();
+        }
+    }
+    is_done.store(1, Ordering::SeqCst);
+    scanning.await.unwrap();
+    reader.look().await.unwrap();
+    world.assert_same(&writer, &reader).await;
 }
 
 #[tokio::test]
