@@ -144,6 +144,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
             return self.respond(404) if not with_body else self.error(404, "NoSuchKey")
         if not with_body:
             return self.respond(200, length=len(body), ETag=tag(body), **told)
+        if self.headers.get("If-None-Match") == tag(body):
+            return self.respond(304, ETag=tag(body))
         found = re.match(r"bytes=(\d+)-(\d+)?", self.headers.get("Range", ""))
         if not found:
             return self.respond(200, body, ETag=tag(body), **told)

@@ -95,9 +95,15 @@ mod tests {
         catalog.node_is_there("a", "one", "http://a", "2", "query,tasks").await.unwrap();
         catalog.reset().await.unwrap();
         let nodes = catalog.nodes().await.unwrap();
-        let told: Vec<_> =
-            nodes.iter().map(|node| [&node.id, &node.address, &node.version, &node.roles].map(String::as_str)).collect();
-        assert_eq!(told, [["a", "http://a", "2", "query,tasks"], ["b", "http://b", "1", "ingest"]], "by name: one, two");
+        let told: Vec<_> = nodes
+            .iter()
+            .map(|node| [&node.id, &node.address, &node.version, &node.roles].map(String::as_str))
+            .collect();
+        assert_eq!(
+            told,
+            [["a", "http://a", "2", "query,tasks"], ["b", "http://b", "1", "ingest"]],
+            "by name: one, two"
+        );
         assert!(nodes.iter().all(|node| (0..FORGOTTEN_AFTER_MS).contains(&node.seen_ago_ms)), "{nodes:?}");
         catalog.node_is_gone("a").await.unwrap();
         assert_eq!(catalog.nodes().await.unwrap().len(), 1);

@@ -1,7 +1,7 @@
 //! The bucket that records are kept in (`[store]`): S3 as the object store of `store`, over the client of `buckets/s3.rs`.
 //!
-//! What is asked of the endpoint: GetObject with ranges, HeadObject, ListObjectsV2, DeleteObject, DeleteObjects where it is offered, and
-//! PutObject with `If-None-Match: *` and `If-Match`. A request that failed for want of an answer, or for a reason that passes, is made again a few times. One that puts
+//! What is asked of the endpoint: GetObject with ranges and `If-None-Match`, HeadObject, ListObjectsV2, DeleteObject, DeleteObjects where it is
+//! offered, and PutObject with `If-None-Match: *` and `If-Match`. A request that failed for want of an answer, or for a reason that passes, is made again a few times. One that puts
 //! on a condition and finds the condition broken after such a failure looks whether the object is its own. A put that was refused, and
 //! not after such a failure, is one of the errors that say that it had no effect (`journal/objects.rs` of the store).
 
@@ -384,7 +384,7 @@ impl ObjectStore for StoreBucket {
         let GetOptions {
             if_match, if_none_match, if_modified_since, if_unmodified_since, range, version, head, ..
         } = options;
-        let conditions = [if_match.is_some(), if_none_match.is_some(), version.is_some()];
+        let conditions = [if_match.is_some(), version.is_some()];
         if conditions.contains(&true) || if_modified_since.is_some() || if_unmodified_since.is_some() {
             return Err(not_offered("get with conditions"));
         }
@@ -393,7 +393,10 @@ impl ObjectStore for StoreBucket {
         let request = Request {
             method: if head { "HEAD" } else { "GET" },
             key: key.clone(),
-            headers: header.into_iter().map(|value| ("range".to_owned(), value)).collect(),
+            headers: [("range", header), ("if-none-match", if_none_match.map(|tag| format!("\"{tag}\"")))]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+                .collect(),
             bytes_max: bytes_max.unwrap_or(OBJECT_BYTES_MAX),
             ..Request::default()
         };
@@ -406,6 +409,7 @@ impl ObjectStore for StoreBucket {
             }
             200 if head => (0, answer.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0)),
             200 => (0, length),
+            304 => return Err(Error::NotModified { path: key, source: "it is what it was".into() }),
             206 => answer.header("content-range").and_then(content_range).ok_or_else(|| failed("a part of nothing"))?,
             _ => return Err(refused(&key, &answer)),
         };

@@ -80,14 +80,13 @@ mod tests {
     use crate::config::{ClusterSettings, Roles, Settings};
 
     fn config(keys_dir: &Path) -> Config {
-        let cluster =
-            ClusterSettings {
-                name: "a".into(),
-                advertise: None,
-                keys_dir: keys_dir.to_owned(),
-                ca_file: None,
-                roles: Roles { query: true, tasks: true },
-            };
+        let cluster = ClusterSettings {
+            name: "a".into(),
+            advertise: None,
+            keys_dir: keys_dir.to_owned(),
+            ca_file: None,
+            roles: Roles { query: true, tasks: true },
+        };
         let alone = Config::resolve(Settings::default(), Settings::default()).unwrap();
         Config { cluster: Some(cluster), ..alone }
     }

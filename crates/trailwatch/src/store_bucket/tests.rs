@@ -107,6 +107,22 @@ async fn puts_carry_their_condition_and_a_broken_one_is_told_apart() {
 }
 
 #[tokio::test]
+async fn an_object_that_is_what_it_was_does_not_come_again() {
+    let (url, serving) =
+        serve(vec![answer("304 Not Modified", "etag: \"abc\"\r\n", ""), answer("200 OK", "etag: \"def\"\r\n", "new")]);
+    let (bucket, path) = (bucket(&url), Path::from("manifest/current.json"));
+    let unless = || GetOptions { if_none_match: Some("abc".into()), ..GetOptions::default() };
+    let same = bucket.get_opts(&path, unless()).await;
+    assert!(matches!(same, Err(Error::NotModified { .. })), "{same:?}");
+    let other = bucket.get_opts(&path, unless()).await.unwrap();
+    assert_eq!(other.meta.e_tag.as_deref(), Some("def"));
+    assert_eq!(other.bytes().await.unwrap(), "new");
+    for (head, _) in serving.join().unwrap() {
+        assert!(head.contains("\r\nif-none-match: \"abc\"\r\n"), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_put_whose_answer_was_lost_is_recognised() {
     for (there, is_ours) in [("body", true), ("another", false)] {
         let (url, serving) = serve(vec![
