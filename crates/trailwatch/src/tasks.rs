@@ -565,6 +565,9 @@ async fn backups(server: Arc<Server>, mut stopped: Stopped) {
     };
     let mut failing = false;
     while next_tick(&server, &mut stopped, settings.every.millis()).await {
+        if server.config.store.is_none() {
+            copies::shorten_journal(&server.trail.store).await;
+        }
         let (copied, settings, stop) = (Arc::clone(&server), settings.clone(), stopped.clone());
         let copying = tokio::task::spawn_blocking(move || {
             let goes_on = move || !*stop.borrow();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use store::Store;
 
 /// File of a copy that says when it was made.
 pub const NOTE: &str = "copy.json";
@@ -21,6 +22,8 @@ pub const NOTE: &str = "copy.json";
 pub const MANIFEST: &str = "store-manifest.json";
 /// A copy on its way.
 const PART: &str = "copy.part";
+/// A journal that is copied in a moment, on a slow disk too.
+const JOURNAL_BYTES_LONG: u64 = 4 * 1024 * 1024;
 /// Who has it locked makes copies here.
 const LOCK: &str = "lock";
 
@@ -111,6 +114,17 @@ pub async fn make(
     tracing::debug!(copy = %made.path.display(), segments = copied.segments, "copied the data directory");
     expire(folder, ended - settings.keep.millis(), goes_on)?;
     Ok(made)
+}
+
+/// Has a long journal written to segments before a copy: it would be copied while the catalog is kept from changing, and segments are copied before.
+pub async fn shorten_journal(store: &Store) {
+    if store.health().journal_bytes < JOURNAL_BYTES_LONG {
+        return;
+    }
+    if let Err(error) = store.flush().await {
+        // A copy with a long journal is whole as well.
+        tracing::warn!(%error, "flush before a copy ([backup])");
+    }
 }
 
 /// Removes the copies that nobody needs to go back to `oldest` or any moment since: the newest of those before it stays.

@@ -389,3 +389,28 @@ fn only_folders_that_are_named_by_a_time_are_copies() {
         assert_eq!(ended(other), None, "{other}");
     }
 }
+
+#[tokio::test]
+async fn a_long_journal_is_in_segments_before_it_would_be_copied() {
+    let world = World::new().await;
+    let store = &world.server.trail.store;
+    let append = async |bytes: usize| {
+        let log = model::LogEvent {
+            group: model::GroupId(1),
+            stream: model::StreamId(1),
+            timestamp: NOW,
+            ingestion_time: NOW,
+            message: "x".repeat(bytes),
+        };
+        store.append(model::Batch { logs: vec![log], ..model::Batch::default() }).await.unwrap();
+    };
+    append(1024).await;
+    let before = store.health();
+    shorten_journal(store).await;
+    assert_eq!(store.health(), before, "a short one is copied as it is");
+    append(usize::try_from(JOURNAL_BYTES_LONG).unwrap()).await;
+    assert!(store.health().journal_bytes > JOURNAL_BYTES_LONG);
+    shorten_journal(store).await;
+    let after = store.health();
+    assert!(after.journal_bytes < 1024 && after.segments > before.segments, "{after:?}");
+}
