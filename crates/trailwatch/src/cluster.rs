@@ -16,6 +16,7 @@ mod forwarded;
 mod index;
 mod keys;
 mod leader;
+mod observers;
 mod reader;
 mod refusal;
 #[cfg(test)]
@@ -77,6 +78,14 @@ enum Role {
     Leading(Shared),
 }
 
+/// Another node.
+#[derive(Clone)]
+struct Other {
+    node: Arc<Leader>,
+    /// It answers what only reads.
+    reads: bool,
+}
+
 /// This node.
 struct Node {
     /// The holder of its leases.
@@ -92,7 +101,7 @@ struct Node {
     authorities: Authorities,
     roles: watch::Sender<Role>,
     /// Nodes that were there a short time ago, itself apart.
-    others: Mutex<Vec<Arc<Leader>>>,
+    others: Mutex<Vec<Other>>,
     /// Who answers what only reads while another node leads.
     reader: Mutex<Option<Arc<Reader>>>,
     /// Until when nobody else can have the lease.
@@ -331,7 +340,9 @@ async fn work(node: &Arc<Node>, lease: &Lease, parts: Parts, mut stopped: Stoppe
     catalog.fence(lease);
     let leads = Arc::clone(node);
     let may_act = Arc::new(move || leads.has_lease());
-    let server = Arc::new(serve::open_on(config, clock, catalog, None, may_act).await?);
+    let mut server = serve::open_on(config, clock, catalog, None, may_act).await?;
+    server.watch.observers = Arc::new(observers::Reading { node: Arc::clone(node), token: lease.token });
+    let server = Arc::new(server);
     server.watch.notify.listening_on(node.address.clone());
     let syslog_tls = certificate.as_ref().map(Acceptor::for_syslog).transpose()?;
     let ports = syslog::Ports::open(&server.config.syslog, syslog_tls).await?;
@@ -442,8 +453,11 @@ impl Node {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         let known = std::mem::take(&mut *others);
         for node in nodes.iter().filter(|node| node.id != self.id && node.seen_ago_ms < IS_THERE_MS) {
-            let same = known.iter().find(|known| known.address == node.address).cloned();
-            others.extend(same.or_else(|| Leader::new(&node.address, 0, &self.authorities).map(Arc::new)));
+            let same =
+                known.iter().find(|known| known.node.address == node.address).map(|known| Arc::clone(&known.node));
+            let there = same.or_else(|| Leader::new(&node.address, 0, &self.authorities).map(Arc::new));
+            let reads = Roles::parse(&node.roles).is_ok_and(|roles| roles.query);
+            others.extend(there.map(|node| Other { node, reads }));
         }
         Ok(())
     }
@@ -460,8 +474,18 @@ impl Node {
 
     /// Nodes by way of which the one that leads may be reached.
     fn ways_round(&self, leader: &Leader) -> Vec<Arc<Leader>> {
+        self.others_where(|other| other.node.address != leader.address)
+    }
+
+    /// Other nodes that read, but for those that did not answer a short time ago.
+    fn others_that_read(&self) -> Vec<Arc<Leader>> {
+        self.others_where(|other| other.reads)
+    }
+
+    fn others_where(&self, is_wanted: impl Fn(&Other) -> bool) -> Vec<Arc<Leader>> {
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        others.iter().filter(|other| other.address != leader.address && !other.is_cut_off()).cloned().collect()
+        let wanted = others.iter().filter(|other| is_wanted(other) && !other.node.is_cut_off());
+        wanted.map(|other| Arc::clone(&other.node)).collect()
     }
 
     /// Resolves when this node is told to stop.
@@ -525,6 +549,7 @@ impl Node {
         body["leader"] = leader.map_or(Value::Null, Value::from);
         if let Some(reader) = self.reader() {
             body["answered_reads"] = Value::from(reader.answered());
+            body["observed_alarms"] = Value::from(reader.observed());
         }
         let lapsed = matches!(role, Role::Leading(_)) && !self.has_lease();
         if lapsed {

@@ -32,6 +32,7 @@ use tokio::sync::oneshot;
 use trail::Trail;
 use trail::digest::keys::KeyStore;
 use watch::Watch;
+use watch::alarms::observers::NoObservers;
 use watch::logs::subscriptions::Subscriptions;
 use watch::notify::Notify;
 use wire::HttpRequest;
@@ -245,6 +246,7 @@ async fn assemble(config: Config, mut trail: Trail, place: Place) -> anyhow::Res
         rules: Arc::default(),
         access: access.clone(),
         buckets: all,
+        observers: Arc::new(NoObservers),
     };
     trail.topics = Arc::new(TrailTopics(watch.clone()));
     let Place { lease, may_act, recorder } = place;

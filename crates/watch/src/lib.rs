@@ -64,6 +64,8 @@ pub struct Watch {
     pub access: access::Access,
     /// Where objects are written to.
     pub buckets: Arc<dyn Buckets>,
+    /// Who observes alarms besides this server.
+    pub observers: Arc<dyn alarms::observers::Observers>,
 }
 
 /// Every implemented call of this plane: routing, audit, authorisation and documentation are derived from it.

@@ -102,8 +102,12 @@ pub async fn respond(node: Arc<Node>, peer: Peer, request: hyper::Request<Incomi
         let request = HttpRequest { tls: peer.tls, ..refusal::request_of(&head) };
         return ours(node.health(&request));
     }
-    if handed.is_some() && index::is_asked(&head) {
-        return ours(index::answer(&node, &head, body).await);
+    if index::is_asked(&head) {
+        return ours(match handed {
+            Some(_) => index::answer(&node, &head, body).await,
+            // Not handed on either: with this node's seal it would be taken for its own.
+            None => listener::plain(404, "There is nothing here."),
+        });
     }
     let peer = handed.map_or(peer, |handed| handed.peer);
     let call = Call { head, body: CallBody::Unread(body), peer, _room: None };

@@ -8,12 +8,13 @@
 //! | `index` | none | [`Index`] as JSON |
 //! | `records` | a batch (`store::encode_batch`) of audit events and datapoints | nothing; it is durable then |
 //! | `uses` | last uses of keys and roles as JSON (`access::Uses`) | nothing |
+//! | `observe` | alarms, of which the leader asks a node that reads | what they watch (`observers.rs`) |
 //!
-//! A node that does not lead answers as it does to a call that is handed on.
+//! A node that does not lead answers all but the last as it does a call that is handed on.
 
 use super::call::{not_leading, told_not_to_lead};
 use super::leader::Leader;
-use super::{Node, Role};
+use super::{Node, Role, observers};
 use crate::http::{self as listener, Answer, Peer};
 use crate::server::{self, Server};
 use anyhow::{Context, anyhow, bail};
@@ -40,6 +41,8 @@ pub const INDEX: &str = "/_trailwatch/nodes/index";
 pub const RECORDS: &str = "/_trailwatch/nodes/records";
 /// Where last uses of keys go.
 pub const USES: &str = "/_trailwatch/nodes/uses";
+/// Where a node that reads is asked what alarms watch.
+pub const OBSERVE: &str = "/_trailwatch/nodes/observe";
 /// How long an answer is waited for.
 const TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -58,13 +61,23 @@ pub struct Index {
 
 impl Index {
     /// That of a server that writes; `None` where its journal is not in the bucket.
-    fn of(server: &Server) -> Option<Self> {
+    pub fn of(server: &Server) -> Option<Self> {
         Some(Self {
             journal: server.trail.store.acknowledged()?,
             identities: server.access.generation(),
             rules: server.watch.rules.generation(),
             trails: server.trail.generation(),
         })
+    }
+
+    /// As far as this and another word of the same leader, in whichever order they came.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            journal: self.journal.max(other.journal),
+            identities: self.identities.max(other.identities),
+            rules: self.rules.max(other.rules),
+            trails: self.trails.max(other.trails),
+        }
     }
 }
 
@@ -82,6 +95,9 @@ pub async fn answer(node: &Node, head: &Parts, body: Incoming) -> Answer {
     let body = body.to_bytes();
     if head.headers.get(header::AUTHORIZATION).is_none_or(|told| told.as_bytes() != hash(&body).as_bytes()) {
         return listener::plain(400, "The request has another body than it says.");
+    }
+    if head.uri.path() == OBSERVE {
+        return observers::answer(node, &body).await;
     }
     let Role::Leading(shared) = node.roles.borrow().clone() else { return not_leading() };
     // The call counts as one that is under way: a leader that stops waits for it.
@@ -127,7 +143,7 @@ fn uses(server: &Server, body: &[u8]) -> anyhow::Result<Value> {
     Ok(json!({}))
 }
 
-/// Asks the leader; answers the body of its answer.
+/// Asks the leader, or the leader another node; answers the body of its answer.
 pub async fn ask(node: Arc<Node>, leader: Arc<Leader>, path: &'static str, body: Bytes) -> anyhow::Result<Bytes> {
     let told = hash(&body);
     let request = http::Request::post(path).header(header::HOST, "node").header(header::AUTHORIZATION, told);

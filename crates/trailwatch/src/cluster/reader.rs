@@ -32,7 +32,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use wire::{HttpRequest, Service, routing};
 
 /// How often this node looks for what is new without being asked, so that it has little to read when it is.
@@ -80,6 +80,8 @@ pub struct Reader {
     behind_until: Mutex<Option<Instant>>,
     /// Calls that it answered.
     answered: AtomicU64,
+    /// Alarms that it observed for the node that leads.
+    observed: AtomicU64,
     /// Kept so that answers that go on come to their end.
     _stops: watch::Sender<()>,
 }
@@ -107,6 +109,22 @@ pub fn is_read(request: &HttpRequest) -> bool {
 }
 
 impl Reader {
+    /// Of a server that only reads; `bodies` is its room for request bodies.
+    pub fn new(server: Arc<Server>, bodies: Arc<Semaphore>) -> Self {
+        let (stops, stopped) = watch::channel(());
+        // Nobody waits for the last of its calls: they write nothing.
+        let (turns, _) = mpsc::channel(1);
+        Self {
+            shared: Shared { server, bodies, stopped, turns },
+            rounds: Rounds::default(),
+            known: tokio::sync::Mutex::default(),
+            behind_until: Mutex::default(),
+            answered: AtomicU64::new(0),
+            observed: AtomicU64::new(0),
+            _stops: stops,
+        }
+    }
+
     /// Answers a call; `None` when the leader is to be asked.
     pub async fn answer(
         &self,
@@ -140,7 +158,18 @@ impl Reader {
         self.answered.load(Ordering::Relaxed)
     }
 
-    fn server(&self) -> &Server {
+    /// How many alarms it has observed.
+    pub fn observed(&self) -> u64 {
+        self.observed.load(Ordering::Relaxed)
+    }
+
+    /// It has observed so many more alarms.
+    pub fn has_observed(&self, count: usize) {
+        self.observed.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// What it reads with.
+    pub fn server(&self) -> &Server {
         &self.shared.server
     }
 
@@ -155,10 +184,22 @@ impl Reader {
         let token = leader.token;
         let told = index::ask(node, leader, INDEX, Bytes::new()).await.context("ask how far the leader is")?;
         let index: Index = serde_json::from_slice(&told).context("read how far the leader is")?;
+        self.read_up_to(&mut known, token, index).await?;
+        self.rounds.done.store(round, Ordering::Release);
+        Ok(())
+    }
+
+    /// Reads as much as the leader with this token said it had, or fails when that takes long.
+    pub async fn reach(&self, token: i64, index: Index) -> anyhow::Result<()> {
+        let reading = async { self.read_up_to(&mut *self.known.lock().await, token, index).await };
+        tokio::time::timeout(CURRENT_WITHIN, reading).await.context("it takes too long")?
+    }
+
+    async fn read_up_to(&self, known: &mut Option<(i64, Index)>, token: i64, index: Index) -> anyhow::Result<()> {
+        let was = known.filter(|(of_token, _)| *of_token == token).map(|(_, index)| index);
+        let index = was.map_or(index, |was| was.max(index));
+        let is_same = |of: fn(&Index) -> u64| was.is_some_and(|was| of(&was) == of(&index));
         let server = self.server();
-        let is_same = |of: fn(&Index) -> u64| {
-            known.is_some_and(|(of_token, known)| of_token == token && of(&known) == of(&index))
-        };
         if !is_same(|index| index.identities) {
             server.access.reload().await.context("read identities")?;
         }
@@ -169,9 +210,7 @@ impl Reader {
             server.trail.reread_trails().await.context("read trails")?;
         }
         *known = Some((token, index));
-        server.trail.store.catch_up(index.journal).await.context("read the journal")?;
-        self.rounds.done.store(round, Ordering::Release);
-        Ok(())
+        server.trail.store.catch_up(index.journal).await.context("read the journal")
     }
 
     /// Tells the leader what calls left behind besides their events.
@@ -252,18 +291,7 @@ async fn open(node: Arc<Node>, config: Config, clock: Arc<dyn Clock>) -> anyhow:
     let catalog = Catalog::connect_reader(&url.0).await.context("open the catalog at [catalog] url")?;
     let recorder = Arc::new(AtLeader(Arc::clone(&node)));
     let server = Arc::new(serve::open_reader(config, clock, catalog, recorder).await?);
-    let (stops, stopped) = watch::channel(());
-    // Nobody waits for the last of its calls: they write nothing.
-    let (turns, _) = mpsc::channel(1);
-    let shared = Shared { server, bodies: Arc::clone(&node.bodies), stopped, turns };
-    Ok(Arc::new(Reader {
-        shared,
-        rounds: Rounds::default(),
-        known: tokio::sync::Mutex::default(),
-        behind_until: Mutex::default(),
-        answered: AtomicU64::new(0),
-        _stops: stops,
-    }))
+    Ok(Arc::new(Reader::new(server, Arc::clone(&node.bodies))))
 }
 
 /// Reads what is new each second, and tells each minute; ends with the reason when reading fails for long.
@@ -293,7 +321,10 @@ mod tests {
 
     fn call(target: &str) -> HttpRequest {
         let headers = [
-            ("authorization", "AWS4-HMAC-SHA256 Credential=K/20261127/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=0"),
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=K/20261127/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=0",
+            ),
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", target),
         ];
@@ -321,8 +352,10 @@ mod tests {
         };
         assert!(!is_read(&without("authorization")), "links, and pages of the console");
         assert!(!is_read(&without("x-amz-target")));
-        let of_path = |method: &str, path: &str| {
-            HttpRequest { method: method.into(), path: path.into(), ..without("x-amz-target") }
+        let of_path = |method: &str, path: &str| HttpRequest {
+            method: method.into(),
+            path: path.into(),
+            ..without("x-amz-target")
         };
         assert!(is_read(&of_path("POST", sql::PATH)) && is_read(&of_path("GET", "/api/v1/query")));
         assert!(!is_read(&of_path("POST", "/_trailwatch/reset")) && !is_read(&of_path("GET", "/_trailwatch/cluster")));

@@ -1,10 +1,14 @@
 //! Calls to a node that stands by: to whom they go, how often, and what their clients are told.
 
 use super::*;
+use crate::config::Settings;
 use ::http::{HeaderValue, Request, Response};
+use ::watch::alarms::observers::Observers;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use model::Timestamp;
+use model::clock::ManualClock;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -196,7 +200,7 @@ async fn a_call_goes_by_way_of_another_node_where_the_one_that_leads_is_not_reac
     let knows_nobody = port_of(&standby(None).await).await;
     for address in [knows_nobody, port_of(&third).await] {
         let other = Leader::new(&format!("http://{address}"), 0, &node.authorities).unwrap();
-        node.others.lock().unwrap().push(Arc::new(other));
+        node.others.lock().unwrap().push(Other { node: Arc::new(other), reads: false });
     }
     let address = port_of(&node).await;
     for _ in 0..2 {
@@ -210,13 +214,15 @@ async fn a_call_goes_by_way_of_another_node_where_the_one_that_leads_is_not_reac
 #[tokio::test]
 async fn other_nodes_are_known_while_they_are_there() {
     let node = standby(Some("127.0.0.1:9".parse().unwrap())).await;
-    for (id, port) in [("id", 1), ("leader", 9), ("third", 3)] {
-        node.tables.node_is_there(id, id, &format!("http://127.0.0.1:{port}"), "1").await.unwrap();
+    for (id, port, roles) in [("id", 1, "ingest,query"), ("leader", 9, "ingest,query,tasks"), ("third", 3, "ingest")] {
+        node.tables.node_is_there(id, id, &format!("http://127.0.0.1:{port}"), "1", roles).await.unwrap();
     }
     node.look_round().await.unwrap();
     let Role::Standby(Some(leader)) = node.roles.borrow().clone() else { panic!("it follows nobody") };
     let ways = node.ways_round(&leader);
-    assert_eq!(ways.iter().map(|way| way.address.as_str()).collect::<Vec<_>>(), ["http://127.0.0.1:3"]);
+    let addresses = |nodes: &[Arc<Leader>]| nodes.iter().map(|node| node.address.clone()).collect::<Vec<_>>();
+    assert_eq!(addresses(&ways), ["http://127.0.0.1:3"]);
+    assert_eq!(addresses(&node.others_that_read()), ["http://127.0.0.1:9"], "by its roles");
     ways[0].missed();
     node.look_round().await.unwrap();
     assert!(node.ways_round(&leader).is_empty(), "it is remembered that it was not reached");
@@ -269,11 +275,97 @@ async fn what_nodes_tell_each_other_is_sealed_and_whole_and_asked_of_the_one_tha
     let peer = http::Peer { address: "127.0.0.1:1".parse().unwrap(), tls: None };
     let seal = asking.sealing.seal(&head, peer, false).unwrap();
     let seal = seal.to_str().unwrap();
-    let sealed = format!(
-        "POST {} HTTP/1.1\r\nauthorization: of another body\r\n{}: {seal}",
-        index::RECORDS,
-        forwarded::HEADER
-    );
+    let sealed =
+        format!("POST {} HTTP/1.1\r\nauthorization: of another body\r\n{}: {seal}", index::RECORDS, forwarded::HEADER);
     let answer = self::asked(address, &sealed, "records").await;
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("another body"), "{answer}");
+}
+
+/// A request to another node, sealed as one of this cluster; `told` is what it says of its body.
+fn sealed(path: &str, told: &str) -> String {
+    let (head, ()) = Request::post(path).header("authorization", told).body(()).unwrap().into_parts();
+    let peer = http::Peer { address: "127.0.0.1:1".parse().unwrap(), tls: None };
+    let seal = SealingKey::new(&KEY).seal(&head, peer, false).unwrap();
+    format!("POST {path} HTTP/1.1\r\nauthorization: {told}\r\n{}: {}", forwarded::HEADER, seal.to_str().unwrap())
+}
+
+fn hash(body: &str) -> String {
+    model::hex(ring::digest::digest(&ring::digest::SHA256, body.as_bytes()).as_ref())
+}
+
+#[tokio::test]
+async fn what_nodes_ask_each_other_is_taken_from_nobody_else_nor_handed_on() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let leader = port(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(Response::new(Full::new(Bytes::new())))
+    })
+    .await;
+    let address = port_of(&standby(Some(leader)).await).await;
+    for path in [index::OBSERVE, index::RECORDS, index::INDEX] {
+        let head = format!("POST {path} HTTP/1.1\r\nauthorization: {}", hash("{}"));
+        let answer = asked(address, &head, "{}").await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 0, "with the seal of a node it would be believed");
+}
+
+const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+/// A server that is alone.
+async fn server() -> (Arc<server::Server>, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = Settings { data_dir: Some(dir.path().to_owned()), ..Settings::default() };
+    let config = Config::resolve(flags, Settings::default()).unwrap();
+    (Arc::new(serve::open(config, Arc::new(ManualClock::at(NOW))).await.unwrap()), dir)
+}
+
+#[tokio::test]
+async fn a_node_that_reads_observes_alarms_for_the_one_that_leads() {
+    let node = standby(Some("127.0.0.1:9".parse().unwrap())).await;
+    let address = port_of(&node).await;
+    let alarm = json!({
+        "account": "123456789012", "region": "us-east-1",
+        "configuration": {
+            "namespace": "N", "metric_name": "m", "statistic": "Sum", "period_secs": 60, "evaluation_periods": 1,
+        },
+    });
+    let question = |token: i64| {
+        let how_far = json!({ "journal": 0, "identities": 0, "rules": 0, "trails": 0 });
+        json!({ "token": token, "index": how_far, "now": NOW.0, "alarms": [alarm] }).to_string()
+    };
+    let ask = async |body: &str| asked(address, &sealed(index::OBSERVE, &hash(body)), body).await;
+    assert!(ask(&question(1)).await.starts_with("HTTP/1.1 503 "), "it does not read");
+    let (server, _dir) = server().await;
+    node.read_by(Some(Arc::new(Reader::new(server, Arc::clone(&node.bodies)))));
+    assert!(ask("{}").await.starts_with("HTTP/1.1 503 "), "no question");
+    let answer = ask(&question(1)).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let observed: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let slots = observed[0]["One"].as_array().unwrap();
+    assert_eq!((slots.len(), &slots[2]), (3, &json!([1_794_999_900_000_i64, null])), "of three minutes none has data");
+    let health = asked(address, "GET /health HTTP/1.1", "").await;
+    assert!(health.contains("\"observed_alarms\":1"), "{health}");
+    let answer = asked(address, &sealed(index::OBSERVE, &hash("another body")), &question(1)).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(ask(&question(0)).await.starts_with("HTTP/1.1 503 "), "one that led before");
+    node.roles.send_replace(Role::Opening);
+    assert!(ask(&question(1)).await.starts_with("HTTP/1.1 503 "), "it is about to lead");
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_observe_is_left_out_for_a_while() {
+    let node = standby(None).await;
+    let there = Leader::new("http://127.0.0.1:1", 0, &node.authorities).unwrap();
+    node.others.lock().unwrap().push(Other { node: Arc::new(there), reads: true });
+    let reading = observers::Reading { node: Arc::clone(&node), token: 1 };
+    assert!(reading.present().is_empty(), "it does not lead");
+    let (server, _dir) = server().await;
+    let (stopped, (turns, _)) = (watch::channel(()).1, mpsc::channel(1));
+    node.roles.send_replace(Role::Leading(Shared { server, bodies: Arc::clone(&node.bodies), stopped, turns }));
+    let present = reading.present();
+    assert_eq!(present.iter().map(|other| other.name()).collect::<Vec<_>>(), ["http://127.0.0.1:1"]);
+    assert!(present[0].observe(Vec::new(), NOW).await.is_empty());
+    assert!(reading.present().is_empty());
 }

@@ -3,13 +3,16 @@
 //! An alarm that is slow makes no other late: it gives its place to the next one of its batch (`places.rs`), and the server begins
 //! other rounds while it holds this one.
 //!
+//! In a cluster other nodes read what a share of the alarms watches (`observers.rs`); what is made of it is decided and written here.
+//!
 //! Which periods an alarm looks at is in `window.rs`, what they hold in `observe.rs`, what it makes of them in `state.rs`.
 //! Log alarms, whose queries take long, are `log_alarm.rs`'s.
 
 use crate::Watch;
 use crate::alarms::composite::{self, CompositeError};
 use crate::alarms::memory::Memory;
-use crate::alarms::observe::{ObserveError, Observed, observe, observe_together, period_secs};
+use crate::alarms::observe::{ObserveError, Observed, observe, period_secs};
+use crate::alarms::observers::{self, Read};
 use crate::alarms::places::Places;
 use crate::alarms::reason;
 use crate::alarms::recovery::{Attributes, Judged, Outcome, Periods};
@@ -18,7 +21,9 @@ use crate::alarms::transition;
 use crate::alarms::window::WarmUp;
 use crate::promql;
 use catalog::{Alarm, AlarmConfiguration, PromqlCriteria, StateChange};
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use model::Timestamp;
 use model::time::{DAY, HOUR, MINUTE, SECOND};
 use query::promql::{Labels, PromValue};
@@ -28,11 +33,11 @@ use std::time::Duration;
 /// How many alarms are taken from the catalog at a time.
 const CLAIM_MAX: usize = 2000;
 /// How many alarms are evaluated at the same time ...
-const CONCURRENT_MAX: usize = 8;
+pub(super) const CONCURRENT_MAX: usize = 8;
 /// ... and with those that turned out to be slow.
-const CONCURRENT_SLOW_MAX: usize = 128;
+pub(super) const CONCURRENT_SLOW_MAX: usize = 128;
 /// An alarm that takes longer is slow: the next one takes its place.
-const ALARM_TIME: Duration = Duration::from_millis(500);
+pub(super) const ALARM_TIME: Duration = Duration::from_millis(500);
 /// An alarm that takes longer fails this time and is tried again when it is next due.
 const ALARM_TIME_MAX: Duration = Duration::from_secs(20);
 
@@ -112,12 +117,16 @@ async fn evaluate_claimed(watch: &Watch, evaluated: &mut Evaluated) -> catalog::
                 }
             }
         }
-        // What most alarms watch is read for all of them at once; what fails there is tried again alone.
-        let mut observed = observe_together(watch, &alarms, now).await;
-        let alarms = alarms.into_iter().enumerate().map(|(at, alarm)| (alarm, observed.remove(&at)));
+        // Shares come as they are read: those that other nodes read keep nothing waiting that is read here.
+        let (here, elsewhere) = observers::deal(watch, alarms);
+        let there = elsewhere.into_iter().map(|share| observers::read_there(watch, share, now).boxed());
+        // The others first, so that they are asked before this node is busy itself.
+        let shares: FuturesUnordered<BoxFuture<'_, Read>> =
+            there.chain([observers::read_here(watch, here, now).boxed()]).collect();
         let places = Places::new(CONCURRENT_MAX);
         let is_slow = || tokio::time::sleep(ALARM_TIME);
-        let mut outcomes = futures::stream::iter(alarms)
+        let mut outcomes = shares
+            .flat_map(futures::stream::iter)
             .map(|(alarm, observed)| places.run(evaluate_apart(watch, alarm, observed, now), is_slow))
             .buffer_unordered(CONCURRENT_SLOW_MAX);
         while let Some(outcome) = outcomes.next().await {

@@ -2,7 +2,7 @@
 //!
 //! Pure too: composite alarms (`rule`) and what suppresses their actions (`suppression`), mute rules (`mute`), the periods
 //! that are looked at (`window`), alarms on many series (`recovery`), and what the world is told (`notification`). `observe`
-//! reads what an alarm watches, `memory` is what it remembers. Log alarms have a hub of their own (`log_alarm`).
+//! reads what an alarm watches, or other nodes do (`observers`); `memory` is what it remembers. Log alarms have a hub of their own (`log_alarm`).
 
 pub mod actions;
 pub mod backtest;
@@ -15,6 +15,7 @@ pub mod mute;
 pub mod muting;
 pub mod notification;
 pub mod observe;
+pub mod observers;
 mod places;
 pub mod reason;
 pub mod recovery;

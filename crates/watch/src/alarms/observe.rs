@@ -6,19 +6,20 @@ use crate::Watch;
 use crate::linked::Linked;
 use crate::metric_data::{self, Answer, Context, Query, Source};
 use crate::regions;
-use catalog::{Alarm, AlarmConfiguration, AlarmMetric, AlarmQuery};
+use catalog::{AlarmConfiguration, AlarmMetric, AlarmQuery};
 use model::time::SECOND;
 use model::{Scope, TimeRange, Timestamp};
 use query::dynamic_label::UtcOffset;
 use query::metric_math::Series;
 use query::metrics::{self, MetricQuery};
 use query::statistics::{Samples, Statistic};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use wire::ApiError;
 use wire::cloudwatch::{Dimension, Metric, MetricDataQuery, MetricStat};
 
 /// The periods of each series that an alarm watches.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Observed {
     /// The one series, oldest period first.
     One(Vec<Slot>),
@@ -90,24 +91,30 @@ pub async fn observe(
 /// What alarms have in common that are read together: period in seconds, number of periods, whether raw samples are needed.
 type Alike = (i64, usize, bool);
 
-/// The same of those of `alarms` that watch one metric in sliding windows, by their places: alarms that look at the same periods
-/// are read together. What is not here, because it watches something else or could not be read, is to be observed alone.
-pub async fn observe_together(watch: &Watch, alarms: &[Alarm], now: Timestamp) -> HashMap<usize, Observed> {
+/// An alarm's scope and configuration.
+pub(super) type Watched<'a> = (&'a Scope, &'a AlarmConfiguration);
+
+/// The same of those of `alarms` that watch one metric in sliding windows, where `observed` has nothing yet in the same place: alarms
+/// that look at the same periods are read together. What stays `None`, because it watches something else or could not be read, is to be
+/// observed alone.
+pub(super) async fn observe_together(
+    watch: &Watch,
+    alarms: &[Watched<'_>],
+    observed: &mut [Option<Observed>],
+    now: Timestamp,
+) {
     let mut alike: HashMap<Alike, Vec<(usize, Statistic, MetricQuery)>> = HashMap::new();
-    for (at, alarm) in alarms.iter().enumerate() {
-        let configuration = &alarm.configuration;
+    for (at, (scope, configuration)) in alarms.iter().enumerate() {
+        if !is_plain(configuration) || observed.get(at).is_none_or(Option::is_some) {
+            continue;
+        }
         let period_secs = period_secs(configuration);
         let count = fetched(evaluation_periods(configuration));
-        let Some(range) =
-            range(&EvaluationWindow::Sliding.periods(period_secs, count, now)).filter(|_| is_plain(configuration))
-        else {
-            continue;
-        };
-        if let Ok((statistic, query)) = metric_query(&alarm.scope, configuration, range, period_secs * SECOND) {
+        let Some(range) = range(&EvaluationWindow::Sliding.periods(period_secs, count, now)) else { continue };
+        if let Ok((statistic, query)) = metric_query(scope, configuration, range, period_secs * SECOND) {
             alike.entry((period_secs, count, query.raw)).or_default().push((at, statistic, query));
         }
     }
-    let mut observed = HashMap::with_capacity(alarms.len());
     for ((period_secs, count, _), members) in alike {
         let periods = EvaluationWindow::Sliding.periods(period_secs, count, now);
         let queries: Vec<&MetricQuery> = members.iter().map(|(_, _, query)| query).collect();
@@ -115,10 +122,11 @@ pub async fn observe_together(watch: &Watch, alarms: &[Alarm], now: Timestamp) -
         let Ok(read) = metrics::periods_of_all(&watch.store, &queries, range).await else { continue };
         for ((at, statistic, _), found) in members.iter().zip(read) {
             let points = points(statistic, found);
-            observed.insert(*at, slots(vec![(false, vec![(BTreeMap::new(), points)])], &periods));
+            if let Some(place) = observed.get_mut(*at) {
+                *place = Some(slots(vec![(false, vec![(BTreeMap::new(), points)])], &periods));
+            }
         }
     }
-    observed
 }
 
 /// All that an alarm on one metric in sliding windows can see over a time, read once.

@@ -16,6 +16,7 @@ use crate::alarms::reason;
 use catalog::{Alarm, AlarmConfiguration, AlarmState, StateChange};
 use model::Timestamp;
 use query::statistics::Statistic;
+use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 mod brute_force;
@@ -43,12 +44,40 @@ pub struct Band {
 }
 
 /// One period of the range that was fetched; `point` is `None` where data are missing.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(into = "SlotBits", from = "SlotBits")]
 pub struct Slot {
     /// Where the period begins.
     pub start: Timestamp,
     /// What it holds.
     pub point: Option<Point>,
+}
+
+/// A slot on its way between nodes: milliseconds, and the bits of its numbers, for JSON has neither NaN nor infinities.
+#[derive(Serialize, Deserialize)]
+struct SlotBits(i64, Option<PointBits>);
+
+/// Value, sample count, and the lower and the upper limit of the band.
+type PointBits = (u64, Option<u64>, Option<(u64, u64)>);
+
+impl From<Slot> for SlotBits {
+    fn from(slot: Slot) -> Self {
+        let band = |band: Band| (band.lower.to_bits(), band.upper.to_bits());
+        let point = |point: Point| (point.value.to_bits(), point.sample_count.map(f64::to_bits), point.band.map(band));
+        Self(slot.start.0, slot.point.map(point))
+    }
+}
+
+impl From<SlotBits> for Slot {
+    fn from(SlotBits(start, point): SlotBits) -> Self {
+        let band = |(lower, upper)| Band { lower: f64::from_bits(lower), upper: f64::from_bits(upper) };
+        let point = point.map(|(value, sample_count, limits)| Point {
+            value: f64::from_bits(value),
+            sample_count: sample_count.map(f64::from_bits),
+            band: limits.map(band),
+        });
+        Self { start: Timestamp(start), point }
+    }
 }
 
 /// How missing points count (`TreatMissingData`).

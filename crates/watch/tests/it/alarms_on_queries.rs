@@ -6,12 +6,12 @@ use model::time::{DAY, HOUR, MINUTE, SECOND};
 use serde_json::{Value, json};
 use watch::alarms::evaluate_due;
 
-fn metric(id: &str, name: &str) -> Value {
+pub fn metric(id: &str, name: &str) -> Value {
     let metric = json!({ "Namespace": "N", "MetricName": name });
     json!({ "Id": id, "MetricStat": { "Metric": metric, "Period": 60, "Stat": "Sum" }, "ReturnData": false })
 }
 
-fn on_queries(name: &str, queries: Value, more: Value) -> Value {
+pub fn on_queries(name: &str, queries: Value, more: Value) -> Value {
     let mut input = json!({
         "AlarmName": name, "Metrics": queries, "EvaluationPeriods": 1, "Threshold": 10.0,
         "ComparisonOperator": "GreaterThanThreshold",
@@ -26,7 +26,7 @@ fn on_queries(name: &str, queries: Value, more: Value) -> Value {
     input
 }
 
-async fn put_of(plane: &CloudWatch, instance: &str, at: Timestamp, value: f64) {
+pub async fn put_of(plane: &CloudWatch, instance: &str, at: Timestamp, value: f64) {
     let dimensions = json!([{ "Name": "Instance", "Value": instance }]);
     let datum = json!({ "MetricName": "load", "Timestamp": at.secs(), "Value": value, "Dimensions": dimensions });
     plane.ok("PutMetricData", json!({ "Namespace": "N", "MetricData": [datum] })).await;

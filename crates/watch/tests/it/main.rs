@@ -17,4 +17,5 @@ mod otel_enrichment;
 mod plane;
 mod receiver;
 mod resource_settings;
+mod shared_alarms;
 mod sns;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use store::{Options, Store};
 use tempfile::TempDir;
 use watch::Watch;
+use watch::alarms::observers::NoObservers;
 use watch::logs::LiveTails;
 use watch::notify::{Notify, Settings};
 use wire::{Call, Operation, Protocol};
@@ -76,6 +77,7 @@ impl Plane {
             rules: Arc::default(),
             access: access(catalog, clock.clone()).await,
             buckets: buckets.clone(),
+            observers: Arc::new(NoObservers),
         };
         Self { watch, clock, buckets, operations, dir }
     }
