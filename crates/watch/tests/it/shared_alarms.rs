@@ -163,6 +163,9 @@ async fn same_as_alone(plain: usize, does: &[Does], answer_time_max: Duration) -
     let (alone, names) = world(plain).await;
     let expected = lived(&alone, &alone.watch, &names).await;
     assert!(expected.0 > 3 * plain, "{}", expected.0);
+    for (name, history) in names.iter().zip(&expected.1) {
+        assert!(history.as_array().unwrap().len() > 1, "{name} does more than being made");
+    }
     let (plane, names) = world(plain).await;
     let others = Others::of(&plane, does, answer_time_max);
     let watch = Watch { observers: others.clone(), ..plane.watch.clone() };
