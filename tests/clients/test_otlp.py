@@ -179,7 +179,7 @@ def test_exponential_histograms_of_the_sdk(server, cloudwatch):
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
 def test_the_sdk_over_grpc(server, cloudwatch, logs, target, compression):
-    (address,) = re.findall(r"listening for OTLP over gRPC address=(\S+)", server.log())
+    address, *_ = re.findall(r"listening for OTLP over gRPC address=(\S+)", server.log())
     how = {"endpoint": f"http://{address}", "insecure": True, "compression": compression}
     logger = LoggerProvider(Resource({}))
     headers = {**target, "authorization": f"Bearer {TOKEN}"}
@@ -198,7 +198,7 @@ def test_the_sdk_over_grpc(server, cloudwatch, logs, target, compression):
 
 
 def test_what_grpc_refuses(server, target):
-    (address,) = re.findall(r"listening for OTLP over gRPC address=(\S+)", server.log())
+    address, *_ = re.findall(r"listening for OTLP over gRPC address=(\S+)", server.log())
     logs_export = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
     with grpc.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
         def code(path, message, metadata):

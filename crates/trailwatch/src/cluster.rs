@@ -201,6 +201,11 @@ pub async fn serve(
         listening.await.context("serve OTLP over gRPC")?;
     }
     telling.abort();
+    if let Some(reader) = node.reader()
+        && let Err(error) = reader.tell(Arc::clone(&node)).await
+    {
+        tracing::info!(error = format!("{error:#}"), "tell the leader of the last calls");
+    }
     if let Some(renewing) = renewing {
         renewing.abort();
     }

@@ -23,8 +23,8 @@ use http::header;
 use http::request::Parts;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use model::hex;
 use model::limits::BODY_BYTES_MAX;
+use model::{Batch, hex};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -130,16 +130,22 @@ fn index(server: &Server) -> anyhow::Result<Value> {
     Ok(serde_json::to_value(index)?)
 }
 
-/// Stores what a call left behind: events as this node's own, and what trails make of them.
+/// Stores what calls left behind at another node.
 async fn records(server: &Server, body: &[u8]) -> anyhow::Result<Value> {
-    let mut batch = store::decode_batch(body).map_err(|damage| anyhow!("a batch that {damage}"))?;
+    let batch = store::decode_batch(body).map_err(|damage| anyhow!("a batch that {damage}"))?;
+    take_records(server, batch).await?;
+    Ok(json!({}))
+}
+
+/// Stores what calls left behind: events as those of this node's own calls, with what trails make of them, and datapoints.
+pub async fn take_records(server: &Server, mut batch: Batch) -> Result<(), store::Error> {
     for event in std::mem::take(&mut batch.events) {
         server.record_event(event, server.clock.now()).await?;
     }
     if !batch.datapoints.is_empty() {
         server.watch.store.append(batch).await?;
     }
-    Ok(json!({}))
+    Ok(())
 }
 
 fn uses(server: &Server, body: &[u8]) -> anyhow::Result<Value> {

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::http::{self as listener, Answer, Peer, Shared};
 use crate::server::{Recorder, Server};
 use crate::{promql, questions, s3_api, serve, sql};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use bytes::Bytes;
 use catalog::Catalog;
 use futures::FutureExt;
@@ -217,16 +217,28 @@ impl Reader {
         store.catch_up(index.journal).await.context("read the journal")
     }
 
-    /// Tells the leader what calls left behind besides their events.
-    async fn tell(&self, node: Arc<Node>) -> anyhow::Result<()> {
+    /// Tells the leader, or this node where it leads by now, what calls left behind besides their events.
+    pub async fn tell(&self, node: Arc<Node>) -> anyhow::Result<()> {
+        let role = node.roles.borrow().clone();
+        if matches!(role, Role::Opening | Role::Standby(None)) {
+            bail!("no node leads at the moment");
+        }
         let (server, now) = (self.server(), self.server().clock.now());
         let config = &server.config;
         let (_, datapoints) = server.calls.take(&config.account_id, &config.region, now);
         let events = server.throttle.take_unrecorded(&config.region, now, &*server.ids);
+        let batch = Batch { datapoints, events, ..Batch::default() };
         let uses = server.access.take_uses();
-        let Role::Standby(Some(leader)) = node.roles.borrow().clone() else { return Ok(()) };
-        if !datapoints.is_empty() || !events.is_empty() {
-            let batch = Batch { datapoints, events, ..Batch::default() };
+        let leader = match role {
+            Role::Leading(shared) => {
+                index::take_records(&shared.server, batch).await?;
+                shared.server.access.note_uses(uses);
+                return Ok(());
+            }
+            Role::Standby(Some(leader)) => leader,
+            Role::Opening | Role::Standby(None) => return Ok(()),
+        };
+        if !batch.datapoints.is_empty() || !batch.events.is_empty() {
             index::ask(Arc::clone(&node), Arc::clone(&leader), RECORDS, store::encode_batch(&batch).into()).await?;
         }
         if !uses.is_empty() {
@@ -280,6 +292,11 @@ pub async fn run(node: Arc<Node>, config: Config, clock: Arc<dyn Clock>) -> Infa
             node.read_by(None);
             if let Some(error) = failed {
                 tracing::warn!(error = format!("{error:#}"), "read the records of the node that leads");
+            }
+            // This node leads, or another one does, before long.
+            let led = roles.wait_for(|role| matches!(role, Role::Leading(_) | Role::Standby(Some(_)))).await.is_ok();
+            if led && let Err(error) = reader.tell(Arc::clone(&node)).await {
+                tracing::debug!(error = format!("{error:#}"), "tell the leader of calls");
             }
             // Calls that are under way keep what they read.
             if let Err(error) = reader.server().trail.store.close().await {
