@@ -26,6 +26,8 @@ const MANIFEST_BYTES: f64 = 600.0;
 const JSON_BYTES_S: f64 = 500e6;
 /// Alarms that are put off to their next minute by one write.
 const ALARMS_TOGETHER: f64 = 2_000.0;
+/// Requests a second of a node that reads and finds nothing new: the next journal object, and the manifest.
+const READER_LOOKS: f64 = 2.0;
 /// Keys of a page of a list.
 const LIST_KEYS: f64 = 1_000.0;
 
@@ -96,6 +98,8 @@ pub struct Requests {
     pub merge_gets: f64,
     /// By questions.
     pub query_gets: f64,
+    /// By nodes that read: each journal object, and each second a look for what may have come.
+    pub reader_gets: f64,
     /// Whose the store is, once a minute.
     pub heads: f64,
     /// Of journal objects and of segments that were merged; free at AWS.
@@ -110,7 +114,7 @@ impl Requests {
 
     /// All that read.
     pub fn gets(&self) -> f64 {
-        self.merge_gets + self.query_gets + self.heads
+        self.merge_gets + self.query_gets + self.reader_gets + self.heads
     }
 }
 
@@ -336,6 +340,7 @@ fn requests(
         manifest_puts: (segments.flushes + merges) / seconds,
         merge_gets: (0..KINDS).map(reads).sum::<f64>() / seconds,
         query_gets: query_bytes / 1e6 * inputs.gets_per_mb,
+        reader_gets: inputs.readers * (journal_puts + READER_LOOKS),
         heads: 1.0 / 60.0,
         deletes: journal_puts + of(segments.merged) / seconds,
     }

@@ -83,6 +83,7 @@ inputs! {
     headroom = 0.7, "of a resource", Choice, "how full a resource may be at the peak";
     database = 1.0, "1 or 0", Choice, "the catalog in a managed PostgreSQL; 0 for the file of SQLite";
     object_durability = 1.0, "1 or 0", Choice, "durability: 1 for object, 0 for local";
+    readers = 0.0, "nodes", Choice, "nodes that read beside each writer (docs/cluster.md, Reading), as large as it";
     log_call_lines = 100.0, "lines", Choice, "a call of PutLogEvents";
     metric_call_datums = 20.0, "datums", Choice, "a call of PutMetricData";
     event_call_events = 50.0, "events", Choice, "a batch of an import or of a gateway";

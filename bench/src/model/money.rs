@@ -24,8 +24,8 @@ pub fn aws(inputs: &Inputs, nodes: Nodes, demand: &Demand) -> Bill {
     let writers = f64::from(nodes.writers);
     let requests = |rate: f64, usd: f64| writers * rate * MONTH / 1_000.0 * usd;
     Bill(vec![
-        ("nodes", writers * nodes.cores * inputs.usd_vcpu_hour * MONTH_HOURS),
-        ("their disks", writers * inputs.ebs_gb * inputs.usd_ebs_gb),
+        ("nodes", writers * (1.0 + inputs.readers) * nodes.cores * inputs.usd_vcpu_hour * MONTH_HOURS),
+        ("their disks", writers * (1.0 + inputs.readers) * inputs.ebs_gb * inputs.usd_ebs_gb),
         ("bytes in the bucket", writers * demand.stored / 1e9 * inputs.usd_s3_gb),
         ("PUT", requests(demand.requests.puts(), inputs.usd_put)),
         ("GET", requests(demand.requests.gets(), inputs.usd_get)),
@@ -37,7 +37,7 @@ pub fn aws(inputs: &Inputs, nodes: Nodes, demand: &Demand) -> Bill {
 pub fn own(inputs: &Inputs, nodes: Nodes, demand: &Demand) -> Bill {
     let writers = f64::from(nodes.writers);
     // The database and the object store need cores too.
-    let cores = writers * nodes.cores + 4.0;
+    let cores = writers * (1.0 + inputs.readers) * nodes.cores + 4.0;
     Bill(vec![
         ("cores", cores * inputs.own_core_month),
         ("disks", writers * demand.stored / 1e12 * inputs.own_tb_month),

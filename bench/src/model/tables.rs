@@ -86,6 +86,7 @@ fn answers(inputs: &Inputs, loads: &[Load]) -> String {
     line("PUT of the manifest", &|load| month(load, load.writer.mean.requests.manifest_puts));
     line("GET of merges", &|load| month(load, load.writer.mean.requests.merge_gets));
     line("GET of questions", &|load| month(load, load.writer.mean.requests.query_gets));
+    line("GET of nodes that read", &|load| month(load, load.writer.mean.requests.reader_gets));
     line("DELETE", &|load| month(load, load.writer.mean.requests.deletes));
     line("catalog writes", &|load| month(load, load.writer.mean.catalog_writes));
     line("through the network", &|load| bytes(all(load, load.writer.mean.network * MONTH)));

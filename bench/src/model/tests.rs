@@ -199,3 +199,23 @@ fn the_tables_of_the_document_are_those_of_the_model() {
         assert!(document.contains(line), "docs/sizing.md lacks this line of `bench model --inputs`:\n{line}");
     }
 }
+
+#[test]
+fn nodes_that_read_are_nodes_and_requests_and_nothing_else() {
+    let alone = Inputs::default();
+    let read = Inputs { readers: 2.0, ..alone.clone() };
+    let bill = |inputs: &Inputs| {
+        let nodes = capacity::nodes(inputs, GB);
+        let demand = Writer::of(inputs, GB, nodes.writers).mean;
+        (money::aws(inputs, nodes, &demand).0, demand.requests)
+    };
+    let ((before, few), (after, many)) = (bill(&alone), bill(&read));
+    close(many.gets() - few.gets(), 2.0 * (few.journal_puts + 2.0), 1e-9);
+    for ((name, before), (_, after)) in before.into_iter().zip(after) {
+        match name {
+            "nodes" | "their disks" => close(after, 3.0 * before, 1e-9),
+            "GET" => assert!(after > before),
+            _ => assert_eq!(after, before, "{name}"),
+        }
+    }
+}
