@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn what_has_no_room_in_an_answer_is_left_to_the_leader() {
         let slot = Slot { start: Timestamp(0), point: None };
-        // Eight bytes each, with the comma.
-        let half = Observed::One(vec![slot; BYTES_MAX / 16]);
+        // Nine bytes each, with the comma: less than half of the room, and more than a third.
+        let half = Observed::One(vec![slot; BYTES_MAX / 20]);
         let small = Observed::One(vec![slot]);
         let all = [Some(half.clone()), None, Some(half.clone()), Some(half), Some(small)];
         let text = texts(all.to_vec()).unwrap();

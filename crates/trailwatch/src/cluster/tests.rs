@@ -332,7 +332,7 @@ async fn a_node_that_reads_observes_alarms_for_the_one_that_leads() {
         },
     });
     let question = |token: i64| {
-        let how_far = json!({ "journal": 0, "identities": 0, "rules": 0, "trails": 0 });
+        let how_far = json!({ "journal": 0, "manifest": 0, "identities": 0, "rules": 0, "trails": 0 });
         json!({ "token": token, "index": how_far, "now": NOW.0, "alarms": [alarm] }).to_string()
     };
     let ask = async |body: &str| asked(address, &sealed(index::OBSERVE, &hash(body)), body).await;
