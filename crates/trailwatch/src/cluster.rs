@@ -1,7 +1,8 @@
 //! A node of a cluster (`[cluster]`): it leads while it has the lease, and hands calls on to the node that leads while it has not.
 //!
 //! One node leads at a time: it has the store and the catalog open, answers calls and runs all tasks, as a server that is alone does.
-//! The others stand by: they listen, hand each call on (`call.rs`), and ask for the lease each second. The lease is short, so that a node
+//! The others stand by: they listen, hand each call on (`call.rs`) but for what only reads, which they answer themselves (`reader.rs`),
+//! and ask for the lease each second. The lease is short, so that a node
 //! that is lost is followed within seconds; that is safe, for no clock of a node decides who may write. In PostgreSQL every write shows
 //! the token of the lease, in the bucket every append and commit needs the epoch of the last open (`store/owner.rs`). What the lease's
 //! time alone decides is what a leader may *read* out: from when its last renewal began it answers for as long as the lease lasts, and

@@ -1,4 +1,5 @@
-//! A call that comes to a node: answered here where the node leads, handed on to the one that leads, or held until one does.
+//! A call that comes to a node: answered here where the node leads or the call only reads (`reader.rs`), handed on to the one that leads, or
+//! held until one does.
 //!
 //! # What is handed on
 //! Method, target, headers and body as they came; HTTP's own headers of a connection are the connection's. Who called stands in a sealed
