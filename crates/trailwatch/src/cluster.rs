@@ -508,7 +508,8 @@ impl Node {
 
     /// Hands calls on to the node that leads next, until every node knows it; at once when there is none to wait for.
     async fn hand_over(&self) {
-        let is_other = |node: &catalog::Node| node.id != self.id && node.seen_ago_ms < IS_THERE_MS;
+        let may_lead = |node: &catalog::Node| Roles::parse(&node.roles).is_ok_and(|roles| roles.tasks);
+        let is_other = |node: &catalog::Node| node.id != self.id && node.seen_ago_ms < IS_THERE_MS && may_lead(node);
         match in_time(ASK_TIME_MAX, self.tables.nodes()).await {
             Ok(nodes) if nodes.iter().any(is_other) => {}
             _ => return,
