@@ -3,8 +3,10 @@
 With `TRAILWATCH_TEST_NODES=3` it is a cluster (`nodes.py`)."""
 
 import nodes
+import postgres
 import pytest
 import trailwatch
+from s3_stand_in import S3StandIn
 from trailwatch import Paths, Peer
 
 if nodes.NODES > 1:
@@ -16,7 +18,9 @@ from trailwatch import Server  # noqa: E402
 OF_ONE_SERVER = {
     "test_buckets.py": "a cluster keeps no buckets of its own",
     "test_cluster.py": "it starts nodes of its own",
+    "test_cluster_alarms.py": "it starts nodes of its own",
     "test_cluster_cut.py": "it starts nodes of its own",
+    "test_cluster_reads.py": "it starts nodes of its own",
     "test_crash.py": "it kills one process and looks into its data directory",
     "test_delta.py": "it exports a data directory that no server has",
     "test_export.py::test_an_export_to_s3_outlives_kill_9": "its S3 endpoint keeps no proofs, which a cluster needs",
@@ -65,6 +69,17 @@ def make_server(tmp_path):
             server.kill()
     complaints = [line for server in made for line in server.complaints()]
     assert not complaints, "the server complained:\n" + "\n".join(complaints[:20])
+
+
+@pytest.fixture
+def cluster(make_server, tmp_path):
+    """What nodes share, for a test that starts them, kills them and lets others follow."""
+    cluster = nodes.Cluster(make_server, tmp_path, postgres.Postgres().start(), S3StandIn("records"))
+    cluster.provoked = nodes.PROVOKED
+    yield cluster
+    for node in cluster.running:
+        node.kill()
+    cluster.close()
 
 
 @pytest.fixture(scope="module")

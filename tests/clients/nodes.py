@@ -16,6 +16,8 @@ from trailwatch import Server, wait_until
 NODES = int(os.environ.get("TRAILWATCH_TEST_NODES", "1"))
 #: Longest wait for a cluster to come to rest, seconds; a takeover takes some seven.
 SECONDS_MAX = 60
+#: What nodes say while one of them is lost, all of it on purpose.
+PROVOKED = r"lease|leads no more|another node has taken|taken over|poisoned|catalog|PostgreSQL|superseded|audit|append|record|store|bucket|proofs|events for|time to acquire exceeded"
 
 
 class Work:

@@ -13,28 +13,14 @@ import botocore.exceptions
 import grpc
 import postgres
 import pytest
-from nodes import SECONDS_MAX, Cluster, Work
+from nodes import SECONDS_MAX, Work
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from s3_stand_in import S3StandIn
 from test_live_tail import Session, arn
 from trailwatch import Answer, Paths, authorization, run, wait_until
 
 pytestmark = pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is not installed")
-
-#: What nodes say while one of them is lost, all of it on purpose.
-PROVOKED = r"lease|leads no more|another node has taken|taken over|poisoned|catalog|PostgreSQL|superseded|audit|append|record|store|bucket|proofs|events for|time to acquire exceeded"
-
-
-@pytest.fixture
-def cluster(make_server, tmp_path):
-    cluster = Cluster(make_server, tmp_path, postgres.Postgres().start(), S3StandIn("records"))
-    cluster.provoked = PROVOKED
-    yield cluster
-    for node in cluster.running:
-        node.kill()
-    cluster.close()
 
 
 def now_ms():

@@ -6,25 +6,13 @@ import json
 
 import postgres
 import pytest
-from nodes import SECONDS_MAX, Cluster
-from s3_stand_in import S3StandIn
-from test_cluster import PROVOKED
+from nodes import SECONDS_MAX
 from trailwatch import wait_until
 
 pytestmark = pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is not installed")
 
 #: Alarms of each kind in each half. Those on one metric are dealt out where many are due at the same time.
 PLAIN, MATH = 80, 20
-
-
-@pytest.fixture
-def cluster(make_server, tmp_path):
-    cluster = Cluster(make_server, tmp_path, postgres.Postgres().start(), S3StandIn("records"))
-    cluster.provoked = PROVOKED
-    yield cluster
-    for node in cluster.running:
-        node.kill()
-    cluster.close()
 
 
 def observed(node):

@@ -10,9 +10,9 @@ import botocore.exceptions
 import network
 import postgres
 import pytest
-from nodes import SECONDS_MAX, Cluster, Work
+from nodes import PROVOKED, SECONDS_MAX, Cluster, Work
 from s3_stand_in import S3StandIn
-from test_cluster import PROVOKED, count_of, make_stream, messages, now_ms
+from test_cluster import count_of, make_stream, messages, now_ms
 from test_sns import Receiver
 from trailwatch import Paths, run, wait_until
 

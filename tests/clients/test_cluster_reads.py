@@ -7,24 +7,13 @@ import time
 import botocore.exceptions
 import postgres
 import pytest
-from nodes import SECONDS_MAX, Cluster
-from s3_stand_in import S3StandIn
-from test_cluster import PROVOKED, count_of, make_stream, messages, now_ms
+from nodes import SECONDS_MAX
+from test_cluster import count_of, make_stream, messages, now_ms
 from test_iam import allow, make_user
 from test_protection import policy
 from trailwatch import Paths, run, wait_until
 
 pytestmark = pytest.mark.skipif(not postgres.installed(), reason="PostgreSQL is not installed")
-
-
-@pytest.fixture
-def cluster(make_server, tmp_path):
-    cluster = Cluster(make_server, tmp_path, postgres.Postgres().start(), S3StandIn("records"))
-    cluster.provoked = PROVOKED
-    yield cluster
-    for node in cluster.running:
-        node.kill()
-    cluster.close()
 
 
 def answered(node):
