@@ -74,6 +74,11 @@ impl Window {
         self.low <= position && position < self.high
     }
 
+    /// True when every position with a time of the closed interval `[min, max]` lies inside.
+    pub(crate) fn covers(&self, min: Timestamp, max: Timestamp) -> bool {
+        self.low <= (min, 0) && (max, u64::MAX) < self.high
+    }
+
     /// True when some position with a time of the closed interval `[min, max]` may lie inside.
     pub(crate) fn overlaps(&self, min: Timestamp, max: Timestamp) -> bool {
         !self.is_empty() && self.low <= (max, u64::MAX) && (min, 0) < self.high
@@ -103,5 +108,9 @@ mod tests {
         assert!(backward.contains((Timestamp(10), 0)) && !backward.contains((Timestamp(9), u64::MAX)));
         assert!(!backward.overlaps(Timestamp(13), Timestamp(15)) && backward.overlaps(Timestamp(12), Timestamp(15)));
         assert!(Window::new(range, Direction::Forward, Some((Timestamp(99), 0))).is_empty());
+        let whole = Window::new(range, Direction::Forward, None);
+        assert!(whole.covers(Timestamp(10), Timestamp(19)) && !whole.covers(Timestamp(9), Timestamp(19)));
+        assert!(!whole.covers(Timestamp(10), Timestamp(20)) && forward.covers(Timestamp(13), Timestamp(13)));
+        assert!(!forward.covers(Timestamp(12), Timestamp(13)) && !backward.covers(Timestamp(11), Timestamp(12)));
     }
 }

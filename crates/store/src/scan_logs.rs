@@ -1,7 +1,8 @@
 //! `scan_logs`: the events of one log group in (timestamp, sequence) order, either way, from memtables and segments.
 //!
 //! What is skipped: segments without the group, its streams or the time range; row groups outside the time range. Of a row
-//! group the key columns are read first; messages only of rows that are wanted, and only as far as the visitor goes.
+//! group the key columns are read first, unless the index says that all rows are wanted; messages only of rows that are wanted, and only
+//! as far as the visitor goes.
 
 use crate::Store;
 use crate::error::Result;
@@ -246,7 +247,7 @@ impl SegmentLogs {
         Ok(Some(page))
     }
 
-    /// Reads the keys of a row group and notes the rows that are wanted.
+    /// Notes the rows of a row group that are wanted.
     async fn find(&mut self, row_group: usize) -> Result<()> {
         let skipped = self
             .segment
@@ -257,19 +258,7 @@ impl SegmentLogs {
             return Ok(());
         }
         let rows = self.segment.rows_within(row_group, &self.rows);
-        let mut at = rows.start as u32;
-        self.found_rows.clear();
-        for batch in self.segment.read(row_group, vec![rows], &KEY_COLUMNS).await? {
-            let columns = LogColumns::of(&batch)?;
-            for row in 0..batch.num_rows() {
-                let position = columns.position(row);
-                let seen = position.1 < self.wanted.sequence_end && self.window.contains(position);
-                if seen && self.wanted.admits(StreamId(columns.stream.value(row))) {
-                    self.found_rows.push(at);
-                }
-                at += 1;
-            }
-        }
+        self.found_rows = visible_rows(&self.segment, &self.wanted, row_group, rows, self.window).await?;
         (self.row_group, self.found) = (row_group, 0..self.found_rows.len());
         Ok(())
     }
@@ -303,6 +292,46 @@ pub(crate) fn rows_of_group(segment: &Segment, wanted: &Wanted, window: Window) 
     let first = segment.row_groups.partition_point(|g| g.first_row + g.rows <= rows.start);
     let end = segment.row_groups.partition_point(|g| g.first_row < rows.end);
     Some(GroupPlace { bound: wanted.bound(group.min_time, group.max_time), rows, row_groups: first..end, window })
+}
+
+/// Those of `rows` of a row group, which are of one log group and counted within the row group, that a scan sees. Their keys are read
+/// only when the index leaves it open.
+pub(crate) async fn visible_rows(
+    segment: &Arc<Segment>,
+    wanted: &Wanted,
+    row_group: usize,
+    rows: Range<usize>,
+    window: Window,
+) -> Result<Vec<u32>> {
+    if are_all_visible(segment, wanted, row_group, window).await? {
+        return Ok((rows.start as u32..rows.end as u32).collect());
+    }
+    let mut visible = Vec::with_capacity(rows.len());
+    let mut row = rows.start as u32;
+    for batch in segment.read(row_group, vec![rows], &KEY_COLUMNS).await? {
+        let columns = LogColumns::of(&batch)?;
+        for at in 0..batch.num_rows() {
+            let position = columns.position(at);
+            let is_seen = position.1 < wanted.sequence_end && window.contains(position);
+            if is_seen && wanted.admits(StreamId(columns.stream.value(at))) {
+                visible.push(row);
+            }
+            row += 1;
+        }
+    }
+    Ok(visible)
+}
+
+/// True only when a scan sees every row that the log group has in a row group.
+async fn are_all_visible(segment: &Arc<Segment>, wanted: &Wanted, row_group: usize, window: Window) -> Result<bool> {
+    let (Some(times), Some(group)) = (segment.row_groups.get(row_group), segment.group(wanted.group)) else {
+        return Ok(false);
+    };
+    if !window.covers(times.min_time, times.max_time) || !group.streams.keys().all(|stream| wanted.admits(*stream)) {
+        return Ok(false);
+    }
+    let sequences = segment.sequences(row_group).await?;
+    Ok(sequences.is_some_and(|(_, last)| last < wanted.sequence_end))
 }
 
 /// Ascending row numbers as ranges.

@@ -49,7 +49,7 @@ mod text_search;
 mod uuid;
 mod writer;
 
-pub(crate) use pages::TextPage;
+pub(crate) use pages::{PackedPage, TextPage};
 pub(crate) use reader::{Batches, DICTIONARY_BATCH_ROWS, Texts, column};
 pub(crate) use text_search::Needle;
 pub(crate) use uuid::parse as parse_uuid;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 /// Most literals that a page is searched for at once; each is one pass.
 const LITERALS_MAX: usize = 4;
+/// Most clauses that are tried before one is chosen.
+const CLAUSES_MAX: usize = 4;
 
 /// A condition on texts. Cheap to clone.
 #[derive(Clone)]
@@ -14,13 +16,12 @@ pub struct TextSearch(Arc<Parts>);
 
 struct Parts {
     probe: Probe,
-    /// One of these occurs in every text that matches; empty when nothing is known.
-    literals: Vec<Finder<'static>>,
-    /// See `TextSearch::finding`.
-    place: Option<FindPlace>,
+    /// Of each clause one thing is found in every text that matches.
+    clauses: Vec<Vec<FindPlace>>,
     matches: Box<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
+/// Answers the first place in which something is.
 type FindPlace = Box<dyn Fn(&[u8]) -> Option<usize> + Send + Sync>;
 
 impl std::fmt::Debug for TextSearch {
@@ -52,12 +53,21 @@ impl TextSearch {
         place: Option<FindPlace>,
         matches: Box<dyn Fn(&str) -> bool + Send + Sync>,
     ) -> Self {
-        let shortest = |clause: &&Vec<String>| clause.iter().map(String::len).min().unwrap_or(0);
+        let shortest = |clause: &Vec<String>| clause.iter().map(String::len).min().unwrap_or(0);
         let usable = required.iter().filter(|clause| clause.len() <= LITERALS_MAX && shortest(clause) > 0);
-        // The rarest, by guess: few literals and long ones.
-        let best = usable.max_by_key(|clause| (std::cmp::Reverse(clause.len()), shortest(clause)));
-        let literals = best.into_iter().flatten().map(|literal| Finder::new(literal).into_owned()).collect();
-        Self(Arc::new(Parts { probe: Probe::new(required), literals, place, matches }))
+        let mut usable: Vec<&Vec<String>> = usable.collect();
+        // Few literals and long ones are rare.
+        usable.sort_by_key(|clause| (clause.len(), std::cmp::Reverse(shortest(clause))));
+        let find = |literal: &String| -> FindPlace {
+            let finder = Finder::new(literal).into_owned();
+            Box::new(move |bytes| finder.find(bytes))
+        };
+        let literals = usable.into_iter().take(CLAUSES_MAX);
+        let mut clauses: Vec<Vec<FindPlace>> = literals.map(|clause| clause.iter().map(find).collect()).collect();
+        if clauses.is_empty() {
+            clauses.extend(place.map(|place| vec![place]));
+        }
+        Self(Arc::new(Parts { probe: Probe::new(required), clauses, matches }))
     }
 
     /// Every text.
@@ -73,35 +83,38 @@ impl TextSearch {
         (self.0.matches)(text)
     }
 
-    /// Rows of a page that may match, ascending, counted within the page; `None` when all may. `starts` is asked for only
-    /// when something is found.
-    pub(crate) fn candidates(&self, page: &TextPage, starts: &dyn Fn() -> Option<Vec<usize>>) -> Option<Vec<usize>> {
-        let Parts { literals, place, .. } = &*self.0;
-        let buffer = page.buffer();
-        let mut rows = Vec::new();
-        if let (true, Some(find)) = (literals.is_empty(), place) {
-            add_rows(buffer, find, starts, &mut rows)?;
-        } else if literals.is_empty() {
-            return None;
+    /// Rows of a page that may match, ascending, counted within the page; `None` when all may. `chosen` is the clause that rows are found
+    /// by, for the next page: in the first one each is looked for, and that which leaves the fewest rows is taken.
+    pub(crate) fn candidates(&self, page: &TextPage<'_>, chosen: &mut Option<usize>) -> Option<Vec<usize>> {
+        let clauses = &self.0.clauses;
+        if let Some(clause) = *chosen {
+            return rows_with(page, clauses.get(clause)?);
         }
-        for literal in literals {
-            add_rows(buffer, &|bytes: &[u8]| literal.find(bytes), starts, &mut rows)?;
-        }
-        rows.sort_unstable();
-        rows.dedup();
+        let found = clauses.iter().map(|clause| rows_with(page, clause)).collect::<Option<Vec<_>>>()?;
+        let (clause, rows) = found.into_iter().enumerate().min_by_key(|(_, rows)| rows.len())?;
+        *chosen = Some(clause);
         Some(rows)
     }
 }
 
+/// The rows in which one of some things is found, ascending; `None` when the page is damaged.
+fn rows_with(page: &TextPage<'_>, things: &[FindPlace]) -> Option<Vec<usize>> {
+    let mut rows = Vec::new();
+    for find in things {
+        add_rows(page, find, &mut rows)?;
+    }
+    if things.len() > 1 {
+        rows.sort_unstable();
+        rows.dedup();
+    }
+    Some(rows)
+}
+
 /// Adds the rows in which something is found, each once.
-fn add_rows(
-    buffer: &[u8],
-    find: &dyn Fn(&[u8]) -> Option<usize>,
-    starts: &dyn Fn() -> Option<Vec<usize>>,
-    rows: &mut Vec<usize>,
-) -> Option<()> {
+fn add_rows(page: &TextPage<'_>, find: &FindPlace, rows: &mut Vec<usize>) -> Option<()> {
+    let buffer = page.buffer();
     let Some(mut at) = find(buffer) else { return Some(()) };
-    let starts = starts()?;
+    let starts = page.starts()?;
     loop {
         // What begins among the four bytes before a text is of no text; the row before them is looked at in vain.
         let row = starts.partition_point(|start| *start <= at);

@@ -7,10 +7,10 @@ use crate::logs_page::LogPage;
 use crate::memtable::Memtable;
 use crate::merge::Page;
 use crate::position::{Direction, Position, Window};
-use crate::scan_logs::runs;
+use crate::scan_logs::{runs, visible_rows};
 use crate::search_threads::wait_for;
-use crate::segment::logs::{KEY_COLUMNS, LogColumns};
-use crate::segment::{Segment, TextPage, column};
+use crate::segment::logs::{FOUND_COLUMNS, LogColumns};
+use crate::segment::{PackedPage, Segment, TextPage, column};
 use arrow_array::TimestampMillisecondArray;
 use model::limits::LOG_EVENT_OVERHEAD_BYTES;
 use model::{StreamId, Timestamp};
@@ -98,14 +98,6 @@ fn search_memtable(asked: &Asked, memtable: &Memtable, mut window: Window) -> Fo
     }
 }
 
-/// A row that the search would see.
-struct Row {
-    /// Counted within the row group.
-    row: usize,
-    position: Position,
-    stream: StreamId,
-}
-
 async fn search_row_group(
     asked: &Asked,
     segment: &Arc<Segment>,
@@ -114,7 +106,7 @@ async fn search_row_group(
     window: Window,
 ) -> Result<Found> {
     let direction = asked.direction();
-    let rows = visible_rows(asked, segment, row_group, rows, window).await?;
+    let rows = visible_rows(segment, &asked.wanted, row_group, rows, window).await?;
     if rows.is_empty() {
         return Ok(Found::default());
     }
@@ -123,8 +115,8 @@ async fn search_row_group(
     let mut pages: Vec<(usize, Range<usize>)> = Vec::new();
     for page in 0..places.len() {
         let of_page = places.rows(page);
-        let start = rows.partition_point(|row| row.row < of_page.start);
-        let end = rows.partition_point(|row| row.row < of_page.end);
+        let start = rows.partition_point(|row| (*row as usize) < of_page.start);
+        let end = rows.partition_point(|row| (*row as usize) < of_page.end);
         if start < end {
             pages.push((page, start..end));
         }
@@ -135,12 +127,13 @@ async fn search_row_group(
     if direction == Direction::Backward {
         together.reverse();
     }
-    let mut search = RowGroupSearch { asked, rows: &rows, found: Found::default(), texts: String::new(), hits: vec![] };
+    let mut search = RowGroupSearch::new(asked);
+    let (mut passed, mut is_left) = (None, false);
     for together in together {
         let (Some((first, from)), Some((last, to))) = (together.first(), together.last()) else { continue };
-        let mut read: Vec<TextPage> = segment.read_pages(&places, *first..last + 1).await?;
+        let mut read: Vec<PackedPage> = segment.read_pages(&places, *first..last + 1).await?;
         let mut rows_of: Vec<&Range<usize>> = together.iter().map(|(_, rows)| rows).collect();
-        let passed = match direction {
+        let passed_at = match direction {
             Direction::Forward => to.end - 1,
             Direction::Backward => {
                 read.reverse();
@@ -148,116 +141,110 @@ async fn search_row_group(
                 from.start
             }
         };
-        for (page, rows) in read.iter().zip(rows_of) {
-            let looked = search.look_at(page, rows.clone());
+        for (page, rows_of) in read.iter().zip(rows_of) {
+            let looked = rows.get(rows_of.clone()).and_then(|rows| search.look_at(page, rows));
             looked.ok_or_else(|| segment.corrupt(0, "a page of messages is damaged"))?;
         }
-        search.found.passed = rows.get(passed).map(|row| row.position);
+        passed = rows.get(passed_at).copied();
         let is_full = search.texts.len() >= FOUND_BYTES_MAX || search.hits.len() >= FOUND_ROWS_MAX;
-        let ends = !asked.goes_on();
-        if is_full || ends {
-            search.found.ends = ends;
-            search.found.rest = search.found.passed.map(|passed| window.after(direction, passed));
+        search.found.ends = !asked.goes_on();
+        is_left = is_full || search.found.ends;
+        if is_left {
             break;
         }
     }
-    search.finish(segment, row_group).await
-}
-
-/// Rows of a row group that lie in the window and that the search may see, ascending.
-async fn visible_rows(
-    asked: &Asked,
-    segment: &Arc<Segment>,
-    row_group: usize,
-    rows: Range<usize>,
-    window: Window,
-) -> Result<Vec<Row>> {
-    let mut row = rows.start;
-    let mut visible = Vec::with_capacity(rows.len());
-    let ranges = std::iter::once(rows).collect();
-    for batch in segment.read(row_group, ranges, &KEY_COLUMNS).await? {
-        let columns = LogColumns::of(&batch)?;
-        for at in 0..batch.num_rows() {
-            let (position, stream) = (columns.position(at), StreamId(columns.stream.value(at)));
-            if position.1 < asked.wanted.sequence_end && window.contains(position) && asked.wanted.admits(stream) {
-                visible.push(Row { row, position, stream });
-            }
-            row += 1;
-        }
+    let mut found = search.finish(segment, row_group, passed).await?;
+    if is_left {
+        found.rest = found.passed.map(|passed| window.after(direction, passed));
     }
-    Ok(visible)
+    Ok(found)
 }
 
 /// A search of the pages of one row group, page after page.
 struct RowGroupSearch<'a> {
     asked: &'a Asked,
-    rows: &'a [Row],
     found: Found,
     texts: String,
-    /// Matching rows in the direction: place in `rows`, and bytes of `texts`.
-    hits: Vec<(usize, Range<usize>)>,
+    /// See `TextSearch::candidates`.
+    clause: Option<usize>,
+    /// Matching rows in the direction, and bytes of `texts`.
+    hits: Vec<(u32, Range<usize>)>,
 }
 
-impl RowGroupSearch<'_> {
+impl<'a> RowGroupSearch<'a> {
+    fn new(asked: &'a Asked) -> Self {
+        Self { asked, found: Found::default(), texts: String::new(), clause: None, hits: Vec::new() }
+    }
+
     /// Looks at `rows` of a page; `None` when the page is damaged.
-    fn look_at(&mut self, page: &TextPage, rows: Range<usize>) -> Option<()> {
+    fn look_at(&mut self, page: &PackedPage, rows: &[u32]) -> Option<()> {
         let of_page = page.rows();
-        let text_bytes = page.text_bytes() * rows.len() / of_page.len().max(1);
-        self.found.looked_at_rows += rows.len() as u64;
-        self.found.looked_at_bytes += (text_bytes + rows.len() * LOG_EVENT_OVERHEAD_BYTES) as u64;
-        // Where few rows of the page are wanted, to look at these is less work than to look at all of its bytes.
-        let is_dense = rows.len() * 8 >= of_page.len();
-        let candidates = if is_dense { self.asked.text.candidates(page, &|| page.starts()) } else { None };
-        if candidates.as_ref().is_some_and(Vec::is_empty) {
-            return Some(());
-        }
-        let starts = page.starts()?;
-        let first_hit = self.hits.len();
-        let mut candidates = candidates.map(|candidates| candidates.into_iter().peekable());
-        for at in rows {
-            let within = self.rows.get(at)?.row - of_page.start;
-            if let Some(candidates) = &mut candidates {
-                while candidates.next_if(|candidate| *candidate < within).is_some() {}
-                if candidates.next_if_eq(&within).is_none() {
-                    continue;
+        page.unpacked(|page| {
+            let text_bytes = page.text_bytes() * rows.len() / of_page.len().max(1);
+            self.found.looked_at_rows += rows.len() as u64;
+            self.found.looked_at_bytes += (text_bytes + rows.len() * LOG_EVENT_OVERHEAD_BYTES) as u64;
+            // Where few rows of the page are wanted, to look at these is less work than to look at all of its bytes.
+            let is_dense = rows.len() * 8 >= of_page.len();
+            let candidates = if is_dense { self.asked.text.candidates(page, &mut self.clause) } else { None };
+            let first_hit = self.hits.len();
+            match candidates {
+                // Rows and candidates both ascend: what is in both is looked at.
+                Some(candidates) => {
+                    let mut rows = rows.iter().copied().peekable();
+                    for within in candidates {
+                        let row = (of_page.start + within) as u32;
+                        while rows.next_if(|next| *next < row).is_some() {}
+                        if rows.next_if_eq(&row).is_some() {
+                            self.look_at_row(page, row, within)?;
+                        }
+                    }
+                }
+                None => {
+                    for row in rows {
+                        self.look_at_row(page, *row, *row as usize - of_page.start)?;
+                    }
                 }
             }
-            let text = page.text(&starts, within)?;
-            if !self.asked.text.matches(text) {
-                continue;
+            if self.asked.direction() == Direction::Backward {
+                self.hits.get_mut(first_hit..)?.reverse();
             }
+            Some(())
+        })
+    }
+
+    fn look_at_row(&mut self, page: &TextPage<'_>, row: u32, within: usize) -> Option<()> {
+        let text = page.text(within)?;
+        if self.asked.text.matches(text) {
             self.found.matches += 1;
             if !self.asked.count_only {
                 let start = self.texts.len();
                 self.texts.push_str(text);
-                self.hits.push((at, start..self.texts.len()));
+                self.hits.push((row, start..self.texts.len()));
             }
-        }
-        if self.asked.direction() == Direction::Backward {
-            self.hits.get_mut(first_hit..)?.reverse();
         }
         Some(())
     }
 
-    /// What was found, with the columns that only matching rows are read of.
-    async fn finish(self, segment: &Arc<Segment>, row_group: usize) -> Result<Found> {
-        let Self { asked, rows, mut found, texts, hits } = self;
-        let row_of = |(at, _): &(usize, Range<usize>)| rows.get(*at).map_or(0, |row| row.row as u32);
-        let mut numbers: Vec<u32> = hits.iter().map(row_of).collect();
-        let mut times = Vec::with_capacity(numbers.len());
-        if asked.direction() == Direction::Backward {
-            numbers.reverse();
+    /// What was found, with the columns that only matching rows and the last one, `passed`, are read of.
+    async fn finish(self, segment: &Arc<Segment>, row_group: usize, passed: Option<u32>) -> Result<Found> {
+        let Self { mut found, texts, hits, .. } = self;
+        let mut numbers: Vec<u32> = hits.iter().map(|(row, _)| *row).chain(passed).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut rows = Vec::with_capacity(numbers.len());
+        for batch in segment.read(row_group, runs(&numbers), &FOUND_COLUMNS).await? {
+            let columns = LogColumns::of(&batch)?;
+            let times: &TimestampMillisecondArray = column(&batch, "ingestion_time")?;
+            rows.extend(
+                (0..batch.num_rows())
+                    .map(|at| (columns.position(at), StreamId(columns.stream.value(at)), Timestamp(times.value(at)))),
+            );
         }
-        for batch in segment.read(row_group, runs(&numbers), &["ingestion_time"]).await? {
-            let column: &TimestampMillisecondArray = column(&batch, "ingestion_time")?;
-            times.extend(column.values().iter().copied().map(Timestamp));
-        }
-        if asked.direction() == Direction::Backward {
-            times.reverse();
-        }
-        for ((at, text), ingestion_time) in hits.into_iter().zip(times) {
-            if let (Some(row), Some(text)) = (rows.get(at), texts.get(text)) {
-                found.rows.push(row.position, row.stream, ingestion_time, text);
+        let row = |number: u32| numbers.binary_search(&number).ok().and_then(|at| rows.get(at));
+        found.passed = passed.and_then(row).map(|(position, ..)| *position);
+        for (number, text) in hits {
+            if let (Some((position, stream, ingestion_time)), Some(text)) = (row(number), texts.get(text)) {
+                found.rows.push(*position, *stream, *ingestion_time, text);
             }
         }
         Ok(found)

@@ -34,6 +34,8 @@ pub(crate) const ROW_GROUP_ROWS_MAX: usize = 8 * 1024;
 pub(crate) const COLUMNS: [&str; 6] = ["group", "stream", "timestamp", "ingestion_time", "sequence", "message"];
 /// Columns that decide whether a row is wanted.
 pub(crate) const KEY_COLUMNS: [&str; 3] = ["stream", "timestamp", "sequence"];
+/// Columns of a row whose message is at hand.
+pub(crate) const FOUND_COLUMNS: [&str; 4] = ["stream", "timestamp", "ingestion_time", "sequence"];
 /// Columns of a `LogRow`.
 pub(crate) const ROW_COLUMNS: [&str; 5] = ["stream", "timestamp", "ingestion_time", "sequence", "message"];
 

@@ -3,13 +3,16 @@
 use super::Segment;
 use crate::error::{Error, Result};
 use bytes::Bytes;
-use parquet::basic::Encoding;
+use parquet::basic::{Compression, Encoding};
 use parquet::column::page::{Page, PageReader};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::serialized_reader::SerializedPageReader;
+use std::cell::{OnceCell, RefCell};
 use std::ops::Range;
 use std::sync::Arc;
+use zstd::bulk::Decompressor;
+use zstd::zstd_safe;
 
 /// Where the pages of one column of one row group are.
 pub(crate) struct PagePlaces {
@@ -30,21 +33,73 @@ impl PagePlaces {
     }
 }
 
-/// The texts of one page: each is its length, four bytes little-endian, and its bytes.
-pub(crate) struct TextPage {
-    buffer: Bytes,
+/// A page as it is stored, which `unpacked` makes texts of.
+pub(crate) struct PackedPage {
+    frame: Bytes,
     rows: Range<usize>,
 }
 
-impl TextPage {
-    /// All texts with the lengths before them.
-    pub(crate) fn buffer(&self) -> &[u8] {
-        &self.buffer
-    }
-
+impl PackedPage {
     /// Rows counted within the row group.
     pub(crate) fn rows(&self) -> Range<usize> {
         self.rows.clone()
+    }
+
+    /// Shows the texts. `None` when the page is damaged.
+    pub(crate) fn unpacked<T>(&self, look: impl FnOnce(&TextPage<'_>) -> Option<T>) -> Option<T> {
+        UNPACKER.with_borrow_mut(|unpacker| {
+            let buffer = unpacker.unpack(&self.frame)?;
+            look(&TextPage { buffer, rows: self.rows(), starts: OnceCell::new() })
+        })
+    }
+}
+
+/// What decompresses the pages of a thread, one after the other into the same memory: a page of fresh memory, and a decompressor for each
+/// few pages, cost a tenth of the work.
+struct Unpacker {
+    decompressor: Decompressor<'static>,
+    buffer: Vec<u8>,
+}
+
+/// A thread keeps no more memory than this for its next page: one with a text of the longest is rare.
+const KEPT_BYTES_MAX: usize = 512 * 1024;
+/// A page is closed by the row that makes it too long, as is a row group.
+const PAGE_BYTES_MAX: u64 = 2 * super::ROW_GROUP_BYTES_MAX as u64;
+
+thread_local! {
+    static UNPACKER: RefCell<Unpacker> = RefCell::new(Unpacker {
+        decompressor: Decompressor::new().expect("there is memory for a decompressor"),
+        buffer: Vec::new(),
+    });
+}
+
+impl Unpacker {
+    fn unpack(&mut self, frame: &[u8]) -> Option<&[u8]> {
+        let size = zstd_safe::get_frame_content_size(frame).ok()??;
+        if size > PAGE_BYTES_MAX {
+            return None;
+        }
+        self.buffer.clear();
+        if self.buffer.capacity() > KEPT_BYTES_MAX {
+            self.buffer = Vec::new();
+        }
+        self.buffer.reserve(size as usize);
+        let len = self.decompressor.decompress_to_buffer(frame, &mut self.buffer).ok()?;
+        (len as u64 == size).then_some(&self.buffer)
+    }
+}
+
+/// The texts of one page: each is its length, four bytes little-endian, and its bytes.
+pub(crate) struct TextPage<'a> {
+    buffer: &'a [u8],
+    rows: Range<usize>,
+    starts: OnceCell<Option<Vec<usize>>>,
+}
+
+impl TextPage<'_> {
+    /// All texts with the lengths before them.
+    pub(crate) fn buffer(&self) -> &[u8] {
+        self.buffer
     }
 
     /// Bytes of all texts.
@@ -54,20 +109,24 @@ impl TextPage {
 
     /// Where each text begins in the buffer, and where one after the last would. `None` when the buffer is not what it
     /// should be.
-    pub(crate) fn starts(&self) -> Option<Vec<usize>> {
-        let mut starts = Vec::with_capacity(self.rows.len() + 1);
-        let mut at = 4;
-        for _ in self.rows.clone() {
+    pub(crate) fn starts(&self) -> Option<&[usize]> {
+        let find = || {
+            let mut starts = Vec::with_capacity(self.rows.len() + 1);
+            let mut at = 4;
+            for _ in self.rows.clone() {
+                starts.push(at);
+                let len = self.buffer.get(at - 4..)?.first_chunk::<4>()?;
+                at += u32::from_le_bytes(*len) as usize + 4;
+            }
             starts.push(at);
-            let len = self.buffer.get(at - 4..)?.first_chunk::<4>()?;
-            at += u32::from_le_bytes(*len) as usize + 4;
-        }
-        starts.push(at);
-        (at == self.buffer.len() + 4).then_some(starts)
+            (at == self.buffer.len() + 4).then_some(starts)
+        };
+        self.starts.get_or_init(find).as_deref()
     }
 
-    /// The text that begins at `starts[at]`.
-    pub(crate) fn text(&self, starts: &[usize], at: usize) -> Option<&str> {
+    /// A text, counted within the page.
+    pub(crate) fn text(&self, at: usize) -> Option<&str> {
+        let starts = self.starts()?;
         let (start, next) = (*starts.get(at)?, *starts.get(at + 1)?);
         std::str::from_utf8(self.buffer.get(start..next - 4)?).ok()
     }
@@ -91,39 +150,43 @@ impl Segment {
         Ok(PagePlaces { chunk: chunk.clone(), pages: locations.iter().zip(ends).map(place).collect() })
     }
 
-    /// Reads, checks and decompresses pages that lie one behind the other.
-    pub(crate) async fn read_pages(&self, places: &PagePlaces, pages: Range<usize>) -> Result<Vec<TextPage>> {
+    /// Reads and checks pages that lie one behind the other.
+    pub(crate) async fn read_pages(&self, places: &PagePlaces, pages: Range<usize>) -> Result<Vec<PackedPage>> {
         let chosen = places.pages.get(pages).unwrap_or_default();
         let (Some((first, _)), Some((last, _))) = (chosen.first(), chosen.last()) else { return Ok(Vec::new()) };
         let range = first.start..last.end;
         let part = self.fetch(std::slice::from_ref(&range)).await?.pop().unwrap_or_default();
-        let pages = decode(part, &places.chunk, chosen).map_err(Error::parquet("read", &self.entry.path()))?;
-        pages.ok_or_else(|| self.corrupt(range.start, "a page is not one of plain texts"))
+        let pages = packed_pages(part, &places.chunk, chosen).map_err(Error::parquet("read", &self.entry.path()))?;
+        pages.ok_or_else(|| self.corrupt(range.start, "a page is not one of plain texts in a zstd frame"))
     }
 }
 
 /// The pages in `part`; `None` when one is of another kind than we write.
-fn decode(
+fn packed_pages(
     part: Bytes,
     chunk: &ColumnChunkMetaData,
     pages: &[(Range<u64>, Range<usize>)],
-) -> std::result::Result<Option<Vec<TextPage>>, ParquetError> {
-    // Parquet's reader goes through whole column chunks: these pages are made one. It keeps its decompressor from page to page.
-    let chunk = chunk.clone().into_builder();
+) -> std::result::Result<Option<Vec<PackedPage>>, ParquetError> {
+    if !matches!(chunk.compression(), Compression::ZSTD(_)) {
+        return Ok(None);
+    }
+    // Parquet's reader goes through whole column chunks: these pages are made one. It is told that they are not compressed, and so gives
+    // the frames out as they are.
+    let chunk = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED);
     let chunk = chunk.set_data_page_offset(0).set_dictionary_page_offset(None);
     let chunk = chunk.set_total_compressed_size(part.len() as i64).build()?;
     let rows = pages.iter().map(|(_, rows)| rows.len()).sum();
     let mut reader = SerializedPageReader::new(Arc::new(part), &chunk, rows, None)?;
-    let mut decoded = Vec::with_capacity(pages.len());
+    let mut packed = Vec::with_capacity(pages.len());
     for (_, rows) in pages {
         match reader.get_next_page()? {
-            Some(Page::DataPage { buf, num_values, encoding: Encoding::PLAIN, .. })
+            Some(Page::DataPage { buf: frame, num_values, encoding: Encoding::PLAIN, .. })
                 if num_values as usize == rows.len() =>
             {
-                decoded.push(TextPage { buffer: buf, rows: rows.clone() });
+                packed.push(PackedPage { frame, rows: rows.clone() });
             }
             _ => return Ok(None),
         }
     }
-    Ok(Some(decoded))
+    Ok(Some(packed))
 }

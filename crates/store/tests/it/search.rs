@@ -178,6 +178,29 @@ async fn a_search_that_is_told_to_end_says_how_far_it_came() {
     assert!(pages > 10, "each page ends after a part: {pages}");
 }
 
+/// A long literal that every line has costs nothing when a shorter one is rare.
+#[tokio::test]
+async fn lines_are_found_by_the_literal_that_is_rare() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let text = |n: i64| format!("upstream connection {} {n}", if n % 10 == 3 { "refused" } else { "kept" });
+    store.append(logs((0..160).map(|n| log(1, 1, n, &text(n))).collect())).await.unwrap();
+    store.flush().await.unwrap();
+    for direction in [Direction::Forward, Direction::Backward] {
+        let looked_at = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&looked_at);
+        let matches = move |line: &str| {
+            count.fetch_add(1, Ordering::SeqCst);
+            line.contains("refused")
+        };
+        let required = [vec!["upstream connection ".to_owned()], vec![" refused".to_owned()]];
+        let text = TextSearch::new(&required, matches);
+        let search = LogSearch { scan: log_scan(1, direction), text, goes_on: Arc::new(|| true) };
+        let (lines, ..) = found(&store, search, usize::MAX).await;
+        assert_eq!((lines.len(), looked_at.load(Ordering::SeqCst)), (16, 16));
+    }
+}
+
 #[tokio::test]
 async fn a_search_for_a_place_in_pages_finds_the_same_lines() {
     let dir = tempfile::tempdir().unwrap();
@@ -288,7 +311,36 @@ struct Case {
     batches: Vec<Vec<(u64, u64, i64, String)>>,
     literal: String,
     streams: Option<Vec<u64>>,
+    deleted: Option<u64>,
     range: (i64, i64),
+}
+
+impl Case {
+    /// What of it a scan of group 1 with a condition sees: streams, times and texts.
+    fn expected(&self, scan: &LogScan, matches: impl Fn(&str) -> bool) -> Vec<(u64, i64, String)> {
+        let is_seen = |stream: u64, time: i64| {
+            scan.streams.as_ref().is_none_or(|streams| streams.contains(&StreamId(stream)))
+                && self.deleted != Some(stream)
+                && (scan.range.start.0..scan.range.end.0).contains(&time)
+        };
+        let lines = self.batches.iter().flatten().filter(|(group, ..)| *group == 1);
+        let lines = lines.map(|(_, stream, time, text)| (10 + stream, *time, text.clone()));
+        let mut lines: Vec<_> = lines.filter(|(stream, time, text)| is_seen(*stream, *time) && matches(text)).collect();
+        // Those of one time stay in the order of their sequences.
+        lines.sort_by_key(|(_, time, _)| *time);
+        if scan.direction == Direction::Backward {
+            lines.reverse();
+        }
+        lines
+    }
+}
+
+fn shown(lines: Vec<Line>) -> Vec<(u64, i64, String)> {
+    let shown = |line: Line| {
+        assert_eq!(line.ingestion_time, line.timestamp + 7);
+        (line.stream, line.timestamp, line.message)
+    };
+    lines.into_iter().map(shown).collect()
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -301,15 +353,16 @@ fn case() -> impl Strategy<Value = Case> {
         0usize..30,
         0usize..30,
         prop::option::of(Just(vec![0, 2])),
+        prop::option::weighted(0.3, 10u64..13),
         0i64..60,
         1i64..60,
     )
-        .prop_map(|(batches, which, from, len, streams, start, span)| {
+        .prop_map(|(batches, which, from, len, streams, deleted, start, span)| {
             let texts: Vec<&String> = batches.iter().flatten().map(|(.., text)| text).collect();
             let chars: Vec<char> = if texts.is_empty() { vec!['x'] } else { which.get(&texts).chars().collect() };
             let from = from.min(chars.len());
             let literal = chars[from..(from + len).min(chars.len())].iter().collect();
-            Case { batches, literal, streams, range: (start, start + span) }
+            Case { batches, literal, streams, deleted, range: (start, start + span) }
         })
 }
 
@@ -323,14 +376,16 @@ async fn check_against_a_plain_filter(case: &Case) {
             store.flush().await.unwrap();
         }
     }
+    let deleted_streams = case.deleted.into_iter().map(StreamId).collect();
+    store.maintain(&Retention { deleted_streams, ..Retention::default() }).await.unwrap();
     for direction in [Direction::Forward, Direction::Backward] {
         let streams = case.streams.as_ref().map(|streams| streams.iter().map(|s| StreamId(10 + s)).collect());
         let range = TimeRange::new(Timestamp(case.range.0), Timestamp(case.range.1));
         for scan in [log_scan(1, direction), LogScan { group: GroupId(1), streams, range, direction, after: None }] {
-            let mut expected = lines(&store, scan.clone(), usize::MAX).await;
-            expected.retain(|line| line.message.contains(&case.literal));
-            let (found, _, end) = found(&store, search(scan, &case.literal), usize::MAX).await;
-            assert_eq!(found, expected, "{direction:?}");
+            let all = shown(lines(&store, scan.clone(), usize::MAX).await);
+            assert_eq!(all, case.expected(&scan, |_| true), "{direction:?}");
+            let (found, _, end) = found(&store, search(scan.clone(), &case.literal), usize::MAX).await;
+            assert_eq!(shown(found), case.expected(&scan, |text| text.contains(&case.literal)), "{direction:?}");
             assert!(end.is_complete);
         }
     }

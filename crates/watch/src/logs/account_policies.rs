@@ -82,10 +82,10 @@ pub(super) async fn put_account_policy(
         at: watch.clock.now(),
         position: watch.store.log_sequence(),
     };
-    if !watch.catalog.put_account_policy(scope, new, policies_max(&input.policy_type)).await? {
+    let put = watch.catalog.put_account_policy(scope, new, policies_max(&input.policy_type));
+    if !watch.rules.change_all(put).await? {
         return Err(limit_exceeded());
     }
-    watch.rules.forget_all();
     if input.policy_type == DATA_PROTECTION {
         deliver_findings(watch, scope, None, &receivers, new.position).await?;
     }
@@ -151,8 +151,8 @@ pub(super) async fn delete_account_policy(
         let dry_run_result = Some(retention::dry_run(watch, &caller.scope, name, None).await?);
         return Ok(DeleteAccountPolicyResponse { dry_run_result });
     }
-    let deleted = watch.catalog.delete_account_policy(&caller.scope, kind, name, now).await?;
-    watch.rules.forget_all();
+    let delete = watch.catalog.delete_account_policy(&caller.scope, kind, name, now);
+    let deleted = watch.rules.change_all(delete).await?;
     if deleted && kind == DATA_PROTECTION {
         deliver_findings(watch, &caller.scope, None, &[], watch.store.log_sequence()).await?;
     }

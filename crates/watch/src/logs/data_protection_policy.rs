@@ -27,8 +27,8 @@ pub(super) async fn put_data_protection_policy(
     let group = identified_group(watch, caller, &input.log_group_identifier).await?;
     let receivers = check_protection(watch, &caller.scope, &input.policy_document).await?;
     let position = watch.store.log_sequence();
-    let since = watch.catalog.put_data_protection(group.id, &input.policy_document, watch.clock.now()).await?;
-    watch.rules.forget(group.id);
+    let put = watch.catalog.put_data_protection(group.id, &input.policy_document, watch.clock.now());
+    let since = watch.rules.change(group.id, put).await?;
     deliver_findings(watch, &caller.scope, Some(group.id), &receivers, position).await?;
     Ok(PutDataProtectionPolicyResponse {
         log_group_identifier: Some(input.log_group_identifier),
@@ -116,8 +116,8 @@ pub(super) async fn delete_data_protection_policy(
     input: DeleteDataProtectionPolicyRequest,
 ) -> Result<Empty, ApiError> {
     let group = identified_group(watch, caller, &input.log_group_identifier).await?;
-    let deleted = watch.catalog.delete_data_protection(group.id, watch.clock.now()).await?;
-    watch.rules.forget(group.id);
+    let delete = watch.catalog.delete_data_protection(group.id, watch.clock.now());
+    let deleted = watch.rules.change(group.id, delete).await?;
     deliver_findings(watch, &caller.scope, Some(group.id), &[], watch.store.log_sequence()).await?;
     if deleted {
         return Ok(Empty {});

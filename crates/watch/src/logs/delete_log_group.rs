@@ -18,12 +18,10 @@ pub(super) async fn delete_log_group(
 ) -> Result<Empty, ApiError> {
     let name = input.log_group_name.as_str();
     let arn = arn::log_group(&caller.scope, name);
-    match watch.catalog.delete_log_group(&caller.scope, name, &arn, watch.clock.now()).await? {
-        LogDeletion::Deleted => {
-            // The rules of groups whose findings went there have its resource policy.
-            watch.rules.forget_all();
-            Ok(Empty {})
-        }
+    let delete = watch.catalog.delete_log_group(&caller.scope, name, &arn, watch.clock.now());
+    // The rules of groups whose findings went there have its resource policy.
+    match watch.rules.change_all(delete).await? {
+        LogDeletion::Deleted => Ok(Empty {}),
         LogDeletion::Absent => Err(group_not_found()),
         LogDeletion::Protected => Err(protected()),
     }

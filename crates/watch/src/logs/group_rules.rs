@@ -68,14 +68,20 @@ struct Cached {
 }
 
 impl RulesOfGroups {
-    /// Forgets a group: something about it changed.
-    pub(super) fn forget(&self, group: GroupId) {
-        let mut cached = self.lock();
-        cached.generation += 1;
-        cached.groups.remove(&group);
+    /// Makes a change that the rules of a group come from, and forgets them whatever becomes of it: a commit may be in doubt, or the
+    /// caller gone before it is answered.
+    pub(super) async fn change<T>(&self, group: GroupId, change: impl Future<Output = T>) -> T {
+        let _forgets = Forgets { rules: self, group: Some(group) };
+        change.await
     }
 
-    /// Forgets all groups: a policy of an account changed, or another node has changed something.
+    /// The same of a change that any group's rules may come from, such as a policy of the account.
+    pub(super) async fn change_all<T>(&self, change: impl Future<Output = T>) -> T {
+        let _forgets = Forgets { rules: self, group: None };
+        change.await
+    }
+
+    /// Forgets all groups: another node has changed something.
     pub fn forget_all(&self) {
         let mut cached = self.lock();
         cached.generation += 1;
@@ -100,6 +106,21 @@ impl RulesOfGroups {
 
     fn lock(&self) -> MutexGuard<'_, Cached> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets a group when dropped, or all of them.
+struct Forgets<'a> {
+    rules: &'a RulesOfGroups,
+    group: Option<GroupId>,
+}
+
+impl Drop for Forgets<'_> {
+    fn drop(&mut self) {
+        let Some(group) = self.group else { return self.rules.forget_all() };
+        let mut cached = self.rules.lock();
+        cached.generation += 1;
+        cached.groups.remove(&group);
     }
 }
 
@@ -307,5 +328,28 @@ mod tests {
             ]
         );
         assert_eq!(spans(&[]), []);
+    }
+
+    #[tokio::test]
+    async fn a_change_in_doubt_forgets_the_rules() {
+        let rules = RulesOfGroups::default();
+        let remember = || {
+            for group in [1, 2] {
+                rules.lock().groups.insert(GroupId(group), Arc::default());
+            }
+        };
+        let remembered = || (rules.lock().groups.len(), rules.generation());
+        remember();
+        let lost: Result<(), &str> = rules.change(GroupId(1), async { Err("the answer was lost") }).await;
+        assert!(lost.is_err());
+        assert_eq!(remembered(), (1, 1));
+        remember();
+        {
+            // The caller goes away while the change is on its way.
+            let mut change = Box::pin(rules.change_all(std::future::pending::<()>()));
+            assert!(futures::poll!(&mut change).is_pending());
+            assert_eq!(remembered(), (2, 1));
+        }
+        assert_eq!(remembered(), (0, 2));
     }
 }

@@ -88,8 +88,8 @@ pub(super) async fn put_resource_policy(
     let revision_id = watch.ids.uuid().to_string();
     let new = LogResourcePolicy { resource_arn, name, document, revision_id, updated: watch.clock.now() };
     let policies_max = if of_account { ACCOUNT_POLICIES_MAX } else { RESOURCE_POLICIES_MAX };
-    outcome(watch.catalog.put_log_resource_policy(scope, &new, expected, policies_max).await?)?;
-    watch.rules.forget_all();
+    let put = watch.catalog.put_log_resource_policy(scope, &new, expected, policies_max);
+    outcome(watch.rules.change_all(put).await?)?;
     let revision_id = Some(new.revision_id.clone());
     Ok(PutResourcePolicyResponse { resource_policy: Some(described(new)), revision_id })
 }
@@ -150,7 +150,6 @@ pub(super) async fn delete_resource_policy(
     if !resource_arn.is_empty() && expected.is_none() {
         return Err(invalid("expectedRevisionId is required to delete a policy of a resource."));
     }
-    let change = watch.catalog.delete_log_resource_policy(scope, &resource_arn, &name, expected).await?;
-    watch.rules.forget_all();
-    outcome(change).map(|()| Empty {})
+    let delete = watch.catalog.delete_log_resource_policy(scope, &resource_arn, &name, expected);
+    outcome(watch.rules.change_all(delete).await?).map(|()| Empty {})
 }

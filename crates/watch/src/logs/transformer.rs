@@ -33,8 +33,8 @@ pub(super) async fn put_transformer(
     }
     let document = document(input.transformer_config)?;
     compiled(document.clone()).await?;
-    watch.catalog.put_log_transformer(group.id, &document, watch.clock.now()).await?;
-    watch.rules.forget(group.id);
+    let put = watch.catalog.put_log_transformer(group.id, &document, watch.clock.now());
+    watch.rules.change(group.id, put).await?;
     Ok(Empty {})
 }
 
@@ -61,8 +61,7 @@ pub(super) async fn delete_transformer(
     input: DeleteTransformerRequest,
 ) -> Result<Empty, ApiError> {
     let group = identified_group(watch, caller, &input.log_group_identifier).await?;
-    let deleted = watch.catalog.delete_log_transformer(group.id).await?;
-    watch.rules.forget(group.id);
+    let deleted = watch.rules.change(group.id, watch.catalog.delete_log_transformer(group.id)).await?;
     if deleted {
         return Ok(Empty {});
     }
