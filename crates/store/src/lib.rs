@@ -72,6 +72,7 @@ mod table;
 mod table_events;
 mod table_fields;
 mod table_read;
+mod table_texts;
 mod text_column;
 mod tickets;
 mod tiers;

@@ -1,12 +1,14 @@
 //! Reads a `TablePart` page by page: first what decides, then the asked columns of the rows that are left.
 //!
 //! What is skipped: row groups whose Bloom filters, or columns of fields, have none of the asked values; of the others, rows that do not meet the
-//! conditions, of which only the columns of the conditions are read.
+//! conditions, of which only the columns of the conditions are read. Messages of logs are searched before all else, in their pages
+//! (`table_texts.rs`).
 
 use crate::error::{Error, Result};
 use crate::merge::Page;
 use crate::position::{Direction, Window};
 use crate::scan_logs::runs;
+use crate::search_logs::TextSearch;
 use crate::segment::event_rows::Masks;
 use crate::segment::events::EventBatch;
 use crate::segment::logs::LogBatch;
@@ -14,8 +16,8 @@ use crate::segment::{Batches, DICTIONARY_BATCH_ROWS, Needle, Segment, Texts, col
 use crate::table::{PartSource, Run, Table, TableFilter, TablePart};
 use crate::table_events::{self, RECORD};
 use crate::table_fields;
+use crate::table_texts::{self, MESSAGE, Matched, Messages};
 use crate::text_column::{TestedColumn, TextColumn, TextTest};
-use crate::token_filter::Probe;
 use arrow_array::{RecordBatch, RecordBatchOptions, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::Schema;
 use memchr::memmem::Finder;
@@ -47,6 +49,8 @@ pub struct PartReader {
     order: Option<Direction>,
     page_rows: usize,
     texts: Texts,
+    /// What messages of logs must contain.
+    search: Option<TextSearch>,
     stats: ReadStats,
 }
 
@@ -71,14 +75,17 @@ struct Found {
     rows: Vec<u32>,
     times: Vec<i64>,
     left: Range<usize>,
+    /// Their messages, where these were searched, and are asked for.
+    messages: Option<Messages>,
 }
 
 impl PartReader {
     /// A reader of these columns. `order` is given when rows of one end of time are wanted first: then pages come from that end
     /// of each part (rows within a page are in the order in which they are stored), and `next` is told what is still wanted.
     pub fn new(table: Table, filter: Arc<TableFilter>, columns: Vec<&'static str>, order: Option<Direction>) -> Self {
+        let search = table_texts::search(table, &filter);
         let (texts, stats) = (Texts::Plain, ReadStats::default());
-        Self { table, filter, columns, order, page_rows: PAGE_ROWS_MIN, texts, stats }
+        Self { table, filter, columns, order, page_rows: PAGE_ROWS_MIN, texts, search, stats }
     }
 
     /// The same reader, which answers texts of events that are read from segments as dictionaries (`TextColumn` reads both).
@@ -125,7 +132,10 @@ impl PartReader {
                         let rows = self.take_rows(&mut found, narrowed);
                         match rows.is_empty() {
                             true => None,
-                            false => Some(self.read_rows(&segment, row_group, &rows, &mut open.masks).await?),
+                            false => {
+                                let messages = found.messages.as_ref();
+                                Some(self.read_rows(&segment, row_group, &rows, messages, &mut open.masks).await?)
+                            }
                         }
                     }
                 };
@@ -160,15 +170,26 @@ impl PartReader {
         let times = self.order.is_some() || wanted.iter().any(|run| run.check_times);
         let streams = wanted.iter().any(|run| run.check_streams);
         let mut deciding: BTreeSet<&'static str> = one_of.iter().map(|(column, _)| *column).collect();
-        deciding.extend(self.filter.contains.iter().map(|(column, _)| *column).filter(|column| *column != RECORD));
+        deciding.extend(self.tested_texts().map(|(column, _)| *column));
         deciding.extend(times.then(|| self.table.time_column()));
         deciding.extend(streams.then_some("stream"));
-        let ranges: Vec<Range<usize>> = wanted.iter().map(|run| run.rows.clone()).collect();
+        let mut rows: Vec<(u32, &Run)> =
+            wanted.iter().flat_map(|run| run.rows.clone().map(move |row| (row as u32, run))).collect();
         let mut found = Found::default();
-        let mut rows = wanted.iter().flat_map(|run| run.rows.clone().map(move |row| (row, run)));
+        if let Some(search) = &self.search {
+            let numbers: Vec<u32> = rows.iter().map(|(row, _)| *row).collect();
+            let keeps_messages = self.columns.contains(&MESSAGE);
+            let matched = table_texts::find(segment, row_group, &numbers, search, keeps_messages).await?;
+            let Matched { rows: matching, messages } = matched;
+            let mut matching = matching.into_iter().peekable();
+            rows.retain(|(row, _)| matching.next_if_eq(row).is_some());
+            found.messages = messages;
+        }
         if deciding.is_empty() {
-            found.rows.extend(rows.map(|(row, _)| row as u32));
+            found.rows.extend(rows.iter().map(|(row, _)| *row));
         } else {
+            let ranges = runs(&rows.iter().map(|(row, _)| *row).collect::<Vec<u32>>());
+            let mut rows = rows.into_iter();
             let deciding: Vec<&'static str> = deciding.into_iter().collect();
             let mut masks = Masks::default();
             for batch in self.read(Texts::Packed, segment, row_group, ranges, &deciding, &mut masks).await? {
@@ -176,7 +197,7 @@ impl PartReader {
                 // In this order, so that no row is taken without its answer.
                 for (at, (row, run)) in (0..batch.num_rows()).zip(rows.by_ref()) {
                     if decided.admits(at, run) {
-                        found.rows.push(row as u32);
+                        found.rows.push(row);
                         found.times.extend(decided.times.map(|times| times.value(at)));
                     }
                 }
@@ -225,9 +246,16 @@ impl PartReader {
                 return Ok(true);
             }
         }
-        let texts = self.filter.contains.iter().filter(|(column, _)| *column == "message");
-        let probe = Probe::new(&texts.map(|(_, text)| vec![text.clone()]).collect::<Vec<_>>());
-        Ok(!probe.is_empty() && !segment.admits(row_group, &probe, &part.filter_cache).await?)
+        match &self.search {
+            Some(search) => Ok(!segment.admits(row_group, search.probe(), &part.filter_cache).await?),
+            None => Ok(false),
+        }
+    }
+
+    /// The texts to contain that are tested row by row: of messages and records those are searched otherwise.
+    fn tested_texts(&self) -> impl Iterator<Item = &(&'static str, String)> {
+        let is_searched = |column: &str| column == RECORD || (self.search.is_some() && column == MESSAGE);
+        self.filter.contains.iter().filter(move |(column, _)| !is_searched(column))
     }
 
     /// Reads columns of the table, in one batch.
@@ -275,7 +303,7 @@ impl PartReader {
 
     /// The next rows that are not ruled out meanwhile.
     fn take_rows(&mut self, found: &mut Found, narrowed: TimeRange) -> Vec<u32> {
-        let Found { rows, times, left } = found;
+        let Found { rows, times, left, .. } = found;
         let admitted = |at: &usize| times.get(*at).is_none_or(|time| narrowed.contains(Timestamp(*time)));
         // Rows without columns take no room.
         let count = if self.columns.is_empty() { usize::MAX } else { self.page_rows };
@@ -295,15 +323,26 @@ impl PartReader {
         segment: &Arc<Segment>,
         row_group: usize,
         rows: &[u32],
+        messages: Option<&Messages>,
         masks: &mut Masks,
     ) -> Result<RecordBatch> {
         if self.columns.is_empty() {
             return empty_rows(rows.len());
         }
-        let batches = self.read(self.texts, segment, row_group, runs(rows), &self.columns, masks).await?;
-        let schema = batches.first().map(RecordBatch::schema).unwrap_or_else(|| Arc::new(Schema::empty()));
-        let whole = arrow_select::concat::concat_batches(&schema, &batches);
-        self.project(&whole.map_err(|error| Error::Bug(format!("join pages of a segment: {error}")))?)
+        let is_known = |column: &&'static str| messages.is_some() && *column == MESSAGE;
+        let unknown: Vec<&'static str> = self.columns.iter().copied().filter(|column| !is_known(column)).collect();
+        let mut batch = None;
+        if !unknown.is_empty() {
+            let batches = self.read(self.texts, segment, row_group, runs(rows), &unknown, masks).await?;
+            let schema = batches.first().map(RecordBatch::schema).unwrap_or_else(|| Arc::new(Schema::empty()));
+            let whole = arrow_select::concat::concat_batches(&schema, &batches);
+            batch = Some(whole.map_err(|error| Error::Bug(format!("join pages of a segment: {error}")))?);
+        }
+        let whole = match messages {
+            Some(messages) => messages.add_to(batch.as_ref(), rows)?,
+            None => batch.ok_or_else(|| Error::Bug("no column was read".into()))?,
+        };
+        self.project(&whole)
     }
 
     fn memory_page(&self, open: &mut OpenPart) -> Result<Option<RecordBatch>> {
@@ -419,7 +458,7 @@ impl<'a> Decided<'a> {
         streams: bool,
     ) -> Result<Self> {
         let one_of = one_of.iter().map(|(name, values)| (*name, TextTest::OneOf(values)));
-        let contains = reader.filter.contains.iter().filter(|(name, _)| *name != RECORD);
+        let contains = reader.tested_texts();
         let contains = contains.map(|(name, text)| (*name, TextTest::Contains(Box::new(Finder::new(text)))));
         let tested = |(name, test): (&str, TextTest<'a>)| {
             let texts = batch.column_by_name(name).and_then(|column| TextColumn::of(column));

@@ -1,6 +1,6 @@
 //! What a search asks of a text, and how to find the texts of a page that may satisfy it without looking at each.
 
-use crate::segment::TextPage;
+use crate::segment::{PackedPage, TextPage};
 use crate::token_filter::Probe;
 use memchr::memmem::Finder;
 use std::sync::Arc;
@@ -83,9 +83,45 @@ impl TextSearch {
         (self.0.matches)(text)
     }
 
-    /// Rows of a page that may match, ascending, counted within the page; `None` when all may. `chosen` is the clause that rows are found
-    /// by, for the next page: in the first one each is looked for, and that which leaves the fewest rows is taken.
-    pub(crate) fn candidates(&self, page: &TextPage<'_>, chosen: &mut Option<usize>) -> Option<Vec<usize>> {
+    /// Shows those of `rows` of a page that match, ascending, with their texts; answers how many bytes of text the page has, `None` when
+    /// it is damaged. `chosen` is the clause that rows are found by, for the next page.
+    pub(crate) fn look_through(
+        &self,
+        page: &PackedPage,
+        rows: &[u32],
+        chosen: &mut Option<usize>,
+        found: &mut dyn FnMut(u32, &str),
+    ) -> Option<usize> {
+        let of_page = page.rows();
+        page.unpacked(|page| {
+            let mut look_at = |row: u32| {
+                let text = page.text((row as usize).checked_sub(of_page.start)?)?;
+                if self.matches(text) {
+                    found(row, text);
+                }
+                Some(())
+            };
+            // Where few rows of the page are wanted, to look at these is less work than to look at all of its bytes.
+            let is_dense = rows.len() * 8 >= of_page.len();
+            match if is_dense { self.candidates(page, chosen) } else { None } {
+                // Rows and candidates both ascend: what is in both is looked at.
+                Some(candidates) => {
+                    let mut rows = rows.iter().copied().peekable();
+                    for candidate in candidates {
+                        let row = (of_page.start + candidate) as u32;
+                        while rows.next_if(|next| *next < row).is_some() {}
+                        rows.next_if_eq(&row).map_or(Some(()), &mut look_at)?;
+                    }
+                }
+                None => rows.iter().copied().try_for_each(look_at)?,
+            }
+            Some(page.text_bytes())
+        })
+    }
+
+    /// Rows of a page that may match, ascending, counted within the page; `None` when all may. In the first page each clause is looked for,
+    /// and that which leaves the fewest rows is chosen.
+    fn candidates(&self, page: &TextPage<'_>, chosen: &mut Option<usize>) -> Option<Vec<usize>> {
         let clauses = &self.0.clauses;
         if let Some(clause) = *chosen {
             return rows_with(page, clauses.get(clause)?);

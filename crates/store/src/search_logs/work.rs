@@ -10,7 +10,7 @@ use crate::position::{Direction, Position, Window};
 use crate::scan_logs::{runs, visible_rows};
 use crate::search_threads::wait_for;
 use crate::segment::logs::{FOUND_COLUMNS, LogColumns};
-use crate::segment::{PackedPage, Segment, TextPage, column};
+use crate::segment::{PackedPage, Segment, column};
 use arrow_array::TimestampMillisecondArray;
 use model::limits::LOG_EVENT_OVERHEAD_BYTES;
 use model::{StreamId, Timestamp};
@@ -20,8 +20,6 @@ use std::sync::Arc;
 /// A part ends early when it has found so much, bytes of text or rows, so that results stay small; the rest is a new part.
 const FOUND_BYTES_MAX: usize = 1024 * 1024;
 const FOUND_ROWS_MAX: usize = 8 * 1024;
-/// Pages that are read and decompressed together.
-const PAGES_TOGETHER: usize = 4;
 
 /// What was found in a part.
 #[derive(Debug, Default)]
@@ -111,41 +109,27 @@ async fn search_row_group(
         return Ok(Found::default());
     }
     let places = segment.page_places(row_group, "message").await?;
-    // Pages with rows to look at, and these rows as a range of `rows`.
-    let mut pages: Vec<(usize, Range<usize>)> = Vec::new();
-    for page in 0..places.len() {
-        let of_page = places.rows(page);
-        let start = rows.partition_point(|row| (*row as usize) < of_page.start);
-        let end = rows.partition_point(|row| (*row as usize) < of_page.end);
-        if start < end {
-            pages.push((page, start..end));
-        }
-    }
-    let neighbours = pages.chunk_by(|(a, _), (b, _)| a + 1 == *b);
-    let mut together: Vec<&[(usize, Range<usize>)]> =
-        neighbours.flat_map(|neighbours| neighbours.chunks(PAGES_TOGETHER)).collect();
+    let mut together = places.with_rows(&rows);
     if direction == Direction::Backward {
         together.reverse();
     }
-    let mut search = RowGroupSearch::new(asked);
+    let mut search =
+        RowGroupSearch { asked, found: Found::default(), texts: String::new(), clause: None, hits: vec![] };
     let (mut passed, mut is_left) = (None, false);
-    for together in together {
-        let (Some((first, from)), Some((last, to))) = (together.first(), together.last()) else { continue };
-        let mut read: Vec<PackedPage> = segment.read_pages(&places, *first..last + 1).await?;
-        let mut rows_of: Vec<&Range<usize>> = together.iter().map(|(_, rows)| rows).collect();
-        let passed_at = match direction {
-            Direction::Forward => to.end - 1,
-            Direction::Backward => {
-                read.reverse();
-                rows_of.reverse();
-                from.start
-            }
-        };
-        for (page, rows_of) in read.iter().zip(rows_of) {
-            let looked = rows.get(rows_of.clone()).and_then(|rows| search.look_at(page, rows));
-            looked.ok_or_else(|| segment.corrupt(0, "a page of messages is damaged"))?;
+    for mut together in together {
+        let mut read: Vec<PackedPage> = segment.read_pages(&places, &together).await?;
+        if direction == Direction::Backward {
+            read.reverse();
+            together.reverse();
         }
-        passed = rows.get(passed_at).copied();
+        for (page, (_, of_page)) in read.iter().zip(together) {
+            let rows = rows.get(of_page).unwrap_or_default();
+            search.look_at(page, rows).ok_or_else(|| segment.corrupt(0, "a page of messages is damaged"))?;
+            passed = match direction {
+                Direction::Forward => rows.last().copied(),
+                Direction::Backward => rows.first().copied(),
+            };
+        }
         let is_full = search.texts.len() >= FOUND_BYTES_MAX || search.hits.len() >= FOUND_ROWS_MAX;
         search.found.ends = !asked.goes_on();
         is_left = is_full || search.found.ends;
@@ -171,56 +155,25 @@ struct RowGroupSearch<'a> {
     hits: Vec<(u32, Range<usize>)>,
 }
 
-impl<'a> RowGroupSearch<'a> {
-    fn new(asked: &'a Asked) -> Self {
-        Self { asked, found: Found::default(), texts: String::new(), clause: None, hits: Vec::new() }
-    }
-
+impl RowGroupSearch<'_> {
     /// Looks at `rows` of a page; `None` when the page is damaged.
     fn look_at(&mut self, page: &PackedPage, rows: &[u32]) -> Option<()> {
-        let of_page = page.rows();
-        page.unpacked(|page| {
-            let text_bytes = page.text_bytes() * rows.len() / of_page.len().max(1);
-            self.found.looked_at_rows += rows.len() as u64;
-            self.found.looked_at_bytes += (text_bytes + rows.len() * LOG_EVENT_OVERHEAD_BYTES) as u64;
-            // Where few rows of the page are wanted, to look at these is less work than to look at all of its bytes.
-            let is_dense = rows.len() * 8 >= of_page.len();
-            let candidates = if is_dense { self.asked.text.candidates(page, &mut self.clause) } else { None };
-            let first_hit = self.hits.len();
-            match candidates {
-                // Rows and candidates both ascend: what is in both is looked at.
-                Some(candidates) => {
-                    let mut rows = rows.iter().copied().peekable();
-                    for within in candidates {
-                        let row = (of_page.start + within) as u32;
-                        while rows.next_if(|next| *next < row).is_some() {}
-                        if rows.next_if_eq(&row).is_some() {
-                            self.look_at_row(page, row, within)?;
-                        }
-                    }
-                }
-                None => {
-                    for row in rows {
-                        self.look_at_row(page, *row, *row as usize - of_page.start)?;
-                    }
-                }
+        let Self { asked, found, texts, clause, hits } = self;
+        let first_hit = hits.len();
+        let mut hit = |row: u32, text: &str| {
+            found.matches += 1;
+            if !asked.count_only {
+                let start = texts.len();
+                texts.push_str(text);
+                hits.push((row, start..texts.len()));
             }
-            if self.asked.direction() == Direction::Backward {
-                self.hits.get_mut(first_hit..)?.reverse();
-            }
-            Some(())
-        })
-    }
-
-    fn look_at_row(&mut self, page: &TextPage<'_>, row: u32, within: usize) -> Option<()> {
-        let text = page.text(within)?;
-        if self.asked.text.matches(text) {
-            self.found.matches += 1;
-            if !self.asked.count_only {
-                let start = self.texts.len();
-                self.texts.push_str(text);
-                self.hits.push((row, start..self.texts.len()));
-            }
+        };
+        let page_bytes = asked.text.look_through(page, rows, clause, &mut hit)?;
+        let text_bytes = page_bytes * rows.len() / page.rows().len().max(1);
+        found.looked_at_rows += rows.len() as u64;
+        found.looked_at_bytes += (text_bytes + rows.len() * LOG_EVENT_OVERHEAD_BYTES) as u64;
+        if asked.direction() == Direction::Backward {
+            hits.get_mut(first_hit..)?.reverse();
         }
         Some(())
     }

@@ -14,6 +14,9 @@ use std::sync::Arc;
 use zstd::bulk::Decompressor;
 use zstd::zstd_safe;
 
+/// Pages that are read together.
+const PAGES_TOGETHER: usize = 4;
+
 /// Where the pages of one column of one row group are.
 pub(crate) struct PagePlaces {
     chunk: ColumnChunkMetaData,
@@ -21,15 +24,21 @@ pub(crate) struct PagePlaces {
     pages: Vec<(Range<u64>, Range<usize>)>,
 }
 
-impl PagePlaces {
-    /// Number of pages.
-    pub(crate) fn len(&self) -> usize {
-        self.pages.len()
-    }
+/// Neighbours that are read together: each page, and the part of the rows that it has.
+pub(crate) type Neighbours = Vec<(usize, Range<usize>)>;
 
-    /// Rows of a page, counted within the row group.
-    pub(crate) fn rows(&self, page: usize) -> Range<usize> {
-        self.pages.get(page).map_or(0..0, |(_, rows)| rows.clone())
+impl PagePlaces {
+    /// The pages that have some of these rows, which ascend and are counted within the row group; a few neighbours at a time.
+    pub(crate) fn with_rows(&self, rows: &[u32]) -> Vec<Neighbours> {
+        let mut end = 0;
+        let with_rows = self.pages.iter().enumerate().filter_map(|(page, (_, of_page))| {
+            let start = end;
+            end += rows[start..].partition_point(|row| (*row as usize) < of_page.end);
+            (start < end).then_some((page, start..end))
+        });
+        let pages: Neighbours = with_rows.collect();
+        let neighbours = pages.chunk_by(|(a, _), (b, _)| a + 1 == *b);
+        neighbours.flat_map(|neighbours| neighbours.chunks(PAGES_TOGETHER)).map(<[_]>::to_vec).collect()
     }
 }
 
@@ -151,8 +160,13 @@ impl Segment {
     }
 
     /// Reads and checks pages that lie one behind the other.
-    pub(crate) async fn read_pages(&self, places: &PagePlaces, pages: Range<usize>) -> Result<Vec<PackedPage>> {
-        let chosen = places.pages.get(pages).unwrap_or_default();
+    pub(crate) async fn read_pages(
+        &self,
+        places: &PagePlaces,
+        pages: &[(usize, Range<usize>)],
+    ) -> Result<Vec<PackedPage>> {
+        let (Some((first, _)), Some((last, _))) = (pages.first(), pages.last()) else { return Ok(Vec::new()) };
+        let chosen = places.pages.get(*first..last + 1).unwrap_or_default();
         let (Some((first, _)), Some((last, _))) = (chosen.first(), chosen.last()) else { return Ok(Vec::new()) };
         let range = first.start..last.end;
         let part = self.fetch(std::slice::from_ref(&range)).await?.pop().unwrap_or_default();

@@ -1,11 +1,11 @@
 //! Parts of tables: together they hold what a scan of the same moment shows, and nothing of what was removed.
 
-use crate::fixture::{event, event_scan, events, lines, log, log_scan, logs, open};
+use crate::fixture::{Line, event, event_scan, events, lines, log, log_scan, logs, open};
 use arrow_array::{Array, RecordBatch, StringArray, UInt64Array};
 use model::{Batch, GroupId, StreamId, TimeRange, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use store::{Direction, PartReader, RecordMembers, Retention, Store, Table, TableFilter, TextColumn};
+use store::{Direction, LogField, PartReader, RecordMembers, Retention, Store, Table, TableFilter, TextColumn};
 
 /// All rows of the parts that a filter leaves.
 async fn read(
@@ -29,12 +29,13 @@ async fn read_with(store: &Store, mut reader: PartReader, table: Table, filter: 
     batches
 }
 
+fn sequences_as_they_come(batch: &RecordBatch) -> Vec<u64> {
+    let column = batch.column_by_name("sequence").unwrap();
+    column.as_any().downcast_ref::<UInt64Array>().unwrap().values().to_vec()
+}
+
 fn sequences(batches: &[RecordBatch]) -> Vec<u64> {
-    let column = |batch: &RecordBatch| {
-        let column = batch.column_by_name("sequence").unwrap().clone();
-        column.as_any().downcast_ref::<UInt64Array>().unwrap().values().to_vec()
-    };
-    let mut sequences: Vec<u64> = batches.iter().flat_map(column).collect();
+    let mut sequences: Vec<u64> = batches.iter().flat_map(sequences_as_they_come).collect();
     sequences.sort_unstable();
     sequences
 }
@@ -91,6 +92,83 @@ async fn parts_hold_what_scans_show() {
     let scan = store::LogScan { streams: Some(vec![StreamId(10)]), ..log_scan(1, Direction::Forward) };
     let expected: Vec<u64> = lines(&store, scan, usize::MAX).await.into_iter().map(|line| line.sequence).collect();
     assert_eq!(found, expected);
+}
+
+/// Messages are searched in their pages; those that are found are not read a second time, unless they are many.
+#[tokio::test]
+async fn messages_that_contain_texts_come_with_their_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store_of_logs(dir.path()).await;
+    let long = |n: i64| log(1, 10, 1_000 + n, &format!("line 1{} {n}", "x".repeat(100_000)));
+    store.append(logs((0..40).map(long).collect())).await.unwrap();
+    store.flush().await.unwrap();
+    store.maintain(&Retention { deleted_streams: [StreamId(11)].into(), ..Retention::default() }).await.unwrap();
+    let mut all = Vec::new();
+    for group in 1..=3 {
+        all.extend(lines(&store, log_scan(group, Direction::Forward), usize::MAX).await);
+    }
+    all.sort_by_key(|line| line.sequence);
+    let streams = Some(BTreeSet::from([StreamId(10), StreamId(31)]));
+    let narrow = TimeRange::new(Timestamp(33), Timestamp(1_020));
+    for texts in [&["line 1"][..], &["7", "line"], &["line 2", "line 3"], &["e 1", "x 3"]] {
+        for (range, streams) in [(TimeRange::ALL, &None), (narrow, &None), (narrow, &streams)] {
+            let contains = texts.iter().map(|text| ("message", (*text).to_owned())).collect();
+            let filter = TableFilter {
+                range,
+                streams: streams.clone(),
+                contains,
+                fields: vec![LogField::Word(2)],
+                ..TableFilter::default()
+            };
+            let is_wanted = |line: &&Line| {
+                range.contains(Timestamp(line.timestamp))
+                    && streams.as_ref().is_none_or(|streams| streams.contains(&StreamId(line.stream)))
+                    && texts.iter().all(|text| line.message.contains(text))
+            };
+            let columns = [
+                vec![],
+                vec!["message"],
+                vec!["sequence", "message"],
+                vec!["message", "field.0", "sequence"],
+                vec!["sequence", "field.0"],
+            ];
+            for (columns, order) in columns.iter().flat_map(|columns| {
+                [None, Some(Direction::Forward), Some(Direction::Backward)].map(|order| (columns.clone(), order))
+            }) {
+                let batches = read(&store, Table::Logs, &filter, columns.clone(), order).await;
+                let told = format!("{texts:?} {range:?} {columns:?} {order:?}");
+                let mut rows = Vec::new();
+                for batch in &batches {
+                    assert_eq!(batch.schema().fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(), columns);
+                    let text = |name| batch.column_by_name(name).map(|column| column.as_any().downcast_ref().unwrap());
+                    let (message, word): (Option<&StringArray>, Option<&StringArray>) =
+                        (text("message"), text("field.0"));
+                    let sequences = columns.contains(&"sequence").then(|| sequences_as_they_come(batch));
+                    for at in 0..batch.num_rows() {
+                        rows.push((
+                            sequences.as_ref().map(|sequences| sequences[at]),
+                            message.map(|message| message.value(at)),
+                            word.map(|word| word.value(at)),
+                        ));
+                    }
+                }
+                rows.sort_unstable();
+                let has = |column| columns.contains(&column);
+                let mut expected: Vec<_> = Vec::with_capacity(rows.len());
+                for line in all.iter().filter(is_wanted) {
+                    let (message, word) = (line.message.as_str(), line.message.split(' ').nth(1));
+                    expected.push((
+                        has("sequence").then_some(line.sequence),
+                        has("message").then_some(message),
+                        word.filter(|_| has("field.0")),
+                    ));
+                }
+                expected.sort_unstable();
+                assert!(rows == expected, "{told}: {} rows, not {}", rows.len(), expected.len());
+            }
+            assert_eq!(all.iter().any(|line| is_wanted(&line)), texts[0] != "line 2", "{texts:?} {range:?}");
+        }
+    }
 }
 
 #[tokio::test]
