@@ -1,5 +1,6 @@
 //! `Regex`: the part of regular expressions that AWS allows between percent signs, compiled with bounds.
 
+use super::prefilter::Clauses;
 use memchr::memmem::Finder;
 
 /// Most regexes in one pattern (user guide, "Supported regular expressions").
@@ -15,8 +16,8 @@ const CACHE_BYTES_MAX: usize = 2 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Regex {
     engine: Engine,
-    /// See `clause`.
-    required: Option<Vec<String>>,
+    /// See `clauses`.
+    clauses: Clauses,
     /// True when it asks where a line begins or ends.
     is_anchored: bool,
 }
@@ -34,8 +35,8 @@ impl Regex {
         let is_literal = source.chars().all(|c| c.is_ascii_alphanumeric() || " :_#=@/;,-".contains(c));
         if is_literal {
             let finder = Box::new(Finder::new(source).into_owned());
-            let (engine, required) = (Engine::Literal(finder, source.into()), Some(vec![source.to_owned()]));
-            return Ok(Self { engine, required, is_anchored: false });
+            let (engine, clauses) = (Engine::Literal(finder, source.into()), vec![vec![source.to_owned()]]);
+            return Ok(Self { engine, clauses, is_anchored: false });
         }
         let mut syntax = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
         let is_anchored = !syntax.parse(source).is_ok_and(|parsed| parsed.properties().look_set().is_empty());
@@ -44,7 +45,7 @@ impl Regex {
             .size_limit(PROGRAM_BYTES_MAX)
             .dfa_size_limit(CACHE_BYTES_MAX)
             .build()
-            .map(|program| Self { engine: Engine::Program(program), required: required_strings(source), is_anchored })
+            .map(|program| Self { engine: Engine::Program(program), clauses: required_clauses(source), is_anchored })
             .map_err(|error| match error {
                 regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
                 _ => "the regular expression cannot be read".to_owned(),
@@ -68,9 +69,9 @@ impl Regex {
         })
     }
 
-    /// Strings of which one occurs in every match, where that is known.
-    pub fn clause(&self) -> Option<Vec<String>> {
-        self.required.clone()
+    /// What is known of every match: of each clause one string occurs in it.
+    pub fn clauses(&self) -> &Clauses {
+        &self.clauses
     }
 
     /// The text that every match contains, where it is known.
@@ -82,18 +83,34 @@ impl Regex {
     }
 }
 
-/// The longest string that every match of each alternative contains; `None` when one has none that is worth a search.
-/// There are no groups, so a `|` outside of brackets parts the whole.
-fn required_strings(source: &str) -> Option<Vec<String>> {
+/// The strings that every match contains; of several alternatives the longest one of each, of which one occurs. Strings that are not worth
+/// a search are left out. There are no groups, so a `|` outside of brackets parts the whole.
+fn required_clauses(source: &str) -> Clauses {
+    let Some(mut alternatives) = required_strings(source) else { return Vec::new() };
+    match alternatives.pop() {
+        Some(only) if alternatives.is_empty() => only.into_iter().map(|string| vec![string]).collect(),
+        last => {
+            alternatives.extend(last);
+            // The first of those that are the longest.
+            let longest = |strings: &Vec<String>| strings.iter().rev().max_by_key(|string| string.len()).cloned();
+            let clause: Option<Vec<String>> = alternatives.iter().map(longest).collect();
+            clause.into_iter().collect()
+        }
+    }
+}
+
+/// The strings that every match of each alternative contains; `None` where they cannot be told.
+fn required_strings(source: &str) -> Option<Vec<Vec<String>>> {
     /// A shorter string occurs nearly everywhere.
     const BYTES_MIN: usize = 3;
-    let mut longest = vec![String::new()];
+    let mut alternatives = vec![Vec::new()];
     let mut run = String::new();
     let mut chars = source.chars().peekable();
-    let keep = |run: &mut String, longest: &mut Vec<String>| {
+    let keep = |run: &mut String, alternatives: &mut Vec<Vec<String>>| {
         let run = std::mem::take(run);
-        if let Some(last) = longest.last_mut().filter(|last| last.len() < run.len()) {
-            *last = run;
+        if let Some(last) = alternatives.last_mut().filter(|strings| run.len() >= BYTES_MIN && !strings.contains(&run))
+        {
+            last.push(run);
         }
     };
     while let Some(c) = chars.next() {
@@ -120,8 +137,8 @@ fn required_strings(source: &str) -> Option<Vec<String>> {
                 None
             }
             '|' => {
-                keep(&mut run, &mut longest);
-                longest.push(String::new());
+                keep(&mut run, &mut alternatives);
+                alternatives.push(Vec::new());
                 continue;
             }
             '^' | '$' | '.' | '?' | '*' | '+' => None,
@@ -129,12 +146,12 @@ fn required_strings(source: &str) -> Option<Vec<String>> {
         };
         match (plain, chars.peek()) {
             // May be there no time, or several times.
-            (Some(_), Some('?' | '*' | '{')) | (None, _) => keep(&mut run, &mut longest),
+            (Some(_), Some('?' | '*' | '{')) | (None, _) => keep(&mut run, &mut alternatives),
             (Some(plain), _) => run.push(plain),
         }
     }
-    keep(&mut run, &mut longest);
-    longest.iter().all(|string| string.len() >= BYTES_MIN).then_some(longest)
+    keep(&mut run, &mut alternatives);
+    Some(alternatives)
 }
 
 fn check(source: &str) -> Result<(), String> {
@@ -174,25 +191,28 @@ mod tests {
     }
 
     #[test]
-    fn required_strings_are_the_longest_sure_ones() {
-        let of = |source: &str| required_strings(source).map(|strings| strings.join(" | "));
+    fn clauses_are_the_strings_that_are_sure_to_occur() {
+        let of = |source: &str| required_clauses(source).iter().map(|clause| clause.join(" | ")).collect::<Vec<_>>();
         for (source, expected) in [
-            (r"status=5\d\d", Some("status=5")),
-            (r"^ERR[O0]R+ in \w+ module$", Some(" module")),
-            (r"colou?rs", Some("colo")),
-            (r"abc{2}defg", Some("defg")),
-            (r"a\.b\.c", Some("a.b.c")),
-            (r"timeout|refused", Some("timeout | refused")),
-            (r"timeout|no", None),
-            (r"[^]x]abcd", Some("abcd")),
-            (r"[a\]b]abcd", Some("abcd")),
-            (r"[[:alpha:]]abcd", None),
-            (r"\x41bcd", None),
-            (r".*", None),
-            (r"abc*", None),
-            (r"abc+d", Some("abc")),
+            (r"status=5\d\d", &["status=5"][..]),
+            (r"^ERR[O0]R+ in \w+ module$", &["ERR", " in ", " module"]),
+            (r"upstream [a-z]+ refused", &["upstream ", " refused"]),
+            (r"abc.abc", &["abc"]),
+            (r"colou?rs", &["colo"]),
+            (r"abc{2}defg", &["defg"]),
+            (r"a\.b\.c", &["a.b.c"]),
+            (r"timeout|refused", &["timeout | refused"]),
+            (r"one.three|four.two", &["three | four"]),
+            (r"timeout|no", &[]),
+            (r"[^]x]abcd", &["abcd"]),
+            (r"[a\]b]abcd", &["abcd"]),
+            (r"[[:alpha:]]abcd", &[]),
+            (r"\x41bcd", &[]),
+            (r".*", &[]),
+            (r"abc*", &[]),
+            (r"abc+d", &["abc"]),
         ] {
-            assert_eq!(of(source).as_deref(), expected, "{source}");
+            assert_eq!(of(source), expected, "{source}");
         }
     }
 }

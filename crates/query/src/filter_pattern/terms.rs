@@ -78,9 +78,12 @@ impl Terms {
 
     /// See `FilterPattern::required_clauses`.
     pub fn required_clauses(&self) -> Clauses {
-        let any: Option<Vec<Vec<String>>> = self.optional.iter().map(Term::clause).collect();
+        // One of them occurs, so one of the strings of each.
+        let shortest = |clause: &Vec<String>| clause.iter().map(String::len).min();
+        let longest = |term: &Term| term.clauses().into_iter().max_by_key(shortest);
+        let any: Option<Vec<Vec<String>>> = self.optional.iter().map(longest).collect();
         let any = any.map(|clauses| clauses.concat()).filter(|clause| !clause.is_empty());
-        self.required.iter().filter_map(Term::clause).chain(any).collect()
+        self.required.iter().flat_map(Term::clauses).chain(any).collect()
     }
 }
 
@@ -116,11 +119,12 @@ impl Term {
         }
     }
 
-    /// Strings of which one occurs in every line with the term, where that is known.
-    fn clause(&self) -> Option<Vec<String>> {
+    /// What is known of every line with the term: of each clause one string occurs in it.
+    fn clauses(&self) -> Clauses {
         match self {
-            Term::Text(_, text) => (!text.is_empty()).then(|| vec![text.to_string()]),
-            Term::Regex(regex) => regex.clause(),
+            Term::Text(_, text) if text.is_empty() => Vec::new(),
+            Term::Text(_, text) => vec![vec![text.to_string()]],
+            Term::Regex(regex) => regex.clauses().clone(),
         }
     }
 
