@@ -2,8 +2,9 @@
 //!
 //! The search is cut into parts: windows of memtables, and row groups of segments. Left out are segments without the group, its
 //! streams or the time range, then row groups outside the time range or whose token filter excludes the text, all without a
-//! read of records. Of the others the key columns are read, then the pages of messages, which are searched for a literal as a
-//! whole before any row is looked at. Parts are worked on ahead of the reader (`parts.rs`) and merged in order (`merge.rs`).
+//! read of records. Of the others the pages of messages are read, and searched for a literal as a whole before any row is looked
+//! at; of the key columns only rows that match, unless the index leaves open which rows the search may see. Parts are worked on
+//! ahead of the reader (`parts.rs`) and merged in order (`merge.rs`).
 
 mod parts;
 mod text;
@@ -121,7 +122,7 @@ impl Drop for CancelOnDrop {
 impl Store {
     /// Shows the visitor each event that matches in (timestamp, sequence) order, and how far the search has come, until it
     /// breaks. Every append that was acknowledged before the call is seen. Memory is bounded by about a megabyte of matching
-    /// text, and four pages, for each part in work: twice `Options::search_threads`, and one for each segment that the order has
+    /// text, and a few pages, for each part in work: twice `Options::search_threads`, and one for each segment that the order has
     /// reached.
     pub async fn search_logs(
         &self,

@@ -149,7 +149,7 @@ struct RowGroupSearch<'a> {
     asked: &'a Asked,
     found: Found,
     texts: String,
-    /// See `TextSearch::candidates`.
+    /// See `TextSearch::look_through`.
     clause: Option<usize>,
     /// Matching rows in the direction, and bytes of `texts`.
     hits: Vec<(u32, Range<usize>)>,
