@@ -42,7 +42,7 @@ pub struct LogSearch {
     pub scan: LogScan,
     /// Which texts.
     pub text: TextSearch,
-    /// Asked about every megabyte of text; when it says false the search ends soon, as if the visitor had broken.
+    /// Asked after each page of text, a quarter of a megabyte; when it says false the search ends soon, as if the visitor had broken.
     pub goes_on: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 

@@ -16,7 +16,7 @@ use crate::segment::{Batches, DICTIONARY_BATCH_ROWS, Needle, Segment, Texts, col
 use crate::table::{PartSource, Run, Table, TableFilter, TablePart};
 use crate::table_events::{self, RECORD};
 use crate::table_fields;
-use crate::table_texts::{self, MESSAGE, Matched, Messages};
+use crate::table_texts::{self, MESSAGE, Messages};
 use crate::text_column::{TestedColumn, TextColumn, TextTest};
 use arrow_array::{RecordBatch, RecordBatchOptions, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::Schema;
@@ -177,13 +177,7 @@ impl PartReader {
             wanted.iter().flat_map(|run| run.rows.clone().map(move |row| (row as u32, run))).collect();
         let mut found = Found::default();
         if let Some(search) = &self.search {
-            let numbers: Vec<u32> = rows.iter().map(|(row, _)| *row).collect();
-            let keeps_messages = self.columns.contains(&MESSAGE);
-            let matched = table_texts::find(segment, row_group, &numbers, search, keeps_messages).await?;
-            let Matched { rows: matching, messages } = matched;
-            let mut matching = matching.into_iter().peekable();
-            rows.retain(|(row, _)| matching.next_if_eq(row).is_some());
-            found.messages = messages;
+            found.messages = self.keep_matching(search, segment, row_group, &mut rows).await?;
         }
         if deciding.is_empty() {
             found.rows.extend(rows.iter().map(|(row, _)| *row));
@@ -206,6 +200,22 @@ impl PartReader {
         self.keep_records(segment, row_group, &mut found).await?;
         found.left = 0..found.rows.len();
         Ok(found)
+    }
+
+    /// Of these rows keeps those whose messages match; answers the messages when they are asked for, and not too long to be kept.
+    async fn keep_matching(
+        &self,
+        search: &TextSearch,
+        segment: &Arc<Segment>,
+        row_group: usize,
+        rows: &mut Vec<(u32, &Run)>,
+    ) -> Result<Option<Messages>> {
+        let numbers: Vec<u32> = rows.iter().map(|(row, _)| *row).collect();
+        let keeps_messages = self.columns.contains(&MESSAGE);
+        let matched = table_texts::find(segment, row_group, &numbers, search, keeps_messages).await?;
+        let mut matching = matched.rows.into_iter().peekable();
+        rows.retain(|(row, _)| matching.next_if_eq(row).is_some());
+        Ok(matched.messages)
     }
 
     /// Of the rows found so far, keeps those whose record may have the texts that it must contain.

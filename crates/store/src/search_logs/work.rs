@@ -116,7 +116,7 @@ async fn search_row_group(
     let mut search =
         RowGroupSearch { asked, found: Found::default(), texts: String::new(), clause: None, hits: vec![] };
     let (mut passed, mut is_left) = (None, false);
-    for mut together in together {
+    'pages: for mut together in together {
         let mut read: Vec<PackedPage> = segment.read_pages(&places, &together).await?;
         if direction == Direction::Backward {
             read.reverse();
@@ -129,12 +129,12 @@ async fn search_row_group(
                 Direction::Forward => rows.last().copied(),
                 Direction::Backward => rows.first().copied(),
             };
-        }
-        let is_full = search.texts.len() >= FOUND_BYTES_MAX || search.hits.len() >= FOUND_ROWS_MAX;
-        search.found.ends = !asked.goes_on();
-        is_left = is_full || search.found.ends;
-        if is_left {
-            break;
+            let is_full = search.texts.len() >= FOUND_BYTES_MAX || search.hits.len() >= FOUND_ROWS_MAX;
+            search.found.ends = !asked.goes_on();
+            is_left = is_full || search.found.ends;
+            if is_left {
+                break 'pages;
+            }
         }
     }
     let mut found = search.finish(segment, row_group, passed).await?;

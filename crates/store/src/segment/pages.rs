@@ -14,8 +14,8 @@ use std::sync::Arc;
 use zstd::bulk::Decompressor;
 use zstd::zstd_safe;
 
-/// Pages that are read together.
-const PAGES_TOGETHER: usize = 4;
+/// Pages that are read together, as they are stored: a few hundred kilobytes.
+const PAGES_TOGETHER: usize = 16;
 
 /// Where the pages of one column of one row group are.
 pub(crate) struct PagePlaces {

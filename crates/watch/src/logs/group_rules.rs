@@ -338,7 +338,10 @@ mod tests {
                 rules.lock().groups.insert(GroupId(group), Arc::default());
             }
         };
-        let remembered = || (rules.lock().groups.len(), rules.generation());
+        let remembered = || {
+            let cached = rules.lock();
+            (cached.groups.len(), cached.generation)
+        };
         remember();
         let lost: Result<(), &str> = rules.change(GroupId(1), async { Err("the answer was lost") }).await;
         assert!(lost.is_err());
