@@ -16,7 +16,7 @@ use crate::segment::{Batches, DICTIONARY_BATCH_ROWS, Needle, Segment, Texts, col
 use crate::table::{PartSource, Run, Table, TableFilter, TablePart};
 use crate::table_events::{self, RECORD};
 use crate::table_fields;
-use crate::table_texts::{self, MESSAGE, Messages};
+use crate::table_texts::{self, MESSAGE, Matched, Messages};
 use crate::text_column::{TestedColumn, TextColumn, TextTest};
 use arrow_array::{RecordBatch, RecordBatchOptions, TimestampMillisecondArray, UInt64Array};
 use arrow_schema::Schema;
@@ -173,17 +173,14 @@ impl PartReader {
         deciding.extend(self.tested_texts().map(|(column, _)| *column));
         deciding.extend(times.then(|| self.table.time_column()));
         deciding.extend(streams.then_some("stream"));
-        let mut rows: Vec<(u32, &Run)> =
-            wanted.iter().flat_map(|run| run.rows.clone().map(move |row| (row as u32, run))).collect();
-        let mut found = Found::default();
-        if let Some(search) = &self.search {
-            found.messages = self.keep_matching(search, segment, row_group, &mut rows).await?;
-        }
+        let (matching, messages) = self.matching(segment, row_group, wanted).await?;
+        let wanted = matching.as_deref().unwrap_or(wanted);
+        let ranges: Vec<Range<usize>> = wanted.iter().map(|run| run.rows.clone()).collect();
+        let mut found = Found { messages, ..Found::default() };
+        let mut rows = wanted.iter().flat_map(|run| run.rows.clone().map(move |row| (row as u32, run)));
         if deciding.is_empty() {
-            found.rows.extend(rows.iter().map(|(row, _)| *row));
+            found.rows.extend(rows.map(|(row, _)| row));
         } else {
-            let ranges = runs(&rows.iter().map(|(row, _)| *row).collect::<Vec<u32>>());
-            let mut rows = rows.into_iter();
             let deciding: Vec<&'static str> = deciding.into_iter().collect();
             let mut masks = Masks::default();
             for batch in self.read(Texts::Packed, segment, row_group, ranges, &deciding, &mut masks).await? {
@@ -202,20 +199,24 @@ impl PartReader {
         Ok(found)
     }
 
-    /// Of these rows keeps those whose messages match; answers the messages when they are asked for, and not too long to be kept.
-    async fn keep_matching(
+    /// What is left of the wanted runs where messages must match, and the messages when they are asked for and not too long to be kept.
+    async fn matching(
         &self,
-        search: &TextSearch,
         segment: &Arc<Segment>,
         row_group: usize,
-        rows: &mut Vec<(u32, &Run)>,
-    ) -> Result<Option<Messages>> {
-        let numbers: Vec<u32> = rows.iter().map(|(row, _)| *row).collect();
+        wanted: &[Run],
+    ) -> Result<(Option<Vec<Run>>, Option<Messages>)> {
+        let Some(search) = &self.search else { return Ok((None, None)) };
+        let rows: Vec<u32> = wanted.iter().flat_map(|run| run.rows.start as u32..run.rows.end as u32).collect();
         let keeps_messages = self.columns.contains(&MESSAGE);
-        let matched = table_texts::find(segment, row_group, &numbers, search, keeps_messages).await?;
-        let mut matching = matched.rows.into_iter().peekable();
-        rows.retain(|(row, _)| matching.next_if_eq(row).is_some());
-        Ok(matched.messages)
+        let Matched { rows, messages } = table_texts::find(segment, row_group, &rows, search, keeps_messages).await?;
+        let mut left = Vec::new();
+        for run in wanted {
+            let start = rows.partition_point(|row| (*row as usize) < run.rows.start);
+            let end = rows.partition_point(|row| (*row as usize) < run.rows.end);
+            left.extend(runs(&rows[start..end]).into_iter().map(|rows| Run { rows, ..run.clone() }));
+        }
+        Ok((Some(left), messages))
     }
 
     /// Of the rows found so far, keeps those whose record may have the texts that it must contain.

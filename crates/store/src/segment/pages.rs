@@ -58,7 +58,9 @@ impl PackedPage {
     pub(crate) fn unpacked<T>(&self, look: impl FnOnce(&TextPage<'_>) -> Option<T>) -> Option<T> {
         UNPACKER.with_borrow_mut(|unpacker| {
             let buffer = unpacker.unpack(&self.frame)?;
-            look(&TextPage { buffer, rows: self.rows(), starts: OnceCell::new() })
+            let looked = look(&TextPage { buffer, rows: self.rows(), starts: OnceCell::new() });
+            unpacker.let_go();
+            looked
         })
     }
 }
@@ -89,12 +91,16 @@ impl Unpacker {
             return None;
         }
         self.buffer.clear();
-        if self.buffer.capacity() > KEPT_BYTES_MAX {
-            self.buffer = Vec::new();
-        }
         self.buffer.reserve(size as usize);
         let len = self.decompressor.decompress_to_buffer(frame, &mut self.buffer).ok()?;
         (len as u64 == size).then_some(&self.buffer)
+    }
+
+    /// Gives memory for a large page back.
+    fn let_go(&mut self) {
+        if self.buffer.capacity() > KEPT_BYTES_MAX {
+            self.buffer = Vec::new();
+        }
     }
 }
 

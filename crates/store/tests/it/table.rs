@@ -94,7 +94,7 @@ async fn parts_hold_what_scans_show() {
     assert_eq!(found, expected);
 }
 
-/// Messages are searched in their pages; those that are found are not read a second time, unless they are many.
+/// Whether messages come from the search, which keeps them while they are few, or are read again: 16 of the long ones are too many.
 #[tokio::test]
 async fn messages_that_contain_texts_come_with_their_rows() {
     let dir = tempfile::tempdir().unwrap();
