@@ -3,7 +3,6 @@
 Needs a server with the cargo feature `cluster`; any other has no scheduler, and the tests are skipped."""
 
 import json
-import pathlib
 import re
 import subprocess
 import threading
@@ -33,10 +32,16 @@ STATEMENTS = [
     f"SELECT name, count(DISTINCT event_id) AS n FROM events WHERE {OURS} GROUP BY name ORDER BY name",
     f"SELECT name, string_agg(json_extract_scalar(record, '$.eventID'), ',' ORDER BY time, event_id) AS s FROM events WHERE {OURS} GROUP BY name ORDER BY name",
 ]
-#: Takes a while for each line.
+#: Takes a while for each line that is read: in the first step of the plan.
 SLOW = """
-    SELECT log_stream, sum(levenshtein(message, reverse(message))) AS n FROM logs
-    WHERE log_group = 'shop' AND (message LIKE '%3}' OR message LIKE '%6}') GROUP BY 1 ORDER BY 1"""
+    SELECT log_stream, sum(levenshtein(m, reverse(m))) AS n FROM
+    (SELECT log_stream, message || message || message AS m FROM logs
+     WHERE log_group = 'shop' AND (message LIKE '%3}' OR message LIKE '%6}')) GROUP BY 1 ORDER BY 1"""
+#: Takes a while for each group: in the second step, which fetches the rows of the first.
+SLOW_LATER = """
+    SELECT sum(levenshtein(m, reverse(m))) AS n FROM
+    (SELECT message || message || message || message || message AS m, count(*) AS c FROM logs WHERE log_group = 'shop' GROUP BY 1)
+    WHERE c > 0"""
 
 
 class Process:
@@ -108,15 +113,15 @@ def started_executor(processes, folder, name, address, *where):
     return executor
 
 
-def has_rows(executor):
-    """Whether a task of a query has written something there."""
-    return any(path.is_file() for path in pathlib.Path(executor.work_dir).rglob("*"))
+def has_rows(executor, step):
+    """Whether a task of a step of a query has written something there."""
+    return any(path.is_file() for path in executor.work_dir.glob(f"executor-*/*/{step}/*/*"))
 
 
 def test_answers_are_those_of_one_process_whoever_is_killed(make_server, tmp_path, processes):
     alone = make_server("data").start()
     fill(alone)
-    answers = {statement: sql(alone, statement) for statement in [*STATEMENTS, SLOW]}
+    answers = {statement: sql(alone, statement) for statement in [*STATEMENTS, SLOW, SLOW_LATER]}
     assert all(answers.values()), "a statement tests nothing"
     assert alone.stop() == 0
 
@@ -125,7 +130,7 @@ def test_answers_are_those_of_one_process_whoever_is_killed(make_server, tmp_pat
     config.write_text(f'[ballista]\nscheduler = "{address}"\nwide_bytes = 0\ntasks = 8\n')
     server = make_server("data", "--config", config)
     server.start()
-    executors = [started_executor(processes, tmp_path, f"executor-{n}", address, "--data-dir", tmp_path / "data") for n in range(2)]
+    executors = [started_executor(processes, tmp_path, f"executor-{n}", address, "--data-dir", tmp_path / "data") for n in range(3)]
     # Until an executor is there a query is run here, with a warning. Both servers have the same log.
     for one in (alone, server):
         one.expect_complaint("a wide query is (tried again|run here)")
@@ -147,28 +152,31 @@ def test_answers_are_those_of_one_process_whoever_is_killed(make_server, tmp_pat
     # The newest rows are found here, and what masks or joins stays here.
     assert place(server, "SELECT time FROM events ORDER BY time DESC LIMIT 3").startswith("here: ")
 
-    # An executor is killed after its first task; what it had made is made again by the other.
-    found = []
-    query = threading.Thread(target=lambda: found.append(sql(server, SLOW)))
-    for path in executors[0].work_dir.rglob("*"):
-        if path.is_file():
-            path.unlink()
-    query.start()
-    wait_until(lambda: has_rows(executors[0]) or not query.is_alive(), READY_SECONDS_MAX, "a task ran")
-    executors[0].kill()
-    query.join(timeout=300)
-    assert found == [answers[SLOW]]
-    assert warnings() == before, server.log()[-3000:]
+    # An executor is killed when it has rows: of the first step, which another makes again, or is about to fetch; and of the second, so
+    # that rows that were fetched before are gone, too. Those that are left go on with all that is asked later.
+    for statement, step in [(SLOW, 1), (SLOW_LATER, 2)]:
+        lost, found = executors.pop(), []
+        for path in lost.work_dir.rglob("*"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
+        query = threading.Thread(target=lambda s=statement, f=found: f.append(sql(server, s)))
+        query.start()
+        wait_until(lambda e=lost, k=step: has_rows(e, k) or not query.is_alive(), READY_SECONDS_MAX, "a task ran")
+        lost.kill()
+        query.join(timeout=300)
+        assert found == [answers[statement]]
+        assert sql(server, STATEMENTS[step]) == answers[STATEMENTS[step]]
+        assert warnings() == before, server.log()[-3000:]
 
     # Without a scheduler there is an answer all the same.
     scheduler.kill()
     assert sql(server, STATEMENTS[1]) == answers[STATEMENTS[1]]
     assert warnings() == before + 1, server.log()[-3000:]
     # One that is back is asked again, with a new executor.
-    executors[1].kill()
+    executors[0].kill()
     port = int(address.rpartition(":")[2])
     started_scheduler(processes, tmp_path, port)
-    started_executor(processes, tmp_path, "executor-2", address, "--data-dir", tmp_path / "data")
+    started_executor(processes, tmp_path, "executor-3", address, "--data-dir", tmp_path / "data")
     wait_until(is_run_elsewhere, READY_SECONDS_MAX, f"a query runs elsewhere again\n{server.log()[-3000:]}")
 
 

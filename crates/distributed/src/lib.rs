@@ -9,11 +9,14 @@
 
 mod client;
 mod codec;
+mod executors;
 mod processes;
+mod said;
 
 pub use client::Ballista;
 pub use codec::Codec;
 pub use processes::{ExecutorOptions, SchedulerOptions, executor, scheduler};
+pub use said::take_in_log;
 
 /// Why a process ended, or did not start.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,15 @@
 //! Scheduler and executors as processes: what they listen on, and how soon what is lost is missed.
 
 use crate::client::MESSAGE_BYTES_MAX;
+use crate::executors::{Executors, Scheduler};
 use crate::{Codec, Error};
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
-use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::cluster::{BallistaCluster, ClusterState};
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
 use datafusion::prelude::SessionConfig;
-use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use model::limits::SQL_MEMORY_BYTES_MAX;
 use query::sql::arrivals;
 use std::net::{IpAddr, SocketAddr};
@@ -51,6 +51,8 @@ pub async fn scheduler(listener: TcpListener, options: SchedulerOptions) -> Resu
         executor_timeout_seconds: SILENCE_SECS,
         expire_dead_executor_interval_seconds: LOOK_SECS,
         no_executors_grace_period_seconds: SILENCE_SECS,
+        // A task that cannot fetch the rows of another ends its job, for the reasons that `executors.rs` names.
+        stage_max_failures: 1,
         finished_job_data_clean_up_interval_seconds: ROWS_KEPT_SECS,
         finished_job_state_clean_up_interval_seconds: ROWS_KEPT_SECS,
         grpc_server_max_decoding_message_size: MESSAGE_BYTES_MAX as u32,
@@ -60,8 +62,11 @@ pub async fn scheduler(listener: TcpListener, options: SchedulerOptions) -> Resu
         override_physical_codec: Some(Arc::new(Codec::default())),
         ..SchedulerConfig::default()
     };
-    let cluster = BallistaCluster::new_from_config(&config).await?;
-    let scheduler = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config)).await?;
+    let executors = Arc::new(Executors::default());
+    let jobs = BallistaCluster::new_from_config(&config).await?.job_state();
+    let cluster = BallistaCluster::new(Arc::clone(&executors) as Arc<dyn ClusterState>, jobs);
+    let scheduler: Scheduler = create_scheduler(cluster, Arc::new(config)).await?;
+    executors.belong_to(scheduler.clone());
     Ok(start_grpc_service_with_listener(listener, scheduler).await?)
 }
 

@@ -22,6 +22,8 @@ use tokio::sync::watch;
 
 /// How long after a failure a query is tried again, and a scheduler asked whether it is there: one that is started again soon is.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What scheduler and executors log where RUST_LOG does not say it: Ballista's own steps are many, and have statements in them.
+const LOG: &str = "info,ballista=warn";
 
 /// Where the server has wide queries run.
 pub fn wide(settings: &BallistaSettings) -> Wide {
@@ -77,9 +79,10 @@ pub struct ExecutorArgs {
 }
 
 fn log() -> anyhow::Result<()> {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| LOG.into());
     // Only a server keeps its log among its records.
     drop(server_log::install(&filter, Arc::new(SystemClock)).context("set up the log (RUST_LOG)")?);
+    distributed::take_in_log();
     Ok(())
 }
 
