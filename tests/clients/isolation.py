@@ -119,8 +119,9 @@ def furnish_log_settings(owner):
         name="shared", queryLanguage="CWLI", queryString=f"filter @message like /{mark}/", logGroupIdentifiers=["shared"],
         scheduleExpression="cron(0 0 1 1 ? *)", executionRoleArn=role)["scheduledQueryArn"]
     logs.put_syslog_configuration(logGroupIdentifier="shared", vpcEndpointId=f"vpce-{mark.encode().hex()[:8]}")
-    source = owner.arn("cloudfront", f"distribution/{mark}").replace(f":{owner.region}:", "::")
-    logs.put_delivery_source(name="shared", resourceArn=source, logType="ACCESS_LOGS")
+    # Of a service that is in every region.
+    source = owner.arn("bedrock", f"knowledge-base/{mark}")
+    logs.put_delivery_source(name="shared", resourceArn=source, logType="APPLICATION_LOGS")
     destination = logs.put_delivery_destination(
         name="shared", deliveryDestinationConfiguration={"destinationResourceArn": f"arn:aws:s3:::{mark}/x"})["deliveryDestination"]
     logs.put_delivery_destination_policy(deliveryDestinationName="shared", deliveryDestinationPolicy=policy("*", sid=mark))

@@ -292,8 +292,10 @@ def test_data_events_are_not_in_a_strict_lookup(server, cloudtrail, logs):
 
 @pytest.fixture(scope="module")
 def channel(cloudtrail):
-    store = "arn:aws:cloudtrail:us-east-1:123456789012:eventdatastore/11111111-2222-3333-4444-555555555555"
+    selectors = [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["ActivityAuditLog"]}]}]
+    store = cloudtrail.create_event_data_store(Name="other-systems", AdvancedEventSelectors=selectors)["EventDataStoreArn"]
     made = cloudtrail.create_channel(Name="other-systems", Source="Custom", Destinations=[{"Type": "EVENT_DATA_STORE", "Location": store}])
+    assert lookup(cloudtrail, "ResourceName", store)[-1]["EventName"] == "CreateEventDataStore"
     return made["ChannelArn"]
 
 
@@ -307,6 +309,9 @@ def audit_data(uid, **more):
 def test_channels(cloudtrail, channel):
     assert cloudtrail.get_channel(Channel=channel)["Name"] == "other-systems"
     assert channel in [c["ChannelArn"] for c in cloudtrail.list_channels()["Channels"]]
+    gone = "arn:aws:cloudtrail:us-east-1:123456789012:eventdatastore/11111111-2222-3333-4444-555555555555"
+    destinations = [{"Type": "EVENT_DATA_STORE", "Location": gone}]
+    assert refused(cloudtrail.update_channel, Channel=channel, Destinations=destinations) == "EventDataStoreNotFoundException"
     cloudtrail.update_channel(Channel=channel, Name="renamed")
     assert cloudtrail.get_channel(Channel=channel)["Name"] == "renamed"
 

@@ -206,7 +206,7 @@ def test_tokens_of_other_requests(server, logs):
         answer = server.json_call("cloudtrail", "LookupEvents", body)
         assert (answer.status, answer.code) == (400, "InvalidNextTokenException"), (body, answer)
     answer = server.json_call("monitoring", "ListMetrics", {"NextToken": looked_up})
-    assert (answer.status, answer.headers["x-amzn-query-error"]) == (400, "InvalidNextToken;Sender"), answer
+    assert (answer.status, answer.headers["x-amzn-query-error"]) == (400, "InvalidParameterValue;Sender"), answer
     # And the right token goes on working after all that.
     rest = server.json_call("logs", "FilterLogEvents", {"logGroupName": "/hostile/token/0", "limit": 1, "nextToken": filtered})
     assert [e["message"] for e in rest.json["events"]] == ["m1"]

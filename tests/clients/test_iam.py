@@ -1,11 +1,14 @@
 """Identities and permissions with boto3 and the aws cli: users, groups, roles, sessions, and what they may not do."""
 
 import json
+import re
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
+# A time in the records of IAM and STS.
+IN_WORDS = r"[A-Z][a-z]{2} \d{1,2}, \d{4}, \d{1,2}:\d\d:\d\d [AP]M"
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -139,7 +142,10 @@ def test_a_user_may_do_what_policies_say_and_the_refusal_names_it(server, iam, a
     code, text = refused(as_user(server, key, "iam").create_user, UserName="other")
     assert code == "AccessDenied" and f"iam:CreateUser on resource: arn:aws:iam::{account}:user/other" in text
     code, text = refused(as_user(server, key, "sns").create_topic, Name="t")
-    assert code == "AuthorizationError" and "sns:CreateTopic" in text
+    assert code == "AuthorizationError" and f"SNS:CreateTopic on resource: arn:aws:sns:{region}:{account}:t" in text
+    code, text = refused(as_user(server, key, "sns").list_topics)
+    assert code == "AuthorizationError" and f"SNS:ListTopics on resource: arn:aws:sns:{region}:{account}:* because" in text
+    assert events_of(server, "ListTopics")[0]["errorCode"] == "AccessDenied"
     code, text = refused(as_user(server, key, "cloudtrail").lookup_events)
     assert code == "AccessDeniedException" and "cloudtrail:LookupEvents on resource: *" in text
     code, text = refused(as_user(server, key, "s3").list_buckets)
@@ -200,14 +206,20 @@ def test_a_role_is_assumed_and_its_session_is_on_the_trail(server, iam, account)
     assert identity["sessionContext"]["sourceIdentity"] == "jane"
     assert identity["sessionContext"]["attributes"]["mfaAuthenticated"] == "false"
     text = refused(as_user(server, session, "sns").create_topic, Name="t")[1]
-    assert text.endswith("because no session policy allows the sns:CreateTopic action")
+    assert text.endswith("because no session policy allows the SNS:CreateTopic action")
     assert iam.get_role(RoleName="Deployer")["Role"]["RoleLastUsed"]["Region"] == server.exports["AWS_DEFAULT_REGION"]
 
     # No secret is on the trail.
-    record = json.dumps(events_of(server, "AssumeRole")[0])
-    assert session["SecretAccessKey"] not in record and session["SessionToken"] not in record
-    record = json.dumps(events_of(server, "CreateAccessKey")[0])
-    assert key["SecretAccessKey"] not in record
+    record = events_of(server, "AssumeRole")[0]
+    assert session["SecretAccessKey"] not in json.dumps(record) and session["SessionToken"] not in json.dumps(record)
+    # It reads as AWS's does, and its key links what the session did.
+    given = record["responseElements"]["credentials"]
+    assert record["readOnly"] and given["accessKeyId"] == session["AccessKeyId"] == identity["accessKeyId"]
+    assert set(given) == {"accessKeyId", "sessionToken", "expiration"} and re.fullmatch(IN_WORDS, given["expiration"])
+    assert record["resources"] == [{"ARN": role["Arn"], "accountId": account, "type": "AWS::IAM::Role"}]
+    record = events_of(server, "CreateAccessKey")[0]["responseElements"]["accessKey"]
+    assert key["SecretAccessKey"] not in json.dumps(record) and "secretAccessKey" not in record
+    assert re.fullmatch(IN_WORDS, record["createDate"])
 
     other = make_user(iam, "joe", ALLOW)
     code, text = refused(as_user(server, other, "sts").assume_role, RoleArn=role["Arn"], RoleSessionName="deploy")

@@ -61,6 +61,15 @@ def test_access_lines_have_fields(logs):
     assert ask(logs, ["/access"], "filter status >= 500 | stats count(*) as n by host, userAgent") == [{"host": "10.0.0.3", "userAgent": "curl/8", "n": "1"}]
 
 
+def test_sort_is_that_of_the_guide(logs):
+    # The example of its page "sort", in its order.
+    ascending = "! # *%04 0# 5A 111A 2345_ @ @_ A A9876fghj a12345hfh 0 1 2 3".split()
+    put(logs, make(logs, "/sorted", "s"), [json.dumps({"v": value}) for value in sorted(ascending)])
+    rows = ask(logs, ["/sorted"], "fields v | sort v asc")
+    assert [row["v"] for row in rows] == ascending
+    assert [row["v"] for row in ask(logs, ["/sorted"], "stats count(*) by v | sort v desc")] == ascending[::-1]
+
+
 def test_events_come_newest_first_with_pointers(logs, shop):
     rows = ask(logs, shop, "fields @timestamp, @message, user.name | filter status = 500 | limit 3")
     assert [json.loads(row["@message"])["ms"] for row in rows] == [90, 80, 70]

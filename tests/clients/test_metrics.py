@@ -157,6 +157,28 @@ def test_the_text_of_two_kinds_of_value(server):
                               "specified both.")
 
 
+def test_the_texts_of_wrong_parameters(server):
+    dimension = lambda value: {"Dimensions": [{"Name": "D", "Value": value}]}  # noqa: E731
+    place = "MetricData.member.1.Dimensions.member.1.Value"
+    for wrong, code, message in [
+        ({"StorageResolution": 300}, "InvalidParameterValue", "The parameter MetricData.member.1.StorageResolution must be a value in the set [ 1, 60 ]."),
+        (dimension("v" * 1025), "InvalidParameterValue", f"The parameter {place} must be shorter than 1025 characters."),
+        (dimension("é"), "InvalidParameterValue", f"The value for parameter {place} contains non-ASCII characters."),
+        (dimension(""), "MissingParameter", f"The parameter {place} is required."),
+        (dimension(" "), "MissingParameter", f"The parameter {place} is required."),
+        ({"MetricName": "é"}, "InvalidParameterValue", "The value for parameter MetricData.member.1.MetricName contains non-ASCII characters."),
+    ]:
+        datum = {"MetricName": "M", "Value": 1, **wrong}
+        answer = server.json_call("monitoring", "PutMetricData", {"Namespace": "N", "MetricData": [datum]})
+        assert (answer.status, answer.headers["x-amzn-query-error"], answer.message) == (400, f"{code};Sender", message), answer
+    datum = {"MetricName": "M", "Value": 1, "Unit": "Furlongs"}
+    answer = server.json_call("monitoring", "PutMetricData", {"Namespace": "N", "MetricData": [datum, datum]})
+    assert answer.headers["x-amzn-query-error"] == "InvalidParameterValue;Sender"
+    first, second = answer.message.split("\n")
+    assert first.startswith("The parameter MetricData.member.1.Unit must be a value in the set [ Seconds, Microseconds, "), answer
+    assert second == first.replace("member.1", "member.2"), "all are told"
+
+
 def test_a_thousand_datums_are_the_limit(server, namespace):
     call = lambda n: server.json_call("monitoring", "PutMetricData", {"Namespace": namespace, "MetricData": [{"MetricName": "M", "Value": 1}] * n})  # noqa: E731
     assert call(1000).status == 200
@@ -228,7 +250,7 @@ def test_listing(cloudwatch, namespace):
     second = cloudwatch.list_metrics(Namespace=namespace, NextToken=first["NextToken"])
     assert len(second["Metrics"]) == 20 and "NextToken" not in second
     assert len({m["Dimensions"][0]["Value"] for m in first["Metrics"] + second["Metrics"]}) == 520
-    assert refused(cloudwatch.list_metrics, Namespace="Other", NextToken=first["NextToken"])["Code"] == "InvalidNextToken"
+    assert refused(cloudwatch.list_metrics, Namespace="Other", NextToken=first["NextToken"])["Code"] == "InvalidParameterValue"
     count = lambda **f: sum(len(p["Metrics"]) for p in cloudwatch.get_paginator("list_metrics").paginate(Namespace=namespace, **f))  # noqa: E731
     assert count(MetricName="M1") == 260
     assert count(Dimensions=[{"Name": "Odd", "Value": "1"}]) == 260

@@ -85,7 +85,8 @@ def test_a_dashboard(seen):
         ("dashboard_that_is_no_json", "InvalidParameterInput", 400, True),
         ("value_and_values", "InvalidParameterCombination", 400, True),
         ("too_many_datapoints", "InvalidParameterCombination", 400, True),
-        ("unknown_unit", "ValidationError", 400, False),
+        ("unknown_unit", "InvalidParameterValue", 400, True),
+        ("unknown_operator", "ValidationError", 400, False),
     ],
 )
 def test_errors_are_recognised_as_their_types(seen, mistake, code, status, modelled):

@@ -11,8 +11,9 @@ use crate::policy::{self, Decision, Policies, Policy, Purpose, Request, Resource
 use crate::ready_made;
 use crate::resources::{self, Resource};
 use crate::standing::{Limits, Standing, principal};
-use model::arn::Arn;
+use model::arn::{self, Arn};
 use model::{Caller, Timestamp};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::error::common;
@@ -167,10 +168,27 @@ fn check(
         },
         _ => decision,
     };
-    match decision.reason(action) {
+    let action = told_action(service, action);
+    match decision.reason(&action) {
         None => Ok(()),
-        Some(reason) => Err(denied(asking.caller, service, action, &resource.arn, Some(&reason))),
+        Some(reason) => Err(denied(asking.caller, service, &action, &resource.arn, Some(&reason))),
     }
+}
+
+/// The action as refusals name it: SNS has its own name in upper case.
+fn told_action(service: Option<Service>, action: &str) -> Cow<'_, str> {
+    match action.strip_prefix("sns:") {
+        Some(name) if service == Some(Service::Sns) => Cow::Owned(format!("SNS:{name}")),
+        _ => Cow::Borrowed(action),
+    }
+}
+
+/// The resource as refusals name it: SNS has an ARN for all topics of a caller.
+fn told_resource<'a>(caller: &Caller, service: Option<Service>, resource: &'a str) -> Cow<'a, str> {
+    if service == Some(Service::Sns) && resource == "*" {
+        return Cow::Owned(arn::topic(&caller.scope, resource));
+    }
+    Cow::Borrowed(resource)
 }
 
 impl Limits {
@@ -195,7 +213,7 @@ pub(crate) fn denied(
     reason: Option<&str>,
 ) -> ApiError {
     let because = reason.map(|reason| format!(" {reason}")).unwrap_or_default();
-    let arn = &caller.arn;
+    let (arn, resource) = (&caller.arn, told_resource(caller, service, resource));
     let message = format!("User: {arn} is not authorized to perform: {action} on resource: {resource}{because}");
     let shape = match service {
         Some(Service::Sns) => &wire::sns::errors::AUTHORIZATION_ERROR_EXCEPTION,

@@ -107,10 +107,11 @@ impl Catalog {
             .collect())
     }
 
-    /// Deletes the named dashboards with their tags, all or none: answers the first name that does not exist.
+    /// Deletes the named dashboards with their tags; answers the first name that does not exist.
     /// Each dashboard comes with its ARN.
     pub async fn delete_dashboards(&self, account: &str, names: &[(String, String)]) -> Result<Option<String>> {
         let mut transaction = self.pool.begin().await?;
+        let mut unknown = None;
         for (name, arn) in names {
             let gone = sqlx::query("DELETE FROM dashboards WHERE account = $1 AND name = $2")
                 .bind(account)
@@ -118,11 +119,11 @@ impl Catalog {
                 .execute(&mut *transaction)
                 .await?;
             if gone.rows_affected() == 0 {
-                return Ok(Some(name.clone()));
+                unknown.get_or_insert_with(|| name.clone());
             }
             sqlx::query("DELETE FROM tags WHERE resource_arn = $1").bind(arn).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
-        Ok(None)
+        Ok(unknown)
     }
 }

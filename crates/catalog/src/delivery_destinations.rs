@@ -22,6 +22,17 @@ pub struct DeliveryDestination {
     pub role_arn: Option<String>,
 }
 
+/// What became of a destination that was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryDestinationPut {
+    /// It is kept.
+    Put,
+    /// The destination is there, and tags are for new ones.
+    TagsGiven,
+    /// It would be one more than the maximum.
+    TooMany,
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     account: String,
@@ -48,22 +59,22 @@ impl From<Row> for DeliveryDestination {
 }
 
 impl Catalog {
-    /// Makes or replaces a destination, which keeps its policy; `tags` are added. False when it would be one more than `max` in its
-    /// scope.
+    /// Makes or replaces a destination, up to `max` in its scope. One that is there keeps its policy and its tags: only a new one
+    /// is given `tags`.
     pub async fn put_delivery_destination(
         &self,
         new: &DeliveryDestination,
         arn: &str,
         tags: &BTreeMap<String, String>,
         max: usize,
-    ) -> Result<bool> {
+    ) -> Result<DeliveryDestinationPut> {
         let mut transaction = self.pool.begin().await?;
         let put = sqlx::query(
             "INSERT INTO delivery_destinations (arn, account, region, name, type, output_format, resource_arn, role_arn) \
              SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE \
              (SELECT COUNT(*) FROM delivery_destinations WHERE account = $2 AND region = $3 AND name <> $4) < $9 \
              ON CONFLICT (arn) DO UPDATE SET type = excluded.type, output_format = excluded.output_format, \
-             resource_arn = excluded.resource_arn, role_arn = excluded.role_arn",
+             resource_arn = excluded.resource_arn, role_arn = excluded.role_arn WHERE $10 = 0",
         )
         .bind(arn)
         .bind(&new.scope.account)
@@ -74,14 +85,20 @@ impl Catalog {
         .bind(&new.resource_arn)
         .bind(&new.role_arn)
         .bind(i64::try_from(max).unwrap_or(i64::MAX))
+        .bind(i64::from(!tags.is_empty()))
         .execute(&mut *transaction)
         .await?;
-        if put.rows_affected() == 0 {
-            return Ok(false);
+        if put.rows_affected() > 0 {
+            insert_tags(&mut transaction, arn, tags).await?;
+            transaction.commit().await?;
+            return Ok(DeliveryDestinationPut::Put);
         }
-        insert_tags(&mut transaction, arn, tags).await?;
-        transaction.commit().await?;
-        Ok(true)
+        let there: Option<(String,)> = sqlx::query_as("SELECT name FROM delivery_destinations WHERE arn = $1")
+            .bind(arn)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let is_tagged_anew = there.is_some() && !tags.is_empty();
+        Ok(if is_tagged_anew { DeliveryDestinationPut::TagsGiven } else { DeliveryDestinationPut::TooMany })
     }
 
     /// The destination of this ARN, of any account.

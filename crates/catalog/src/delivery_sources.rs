@@ -25,6 +25,10 @@ pub enum DeliverySourcePut {
     Put,
     /// Another source has these logs of the resource.
     Taken,
+    /// The source is there, and of another resource.
+    OfAnother,
+    /// The source is there, and tags are for new ones.
+    TagsGiven,
     /// It would be one more than the maximum.
     TooMany,
 }
@@ -48,7 +52,8 @@ fn source((name, resource_arn, log_type, configuration): Row) -> Result<Delivery
 }
 
 impl Catalog {
-    /// Makes or replaces a source, up to `max` in a scope; `tags` are added under `arn`.
+    /// Makes or replaces a source, up to `max` in a scope. One that is there keeps its resource, and its tags under `arn`: only
+    /// a new one is given `tags`.
     pub async fn put_delivery_source(
         &self,
         scope: &Scope,
@@ -64,8 +69,8 @@ impl Catalog {
              SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM delivery_sources \
              WHERE account = $1 AND region = $2 AND name <> $3 AND resource_arn = $4 AND log_type = $5) \
              AND (SELECT COUNT(*) FROM delivery_sources WHERE account = $1 AND region = $2 AND name <> $3) < $7 \
-             ON CONFLICT (account, region, name) DO UPDATE SET resource_arn = excluded.resource_arn, \
-             log_type = excluded.log_type, configuration = excluded.configuration",
+             ON CONFLICT (account, region, name) DO UPDATE SET log_type = excluded.log_type, configuration = excluded.configuration \
+             WHERE delivery_sources.resource_arn = excluded.resource_arn AND $8 = 0",
         )
         .bind(&scope.account)
         .bind(&scope.region)
@@ -74,6 +79,7 @@ impl Catalog {
         .bind(&new.log_type)
         .bind(configuration)
         .bind(i64::try_from(max).unwrap_or(i64::MAX))
+        .bind(i64::from(!tags.is_empty()))
         .execute(&mut *transaction)
         .await?;
         if put.rows_affected() > 0 {
@@ -81,17 +87,23 @@ impl Catalog {
             transaction.commit().await?;
             return Ok(DeliverySourcePut::Put);
         }
-        let (taken,): (i64,) = sqlx::query_as(
-            "SELECT COUNT(*) FROM delivery_sources \
-             WHERE account = $1 AND region = $2 AND resource_arn = $3 AND log_type = $4",
+        let others: Vec<(String, String)> = sqlx::query_as(
+            "SELECT name, resource_arn FROM delivery_sources \
+             WHERE account = $1 AND region = $2 AND (name = $3 OR (resource_arn = $4 AND log_type = $5))",
         )
         .bind(&scope.account)
         .bind(&scope.region)
+        .bind(&new.name)
         .bind(&new.resource_arn)
         .bind(&new.log_type)
-        .fetch_one(&mut *transaction)
+        .fetch_all(&mut *transaction)
         .await?;
-        Ok(if taken > 0 { DeliverySourcePut::Taken } else { DeliverySourcePut::TooMany })
+        Ok(match others.iter().find(|(name, _)| *name == new.name) {
+            Some((_, resource_arn)) if *resource_arn != new.resource_arn => DeliverySourcePut::OfAnother,
+            Some(_) if !tags.is_empty() => DeliverySourcePut::TagsGiven,
+            found if others.len() > usize::from(found.is_some()) => DeliverySourcePut::Taken,
+            _ => DeliverySourcePut::TooMany,
+        })
     }
 
     /// The source of this name.

@@ -99,7 +99,7 @@ pub use copy::StillCatalog;
 pub use dashboards::{Dashboard, DashboardEntry};
 pub use data_protection::DataProtectionPolicy;
 pub use deliveries::{DeadLetter, Delivery, NewDelivery, Publication};
-pub use delivery_destinations::DeliveryDestination;
+pub use delivery_destinations::{DeliveryDestination, DeliveryDestinationPut};
 pub use delivery_sources::{DeliveryEndDeleted, DeliverySource, DeliverySourcePut};
 pub use digest_chains::DigestChain;
 pub use digest_keys::DigestKey;

@@ -55,6 +55,9 @@ pub struct NewLogGroup<'a> {
     pub deletion_protected: bool,
 }
 
+/// Days that groups of class `DELIVERY` keep events, which nobody changes: they are there to be delivered.
+const DELIVERY_DAYS: i64 = 2;
+
 /// What became of a request to delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogDeletion {
@@ -104,7 +107,8 @@ impl From<Row> for LogGroup {
 }
 
 impl Catalog {
-    /// Creates a log group with its tags under the ARN `arn`. `None` when the name is taken.
+    /// Creates a log group with its tags under the ARN `arn`. `None` when the name is taken. Events are kept forever, but in groups
+    /// of class `DELIVERY`.
     pub async fn create_log_group(
         &self,
         scope: &Scope,
@@ -116,13 +120,14 @@ impl Catalog {
         let id = Self::next_id(&mut transaction, "log_groups").await?;
         let inserted = sqlx::query(
             "INSERT INTO log_groups (id, account, region, name, created_at, retention_days, class, kms_key_id, deletion_protected) \
-             VALUES ($1, $2, $3, $4, $5, NULL, $6, $7, $8) ON CONFLICT (account, region, name) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (account, region, name) DO NOTHING",
         )
         .bind(id)
         .bind(&scope.account)
         .bind(&scope.region)
         .bind(new.name)
         .bind(new.created_at.0)
+        .bind((new.class == "DELIVERY").then_some(DELIVERY_DAYS))
         .bind(new.class)
         .bind(new.kms_key_id)
         .bind(i64::from(new.deletion_protected))

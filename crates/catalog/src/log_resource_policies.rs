@@ -8,7 +8,7 @@ use model::{Scope, Timestamp};
 pub struct LogResourcePolicy {
     /// The resource; empty for a policy of the account.
     pub resource_arn: String,
-    /// Unique among the policies of the account, or of the resource.
+    /// Unique among the policies of the account. A resource has one policy, whose name may be empty.
     pub name: String,
     /// What the client put.
     pub document: String,
@@ -39,21 +39,28 @@ fn policy((resource_arn, name, document, revision_id, updated): Row) -> LogResou
 
 const COLUMNS: &str = "resource_arn, name, document, revision_id, updated_ms";
 
+/// Whether a request that names `asked` means the policy called `name` of the same resource: a resource has one, an account many.
+fn is_meant(resource_arn: &str, asked: &str, name: &str) -> bool {
+    !resource_arn.is_empty() || name == asked
+}
+
 impl Catalog {
     /// Makes or replaces a policy. With `expected`, only one that has this revision is replaced. An account has at most
-    /// `policies_max` of its own, as has a resource.
+    /// `policies_max` of its own. A resource has one, which is replaced only when its revision is expected, whatever its name; without
+    /// a name `new` gets that of the one it replaces.
     pub async fn put_log_resource_policy(
         &self,
         scope: &Scope,
-        new: &LogResourcePolicy,
+        new: &mut LogResourcePolicy,
         expected: Option<&str>,
         policies_max: usize,
     ) -> Result<LogResourcePolicyChange> {
         let mut transaction = self.pool.begin().await?;
         // A write first, so that nobody comes between what is read and what is written.
-        let put = sqlx::query(
-            "UPDATE log_resource_policies SET document = $5, revision_id = $6, updated_ms = $7 WHERE account = $1 \
-             AND region = $2 AND resource_arn = $3 AND name = $4 AND ($8 IS NULL OR revision_id = $8)",
+        let put: Option<(String,)> = sqlx::query_as(
+            "UPDATE log_resource_policies SET name = CASE WHEN $4 = '' THEN name ELSE $4 END, document = $5, \
+             revision_id = $6, updated_ms = $7 WHERE account = $1 AND region = $2 AND resource_arn = $3 \
+             AND (revision_id = $8 OR ($8 IS NULL AND $3 = '')) AND ($3 <> '' OR name = $4) RETURNING name",
         )
         .bind(&scope.account)
         .bind(&scope.region)
@@ -63,10 +70,11 @@ impl Catalog {
         .bind(&new.revision_id)
         .bind(new.updated.0)
         .bind(expected)
-        .execute(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .await?;
-        if put.rows_affected() > 0 {
+        if let Some((name,)) = put {
             transaction.commit().await?;
+            new.name = name;
             return Ok(LogResourcePolicyChange::Done);
         }
         let names: Vec<(String,)> = sqlx::query_as(
@@ -77,7 +85,7 @@ impl Catalog {
         .bind(&new.resource_arn)
         .fetch_all(&mut *transaction)
         .await?;
-        if names.iter().any(|(name,)| *name == new.name) {
+        if names.iter().any(|(name,)| is_meant(&new.resource_arn, &new.name, name)) {
             return Ok(LogResourcePolicyChange::Changed);
         }
         if expected.is_some() {
@@ -116,7 +124,7 @@ impl Catalog {
         Ok(rows.into_iter().map(policy).collect())
     }
 
-    /// Deletes a policy; with `expected`, only when it has this revision.
+    /// Deletes a policy, that of a resource whatever its name; with `expected`, only when it has this revision.
     pub async fn delete_log_resource_policy(
         &self,
         scope: &Scope,
@@ -125,8 +133,8 @@ impl Catalog {
         expected: Option<&str>,
     ) -> Result<LogResourcePolicyChange> {
         let deleted = sqlx::query(
-            "DELETE FROM log_resource_policies WHERE account = $1 AND region = $2 AND resource_arn = $3 AND name = $4 \
-             AND ($5 IS NULL OR revision_id = $5)",
+            "DELETE FROM log_resource_policies WHERE account = $1 AND region = $2 AND resource_arn = $3 \
+             AND ($3 <> '' OR name = $4) AND ($5 IS NULL OR revision_id = $5)",
         )
         .bind(&scope.account)
         .bind(&scope.region)
@@ -139,7 +147,8 @@ impl Catalog {
             return Ok(LogResourcePolicyChange::Done);
         }
         let all = self.log_resource_policies(scope).await?;
-        let there = all.iter().any(|policy| policy.resource_arn == resource_arn && policy.name == name);
+        let mut of_resource = all.iter().filter(|policy| policy.resource_arn == resource_arn);
+        let there = of_resource.any(|policy| is_meant(resource_arn, name, &policy.name));
         Ok(if there { LogResourcePolicyChange::Changed } else { LogResourcePolicyChange::Absent })
     }
 }

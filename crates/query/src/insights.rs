@@ -73,3 +73,16 @@ pub fn parse_in(language: Language, text: &str) -> Result<ast::Query, QueryError
 
 /// Most characters of a query (`StartQuery`, `queryString`).
 pub const QUERY_CHARS_MAX: usize = 10_000;
+
+/// The commands that mean a text of Insights QL in the other languages, whose sorts are by characters.
+#[cfg(test)]
+#[track_caller]
+fn commands_in_other_language(text: &str) -> Vec<ast::Command> {
+    let mut commands = parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).commands;
+    for command in &mut commands {
+        if let ast::Command::Sort(keys) = command {
+            keys.iter_mut().for_each(|key| key.is_natural = false);
+        }
+    }
+    commands
+}

@@ -9,13 +9,15 @@ use crate::coverage::Coverage;
 use crate::record::{self, Defaults};
 use crate::selectors::Subject;
 use catalog::{EventDataStore, TrailRow};
+use model::arn::Arn;
 use model::{Caller, Event, EventResource, Ids, Scope, Session, Timestamp};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use wire::error::common;
-use wire::{Access, Audit, Service};
+use wire::{Access, Audit, Service, recorded, sns};
 
 pub use console_sign_in::{ConsoleSignIn, Outcome};
 pub(crate) use let_go::LetGo;
@@ -37,7 +39,7 @@ pub struct OwnCall<'a> {
     pub source: &'a str,
     /// The operation called.
     pub operation: &'a str,
-    /// Its access level: reads and lists are `readOnly`.
+    /// Its access level: reads and lists are `readOnly`, as are the calls of STS.
     pub access: Access,
     /// Management or data event.
     pub audit: Audit,
@@ -49,7 +51,7 @@ pub struct OwnCall<'a> {
     pub host: Option<&'a str>,
     /// Input as JSON text, lower-camel keys, sensitive members hidden.
     pub request_parameters: Option<&'a str>,
-    /// Output as JSON text; ignored for reads and refused calls, as CloudTrail does.
+    /// Output as JSON text; ignored for reads that give no credentials and for refused calls, as CloudTrail does.
     pub response_elements: Option<&'a str>,
     /// Error code and message of a refused call.
     pub error: Option<(&'a str, &'a str)>,
@@ -98,14 +100,30 @@ fn category(audit: Audit) -> &'static str {
     }
 }
 
-/// The code in the record of a call that was refused with `code`. CloudTrail has one for who may not, whatever the protocol of the service.
+/// The code in the record of a call that was refused with `code`. CloudTrail has one for who may not, whatever the service and its protocol.
 fn recorded_code(code: &str) -> &str {
-    if code == common::ACCESS_DENIED.name { common::ACCESS_DENIED.query_code } else { code }
+    let refusals = [common::ACCESS_DENIED.name, sns::errors::AUTHORIZATION_ERROR_EXCEPTION.name];
+    if refusals.contains(&code) { common::ACCESS_DENIED.query_code } else { code }
+}
+
+/// What the record says that the call is on: what its caller knows of, or the role that it took.
+fn resources_of<'a>(call: &OwnCall<'a>) -> Cow<'a, [EventResource]> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named {
+        role_arn: String,
+    }
+    if call.error.is_some() || !recorded::is_of_role(call.source, call.operation) {
+        return Cow::Borrowed(call.resources);
+    }
+    let named: Option<Named> = call.request_parameters.and_then(|text| serde_json::from_str(text).ok());
+    let role = |named: Named| EventResource { resource_type: "AWS::IAM::Role".to_owned(), name: named.role_arn };
+    Cow::Owned(named.map(role).into_iter().collect())
 }
 
 /// The record's text, members in the order in which CloudTrail writes them.
 fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
-    let read_only = matches!(call.access, Access::Read | Access::List);
+    let read_only = recorded::is_read_only(call.source, call.operation, call.access);
     let caller = call.caller;
     let mut json = Object::begin();
     json.text("eventVersion", "1.11");
@@ -121,13 +139,15 @@ fn record_of(call: &OwnCall<'_>, event_id: &str) -> String {
         json.text("errorMessage", cut(message));
     }
     json.raw("requestParameters", &elements("requestParameters", call.request_parameters));
-    let response = if read_only || call.error.is_some() { None } else { call.response_elements };
+    let tells = call.error.is_none() && recorded::tells_answer(call.source, call.operation, call.access);
+    let response = if tells { call.response_elements } else { None };
     json.raw("responseElements", &elements("responseElements", response));
     json.text("requestID", call.request_id);
     json.text("eventID", event_id);
     json.raw("readOnly", if read_only { "true" } else { "false" });
-    if !call.resources.is_empty() {
-        json.raw("resources", &resources(call.resources, &caller.scope.account));
+    let on = resources_of(call);
+    if !on.is_empty() {
+        json.raw("resources", &resources(&on, &caller.scope.account));
     }
     json.text("eventType", "AwsApiCall");
     if call.source == Service::Logs.event_source() {
@@ -215,10 +235,12 @@ fn session_context(session: &Session, account: &str) -> String {
     json.end()
 }
 
+/// `resources`: each is of the account that its ARN names, or of `account` where it names none.
 fn resources(resources: &[EventResource], account: &str) -> String {
     let one = |resource: &EventResource| {
+        let named = Arn::parse(&resource.name).map(|arn| arn.account).filter(|account| !account.is_empty());
         let mut json = Object::begin();
-        json.text("accountId", account);
+        json.text("accountId", named.unwrap_or(account));
         json.text("type", &resource.resource_type);
         json.text("ARN", &resource.name);
         json.end()
@@ -312,7 +334,7 @@ impl DataAudit {
             source: call.source.into(),
             name: call.operation.into(),
             event_type: "AwsApiCall".into(),
-            read_only: Some(matches!(call.access, Access::Read | Access::List)),
+            read_only: Some(recorded::is_read_only(call.source, call.operation, call.access)),
             error_code: call.error.map_or("", |(code, _)| recorded_code(code)).into(),
             user_arn: call.caller.arn.as_str().into(),
             resources,
@@ -436,6 +458,43 @@ mod tests {
     }
 
     #[test]
+    fn a_role_that_was_taken_is_the_resource_of_a_read_that_tells_its_answer() {
+        let caller = Caller::root(scope(), "AKIA");
+        let taken = OwnCall {
+            source: Service::Sts.event_source(),
+            operation: "AssumeRole",
+            request_parameters: Some(
+                r#"{"roleArn":"arn:aws:iam::999999999999:role/ci/Deployer","roleSessionName":"s"}"#,
+            ),
+            response_elements: Some(r#"{"credentials":{"accessKeyId":"ASIA1"}}"#),
+            ..call(&caller)
+        };
+        let recorded = |call: &OwnCall<'_>| {
+            let event = event(call, &CountingIds::from_seed(0));
+            (serde_json::from_str::<Value>(&event.record).unwrap(), event.resources)
+        };
+        let (record, resources) = recorded(&taken);
+        let arn = "arn:aws:iam::999999999999:role/ci/Deployer";
+        assert_eq!(
+            record["resources"],
+            serde_json::json!([{"ARN": arn, "accountId": "999999999999", "type": "AWS::IAM::Role"}])
+        );
+        assert_eq!(resources.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), [arn]);
+        assert_eq!(
+            (&record["readOnly"], &record["responseElements"]["credentials"]["accessKeyId"]),
+            (&true.into(), &"ASIA1".into())
+        );
+        let (record, _) = recorded(&OwnCall { error: Some(("AccessDenied", "no")), ..taken.clone() });
+        assert_eq!((record.get("resources"), &record["responseElements"]), (None, &Value::Null));
+        assert_eq!(record["readOnly"], true);
+        let (record, _) = recorded(&OwnCall { operation: "GetSessionToken", access: Access::Read, ..taken.clone() });
+        assert_eq!((record.get("resources"), &record["readOnly"]), (None, &true.into()));
+        assert_eq!(record["responseElements"]["credentials"]["accessKeyId"], "ASIA1");
+        let decoded = OwnCall { operation: "DecodeAuthorizationMessage", ..taken };
+        assert_eq!(recorded(&decoded).0["responseElements"], Value::Null);
+    }
+
+    #[test]
     fn a_refused_unknown_key_is_recorded_as_unknown() {
         let mut caller = Caller::root(scope(), "AKIAWRONG");
         caller.identity_type = "Unknown".into();
@@ -456,6 +515,7 @@ mod tests {
         for (answered, recorded) in [
             ("AccessDeniedException", "AccessDenied"),
             ("AccessDenied", "AccessDenied"),
+            ("AuthorizationErrorException", "AccessDenied"),
             ("ResourceNotFoundException", "ResourceNotFoundException"),
         ] {
             let mut call = call(&caller);

@@ -31,7 +31,7 @@ use wire::ApiError;
 use wire::cloudtrail::errors::MAX_CONCURRENT_QUERIES_EXCEPTION;
 
 /// The category of what applications put through channels.
-const ACTIVITY_AUDIT_LOG: &str = "ActivityAuditLog";
+pub(crate) const ACTIVITY_AUDIT_LOG: &str = "ActivityAuditLog";
 /// The category of Insights events.
 const INSIGHT: &str = "Insight";
 

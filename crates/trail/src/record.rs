@@ -191,12 +191,28 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// Request parameters that name a resource: (event source or empty for any, parameter, resource type).
-const NAMED: [(&str, &str, &str); 23] = [
+/// What stands for the type of a resource that its ARN tells.
+const BY_ARN: &str = "";
+
+/// What names a resource: event source, member, resource type.
+type Naming = (&'static str, &'static str, &'static str);
+
+/// Members of the answer that name a resource which the call made.
+const ANSWERED: [Naming; 4] = [
+    ("sns.amazonaws.com", "topicArn", "AWS::SNS::Topic"),
+    ("cloudtrail.amazonaws.com", "eventDataStoreArn", "AWS::CloudTrail::EventDataStore"),
+    ("cloudtrail.amazonaws.com", "channelArn", "AWS::CloudTrail::Channel"),
+    ("cloudtrail.amazonaws.com", "dashboardArn", "AWS::CloudTrail::Dashboard"),
+];
+
+/// Request parameters that name a resource.
+const NAMED: [Naming; 26] = [
     ("cloudtrail.amazonaws.com", "name", "AWS::CloudTrail::Trail"),
     ("cloudtrail.amazonaws.com", "trailName", "AWS::CloudTrail::Trail"),
     ("cloudtrail.amazonaws.com", "s3BucketName", "AWS::S3::Bucket"),
     ("cloudtrail.amazonaws.com", "channel", "AWS::CloudTrail::Channel"),
+    ("cloudtrail.amazonaws.com", "resourceId", BY_ARN),
+    ("cloudtrail.amazonaws.com", "resourceIdList", BY_ARN),
     ("logs.amazonaws.com", "logGroupName", "AWS::Logs::LogGroup"),
     ("logs.amazonaws.com", "logStreamName", "AWS::Logs::LogStream"),
     ("monitoring.amazonaws.com", "alarmName", "AWS::CloudWatch::Alarm"),
@@ -204,6 +220,7 @@ const NAMED: [(&str, &str, &str); 23] = [
     ("monitoring.amazonaws.com", "dashboardName", "AWS::CloudWatch::Dashboard"),
     ("monitoring.amazonaws.com", "dashboardNames", "AWS::CloudWatch::Dashboard"),
     ("sns.amazonaws.com", "topicArn", "AWS::SNS::Topic"),
+    ("sns.amazonaws.com", "resourceArn", "AWS::SNS::Topic"),
     ("s3.amazonaws.com", "bucketName", "AWS::S3::Bucket"),
     ("iam.amazonaws.com", "userName", "AWS::IAM::User"),
     ("iam.amazonaws.com", "roleName", "AWS::IAM::Role"),
@@ -218,7 +235,18 @@ const NAMED: [(&str, &str, &str); 23] = [
     ("ec2.amazonaws.com", "groupId", "AWS::EC2::SecurityGroup"),
 ];
 
-/// Resources that the record lists, and those that its request parameters name, as LookupEvents shows both.
+/// The type of a resource of CloudTrail.
+fn type_by_arn(arn: &str) -> &'static str {
+    match arn.split(':').nth(5).and_then(|resource| resource.split_once('/')).map(|(kind, _)| kind) {
+        Some("trail") => "AWS::CloudTrail::Trail",
+        Some("eventdatastore") => "AWS::CloudTrail::EventDataStore",
+        Some("channel") => "AWS::CloudTrail::Channel",
+        Some("dashboard") => "AWS::CloudTrail::Dashboard",
+        _ => BY_ARN,
+    }
+}
+
+/// Resources that the record lists, and those that its request parameters and its answer name, as LookupEvents shows them all.
 fn resources(members: &Object<'_>, source: &str) -> Vec<EventResource> {
     let mut found: Vec<EventResource> = Vec::new();
     let mut add = |resource_type: &str, name: &str| {
@@ -233,17 +261,20 @@ fn resources(members: &Object<'_>, source: &str) -> Vec<EventResource> {
         let resource_type = resource.text_of(&["type", "Type", "resourceType", "ResourceType"]);
         add(&resource_type.unwrap_or_default(), &name.unwrap_or_default());
     }
-    let mut known = NAMED.iter().filter(|(of, _, _)| *of == source).peekable();
-    if known.peek().is_none() {
-        return found;
-    }
-    let parameters = members.get("requestParameters").map(Json::object).unwrap_or_default();
-    for (_, parameter, resource_type) in known {
-        let Some(value) = parameters.get(parameter) else { continue };
-        if let Some(text) = value.scalar() {
-            add(resource_type, &text);
+    for (of_call, known) in [("requestParameters", NAMED.as_slice()), ("responseElements", &ANSWERED)] {
+        let mut known = known.iter().filter(|(of, _, _)| *of == source).peekable();
+        if known.peek().is_none() {
+            continue;
         }
-        value.elements().into_iter().flatten().filter_map(Json::scalar).for_each(|name| add(resource_type, &name));
+        let given = members.get(of_call).map(Json::object).unwrap_or_default();
+        for (_, member, resource_type) in known {
+            let Some(value) = given.get(member) else { continue };
+            let texts =
+                value.scalar().into_iter().chain(value.elements().into_iter().flatten().filter_map(Json::scalar));
+            for text in texts {
+                add(if *resource_type == BY_ARN { type_by_arn(&text) } else { resource_type }, &text);
+            }
+        }
     }
     found
 }
@@ -305,6 +336,35 @@ mod tests {
         let named: Vec<_> = event.resources.iter().map(|r| (r.resource_type.as_str(), r.name.as_str())).collect();
         assert_eq!(named, [("T", "a"), ("", "5"), ("AWS::Logs::LogGroup", "g")]);
         assert_eq!(event.time.iso_seconds(), "2022-09-30T15:11:25Z");
+    }
+
+    #[test]
+    fn tagged_and_new_resources_are_found_too() {
+        let named = |source: &str, parameters: &str, answer: &str| {
+            let event = event(&format!(
+                r#"{{"eventTime":1664550685,"eventName":"A","eventSource":"{source}.amazonaws.com",
+                "requestParameters":{parameters},"responseElements":{answer}}}"#
+            ));
+            event.resources.into_iter().map(|one| format!("{} {}", one.resource_type, one.name)).collect::<Vec<_>>()
+        };
+        let topic = "arn:aws:sns:us-east-1:123456789012:t";
+        let of_topic = format!("AWS::SNS::Topic {topic}");
+        assert_eq!(named("sns", &format!(r#"{{"resourceArn":"{topic}"}}"#), "null"), [of_topic.as_str()]);
+        assert_eq!(named("sns", r#"{"name":"t"}"#, &format!(r#"{{"topicArn":"{topic}"}}"#)), [of_topic.as_str()]);
+        for (kind, member, resource_type) in [
+            ("trail", "trailArn", "Trail"),
+            ("eventdatastore", "eventDataStoreArn", "EventDataStore"),
+            ("channel", "channelArn", "Channel"),
+            ("dashboard", "dashboardArn", "Dashboard"),
+        ] {
+            let arn = format!("arn:aws:cloudtrail:us-east-1:123456789012:{kind}/x");
+            let expected = [format!("AWS::CloudTrail::{resource_type} {arn}")];
+            assert_eq!(named("cloudtrail", &format!(r#"{{"resourceId":"{arn}"}}"#), "null"), expected);
+            assert_eq!(named("cloudtrail", &format!(r#"{{"resourceIdList":["{arn}"]}}"#), "null"), expected);
+            if kind != "trail" {
+                assert_eq!(named("cloudtrail", "null", &format!(r#"{{"{member}":"{arn}"}}"#)), expected);
+            }
+        }
     }
 
     #[test]

@@ -163,7 +163,7 @@ fn write_call(model: &Model, name: &str, value: &str) -> Result<String> {
         Some(place) => place.to_owned(),
         None => format!("*{value}"),
     };
-    Ok(match shape.kind.as_str() {
+    let write = match shape.kind.as_str() {
         "structure" => format!("crate::shape::Shape::write({value}, writer)"),
         "string" if shape.sensitive => format!("writer.sensitive({value})"),
         "string" => format!("writer.string({value})"),
@@ -180,7 +180,11 @@ fn write_call(model: &Model, name: &str, value: &str) -> Result<String> {
             format!("crate::members::write_map(writer, {value}, |writer, entry| {write})")
         }
         other => format!("writer.{other}({by_value})"),
-    })
+    };
+    if shape.sensitive && shape.kind != "string" {
+        return Ok(format!("crate::members::write_sensitive(writer, |writer| {write})"));
+    }
+    Ok(write)
 }
 
 fn item(shape: &Shape) -> Result<&str> {

@@ -1,5 +1,7 @@
 //! `AuditWriter`: JSON text for `requestParameters` and `responseElements` of CloudTrail records.
 
+use crate::recorded;
+use crate::service::Service;
 use crate::shape::{Shape, Writer};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +13,11 @@ const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// What stands for a text that is too large; CloudTrail omits such fields (record contents: 100 KB per field).
 const OMITTED: &str = r#"{"omitted":"the content is larger than 100 KB"}"#;
 
-/// Writes JSON as CloudTrail does: first letters of member names in lower case, secrets hidden, times as ISO text.
+/// The member that CloudTrail leaves out altogether, in the records of IAM and STS alike.
+const SECRET: &str = "SecretAccessKey";
+
+/// Writes JSON as CloudTrail does: first letters of member names in lower case, secrets hidden, secret keys left out, times as
+/// ISO text, or in words where the service has them so.
 #[derive(Debug, Default)]
 pub struct AuditWriter {
     out: String,
@@ -21,21 +27,26 @@ pub struct AuditWriter {
     absent: Vec<&'static str>,
     /// While such a member is written: the length of the text before it, and whether it would have been the first.
     absent_from: Option<(usize, bool)>,
+    /// The same while a secret key is written.
+    secret_from: Option<(usize, bool)>,
+    /// Whether times are written in words.
+    in_words: bool,
 }
 
 impl AuditWriter {
     /// Largest text, bytes.
     pub const BYTES_MAX: usize = 100 * 1024;
 
-    /// The text of `value`, or a note when it would be larger than `BYTES_MAX`. `None` when there is nothing to tell:
-    /// CloudTrail writes null for a call without parameters or elements.
-    pub fn text_of(value: &impl Shape) -> Option<String> {
-        Self::text_without(value, &[])
+    /// The text of `value`, of a call to `service`, or a note when it would be larger than `BYTES_MAX`. `None` when there is
+    /// nothing to tell: CloudTrail writes null for a call without parameters or elements.
+    pub fn text_of(service: Service, value: &impl Shape) -> Option<String> {
+        Self::text_without(service, value, &[])
     }
 
     /// The same without the members `absent`, whose place a default holds because the client did not send them.
-    pub fn text_without(value: &impl Shape, absent: &[&'static str]) -> Option<String> {
-        let mut writer = Self { absent: absent.to_vec(), ..Self::default() };
+    pub fn text_without(service: Service, value: &impl Shape, absent: &[&'static str]) -> Option<String> {
+        let in_words = recorded::writes_words(service);
+        let mut writer = Self { absent: absent.to_vec(), in_words, ..Self::default() };
         value.write(&mut writer);
         if writer.full() {
             return Some(OMITTED.to_owned());
@@ -80,6 +91,16 @@ impl AuditWriter {
             self.out.truncate(length);
             self.first = vec![was_first];
         }
+    }
+
+    /// Takes back the name of a secret key, whose value is not to follow; true when there was one.
+    fn drop_secret(&mut self) -> bool {
+        let Some((length, was_first)) = self.secret_from.take() else { return false };
+        self.out.truncate(length);
+        if let Some(first) = self.first.last_mut() {
+            *first = was_first;
+        }
+        true
     }
 
     fn quoted(&mut self, text: &str) {
@@ -128,13 +149,23 @@ impl Writer for AuditWriter {
         self.quoted(value);
     }
     fn sensitive(&mut self, _: &str) {
+        if !self.drop_secret() {
+            self.quoted(HIDDEN);
+        }
+    }
+    fn hides(&mut self) -> bool {
         self.quoted(HIDDEN);
+        true
     }
     fn blob(&mut self, value: &[u8]) {
         self.quoted(&STANDARD.encode(value));
     }
     fn timestamp(&mut self, value: Timestamp) {
-        self.quoted(&if value.0.rem_euclid(1000) == 0 { value.iso_seconds() } else { value.iso_millis() });
+        self.quoted(&match value.0.rem_euclid(1000) {
+            _ if self.in_words => recorded::words(value),
+            0 => value.iso_seconds(),
+            _ => value.iso_millis(),
+        });
     }
     fn begin_structure(&mut self) {
         self.open("{");
@@ -144,6 +175,8 @@ impl Writer for AuditWriter {
         if let ([first], true) = (self.first.as_slice(), self.absent.contains(&name)) {
             self.absent_from = Some((self.out.len(), *first));
         }
+        let was_first = self.first.last().is_some_and(|first| *first);
+        self.secret_from = (name == SECRET).then_some((self.out.len(), was_first));
         self.separate();
         let mut chars = name.chars();
         let first = chars.next().map(|c| c.to_ascii_lowercase());
@@ -182,6 +215,7 @@ mod tests {
     use crate::cloudtrail::{AddTagsRequest, Tag};
     use crate::cloudwatch::{MetricAlarm, MetricDatum, PutMetricDataInput};
     use crate::sts::Credentials;
+    use crate::{iam, sns};
 
     #[test]
     fn keys_begin_in_lower_case_and_absent_members_are_left_out() {
@@ -190,7 +224,7 @@ mod tests {
             tags_list: vec![Tag { key: "Team".into(), value: Some("ä".into()) }, Tag::default()],
         };
         assert_eq!(
-            AuditWriter::text_of(&request).unwrap(),
+            AuditWriter::text_of(Service::CloudTrail, &request).unwrap(),
             r#"{"resourceId":"arn:\"x\"\n\u0001","tagsList":[{"key":"Team","value":"ä"},{"key":""}]}"#
         );
     }
@@ -198,26 +232,86 @@ mod tests {
     #[test]
     fn what_the_client_did_not_send_is_not_told() {
         let request = AddTagsRequest { resource_id: "x".into(), tags_list: vec![Tag::default()] };
-        let without = |absent: &[&'static str]| AuditWriter::text_without(&request, absent);
+        let without = |absent: &[&'static str]| AuditWriter::text_without(Service::CloudTrail, &request, absent);
         assert_eq!(without(&["TagsList"]).as_deref(), Some(r#"{"resourceId":"x"}"#));
         assert_eq!(without(&["ResourceId"]).as_deref(), Some(r#"{"tagsList":[{"key":""}]}"#));
         assert_eq!(without(&["ResourceId", "TagsList"]), None);
-        assert_eq!(without(&["Key"]), AuditWriter::text_of(&request), "a member of the same name further in is kept");
-        assert_eq!(AuditWriter::text_of(&MetricAlarm::default()), None, "CloudTrail writes null, not an empty object");
+        assert_eq!(
+            without(&["Key"]),
+            AuditWriter::text_of(Service::CloudTrail, &request),
+            "a member of the same name further in is kept"
+        );
+        assert_eq!(
+            AuditWriter::text_of(Service::CloudWatch, &MetricAlarm::default()),
+            None,
+            "CloudTrail writes null, not an empty object"
+        );
     }
 
     #[test]
-    fn secrets_are_hidden_and_times_are_text() {
+    fn secrets_are_hidden_secret_keys_left_out_and_times_are_text() {
         let credentials = Credentials {
             access_key_id: "AKIA".into(),
             secret_access_key: "very secret".into(),
             session_token: "token".into(),
             expiration: Timestamp(1_767_323_045_000),
         };
-        let text = AuditWriter::text_of(&credentials).unwrap();
-        assert!(!text.contains("very secret"));
-        assert!(text.contains(r#""secretAccessKey":"HIDDEN_DUE_TO_SECURITY_REASONS""#), "{text}");
-        assert!(text.contains(r#""expiration":"2026-01-02T03:04:05Z""#), "{text}");
+        assert_eq!(
+            AuditWriter::text_of(Service::Sts, &credentials).unwrap(),
+            concat!(
+                r#"{"accessKeyId":"AKIA","sessionToken":"HIDDEN_DUE_TO_SECURITY_REASONS","#,
+                r#""expiration":"Jan 2, 2026, 3:04:05 AM"}"#
+            )
+        );
+        let key = iam::AccessKey {
+            user_name: "jane".into(),
+            access_key_id: "AKIA".into(),
+            status: "Active".into(),
+            secret_access_key: "very secret".into(),
+            create_date: Some(Timestamp(1_722_375_975_123)),
+        };
+        assert_eq!(
+            AuditWriter::text_of(Service::Iam, &iam::CreateAccessKeyResponse { access_key: key }).unwrap(),
+            concat!(
+                r#"{"accessKey":{"userName":"jane","accessKeyId":"AKIA","status":"Active","#,
+                r#""createDate":"Jul 30, 2024, 9:46:15 PM"}}"#
+            )
+        );
+        let times = MetricDatum { timestamp: Some(Timestamp(1_722_375_975_000)), ..MetricDatum::default() };
+        let text = AuditWriter::text_of(Service::CloudWatch, &times).unwrap();
+        assert!(text.contains(r#""timestamp":"2024-07-30T21:46:15Z""#), "{text}");
+    }
+
+    #[test]
+    fn a_sensitive_map_is_hidden_as_a_whole_in_records_alone() {
+        let attribute = sns::MessageAttributeValue {
+            data_type: "String".into(),
+            string_value: Some("very secret".into()),
+            ..sns::MessageAttributeValue::default()
+        };
+        let attributes = Some([("whose".to_owned(), attribute)].into());
+        let input = sns::PublishInput {
+            topic_arn: Some("t".into()),
+            message_attributes: attributes.clone(),
+            ..sns::PublishInput::default()
+        };
+        assert_eq!(
+            AuditWriter::text_of(Service::Sns, &input).unwrap(),
+            concat!(
+                r#"{"topicArn":"t","message":"HIDDEN_DUE_TO_SECURITY_REASONS","#,
+                r#""messageAttributes":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#
+            )
+        );
+        let entry = sns::PublishBatchRequestEntry {
+            id: "1".into(),
+            message_attributes: attributes,
+            ..sns::PublishBatchRequestEntry::default()
+        };
+        let text = AuditWriter::text_of(Service::Sns, &entry).unwrap();
+        assert!(text.ends_with(r#""messageAttributes":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#), "{text}");
+        let mut xml = crate::xml::XmlWriter::new();
+        entry.write(&mut xml);
+        assert!(String::from_utf8(xml.finish()).unwrap().contains("very secret"));
     }
 
     #[test]
@@ -228,7 +322,8 @@ mod tests {
             actions_enabled: Some(true),
             ..MetricAlarm::default()
         };
-        let parsed: serde_json::Value = serde_json::from_str(&AuditWriter::text_of(&alarm).unwrap()).unwrap();
+        let parsed: serde_json::Value =
+            serde_json::from_str(&AuditWriter::text_of(Service::CloudWatch, &alarm).unwrap()).unwrap();
         assert_eq!(parsed, serde_json::json!({"threshold": 5.0, "period": 60, "actionsEnabled": true}));
     }
 
@@ -241,7 +336,7 @@ mod tests {
         let one =
             PutMetricDataInput { namespace: "x".repeat(AuditWriter::BYTES_MAX + 1), ..PutMetricDataInput::default() };
         for request in [many, one] {
-            let text = AuditWriter::text_of(&request).unwrap();
+            let text = AuditWriter::text_of(Service::CloudTrail, &request).unwrap();
             assert_eq!(text, OMITTED);
             assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
         }

@@ -5,6 +5,80 @@ use regex::Regex;
 use std::fmt::{self, Display, Formatter};
 use std::sync::OnceLock;
 
+/// One thing that a model demands of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Constraint {
+    /// The regular expression that a text matches.
+    Pattern(&'static str),
+    /// The values of which it is one.
+    Values(&'static [&'static str]),
+    /// The smallest number.
+    Least(i64),
+    /// The largest number.
+    Most(i64),
+    /// Fewest characters of a text.
+    Shortest(u64),
+    /// Most characters of a text.
+    Longest(u64),
+    /// Fewest items of a list or map.
+    FewestItems(u64),
+    /// Most items of a list or map.
+    MostItems(u64),
+}
+
+/// As most services say it, behind "failed to satisfy constraint".
+impl Display for Constraint {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pattern(text) => write!(f, "Member must satisfy regular expression pattern: {text}"),
+            Self::Values(values) => write!(f, "Member must satisfy enum value set: [{}]", Set(values)),
+            Self::Least(min) => write!(f, "Member must have value greater than or equal to {min}"),
+            Self::Most(max) => write!(f, "Member must have value less than or equal to {max}"),
+            Self::Shortest(min) | Self::FewestItems(min) => {
+                write!(f, "Member must have length greater than or equal to {min}")
+            }
+            Self::Longest(max) | Self::MostItems(max) => {
+                write!(f, "Member must have length less than or equal to {max}")
+            }
+        }
+    }
+}
+
+impl Constraint {
+    /// True when a value that fails it is none at all: an empty text or list where something is wanted.
+    pub fn is_of_absence(&self, value: &str) -> bool {
+        match self {
+            Self::Shortest(_) => value.is_empty(),
+            Self::FewestItems(_) => value == NO_ITEMS,
+            _ => false,
+        }
+    }
+
+    /// What the older operations of CloudWatch say of a parameter that fails it.
+    pub fn sentence(&self, parameter: &str, value: &str) -> String {
+        match self {
+            _ if self.is_of_absence(value) => format!("The parameter {parameter} is required."),
+            Self::Pattern(_) => format!("The value {value} for parameter {parameter} is invalid."),
+            Self::Values(values) => {
+                format!("The parameter {parameter} must be a value in the set [ {} ].", Set(values))
+            }
+            Self::Least(min) => format!("The parameter {parameter} must be greater than or equal to {min}."),
+            Self::Most(max) => format!("The parameter {parameter} must be less than or equal to {max}."),
+            Self::Shortest(min) => {
+                format!("The parameter {parameter} must be longer than {} characters.", min.saturating_sub(1))
+            }
+            Self::Longest(max) => {
+                format!("The parameter {parameter} must be shorter than {} characters.", max.saturating_add(1))
+            }
+            Self::FewestItems(min) => format!("The collection {parameter} must have a size of at least {min}."),
+            Self::MostItems(max) => format!("The collection {parameter} must not have a size greater than {max}."),
+        }
+    }
+}
+
+/// An empty list or map, as it is told.
+const NO_ITEMS: &str = "[]";
+
 /// What a model says about a string shape.
 #[derive(Debug)]
 pub struct TextRule {
@@ -26,16 +100,19 @@ impl TextRule {
     pub fn check(&self, value: &str, at: &Path<'_>, violations: &mut Violations) {
         let told = if self.sensitive { "***" } else { value };
         if self.length != Self::FREE.length {
-            check_length(self.length, || char_count(value, self.length), told, at, violations);
+            match failed_length(char_count(value, self.length), self.length) {
+                Some(Bound::Min(min)) => violations.add(told, at, Constraint::Shortest(min)),
+                Some(Bound::Max(max)) => violations.add(told, at, Constraint::Longest(max)),
+                None => {}
+            }
         }
         if let Some(pattern) = self.pattern
             && !pattern.matches(value)
         {
-            let text = pattern.source;
-            violations.add(told, at, format_args!("Member must satisfy regular expression pattern: {text}"));
+            violations.add(told, at, Constraint::Pattern(pattern.source));
         }
         if !self.values.is_empty() && !self.values.contains(&value) {
-            violations.add(told, at, format_args!("Member must satisfy enum value set: [{}]", Set(self.values)));
+            violations.add(told, at, Constraint::Values(self.values));
         }
     }
 }
@@ -76,12 +153,10 @@ impl NumberRule {
     /// Records the constraint that `value` fails.
     pub fn check(&self, value: i64, at: &Path<'_>, violations: &mut Violations) {
         if value < self.min {
-            let min = self.min;
-            violations.add(value, at, format_args!("Member must have value greater than or equal to {min}"));
+            violations.add(value, at, Constraint::Least(self.min));
         }
         if value > self.max {
-            let max = self.max;
-            violations.add(value, at, format_args!("Member must have value less than or equal to {max}"));
+            violations.add(value, at, Constraint::Most(self.max));
         }
     }
 }
@@ -109,28 +184,32 @@ impl LengthRule {
 
     /// Records the constraint that a list or map of `count` items fails.
     pub fn check(&self, count: usize, at: &Path<'_>, violations: &mut Violations) {
-        let bounds = (self.min, self.max.min(Self::UNNAMED_MAX));
-        let count = count as u64;
-        if count == 0 {
-            check_length(bounds, || 0, "[]", at, violations);
-        } else {
-            check_length(bounds, || count, format_args!("[{count} items]"), at, violations);
+        let constraint = match failed_length(count as u64, (self.min, self.max.min(Self::UNNAMED_MAX))) {
+            Some(Bound::Min(min)) => Constraint::FewestItems(min),
+            Some(Bound::Max(max)) => Constraint::MostItems(max),
+            None => return,
+        };
+        match count {
+            0 => violations.add(NO_ITEMS, at, constraint),
+            _ => violations.add(format_args!("[{count} items]"), at, constraint),
         }
     }
 }
 
-fn check_length(
-    (min, max): (u64, u64),
-    count: impl FnOnce() -> u64,
-    told: impl Display,
-    at: &Path<'_>,
-    violations: &mut Violations,
-) {
-    let count = count();
+/// An end of a range.
+enum Bound {
+    Min(u64),
+    Max(u64),
+}
+
+/// The bound that a length fails.
+fn failed_length(count: u64, (min, max): (u64, u64)) -> Option<Bound> {
     if count < min {
-        violations.add(told, at, format_args!("Member must have length greater than or equal to {min}"));
+        Some(Bound::Min(min))
     } else if count > max {
-        violations.add(told, at, format_args!("Member must have length less than or equal to {max}"));
+        Some(Bound::Max(max))
+    } else {
+        None
     }
 }
 

@@ -101,17 +101,31 @@ impl ApiError {
         Self::new(&common::NOT_IMPLEMENTED, message)
     }
 
-    /// The error a service answers when its input breaks constraints of the model.
-    pub fn violated(service: Service, violations: &Violations) -> Self {
+    /// Operations on metrics, the oldest ones, have checks and errors of their own; others have those of all services, and tell what is
+    /// missing in the words of the former.
+    fn violated_in_cloudwatch(operation: &str, violations: &Violations) -> Self {
+        use crate::cloudwatch::errors;
+        if matches!(operation, "PutMetricData" | "GetMetricStatistics" | "ListMetrics") {
+            let (is_absent, sentences) = violations.sentences();
+            let shape = match is_absent {
+                true => &errors::MISSING_REQUIRED_PARAMETER_EXCEPTION,
+                false => &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            };
+            return Self::new(shape, sentences);
+        }
+        match violations.first_missing() {
+            Some(path) => {
+                Self::new(&errors::MISSING_REQUIRED_PARAMETER_EXCEPTION, format!("The parameter {path} is required."))
+            }
+            None => Self::new(&errors::VALIDATION_EXCEPTION, violations.message()),
+        }
+    }
+
+    /// The error an operation answers when its input breaks constraints of the model.
+    pub fn violated(service: Service, operation: &str, violations: &Violations) -> Self {
         match service {
             Service::Logs => Self::new(&crate::logs::errors::INVALID_PARAMETER_EXCEPTION, violations.message()),
-            Service::CloudWatch => match violations.first_missing() {
-                Some(path) => Self::new(
-                    &crate::cloudwatch::errors::MISSING_REQUIRED_PARAMETER_EXCEPTION,
-                    format!("The parameter {path} is required."),
-                ),
-                None => Self::new(&crate::cloudwatch::errors::VALIDATION_EXCEPTION, violations.message()),
-            },
+            Service::CloudWatch => Self::violated_in_cloudwatch(operation, violations),
             // The model declares ValidationException for tags alone; it cannot be told from here which call it was.
             Service::Oam => match violations.first_missing() {
                 Some(path) => Self::new(

@@ -16,6 +16,7 @@ pub mod json;
 mod members;
 pub mod operation;
 pub mod query;
+pub mod recorded;
 pub mod request;
 mod rest_json;
 pub mod routing;

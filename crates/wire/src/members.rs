@@ -154,6 +154,13 @@ pub fn map<R: Reader, T>(
     Ok(entries)
 }
 
+/// Writes a map, list or structure that the model marks as sensitive, with `write`, unless the writer hides such.
+pub fn write_sensitive<W: Writer>(writer: &mut W, write: impl FnOnce(&mut W)) {
+    if !writer.hides() {
+        write(writer);
+    }
+}
+
 /// Writes a list, each item with `write`.
 pub fn write_list<W: Writer, T>(writer: &mut W, items: &[T], write: impl Fn(&mut W, &T)) {
     writer.begin_list(items.len());

@@ -9,6 +9,7 @@ use crate::cbor::{CborReader, CborWriter};
 use crate::error::{ApiError, ErrorShape, common};
 use crate::json::{JsonReader, JsonWriter};
 use crate::query::QueryReader;
+use crate::recorded;
 use crate::rest_json::{RestJsonReader, Url};
 use crate::routing::query_parameters;
 use crate::service::{Protocol, Service};
@@ -53,7 +54,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// CloudTrail's `readOnly`.
+    /// True for what only reads; what CloudTrail makes of it: `recorded.rs`.
     pub fn is_read_only(self) -> bool {
         matches!(self, Access::Read | Access::List)
     }
@@ -179,7 +180,7 @@ where
         let result = match decode::<O>(&call) {
             Err(error) => Err(error),
             Ok((input, violations)) => {
-                request_parameters = recorded(&call, &input, &violations);
+                request_parameters = parameters::<O>(&call, &input, &violations);
                 match permitted::<O>(&call, &input, &violations) {
                     Ok(()) => function(input).await,
                     Err(refused) => Err(refused),
@@ -188,8 +189,8 @@ where
         };
         match result {
             Ok(output) => Answer {
-                response_elements: (call.audited && !access.is_read_only() && O::HAS_OUTPUT)
-                    .then(|| AuditWriter::text_of(&output))
+                response_elements: (call.audited && O::HAS_OUTPUT && tells_answer::<O>(access))
+                    .then(|| AuditWriter::text_of(O::SERVICE, &output))
                     .flatten(),
                 response: encode::<O>(call.protocol, &output, call.request_id),
                 error: None,
@@ -210,12 +211,16 @@ fn permitted<O: OperationShape>(call: &Call<'_>, input: &O::Input, violations: &
     if let Some(guard) = call.guard {
         guard.check(input)?;
     }
-    if violations.is_empty() { Ok(()) } else { Err(ApiError::violated(O::SERVICE, violations)) }
+    if violations.is_empty() { Ok(()) } else { Err(ApiError::violated(O::SERVICE, O::NAME, violations)) }
 }
 
 /// JSON for `requestParameters`, where the call is recorded.
-fn recorded(call: &Call<'_>, input: &impl Shape, violations: &Violations) -> Option<String> {
-    if call.audited { AuditWriter::text_without(input, violations.absent()) } else { None }
+fn parameters<O: OperationShape>(call: &Call<'_>, input: &O::Input, violations: &Violations) -> Option<String> {
+    if call.audited { AuditWriter::text_without(O::SERVICE, input, violations.absent()) } else { None }
+}
+
+fn tells_answer<O: OperationShape>(access: Access) -> bool {
+    recorded::tells_answer(O::SERVICE.event_source(), O::NAME, access)
 }
 
 fn decode<O: OperationShape>(call: &Call<'_>) -> Result<(O::Input, Violations), ApiError> {

@@ -3,6 +3,7 @@
 //! A codec knows bytes, a shape knows members; neither knows the other. Reading checks the model's constraints
 //! (required, min, max, pattern, enum) in the same pass, so no half-checked value ever reaches an operation.
 
+use crate::constraint::Constraint;
 use model::Timestamp;
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -105,6 +106,11 @@ pub trait Writer {
     /// A string that the model marks as sensitive; only the audit writer hides it.
     fn sensitive(&mut self, value: &str) {
         self.string(value);
+    }
+    /// Writes a mark in place of a map, list or structure that the model marks as sensitive, and answers true, where this
+    /// writer hides such: only the audit writer does.
+    fn hides(&mut self) -> bool {
+        false
     }
     /// Bytes.
     fn blob(&mut self, value: &[u8]);
@@ -225,7 +231,7 @@ impl fmt::Display for Path<'_> {
 /// Constraint violations of one request, in the words AWS uses, and the memory that its input may still take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Violations {
-    found: Vec<String>,
+    found: Vec<Violation>,
     omitted: usize,
     first_missing: Option<String>,
     /// Required members of the input itself that are absent; at most as many as the shape has.
@@ -252,9 +258,8 @@ impl Violations {
         Ok(())
     }
 
-    /// Records that the value `value` at `at` fails `constraint`, such as
-    /// `Member must have length less than or equal to 255`.
-    pub fn add(&mut self, value: impl fmt::Display, at: &Path<'_>, constraint: impl fmt::Display) {
+    /// Records that the value `value` at `at` fails `constraint`.
+    pub fn add(&mut self, value: impl fmt::Display, at: &Path<'_>, constraint: Constraint) {
         if self.found.len() == Self::TOLD_MAX {
             self.omitted = self.omitted.saturating_add(1);
             return;
@@ -264,7 +269,7 @@ impl Violations {
             value.truncate(cut);
             value.push_str("...");
         }
-        self.found.push(format!("Value '{value}' at '{at}' failed to satisfy constraint: {constraint}"));
+        self.found.push(Violation::new(at, Some((value, constraint))));
     }
 
     /// Records that the required member at `at` is absent.
@@ -279,7 +284,7 @@ impl Violations {
             self.omitted = self.omitted.saturating_add(1);
             return;
         }
-        self.found.push(format!("Value null at '{at}' failed to satisfy constraint: Member must not be null"));
+        self.found.push(Violation::new(at, None));
     }
 
     /// The first absent required member, as the client would have written it.
@@ -306,7 +311,59 @@ impl Violations {
     pub fn message(&self) -> String {
         let count = self.count();
         let plural = if count == 1 { "" } else { "s" };
-        format!("{count} validation error{plural} detected: {}", self.found.join("; "))
+        let told: Vec<String> = self.found.iter().map(Violation::to_string).collect();
+        format!("{count} validation error{plural} detected: {}", told.join("; "))
+    }
+
+    /// The sentences of CloudWatch's older operations, a line each: of all parameters that are absent, or empty where something is wanted; or,
+    /// as there is none of these, of those with a wrong value. True for the former.
+    pub fn sentences(&self) -> (bool, String) {
+        let of = |is_absent: bool| {
+            let found = self.found.iter().filter(|violation| violation.is_of_absence() == is_absent);
+            found.map(Violation::sentence).collect::<Vec<_>>().join("\n")
+        };
+        let absent = of(true);
+        if absent.is_empty() { (false, of(false)) } else { (true, absent) }
+    }
+}
+
+/// What is wrong at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Violation {
+    /// The place as most services print it.
+    at: String,
+    /// The same as the client wrote it.
+    written: String,
+    /// The value, and what it fails; `None` for a required member that is absent.
+    failed: Option<(String, Constraint)>,
+}
+
+impl Violation {
+    fn new(at: &Path<'_>, failed: Option<(String, Constraint)>) -> Self {
+        Self { at: at.to_string(), written: at.as_written(), failed }
+    }
+
+    fn is_of_absence(&self) -> bool {
+        self.failed.as_ref().is_none_or(|(value, constraint)| constraint.is_of_absence(value))
+    }
+
+    fn sentence(&self) -> String {
+        match &self.failed {
+            Some((value, constraint)) => constraint.sentence(&self.written, value),
+            None => format!("The parameter {} is required.", self.written),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = &self.at;
+        match &self.failed {
+            Some((value, constraint)) => {
+                write!(f, "Value '{value}' at '{at}' failed to satisfy constraint: {constraint}")
+            }
+            None => write!(f, "Value null at '{at}' failed to satisfy constraint: Member must not be null"),
+        }
     }
 }
 
@@ -332,13 +389,26 @@ mod tests {
             "1 validation error detected: Value null at 'logGroupName' failed to satisfy constraint: Member must not be null"
         );
         for _ in 0..50 {
-            violations.add(
-                "x".repeat(10_000),
-                &Path::ROOT.field("a"),
-                "Member must have length less than or equal to 1",
-            );
+            violations.add("x".repeat(10_000), &Path::ROOT.field("a"), Constraint::Longest(1));
         }
         assert!(violations.message().starts_with("51 validation errors detected: "));
         assert!(violations.message().len() < 5_000);
+    }
+
+    #[test]
+    fn cloudwatch_tells_what_is_absent_before_what_is_wrong() {
+        let data = Path::ROOT.field("MetricData");
+        let (first, second) = (data.item(0), data.item(1));
+        let mut violations = Violations::default();
+        violations.add("foo", &first.field("Unit"), Constraint::Values(&["Seconds", "None"]));
+        violations.add("n".repeat(256), &second.field("MetricName"), Constraint::Longest(255));
+        let wrong = "The parameter MetricData.member.1.Unit must be a value in the set [ Seconds, None ].\n\
+                     The parameter MetricData.member.2.MetricName must be shorter than 256 characters.";
+        assert_eq!(violations.sentences(), (false, wrong.to_owned()));
+        violations.add("", &first.field("MetricName"), Constraint::Shortest(1));
+        violations.missing(&second.field("MetricName"));
+        let absent = "The parameter MetricData.member.1.MetricName is required.\n\
+                      The parameter MetricData.member.2.MetricName is required.";
+        assert_eq!(violations.sentences(), (true, absent.to_owned()));
     }
 }

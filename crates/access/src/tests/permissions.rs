@@ -51,7 +51,19 @@ async fn a_refusal_names_user_action_resource_and_reason() {
     assert_eq!(asked(&world, &user, Service::Sts, "GetCallerIdentity", &Input(vec![])), "allowed");
     assert_eq!(asked(&world, &root(), Service::Logs, "PutLogEvents", &input), "allowed");
     let topic = Input(vec![("TopicArn", "arn:aws:sns:us-east-1:123456789012:t")]);
-    assert!(asked(&world, &user, Service::Sns, "Publish", &topic).starts_with("AuthorizationErrorException: User: "));
+    // SNS has a code and a spelling of its own.
+    for (operation, input, resource) in [
+        ("Publish", &topic, "arn:aws:sns:us-east-1:123456789012:t"),
+        ("ListTopics", &Input(vec![]), "arn:aws:sns:us-east-1:123456789012:*"),
+    ] {
+        assert_eq!(
+            asked(&world, &user, Service::Sns, operation, input),
+            format!(
+                "AuthorizationErrorException: User: arn:aws:iam::123456789012:user/jane is not authorized to perform: \
+                 SNS:{operation} on resource: {resource} because no identity-based policy allows the SNS:{operation} action"
+            )
+        );
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use super::body::{NESTING_MAX, Notation, Tree};
 use super::dynamodb;
 use super::secrets::{self, HIDDEN, Hiding};
 use super::tables::{self, Index, Kind, Member, Place};
-use jiff::tz::TimeZone;
 use model::Timestamp;
 use serde_json::{Map, Value};
 
@@ -156,8 +155,7 @@ impl Members<'_> {
             },
             _ => return None,
         };
-        let zoned = jiff::Timestamp::from_millisecond(time.millis()).ok()?.to_zoned(TimeZone::UTC);
-        Some(zoned.strftime("%b %-d, %Y, %-I:%M:%S %p").to_string().into())
+        Some(wire::recorded::words(time).into())
     }
 }
 

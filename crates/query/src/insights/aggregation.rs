@@ -95,7 +95,11 @@ impl Aggregation {
     pub fn of(&self, mut query: Query) -> Query {
         query.commands.push(Command::Stats { values: vec![self.value.clone()], by: self.by.clone() });
         if self.is_grouped() {
-            let key = |name: &str, is_descending| SortKey { value: Expr::Field(name.to_owned()), is_descending };
+            let key = |name: &str, is_descending| SortKey {
+                value: Expr::Field(name.to_owned()),
+                is_descending,
+                is_natural: false,
+            };
             let by_value = self.is_descending.map(|is_descending| key(&self.value.name, is_descending));
             let by_fields = self.by.iter().map(|column| key(&column.name, false));
             query.commands.push(Command::Sort(by_value.into_iter().chain(by_fields).collect()));

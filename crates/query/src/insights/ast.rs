@@ -211,13 +211,15 @@ pub enum Command {
     FilterIndex(Expr),
 }
 
-/// The order of a sort by one value. Numbers stand before texts, rows without the value last.
+/// The order of a sort by one value. Rows without the value are last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SortKey {
     /// What is compared.
     pub value: Expr,
     /// From high to low.
     pub is_descending: bool,
+    /// Texts are in natural order and stand before numbers, as `sort` has it; else they are in the order of their characters, behind numbers.
+    pub is_natural: bool,
 }
 
 /// How far back `diff` compares.

@@ -108,6 +108,11 @@ impl<'q> Builder<'q> {
         names.into_iter().filter_map(|name| self.names.slot(&name).map(|slot| (name, slot))).collect()
     }
 
+    fn sort_code(&mut self, key: &SortKey) -> Result<SortCode, PlanError> {
+        let &SortKey { ref value, is_descending, is_natural } = key;
+        Ok(SortCode { value: self.code(value)?, is_descending, is_natural })
+    }
+
     fn command(&mut self, command: &Command) -> Result<(), PlanError> {
         match command {
             Command::Fields(columns) => {
@@ -126,9 +131,7 @@ impl<'q> Builder<'q> {
             Command::Parse { from, pattern } => self.parse(from, pattern)?,
             Command::Stats { values, by } => self.stats(values, by)?,
             Command::Sort(keys) => {
-                let key =
-                    |key: &SortKey| Ok(SortCode { value: self.code(&key.value)?, is_descending: key.is_descending });
-                let keys = keys.iter().map(key).collect::<Result<_, _>>()?;
+                let keys = keys.iter().map(|key| self.sort_code(key)).collect::<Result<_, _>>()?;
                 self.steps.push(Step::Sort(keys));
             }
             Command::Limit(count) => self.steps.push(Step::Limit(usize::try_from(*count).unwrap_or(usize::MAX))),

@@ -81,7 +81,7 @@ pub(super) fn first_rows(
     for mut part in parts {
         for values in part.rows(&stats.grouping) {
             drive(steps, &mut row(stats, values), &mut 0, &mut |row, _| {
-                let keys: Vec<SortKey<'static>> = sort.iter().map(|code| SortKey::of(&code.value, row)).collect();
+                let keys: Vec<SortKey<'static>> = sort.iter().map(|code| SortKey::of(code, row)).collect();
                 // After a cut the last one has its place: what comes behind it is in vain.
                 let last = if is_cut { first.get(keep.saturating_sub(1)) } else { None };
                 if is_cut && last.is_none_or(|last| by_sort(&keys, &last.keys).is_gt()) {

@@ -36,7 +36,7 @@ impl Order {
     /// The order of these keys. One that is by time alone needs no keys.
     pub fn new(keys: Vec<SortCode>, is_time: impl Fn(&Code) -> bool) -> Self {
         match keys.as_slice() {
-            [SortCode { value, is_descending }] if is_time(value) => {
+            [SortCode { value, is_descending, .. }] if is_time(value) => {
                 Self { keys: Vec::new(), is_ascending: !is_descending, is_reversed: false }
             }
             _ => Self { keys, ..Self::default() },
@@ -62,7 +62,7 @@ impl Order {
     }
 
     fn keys<'e>(&self, row: &impl Row<'e>) -> Vec<SortKey<'e>> {
-        self.keys.iter().map(|key| SortKey::of(&key.value, row)).collect()
+        self.keys.iter().map(|key| SortKey::of(key, row)).collect()
     }
 
     fn compare_keys(&self, a: &[SortKey<'_>], b: &[SortKey<'_>]) -> Ordering {

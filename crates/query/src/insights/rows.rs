@@ -128,7 +128,7 @@ fn sorted(rows: Vec<Record>, keys: &[SortCode], bounds: Bounds<'_>) -> Result<Ve
 
 fn sort_keys(keys: &[SortCode], row: &Record, meter: &mut Meter<'_>) -> Result<Vec<SortKey<'static>>, PlanError> {
     let key = |key: &SortCode| {
-        let key = SortKey::of(&key.value, row);
+        let key = SortKey::of(key, row);
         meter.take(size_of::<SortKey<'_>>() + key.heap_bytes())?;
         Ok(key)
     };

@@ -241,7 +241,7 @@ impl Select {
             .into_iter()
             .map(|(item, is_descending)| {
                 let value = ordinal(&item.value, names).unwrap_or(item.value);
-                SortKey { value, is_descending }
+                SortKey { value, is_descending, is_natural: false }
             })
             .collect();
         if !keys.is_empty() {

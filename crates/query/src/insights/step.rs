@@ -58,6 +58,7 @@ pub(super) enum Step {
 pub(super) struct SortCode {
     pub value: Code,
     pub is_descending: bool,
+    pub is_natural: bool,
 }
 
 /// What makes rows equal, and how many of each stay.

@@ -1,15 +1,17 @@
 //! CreateChannel, GetChannel, ListChannels, UpdateChannel, DeleteChannel: where PutAuditEvents brings events in.
 //!
-//! AWS wants the event data stores of a channel to exist. Trailwatch accepts the ARN of any store of the caller's account and
-//! region, whether it exists or not, and keeps the events in its own store, where each event data store of activity events sees them.
+//! The event data stores of a channel are of the caller's account and region, and take activity events. Trailwatch keeps these in its
+//! own store, where each event data store of activity events sees them.
 
+use super::event_data_stores::active;
 use super::page_token::PageToken;
 use super::tags;
 use super::trail_name::told;
 use crate::Trail;
-use catalog::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored};
+use crate::lake::{ACTIVITY_AUDIT_LOG, categories, selectors_of};
+use catalog::{ChannelDestination, ChannelIngestion, ChannelRow, ChannelStored, EventDataStore};
 use model::arn::{self, Arn};
-use model::{Caller, Scope, Timestamp};
+use model::{Caller, Timestamp};
 use wire::cloudtrail::{
     self as ct, CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse,
     GetChannelRequest, GetChannelResponse, ListChannelsRequest, ListChannelsResponse, UpdateChannelRequest,
@@ -37,7 +39,7 @@ async fn create_channel(
     input: CreateChannelRequest,
 ) -> Result<CreateChannelResponse, ApiError> {
     check_source(&input.source)?;
-    let destinations = destinations_of(input.destinations, &caller.scope)?;
+    let destinations = destinations_of(trail, caller, input.destinations).await?;
     let new_tags = tags::checked(input.tags.unwrap_or_default())?;
     let row = ChannelRow {
         scope: caller.scope.clone(),
@@ -110,7 +112,7 @@ async fn update_channel(
         row.name = name;
     }
     if let Some(destinations) = input.destinations {
-        row.destinations = destinations_of(destinations, &caller.scope)?;
+        row.destinations = destinations_of(trail, caller, destinations).await?;
     }
     match trail.catalog.update_channel(&row).await? {
         ChannelStored::Stored => Ok(UpdateChannelResponse {
@@ -177,7 +179,11 @@ fn check_source(source: &str) -> Result<(), ApiError> {
     Err(ApiError::new(&errors::INVALID_SOURCE_EXCEPTION, text))
 }
 
-fn destinations_of(shapes: Vec<ct::Destination>, scope: &Scope) -> Result<Vec<ChannelDestination>, ApiError> {
+async fn destinations_of(
+    trail: &Trail,
+    caller: &Caller,
+    shapes: Vec<ct::Destination>,
+) -> Result<Vec<ChannelDestination>, ApiError> {
     let mut destinations: Vec<ChannelDestination> = Vec::with_capacity(shapes.len());
     for shape in shapes {
         if shape.r#type != "EVENT_DATA_STORE" {
@@ -188,16 +194,13 @@ fn destinations_of(shapes: Vec<ct::Destination>, scope: &Scope) -> Result<Vec<Ch
         let store = Arn::parse(&shape.location).filter(|arn| arn.service == "cloudtrail");
         let id = store.and_then(|arn| arn.resource.strip_prefix("eventdatastore/"));
         // Of the spellings of a UUID one is known, in either case.
-        let id = id.filter(|id| id.len() == 36).and_then(|id| uuid::Uuid::try_parse(id).ok());
-        let Some(id) = id else {
+        if id.filter(|id| id.len() == 36).and_then(|id| uuid::Uuid::try_parse(id).ok()).is_none() {
             let text = format!("The event data store ARN is not valid: {}", told(&shape.location));
             return Err(ApiError::new(&errors::EVENT_DATA_STORE_ARN_INVALID_EXCEPTION, text));
-        };
-        if store.map(|arn| (arn.account, arn.region)) != Some((&scope.account, &scope.region)) {
-            let text = format!("The event data store does not exist: {}", told(&shape.location));
-            return Err(ApiError::new(&errors::EVENT_DATA_STORE_NOT_FOUND_EXCEPTION, text));
         }
-        let location = arn::event_data_store(scope, &id.to_string());
+        let store = active(trail, caller, &shape.location).await?;
+        check_category(&store)?;
+        let location = arn::event_data_store(&store.scope, &store.id);
         let destination = ChannelDestination { kind: shape.r#type, location };
         if destinations.contains(&destination) {
             let text = "A destination is given more than once.";
@@ -206,6 +209,15 @@ fn destinations_of(shapes: Vec<ct::Destination>, scope: &Scope) -> Result<Vec<Ch
         destinations.push(destination);
     }
     Ok(destinations)
+}
+
+/// Events of applications go to stores of theirs alone.
+fn check_category(store: &EventDataStore) -> Result<(), ApiError> {
+    if categories(&selectors_of(store)) == [ACTIVITY_AUDIT_LOG] {
+        return Ok(());
+    }
+    let text = "Only event data stores of the event category ActivityAuditLog take the events of a channel.";
+    Err(ApiError::new(&errors::INVALID_EVENT_DATA_STORE_CATEGORY_EXCEPTION, text))
 }
 
 fn destination_shapes(destinations: &[ChannelDestination]) -> Vec<ct::Destination> {

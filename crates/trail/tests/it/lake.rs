@@ -274,8 +274,8 @@ async fn queries_fail_end_early_and_are_limited() {
 #[tokio::test]
 async fn policies_are_kept_with_their_resource() {
     let (plane, _) = plane(0).await;
-    let id = create(&plane, json!({"Name": "all"})).await;
-    let arn = format!("arn:aws:cloudtrail:us-east-1:{ACCOUNT}:eventdatastore/{id}");
+    let arn = plane.create_activity_store("all").await;
+    let id = arn.rsplit('/').next().unwrap().to_owned();
     let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "cloudtrail:StartQuery", "Resource": arn});
     let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
     refused(plane.call("GetResourcePolicy", json!({"ResourceArn": arn})).await, "ResourcePolicyNotFoundException");
@@ -317,8 +317,6 @@ async fn policies_are_kept_with_their_resource() {
     }});
     let input = json!({"ResourceArn": channel, "ResourcePolicy": policy.to_string()});
     plane.call("PutResourcePolicy", input).await.unwrap();
-    let unprotected = json!({"EventDataStore": arn, "TerminationProtectionEnabled": false});
-    plane.call("UpdateEventDataStore", unprotected).await.unwrap();
     refused(plane.call("DeleteEventDataStore", json!({"EventDataStore": arn})).await, "ChannelExistsForEDSException");
     plane.call("DeleteChannel", json!({"Channel": channel})).await.unwrap();
     assert_eq!(plane.trail.catalog.cloudtrail_policy(channel).await.unwrap(), None);

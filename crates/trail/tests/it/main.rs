@@ -104,6 +104,14 @@ impl Plane {
         self.call("CreateTrail", json!({"Name": name, "S3BucketName": "bucket"})).await.unwrap()
     }
 
+    /// Creates an event data store of the category of channels, which may be deleted; answers its ARN.
+    pub(crate) async fn create_activity_store(&self, name: &str) -> String {
+        let selectors = json!([{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["ActivityAuditLog"]}]}]);
+        let input = json!({"Name": name, "TerminationProtectionEnabled": false, "AdvancedEventSelectors": selectors});
+        let made = self.call("CreateEventDataStore", input).await.unwrap();
+        made["EventDataStoreArn"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) async fn append(&self, events: Vec<Event>) {
         self.trail.store.append(Batch { events, ..Batch::default() }).await.unwrap();
     }

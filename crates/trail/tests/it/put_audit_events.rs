@@ -4,7 +4,7 @@ use crate::*;
 use query::events::{Category, EventLookup, lookup};
 
 async fn channel(plane: &Plane) -> String {
-    let store = "arn:aws:cloudtrail:us-east-1:123456789012:eventdatastore/4ee9d4f0-0000-4000-8000-000000000001";
+    let store = plane.create_activity_store("app").await;
     let input =
         json!({"Name": "app", "Source": "Custom", "Destinations": [{"Type": "EVENT_DATA_STORE", "Location": store}]});
     plane.call("CreateChannel", input).await.unwrap()["ChannelArn"].as_str().unwrap().to_owned()

@@ -255,7 +255,7 @@ async fn tags_are_added_listed_and_removed() {
 #[tokio::test]
 async fn channels_are_created_listed_renamed_and_deleted() {
     let plane = Plane::new().await;
-    let store = "arn:aws:cloudtrail:us-east-1:123456789012:eventdatastore/4ee9d4f0-0000-4000-8000-000000000001";
+    let store = plane.create_activity_store("app").await;
     let destinations = json!([{"Type": "EVENT_DATA_STORE", "Location": store}]);
     let input = |name: &str, source: &str| json!({"Name": name, "Source": source, "Destinations": destinations});
     let made = plane.call("CreateChannel", input("first", "Custom")).await.unwrap();
@@ -271,6 +271,23 @@ async fn channels_are_created_listed_renamed_and_deleted() {
     let wrong =
         json!({"Name": "third", "Source": "Okta", "Destinations": [{"Type": "EVENT_DATA_STORE", "Location": "xyz"}]});
     refused(plane.call("CreateChannel", wrong).await, "EventDataStoreARNInvalidException");
+    let of_trails = plane.call("CreateEventDataStore", json!({"Name": "of-trails"})).await.unwrap();
+    let deleted = plane.create_activity_store("deleted").await;
+    plane.call("DeleteEventDataStore", json!({"EventDataStore": deleted})).await.unwrap();
+    for (store, code) in [
+        (
+            "arn:aws:cloudtrail:us-east-1:123456789012:eventdatastore/4ee9d4f0-0000-4000-8000-000000000001",
+            "EventDataStoreNotFoundException",
+        ),
+        (deleted.as_str(), "InactiveEventDataStoreException"),
+        (of_trails["EventDataStoreArn"].as_str().unwrap(), "InvalidEventDataStoreCategoryException"),
+    ] {
+        let destinations = json!([{"Type": "EVENT_DATA_STORE", "Location": store}]);
+        let new = json!({"Name": "third", "Source": "Okta", "Destinations": destinations});
+        refused(plane.call("CreateChannel", new).await, code);
+        let changed = json!({"Channel": arn, "Destinations": destinations});
+        refused(plane.call("UpdateChannel", changed).await, code);
+    }
 
     let first = plane.call("ListChannels", json!({"MaxResults": 1})).await.unwrap();
     let second = plane.call("ListChannels", json!({"MaxResults": 1, "NextToken": first["NextToken"]})).await.unwrap();

@@ -225,7 +225,7 @@ async fn assumed(
 /// As CloudTrail writes them, without the token.
 fn response_elements(given: &AssumedRole, wanted: &WebIdentity<'_>, provider: &str) -> serde_json::Value {
     json!({
-        "credentials": { "accessKeyId": given.access_key_id, "expiration": given.expiration.iso_seconds() },
+        "credentials": { "accessKeyId": given.access_key_id, "expiration": wire::recorded::words(given.expiration) },
         "subjectFromWebIdentityToken": wanted.subject,
         "assumedRoleUser": { "assumedRoleId": given.assumed_role_id, "arn": given.arn },
         "provider": provider,

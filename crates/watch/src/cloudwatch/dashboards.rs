@@ -1,4 +1,4 @@
-//! GetDashboard, ListDashboards (1000 a page) and DeleteDashboards (all or none).
+//! GetDashboard, ListDashboards (1000 a page) and DeleteDashboards (those that exist; the first other is told).
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetDashboard.html> and its neighbours.
 

@@ -40,16 +40,18 @@ pub const UNITS: [&str; 27] = [
     "None",
 ];
 
-/// What is wrong with the text of a dimension's name or value.
+/// What is wrong with a name, or the value of a dimension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextMistake {
     /// Characters other than ASCII.
     NonAscii,
-    /// Nothing but white space, or a control character.
-    Invalid,
+    /// Nothing but white space.
+    Blank,
+    /// A control character.
+    Control,
 }
 
-/// What is wrong with a dimension's name or value, lengths aside.
+/// What is wrong with a name, or the value of a dimension, lengths aside.
 pub fn text_mistake(text: &str) -> Option<TextMistake> {
     // As nearly all are, seen in one pass.
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -58,9 +60,11 @@ pub fn text_mistake(text: &str) -> Option<TextMistake> {
     if !text.is_ascii() {
         return Some(TextMistake::NonAscii);
     }
-    let is_blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
+    if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
+        return Some(TextMistake::Blank);
+    }
     let has_control = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
-    (is_blank || has_control).then_some(TextMistake::Invalid)
+    has_control.then_some(TextMistake::Control)
 }
 
 /// Whether a dimension may have this name.

@@ -1,7 +1,7 @@
 //! DeleteAlarms: deletes up to 100 alarms; their history stays.
 //!
-//! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteAlarms.html>. A wrong name does not keep
-//! the right ones from being deleted; it is told when they are. At most one composite alarm in a call, and a log alarm
+//! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteAlarms.html>. A name of no alarm
+//! is passed over: who wants to know asks DescribeAlarms. At most one composite alarm in a call, and a log alarm
 //! alone, with the scheduled query that is managed for it; an alarm that a composite
 //! alarm depends on stays until that one is gone.
 
@@ -11,7 +11,7 @@ use crate::alarms::history;
 use catalog::{AlarmFilter, AlarmKind};
 use model::{Caller, arn};
 use wire::ApiError;
-use wire::cloudwatch::{DeleteAlarmsInput, errors};
+use wire::cloudwatch::DeleteAlarmsInput;
 use wire::shape::Empty;
 
 pub async fn delete_alarms(watch: &Watch, caller: &Caller, input: DeleteAlarmsInput) -> Result<Empty, ApiError> {
@@ -19,25 +19,14 @@ pub async fn delete_alarms(watch: &Watch, caller: &Caller, input: DeleteAlarmsIn
     names.sort();
     names.dedup();
     check_families(watch, caller, &names).await?;
-    let mut unknown = Vec::new();
     for name in names {
-        let deleted = match watch.catalog.alarm(&caller.scope, &name).await? {
-            Some(alarm) => {
-                let arn = arn::alarm(&caller.scope, &name);
-                let item = history::deleted(&alarm, watch.clock.now());
-                watch.catalog.delete_alarm(&alarm, &[item], &arn).await?
-            }
-            None => false,
-        };
-        if !deleted {
-            unknown.push(name);
+        if let Some(alarm) = watch.catalog.alarm(&caller.scope, &name).await? {
+            let arn = arn::alarm(&caller.scope, &name);
+            let item = history::deleted(&alarm, watch.clock.now());
+            watch.catalog.delete_alarm(&alarm, &[item], &arn).await?;
         }
     }
-    if unknown.is_empty() {
-        return Ok(Empty {});
-    }
-    let message = format!("Alarms not found: {}", unknown.join(", "));
-    Err(ApiError::new(&errors::RESOURCE_NOT_FOUND, crate::alarms::reason::cut(message, 255)))
+    Ok(Empty {})
 }
 
 /// No two composite alarms, and nothing that another alarm depends on which stays.
@@ -52,11 +41,19 @@ async fn check_families(watch: &Watch, caller: &Caller, names: &[String]) -> Res
     if names.len() > 1 && found(AlarmKind::Log).await? > 0 {
         return Err(refuse::validation("Log alarms cannot be batch deleted. Delete one log alarm in one operation"));
     }
+    let mut needed: Vec<&str> = Vec::new();
     for name in names {
         let parents = watch.catalog.alarm_parents(&caller.scope, name).await?;
         if parents.iter().any(|parent| !names.contains(parent)) {
-            return Err(refuse::validation(format!("Cannot delete {name} as there are alarm(s) depending on it.")));
+            needed.push(name);
         }
     }
-    Ok(())
+    let them = if needed.len() > 1 { "them" } else { "it" };
+    match needed.as_slice() {
+        [] => Ok(()),
+        _ => Err(refuse::validation(format!(
+            "Cannot delete {} as there are composite alarm(s) depending on {them}.",
+            needed.join(",")
+        ))),
+    }
 }

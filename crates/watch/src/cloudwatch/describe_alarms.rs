@@ -2,7 +2,7 @@
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>. Without `AlarmTypes`
 //! metric alarms only. Names or a prefix, not both. `ChildrenOfAlarmName` and `ParentsOfAlarmName` go with no other filter, and
-//! find alarms of all kinds. A page is by name, over all kinds.
+//! find alarms of all kinds, of which they tell little. A page is by name, over all kinds.
 
 use super::composite_alarm::composite_alarm;
 use super::log_alarm::log_alarm;
@@ -14,7 +14,7 @@ use crate::alarms::rule::{AlarmRule, name_of};
 use catalog::{Alarm, AlarmFilter, AlarmKind, AlarmState};
 use model::Caller;
 use wire::ApiError;
-use wire::cloudwatch::{DescribeAlarmsInput, DescribeAlarmsOutput};
+use wire::cloudwatch::{CompositeAlarm, DescribeAlarmsInput, DescribeAlarmsOutput, LogAlarm, MetricAlarm};
 
 /// Page size unless `MaxRecords` says less; also its maximum.
 pub const PAGE_MAX: usize = 100;
@@ -38,10 +38,15 @@ pub async fn describe_alarms(
             Vec::new()
         }
         (_, Some(child)) => {
-            names = Some(watch.catalog.alarm_parents(&caller.scope, name_of(child)).await?);
+            names = Some(parents(watch, caller, name_of(child)).await?);
             Vec::new()
         }
         _ => asked_kinds(types.as_deref()),
+    };
+    let family = match (&input.children_of_alarm_name, &input.parents_of_alarm_name) {
+        (Some(_), _) => Some(Family::Children),
+        (_, Some(_)) => Some(Family::Parents),
+        _ => None,
     };
     let filter = AlarmFilter {
         names,
@@ -57,16 +62,45 @@ pub async fn describe_alarms(
         alarms.truncate(page);
         next_token = alarms.last().map(|last| binding.token(&last.name)).transpose()?;
     }
-    Ok(found(alarms, next_token))
+    Ok(found(alarms, family, next_token))
 }
 
-fn found(alarms: Vec<Alarm>, next_token: Option<String>) -> DescribeAlarmsOutput {
+/// Whom of an alarm's family a call asks for, of which less is told than of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    /// Name, ARN and state.
+    Children,
+    /// Name and ARN.
+    Parents,
+}
+
+/// Of an alarm what is told of one in a family.
+macro_rules! told {
+    ($shape:ident, $family:expr, $alarm:expr) => {{
+        let alarm = $alarm;
+        match $family {
+            None => alarm,
+            Some(Family::Parents) => {
+                $shape { alarm_name: alarm.alarm_name, alarm_arn: alarm.alarm_arn, ..$shape::default() }
+            }
+            Some(Family::Children) => $shape {
+                alarm_name: alarm.alarm_name,
+                alarm_arn: alarm.alarm_arn,
+                state_value: alarm.state_value,
+                state_updated_timestamp: alarm.state_updated_timestamp,
+                ..$shape::default()
+            },
+        }
+    }};
+}
+
+fn found(alarms: Vec<Alarm>, family: Option<Family>, next_token: Option<String>) -> DescribeAlarmsOutput {
     let (mut metric, mut composite, mut log) = (Vec::new(), Vec::new(), Vec::new());
     for alarm in alarms {
         match alarm.configuration.kind() {
-            AlarmKind::Metric => metric.push(metric_alarm(alarm)),
-            AlarmKind::Composite => composite.push(composite_alarm(alarm)),
-            AlarmKind::Log => log.push(log_alarm(alarm)),
+            AlarmKind::Metric => metric.push(told!(MetricAlarm, family, metric_alarm(alarm))),
+            AlarmKind::Composite => composite.push(told!(CompositeAlarm, family, composite_alarm(alarm))),
+            AlarmKind::Log => log.push(told!(LogAlarm, family, log_alarm(alarm))),
         }
     }
     DescribeAlarmsOutput {
@@ -89,6 +123,17 @@ async fn children(watch: &Watch, caller: &Caller, parent: &str) -> Result<Vec<St
     let Some(composite) = parent.and_then(|alarm| alarm.configuration.composite) else { return Ok(Vec::new()) };
     let rule = AlarmRule::parse(&composite.rule).map_err(|error| refuse::validation(error.to_string()))?;
     Ok(rule.children().into_iter().map(|child| name_of(child).to_owned()).collect())
+}
+
+/// The composite alarms whose rules name an alarm; those that it only suppresses the actions of are not among them.
+async fn parents(watch: &Watch, caller: &Caller, child: &str) -> Result<Vec<String>, ApiError> {
+    let mut parents = Vec::new();
+    for parent in watch.catalog.alarm_parents(&caller.scope, child).await? {
+        if children(watch, caller, &parent).await?.iter().any(|named| named == child) {
+            parents.push(parent);
+        }
+    }
+    Ok(parents)
 }
 
 /// A page's size for a `MaxRecords`.

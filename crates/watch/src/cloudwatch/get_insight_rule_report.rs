@@ -48,7 +48,7 @@ pub async fn get_insight_rule_report(
         return Err(refuse::invalid(unknown, "Metrics"));
     }
     if input.start_time >= input.end_time {
-        return Err(refuse::value("The parameter StartTime must be less than the parameter EndTime."));
+        return Err(refuse::value(refuse::empty_range(input.start_time == input.end_time)));
     }
     let period_ms = metrics::check_period(i64::from(input.period)).map_err(|error| refuse::value(error.to_string()))?;
     let range = TimeRange::new(input.start_time, input.end_time);

@@ -51,7 +51,7 @@ pub async fn get_metric_data(
     input: GetMetricDataInput,
 ) -> Result<GetMetricDataOutput, ApiError> {
     if input.start_time >= input.end_time {
-        return Err(refuse::validation("The parameter StartTime must be less than the parameter EndTime."));
+        return Err(refuse::validation(refuse::empty_range(input.start_time == input.end_time)));
     }
     let page_max = page_max(input.max_datapoints)?;
     let ascending = input.scan_by.as_deref() == Some("TimestampAscending");

@@ -26,7 +26,7 @@ pub async fn get_metric_statistics(
     let statistics = asked_statistics(&input)?;
     let period_ms = metrics::check_period(i64::from(input.period)).map_err(|error| refuse::value(error.to_string()))?;
     if input.start_time >= input.end_time {
-        return Err(refuse::value("The parameter StartTime must be less than the parameter EndTime."));
+        return Err(refuse::value(refuse::empty_range(input.start_time == input.end_time)));
     }
     let asked = TimeRange::new(input.start_time, input.end_time);
     let range = metrics::round_range(watch.clock.now(), asked, period_ms);

@@ -7,6 +7,7 @@
 //!
 //! What differs: a new metric is listed at once. An `OwningAccount` that is not linked owns nothing here.
 
+use super::refuse;
 use super::token::Binding;
 use crate::Watch;
 use crate::linked::{Kind, Linked};
@@ -34,7 +35,9 @@ pub async fn list_metrics(
     let token = input.next_token.take();
     let scope = &caller.scope;
     let binding = Binding::new(&("ListMetrics", scope, &input));
-    let after: Option<Cursor> = binding.cursor(token.as_deref())?;
+    let after: Result<Option<Cursor>, ApiError> = binding.cursor(token.as_deref());
+    // This operation's model has no InvalidNextToken.
+    let after = after.map_err(|_| refuse::value("The parameter NextToken is invalid."))?;
     let include = input.include_linked_accounts == Some(true);
     let linked = if include { Linked::all(watch, scope, Kind::Metrics).await? } else { Linked::default() };
     let accounts = std::iter::once(scope.account.as_str()).chain(linked.accounts());

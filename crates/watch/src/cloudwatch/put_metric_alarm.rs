@@ -210,6 +210,11 @@ fn one_metric(
     configuration.metric_name =
         input.metric_name.take().ok_or_else(|| refuse::validation("MetricName must not be null"))?;
     configuration.namespace = input.namespace.take().ok_or_else(|| refuse::validation("Namespace must not be null"))?;
+    for (text, member) in [(&configuration.metric_name, "MetricName"), (&configuration.namespace, "Namespace")] {
+        if !text.is_ascii() {
+            return Err(refuse::validation(format!("{member} must not contain Non-ASCII characters")));
+        }
+    }
     configuration.period_secs = i64::from(input.period.ok_or_else(|| refuse::validation("Period must not be null"))?);
     configuration.dimensions = dimensions(input.dimensions.take())?;
     regions::named(&scope.region, &mut configuration.dimensions.clone()).map_err(refuse::validation)?;

@@ -2,7 +2,7 @@
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>. Exactly one of Value,
 //! Values (with Counts) and StatisticValues; numbers within ±2^360; timestamps from two weeks ago to two hours ahead; names
-//! and values of dimensions in printable ASCII.
+//! of namespaces and metrics, names and values of dimensions in printable ASCII.
 //!
 //! A bad entity is an error under StrictEntityValidation; otherwise the data are taken and the header
 //! `X-Amzn-Failure-Message` says what is wrong with it.
@@ -115,6 +115,7 @@ fn accept(scope: &Scope, input: PutMetricDataInput, now: Timestamp) -> Result<Ac
     if entities.len() > ENTITIES_MAX {
         return Err(refuse::value(refuse::too_many("EntityMetricData", ENTITIES_MAX)));
     }
+    check_text(&input.namespace, "Namespace")?;
     let mut datapoints = Vec::with_capacity(count);
     let mut entity_mistake = None;
     let mut context = Context { metrics: Metrics::new(scope, &input.namespace), now };
@@ -151,10 +152,14 @@ impl Context<'_> {
         let resolution_secs = match storage_resolution {
             None | Some(60) => 60,
             Some(1) => 1,
-            Some(other) => return Err(refuse::invalid(other, format_args!("{at}.StorageResolution"))),
+            Some(_) => {
+                let message = format!("The parameter {at}.StorageResolution must be a value in the set [ 1, 60 ].");
+                return Err(refuse::value(message));
+            }
         };
         let unit = unit.as_deref().unwrap_or("None");
         let name = metric_name.as_str();
+        check_text(name, format_args!("{at}.MetricName"))?;
         let dimensions = dimensions.as_deref().unwrap_or_default();
         check_dimensions(dimensions, at)?;
         let series = if dimensions.is_sorted_by(|a, b| a.name < b.name) {
@@ -194,22 +199,25 @@ fn check_dimensions(dimensions: &[Dimension], at: At) -> Result<(), ApiError> {
     for (index, dimension) in dimensions.iter().enumerate() {
         let member = index + 1;
         for (text, field) in [(&dimension.name, "Name"), (&dimension.value, "Value")] {
-            let parameter = format_args!("{at}.Dimensions.member.{member}.{field}");
-            match text_mistake(text) {
-                None => {}
-                Some(TextMistake::NonAscii) => {
-                    return Err(refuse::value(format!(
-                        "The value {text} for parameter {parameter} contains non-ASCII characters."
-                    )));
-                }
-                Some(TextMistake::Invalid) => return Err(refuse::invalid(text, parameter)),
-            }
+            check_text(text, format_args!("{at}.Dimensions.member.{member}.{field}"))?;
         }
         if dimension.name.starts_with(':') {
             return Err(refuse::invalid(&dimension.name, format_args!("{at}.Dimensions.member.{member}.Name")));
         }
     }
     Ok(())
+}
+
+/// Names and values are printable ASCII, and not blank.
+fn check_text(text: &str, parameter: impl fmt::Display) -> Result<(), ApiError> {
+    Err(match text_mistake(text) {
+        None => return Ok(()),
+        Some(TextMistake::NonAscii) => {
+            refuse::value(format!("The value for parameter {parameter} contains non-ASCII characters."))
+        }
+        Some(TextMistake::Blank) => refuse::missing(parameter),
+        Some(TextMistake::Control) => refuse::invalid(text, parameter),
+    })
 }
 
 /// Refuses a name that occurs twice, telling the place of the second.

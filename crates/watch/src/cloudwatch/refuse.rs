@@ -34,6 +34,14 @@ pub fn missing(parameter: impl Display) -> ApiError {
     ApiError::new(&errors::MISSING_REQUIRED_PARAMETER_EXCEPTION, format!("The parameter {parameter} is required."))
 }
 
+/// The sentence for a time range that holds nothing.
+pub fn empty_range(is_point: bool) -> &'static str {
+    match is_point {
+        true => "The parameter StartTime must not equal parameter EndTime.",
+        false => "The parameter StartTime must be less than the parameter EndTime.",
+    }
+}
+
 /// ValidationError.
 pub fn validation(message: impl Into<String>) -> ApiError {
     ApiError::new(&errors::VALIDATION_EXCEPTION, message.into())

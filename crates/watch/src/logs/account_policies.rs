@@ -50,6 +50,9 @@ pub(super) async fn put_account_policy(
     if name.is_empty() || name.chars().count() > 256 || name.contains([':', '*']) {
         return Err(invalid("The policy name must have 1 to 256 characters and neither ':' nor '*'."));
     }
+    if name.starts_with("aws/") {
+        return Err(invalid("The policy name must not start with aws/."));
+    }
     let criteria = input.selection_criteria.as_deref().filter(|criteria| !criteria.trim().is_empty());
     documents::check(&input.policy_type, &input.policy_document, criteria).map_err(invalid)?;
     let others = watch.catalog.account_policies(scope, &input.policy_type).await?;

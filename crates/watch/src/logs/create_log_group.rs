@@ -4,7 +4,7 @@
 //! encrypted with it. There is no quota on the number of groups.
 
 use super::errors::{group_exists, invalid};
-use super::kms_key::warn_of_key;
+use super::kms_key::{check_key, warn_of_key};
 use super::tags::check_keys;
 use crate::Watch;
 use catalog::NewLogGroup;
@@ -26,6 +26,10 @@ pub(super) async fn create_log_group(
     }
     let tags: BTreeMap<String, String> = input.tags.unwrap_or_default();
     check_keys(tags.keys())?;
+    let arn = arn::log_group(&caller.scope, name);
+    if let Some(key) = &input.kms_key_id {
+        check_key(&caller.scope, key, &arn)?;
+    }
     let new = NewLogGroup {
         name,
         created_at: watch.clock.now(),
@@ -33,7 +37,6 @@ pub(super) async fn create_log_group(
         kms_key_id: input.kms_key_id.as_deref(),
         deletion_protected: input.deletion_protection_enabled.unwrap_or(false),
     };
-    let arn = arn::log_group(&caller.scope, name);
     let created = watch.catalog.create_log_group(&caller.scope, new, &arn, &tags).await?;
     if created.is_some() && input.kms_key_id.is_some() {
         warn_of_key(&arn);

@@ -7,6 +7,7 @@
 
 use super::errors::invalid;
 use super::identifiers::identified_group;
+use super::log_class::check_not_delivery;
 use super::subscriptions::{Unreached, reach};
 use crate::Watch;
 use model::{Caller, GroupId, Scope};
@@ -25,6 +26,7 @@ pub(super) async fn put_data_protection_policy(
     input: PutDataProtectionPolicyRequest,
 ) -> Result<PutDataProtectionPolicyResponse, ApiError> {
     let group = identified_group(watch, caller, &input.log_group_identifier).await?;
+    check_not_delivery(&group)?;
     let receivers = check_protection(watch, &caller.scope, &input.policy_document).await?;
     let position = watch.store.log_sequence();
     let put = watch.catalog.put_data_protection(group.id, &input.policy_document, watch.clock.now());

@@ -219,6 +219,11 @@ pub(super) fn not_found(message: impl Into<Cow<'static, str>>) -> ApiError {
     ApiError::new(&RESOURCE_NOT_FOUND_EXCEPTION, message)
 }
 
+/// Tags given to a source or destination that is there.
+pub(super) fn tags_given() -> ApiError {
+    conflict("Tags can only be provided when a resource is being created, not updated.")
+}
+
 /// ServiceQuotaExceededException.
 pub(super) fn quota_exceeded() -> ApiError {
     ApiError::new(&SERVICE_QUOTA_EXCEEDED_EXCEPTION, "This request exceeds a service quota.")

@@ -2,19 +2,19 @@
 //! their policies: where vended logs are to be delivered, and who may deliver them.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutDeliveryDestination.html> and its neighbours.
-//! Putting overwrites all parameters but the policy. The type follows from the ARN of the resource; only X-Ray has none, and only it
-//! has a role. A destination that a delivery uses is not deleted.
+//! Putting overwrites all parameters but the policy and the tags, which only a new destination takes. The type follows from the ARN of
+//! the resource; only X-Ray has none, and only it has a role. A destination that a delivery uses is not deleted.
 //!
 //! What differs: nothing is delivered, for no AWS service here vends logs. A log group of the caller must exist; that other resources
 //! do cannot be asked. A policy lets other accounts deliver (`deliveries`). A destination without a policy answers
 //! GetDeliveryDestinationPolicy with no policy. Most texts are ours, and so is the bound: 1,000 destinations in an account and region.
 
-use super::deliveries::{conflict, limit, not_found, quota_exceeded, refused};
+use super::deliveries::{conflict, limit, not_found, quota_exceeded, refused, tags_given};
 use super::errors::group_not_found;
 use super::page_token::Fingerprint;
 use super::tags::check_keys;
 use crate::Watch;
-use catalog::{DeliveryDestination as Row, DeliveryEndDeleted};
+use catalog::{DeliveryDestination as Row, DeliveryDestinationPut, DeliveryEndDeleted};
 use model::arn::{Arn, delivery_destination};
 use model::limits::DELIVERY_DESTINATIONS_MAX;
 use model::{Caller, Scope};
@@ -58,10 +58,13 @@ pub(super) async fn put_delivery_destination(
         role_arn: input.role_arn,
     };
     let arn = delivery_destination(scope, &new.name);
-    if !watch.catalog.put_delivery_destination(&new, &arn, &tags, DELIVERY_DESTINATIONS_MAX).await? {
-        return Err(quota_exceeded());
+    match watch.catalog.put_delivery_destination(&new, &arn, &tags, DELIVERY_DESTINATIONS_MAX).await? {
+        DeliveryDestinationPut::Put => {
+            Ok(PutDeliveryDestinationResponse { delivery_destination: Some(shape(watch, new).await?) })
+        }
+        DeliveryDestinationPut::TagsGiven => Err(tags_given()),
+        DeliveryDestinationPut::TooMany => Err(quota_exceeded()),
     }
-    Ok(PutDeliveryDestinationResponse { delivery_destination: Some(shape(watch, new).await?) })
 }
 
 /// The type of a destination, told by its resource or by the client.

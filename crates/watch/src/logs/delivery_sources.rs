@@ -2,13 +2,15 @@
 //! delivered.
 //!
 //! AWS: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutDeliverySource.html> and its neighbours. Putting
-//! overwrites all parameters. A resource has one source for each type of its logs; a source that a delivery uses is not deleted.
+//! overwrites all parameters but the resource and the tags, which only a new source takes. A resource has one source for each type of
+//! its logs; a source that a delivery uses is not deleted.
 //!
-//! What differs: there are no AWS services here that vend logs, so sources are kept and send nothing. That the resource exists, and
-//! has logs of this type, cannot be asked: its ARN must be of the caller's account if it has one. The service is that of the ARN.
-//! Most texts are ours, and so are the bounds: 1,000 sources in an account and region, 50 settings of a source.
+//! What differs: there are no AWS services here that vend logs, so sources are kept and send nothing. That the resource exists cannot
+//! be asked: its ARN must be of the caller's account if it has one. The service is that of the ARN; only of CloudFront and S3 are the
+//! types of logs checked, for of other services the reference does not name all. Most texts are ours, and so are the bounds: 1,000
+//! sources in an account and region, 50 settings of a source.
 
-use super::deliveries::{conflict, limit, not_found, quota_exceeded, refused};
+use super::deliveries::{conflict, limit, not_found, quota_exceeded, refused, tags_given};
 use super::page_token::Fingerprint;
 use super::tags::check_keys;
 use crate::Watch;
@@ -23,16 +25,20 @@ use wire::logs::{
 };
 use wire::shape::Empty;
 
+/// Where the logs of all distributions are delivered from.
+const CLOUDFRONT_REGION: &str = "us-east-1";
+
 pub(super) async fn put_delivery_source(
     watch: &Watch,
     caller: &Caller,
     input: PutDeliverySourceRequest,
 ) -> Result<PutDeliverySourceResponse, ApiError> {
     let scope = &caller.scope;
-    let is_own = |arn: Arn<'_>| arn.account.is_empty() || arn.account == scope.account;
-    if !Arn::parse(&input.resource_arn).is_some_and(is_own) {
+    let is_own = |arn: &Arn<'_>| arn.account.is_empty() || arn.account == scope.account;
+    let Some(resource) = Arn::parse(&input.resource_arn).filter(is_own) else {
         return Err(refused("The specified resourceArn is not the ARN of a resource of this account."));
-    }
+    };
+    check_log_type(scope, resource.service, &input.log_type)?;
     if input.delivery_source_configuration.as_ref().is_some_and(|settings| settings.len() > DELIVERY_SETTINGS_MAX) {
         return Err(refused(format!("deliverySourceConfiguration must have at most {DELIVERY_SETTINGS_MAX} members.")));
     }
@@ -52,8 +58,33 @@ pub(super) async fn put_delivery_source(
         DeliverySourcePut::Taken => {
             Err(conflict("This ResourceId has already been used in another Delivery Source in this account"))
         }
+        DeliverySourcePut::OfAnother => Err(conflict(
+            "Update to existing Delivery Source with new ResourceId is not allowed. Please create a new Delivery Source \
+             instead.",
+        )),
+        DeliverySourcePut::TagsGiven => Err(tags_given()),
         DeliverySourcePut::TooMany => Err(quota_exceeded()),
     }
+}
+
+/// Refuses a type of logs that the service does not have, or not in this region.
+fn check_log_type(scope: &Scope, service: &str, log_type: &str) -> Result<(), ApiError> {
+    let types: &[&str] = match service {
+        // The second is in the Developer Guide of CloudFront only.
+        "cloudfront" => &["ACCESS_LOGS", "CONNECTION_LOGS"],
+        "s3" => &["S3_SERVER_ACCESS_LOGS"],
+        _ => return Ok(()),
+    };
+    if !types.contains(&log_type) {
+        return Err(refused(format!("The specified logType is not valid for {service}. Valid log types: {types:?}")));
+    }
+    if service == "cloudfront" && scope.region != CLOUDFRONT_REGION {
+        return Err(refused(format!(
+            "PutDeliverySource action is not supported for this LogType in region {}",
+            scope.region
+        )));
+    }
+    Ok(())
 }
 
 pub(super) async fn get_delivery_source(

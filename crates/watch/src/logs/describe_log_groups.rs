@@ -1,11 +1,13 @@
 //! DescribeLogGroups: groups with their settings and stored bytes, by name.
 //!
 //! A prefix excludes a pattern, and `logGroupIdentifiers` excludes both. The pattern is a case-sensitive part of the name.
+//! Asking for INFREQUENT_ACCESS or ESSENTIALS returns both.
 //! Groups that links share are listed as `group_page.rs` says; identifiers of theirs are ARNs.
 
 use super::errors::{invalid, invalid_token};
 use super::group_page::{Owners, group_page};
 use super::identifiers::place;
+use super::log_class::is_asked;
 use super::page_token::Fingerprint;
 use crate::Watch;
 use model::{Caller, GroupId, Scope, arn};
@@ -33,7 +35,7 @@ pub(super) async fn describe_log_groups(
     let prefix = input.log_group_name_prefix.as_deref().unwrap_or_default();
     let keep = |group: &catalog::LogGroup| {
         group.name.contains(pattern)
-            && input.log_group_class.as_ref().is_none_or(|class| *class == group.class)
+            && input.log_group_class.as_ref().is_none_or(|class| is_asked(&group.class, class))
             && names.as_ref().is_none_or(|names| names.contains(&(group.scope.account.as_str(), group.name.as_str())))
     };
     let page = group_page(watch, &owners, prefix, &after, limit, keep).await?;

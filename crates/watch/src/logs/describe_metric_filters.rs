@@ -1,7 +1,8 @@
-//! DescribeMetricFilters: metric filters by name, of one log group or of all, or those of one metric.
+//! DescribeMetricFilters: metric filters by name, of one log group of the Standard class or of all, or those of one metric.
 
 use super::errors::{invalid, invalid_token};
 use super::identifiers::group;
+use super::log_class::check_standard;
 use super::page_token::Fingerprint;
 use crate::Watch;
 use catalog::{LogMetricFilter, MetricFilterQuery};
@@ -30,7 +31,11 @@ pub(super) async fn describe_metric_filters(
         _ => return Err(invalid("metricName and metricNamespace must be specified together.")),
     };
     let group = match input.log_group_name.as_deref() {
-        Some(name) => Some(group(watch, scope, name).await?.id),
+        Some(name) => {
+            let group = group(watch, scope, name).await?;
+            check_standard(&group)?;
+            Some(group.id)
+        }
         None => None,
     };
     let prefix = input.filter_name_prefix.as_deref().unwrap_or_default();

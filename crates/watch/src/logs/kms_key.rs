@@ -2,7 +2,8 @@
 //!
 //! The key is remembered and shown (DescribeLogGroups, GetQueryResults), and nothing is encrypted with it: there is no KMS here,
 //! so that a key exists and may be used is not checked either; its ARN must be one of a key in the same region. AWS refuses keys
-//! that it does not find, in the words used here for what cannot be a key.
+//! that it does not find, in the words used here for what cannot be a key. CreateLogGroup and CreateLogAnomalyDetector check keys
+//! alike.
 
 use super::errors::{group_not_found, invalid};
 use super::identifiers::group_name;
@@ -31,14 +32,21 @@ pub(super) async fn associate_kms_key(
         Target::Group(name) => log_group(scope, name),
         Target::QueryResults => query_results(scope),
     };
-    if !is_key(scope, &input.kms_key_id) {
-        return Err(invalid(format!(
-            "The specified KMS key does not exist or is not allowed to be used with Arn '{used_by}'"
-        )));
-    }
+    check_key(scope, &input.kms_key_id, &used_by)?;
     let done = set(watch, scope, target, Some(&input.kms_key_id)).await?;
     warn_of_key(&used_by);
     Ok(done)
+}
+
+/// Refuses what cannot be the ARN of a key for the resource of the ARN `used_by`.
+pub(super) fn check_key(scope: &Scope, key: &str, used_by: &str) -> Result<(), ApiError> {
+    match Arn::parse(key) {
+        Some(arn) if is_key(scope, &arn) => Ok(()),
+        Some(_) => Err(invalid(format!(
+            "The specified KMS key does not exist or is not allowed to be used with Arn '{used_by}'"
+        ))),
+        None => Err(invalid("The specified KMS Key Id could not be found.")),
+    }
 }
 
 /// Tells the operator what a client who names a key may not expect.
@@ -86,9 +94,7 @@ fn query_results(scope: &Scope) -> String {
     format!("arn:aws:logs:{}:{}:query-result:*", scope.region, scope.account)
 }
 
-fn is_key(scope: &Scope, arn: &str) -> bool {
-    Arn::parse(arn).is_some_and(|arn| {
-        let key = arn.resource.strip_prefix("key/");
-        arn.service == "kms" && arn.region == scope.region && key.is_some_and(|key| !key.is_empty())
-    })
+fn is_key(scope: &Scope, arn: &Arn<'_>) -> bool {
+    let key = arn.resource.strip_prefix("key/");
+    arn.service == "kms" && arn.region == scope.region && key.is_some_and(|key| !key.is_empty())
 }

@@ -7,6 +7,7 @@
 use super::errors::invalid_token;
 use super::field_indexes::FieldIndexes;
 use super::group_page::{Owners, group_page};
+use super::log_class::is_asked;
 use super::page_token::Fingerprint;
 use crate::Watch;
 use model::{Caller, Scope, arn};
@@ -38,7 +39,7 @@ pub(super) async fn list_log_groups(
     let class = input.log_group_class.as_deref();
     let keep = |group: &catalog::LogGroup| {
         pattern.is_none_or(|pattern| matches_pattern(&group.name, pattern))
-            && class.is_none_or(|class| matches_class(&group.class, class))
+            && class.is_none_or(|class| is_asked(&group.class, class))
     };
     let filters = input.log_group_tags.as_deref().unwrap_or_default();
     let names: Vec<&str> = input.field_index_names.iter().flatten().map(String::as_str).collect();
@@ -99,11 +100,6 @@ fn matches_pattern(name: &str, pattern: &str) -> bool {
         Some(start) => name.starts_with(start),
         None => name.contains(part),
     })
-}
-
-fn matches_class(class: &str, asked: &str) -> bool {
-    let is_infrequent = |class: &str| matches!(class, "INFREQUENT_ACCESS" | "ESSENTIALS");
-    class == asked || (is_infrequent(class) && is_infrequent(asked))
 }
 
 /// Every filter must match; a filter without values asks for the key alone, one with values for any of them.

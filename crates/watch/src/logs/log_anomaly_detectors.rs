@@ -1,12 +1,14 @@
 //! CreateLogAnomalyDetector, and the four calls about what it made.
 //!
-//! A detector watches one log group, as on AWS, from the next event on: AWS also learns from events that are there. It is read in
-//! the order of acceptance, in windows of its frequency; where AWS has a default for the frequency it does not say which: here it
-//! is five minutes. A detector without a name is called as its group, since its metric needs a name. A new frequency or filter
-//! pattern begins a new training. A KMS key is remembered and shown.
+//! A detector watches one log group of the Standard class, as on AWS, from the next event on: AWS also learns from events that
+//! are there. It is read in the order of acceptance, in windows of its frequency; where AWS has a default for the frequency it
+//! does not say which: here it is five minutes. A detector without a name is called as its group, since its metric needs a name.
+//! A new frequency or filter pattern begins a new training. A KMS key is remembered and shown.
 
 use super::errors::{group_not_found, invalid, invalid_token, resource_not_found};
 use super::identifiers::{group, group_name};
+use super::kms_key::check_key;
+use super::log_class::check_standard;
 use super::page_token::Fingerprint;
 use super::subscription_filters::check_pattern;
 use super::tags::check_keys;
@@ -75,11 +77,17 @@ pub(super) async fn create_log_anomaly_detector(
         check_pattern(pattern).await?;
     }
     let group = group(watch, scope, arn_group(scope, group_arn)?).await?;
+    check_standard(&group)?;
+    let id = watch.ids.uuid().to_string();
+    let arn = arn(scope, &id);
+    if let Some(key) = &input.kms_key_id {
+        check_key(scope, key, &arn)?;
+    }
     if watch.catalog.count_log_anomaly_detectors(scope).await? >= DETECTORS_MAX {
         return Err(ApiError::new(&LIMIT_EXCEEDED_EXCEPTION, "Resource limit exceeded."));
     }
     let new = NewLogAnomalyDetector {
-        id: watch.ids.uuid().to_string(),
+        id,
         group: group.id,
         name: input.detector_name.unwrap_or(group.name),
         frequency: input.evaluation_frequency.unwrap_or_else(|| FREQUENCY.into()),
@@ -87,7 +95,6 @@ pub(super) async fn create_log_anomaly_detector(
         kms_key_id: input.kms_key_id,
         visibility_days: input.anomaly_visibility_time.unwrap_or(VISIBILITY_DAYS),
     };
-    let arn = arn(scope, &new.id);
     let begins = (watch.clock.now(), watch.store.log_sequence());
     match watch.catalog.create_log_anomaly_detector(&new, begins, &arn, &tags).await? {
         true => Ok(CreateLogAnomalyDetectorResponse { anomaly_detector_arn: Some(arn) }),

@@ -43,6 +43,7 @@ mod kept_logs;
 mod kms_key;
 mod list_log_groups;
 mod log_anomaly_detectors;
+mod log_class;
 mod lookup_tables;
 mod masking;
 mod metric_filter;

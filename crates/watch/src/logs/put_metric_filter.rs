@@ -2,10 +2,12 @@
 //!
 //! The rules are those of `metric_filter.rs`, where a filter is made ready as it will be used.
 //!
-//! What differs: all classes of log groups take metric filters, and `applyOnTransformedLogs` is taken by groups without a
-//! transformer too: it acts once there is one (`transformed.rs`).
+//! What differs: `applyOnTransformedLogs` is taken by groups without a transformer too: it acts once there is one
+//! (`transformed.rs`).
 
 use super::errors::{group_not_found, invalid};
+use super::identifiers::group;
+use super::log_class::check_standard;
 use super::metric_filter::{Filter, Rule};
 use crate::Watch;
 use catalog::{FilterLimits, MetricFilterPut, MetricTransformation, NewLogMetricFilter};
@@ -46,6 +48,7 @@ pub(super) async fn put_metric_filter(
         transformation: &transformation,
     };
     let filter = Filter::new(&caller.scope, rule).map_err(invalid)?;
+    check_standard(&group(watch, &caller.scope, &input.log_group_name).await?)?;
     let new = NewLogMetricFilter {
         name: &input.filter_name,
         pattern: &input.filter_pattern,

@@ -4,8 +4,8 @@
 //! service principals … will not be enforced", PutResourcePolicy reference): their own policies decide, and the access policies of
 //! destinations (`destinations.rs`). The one service that writes to log groups here delivers audit findings (`audit_findings.rs`).
 //!
-//! A change of a policy of a resource names the revision that it expects; other ones are refused with AWS's code. Where AWS's text is
-//! not known it is ours.
+//! A resource has one policy, whatever its name; a change that gives no name keeps it. A change names the revision that it expects;
+//! other ones are refused with AWS's code. Where AWS's text is not known it is ours.
 
 use super::errors::{invalid, resource_not_found};
 use super::identifiers::group_name;
@@ -44,7 +44,7 @@ async fn place(
             if watch.catalog.log_group(scope, group).await?.is_none() {
                 return Err(resource_not_found());
             }
-            // One policy for each resource, so its name tells nothing apart.
+            // One policy for each resource, found by the resource alone: its name is only kept and shown.
             Ok((model::arn::log_group(scope, group), name.unwrap_or_default()))
         }
         (None, None) => Err(invalid("Either policyName or resourceArn must be specified.")),
@@ -78,17 +78,10 @@ pub(super) async fn put_resource_policy(
     access::resource_policy(&name, &document)
         .map_err(|error| invalid(format!("The specified policyDocument is not valid: {error}")))?;
     let expected = input.expected_revision_id.as_deref();
-    if !of_account && expected.is_none() {
-        // A policy that is there is not replaced unseen.
-        let all = watch.catalog.log_resource_policies(scope).await?;
-        if all.iter().any(|policy| policy.resource_arn == resource_arn) {
-            return outcome(LogResourcePolicyChange::Changed).map(|()| PutResourcePolicyResponse::default());
-        }
-    }
     let revision_id = watch.ids.uuid().to_string();
-    let new = LogResourcePolicy { resource_arn, name, document, revision_id, updated: watch.clock.now() };
+    let mut new = LogResourcePolicy { resource_arn, name, document, revision_id, updated: watch.clock.now() };
     let policies_max = if of_account { ACCOUNT_POLICIES_MAX } else { RESOURCE_POLICIES_MAX };
-    let put = watch.catalog.put_log_resource_policy(scope, &new, expected, policies_max);
+    let put = watch.catalog.put_log_resource_policy(scope, &mut new, expected, policies_max);
     outcome(watch.rules.change_all(put).await?)?;
     let revision_id = Some(new.revision_id.clone());
     Ok(PutResourcePolicyResponse { resource_policy: Some(described(new)), revision_id })

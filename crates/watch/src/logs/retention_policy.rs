@@ -1,9 +1,12 @@
 //! PutRetentionPolicy and DeleteRetentionPolicy: how long a group keeps its events.
 //!
 //! A change holds for readers at once, also for events stored before it; the bytes of expired events are freed by
-//! maintenance. Under a retention policy of the account (`account_policies/retention.rs`) it is kept and has no effect.
+//! maintenance. Under a retention policy of the account (`account_policies/retention.rs`) it is kept and has no effect. Groups
+//! of class DELIVERY have two days from the beginning, and no others.
 
 use super::errors::{group_not_found, invalid};
+use super::identifiers::group;
+use super::log_class::check_not_delivery;
 use crate::Watch;
 use model::Caller;
 use wire::ApiError;
@@ -37,7 +40,8 @@ pub(super) async fn delete_retention_policy(
     set(watch, caller, &input.log_group_name, None).await
 }
 
-async fn set(watch: &Watch, caller: &Caller, group: &str, days: Option<i64>) -> Result<Empty, ApiError> {
-    let changed = watch.catalog.set_log_retention(&caller.scope, group, days).await?;
+async fn set(watch: &Watch, caller: &Caller, name: &str, days: Option<i64>) -> Result<Empty, ApiError> {
+    check_not_delivery(&group(watch, &caller.scope, name).await?)?;
+    let changed = watch.catalog.set_log_retention(&caller.scope, name, days).await?;
     if changed { Ok(Empty {}) } else { Err(group_not_found()) }
 }

@@ -10,6 +10,11 @@ pub fn parameter(what: impl Display) -> ApiError {
     ApiError::new(&errors::INVALID_PARAMETER_EXCEPTION, format!("Invalid parameter: {what}"))
 }
 
+/// InvalidParameter: an attribute that is not kept here, by its name.
+pub fn attribute(name: &str) -> ApiError {
+    parameter(format!("AttributeName Reason: Trailwatch has no attribute {}", shown(name)))
+}
+
 /// ParameterValueInvalid.
 pub fn value(message: String) -> ApiError {
     ApiError::new(&errors::INVALID_PARAMETER_VALUE_EXCEPTION, message)

@@ -107,7 +107,7 @@ pub fn checked(
             )));
         }
         RAW_DELIVERY | DELIVERY_POLICY | FILTER_POLICY_SCOPE => {}
-        _ => return Err(refuse::parameter("AttributeName")),
+        _ => return Err(refuse::attribute(name)),
     }
     Ok((!value.is_empty()).then_some(value))
 }

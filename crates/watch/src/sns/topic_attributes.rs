@@ -1,8 +1,8 @@
 //! GetTopicAttributes and SetTopicAttributes.
 //!
-//! AWS: <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>. Settable: DisplayName, DeliveryPolicy, Policy, SignatureVersion. A
-//! policy is kept and shown and, as Trailwatch has no users yet, decides nothing. Attributes for what Trailwatch does not do
-//! (encryption, FIFO, X-Ray, delivery status logging) are refused by name.
+//! AWS: <https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html>. Settable: DisplayName, DeliveryPolicy, KmsMasterKeyId, Policy,
+//! SignatureVersion. A policy is kept and shown, and decides nothing. So is a key: nothing is encrypted with it. Attributes for what
+//! Trailwatch does not do (FIFO, X-Ray, delivery status logging) are refused by name.
 
 use super::{names, refuse};
 use crate::Watch;
@@ -18,6 +18,10 @@ use wire::sns::{GetTopicAttributesInput, GetTopicAttributesResponse, SetTopicAtt
 
 /// Attribute: who may use the topic.
 const POLICY: &str = "Policy";
+/// Attribute: the key that AWS encrypts messages with.
+const KMS_MASTER_KEY_ID: &str = "KmsMasterKeyId";
+/// Longest name of a key, bytes (KMS: KeyId).
+const KEY_BYTES_MAX: usize = 2048;
 /// Longest DisplayName, characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 100;
 /// Longest policy, bytes (SNS quotas: 30 KB).
@@ -80,8 +84,11 @@ pub fn checked(name: &str, value: String) -> Result<Option<String>, ApiError> {
         SIGNATURE_VERSION if !matches!(value.as_str(), "" | "1" | "2") => {
             return Err(refuse::parameter(SIGNATURE_VERSION));
         }
-        DELIVERY_POLICY | SIGNATURE_VERSION => {}
-        _ => return Err(refuse::parameter("AttributeName")),
+        KMS_MASTER_KEY_ID if value.len() > KEY_BYTES_MAX || !value.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            return Err(refuse::parameter(KMS_MASTER_KEY_ID));
+        }
+        DELIVERY_POLICY | SIGNATURE_VERSION | KMS_MASTER_KEY_ID => {}
+        _ => return Err(refuse::attribute(name)),
     }
     Ok((!value.is_empty()).then_some(value))
 }

@@ -3,6 +3,7 @@
 use crate::cloudwatch::{CloudWatch, START};
 use model::time::{HOUR, MINUTE};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:ops";
 
@@ -108,7 +109,7 @@ async fn wrong_composites_are_refused() {
     });
     assert!(plane.refused("PutMetricAlarm", metric).await.1.contains("another type"));
     let (_, message) = plane.refused("DeleteAlarms", json!({ "AlarmNames": ["a"] })).await;
-    assert_eq!(message, "Cannot delete a as there are alarm(s) depending on it.");
+    assert_eq!(message, "Cannot delete a as there are composite alarm(s) depending on it.");
     let (_, message) = plane.refused("DeleteAlarms", json!({ "AlarmNames": ["top", "middle"] })).await;
     assert!(message.contains("at most one composite"), "{message}");
     plane.ok("DeleteAlarms", json!({ "AlarmNames": ["middle"] })).await;
@@ -137,8 +138,28 @@ async fn families_and_types_are_described() {
     assert!(paged["NextToken"].is_string());
     let children = plane.ok("DescribeAlarms", json!({ "ChildrenOfAlarmName": "p" })).await;
     assert_eq!(names(&children, "MetricAlarms"), ["a", "b"]);
+    let told = |alarm: &Value| -> Vec<String> {
+        let told = alarm.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+        told.map(|(name, _)| name.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    assert_eq!(
+        told(&children["MetricAlarms"][0]),
+        ["AlarmArn", "AlarmName", "StateUpdatedTimestamp", "StateValue"],
+        "{children}"
+    );
     let parents = plane.ok("DescribeAlarms", json!({ "ParentsOfAlarmName": "p" })).await;
     assert_eq!(names(&parents, "CompositeAlarms"), ["q"]);
+    assert_eq!(told(&parents["CompositeAlarms"][0]), ["AlarmArn", "AlarmName"]);
+    let suppressed =
+        json!({ "ActionsSuppressor": "b", "ActionsSuppressorWaitPeriod": 1, "ActionsSuppressorExtensionPeriod": 1 });
+    put_composite(&plane, "s", "ALARM(a)", suppressed).await;
+    let of = async |child: &str| {
+        names(&plane.ok("DescribeAlarms", json!({ "ParentsOfAlarmName": child })).await, "CompositeAlarms")
+    };
+    assert_eq!((of("a").await, of("b").await), (vec!["p".to_owned(), "s".to_owned()], vec!["p".to_owned()]));
+    plane.ok("DeleteAlarms", json!({ "AlarmNames": ["s"] })).await;
+    let (_, message) = plane.refused("DeleteAlarms", json!({ "AlarmNames": ["b", "a"] })).await;
+    assert_eq!(message, "Cannot delete a,b as there are composite alarm(s) depending on them.");
     plane.tick().await;
     let history = plane.ok("DescribeAlarmHistory", json!({ "AlarmTypes": ["CompositeAlarm"] })).await;
     let items = history["AlarmHistoryItems"].as_array().unwrap();

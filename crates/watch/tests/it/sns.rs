@@ -95,8 +95,22 @@ async fn attributes_are_those_that_aws_lists() {
     assert_eq!(delivery["http"]["defaultHealthyRetryPolicy"]["numRetries"], 7);
     set("DeliveryPolicy", "").await.unwrap();
     assert_eq!(topic_attributes(&plane).await.get("DeliveryPolicy"), None);
+    // A key is kept, and nothing is encrypted with it.
+    set("KmsMasterKeyId", "alias/aws/sns").await.unwrap();
+    assert_eq!(topic_attributes(&plane).await["KmsMasterKeyId"], "alias/aws/sns");
+    set("KmsMasterKeyId", "").await.unwrap();
+    assert_eq!(topic_attributes(&plane).await.get("KmsMasterKeyId"), None);
+    let locked = json!({ "Name": "locked", "Attributes": { "KmsMasterKeyId": "k" } });
+    let arn = plane.ok("CreateTopic", locked).await["TopicArn"].clone();
+    let shown = plane.ok("GetTopicAttributes", json!({ "TopicArn": arn })).await;
+    assert_eq!(shown["Attributes"]["KmsMasterKeyId"], "k");
     for (name, value, message) in [
-        ("KmsMasterKeyId", "k", "Invalid parameter: AttributeName"),
+        ("KmsMasterKeyId", "a key", "Invalid parameter: KmsMasterKeyId"),
+        (
+            "TracingConfig",
+            "Active",
+            "Invalid parameter: AttributeName Reason: Trailwatch has no attribute TracingConfig",
+        ),
         ("Policy", "{", "Invalid parameter: Policy failed to parse"),
         ("Policy", "", "Invalid parameter: Policy Error: null"),
         ("DisplayName", "a\nb", "Invalid parameter: DisplayName"),
@@ -217,7 +231,11 @@ async fn what_is_wrong_is_refused_in_the_words_of_aws() {
         ("CreateTopic", json!({ "Name": "a b" }), "Topic Name"),
         ("CreateTopic", json!({ "Name": "x".repeat(257) }), "Topic Name"),
         ("CreateTopic", json!({ "Name": "a.fifo" }), "Attributes Reason: Trailwatch has no FIFO topics"),
-        ("CreateTopic", json!({ "Name": "a", "Attributes": { "Nope": "1" } }), "AttributeName"),
+        (
+            "CreateTopic",
+            json!({ "Name": "a", "Attributes": { "Nope": "1" } }),
+            "AttributeName Reason: Trailwatch has no attribute Nope",
+        ),
         (
             "GetTopicAttributes",
             json!({ "TopicArn": "t" }),
@@ -351,7 +369,7 @@ async fn subscriptions_keep_the_attributes_that_make_sense_for_them() {
         (&by_http, "FilterPolicy", "{", "FilterPolicy: failed to parse JSON"),
         (&by_http, "FilterPolicy", r#"{"a":{"b":["c"]}}"#, "does not support nested filter policy"),
         (&by_http, "FilterPolicyScope", "Elsewhere", "Please use either MessageBody or MessageAttributes"),
-        (&by_http, "RedrivePolicy", "{}", "AttributeName"),
+        (&by_http, "RedrivePolicy", "{}", "AttributeName Reason: Trailwatch has no attribute RedrivePolicy"),
     ] {
         let refused = set(arn, name, value).await.unwrap_err();
         assert!(refused.contains(part), "{name} {value}: {refused}");

@@ -3,7 +3,7 @@
 //! The first message is `initial-response`, as the JSON protocols have it; then come the events as they happen. A modelled
 //! exception ends the stream.
 
-use super::{Answer, BoxFuture, Call, OperationShape, Response, decode, error_response, recorded};
+use super::{Answer, BoxFuture, Call, OperationShape, Response, decode, error_response, parameters};
 use crate::error::ApiError;
 use crate::event_stream::Message;
 use crate::json::JsonWriter;
@@ -83,7 +83,7 @@ where
         let result = match decode::<O>(&call) {
             Err(error) => Err(error),
             Ok((input, violations)) => {
-                request_parameters = recorded(&call, &input, &violations);
+                request_parameters = parameters::<O>(&call, &input, &violations);
                 match super::permitted::<O>(&call, &input, &violations) {
                     Ok(()) => function(input).await,
                     Err(refused) => Err(refused),

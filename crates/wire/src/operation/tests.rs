@@ -5,6 +5,8 @@ use crate::cloudwatch::{self, DashboardInvalidInputError, DashboardValidationMes
 use crate::cloudwatch::{ListMetricsOutput, Metric, PutMetricDataInput};
 use crate::logs::{self, CreateLogGroupRequest, DescribeLogGroupsRequest, DescribeLogGroupsResponse};
 use crate::shape::Empty;
+use crate::sts::{self, Credentials, GetCallerIdentityRequest, GetCallerIdentityResponse};
+use crate::sts::{GetSessionTokenRequest, GetSessionTokenResponse};
 use model::Scope;
 use std::task::{Context, Poll, Waker};
 
@@ -38,12 +40,31 @@ async fn describe_log_groups(
     Ok(DescribeLogGroupsResponse::default())
 }
 
+async fn get_session_token(
+    _: &Plane,
+    _: &Caller,
+    _: GetSessionTokenRequest,
+) -> Result<GetSessionTokenResponse, ApiError> {
+    let credentials = Credentials { access_key_id: "ASIA1".into(), ..Credentials::default() };
+    Ok(GetSessionTokenResponse { credentials: Some(credentials), ..Default::default() })
+}
+
+async fn get_caller_identity(
+    _: &Plane,
+    caller: &Caller,
+    _: GetCallerIdentityRequest,
+) -> Result<GetCallerIdentityResponse, ApiError> {
+    Ok(GetCallerIdentityResponse { account: Some(caller.scope.account.clone()), ..Default::default() })
+}
+
 fn operations() -> Vec<Operation<Plane>> {
     vec![
         operation!(Access::List, Audit::Management, cloudwatch::ListMetrics, list_metrics),
         operation!(Access::Write, Audit::Data("AWS::CloudWatch::Metric"), cloudwatch::PutMetricData, put_metric_data),
         operation!(Access::Write, Audit::Management, logs::CreateLogGroup, create_log_group),
         operation!(Access::List, Audit::Management, logs::DescribeLogGroups, describe_log_groups),
+        operation!(Access::Read, Audit::Management, sts::GetSessionToken, get_session_token),
+        operation!(Access::Read, Audit::Management, sts::GetCallerIdentity, get_caller_identity),
     ]
 }
 
@@ -81,6 +102,18 @@ fn a_call_goes_from_json_to_json() {
     assert_eq!(header(&answer.response, "content-type"), Some("application/x-amz-json-1.0"));
     assert_eq!(answer.request_parameters.as_deref(), Some(r#"{"namespace":"AWS/EC2"}"#));
     assert_eq!(answer.response_elements, None, "a call that only reads has no response elements");
+}
+
+#[test]
+fn of_calls_that_only_read_those_that_give_credentials_tell_their_answer() {
+    let told = |name: &str| {
+        let form = format!("Action={name}&Version=2011-06-15");
+        call(name, Protocol::Query, form.as_bytes()).response_elements
+    };
+    let elements = told("GetSessionToken").unwrap();
+    assert!(elements.starts_with(r#"{"credentials":{"accessKeyId":"ASIA1","sessionToken":"HIDDEN"#), "{elements}");
+    assert!(!elements.contains("secretAccessKey"), "{elements}");
+    assert_eq!(told("GetCallerIdentity"), None);
 }
 
 #[test]
@@ -172,9 +205,13 @@ fn violations_are_told_as_each_service_tells_them() {
     assert_eq!(header(&missing.response, "x-amzn-query-error"), Some("MissingParameter;Sender"));
     let unit =
         call("PutMetricData", Protocol::Json10, br#"{"Namespace":"N","MetricData":[{"MetricName":"m","Unit":"Ell"}]}"#);
-    assert_eq!(unit.error.as_ref().unwrap().code(), "ValidationException");
-    assert!(text(&unit).contains("'metricData.1.member.unit'"), "{}", text(&unit));
-    assert_eq!(header(&unit.response, "x-amzn-query-error"), Some("ValidationError;Sender"));
+    assert_eq!(unit.error.as_ref().unwrap().code(), "InvalidParameterValueException");
+    assert!(
+        text(&unit).contains("The parameter MetricData.member.1.Unit must be a value in the set [ Seconds, "),
+        "{}",
+        text(&unit)
+    );
+    assert_eq!(header(&unit.response, "x-amzn-query-error"), Some("InvalidParameterValue;Sender"));
 }
 
 #[test]

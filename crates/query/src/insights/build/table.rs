@@ -7,7 +7,7 @@ use super::super::mining::Mining;
 use super::super::plan::PlanError;
 use super::super::relevance::Relevance;
 use super::super::rows::{self, Computed, FRAME_ROWS_MAX, FillMissing, Outliers, Sessions};
-use super::super::step::{SortCode, Step};
+use super::super::step::Step;
 use super::{Builder, Shown};
 use std::sync::Arc;
 
@@ -73,10 +73,7 @@ impl Builder<'_> {
             columns.push((self.computed(column)?, column.frame));
         }
         let partition = window.partition.iter().map(|expr| self.code(expr)).collect::<Result<_, _>>()?;
-        let mut order = Vec::new();
-        for key in &window.order {
-            order.push(SortCode { value: self.code(&key.value)?, is_descending: key.is_descending });
-        }
+        let order = window.order.iter().map(|key| self.sort_code(key)).collect::<Result<_, _>>()?;
         let columns = window.columns.iter().zip(columns);
         let columns = columns.map(|(column, (value, frame))| {
             let slot = self.new_in_sight(&column.name);

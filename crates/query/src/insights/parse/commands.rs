@@ -105,7 +105,7 @@ impl Reader<'_> {
             if !is_descending {
                 reader.cursor.eat_word("asc");
             }
-            Ok(SortKey { value, is_descending })
+            Ok(SortKey { value, is_descending, is_natural: true })
         })?;
         Ok(Command::Sort(keys))
     }

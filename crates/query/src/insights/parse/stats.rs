@@ -84,7 +84,7 @@ impl Reader<'_> {
         self.scope.columns = Some(HashSet::new());
         std::iter::once(&count).chain(&by).for_each(|column| self.scope.define(&column.name, &column.value));
         commands.push(Command::Stats { values: vec![count], by });
-        commands.push(Command::Sort(vec![SortKey { value: Expr::Field(name), is_descending: true }]));
+        commands.push(Command::Sort(vec![SortKey { value: Expr::Field(name), is_descending: true, is_natural: true }]));
         Ok(())
     }
 }

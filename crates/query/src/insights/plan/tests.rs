@@ -167,7 +167,9 @@ pub fn display(names: &[&str]) -> Command {
 
 pub fn sort(keys: &[(&str, bool)]) -> Command {
     Command::Sort(
-        keys.iter().map(|(name, is_descending)| SortKey { value: f(name), is_descending: *is_descending }).collect(),
+        keys.iter()
+            .map(|(name, is_descending)| SortKey { value: f(name), is_descending: *is_descending, is_natural: false })
+            .collect(),
     )
 }
 

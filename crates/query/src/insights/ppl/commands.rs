@@ -151,7 +151,7 @@ impl Reader<'_> {
             if !is_descending {
                 _ = ["asc", "a"].into_iter().any(|word| reader.cursor.eat_word(word));
             }
-            Ok(SortKey { value, is_descending: is_minus || is_descending })
+            Ok(SortKey { value, is_descending: is_minus || is_descending, is_natural: false })
         })?;
         commands.push(Command::Sort(keys));
         commands.extend(count.filter(|count| *count > 0).map(Command::Limit));
@@ -218,9 +218,11 @@ impl Reader<'_> {
         self.scope.columns = Some(names.iter().cloned().collect());
         self.scope.show_all(names);
         commands.push(Command::Stats { values: vec![counted], by: columns });
-        let mut keys: Vec<SortKey> =
-            groups.iter().map(|value| SortKey { value: value.clone(), is_descending: false }).collect();
-        keys.push(SortKey { value: Expr::Field("count".to_owned()), is_descending });
+        let mut keys: Vec<SortKey> = groups
+            .iter()
+            .map(|value| SortKey { value: value.clone(), is_descending: false, is_natural: false })
+            .collect();
+        keys.push(SortKey { value: Expr::Field("count".to_owned()), is_descending, is_natural: false });
         commands.push(Command::Sort(keys));
         commands.push(if groups.is_empty() {
             Command::Limit(count)

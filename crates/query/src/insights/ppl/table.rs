@@ -17,7 +17,7 @@ impl Reader<'_> {
                 self.cursor.eat_symbol("+");
             }
             let value = self.column_reference()?;
-            commands.push(Command::Sort(vec![SortKey { value, is_descending }]));
+            commands.push(Command::Sort(vec![SortKey { value, is_descending, is_natural: false }]));
         }
         let mut columns = Vec::new();
         loop {

@@ -3,7 +3,7 @@
 use crate::insights::ast::{
     Aggregate, Command, Expr, Frame, Function, InList, Join, JoinKind, ParsePattern, Query, Source, WindowValue,
 };
-use crate::insights::{Language, parse, parse_in};
+use crate::insights::{Language, commands_in_other_language, parse, parse_in};
 use proptest::prelude::*;
 
 #[track_caller]
@@ -14,7 +14,7 @@ fn ppl(text: &str) -> Query {
 /// Means the same as commands of Insights QL.
 #[track_caller]
 fn same(text: &str, cwli: &str) {
-    let expected = parse(cwli).unwrap_or_else(|error| panic!("{cwli}: {error}")).commands;
+    let expected = commands_in_other_language(cwli);
     assert_eq!(ppl(text).commands, expected, "{text}");
 }
 
@@ -96,7 +96,7 @@ fn top_and_rare_count() {
     same("rare a, b", "stats count() as count by a, b | sort count asc | limit 10 | display a, b, count");
     let grouped = ppl("top 2 a by b").commands;
     assert_eq!(grouped[2], Command::Dedup { by: vec![field("b")], keep: 2 });
-    assert_eq!(grouped[1], parse("sort b, count desc").expect("one").commands[0]);
+    assert_eq!(grouped[1], commands_in_other_language("sort b, count desc")[0]);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn rows_are_looked_at_together() {
     let mean = WindowValue::Aggregate(Aggregate::Avg, vec![field("a")]);
     assert_eq!(column(0), (&"b".to_owned(), &mean, Frame::last(2)));
     assert_eq!(column(1), (&"c_trendline".to_owned(), &WindowValue::Weighted(field("c")), Frame::last(3)));
-    assert_eq!(ppl("trendline sort - a sma(2, b)").commands[0], parse("sort a desc").expect("one").commands[0]);
+    assert_eq!(ppl("trendline sort - a sma(2, b)").commands[0], commands_in_other_language("sort a desc")[0]);
     let stats = window("eventstats sum(a) as s, count() by b, span(@timestamp, 1h)");
     assert_eq!((stats.columns.len(), stats.partition.len(), stats.columns[0].frame), (2, 2, Frame::ALL));
     assert_eq!(ppl("reverse").commands, [Command::Reverse]);

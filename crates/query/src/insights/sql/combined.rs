@@ -70,7 +70,8 @@ impl Reader<'_> {
         if self.cursor.eat_word("order") {
             self.cursor.word("by")?;
             let keys = self.list(Self::order_key)?.into_iter().flatten();
-            let keys = keys.map(|(item, is_descending)| SortKey { value: item.value, is_descending });
+            let keys =
+                keys.map(|(item, is_descending)| SortKey { value: item.value, is_descending, is_natural: false });
             query.commands.push(Command::Sort(keys.collect()));
         }
         let limit = if self.cursor.eat_word("limit") { Some(self.cursor.whole()?) } else { None };

@@ -4,7 +4,7 @@ use crate::insights::ast::{
     Aggregate, BinaryOp, Column, Combination, Command, Expr, Frame, Function, InList, Join, JoinKind, LikePattern,
     Literal, Query, Regex, Source, WindowValue,
 };
-use crate::insights::{Language, parse, parse_in};
+use crate::insights::{Language, commands_in_other_language, parse, parse_in};
 use proptest::prelude::*;
 
 #[track_caller]
@@ -27,7 +27,7 @@ fn source(groups: &[&str]) -> Option<Source> {
 /// Means the same as commands of Insights QL.
 #[track_caller]
 fn same(text: &str, cwli: &str) {
-    let expected = parse(cwli).unwrap_or_else(|error| panic!("{cwli}: {error}")).commands;
+    let expected = commands_in_other_language(cwli);
     assert_eq!(commands(text), expected, "{text}");
 }
 
@@ -326,7 +326,7 @@ fn selects_are_put_together() {
     let Command::Combine { kind: Combination::Union, is_all: true, query } = &found[1] else { panic!("{found:?}") };
     assert_eq!((query.source.clone(), query.commands.len()), (source(&["h"]), 2));
     let Command::Combine { kind: Combination::Except, is_all: false, .. } = &found[2] else { panic!("{found:?}") };
-    assert_eq!(found[3..], parse("sort a | limit 3").expect("one").commands[..]);
+    assert_eq!(found[3..], commands_in_other_language("sort a | limit 3")[..]);
     same(
         "WITH t AS (SELECT a, count(*) AS n FROM g GROUP BY a) SELECT a FROM t WHERE n > 1",
         "stats count(*) as n by a | display a, n | filter n > 1 | display a",

@@ -41,7 +41,7 @@ impl Reader<'_> {
             order = keys
                 .into_iter()
                 .flatten()
-                .map(|(item, is_descending)| SortKey { value: item.value, is_descending })
+                .map(|(item, is_descending)| SortKey { value: item.value, is_descending, is_natural: false })
                 .collect();
         }
         let frame = self.frame(!order.is_empty())?;

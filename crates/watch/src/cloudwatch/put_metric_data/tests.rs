@@ -129,10 +129,13 @@ fn times_outside_the_window_are_refused() {
 fn bad_dimensions_are_refused() {
     let with = |name: &str, value: &str| MetricDatum { dimensions: Some(vec![dimension(name, value)]), ..datum() };
     let at = "MetricData.member.1.Dimensions.member.1";
+    for blank in ["", "  ", "\t"] {
+        check_refused(with("a", blank), "MissingParameter", &format!("The parameter {at}.Value is required."));
+    }
     check_refused(
-        with("a", "  "),
+        with("a", "b\u{1}"),
         "InvalidParameterValue",
-        &format!("The value    for parameter {at}.Value is invalid."),
+        &format!("The value b\u{1} for parameter {at}.Value is invalid."),
     );
     check_refused(
         with(":a", "b"),
@@ -142,8 +145,19 @@ fn bad_dimensions_are_refused() {
     check_refused(
         with("a", "ä"),
         "InvalidParameterValue",
-        &format!("The value ä for parameter {at}.Value contains non-ASCII characters."),
+        &format!("The value for parameter {at}.Value contains non-ASCII characters."),
     );
+    check_refused(
+        MetricDatum { metric_name: "größe".into(), ..datum() },
+        "InvalidParameterValue",
+        "The value for parameter MetricData.member.1.MetricName contains non-ASCII characters.",
+    );
+    let input =
+        PutMetricDataInput {
+            namespace: "Ä".into(), metric_data: Some(vec![datum()]), ..PutMetricDataInput::default()
+        };
+    let error = accept(&Scope::default(), input, NOW).unwrap_err();
+    assert_eq!(error.message(), "The value for parameter Namespace contains non-ASCII characters.");
     let twice = vec![dimension("b", "1"), dimension("a", "1"), dimension("b", "2")];
     let error = put(vec![MetricDatum { dimensions: Some(twice), ..datum() }]).unwrap_err();
     assert!(error.message().starts_with("The parameter MetricData.member.1.Dimensions.member.3.Name must be unique"));

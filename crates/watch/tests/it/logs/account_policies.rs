@@ -236,3 +236,14 @@ async fn a_dry_run_counts_what_a_retention_policy_would_change_and_changes_nothi
     let other = json!({"policyName": "p", "policyType": "TRANSFORMER_POLICY", "policyDocument": other["policyDocument"], "dryRun": true});
     assert_eq!(plane.refused("PutAccountPolicy", other).await.1, "dryRun is only supported for RETENTION_POLICY.");
 }
+
+#[tokio::test]
+async fn names_that_begin_with_aws_are_awss_own() {
+    let plane = plane_with_stream().await;
+    let mut input = policy("FIELD_INDEX_POLICY", r#"{"Fields":["a"]}"#, None);
+    input["policyName"] = json!("aws/p");
+    let refusal = error("InvalidParameterException", "The policy name must not start with aws/.");
+    assert_eq!(plane.refused("PutAccountPolicy", input.clone()).await, refusal);
+    input["policyName"] = json!("awsp");
+    plane.ok("PutAccountPolicy", input).await;
+}

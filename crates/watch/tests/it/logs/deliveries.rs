@@ -58,7 +58,7 @@ async fn a_source_is_put_shown_and_overwritten() {
     let taken = plane.refused("PutDeliverySource", source("t", json!({}))).await;
     assert_eq!(taken.0, "ConflictException");
     assert!(taken.1.contains("already been used in another Delivery Source"), "{taken:?}");
-    plane.ok("PutDeliverySource", source("t", json!({ "logType": "OTHER_LOGS" }))).await;
+    plane.ok("PutDeliverySource", source("t", json!({ "logType": "CONNECTION_LOGS" }))).await;
     let put = plane.ok("PutDeliverySource", source("s", json!({}))).await;
     assert!(put["deliverySource"].get("deliverySourceConfiguration").is_none(), "overwritten: {put}");
     assert_eq!(put["deliverySource"]["tags"], json!({ "k": "v" }));
@@ -80,6 +80,52 @@ async fn a_source_is_put_shown_and_overwritten() {
     plane.ok("PutDeliverySource", source("s", json!({}))).await;
     let tags = plane.ok("ListTagsForResource", json!({ "resourceArn": source_arn("s") })).await;
     assert_eq!(tags["tags"], json!({}), "tags went with the source");
+}
+
+#[tokio::test]
+async fn what_is_there_keeps_its_resource_and_takes_no_tags() {
+    let plane = plane_with_ends().await;
+    let moved = json!({ "resourceArn": "arn:aws:cloudfront::123456789012:distribution/E2", "tags": { "k": "v" } });
+    let text = "Update to existing Delivery Source with new ResourceId is not allowed. Please create a new Delivery \
+                Source instead.";
+    assert_eq!(plane.refused("PutDeliverySource", source("s", moved)).await, error("ConflictException", text));
+    let tagged = json!({ "tags": { "k": "v" } });
+    let refusal =
+        error("ConflictException", "Tags can only be provided when a resource is being created, not updated.");
+    assert_eq!(plane.refused("PutDeliverySource", source("s", tagged.clone())).await, refusal);
+    let again = destination("b", "arn:aws:s3:::other", tagged);
+    assert_eq!(plane.refused("PutDeliveryDestination", again).await, refusal);
+    // Nothing has changed, and the other parameters may.
+    let shown = plane.ok("GetDeliverySource", json!({ "name": "s" })).await["deliverySource"].clone();
+    assert_eq!((&shown["resourceArns"], shown.get("tags")), (&json!([RESOURCE]), None));
+    let shown = plane.ok("GetDeliveryDestination", json!({ "name": "b" })).await["deliveryDestination"].clone();
+    let resource = &shown["deliveryDestinationConfiguration"]["destinationResourceArn"];
+    assert_eq!((resource, shown.get("tags")), (&json!(BUCKET), None));
+    let other = source("s", json!({ "logType": "CONNECTION_LOGS" }));
+    assert_eq!(plane.ok("PutDeliverySource", other).await["deliverySource"]["logType"], "CONNECTION_LOGS");
+    plane.ok("PutDeliverySource", source("t", json!({}))).await;
+    assert_eq!(
+        plane.refused("PutDeliverySource", source("s", json!({}))).await.0,
+        "ConflictException",
+        "it is t's now"
+    );
+}
+
+#[tokio::test]
+async fn known_services_have_their_types_of_logs_and_cloudfront_its_region() {
+    let plane = plane().await;
+    let bucket = "arn:aws:s3:::b";
+    for (resource, log_type) in [(RESOURCE, "OTHER_LOGS"), (bucket, "ACCESS_LOGS")] {
+        let input = source("s", json!({ "resourceArn": resource, "logType": log_type }));
+        assert_eq!(plane.refused("PutDeliverySource", input).await.0, "ValidationException", "{resource}");
+    }
+    let refusal = plane.call_in("eu-west-1", "PutDeliverySource", source("s", json!({}))).await.unwrap_err();
+    let text = "PutDeliverySource action is not supported for this LogType in region eu-west-1";
+    assert_eq!(refusal, error("ValidationException", text));
+    let of_bucket = source("s", json!({ "resourceArn": bucket, "logType": "S3_SERVER_ACCESS_LOGS" }));
+    plane.call_in("eu-west-1", "PutDeliverySource", of_bucket).await.unwrap();
+    let broker = "arn:aws:mq:us-east-1:123456789012:broker/b";
+    plane.ok("PutDeliverySource", source("s", json!({ "resourceArn": broker, "logType": "ANY_LOGS" }))).await;
 }
 
 #[tokio::test]
@@ -178,7 +224,7 @@ async fn what_cannot_be_joined_is_refused() {
         assert_eq!(refusal.0, "ValidationException");
     }
     let settings: serde_json::Map<String, Value> = (0..51).map(|n| (format!("k{n}"), json!("v"))).collect();
-    let input = source("u", json!({ "logType": "U", "deliverySourceConfiguration": settings }));
+    let input = source("u", json!({ "logType": "CONNECTION_LOGS", "deliverySourceConfiguration": settings }));
     assert_eq!(plane.refused("PutDeliverySource", input).await.0, "ValidationException");
 }
 

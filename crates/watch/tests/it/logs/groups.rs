@@ -82,7 +82,11 @@ async fn describing_filters_by_pattern_class_or_identifiers() {
         each(&answer["logGroups"], "logGroupName").into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(names(json!({"logGroupNamePattern": "web"})).await, ["/app/web"]);
-    assert_eq!(names(json!({"logGroupClass": "INFREQUENT_ACCESS"})).await, ["ia"]);
+    plane.ok("CreateLogGroup", json!({"logGroupName": "essential", "logGroupClass": "ESSENTIALS"})).await;
+    for class in ["INFREQUENT_ACCESS", "ESSENTIALS"] {
+        assert_eq!(names(json!({"logGroupClass": class})).await, ["essential", "ia"], "{class}");
+    }
+    assert_eq!(names(json!({"logGroupClass": "STANDARD"})).await, ["/app/Web", "/app/web", "/other"]);
     let identifiers = json!(["ia", "arn:aws:logs:us-east-1:123456789012:log-group:/other", "absent"]);
     assert_eq!(names(json!({"logGroupIdentifiers": identifiers})).await, ["/other", "ia"]);
     assert_eq!(
@@ -117,6 +121,50 @@ async fn listing_filters_by_alternatives_class_and_tags() {
         names(json!({"limit": 2, "logGroupTags": [{"key": "env"}], "nextToken": token})).await,
         ["/aws/lambda/a"]
     );
+}
+
+#[tokio::test]
+async fn a_group_of_class_delivery_keeps_two_days_whatever_anyone_says() {
+    let plane = plane().await;
+    plane.ok("CreateLogGroup", json!({"logGroupName": "g", "logGroupClass": "DELIVERY"})).await;
+    plane.ok("CreateLogStream", json!({"logGroupName": "g", "logStreamName": "s"})).await;
+    put(&plane, "s", &[(0, "a")]).await;
+    let unsupported = error("ValidationException", "This operation is not supported for Delivery log class");
+    let put_retention = json!({"logGroupName": "g", "retentionInDays": 7});
+    assert_eq!(plane.refused("PutRetentionPolicy", put_retention).await, unsupported);
+    assert_eq!(plane.refused("DeleteRetentionPolicy", json!({"logGroupName": "g"})).await, unsupported);
+    let protect = json!({"logGroupIdentifier": "g", "policyDocument": "{}"});
+    assert_eq!(plane.refused("PutDataProtectionPolicy", protect).await, unsupported);
+    let described = plane.ok("DescribeLogGroups", json!({})).await;
+    assert_eq!(described["logGroups"][0]["retentionInDays"], 2);
+    assert_eq!(watch::logs::kept_logs(&plane.watch).await.unwrap().retention_ms, [(GroupId(1), 2 * DAY)].into());
+    let events = async || plane.ok("FilterLogEvents", json!({"logGroupName": "g"})).await["events"].clone();
+    plane.clock.advance(2 * DAY - 1);
+    assert_eq!(events().await.as_array().unwrap().len(), 1);
+    plane.clock.advance(2);
+    assert_eq!(events().await, json!([]));
+}
+
+#[tokio::test]
+async fn what_only_the_standard_class_has_is_refused_to_others() {
+    let plane = plane().await;
+    let unsupported = error("ValidationException", "This operation is only supported on the Standard log class.");
+    for class in ["INFREQUENT_ACCESS", "ESSENTIALS", "DELIVERY"] {
+        plane.ok("CreateLogGroup", json!({"logGroupName": class, "logGroupClass": class})).await;
+        let filter = json!({
+            "logGroupName": class, "filterName": "f", "filterPattern": "",
+            "metricTransformations": [{"metricName": "m", "metricNamespace": "N", "metricValue": "1"}]
+        });
+        let arn = format!("arn:aws:logs:us-east-1:123456789012:log-group:{class}");
+        for (operation, input) in [
+            ("PutMetricFilter", filter),
+            ("DescribeMetricFilters", json!({"logGroupName": class})),
+            ("CreateLogAnomalyDetector", json!({"logGroupArnList": [arn]})),
+        ] {
+            assert_eq!(plane.refused(operation, input).await, unsupported, "{operation} {class}");
+        }
+    }
+    assert_eq!(plane.ok("DescribeMetricFilters", json!({})).await["metricFilters"], json!([]));
 }
 
 #[tokio::test]

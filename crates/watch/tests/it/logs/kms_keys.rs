@@ -41,11 +41,26 @@ async fn what_is_no_key_or_no_target_is_refused() {
     let elsewhere = "arn:aws:logs:eu-west-1:123456789012:log-group:g";
     assert_eq!(refused(json!({"resourceIdentifier": elsewhere, "kmsKeyId": KEY})).await, gone);
     assert_eq!(plane.refused("DisassociateKmsKey", json!({"logGroupName": "absent"})).await, gone);
+    let not_a_key =
+        |arn: &str| format!("The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'");
     for key in ["1234abcd", "arn:aws:kms:us-east-1:123456789012:alias/a", "arn:aws:kms:eu-west-1:123456789012:key/a"] {
-        let text = format!("The specified KMS key does not exist or is not allowed to be used with Arn '{ARN}'");
-        let expected = error("InvalidParameterException", &text);
-        assert_eq!(refused(json!({"logGroupName": "g", "kmsKeyId": key})).await, expected, "{key}");
+        let expected = |arn: &str| match key {
+            "1234abcd" => error("InvalidParameterException", "The specified KMS Key Id could not be found."),
+            _ => error("InvalidParameterException", &not_a_key(arn)),
+        };
+        assert_eq!(refused(json!({"logGroupName": "g", "kmsKeyId": key})).await, expected(ARN), "{key}");
+        let create = json!({"logGroupName": "new", "kmsKeyId": key});
+        let new = "arn:aws:logs:us-east-1:123456789012:log-group:new";
+        assert_eq!(plane.refused("CreateLogGroup", create).await, expected(new), "{key}");
+        let detect = json!({"logGroupArnList": [ARN], "kmsKeyId": key});
+        assert_eq!(plane.refused("CreateLogAnomalyDetector", detect).await.0, "InvalidParameterException", "{key}");
     }
+    let detect = json!({"logGroupArnList": [ARN], "kmsKeyId": KEY});
+    let made = plane.ok("CreateLogAnomalyDetector", detect).await;
+    let got = plane.ok("GetLogAnomalyDetector", json!({"anomalyDetectorArn": made["anomalyDetectorArn"]})).await;
+    assert_eq!(got["kmsKeyId"], KEY);
+    let groups = plane.ok("DescribeLogGroups", json!({})).await;
+    assert_eq!(each(&groups["logGroups"], "logGroupName"), ["g"], "none was made");
     for input in [
         json!({"kmsKeyId": KEY}),
         json!({"logGroupName": "g", "resourceIdentifier": ARN, "kmsKeyId": KEY}),

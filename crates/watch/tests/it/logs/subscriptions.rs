@@ -575,6 +575,54 @@ async fn a_resource_policy_goes_with_its_group() {
 }
 
 #[tokio::test]
+async fn a_resource_has_one_policy_whatever_its_name() {
+    let (plane, _) = subscribed().await;
+    let document = access_policy("Allow", r#"{"Service":"route53.amazonaws.com"}"#, "logs:PutLogEvents");
+    let other = access_policy("Allow", r#"{"Service":"es.amazonaws.com"}"#, "logs:PutLogEvents");
+    let arn = "arn:aws:logs:us-east-1:123456789012:log-group:g";
+    let put = |name: Option<&str>, document: &str, revision: Option<&Value>| {
+        let mut input = json!({"resourceArn": arn, "policyDocument": document});
+        if let Some(name) = name {
+            input["policyName"] = json!(name);
+        }
+        if let Some(revision) = revision {
+            input["expectedRevisionId"] = revision.clone();
+        }
+        input
+    };
+    let shown = async || {
+        let found = plane.ok("DescribeResourcePolicies", json!({"resourceArn": arn})).await;
+        let found = found["resourcePolicies"].as_array().unwrap();
+        assert_eq!(found.len(), 1);
+        (found[0]["policyName"].clone(), found[0]["policyDocument"].clone())
+    };
+    let first = plane.ok("PutResourcePolicy", put(Some("p"), &document, None)).await["revisionId"].clone();
+    for name in [None, Some("p"), Some("q")] {
+        for revision in [None, Some(&json!("1"))] {
+            let refused = plane.refused("PutResourcePolicy", put(name, &other, revision)).await;
+            assert_eq!(refused.0, "OperationAbortedException", "{name:?} {revision:?}");
+        }
+    }
+    assert_eq!(shown().await, (json!("p"), json!(document)));
+    let changed = plane.ok("PutResourcePolicy", put(None, &other, Some(&first))).await;
+    assert_eq!(changed["resourcePolicy"]["policyName"], "p", "the name stays");
+    assert_eq!(shown().await, (json!("p"), json!(other)));
+    let renamed = plane.ok("PutResourcePolicy", put(Some("q"), &document, Some(&changed["revisionId"]))).await;
+    assert_eq!(shown().await, (json!("q"), json!(document)));
+    let delete = |revision: &Value| json!({"resourceArn": arn, "expectedRevisionId": revision});
+    assert_eq!(plane.refused("DeleteResourcePolicy", delete(&first)).await.0, "OperationAbortedException");
+    plane.ok("DeleteResourcePolicy", delete(&renamed["revisionId"])).await;
+    let gone = plane.refused("DeleteResourcePolicy", delete(&renamed["revisionId"])).await;
+    assert_eq!(gone.0, "ResourceNotFoundException");
+    // Policies of the account are told apart by their names, also one called as that of a resource.
+    for name in ["p", "q"] {
+        plane.ok("PutResourcePolicy", json!({"policyName": name, "policyDocument": document})).await;
+    }
+    plane.ok("DeleteResourcePolicy", json!({"policyName": "p"})).await;
+    assert_eq!(plane.refused("DeleteResourcePolicy", json!({"policyName": "p"})).await.0, "ResourceNotFoundException");
+}
+
+#[tokio::test]
 async fn resource_policies_are_kept_and_changed_by_revision() {
     let (plane, _) = subscribed().await;
     let document = access_policy("Allow", r#"{"Service":"route53.amazonaws.com"}"#, "logs:PutLogEvents");

@@ -37,7 +37,7 @@ fn fields_and_display_name_columns() {
 fn commands_stand_between_pipes_with_comments() {
     let query =
         "# first\nfields a # why\n# second\n| filter a = 1|sort by a\n  | order by b DESC, c asc, d\n\t| head 5";
-    let key = |name: &str, is_descending| SortKey { value: field(name), is_descending };
+    let key = |name: &str, is_descending| SortKey { value: field(name), is_descending, is_natural: true };
     let expected = vec![
         Command::Fields(vec![column("a", field("a"))]),
         Command::Filter(binary(BinaryOp::Equal, field("a"), number(1.0))),
@@ -121,7 +121,7 @@ fn aggregates_behind_stats_are_columns() {
     let commands = commands("stats avg(a) by b | filter avg(a) > 3 and count > 1");
     let Some(Command::Filter(Expr::Binary(BinaryOp::And, left, _))) = commands.last() else { panic!("no filter") };
     assert_eq!(**left, binary(BinaryOp::Greater, field("avg(a)"), number(3.0)));
-    let key = SortKey { value: field("count(*)"), is_descending: true };
+    let key = SortKey { value: field("count(*)"), is_descending: true, is_natural: true };
     let sorted = "stats count(*) by a | sort `count(*)` desc";
     assert_eq!(super::commands(sorted).last(), Some(&Command::Sort(vec![key])));
 }

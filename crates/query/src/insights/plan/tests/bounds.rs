@@ -22,7 +22,7 @@ fn read(text: &str) -> Query {
 
 /// A column over rows in the order of `by`.
 fn window(value: WindowValue, frame: Frame, by: &[&str]) -> Query {
-    let order = by.iter().map(|name| SortKey { value: f(name), is_descending: false }).collect();
+    let order = by.iter().map(|name| SortKey { value: f(name), is_descending: false, is_natural: false }).collect();
     let columns = vec![WindowColumn { name: "w".into(), value, frame }];
     query(vec![fields(&["v"]), Command::Window(Window { columns, partition: Vec::new(), order })])
 }

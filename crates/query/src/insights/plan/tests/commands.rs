@@ -134,6 +134,26 @@ fn sorts_numbers_before_texts_and_missing_values_last() {
 }
 
 #[test]
+fn sorts_naturally_where_that_is_wanted() {
+    let found = lines(&[
+        r#"{"v":"host10"}"#,
+        r#"{"v":"10"}"#,
+        r#"{"v":9}"#,
+        r#"{"v":"5A"}"#,
+        r#"{"w":1}"#,
+        r#"{"v":"host2"}"#,
+        r#"{"v":"111A"}"#,
+    ]);
+    let key = |is_descending| SortKey { value: f("v"), is_descending, is_natural: true };
+    let sorted = |is_descending| table(&answer(vec![fields(&["v"]), Command::Sort(vec![key(is_descending)])], &found));
+    assert_eq!(sorted(false), ["5A", "111A", "host2", "host10", "9", "10", "-"]);
+    assert_eq!(sorted(true), ["10", "9", "host10", "host2", "111A", "5A", "-"]);
+    // Groups as well.
+    let grouped = table(&answer(vec![stats(vec![count()], &["v"]), Command::Sort(vec![key(false)])], &found));
+    assert_eq!(grouped, ["5A | 1", "111A | 1", "host2 | 1", "host10 | 1", "9 | 1", "10 | 1", "- | 1"]);
+}
+
+#[test]
 fn a_later_sort_leaves_equal_rows_in_the_order_of_the_earlier_one() {
     let commands = vec![fields(&["status", "path", "ms"]), sort(&[("ms", false)]), sort(&[("status", false)])];
     assert_eq!(
@@ -170,7 +190,7 @@ fn stats_may_follow_stats() {
     assert_eq!(table(&answer(vec![first.clone(), second], &web())), ["2 | 4"]);
     let sorted = vec![
         first,
-        Command::Sort(vec![SortKey { value: agg(Aggregate::Count, vec![]), is_descending: true }]),
+        Command::Sort(vec![SortKey { value: agg(Aggregate::Count, vec![]), is_descending: true, is_natural: false }]),
         Command::Limit(1),
     ];
     assert_eq!(table(&answer(sorted, &web())), ["200 | /a | 2"]);

@@ -157,7 +157,8 @@ fn window() -> impl Strategy<Value = Command> {
     let keys = vec((select(vec!["n", "t", "@timestamp"]), any::<bool>()), 0..2);
     (value, select(frames), option::of(select(vec!["t", "s", "@logStream"])), keys, select(vec!["a", "m"])).prop_map(
         |(value, frame, partition, keys, name)| {
-            let key = |(name, is_descending): (&str, bool)| SortKey { value: f(name), is_descending };
+            let key =
+                |(name, is_descending): (&str, bool)| SortKey { value: f(name), is_descending, is_natural: false };
             Command::Window(Window {
                 columns: vec![WindowColumn { name: name.into(), value, frame }],
                 partition: partition.into_iter().map(f).collect(),
