@@ -12,7 +12,7 @@ use crate::Access;
 pub use web_identity::{AssumedRole, WebIdentity, provider_arn};
 use wire::{Access as Level, Audit, Operation, operation, sts};
 
-/// The rows of this service. Levels are IAM's; records say `readOnly` of all of them, see `wire::recorded`.
+/// The rows of this service. Levels are IAM's; what records say of them is in `wire::recorded`.
 pub fn operations() -> Vec<Operation<Access>> {
     let audit = Audit::Management;
     vec![

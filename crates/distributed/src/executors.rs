@@ -1,7 +1,7 @@
 //! `Executors`: what a scheduler knows of its executors, and what becomes of jobs when one of them is lost.
 //!
 //! Ballista would have the lost rows made again within the same job. Its steps for that (version 55) leave the cores of other executors
-//! taken for ever, so that the job never ends, and read rows twice that were made twice. So a job that has rows on a lost executor is
+//! taken for ever, so that the job never ends; and by its code rows that were made twice are read twice. So a job that has rows on a lost executor is
 //! cancelled, and whoever asked for it asks again. One that has none there goes on: its tasks are only given to others.
 
 use ballista_core::JobId;

@@ -39,7 +39,7 @@ pub struct OwnCall<'a> {
     pub source: &'a str,
     /// The operation called.
     pub operation: &'a str,
-    /// Its access level: reads and lists are `readOnly`, as are the calls of STS.
+    /// Its access level: what `readOnly` is made of (`wire::recorded`).
     pub access: Access,
     /// Management or data event.
     pub audit: Audit,

@@ -107,7 +107,8 @@ impl ApiError {
         use crate::cloudwatch::errors;
         if matches!(operation, "PutMetricData" | "GetMetricStatistics" | "ListMetrics") {
             let (is_absent, sentences) = violations.sentences();
-            let shape = match is_absent {
+            // All parameters of ListMetrics may be left out, and its model has the one error.
+            let shape = match is_absent && operation != "ListMetrics" {
                 true => &errors::MISSING_REQUIRED_PARAMETER_EXCEPTION,
                 false => &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
             };

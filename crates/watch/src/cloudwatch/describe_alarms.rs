@@ -32,21 +32,16 @@ pub async fn describe_alarms(
     let types = input.alarm_types.take().filter(|types| !types.is_empty());
     // A list of no names means no filter, as in the query protocol, where the two look the same.
     let mut names = input.alarm_names.filter(|names| !names.is_empty());
-    let kinds = match (&input.children_of_alarm_name, &input.parents_of_alarm_name) {
+    let (kinds, family) = match (&input.children_of_alarm_name, &input.parents_of_alarm_name) {
         (Some(parent), _) => {
             names = Some(children(watch, caller, parent).await?);
-            Vec::new()
+            (Vec::new(), Some(Family::Children))
         }
         (_, Some(child)) => {
             names = Some(parents(watch, caller, name_of(child)).await?);
-            Vec::new()
+            (Vec::new(), Some(Family::Parents))
         }
-        _ => asked_kinds(types.as_deref()),
-    };
-    let family = match (&input.children_of_alarm_name, &input.parents_of_alarm_name) {
-        (Some(_), _) => Some(Family::Children),
-        (_, Some(_)) => Some(Family::Parents),
-        _ => None,
+        _ => (asked_kinds(types.as_deref()), None),
     };
     let filter = AlarmFilter {
         names,

@@ -47,8 +47,8 @@ pub async fn get_insight_rule_report(
     if let Some(unknown) = asked.iter().find(|name| !METRICS.contains(&name.as_str())) {
         return Err(refuse::invalid(unknown, "Metrics"));
     }
-    if input.start_time >= input.end_time {
-        return Err(refuse::value(refuse::empty_range(input.start_time == input.end_time)));
+    if let Some(mistake) = refuse::empty_range(input.start_time, input.end_time) {
+        return Err(refuse::value(mistake));
     }
     let period_ms = metrics::check_period(i64::from(input.period)).map_err(|error| refuse::value(error.to_string()))?;
     let range = TimeRange::new(input.start_time, input.end_time);

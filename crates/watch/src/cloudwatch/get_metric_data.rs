@@ -50,8 +50,8 @@ pub async fn get_metric_data(
     caller: &Caller,
     input: GetMetricDataInput,
 ) -> Result<GetMetricDataOutput, ApiError> {
-    if input.start_time >= input.end_time {
-        return Err(refuse::validation(refuse::empty_range(input.start_time == input.end_time)));
+    if let Some(mistake) = refuse::empty_range(input.start_time, input.end_time) {
+        return Err(refuse::validation(mistake));
     }
     let page_max = page_max(input.max_datapoints)?;
     let ascending = input.scan_by.as_deref() == Some("TimestampAscending");

@@ -25,8 +25,8 @@ pub async fn get_metric_statistics(
 ) -> Result<GetMetricStatisticsOutput, ApiError> {
     let statistics = asked_statistics(&input)?;
     let period_ms = metrics::check_period(i64::from(input.period)).map_err(|error| refuse::value(error.to_string()))?;
-    if input.start_time >= input.end_time {
-        return Err(refuse::value(refuse::empty_range(input.start_time == input.end_time)));
+    if let Some(mistake) = refuse::empty_range(input.start_time, input.end_time) {
+        return Err(refuse::value(mistake));
     }
     let asked = TimeRange::new(input.start_time, input.end_time);
     let range = metrics::round_range(watch.clock.now(), asked, period_ms);

@@ -1,5 +1,7 @@
 //! The refusals that several CloudWatch operations share, in AWS's words.
 
+use model::Timestamp;
+use std::cmp::Ordering;
 use std::fmt::Display;
 use wire::ApiError;
 use wire::cloudwatch::{ResourceNotFoundException, errors};
@@ -34,11 +36,12 @@ pub fn missing(parameter: impl Display) -> ApiError {
     ApiError::new(&errors::MISSING_REQUIRED_PARAMETER_EXCEPTION, format!("The parameter {parameter} is required."))
 }
 
-/// The sentence for a time range that holds nothing.
-pub fn empty_range(is_point: bool) -> &'static str {
-    match is_point {
-        true => "The parameter StartTime must not equal parameter EndTime.",
-        false => "The parameter StartTime must be less than the parameter EndTime.",
+/// The sentence for a time range that holds nothing; `None` for any other.
+pub fn empty_range(start: Timestamp, end: Timestamp) -> Option<&'static str> {
+    match start.cmp(&end) {
+        Ordering::Less => None,
+        Ordering::Equal => Some("The parameter StartTime must not equal parameter EndTime."),
+        Ordering::Greater => Some("The parameter StartTime must be less than the parameter EndTime."),
     }
 }
 

@@ -261,6 +261,33 @@ async fn states_set_by_hand_run_actions_and_are_put_right_by_the_next_evaluation
 }
 
 #[tokio::test]
+async fn times_and_names_that_make_no_sense_are_told_in_awss_words() {
+    let plane = CloudWatch::new().await;
+    let at = START.secs();
+    let statistics = |start: i64, end: i64| json!({ "Namespace": "N", "MetricName": "m", "Period": 60, "Statistics": ["Sum"], "StartTime": start, "EndTime": end });
+    let metric = json!({ "Metric": { "Namespace": "N", "MetricName": "m" }, "Period": 60, "Stat": "Sum" });
+    let data = |start: i64, end: i64| json!({ "MetricDataQueries": [{ "Id": "a", "MetricStat": metric }], "StartTime": start, "EndTime": end });
+    for (end, words) in [
+        (at, "The parameter StartTime must not equal parameter EndTime."),
+        (at - 60, "The parameter StartTime must be less than the parameter EndTime."),
+    ] {
+        assert_eq!(plane.refused("GetMetricStatistics", statistics(at, end)).await.1, words);
+        assert_eq!(plane.refused("GetMetricData", data(at, end)).await.1, words);
+    }
+    for member in ["MetricName", "Namespace"] {
+        let mut alarm = json!({
+            "AlarmName": "a", "Namespace": "N", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1,
+            "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold",
+        });
+        alarm[member] = "größe".into();
+        let (_, message) = plane.refused("PutMetricAlarm", alarm).await;
+        assert_eq!(message, format!("{member} must not contain Non-ASCII characters"));
+    }
+    let (code, _) = plane.refused("ListMetrics", json!({ "MetricName": "" })).await;
+    assert_eq!(code, "InvalidParameterValueException", "the one error of its model");
+}
+
+#[tokio::test]
 async fn deleting_takes_the_right_names_and_leaves_the_history() {
     let plane = CloudWatch::new().await;
     plane.put_alarm("a", json!({})).await;
