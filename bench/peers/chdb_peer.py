@@ -60,7 +60,8 @@ class ChDb(Peer):
         self.sql("needle", f"SELECT count() FROM bench.logs WHERE hasToken(message, '{NEEDLE}')")
         phrase = f"SELECT count() FROM bench.logs WHERE message LIKE '%{PHRASE}%'"
         self.sql("phrase", phrase)
-        self.sql("phrase-sql", phrase)
+        self.count("phrase-list", phrase.replace("count()", "ts, stream, message"))
+        self.sql("insights-phrase", phrase)
         minute = "SELECT toStartOfMinute(ts) AS t, {} AS s, count() FROM bench.logs WHERE grp = '{}' GROUP BY t, s"
         self.sql("status-text", minute.format("splitByChar(' ', message)[9]", "/w1/nginx"))
         self.sql("status-field", minute.format("JSONExtractInt(message, 'status')", "/w1/app"))

@@ -41,7 +41,8 @@ class DuckDb(Peer):
         self.sql("needle", f"SELECT count(*) FROM logs WHERE contains(message, '{NEEDLE}')")
         phrase = f"SELECT count(*) FROM logs WHERE contains(message, '{PHRASE}')"
         self.sql("phrase", phrase)
-        self.sql("phrase-sql", phrase)
+        self.ask("phrase-list", lambda: [(len(self.rows(phrase.replace("count(*)", "ts, stream, message"))),)])
+        self.sql("insights-phrase", phrase)
         minute = "SELECT date_trunc('minute', ts), {}, count(*) FROM logs WHERE grp = '{}' GROUP BY 1, 2"
         self.sql("status-text", minute.format("split_part(message, ' ', 9)", "/w1/nginx"))
         self.sql("status-field", minute.format("json_extract_string(message, '$.status')", "/w1/app"))

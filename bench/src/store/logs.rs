@@ -84,8 +84,8 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
     let (from, to) = day(&run.plan);
     let during = sql_between("timestamp", from, to);
     all.ask(client, "needle", &mut |client| filter(client, &format!("\"{NEEDLE}\"")))?;
-    all.ask(client, "phrase", &mut |client| filter(client, &format!("\"{PHRASE}\"")))?;
-    all.ask(client, "phrase-sql", &mut |client| {
+    all.ask(client, "phrase-list", &mut |client| filter(client, &format!("\"{PHRASE}\"")))?;
+    all.ask(client, "phrase", &mut |client| {
         client.sql(&format!("SELECT count(*) AS n FROM logs WHERE {during} AND message LIKE '%{PHRASE}%'"))
     })?;
     all.ask(client, "status-text", &mut |client| {
@@ -118,13 +118,14 @@ fn questions(run: &Run, all: &mut Collected, client: &mut Client) -> anyhow::Res
 }
 
 /// Queries of Logs Insights and the groups that they ask.
-const INSIGHTS: [(&str, &[App], &str); 4] = [
+const INSIGHTS: [(&str, &[App], &str); 5] = [
     ("insights-status", &[App::Json], "stats count(*) as n by bin(1m), status"),
     (
         "insights-top",
         &[App::Nginx],
         "parse @message '\"* * HTTP/1.1\"' as method, path | stats count(*) as n by path | sort n desc | limit 10",
     ),
+    ("insights-phrase", &App::ALL, "filter @message like \"upstream connection refused\" | stats count(*) as n"),
     ("insights-regex", &App::ALL, "filter @message like /[0-9]{3}-[0-9]{3}-[0-9]{4}/ | stats count(*) as n"),
     ("insights-pattern", &[App::Json], "pattern @message | limit 10"),
 ];

@@ -81,6 +81,7 @@ fn questions(plan: &Plan, all: &mut Collected, client: &mut Client) -> anyhow::R
                 "{{grp=\"{nginx}\"}} | extract '\"<_> <path> HTTP/1.1\"' | stats by (path) count() n | sort by (n desc) limit 10"
             ),
         ),
+        ("insights-phrase", format!("\"{PHRASE}\" | stats count() n")),
         ("insights-regex", "_msg:~\"[0-9]{3}-[0-9]{3}-[0-9]{4}\" | stats count() n".into()),
     ];
     for (name, query) in ask {

@@ -312,12 +312,16 @@ fn pushdown(filters: &[&Expr], time_column: &str) -> Vec<TableProviderFilterPush
     filters.iter().map(pushdown).collect()
 }
 
-/// The same for events, of which a scan answers exactly those of a time range.
-fn pushdown_of_events(filters: &[&Expr], time_column: &str) -> Vec<TableProviderFilterPushDown> {
+/// The same for records, of which a scan answers exactly those of a time range, and those whose column of this name contains a text.
+fn pushdown_of_records(
+    filters: &[&Expr],
+    time_column: &str,
+    searched: Option<&str>,
+) -> Vec<TableProviderFilterPushDown> {
     let all = pushdown(filters, time_column).into_iter().zip(filters);
-    all.map(|(pushdown, filter)| match Predicate::is_time_range(filter, time_column) {
-        true => TableProviderFilterPushDown::Exact,
-        false => pushdown,
-    })
-    .collect()
+    let is_exact = |filter: &Expr| {
+        Predicate::is_time_range(filter, time_column)
+            || searched.is_some_and(|column| predicate::contained_text(filter, column).is_some())
+    };
+    all.map(|(pushdown, filter)| if is_exact(filter) { TableProviderFilterPushDown::Exact } else { pushdown }).collect()
 }

@@ -3,44 +3,58 @@
 //! A **field** is a member of the JSON object that a line is, or one of the words of a line. Which members there are is discovered when a
 //! segment is written. A field of a row group is kept when its values there are few and short: a status, a level, a method, a
 //! service, a host. Identifiers, times and free text are not; the text has them, and the columns would double it. Words are not
-//! kept where a line is a JSON object. What is kept
-//! answers for every line of the row group, for `LogField::value` of a line is what its column says.
+//! kept where a line is a JSON object. What is kept answers for every line of the row group, for `LogField::value` of a line is what its column says.
 //!
-//! # Format of the fields of one row group, version 1
+//! It answers searches for texts as well. A member is kept **as written** when its values stand in the lines letter by letter, which those
+//! with a `\` do not. When a word of a search text occurs in such strings and in nothing else of the row group, then so does
+//! the search text, which has no quote that it could go beyond a string by: the columns tell which lines have it, and the lines are not
+//! read. So "upstream connection refused" is counted where it is one of a few messages of a program.
+//!
+//! # Format of the fields of one row group, version 2
 //! Integers and texts as in `frame.rs`.
 //!
 //! | size | content |
 //! | --- | --- |
-//! | 1 | version, 1 |
+//! | 1 | version, 2 |
 //! | varint | rows |
 //! | 1 | 1: every member of a line's object is listed; 0: there were too many |
 //! | varint | fields that are listed |
-//! | | of each: kind u8 (0 member, 1 word), name text or varint number of the word, varint length of its column, 0 where none is kept |
-//! | | the columns in this order, each one zstd frame |
+//! | | of each: kind u8 (0 member, 1 word), name text or varint number of the word, kept u8 (0 nothing, 1 its column, 2 its column, whose values are as written), and where it is kept varint length of its rows |
+//! | varint | length of the values |
+//! | | the values, one zstd frame |
+//! | | the rows of each column that is kept, in this order, each one zstd frame |
 //!
-//! A column is varint values, the values as texts, then a byte for each row: 0 for a row without the field, else the number of its
-//! value, counted from 1. The checksum of the whole stands in the index of the segment.
+//! The values are those of each column in this order, as varint count and texts; then a varint count of keys, and the keys, u64, which
+//! ascend: of words (`token_filter.rs`, mixed) that are in columns as written and in nothing else, not all of them where they are
+//! many. Rows are a byte for each: 0 for a row without the field, else the number of its value, counted from 1. The checksum of the
+//! whole stands in the index of the segment. Of version 1 nothing is read: the lines are asked.
 
 use crate::codec::{Damage, Decoder, Encoder};
+use crate::token_filter::{FilterBuilder, word_keys};
 use arrow_array::StringArray;
 use arrow_array::builder::StringBuilder;
 use bytes::Bytes;
 use memchr::memchr_iter;
+use memchr::memmem::Finder;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Which had the values of each column in front of its rows, and no keys.
+const VERSION_BEFORE: u8 = 1;
 /// A field with more distinct values in a row group is not kept there: a byte for each row would be all that it saves.
 const VALUES_MAX: usize = 32;
 /// Nor is one with a longer value, bytes.
 const VALUE_BYTES_MAX: usize = 128;
 /// Members that are watched in a row group.
 const MEMBERS_MAX: usize = 64;
-/// A longer column is taken for damage.
-const COLUMN_BYTES_MAX: usize = 1 << 20;
+/// A longer frame is taken for damage.
+const FRAME_BYTES_MAX: usize = 1 << 20;
+/// Keys that are kept, of words that are in columns alone.
+const KEYS_MAX: usize = 1024;
 
 /// A field of log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -148,18 +162,20 @@ struct ColumnBuilder {
     last: usize,
     /// Its values are too many or too long.
     is_dropped: bool,
+    /// One of its values is written otherwise.
+    is_rewritten: bool,
 }
 
 impl ColumnBuilder {
-    /// Sets the value of a row, whose number is not below those before.
-    fn set(&mut self, row: usize, value: Option<&str>) {
+    /// Sets the value of a row, whose number is not below those before; answers whether it has this value now.
+    fn set(&mut self, row: usize, value: Option<&str>) -> bool {
         // The first of equal names counts.
         if self.is_dropped || self.codes.len() > row {
-            return;
+            return false;
         }
         let Some(value) = value else {
             self.codes.resize(row + 1, 0);
-            return;
+            return false;
         };
         let shape = shape(value.as_bytes());
         let is_it = |at: &usize| self.shapes[*at] == shape && (shape.0 <= 16 || *self.values[*at] == *value);
@@ -167,8 +183,8 @@ impl ColumnBuilder {
         let at = match last.or_else(|| (0..self.values.len()).find(is_it)) {
             Some(at) => at,
             None if self.values.len() >= VALUES_MAX || value.len() > VALUE_BYTES_MAX => {
-                *self = Self { is_dropped: true, ..Self::default() };
-                return;
+                *self = Self { is_dropped: true, values: std::mem::take(&mut self.values), ..Self::default() };
+                return false;
             }
             None => {
                 self.values.push(value.into());
@@ -179,18 +195,41 @@ impl ColumnBuilder {
         self.codes.resize(row, 0);
         self.codes.push(at as u8 + 1);
         self.last = at;
+        true
     }
 
-    /// The column, as the header says, before compression.
-    fn encode(&mut self, rows: usize) -> Vec<u8> {
-        self.codes.resize(rows, 0);
-        let mut column = Encoder::default();
-        column.varint(self.values.len() as u64);
-        self.values.iter().for_each(|value| column.text(value));
-        column.0.extend_from_slice(&self.codes);
-        column.0
+    /// Sets what a member of a row's object is; answers whether it is a string that the column has as it is written, so that the filter
+    /// needs its words no more than once. The words of those before come into it when the column turns out to be of another kind.
+    fn set_member(&mut self, row: usize, raw: &str, filter: &mut FilterBuilder) -> bool {
+        if self.is_dropped {
+            return false;
+        }
+        let was_written = !self.is_rewritten;
+        let is_string = raw.starts_with('"');
+        self.is_rewritten |= is_string && raw.contains('\\');
+        let is_set = self.set(row, scalar(raw).as_deref());
+        if was_written && (self.is_dropped || self.is_rewritten) {
+            self.values.iter().for_each(|value| filter.add_again(value));
+        }
+        if self.is_dropped {
+            self.values = Vec::new();
+        }
+        is_set && is_string && !self.is_rewritten
+    }
+
+    fn kept(&self) -> u8 {
+        match (self.is_dropped, self.is_rewritten) {
+            (true, _) => NOT_KEPT,
+            (false, true) => KEPT,
+            (false, false) => KEPT_AS_WRITTEN,
+        }
     }
 }
+
+/// What is kept of a field, as the header says.
+const NOT_KEPT: u8 = 0;
+const KEPT: u8 = 1;
+const KEPT_AS_WRITTEN: u8 = 2;
 
 /// Gathers the fields of the lines of one row group after the other.
 #[derive(Debug)]
@@ -211,15 +250,19 @@ impl Default for FieldsBuilder {
 }
 
 impl FieldsBuilder {
-    /// Enters the next line.
-    pub(crate) fn add(&mut self, line: &str) {
+    /// Enters the next line, and its words into the filter of the row group, but for those of strings that are kept as written.
+    pub(crate) fn add(&mut self, line: &str, filter: &mut FilterBuilder) {
         let row = self.rows;
         self.rows += 1;
         if let Some(members) = members(line) {
             // The words of such lines mean nothing.
             self.words_end = 0;
-            self.add_members(row, members);
-        } else if self.words_end > 0 {
+            let kept = self.add_members(row, line, members, filter);
+            filter.add_without(line, &kept);
+            return;
+        }
+        filter.add(line);
+        if self.words_end > 0 {
             let mut spaces = memchr_iter(b' ', line.as_bytes());
             let mut start = 0;
             for column in &mut self.words[..self.words_end] {
@@ -233,7 +276,15 @@ impl FieldsBuilder {
         }
     }
 
-    fn add_members(&mut self, row: usize, members: Vec<(Cow<'_, str>, &RawValue)>) {
+    /// Answers where in the line strings are that are kept as written, without their quotes.
+    fn add_members(
+        &mut self,
+        row: usize,
+        line: &str,
+        members: Vec<(Cow<'_, str>, &RawValue)>,
+        filter: &mut FilterBuilder,
+    ) -> Vec<Range<usize>> {
+        let mut kept = Vec::with_capacity(members.len());
         // Lines of one program name their members in the same order.
         let mut at = 0;
         for (name, value) in members {
@@ -248,28 +299,38 @@ impl FieldsBuilder {
                 self.members.push((name.into(), ColumnBuilder::default()));
             }
             if let Some((_, column)) = self.members.get_mut(at)
-                && !column.is_dropped
+                && column.set_member(row, value.get(), filter)
             {
-                column.set(row, scalar(value.get()).as_deref());
+                // The value is a part of the line.
+                let start = value.get().as_ptr() as usize - line.as_ptr() as usize;
+                kept.push(start + 1..start + value.get().len() - 1);
             }
             at += 1;
         }
+        kept
     }
 
-    /// The fields of the lines since the last time, in the format of the header.
-    pub(crate) fn finish(&mut self) -> std::io::Result<Vec<u8>> {
+    /// The fields of the lines since the last time, in the format of the header. The filter has all of their words then.
+    pub(crate) fn finish(&mut self, filter: &mut FilterBuilder) -> std::io::Result<Vec<u8>> {
         let Self { rows, members, are_members_complete, words, words_end } = std::mem::take(self);
-        let mut compressor = zstd::bulk::Compressor::new(1)?;
-        let mut columns = Vec::new();
-        let mut head = Encoder(vec![VERSION]);
-        head.varint(rows as u64);
-        head.u8(u8::from(are_members_complete));
+        let as_written = members.iter().filter(|(_, column)| column.kept() == KEPT_AS_WRITTEN);
+        let keys = filter.add_apart(as_written.flat_map(|(_, column)| &column.values).map(|value| &**value), KEYS_MAX);
         let words = words.into_iter().take(words_end).enumerate().filter(|(_, column)| !column.is_dropped);
         let words: Vec<(usize, ColumnBuilder)> = words.collect();
+        let mut compressor = zstd::bulk::Compressor::new(1)?;
+        let (mut head, mut values, mut columns) = (Encoder(vec![VERSION]), Encoder::default(), Vec::new());
+        head.varint(rows as u64);
+        head.u8(u8::from(are_members_complete));
         head.varint((members.len() + words.len()) as u64);
-        let mut put_column = |head: &mut Encoder, mut column: ColumnBuilder| -> std::io::Result<()> {
-            // A member that never had a scalar is as good as one that is not there, and needs no column to say so.
-            let frame = if column.is_dropped { Vec::new() } else { compressor.compress(&column.encode(rows))? };
+        let mut put_column = |head: &mut Encoder, mut column: ColumnBuilder, kept: u8| -> std::io::Result<()> {
+            head.u8(kept);
+            if kept == NOT_KEPT {
+                return Ok(());
+            }
+            values.varint(column.values.len() as u64);
+            column.values.iter().for_each(|value| values.text(value));
+            column.codes.resize(rows, 0);
+            let frame = compressor.compress(&column.codes)?;
             head.varint(frame.len() as u64);
             columns.extend_from_slice(&frame);
             Ok(())
@@ -277,13 +338,20 @@ impl FieldsBuilder {
         for (name, column) in members {
             head.u8(0);
             head.text(&name);
-            put_column(&mut head, column)?;
+            let kept = column.kept();
+            put_column(&mut head, column, kept)?;
         }
         for (at, column) in words {
             head.u8(1);
             head.varint(at as u64 + 1);
-            put_column(&mut head, column)?;
+            // Their tokens are in the filter on their own.
+            put_column(&mut head, column, KEPT)?;
         }
+        values.varint(keys.len() as u64);
+        keys.into_iter().for_each(|key| values.u64(key));
+        let values = compressor.compress(&values.0)?;
+        head.varint(values.len() as u64);
+        head.0.extend_from_slice(&values);
         head.0.extend_from_slice(&columns);
         Ok(head.0)
     }
@@ -294,9 +362,20 @@ impl FieldsBuilder {
 pub(crate) struct Fields {
     rows: usize,
     are_members_complete: bool,
-    /// Where the column of each is in `columns`; nowhere for those that are not kept.
-    listed: Vec<(LogField, Option<Range<usize>>)>,
+    /// `None` for those that are not kept.
+    listed: Vec<(LogField, Option<Kept>)>,
+    /// Of words that are in columns as written and in nothing else, ascending.
+    keys: Vec<u64>,
     columns: Bytes,
+}
+
+/// A field that is kept.
+#[derive(Debug)]
+struct Kept {
+    values: Vec<String>,
+    as_written: bool,
+    /// Where its rows are in `columns`.
+    place: Range<usize>,
 }
 
 /// What is known of a field in a row group.
@@ -319,32 +398,58 @@ pub(crate) struct FieldColumn {
 }
 
 impl Fields {
-    /// Reads the format of the header; another version is refused.
+    /// Reads the format of the header; of the version before nothing, and another version is refused.
     pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Damage> {
         let mut decoder = Decoder(bytes);
-        if decoder.u8()? != VERSION {
+        let version = decoder.u8()?;
+        if ![VERSION, VERSION_BEFORE].contains(&version) {
             return Err("are of a version that this program does not know");
         }
         let rows = usize::try_from(decoder.varint()?).map_err(|_| "have too many rows")?;
-        let are_members_complete = decoder.u8()? == 1;
-        let count = decoder.count(3)?;
-        let mut listed = Vec::with_capacity(count);
+        let mut fields =
+            Self { rows, are_members_complete: false, listed: Vec::new(), keys: Vec::new(), columns: Bytes::new() };
+        if version == VERSION_BEFORE {
+            return Ok(fields);
+        }
+        fields.are_members_complete = decoder.u8()? == 1;
         let mut end = 0usize;
-        for _ in 0..count {
+        for _ in 0..decoder.count(3)? {
             let field = match decoder.u8()? {
                 0 => LogField::Member(decoder.string()?),
                 1 => LogField::Word(decoder.varint()? as usize),
                 _ => return Err("have one of an unknown kind"),
             };
-            let len = usize::try_from(decoder.varint()?).map_err(|_| "have a column that is too long")?;
-            let start = end;
-            end = start.checked_add(len).ok_or("have a column that is too long")?;
-            listed.push((field, (len > 0).then_some(start..end)));
+            let kept = match decoder.u8()? {
+                NOT_KEPT => None,
+                kept @ (KEPT | KEPT_AS_WRITTEN) => {
+                    let len = usize::try_from(decoder.varint()?).map_err(|_| "have a column that is too long")?;
+                    let start = end;
+                    end = start.checked_add(len).ok_or("have a column that is too long")?;
+                    Some(Kept { values: Vec::new(), as_written: kept == KEPT_AS_WRITTEN, place: start..end })
+                }
+                _ => return Err("have one that is kept in an unknown way"),
+            };
+            fields.listed.push((field, kept));
         }
-        if decoder.0.len() != end {
+        let values = decoder.bytes()?;
+        fields.columns = bytes.slice_ref(decoder.0);
+        if fields.columns.len() != end {
             return Err("end too early or too late");
         }
-        Ok(Self { rows, are_members_complete, listed, columns: bytes.slice_ref(decoder.0) })
+        fields.take_values(values)?;
+        Ok(fields)
+    }
+
+    fn take_values(&mut self, frame: &[u8]) -> Result<(), Damage> {
+        let values = decompress(frame)?;
+        let mut decoder = Decoder(&values);
+        for kept in self.listed.iter_mut().filter_map(|(_, kept)| kept.as_mut()) {
+            let count = decoder.count(1)?;
+            kept.values = (0..count).map(|_| decoder.string()).collect::<Result<_, Damage>>()?;
+        }
+        let count = decoder.count(8)?;
+        self.keys = (0..count).map(|_| decoder.u64()).collect::<Result<_, Damage>>()?;
+        decoder.end()
     }
 
     /// Reads every column; there must be as many rows as this.
@@ -352,43 +457,90 @@ impl Fields {
         if self.rows as u64 != rows {
             return Err("has another number of rows");
         }
-        let kept = self.listed.iter().filter_map(|(_, place)| place.clone());
-        kept.into_iter().try_for_each(|place| self.column(place).map(drop))
+        if !self.keys.is_sorted() {
+            return Err("have keys that do not ascend");
+        }
+        let kept = self.listed.iter().filter_map(|(_, kept)| kept.as_ref());
+        kept.into_iter().try_for_each(|kept| self.codes(kept).map(drop))
     }
 
     /// What is known of a field.
     pub(crate) fn get(&self, field: &LogField) -> Result<Known, Damage> {
-        match self.listed.iter().find(|(listed, _)| listed == field) {
-            Some((_, Some(place))) => self.column(place.clone()).map(Known::Column),
+        match self.listed(field) {
+            Some(Some(kept)) => {
+                Ok(Known::Column(FieldColumn { values: kept.values.clone(), codes: self.codes(kept)? }))
+            }
             None if self.are_members_complete && matches!(field, LogField::Member(_)) => Ok(Known::Absent),
-            Some((_, None)) | None => Ok(Known::Nothing),
+            Some(None) | None => Ok(Known::Nothing),
         }
     }
 
     /// True when no row has one of some values of a field, for sure.
-    pub(crate) fn exclude<'v>(
-        &self,
-        field: &LogField,
-        mut values: impl Iterator<Item = &'v String>,
-    ) -> Result<bool, Damage> {
-        Ok(match self.get(field)? {
-            Known::Column(column) => !values.any(|value| column.values.contains(value)),
-            Known::Absent => true,
-            Known::Nothing => false,
-        })
+    pub(crate) fn exclude<'v>(&self, field: &LogField, mut values: impl Iterator<Item = &'v String>) -> bool {
+        match self.listed(field) {
+            Some(Some(kept)) => !values.any(|value| kept.values.contains(value)),
+            Some(None) => false,
+            None => self.are_members_complete && matches!(field, LogField::Member(_)),
+        }
     }
 
-    fn column(&self, place: Range<usize>) -> Result<FieldColumn, Damage> {
-        let frame = self.columns.get(place).ok_or("have a column outside of them")?;
-        let column = zstd::bulk::decompress(frame, COLUMN_BYTES_MAX).map_err(|_| "cannot be decompressed")?;
-        let mut decoder = Decoder(&column);
-        let count = decoder.count(1)?;
-        let values = (0..count).map(|_| decoder.string()).collect::<Result<Vec<String>, Damage>>()?;
-        let codes = decoder.0.to_vec();
-        if codes.len() != self.rows || codes.iter().any(|code| *code as usize > values.len()) {
+    fn listed(&self, field: &LogField) -> Option<Option<&Kept>> {
+        let (_, kept) = self.listed.iter().find(|(listed, _)| listed == field)?;
+        Some(kept.as_ref())
+    }
+
+    /// For each row whether its line contains the text; `None` when the lines must be asked.
+    pub(crate) fn rows_with(&self, text: &ContainedText) -> Result<Option<Vec<bool>>, Damage> {
+        let is_in_columns_alone = |key: &u64| self.keys.binary_search(key).is_ok();
+        if !text.may_be_known() || !text.keys.iter().any(is_in_columns_alone) {
+            return Ok(None);
+        }
+        let mut rows = vec![false; self.rows];
+        for kept in self.listed.iter().filter_map(|(_, kept)| kept.as_ref()).filter(|kept| kept.as_written) {
+            let has = |value: &String| text.finder.find(value.as_bytes()).is_some();
+            // In front that of rows without the field.
+            let with_text: Vec<bool> = std::iter::once(false).chain(kept.values.iter().map(has)).collect();
+            if with_text.contains(&true) {
+                let of_rows = self.codes(kept)?;
+                rows.iter_mut()
+                    .zip(of_rows)
+                    .for_each(|(row, code)| *row |= with_text.get(code as usize) == Some(&true));
+            }
+        }
+        Ok(Some(rows))
+    }
+
+    fn codes(&self, kept: &Kept) -> Result<Vec<u8>, Damage> {
+        let codes = decompress(self.columns.get(kept.place.clone()).ok_or("have a column outside of them")?)?;
+        if codes.len() != self.rows || codes.iter().any(|code| *code as usize > kept.values.len()) {
             return Err("have a column of other rows or values");
         }
-        Ok(FieldColumn { values, codes })
+        Ok(codes)
+    }
+}
+
+fn decompress(frame: &[u8]) -> Result<Vec<u8>, Damage> {
+    zstd::bulk::decompress(frame, FRAME_BYTES_MAX).map_err(|_| "cannot be decompressed")
+}
+
+/// A text that lines must contain, as fields are asked for it.
+#[derive(Debug)]
+pub(crate) struct ContainedText {
+    finder: Finder<'static>,
+    /// Keys of words that are in a line wherever the text is, within it.
+    keys: Vec<u64>,
+    /// True when it may go beyond a string.
+    ends_strings: bool,
+}
+
+impl ContainedText {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { finder: Finder::new(text).into_owned(), keys: word_keys(text), ends_strings: text.contains('"') }
+    }
+
+    /// False for a text that the fields of no row group can tell of.
+    pub(crate) fn may_be_known(&self) -> bool {
+        !self.ends_strings && !self.keys.is_empty()
     }
 }
 

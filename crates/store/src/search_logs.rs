@@ -2,14 +2,16 @@
 //!
 //! The search is cut into parts: windows of memtables, and row groups of segments. Left out are segments without the group, its
 //! streams or the time range, then row groups outside the time range or whose token filter excludes the text, all without a
-//! read of records. Of the others the pages of messages are read, and searched for a literal as a whole before any row is looked
-//! at; of the key columns only rows that match, unless the index leaves open which rows the search may see. Parts are worked on
-//! ahead of the reader (`parts.rs`) and merged in order (`merge.rs`).
+//! read of records. Columns of fields may tell which rows match, or which may (`log_fields.rs`). Of the others the pages of messages
+//! are read, and searched for a literal as a whole before any row is looked at; of the key columns only rows that match, unless the
+//! index leaves open which rows the search may see. Parts are worked on ahead of the reader (`parts.rs`) and merged in order
+//! (`merge.rs`).
 
 mod parts;
 mod text;
 mod work;
 
+pub(crate) use text::KnownRows;
 pub use text::TextSearch;
 
 use crate::Store;

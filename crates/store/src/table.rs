@@ -75,7 +75,7 @@ impl Table {
 }
 
 /// Conditions on rows, all of which must hold. Parts use them to read less; they may still yield rows that do not meet the
-/// conditions on text, so whoever asks checks again.
+/// conditions on text, so whoever asks checks again. Only what the messages of logs must contain needs no second look: that is exact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableFilter {
     /// Only rows of this time range.

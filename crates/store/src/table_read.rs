@@ -34,8 +34,12 @@ const PAGE_ROWS_MIN: usize = 1024;
 pub struct ReadStats {
     /// Row groups that a Bloom filter, a token filter or the narrowed time range ruled out without reading a column.
     pub row_groups_skipped: u64,
+    /// Row groups of logs of which columns of fields told the rows whose messages contain what they must.
+    pub row_groups_known: u64,
     /// Rows whose deciding columns were read, or that needed none.
     pub rows_seen: u64,
+    /// Rows of logs whose message, or what is known of it, does not contain what it must.
+    pub rows_excluded: u64,
     /// Rows answered.
     pub rows_read: u64,
 }
@@ -201,15 +205,18 @@ impl PartReader {
 
     /// What is left of the wanted runs where messages must match, and the messages when they are asked for and not too long to be kept.
     async fn matching(
-        &self,
+        &mut self,
         segment: &Arc<Segment>,
         row_group: usize,
         wanted: &[Run],
     ) -> Result<(Option<Vec<Run>>, Option<Messages>)> {
         let Some(search) = &self.search else { return Ok((None, None)) };
         let rows: Vec<u32> = wanted.iter().flat_map(|run| run.rows.start as u32..run.rows.end as u32).collect();
-        let keeps_messages = self.columns.contains(&MESSAGE);
-        let Matched { rows, messages } = table_texts::find(segment, row_group, &rows, search, keeps_messages).await?;
+        let (searched, keeps_messages) = (rows.len(), self.columns.contains(&MESSAGE));
+        let found = table_texts::find(segment, row_group, rows, search, keeps_messages).await?;
+        let Matched { rows, messages, is_known } = found;
+        self.stats.row_groups_known += u64::from(is_known);
+        self.stats.rows_excluded += (searched - rows.len()) as u64;
         let mut left = Vec::new();
         for run in wanted {
             let start = rows.partition_point(|row| (*row as usize) < run.rows.start);
@@ -252,7 +259,7 @@ impl PartReader {
         for (column, values) in &self.filter.one_of {
             if let Some(field) = self.filter.field(column)
                 && let Some(fields) = segment.fields(row_group).await?
-                && fields.exclude(field, values.iter()).map_err(|reason| segment.corrupt_fields(reason))?
+                && fields.exclude(field, values.iter())
             {
                 return Ok(true);
             }
@@ -356,7 +363,7 @@ impl PartReader {
         self.project(&whole)
     }
 
-    fn memory_page(&self, open: &mut OpenPart) -> Result<Option<RecordBatch>> {
+    fn memory_page(&mut self, open: &mut OpenPart) -> Result<Option<RecordBatch>> {
         let (direction, sequence_end) = (self.direction(), open.part.sequence_end);
         loop {
             let (batch, last) = match &open.part.source {
@@ -368,11 +375,13 @@ impl PartReader {
                     };
                     let (page, last) = memtable.log_page(*group, &admits, open.window, direction, sequence_end);
                     let mut batch = LogBatch::default();
-                    for row in (0..page.len()).map(|at| page.row(at)) {
+                    let matches = |text: &str| self.search.as_ref().is_none_or(|search| search.matches(text));
+                    for row in (0..page.len()).map(|at| page.row(at)).filter(|row| matches(row.message)) {
                         let position = (row.timestamp, row.sequence);
                         batch.push(*group, position, row.stream, row.ingestion_time, row.message);
                     }
                     let batch = batch.take()?;
+                    self.stats.rows_excluded += (page.len() - batch.num_rows()) as u64;
                     (
                         if self.columns.is_empty() {
                             batch

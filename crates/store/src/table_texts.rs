@@ -8,7 +8,6 @@ use crate::table::{Table, TableFilter};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::Schema;
-use memchr::memmem::Finder;
 use std::sync::Arc;
 
 /// The column that is searched so.
@@ -20,10 +19,7 @@ const KEPT_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) fn search(table: Table, filter: &TableFilter) -> Option<TextSearch> {
     let of_messages = filter.contains.iter().filter(|(column, _)| table == Table::Logs && *column == MESSAGE);
     let texts: Vec<String> = of_messages.map(|(_, text)| text.clone()).collect();
-    let finders: Vec<Finder<'static>> = texts.iter().map(|text| Finder::new(text).into_owned()).collect();
-    let clauses: Vec<Vec<String>> = texts.into_iter().map(|text| vec![text]).collect();
-    let matches = move |line: &str| finders.iter().all(|finder| finder.find(line.as_bytes()).is_some());
-    (!clauses.is_empty()).then(|| TextSearch::new(&clauses, matches))
+    (!texts.is_empty()).then(|| TextSearch::containing(&texts))
 }
 
 /// Rows that match, counted within their row group and ascending, and what was kept of their messages.
@@ -31,16 +27,27 @@ pub(crate) fn search(table: Table, filter: &TableFilter) -> Option<TextSearch> {
 pub(crate) struct Matched {
     pub rows: Vec<u32>,
     pub messages: Option<Messages>,
+    /// True when fields told which rows match.
+    pub is_known: bool,
 }
 
-/// Finds those of `rows` that match.
+/// Finds those of `rows` that match. No message is read where fields tell which rows these are, and messages are not kept.
 pub(crate) async fn find(
     segment: &Arc<Segment>,
     row_group: usize,
-    rows: &[u32],
+    mut rows: Vec<u32>,
     search: &TextSearch,
     keeps_messages: bool,
 ) -> Result<Matched> {
+    let known = segment.known_rows(row_group, search).await?;
+    let is_known = known.as_ref().is_some_and(|known| known.is_exact);
+    if let Some(known) = known {
+        known.retain(&mut rows);
+        if is_known && !keeps_messages {
+            return Ok(Matched { rows, messages: None, is_known });
+        }
+    }
+    let rows = rows.as_slice();
     let places = segment.page_places(row_group, MESSAGE).await?;
     let mut found = Vec::new();
     let mut messages = keeps_messages.then(StringBuilder::new);
@@ -59,7 +66,7 @@ pub(crate) async fn find(
         }
     }
     let messages = messages.map(|mut kept| Messages { rows: found.clone(), texts: kept.finish() });
-    Ok(Matched { rows: found, messages })
+    Ok(Matched { rows: found, messages, is_known })
 }
 
 /// Messages of some rows of a row group.

@@ -45,6 +45,7 @@ mod fuse;
 
 use crate::codec::{Damage, Decoder, Encoder};
 use bytes::Bytes;
+use std::ops::Range;
 
 const VERSION: u8 = 1;
 /// Bytes of the prefix by which longer tokens are found.
@@ -177,6 +178,11 @@ impl Keys {
         }
     }
 
+    fn append(&mut self, mut other: Self) {
+        self.keys.append(&mut other.keys);
+        self.overflowed |= other.overflowed;
+    }
+
     fn deduplicate(&mut self) {
         self.keys.sort_unstable();
         self.keys.dedup();
@@ -201,8 +207,46 @@ pub(crate) struct FilterBuilder {
 impl FilterBuilder {
     /// Enters a text. The ends of a text delimit its tokens.
     pub(crate) fn add(&mut self, text: &str) {
-        let text = text.as_bytes();
         self.text_bytes += text.len();
+        self.add_tokens(text.as_bytes());
+    }
+
+    /// Enters a text but for some parts of it, in their order, at whose ends no token goes on. Their tokens come by `add_apart`, or, for
+    /// a part that is left out of many texts, by `add_again` once.
+    pub(crate) fn add_without(&mut self, text: &str, parts: &[Range<usize>]) {
+        self.text_bytes += text.len();
+        let mut start = 0;
+        for part in parts {
+            self.add_tokens(text.as_bytes().get(start..part.start).unwrap_or_default());
+            start = part.end;
+        }
+        self.add_tokens(text.as_bytes().get(start..).unwrap_or_default());
+    }
+
+    /// Enters the tokens of a part that `add_without` left out before.
+    pub(crate) fn add_again(&mut self, part: &str) {
+        self.add_tokens(part.as_bytes());
+    }
+
+    /// Enters the tokens of the parts that `add_without` left out, and answers the keys of words that are in none of the texts but for these
+    /// parts, ascending, at most so many.
+    pub(crate) fn add_apart<'t>(&mut self, parts: impl Iterator<Item = &'t str> + Clone, keys_max: usize) -> Vec<u64> {
+        let mut apart = Self::default();
+        parts.for_each(|part| apart.add_tokens(part.as_bytes()));
+        self.words.deduplicate();
+        apart.words.deduplicate();
+        let mut only = Vec::new();
+        if !self.words.overflowed && !apart.words.overflowed {
+            let others = &self.words.keys;
+            let is_apart = |key: &&u64| others.binary_search(key).is_err();
+            only.extend(apart.words.keys.iter().filter(is_apart).take(keys_max));
+        }
+        self.words.append(apart.words);
+        self.grams.append(apart.grams);
+        only
+    }
+
+    fn add_tokens(&mut self, text: &[u8]) {
         // Where the token begins that goes on.
         let mut start = None;
         for (block, bytes) in text.chunks(BLOCK).enumerate() {
@@ -367,6 +411,11 @@ impl LiteralKeys {
     fn is_empty(&self) -> bool {
         self.words.is_empty() && self.grams.is_empty()
     }
+}
+
+/// Keys of words that are in a text wherever a literal is, within it: as `FilterBuilder::add_apart` answers them.
+pub(crate) fn word_keys(literal: &str) -> Vec<u64> {
+    LiteralKeys::of(literal).words.into_iter().map(fuse::mix).collect()
 }
 
 /// What a search asks of filters: a conjunction of clauses, each "one of these literals occurs".

@@ -10,7 +10,7 @@ use super::event::Source;
 use super::functions::{self, arity};
 use super::plan::{Answer, PlanError};
 use super::value::Value;
-use super::{calendar, regexes, walk};
+use super::{calendar, push_down, regexes, walk};
 use crate::log_fields::FieldPath;
 use memchr::memmem::Finder;
 use model::TimeRange;
@@ -209,7 +209,13 @@ impl Names {
                     LikePattern::Contains(part) => {
                         Code::Contains { text, finder: Box::new(Finder::new(part).into_owned()), is_negated }
                     }
-                    LikePattern::Regex(regex) => Code::Matches { text, regex: regex.0.clone(), is_negated },
+                    // To look for a text is less work, and may be done for.
+                    LikePattern::Regex(regex) => match push_down::only_text(regex.0.as_str()) {
+                        Some(part) => {
+                            Code::Contains { text, finder: Box::new(Finder::new(&part).into_owned()), is_negated }
+                        }
+                        None => Code::Matches { text, regex: regex.0.clone(), is_negated },
+                    },
                 }
             }
             Expr::In { value, list, is_negated } => {

@@ -141,6 +141,9 @@ pub(super) struct Inner {
     pub columns: usize,
     /// Steps of one row at a time.
     pub prefix: Vec<Step>,
+    /// Those of them that are left when messages contain these texts.
+    pub prefix_of_containing: Vec<Step>,
+    contained: Vec<String>,
     pub order: Order,
     pub reduction: Reduction,
     /// The steps after the prefix.
@@ -190,7 +193,9 @@ impl Plan {
         let is_time =
             |code: &Code| matches!(code, Code::Slot(slot) if names.sources.get(*slot) == Some(&Source::Timestamp));
         let order = Order { is_reversed, ..Order::new(keys, is_time) };
+        push_down::part_filters(&mut prefix);
         push_down::advance_filters(&mut prefix);
+        let (contained, prefix_of_containing) = push_down::contained_texts(&prefix, &names);
         let reduction = reduction(&rest, limit);
         let is_aggregated = !names.is_open();
         let kept = kept(&rest, &shown, is_aggregated);
@@ -205,6 +210,8 @@ impl Plan {
             fields: names.fields,
             columns: names.columns,
             prefix,
+            prefix_of_containing,
+            contained,
             order,
             reduction,
             rest,
@@ -235,9 +242,16 @@ impl Plan {
         &self.0.fields
     }
 
-    /// True when it reads messages even where all fields are known.
-    pub fn needs_message(&self) -> bool {
-        self.0.reads().iter().any(|slot| self.0.sources.get(*slot) == Some(&Source::Message))
+    /// Texts that the message of every event in the answer contains. A scan that sees to it that messages contain them may feed its events to
+    /// `worker_of_containing`.
+    pub fn contained_texts(&self) -> &[String] {
+        &self.0.contained
+    }
+
+    /// True when such a worker reads messages even where all fields are known.
+    pub fn needs_message_of_containing(&self) -> bool {
+        let reads = self.0.reads(&self.0.prefix_of_containing);
+        reads.iter().any(|slot| self.0.sources.get(*slot) == Some(&Source::Message))
     }
 
     /// Clauses: of each, at least one text occurs in the message of every event that can be in the answer.
@@ -273,7 +287,12 @@ impl Plan {
 
     /// A worker, to be fed with any of the events.
     pub fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(&self.0), false)
+        Worker::new(Arc::clone(&self.0), self.0.prefix.clone(), false)
+    }
+
+    /// A worker, to be fed with any of the events whose messages contain `contained_texts`: it does not look for them.
+    pub fn worker_of_containing(&self) -> Worker {
+        Worker::new(Arc::clone(&self.0), self.0.prefix_of_containing.clone(), false)
     }
 
     /// The second time range that `diff` reads. Its events go to workers of `worker_compared`.
@@ -286,7 +305,12 @@ impl Plan {
 
     /// A worker for events of the compared range, to be finished together with the others.
     pub fn worker_compared(&self) -> Worker {
-        Worker::new(Arc::clone(&self.0), true)
+        Worker::new(Arc::clone(&self.0), self.0.prefix.clone(), true)
+    }
+
+    /// The same for those whose messages contain `contained_texts`.
+    pub fn worker_of_containing_compared(&self) -> Worker {
+        Worker::new(Arc::clone(&self.0), self.0.prefix_of_containing.clone(), true)
     }
 
     /// The answer, every event having been fed to one of the workers.
@@ -306,10 +330,10 @@ impl Plan {
 }
 
 impl Inner {
-    /// The slots that are read of events.
-    fn reads(&self) -> Vec<usize> {
+    /// The slots that are read of events with these steps in front.
+    fn reads(&self, prefix: &[Step]) -> Vec<usize> {
         let mut slots = self.kept.clone();
-        self.prefix.iter().for_each(|step| step.reads(&mut slots));
+        prefix.iter().for_each(|step| step.reads(&mut slots));
         self.order.keys.iter().for_each(|key| key.value.slots(&mut slots));
         if !matches!(self.reduction, Reduction::First(_))
             && let Some(first) = self.rest.first()
@@ -323,7 +347,7 @@ impl Inner {
 
     /// Forgets fields that are named but not read.
     fn drop_unread(&mut self) {
-        let reads = self.reads();
+        let reads = self.reads(&self.prefix);
         let mut fields = Vec::new();
         for (slot, source) in self.sources.iter_mut().enumerate() {
             if let Source::Field(at) = source {

@@ -115,6 +115,15 @@ fn shortest(clause: &Clause) -> usize {
     clause.iter().filter(|text| *text != "\\u").map(String::len).min().unwrap_or(0)
 }
 
+/// The text that is all a regular expression matches, wherever it is.
+pub(super) fn only_text(source: &str) -> Option<String> {
+    let hir = regex_syntax::Parser::new().parse(source).ok()?;
+    match hir.kind() {
+        HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).ok(),
+        _ => None,
+    }
+}
+
 /// Texts of which one is in every match.
 fn of_regex(source: &str) -> Option<Clause> {
     let hir = regex_syntax::Parser::new().parse(source).ok()?;
@@ -132,6 +141,34 @@ fn of_hir(hir: &Hir) -> Option<Clause> {
         _ => return None,
     };
     (found.len() <= ALTERNATIVES_MAX).then_some(found)
+}
+
+/// Makes of each filter with several conditions, all of which must hold, one for each.
+pub(super) fn part_filters(steps: &mut Vec<Step>) {
+    let part = |step: Step| match step {
+        Step::Filter(Code::All(conditions)) => conditions.into_iter().map(Step::Filter).collect(),
+        step => vec![step],
+    };
+    *steps = std::mem::take(steps).into_iter().flat_map(part).collect();
+}
+
+/// Texts that messages must contain by filters that say no more than this; second, the steps without these filters.
+pub(super) fn contained_texts(steps: &[Step], names: &Names) -> (Vec<String>, Vec<Step>) {
+    // A join that keeps rows without a partner must see every row before it.
+    if steps.iter().any(Step::keeps_partnerless) {
+        return (Vec::new(), steps.to_vec());
+    }
+    let text_of = |step: &Step| match step {
+        Step::Filter(Code::Contains { text, finder, is_negated: false }) => match &**text {
+            Code::Slot(slot) if names.sources.get(*slot) == Some(&Source::Message) => {
+                String::from_utf8(finder.needle().to_vec()).ok().filter(|text| !text.is_empty())
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let texts = steps.iter().filter_map(text_of).collect();
+    (texts, steps.iter().filter(|step| text_of(step).is_none()).cloned().collect())
 }
 
 /// Moves each filter before the steps that it does not need, and puts filters that stand together in the order of their costs.

@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use store::{Direction, FIELD_COLUMNS, LogField, PartReader, Table, TableFilter, TablePart, View, wait_for};
+use store::{Direction, FIELD_COLUMNS, LogField, PartReader, ReadStats, Table, TableFilter, TablePart, View, wait_for};
 
 /// A log group that is asked.
 #[derive(Debug, Clone)]
@@ -141,7 +141,12 @@ fn feed(
         false => parts.sort_by_key(|part| part.min_time),
     }
     let queue = Mutex::new(parts.into_iter());
-    let worker = || if is_compared { plan.worker_compared() } else { plan.worker() };
+    let worker = || match (is_compared, reading.is_contained) {
+        (false, true) => plan.worker_of_containing(),
+        (true, true) => plan.worker_of_containing_compared(),
+        (false, false) => plan.worker(),
+        (true, false) => plan.worker_compared(),
+    };
     let workers: Vec<Arc<Slot>> = (0..threads.max(1)).map(|_| Arc::new(Mutex::new(Some(worker())))).collect();
     lock(&progress.workers).clone_from(&workers);
     let outcome = std::thread::scope(|scope| {
@@ -169,6 +174,8 @@ struct Reading<'a> {
     /// Columns that suffice when no field is missing; `None` when texts are needed in any case.
     lean: Option<Vec<&'static str>>,
     whole: Vec<&'static str>,
+    /// True when messages contain what the plan wants them to: the filter has seen to it.
+    is_contained: bool,
 }
 
 const KEYS: [&str; 5] = ["group", "stream", "timestamp", "ingestion_time", "sequence"];
@@ -186,16 +193,16 @@ impl<'a> Reading<'a> {
                 columns.push(LogField::Member(name.to_owned()));
             }
         }
-        let texts = plan.required_texts().into_iter();
-        let contains = texts.filter(|clause| clause.len() == 1).flatten().map(|text| ("message", text)).collect();
         let are_all_columns = fields.len() == plan.fields().len();
-        let mut contains: Vec<(&'static str, String)> = contains;
-        // Lines that are shown otherwise than they are stored: what is masked must not be told by what was skipped either.
-        if targets.iter().any(|target| target.transforming.is_some() || target.protection.is_some()) {
-            contains.clear();
-        }
+        // Of lines that are shown otherwise than they are stored, what is masked must not be told by what was skipped either.
         let are_plain = targets.iter().all(Target::is_plain);
-        let lean = (are_plain && !plan.needs_message() && are_all_columns && contains.is_empty()).then(|| {
+        let mut contains: BTreeSet<String> = BTreeSet::new();
+        if are_plain {
+            contains.extend(plan.required_texts().into_iter().filter(|clause| clause.len() == 1).flatten());
+            contains.extend(plan.contained_texts().iter().cloned());
+        }
+        let contains = contains.into_iter().map(|text| ("message", text)).collect();
+        let lean = (are_plain && !plan.needs_message_of_containing() && are_all_columns).then(|| {
             let keys = KEYS.into_iter().chain(FIELD_COLUMNS.into_iter().take(fields.len()));
             keys.collect()
         });
@@ -208,7 +215,7 @@ impl<'a> Reading<'a> {
             ..TableFilter::default()
         };
         let targets = targets.iter().map(|target| (target.group, target)).collect();
-        Self { plan, targets, filter: Arc::new(filter), fields, lean, whole }
+        Self { plan, targets, filter: Arc::new(filter), fields, lean, whole, is_contained: are_plain }
     }
 
     /// Takes parts until none is left or the worker has enough.
@@ -238,7 +245,7 @@ impl<'a> Reading<'a> {
 
     fn part(&self, part: TablePart, worker: &Slot, progress: &Progress) -> Result<(), ScanError> {
         if let Some(lean) = &self.lean
-            && let Some(batches) = self.lean_batches(&part, lean)?
+            && let Some(batches) = self.lean_batches(&part, lean, progress)?
         {
             return batches.iter().try_for_each(|batch| self.feed(batch, worker, progress));
         }
@@ -256,10 +263,24 @@ impl<'a> Reading<'a> {
                 break;
             }
         }
-        if reader.stats().row_groups_skipped > 0 {
+        self.count_others(reader.stats(), rows, progress);
+        Ok(())
+    }
+
+    /// Counts the rows of a part that were not answered: those of a row group that was skipped, and those whose texts were looked at, or
+    /// known, in vain. The latter have as many bytes as those of all groups on average.
+    fn count_others(&self, stats: ReadStats, rows: u64, progress: &Progress) {
+        if stats.row_groups_skipped > 0 {
             progress.skipped.fetch_add(rows, Ordering::Relaxed);
         }
-        Ok(())
+        let excluded = stats.rows_excluded;
+        if excluded > 0 {
+            let stored = self.targets.values().fold((0, 0), |(bytes, events), target| {
+                (bytes + u128::from(target.stored.0), events + u128::from(target.stored.1))
+            });
+            progress.rows.fetch_add(excluded, Ordering::Relaxed);
+            progress.bytes.fetch_add(share(stored, excluded), Ordering::Relaxed);
+        }
     }
 
     fn order(&self) -> Option<Direction> {
@@ -268,7 +289,12 @@ impl<'a> Reading<'a> {
     }
 
     /// The part by its columns alone; `None` when a row lacks a field, which its text may have nevertheless.
-    fn lean_batches(&self, part: &TablePart, lean: &[&'static str]) -> Result<Option<Vec<RecordBatch>>, ScanError> {
+    fn lean_batches(
+        &self,
+        part: &TablePart,
+        lean: &[&'static str],
+        progress: &Progress,
+    ) -> Result<Option<Vec<RecordBatch>>, ScanError> {
         let mut reader = PartReader::new(Table::Logs, Arc::clone(&self.filter), lean.to_vec(), None);
         let mut open = reader.open(part.clone());
         let mut batches = Vec::new();
@@ -278,14 +304,14 @@ impl<'a> Reading<'a> {
             }
             batches.push(batch);
         }
+        self.count_others(reader.stats(), part.rows, progress);
         Ok(Some(batches))
     }
 
     /// The bytes of events whose text is not read: as many as those of the group have on average.
     fn bytes_of(&self, group: GroupId, rows: u64) -> u64 {
         let (bytes, events) = self.targets.get(&group).map_or((0, 0), |target| target.stored);
-        let all = u128::from(bytes) * u128::from(rows) / u128::from(events.max(1));
-        u64::try_from(all).unwrap_or(u64::MAX).max(rows * LOG_EVENT_OVERHEAD_BYTES as u64)
+        share((bytes.into(), events.into()), rows)
     }
 
     fn feed(&self, batch: &RecordBatch, worker: &Slot, progress: &Progress) -> Result<(), ScanError> {
@@ -325,6 +351,12 @@ impl<'a> Reading<'a> {
         progress.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// The bytes of some of so many events that have so many bytes together.
+fn share((bytes, events): (u128, u128), rows: u64) -> u64 {
+    let all = bytes.saturating_mul(u128::from(rows)) / events.max(1);
+    u64::try_from(all).unwrap_or(u64::MAX).max(rows * LOG_EVENT_OVERHEAD_BYTES as u64)
 }
 
 /// The columns of a batch.

@@ -40,7 +40,8 @@ enum Kept {
 }
 
 impl Worker {
-    pub(super) fn new(plan: Arc<Inner>, is_compared: bool) -> Self {
+    /// `prefix` are the plan's steps of one row at a time, or those of them that its events need.
+    pub(super) fn new(plan: Arc<Inner>, prefix: Vec<Step>, is_compared: bool) -> Self {
         let kept = match &plan.reduction {
             Reduction::Groups(_) => Kept::Groups(Groups::default()),
             Reduction::First(keep) => Kept::First(First::new(*keep)),
@@ -48,7 +49,7 @@ impl Worker {
             Reduction::Patterns(mining) => Kept::Patterns(mining.miners()),
             Reduction::Relevance(_) => Kept::Relevant(Box::default()),
         };
-        Self { prefix: plan.prefix.clone(), plan, kept, is_compared, fed: 0, matched: 0, memory: 0 }
+        Self { prefix, plan, kept, is_compared, fed: 0, matched: 0, memory: 0 }
     }
 
     /// Takes an event.

@@ -47,7 +47,7 @@ impl TableProvider for Events {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(super::pushdown_of_events(filters, TIME))
+        Ok(super::pushdown_of_records(filters, TIME, None))
     }
 
     async fn scan(

@@ -3,17 +3,19 @@
 use super::Inputs;
 use super::fields::column_name;
 use super::masked::{self, Masked};
-use super::predicate::Predicate;
+use super::predicate::{self, Predicate};
 use super::records::{RecordSource, Shape};
 use super::resources::{GroupMasks, LogGroupName};
 use super::scan::{ScanExec, Several, Source};
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringBuilder};
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit, UInt64Type};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, internal_datafusion_err, project_schema};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use memchr::memmem::Finder;
 use model::{GroupId, StreamId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
@@ -63,7 +65,7 @@ impl TableProvider for Logs {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(super::pushdown(filters, TIME))
+        Ok(super::pushdown_of_records(filters, TIME, Some("message")))
     }
 
     async fn scan(
@@ -99,7 +101,7 @@ impl TableProvider for Logs {
         }
         if !masked.is_empty() {
             let filter = TableFilter { groups: Some(masked), ..filter };
-            sources.push(self.masked(&schema, filter, names, masks));
+            sources.push(self.masked(&schema, contained(filters), filter, names, masks));
         }
         let partitions = session.config().target_partitions();
         Ok(Arc::new(ScanExec::new(Several::of(sources), schema, TIME, partitions)))
@@ -196,6 +198,7 @@ impl Logs {
     fn masked(
         &self,
         schema: &SchemaRef,
+        contained: Vec<Finder<'static>>,
         filter: TableFilter,
         names: Arc<Names>,
         masks: Arc<GroupMasks>,
@@ -203,7 +206,7 @@ impl Logs {
         let columns = schema.fields().iter().filter(|field| !self.is_of_lines(field.name()));
         let columns = columns.map(|field| stored(field.name(), &self.fields));
         let needed: BTreeSet<&str> = columns.chain(masked::READ).collect();
-        self.source(filter, &needed, self.shape(Arc::clone(schema), names, Some(masks)))
+        self.source(filter, &needed, self.shape(Arc::clone(schema), names, Some((masks, contained))))
     }
 
     fn source(&self, filter: TableFilter, needed: &BTreeSet<&str>, shape: Shape) -> Arc<dyn Source> {
@@ -213,9 +216,20 @@ impl Logs {
         Arc::new(RecordSource::new(Table::Logs, parts, filter, columns, shape))
     }
 
-    fn shape(&self, schema: SchemaRef, names: Arc<Names>, masks: Option<Arc<GroupMasks>>) -> Shape {
+    fn shape(
+        &self,
+        schema: SchemaRef,
+        names: Arc<Names>,
+        masks: Option<(Arc<GroupMasks>, Vec<Finder<'static>>)>,
+    ) -> Shape {
         Shape::Logs(Arc::new(LogShape { schema, fields: self.fields.clone(), names, masks }))
     }
+}
+
+/// The texts that lines must contain, which are the scan's to look for.
+fn contained(filters: &[Expr]) -> Vec<Finder<'static>> {
+    let texts = filters.iter().filter_map(|filter| predicate::contained_text(filter, "message"));
+    texts.map(|text| Finder::new(text).into_owned()).collect()
 }
 
 /// Replaces ids by names, and lines by masked ones.
@@ -225,19 +239,28 @@ pub(super) struct LogShape {
     /// Fields of lines that are columns of the table.
     pub fields: Vec<LogField>,
     pub names: Arc<Names>,
-    /// `None` where lines are shown as they are stored.
-    pub masks: Option<Arc<GroupMasks>>,
+    /// `None` where lines are shown as they are stored; else what hides parts of them, and what must be left to be seen.
+    pub masks: Option<(Arc<GroupMasks>, Vec<Finder<'static>>)>,
 }
 
 impl LogShape {
     /// The answer's batch.
     pub(super) fn of(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let Some((masks, contained)) = &self.masks else { return self.with_lines(batch, None) };
+        let shown = Masked::of(batch, masks)?;
+        if contained.is_empty() {
+            return self.with_lines(batch, Some(&shown));
+        }
+        let kept = shown.containing(contained);
+        self.with_lines(&filter_record_batch(batch, &kept)?, Some(&shown.filtered(&kept)?))
+    }
+
+    fn with_lines(&self, batch: &RecordBatch, shown: Option<&Masked>) -> Result<RecordBatch> {
         let (names, fields) = (&self.names, &self.fields);
-        let shown = self.masks.as_ref().map(|masks| Masked::of(batch, masks)).transpose()?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         for field in self.schema.fields() {
             let name = field.name().as_str();
-            if let Some(column) = shown.as_ref().and_then(|shown| shown.column(name, fields)) {
+            if let Some(column) = shown.and_then(|shown| shown.column(name, fields)) {
                 columns.push(column);
                 continue;
             }

@@ -5,9 +5,11 @@
 
 use super::fields::column_name;
 use super::resources::GroupMasks;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringBuilder};
+use datafusion::arrow::compute::filter;
 use datafusion::arrow::datatypes::{TimestampMillisecondType, UInt64Type};
 use datafusion::common::{Result, internal_datafusion_err};
+use memchr::memmem::Finder;
 use model::{GroupId, Timestamp};
 use std::sync::Arc;
 use store::LogField;
@@ -39,6 +41,17 @@ impl Masked {
             }
         }
         Ok(Self(shown.finish()))
+    }
+
+    /// For each line whether it contains all of these as it is shown.
+    pub(super) fn containing(&self, texts: &[Finder<'_>]) -> BooleanArray {
+        let has_all = |line: &str| texts.iter().all(|text| text.find(line.as_bytes()).is_some());
+        self.0.iter().map(|line| line.map(has_all)).collect()
+    }
+
+    /// Some of the lines.
+    pub(super) fn filtered(&self, kept: &BooleanArray) -> Result<Self> {
+        Ok(Self(filter(&self.0, kept)?.as_string().clone()))
     }
 
     /// A column of the table, where it is one of lines or of their fields.

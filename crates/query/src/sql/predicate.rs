@@ -1,7 +1,7 @@
 //! What a table can use of a WHERE clause: time ranges, texts to equal and texts to contain.
 //!
 //! What is taken here makes a scan read less, and DataFusion checks each row again, but for filters that a scan answers by themselves
-//! (`is_all_of`, `is_time_range`): of those the scan's own look at each row is the only one.
+//! (`is_all_of`, `is_time_range`, `contained_text`): of those the scan's own look at each row is the only one.
 
 use super::json;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
@@ -151,6 +151,24 @@ fn condition(filter: &Expr, time_column: &str) -> Option<Condition> {
     }
 }
 
+/// The text that a column must contain, where that is all that a filter says: `message LIKE '%text%'`, or `contains(message, 'text')`.
+pub(super) fn contained_text<'f>(filter: &'f Expr, column: &str) -> Option<&'f str> {
+    let (expr, text) = match filter {
+        Expr::Like(Like { negated: false, case_insensitive: false, escape_char: None, expr, pattern }) => {
+            let Expr::Literal(pattern, _) = pattern.as_ref() else { return None };
+            (expr.as_ref(), pattern.try_as_str()??.strip_prefix('%')?.strip_suffix('%')?)
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "contains" => match args.as_slice() {
+            [expr, Expr::Literal(text, _)] => (expr, text.try_as_str()??),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    // These mean something else in a pattern.
+    let is_plain = !text.is_empty() && !text.contains(['%', '_', '\\']);
+    (is_plain && name(expr)? == column).then_some(text)
+}
+
 fn contains(column: &Expr, texts: Vec<String>) -> Option<Condition> {
     let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
     if texts.is_empty() { None } else { Some(Condition::Contains(name(column)?.to_owned(), texts)) }
@@ -295,6 +313,16 @@ mod tests {
             col("message").ilike(lit("%four%")),
             col("x").eq(lit("a")).or(col("y").eq(lit("b"))),
         ];
+        let only: Vec<Option<&str>> = filters.iter().map(|filter| contained_text(filter, "message")).collect();
+        assert_eq!(only, [None; 7]);
+        for (pattern, text) in
+            [("%a b%", Some("a b")), ("%%", None), ("%", None), ("%a", None), ("a%", None), ("%a_b%", None)]
+        {
+            assert_eq!(contained_text(&col("message").like(lit(pattern)), "message"), text, "{pattern}");
+        }
+        assert_eq!(contained_text(&col("message").not_like(lit("%a%")), "message"), None);
+        assert_eq!(contained_text(&col("message").ilike(lit("%a%")), "message"), None);
+        assert_eq!(contained_text(&col("name").like(lit("%a%")), "message"), None);
         let predicate = Predicate::of(&filters, "time");
         assert_eq!(predicate.values("name"), Some(BTreeSet::from(["b"])));
         assert_eq!(predicate.values("x"), None);

@@ -167,6 +167,7 @@ impl PartRead {
         let stats = self.reader.stats();
         let more = |now: u64, before: u64| (now - before) as usize;
         self.counts.row_groups_skipped.add(more(stats.row_groups_skipped, self.counted.row_groups_skipped));
+        self.counts.row_groups_known.add(more(stats.row_groups_known, self.counted.row_groups_known));
         self.counts.rows_seen.add(more(stats.rows_seen, self.counted.rows_seen));
         self.counted = stats;
         let batch = read.map_err(|error| external(SqlError::Store(error)))?;

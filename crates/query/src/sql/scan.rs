@@ -102,6 +102,8 @@ pub(super) struct Counts {
     pub parts_skipped: Count,
     /// Row groups that an index ruled out when they were to be read.
     pub row_groups_skipped: Count,
+    /// Row groups of logs of which columns of fields told which lines contain a text.
+    pub row_groups_known: Count,
     /// Rows that were looked at.
     pub rows_seen: Count,
 }
@@ -208,6 +210,7 @@ impl ScanExec {
             parts_read: count("parts_read"),
             parts_skipped: count("parts_skipped"),
             row_groups_skipped: count("row_groups_skipped"),
+            row_groups_known: count("row_groups_known"),
             rows_seen: count("rows_seen"),
         }
     }

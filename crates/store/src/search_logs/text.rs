@@ -1,5 +1,7 @@
 //! What a search asks of a text, and how to find the texts of a page that may satisfy it without looking at each.
 
+use crate::codec::Damage;
+use crate::log_fields::{ContainedText, Fields};
 use crate::segment::{PackedPage, TextPage};
 use crate::token_filter::Probe;
 use memchr::memmem::Finder;
@@ -19,6 +21,24 @@ struct Parts {
     /// Of each clause one thing is found in every text that matches.
     clauses: Vec<Vec<FindPlace>>,
     matches: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    /// What texts must contain, and whether that is all that is asked of them.
+    contained: Vec<ContainedText>,
+    is_contained_all: bool,
+}
+
+/// What columns of fields tell of a search, of the rows of a row group.
+#[derive(Debug)]
+pub(crate) struct KnownRows {
+    may_match: Vec<bool>,
+    /// True when all rows that may match do.
+    pub is_exact: bool,
+}
+
+impl KnownRows {
+    /// Leaves of rows those that may match.
+    pub(crate) fn retain(&self, rows: &mut Vec<u32>) {
+        rows.retain(|row| self.may_match.get(*row as usize) == Some(&true));
+    }
 }
 
 /// Answers the first place in which something is.
@@ -34,7 +54,15 @@ impl TextSearch {
     /// Texts that `matches`. Each of them satisfies every clause of `required`, that is, at least one of its literals occurs in the
     /// text; what does not is skipped without a look. `matches` is called on several threads and must not block.
     pub fn new(required: &[Vec<String>], matches: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self::build(required, None, Box::new(matches))
+        Self::build(required, None, Box::new(matches), false)
+    }
+
+    /// Texts that contain all of these. Where columns of fields tell which lines do, that is the answer, and no line is looked at for it.
+    pub fn containing(texts: &[String]) -> Self {
+        let finders: Vec<Finder<'static>> = texts.iter().map(|text| Finder::new(text).into_owned()).collect();
+        let clauses: Vec<Vec<String>> = texts.iter().map(|text| vec![text.clone()]).collect();
+        let matches = move |line: &str| finders.iter().all(|finder| finder.find(line.as_bytes()).is_some());
+        Self::build(&clauses, None, Box::new(matches), true)
     }
 
     /// The same, of texts in which a search finds a place. `find` answers the first place in bytes that it finds, and whenever a
@@ -45,13 +73,14 @@ impl TextSearch {
         find: impl Fn(&[u8]) -> Option<usize> + Send + Sync + 'static,
         matches: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self::build(required, Some(Box::new(find)), Box::new(matches))
+        Self::build(required, Some(Box::new(find)), Box::new(matches), false)
     }
 
     fn build(
         required: &[Vec<String>],
         place: Option<FindPlace>,
         matches: Box<dyn Fn(&str) -> bool + Send + Sync>,
+        is_contained_all: bool,
     ) -> Self {
         let shortest = |clause: &Vec<String>| clause.iter().map(String::len).min().unwrap_or(0);
         let usable = required.iter().filter(|clause| clause.len() <= LITERALS_MAX && shortest(clause) > 0);
@@ -67,7 +96,9 @@ impl TextSearch {
         if clauses.is_empty() {
             clauses.extend(place.map(|place| vec![place]));
         }
-        Self(Arc::new(Parts { probe: Probe::new(required), clauses, matches }))
+        let only = required.iter().filter_map(|clause| if let [text] = clause.as_slice() { Some(text) } else { None });
+        let contained = only.map(|text| ContainedText::new(text)).collect();
+        Self(Arc::new(Parts { probe: Probe::new(required), clauses, matches, contained, is_contained_all }))
     }
 
     /// Every text.
@@ -77,6 +108,25 @@ impl TextSearch {
 
     pub(crate) fn probe(&self) -> &Probe {
         &self.0.probe
+    }
+
+    /// False when fields cannot tell which lines match.
+    pub(crate) fn may_be_known(&self) -> bool {
+        self.0.contained.iter().any(ContainedText::may_be_known)
+    }
+
+    /// The rows that may match, as far as fields tell; `None` when they tell nothing.
+    pub(crate) fn known_rows(&self, fields: &Fields) -> Result<Option<KnownRows>, Damage> {
+        let mut known: Option<Vec<bool>> = None;
+        let mut is_exact = self.0.is_contained_all;
+        for text in &self.0.contained {
+            match (fields.rows_with(text)?, &mut known) {
+                (None, _) => is_exact = false,
+                (Some(rows), None) => known = Some(rows),
+                (Some(rows), Some(known)) => known.iter_mut().zip(rows).for_each(|(all, row)| *all &= row),
+            }
+        }
+        Ok(known.map(|may_match| KnownRows { may_match, is_exact }))
     }
 
     pub(crate) fn matches(&self, text: &str) -> bool {

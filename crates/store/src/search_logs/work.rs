@@ -104,18 +104,27 @@ async fn search_row_group(
     window: Window,
 ) -> Result<Found> {
     let direction = asked.direction();
-    let rows = visible_rows(segment, &asked.wanted, row_group, rows, window).await?;
+    let mut rows = visible_rows(segment, &asked.wanted, row_group, rows, window).await?;
+    let last = end_of(&rows, direction);
+    let known = segment.known_rows(row_group, &asked.text).await?;
+    if let Some(known) = &known {
+        known.retain(&mut rows);
+    }
     if rows.is_empty() {
         return Ok(Found::default());
+    }
+    let mut search =
+        RowGroupSearch { asked, found: Found::default(), texts: String::new(), clause: None, hits: vec![] };
+    if asked.count_only && known.is_some_and(|known| known.is_exact) {
+        search.found.matches = rows.len() as u64;
+        return search.finish(segment, row_group, last).await;
     }
     let places = segment.page_places(row_group, "message").await?;
     let mut together = places.with_rows(&rows);
     if direction == Direction::Backward {
         together.reverse();
     }
-    let mut search =
-        RowGroupSearch { asked, found: Found::default(), texts: String::new(), clause: None, hits: vec![] };
-    let (mut passed, mut is_left) = (None, false);
+    let (mut passed, mut is_left) = (last, false);
     'pages: for mut together in together {
         let mut read: Vec<PackedPage> = segment.read_pages(&places, &together).await?;
         if direction == Direction::Backward {
@@ -125,14 +134,11 @@ async fn search_row_group(
         for (page, (_, of_page)) in read.iter().zip(together) {
             let rows = rows.get(of_page).unwrap_or_default();
             search.look_at(page, rows).ok_or_else(|| segment.corrupt(0, "a page of messages is damaged"))?;
-            passed = match direction {
-                Direction::Forward => rows.last().copied(),
-                Direction::Backward => rows.first().copied(),
-            };
             let is_full = search.texts.len() >= FOUND_BYTES_MAX || search.hits.len() >= FOUND_ROWS_MAX;
             search.found.ends = !asked.goes_on();
             is_left = is_full || search.found.ends;
             if is_left {
+                passed = end_of(rows, direction);
                 break 'pages;
             }
         }
@@ -142,6 +148,14 @@ async fn search_row_group(
         found.rest = found.passed.map(|passed| window.after(direction, passed));
     }
     Ok(found)
+}
+
+/// The last of rows that ascend, in the direction.
+fn end_of(rows: &[u32], direction: Direction) -> Option<u32> {
+    match direction {
+        Direction::Forward => rows.last().copied(),
+        Direction::Backward => rows.first().copied(),
+    }
 }
 
 /// A search of the pages of one row group, page after page.

@@ -5,6 +5,7 @@ use crate::codec::Damage;
 use crate::error::{Error, Result};
 use crate::filter_cache::{Filter, FilterCache};
 use crate::log_fields::Fields;
+use crate::search_logs::{KnownRows, TextSearch};
 use crate::token_filter::{Probe, TokenFilter};
 use bytes::Bytes;
 use object_store::path::Path;
@@ -35,6 +36,15 @@ impl Segment {
         let bytes = self.read_beside(&path, extent, "the object of fields is missing").await?;
         let fields = Fields::decode(&bytes).map_err(|reason| self.corrupt_fields(reason))?;
         Ok(Some(fields))
+    }
+
+    /// What fields tell of a search; `None` when that is nothing.
+    pub(crate) async fn known_rows(&self, row_group: usize, search: &TextSearch) -> Result<Option<KnownRows>> {
+        if !search.may_be_known() {
+            return Ok(None);
+        }
+        let Some(fields) = self.fields(row_group).await? else { return Ok(None) };
+        search.known_rows(&fields).map_err(|reason| self.corrupt_fields(reason))
     }
 
     /// Fields that are not what they should be.

@@ -212,17 +212,16 @@ impl LogWriter {
             let time = Timestamp(columns.timestamp.value(at));
             (min_time, max_time) = (min_time.min(time), max_time.max(time));
             let message = message.value(at);
-            self.filter.add(message);
-            self.fields.add(message);
+            self.fields.add(message, &mut self.filter);
             let rows = self.rows_of(GroupId(group.value(at)), first_row + at as u64);
             rows.rows += 1;
             (rows.min_time, rows.max_time) = (rows.min_time.min(time), rows.max_time.max(time));
             let stats = rows.streams.entry(StreamId(columns.stream.value(at))).or_default();
             stats.add(time, Timestamp(ingestion_time.value(at)), message.len());
         }
-        self.writer.add_filter(&self.filter.finish())?;
-        let fields = self.fields.finish();
+        let fields = self.fields.finish(&mut self.filter);
         self.writer.add_fields(&fields.map_err(|error| Error::Bug(format!("compress fields: {error}")))?)?;
+        self.writer.add_filter(&self.filter.finish())?;
         self.writer.write(batch, min_time, max_time)
     }
 

@@ -1,17 +1,35 @@
 //! Fixtures of formats: a small data directory with every kind of file, written once and kept, must be read by every later version.
 //!
-//! `tests/fixtures/store-1` was written with journal 1, frames 1, manifest 2, indexes 3, token filters 1, log fields 1, chunks 1. A
-//! new version of a format comes with a fixture of its own and a reader of the old one. Until the first release it does not: data of
-//! older formats is refused by name, and `UPDATE_FIXTURES=1 cargo test --release -p store formats` writes the fixture anew.
+//! `tests/fixtures/store-1` was written with journal 1, frames 1, manifest 2, indexes 3, token filters 1, log fields 1, chunks 1, and `store-2`
+//! with log fields 2. A new version of a format comes with a fixture of its own and a reader of the old one. Until the first release
+//! it need not: data of older formats may be refused by name. `UPDATE_FIXTURES=1 cargo test --release -p store formats` writes the newest
+//! fixture anew.
 
 use crate::check::{contents, three_kinds};
 use crate::fixture::*;
 use model::Classify;
 use std::path::{Path, PathBuf};
-use store::Store;
+use std::sync::Arc;
+use store::{Direction, LogSearch, Store, TextSearch};
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store-1")
+/// The version of the newest fixture.
+const NEWEST: u32 = 2;
+
+fn fixture(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/store-{version}"))
+}
+
+/// What a fixture was written from.
+async fn written(dir: &Path, version: u32) -> Store {
+    let store = three_kinds(dir).await;
+    if version >= 2 {
+        let text = |n: i64| ["connection refused by upstream", "returned to the pool"][usize::from(n % 4 != 0)];
+        let line = |n: i64| log(3, 1, n, &format!(r#"{{"id":{n},"msg":"{}"}}"#, text(n)));
+        store.append(logs((0..20).map(line).collect())).await.unwrap();
+        store.flush().await.unwrap();
+        store.append(logs(vec![log(3, 1, 50, "in the journal")])).await.unwrap();
+    }
+    store
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -26,44 +44,52 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The fixture in a folder of its own; written anew when that is asked for.
-async fn copied() -> tempfile::TempDir {
+/// A fixture in a folder of its own; the newest is written anew when that is asked for.
+async fn copied(version: u32) -> tempfile::TempDir {
     static ONE: tokio::sync::Mutex<bool> = tokio::sync::Mutex::const_new(false);
     let mut is_written = ONE.lock().await;
     if std::env::var_os("UPDATE_FIXTURES").is_some() && !*is_written {
         let dir = tempfile::tempdir().unwrap();
-        drop(three_kinds(dir.path()).await);
-        if fixture().exists() {
-            std::fs::remove_dir_all(fixture()).unwrap();
+        drop(written(dir.path(), NEWEST).await);
+        if fixture(NEWEST).exists() {
+            std::fs::remove_dir_all(fixture(NEWEST)).unwrap();
         }
-        copy(dir.path(), &fixture());
+        copy(dir.path(), &fixture(NEWEST));
         *is_written = true;
     }
     let dir = tempfile::tempdir().unwrap();
-    copy(&fixture(), dir.path());
+    copy(&fixture(version), dir.path());
     dir
 }
 
 #[tokio::test]
-async fn the_fixture_is_sound_and_says_what_was_written() {
-    let (dir, new) = (copied().await, tempfile::tempdir().unwrap());
-    let checked = store::check(dir.path()).await.unwrap();
-    assert_eq!((checked.problems, checked.leftovers), (vec![], vec![]));
-    assert_eq!((checked.segments, checked.frames), (6, 1));
-    let (store, expected) = (open(dir.path()).await, three_kinds(new.path()).await);
-    let read = contents(&store).await;
-    assert!(read == contents(&expected).await);
-    assert_eq!((read.0.len() + read.1.len(), read.2.len()), (120, 60));
-    assert_eq!(read.2[0].event.record, "{\"eventID\":\"0-0\",\"é\":0}");
-    assert_eq!(store.verify_event_tree().await.unwrap().tree, expected.event_tree());
-    // It can be written to, and rewritten in today's format.
-    store.append(logs(vec![log(1, 1, 1, "later")])).await.unwrap();
-    store.close().await.unwrap();
+async fn each_fixture_is_sound_and_says_what_was_written() {
+    for (version, segments, frames) in [(1, 6, 1), (2, 9, 1)] {
+        let (dir, new) = (copied(version).await, tempfile::tempdir().unwrap());
+        let checked = store::check(dir.path()).await.unwrap();
+        assert_eq!((checked.problems, checked.leftovers), (vec![], vec![]));
+        assert_eq!((checked.segments, checked.frames), (segments, frames), "store-{version}");
+        let (store, expected) = (open(dir.path()).await, written(new.path(), version).await);
+        let read = contents(&store).await;
+        assert!(read == contents(&expected).await);
+        assert_eq!((read.0.len() + read.1.len(), read.2.len()), (120, 60));
+        assert_eq!(read.2[0].event.record, "{\"eventID\":\"0-0\",\"é\":0}");
+        let third = |store| lines(store, log_scan(3, Direction::Forward), usize::MAX);
+        assert!(third(&store).await == third(&expected).await);
+        let text = TextSearch::containing(&["connection refused by".to_owned()]);
+        let search = LogSearch { scan: log_scan(3, Direction::Forward), text, goes_on: Arc::new(|| true) };
+        let found = if version >= 2 { 5 } else { 0 };
+        assert_eq!(store.count_logs(search).await.unwrap(), (found, true));
+        assert_eq!(store.verify_event_tree().await.unwrap().tree, expected.event_tree());
+        // It can be written to, and rewritten in today's format.
+        store.append(logs(vec![log(1, 1, 1, "later")])).await.unwrap();
+        store.close().await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn another_version_is_refused_by_name() {
-    let dir = copied().await;
+    let dir = copied(NEWEST).await;
     let name = format!("segments/logs/{:020}.index", 1);
     let path = dir.path().join("objects").join(&name);
     let mut bytes = std::fs::read(&path).unwrap();

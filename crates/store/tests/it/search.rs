@@ -19,6 +19,12 @@ fn search(scan: LogScan, literal: &str) -> LogSearch {
     LogSearch { scan, text, goes_on: Arc::new(|| true) }
 }
 
+/// A search for texts that lines must contain, which fields may tell of.
+fn search_containing(scan: LogScan, texts: &[&str]) -> LogSearch {
+    let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+    LogSearch { scan, text: TextSearch::containing(&texts), goes_on: Arc::new(|| true) }
+}
+
 /// At most `limit` lines that a search finds, the last position it passed, and how it ended.
 async fn found(store: &Store, search: LogSearch, limit: usize) -> (Vec<Line>, Option<Position>, SearchEnd) {
     let (mut lines, mut last) = (Vec::new(), None);
@@ -81,6 +87,67 @@ async fn filters_leave_only_the_parts_with_the_needle() {
         }
         store.maintain(&Retention::default()).await.unwrap();
         store.close().await.unwrap();
+    }
+}
+
+/// JSON lines of few messages, of two groups in one row group now and then, and some lines in memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_that_fields_tell_of_are_found_as_others_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let text = |n: i64| match n % 7 {
+        0 => format!(r#"{{"id":"{n:08x}","msg":"upstream connection refused while the pool was full"}}"#),
+        1 => format!(r#"{{"id":"{n:08x}","msg":"the card was refused","by":"bank {}"}}"#, n % 2),
+        2 if n % 40 == 2 => format!("not JSON {n}: a connection was refused"),
+        _ => format!(r#"{{"id":"{n:08x}","msg":"connection returned to the pool"}}"#),
+    };
+    for part in 0..3 {
+        let line = |n: i64| log(1 + n as u64 % 2, n as u64 % 4, n, &text(n));
+        store.append(logs((part * 100..part * 100 + 100).map(line).collect())).await.unwrap();
+        if part < 2 {
+            store.flush().await.unwrap();
+        }
+    }
+    let all = lines(&store, log_scan(1, Direction::Forward), usize::MAX).await;
+    let narrow = TimeRange::new(Timestamp(33), Timestamp(155));
+    for (texts, matches) in [
+        (&["upstream connection refused"][..], true),
+        (&["the card was refused", "bank 1"], false),
+        (&["the card was refused", "bank 0"], true),
+        (&["the card was refused", "id"], true),
+        (&[" connection re"], true),
+        (&["refused\""], true),
+        (&["the card was full"], false),
+    ] {
+        for (range, streams) in [(TimeRange::ALL, None), (narrow, None), (TimeRange::ALL, Some(vec![StreamId(2)]))] {
+            let expected: Vec<Line> = all
+                .iter()
+                .filter(|line| texts.iter().all(|text| line.message.contains(text)))
+                .filter(|line| range.contains(Timestamp(line.timestamp)))
+                .filter(|line| streams.as_ref().is_none_or(|streams| streams.contains(&StreamId(line.stream))))
+                .cloned()
+                .collect();
+            assert_eq!(!expected.is_empty(), matches, "{texts:?} {range:?} {streams:?}");
+            for direction in [Direction::Forward, Direction::Backward] {
+                let scan = LogScan { range, streams: streams.clone(), ..log_scan(1, direction) };
+                let (mut joined, mut after) = (Vec::new(), None);
+                loop {
+                    let scan = LogScan { after, ..scan.clone() };
+                    let (page, last, end) = found(&store, search_containing(scan, texts), 3).await;
+                    joined.extend(page);
+                    after = last;
+                    if end.is_complete {
+                        break;
+                    }
+                }
+                if direction == Direction::Backward {
+                    joined.reverse();
+                }
+                assert_eq!(joined, expected, "{texts:?} {range:?} {streams:?} {direction:?}");
+                let counted = store.count_logs(search_containing(scan, texts)).await.unwrap();
+                assert_eq!(counted, (expected.len() as u64, true), "{texts:?}");
+            }
+        }
     }
 }
 

@@ -94,6 +94,40 @@ async fn parts_hold_what_scans_show() {
     assert_eq!(found, expected);
 }
 
+/// Lines of few messages: fields tell which contain a text, and what is not asked for is not read.
+#[tokio::test]
+async fn lines_of_few_messages_are_counted_by_their_fields() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let message = |n: i64| ["connection refused by upstream", "returned to the pool"][usize::from(n % 10 != 0)];
+    let line = |n: i64| log(1, 1, n, &format!(r#"{{"id":{n},"msg":"{}"}}"#, message(n)));
+    store.append(logs((0..64).map(line).collect())).await.unwrap();
+    store.flush().await.unwrap();
+    store.append(logs((64..80).map(line).collect())).await.unwrap();
+    for (text, rows, known) in
+        [("connection refused by", 8, 4), ("\"connection refused by", 8, 0), ("nnection", 8, 0), ("refused by 1", 0, 4)]
+    {
+        let filter = TableFilter { contains: vec![("message", text.to_owned())], ..TableFilter::default() };
+        for columns in [vec![], vec!["sequence"], vec!["sequence", "message"]] {
+            let mut reader = PartReader::new(Table::Logs, Arc::new(filter.clone()), columns, None);
+            let mut count = 0;
+            for part in store.view().parts(Table::Logs, &filter).parts {
+                let mut open = reader.open(part);
+                while let Some(batch) = reader.next(&mut open, TimeRange::ALL).await.unwrap() {
+                    count += batch.num_rows();
+                    if let Some(messages) = batch.column_by_name("message") {
+                        let messages: &StringArray = messages.as_any().downcast_ref().unwrap();
+                        assert!(messages.iter().flatten().all(|message| message.contains(text)));
+                    }
+                }
+            }
+            let stats = reader.stats();
+            assert_eq!((count, stats.rows_read, stats.rows_excluded), (rows, rows as u64, 80 - rows as u64), "{text}");
+            assert_eq!(stats.row_groups_known, known, "{text}");
+        }
+    }
+}
+
 /// Whether messages come from the search, which keeps them while they are few, or are read again: 16 of the long ones are too many.
 #[tokio::test]
 async fn messages_that_contain_texts_come_with_their_rows() {

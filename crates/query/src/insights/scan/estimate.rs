@@ -7,7 +7,7 @@ use arrow_array::{Array, StringArray};
 use model::TimeRange;
 use model::limits::LOG_EVENT_OVERHEAD_BYTES;
 use std::sync::Arc;
-use store::{PartReader, Table, TablePart, View, wait_for};
+use store::{PartReader, Table, TableFilter, TablePart, View, wait_for};
 
 const COLUMN: &str = "estimatedBytesScanned";
 
@@ -22,18 +22,20 @@ pub(super) fn answer(
     let compared = plan.compared_range();
     let mut bytes = 0;
     for range in std::iter::once(range).chain(compared) {
-        let reading = Reading::new(plan, range, targets);
-        for part in view.parts(Table::Logs, &reading.filter).parts {
+        let Reading { filter, whole, .. } = Reading::new(plan, range, targets);
+        // What does not contain the texts that are looked for is scanned as well.
+        let filter = Arc::new(TableFilter { contains: Vec::new(), ..TableFilter::clone(&filter) });
+        for part in view.parts(Table::Logs, &filter).parts {
             progress.check()?;
-            bytes += of_part(&reading, part)?;
+            bytes += of_part(&filter, &whole, part)?;
         }
     }
     Ok(Answer { columns: vec![COLUMN.to_owned()], rows: vec![vec![Some(bytes.to_string())]], pointers: None })
 }
 
-fn of_part(reading: &Reading<'_>, part: TablePart) -> Result<u64, ScanError> {
+fn of_part(filter: &Arc<TableFilter>, columns: &[&'static str], part: TablePart) -> Result<u64, ScanError> {
     let rows = part.rows;
-    let mut reader = PartReader::new(Table::Logs, Arc::clone(&reading.filter), reading.whole.clone(), None);
+    let mut reader = PartReader::new(Table::Logs, Arc::clone(filter), columns.to_vec(), None);
     let mut open = reader.open(part);
     let (mut seen, mut bytes) = (0, 0);
     while let Some(batch) = wait_for(reader.next(&mut open, TimeRange::ALL))? {

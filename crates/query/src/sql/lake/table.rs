@@ -56,7 +56,7 @@ impl TableProvider for StoreTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(super::super::pushdown_of_events(filters, TIME))
+        Ok(super::super::pushdown_of_records(filters, TIME, None))
     }
 
     async fn scan(

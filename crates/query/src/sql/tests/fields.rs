@@ -68,3 +68,31 @@ async fn a_kept_field_saves_the_lines_and_what_cannot_match_is_skipped() {
         assert_eq!(fixture.rows(statement).await.len(), fixture.logs.len(), "{statement}");
     }
 }
+
+#[tokio::test]
+async fn lines_are_not_read_for_texts_that_they_must_contain() {
+    let fixture = Fixture::new().await;
+    let from = super::fixture::T0 + 5 * super::fixture::MINUTE;
+    for (condition, pushed) in [
+        ("message LIKE '%needle%'", true),
+        ("contains(message, 'needle') AND message LIKE '%\"level\"%'", true),
+        ("message LIKE '%need_e%'", false),
+        ("message LIKE '%needle%' OR message LIKE '%error%'", false),
+        ("message NOT LIKE '%needle%'", false),
+    ] {
+        let count =
+            format!("SELECT count(*) AS n FROM logs WHERE timestamp >= to_timestamp_millis({from}) AND ({condition})");
+        let plan = fixture.explain("EXPLAIN", &count).await;
+        assert_eq!(plan.contains("columns=[],"), pushed, "{plan}");
+        assert_eq!(plan.contains("FilterExec"), !pushed, "{plan}");
+        let expected = fixture
+            .rows(
+                &count
+                    .replace("message LIKE", "concat(message, '') LIKE")
+                    .replace("contains(message", "contains(concat(message, '')"),
+            )
+            .await;
+        assert_eq!(fixture.rows(&count).await, expected, "{condition}");
+        assert!(expected[0]["n"].as_u64().unwrap() > 0, "{condition}");
+    }
+}

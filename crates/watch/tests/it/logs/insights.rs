@@ -68,6 +68,12 @@ async fn a_query_whose_task_panics_has_failed_and_is_gone() {
     assert_eq!(status(&plane, &id).await, "Failed");
     let running = plane.ok("DescribeQueries", json!({"status": "Running"})).await;
     assert_eq!(running["queries"], json!([]));
+    plane.ok("CreateLogGroup", json!({"logGroupName": "never-asked"})).await;
+    let of_group = plane.ok("DescribeQueries", json!({"logGroupName": "never-asked"})).await;
+    assert_eq!(of_group["queries"], json!([]));
+    let refusal = plane.refused("DescribeQueries", json!({"logGroupName": "absent"})).await;
+    assert_eq!(refusal.0, "ResourceNotFoundException");
+    assert_eq!(refusal.1, "The specified log group does not exist.");
     let id = asked(&plane, "fields @message").await;
     assert_eq!(status(&plane, &id).await, "Complete");
 }
@@ -132,6 +138,40 @@ async fn bytes_are_those_of_the_events_also_when_no_text_is_read() {
             let statistics = &answer["statistics"];
             let seen = (&statistics["recordsScanned"], &statistics["bytesScanned"]);
             assert_eq!(seen, (&json!(2.0), &json!(15.0 + 2.0 * 26.0)), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_without_a_text_are_scanned_and_do_not_match() {
+    let plane = plane_with_stream().await;
+    let line = |n: i64| match n % 5 {
+        0 => format!(r#"{{"n":{n},"level":"error","msg":"upstream connection refused"}}"#),
+        _ => format!(r#"{{"n":{n},"level":"info","msg":"returned to the pool"}}"#),
+    };
+    let texts: Vec<String> = (0..20).map(line).collect();
+    let events: Vec<(i64, &str)> = texts.iter().enumerate().map(|(at, text)| (at as i64 - 20, text.as_str())).collect();
+    put(&plane, "s", &events).await;
+    for is_on_disk in [false, true] {
+        if is_on_disk {
+            plane.watch.store.flush().await.unwrap();
+        }
+        for condition in [
+            r#"@message like "upstream connection refused""#,
+            "@message like /upstream connection/",
+            r#"@message like "connection refused" and level = "error""#,
+            "@message like /connection r.fused/",
+        ] {
+            for (shown, expected) in [("stats count(*) as n", "4"), ("stats count(*) as n by level", "4")] {
+                let answer = query(&plane, &["g"], &format!("filter {condition} | {shown}")).await;
+                assert_eq!(values(&answer, "n"), [expected], "{condition}");
+                let counted = |name: &str| answer["statistics"][name].as_f64().expect(name);
+                assert_eq!((counted("recordsScanned"), counted("recordsMatched")), (20.0, 4.0), "{condition}");
+                let bytes = texts.iter().map(|text| text.len() + 26).sum::<usize>() as f64;
+                assert!((counted("bytesScanned") - bytes).abs() < bytes / 10.0, "{answer}");
+            }
+            let rows = query(&plane, &["g"], &format!("filter {condition} | fields n | sort n")).await;
+            assert_eq!(values(&rows, "n"), ["0", "10", "15", "5"], "{condition}");
         }
     }
 }

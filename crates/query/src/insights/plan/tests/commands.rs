@@ -317,7 +317,7 @@ fn a_computed_column_hides_the_field_it_was_made_of() {
 #[test]
 fn what_is_known_of_fields_is_not_read_out_of_messages() {
     let plan = Plan::new(&query(vec![stats(vec![count()], &["status"])]), context()).unwrap();
-    assert!(!plan.needs_message());
+    assert!(!plan.needs_message_of_containing());
     assert_eq!(plan.fields().iter().map(FieldPath::name).collect::<Vec<_>>(), ["status"]);
     let mut known = lines(&["-", "-", r#"{"status":3}"#]);
     known[0].known = vec![Some(Some("7".into()))];
@@ -331,8 +331,39 @@ fn what_is_known_of_fields_is_not_read_out_of_messages() {
 fn fields_that_are_not_read_are_forgotten() {
     let plan = Plan::new(&query(vec![fields(&["a", "b", "@message"]), display(&["b"])]), context()).unwrap();
     assert_eq!(plan.fields().iter().map(FieldPath::name).collect::<Vec<_>>(), ["b"]);
-    assert!(!plan.needs_message());
-    assert!(Plan::new(&query(vec![]), context()).unwrap().needs_message());
+    assert!(!plan.needs_message_of_containing());
+    assert!(Plan::new(&query(vec![]), context()).unwrap().needs_message_of_containing());
+}
+
+#[test]
+fn messages_that_a_scan_has_searched_are_not_needed() {
+    let plan = |commands| Plan::new(&query(commands), context()).unwrap();
+    let by_status = || stats(vec![count()], &["status"]);
+    let searched = |condition| plan(vec![Command::Filter(condition), by_status()]);
+    let message = || f("@message");
+    let both = searched(binary(like(message(), "one two"), BinaryOp::And, matches(message(), "three 3")));
+    assert_eq!(both.contained_texts(), ["one two", "three 3"]);
+    assert!(!both.needs_message_of_containing());
+    let with_status =
+        searched(binary(like(message(), "one"), BinaryOp::And, binary(f("status"), BinaryOp::Equal, n(3.0))));
+    assert_eq!(
+        (with_status.contained_texts(), with_status.needs_message_of_containing()),
+        (&["one".to_owned()][..], false)
+    );
+    for other in [
+        matches(message(), "(?i)one"),
+        matches(message(), "^one"),
+        not(like(message(), "one")),
+        like(call(Function::ToLower, vec![message()]), "one"),
+        binary(like(message(), "one"), BinaryOp::Or, like(message(), "two")),
+    ] {
+        let plan = searched(other.clone());
+        assert!(plan.contained_texts().is_empty() && plan.needs_message_of_containing(), "{other:?}");
+    }
+    let of_field = searched(like(f("status"), "one"));
+    assert!(of_field.contained_texts().is_empty() && !of_field.needs_message_of_containing());
+    let shown = plan(vec![Command::Filter(like(message(), "one"))]);
+    assert!(shown.needs_message_of_containing(), "it is shown");
 }
 
 #[test]

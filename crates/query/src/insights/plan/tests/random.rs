@@ -74,7 +74,9 @@ fn condition() -> impl Strategy<Value = Expr> {
         (value(), select(vec!["ann", "o", "200", "", "ERR"]), any::<bool>()).prop_map(|(of, part, is_negated)| {
             Expr::Like { text: Box::new(of), pattern: LikePattern::Contains(part.into()), is_negated }
         }),
-        (value(), select(vec!["^a", "user=[12]", "(?i)error|o$", "."])).prop_map(|(of, regex)| matches(of, regex)),
+        (value(), select(vec!["^a", "user=[12]", "user=1", "(?i)error|o$", "."]))
+            .prop_map(|(of, regex)| matches(of, regex)),
+        select(vec!["user=", "ERR", "\"t\"", "ann"]).prop_map(|part| like(f("@message"), part)),
         (value(), vec(prop_oneof![literal(), value()], 0..3), any::<bool>()).prop_map(|(of, values, is_negated)| {
             Expr::In { value: Box::new(of), list: InList::Values(values), is_negated }
         }),
@@ -199,6 +201,7 @@ proptest! {
         deal in vec(0..3_usize, 14),
         limit in select(vec![3_usize, 10_000]),
         is_backwards in any::<bool>(),
+        is_contained in any::<bool>(),
     ) {
         let query = query(commands);
         let mut lines = lines_of(&drawn);
@@ -212,13 +215,20 @@ proptest! {
         }
         let required = plan.required_texts();
         let may_match = |line: &Line| required.iter().all(|clause| clause.iter().any(|text| line.text.contains(text)));
-        let mut workers = [plan.worker(), plan.worker(), plan.worker()];
+        let contains = |line: &Line| plan.contained_texts().iter().all(|text| line.text.contains(text));
+        // A scan that sees to it that messages contain texts has no message for those who do not need it.
+        let may_match: Vec<bool> = lines.iter().map(|line| may_match(line) && (!is_contained || contains(line))).collect();
+        if is_contained && !plan.needs_message_of_containing() {
+            lines.iter_mut().filter(|line| line.known.len() == plan.fields().len()).for_each(|line| line.text.clear());
+        }
+        let worker = || if is_contained { plan.worker_of_containing() } else { plan.worker() };
+        let mut workers = [worker(), worker(), worker()];
         let mut order: Vec<usize> = (0..lines.len()).collect();
         if is_backwards {
             order.reverse();
         }
         for at in order {
-            if may_match(&lines[at]) {
+            if may_match[at] {
                 workers[deal[at]].feed(&lines[at]).unwrap();
             }
         }
