@@ -68,6 +68,20 @@ def test_subqueries_windows_and_unions(cloudtrail, store):
     assert [row[0][1] for row in found] == ["CreateLogGroup", "DescribeLogGroups", "none"]
 
 
+def test_lists_and_maps_become_rows(cloudtrail, store):
+    found = ask(cloudtrail, f"""
+        SELECT eventName, k, v FROM {store} CROSS JOIN UNNEST(requestParameters) AS t(k, v)
+        WHERE eventName = 'CreateLogGroup' AND k = 'logGroupName' AND errorCode IS NULL ORDER BY v""")
+    assert [row[2][1] for row in found] == ["lake-0", "lake-1", "lake-2"]
+    (counts,) = ask(cloudtrail, f"SELECT histogram(eventName) AS n, try(1 / count_if(eventName = 'None')) AS none FROM {store} "
+                                "WHERE eventName LIKE '%LogGroup%' AND eventSource = 'logs.amazonaws.com'")  # fmt: skip
+    assert counts == [("n", "{CreateLogGroup=4, DescribeLogGroups=1}"), ("none", "")]
+    with pytest.raises(ClientError) as raised:
+        cloudtrail.start_query(QueryStatement=f"SELECT x FROM {store} CROSS JOIN UNNEST(eventName) AS t(x)")
+    assert raised.value.response["Error"]["Code"] == "InvalidQueryStatementException"
+    assert "Cannot unnest type: varchar" in raised.value.response["Error"]["Message"]
+
+
 def test_mistakes_are_told_with_their_place(cloudtrail, store):
     for statement, part in [
         (f"SELECT nonsense FROM {store}", "line 1:8"),

@@ -30,12 +30,12 @@ REFUSED = {
     "ConfigTableCreation.sql": "The statement names no event data store",
     # It selects eventCategory, and does not group by it.
     "network-activity-events-vpce-access-denied-s3.sql": "must be in GROUP BY",
-    # Configuration items, and a lambda.
-    "ssm-patch-compliance-all-ec2-instances-time-range.sql": "Function 'filter' not registered",
-    "ssm-patch-compliance-all-ec2-instances.sql": "Function 'filter' not registered",
-    "ssm-patch-compliance-distinct-ec2-instance-latest.sql": "Function 'filter' not registered",
-    "ssm-patch-compliance-selected-ec2-instance-time-range.sql": "Function 'filter' not registered",
-    "ssm-patch-compliance-selected-ec2-instance.sql": "Function 'filter' not registered",
+    # Columns of configuration items.
+    "ssm-patch-compliance-all-ec2-instances-time-range.sql": "No field named eventdata.resourcetype",
+    "ssm-patch-compliance-all-ec2-instances.sql": "No field named eventdata.resourcetype",
+    "ssm-patch-compliance-distinct-ec2-instance-latest.sql": "No field named eventdata.resourcetype",
+    "ssm-patch-compliance-selected-ec2-instance-time-range.sql": "No field named eventdata.resourcetype",
+    "ssm-patch-compliance-selected-ec2-instance.sql": "No field named eventdata.resourcetype",
 }
 #: Files with a statement and then another, or the same again, without a semicolon between: the text between the two.
 GLUED = {

@@ -1,6 +1,7 @@
 """CloudWatch, Logs and CloudTrail through boto3, newest (awsJson) and botocore 1.40 (query): the same calls, the same answers."""
 
 import gzip
+import json
 import time
 
 import pytest
@@ -20,6 +21,22 @@ def test_each_peer_speaks_its_protocol(peer):
 
 def test_caller_identity(peer):
     assert peer("sts", "get_caller_identity")["Account"] == "123456789012"
+
+
+def test_a_client_that_accepts_json_gets_it(server):
+    accepting = {"Accept": "application/json"}
+    answer = server.query_call("Action=GetCallerIdentity&Version=2011-06-15", "sts", accepting)
+    assert answer.headers["content-type"] == "application/json"
+    told = json.loads(answer.body)["GetCallerIdentityResponse"]
+    assert told["GetCallerIdentityResult"]["Account"] == "123456789012"
+    assert told["ResponseMetadata"]["RequestId"]
+    answer = server.query_call("Action=SetAlarmState&Version=2010-08-01&StateReason=x&StateValue=OK", headers=accepting)
+    assert answer.status == 400
+    told = json.loads(answer.body)["Error"]
+    assert (told["Type"], told["Code"]) == ("Sender", "ValidationError")
+    assert told["Message"] == (
+        "1 validation error detected: Value null at 'alarmName' failed to satisfy constraint: Member must not be null"
+    )
 
 
 def test_metrics_there_and_back(peer):

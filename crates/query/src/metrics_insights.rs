@@ -17,7 +17,7 @@
 //!   sum of the sample counts, not an average of averages.
 //! - A metric without a label of GROUP BY has `Other` for its value. Groups are ordered by their values, in the sequence of
 //!   GROUP BY, ascending; with ORDER BY, by its function over the points of each series, ascending unless DESC is said.
-//! - ORDER BY goes before LIMIT.
+//! - ORDER BY goes before LIMIT, which is at most 500.
 //!
 //! What AWS's grammar lacks and is let pass here: OR, NOT and parentheses (NOT binds more tightly than AND, AND than OR), and
 //! `label [NOT] IN ('value', …)`.
@@ -30,7 +30,7 @@
 //! - A series' label is the group's values with a space between them, empty without GROUP BY, where a caller shows the
 //!   query's id as AWS does for expressions.
 //! - Series with equal ORDER BY values are ordered by group.
-//! - AWS's limits (500 series, 10,000 metrics, two weeks) are the caller's to set.
+//! - AWS's limits (500 series without LIMIT too, 10,000 metrics, two weeks) are the caller's to set.
 
 use condition::Condition;
 use model::Timestamp;
@@ -44,6 +44,9 @@ mod tests;
 
 /// Longest query read, characters (the longest of a saved query).
 pub const QUERY_CHARS_MAX: usize = 10_000;
+
+/// Largest number behind LIMIT ("Query components and syntax").
+pub const LIMIT_MAX: usize = 500;
 
 /// The value of a group for metrics that lack a label (AWS's word).
 pub const OTHER: &str = "Other";

@@ -2,7 +2,7 @@
 //!
 //! # Fault model
 //! A file is what was synced of it. After a *power* failure the bytes written since the last sync are there as a whole, as a
-//! prefix, not at all, or block by block: each block written, zero, or garbage, up to the full length. A new name, a second
+//! prefix, not at all, or block by block: each block written, as it was (zero where nothing was), or garbage, up to the full length. A new name, a second
 //! name, a rename or a removal is durable after the next sync of the folder (making a file through `create` includes one);
 //! before, a power failure undoes each of them or not, independently, but a rename never half. After a *kill* all that was
 //! written is still there, but not durable: a later power failure may still take it.
@@ -129,11 +129,10 @@ impl SimDisk {
         let survivors = std::mem::take(&mut files.contents);
         files.names.clear();
         for (path, content) in names {
-            let Content { bytes, durable, .. } = &survivors[content];
-            let bytes = what_is_left(machine, bytes, *durable);
+            let bytes = what_is_left(machine, &survivors[content]);
             std::fs::write(&path, &bytes).expect("the real folder can be written");
             let at = files.contents.len();
-            files.contents.push(Content { durable: bytes.len(), bytes, lost: false });
+            files.contents.push(Content::durable(bytes));
             files.names.insert(path, at);
         }
         files.durable_names = files.names.clone();
@@ -167,7 +166,7 @@ impl SimDisk {
         if done { Ok(value) } else { Err(off()) }
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
         let (done, wanted) = match self.step(&format!("write {} bytes to", bytes.len()), path) {
             Ok(true) => (true, bytes.len()),
             // The machine stops: a part was written.
@@ -176,9 +175,12 @@ impl SimDisk {
         };
         let mut files = self.files();
         let room = files.room.map_or(u64::MAX, |room| room.saturating_sub(files.used()));
-        let written = wanted.min(usize::try_from(room).unwrap_or(usize::MAX));
         let content = files.content(path)?;
-        content.bytes.extend_from_slice(&bytes[..written]);
+        // What is written over has its room.
+        assert_eq!(at, content.end as u64, "a file is written from its beginning to its end");
+        let over = content.bytes.len() - content.end;
+        let written = wanted.min(usize::try_from(room).unwrap_or(usize::MAX).saturating_add(over));
+        content.write(&bytes[..written]);
         std::fs::write(path, &content.bytes)?;
         if written < wanted {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
@@ -206,7 +208,7 @@ impl SimDisk {
             return Err(io::Error::other("the disk is gone"));
         }
         if !content.lost && !lies {
-            content.durable = content.bytes.len();
+            content.durable = content.end;
         }
         Self::answer(done, ())
     }
@@ -250,6 +252,24 @@ impl Disk for SimDisk {
         Self::answer(done, Box::new(SimFile { disk: self.clone(), path: path.into() }))
     }
 
+    fn reuse(&self, from: &Path, to: &Path, header: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+        if self.files().names.contains_key(to) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        {
+            let mut files = self.files();
+            let content = files.content(from)?;
+            // It was durable when it was not needed any more, but for a disk that lies.
+            content.below.clone_from(&content.bytes);
+            (content.end, content.durable) = (0, 0);
+        }
+        self.write(from, 0, header)?;
+        self.sync(from)?;
+        self.rename(from, to)?;
+        self.sync_folder(folder(to))?;
+        Ok(Box::new(SimFile { disk: self.clone(), path: to.into() }))
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         if self.0.machine.is_off() { Err(off()) } else { std::fs::read(path) }
     }
@@ -266,7 +286,7 @@ impl Disk for SimDisk {
         let mut files = self.files();
         let fails = files.sync_fails;
         let content = files.content(path)?;
-        content.bytes.resize(len as usize, 0);
+        content.cut(len as usize);
         content.lost |= fails;
         content.durable = if content.lost { content.durable.min(len as usize) } else { len as usize };
         std::fs::write(path, &content.bytes)?;
@@ -278,8 +298,8 @@ impl Disk for SimDisk {
         let (at, mut files) = (at as usize, self.files());
         let fails = files.sync_fails;
         let content = files.content(path)?;
-        content.bytes.truncate(at);
-        content.bytes.extend_from_slice(bytes);
+        content.cut(at);
+        content.write(bytes);
         std::fs::write(path, &content.bytes)?;
         content.lost = fails || content.durable < at;
         if fails {
@@ -311,7 +331,7 @@ impl Disk for SimDisk {
             apply(&mut files.names, &change);
             files.pending.push(change);
         }
-        self.write(path, &parts.concat())?;
+        self.write(path, 0, &parts.concat())?;
         self.sync(path)
     }
 
@@ -346,8 +366,8 @@ struct SimFile {
 }
 
 impl DiskFile for SimFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.disk.write(&self.path, bytes)
+    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.disk.write(&self.path, at, bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {

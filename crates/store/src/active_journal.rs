@@ -3,8 +3,10 @@
 use crate::disk::Disk;
 use crate::error::Result;
 use crate::journal::objects::{Failing, ObjectJournal};
-use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal};
+use crate::journal::{Frame, FrameMeta, JOURNAL_BYTES_MAX, Journal, Spare};
+use crate::state::lock;
 use std::path::Path;
+use std::sync::Mutex;
 
 /// Where appends become durable.
 #[derive(Debug)]
@@ -51,11 +53,20 @@ impl ActiveJournal {
     }
 
     /// Begins what a new memtable is of; answers the number that everything in older memtables is before, and the length of a file
-    /// that was begun.
-    pub(crate) fn cut(&mut self, disk: &dyn Disk, folder: &Path, salt: u64) -> Result<(u64, Option<u64>)> {
+    /// that was begun. The spare file is taken for it.
+    pub(crate) fn cut(
+        &mut self,
+        disk: &dyn Disk,
+        folder: &Path,
+        salt: u64,
+        spare: &Mutex<Option<Spare>>,
+    ) -> Result<(u64, Option<u64>)> {
         match self {
             Self::File(journal) => {
-                let next = Journal::create(disk, folder, journal.number() + 1, salt)?;
+                journal.finish(disk)?;
+                // Held until the file has its new name: another one may be made the spare file as soon as there is none.
+                let mut spare = lock(spare);
+                let next = Journal::create(disk, folder, journal.number() + 1, salt, spare.take())?;
                 let begun = (next.number(), Some(next.len()));
                 *journal = next;
                 Ok(begun)

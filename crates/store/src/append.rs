@@ -456,7 +456,8 @@ impl Writer {
     /// Begins a new journal, durable, for a new memtable.
     fn next_journal(&mut self) -> Result<Cut> {
         self.state.check_poison()?;
-        let begun = self.journal.cut(self.state.disk.as_ref(), &self.state.journal_folder, self.state.options.salt);
+        let State { disk, journal_folder, options, spare_journal, .. } = &*self.state;
+        let begun = self.journal.cut(disk.as_ref(), journal_folder, options.salt, spare_journal);
         let begun = begun.map_err(|error| self.state.poison_unless_full(error));
         *lock(&self.state.cut_error) = begun.as_ref().err().map(ToString::to_string);
         // Appends that wait for room see that it will come, or that it will not.

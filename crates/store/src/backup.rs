@@ -7,7 +7,7 @@
 use crate::disk::{Disk, LocalDisk, create_folder, sync_folder};
 use crate::error::{Error, Result};
 use crate::folder::SyncedFolder;
-use crate::journal;
+use crate::journal::{self, Replayed};
 use crate::manifest::Manifest;
 use crate::segment::{Kind, Segment};
 use object_store::ObjectStore;
@@ -193,6 +193,10 @@ fn copy_journals(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<V
         let bytes = LocalDisk.read(&copy).map_err(Error::io("read", &copy))?;
         let is_last = at + 1 == live.len();
         match journal::replay(&copy, number, &bytes, is_last, &mut |_, _| {}) {
+            // What a file was before is not copied.
+            Ok(Replayed { good, .. }) if good < bytes.len() => {
+                LocalDisk.truncate(&copy, good as u64).map_err(Error::io("truncate", &copy))?;
+            }
             Ok(_) => {}
             // Either the server took back what a full disk refused, just when it was read, or the journal is damaged.
             Err(Error::Corrupt { .. }) if is_sound(&source, number, is_last)? => return Ok(None),

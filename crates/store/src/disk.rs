@@ -2,12 +2,17 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// What the journal and the folder of objects need of a disk.
 pub trait Disk: std::fmt::Debug + Send + Sync + 'static {
     /// Makes a new file; fails when it exists. The file's name is durable when `create` returns.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Makes a new file of one that nobody needs any more: it begins with `header`, and is written over from there on; what is not written
+    /// over stays as it was. So its blocks need not be found, and the file system has nothing to note of a write. Fails when `to` exists;
+    /// header and name are durable when `reuse` returns, and before the name is, so is the header.
+    fn reuse(&self, from: &Path, to: &Path, header: &[u8]) -> io::Result<Box<dyn DiskFile>>;
     /// The whole content of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Names of the files in a folder, in no order.
@@ -28,10 +33,10 @@ pub trait Disk: std::fmt::Debug + Send + Sync + 'static {
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 }
 
-/// A file that is only appended to.
+/// A file that is written from its beginning to its end.
 pub trait DiskFile: std::fmt::Debug + Send {
-    /// Appends all of `bytes`.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Writes all of `bytes`, the first of them at `at`, which is where the last write ended.
+    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
     /// Makes all that was written durable.
     fn sync(&mut self) -> io::Result<()>;
 }
@@ -42,9 +47,22 @@ pub struct LocalDisk;
 
 impl Disk for LocalDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
         sync_folder(path.parent().unwrap_or(Path::new(".")))?;
         Ok(Box::new(LocalFile(file)))
+    }
+
+    fn reuse(&self, from: &Path, to: &Path, header: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+        // Only the store that has the folder's lock makes files here.
+        if to.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let mut file = LocalFile(OpenOptions::new().write(true).open(from)?);
+        file.write(0, header)?;
+        file.sync()?;
+        std::fs::rename(from, to)?;
+        sync_folder(to.parent().unwrap_or(Path::new(".")))?;
+        Ok(Box::new(file))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -96,8 +114,8 @@ impl Disk for LocalDisk {
 struct LocalFile(File);
 
 impl DiskFile for LocalFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, at)
     }
 
     fn sync(&mut self) -> io::Result<()> {

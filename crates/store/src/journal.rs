@@ -6,14 +6,17 @@
 //!
 //! # Format, version 1
 //! Files `journal/<number as 20 digits>.journal`, numbers without gaps. A new file begins when a memtable is cut; a file is
-//! removed when the manifest says that all its records are in segments. Integers are little-endian.
+//! not needed any more when the manifest says that all its records are in segments. Then it is removed, or becomes `journal/spare`, of
+//! which the next file is made: to write over blocks that a file has takes half the time of a sync that makes it longer. Such a file has
+//! version 2; behind its last frame are bytes of the file that it was, until the next file begins and they are cut off. Integers are
+//! little-endian.
 //!
 //! File header, 40 bytes:
 //!
 //! | offset | size | content |
 //! | --- | --- | --- |
 //! | 0 | 8 | `TWJOURNL` |
-//! | 8 | 4 | version = 1 |
+//! | 8 | 4 | version: 1, or 2 for a file that was another before |
 //! | 12 | 4 | 0 |
 //! | 16 | 8 | number, as in the name |
 //! | 24 | 8 | salt |
@@ -41,7 +44,7 @@
 //! Only the last file may end badly, because a file is begun after all frames of the one before are durable. Damage there is
 //! a *torn tail*, which is cut off, unless a later intact frame says that the damaged place was durable: then, and in every
 //! other file, damage is an error that names file and offset. The salt keeps clients from writing messages that look like
-//! such a frame. What cannot be told apart: a group of frames torn by a power loss, and damage to the very last group.
+//! such a frame; that and the number keep frames of the file before from looking like frames of this one. What cannot be told apart: a group of frames torn by a power loss, and damage to the very last group.
 //!
 //! A write that fails because the disk is full is cut off again, durably, before its appends are answered with an error.
 
@@ -59,6 +62,11 @@ use std::sync::Arc;
 const FILE_MAGIC: &[u8; 8] = b"TWJOURNL";
 const FRAME_MAGIC: &[u8; 4] = b"TWFR";
 const VERSION: u32 = 1;
+const VERSION_OF_REUSED: u32 = 2;
+/// What files that are not needed any more are kept as, one at a time.
+const SPARE: &str = "spare";
+/// A longer one is not kept.
+const SPARE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const KIND_BATCH: u32 = 1;
 /// Length of a file's header.
 pub(crate) const FILE_HEADER_BYTES: usize = 40;
@@ -134,23 +142,42 @@ pub(crate) struct Journal {
     salt: u64,
     /// Bytes written.
     len: u64,
+    /// How long the file is, when it is longer, for it was another one before.
+    file_len: u64,
     /// Bytes synced.
     durable: u64,
     buffer: Vec<u8>,
 }
 
 impl Journal {
-    /// Begins file `number`, durable with its header. After `Error::Full` there is no such file; one that is there stays as it is.
-    pub(crate) fn create(disk: &dyn Disk, folder: &Path, number: u64, salt: u64) -> Result<Self> {
+    /// Begins file `number`, durable with its header; of the spare file, if there is one. After `Error::Full` there is no such file; one that
+    /// is there stays as it is.
+    pub(crate) fn create(disk: &dyn Disk, folder: &Path, number: u64, salt: u64, spare: Option<Spare>) -> Result<Self> {
         let path = file_path(folder, number);
-        let mut header = Encoder::default();
-        header.0.extend_from_slice(FILE_MAGIC);
-        header.u32(VERSION);
-        header.u32(0);
-        header.u64(number);
-        header.u64(salt);
-        header.u32(crc32fast::hash(&header.0));
-        header.u32(0);
+        let journal =
+            |file, len, file_len| Self { file, path, number, salt, len, file_len, durable: len, buffer: Vec::new() };
+        if let Some(Spare(file_len)) = spare {
+            let header = file_header(VERSION_OF_REUSED, number, salt);
+            let from = folder.join(SPARE);
+            let path = file_path(folder, number);
+            match disk.reuse(&from, &path, &header) {
+                Ok(file) => return Ok(journal(file, header.len() as u64, file_len.max(header.len() as u64))),
+                // What became of it is not known: neither name is used any more.
+                Err(error) => {
+                    tracing::debug!(path = %path.display(), %error, "use a journal again");
+                    for left in [&from, &path] {
+                        match disk.remove(left) {
+                            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                                return Err(Error::io("remove", left)(error));
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+        let path = file_path(folder, number);
+        let header = file_header(VERSION, number, salt);
         // A file that could not be begun must not stay: its number is used again.
         let undo = |error: std::io::Error| match disk.remove(&path) {
             Err(kept) if kept.kind() != std::io::ErrorKind::NotFound => Error::io("remove", &path)(kept),
@@ -159,15 +186,24 @@ impl Journal {
         };
         let begin = || {
             let mut file = disk.create(&path)?;
-            file.write(&header.0).map(|()| file)
+            file.write(0, &header).map(|()| file)
         };
         let mut file = begin().map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => Error::io("create", &path)(error),
             _ => undo(error),
         })?;
         file.sync().map_err(Error::io("sync", &path))?;
-        let len = header.0.len() as u64;
-        Ok(Self { file, path, number, salt, len, durable: len, buffer: Vec::new() })
+        let len = header.len() as u64;
+        Ok(journal(file, len, len))
+    }
+
+    /// Cuts off what the file had before it was this one, durably: only the last file may have something behind its last frame.
+    pub(crate) fn finish(&mut self, disk: &dyn Disk) -> Result<()> {
+        if self.file_len > self.len {
+            disk.truncate(&self.path, self.len).map_err(Error::io("truncate", &self.path))?;
+            self.file_len = self.len;
+        }
+        Ok(())
     }
 
     /// The number of the file.
@@ -198,9 +234,12 @@ impl Journal {
             [(_, frame)] => &frame.0,
             _ => &buffer,
         };
-        self.file.write(bytes).map_err(|error| self.take_back(disk, error))?;
+        if let Err(error) = self.file.write(self.len, bytes) {
+            return Err(self.take_back(disk, error));
+        }
         self.file.sync().map_err(Error::io("sync", &self.path))?;
         self.len += total as u64;
+        self.file_len = self.file_len.max(self.len);
         self.durable = self.len;
         if buffer.capacity() <= 16 * 1024 * 1024 {
             self.buffer = buffer;
@@ -210,14 +249,58 @@ impl Journal {
 
     /// Cuts off what a failed write left, when it failed because the disk is full: appends may go on once there is room. Only
     /// a write may be taken back so; after a failed sync nobody knows which bytes the disk has.
-    fn take_back(&self, disk: &dyn Disk, error: std::io::Error) -> Error {
+    fn take_back(&mut self, disk: &dyn Disk, error: std::io::Error) -> Error {
         if !is_full(&error) {
             return Error::io("write", &self.path)(error);
         }
         match disk.truncate(&self.path, self.len) {
-            Ok(()) => Error::Full { path: self.path.display().to_string() },
+            Ok(()) => {
+                self.file_len = self.len;
+                Error::Full { path: self.path.display().to_string() }
+            }
             Err(error) => Error::io("truncate", &self.path)(error),
         }
+    }
+}
+
+fn file_header(version: u32, number: u64, salt: u64) -> Vec<u8> {
+    let mut header = Encoder::default();
+    header.0.extend_from_slice(FILE_MAGIC);
+    header.u32(version);
+    header.u32(0);
+    header.u64(number);
+    header.u64(salt);
+    header.u32(crc32fast::hash(&header.0));
+    header.u32(0);
+    header.0
+}
+
+/// That there is a spare file, and how long it is. Whoever makes one of another file, or another file of it, has it locked meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spare(u64);
+
+impl Spare {
+    /// The one that is in a folder; its length is taken to be the longest.
+    pub(crate) fn find(disk: &dyn Disk, folder: &Path) -> Result<Option<Self>> {
+        let names = disk.list(folder).map_err(Error::io("list", folder))?;
+        Ok(names.iter().any(|name| name == SPARE).then_some(Self(u64::MAX)))
+    }
+
+    /// Keeps a file that is not needed any more, in place of a shorter one; else it is removed. A crash may bring it back under its name.
+    pub(crate) fn keep(
+        spare: &mut Option<Self>,
+        disk: &dyn Disk,
+        folder: &Path,
+        number: u64,
+        len: u64,
+    ) -> std::io::Result<()> {
+        let path = file_path(folder, number);
+        let is_longer = spare.is_none_or(|Spare(kept)| kept < len);
+        if is_longer && len <= SPARE_BYTES_MAX && disk.rename(&path, &folder.join(SPARE)).is_ok() {
+            *spare = Some(Self(len));
+            return Ok(());
+        }
+        disk.remove(&path)
     }
 }
 
@@ -290,7 +373,10 @@ pub(crate) fn list_files(disk: &dyn Disk, folder: &Path) -> Result<Vec<u64>> {
 pub(crate) fn has_frames(disk: &dyn Disk, folder: &Path, first: u64) -> Result<bool> {
     for number in list_files(disk, folder)?.into_iter().filter(|number| *number >= first) {
         let path = file_path(folder, number);
-        if disk.read(&path).map_err(Error::io("read", &path))?.len() > FILE_HEADER_BYTES {
+        let bytes = disk.read(&path).map_err(Error::io("read", &path))?;
+        let is_old =
+            |header: FileHeader| header.is_reused && !frame_begins(&bytes, FILE_HEADER_BYTES, header.salt, number);
+        if bytes.len() > FILE_HEADER_BYTES && !read_file_header(&bytes, number).is_ok_and(is_old) {
             return Ok(true);
         }
     }
@@ -300,7 +386,7 @@ pub(crate) fn has_frames(disk: &dyn Disk, folder: &Path, first: u64) -> Result<b
 /// What one file holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Replayed {
-    /// Length of its intact part.
+    /// Length of its intact part; what is behind it is of no file, or of the one that it was before.
     pub good: usize,
     /// How much of that is known to be durable: all but the last group.
     pub durable: usize,
@@ -317,8 +403,8 @@ pub(crate) fn replay(
     apply: &mut dyn FnMut(FrameMeta, Batch),
 ) -> Result<Replayed> {
     let file = path.display().to_string();
-    let salt = match read_file_header(bytes, number) {
-        Ok(salt) => salt,
+    let FileHeader { salt, is_reused } = match read_file_header(bytes, number) {
+        Ok(header) => header,
         Err(reason) if is_last && bytes.len() <= FILE_HEADER_BYTES => {
             return Ok(Replayed { good: 0, durable: 0, torn: Some(reason) });
         }
@@ -335,7 +421,9 @@ pub(crate) fn replay(
                 offset += FRAME_HEADER_BYTES + payload.len();
             }
             Err(reason) if is_last && !proven_durable(bytes, offset, salt, number) => {
-                return Ok(Replayed { good: offset, durable, torn: Some(reason) });
+                // Of a file that was another one before the end looks like this, too.
+                let is_end = is_reused && !frame_begins(bytes, offset, salt, number);
+                return Ok(Replayed { good: offset, durable, torn: (!is_end).then_some(reason) });
             }
             Err(reason) => return Err(Error::corrupt(file, offset as u64, reason)),
         }
@@ -343,7 +431,14 @@ pub(crate) fn replay(
     Ok(Replayed { good: offset, durable, torn: None })
 }
 
-fn read_file_header(bytes: &[u8], number: u64) -> std::result::Result<u64, &'static str> {
+/// What a file says of itself.
+struct FileHeader {
+    salt: u64,
+    /// It was another one before.
+    is_reused: bool,
+}
+
+fn read_file_header(bytes: &[u8], number: u64) -> std::result::Result<FileHeader, &'static str> {
     let header = bytes.get(..FILE_HEADER_BYTES).ok_or("the file header ends too early")?;
     let mut decoder = Decoder(&header[8..]);
     if &header[..8] != FILE_MAGIC {
@@ -359,13 +454,18 @@ fn read_file_header(bytes: &[u8], number: u64) -> std::result::Result<u64, &'sta
     if (zero, decoder.u32()?) != (0, 0) {
         return Err("the file header has bytes that should be zero");
     }
-    if version != VERSION {
+    if ![VERSION, VERSION_OF_REUSED].contains(&version) {
         return Err("the journal is of an unknown version");
     }
     if written_number != number {
         return Err("the file header has another number than the file name");
     }
-    Ok(salt)
+    Ok(FileHeader { salt, is_reused: version == VERSION_OF_REUSED })
+}
+
+/// Whether the header of a frame of this file is at a place.
+fn frame_begins(bytes: &[u8], at: usize, salt: u64, number: u64) -> bool {
+    bytes.get(at..).is_some_and(|rest| read_frame_head(rest, salt, number).is_ok())
 }
 
 struct FrameHead {

@@ -9,7 +9,7 @@ use crate::flush;
 use crate::folder::SyncedFolder;
 use crate::frame;
 use crate::journal::objects::{self, ObjectJournal};
-use crate::journal::{self, FrameMeta, Journal, Recovered};
+use crate::journal::{self, FrameMeta, Journal, Recovered, Spare};
 use crate::lock::DirLock;
 use crate::manifest::Manifest;
 use crate::memtable::Memtable;
@@ -360,7 +360,8 @@ async fn replay(
             Durability::Local => {
                 // In another place numbers begin anew, so that no file of another time is taken for one of this.
                 let number = if moves.is_some() { first_of(epoch) + 1 } else { last + 1 };
-                let journal = Journal::create(disk.as_ref(), &folder, number, salt)?;
+                let spare = Spare::find(disk.as_ref(), &folder)?;
+                let journal = Journal::create(disk.as_ref(), &folder, number, salt, spare)?;
                 files.push((number, journal.len()));
                 (ActiveJournal::File(journal), moves.map(|_| number))
             }

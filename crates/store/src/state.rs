@@ -8,7 +8,7 @@ use crate::event_tree::{Frontier, RecentLeaves, StoredTree};
 use crate::expire_events::Kept;
 use crate::filter_cache::FilterCache;
 use crate::flush::FlushCommand;
-use crate::journal;
+use crate::journal::{self, Spare};
 use crate::lock::DirLock;
 use crate::manifest::{Manifest, Removed, Replaced};
 use crate::memtable::{Cut, Memtable};
@@ -135,6 +135,8 @@ pub(crate) struct State {
     pub next_segment: AtomicU64,
     /// Length of each journal file.
     pub journals: Mutex<BTreeMap<u64, u64>>,
+    /// A journal that is not needed any more, for the next one.
+    pub spare_journal: Mutex<Option<Spare>>,
     /// Segments that no manifest lists any more; their objects go when no scan reads them.
     pub graveyard: Mutex<Vec<Arc<Segment>>>,
     /// Segments that the last expiry of events looked through.
@@ -230,6 +232,7 @@ impl State {
             committed: tokio::sync::Mutex::new(opened.committed),
             next_segment: opened.next_segment.into(),
             journals: Mutex::new(opened.journals),
+            spare_journal: Mutex::default(),
             graveyard: Mutex::default(),
             kept_events: Mutex::default(),
             search_threads: SearchThreads::start(options.search_threads)
@@ -436,21 +439,21 @@ impl State {
     }
 
     /// Forgets journals that the manifest does not need; who writes is to remove them.
-    pub(crate) fn journals_before(&self, first: u64) -> Vec<u64> {
+    pub(crate) fn journals_before(&self, first: u64) -> BTreeMap<u64, u64> {
         let mut journals = lock(&self.journals);
         let kept = journals.split_off(&first);
-        std::mem::replace(&mut *journals, kept).into_keys().collect()
+        std::mem::replace(&mut *journals, kept)
     }
 
-    async fn remove_journals(&self, numbers: Vec<u64>) {
+    async fn remove_journals(&self, journals: BTreeMap<u64, u64>) {
         if self.owner.is_some_and(|owner| owner.journal == JournalPlace::Objects) {
-            return journal::objects::remove(&self.objects, numbers).await;
+            return journal::objects::remove(&self.objects, journals.into_keys().collect()).await;
         }
-        for number in numbers {
-            let path = journal::file_path(&self.journal_folder, number);
-            if let Err(error) = self.disk.remove(&path) {
+        for (number, len) in journals {
+            let (disk, folder) = (self.disk.as_ref(), &self.journal_folder);
+            if let Err(error) = Spare::keep(&mut lock(&self.spare_journal), disk, folder, number, len) {
                 // The next open removes it: the manifest says that it is not needed.
-                tracing::debug!(path = %path.display(), %error, "remove a journal");
+                tracing::debug!(number, %error, "remove a journal");
             }
         }
     }

@@ -101,8 +101,8 @@ impl ApiError {
         Self::new(&common::NOT_IMPLEMENTED, message)
     }
 
-    /// Operations on metrics, the oldest ones, have checks and errors of their own; others have those of all services, and tell what is
-    /// missing in the words of the former.
+    /// Operations on metrics, the oldest ones, have checks and errors of their own; others have those of all services. Of these most tell
+    /// what is missing in the words of the former; those on alarms, whose models know no error for it, do not.
     fn violated_in_cloudwatch(operation: &str, violations: &Violations) -> Self {
         use crate::cloudwatch::errors;
         if matches!(operation, "PutMetricData" | "GetMetricStatistics" | "ListMetrics") {
@@ -114,11 +114,17 @@ impl ApiError {
             };
             return Self::new(shape, sentences);
         }
+        // All of their names have the word.
+        let is_on_alarms = operation.contains("Alarm");
         match violations.first_missing() {
-            Some(path) => {
-                Self::new(&errors::MISSING_REQUIRED_PARAMETER_EXCEPTION, format!("The parameter {path} is required."))
+            Some(path) if !is_on_alarms => {
+                let shape = match operation {
+                    "GetMetricData" => &errors::VALIDATION_EXCEPTION,
+                    _ => &errors::MISSING_REQUIRED_PARAMETER_EXCEPTION,
+                };
+                Self::new(shape, format!("The parameter {path} is required."))
             }
-            None => Self::new(&errors::VALIDATION_EXCEPTION, violations.message()),
+            _ => Self::new(&errors::VALIDATION_EXCEPTION, violations.message()),
         }
     }
 
@@ -279,6 +285,32 @@ mod tests {
             assert!(!error.to_string().contains("fire"));
             assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "disk 7 on fire");
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_as_each_operation_of_cloudwatch_tells_it() {
+        use crate::shape::Path;
+        let told = |operation: &str, members: &[&'static str]| {
+            let mut violations = Violations::default();
+            members.iter().for_each(|member| violations.missing(&Path::ROOT.field(member)));
+            let error = ApiError::violated(Service::CloudWatch, operation, &violations);
+            (error.shape().query_code, error.message().to_owned())
+        };
+        let null = |name: &str| format!("Value null at '{name}' failed to satisfy constraint: Member must not be null");
+        for operation in ["PutMetricAlarm", "PutCompositeAlarm", "DescribeAlarmContributors"] {
+            let message = format!("1 validation error detected: {}", null("alarmName"));
+            assert_eq!(told(operation, &["AlarmName"]), ("ValidationError", message), "{operation}");
+        }
+        for operation in ["EnableAlarmActions", "DisableAlarmActions", "DeleteAlarms"] {
+            let message = format!("1 validation error detected: {}", null("alarmNames"));
+            assert_eq!(told(operation, &["AlarmNames"]), ("ValidationError", message), "{operation}");
+        }
+        let message = format!("2 validation errors detected: {}; {}", null("stateValue"), null("stateReason"));
+        assert_eq!(told("SetAlarmState", &["StateValue", "StateReason"]), ("ValidationError", message));
+        let required = |name: &str| format!("The parameter {name} is required.");
+        assert_eq!(told("GetMetricData", &["StartTime"]), ("ValidationError", required("StartTime")));
+        assert_eq!(told("PutInsightRule", &["RuleName"]), ("MissingParameter", required("RuleName")));
+        assert_eq!(told("PutMetricData", &["Namespace"]), ("MissingParameter", required("Namespace")));
     }
 
     #[test]

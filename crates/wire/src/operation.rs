@@ -231,7 +231,9 @@ fn decode<O: OperationShape>(call: &Call<'_>) -> Result<(O::Input, Violations), 
             let url = Url { template: O::PATH, path: call.path, query: call.query };
             read(&mut RestJsonReader::new(call.body, url, O::URL_MEMBERS))
         }
-        Protocol::Query => read(&mut QueryReader::new(query_parameters(call.query, call.body)?)),
+        Protocol::Query | Protocol::QueryToJson => {
+            read(&mut QueryReader::new(query_parameters(call.query, call.body)?))
+        }
     };
     decoded.map_err(|error| ApiError::new(&common::SERIALIZATION, error.message))
 }
@@ -260,6 +262,7 @@ fn encode<O: OperationShape>(protocol: Protocol, output: &O::Output, request_id:
             output.write(&mut writer);
             query_body(O::SERVICE, O::NAME, O::HAS_OUTPUT.then(|| writer.finish()), request_id)
         }
+        Protocol::QueryToJson => query_json_body::<O>(output, request_id),
     };
     response(protocol, 200, body, request_id)
 }
@@ -276,6 +279,26 @@ fn query_body(service: Service, name: &str, result: Option<Vec<u8>>, request_id:
     push_escaped(&mut out, request_id);
     out.extend_from_slice(format!("</RequestId></ResponseMetadata></{name}Response>").as_bytes());
     out
+}
+
+/// The same in JSON: `{"OpResponse":{"OpResult":{…},"ResponseMetadata":{…}}}`.
+fn query_json_body<O: OperationShape>(output: &O::Output, request_id: &str) -> Vec<u8> {
+    let mut writer = JsonWriter::new();
+    writer.begin_structure();
+    writer.key(&format!("{}Response", O::NAME));
+    writer.begin_structure();
+    if O::HAS_OUTPUT {
+        writer.key(&format!("{}Result", O::NAME));
+        output.write(&mut writer);
+    }
+    writer.field("ResponseMetadata");
+    writer.begin_structure();
+    writer.field("RequestId");
+    writer.string(request_id);
+    writer.end_structure();
+    writer.end_structure();
+    writer.end_structure();
+    writer.finish()
 }
 
 /// The answer that tells `error` in `protocol`.
@@ -301,6 +324,7 @@ pub fn error_response(protocol: Protocol, service: Service, error: &ApiError, re
             writer.finish()
         }
         Protocol::Query => query_error_body(service, error, request_id),
+        Protocol::QueryToJson => query_json_error_body(error, request_id),
     };
     let mut response = response(protocol, error.status_in(protocol), body, request_id);
     if service == Service::CloudWatch && matches!(protocol, Protocol::Json10 | Protocol::Json11 | Protocol::Cbor) {
@@ -321,8 +345,7 @@ fn begin_error<W: Writer>(writer: &mut W, error: &ApiError) {
     writer.string(error.message());
 }
 
-fn query_error_body(service: Service, error: &ApiError, request_id: &str) -> Vec<u8> {
-    let mut writer = XmlWriter::new();
+fn begin_query_error<W: Writer>(writer: &mut W, error: &ApiError) {
     writer.begin_structure();
     writer.field("Type");
     writer.string(fault(error.shape()));
@@ -330,6 +353,27 @@ fn query_error_body(service: Service, error: &ApiError, request_id: &str) -> Vec
     writer.string(error.shape().query_code);
     writer.field("Message");
     writer.string(error.message());
+}
+
+/// `{"Error":{…},"RequestId":"…"}`.
+fn query_json_error_body(error: &ApiError, request_id: &str) -> Vec<u8> {
+    let mut writer = JsonWriter::new();
+    writer.begin_structure();
+    writer.field("Error");
+    begin_query_error(&mut writer, error);
+    if let Some(members) = error.members() {
+        members.write_json(&mut writer);
+    }
+    writer.end_structure();
+    writer.field("RequestId");
+    writer.string(request_id);
+    writer.end_structure();
+    writer.finish()
+}
+
+fn query_error_body(service: Service, error: &ApiError, request_id: &str) -> Vec<u8> {
+    let mut writer = XmlWriter::new();
+    begin_query_error(&mut writer, error);
     if let Some(members) = error.members() {
         members.write_xml(&mut writer);
     }
@@ -350,7 +394,7 @@ fn response(protocol: Protocol, status: u16, body: Vec<u8>, request_id: &str) ->
     let content_type = match protocol {
         Protocol::Json10 => "application/x-amz-json-1.0",
         Protocol::Json11 => "application/x-amz-json-1.1",
-        Protocol::RestJson => "application/json",
+        Protocol::RestJson | Protocol::QueryToJson => "application/json",
         Protocol::Cbor => "application/cbor",
         Protocol::Query => "text/xml",
     };

@@ -58,7 +58,7 @@ pub fn protocol(request: &HttpRequest) -> Protocol {
     } else if let Some(target) = request.header("x-amz-target") {
         json_protocol(request, target_service(target).map(|(service, _)| service))
     } else if is_form(request) || parameter(&request.query, "Action").is_some() {
-        Protocol::Query
+        if accepts_json(request) { Protocol::QueryToJson } else { Protocol::Query }
     } else {
         Protocol::RestJson
     }
@@ -70,7 +70,7 @@ pub fn route(request: &HttpRequest, body: &[u8]) -> Result<Target, Misrouted> {
     let found = match protocol {
         Protocol::Cbor => route_cbor(request),
         Protocol::Json10 | Protocol::Json11 => route_json(request),
-        Protocol::Query => route_query(request, body),
+        Protocol::Query | Protocol::QueryToJson => route_query(request, body),
         Protocol::RestJson => route_rest(request),
     };
     match found {
@@ -191,6 +191,12 @@ fn json_protocol(request: &HttpRequest, service: Option<Service>) -> Protocol {
 fn is_form(request: &HttpRequest) -> bool {
     let content_type = request.header("content-type").unwrap_or_default();
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Whether the client wants JSON before all else, where it may choose: with query, as on AWS.
+fn accepts_json(request: &HttpRequest) -> bool {
+    let accepted = request.header("accept").unwrap_or_default();
+    accepted.split([',', ';']).next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
 fn speaks_query(service: Service) -> bool {

@@ -139,6 +139,8 @@ pub enum Protocol {
     Cbor,
     /// AWS query: form in, XML out.
     Query,
+    /// AWS query as a client asks it that accepts JSON: form in, JSON out.
+    QueryToJson,
     /// REST with JSON bodies.
     RestJson,
 }

@@ -98,7 +98,7 @@ impl SignatureError {
     /// What the client is told in `protocol`.
     pub fn to_api_error(&self, protocol: Protocol) -> ApiError {
         let (shape, text) = match self {
-            SignatureError::MissingToken if protocol == Protocol::Query => {
+            SignatureError::MissingToken if matches!(protocol, Protocol::Query | Protocol::QueryToJson) => {
                 (&common::MISSING_AUTHENTICATION_TOKEN, "Request is missing Authentication Token".to_owned())
             }
             SignatureError::MissingToken => (&common::MISSING_AUTHENTICATION_TOKEN, self.to_string()),

@@ -186,7 +186,7 @@ impl Writer {
             Some(open) => open,
             None => self.create()?,
         };
-        if let Err(error) = open.file.write(bytes) {
+        if let Err(error) = open.file.write(open.bytes, bytes) {
             // A full disk may have taken a part. Where that cannot be taken back, nothing more goes behind it.
             let path = self.shared.path(open.number);
             if self.shared.disk.truncate(&path, open.bytes).is_ok() {
@@ -218,7 +218,7 @@ impl Writer {
         self.next = self.next.saturating_add(1);
         let path = self.shared.path(number);
         let mut file = self.shared.disk.create(&path)?;
-        if let Err(error) = file.write(MAGIC) {
+        if let Err(error) = file.write(0, MAGIC) {
             let _ = self.shared.disk.remove(&path);
             return Err(error);
         }

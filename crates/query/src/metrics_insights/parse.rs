@@ -1,6 +1,6 @@
 //! From a query's text to `MetricsInsights`.
 
-use super::{Function, Label, MetricsInsights, OrderBy, QUERY_CHARS_MAX, SyntaxError};
+use super::{Function, LIMIT_MAX, Label, MetricsInsights, OrderBy, QUERY_CHARS_MAX, SyntaxError};
 use words::{Token, Words};
 
 mod condition;
@@ -169,6 +169,7 @@ fn limit(words: &mut Words<'_>) -> Result<usize, SyntaxError> {
         _ => None,
     };
     match number {
+        Some(number) if number > LIMIT_MAX => Err(words.error_here(&format!("LIMIT is at most {LIMIT_MAX}"))),
         Some(number) if number > 0 => {
             words.advance();
             Ok(number)

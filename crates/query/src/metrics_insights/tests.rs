@@ -50,6 +50,7 @@ fn documented_queries_are_read() {
     assert_eq!(query.group_by, [Label::Dimension("AvailabilityZone".to_owned())]);
     assert_eq!(query.order_by, Some(OrderBy { function: Function::Max, descending: true }));
     assert_eq!(query.limit, Some(5));
+    assert_eq!(parsed("SELECT AVG(a) FROM b LIMIT 500").limit, Some(500), "AWS's largest");
     assert_eq!(query.first_tag(), Some(("Environment", 139)));
     for text in [
         "SELECT AVG(CPUUtilization) FROM \"AWS/EC2\"",
@@ -228,6 +229,7 @@ fn errors_say_where() {
         ("SELECT AVG(a) FROM b ORDER BY c", "expected AVG, COUNT, MAX, MIN or SUM, found c", 31),
         ("SELECT AVG(a) FROM b ORDER BY MAX(c)", "expected ')', found c", 35),
         ("SELECT AVG(a) FROM b LIMIT 0", "expected a positive whole number, found 0", 28),
+        ("SELECT AVG(a) FROM b LIMIT 501", "LIMIT is at most 500", 28),
         ("SELECT AVG(a) FROM b LIMIT -1", "unexpected character -", 28),
         ("SELECT AVG(a) FROM b LIMIT 5 GROUP BY c", "expected the end of the query, found GROUP", 30),
         (

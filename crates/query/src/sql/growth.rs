@@ -85,8 +85,10 @@ enum Made {
 fn made(function: &str) -> Option<Made> {
     Some(match function {
         "concat_ws" => Made::Separated,
-        "concat" | "overlay" | "encode" | "to_char" | "date_format" | "make_array" | "array_concat"
-        | "array_append" | "array_prepend" | "arrays_zip" | "map" | "struct" | "named_struct" => Made::Sum,
+        "concat" | "overlay" | "encode" | "to_char" | "date_format" | "format_datetime" | "make_array"
+        | "array_concat" | "array_append" | "array_prepend" | "arrays_zip" | "map" | "struct" | "named_struct" => {
+            Made::Sum
+        }
         "replace" => Made::Replaced,
         "regexp_replace" | "lake_regexp_replace" => Made::RegexReplaced,
         "array_to_string" => Made::Joined,

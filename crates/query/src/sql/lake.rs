@@ -2,12 +2,16 @@
 //!
 //! A statement is read, its names and functions translated, and planned and run by DataFusion as other SQL is: on threads of its
 //! own, in bounded memory, nothing spilled. A function or a form that is not known to mean here what it means in Trino is refused,
-//! with its line and column. Known differences: `map[key]` and `list[n]` of an element that is not there are NULL, as
+//! with its line and column; what the engine has no steps for is refused by the check that comes before a query as well, which chooses
+//! them. Known differences: `map[key]` and `list[n]` of an element that is not there are NULL, as
 //! `element_at` is, where Trino fails; JSON is text, so CAST to JSON, maps and rows from it are refused; numbers with a decimal point are doubles; times are of UTC;
-//! statements may have sub-queries, common table expressions and window functions.
+//! a list of rows is unnested to one column where it is given one name; statements may have sub-queries, common table expressions and
+//! window functions.
 
 mod columns;
+mod dialect;
 mod expressions;
+mod fit;
 mod functions;
 mod names;
 mod rows;
@@ -16,13 +20,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unnest;
 
 use super::error::SqlError;
 use super::guard::{REFUSED_FUNCTIONS, nodes_exceed};
 use super::{AbortOnDrop, aggregates, count, growth, json, with_rules};
 use crate::lake::{Lake, LakeAnswer, LakeError, LakeQuestion, Looked};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::{Result as Planned, TableReference};
+use datafusion::common::{DataFusionError, Result as Planned, TableReference};
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
@@ -45,6 +50,9 @@ const THREADS: usize = 2;
 /// Steps of a plan that give as many rows as they take.
 const ONE_TO_ONE: [&str; 5] =
     ["ScanExec", "CooperativeExec", "RepartitionExec", "CoalesceBatchesExec", "ProjectionExec"];
+
+/// What the engine says of sub-queries that it cannot make joins of.
+const UNPLANNED: [&str; 2] = ["OuterReferenceColumn", "logical expression Outer"];
 
 /// Answers statements from a store.
 #[derive(Debug)]
@@ -83,13 +91,36 @@ impl Drop for LakeSql {
 impl Lake for LakeSql {
     fn check(&self, question: LakeQuestion) -> BoxFuture<'_, Result<(), LakeError>> {
         let store = self.store.clone();
-        self.on_threads(async move { plan(&store, &question, &Arc::default()).await.map(drop) }).boxed()
+        self.on_threads(async move { check(&store, &question).await }).boxed()
     }
 
     fn run(&self, question: LakeQuestion, looked: Arc<Looked>) -> BoxFuture<'_, Result<LakeAnswer, LakeError>> {
         let store = self.store.clone();
         self.on_threads(async move { run(&store, &question, &looked).await }).boxed()
     }
+}
+
+/// Whether there is a way to answer: some forms are only found to have none when the steps are chosen.
+async fn check(store: &Store, question: &LakeQuestion) -> Result<(), LakeError> {
+    let (session, plan) = plan(store, question, &Arc::default()).await?;
+    steps(&session, &plan, &Text::new(&question.statement)).await.map(drop)
+}
+
+/// The steps that answer a plan.
+async fn steps(session: &SessionContext, plan: &LogicalPlan, text: &Text) -> Result<Arc<dyn ExecutionPlan>, LakeError> {
+    let steps = session.state().create_physical_plan(plan).await.and_then(fit::bounded);
+    steps.map_err(|error| {
+        let message = error.strip_backtrace();
+        if UNPLANNED.iter().any(|words| message.contains(words)) {
+            let message = "a sub-query that names columns of the query around it in this way is not supported";
+            return LakeError::Invalid(message.into());
+        }
+        match error.find_root() {
+            // The engine knows no steps for it, whatever it was.
+            DataFusionError::Internal(_) => LakeError::Invalid(format!("the statement is not supported: {message}")),
+            _ => text.told(SqlError::from(error)),
+        }
+    })
 }
 
 async fn plan(
@@ -108,7 +139,7 @@ async fn plan(
         let message = format!("the statement is too large: its plan has more than {SQL_PLAN_NODES_MAX} steps");
         return Err(LakeError::Invalid(message));
     }
-    let plan = growth::bounded(plan).map_err(told)?;
+    let plan = unnest::joined(plan).and_then(growth::bounded).map_err(told)?;
     Ok((session, plan))
 }
 
@@ -118,7 +149,7 @@ async fn run(store: &Store, question: &LakeQuestion, looked: &Arc<Looked>) -> Re
     let told = |error: datafusion::common::DataFusionError| text.told(SqlError::from(error));
     let columns: Vec<String> =
         plan.schema().fields().iter().map(|field| statement::column_name(field.name())).collect();
-    let plan = session.state().create_physical_plan(&plan).await.map_err(told)?;
+    let plan = steps(&session, &plan, &text).await?;
     let mut stream = execute_stream(Arc::clone(&plan), session.task_ctx()).map_err(told)?;
     let mut answer = LakeAnswer { columns, rows: Vec::new() };
     let mut bytes = 0;
@@ -189,6 +220,9 @@ fn session(store: &Store, question: &LakeQuestion, looked: &Arc<Looked>) -> Plan
     aggregates::bound(&session, SQL_MEMORY_BYTES_MAX);
     json::functions().into_iter().for_each(|function| session.register_udf(function));
     functions::all().into_iter().for_each(|function| session.register_udf(function));
+    functions::lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(function));
+    functions::aggregates().into_iter().for_each(|function| session.register_udaf(function));
+    session.register_relation_planner(Arc::<unnest::UnnestPlanner>::default())?;
     let view = store.view();
     for of in &question.stores {
         let table = StoreTable { view: view.clone(), store: of.clone(), looked: Arc::clone(looked) };

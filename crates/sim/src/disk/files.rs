@@ -23,10 +23,36 @@ pub(super) struct Files {
 #[derive(Debug, Default)]
 pub(super) struct Content {
     pub bytes: Vec<u8>,
+    /// Where the next write goes: behind the bytes, but in a file that is written over.
+    pub end: usize,
     /// How many of the bytes are durable.
     pub durable: usize,
+    /// What a file that is written over was before: durable where nothing else is.
+    pub below: Vec<u8>,
     /// A sync failed: what was not durable then never will be.
     pub lost: bool,
+}
+
+impl Content {
+    /// A file of which everything is durable.
+    pub fn durable(bytes: Vec<u8>) -> Self {
+        Self { end: bytes.len(), durable: bytes.len(), bytes, ..Self::default() }
+    }
+
+    /// Writes where the last write ended.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let over = bytes.len().min(self.bytes.len() - self.end);
+        self.bytes[self.end..self.end + over].copy_from_slice(&bytes[..over]);
+        self.bytes.extend_from_slice(&bytes[over..]);
+        self.end += bytes.len();
+    }
+
+    /// Ends the file.
+    pub fn cut(&mut self, len: usize) {
+        self.bytes.resize(len, 0);
+        self.below.truncate(len);
+        self.end = len;
+    }
 }
 
 impl Files {
@@ -65,23 +91,39 @@ pub(super) fn apply(names: &mut BTreeMap<PathBuf, usize>, change: &[(PathBuf, Op
     }
 }
 
-/// What a power failure leaves of a file of which `durable` bytes are durable.
-pub(super) fn what_is_left(machine: &Machine, bytes: &[u8], durable: usize) -> Vec<u8> {
-    let (kept, tail) = bytes.split_at(durable.min(bytes.len()));
-    let mut left = kept.to_vec();
+/// What a power failure leaves of a file.
+pub(super) fn what_is_left(machine: &Machine, content: &Content) -> Vec<u8> {
+    let Content { bytes, end, durable, below, .. } = content;
+    let durable = (*durable).min(*end);
+    let mut left = bytes[..durable].to_vec();
+    left.extend_from_slice(below.get(durable..).unwrap_or_default());
+    let tail = &bytes[durable..*end];
     if tail.is_empty() {
         return left;
     }
+    let mut put = |at: usize, block: &[u8]| {
+        if left.len() < at + block.len() {
+            left.resize(at + block.len(), 0);
+        }
+        left[at..at + block.len()].copy_from_slice(block);
+    };
     match machine.below(4) {
         0 => {}
-        1 => left.extend_from_slice(tail),
-        2 => left.extend_from_slice(&tail[..machine.below(tail.len() as u64) as usize]),
+        1 => put(durable, tail),
+        2 => put(durable, &tail[..machine.below(tail.len() as u64) as usize]),
         _ => {
-            for block in tail.chunks(BLOCK_BYTES) {
+            for (at, block) in tail.chunks(BLOCK_BYTES).enumerate() {
+                let at = durable + at * BLOCK_BYTES;
                 match machine.below(3) {
-                    0 => left.extend_from_slice(block),
-                    1 => left.resize(left.len() + block.len(), 0),
-                    _ => left.extend(block.iter().map(|_| machine.below(256) as u8)),
+                    0 => put(at, block),
+                    // What was there before: zeros where nothing was.
+                    1 => {
+                        let mut before = vec![0; block.len()];
+                        let there = below.get(at..).unwrap_or_default();
+                        before.iter_mut().zip(there).for_each(|(before, there)| *before = *there);
+                        put(at, &before);
+                    }
+                    _ => put(at, &block.iter().map(|_| machine.below(256) as u8).collect::<Vec<u8>>()),
                 }
             }
         }

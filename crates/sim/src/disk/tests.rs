@@ -8,9 +8,9 @@ fn half_synced(seed: u64) -> (SimDisk, tempfile::TempDir, PathBuf) {
     let disk = SimDisk::new(Arc::new(Machine::from_seed(seed)), dir.path());
     let path = dir.path().join("file");
     let mut file = disk.create(&path).unwrap();
-    file.write(&[1; 200]).unwrap();
+    file.write(0, &[1; 200]).unwrap();
     file.sync().unwrap();
-    file.write(&[2; 200]).unwrap();
+    file.write(200, &[2; 200]).unwrap();
     (disk, dir, path)
 }
 
@@ -74,11 +74,11 @@ fn a_full_disk_writes_what_there_is_room_for() {
     let (disk, dir, path) = half_synced(0);
     disk.set_room(Some(50));
     let mut file = disk.create(&dir.path().join("other")).unwrap();
-    let error = file.write(&[3; 80]).expect_err("there is no room");
+    let error = file.write(0, &[3; 80]).expect_err("there is no room");
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert_eq!(disk.read(&dir.path().join("other")).unwrap(), [3; 50]);
     disk.remove(&path).unwrap();
-    file.write(&[3; 400]).unwrap();
+    file.write(50, &[3; 400]).unwrap();
 }
 
 #[test]
@@ -95,4 +95,34 @@ fn bytes_of_a_failed_sync_are_lost_even_after_a_later_sync() {
         lost += u32::from(disk.read(&dir.path().join("file")).unwrap().len() < 400);
     }
     assert!(lost > 5, "{lost} of twenty");
+}
+
+/// A file of 100 bytes, all of them 9, which becomes another one with a header of 10, of which 40 bytes are synced and 40 are not.
+#[test]
+fn a_file_that_is_used_again_keeps_what_was_not_written_over() {
+    let mut left = std::collections::BTreeSet::new();
+    for seed in 0..100 {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(Arc::new(Machine::from_seed(seed)), dir.path());
+        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+        let mut file = disk.create(&old).unwrap();
+        file.write(0, &[9; 100]).unwrap();
+        file.sync().unwrap();
+        let mut file = disk.reuse(&old, &new, &[1; 10]).unwrap();
+        assert!(disk.reuse(&new, &new, &[1; 10]).is_err());
+        file.write(10, &[2; 30]).unwrap();
+        file.sync().unwrap();
+        file.write(40, &[3; 40]).unwrap();
+        assert_eq!(disk.read(&new).unwrap()[70..], [[3; 10], [9; 10], [9; 10]].concat());
+        crash(&disk, Crash::Power);
+        let bytes = disk.read(&new).unwrap();
+        assert_eq!(
+            (&bytes[..10], &bytes[10..40], &bytes[80..]),
+            (&[1; 10][..], &[2; 30][..], &[9; 20][..]),
+            "seed {seed}"
+        );
+        left.insert(bytes[40..80].iter().filter(|byte| **byte == 3).count());
+        assert_eq!(disk.list(dir.path()).unwrap(), ["new"]);
+    }
+    assert!(left.contains(&0) && left.contains(&40) && left.len() > 5, "{left:?}");
 }

@@ -22,7 +22,7 @@ pub(super) fn meta(sequence: u64) -> FrameMeta {
 /// Three groups of one frame each in journal 1; answers the folder and the offsets at which the frames begin.
 fn three_frames() -> (tempfile::TempDir, Vec<usize>) {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 99).unwrap();
+    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 99, None).unwrap();
     let mut offsets = Vec::new();
     for sequence in 1..=3 {
         offsets.push(journal.len() as usize);
@@ -52,7 +52,7 @@ fn damage(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 #[test]
 fn the_example_of_the_header_is_true() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0).unwrap();
+    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0, None).unwrap();
     journal.append(&LocalDisk, &mut [(meta(1), Frame::new(&Batch::default()).unwrap().0)]).unwrap();
     let bytes = std::fs::read(file_path(folder.path(), 1)).unwrap();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -107,7 +107,7 @@ fn a_flipped_bit_before_a_later_group_is_an_error_with_file_and_offset() {
 #[test]
 fn damage_in_any_file_but_the_last_is_an_error() {
     let (folder, offsets) = three_frames();
-    Journal::create(&LocalDisk, folder.path(), 2, 99).unwrap();
+    Journal::create(&LocalDisk, folder.path(), 2, 99, None).unwrap();
     damage(folder.path(), |bytes| bytes.truncate(offsets[2] + 5));
     assert!(matches!(recovered(folder.path()), Err(Error::Corrupt { offset, .. }) if offset == offsets[2] as u64));
 }
@@ -115,7 +115,7 @@ fn damage_in_any_file_but_the_last_is_an_error() {
 #[test]
 fn a_missing_file_is_an_error() {
     let (folder, _) = three_frames();
-    Journal::create(&LocalDisk, folder.path(), 3, 99).unwrap();
+    Journal::create(&LocalDisk, folder.path(), 3, 99, None).unwrap();
     assert!(matches!(recovered(folder.path()), Err(Error::Corrupt { file, .. }) if file.contains("0002.journal")));
 }
 
@@ -132,11 +132,11 @@ fn a_message_that_looks_like_a_frame_does_not_make_a_torn_tail_an_error() {
     // The forger knows the format and all of the frame but the salt.
     let folder = tempfile::tempdir().unwrap();
     let forged_folder = tempfile::tempdir().unwrap();
-    let mut forger = Journal::create(&LocalDisk, forged_folder.path(), 1, 0).unwrap();
+    let mut forger = Journal::create(&LocalDisk, forged_folder.path(), 1, 0, None).unwrap();
     forger.durable = 41;
     let mut forged = Frame::new(&Batch::default()).unwrap().0;
     forged.seal(forger.salt, forger.number, forger.durable, meta(7));
-    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0x5a17).unwrap();
+    let mut journal = Journal::create(&LocalDisk, folder.path(), 1, 0x5a17, None).unwrap();
     let mut frame = Frame::new(&batch("x")).unwrap().0;
     frame.0.extend_from_slice(&forged.0);
     frame.0.extend_from_slice(&[1; 100]);
@@ -149,10 +149,116 @@ fn a_message_that_looks_like_a_frame_does_not_make_a_torn_tail_an_error() {
 fn a_file_that_is_there_is_never_begun_anew() {
     let (folder, _) = three_frames();
     let there = std::fs::read(file_path(folder.path(), 1)).unwrap();
-    assert!(matches!(Journal::create(&LocalDisk, folder.path(), 1, 99), Err(Error::Io { .. })));
+    assert!(matches!(Journal::create(&LocalDisk, folder.path(), 1, 99, None), Err(Error::Io { .. })));
     assert_eq!(std::fs::read(file_path(folder.path(), 1)).unwrap(), there);
     assert!(has_frames(&LocalDisk, folder.path(), 0).unwrap());
     assert!(!has_frames(&LocalDisk, folder.path(), 2).unwrap());
-    Journal::create(&LocalDisk, folder.path(), 2, 99).unwrap();
+    Journal::create(&LocalDisk, folder.path(), 2, 99, None).unwrap();
     assert!(!has_frames(&LocalDisk, folder.path(), 2).unwrap(), "a header is no frame");
+}
+
+/// Journal 1 with three frames has become the spare file, and journal 2 is made of it, with one frame of a group each for these texts.
+fn reused(texts: &[&str]) -> (tempfile::TempDir, Journal) {
+    let (folder, _) = three_frames();
+    let mut spare = None;
+    Spare::keep(&mut spare, &LocalDisk, folder.path(), 1, 0).unwrap();
+    assert_eq!(Spare::find(&LocalDisk, folder.path()).unwrap(), Some(Spare(u64::MAX)));
+    let mut journal =
+        Journal::create(&LocalDisk, folder.path(), 2, 99, Spare::find(&LocalDisk, folder.path()).unwrap()).unwrap();
+    assert_eq!(Spare::find(&LocalDisk, folder.path()).unwrap(), None);
+    for (sequence, text) in (1..).zip(texts) {
+        journal.append(&LocalDisk, &mut [(meta(sequence), Frame::new(&batch(text)).unwrap().0)]).unwrap();
+    }
+    (folder, journal)
+}
+
+fn recovered_from(folder: &Path, first: u64) -> Result<Vec<String>> {
+    let disk: Arc<dyn Disk> = Arc::new(LocalDisk);
+    let mut texts = Vec::new();
+    recover(&disk, folder, first, &mut |_, mut batch| texts.push(batch.logs.remove(0).message))?;
+    Ok(texts)
+}
+
+#[test]
+fn a_file_that_was_another_one_has_its_own_frames_alone() {
+    let whole = std::fs::read(file_path(three_frames().0.path(), 1)).unwrap().len();
+    // Frames of the same length as those before, so that old frames begin where new ones end.
+    for texts in
+        [&[][..], &["message 4"], &["message 4", "message 5"], &["m"], &["a longer message than all before, by far"; 4]]
+    {
+        let (folder, journal) = reused(texts);
+        let path = file_path(folder.path(), 2);
+        let len = std::fs::read(&path).unwrap().len();
+        assert_eq!(len, whole.max(journal.len() as usize), "what is not written over stays");
+        assert_eq!(has_frames(&LocalDisk, folder.path(), 2).unwrap(), !texts.is_empty());
+        let bytes = std::fs::read(&path).unwrap();
+        let replayed = replay(&path, 2, &bytes, true, &mut |_, _| {}).unwrap();
+        assert_eq!((replayed.good as u64, replayed.torn), (journal.len(), None), "{texts:?}");
+        assert_eq!(recovered_from(folder.path(), 2).unwrap(), texts);
+        assert_eq!(std::fs::read(&path).unwrap().len() as u64, journal.len(), "cut off by recovery");
+    }
+}
+
+#[test]
+fn what_a_file_was_before_is_cut_off_before_the_next_begins() {
+    let (folder, mut journal) = reused(&["message 4"]);
+    let path = file_path(folder.path(), 2);
+    let unfinished = std::fs::read(&path).unwrap();
+    journal.finish(&LocalDisk).unwrap();
+    Journal::create(&LocalDisk, folder.path(), 3, 99, None).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), unfinished[..journal.len() as usize]);
+    assert_eq!(recovered_from(folder.path(), 2).unwrap(), ["message 4"]);
+    // In a file that is not the last one nothing is taken for the end.
+    std::fs::write(&path, &unfinished).unwrap();
+    assert!(matches!(recovered_from(folder.path(), 2), Err(Error::Corrupt { .. })));
+}
+
+#[test]
+fn damage_in_a_file_that_was_another_one_is_told_from_its_end() {
+    let texts = ["message 4", "message 5"];
+    let (folder, journal) = reused(&texts);
+    let path = file_path(folder.path(), 2);
+    let whole = std::fs::read(&path).unwrap();
+    let (end, second) = (journal.len() as usize, FILE_HEADER_BYTES + (journal.len() as usize - FILE_HEADER_BYTES) / 2);
+    for at in FILE_HEADER_BYTES..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        std::fs::write(&path, &bytes).unwrap();
+        match (at, recovered_from(folder.path(), 2)) {
+            // The second frame says that the first was durable.
+            (at, Err(Error::Corrupt { offset, .. })) if at < second => assert_eq!(offset, FILE_HEADER_BYTES as u64),
+            // Of the last group that cannot be told.
+            (at, Ok(found)) if (second..end).contains(&at) => assert_eq!(found, texts[..1], "at {at}"),
+            (at, Ok(found)) if at >= end => assert_eq!(found, texts, "at {at}"),
+            (at, other) => panic!("at {at}: {other:?}"),
+        }
+    }
+    // A last frame whose header is whole was torn, and is said to be.
+    let mut bytes = whole;
+    bytes[end - 1] ^= 1;
+    assert_eq!(
+        replay(&path, 2, &bytes, true, &mut |_, _| {}).unwrap().torn,
+        Some("the checksum of the frame is wrong")
+    );
+}
+
+#[test]
+fn a_disk_that_cannot_use_a_file_again_makes_a_new_one() {
+    let (folder, _) = three_frames();
+    // There is none, whatever was said.
+    let journal = Journal::create(&LocalDisk, folder.path(), 2, 99, Some(Spare(10))).unwrap();
+    assert_eq!(std::fs::read(file_path(folder.path(), 2)).unwrap().len() as u64, journal.len());
+    // One is enough, and a very long one is not kept.
+    let mut spare = Some(Spare(10));
+    Spare::keep(&mut spare, &LocalDisk, folder.path(), 1, 10).unwrap();
+    Spare::keep(&mut None, &LocalDisk, folder.path(), 2, SPARE_BYTES_MAX + 1).unwrap();
+    assert_eq!(LocalDisk.list(folder.path()).unwrap(), [] as [String; 0]);
+    // A longer one takes the place of a shorter one.
+    let (folder, _) = three_frames();
+    let mut spare = None;
+    Spare::keep(&mut spare, &LocalDisk, folder.path(), 1, 10).unwrap();
+    Journal::create(&LocalDisk, folder.path(), 2, 99, None).unwrap();
+    Spare::keep(&mut spare, &LocalDisk, folder.path(), 2, 20).unwrap();
+    assert_eq!((spare, LocalDisk.list(folder.path()).unwrap()), (Some(Spare(20)), vec![SPARE.to_owned()]));
+    assert_eq!(LocalDisk.read(&folder.path().join(SPARE)).unwrap().len(), FILE_HEADER_BYTES);
 }

@@ -233,6 +233,11 @@ impl Disk for FaultyDisk {
         Ok(Box::new(FaultyFile { path: path.into(), file, files, fail_sync, fail_write, full }))
     }
 
+    /// `sim` has a disk that can, and what becomes of such files when power fails.
+    fn reuse(&self, _: &Path, _: &Path, _: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         LocalDisk.read(path)
     }
@@ -290,11 +295,11 @@ struct FaultyFile {
 }
 
 impl DiskFile for FaultyFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let full = self.full.load(Ordering::SeqCst);
         let fails = full || self.fail_write.load(Ordering::SeqCst);
         let bytes = if fails { &bytes[..bytes.len() / 2] } else { bytes };
-        self.file.write(bytes)?;
+        self.file.write(at, bytes)?;
         self.files.lock().unwrap().get_mut(&self.path).unwrap().1 += bytes.len() as u64;
         match (fails, full) {
             (_, true) => Err(io::ErrorKind::StorageFull.into()),

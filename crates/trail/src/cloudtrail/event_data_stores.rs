@@ -158,6 +158,7 @@ async fn update(
             "At least one optional parameter must be specified.",
         ));
     }
+    check_no_import(trail, &row, "updated").await?;
     let before = row.clone();
     let new = &mut row.settings;
     if let Some(mode) = input.billing_mode {
@@ -173,7 +174,9 @@ async fn update(
     new.retention_days = input.retention_period.unwrap_or(new.retention_days);
     new.termination_protection = input.termination_protection_enabled.unwrap_or(new.termination_protection);
     if input.kms_key_id.is_some() {
-        new.kms_key_id = settings::key(input.kms_key_id, &caller.scope)?;
+        let key = settings::key(input.kms_key_id, &caller.scope)?;
+        settings::check_key_change(new.kms_key_id.as_deref(), key.as_deref())?;
+        new.kms_key_id = key;
     }
     settings::check(trail, new)?;
     row.longer = kept_longer(&before, &row.settings, trail.clock.now());
@@ -212,11 +215,7 @@ async fn delete(
         let text = "The event data store cannot be deleted because it is the destination of a channel.";
         return Err(ApiError::new(&errors::CHANNEL_EXISTS_FOR_EDS_EXCEPTION, text));
     }
-    let imports = trail.catalog.trail_imports(&row.scope).await?;
-    if imports.iter().any(|import| import.store_id == row.id && import.status == "IN_PROGRESS") {
-        let text = "The event data store cannot be deleted while an import into it is in progress.";
-        return Err(ApiError::new(&errors::EVENT_DATA_STORE_HAS_ONGOING_IMPORT_EXCEPTION, text));
-    }
+    check_no_import(trail, &row, "deleted").await?;
     let now = trail.clock.now();
     close(&mut row, now.0);
     row.status = PENDING_DELETION.into();
@@ -285,6 +284,16 @@ async fn stop_ingestion(
     close(&mut row, trail.clock.now().0);
     put(trail, row).await?;
     Ok(StopEventDataStoreIngestionResponse {})
+}
+
+/// Refuses a store that takes in an import; `what` is not done to it.
+async fn check_no_import(trail: &Trail, row: &EventDataStore, what: &str) -> Result<(), ApiError> {
+    let imports = trail.catalog.trail_imports(&row.scope).await?;
+    if imports.iter().any(|import| import.store_id == row.id && import.status == "IN_PROGRESS") {
+        let text = format!("The event data store cannot be {what} while an import into it is in progress.");
+        return Err(ApiError::new(&errors::EVENT_DATA_STORE_HAS_ONGOING_IMPORT_EXCEPTION, text));
+    }
+    Ok(())
 }
 
 /// Ends the time in which events are taken in.
@@ -378,7 +387,8 @@ pub(super) async fn active_for(
     not_pending(find_for(trail, caller, action, text).await?, text)
 }
 
-fn not_pending(row: EventDataStore, text: &str) -> Result<EventDataStore, ApiError> {
+/// Refuses a store that is to be deleted.
+pub(super) fn not_pending(row: EventDataStore, text: &str) -> Result<EventDataStore, ApiError> {
     if row.status != PENDING_DELETION {
         return Ok(row);
     }

@@ -1,5 +1,7 @@
-//! AddTags, RemoveTags, ListTags: tags of trails, channels, event data stores and dashboards, by ARN.
+//! AddTags, RemoveTags, ListTags: tags of trails, channels, event data stores and dashboards, by ARN. An event data store that is to be
+//! deleted has none to change or list.
 
+use super::event_data_stores::not_pending;
 use super::trail_name::{is_account, told};
 use crate::Trail;
 use model::arn::Arn;
@@ -113,7 +115,11 @@ async fn resource(trail: &Trail, caller: &Caller, id: &str) -> Result<String, Ap
     match kind {
         "trail" if own && trail.catalog.trail(&scope, name).await?.is_some() => Ok(id.to_owned()),
         "channel" if own && trail.catalog.channel(&scope, name).await?.is_some() => Ok(id.to_owned()),
-        "eventdatastore" if own && trail.catalog.event_data_store(&scope, name).await?.is_some() => Ok(id.to_owned()),
+        "eventdatastore" if own => {
+            let store = trail.catalog.event_data_store(&scope, name).await?;
+            let store = store.ok_or_else(|| absent(&errors::EVENT_DATA_STORE_NOT_FOUND_EXCEPTION))?;
+            not_pending(store, id).map(|_| id.to_owned())
+        }
         "dashboard" if own && trail.catalog.lake_dashboard(&scope, name).await?.is_some() => Ok(id.to_owned()),
         "trail" | "dashboard" => Err(absent(&errors::RESOURCE_NOT_FOUND_EXCEPTION)),
         "channel" => Err(absent(&errors::CHANNEL_NOT_FOUND_EXCEPTION)),

@@ -1,6 +1,7 @@
 //! CloudTrail Lake: event data stores, and queries with an engine that answers what the test says.
 
 use crate::*;
+use catalog::TrailImport;
 use futures::future::{BoxFuture, FutureExt};
 use model::buckets::{BucketError, Buckets, Head, Listed, MemoryBuckets, NewObject, Object};
 use model::time::DAY;
@@ -99,15 +100,63 @@ async fn a_store_lives_from_creation_to_deletion() {
     refused(plane.call("RestoreEventDataStore", delete.clone()).await, "InvalidEventDataStoreStatusException");
     plane.call("DeleteEventDataStore", delete.clone()).await.unwrap();
     refused(plane.call("UpdateEventDataStore", delete.clone()).await, "InactiveEventDataStoreException");
+    let tags = json!([{"Key": "c", "Value": "d"}]);
+    for (operation, input) in [
+        ("AddTags", json!({"ResourceId": arn, "TagsList": tags})),
+        ("RemoveTags", json!({"ResourceId": arn, "TagsList": tags})),
+        ("ListTags", json!({"ResourceIdList": [arn]})),
+    ] {
+        refused(plane.call(operation, input).await, "InactiveEventDataStoreException");
+    }
     plane.clock.advance(6 * DAY);
     trail::lake::expire(&plane.trail).await;
     let restored = plane.call("RestoreEventDataStore", delete.clone()).await.unwrap();
     assert_eq!(restored["Status"], json!("ENABLED"));
+    let tags = plane.call("ListTags", json!({"ResourceIdList": [arn]})).await.unwrap();
+    assert_eq!(tags["ResourceTagList"][0]["TagsList"], json!([{"Key": "a", "Value": "b"}]));
     plane.call("DeleteEventDataStore", delete.clone()).await.unwrap();
     plane.clock.advance(7 * DAY);
     trail::lake::expire(&plane.trail).await;
     refused(plane.call("GetEventDataStore", delete).await, "EventDataStoreNotFoundException");
     assert_eq!(plane.call("ListEventDataStores", json!({})).await.unwrap()["EventDataStores"], json!([]));
+}
+
+#[tokio::test]
+async fn a_store_keeps_its_key() {
+    let (plane, _) = plane(0).await;
+    let id = create(&plane, json!({"Name": "plain"})).await;
+    let update = |id: &str, key: &str| json!({"EventDataStore": id, "KmsKeyId": key});
+    let arn = |key: &str| format!("arn:aws:kms:us-east-1:{ACCOUNT}:alias/{key}");
+    for key in ["alias/a", "alias/a", &arn("a")] {
+        let updated = plane.call("UpdateEventDataStore", update(&id, key)).await.unwrap();
+        assert_eq!(updated["KmsKeyId"], json!(arn("a")));
+    }
+    refused(plane.call("UpdateEventDataStore", update(&id, "alias/b")).await, "InvalidParameterException");
+    let got = plane.call("GetEventDataStore", json!({"EventDataStore": id})).await.unwrap();
+    assert_eq!(got["KmsKeyId"], json!(arn("a")));
+}
+
+#[tokio::test]
+async fn a_store_is_not_changed_while_it_takes_in_an_import() {
+    let (plane, _) = plane(0).await;
+    let id = create(&plane, json!({"Name": "importing", "TerminationProtectionEnabled": false})).await;
+    let other = create(&plane, json!({"Name": "other"})).await;
+    let import = TrailImport {
+        id: "4ee9d4f0-0000-4000-8000-000000000001".into(),
+        account: ACCOUNT.into(),
+        region: "us-east-1".into(),
+        store_id: id.clone(),
+        status: "IN_PROGRESS".into(),
+        ..TrailImport::default()
+    };
+    assert!(plane.trail.catalog.start_trail_import(&import).await.unwrap());
+    let rename = |id: &str| json!({"EventDataStore": id, "Name": "renamed"});
+    let ongoing = "EventDataStoreHasOngoingImportException";
+    refused(plane.call("UpdateEventDataStore", rename(&id)).await, ongoing);
+    refused(plane.call("DeleteEventDataStore", json!({"EventDataStore": id})).await, ongoing);
+    plane.call("UpdateEventDataStore", rename(&other)).await.unwrap();
+    plane.call("StopImport", json!({"ImportId": import.id})).await.unwrap();
+    plane.call("DeleteEventDataStore", json!({"EventDataStore": id})).await.unwrap();
 }
 
 #[tokio::test]

@@ -54,7 +54,10 @@ fn call(service: Service, operation: &str, protocol: Protocol, credentials: &Cre
             request.headers.push(header("content-type", "application/cbor"));
             request.body = Bytes::from_static(&[0xbf, 0xff]);
         }
-        Protocol::Query => {
+        Protocol::Query | Protocol::QueryToJson => {
+            if protocol == Protocol::QueryToJson {
+                request.headers.push(header("accept", "application/json"));
+            }
             request.headers.push(header("content-type", "application/x-www-form-urlencoded"));
             request.body = format!("Action={operation}&Version={}", service.api_version()).into();
         }

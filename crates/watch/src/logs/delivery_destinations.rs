@@ -148,7 +148,7 @@ pub(super) async fn put_delivery_destination_policy(
 ) -> Result<PutDeliveryDestinationPolicyResponse, ApiError> {
     let (name, policy) = (&input.delivery_destination_name, input.delivery_destination_policy);
     if let Err(error) = access::resource_policy(name, &policy) {
-        return Err(refused(format!("The specified delivery destination policy is not valid: {error}")));
+        return Err(refused("Invalid Delivery Destination resource Policy is provided.").with_source(error));
     }
     set_policy(watch, &caller.scope, name, Some(&policy)).await?;
     Ok(PutDeliveryDestinationPolicyResponse { policy: Some(Policy { delivery_destination_policy: Some(policy) }) })

@@ -1,7 +1,8 @@
 //! DescribeQueries and ListLogGroupsForQuery: queries of the last days, the latest first, and the log groups of one.
-//! Queries that log alarms ran are not among them (`alarm_queries.rs`).
+//! Queries that log alarms ran are not among them (`alarm_queries.rs`). A log group that is not there and was never asked is an error.
 
 use super::errors::invalid_token;
+use super::identifiers::group;
 use super::page_token::Fingerprint;
 use super::query_answers::{Statistics, query_not_found};
 use crate::Watch;
@@ -59,6 +60,9 @@ pub(super) async fn describe_queries(
             }
         }
         if is_last {
+            if let (true, Some(name)) = (queries.is_empty(), &input.log_group_name) {
+                group(watch, scope, name).await?;
+            }
             return Ok(DescribeQueriesResponse { queries: Some(queries), next_token: None });
         }
     }

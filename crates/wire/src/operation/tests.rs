@@ -133,6 +133,24 @@ fn a_call_goes_from_form_to_xml() {
 }
 
 #[test]
+fn a_call_goes_from_form_to_json() {
+    let answer = call("GetCallerIdentity", Protocol::QueryToJson, b"Action=GetCallerIdentity&Version=2011-06-15");
+    assert_eq!(
+        text(&answer),
+        r#"{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":"123456789012"},"ResponseMetadata":{"RequestId":"id-1"}}}"#
+    );
+    assert_eq!(header(&answer.response, "content-type"), Some("application/json"));
+    let answer = call("PutMetricData", Protocol::QueryToJson, b"Action=PutMetricData&Namespace=N");
+    assert_eq!(text(&answer), r#"{"PutMetricDataResponse":{"ResponseMetadata":{"RequestId":"id-1"}}}"#);
+    let refused = call("PutMetricData", Protocol::QueryToJson, b"Namespace=refused");
+    assert_eq!(
+        text(&refused),
+        r#"{"Error":{"Type":"Sender","Code":"InvalidParameterValue","Message":"No <such> namespace"},"RequestId":"id-1"}"#
+    );
+    assert_eq!((refused.response.status, header(&refused.response, "x-amzn-query-error")), (400, None));
+}
+
+#[test]
 fn a_call_goes_from_cbor_to_cbor() {
     let mut writer = CborWriter::new();
     ListMetricsInput { namespace: Some("AWS/EC2".into()), ..Default::default() }.write(&mut writer);

@@ -60,6 +60,27 @@ fn forms_tell_service_by_version_or_signature() {
 }
 
 #[test]
+fn forms_are_answered_in_json_where_the_client_wants_that_first() {
+    let sts = "Action=GetCallerIdentity&Version=2011-06-15";
+    for (accept, protocol) in [
+        ("application/json", Protocol::QueryToJson),
+        ("Application/JSON; charset=utf-8", Protocol::QueryToJson),
+        ("application/json, text/plain, */*", Protocol::QueryToJson),
+        ("*/*", Protocol::Query),
+        ("text/xml, application/json", Protocol::Query),
+        ("", Protocol::Query),
+    ] {
+        let post = request("POST", "/", "", &[FORM, ("accept", accept)]);
+        assert_eq!(found(&post, sts), (Service::Sts, "GetCallerIdentity", protocol), "{accept}");
+        assert_eq!(refused(&post, "Action=Nothing").0, protocol, "{accept}");
+    }
+    let other =
+        request("POST", "/", "", &[("x-amz-target", "Logs_20140328.PutLogEvents"), ("accept", "application/json")]);
+    assert_eq!(found(&other, "{}").1, "PutLogEvents");
+    assert_ne!(found(&other, "{}").2, Protocol::QueryToJson);
+}
+
+#[test]
 fn paths_tell_cbor_and_rest_operations() {
     let cbor = request("POST", "/service/GraniteServiceVersion20100801/operation/GetMetricData", "", &[CBOR]);
     assert_eq!(found(&cbor, ""), (Service::CloudWatch, "GetMetricData", Protocol::Cbor));

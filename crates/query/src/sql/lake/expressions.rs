@@ -1,13 +1,16 @@
 //! Expressions of Trino in DataFusion's words.
 
+use super::functions::aggregates;
 use super::names::{self, Meaning};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, OrderByExpr,
-    OrderByOptions, Spanned, Subscript, TimezoneInfo, Value, helpers::attached_token::AttachedToken,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter,
+    LambdaSyntax, ObjectName, ObjectNamePart, OneOrManyWithParens, OrderByExpr, OrderByOptions, Spanned, Subscript,
+    TimezoneInfo, Value, helpers::attached_token::AttachedToken, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 use model::Timestamp;
+use std::ops::ControlFlow;
 
 /// Something that has no meaning here.
 pub(super) struct Refused {
@@ -58,6 +61,10 @@ pub(super) fn translate(expr: &mut Expr, now: Timestamp) -> Result<()> {
             {
                 *text = text.replace('\\', "\\\\");
             }
+        }
+        Expr::Lambda(lambda) => {
+            let body = take(lambda.body.as_mut());
+            *lambda.body = of_parameters(body, lambda);
         }
         Expr::ILike { .. } | Expr::RLike { .. } | Expr::SimilarTo { .. } => {
             return refuse(expr, "only LIKE and regexp_like compare with patterns");
@@ -126,6 +133,24 @@ fn accessed(expr: Expr) -> Result<Expr> {
     Ok(of)
 }
 
+/// Members of a lambda's parameters, which the engine takes for columns of tables.
+fn of_parameters(mut body: Expr, lambda: &LambdaFunction) -> Expr {
+    let is_parameter =
+        |ident: &Ident| lambda.params.iter().any(|one| one.name.value.eq_ignore_ascii_case(&ident.value));
+    let _ = visit_expressions_mut(&mut body, |expr| {
+        if let Expr::CompoundIdentifier(idents) = expr
+            && let [first, members @ ..] = idents.as_slice()
+            && is_parameter(first)
+        {
+            let members = members.iter().map(|ident| AccessExpr::Dot(text(ident.value.to_lowercase())));
+            let root = Box::new(Expr::Identifier(first.clone()));
+            *expr = Expr::CompoundFieldAccess { root, access_chain: members.collect() };
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    body
+}
+
 fn substring(expr: Expr) -> Result<Expr> {
     match expr {
         Expr::Substring { expr, substring_from: Some(from), substring_for, .. } => {
@@ -180,8 +205,17 @@ fn called(expr: Expr, now: Timestamp) -> Result<Expr> {
         return refused(format!("Function '{name}' not registered"));
     };
     if let Meaning::Same(same) = meaning {
+        if aggregates::NAMES.contains(&same) && !(function.over.is_none() && is_plain(&function)) {
+            return refused(format!("Function '{name}' takes plain arguments, and no window"));
+        }
         function.name = object(same);
         return Ok(Expr::Function(function));
+    }
+    if meaning == Meaning::Listagg {
+        return match listed(function) {
+            Some(call) => Ok(call),
+            None => refused("listagg takes a text, a separator and WITHIN GROUP (ORDER BY …), nothing else".into()),
+        };
     }
     let is_plain = function.filter.is_none() && function.over.is_none() && function.within_group.is_empty();
     let Some(arguments) = plain(&mut function).filter(|_| is_plain || meaning.is_aggregate()) else {
@@ -200,6 +234,32 @@ fn called(expr: Expr, now: Timestamp) -> Result<Expr> {
         Some(translated) => Ok(translated),
         None => refused(format!("Function '{name}' does not take {counted} arguments here")),
     }
+}
+
+/// True for a call that has nothing but arguments, and a FILTER perhaps.
+fn is_plain(function: &Function) -> bool {
+    match &function.args {
+        FunctionArguments::List(list) => list.duplicate_treatment.is_none() && list.clauses.is_empty(),
+        _ => false,
+    }
+}
+
+/// `string_agg` for a `listagg`.
+fn listed(mut function: Function) -> Option<Expr> {
+    let order = std::mem::take(&mut function.within_group);
+    let mut arguments = plain(&mut function)?;
+    if arguments.len() == 1 {
+        arguments.push(text(""));
+    }
+    if arguments.len() != 2 || order.is_empty() || function.over.is_some() {
+        return None;
+    }
+    let Expr::Function(mut call) = call("string_agg", arguments) else { return None };
+    if let FunctionArguments::List(list) = &mut call.args {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    call.filter = function.filter;
+    Some(Expr::Function(call))
 }
 
 /// The arguments of a call that has nothing but arguments.
@@ -285,7 +345,20 @@ impl Meaning {
             Meaning::ArraySort if second.is_none() => {
                 Some(call("array_sort", vec![first?, text("ASC"), text("NULLS LAST")]))
             }
+            Meaning::JsonSize if third.is_none() => {
+                Some(call("lake_json_size", vec![call("json_extract", vec![first?, second?])]))
+            }
+            Meaning::Try if second.is_none() => {
+                let parameter = LambdaFunctionParameter { name: Ident::new("lake_nothing"), data_type: None };
+                let lambda = LambdaFunction {
+                    params: OneOrManyWithParens::One(parameter),
+                    body: Box::new(first?),
+                    syntax: LambdaSyntax::Arrow,
+                };
+                Some(call("lake_try", vec![Expr::Value(Value::Boolean(true).into()), Expr::Lambda(lambda)]))
+            }
             Meaning::CountIf | Meaning::MaxBy | Meaning::MinBy | Meaning::Mod | Meaning::ArraySort => None,
+            Meaning::JsonSize | Meaning::Listagg | Meaning::Try => None,
         }
     }
 }

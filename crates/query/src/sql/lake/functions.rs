@@ -1,8 +1,15 @@
 //! Functions of Trino that DataFusion does not have, or has with another meaning.
 
+pub(super) mod aggregates;
 mod collections;
 mod dates;
+mod formats;
+pub(super) mod lambdas;
+mod lists;
+mod patterns;
+mod strict;
 mod strings;
+mod urls;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::cast;
@@ -15,8 +22,15 @@ use std::hash::{Hash, Hasher};
 
 /// All of them.
 pub(super) fn all() -> Vec<ScalarUDF> {
-    let functions = collections::FUNCTIONS.iter().chain(dates::FUNCTIONS.iter()).chain(strings::FUNCTIONS.iter());
-    functions.map(|function| ScalarUDF::new_from_impl(Trino::new(function))).collect()
+    let functions = collections::FUNCTIONS.iter().chain(&dates::FUNCTIONS).chain(&strings::FUNCTIONS);
+    let functions = functions.chain(&formats::FUNCTIONS).chain(&lists::FUNCTIONS);
+    let functions = functions.chain(&patterns::FUNCTIONS).chain(&urls::FUNCTIONS);
+    functions.map(|function| ScalarUDF::new_from_impl(Trino::new(function))).chain(strict::all()).collect()
+}
+
+/// All aggregates.
+pub(super) fn aggregates() -> Vec<datafusion::logical_expr::AggregateUDF> {
+    aggregates::all()
 }
 
 /// A function: its name, how many arguments it takes, and what it makes of them. Arguments come as arrays of one length.

@@ -2,6 +2,7 @@
 //!
 //! Whatever is not known to mean the same here as in Trino is refused, with its place in the client's text.
 
+use super::dialect::Trino;
 use super::expressions::{self, Refused};
 use crate::lake::{LakeError, StoreName, store_names};
 use crate::sql::SqlError;
@@ -54,7 +55,10 @@ impl Text {
     /// Reads the statement; `parameters` are the values of its `?`.
     pub(super) fn parse(&self, parameters: &[String], now: Timestamp) -> Result<Statement, LakeError> {
         let failed = |error: DataFusionError| self.told(SqlError::from(error));
-        let parser = DFParserBuilder::new(self.quoted.as_str()).with_recursion_limit(SQL_NESTING_MAX).build();
+        let parser = DFParserBuilder::new(self.quoted.as_str())
+            .with_dialect(&Trino)
+            .with_recursion_limit(SQL_NESTING_MAX)
+            .build();
         let mut statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(failed)?;
         let (Some(statement), None) = (statements.pop_front(), statements.pop_front()) else {
             return Err(LakeError::Invalid("Exactly one statement is needed.".into()));
@@ -206,7 +210,7 @@ impl VisitorMut for Translation {
             TableFactor::Table { alias, args: None, .. }
             | TableFactor::Derived { alias, .. }
             | TableFactor::NestedJoin { alias, .. }
-            | TableFactor::UNNEST { alias, .. } => alias,
+            | TableFactor::UNNEST { alias, with_offset: false, .. } => alias,
             other => return refused(&*other, "only event data stores, sub-queries and UNNEST can be read from"),
         };
         alias.iter_mut().for_each(lower_alias);

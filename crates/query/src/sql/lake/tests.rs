@@ -1,8 +1,10 @@
 //! Statements of CloudTrail Lake against a store with known events.
 
 mod counts;
+mod functions;
 mod limits;
 mod samples;
+mod unnest;
 
 use super::LakeSql;
 use crate::lake::{Admits, Candidate, Lake, LakeError, LakeQuestion, LakeStore, Looked};

@@ -68,6 +68,15 @@ pub(super) fn check_mode_change(from: &str, to: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// UpdateEventDataStore reference: a key that a store has stays.
+pub(super) fn check_key_change(from: Option<&str>, to: Option<&str>) -> Result<(), ApiError> {
+    if from.is_some() && from != to {
+        let text = "The KMS key of an event data store cannot be removed or changed.";
+        return Err(ApiError::new(&errors::INVALID_PARAMETER_EXCEPTION, text));
+    }
+    Ok(())
+}
+
 /// StartEventDataStoreIngestion reference: stores of these categories start and stop.
 pub(super) fn check_category(row: &EventDataStore) -> Result<(), ApiError> {
     let allowed = ["Management", "Data", "NetworkActivity", "ConfigurationItem"];

@@ -240,7 +240,11 @@ async fn another_account_delivers_where_a_policy_lets_it() {
     let refusal = plane.call_as(&other, "CreateDelivery", join.clone()).await.unwrap_err();
     assert_eq!(refusal.0, "AccessDeniedException");
     let policy = |text: &str| merged(named.clone(), json!({ "deliveryDestinationPolicy": text }));
-    assert_eq!(plane.refused("PutDeliveryDestinationPolicy", policy("{")).await.0, "ValidationException");
+    for text in ["{", "{}", r#"{"Statement":{"Effect":"Allow","Action":"logs:CreateDelivery","Resource":"*"}}"#] {
+        let refusal = plane.refused("PutDeliveryDestinationPolicy", policy(text)).await;
+        assert_eq!(refusal.0, "ValidationException", "{text}");
+        assert_eq!(refusal.1, "Invalid Delivery Destination resource Policy is provided.", "{text}");
+    }
     let allowing = |account: &str| {
         format!(
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"{account}"}},"Action":"logs:CreateDelivery","Resource":"arn:aws:logs:*:123456789012:delivery-destination:*"}}}}"#

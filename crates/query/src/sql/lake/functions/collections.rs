@@ -9,7 +9,7 @@ use datafusion::common::{Result, plan_err};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-pub(super) const FUNCTIONS: [Function; 9] = [
+pub(super) const FUNCTIONS: [Function; 10] = [
     Function { name: "element_at", arguments: &[2], answers: element_type, apply: element_at },
     Function { name: "cardinality", arguments: &[1], answers: sized, apply: cardinality },
     Function { name: "lake_varchar", arguments: &[1], answers: utf8, apply: varchar },
@@ -18,6 +18,7 @@ pub(super) const FUNCTIONS: [Function; 9] = [
     Function { name: "json_format", arguments: &[1], answers: utf8, apply: json_format },
     Function { name: "json_array_get", arguments: &[2], answers: utf8, apply: json_array_get },
     Function { name: "json_array_contains", arguments: &[2], answers: flag, apply: json_array_contains },
+    Function { name: "lake_json_size", arguments: &[1], answers: int64, apply: json_size },
     Function { name: "json_array_size", arguments: &[1], answers: int64, apply: json_array_size },
 ];
 
@@ -149,6 +150,17 @@ fn json_array_size(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     let texts = json_format(arguments)?;
     let size = |text: Option<&str>| Some(list(text?)?.len() as i64);
     Ok(Arc::new(texts.as_string::<i32>().iter().map(size).collect::<Int64Array>()))
+}
+
+/// How many elements or members a value has: none when it is a plain one.
+fn json_size(arguments: &[ArrayRef]) -> Result<ArrayRef> {
+    let texts = json_format(arguments)?;
+    let size = |text: Option<&str>| {
+        let text = text?;
+        let members = || serde_json::from_str::<std::collections::HashMap<String, &RawValue>>(text).ok();
+        list(text).map(|items| items.len()).or_else(|| members().map(|members| members.len())).or(Some(0))
+    };
+    Ok(Arc::new(texts.as_string::<i32>().iter().map(|text| size(text).map(|size| size as i64)).collect::<Int64Array>()))
 }
 
 /// Counted from 0, or from the end when negative.

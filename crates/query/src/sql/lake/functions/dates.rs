@@ -13,7 +13,7 @@ use jiff::{Span, ToSpan};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-const MS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
+pub(super) const MS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
 macro_rules! part {
     ($name:literal, $part:expr) => {
@@ -55,7 +55,7 @@ pub(super) const FUNCTIONS: [Function; 22] = [
 ];
 
 /// Milliseconds since the epoch; texts and dates are read as times.
-fn millis(of: &ArrayRef) -> Result<TimestampMillisecondArray> {
+pub(super) fn millis(of: &ArrayRef) -> Result<TimestampMillisecondArray> {
     match of.data_type() {
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => {}
         kind if kind.is_string() => {}
@@ -64,7 +64,7 @@ fn millis(of: &ArrayRef) -> Result<TimestampMillisecondArray> {
     Ok(cast(of, &MS)?.as_primitive::<TimestampMillisecondType>().clone())
 }
 
-fn civil(ms: i64) -> Result<DateTime> {
+pub(super) fn civil(ms: i64) -> Result<DateTime> {
     let time = jiff::Timestamp::from_millisecond(ms);
     let time = time.map_err(|_| exec_datafusion_err!("the time is out of the years that can be told"))?;
     Ok(time.to_zoned(TimeZone::UTC).datetime())
@@ -74,7 +74,7 @@ fn too_far() -> DataFusionError {
     exec_datafusion_err!("the time is out of the years that can be told")
 }
 
-fn ms_of(time: DateTime) -> Result<i64> {
+pub(super) fn ms_of(time: DateTime) -> Result<i64> {
     let zoned = time.to_zoned(TimeZone::UTC);
     let zoned = zoned.map_err(|_| exec_datafusion_err!("the time is out of the years that can be told"))?;
     Ok(zoned.timestamp().as_millisecond())

@@ -20,11 +20,11 @@ pub(super) const FUNCTIONS: [Function; 6] = [
     Function { name: "lake_length", arguments: &[1], answers: int64, apply: length },
 ];
 
-fn texts(_: &[DataType]) -> Result<DataType> {
+pub(super) fn texts(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))))
 }
 
-fn text(arguments: &[ArrayRef], at: usize) -> Result<StringArray> {
+pub(super) fn text(arguments: &[ArrayRef], at: usize) -> Result<StringArray> {
     match arguments.get(at) {
         Some(of) if of.data_type().is_string() || of.data_type().is_null() => {
             Ok(cast(of, &DataType::Utf8)?.as_string::<i32>().clone())
@@ -34,7 +34,7 @@ fn text(arguments: &[ArrayRef], at: usize) -> Result<StringArray> {
     }
 }
 
-fn numbers(arguments: &[ArrayRef], at: usize) -> Result<Int64Array> {
+pub(super) fn numbers(arguments: &[ArrayRef], at: usize) -> Result<Int64Array> {
     match arguments.get(at) {
         Some(of) => Ok(cast(of, &DataType::Int64)?.as_primitive::<Int64Type>().clone()),
         None => plan_err!("an argument is missing"),
@@ -135,7 +135,7 @@ fn regexp_extract(arguments: &[ArrayRef]) -> Result<ArrayRef> {
     Ok(Arc::new(found.finish()))
 }
 
-fn regex(pattern: &str) -> Result<Regex> {
+pub(super) fn regex(pattern: &str) -> Result<Regex> {
     let regex = RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
     regex.map_err(|error| exec_datafusion_err!("the regular expression is not valid: {error}"))
 }

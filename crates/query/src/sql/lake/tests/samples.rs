@@ -15,12 +15,12 @@ const REFUSED: [(&str, &str); 11] = [
     ("list-publicly-accessible-rds-instances.sql", "line 13:15: Expected: end of statement, found: SELECT"),
     // It selects eventCategory, and does not group by it.
     ("network-activity-events-vpce-access-denied-s3.sql", "must be in GROUP BY"),
-    // Configuration items, and a lambda.
-    ("ssm-patch-compliance-all-ec2-instances-time-range.sql", "line 9:13: Function 'filter' not registered"),
-    ("ssm-patch-compliance-all-ec2-instances.sql", "line 9:13: Function 'filter' not registered"),
-    ("ssm-patch-compliance-distinct-ec2-instance-latest.sql", "line 10:13: Function 'filter' not registered"),
-    ("ssm-patch-compliance-selected-ec2-instance-time-range.sql", "line 10:13: Function 'filter' not registered"),
-    ("ssm-patch-compliance-selected-ec2-instance.sql", "line 9:13: Function 'filter' not registered"),
+    // Columns of configuration items.
+    ("ssm-patch-compliance-all-ec2-instances-time-range.sql", "No field named eventdata.resourcetype"),
+    ("ssm-patch-compliance-all-ec2-instances.sql", "No field named eventdata.resourcetype"),
+    ("ssm-patch-compliance-distinct-ec2-instance-latest.sql", "No field named eventdata.resourcetype"),
+    ("ssm-patch-compliance-selected-ec2-instance-time-range.sql", "No field named eventdata.resourcetype"),
+    ("ssm-patch-compliance-selected-ec2-instance.sql", "No field named eventdata.resourcetype"),
 ];
 
 fn folder() -> Option<PathBuf> {
