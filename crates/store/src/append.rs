@@ -5,7 +5,7 @@ use crate::Store;
 use crate::active_journal::ActiveJournal;
 use crate::error::{Error, Result};
 use crate::flush::FlushCommand;
-use crate::journal::{Frame, FrameMeta};
+use crate::journal::{Frame, FrameMeta, Spare};
 use crate::memtable::{Cut, Memtable};
 use crate::series::SeriesIndex;
 use crate::state::{Change, JournalError, Snapshot, State, lock};
@@ -292,11 +292,25 @@ impl Writer {
                 Command::Reset(reply) => {
                     let _ = reply.send(self.reset());
                 }
-                Command::Stop => return,
+                Command::Stop => return self.tidy_up(),
             }
             next = next.or_else(|| commands.try_recv().ok());
             self.last.was_awaited = next.is_some();
             next = next.or_else(|| commands.blocking_recv());
+        }
+    }
+
+    /// Gives back the room that files have to be written faster. A start does well without, and with what a crash leaves of it.
+    fn tidy_up(&mut self) {
+        let State { disk, journal_folder, spare_journal, .. } = &*self.state;
+        let ActiveJournal::File(journal) = &mut self.journal else { return };
+        if self.state.check_poison().is_err() {
+            return;
+        }
+        let tidied = journal.finish(disk.as_ref());
+        let spare = lock(spare_journal).take();
+        if let Err(error) = tidied.and_then(|()| Spare::remove(spare, disk.as_ref(), journal_folder)) {
+            tracing::debug!(%error, "give back what journals do not need");
         }
     }
 

@@ -114,12 +114,12 @@ enum Output {
 
 impl Output {
     fn logs(state: &State) -> Result<Self> {
-        let writer = SegmentWriter::new(state.next_segment(), Kind::Logs, state.options.row_group_rows, 0)?;
+        let writer = SegmentWriter::new(state.next_segment(), Kind::Logs, state.options.row_group_rows)?;
         Ok(Output::Logs(Box::new(LogWriter::new(writer))))
     }
 
     fn events(state: &State) -> Result<Self> {
-        let writer = SegmentWriter::new(state.next_segment(), Kind::Events, state.options.row_group_rows, 0)?;
+        let writer = SegmentWriter::new(state.next_segment(), Kind::Events, state.options.row_group_rows)?;
         Ok(Output::Events(Box::new(EventWriter { writer })))
     }
 

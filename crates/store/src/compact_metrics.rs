@@ -27,8 +27,7 @@ pub(crate) async fn merge(
     removed: &Removed,
     tiers: &Tiers,
 ) -> Result<Option<EncodedSegment>> {
-    let bytes = inputs.iter().map(|segment| segment.entry.bytes).sum();
-    let writer = SegmentWriter::new(state.next_segment(), Kind::Metrics, state.options.row_group_rows, bytes)?;
+    let writer = SegmentWriter::new(state.next_segment(), Kind::Metrics, state.options.row_group_rows)?;
     let mut output = MetricWriter::new(writer, state.options.row_group_rows);
     let mut readers: Vec<Reader> = inputs.iter().map(|segment| Reader::new(Arc::clone(segment))).collect();
     let mut pace = Pace::new(state.options.rewrite_share);

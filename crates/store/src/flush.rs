@@ -79,9 +79,8 @@ fn encode(state: &State, memtable: &Memtable, removed: &Removed) -> Result<Vec<E
     Ok(encoded.into_iter().flatten().collect())
 }
 
-/// Of what a memtable holds a quarter is left as a rule.
-fn writer(state: &State, memtable: &Memtable, kind: Kind) -> Result<SegmentWriter> {
-    SegmentWriter::new(state.next_segment(), kind, state.options.row_group_rows, memtable.bytes() as u64 / 4)
+fn writer(state: &State, kind: Kind) -> Result<SegmentWriter> {
+    SegmentWriter::new(state.next_segment(), kind, state.options.row_group_rows)
 }
 
 fn encode_logs(state: &State, memtable: &Memtable, removed: &Removed) -> Result<Option<EncodedSegment>> {
@@ -89,7 +88,7 @@ fn encode_logs(state: &State, memtable: &Memtable, removed: &Removed) -> Result<
     if groups.is_empty() {
         return Ok(None);
     }
-    let mut segment = LogWriter::new(writer(state, memtable, Kind::Logs)?);
+    let mut segment = LogWriter::new(writer(state, Kind::Logs)?);
     let mut batch = LogBatch::default();
     for (group, lines) in groups.iter().filter(|(group, _)| !removed.has_group(**group)) {
         for (position, line) in &lines.lines {
@@ -122,7 +121,7 @@ fn encode_metrics(state: &State, memtable: &Memtable, removed: &Removed) -> Resu
         metrics.iter().filter_map(|lines| Some((Arc::clone(series.key(lines.number)?), lines))).collect()
     };
     keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    let mut segment = MetricWriter::new(writer(state, memtable, Kind::Metrics)?, state.options.row_group_rows);
+    let mut segment = MetricWriter::new(writer(state, Kind::Metrics)?, state.options.row_group_rows);
     let from = removed.metrics_from();
     for (key, lines) in keys {
         let mut lanes: Vec<_> = lines.lanes.iter().collect();
@@ -144,7 +143,7 @@ fn encode_events(state: &State, memtable: &Memtable) -> Result<Option<EncodedSeg
     if lines.events.is_empty() {
         return Ok(None);
     }
-    let mut segment = EventWriter { writer: writer(state, memtable, Kind::Events)? };
+    let mut segment = EventWriter { writer: writer(state, Kind::Events)? };
     let mut batch = EventBatch::default();
     let stored = || lines.events.iter();
     // Row groups of one size, for a small last one would cost every scan as much as a large one.

@@ -286,6 +286,12 @@ impl Spare {
         Ok(names.iter().any(|name| name == SPARE).then_some(Self(u64::MAX)))
     }
 
+    /// Removes it, if there is one.
+    pub(crate) fn remove(spare: Option<Self>, disk: &dyn Disk, folder: &Path) -> Result<()> {
+        let path = folder.join(SPARE);
+        spare.map_or(Ok(()), |_| disk.remove(&path).map_err(Error::io("remove", &path)))
+    }
+
     /// Keeps a file that is not needed any more, in place of a shorter one; else it is removed. A crash may bring it back under its name.
     pub(crate) fn keep(
         spare: &mut Option<Self>,

@@ -21,8 +21,6 @@ use tokio::sync::OnceCell;
 /// Data pages are small, so that a scan which wants few rows decompresses little.
 const PAGE_ROWS_MAX: usize = 4096;
 const PAGE_BYTES_MAX: usize = 256 * 1024;
-/// Room that is made for a segment at first; what is not written takes no memory.
-const ROOM_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What all three kinds have in common: zstd level 1 (level 3 is slower and no smaller on logs), statistics, small pages.
 pub(super) fn common_properties() -> WriterPropertiesBuilder {
@@ -64,9 +62,8 @@ impl SideObject {
 }
 
 impl SegmentWriter {
-    /// An empty segment. Batches of `row_group_rows` rows at most will come, and they become about so many bytes: there is room for them, so
-    /// that they need not be moved while they become more.
-    pub(crate) fn new(id: u64, kind: Kind, row_group_rows: usize, bytes: u64) -> Result<Self> {
+    /// An empty segment. Batches of `row_group_rows` rows at most will come.
+    pub(crate) fn new(id: u64, kind: Kind, row_group_rows: usize) -> Result<Self> {
         let (schema, properties) = match kind {
             Kind::Logs => (super::logs::schema(), super::logs::properties()),
             Kind::Metrics => (super::metrics::schema(), super::metrics::properties()),
@@ -77,9 +74,7 @@ impl SegmentWriter {
         if kind == Kind::Events {
             options = options.with_parquet_schema(super::events::parquet_schema().map_err(encode())?);
         }
-        let writer =
-            ArrowWriter::try_new_with_options(Vec::with_capacity(bytes.min(ROOM_BYTES_MAX) as usize), schema, options)
-                .map_err(encode())?;
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(encode())?;
         let (filters, fields) = Default::default();
         Ok(Self { id, kind, writer, row_groups: Vec::new(), filters, fields, rows: 0 })
     }

@@ -39,7 +39,7 @@ fn files(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files(&path, found);
-        } else if !["LOCK", "spare"].iter().any(|says_nothing| path.ends_with(says_nothing)) {
+        } else if path.file_name().unwrap() != "LOCK" {
             found.insert(path.clone(), std::fs::read(&path).unwrap());
         }
     }
@@ -63,9 +63,7 @@ async fn a_whole_directory_has_no_problem_and_an_open_one_is_refused() {
 async fn damage_anywhere_is_named_with_its_file() {
     let dir = tempfile::tempdir().unwrap();
     drop(three_kinds(dir.path()).await);
-    // Another journal, so that the one with the frame is not the last: there a torn tail could be no damage. It is not made of an
-    // old one, of which it would have bytes that say nothing.
-    std::fs::remove_file(dir.path().join("journal/spare")).unwrap();
+    // Another journal, so that the one with the frame is not the last: there a torn tail could be no damage.
     drop(open(dir.path()).await);
     let mut whole = BTreeMap::new();
     files(dir.path(), &mut whole);
@@ -85,6 +83,22 @@ async fn damage_anywhere_is_named_with_its_file() {
         }
         std::fs::write(path, bytes).unwrap();
     }
+}
+
+/// Journals that are used again are longer than what they say; a store that is stopped leaves none.
+#[tokio::test]
+async fn a_store_that_was_stopped_has_no_room_in_its_journals() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = three_kinds(dir.path()).await;
+    let journals = || {
+        let mut whole = BTreeMap::new();
+        files(&dir.path().join("journal"), &mut whole);
+        whole.into_iter().map(|(path, bytes)| (path.file_name().unwrap().to_owned(), bytes.len()))
+    };
+    let spare = |(name, _): &(std::ffi::OsString, usize)| name == "spare";
+    assert!(journals().any(|journal| spare(&journal)), "there is one while it runs");
+    store.close().await.unwrap();
+    assert_eq!(journals().collect::<Vec<_>>(), [("00000000000000000004.journal".into(), 40)]);
 }
 
 #[tokio::test]
@@ -147,7 +161,6 @@ async fn a_maintained_store_has_no_problem() {
 async fn files_that_end_too_early_are_named() {
     let dir = tempfile::tempdir().unwrap();
     drop(three_kinds(dir.path()).await);
-    std::fs::remove_file(dir.path().join("journal/spare")).unwrap();
     drop(open(dir.path()).await);
     let mut whole = BTreeMap::new();
     files(dir.path(), &mut whole);

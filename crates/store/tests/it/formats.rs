@@ -1,7 +1,7 @@
 //! Fixtures of formats: a small data directory with every kind of file, written once and kept, must be read by every later version.
 //!
 //! `tests/fixtures/store-1` was written with journal 1, frames 1, manifest 2, indexes 3, token filters 1, log fields 1, chunks 1, and `store-2`
-//! with log fields 2. A new version of a format comes with a fixture of its own and a reader of the old one. Until the first release
+//! with journal 2 and log fields 2. A new version of a format comes with a fixture of its own and a reader of the old one. Until the first release
 //! it need not: data of older formats may be refused by name. `UPDATE_FIXTURES=1 cargo test --release -p store formats` writes the newest
 //! fixture anew.
 
@@ -50,11 +50,13 @@ async fn copied(version: u32) -> tempfile::TempDir {
     let mut is_written = ONE.lock().await;
     if std::env::var_os("UPDATE_FIXTURES").is_some() && !*is_written {
         let dir = tempfile::tempdir().unwrap();
-        drop(written(dir.path(), NEWEST).await);
+        let running = written(dir.path(), NEWEST).await;
         if fixture(NEWEST).exists() {
             std::fs::remove_dir_all(fixture(NEWEST)).unwrap();
         }
+        // With what a crash would leave of journals that are used again.
         copy(dir.path(), &fixture(NEWEST));
+        drop(running);
         *is_written = true;
     }
     let dir = tempfile::tempdir().unwrap();
