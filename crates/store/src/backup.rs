@@ -190,6 +190,10 @@ fn copy_journals(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<V
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("copy", &source)(error)),
         }
+        // One that was not needed any more may have been written over while it was copied: it had lost its name before.
+        if !source.exists() {
+            return Ok(None);
+        }
         let bytes = LocalDisk.read(&copy).map_err(Error::io("read", &copy))?;
         let is_last = at + 1 == live.len();
         match journal::replay(&copy, number, &bytes, is_last, &mut |_, _| {}) {

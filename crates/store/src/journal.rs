@@ -154,29 +154,13 @@ impl Journal {
     /// is there stays as it is.
     pub(crate) fn create(disk: &dyn Disk, folder: &Path, number: u64, salt: u64, spare: Option<Spare>) -> Result<Self> {
         let path = file_path(folder, number);
-        let journal =
-            |file, len, file_len| Self { file, path, number, salt, len, file_len, durable: len, buffer: Vec::new() };
-        if let Some(Spare(file_len)) = spare {
-            let header = file_header(VERSION_OF_REUSED, number, salt);
-            let from = folder.join(SPARE);
-            let path = file_path(folder, number);
-            match disk.reuse(&from, &path, &header) {
-                Ok(file) => return Ok(journal(file, header.len() as u64, file_len.max(header.len() as u64))),
-                // What became of it is not known: neither name is used any more.
-                Err(error) => {
-                    tracing::debug!(path = %path.display(), %error, "use a journal again");
-                    for left in [&from, &path] {
-                        match disk.remove(left) {
-                            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                                return Err(Error::io("remove", left)(error));
-                            }
-                            _ => {}
-                        }
-                    }
-                }
-            }
+        let len = FILE_HEADER_BYTES as u64;
+        if let Some(Spare(spare_len)) = spare
+            && let Some(file) = reused(disk, folder, &path, &file_header(VERSION_OF_REUSED, number, salt))?
+        {
+            let file_len = spare_len.max(len);
+            return Ok(Self { file, path, number, salt, len, file_len, durable: len, buffer: Vec::new() });
         }
-        let path = file_path(folder, number);
         let header = file_header(VERSION, number, salt);
         // A file that could not be begun must not stay: its number is used again.
         let undo = |error: std::io::Error| match disk.remove(&path) {
@@ -193,14 +177,17 @@ impl Journal {
             _ => undo(error),
         })?;
         file.sync().map_err(Error::io("sync", &path))?;
-        let len = header.len() as u64;
-        Ok(journal(file, len, len))
+        Ok(Self { file, path, number, salt, len, file_len: len, durable: len, buffer: Vec::new() })
     }
 
     /// Cuts off what the file had before it was this one, durably: only the last file may have something behind its last frame.
     pub(crate) fn finish(&mut self, disk: &dyn Disk) -> Result<()> {
         if self.file_len > self.len {
-            disk.truncate(&self.path, self.len).map_err(Error::io("truncate", &self.path))?;
+            disk.truncate(&self.path, self.len).map_err(|error| match is_full(&error) {
+                // Where a shorter file takes room as well, as in a file system that never writes in place.
+                true => Error::Full { path: self.path.display().to_string() },
+                false => Error::io("truncate", &self.path)(error),
+            })?;
             self.file_len = self.len;
         }
         Ok(())
@@ -261,6 +248,27 @@ impl Journal {
             Err(error) => Error::io("truncate", &self.path)(error),
         }
     }
+}
+
+/// The file at `path`, made of the spare one; `None` when the disk cannot. Then neither is there.
+fn reused(disk: &dyn Disk, folder: &Path, path: &Path, header: &[u8]) -> Result<Option<Box<dyn DiskFile>>> {
+    let spare = folder.join(SPARE);
+    let error = match disk.reuse(&spare, path, header) {
+        Ok(file) => return Ok(Some(file)),
+        // One that is there stays.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::io("create", path)(error));
+        }
+        Err(error) => error,
+    };
+    tracing::debug!(path = %path.display(), %error, "use a journal again");
+    for left in [spare.as_path(), path] {
+        match disk.remove(left) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("remove", left)(error)),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 fn file_header(version: u32, number: u64, salt: u64) -> Vec<u8> {
