@@ -252,6 +252,7 @@ fn a_disk_that_cannot_use_a_file_again_makes_a_new_one() {
     std::fs::copy(file_path(folder.path(), 2), folder.path().join(SPARE)).unwrap();
     assert!(matches!(Journal::create(&LocalDisk, folder.path(), 1, 99, Some(Spare(10))), Err(Error::Io { .. })));
     assert_eq!(recovered(folder.path()).unwrap(), [1, 2, 3]);
+    Spare::remove(Some(Spare(10)), &LocalDisk, folder.path()).unwrap();
     // One is enough, and a very long one is not kept.
     let mut spare = Some(Spare(10));
     Spare::keep(&mut spare, &LocalDisk, folder.path(), 1, 10).unwrap();
