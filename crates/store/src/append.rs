@@ -5,7 +5,7 @@ use crate::Store;
 use crate::active_journal::ActiveJournal;
 use crate::error::{Error, Result};
 use crate::flush::FlushCommand;
-use crate::journal::{Frame, FrameMeta, Spare};
+use crate::journal::{Frame, FrameMeta};
 use crate::memtable::{Cut, Memtable};
 use crate::series::SeriesIndex;
 use crate::state::{Change, JournalError, Snapshot, State, lock};
@@ -300,18 +300,16 @@ impl Writer {
         }
     }
 
-    /// Gives back the room that files have to be written faster. A start does well without, and with what a crash leaves of it.
+    /// Gives back the room that journals have to be written faster. A start does well without, and with what a crash leaves of it.
     fn tidy_up(&mut self) {
-        let State { disk, journal_folder, spare_journal, .. } = &*self.state;
         let ActiveJournal::File(journal) = &mut self.journal else { return };
         if self.state.check_poison().is_err() {
             return;
         }
-        let tidied = journal.finish(disk.as_ref());
-        let spare = lock(spare_journal).take();
-        if let Err(error) = tidied.and_then(|()| Spare::remove(spare, disk.as_ref(), journal_folder)) {
-            tracing::debug!(%error, "give back what journals do not need");
+        if let Err(error) = journal.finish(self.state.disk.as_ref()) {
+            tracing::debug!(%error, "give back what a journal does not need");
         }
+        self.state.drop_spare_journal();
     }
 
     /// Appends `first` and all that wait behind it; answers the command that ended the group, if one did.
@@ -365,6 +363,9 @@ impl Writer {
         match self.journal.append(self.state.disk.as_ref(), &self.runtime, &mut frames, &failing) {
             Ok(written) => self.accept(sealed, written),
             Err(error) => {
+                if matches!(error, Error::Full { .. }) {
+                    self.state.drop_spare_journal();
+                }
                 let error = self.failed(error);
                 refuse(sealed.batches.iter_mut().filter_map(|(_, _, reply)| reply.take()), error);
                 self.unanswered = self.journal.is_waiting().then_some(sealed);
@@ -472,6 +473,9 @@ impl Writer {
         self.state.check_poison()?;
         let State { disk, journal_folder, options, spare_journal, .. } = &*self.state;
         let begun = self.journal.cut(disk.as_ref(), journal_folder, options.salt, spare_journal);
+        if matches!(begun, Err(Error::Full { .. })) {
+            self.state.drop_spare_journal();
+        }
         let begun = begun.map_err(|error| self.state.poison_unless_full(error));
         *lock(&self.state.cut_error) = begun.as_ref().err().map(ToString::to_string);
         // Appends that wait for room see that it will come, or that it will not.

@@ -186,7 +186,7 @@ fn copy_journals(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<V
     for (at, &number) in live.iter().enumerate() {
         let (source, copy) = (journal::file_path(from, number), journal::file_path(to, number));
         match copy_synced(&source, &copy) {
-            Ok(len) => copied.push((copy.clone(), len)),
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("copy", &source)(error)),
         }
@@ -197,13 +197,15 @@ fn copy_journals(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<V
         let bytes = LocalDisk.read(&copy).map_err(Error::io("read", &copy))?;
         let is_last = at + 1 == live.len();
         match journal::replay(&copy, number, &bytes, is_last, &mut |_, _| {}) {
-            // What a file was before is not copied.
-            Ok(Replayed { good, .. }) if good < bytes.len() => {
-                LocalDisk.truncate(&copy, good as u64).map_err(Error::io("truncate", &copy))?;
+            Ok(Replayed { good, .. }) => {
+                // What a file was before is not copied.
+                if good < bytes.len() {
+                    LocalDisk.truncate(&copy, good as u64).map_err(Error::io("truncate", &copy))?;
+                }
+                copied.push((copy.clone(), good as u64));
             }
-            Ok(_) => {}
-            // Either the server took back what a full disk refused, just when it was read, or the journal is damaged.
-            Err(Error::Corrupt { .. }) if is_sound(&source, number, is_last)? => return Ok(None),
+            // Either the server wrote there, or took back what a full disk refused, just when it was read, or the journal is damaged.
+            Err(Error::Corrupt { offset, .. }) if has_changed(&source, &bytes, offset)? => return Ok(None),
             Err(error) => return Err(error),
         }
     }
@@ -211,15 +213,17 @@ fn copy_journals(manifest: &Manifest, from: &Path, to: &Path) -> Result<Option<V
     Ok(Some(copied))
 }
 
-fn is_sound(path: &Path, number: u64, is_last: bool) -> Result<bool> {
-    match LocalDisk.read(path) {
-        Ok(bytes) => match journal::replay(path, number, &bytes, is_last, &mut |_, _| {}) {
-            Ok(_) => Ok(true),
-            Err(error) => Err(error),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(Error::io("read", path)(error)),
-    }
+/// Whether a file is gone, or has another frame by now where a copy of it looks damaged.
+fn has_changed(path: &Path, copied: &[u8], damaged: u64) -> Result<bool> {
+    let bytes = match LocalDisk.read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    let from = |bytes| <[u8]>::get(bytes, damaged as usize..).unwrap_or_default();
+    let (there, copied) = (from(&bytes), from(copied));
+    let end = journal::frame_len(there).max(journal::frame_len(copied));
+    Ok(there.get(..end.min(there.len())) != copied.get(..end.min(copied.len())))
 }
 
 /// Removes what an earlier try copied and the manifest does not list.
@@ -234,4 +238,32 @@ fn drop_unlisted(listed: &BTreeSet<PathBuf>, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A copy of a journal that is written over may have old bytes before new ones: then it is read again. What stays is damage.
+    #[test]
+    fn a_frame_that_is_another_one_by_now_is_no_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let frame = |payload: &[u8]| [b"TWFR", &(payload.len() as u32).to_le_bytes()[..], &[0; 40], payload].concat();
+        let there = [frame(b"new payload"), frame(b"another")].concat();
+        std::fs::write(&path, &there).unwrap();
+        let copied = |first: Vec<u8>| [first, frame(b"another")].concat();
+        for (copied, changed) in [
+            (there.clone(), false),
+            (copied(frame(b"old payload")), true),
+            (copied(vec![7; 59]), true),
+            (there[..60].to_vec(), false),
+            (there[..40].to_vec(), true),
+            ([&there[..], b"more"].concat(), false),
+        ] {
+            assert_eq!(has_changed(&path, &copied, 0).unwrap(), changed, "{copied:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(has_changed(&path, &there, 0).unwrap());
+    }
 }

@@ -43,6 +43,8 @@ pub(crate) fn run(state: &Arc<State>, runtime: &tokio::runtime::Handle, commands
         if let Err(error) = &flushed {
             // The records are safe in the journal; the next cut or `flush` tries again.
             tracing::error!(%error, "flush a memtable");
+            // There may be no room for segments.
+            state.drop_spare_journal();
         }
         state.room.notify_waiters();
         if let Some(reply) = reply {

@@ -156,7 +156,7 @@ impl Journal {
         let path = file_path(folder, number);
         let len = FILE_HEADER_BYTES as u64;
         if let Some(Spare(spare_len)) = spare
-            && let Some(file) = reused(disk, folder, &path, &file_header(VERSION_OF_REUSED, number, salt))?
+            && let Some(file) = reused(disk, folder, number, &file_header(VERSION_OF_REUSED, number, salt))?
         {
             let file_len = spare_len.max(len);
             return Ok(Self { file, path, number, salt, len, file_len, durable: len, buffer: Vec::new() });
@@ -250,25 +250,22 @@ impl Journal {
     }
 }
 
-/// The file at `path`, made of the spare one; `None` when the disk cannot. Then neither is there.
-fn reused(disk: &dyn Disk, folder: &Path, path: &Path, header: &[u8]) -> Result<Option<Box<dyn DiskFile>>> {
-    let spare = folder.join(SPARE);
-    let error = match disk.reuse(&spare, path, header) {
+/// File `number`, made of the spare one; `None` when the disk cannot. Then neither is there.
+fn reused(disk: &dyn Disk, folder: &Path, number: u64, header: &[u8]) -> Result<Option<Box<dyn DiskFile>>> {
+    let (spare, path) = (folder.join(SPARE), file_path(folder, number));
+    let error = match disk.reuse(&spare, &path, header) {
         Ok(file) => return Ok(Some(file)),
-        // One that is there stays.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Error::io("create", path)(error));
-        }
         Err(error) => error,
     };
-    tracing::debug!(path = %path.display(), %error, "use a journal again");
-    for left in [spare.as_path(), path] {
-        match disk.remove(left) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("remove", left)(error)),
-            _ => {}
-        }
+    // It was there before, or it is not known whether its name is durable.
+    if list_files(disk, folder)?.contains(&number) {
+        return Err(Error::io("create", &path)(error));
     }
-    Ok(None)
+    tracing::debug!(path = %path.display(), %error, "use a journal again");
+    match disk.remove(&spare) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &spare)(error)),
+        _ => Ok(None),
+    }
 }
 
 fn file_header(version: u32, number: u64, salt: u64) -> Vec<u8> {
@@ -388,8 +385,10 @@ pub(crate) fn has_frames(disk: &dyn Disk, folder: &Path, first: u64) -> Result<b
     for number in list_files(disk, folder)?.into_iter().filter(|number| *number >= first) {
         let path = file_path(folder, number);
         let bytes = disk.read(&path).map_err(Error::io("read", &path))?;
-        let is_old =
-            |header: FileHeader| header.is_reused && !frame_begins(&bytes, FILE_HEADER_BYTES, header.salt, number);
+        let is_old = |FileHeader { salt, is_reused }| {
+            let first = FILE_HEADER_BYTES;
+            is_reused && !frame_begins(&bytes, first, salt, number) && !proven_durable(&bytes, first, salt, number)
+        };
         if bytes.len() > FILE_HEADER_BYTES && !read_file_header(&bytes, number).is_ok_and(is_old) {
             return Ok(true);
         }
@@ -475,6 +474,12 @@ fn read_file_header(bytes: &[u8], number: u64) -> std::result::Result<FileHeader
         return Err("the file header has another number than the file name");
     }
     Ok(FileHeader { salt, is_reused: version == VERSION_OF_REUSED })
+}
+
+/// How long the frame at the beginning of these bytes is, by its header, whatever that is worth.
+pub(crate) fn frame_len(bytes: &[u8]) -> usize {
+    let len = bytes.get(4..).and_then(<[u8]>::first_chunk::<4>).map_or(0, |len| u32::from_le_bytes(*len));
+    FRAME_HEADER_BYTES.saturating_add(len as usize)
 }
 
 /// Whether the header of a frame of this file is at a place.

@@ -366,6 +366,7 @@ async fn replay(
                 (ActiveJournal::File(journal), moves.map(|_| number))
             }
             Durability::Object => {
+                Spare::remove(Spare::find(disk.as_ref(), &folder)?, disk.as_ref(), &folder)?;
                 let journal = ObjectJournal::new(objects, epoch, salt);
                 let number = journal.number();
                 (ActiveJournal::Objects(journal), moves.map(|_| number))

@@ -458,6 +458,14 @@ impl State {
         }
     }
 
+    /// Gives up the spare journal, as for a disk that is full.
+    pub(crate) fn drop_spare_journal(&self) {
+        let mut spare = lock(&self.spare_journal);
+        if let Err(error) = Spare::remove(spare.take(), self.disk.as_ref(), &self.journal_folder) {
+            tracing::debug!(%error, "give up the spare journal");
+        }
+    }
+
     async fn remove_object(&self, path: &object_store::path::Path) {
         match self.objects.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}

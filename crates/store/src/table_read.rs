@@ -38,7 +38,8 @@ pub struct ReadStats {
     pub row_groups_known: u64,
     /// Rows whose deciding columns were read, or that needed none.
     pub rows_seen: u64,
-    /// Rows of logs whose message, or what is known of it, does not contain what it must.
+    /// Rows of logs whose message, or what is known of it, does not contain what it must; not those of row groups that have rows of other
+    /// times or streams.
     pub rows_excluded: u64,
     /// Rows answered.
     pub rows_read: u64,
@@ -213,10 +214,12 @@ impl PartReader {
         let Some(search) = &self.search else { return Ok((None, None)) };
         let rows: Vec<u32> = wanted.iter().flat_map(|run| run.rows.start as u32..run.rows.end as u32).collect();
         let (searched, keeps_messages) = (rows.len(), self.columns.contains(&MESSAGE));
+        // Where some rows may be of other times or streams, it is not known how many of them were searched in vain.
+        let are_all_wanted = !wanted.iter().any(|run| run.check_times || run.check_streams);
         let found = table_texts::find(segment, row_group, rows, search, keeps_messages).await?;
         let Matched { rows, messages, is_known } = found;
         self.stats.row_groups_known += u64::from(is_known);
-        self.stats.rows_excluded += (searched - rows.len()) as u64;
+        self.stats.rows_excluded += if are_all_wanted { (searched - rows.len()) as u64 } else { 0 };
         let mut left = Vec::new();
         for run in wanted {
             let start = rows.partition_point(|row| (*row as usize) < run.rows.start);

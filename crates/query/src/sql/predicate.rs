@@ -166,12 +166,12 @@ pub(super) fn contained_text<'f>(filter: &'f Expr, column: &str) -> Option<&'f s
     };
     // These mean something else in a pattern.
     let is_plain = !text.is_empty() && !text.contains(['%', '_', '\\']);
-    (is_plain && name(expr)? == column).then_some(text)
+    (is_plain && text_name(expr)? == column).then_some(text)
 }
 
 fn contains(column: &Expr, texts: Vec<String>) -> Option<Condition> {
     let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
-    if texts.is_empty() { None } else { Some(Condition::Contains(name(column)?.to_owned(), texts)) }
+    if texts.is_empty() { None } else { Some(Condition::Contains(text_name(column)?.to_owned(), texts)) }
 }
 
 /// Two conditions of which one must hold, where that is a condition.
@@ -214,6 +214,18 @@ fn equals(left: &Expr, values: BTreeSet<String>) -> Option<Condition> {
             let path = json::Path::parse(path.try_as_str()??).ok()?;
             Some(Condition::Member(name(column)?.to_owned(), path.only_field()?.to_owned(), values))
         }
+        _ => None,
+    }
+}
+
+/// The column, also behind casts that keep its text.
+fn text_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Column(column) => Some(&column.name),
+        Expr::Cast(cast) => match cast.field.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => text_name(&cast.expr),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -321,6 +333,11 @@ mod tests {
             assert_eq!(contained_text(&col("message").like(lit(pattern)), "message"), text, "{pattern}");
         }
         assert_eq!(contained_text(&col("message").not_like(lit("%a%")), "message"), None);
+        let cast = |to| datafusion::prelude::cast(col("message"), to);
+        let as_time = datafusion::prelude::cast(cast(DataType::Timestamp(TimeUnit::Millisecond, None)), DataType::Utf8);
+        assert_eq!(contained_text(&as_time.clone().like(lit("%T05%")), "message"), None, "a time is written otherwise");
+        assert_eq!(Predicate::of(&[as_time.like(lit("%T05%"))], "time").contains, []);
+        assert_eq!(contained_text(&cast(DataType::Utf8View).like(lit("%a%")), "message"), Some("a"));
         assert_eq!(contained_text(&col("message").ilike(lit("%a%")), "message"), None);
         assert_eq!(contained_text(&col("name").like(lit("%a%")), "message"), None);
         let predicate = Predicate::of(&filters, "time");
