@@ -243,7 +243,7 @@ impl Plan {
     }
 
     /// Texts that the message of every event in the answer contains. A scan that sees to it that messages contain them may feed its events to
-    /// `worker_of_containing`.
+    /// workers made by `Worker::of_containing`.
     pub fn contained_texts(&self) -> &[String] {
         &self.0.contained
     }
@@ -287,12 +287,7 @@ impl Plan {
 
     /// A worker, to be fed with any of the events.
     pub fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(&self.0), self.0.prefix.clone(), false)
-    }
-
-    /// A worker, to be fed with any of the events whose messages contain `contained_texts`: it does not look for them.
-    pub fn worker_of_containing(&self) -> Worker {
-        Worker::new(Arc::clone(&self.0), self.0.prefix_of_containing.clone(), false)
+        Worker::new(Arc::clone(&self.0), false)
     }
 
     /// The second time range that `diff` reads. Its events go to workers of `worker_compared`.
@@ -305,12 +300,7 @@ impl Plan {
 
     /// A worker for events of the compared range, to be finished together with the others.
     pub fn worker_compared(&self) -> Worker {
-        Worker::new(Arc::clone(&self.0), self.0.prefix.clone(), true)
-    }
-
-    /// The same for those whose messages contain `contained_texts`.
-    pub fn worker_of_containing_compared(&self) -> Worker {
-        Worker::new(Arc::clone(&self.0), self.0.prefix_of_containing.clone(), true)
+        Worker::new(Arc::clone(&self.0), true)
     }
 
     /// The answer, every event having been fed to one of the workers.

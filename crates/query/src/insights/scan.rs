@@ -141,11 +141,9 @@ fn feed(
         false => parts.sort_by_key(|part| part.min_time),
     }
     let queue = Mutex::new(parts.into_iter());
-    let worker = || match (is_compared, reading.is_contained) {
-        (false, true) => plan.worker_of_containing(),
-        (true, true) => plan.worker_of_containing_compared(),
-        (false, false) => plan.worker(),
-        (true, false) => plan.worker_compared(),
+    let worker = || {
+        let worker = if is_compared { plan.worker_compared() } else { plan.worker() };
+        if reading.is_contained { worker.of_containing() } else { worker }
     };
     let workers: Vec<Arc<Slot>> = (0..threads.max(1)).map(|_| Arc::new(Mutex::new(Some(worker())))).collect();
     lock(&progress.workers).clone_from(&workers);

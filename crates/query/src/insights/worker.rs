@@ -40,8 +40,7 @@ enum Kept {
 }
 
 impl Worker {
-    /// `prefix` are the plan's steps of one row at a time, or those of them that its events need.
-    pub(super) fn new(plan: Arc<Inner>, prefix: Vec<Step>, is_compared: bool) -> Self {
+    pub(super) fn new(plan: Arc<Inner>, is_compared: bool) -> Self {
         let kept = match &plan.reduction {
             Reduction::Groups(_) => Kept::Groups(Groups::default()),
             Reduction::First(keep) => Kept::First(First::new(*keep)),
@@ -49,7 +48,14 @@ impl Worker {
             Reduction::Patterns(mining) => Kept::Patterns(mining.miners()),
             Reduction::Relevance(_) => Kept::Relevant(Box::default()),
         };
-        Self { prefix, plan, kept, is_compared, fed: 0, matched: 0, memory: 0 }
+        Self { prefix: plan.prefix.clone(), plan, kept, is_compared, fed: 0, matched: 0, memory: 0 }
+    }
+
+    /// The same worker, to be fed only with events whose messages contain `Plan::contained_texts`: it does not look for them.
+    #[must_use]
+    pub fn of_containing(mut self) -> Self {
+        self.prefix.clone_from(&self.plan.prefix_of_containing);
+        self
     }
 
     /// Takes an event.

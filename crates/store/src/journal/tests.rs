@@ -233,6 +233,11 @@ fn damage_in_a_file_that_was_another_one_is_told_from_its_end() {
             (at, other) => panic!("at {at}: {other:?}"),
         }
     }
+    // Nor is a file whose first frame is damaged taken for one without frames, where a later one says that it was durable.
+    let mut bytes = whole.clone();
+    bytes[FILE_HEADER_BYTES] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(has_frames(&LocalDisk, folder.path(), 2).unwrap());
     // A last frame whose header is whole was torn, and is said to be.
     let mut bytes = whole;
     bytes[end - 1] ^= 1;

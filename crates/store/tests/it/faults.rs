@@ -65,6 +65,25 @@ async fn a_full_disk_refuses_appends_and_takes_them_again_when_there_is_room() {
     assert_eq!(lines(&store, log_scan(1, Direction::Forward), usize::MAX).await, seen);
 }
 
+/// What is kept so that journals are written faster is given up for records, and for the segments that make room.
+#[tokio::test]
+async fn a_full_disk_gets_the_spare_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(FaultyDisk::default());
+    let store = Store::open(Options { disk: Arc::clone(&disk) as _, ..options(dir.path()) }, clock()).await.unwrap();
+    let spare = dir.path().join("journal/spare");
+    store.append(logs(vec![log(1, 1, 1, "before")])).await.unwrap();
+    store.flush().await.unwrap();
+    assert!(spare.exists());
+    disk.set_full(true);
+    let error = store.append(logs(vec![log(1, 1, 2, "refused")])).await.expect_err("the disk is full");
+    assert!(matches!(error, Error::Full { .. }), "{error}");
+    assert!(!spare.exists());
+    disk.set_full(false);
+    store.append(logs(vec![log(1, 1, 3, "after")])).await.unwrap();
+    store.close().await.unwrap();
+}
+
 /// `/health` names why nothing is flushed, and no longer than it is true.
 #[tokio::test]
 async fn a_journal_that_cannot_be_begun_is_named_until_one_is() {

@@ -221,7 +221,7 @@ proptest! {
         if is_contained && !plan.needs_message_of_containing() {
             lines.iter_mut().filter(|line| line.known.len() == plan.fields().len()).for_each(|line| line.text.clear());
         }
-        let worker = || if is_contained { plan.worker_of_containing() } else { plan.worker() };
+        let worker = || if is_contained { plan.worker().of_containing() } else { plan.worker() };
         let mut workers = [worker(), worker(), worker()];
         let mut order: Vec<usize> = (0..lines.len()).collect();
         if is_backwards {
